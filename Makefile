@@ -1,0 +1,129 @@
+# linnet: `make` builds build/linnet, `make quickstart` shows it at work, `make test` proves it.
+#
+#   make                      the program, optimised, warnings shown
+#   make SAN=address,undefined  the same under the sanitizers, in its own folder
+#   make WERROR=1             warnings are errors (as CI builds)
+#   make dependencies         install what is missing (scripts/dependencies.sh)
+#   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
+#   make test | unit | format | format-check | docs | clean
+
+PREFIX ?= /usr/local
+BUILD  := build$(if $(SAN),/san)
+MPICC  ?= mpicc
+# What pkg-config calls each library, and the Debian package that has it (scripts/dependencies.sh knows the rest).
+PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev libpcre2-8:libpcre2-dev libcrypto:libssl-dev
+NAMES  := $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
+
+# Goals that need no libraries must work on a machine that has none yet.
+ifneq ($(filter-out clean quickstart test dependencies uninstall format format-check,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(shell command -v $(MPICC)),)
+$(error $(MPICC) not found: install libopenmpi-dev and openmpi-bin, or run scripts/dependencies.sh)
+endif
+ifeq ($(shell command -v pkg-config),)
+$(error pkg-config not found: install pkg-config, or run scripts/dependencies.sh)
+endif
+MISSING := $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(firstword $(subst :, ,$(p))) && echo y),,$(lastword $(subst :, ,$(p)))))
+ifneq ($(strip $(MISSING)),)
+$(error libraries missing: install $(strip $(MISSING)), or run scripts/dependencies.sh)
+endif
+CPPFLAGS += $(shell pkg-config --cflags $(NAMES))
+LDLIBS   += $(shell pkg-config --libs $(NAMES)) -lm
+endif
+
+VERSION  := 0.1.0
+ARCH     := $(shell uname -m)
+CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DLINNET_VERSION='"$(VERSION)"'
+OPT      ?= $(if $(SAN),-O1,-O3)
+CFLAGS   += -std=c11 $(OPT) -g -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
+            -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(WERROR),-Werror) \
+            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+LDFLAGS  += -fopenmp $(if $(SAN),-fsanitize=$(SAN))
+
+# Files named *_kernels.c are compiled once for every instruction set; the program picks at run time (src/ops/isa.c).
+ISAS            := base $(if $(filter x86_64,$(ARCH)),avx2 avx512)
+ISA_FLAGS_base  :=
+ISA_FLAGS_avx2  := -mavx2 -mfma -mf16c -mprefer-vector-width=256
+ISA_FLAGS_avx512 := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+
+SOURCES := $(sort $(wildcard src/*/*.c))
+KERNELS := $(filter %_kernels.c,$(SOURCES))
+PLAIN   := $(filter-out %_kernels.c src/cli/main.c,$(SOURCES))
+OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%.c=$(BUILD)/obj/%.$(i).o))
+UNITS   := $(sort $(wildcard tests/unit/*_test.c))
+MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
+
+.PHONY: all clean install uninstall unit test quickstart dependencies format format-check docs unit-programs mpi-programs
+all: $(BUILD)/linnet
+
+$(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
+	$(MPICC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/liblinnet.a: $(OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(MPICC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define isa_rule
+$(BUILD)/obj/%_kernels.$(1).o: src/%_kernels.c
+	@mkdir -p $$(@D)
+	$$(MPICC) $$(CPPFLAGS) $$(CFLAGS) $$(ISA_FLAGS_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
+
+# Unit tests: one program a module, cmocka; MPI tests: one program each, run under 1 to 4 ranks.
+$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/liblinnet.a
+	@mkdir -p $(@D)
+	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LDLIBS) -lcmocka
+$(BUILD)/tests/mpi/%: tests/mpi/%.c $(BUILD)/liblinnet.a
+	@mkdir -p $(@D)
+	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LDLIBS)
+
+unit-programs: $(UNITS:tests/%.c=$(BUILD)/tests/%)
+mpi-programs: $(MPITESTS:tests/%.c=$(BUILD)/tests/%)
+unit: unit-programs
+	@for t in $(UNITS:tests/%.c=$(BUILD)/tests/%); do $$t || exit 1; done
+
+dependencies:
+	scripts/dependencies.sh
+quickstart:
+	scripts/quickstart.sh
+test:
+	scripts/test.sh
+
+# docs/settings.md is made from the table that the program reads its configuration by.
+$(BUILD)/settings_page: scripts/settings_page.c $(BUILD)/liblinnet.a
+	$(MPICC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LDLIBS)
+docs: $(BUILD)/settings_page
+	$(BUILD)/settings_page > $(BUILD)/settings.md
+	cp $(BUILD)/settings.md docs/settings.md
+
+# What goes where: the program, its documentation, and the scripts, configurations and batch scripts to start from.
+BINDIR   := $(DESTDIR)$(PREFIX)/bin
+DOCDIR   := $(DESTDIR)$(PREFIX)/share/doc/linnet
+SHAREDIR := $(DESTDIR)$(PREFIX)/share/linnet
+install: all
+	install -d $(BINDIR) $(DOCDIR)/docs $(SHAREDIR)/scripts $(SHAREDIR)/config $(SHAREDIR)/hosts/slurm
+	install -m 755 $(BUILD)/linnet $(BINDIR)/linnet
+	install -m 644 README.md $(DOCDIR)
+	install -m 644 $(wildcard docs/*.md) $(DOCDIR)/docs
+	install -m 755 scripts/mpirun.sh scripts/make_sample.py scripts/download_gpt2.py $(SHAREDIR)/scripts
+	install -m 644 scripts/lib.sh scripts/sample_tweets.py $(SHAREDIR)/scripts
+	install -m 644 $(wildcard config/*.json) $(SHAREDIR)/config
+	install -m 644 $(filter-out hosts/slurm,$(wildcard hosts/*)) $(SHAREDIR)/hosts
+	install -m 644 $(wildcard hosts/slurm/*) $(SHAREDIR)/hosts/slurm
+uninstall:
+	rm -rf $(BINDIR)/linnet $(DOCDIR) $(SHAREDIR)
+
+C_FILES = $(wildcard include/linnet/*.h src/*/*.[ch] tests/*/*.[ch] scripts/*.c)
+format:
+	clang-format -i $(C_FILES)
+format-check:
+	clang-format --dry-run -Werror $(C_FILES)
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,63 @@
+#ifndef LINNET_CHECKPOINT_H
+#define LINNET_CHECKPOINT_H
+/** Checkpoints: OUTPUT/checkpoint-STEP/ is a complete Hugging Face model folder with two files more (docs/formats.md):
+ *
+ *      trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" with what a resumed run must agree on
+ *      optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; and the SHA-256 of every other file
+ *
+ *  All is written to checkpoint-STEP.tmp, flushed to disk, then renamed: a checkpoint exists whole or not at all. */
+#include "linnet/error.h"
+#include "linnet/optimizer.h"
+#include "linnet/replica.h"
+#include "linnet/world.h"
+#include <cjson/cJSON.h>
+
+/** Where a run stands. */
+typedef struct {
+    int64_t step; /**< updates done */
+    double epoch; /**< passes over the data done */
+    int64_t total; /**< updates of the whole run */
+    bool has_best;
+    double best_metric;
+    int64_t best_step;
+    int64_t stale;  /**< evaluations since the best one, for early stopping */
+    double loss_sum; /**< of the updates since the last log line, whose number is loss_steps */
+    int64_t loss_steps;
+    /* what a resumed run must have in common, or it would not go on where this one stopped */
+    int64_t window, units, samples;
+    int64_t seed;
+} RunState;
+
+/** Write a checkpoint; history is rank 0's log. Rank 0 writes, the others send it their moments. Collective. */
+Status checkpoint_save(const World *world, const char *output_dir, const RunState *state, const cJSON *history,
+                       const Replica *replica, Optimizer *optimizer, Error *error);
+
+/** OUTPUT/checkpoint-STEP, to be freed with memory_free(). Not collective. */
+char *checkpoint_path(const char *output_dir, int64_t step, Error *error);
+
+/** The step of the newest checkpoint in a folder; −1 when there is none. Not collective. */
+int64_t checkpoint_newest(const char *output_dir);
+
+/** Remove the oldest checkpoints until `limit` are left; never the newest, nor that of step `keep` (−1: none). Not collective. */
+Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t keep, Error *error);
+
+/** Read trainer_state.json: *history (may be NULL) is the log history, freed with cJSON_Delete(). Not collective. */
+Status checkpoint_read_state(const char *folder, RunState *state, cJSON **history, Error *error);
+
+/** Read the moments; each rank its part, whatever the number of ranks that wrote them. Collective. */
+Status checkpoint_read_optimizer(const World *world, const char *folder, Optimizer *optimizer, Error *error);
+
+/** What a checkpoint holds, for `inspect`. */
+typedef struct {
+    RunState state;
+    int64_t dense, token_rows, position_rows; /**< floats; rows with moments */
+    int files;                                /**< with a digest that is right */
+} CheckpointInfo;
+
+/** Whether a folder has an optimizer.h5. */
+bool checkpoint_is(const char *folder);
+
+/** Prove a checkpoint whole: every file's digest, the moments' sizes. STATUS_INPUT names the file that is not right. Not collective. */
+Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error);
+
+#endif

@@ -1,0 +1,38 @@
+#ifndef LINNET_FILE_H
+#define LINNET_FILE_H
+/** Files and folders, with what crash safety needs. Paths are UTF-8 texts; nothing here is collective.
+ *  Every failure names the path and the system's reason. */
+#include "linnet/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+/** folder + "/" + name into a new text, to be freed with memory_free(). */
+char *file_join(const char *folder, const char *name, Error *error);
+
+bool file_exists(const char *path);
+bool file_is_folder(const char *path);
+
+/** The whole file in one new block with a closing zero byte; *size (may be NULL) without that byte.
+ *  To be freed with memory_free(). STATUS_INPUT when it cannot be read. */
+Status file_read(const char *path, char **text, size_t *size, Error *error);
+
+/** Replace the file at once: write `path.tmp`, flush it to disk, rename, flush the folder. After a crash the
+ *  file is the old one or the new one, whole. */
+Status file_replace(const char *path, const void *bytes, size_t size, Error *error);
+
+/** Copy a file and flush the copy to disk. */
+Status file_copy(const char *from, const char *to, Error *error);
+
+/** Flush a file, or a folder's list of names, to disk. */
+Status file_flush(const char *path, Error *error);
+
+/** Make a folder and its parents; one that exists is fine. */
+Status file_make_folder(const char *path, Error *error);
+
+/** Remove a file, or a folder with all in it; one that does not exist is fine. */
+Status file_remove(const char *path, Error *error);
+
+/** rename(2), then flush the folder that holds `to`. */
+Status file_rename(const char *from, const char *to, Error *error);
+
+#endif

@@ -1,0 +1,30 @@
+#ifndef LINNET_MEMORY_H
+#define LINNET_MEMORY_H
+/** Memory: aligned to 64 bytes (one cache line, one AVX-512 register), sizes checked for overflow.
+ *
+ *  Who allocates frees, with memory_free(); a view borrows and never frees. Nothing here is collective. */
+#include "linnet/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MEMORY_ALIGNMENT 64
+
+/** count × size bytes, aligned, all zero. Large blocks are untouched zero pages of the system: what is never
+ *  written is never resident. NULL and *error filled when memory is short or the product overflows; count 0
+ *  gives a block that may be freed and not read. */
+void *memory_allocate(size_t count, size_t size, Error *error);
+
+/** Change a block from memory_allocate() (or NULL) to count × size bytes, keeping the first `kept` bytes.
+ *  On failure the old block stays valid and NULL is returned. */
+void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *error);
+
+/** A copy of a text, to be freed with memory_free(). */
+char *memory_text(const char *text, Error *error);
+
+/** Free a block from this module; NULL is fine. */
+void memory_free(void *block);
+
+/** *product = a × b; false (and *product untouched) when it overflows size_t. */
+bool memory_multiply(size_t a, size_t b, size_t *product);
+
+#endif

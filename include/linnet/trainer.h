@@ -1,0 +1,11 @@
+#ifndef LINNET_TRAINER_H
+#define LINNET_TRAINER_H
+/** A whole training run: what Hugging Face's Trainer.train() does, over all ranks of the world. */
+#include "linnet/settings.h"
+#include "linnet/world.h"
+
+/** Run what the settings (the same on every rank) ask for. Writes OUTPUT/; rank 0 prints the final table to standard output. STATUS_STOPPED when a
+ *  signal stopped it after saving. An error has been printed by the rank that it belongs to. Collective. */
+Status trainer_run(World *world, const Settings *settings, Error *error);
+
+#endif

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Write linnet's embedded sample: synthetic tweets and a small GPT-2 style vocabulary trained on them.
+
+usage: make_sample.py OUTPUT [--train 2400] [--test 600] [--merges 1000] [--seed 42]
+
+OUTPUT/train.csv, OUTPUT/test.csv    columns textID,text,sentiment, as in the Kaggle files of the tutorial
+OUTPUT/tokenizer/vocab.json, merges.txt    byte-level BPE: 256 bytes, the merges, <|endoftext|>
+
+The tweets come from templates (sample_tweets.py) and mean nothing; the same arguments give the same bytes with every
+Python 3.8 or later. Needs the standard library alone."""
+import argparse
+import csv
+import json
+import os
+import re
+import sys
+
+from sample_tweets import Chance, tweet
+
+# GPT-2's pattern. Python's re has no \\p{L} and \\p{N}; for the sample's letters, digits and emoji these are the same.
+WORDS = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+")
+
+
+def byte_characters():
+    """GPT-2's printable stand-in for each byte, in the order of its vocabulary."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    characters = {byte: chr(byte) for byte in printable}
+    characters.update({byte: chr(256 + n) for n, byte in enumerate(others)})
+    return {byte: characters[byte] for byte in printable + others}
+
+
+def count_words(texts, characters):
+    """Each word of the texts, as a tuple of byte characters, with how often it occurs."""
+    counts = {}
+    for text in texts:
+        for word in WORDS.findall(text):
+            key = tuple(characters[byte] for byte in word.encode())
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def merge_word(word, pair):
+    merged, i = [], 0
+    while i < len(word):
+        if word[i : i + 2] == pair:
+            merged.append(word[i] + word[i + 1])
+            i += 2
+        else:
+            merged.append(word[i])
+            i += 1
+    return tuple(merged)
+
+
+def train_merges(counts, wanted):
+    """The `wanted` most frequent pairs, merged one after the other (Sennrich et al. 2016). Ties go to the pair that is
+    first in order, so that the result does not depend on the order of the words."""
+    words = sorted(counts)
+    weights = [counts[word] for word in words]
+    frequency, where = {}, {}
+    for number, word in enumerate(words):
+        for pair in zip(word, word[1:]):
+            frequency[pair] = frequency.get(pair, 0) + weights[number]
+            where.setdefault(pair, set()).add(number)
+    merges = []
+    while len(merges) < wanted:
+        best = max(frequency, key=lambda pair: (frequency[pair], pair), default=None)
+        if best is None or frequency[best] < 2:
+            break
+        merges.append(best)
+        for number in where.pop(best):
+            old = words[number]
+            new = words[number] = merge_word(old, best)
+            for pair in zip(old, old[1:]):
+                frequency[pair] -= weights[number]
+            for pair in zip(new, new[1:]):
+                frequency[pair] = frequency.get(pair, 0) + weights[number]
+                where.setdefault(pair, set()).add(number)
+        del frequency[best]
+    return merges
+
+
+def write_tokenizer(folder, texts, wanted):
+    characters = byte_characters()
+    merges = train_merges(count_words(texts, characters), wanted)
+    tokens = list(characters.values()) + [left + right for left, right in merges] + ["<|endoftext|>"]
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "vocab.json"), "w", encoding="utf-8") as file:
+        json.dump({token: number for number, token in enumerate(tokens)}, file)
+    with open(os.path.join(folder, "merges.txt"), "w", encoding="utf-8") as file:
+        file.write("#version: 0.2\n")
+        file.writelines(f"{left} {right}\n" for left, right in merges)
+    return len(tokens)
+
+
+def write_table(path, rows):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["textID", "text", "sentiment"])
+        table.writerows(rows)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description="Write linnet's embedded sample: tweets and a vocabulary.")
+    arguments.add_argument("output", help="folder to write into")
+    arguments.add_argument("--train", type=int, default=2400, help="training rows (2400)")
+    arguments.add_argument("--test", type=int, default=600, help="test rows (600)")
+    arguments.add_argument("--merges", type=int, default=1000, help="merges of the vocabulary (1000)")
+    arguments.add_argument("--seed", type=int, default=42)
+    options = arguments.parse_args()
+
+    chance = Chance(options.seed)
+    rows = [tweet(chance) for _ in range(options.train + options.test)]
+    rows = [(chance.hexadecimal(10), text, label) for text, label in rows]
+    os.makedirs(options.output, exist_ok=True)
+    write_table(os.path.join(options.output, "train.csv"), rows[: options.train])
+    write_table(os.path.join(options.output, "test.csv"), rows[options.train :])
+    # The vocabulary must not know the test texts: it is trained on what the model is trained on.
+    texts = [text for _, text, _ in rows[: options.train]]
+    vocabulary = write_tokenizer(os.path.join(options.output, "tokenizer"), texts, options.merges)
+    print(f"{options.output}: {options.train} + {options.test} tweets, vocabulary of {vocabulary}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

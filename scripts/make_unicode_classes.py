@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Write src/data/unicode_classes.h: the letters, numbers and white space of Hugging Face `tokenizers`.
+
+Every code point is put to the peer's own pre-tokenizer, so that the classes are those of its regular-expression
+engine, whatever Unicode version PCRE2 or Python has. Needs: tokenizers.
+
+usage: make_unicode_classes.py > src/data/unicode_classes.h
+"""
+import tokenizers
+from tokenizers.pre_tokenizers import ByteLevel
+
+SURROGATES = range(0xD800, 0xE000)
+split = ByteLevel(add_prefix_space=False, use_regex=True).pre_tokenize_str
+
+
+def class_of(character):
+    """A letter joins a letter, a number a number, a sign a sign; white space joins none of them."""
+    for name, neighbour in (("letters", "a"), ("numbers", "1"), ("signs", "!")):
+        if len(split(neighbour + character)) == 1:
+            return name
+    return "white space"
+
+
+def ranges_of(wanted, classes):
+    ranges = []
+    for code_point, name in classes:
+        if name != wanted:
+            continue
+        if ranges and ranges[-1][1] == code_point - 1:
+            ranges[-1][1] = code_point
+        else:
+            ranges.append([code_point, code_point])
+    return ranges
+
+
+def print_table(name, wanted, classes):
+    ranges = ranges_of(wanted, classes)
+    print(f"\n/** {len(ranges)} ranges, {sum(b - a + 1 for a, b in ranges):,} code points. */")
+    print(f"static const uint32_t {name}[][2] = {{")
+    line = "   "
+    for first, last in ranges:
+        text = f" {{0x{first:X}, 0x{last:X}}},"
+        if len(line) + len(text) > 110:
+            print(line)
+            line = "   "
+        line += text
+    print(line.rstrip(","), "};", sep="")
+
+
+classes = [(c, class_of(chr(c))) for c in range(0x110000) if c not in SURROGATES]
+print(f"""#ifndef LINNET_DATA_UNICODE_CLASSES_H
+#define LINNET_DATA_UNICODE_CLASSES_H
+/* Made by scripts/make_unicode_classes.py with tokenizers {tokenizers.__version__}; do not edit.
+ *
+ * What \\p{{L}}, \\p{{N}} and \\s mean to the peer's engine. PCRE2's own classes differ: its \\s has U+180E, and its letters
+ * and numbers are those of the Unicode version that the installed PCRE2 was built with. */
+// clang-format off
+#include <stdint.h>""")
+print_table("LETTERS", "letters", classes)
+print_table("NUMBERS", "numbers", classes)
+print_table("WHITE_SPACE", "white space", classes)
+print("// clang-format on\n\n#endif")

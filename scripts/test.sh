@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed".
+#
+#   scripts/test.sh                 all of it
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python san
+#
+# A part that fails does not keep the others from running, unless the build fails. Every program runs under a time limit,
+# so that nothing hangs. What each one printed is kept in build/test/ and shown where it failed. Exit code 0 when all that
+# ran passed and something ran.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+logs=build/test
+passed=0 failed=0 skipped=0
+failures=()
+
+# Seconds after which a program is taken down. Unit and MPI tests take a second or a few; the limits leave room for a
+# slow machine under the sanitizers.
+UNIT_LIMIT=180 MPI_LIMIT=120 PYTHON_LIMIT=1500
+
+pass() { passed=$((passed + 1)); }
+skip() { skipped=$((skipped + 1)); say "skipped: $*"; }
+fail() { # NAME LOG
+    failed=$((failed + 1))
+    failures+=("$1")
+    say "FAILED: $1"
+    [ -z "${2:-}" ] || sed 's/^/    /' "$2" | tail -n 60 >&2
+}
+
+# Run a command under a time limit with its output in a log; the exit code is the command's, 124 when it took too long.
+limited() { # SECONDS LOG COMMAND...
+    local seconds=$1 log=$2 code
+    shift 2
+    timeout --kill-after=10 "$seconds" "$@" >"$log" 2>&1 </dev/null
+    code=$?
+    [ $code != 124 ] && [ $code != 137 ] || echo "taken down after $seconds seconds" >>"$log"
+    return $code
+}
+
+test_format() {
+    step "layout"
+    local version
+    version=$(clang-format --version 2>/dev/null | sed -n 's/.*version \([0-9]*\).*/\1/p')
+    # Other versions lay some lines out differently.
+    [ "$version" = 14 ] || { skip "layout: clang-format 14 is what .clang-format was written for"; return; }
+    if limited 60 "$logs/format.log" make -s format-check; then pass; else fail "layout (make format mends it)" "$logs/format.log"; fi
+}
+
+# Build everything with warnings as errors; extra arguments go to make.
+build() { # NAME MAKE-ARGUMENTS...
+    local name=$1
+    shift
+    step "build${*:+ $*}"
+    if make -s -j"$(cores)" WERROR=1 "$@" all unit-programs mpi-programs >"$logs/$name.log" 2>&1; then
+        pass
+    else
+        fail "build${*:+ $*}" "$logs/$name.log"
+        return 1
+    fi
+}
+
+# Run one cmocka program and count its tests; a crash or a time-out counts as one more failed test.
+run_unit() { # PROGRAM LOG
+    local name code ok bad
+    name=$(basename "$1")
+    CMOCKA_MESSAGE_OUTPUT=TAP limited $UNIT_LIMIT "$2" "$1"
+    code=$?
+    # cmocka reports a skipped test as "not ok 4 # SKIP name".
+    local none
+    none=$(grep -c '^\(not \)\?ok .*# SKIP' "$2")
+    ok=$(grep '^ok ' "$2" | grep -vc '# SKIP')
+    bad=$(grep '^not ok ' "$2" | grep -vc '# SKIP')
+    passed=$((passed + ok))
+    skipped=$((skipped + none))
+    if [ "$bad" -gt 0 ]; then
+        failed=$((failed + bad))
+        failures+=("$name: $bad")
+        say "FAILED: $name"
+        grep -v '^ok ' "$2" | sed 's/^/    /' | head -n 60 >&2
+    elif [ $code != 0 ]; then
+        fail "$name (exit code $code)" "$2"
+    elif [ $((ok + none)) = 0 ]; then
+        fail "$name (no test ran)" "$2"
+    fi
+}
+
+test_unit() { # FOLDER WITH THE PROGRAMS
+    local program
+    step "unit tests in $1"
+    for program in tests/unit/*_test.c; do
+        [ -e "$program" ] || continue
+        program=$1/tests/unit/$(basename "$program" .c)
+        run_unit "$program" "$logs/$(echo "$program" | tr / -).log"
+    done
+}
+
+test_mpi() {
+    local source program ranks log
+    step "MPI tests on 1 to 4 ranks"
+    for source in tests/mpi/*_test.c; do
+        [ -e "$source" ] || continue
+        program=$(basename "$source" .c)
+        for ranks in 1 2 3 4; do
+            log=$logs/mpi-$program-$ranks.log
+            if limited $MPI_LIMIT "$log" scripts/mpirun.sh $ranks "build/tests/mpi/$program"; then
+                pass
+            else
+                fail "$program on $ranks ranks" "$log"
+            fi
+        done
+    done
+}
+
+# Run pytest and count from its report, which is whole only when pytest came to its end.
+run_pytest() { # NAME PROGRAM ARGUMENTS...
+    local name=$1 program=$2 python counts code
+    shift 2
+    python=$(python_with pytest h5py numpy) || { skip "$name: no python3 with pytest, h5py and numpy"; return; }
+    rm -f "$logs/$name.xml"
+    LINNET=$program timeout --kill-after=10 $PYTHON_LIMIT "$python" -m pytest -q -rfE --tb=short -p no:cacheprovider \
+        --junitxml="$logs/$name.xml" "$@" </dev/null >&2
+    code=$?
+    counts=$("$python" - "$logs/$name.xml" <<'PY'
+import sys
+import xml.etree.ElementTree as xml
+suite = next(xml.parse(sys.argv[1]).getroot().iter("testsuite")).attrib
+bad, none = int(suite["failures"]) + int(suite["errors"]), int(suite["skipped"])
+print(int(suite["tests"]) - bad - none, bad, none)
+PY
+    ) || { fail "$name (no report; exit code $code)"; return; }
+    # shellcheck disable=SC2086  # three numbers
+    set -- $counts
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+    if [ "$2" -gt 0 ]; then failures+=("$name: $2"); elif [ $code != 0 ]; then fail "$name (exit code $code)"; fi
+}
+
+test_python() {
+    step "tests from outside: golden figures, bad input, whole jobs"
+    run_pytest pytest build/linnet tests/golden tests/fault tests/e2e
+}
+
+test_san() {
+    build build-san SAN=address,undefined || return
+    export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+    export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
+    test_unit build/san
+    step "tiny jobs under the sanitizers"
+    run_pytest pytest-san build/san/linnet -m tiny tests/golden tests/fault tests/e2e
+    unset ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+}
+
+summary() {
+    say ""
+    [ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}" >&2
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ $failed = 0 ] && [ $passed -gt 0 ]
+    exit
+}
+
+parts="${*:-format build unit mpi python san}"
+scripts/dependencies.sh --test || die "the tests need more than is here"
+mkdir -p $logs
+for part in $parts; do
+    case $part in
+    format) test_format ;;
+    build) build build || summary ;;
+    unit) test_unit build ;;
+    mpi) test_mpi ;;
+    python) test_python ;;
+    san) test_san ;;
+    *) die "unknown part '$part': format, build, unit, mpi, python and san are known" ;;
+    esac
+done
+summary

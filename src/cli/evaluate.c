@@ -1,0 +1,200 @@
+/* linnet evaluate: a model on a token file, by all ranks. */
+#include "linnet/evaluate.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "linnet/file.h"
+#include "linnet/log.h"
+#include "linnet/loss.h"
+#include "linnet/memory.h"
+#include "linnet/replica.h"
+#include "linnet/report.h"
+#include "linnet/threads.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What the command line says. */
+typedef struct {
+    const char *model, *data, *predictions;
+    int64_t batch_size, threads;
+    bool quiet;
+} Wish;
+
+/* What the command holds while it runs. */
+typedef struct {
+    World *world;
+    Replica replica;
+    Dataset *dataset;
+    Batch batch;
+    Gpt2 *gpt2;
+    Metrics *metrics;
+    double *logits; /* [samples, labels] where predictions are wanted */
+} Job;
+
+/* Open data and model. Collective. */
+static Status open_job(Job *job, const Wish *wish, Error *error) {
+    if (dataset_open(&job->dataset, wish->data, error) == STATUS_OK) {
+        int64_t first, count;
+        world_deal(dataset_info(job->dataset)->samples, job->world->size, job->world->rank, &first, &count);
+        dataset_verify(job->dataset, first, count, error);
+    }
+    if (world_agree(job->world, error, true)) return error->status;
+    const DatasetInfo *info = dataset_info(job->dataset);
+    if (replica_open(&job->replica, job->world, wish->model, NULL, 0, error)) return error->status;
+    const ModelConfig *config = &job->replica.config;
+    size_t rows = evaluate_batch_rows(config->positions);
+    if (replica_check_data(config, job->replica.tokenizer, info, wish->model, error) == STATUS_OK) {
+        batch_create(&job->batch, rows, rows, error);
+        gpt2_create(&job->gpt2, config, &job->replica.layout, rows, rows, false, error);
+        job->metrics = memory_allocate(1, sizeof *job->metrics, error);
+        if (wish->predictions != NULL)
+            job->logits =
+                memory_allocate((size_t)info->samples * (size_t)info->labels, sizeof *job->logits, error);
+    }
+    return world_agree(job->world, error, true);
+}
+
+static void close_job(Job *job) {
+    gpt2_destroy(job->gpt2);
+    batch_destroy(&job->batch);
+    replica_close(&job->replica);
+    dataset_close(job->dataset);
+    memory_free(job->metrics);
+    memory_free(job->logits);
+}
+
+/* One line a sample: source row, true label, predicted label, the probability of each label. */
+static void print_predictions(FILE *file, const Job *job, const Samples *samples) {
+    const DatasetInfo *info = dataset_info(job->dataset);
+    size_t labels = (size_t)info->labels;
+    float row[METRICS_LABELS_MAX];
+    double probabilities[METRICS_LABELS_MAX];
+    for (int64_t i = 0; i < samples->count; i++) {
+        size_t best = 0;
+        for (size_t k = 0; k < labels; k++) {
+            row[k] = (float)job->logits[(size_t)samples->indices[i] * labels + k];
+            if (row[k] > row[best]) best = k;
+        }
+        loss_softmax(probabilities, row, labels);
+        fprintf(file, "%" PRId64 "\t%s\t%s", samples->rows[i], info->label_names[samples->labels[i]],
+                info->label_names[best]);
+        for (size_t k = 0; k < labels; k++) fprintf(file, "\t%.6f", probabilities[k]);
+        fputc('\n', file);
+    }
+}
+
+/* The predictions as a table with a header row, replaced at once. Rank 0. */
+static Status save_predictions(const Job *job, const char *path, Error *error) {
+    const DatasetInfo *info = dataset_info(job->dataset);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    int64_t *all = memory_allocate((size_t)info->samples, sizeof *all, error);
+    Samples samples = {0};
+    if (file == NULL) error_set(error, STATUS_FAILURE, "out of memory for the predictions");
+    for (int64_t i = 0; all != NULL && i < info->samples; i++) all[i] = i;
+    if (error->status == STATUS_OK &&
+        dataset_load(job->dataset, all, info->samples, &samples, error) == STATUS_OK) {
+        fprintf(file, "row\tlabel\tpredicted");
+        for (int32_t k = 0; k < info->labels; k++) fprintf(file, "\t%s", info->label_names[k]);
+        fputc('\n', file);
+        print_predictions(file, job, &samples);
+    }
+    if (file != NULL && fclose(file) != 0)
+        error_set(error, STATUS_FAILURE, "out of memory for the predictions");
+    if (error->status == STATUS_OK) file_replace(path, text, size, error);
+    samples_free(&samples);
+    memory_free(all);
+    free(text);
+    return error->status;
+}
+
+/* Evaluate and tell. Collective. */
+static Status evaluate(Job *job, const Wish *wish, Error *error) {
+    int threads = threads_choose(job->world, wish->threads);
+    if (open_job(job, wish, error)) return error->status;
+    const DatasetInfo *info = dataset_info(job->dataset);
+    log_info("linnet %s: %d rank%s x %d thread%s; %s on %s, %" PRId64 " samples", LINNET_VERSION,
+             job->world->size, job->world->size > 1 ? "s" : "", threads, threads > 1 ? "s" : "", wish->model,
+             wish->data, info->samples);
+    const ModelConfig *config = &job->replica.config;
+    Evaluator evaluator = {.world = job->world,
+                           .gpt2 = job->gpt2,
+                           .parameters = &job->replica.parameters,
+                           .batch = &job->batch,
+                           .rule = {.pooling = config->pooling,
+                                    .pad = config->pad_token >= 0 ? config->pad_token : info->end_of_text,
+                                    .end_of_text = info->end_of_text,
+                                    .positions = config->positions}};
+    double start = MPI_Wtime();
+    if (evaluate_run(&evaluator, job->dataset, wish->batch_size, job->metrics, job->logits, error))
+        return error->status;
+    double seconds = MPI_Wtime() - start;
+    if (job->world->rank == 0) {
+        Scores scores = metrics_scores(job->metrics);
+        report_scores(wish->data, job->metrics, &scores, config->label_names,
+                      (double)info->samples / seconds);
+        if (wish->predictions != NULL) save_predictions(job, wish->predictions, error);
+    }
+    return world_agree(job->world, error, true);
+}
+
+/* The command under MPI; `error` may hold what the command line got wrong. */
+static Status run(const Wish *wish, Error *error) {
+    Job job = {0};
+    Error start = {0};
+    if (world_start(&job.world, &start) != STATUS_OK) {
+        log_error("%s", start.message);
+        *error = start;
+    } else {
+        log_setup(job.world->rank, job.world->size, wish->quiet);
+        if (world_agree(job.world, error, true) == STATUS_OK) evaluate(&job, wish, error);
+        close_job(&job);
+    }
+    world_finish(job.world);
+    return error->status;
+}
+
+int command_evaluate(int argc, char **argv) {
+    Wish wish = {.batch_size = 8};
+    bool helped = false;
+    Error error = {0};
+    const Option options[] = {
+        {.name = "model",
+         .kind = OPTION_TEXT,
+         .value = &wish.model,
+         .required = true,
+         .help = "DIR: a model folder or checkpoint"},
+        {.name = "data",
+         .kind = OPTION_TEXT,
+         .value = &wish.data,
+         .required = true,
+         .help = "FILE.h5: a token file with labels"},
+        {.name = "predictions",
+         .kind = OPTION_TEXT,
+         .value = &wish.predictions,
+         .help = "FILE.tsv: write each sample's prediction"},
+        {.name = "batch-size",
+         .kind = OPTION_INT,
+         .value = &wish.batch_size,
+         .minimum = 1,
+         .maximum = 1 << 20,
+         .help = "N: samples that run together (default 8)"},
+        {.name = "threads",
+         .kind = OPTION_INT,
+         .value = &wish.threads,
+         .minimum = 0,
+         .maximum = 4096,
+         .help = "N: threads a rank (default 0: from the binding)"},
+    };
+    const CommandLine line = {
+        .synopsis = "linnet evaluate --model DIR --data FILE.h5 [--predictions FILE.tsv]",
+        .summary =
+            "Accuracy, macro F1, loss and confusion matrix of a model on a token file: alone, or under mpirun or srun.",
+        .options = options,
+        .count = sizeof options / sizeof *options,
+    };
+    options_parse(&line, argc, argv, &helped, &wish.quiet, NULL, &error);
+    if (!helped) run(&wish, &error);
+    return error.status;
+}

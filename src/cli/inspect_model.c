@@ -1,0 +1,115 @@
+#include "cli/inspect.h"
+#include "linnet/digest.h"
+#include "linnet/file.h"
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include "linnet/model_folder.h"
+#include "linnet/tokenizer.h"
+#include <math.h>
+
+static void print_config(const ModelFolder *folder, const ParameterLayout *layout) {
+    const ModelConfig *config = model_folder_config(folder);
+    size_t count = layout->token.count + layout->position.count;
+    for (size_t i = 0; i < layout->tensors; i++)
+        if (i != parameters_score(layout) || model_folder_has_head(folder)) count += layout->tensor[i].count;
+    inspect_line("parameters", "%zu", count);
+    inspect_line("layers", "%d", config->layers);
+    inspect_line("width", "%d, inner %d, %d heads", config->width, config->inner, config->heads);
+    inspect_line("positions", "%d", config->positions);
+    inspect_line("vocabulary", "%d", config->vocabulary);
+    inspect_line("dropout", "embedding %g, attention %g, residual %g", config->embedding_dropout,
+                 config->attention_dropout, config->residual_dropout);
+    if (!model_folder_has_head(folder)) {
+        inspect_line("head", "none: training makes a new one");
+        return;
+    }
+    inspect_line("pooling", "%s%s", pooling_name(config->pooling),
+                 config->pooling_saved ? "" : " (not saved with the model)");
+    for (int32_t i = 0; i < config->labels; i++) inspect_line("label", "%d %s", i, config->label_names[i]);
+}
+
+/** Check one tensor's values and add them to the digest. */
+static Status check_tensor(const char *path, const ParameterTensor *tensor, const float *values,
+                           Digest *digest, Error *error) {
+    for (size_t i = 0; i < tensor->count; i++)
+        if (!isfinite(values[i]))
+            return error_set(error, STATUS_INPUT, "%s: tensor %s: element %zu is %g, not a finite number",
+                             path, tensor->name, i, (double)values[i]);
+    digest_add(digest, values, tensor->count * sizeof *values);
+    return STATUS_OK;
+}
+
+static Status check_dense(const ModelFolder *folder, const char *path, const ParameterLayout *layout,
+                          const float *dense, Digest *digest, Error *error) {
+    for (size_t i = 0; i < layout->tensors; i++) {
+        const ParameterTensor *tensor = &layout->tensor[i];
+        if (i == parameters_score(layout) && !model_folder_has_head(folder)) continue;
+        if (check_tensor(path, tensor, dense + tensor->offset, digest, error)) return error->status;
+    }
+    return STATUS_OK;
+}
+
+/** All values, and a digest of them as float32 in the model's order: the same for the same model, whatever
+ * files, names and order of tensors it is kept in. */
+static Status check_values(ModelFolder *folder, const char *path, const ParameterLayout *layout,
+                           Error *error) {
+    char text[DIGEST_TEXT];
+    Digest *digest = NULL;
+    Parameters parameters = {.dense = memory_allocate(layout->dense, sizeof(float), error)};
+    if (!parameters.dense || digest_create(&digest, error)) goto cleanup;
+    if (model_folder_tables(folder, &parameters, error)) goto cleanup;
+    if (check_tensor(path, &layout->token, parameters.token, digest, error)) goto cleanup;
+    if (check_tensor(path, &layout->position, parameters.position, digest, error)) goto cleanup;
+    model_folder_read(folder, layout, 0, layout->tensors, parameters.dense);
+    if (check_dense(folder, path, layout, parameters.dense, digest, error)) goto cleanup;
+    digest_finish(digest, text);
+    inspect_line("values", "SHA-256 %s", text);
+cleanup:
+    digest_destroy(digest);
+    memory_free(parameters.dense);
+    return error->status;
+}
+
+static Status check_tokenizer(const char *path, const ModelConfig *config, Error *error) {
+    Tokenizer *tokenizer = NULL;
+    if (tokenizer_create(&tokenizer, path, error)) return error->status;
+    if (tokenizer_vocabulary(tokenizer) > config->vocabulary)
+        error_set(error, STATUS_INPUT, "%s: the tokenizer has %d tokens, the model only %d", path,
+                  tokenizer_vocabulary(tokenizer), config->vocabulary);
+    else
+        inspect_line("tokenizer", "%s", tokenizer_digest(tokenizer));
+    tokenizer_destroy(tokenizer);
+    return error->status;
+}
+
+/** A model is whole without a tokenizer, but nothing can be predicted with it. */
+static Status inspect_tokenizer(const char *path, const ModelConfig *config, Error *error) {
+    char *vocabulary = file_join(path, "vocab.json", error), *merges = file_join(path, "merges.txt", error);
+    if (!error->status) {
+        if (file_exists(vocabulary) || file_exists(merges))
+            check_tokenizer(path, config, error);
+        else
+            log_warning("%s: no tokenizer beside the model: vocab.json and merges.txt are missing", path);
+    }
+    memory_free(vocabulary);
+    memory_free(merges);
+    return error->status;
+}
+
+Status inspect_model(const char *path, const char *kind, Error *error) {
+    ModelFolder *folder = NULL;
+    ParameterLayout layout = {0};
+    if (model_folder_open(&folder, path, error)) return error->status;
+    const ModelConfig *config = model_folder_config(folder);
+    if (parameters_layout(&layout, config, error)) goto cleanup;
+    inspect_line("kind", "%s", kind);
+    inspect_line("path", "%s", path);
+    print_config(folder, &layout);
+    if (inspect_tokenizer(path, config, error)) goto cleanup;
+    if (check_values(folder, path, &layout, error)) goto cleanup;
+    inspect_line("verified", "configuration, names, shapes and places of all tensors, all values finite");
+cleanup:
+    parameters_layout_free(&layout);
+    model_folder_close(folder);
+    return error->status;
+}

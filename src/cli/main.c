@@ -1,0 +1,78 @@
+/** linnet: start, dispatch to a command, turn its status into the exit code. */
+#include "cli/commands.h"
+#include "cli/version.h"
+#include "linnet/error.h"
+#include "linnet/log.h"
+#include "linnet/nearest.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} Command;
+
+static const Command COMMANDS[] = {
+    {"prepare", command_prepare, "turn a table of texts (CSV, TSV, JSON Lines) into a token file"},
+    {"init", command_init, "make a new model folder with random weights"},
+    {"train", command_train, "fine-tune a model; alone, under mpirun or under srun"},
+    {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model over a token file"},
+    {"predict", command_predict, "the labels of texts given as arguments or on standard input"},
+    {"inspect", command_inspect, "what a token file, model folder or checkpoint holds, verified"},
+};
+enum { COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
+
+static void print_help(FILE *stream) {
+    fprintf(stream,
+            "usage: linnet COMMAND [OPTIONS]\n\n"
+            "Fine-tune GPT-2 to tell the sentiment of texts, on the CPUs of one machine or of many.\n\n"
+            "commands:\n");
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        fprintf(stream, "  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+    fprintf(stream,
+            "\nlinnet COMMAND --help   a command's options\n"
+            "linnet --version        versions of linnet and its libraries, and the CPU kernels in use\n");
+}
+
+static int refuse_word(const char *word) {
+    const char *names[COMMANDS_COUNT + 2];
+    size_t count = 0;
+    for (; count < COMMANDS_COUNT; count++) names[count] = COMMANDS[count].name;
+    names[count++] = "--help";
+    names[count++] = "--version";
+    const char *kind = word[0] == '-' ? "option" : "command", *near = nearest_name(word, names, count);
+    if (near)
+        log_error("unknown %s '%s': did you mean %s?", kind, word, near);
+    else
+        log_error("unknown %s '%s': linnet --help lists the commands", kind, word);
+    return STATUS_INPUT;
+}
+
+static int dispatch(int argc, char **argv) {
+    if (argc < 2) {
+        print_help(stderr);
+        return STATUS_INPUT;
+    }
+    const char *word = argv[1];
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        if (strcmp(word, COMMANDS[i].name) == 0) return COMMANDS[i].run(argc - 2, argv + 2);
+    if (strcmp(word, "--version") == 0)
+        version_print();
+    else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        print_help(stdout);
+    else
+        return refuse_word(word);
+    return STATUS_OK;
+}
+
+int main(int argc, char **argv) {
+    int code = dispatch(argc, argv);
+    /* Results that did not reach a full disk must not look like success. */
+    if ((fflush(stdout) || ferror(stdout)) && code == STATUS_OK) {
+        log_error("standard output cannot be written: %s", strerror(errno));
+        code = STATUS_FAILURE;
+    }
+    return code;
+}

@@ -1,0 +1,203 @@
+#include "cli/options.h"
+#include "linnet/memory.h"
+#include "linnet/nearest.h"
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTIONS_MAX 62 /* with --help and --quiet, as many as `given` has bits */
+
+/** Where the parser stands in the command line. */
+typedef struct {
+    const CommandLine *line;
+    int argc;
+    char **argv;
+    int next;       /**< index of the next argument to read */
+    uint64_t given; /**< bit i: options[i] was given */
+    bool *quiet;
+    OptionList *operands;
+} Parser;
+
+static const char *option_placeholder(OptionKind kind) {
+    switch (kind) {
+    case OPTION_FLAG:
+        return "";
+    case OPTION_INT:
+        return " N";
+    case OPTION_TEXT:
+    case OPTION_LIST:
+        break;
+    }
+    return " VALUE";
+}
+
+static void print_help_row(const char *name, const char *placeholder, const char *help, const char *note) {
+    char left[64];
+    snprintf(left, sizeof left, "--%s%s", name, placeholder);
+    printf("  %-24s  %s%s\n", left, help, note);
+}
+
+static void print_help(const CommandLine *line) {
+    printf("usage: %s\n\n%s\n\noptions:\n", line->synopsis, line->summary);
+    for (size_t i = 0; i < line->count; i++) {
+        const Option *option = &line->options[i];
+        const char *note = option->required              ? " (required)"
+                           : option->kind == OPTION_LIST ? " (may be repeated)"
+                                                         : "";
+        print_help_row(option->name, option_placeholder(option->kind), option->help, note);
+    }
+    print_help_row("quiet", "", "only warnings and errors on standard error", "");
+    print_help_row("help", "", "print this text", "");
+}
+
+/** --help counts wherever it stands before `--`, so that it helps also where the rest is wrong. */
+static bool help_wanted(int argc, char **argv) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+    return false;
+}
+
+static Status list_add(OptionList *list, const char *item, Error *error) {
+    const char **items =
+        memory_resize(list->items, list->count * sizeof *items, list->count + 1, sizeof *items, error);
+    if (!items) return error->status;
+    items[list->count] = item;
+    list->items = items;
+    list->count++;
+    return STATUS_OK;
+}
+
+static Status unknown_option(const CommandLine *line, const char *argument, size_t name_size, Error *error) {
+    const char *names[OPTIONS_MAX + 2];
+    size_t count = 0;
+    for (; count < line->count; count++) names[count] = line->options[count].name;
+    names[count++] = "quiet";
+    names[count++] = "help";
+    char word[NEAREST_WORD_MAX + 1] = "";
+    if (name_size < sizeof word) memcpy(word, argument + 2, name_size);
+    const char *near = nearest_name(word, names, count);
+    if (near)
+        return error_set(error, STATUS_INPUT, "unknown option %.*s: did you mean --%s?", (int)name_size + 2,
+                         argument, near);
+    return error_set(error, STATUS_INPUT, "unknown option %.*s: --help lists the known ones",
+                     (int)name_size + 2, argument);
+}
+
+static Status store_int(const Option *option, const char *text, Error *error) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end || strchr(" \t\n\v\f\r", text[0]))
+        return error_set(error, STATUS_INPUT, "option --%s needs a whole number, not '%s'", option->name,
+                         text);
+    if (errno == ERANGE || number < option->minimum || number > option->maximum)
+        return error_set(error, STATUS_INPUT, "option --%s must be from %" PRId64 " to %" PRId64 ", not %s",
+                         option->name, option->minimum, option->maximum, text);
+    *(int64_t *)option->value = number;
+    return STATUS_OK;
+}
+
+static Status store_value(const Option *option, const char *text, Error *error) {
+    switch (option->kind) {
+    case OPTION_FLAG:
+        *(bool *)option->value = true;
+        return STATUS_OK;
+    case OPTION_TEXT:
+        *(const char **)option->value = text;
+        return STATUS_OK;
+    case OPTION_INT:
+        return store_int(option, text, error);
+    case OPTION_LIST:
+        break;
+    }
+    return list_add(option->value, text, error);
+}
+
+/** The option's value: behind its `=`, else the next argument. */
+static Status take_value(Parser *parser, const Option *option, const char *attached, const char **text,
+                         Error *error) {
+    *text = attached;
+    if (option->kind == OPTION_FLAG) {
+        if (attached) return error_set(error, STATUS_INPUT, "option --%s takes no value", option->name);
+        return STATUS_OK;
+    }
+    if (attached) return STATUS_OK;
+    if (parser->next == parser->argc)
+        return error_set(error, STATUS_INPUT, "option --%s needs a value", option->name);
+    const char *next = parser->argv[parser->next];
+    if (strncmp(next, "--", 2) == 0)
+        return error_set(error, STATUS_INPUT,
+                         "option --%s needs a value, but '%s' follows (write --%s=%s if that is the value)",
+                         option->name, next, option->name, next);
+    *text = next;
+    parser->next++;
+    return STATUS_OK;
+}
+
+static Status parse_option(Parser *parser, const char *argument, Error *error) {
+    const char *equals = strchr(argument, '=');
+    size_t name_size = equals ? (size_t)(equals - argument) - 2 : strlen(argument) - 2;
+    bool quiet = false;
+    const Option quiet_option = {
+        .name = "quiet", .kind = OPTION_FLAG, .value = parser->quiet ? parser->quiet : &quiet};
+    const Option *option = NULL;
+    if (name_size == strlen("quiet") && strncmp(argument + 2, "quiet", name_size) == 0)
+        option = &quiet_option;
+    for (size_t i = 0; i < parser->line->count && !option; i++) {
+        const Option *row = &parser->line->options[i];
+        if (strlen(row->name) != name_size || strncmp(argument + 2, row->name, name_size) != 0) continue;
+        option = row;
+        parser->given |= UINT64_C(1) << i;
+    }
+    if (!option) return unknown_option(parser->line, argument, name_size, error);
+    const char *text;
+    if (take_value(parser, option, equals ? equals + 1 : NULL, &text, error)) return error->status;
+    return store_value(option, text, error);
+}
+
+static Status parse_operand(Parser *parser, const char *argument, Error *error) {
+    if (!parser->line->operands)
+        return error_set(error, STATUS_INPUT, "unexpected argument '%s': only options may follow", argument);
+    return list_add(parser->operands, argument, error);
+}
+
+static Status parse_argument(Parser *parser, bool only_operands, Error *error) {
+    const char *argument = parser->argv[parser->next++];
+    if (only_operands || argument[0] != '-' || argument[1] == '\0')
+        return parse_operand(parser, argument, error);
+    if (argument[1] == '-') return parse_option(parser, argument, error);
+    return error_set(error, STATUS_INPUT, "unknown option %s: options start with two dashes%s", argument,
+                     parser->line->operands ? ", and -- goes before an argument that starts with one" : "");
+}
+
+Status options_parse(const CommandLine *line, int argc, char **argv, bool *helped, bool *quiet,
+                     OptionList *operands, Error *error) {
+    assert(line->count <= OPTIONS_MAX);
+    *helped = help_wanted(argc, argv);
+    if (*helped) {
+        print_help(line);
+        return STATUS_OK;
+    }
+    Parser parser = {.line = line, .argc = argc, .argv = argv, .quiet = quiet, .operands = operands};
+    bool only_operands = false;
+    while (parser.next < argc) {
+        if (!only_operands && strcmp(argv[parser.next], "--") == 0) {
+            only_operands = true;
+            parser.next++;
+        } else if (parse_argument(&parser, only_operands, error))
+            return error->status;
+    }
+    for (size_t i = 0; i < line->count; i++)
+        if (line->options[i].required && !(parser.given >> i & 1))
+            return error_set(error, STATUS_INPUT, "option --%s is missing: it must be given",
+                             line->options[i].name);
+    return STATUS_OK;
+}
+
+void options_free_list(OptionList *list) {
+    memory_free(list->items);
+    *list = (OptionList){0};
+}

@@ -1,0 +1,95 @@
+#include "linnet/prepare.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    PrepareOptions prepare;
+    const char *labels; /**< names with commas between them */
+    int64_t max_length, subset, subset_seed;
+    bool helped;
+} Command;
+
+static Status parse(Command *command, int argc, char **argv, Error *error) {
+    PrepareOptions *prepare = &command->prepare;
+    const Option options[] = {
+        {"input", OPTION_TEXT, &prepare->input, "the table: .csv, .tsv, .jsonl or .ndjson", true, 0, 0},
+        {"output", OPTION_TEXT, &prepare->output, "the token file to make", true, 0, 0},
+        {"tokenizer", OPTION_TEXT, &prepare->tokenizer, "folder with vocab.json and merges.txt", true, 0, 0},
+        {"text-column", OPTION_TEXT, &prepare->text_column, "column of the texts; default text", false, 0, 0},
+        {"label-column", OPTION_TEXT, &prepare->label_column, "column of the labels; default sentiment",
+         false, 0, 0},
+        {"labels", OPTION_TEXT, &command->labels, "the classes; default negative,neutral,positive", false, 0,
+         0},
+        {"max-length", OPTION_INT, &command->max_length, "tokens a text is cut to; default 1024", false, 1,
+         INT32_MAX},
+        {"subset", OPTION_INT, &command->subset,
+         "only the first N rows of a shuffle; default all rows, in order", false, 1, INT64_MAX},
+        {"subset-seed", OPTION_INT, &command->subset_seed, "seed of that shuffle; default 42", false, 0,
+         INT64_MAX},
+    };
+    const CommandLine line = {
+        .synopsis = "linnet prepare --input FILE --output FILE.h5 --tokenizer DIR [OPTIONS]",
+        .summary = "Turn a table of labelled texts into a token file for train and evaluate.",
+        .options = options,
+        .count = sizeof options / sizeof options[0],
+    };
+    bool quiet = false;
+    if (options_parse(&line, argc, argv, &command->helped, &quiet, NULL, error)) return error->status;
+    log_setup(0, 1, quiet);
+    prepare->max_length = (int32_t)command->max_length;
+    prepare->subset = command->subset;
+    prepare->subset_seed = (uint64_t)command->subset_seed;
+    return STATUS_OK;
+}
+
+/** Cut `text` at its commas, in place; names is [count of commas + 1]. */
+static size_t split_names(char *text, char **names) {
+    size_t count = 0;
+    for (char *name = text; name; count++) {
+        names[count] = name;
+        name = strchr(name, ',');
+        if (name) *name++ = 0;
+    }
+    return count;
+}
+
+static void print_summary(const PrepareOptions *options, const PrepareSummary *summary) {
+    printf("%s: %" PRId64 " samples of %" PRId64 " rows, %" PRId64 " tokens\n", options->output,
+           summary->samples, summary->rows, summary->tokens);
+    printf("longest: %" PRId32 " tokens; cut to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
+           options->max_length, summary->truncated);
+    for (size_t i = 0; i < options->labels; i++)
+        printf("%s%s %" PRId64, i ? ", " : "labels: ", options->label_names[i], summary->per_label[i]);
+    printf("\n");
+}
+
+static Status run(Command *command, Error *error) {
+    PrepareSummary summary;
+    PrepareOptions *options = &command->prepare;
+    char *text = memory_text(command->labels, error);
+    options->label_names =
+        text ? memory_allocate(strlen(text) + 1, sizeof *options->label_names, error) : NULL;
+    if (options->label_names) {
+        options->labels = split_names(text, options->label_names);
+        if (!prepare(options, &summary, error)) print_summary(options, &summary);
+    }
+    memory_free(options->label_names);
+    memory_free(text);
+    return error->status;
+}
+
+int command_prepare(int argc, char **argv) {
+    Error error = {0};
+    Command command = {.prepare = {.text_column = "text", .label_column = "sentiment"},
+                       .labels = "negative,neutral,positive",
+                       .max_length = 1024,
+                       .subset_seed = 42};
+    if (!parse(&command, argc, argv, &error) && !command.helped) run(&command, &error);
+    if (error.status) log_error("%s", error.message);
+    return (int)error.status;
+}

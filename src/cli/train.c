@@ -1,0 +1,90 @@
+/* linnet train: settings from a file, then the run. */
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include "linnet/trainer.h"
+#include <stdio.h>
+
+/* Rank 0 reads the configuration, all get its resolved text. Collective. */
+static Status share_settings(const World *world, Settings *settings, const char *path,
+                             const OptionList *overrides, Error *error) {
+    char *text = NULL;
+    if (world->rank == 0 &&
+        settings_load(settings, path, overrides->items, overrides->count, error) == STATUS_OK)
+        text = settings_text(settings, error);
+    if (world_agree(world, error, true) == STATUS_OK &&
+        world_broadcast_text(world, &text, error) == STATUS_OK) {
+        if (world->rank != 0) settings_parse(settings, text, path, error);
+        world_agree(world, error, true);
+    }
+    memory_free(text);
+    return error->status;
+}
+
+/* The run under MPI. `error` may hold what the command line got wrong: it is told once, whatever the number
+ * of ranks. */
+static Status run(const OptionList *operands, const OptionList *overrides, bool quiet, Error *error) {
+    World *world = NULL;
+    Settings settings = {0};
+    Error start = {0};
+    if (world_start(&world, &start) != STATUS_OK) {
+        log_error("%s", start.message);
+        *error = start;
+    } else {
+        log_setup(world->rank, world->size, quiet);
+        if (world_agree(world, error, true) == STATUS_OK &&
+            share_settings(world, &settings, operands->items[0], overrides, error) == STATUS_OK)
+            trainer_run(world, &settings, error);
+    }
+    settings_free(&settings);
+    world_finish(world);
+    return error->status;
+}
+
+/* The table of settings on standard output. */
+static Status print_settings(Error *error) {
+    char *text = settings_markdown(error);
+    if (text != NULL)
+        fputs(text, stdout);
+    else
+        log_error("%s", error->message);
+    memory_free(text);
+    return error->status;
+}
+
+int command_train(int argc, char **argv) {
+    bool helped = false, quiet = false, settings = false;
+    OptionList overrides = {0}, operands = {0};
+    Error error = {0};
+    const Option options[] = {
+        {.name = "set",
+         .kind = OPTION_LIST,
+         .value = &overrides,
+         .help = "KEY=VALUE: overrides the file; may be given several times"},
+        {.name = "settings",
+         .kind = OPTION_FLAG,
+         .value = &settings,
+         .help = "print all settings with their defaults, as Markdown, and stop"},
+    };
+    const CommandLine line = {
+        .synopsis = "linnet train CONFIG.json [--set key=value ...]",
+        .summary =
+            "Fine-tune a GPT-2 model folder on a token file: alone, or under mpirun or srun with any number of ranks.",
+        .options = options,
+        .count = sizeof options / sizeof *options,
+        .operands = "CONFIG.json",
+    };
+    if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped &&
+        !settings && operands.count != 1)
+        error_set(&error, STATUS_INPUT,
+                  "linnet train takes one configuration file, not %zu: linnet train CONFIG.json",
+                  operands.count);
+    if (error.status == STATUS_OK && settings && !helped)
+        print_settings(&error);
+    else if (!helped)
+        run(&operands, &overrides, quiet, &error);
+    options_free_list(&overrides);
+    options_free_list(&operands);
+    return error.status;
+}

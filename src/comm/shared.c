@@ -1,0 +1,88 @@
+/* Memory shared by a node's ranks. See shared.h. */
+#include "linnet/shared.h"
+
+#include "linnet/memory.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+struct Shared {
+    const World *world; /* borrowed */
+    void *plain;        /* where the node has one rank */
+    MPI_Win window;     /* elsewhere */
+    void **blocks;      /* [node_size] */
+};
+
+/* An address rounded up to the alignment that kernels like. */
+static void *align(void *address) {
+    return (void *)(((uintptr_t)address + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT);
+}
+
+static Status open_window(Shared *shared, size_t bytes, Error *error) {
+    const World *world = shared->world;
+    void *mine = NULL;
+    int code = MPI_Win_allocate_shared((MPI_Aint)(bytes + MEMORY_ALIGNMENT), 1, MPI_INFO_NULL, world->node,
+                                       &mine, &shared->window);
+    if (code != MPI_SUCCESS)
+        return error_set(error, STATUS_FAILURE,
+                         "%zu bytes of memory shared by the ranks of %s could not be had", bytes,
+                         world->host);
+    world_check(world, MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window), "MPI_Win_lock_all");
+    for (int r = 0; r < world->node_size; r++) {
+        MPI_Aint size = 0;
+        int unit = 0;
+        world_check(world, MPI_Win_shared_query(shared->window, r, &size, &unit, &shared->blocks[r]),
+                    "MPI_Win_shared_query");
+        shared->blocks[r] = align(shared->blocks[r]);
+    }
+    return STATUS_OK;
+}
+
+Status shared_create(Shared **shared, const World *world, size_t bytes, Error *error) {
+    Shared *new = memory_allocate(1, sizeof *new, error);
+    if (new != NULL) {
+        *new = (Shared){.world = world, .window = MPI_WIN_NULL};
+        new->blocks = memory_allocate((size_t)world->node_size, sizeof *new->blocks, error);
+    }
+    if (world_agree(world, error, true)) goto cleanup;
+    if (world->node_size == 1) {
+        new->plain = memory_allocate(bytes, 1, error);
+        new->blocks[0] = new->plain;
+    } else {
+        open_window(new, bytes, error);
+    }
+    if (world_agree(world, error, true)) goto cleanup;
+    *shared = new;
+    return STATUS_OK;
+cleanup:
+    shared_destroy(new);
+    return error->status;
+}
+
+void *shared_block(const Shared *shared, int node_rank) {
+    return shared->blocks[node_rank];
+}
+
+void shared_fence(const Shared *shared) {
+    if (shared->window != MPI_WIN_NULL)
+        world_check(shared->world, MPI_Win_sync(shared->window), "MPI_Win_sync");
+}
+
+void shared_destroy(Shared *shared) {
+    if (shared == NULL) return;
+    if (shared->window != MPI_WIN_NULL) {
+        MPI_Win_unlock_all(shared->window);
+        MPI_Win_free(&shared->window);
+    }
+    memory_free(shared->plain);
+    memory_free(shared->blocks);
+    memory_free(shared);
+}
+
+bool shared_fits(size_t bytes) {
+    const char *wish = getenv("LINNET_SHARED_MEMORY");
+    if (wish != NULL && strcmp(wish, "0") == 0) return false;
+    struct statvfs room;
+    if (statvfs("/dev/shm", &room) != 0) return true; /* not Linux's way of sharing: let MPI find out */
+    return (size_t)room.f_bavail * room.f_frsize >= bytes;
+}

@@ -1,0 +1,40 @@
+/* Threads a rank. See threads.h. */
+#include "linnet/threads.h"
+
+#include <cblas.h>
+#include <omp.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The processors that this process may run on; none when the system cannot tell. */
+static cpu_set_t allowed(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    sched_getaffinity(0, sizeof set, &set);
+    return set;
+}
+
+/* This rank's share of its processors: those it has, over the ranks of the node that have the very same. */
+static int share(const World *world) {
+    cpu_set_t mine = allowed();
+    int count = CPU_COUNT(&mine), sharing = 0;
+    for (int r = 0; r < world->node_size; r++) {
+        cpu_set_t theirs = mine;
+        world_check(world, MPI_Bcast(&theirs, (int)sizeof theirs, MPI_BYTE, r, world->node), "MPI_Bcast");
+        sharing += CPU_EQUAL(&mine, &theirs) != 0;
+    }
+    return count / sharing > 0 ? count / sharing : 1;
+}
+
+int threads_choose(const World *world, int64_t wanted) {
+    int even = share(world); /* on all ranks: it is collective */
+    const char *environment = getenv("OMP_NUM_THREADS");
+    int threads = wanted > 0                                     ? (int)wanted
+                  : environment != NULL && atoi(environment) > 0 ? atoi(environment)
+                                                                 : even;
+    openblas_set_num_threads(
+        1); /* before OpenMP's own number, which OpenBLAS's OpenMP flavour changes along with its own */
+    omp_set_num_threads(threads);
+    return threads;
+}

@@ -1,0 +1,175 @@
+/* Ranks, agreement and abort. See world.h. */
+#include "linnet/world.h"
+
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PIECE = 1 << 30 }; /* the most bytes or elements of one MPI call, whose counts are ints */
+
+void world_check(const World *world, int code, const char *what) {
+    if (code == MPI_SUCCESS) return;
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+    MPI_Error_string(code, text, &length);
+    Error error = {0};
+    error_set(&error, STATUS_FAILURE, "%s failed: %.*s", what, length, text);
+    world_abort(world, &error);
+}
+
+_Noreturn void world_abort(const World *world, const Error *error) {
+    log_error("rank %d on %s: %s", world->rank, world->host, error->message);
+    fflush(NULL);
+    MPI_Abort(world->comm, error->status);
+    _Exit(error->status);
+}
+
+/* A process that is alone in MPI_COMM_WORLD though its launcher started several was started by another MPI's
+ * launcher (or by srun without a PMI that this MPI knows): each would train by itself and write over the
+ * others. */
+static Status refuse_stray(const World *world, Error *error) {
+    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS",
+                                        "MPI_LOCALNRANKS"};
+    if (world->size > 1) return STATUS_OK;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const char *value = getenv(sizes[i]);
+        if (value != NULL && atoi(value) > 1)
+            return error_set(
+                error, STATUS_INPUT,
+                "the launcher started %s processes (%s) but MPI sees one: start linnet with the mpirun of the MPI it "
+                "was built with, or srun --mpi=pmix",
+                value, sizes[i]);
+    }
+    return STATUS_OK;
+}
+
+/* Which ranks share memory: node_of and local_of of every rank. */
+static Status find_nodes(World *world, Error *error) {
+    world->node_of = memory_allocate((size_t)world->size, sizeof(int), error);
+    world->local_of = memory_allocate((size_t)world->size, sizeof(int), error);
+    if (world_agree(world, error, false)) return error->status;
+    int lowest = world->rank;
+    world_check(world, MPI_Bcast(&lowest, 1, MPI_INT, 0, world->node), "MPI_Bcast");
+    int mine[2] = {lowest, world->node_rank};
+    int *all = memory_allocate((size_t)world->size, sizeof mine, error);
+    if (world_agree(world, error, false)) return error->status;
+    world_check(world, MPI_Allgather(mine, 2, MPI_INT, all, 2, MPI_INT, world->comm), "MPI_Allgather");
+    world->nodes = 0;
+    for (int r = 0; r < world->size; r++) {
+        world->local_of[r] = all[2 * r + 1];
+        world->node_of[r] = all[2 * r] == r ? world->nodes++ : world->node_of[all[2 * r]];
+    }
+    memory_free(all);
+    return STATUS_OK;
+}
+
+/* Make the communicator of the ranks that share memory (kind MPI_COMM_TYPE_SHARED) or of this rank alone
+ * (MPI_UNDEFINED). */
+static Status split_nodes(World *world, int kind, Error *error) {
+    int code = kind == MPI_UNDEFINED
+                   ? MPI_Comm_dup(MPI_COMM_SELF, &world->node)
+                   : MPI_Comm_split_type(world->comm, kind, world->rank, MPI_INFO_NULL, &world->node);
+    world_check(world, code, "making the node's communicator");
+    MPI_Comm_set_errhandler(world->node, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(world->node, &world->node_rank);
+    MPI_Comm_size(world->node, &world->node_size);
+    return find_nodes(world, error);
+}
+
+Status world_start(World **world, Error *error) {
+    World *new = calloc(1, sizeof *new);
+    if (new == NULL) return error_set(error, STATUS_FAILURE, "out of memory when starting");
+    int provided = 0;
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+        free(new);
+        return error_set(error, STATUS_FAILURE, "MPI could not be started");
+    }
+    new->comm = MPI_COMM_WORLD;
+    MPI_Comm_set_errhandler(new->comm, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(new->comm, &new->rank);
+    MPI_Comm_size(new->comm, &new->size);
+    gethostname(new->host, sizeof new->host - 1);
+    *world = new;
+    if (refuse_stray(new, error)) return error->status;
+    return split_nodes(new, MPI_COMM_TYPE_SHARED, error);
+}
+
+Status world_isolate(World *world, Error *error) {
+    MPI_Comm_free(&world->node);
+    memory_free(world->node_of);
+    memory_free(world->local_of);
+    world->node_of = world->local_of = NULL;
+    return split_nodes(world, MPI_UNDEFINED, error);
+}
+
+void world_finish(World *world) {
+    if (world == NULL) return;
+    memory_free(world->node_of);
+    memory_free(world->local_of);
+    if (world->node_size > 0) MPI_Comm_free(&world->node);
+    free(world);
+    MPI_Finalize();
+}
+
+Status world_agree(const World *world, Error *error, bool print) {
+    int failing = error->status != STATUS_OK ? world->rank : INT_MAX, lowest = INT_MAX;
+    world_check(world, MPI_Allreduce(&failing, &lowest, 1, MPI_INT, MPI_MIN, world->comm), "MPI_Allreduce");
+    if (lowest == INT_MAX) return STATUS_OK;
+    Error first = *error;
+    world_check(world, MPI_Bcast(&first, (int)sizeof first, MPI_BYTE, lowest, world->comm), "MPI_Bcast");
+    first.file = error->file; /* a pointer of another process means nothing here */
+    *error = first;
+    if (print && world->rank == lowest) log_error("%s", error->message);
+    return error->status;
+}
+
+void world_broadcast(const World *world, void *bytes, size_t size) {
+    for (size_t done = 0; done < size; done += PIECE) {
+        size_t piece = size - done < PIECE ? size - done : PIECE;
+        world_check(world, MPI_Bcast((char *)bytes + done, (int)piece, MPI_BYTE, 0, world->comm),
+                    "MPI_Bcast");
+    }
+}
+
+Status world_broadcast_text(const World *world, char **text, Error *error) {
+    int64_t size = world->rank == 0 ? (int64_t)strlen(*text) + 1 : 0;
+    world_broadcast(world, &size, sizeof size);
+    if (world->rank != 0) *text = memory_allocate((size_t)size, 1, error);
+    if (world_agree(world, error, true)) return error->status;
+    world_broadcast(world, *text, (size_t)size);
+    return STATUS_OK;
+}
+
+static void reduce(const World *world, void *values, size_t count, size_t width, MPI_Datatype type,
+                   MPI_Op op) {
+    if (world->size == 1) return;
+    for (size_t done = 0; done < count; done += PIECE / 8) {
+        size_t piece = count - done < PIECE / 8 ? count - done : PIECE / 8;
+        world_check(
+            world,
+            MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * width, (int)piece, type, op, world->comm),
+            "MPI_Allreduce");
+    }
+}
+
+void world_sum_doubles(const World *world, double *values, size_t count) {
+    reduce(world, values, count, sizeof *values, MPI_DOUBLE, MPI_SUM);
+}
+
+void world_sum_integers(const World *world, int64_t *values, size_t count) {
+    reduce(world, values, count, sizeof *values, MPI_INT64_T, MPI_SUM);
+}
+
+void world_max_integers(const World *world, int64_t *values, size_t count) {
+    reduce(world, values, count, sizeof *values, MPI_INT64_T, MPI_MAX);
+}
+
+void world_deal(int64_t total, int ranks, int rank, int64_t *first, int64_t *count) {
+    int64_t even = total / ranks, more = total % ranks;
+    *first = rank * even + (rank < more ? rank : more);
+    *count = even + (rank < more);
+}

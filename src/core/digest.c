@@ -1,0 +1,75 @@
+#include "linnet/digest.h"
+
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECE_BYTES ((size_t)1 << 20)
+
+struct Digest {
+    EVP_MD_CTX *context;
+};
+
+/** SHA-256 over memory fails only when the Digest is used wrongly: no caller could do anything about it. */
+static void require(int ok) {
+    if (ok) return;
+    log_error("libcrypto refused to go on with a SHA-256 digest");
+    abort();
+}
+
+Status digest_create(Digest **digest, Error *error) {
+    Digest *created = memory_allocate(1, sizeof *created, error);
+    if (!created) return error->status;
+    created->context = EVP_MD_CTX_new();
+    if (!created->context || EVP_DigestInit_ex(created->context, EVP_sha256(), NULL) != 1) {
+        digest_destroy(created);
+        return error_set(error, STATUS_FAILURE, "libcrypto offers no SHA-256 on this machine");
+    }
+    *digest = created;
+    return STATUS_OK;
+}
+
+void digest_add(Digest *digest, const void *bytes, size_t count) {
+    require(EVP_DigestUpdate(digest->context, bytes, count) == 1);
+}
+
+void digest_finish(Digest *digest, char text[DIGEST_TEXT]) {
+    static const char digits[] = "0123456789abcdef";
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    require(EVP_DigestFinal_ex(digest->context, sum, &size) == 1 && 2 * size + 1 == DIGEST_TEXT);
+    for (unsigned i = 0; i < size; i++) {
+        text[2 * i] = digits[sum[i] >> 4];
+        text[2 * i + 1] = digits[sum[i] & 15];
+    }
+    text[2 * size] = '\0';
+}
+
+void digest_destroy(Digest *digest) {
+    if (!digest) return;
+    EVP_MD_CTX_free(digest->context);
+    memory_free(digest);
+}
+
+Status digest_file(const char *path, char text[DIGEST_TEXT], Error *error) {
+    Digest *digest = NULL;
+    unsigned char *piece = NULL;
+    FILE *file = fopen(path, "rbe");
+    if (!file) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    piece = memory_allocate(PIECE_BYTES, 1, error);
+    if (!piece || digest_create(&digest, error)) goto cleanup;
+    for (size_t count; (count = fread(piece, 1, PIECE_BYTES, file)) > 0;) digest_add(digest, piece, count);
+    if (ferror(file))
+        error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
+    else
+        digest_finish(digest, text);
+cleanup:
+    fclose(file);
+    digest_destroy(digest);
+    memory_free(piece);
+    return error->status;
+}

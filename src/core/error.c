@@ -1,0 +1,22 @@
+#include "linnet/error.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+/** A message is one line, whatever a library's or a file's text brought into it. */
+static void make_one_line(char *text) {
+    for (; *text; text++)
+        if (*text == '\n' || *text == '\r') *text = ' ';
+}
+
+Status error_set_at(Error *error, Status status, const char *file, int line, const char *format, ...) {
+    if (error->status != STATUS_OK) return error->status;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    make_one_line(error->message);
+    error->status = status;
+    error->file = file;
+    error->line = line;
+    return status;
+}

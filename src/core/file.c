@@ -1,0 +1,252 @@
+#include "linnet/file.h"
+
+#include "linnet/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COPY_BYTES ((size_t)1 << 20)
+#define GROWTH_BYTES ((size_t)1 << 16)
+
+/** Fill *error from errno: a path the user can mend is bad input, all else is the machine's failure. */
+static Status fail(Error *error, const char *path, const char *what) {
+    const int code = errno;
+    Status status = STATUS_FAILURE;
+    switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EEXIST:
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ELOOP:
+    case ENAMETOOLONG:
+        status = STATUS_INPUT;
+        break;
+    default:
+        break;
+    }
+    return error_set(error, status, "%s: cannot %s: %s", path, what, strerror(code));
+}
+
+char *file_join(const char *folder, const char *name, Error *error) {
+    const size_t head = strlen(folder), tail = strlen(name);
+    char *path = memory_allocate(head + tail + 2, 1, error);
+    if (!path) return NULL;
+    memcpy(path, folder, head);
+    path[head] = '/';
+    memcpy(path + head + 1, name, tail);
+    return path;
+}
+
+bool file_exists(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0;
+}
+
+bool file_is_folder(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+/** read(2) until `size` bytes are there or the file ends; the bytes read, or −1. */
+static ssize_t read_some(int file, char *bytes, size_t size) {
+    size_t done = 0;
+    while (done < size) {
+        const ssize_t count = read(file, bytes + done, size - done);
+        if (count == 0) break;
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return -1;
+        done += (size_t)count;
+    }
+    return (ssize_t)done;
+}
+
+static bool write_all(int file, const char *bytes, size_t size) {
+    while (size > 0) {
+        const ssize_t count = write(file, bytes, size);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return false;
+        bytes += count;
+        size -= (size_t)count;
+    }
+    return true;
+}
+
+/** The first guess at a block for the whole file: its size and one byte more, which shows that it has ended.
+ */
+static size_t first_capacity(int file) {
+    struct stat about;
+    if (fstat(file, &about) || about.st_size <= 0) return GROWTH_BYTES;
+    return (size_t)about.st_size + 1;
+}
+
+Status file_read(const char *path, char **text, size_t *size, Error *error) {
+    char *block = NULL;
+    size_t done = 0;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    // A pipe has no size and a file may grow meanwhile: what counts is where reading ends.
+    for (size_t capacity = first_capacity(file);; capacity *= 2) {
+        char *larger = memory_resize(block, done, capacity, 1, error);
+        if (!larger) goto cleanup;
+        block = larger;
+        const ssize_t count = read_some(file, block + done, capacity - done);
+        if (count < 0) {
+            error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
+            goto cleanup;
+        }
+        done += (size_t)count;
+        if (done < capacity) break;
+    }
+    block[done] = '\0';
+    *text = block;
+    block = NULL;
+    if (size) *size = done;
+cleanup:
+    memory_free(block);
+    close(file);
+    return error->status;
+}
+
+/** Write a new file and flush it; what is half written is removed. */
+static Status write_file(const char *path, const void *bytes, size_t size, Error *error) {
+    const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0) return fail(error, path, "create");
+    if (!write_all(file, bytes, size) || fsync(file)) fail(error, path, "write");
+    if (close(file)) fail(error, path, "write");
+    if (error->status) unlink(path);
+    return error->status;
+}
+
+Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
+    const size_t length = strlen(path);
+    char *beside = memory_allocate(length + sizeof ".tmp", 1, error);
+    if (!beside) return error->status;
+    memcpy(beside, path, length);
+    memcpy(beside + length, ".tmp", sizeof ".tmp");
+    if (!write_file(beside, bytes, size, error) && file_rename(beside, path, error)) unlink(beside);
+    memory_free(beside);
+    return error->status;
+}
+
+static Status copy_bytes(int source, const char *from, int target, const char *to, Error *error) {
+    char *block = memory_allocate(COPY_BYTES, 1, error);
+    if (!block) return error->status;
+    ssize_t count;
+    while ((count = read_some(source, block, COPY_BYTES)) > 0)
+        if (!write_all(target, block, (size_t)count)) {
+            fail(error, to, "write");
+            break;
+        }
+    if (count < 0) fail(error, from, "read");
+    if (!error->status && fsync(target)) fail(error, to, "flush to disk");
+    memory_free(block);
+    return error->status;
+}
+
+/** Opening a file to write empties it, so a copy onto itself must be seen before. */
+static bool same_file(int source, const char *to) {
+    struct stat a, b;
+    return fstat(source, &a) == 0 && stat(to, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+Status file_copy(const char *from, const char *to, Error *error) {
+    int target = -1;
+    const int source = open(from, O_RDONLY | O_CLOEXEC);
+    if (source < 0) return fail(error, from, "open");
+    if (same_file(source, to)) {
+        error_set(error, STATUS_INPUT, "%s: cannot be copied onto itself", to);
+        goto cleanup;
+    }
+    target = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (target < 0) {
+        fail(error, to, "create");
+        goto cleanup;
+    }
+    copy_bytes(source, from, target, to, error);
+    if (close(target)) fail(error, to, "write");
+    if (error->status) unlink(to);
+cleanup:
+    close(source);
+    return error->status;
+}
+
+Status file_flush(const char *path, Error *error) {
+    struct stat about;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return fail(error, path, "open");
+    // Some network file systems cannot flush a folder and say EINVAL; they keep names in order by themselves.
+    const bool folder = fstat(file, &about) == 0 && S_ISDIR(about.st_mode);
+    if (fsync(file) && !(folder && errno == EINVAL)) fail(error, path, "flush to disk");
+    close(file);
+    return error->status;
+}
+
+/** Flush the folder that holds `path`, so that the name itself survives a crash. */
+static Status flush_parent(const char *path, Error *error) {
+    char *parent = memory_text(path, error);
+    if (!parent) return error->status;
+    size_t end = strlen(parent);
+    while (end > 1 && parent[end - 1] == '/') end--;
+    while (end > 0 && parent[end - 1] != '/') end--;
+    while (end > 1 && parent[end - 1] == '/') end--;
+    parent[end] = '\0';
+    file_flush(end ? parent : ".", error);
+    memory_free(parent);
+    return error->status;
+}
+
+static Status make_one_folder(const char *path, Error *error) {
+    if (mkdir(path, 0777) == 0) return flush_parent(path, error);
+    if (file_is_folder(path)) return STATUS_OK;
+    return fail(error, path, "make the folder");
+}
+
+Status file_make_folder(const char *path, Error *error) {
+    char *part = memory_text(path, error);
+    if (!part) return error->status;
+    for (char *slash = part + 1; *part && (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        if (make_one_folder(part, error)) break;
+        *slash = '/';
+    }
+    if (!error->status) make_one_folder(part, error);
+    memory_free(part);
+    return error->status;
+}
+
+Status file_remove(const char *path, Error *error) {
+    struct stat about;
+    if (lstat(path, &about)) return errno == ENOENT ? STATUS_OK : fail(error, path, "remove");
+    if (!S_ISDIR(about.st_mode))
+        return unlink(path) && errno != ENOENT ? fail(error, path, "remove") : STATUS_OK;
+
+    char *root = memory_text(path, error);
+    if (!root) return error->status;
+    FTS *walk = fts_open((char *[]){root, NULL}, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    if (!walk) fail(error, path, "list");
+    for (FTSENT *entry; walk && !error->status && (entry = fts_read(walk));) {
+        if (entry->fts_info == FTS_D) continue; // a folder goes when what it holds has gone
+        errno = entry->fts_errno;
+        if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
+            fail(error, entry->fts_path, "list");
+        else if (remove(entry->fts_accpath) && errno != ENOENT)
+            fail(error, entry->fts_path, "remove");
+    }
+    if (walk) fts_close(walk);
+    memory_free(root);
+    return error->status;
+}
+
+Status file_rename(const char *from, const char *to, Error *error) {
+    if (rename(from, to))
+        return error_set(error, STATUS_FAILURE, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
+    return flush_parent(to, error);
+}

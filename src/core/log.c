@@ -1,0 +1,93 @@
+#include "linnet/log.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/** Longest line in bytes: what POSIX surely writes to a pipe in one piece on Linux (PIPE_BUF). */
+#define LINE_MAX_BYTES 4096
+
+static struct {
+    int rank, size;
+    bool quiet;
+} setup = {.rank = 0, .size = 1, .quiet = false};
+
+typedef struct {
+    const char *name;   /**< what follows `linnet: `; NULL for plain information */
+    const char *colour; /**< the terminal's escape sequence for the name */
+} Kind;
+
+static const Kind KIND_INFO = {NULL, ""};
+static const Kind KIND_WARNING = {"warning", "\033[1;33m"};
+static const Kind KIND_ERROR = {"error", "\033[1;31m"};
+
+void log_setup(int rank, int size, bool quiet) {
+    setup.rank = rank;
+    setup.size = size;
+    setup.quiet = quiet;
+}
+
+/** Colour is for people at a terminal who have not refused it (https://no-color.org). */
+static bool colour_wanted(void) {
+    const char *refused = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    if ((refused && *refused) || (terminal && strcmp(terminal, "dumb") == 0)) return false;
+    return isatty(STDERR_FILENO) == 1;
+}
+
+/** Write `linnet: warning: rank 3: ` or as much of it as applies; returns its length. */
+static size_t write_prefix(char *line, size_t room, const Kind *kind) {
+    if (!kind->name) return 0;
+    bool colour = colour_wanted();
+    int length = snprintf(line, room, "linnet: %s%s:%s ", colour ? kind->colour : "", kind->name,
+                          colour ? "\033[0m" : "");
+    if (setup.size > 1) length += snprintf(line + length, room - (size_t)length, "rank %d: ", setup.rank);
+    return (size_t)length;
+}
+
+/** One line, one write: only what a signal or a full pipe cut off is written after it. */
+static void write_whole(const char *line, size_t length) {
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, line, length);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return; /* there is nowhere left to complain to */
+        line += written;
+        length -= (size_t)written;
+    }
+}
+
+static void log_line(const Kind *kind, const char *format, va_list arguments) {
+    char line[LINE_MAX_BYTES];
+    size_t prefix = write_prefix(line, sizeof line, kind);
+    size_t room = sizeof line - prefix;
+    int wanted = vsnprintf(line + prefix, room, format, arguments);
+    if (wanted < 0) return;
+    size_t length = prefix + ((size_t)wanted < room ? (size_t)wanted : room - 1);
+    for (size_t i = prefix; i < length; i++)
+        if (line[i] == '\n' || line[i] == '\r') line[i] = ' ';
+    line[length] = '\n'; /* in place of the closing zero */
+    write_whole(line, length + 1);
+}
+
+void log_info(const char *format, ...) {
+    if (setup.rank != 0 || setup.quiet) return;
+    va_list arguments;
+    va_start(arguments, format);
+    log_line(&KIND_INFO, format, arguments);
+    va_end(arguments);
+}
+
+void log_warning(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    log_line(&KIND_WARNING, format, arguments);
+    va_end(arguments);
+}
+
+void log_error(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    log_line(&KIND_ERROR, format, arguments);
+    va_end(arguments);
+}

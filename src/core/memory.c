@@ -1,0 +1,56 @@
+#include "linnet/memory.h"
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool memory_multiply(size_t a, size_t b, size_t *product) {
+    size_t result;
+    if (__builtin_mul_overflow(a, b, &result)) return false;
+    *product = result;
+    return true;
+}
+
+/** The block lies inside a larger one from calloc(), whose address stands right before it. aligned_alloc()
+ * would be shorter, but its pages are not known to be zero: clearing them makes every page resident. */
+void *memory_allocate(size_t count, size_t size, Error *error) {
+    size_t bytes, padded;
+    if (!memory_multiply(count, size, &bytes) || __builtin_add_overflow(bytes, MEMORY_ALIGNMENT, &padded)) {
+        error_set(error, STATUS_FAILURE,
+                  "out of memory: %zu elements of %zu bytes are more than an address can hold", count, size);
+        return NULL;
+    }
+    unsigned char *base = calloc(1, padded);
+    if (!base) {
+        error_set(error, STATUS_FAILURE, "out of memory: the system has no %zu bytes left", bytes);
+        return NULL;
+    }
+    static_assert(MEMORY_ALIGNMENT % _Alignof(max_align_t) == 0, "malloc's alignment divides ours");
+    static_assert(_Alignof(max_align_t) >= sizeof base, "the gap before the block holds an address");
+    unsigned char *block = base + (MEMORY_ALIGNMENT - (uintptr_t)base % MEMORY_ALIGNMENT);
+    memcpy(block - sizeof base, &base, sizeof base);
+    return block;
+}
+
+void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *error) {
+    void *resized = memory_allocate(count, size, error);
+    if (!resized) return NULL;
+    size_t bytes = count * size; /* memory_allocate() has checked the product */
+    if (block) memcpy(resized, block, kept < bytes ? kept : bytes);
+    memory_free(block);
+    return resized;
+}
+
+char *memory_text(const char *text, Error *error) {
+    size_t bytes = strlen(text) + 1;
+    char *copy = memory_allocate(bytes, 1, error);
+    if (copy) memcpy(copy, text, bytes);
+    return copy;
+}
+
+void memory_free(void *block) {
+    if (!block) return;
+    void *base;
+    memcpy(&base, (unsigned char *)block - sizeof base, sizeof base);
+    free(base);
+}

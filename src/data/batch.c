@@ -1,0 +1,92 @@
+#include "linnet/batch.h"
+#include "linnet/memory.h"
+#include <stdbool.h>
+#include <string.h>
+
+Status batch_create(Batch *batch, size_t token_capacity, size_t sample_capacity, Error *error) {
+    size_t tokens = token_capacity, samples = sample_capacity;
+    *batch = (Batch){
+        .token_capacity = tokens,
+        .sample_capacity = samples,
+        .ids = memory_allocate(tokens, sizeof(int32_t), error),
+        .positions = memory_allocate(tokens, sizeof(int32_t), error),
+        .visible = memory_allocate(tokens, sizeof(int32_t), error),
+        .row_samples = memory_allocate(tokens, sizeof(uint64_t), error),
+        .starts = memory_allocate(samples + 1, sizeof(int32_t), error),
+        .pooled = memory_allocate(samples, sizeof(int32_t), error),
+        .labels = memory_allocate(samples, sizeof(int32_t), error),
+        .samples_ids = memory_allocate(samples, sizeof(uint64_t), error),
+        .pooled_positions = memory_allocate(samples, sizeof(int32_t), error),
+        .pooled_visible = memory_allocate(samples, sizeof(int32_t), error),
+        .pooled_starts = memory_allocate(samples + 1, sizeof(int32_t), error),
+    };
+    if (error->status) {
+        batch_destroy(batch);
+        return error->status;
+    }
+    for (size_t b = 0; b <= samples; b++) batch->pooled_starts[b] = (int32_t)b;
+    return STATUS_OK;
+}
+
+void batch_destroy(Batch *batch) {
+    if (!batch) return;
+    memory_free(batch->ids);
+    memory_free(batch->positions);
+    memory_free(batch->visible);
+    memory_free(batch->row_samples);
+    memory_free(batch->starts);
+    memory_free(batch->pooled);
+    memory_free(batch->labels);
+    memory_free(batch->samples_ids);
+    memory_free(batch->pooled_positions);
+    memory_free(batch->pooled_visible);
+    memory_free(batch->pooled_starts);
+    memset(batch, 0, sizeof *batch);
+}
+
+static size_t kept(const BatchRule *rule, size_t length) {
+    size_t positions = (size_t)rule->positions;
+    return length < positions ? length : positions;
+}
+
+size_t batch_rows(const BatchRule *rule, size_t length) {
+    bool end_added = rule->pooling == POOLING_PADDED_END && length < (size_t)rule->positions;
+    return kept(rule, length) + end_added;
+}
+
+void batch_clear(Batch *batch) {
+    batch->tokens = batch->samples = 0;
+    batch->text_tokens = 0;
+    batch->starts[0] = 0;
+}
+
+static void add_row(Batch *batch, int32_t id, int32_t position, int32_t visible, uint64_t sample) {
+    size_t row = batch->tokens++;
+    batch->ids[row] = id;
+    batch->positions[row] = position;
+    batch->visible[row] = visible;
+    batch->row_samples[row] = sample;
+}
+
+/** The row of a text that the head reads, counted from its first. */
+static size_t pooled_row(const BatchRule *rule, const uint16_t *ids, size_t length) {
+    if (rule->pooling == POOLING_PADDED_END) return batch_rows(rule, length) - 1;
+    size_t last = kept(rule, length);
+    while (last > 0 && ids[last - 1] == rule->pad) last--;
+    return last > 0 ? last - 1 : 0; /* nothing but pads: Transformers reads the first */
+}
+
+void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t length, int32_t label, uint64_t sample) {
+    size_t start = batch->tokens, texts = kept(rule, length), b = batch->samples++;
+    for (size_t t = 0; t < texts; t++) add_row(batch, ids[t], (int32_t)t, (int32_t)t + 1, sample);
+    if (batch_rows(rule, length) > texts)
+        add_row(batch, rule->end_of_text, rule->positions - 1, (int32_t)texts, sample);
+    size_t pooled = start + pooled_row(rule, ids, length);
+    batch->text_tokens += (int64_t)texts;
+    batch->starts[b + 1] = (int32_t)batch->tokens;
+    batch->pooled[b] = (int32_t)pooled;
+    batch->labels[b] = label;
+    batch->samples_ids[b] = sample;
+    batch->pooled_positions[b] = batch->positions[pooled];
+    batch->pooled_visible[b] = batch->visible[pooled];
+}

@@ -1,0 +1,202 @@
+#include "linnet/dataset.h"
+
+#include "data/dataset_columns.h"
+#include "linnet/memory.h"
+#include <string.h>
+
+#define SAMPLES_AT_ONCE ((int64_t)8192)
+#define TOKENS_AT_ONCE ((int64_t)262144)
+
+// --- Opening ---
+static Status get_int32(const Dataset *dataset, const char *name, int32_t low, int32_t high, int32_t *value,
+                        Error *error) {
+    int64_t wide = 0;
+    if (h5_get_int(dataset->file, name, low, high, &wide, dataset->path, error)) return error->status;
+    *value = (int32_t)wide;
+    return STATUS_OK;
+}
+
+static Status get_digest(const Dataset *dataset, const char *name, char text[DIGEST_TEXT], Error *error) {
+    if (h5_get_text(dataset->file, name, text, DIGEST_TEXT, dataset->path, error)) return error->status;
+    if (strspn(text, "0123456789abcdef") == DIGEST_TEXT - 1) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" must be 64 lower-case hexadecimal digits",
+                     dataset->path, name);
+}
+
+static Status read_label_names(Dataset *dataset, Error *error) {
+    DatasetInfo *info = &dataset->info;
+    if (h5_get_texts(dataset->file, "label_names", DATASET_LABELS_MAX, &info->label_names, &info->labels,
+                     dataset->path, error))
+        return error->status;
+    for (int32_t i = 0; i < info->labels; i++)
+        for (int32_t j = 0; j < i; j++)
+            if (strcmp(info->label_names[i], info->label_names[j]) == 0)
+                return error_set(error, STATUS_INPUT, "%s: attribute \"label_names\" holds \"%s\" twice",
+                                 dataset->path, info->label_names[i]);
+    return STATUS_OK;
+}
+
+static Status read_attributes(Dataset *dataset, Error *error) {
+    DatasetInfo *info = &dataset->info;
+    int32_t version = 0;
+    if (H5Aexists(dataset->file, "format_version") == 0)
+        return error_set(error, STATUS_INPUT,
+                         "%s: not a token file (attribute \"format_version\" is missing); make one "
+                         "with linnet prepare",
+                         dataset->path);
+    if (get_int32(dataset, "format_version", DATASET_FORMAT_VERSION, DATASET_FORMAT_VERSION, &version,
+                  error) ||
+        h5_get_int(dataset->file, "samples", 1, INT64_MAX / 64, &info->samples, dataset->path, error) ||
+        h5_get_int(dataset->file, "tokens", 1, INT64_MAX / 64, &info->tokens, dataset->path, error) ||
+        get_int32(dataset, "vocabulary_size", 1, UINT16_MAX + 1, &info->vocabulary, error) ||
+        get_int32(dataset, "end_of_text", 0, info->vocabulary - 1, &info->end_of_text, error) ||
+        get_int32(dataset, "max_length", 1, INT32_MAX, &info->max_length, error) ||
+        get_int32(dataset, "longest_sample", 1, info->max_length, &info->longest, error) ||
+        get_digest(dataset, "tokenizer_digest", info->tokenizer_digest, error) ||
+        h5_get_text(dataset->file, "source_name", info->source_name, sizeof info->source_name, dataset->path,
+                    error) ||
+        get_digest(dataset, "source_digest", info->source_digest, error) ||
+        h5_get_int(dataset->file, "source_size", 0, INT64_MAX, &info->source_size, dataset->path, error))
+        return error->status;
+    return read_label_names(dataset, error);
+}
+
+static Status open_columns(Dataset *dataset, Error *error) {
+    const DatasetInfo *info = &dataset->info;
+    const int64_t expected[COLUMNS] = {
+        [COLUMN_TOKENS] = info->tokens,
+        [COLUMN_OFFSETS] = info->samples + 1,
+        [COLUMN_LABELS] = info->samples,
+        [COLUMN_ROWS] = info->samples,
+    };
+    for (ColumnName name = 0; name < COLUMNS; name++) {
+        Column *column = &dataset->columns[name];
+        if (column_open(column, name, dataset->file, dataset->path, error)) return error->status;
+        if (column->length != expected[name])
+            return error_set(
+                error, STATUS_INPUT,
+                "%s: dataset \"%s\" holds %lld elements; with %lld samples and %lld tokens it must hold %lld",
+                dataset->path, column_kinds[name].name, (long long)column->length, (long long)info->samples,
+                (long long)info->tokens, (long long)expected[name]);
+    }
+    return STATUS_OK;
+}
+
+Status dataset_open(Dataset **dataset, const char *path, Error *error) {
+    Dataset *opened = memory_allocate(1, sizeof *opened, error);
+    if (!opened) return error->status;
+    opened->file = -1;
+    for (int i = 0; i < COLUMNS; i++) opened->columns[i].dataset = -1;
+    opened->path = memory_text(path, error);
+    if (!opened->path || h5_open(&opened->file, path, error) || read_attributes(opened, error) ||
+        open_columns(opened, error))
+        goto cleanup;
+    *dataset = opened;
+    opened = NULL;
+cleanup:
+    dataset_close(opened);
+    return error->status;
+}
+
+const DatasetInfo *dataset_info(const Dataset *dataset) {
+    return &dataset->info;
+}
+
+void dataset_close(Dataset *dataset) {
+    if (!dataset) return;
+    for (int i = 0; i < COLUMNS; i++)
+        if (dataset->columns[i].dataset >= 0) H5Dclose(dataset->columns[i].dataset);
+    if (dataset->file >= 0) H5Fclose(dataset->file);
+    h5_free_texts(dataset->info.label_names, dataset->info.labels);
+    memory_free(dataset->path);
+    memory_free(dataset);
+}
+
+// --- Checking ---
+/** Room for SAMPLES_AT_ONCE samples and TOKENS_AT_ONCE tokens. */
+typedef struct {
+    int64_t *offsets, *rows;
+    uint8_t *labels;
+    uint16_t *ids;
+} Block;
+
+static void block_free(Block *block) {
+    memory_free(block->offsets);
+    memory_free(block->rows);
+    memory_free(block->labels);
+    memory_free(block->ids);
+}
+
+static Status block_create(Block *block, Error *error) {
+    block->offsets = memory_allocate(SAMPLES_AT_ONCE + 1, sizeof *block->offsets, error);
+    block->rows = memory_allocate(SAMPLES_AT_ONCE, sizeof *block->rows, error);
+    block->labels = memory_allocate(SAMPLES_AT_ONCE, sizeof *block->labels, error);
+    block->ids = memory_allocate(TOKENS_AT_ONCE, sizeof *block->ids, error);
+    return error->status;
+}
+
+/** The offsets of samples first … first + count − 1, checked, also against both ends of the tokens. */
+static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count, int64_t *offsets,
+                           Error *error) {
+    const DatasetInfo *info = &dataset->info;
+    if (column_read(&dataset->columns[COLUMN_OFFSETS], first, count + 1, offsets, dataset->path, error) ||
+        dataset_check_offsets(dataset, offsets, first, count, error))
+        return error->status;
+    if (first == 0 && offsets[0] != 0)
+        return error_set(error, STATUS_INPUT, "%s: offsets[0] is %lld, not 0", dataset->path,
+                         (long long)offsets[0]);
+    if (first + count == info->samples && offsets[count] != info->tokens)
+        return error_set(error, STATUS_INPUT,
+                         "%s: the last of offsets is %lld, not the number of tokens, %lld", dataset->path,
+                         (long long)offsets[count], (long long)info->tokens);
+    return STATUS_OK;
+}
+
+static Status verify_tokens(const Dataset *dataset, int64_t first, int64_t end, uint16_t *ids, Error *error) {
+    for (int64_t place = first; place < end; place += TOKENS_AT_ONCE) {
+        const int64_t count = end - place < TOKENS_AT_ONCE ? end - place : TOKENS_AT_ONCE;
+        if (column_read(&dataset->columns[COLUMN_TOKENS], place, count, ids, dataset->path, error) ||
+            dataset_check_ids(dataset, ids, count, place, error))
+            break;
+    }
+    return error->status;
+}
+
+static Status verify_block(const Dataset *dataset, int64_t first, int64_t count, Block *block, Error *error) {
+    if (read_offsets(dataset, first, count, block->offsets, error) ||
+        column_read(&dataset->columns[COLUMN_LABELS], first, count, block->labels, dataset->path, error) ||
+        column_read(&dataset->columns[COLUMN_ROWS], first, count, block->rows, dataset->path, error))
+        return error->status;
+    for (int64_t i = 0; i < count; i++) {
+        if (dataset_check_label(dataset, block->labels[i], first + i, error)) return error->status;
+        if (block->rows[i] < 0)
+            return error_set(error, STATUS_INPUT, "%s: rows[%lld] is %lld; rows are numbered from 0",
+                             dataset->path, (long long)(first + i), (long long)block->rows[i]);
+    }
+    return verify_tokens(dataset, block->offsets[0], block->offsets[count], block->ids, error);
+}
+
+Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *error) {
+    Block block = {0};
+    if (block_create(&block, error)) goto cleanup;
+    for (int64_t done = 0; done < count; done += SAMPLES_AT_ONCE) {
+        const int64_t now = count - done < SAMPLES_AT_ONCE ? count - done : SAMPLES_AT_ONCE;
+        if (verify_block(dataset, first + done, now, &block, error)) break;
+    }
+cleanup:
+    block_free(&block);
+    return error->status;
+}
+
+Status dataset_lengths(Dataset *dataset, int32_t *lengths, Error *error) {
+    const int64_t samples = dataset->info.samples;
+    int64_t *offsets = memory_allocate(SAMPLES_AT_ONCE + 1, sizeof *offsets, error);
+    if (!offsets) return error->status;
+    for (int64_t first = 0; first < samples; first += SAMPLES_AT_ONCE) {
+        const int64_t count = samples - first < SAMPLES_AT_ONCE ? samples - first : SAMPLES_AT_ONCE;
+        if (read_offsets(dataset, first, count, offsets, error)) break;
+        for (int64_t i = 0; i < count; i++) lengths[first + i] = (int32_t)(offsets[i + 1] - offsets[i]);
+    }
+    memory_free(offsets);
+    return error->status;
+}

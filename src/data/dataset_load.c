@@ -1,0 +1,168 @@
+/* Loading chosen samples: their places are sorted and merged into runs, so that the number of reads follows
+ * the chunks that hold them, not the samples. */
+#include "data/dataset_columns.h"
+#include "linnet/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define RUN_BYTES ((size_t)2 << 20) // the most that is read at once, unless one sample is longer
+
+/** Elements of a column, and the element of the output where they go. */
+typedef struct {
+    int64_t from, count, to;
+} Piece;
+
+/** A wanted sample: its index in the file and its position in the request. */
+typedef struct {
+    int64_t index, position;
+} Wanted;
+
+/** How many of pieces [count] make up one run, and in *end where it ends. A gap of less than a chunk is read
+ * with it: its chunk has to be read anyway. */
+static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t most, int64_t *end) {
+    const int64_t first = pieces[0].from;
+    int64_t taken = 1;
+    *end = first + pieces[0].count;
+    for (; taken < count; taken++) {
+        const int64_t from = pieces[taken].from, last = from + pieces[taken].count;
+        if (from < first || from - *end >= gap || last - first > most) break;
+        if (last > *end) *end = last;
+    }
+    return taken;
+}
+
+/** Copy pieces [count] of a column into out. Pieces that rise are read in few runs; any others are right but
+ * slow. */
+static Status gather(const Dataset *dataset, ColumnName name, const Piece *pieces, int64_t count, void *out,
+                     Error *error) {
+    const Column *column = &dataset->columns[name];
+    const size_t size = column_kinds[name].size;
+    const int64_t most = (int64_t)(RUN_BYTES / size), gap = (int64_t)column_kinds[name].chunk;
+    char *target = out, *block = memory_allocate(RUN_BYTES, 1, error);
+    if (!block) return error->status;
+    for (int64_t done = 0, taken; done < count && !error->status; done += taken) {
+        const Piece *run = pieces + done;
+        int64_t end;
+        taken = take_run(run, count - done, gap, most, &end);
+        if (end - run->from > most) { // one piece alone, longer than the block
+            column_read(column, run->from, run->count, target + (size_t)run->to * size, dataset->path, error);
+            continue;
+        }
+        if (column_read(column, run->from, end - run->from, block, dataset->path, error)) break;
+        for (int64_t i = 0; i < taken; i++)
+            memcpy(target + (size_t)run[i].to * size, block + (size_t)(run[i].from - run->from) * size,
+                   (size_t)run[i].count * size);
+    }
+    memory_free(block);
+    return error->status;
+}
+
+static int compare_wanted(const void *left, const void *right) {
+    const Wanted *a = left, *b = right;
+    if (a->index != b->index) return a->index < b->index ? -1 : 1;
+    return (a->position > b->position) - (a->position < b->position);
+}
+
+/** wanted [count], by rising index. */
+static Status sort_wanted(const Dataset *dataset, const int64_t *indices, int64_t count, Wanted *wanted,
+                          Error *error) {
+    for (int64_t i = 0; i < count; i++) {
+        if (indices[i] < 0 || indices[i] >= dataset->info.samples)
+            return error_set(error, STATUS_INPUT,
+                             "%s: there is no sample %lld; the file holds %lld, numbered from 0",
+                             dataset->path, (long long)indices[i], (long long)dataset->info.samples);
+        wanted[i] = (Wanted){indices[i], i};
+    }
+    qsort(wanted, (size_t)count, sizeof *wanted, compare_wanted);
+    return STATUS_OK;
+}
+
+/** What one load works with, besides its result. All in the order of rising indices. */
+typedef struct {
+    Wanted *wanted;  /**< [count] */
+    Piece *pieces;   /**< [count] */
+    int64_t *bounds; /**< [count × 2] where each sample starts and ends in tokens */
+} Plan;
+
+/** Read where the wanted samples lie, check it, and lay them out in the result. */
+static Status load_bounds(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples,
+                          Error *error) {
+    for (int64_t i = 0; i < count; i++) plan->pieces[i] = (Piece){plan->wanted[i].index, 2, 2 * i};
+    if (gather(dataset, COLUMN_OFFSETS, plan->pieces, count, plan->bounds, error)) return error->status;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t *bounds = plan->bounds + 2 * i;
+        if (dataset_check_offsets(dataset, bounds, plan->wanted[i].index, 1, error)) return error->status;
+        samples->starts[plan->wanted[i].position + 1] = bounds[1] - bounds[0];
+    }
+    for (int64_t i = 0; i < count; i++) samples->starts[i + 1] += samples->starts[i];
+    return STATUS_OK;
+}
+
+static Status load_labels_and_rows(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples,
+                                   Error *error) {
+    for (int64_t i = 0; i < count; i++)
+        plan->pieces[i] = (Piece){plan->wanted[i].index, 1, plan->wanted[i].position};
+    if (gather(dataset, COLUMN_LABELS, plan->pieces, count, samples->labels, error) ||
+        gather(dataset, COLUMN_ROWS, plan->pieces, count, samples->rows, error))
+        return error->status;
+    for (int64_t i = 0; i < count; i++)
+        if (dataset_check_label(dataset, samples->labels[i], samples->indices[i], error)) break;
+    return error->status;
+}
+
+static Status load_ids(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples,
+                       Error *error) {
+    samples->ids = memory_allocate((size_t)samples->starts[count], sizeof *samples->ids, error);
+    if (!samples->ids) return error->status;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t *bounds = plan->bounds + 2 * i;
+        plan->pieces[i] =
+            (Piece){bounds[0], bounds[1] - bounds[0], samples->starts[plan->wanted[i].position]};
+    }
+    if (gather(dataset, COLUMN_TOKENS, plan->pieces, count, samples->ids, error)) return error->status;
+    for (int64_t i = 0; i < count; i++) {
+        const Piece *piece = &plan->pieces[i];
+        if (dataset_check_ids(dataset, samples->ids + piece->to, piece->count, piece->from, error)) break;
+    }
+    return error->status;
+}
+
+static Status allocate(Plan *plan, Samples *samples, size_t count, Error *error) {
+    plan->wanted = memory_allocate(count, sizeof *plan->wanted, error);
+    plan->pieces = memory_allocate(count, sizeof *plan->pieces, error);
+    plan->bounds = memory_allocate(count, 2 * sizeof *plan->bounds, error);
+    samples->starts = memory_allocate(count + 1, sizeof *samples->starts, error);
+    samples->labels = memory_allocate(count, sizeof *samples->labels, error);
+    samples->indices = memory_allocate(count, sizeof *samples->indices, error);
+    samples->rows = memory_allocate(count, sizeof *samples->rows, error);
+    return error->status;
+}
+
+Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Samples *samples, Error *error) {
+    Plan plan = {0};
+    Samples loaded = {.count = count};
+    if (allocate(&plan, &loaded, (size_t)count, error)) goto cleanup;
+    if (count > 0) memcpy(loaded.indices, indices, (size_t)count * sizeof *indices);
+    if (sort_wanted(dataset, indices, count, plan.wanted, error) ||
+        load_bounds(dataset, &plan, count, &loaded, error) ||
+        load_labels_and_rows(dataset, &plan, count, &loaded, error) ||
+        load_ids(dataset, &plan, count, &loaded, error))
+        goto cleanup;
+    *samples = loaded;
+    loaded = (Samples){0};
+cleanup:
+    samples_free(&loaded);
+    memory_free(plan.wanted);
+    memory_free(plan.pieces);
+    memory_free(plan.bounds);
+    return error->status;
+}
+
+void samples_free(Samples *samples) {
+    memory_free(samples->starts);
+    memory_free(samples->ids);
+    memory_free(samples->labels);
+    memory_free(samples->indices);
+    memory_free(samples->rows);
+    *samples = (Samples){0};
+}

@@ -1,0 +1,233 @@
+#include "data/dataset_columns.h"
+#include "linnet/file.h"
+#include "linnet/memory.h"
+#include <string.h>
+#include <unistd.h>
+
+/** A column being written: a chunk in memory, whole chunks in the file. */
+typedef struct {
+    hid_t dataset;
+    ColumnName name;
+    char *chunk;
+    hsize_t held;    /**< elements in chunk */
+    hsize_t written; /**< elements in the file */
+} Output;
+
+struct DatasetWriter {
+    char *path, *beside; /**< the target, and the file beside it that is written */
+    hid_t file;          /**< −1 once closed */
+    bool is_beside;      /**< the file beside is there and must not stay */
+    DatasetInfo info;
+    Output outputs[COLUMNS];
+};
+
+static Status write_failed(const DatasetWriter *writer, Error *error) {
+    return h5_error(error, STATUS_FAILURE, writer->path, "cannot write the token file");
+}
+
+// --- Columns ---
+static hid_t stored_type(ColumnName name) {
+    switch (name) {
+    case COLUMN_TOKENS:
+        return H5T_STD_U16LE;
+    case COLUMN_LABELS:
+        return H5T_STD_U8LE;
+    default:
+        return H5T_STD_I64LE;
+    }
+}
+
+/** A chunked dataset without end, each chunk with a checksum, without time stamps: the same input gives the
+ * same bytes, and damage is seen. */
+static hid_t create_column(hid_t file, ColumnName name) {
+    const ColumnKind *kind = &column_kinds[name];
+    const hsize_t none = 0, unlimited = H5S_UNLIMITED;
+    const hid_t space = H5Screate_simple(1, &none, &unlimited);
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
+    hid_t dataset = -1;
+    H5Pset_obj_track_times(creation, false);
+    // Chunks are written whole and once: without a cache a full disk is seen at the write, not at the close.
+    if (H5Pset_chunk(creation, 1, &kind->chunk) >= 0 && H5Pset_fletcher32(creation) >= 0 &&
+        H5Pset_chunk_cache(access, 0, 0, 1.0) >= 0)
+        dataset = H5Dcreate2(file, kind->name, stored_type(name), space, H5P_DEFAULT, creation, access);
+    H5Pclose(access);
+    H5Pclose(creation);
+    H5Sclose(space);
+    return dataset;
+}
+
+static Status output_create(DatasetWriter *writer, ColumnName name, Error *error) {
+    Output *output = &writer->outputs[name];
+    output->name = name;
+    output->chunk = memory_allocate(column_kinds[name].chunk, column_kinds[name].size, error);
+    if (!output->chunk) return error->status;
+    output->dataset = create_column(writer->file, name);
+    return output->dataset < 0 ? write_failed(writer, error) : STATUS_OK;
+}
+
+/** Put what is held behind what is written. */
+static Status output_flush(const DatasetWriter *writer, Output *output, Error *error) {
+    const hsize_t extent = output->written + output->held;
+    if (output->held == 0) return STATUS_OK;
+    hid_t held = -1, stored = -1;
+    if (H5Dset_extent(output->dataset, &extent) < 0 || (stored = H5Dget_space(output->dataset)) < 0 ||
+        (held = H5Screate_simple(1, &output->held, NULL)) < 0 ||
+        H5Sselect_hyperslab(stored, H5S_SELECT_SET, &output->written, NULL, &output->held, NULL) < 0 ||
+        H5Dwrite(output->dataset, column_memory_type(output->name), held, stored, H5P_DEFAULT,
+                 output->chunk) < 0)
+        write_failed(writer, error);
+    if (held >= 0) H5Sclose(held);
+    if (stored >= 0) H5Sclose(stored);
+    output->written = extent;
+    output->held = 0;
+    return error->status;
+}
+
+/** The place of the next element, the chunk having been written if it was full; NULL on failure. */
+static void *output_next(DatasetWriter *writer, ColumnName name, Error *error) {
+    Output *output = &writer->outputs[name];
+    if (output->held == column_kinds[name].chunk && output_flush(writer, output, error)) return NULL;
+    return output->chunk + output->held++ * column_kinds[name].size;
+}
+
+static Status add_int64(DatasetWriter *writer, ColumnName name, int64_t value, Error *error) {
+    int64_t *next = output_next(writer, name, error);
+    if (next) *next = value;
+    return error->status;
+}
+
+// --- The writer ---
+static Status copy_info(DatasetWriter *writer, const DatasetInfo *info, Error *error) {
+    DatasetInfo *own = &writer->info;
+    *own = *info;
+    own->samples = own->tokens = own->longest = 0;
+    own->label_names = memory_allocate((size_t)info->labels, sizeof *own->label_names, error);
+    for (int32_t i = 0; own->label_names && i < info->labels; i++) {
+        const size_t size = strlen(info->label_names[i]);
+        if (size < 1 || size > H5_TEXT_MAX)
+            return error_set(error, STATUS_INPUT, "label %d has %zu bytes, not 1 to %d", i, size,
+                             H5_TEXT_MAX);
+        own->label_names[i] = memory_text(info->label_names[i], error);
+    }
+    return error->status;
+}
+
+static Status name_files(DatasetWriter *writer, const char *path, Error *error) {
+    const size_t size = strlen(path);
+    writer->path = memory_text(path, error);
+    writer->beside = memory_allocate(size + sizeof ".tmp", 1, error);
+    if (!writer->beside) return error->status;
+    memcpy(writer->beside, path, size);
+    memcpy(writer->beside + size, ".tmp", sizeof ".tmp");
+    return error->status;
+}
+
+Status dataset_writer_create(DatasetWriter **writer, const char *path, const DatasetInfo *info,
+                             Error *error) {
+    DatasetWriter *created = memory_allocate(1, sizeof *created, error);
+    if (!created) return error->status;
+    created->file = -1;
+    for (int i = 0; i < COLUMNS; i++) created->outputs[i].dataset = -1;
+    if (copy_info(created, info, error) || name_files(created, path, error) ||
+        h5_create(&created->file, created->beside, error))
+        goto cleanup;
+    created->is_beside = true;
+    for (ColumnName name = 0; name < COLUMNS; name++)
+        if (output_create(created, name, error)) goto cleanup;
+    if (add_int64(created, COLUMN_OFFSETS, 0, error)) goto cleanup;
+    *writer = created;
+    created = NULL;
+cleanup:
+    dataset_writer_destroy(created);
+    return error->status;
+}
+
+static Status check_sample(const DatasetInfo *info, const int32_t *ids, size_t count, int32_t label,
+                           int64_t row, Error *error) {
+    if (row < 0) return error_set(error, STATUS_INPUT, "row %lld: rows are numbered from 0", (long long)row);
+    if (count < 1 || count > (size_t)info->max_length)
+        return error_set(error, STATUS_INPUT, "row %lld: %zu tokens, not 1 to %d", (long long)row, count,
+                         info->max_length);
+    if (label < 0 || label >= info->labels)
+        return error_set(error, STATUS_INPUT, "row %lld: label %d, not 0 to %d", (long long)row, label,
+                         info->labels - 1);
+    for (size_t i = 0; i < count; i++)
+        if (ids[i] < 0 || ids[i] >= info->vocabulary || ids[i] > UINT16_MAX)
+            return error_set(error, STATUS_INPUT, "row %lld: token %d, not 0 to %d", (long long)row, ids[i],
+                             info->vocabulary - 1);
+    return STATUS_OK;
+}
+
+Status dataset_writer_add(DatasetWriter *writer, const int32_t *ids, size_t count, int32_t label, int64_t row,
+                          Error *error) {
+    DatasetInfo *info = &writer->info;
+    if (check_sample(info, ids, count, label, row, error)) return error->status;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t *next = output_next(writer, COLUMN_TOKENS, error);
+        if (!next) return error->status;
+        *next = (uint16_t)ids[i];
+    }
+    uint8_t *next = output_next(writer, COLUMN_LABELS, error);
+    if (!next) return error->status;
+    *next = (uint8_t)label;
+    info->samples++;
+    info->tokens += (int64_t)count;
+    if ((int32_t)count > info->longest) info->longest = (int32_t)count;
+    if (add_int64(writer, COLUMN_ROWS, row, error)) return error->status;
+    return add_int64(writer, COLUMN_OFFSETS, info->tokens, error);
+}
+
+static bool put_attributes(hid_t file, const DatasetInfo *info) {
+    return h5_put_int(file, "format_version", DATASET_FORMAT_VERSION) &&
+           h5_put_int(file, "samples", info->samples) && h5_put_int(file, "tokens", info->tokens) &&
+           h5_put_int(file, "vocabulary_size", info->vocabulary) &&
+           h5_put_int(file, "end_of_text", info->end_of_text) &&
+           h5_put_int(file, "max_length", info->max_length) &&
+           h5_put_int(file, "longest_sample", info->longest) &&
+           h5_put_text(file, "tokenizer_digest", info->tokenizer_digest) &&
+           h5_put_text(file, "source_name", info->source_name) &&
+           h5_put_text(file, "source_digest", info->source_digest) &&
+           h5_put_int(file, "source_size", info->source_size) &&
+           h5_put_texts(file, "label_names", info->label_names, info->labels);
+}
+
+/** Close all that is open of the file; false when something could not be written. */
+static bool close_file(DatasetWriter *writer) {
+    bool good = true;
+    for (int i = 0; i < COLUMNS; i++) {
+        if (writer->outputs[i].dataset >= 0) good = H5Dclose(writer->outputs[i].dataset) >= 0 && good;
+        writer->outputs[i].dataset = -1;
+    }
+    if (writer->file >= 0) good = H5Fclose(writer->file) >= 0 && good;
+    writer->file = -1;
+    return good;
+}
+
+Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, int64_t source_size,
+                             Error *error) {
+    DatasetInfo *info = &writer->info;
+    if (info->samples == 0)
+        return error_set(error, STATUS_INPUT, "%s: no samples to write: a token file holds one at least",
+                         writer->path);
+    strncpy(info->source_digest, source_digest, sizeof info->source_digest - 1);
+    info->source_size = source_size;
+    for (int i = 0; i < COLUMNS; i++)
+        if (output_flush(writer, &writer->outputs[i], error)) return error->status;
+    if (!put_attributes(writer->file, info) || H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 ||
+        !close_file(writer))
+        return write_failed(writer, error);
+    if (file_flush(writer->beside, error)) return error->status;
+    if (!file_rename(writer->beside, writer->path, error)) writer->is_beside = false;
+    return error->status;
+}
+
+void dataset_writer_destroy(DatasetWriter *writer) {
+    if (!writer) return;
+    close_file(writer);
+    if (writer->is_beside) unlink(writer->beside);
+    for (int i = 0; i < COLUMNS; i++) memory_free(writer->outputs[i].chunk);
+    h5_free_texts(writer->info.label_names, writer->info.labels);
+    memory_free(writer->path);
+    memory_free(writer->beside);
+    memory_free(writer);
+}

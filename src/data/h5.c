@@ -1,0 +1,263 @@
+#include "data/h5.h"
+
+#include "data/utf8.h"
+#include "linnet/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/** After a close that failed (a full disk) HDF5 keeps a dead file in its list and crashes on it when the
+ * program exits. All our files are closed by hand, so it has nothing to do there. It listens only before its
+ * first use. */
+__attribute__((constructor)) static void close_nothing_at_exit(void) {
+    H5dont_atexit();
+}
+
+// --- Errors ---
+static herr_t keep_first(unsigned position, const H5E_error2_t *entry, void *context) {
+    if (position == 0) snprintf(context, 512, "%s", entry->desc ? entry->desc : "");
+    return 0;
+}
+
+Status h5_error(Error *error, Status status, const char *path, const char *what) {
+    char reason[512] = "";
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, reason);
+    // Where a system call failed HDF5 lists addresses, times and flags; the reason itself is the part in
+    // quotes.
+    const char *start = strstr(reason, "error message = '");
+    if (!start)
+        return error_set(error, status, "%s: %s: %s", path, what, *reason ? reason : "HDF5 gives no reason");
+    start += strlen("error message = '");
+    return error_set(error, status, "%s: %s: %.*s", path, what, (int)strcspn(start, "'"), start);
+}
+
+// --- Files ---
+/** Access without locks, which NFS and Lustre often do not have. Also turns off the error stack that HDF5
+ * prints by itself: each thread has its own switch, so this is done wherever HDF5 is entered first. */
+static hid_t access_without_locks(void) {
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access >= 0) H5Pset_file_locking(access, false, true);
+    return access;
+}
+
+/** Why a file did not open: the system's reason, or whether it is HDF5 at all. */
+static Status explain_open(const char *path, Error *error) {
+    static const char signature[8] = "\x89HDF\r\n\x1a\n";
+    char start[sizeof signature] = "";
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t count = file < 0 ? -1 : read(file, start, sizeof start);
+    if (count < 0)
+        error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    else if (memcmp(start, signature, sizeof start) != 0)
+        error_set(error, STATUS_INPUT, "%s: not an HDF5 file", path);
+    if (file >= 0) close(file);
+    return h5_error(error, STATUS_INPUT, path, "damaged or cut short");
+}
+
+Status h5_open(hid_t *file, const char *path, Error *error) {
+    const hid_t access = access_without_locks();
+    const hid_t opened = H5Fopen(path, H5F_ACC_RDONLY, access);
+    if (opened < 0) explain_open(path, error);
+    H5Pclose(access);
+    *file = opened;
+    return error->status;
+}
+
+Status h5_create(hid_t *file, const char *path, Error *error) {
+    // The system says better than HDF5 whether the path is at fault (bad input) or, later, the disk.
+    const int probe = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (probe < 0) return error_set(error, STATUS_INPUT, "%s: cannot create: %s", path, strerror(errno));
+    close(probe);
+    const hid_t access = access_without_locks();
+    // This format carries checksums in its own structures; HDF5 can crash on damage in the older one.
+    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    // No time stamps, so that the same content gives the same bytes.
+    const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_obj_track_times(creation, false);
+    const hid_t created = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+    if (created < 0) {
+        h5_error(error, STATUS_FAILURE, path, "cannot write");
+        unlink(path);
+    }
+    H5Pclose(creation);
+    H5Pclose(access);
+    *file = created;
+    return error->status;
+}
+
+// --- Reading attributes ---
+/** An open attribute with its type and number of elements. */
+typedef struct {
+    hid_t attribute, type;
+    hssize_t count;
+} Attribute;
+
+static void close_attribute(Attribute *attribute) {
+    if (attribute->type >= 0) H5Tclose(attribute->type);
+    if (attribute->attribute >= 0) H5Aclose(attribute->attribute);
+}
+
+/** Open an attribute that must be of `class` and hold 1 … most elements. */
+static Status open_attribute(Attribute *attribute, hid_t object, const char *name, H5T_class_t class,
+                             hssize_t most, const char *path, Error *error) {
+    *attribute = (Attribute){.attribute = -1, .type = -1};
+    const htri_t there = H5Aexists(object, name);
+    if (there < 0) return h5_error(error, STATUS_INPUT, path, "damaged attributes");
+    if (there == 0) return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" is missing", path, name);
+    attribute->attribute = H5Aopen(object, name, H5P_DEFAULT);
+    const hid_t space = H5Aget_space(attribute->attribute);
+    attribute->type = H5Aget_type(attribute->attribute);
+    const bool known = space >= 0 && attribute->type >= 0;
+    if (known) attribute->count = H5Sget_simple_extent_npoints(space);
+    if (space >= 0) H5Sclose(space);
+    if (!known) return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" is damaged", path, name);
+    if (H5Tget_class(attribute->type) != class)
+        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" must hold %s", path, name,
+                         class == H5T_INTEGER ? "a whole number" : "text");
+    if (attribute->count < 1 || attribute->count > most)
+        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" holds %lld values in place of 1%s", path,
+                         name, (long long)attribute->count, most > 1 ? " or more (255 at most)" : "");
+    return STATUS_OK;
+}
+
+Status h5_get_int(hid_t object, const char *name, int64_t low, int64_t high, int64_t *value, const char *path,
+                  Error *error) {
+    Attribute attribute;
+    int64_t found = 0;
+    if (open_attribute(&attribute, object, name, H5T_INTEGER, 1, path, error)) goto cleanup;
+    if (H5Aread(attribute.attribute, H5T_NATIVE_INT64, &found) < 0)
+        error_set(error, STATUS_INPUT, "%s: attribute \"%s\" cannot be read", path, name);
+    else if (found < low || found > high)
+        error_set(error, STATUS_INPUT, "%s: attribute \"%s\" is %lld, not within %lld to %lld", path, name,
+                  (long long)found, (long long)low, (long long)high);
+    else
+        *value = found;
+cleanup:
+    close_attribute(&attribute);
+    return error->status;
+}
+
+/** *text becomes a copy of raw [size]; false where that is no fit text. */
+static bool copy_text(char **text, const char *raw, size_t size, Error *error) {
+    if (size < 1 || size > H5_TEXT_MAX || utf8_valid_length(raw, size) != size) return false;
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)raw[i] < 0x20 || raw[i] == 0x7f) return false;
+    *text = memory_allocate(size + 1, 1, error);
+    if (*text) memcpy(*text, raw, size);
+    return *text;
+}
+
+static bool read_variable(const Attribute *attribute, char **texts, Error *error) {
+    const size_t count = (size_t)attribute->count;
+    char **raw = memory_allocate(count, sizeof *raw, error);
+    bool good = raw && H5Aread(attribute->attribute, attribute->type, raw) >= 0;
+    for (size_t i = 0; raw && i < count; i++) {
+        if (!raw[i]) good = false;
+        if (good) good = copy_text(&texts[i], raw[i], strlen(raw[i]), error);
+        if (raw[i]) H5free_memory(raw[i]);
+    }
+    memory_free(raw);
+    return good;
+}
+
+static bool read_fixed(const Attribute *attribute, char **texts, Error *error) {
+    const size_t count = (size_t)attribute->count, width = H5Tget_size(attribute->type);
+    if (width < 1 || width > H5_TEXT_MAX + 1) return false;
+    char *raw = memory_allocate(count, width, error);
+    bool good = raw && H5Aread(attribute->attribute, attribute->type, raw) >= 0;
+    for (size_t i = 0; good && i < count; i++) {
+        const char *text = raw + i * width;
+        size_t size = strnlen(text, width);
+        if (H5Tget_strpad(attribute->type) == H5T_STR_SPACEPAD)
+            while (size > 0 && text[size - 1] == ' ') size--;
+        good = copy_text(&texts[i], text, size, error);
+    }
+    memory_free(raw);
+    return good;
+}
+
+Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts, int32_t *count,
+                    const char *path, Error *error) {
+    Attribute attribute;
+    char **list = NULL;
+    if (open_attribute(&attribute, object, name, H5T_STRING, most, path, error)) goto cleanup;
+    list = memory_allocate((size_t)attribute.count, sizeof *list, error);
+    if (!list) goto cleanup;
+    const bool variable = H5Tis_variable_str(attribute.type) > 0;
+    if (variable ? read_variable(&attribute, list, error) : read_fixed(&attribute, list, error)) {
+        *texts = list;
+        *count = (int32_t)attribute.count;
+        list = NULL;
+    } else {
+        error_set(error, STATUS_INPUT,
+                  "%s: attribute \"%s\" must hold UTF-8 texts of 1 to %d bytes without control characters",
+                  path, name, H5_TEXT_MAX);
+    }
+cleanup:
+    if (list) h5_free_texts(list, (int32_t)attribute.count);
+    close_attribute(&attribute);
+    return error->status;
+}
+
+Status h5_get_text(hid_t object, const char *name, char *text, size_t size, const char *path, Error *error) {
+    char **texts = NULL;
+    int32_t count = 0;
+    if (h5_get_texts(object, name, 1, &texts, &count, path, error)) return error->status;
+    if (strlen(texts[0]) < size)
+        snprintf(text, size, "%s", texts[0]);
+    else
+        error_set(error, STATUS_INPUT, "%s: attribute \"%s\" is longer than %zu bytes", path, name, size - 1);
+    h5_free_texts(texts, count);
+    return error->status;
+}
+
+void h5_free_texts(char **texts, int32_t count) {
+    for (int32_t i = 0; texts && i < count; i++) memory_free(texts[i]);
+    memory_free(texts);
+}
+
+// --- Writing attributes ---
+static bool put(hid_t object, const char *name, hid_t stored, hid_t held, hid_t space, const void *values) {
+    const hid_t attribute = H5Acreate2(object, name, stored, space, H5P_DEFAULT, H5P_DEFAULT);
+    const bool good = attribute >= 0 && H5Awrite(attribute, held, values) >= 0;
+    if (attribute >= 0) H5Aclose(attribute);
+    if (space >= 0) H5Sclose(space);
+    return good;
+}
+
+bool h5_put_int(hid_t object, const char *name, int64_t value) {
+    return put(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, H5Screate(H5S_SCALAR), &value);
+}
+
+/** Texts side by side, each `width` bytes wide. Not of variable length: those lie in a heap without
+ * checksums, and HDF5 crashes on some damage to it. */
+static bool put_fixed(hid_t object, const char *name, const char *texts, size_t width, hid_t space) {
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, width);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    const bool good = put(object, name, type, type, space, texts);
+    H5Tclose(type);
+    return good;
+}
+
+bool h5_put_text(hid_t object, const char *name, const char *text) {
+    return put_fixed(object, name, text, strlen(text), H5Screate(H5S_SCALAR));
+}
+
+bool h5_put_texts(hid_t object, const char *name, char *const *texts, int32_t count) {
+    Error ignored = {0}; // the caller learns of it as of any other failed write
+    size_t width = 1;
+    for (int32_t i = 0; i < count; i++)
+        if (strlen(texts[i]) > width) width = strlen(texts[i]);
+    char *block = memory_allocate((size_t)count, width, &ignored);
+    if (!block) return false;
+    for (int32_t i = 0; i < count; i++) memcpy(block + (size_t)i * width, texts[i], strlen(texts[i]));
+    const hsize_t extent = (hsize_t)count;
+    const bool good = put_fixed(object, name, block, width, H5Screate_simple(1, &extent, NULL));
+    memory_free(block);
+    return good;
+}

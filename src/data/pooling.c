@@ -1,0 +1,5 @@
+#include "linnet/pooling.h"
+
+const char *pooling_name(Pooling pooling) {
+    return pooling == POOLING_LAST_TOKEN ? "last_token" : "padded_end";
+}

@@ -1,0 +1,244 @@
+/* GPT-2's working memory and forward pass. gpt2.h has the contract, gpt2_backward.c the way back. */
+#include "model/gpt2_private.h"
+
+#include "linnet/embedding.h"
+#include "linnet/gelu.h"
+#include "linnet/layernorm.h"
+#include "linnet/linear.h"
+#include "linnet/memory.h"
+#include "linnet/residual.h"
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+/* Hands out arrays from one allocation; with a NULL base it only counts. */
+typedef struct {
+    float *base;
+    size_t used; /* floats */
+} Carver;
+
+static float *carve(Carver *carver, size_t rows, size_t columns) {
+    float *array = carver->base != NULL ? carver->base + carver->used : NULL;
+    carver->used += (rows * columns + 15) / 16 * 16;
+    return array;
+}
+
+static void carve_block(Carver *carver, Block *block, const ModelConfig *config, size_t m) {
+    size_t c = (size_t)config->width;
+    block->input = carve(carver, m, c);
+    block->ln1 = carve(carver, m, c);
+    block->mean1 = carve(carver, m, 1);
+    block->rstd1 = carve(carver, m, 1);
+    block->qkv = carve(carver, m, 3 * c);
+    block->lse = carve(carver, m, (size_t)config->heads);
+    block->attended = carve(carver, m, c);
+    block->middle = carve(carver, m, c);
+    block->ln2 = carve(carver, m, c);
+    block->mean2 = carve(carver, m, 1);
+    block->rstd2 = carve(carver, m, 1);
+    block->fc = carve(carver, m, (size_t)config->inner);
+}
+
+/* Everything but the blocks. */
+static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, size_t m, size_t b,
+                         bool training) {
+    size_t c = (size_t)config->width, inner = (size_t)config->inner;
+    gpt2->query = carve(carver, b, c);
+    gpt2->pooled_ln1 = carve(carver, b, c);
+    gpt2->pooled_input = carve(carver, b, c);
+    gpt2->gelu = carve(carver, m, inner);
+    gpt2->branch = carve(carver, m, c);
+    gpt2->output = carve(carver, b, c);
+    gpt2->final = carve(carver, b, c);
+    gpt2->final_mean = carve(carver, b, 1);
+    gpt2->final_rstd = carve(carver, b, 1);
+    gpt2->logits = carve(carver, b, (size_t)config->labels);
+    gpt2->attention_scratch =
+        carve(carver, 1,
+              attention_scratch((size_t)config->positions + 1, c / (size_t)config->heads,
+                                (size_t)omp_get_max_threads()));
+    if (!training) return;
+    gpt2->dstream = carve(carver, m, c);
+    gpt2->dbranch = carve(carver, m, c);
+    gpt2->dattended = carve(carver, m, c);
+    gpt2->dqkv = carve(carver, m, 3 * c);
+    gpt2->dinner = carve(carver, m, inner);
+    gpt2->dpooled = carve(carver, b, c);
+    gpt2->norm_scratch = carve(carver, 2 * LAYERNORM_PARTS, c);
+}
+
+static size_t carve_all(Gpt2 *gpt2, Block *blocks, float *base, const ModelConfig *config, size_t m, size_t b,
+                        bool training) {
+    Carver carver = {.base = base};
+    for (int l = 0; l < config->layers; l++) {
+        if (training || l == 0)
+            carve_block(&carver, &blocks[l], config, m);
+        else
+            blocks[l] = blocks[0];
+    }
+    carve_shared(&carver, gpt2, config, m, b, training);
+    return carver.used;
+}
+
+size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool training) {
+    Gpt2 shared = {0};
+    Block block = {0};
+    Carver carver = {0};
+    carve_block(&carver, &block, config, tokens);
+    size_t one = carver.used;
+    carve_shared(&carver, &shared, config, tokens, samples, training);
+    return (carver.used + (training ? (size_t)(config->layers - 1) * one : 0)) * sizeof(float);
+}
+
+Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout,
+                   size_t token_capacity, size_t sample_capacity, bool training, Error *error) {
+    Gpt2 *new = memory_allocate(1, sizeof *new, error);
+    if (new == NULL) return error->status;
+    *new = (Gpt2){.config = config, .layout = layout, .training = training};
+    new->blocks = memory_allocate((size_t)config->layers, sizeof *new->blocks, error);
+    size_t bytes = gpt2_bytes(config, token_capacity, sample_capacity, training);
+    new->pool = memory_allocate(bytes / sizeof(float), sizeof(float), error);
+    if (error->status != STATUS_OK) {
+        gpt2_destroy(new);
+        return error->status;
+    }
+    carve_all(new, new->blocks, new->pool, config, token_capacity, sample_capacity, training);
+    *gpt2 = new;
+    return STATUS_OK;
+}
+
+void gpt2_destroy(Gpt2 *gpt2) {
+    if (gpt2 == NULL) return;
+    memory_free(gpt2->blocks);
+    memory_free(gpt2->pool);
+    memory_free(gpt2);
+}
+
+Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
+    if (gpt2_is_last(gpt2, layer)) return (Rows){batch->samples, batch->pooled_positions, batch->samples_ids};
+    return (Rows){batch->tokens, batch->positions, batch->row_samples};
+}
+
+AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int layer) {
+    const ModelConfig *config = gpt2->config;
+    bool last = gpt2_is_last(gpt2, layer);
+    size_t heads = (size_t)config->heads, d = (size_t)config->width / heads;
+    double scale = config->scale_weights ? 1.0 / sqrt((double)d) : 1.0;
+    if (config->scale_by_inverse_layer) scale /= layer + 1;
+    return (AttentionShape){
+        .samples = batch->samples,
+        .heads = heads,
+        .head_width = d,
+        .query_starts = last ? batch->pooled_starts : batch->starts,
+        .key_starts = batch->starts,
+        .visible = last ? batch->pooled_visible : batch->visible,
+        .positions = last ? batch->pooled_positions : batch->positions,
+        .sample_ids = batch->samples_ids,
+        .scale = (float)scale,
+    };
+}
+
+const Dropout *gpt2_dropout(const Gpt2 *gpt2, const DropoutRule *rule, int layer, DropoutSite site,
+                            Dropout *dropout) {
+    if (rule == NULL) return NULL;
+    double p = site == DROPOUT_EMBEDDING   ? gpt2->config->embedding_dropout
+               : site == DROPOUT_ATTENTION ? gpt2->config->attention_dropout
+                                           : gpt2->config->residual_dropout;
+    if (rule->override >= 0.0) p = rule->override;
+    if (p == 0.0) return NULL;
+    *dropout = dropout_make(p, rule->seed, rule->update, layer, site);
+    return dropout;
+}
+
+float *gpt2_tensor(const Gpt2 *gpt2, float *dense, int layer, LayerTensor which) {
+    return dense + gpt2->layout->tensor[parameters_layer(gpt2->layout, layer, which)].offset;
+}
+
+/* out[b] = x[pooled[b]] */
+static void gather_pooled(float *out, const float *x, const Batch *batch, size_t width) {
+    for (size_t b = 0; b < batch->samples; b++)
+        memcpy(out + b * width, x + (size_t)batch->pooled[b] * width, width * sizeof *out);
+}
+
+/* The heads' outputs of a block into block->attended: ln1 → qkv → attention. */
+static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int layer,
+                              const DropoutRule *rule) {
+    Block *block = &gpt2->blocks[layer];
+    size_t c = (size_t)gpt2->config->width, m = batch->tokens;
+    const float *weight = gpt2_tensor(gpt2, dense, layer, ATTN_WEIGHT);
+    const float *bias = gpt2_tensor(gpt2, dense, layer, ATTN_BIAS);
+    layernorm_forward(block->ln1, block->mean1, block->rstd1, block->input,
+                      gpt2_tensor(gpt2, dense, layer, LN1_WEIGHT), gpt2_tensor(gpt2, dense, layer, LN1_BIAS),
+                      m, c, (float)gpt2->config->epsilon);
+    Dropout dropout;
+    const Dropout *drop = gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION, &dropout);
+    AttentionShape shape = gpt2_attention_shape(gpt2, batch, layer);
+    if (!gpt2_is_last(gpt2, layer)) {
+        linear_forward(block->qkv, block->ln1, weight, bias, m, &(LinearShape){c, 3 * c, 3 * c, c, 3 * c});
+        attention_forward(block->attended, block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c,
+                          3 * c, &shape, drop, gpt2->attention_scratch);
+        return;
+    }
+    gather_pooled(gpt2->pooled_ln1, block->ln1, batch, c);
+    linear_forward(gpt2->query, gpt2->pooled_ln1, weight, bias, batch->samples,
+                   &(LinearShape){c, c, 3 * c, c, c});
+    linear_forward(block->qkv, block->ln1, weight + c, bias + c, m,
+                   &(LinearShape){c, 2 * c, 3 * c, c, 2 * c});
+    attention_forward(block->attended, block->lse, gpt2->query, c, block->qkv, block->qkv + c, 2 * c, &shape,
+                      drop, gpt2->attention_scratch);
+}
+
+/* From the heads' outputs to the stream behind the block, `out`. */
+static void forward_rest(Gpt2 *gpt2, float *dense, const Batch *batch, int layer, const DropoutRule *rule,
+                         const float *stream, float *out) {
+    Block *block = &gpt2->blocks[layer];
+    size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner;
+    Rows rows = gpt2_rows_behind_attention(gpt2, batch, layer);
+    Dropout dropout;
+    linear_forward(gpt2->branch, block->attended, gpt2_tensor(gpt2, dense, layer, PROJ_WEIGHT),
+                   gpt2_tensor(gpt2, dense, layer, PROJ_BIAS), rows.count, &(LinearShape){c, c, c, c, c});
+    residual_forward(block->middle, stream, gpt2->branch, rows.positions, rows.samples, rows.count, c,
+                     gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
+    layernorm_forward(block->ln2, block->mean2, block->rstd2, block->middle,
+                      gpt2_tensor(gpt2, dense, layer, LN2_WEIGHT), gpt2_tensor(gpt2, dense, layer, LN2_BIAS),
+                      rows.count, c, (float)gpt2->config->epsilon);
+    linear_forward(block->fc, block->ln2, gpt2_tensor(gpt2, dense, layer, FC_WEIGHT),
+                   gpt2_tensor(gpt2, dense, layer, FC_BIAS), rows.count,
+                   &(LinearShape){c, inner, inner, c, inner});
+    gelu_forward(gpt2->gelu, block->fc, rows.count * inner);
+    linear_forward(gpt2->branch, gpt2->gelu, gpt2_tensor(gpt2, dense, layer, OUT_WEIGHT),
+                   gpt2_tensor(gpt2, dense, layer, OUT_BIAS), rows.count,
+                   &(LinearShape){inner, c, c, inner, c});
+    residual_forward(out, block->middle, gpt2->branch, rows.positions, rows.samples, rows.count, c,
+                     gpt2_dropout(gpt2, rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
+}
+
+const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch,
+                          const DropoutRule *rule) {
+    const ModelConfig *config = gpt2->config;
+    const ParameterLayout *layout = gpt2->layout;
+    size_t c = (size_t)config->width, b = batch->samples, labels = (size_t)config->labels;
+    float *dense = parameters->dense;
+    Dropout dropout;
+    embedding_forward(gpt2->blocks[0].input, parameters->token, parameters->position, batch->ids,
+                      batch->positions, batch->row_samples, batch->tokens, c,
+                      gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
+    for (int l = 0; l < config->layers; l++) {
+        Block *block = &gpt2->blocks[l];
+        forward_attention(gpt2, dense, batch, l, rule);
+        if (!gpt2_is_last(gpt2, l)) {
+            forward_rest(gpt2, dense, batch, l, rule, block->input, gpt2->blocks[l + 1].input);
+        } else {
+            gather_pooled(gpt2->pooled_input, block->input, batch, c);
+            forward_rest(gpt2, dense, batch, l, rule, gpt2->pooled_input, gpt2->output);
+        }
+    }
+    layernorm_forward(gpt2->final, gpt2->final_mean, gpt2->final_rstd, gpt2->output,
+                      dense + layout->tensor[parameters_final_weight(layout)].offset,
+                      dense + layout->tensor[parameters_final_bias(layout)].offset, b, c,
+                      (float)config->epsilon);
+    /* score is [labels, C], so its product has the form of an input's gradient: logits = final · scoreᵀ. */
+    linear_backward_input(gpt2->logits, gpt2->final, dense + layout->tensor[parameters_score(layout)].offset,
+                          b, &(LinearShape){labels, c, c, labels, c});
+    return gpt2->logits;
+}

@@ -1,0 +1,161 @@
+/* GPT-2's backward pass, from the logits' gradient to each bucket's and the embedding's. gpt2.h has the
+ * contract. */
+#include "model/gpt2_private.h"
+
+#include "linnet/adamw.h"
+#include "linnet/embedding.h"
+#include "linnet/gelu.h"
+#include "linnet/layernorm.h"
+#include "linnet/linear.h"
+#include "linnet/residual.h"
+#include <string.h>
+
+/* What all steps of one backward pass share. */
+typedef struct {
+    Gpt2 *gpt2;
+    float *parameters; /* dense */
+    float *gradients;  /* dense */
+    const Batch *batch;
+    const DropoutRule *rule;
+    bool accumulate;
+} Pass;
+
+static float *parameter(const Pass *pass, int layer, LayerTensor which) {
+    return gpt2_tensor(pass->gpt2, pass->parameters, layer, which);
+}
+
+static float *gradient(const Pass *pass, int layer, LayerTensor which) {
+    return gpt2_tensor(pass->gpt2, pass->gradients, layer, which);
+}
+
+/* out[pooled[b]] += x[b] */
+static void scatter_pooled(float *out, const float *x, const Batch *batch, size_t width) {
+    for (size_t b = 0; b < batch->samples; b++) {
+        float *row = out + (size_t)batch->pooled[b] * width;
+        vector_add(row, row, x + b * width, width);
+    }
+}
+
+/* One linear layer: its weight's and bias's gradients, and its input's. */
+static void backward_linear(const Pass *pass, int layer, LayerTensor weight, LayerTensor bias, float *dx,
+                            const float *x, const float *dy, size_t rows, size_t in, size_t out) {
+    LinearShape shape = {in, out, out, in, out};
+    linear_backward_weight(gradient(pass, layer, weight), gradient(pass, layer, bias), x, dy, rows, &shape,
+                           pass->accumulate);
+    linear_backward_input(dx, dy, parameter(pass, layer, weight), rows, &shape);
+}
+
+/* Through the MLP and the attention's projection: dstream [rows, C] is the gradient behind the block and
+ * becomes the one in front of both branches' sums; gpt2->dattended receives the heads' outputs' gradient. */
+static void backward_rest(const Pass *pass, int layer, float *dstream) {
+    Gpt2 *gpt2 = pass->gpt2;
+    Block *block = &gpt2->blocks[layer];
+    size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner;
+    Rows rows = gpt2_rows_behind_attention(gpt2, pass->batch, layer);
+    size_t n = rows.count;
+    Dropout dropout;
+    residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
+                      gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
+    gelu_forward(gpt2->gelu, block->fc, n * inner);
+    backward_linear(pass, layer, OUT_WEIGHT, OUT_BIAS, gpt2->dinner, gpt2->gelu, gpt2->dbranch, n, inner, c);
+    gelu_backward(gpt2->dinner, gpt2->dinner, block->fc, n * inner);
+    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, block->ln2, gpt2->dinner, n, c, inner);
+    layernorm_backward(dstream, gradient(pass, layer, LN2_WEIGHT), gradient(pass, layer, LN2_BIAS),
+                       gpt2->dbranch, block->middle, block->mean2, block->rstd2,
+                       parameter(pass, layer, LN2_WEIGHT), n, c, pass->accumulate, gpt2->norm_scratch);
+    residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
+                      gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
+    backward_linear(pass, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->dattended, block->attended, gpt2->dbranch, n,
+                    c, c);
+}
+
+/* Through the attention and its input layer: gpt2->dattended → the gradient of ln1's output in gpt2->dbranch
+ * [M, C]. */
+static void backward_attention(const Pass *pass, int layer) {
+    Gpt2 *gpt2 = pass->gpt2;
+    Block *block = &gpt2->blocks[layer];
+    size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens;
+    Dropout dropout;
+    const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
+    AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
+    attention_backward(gpt2->dqkv, gpt2->dqkv + c, gpt2->dqkv + 2 * c, gpt2->dattended, block->attended,
+                       block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c, &shape, drop,
+                       gpt2->attention_scratch);
+    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, block->ln1, gpt2->dqkv, m, c, 3 * c);
+}
+
+/* The same in the last block, where only the pooled rows have queries. */
+static void backward_last_attention(const Pass *pass, int layer) {
+    Gpt2 *gpt2 = pass->gpt2;
+    Block *block = &gpt2->blocks[layer];
+    size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens, b = pass->batch->samples;
+    float *dquery = gpt2->dqkv + 2 * m * c, *dkv = gpt2->dqkv;
+    Dropout dropout;
+    const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
+    AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
+    attention_backward(dquery, dkv, dkv + c, gpt2->dattended, block->attended, block->lse, gpt2->query, c,
+                       block->qkv, block->qkv + c, 2 * c, &shape, drop, gpt2->attention_scratch);
+    float *weight = parameter(pass, layer, ATTN_WEIGHT);
+    float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
+    LinearShape query = {c, c, 3 * c, c, c}, keys_values = {c, 2 * c, 3 * c, c, 2 * c};
+    linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, b, &query, pass->accumulate);
+    linear_backward_weight(dweight + c, dbias + c, block->ln1, dkv, m, &keys_values, pass->accumulate);
+    linear_backward_input(gpt2->dbranch, dkv, weight + c, m, &keys_values);
+    linear_backward_input(gpt2->dattended, dquery, weight, b, &query);
+    scatter_pooled(gpt2->dbranch, gpt2->dattended, pass->batch, c);
+}
+
+static void backward_block(const Pass *pass, int layer) {
+    Gpt2 *gpt2 = pass->gpt2;
+    Block *block = &gpt2->blocks[layer];
+    size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens;
+    if (gpt2_is_last(gpt2, layer)) {
+        backward_rest(pass, layer, gpt2->dpooled);
+        backward_last_attention(pass, layer);
+        memset(gpt2->dstream, 0, m * c * sizeof *gpt2->dstream);
+        scatter_pooled(gpt2->dstream, gpt2->dpooled, pass->batch, c);
+    } else {
+        backward_rest(pass, layer, gpt2->dstream);
+        backward_attention(pass, layer);
+    }
+    layernorm_backward(gpt2->dstream, gradient(pass, layer, LN1_WEIGHT), gradient(pass, layer, LN1_BIAS),
+                       gpt2->dbranch, block->input, block->mean1, block->rstd1,
+                       parameter(pass, layer, LN1_WEIGHT), m, c, pass->accumulate, gpt2->norm_scratch);
+}
+
+/* The head and the final LayerNorm: gpt2->dpooled receives the gradient of the pooled rows behind the last
+ * block. */
+static void backward_head(const Pass *pass, const float *dlogits) {
+    Gpt2 *gpt2 = pass->gpt2;
+    const ParameterLayout *layout = gpt2->layout;
+    size_t c = (size_t)gpt2->config->width, b = pass->batch->samples, labels = (size_t)gpt2->config->labels;
+    size_t score = layout->tensor[parameters_score(layout)].offset;
+    size_t weight = layout->tensor[parameters_final_weight(layout)].offset;
+    size_t bias = layout->tensor[parameters_final_bias(layout)].offset;
+    LinearShape shape = {labels, c, c, labels, c}; /* as in the forward pass: score is [labels, C] */
+    linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, b, &shape, pass->accumulate);
+    linear_forward(gpt2->dbranch, dlogits, pass->parameters + score, NULL, b, &shape);
+    memset(gpt2->dpooled, 0, b * c * sizeof *gpt2->dpooled);
+    layernorm_backward(gpt2->dpooled, pass->gradients + weight, pass->gradients + bias, gpt2->dbranch,
+                       gpt2->output, gpt2->final_mean, gpt2->final_rstd, pass->parameters + weight, b, c,
+                       pass->accumulate, gpt2->norm_scratch);
+}
+
+void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule,
+                   const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done,
+                   void *context) {
+    Pass pass = {gpt2, parameters->dense, gradients->dense, batch, rule, accumulate};
+    size_t bucket = gpt2->layout->buckets - 1;
+    Dropout dropout;
+    backward_head(&pass, dlogits);
+    if (done != NULL) done(context, bucket);
+    for (int l = gpt2->config->layers - 1; l >= 0; l--) {
+        backward_block(&pass, l);
+        if (done != NULL) done(context, (size_t)l);
+    }
+    const Dropout *drop = gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout);
+    if (drop != NULL)
+        embedding_backward_dropout(gpt2->dstream, batch->positions, batch->row_samples, batch->tokens,
+                                   (size_t)gpt2->config->width, drop);
+    gradients->residual = gpt2->dstream;
+}

@@ -1,0 +1,72 @@
+#ifndef LINNET_GPT2_PRIVATE_H
+#define LINNET_GPT2_PRIVATE_H
+/* What the forward pass (gpt2.c) leaves for the backward pass (gpt2_backward.c). Shapes: M rows, B samples, C
+ * width, I inner width, H heads. In the last block the rows behind the attention are the B pooled ones. */
+#include "linnet/attention.h"
+#include "linnet/dropout.h"
+#include "linnet/gpt2.h"
+
+/* The activations of one block. */
+typedef struct {
+    float *input;         /* [M, C] the stream that enters */
+    float *ln1;           /* [M, C] */
+    float *mean1, *rstd1; /* [M] */
+    float *qkv;           /* [M, 3C]; in the last block [M, 2C]: keys and values alone */
+    float *lse;           /* [M, H] */
+    float *attended;      /* [M, C] the heads' outputs, side by side */
+    float *middle;        /* [M, C] the stream between attention and MLP */
+    float *ln2;           /* [M, C] */
+    float *mean2, *rstd2; /* [M] */
+    float *fc; /* [M, I] before GELU, which the backward pass computes again in place of keeping it */
+} Block;
+
+struct Gpt2 {
+    const ModelConfig *config;     /* borrowed */
+    const ParameterLayout *layout; /* borrowed */
+    bool training;
+    Block *blocks;                  /* [layers]; without training all share one block's memory */
+    float *pool;                    /* the one allocation behind all arrays */
+    float *query;                   /* [B, C] the last block's queries */
+    float *pooled_ln1;              /* [B, C] the rows of ln1 that they come from */
+    float *pooled_input;            /* [B, C] the rows of the stream they join */
+    float *gelu;                    /* [M, I] */
+    float *branch;                  /* [M, C] a branch's output on its way to the stream */
+    float *output;                  /* [B, C] the stream behind the last block */
+    float *final;                   /* [B, C] after the final LayerNorm */
+    float *final_mean, *final_rstd; /* [B] */
+    float *logits;                  /* [B, labels] */
+    float *attention_scratch;
+    float *dstream;      /* [M, C] gradient of the stream   (these six: training alone) */
+    float *dbranch;      /* [M, C] */
+    float *dattended;    /* [M, C] */
+    float *dqkv;         /* [M, 3C] */
+    float *dinner;       /* [M, I] */
+    float *dpooled;      /* [B, C] */
+    float *norm_scratch; /* for layernorm_backward */
+};
+
+/* Rows that go through something together, with what names them for dropout. */
+typedef struct {
+    size_t count;
+    const int32_t *positions;
+    const uint64_t *samples;
+} Rows;
+
+/* The rows behind the attention of a block: all, or in the last block the pooled ones. */
+Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer);
+
+/* The attention of a block. Borrowed from the batch. */
+AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int layer);
+
+/* Fill *dropout for a site; NULL when nothing is dropped there, else `dropout`. */
+const Dropout *gpt2_dropout(const Gpt2 *gpt2, const DropoutRule *rule, int layer, DropoutSite site,
+                            Dropout *dropout);
+
+/* A tensor of a layer in an array laid out like the parameters. */
+float *gpt2_tensor(const Gpt2 *gpt2, float *dense, int layer, LayerTensor which);
+
+static inline bool gpt2_is_last(const Gpt2 *gpt2, int layer) {
+    return layer == gpt2->config->layers - 1;
+}
+
+#endif

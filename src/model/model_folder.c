@@ -1,0 +1,213 @@
+#include "linnet/model_folder.h"
+#include "linnet/file.h"
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include "model/shards.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char PREFIX[] = "transformer.";
+
+struct ModelFolder {
+    char *path;
+    ModelConfig config;
+    ParameterLayout layout; /* of the folder's own configuration */
+    Shards shards;
+    const Tensor **found; /* [layout.tensors] the file's tensor for each of the layout; NULL for a head that
+                             is not there */
+    const Tensor *token, *position;
+    float *tables[2]; /* converted copies, where the file's bytes cannot serve as they lie */
+};
+
+/** A tensor by the name that GPT2ForSequenceClassification gives it, or, in a bare GPT2Model's file, without
+ * prefix. */
+static Status find_tensor(const ModelFolder *folder, const char *name, const Tensor **found, Error *error) {
+    const char *bare = strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 ? name + sizeof PREFIX - 1 : NULL;
+    const Tensor *with = shards_find(&folder->shards, name);
+    const Tensor *without = bare ? shards_find(&folder->shards, bare) : NULL;
+    if (with && without)
+        return error_set(error, STATUS_INPUT, "%s: holds both tensor %s and tensor %s", folder->path, name,
+                         bare);
+    *found = with ? with : without;
+    return STATUS_OK;
+}
+
+/** "[50257, 768]" */
+static void print_shape(char *text, size_t room, const int64_t *shape, int dimensions) {
+    size_t used = (size_t)snprintf(text, room, "[");
+    for (int i = 0; i < dimensions && used < room; i++)
+        used += (size_t)snprintf(text + used, room - used, "%s%lld", i ? ", " : "", (long long)shape[i]);
+    if (used < room) snprintf(text + used, room - used, "]");
+}
+
+static bool has_shape(const Tensor *tensor, const ParameterTensor *wanted) {
+    return tensor->dimensions == wanted->dimensions &&
+           memcmp(tensor->shape, wanted->shape, (size_t)wanted->dimensions * sizeof *wanted->shape) == 0;
+}
+
+/** Shape and dtype of a tensor that was found. */
+static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, const ParameterTensor *wanted,
+                           Error *error) {
+    char is[192], should[64];
+    if (tensor->dtype == DTYPE_OTHER)
+        return error_set(error, STATUS_INPUT, "%s: tensor %s must be of dtype F32, F16 or BF16", folder->path,
+                         tensor->name);
+    if (has_shape(tensor, wanted)) return STATUS_OK;
+    print_shape(is, sizeof is, tensor->shape, tensor->dimensions);
+    print_shape(should, sizeof should, wanted->shape, wanted->dimensions);
+    return error_set(error, STATUS_INPUT, "%s: tensor %s has shape %s, by config.json it should have %s",
+                     folder->path, tensor->name, is, should);
+}
+
+static Status require_tensor(const ModelFolder *folder, const ParameterTensor *wanted, const Tensor **found,
+                             Error *error) {
+    if (find_tensor(folder, wanted->name, found, error)) return error->status;
+    if (!*found)
+        return error_set(error, STATUS_INPUT, "%s: tensor %s is missing", folder->path, wanted->name);
+    return check_tensor(folder, *found, wanted, error);
+}
+
+/** The head may be missing: a language model's folder has none. */
+static Status find_head(ModelFolder *folder, const Tensor **found, Error *error) {
+    const ParameterTensor *score = &folder->layout.tensor[parameters_score(&folder->layout)];
+    if (find_tensor(folder, score->name, found, error) || !*found) return error->status;
+    if (check_tensor(folder, *found, score, error)) return error->status;
+    if (folder->config.labels < 2)
+        return error_set(error, STATUS_INPUT,
+                         "%s: its head has one label: linnet trains classifiers of two or more",
+                         folder->path);
+    return STATUS_OK;
+}
+
+static Status find_tensors(ModelFolder *folder, Error *error) {
+    const ParameterLayout *layout = &folder->layout;
+    folder->found = memory_allocate(layout->tensors, sizeof *folder->found, error);
+    if (!folder->found) return error->status;
+    if (require_tensor(folder, &layout->token, &folder->token, error)) return error->status;
+    if (require_tensor(folder, &layout->position, &folder->position, error)) return error->status;
+    for (size_t i = 0; i < layout->tensors; i++) {
+        if (i == parameters_score(layout)) continue;
+        if (require_tensor(folder, &layout->tensor[i], &folder->found[i], error)) return error->status;
+    }
+    return find_head(folder, &folder->found[parameters_score(layout)], error);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/** The causal mask that old files carry as a tensor, and the language model's output layer, serve nothing
+ * here. */
+static bool is_known(const ModelFolder *folder, const Tensor *tensor) {
+    const char *name = tensor->name;
+    if (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias") ||
+        strcmp(name, "lm_head.weight") == 0)
+        return true;
+    if (tensor == folder->token || tensor == folder->position) return true;
+    for (size_t i = 0; i < folder->layout.tensors; i++)
+        if (tensor == folder->found[i]) return true;
+    return false;
+}
+
+/** One warning for all tensors that are not a GPT-2 classifier's. */
+static void warn_of_unknown(const ModelFolder *folder) {
+    char names[512] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < folder->shards.total; i++) {
+        const Tensor *tensor = folder->shards.tensors[i];
+        if (is_known(folder, tensor)) continue;
+        if (used < sizeof names)
+            used +=
+                (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", tensor->name);
+    }
+    if (used)
+        log_warning("%s: tensors that a GPT-2 classifier has no place for are ignored: %s%s", folder->path,
+                    names, used < sizeof names ? "" : " …");
+}
+
+static Status open_parts(ModelFolder *folder, Error *error) {
+    if (!file_is_folder(folder->path))
+        return error_set(error, STATUS_INPUT,
+                         "%s: not a folder: a model is a folder with config.json and model.safetensors",
+                         folder->path);
+    char *config = file_join(folder->path, "config.json", error);
+    if (!config) return error->status;
+    if (!model_config_load(&folder->config, config, error) &&
+        !parameters_layout(&folder->layout, &folder->config, error) &&
+        !shards_open(&folder->shards, folder->path, error))
+        find_tensors(folder, error);
+    memory_free(config);
+    return error->status;
+}
+
+Status model_folder_open(ModelFolder **folder, const char *path, Error *error) {
+    *folder = NULL;
+    ModelFolder *made = memory_allocate(1, sizeof *made, error);
+    if (!made) return error->status;
+    made->path = memory_text(path, error);
+    if (!made->path || open_parts(made, error)) {
+        model_folder_close(made);
+        return error->status;
+    }
+    warn_of_unknown(made);
+    *folder = made;
+    return STATUS_OK;
+}
+
+void model_folder_close(ModelFolder *folder) {
+    if (!folder) return;
+    shards_close(&folder->shards);
+    parameters_layout_free(&folder->layout);
+    model_config_free(&folder->config);
+    memory_free(folder->tables[0]);
+    memory_free(folder->tables[1]);
+    memory_free(folder->found);
+    memory_free(folder->path);
+    memory_free(folder);
+}
+
+const ModelConfig *model_folder_config(const ModelFolder *folder) {
+    return &folder->config;
+}
+
+bool model_folder_has_head(const ModelFolder *folder) {
+    return folder->found[parameters_score(&folder->layout)] != NULL;
+}
+
+int32_t model_folder_head_labels(const ModelFolder *folder) {
+    return model_folder_has_head(folder) ? folder->config.labels : 0;
+}
+
+void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
+                       float *dense) {
+    for (size_t i = first; i < first + count; i++) {
+        const ParameterTensor *wanted = &layout->tensor[i];
+        const Tensor *tensor = folder->found[i];
+        if (tensor && has_shape(tensor, wanted))
+            safetensors_read(tensor, 0, wanted->count, dense + wanted->offset);
+    }
+}
+
+/** The file's own bytes, if they are float32 at an address where those may lie, else a converted copy in
+ * *copy. */
+static Status take_table(const Tensor *tensor, const ParameterTensor *wanted, float **copy, float **table,
+                         Error *error) {
+    if (tensor->dtype == DTYPE_F32 && (uintptr_t)tensor->bytes % _Alignof(float) == 0) {
+        *table = (float *)(uintptr_t)
+                     tensor->bytes; /* the mapping is writable, the view is not: the only place that writes */
+        return STATUS_OK;
+    }
+    if (!*copy) *copy = memory_allocate(wanted->count, sizeof **copy, error);
+    if (!*copy) return error->status;
+    safetensors_read(tensor, 0, wanted->count, *copy);
+    *table = *copy;
+    return STATUS_OK;
+}
+
+Status model_folder_tables(ModelFolder *folder, Parameters *parameters, Error *error) {
+    const ParameterLayout *layout = &folder->layout;
+    if (take_table(folder->token, &layout->token, &folder->tables[0], &parameters->token, error))
+        return error->status;
+    return take_table(folder->position, &layout->position, &folder->tables[1], &parameters->position, error);
+}

@@ -1,0 +1,152 @@
+#include "linnet/parameters.h"
+#include "linnet/memory.h"
+#include <stdio.h>
+#include <string.h>
+
+#define TENSOR_ALIGNMENT 16 /* floats: one cache line, one AVX-512 register */
+
+/** The lengths that a tensor's axes can have. */
+typedef enum { AXIS_NONE, AXIS_WIDTH, AXIS_THREE_WIDTHS, AXIS_INNER, AXIS_LABELS } Axis;
+
+typedef struct {
+    const char *name; /* within its layer, or whole */
+    Axis axis[2];     /* Conv1D weights lie [in, out], score's [labels, width] */
+    bool decay;
+} TensorKind;
+
+static const TensorKind LAYER_KINDS[LAYER_TENSORS] = {
+    [LN1_WEIGHT] = {"ln_1.weight", {AXIS_WIDTH, AXIS_NONE}, false},
+    [LN1_BIAS] = {"ln_1.bias", {AXIS_WIDTH, AXIS_NONE}, false},
+    [ATTN_WEIGHT] = {"attn.c_attn.weight", {AXIS_WIDTH, AXIS_THREE_WIDTHS}, true},
+    [ATTN_BIAS] = {"attn.c_attn.bias", {AXIS_THREE_WIDTHS, AXIS_NONE}, false},
+    [PROJ_WEIGHT] = {"attn.c_proj.weight", {AXIS_WIDTH, AXIS_WIDTH}, true},
+    [PROJ_BIAS] = {"attn.c_proj.bias", {AXIS_WIDTH, AXIS_NONE}, false},
+    [LN2_WEIGHT] = {"ln_2.weight", {AXIS_WIDTH, AXIS_NONE}, false},
+    [LN2_BIAS] = {"ln_2.bias", {AXIS_WIDTH, AXIS_NONE}, false},
+    [FC_WEIGHT] = {"mlp.c_fc.weight", {AXIS_WIDTH, AXIS_INNER}, true},
+    [FC_BIAS] = {"mlp.c_fc.bias", {AXIS_INNER, AXIS_NONE}, false},
+    [OUT_WEIGHT] = {"mlp.c_proj.weight", {AXIS_INNER, AXIS_WIDTH}, true},
+    [OUT_BIAS] = {"mlp.c_proj.bias", {AXIS_WIDTH, AXIS_NONE}, false},
+};
+
+enum { FINAL_WEIGHT, FINAL_BIAS, FINAL_SCORE, FINAL_TENSORS };
+
+static const TensorKind FINAL_KINDS[FINAL_TENSORS] = {
+    [FINAL_WEIGHT] = {"transformer.ln_f.weight", {AXIS_WIDTH, AXIS_NONE}, false},
+    [FINAL_BIAS] = {"transformer.ln_f.bias", {AXIS_WIDTH, AXIS_NONE}, false},
+    [FINAL_SCORE] = {"score.weight", {AXIS_LABELS, AXIS_WIDTH}, true},
+};
+
+static int64_t axis_length(Axis axis, const ModelConfig *config) {
+    switch (axis) {
+    case AXIS_WIDTH:
+        return config->width;
+    case AXIS_THREE_WIDTHS:
+        return 3 * (int64_t)config->width;
+    case AXIS_INNER:
+        return config->inner;
+    case AXIS_LABELS:
+        return config->labels;
+    case AXIS_NONE:
+        break;
+    }
+    return 1;
+}
+
+/** Round *value up to a multiple of `unit`; false on overflow. */
+static bool round_up(size_t *value, size_t unit) {
+    size_t raised;
+    if (__builtin_add_overflow(*value, unit - 1, &raised)) return false;
+    *value = raised - raised % unit;
+    return true;
+}
+
+static Status refuse_size(const ModelConfig *config, Error *error) {
+    return error_set(
+        error, STATUS_INPUT,
+        "a model of %d layers, width %d and inner width %d is too large for this machine's memory",
+        config->layers, config->width, config->inner);
+}
+
+/** Set shape and count of `tensor`; its bytes must fit a size_t too. */
+static bool set_shape(ParameterTensor *tensor, const int64_t shape[2], int dimensions) {
+    tensor->dimensions = dimensions;
+    tensor->shape[0] = shape[0];
+    tensor->shape[1] = shape[1];
+    size_t bytes;
+    return memory_multiply((size_t)shape[0], (size_t)shape[1], &tensor->count) &&
+           memory_multiply(tensor->count, sizeof(float), &bytes);
+}
+
+/** Append the tensor at layout->dense and move that on. Its name is `prefix` and the kind's. */
+static bool add_tensor(ParameterLayout *layout, const TensorKind *kind, const char *prefix,
+                       const ModelConfig *config) {
+    ParameterTensor *tensor = &layout->tensor[layout->tensors];
+    int64_t shape[2] = {axis_length(kind->axis[0], config), axis_length(kind->axis[1], config)};
+    if (!set_shape(tensor, shape, kind->axis[1] == AXIS_NONE ? 1 : 2)) return false;
+    if (!round_up(&layout->dense, TENSOR_ALIGNMENT)) return false;
+    snprintf(tensor->name, sizeof tensor->name, "%s%s", prefix, kind->name);
+    tensor->decay = kind->decay;
+    tensor->offset = layout->dense;
+    layout->tensors++;
+    return !__builtin_add_overflow(layout->dense, tensor->count, &layout->dense);
+}
+
+static bool add_bucket(ParameterLayout *layout, size_t bucket, const ModelConfig *config) {
+    bool final = bucket == (size_t)layout->layers;
+    const TensorKind *kinds = final ? FINAL_KINDS : LAYER_KINDS;
+    size_t count = final ? FINAL_TENSORS : LAYER_TENSORS;
+    char prefix[40] = "";
+    if (!final) snprintf(prefix, sizeof prefix, "transformer.h.%zu.", bucket);
+    for (size_t i = 0; i < count; i++)
+        if (!add_tensor(layout, &kinds[i], prefix, config)) return false;
+    if (!round_up(&layout->dense, PARAMETERS_BLOCK)) return false;
+    layout->bucket_starts[bucket + 1] = layout->dense;
+    return true;
+}
+
+static bool set_table(ParameterTensor *table, const char *name, int32_t rows, int32_t width) {
+    snprintf(table->name, sizeof table->name, "%s", name);
+    table->decay = true;
+    return set_shape(table, (const int64_t[2]){rows, width}, 2);
+}
+
+Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error) {
+    *layout = (ParameterLayout){.layers = config->layers, .buckets = (size_t)config->layers + 1};
+    size_t tensors = (size_t)config->layers * LAYER_TENSORS + FINAL_TENSORS;
+    layout->bucket_starts = memory_allocate(layout->buckets + 1, sizeof *layout->bucket_starts, error);
+    layout->tensor = memory_allocate(tensors, sizeof *layout->tensor, error);
+    if (!layout->bucket_starts || !layout->tensor) goto cleanup;
+    size_t bytes;
+    bool fits = set_table(&layout->token, "transformer.wte.weight", config->vocabulary, config->width) &&
+                set_table(&layout->position, "transformer.wpe.weight", config->positions, config->width);
+    for (size_t bucket = 0; bucket < layout->buckets && fits; bucket++)
+        fits = add_bucket(layout, bucket, config);
+    if (!fits || !memory_multiply(layout->dense, sizeof(float), &bytes)) refuse_size(config, error);
+cleanup:
+    if (error->status) parameters_layout_free(layout);
+    return error->status;
+}
+
+void parameters_layout_free(ParameterLayout *layout) {
+    memory_free(layout->bucket_starts);
+    memory_free(layout->tensor);
+    *layout = (ParameterLayout){0};
+}
+
+size_t parameters_layer(const ParameterLayout *layout, int layer, LayerTensor which) {
+    (void)layout; /* every layer has the same tensors: the index needs nothing of it */
+    return (size_t)layer * LAYER_TENSORS + (size_t)which;
+}
+
+size_t parameters_final_weight(const ParameterLayout *layout) {
+    return layout->tensors - FINAL_TENSORS + FINAL_WEIGHT;
+}
+
+size_t parameters_final_bias(const ParameterLayout *layout) {
+    return layout->tensors - FINAL_TENSORS + FINAL_BIAS;
+}
+
+size_t parameters_score(const ParameterLayout *layout) {
+    return layout->tensors - FINAL_TENSORS + FINAL_SCORE;
+}

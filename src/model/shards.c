@@ -1,0 +1,152 @@
+#include "model/shards.h"
+#include "linnet/file.h"
+#include "linnet/json.h"
+#include "linnet/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char SINGLE[] = "model.safetensors";
+static const char INDEX[] = "model.safetensors.index.json";
+
+static bool has_file(const char *folder, const char *name, Error *error) {
+    char *path = file_join(folder, name, error);
+    bool there = path && file_exists(path);
+    memory_free(path);
+    return there;
+}
+
+/** The open file of that name; NULL if not open. */
+static SafetensorsFile *find_file(const Shards *shards, const char *name) {
+    for (size_t i = 0; i < shards->count; i++)
+        if (strcmp(shards->names[i], name) == 0) return shards->files[i];
+    return NULL;
+}
+
+/** Open one more file; the arrays have room for it. */
+static Status add_file(Shards *shards, const char *folder, const char *name, Error *error) {
+    char *path = file_join(folder, name, error);
+    if (!path) return error->status;
+    char *kept = memory_text(name, error);
+    if (kept && !safetensors_open(&shards->files[shards->count], path, error))
+        shards->names[shards->count++] = kept;
+    else
+        memory_free(kept);
+    memory_free(path);
+    return error->status;
+}
+
+static Status make_room(Shards *shards, size_t count, Error *error) {
+    shards->files = memory_allocate(count, sizeof *shards->files, error);
+    shards->names = memory_allocate(count, sizeof *shards->names, error);
+    return error->status;
+}
+
+/** An index is a file from the network: it must not lead out of its folder. */
+static bool is_plain_name(const char *name) {
+    return name[0] && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+/** Open each file that the map names, once, and look every tensor up in the file that should have it. */
+static Status open_mapped(Shards *shards, const char *folder, const cJSON *map, const char *index,
+                          Error *error) {
+    if (!cJSON_IsObject(map) || !map->child)
+        return error_set(error, STATUS_INPUT, "%s: weight_map must be an object: {tensor: file}", index);
+    if (make_room(shards, (size_t)cJSON_GetArraySize(map), error)) return error->status;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, map) {
+        const char *name = cJSON_IsString(item) ? item->valuestring : "";
+        if (!is_plain_name(name))
+            return error_set(error, STATUS_INPUT,
+                             "%s: weight_map: %s must be the name of a file in this folder, not '%s'", index,
+                             item->string, name);
+        if (!find_file(shards, name) && add_file(shards, folder, name, error)) return error->status;
+        if (!safetensors_find(find_file(shards, name), item->string))
+            return error_set(error, STATUS_INPUT,
+                             "%s: weight_map places tensor %s in %s, which does not have it", index,
+                             item->string, name);
+    }
+    return STATUS_OK;
+}
+
+static Status open_index(Shards *shards, const char *folder, Error *error) {
+    cJSON *tree = NULL;
+    char *text = NULL, *path = file_join(folder, INDEX, error);
+    size_t size = 0;
+    if (!path || file_read(path, &text, &size, error) || json_parse(&tree, text, size, path, error) ||
+        json_refuse_repeats(tree, text, path, error))
+        goto cleanup;
+    open_mapped(shards, folder, cJSON_GetObjectItemCaseSensitive(tree, "weight_map"), path, error);
+cleanup:
+    cJSON_Delete(tree);
+    memory_free(text);
+    memory_free(path);
+    return error->status;
+}
+
+static Status open_files(Shards *shards, const char *folder, Error *error) {
+    if (has_file(folder, SINGLE, error)) {
+        if (make_room(shards, 1, error)) return error->status;
+        return add_file(shards, folder, SINGLE, error);
+    }
+    if (has_file(folder, INDEX, error)) return open_index(shards, folder, error);
+    if (has_file(folder, "pytorch_model.bin", error) ||
+        has_file(folder, "pytorch_model.bin.index.json", error))
+        return error_set(
+            error, STATUS_INPUT,
+            "%s: holds pytorch_model.bin alone, which linnet does not read: convert it to %s (load it with "
+            "Transformers, then save_pretrained())",
+            folder, SINGLE);
+    return error_set(error, STATUS_INPUT, "%s: not a model folder: neither %s nor %s is in it", folder,
+                     SINGLE, INDEX);
+}
+
+static int compare_names(const void *left, const void *right) {
+    const Tensor *const *a = left, *const *b = right;
+    return strcmp((*a)->name, (*b)->name);
+}
+
+/** Gather the tensors of all files; none may be in two. */
+static Status gather(Shards *shards, const char *folder, Error *error) {
+    for (size_t i = 0; i < shards->count; i++) shards->total += safetensors_count(shards->files[i]);
+    shards->tensors = memory_allocate(shards->total, sizeof *shards->tensors, error);
+    if (!shards->tensors) return error->status;
+    size_t next = 0;
+    for (size_t i = 0; i < shards->count; i++)
+        for (size_t j = 0; j < safetensors_count(shards->files[i]); j++)
+            shards->tensors[next++] = safetensors_at(shards->files[i], j);
+    if (next) qsort(shards->tensors, next, sizeof *shards->tensors, compare_names);
+    for (size_t i = 1; i < next; i++)
+        if (strcmp(shards->tensors[i]->name, shards->tensors[i - 1]->name) == 0)
+            return error_set(error, STATUS_INPUT, "%s: tensor %s is in two of the files", folder,
+                             shards->tensors[i]->name);
+    return STATUS_OK;
+}
+
+Status shards_open(Shards *shards, const char *folder, Error *error) {
+    *shards = (Shards){0};
+    if (open_files(shards, folder, error) || gather(shards, folder, error)) shards_close(shards);
+    return error->status;
+}
+
+static int compare_name(const void *name, const void *tensor) {
+    const Tensor *const *candidate = tensor;
+    return strcmp(name, (*candidate)->name);
+}
+
+const Tensor *shards_find(const Shards *shards, const char *name) {
+    if (!shards->total) return NULL;
+    const Tensor **found =
+        bsearch(name, shards->tensors, shards->total, sizeof *shards->tensors, compare_name);
+    return found ? *found : NULL;
+}
+
+void shards_close(Shards *shards) {
+    for (size_t i = 0; i < shards->count; i++) {
+        safetensors_close(shards->files[i]);
+        memory_free(shards->names[i]);
+    }
+    memory_free(shards->files);
+    memory_free(shards->names);
+    memory_free(shards->tensors);
+    *shards = (Shards){0};
+}

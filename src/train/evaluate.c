@@ -1,0 +1,95 @@
+/* Evaluation over all ranks. See evaluate.h. */
+#include "linnet/evaluate.h"
+
+#include "linnet/loss.h"
+#include "linnet/memory.h"
+
+enum {
+    BATCH_ROWS = 1024, /* more rows at a time make the products no faster, only the memory larger */
+    GROUP = 4096       /* samples read from the file at a time */
+};
+
+size_t evaluate_batch_rows(int32_t positions) {
+    size_t longest = (size_t)positions + 1; /* a text and the row that padded_end adds */
+    return longest > BATCH_ROWS ? longest : BATCH_ROWS;
+}
+
+/* Where counts go. */
+typedef struct {
+    Metrics *metrics;
+    double *logits; /* [samples, labels] or NULL */
+    size_t labels;
+    double *losses; /* [capacity of a batch] */
+} Sink;
+
+/* Run what the batch holds and count it. */
+static void run_batch(const Evaluator *e, const Sink *sink) {
+    Batch *batch = e->batch;
+    if (batch->samples == 0) return;
+    const float *logits = gpt2_forward(e->gpt2, e->parameters, batch, NULL);
+    loss_forward_backward(sink->losses, NULL, logits, batch->labels, batch->samples, sink->labels, 0.0, 1.0);
+    for (size_t b = 0; b < batch->samples; b++) {
+        const float *row = logits + b * sink->labels;
+        metrics_add(sink->metrics, row, batch->labels[b], sink->losses[b]);
+        for (size_t k = 0; sink->logits != NULL && k < sink->labels; k++)
+            sink->logits[batch->samples_ids[b] * sink->labels + k] = (double)row[k];
+    }
+    batch_clear(batch);
+}
+
+/* Run loaded samples, `batch_size` at a time and fewer where they would not fit. */
+static void run_samples(const Evaluator *e, const Samples *samples, int64_t batch_size, const Sink *sink) {
+    Batch *batch = e->batch;
+    for (int64_t i = 0; i < samples->count; i++) {
+        size_t length = (size_t)(samples->starts[i + 1] - samples->starts[i]);
+        bool full = batch->tokens + batch_rows(&e->rule, length) > batch->token_capacity ||
+                    batch->samples == batch->sample_capacity;
+        if (full || i % batch_size == 0) run_batch(e, sink);
+        batch_add(batch, &e->rule, samples->ids + samples->starts[i], length, samples->labels[i],
+                  (uint64_t)samples->indices[i]);
+    }
+    run_batch(e, sink);
+}
+
+/* This rank's batches of samples first … first + count − 1; indices has room for them. */
+static void run_group(const Evaluator *e, Dataset *dataset, int64_t first, int64_t count, int64_t batch_size,
+                      int64_t *indices, const Sink *sink, Error *error) {
+    int64_t mine = 0;
+    for (int64_t i = first; i < first + count; i++)
+        if (i / batch_size % e->world->size == e->world->rank) indices[mine++] = i;
+    Samples samples = {0};
+    if (dataset_load(dataset, indices, mine, &samples, error) == STATUS_OK)
+        run_samples(e, &samples, batch_size, sink);
+    samples_free(&samples);
+}
+
+/* All fields of Metrics but the number of labels are int64 sums. */
+static void sum_metrics(const World *world, Metrics *metrics) {
+    int64_t counts[3] = {metrics->samples, metrics->loss_high, metrics->loss_low};
+    world_sum_integers(world, counts, 3);
+    metrics->samples = counts[0];
+    metrics->loss_high = counts[1];
+    metrics->loss_low = counts[2];
+    world_sum_integers(world, metrics->confusion, (size_t)metrics->labels * (size_t)metrics->labels);
+}
+
+Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics,
+                    double *logits, Error *error) {
+    const DatasetInfo *info = dataset_info(dataset);
+    int64_t group = batch_size * (GROUP / batch_size + 1); /* whole batches */
+    int64_t *indices = memory_allocate((size_t)group, sizeof *indices, error);
+    Sink sink = {metrics, logits, (size_t)info->labels,
+                 memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
+    metrics_clear(metrics, info->labels);
+    batch_clear(e->batch);
+    for (int64_t first = 0; error->status == STATUS_OK && first < info->samples; first += group) {
+        int64_t count = info->samples - first < group ? info->samples - first : group;
+        run_group(e, dataset, first, count, batch_size, indices, &sink, error);
+    }
+    memory_free(indices);
+    memory_free(sink.losses);
+    if (world_agree(e->world, error, true)) return error->status;
+    sum_metrics(e->world, metrics);
+    if (logits != NULL) world_sum_doubles(e->world, logits, (size_t)info->samples * sink.labels);
+    return STATUS_OK;
+}

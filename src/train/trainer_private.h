@@ -1,0 +1,80 @@
+#ifndef LINNET_TRAINER_PRIVATE_H
+#define LINNET_TRAINER_PRIVATE_H
+/* A run's parts, shared by the trainer's files:
+ *   trainer.c         the loop over updates
+ *   trainer_setup.c   opening, planning, resuming
+ *   trainer_update.c  one update: units, reduction, clipping, step
+ *   trainer_events.c  what happens between updates: log, evaluate, save, stop early
+ *   trainer_report.c  the banner and the final table */
+#include "linnet/checkpoint.h"
+#include "linnet/evaluate.h"
+#include "linnet/feed.h"
+#include "linnet/optimizer.h"
+#include "linnet/replica.h"
+#include "linnet/runlog.h"
+#include "linnet/schedule.h"
+#include "linnet/trainer.h"
+
+/* What Trainer.totals holds. */
+enum { TOTALS_STOP, TOTALS_FAILED, TOTALS_LOSSES };
+
+typedef struct {
+    World *world;             /* borrowed */
+    const Settings *settings; /* borrowed */
+    int threads;
+
+    Dataset *train_data, *eval_data; /* eval_data may be NULL */
+    Feed *feed;
+    Replica replica;
+    Optimizer optimizer;
+    Gpt2 *gpt2;
+    Batch batch;
+    BatchRule rule;
+    Schedule schedule;
+    RunLog *log;       /* rank 0 */
+    RunState state;
+    Metrics *metrics;
+
+    int64_t windows;   /* updates an epoch */
+    int64_t log_every, eval_every, save_every; /* updates; 0 = never */
+    bool stop_early;
+    bool stop_signal;  /* seen by any rank; agreed on by all */
+    bool failed;       /* some rank has a pending error; agreed on by all */
+    Error pending;     /* this rank's, to be told with the next update's sums */
+
+    /* one update */
+    float *dlogits;      /* [samples of a micro-batch, labels] */
+    double *totals;      /* [TOTALS_LOSSES + window + blocks]: flags, each sample's loss, squares; summed over the ranks at once */
+    int32_t *ids, *positions; /* rows that this rank's units touch */
+    double norm, rate;   /* of the last update */
+
+    /* since the last log line */
+    int64_t tokens, samples;
+    double logged_at; /* seconds */
+    double started_at;
+} Trainer;
+
+/* Open everything, resume where asked to. Collective. */
+Status trainer_setup(Trainer *trainer, World *world, const Settings *settings, Error *error);
+/* Collective. */
+void trainer_close(Trainer *trainer);
+
+/* One update, number state.step. Collective. */
+void trainer_update(Trainer *trainer);
+
+/* What is due after an update. Collective. */
+Status trainer_events(Trainer *trainer, Error *error);
+/* The end of a run: best model, final model, evaluation, table. Collective. */
+Status trainer_finish(Trainer *trainer, Error *error);
+
+/* Save a checkpoint of now and remove old ones. Collective. */
+Status trainer_save(Trainer *trainer, Error *error);
+
+/* Count the evaluation data into trainer->metrics. Collective. */
+Status trainer_evaluate(Trainer *trainer, Error *error);
+
+/* Rank 0 prints; collective since it asks where the ranks are. */
+void trainer_banner(const Trainer *trainer);
+void trainer_table(const Trainer *trainer, const Scores *scores, double seconds);
+
+#endif

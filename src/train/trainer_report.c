@@ -1,0 +1,90 @@
+/* What a run says of itself: the banner before, the table after. See trainer_private.h. */
+#include "linnet/isa.h"
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include "linnet/report.h"
+#include "train/trainer_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* "node01 ×2, node02 ×2" on rank 0: every host with its number of ranks. Collective. */
+static void list_hosts(const World *world, char *text, size_t size) {
+    Error error = {0};
+    char *hosts = memory_allocate((size_t)world->size, sizeof world->host, &error);
+    if (hosts == NULL) world_abort(world, &error);
+    world_check(world,
+                MPI_Gather(world->host, (int)sizeof world->host, MPI_CHAR, hosts, (int)sizeof world->host,
+                           MPI_CHAR, 0, world->comm),
+                "MPI_Gather");
+    size_t used = 0;
+    text[0] = '\0';
+    for (int r = 0; world->rank == 0 && r < world->size; r++) {
+        const char *host = hosts + (size_t)r * sizeof world->host;
+        int ranks = 0;
+        bool seen = false;
+        for (int q = 0; q < world->size; q++) {
+            bool same = strcmp(host, hosts + (size_t)q * sizeof world->host) == 0;
+            ranks += same;
+            seen = seen || (same && q < r);
+        }
+        if (!seen && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s x%d", used > 0 ? ", " : "", host, ranks);
+    }
+    memory_free(hosts);
+}
+
+static double megabytes(size_t bytes) {
+    return (double)bytes / 1e6;
+}
+
+static void say_memory(const Trainer *t) {
+    const ModelConfig *config = &t->replica.config;
+    const ParameterLayout *layout = &t->replica.layout;
+    size_t rows = (size_t)feed_largest_unit(t->feed), most = t->batch.token_capacity;
+    size_t slot = layout->dense * sizeof(float);
+    log_info(
+        "memory    parameters %.0f MB a node and the embedding rows in use, gradients %.0f MB, moments %.0f MB, "
+        "activations up to %.0f MB a rank",
+        megabytes(layout->dense * sizeof(float)),
+        megabytes(reduction_shared_bytes(t->world, (int)t->state.units, 1) / sizeof(float) * slot),
+        megabytes(optimizer_moment_bytes(t->world, layout)),
+        megabytes(gpt2_bytes(config, rows < most ? rows : most,
+                             t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));
+}
+
+void trainer_banner(const Trainer *t) {
+    const Settings *s = t->settings;
+    const ModelConfig *config = &t->replica.config;
+    const DatasetInfo *data = dataset_info(t->train_data);
+    const ParameterLayout *layout = &t->replica.layout;
+    char hosts[1024];
+    list_hosts(t->world, hosts, sizeof hosts);
+    if (t->world->rank != 0) return;
+    size_t count = layout->token.count + layout->position.count;
+    for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
+    log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels", t->world->size,
+             t->world->size > 1 ? "s" : "", t->threads, t->threads > 1 ? "s" : "", hosts, isa_name());
+    log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters",
+             s->model_name_or_path, config->layers, config->width, config->heads, config->labels,
+             (double)count / 1e6);
+    log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples,
+             data->tokens, s->eval_file != NULL ? "; evaluated on " : "",
+             s->eval_file != NULL ? s->eval_file : "");
+    log_info("updates   %" PRId64 " of %" PRId64 " samples in %" PRId64 " unit%s, %" PRId64
+             " an epoch; %" PRId64 " to come",
+             t->state.total, t->state.window, t->state.units, t->state.units > 1 ? "s" : "", t->windows,
+             t->state.total - t->state.step);
+    say_memory(t);
+    if (s->bf16) log_warning("bf16: this build has no bfloat16 products; computing in float32");
+}
+
+void trainer_table(const Trainer *t, const Scores *scores, double seconds) {
+    if (t->world->rank != 0) return;
+    char text[256];
+    snprintf(text, sizeof text, "%s on %s after %" PRId64 " updates", t->settings->output_dir,
+             t->settings->eval_file, t->state.step);
+    report_scores(text, t->metrics, scores, t->replica.config.label_names,
+                  (double)t->metrics->samples / seconds);
+}

@@ -1,0 +1,247 @@
+/* Opening, planning and resuming a run. See trainer_private.h. */
+#include "linnet/file.h"
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include "linnet/signals.h"
+#include "linnet/threads.h"
+#include "train/trainer_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Open a token file and check this rank's share of it; all ranks together check all of it. Collective. */
+static Status open_data(const World *world, Dataset **dataset, const char *path, Error *error) {
+    if (dataset_open(dataset, path, error) == STATUS_OK) {
+        int64_t first, count;
+        world_deal(dataset_info(*dataset)->samples, world->size, world->rank, &first, &count);
+        dataset_verify(*dataset, first, count, error);
+    }
+    if (error->status == STATUS_OK && dataset_info(*dataset)->samples == 0)
+        error_set(error, STATUS_INPUT, "%s holds no samples", path);
+    return world_agree(world, error, true);
+}
+
+/* The checkpoint to go on from into *folder (NULL: none), as rank 0 sees the disk; freed with memory_free().
+ * Collective. */
+static Status find_checkpoint(Trainer *t, char **folder, Error *error) {
+    const char *wish = t->settings->resume_from_checkpoint;
+    int64_t newest = -1;
+    *folder = NULL;
+    if (wish == NULL) return STATUS_OK;
+    if (strcmp(wish, "auto") != 0) {
+        *folder = memory_text(wish, error);
+        return world_agree(t->world, error, true);
+    }
+    if (t->world->rank == 0) newest = checkpoint_newest(t->settings->output_dir);
+    world_broadcast(t->world, &newest, sizeof newest);
+    if (newest < 0) {
+        log_info("no checkpoint in %s yet: starting from the beginning", t->settings->output_dir);
+        return STATUS_OK;
+    }
+    *folder = checkpoint_path(t->settings->output_dir, newest, error);
+    return world_agree(t->world, error, true);
+}
+
+/* A resumed run goes on only where the same samples come in the same updates. */
+static Status check_resumed(const Trainer *t, const RunState *was, const char *folder, Error *error) {
+    const struct {
+        const char *name;
+        int64_t then, now;
+    } same[] = {{"samples an update", was->window, t->state.window},
+                {"samples in the training file", was->samples, t->state.samples},
+                {"seed", was->seed, t->state.seed}};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (same[i].then != same[i].now)
+            return error_set(
+                error, STATUS_INPUT,
+                "%s was made with %s = %lld, this run has %lld: give the same, or start without resuming",
+                folder, same[i].name, (long long)same[i].then, (long long)same[i].now);
+    if (was->units != t->state.units && t->world->rank == 0)
+        log_warning(
+            "%s was made with %lld reduction units, this run has %lld: the sums' last bits may differ",
+            folder, (long long)was->units, (long long)t->state.units);
+    return STATUS_OK;
+}
+
+/* Rank 0 proves the checkpoint whole and tells its state. Collective. */
+static Status resume_state(Trainer *t, const char *folder, cJSON **history, Error *error) {
+    RunState was = {0};
+    CheckpointInfo info;
+    if (t->world->rank == 0 && checkpoint_verify(folder, &info, error) == STATUS_OK &&
+        checkpoint_read_state(folder, &was, history, error) == STATUS_OK)
+        check_resumed(t, &was, folder, error);
+    if (world_agree(t->world, error, true)) return error->status;
+    world_broadcast(t->world, &was, sizeof was);
+    was.units = t->state.units;
+    was.total = t->state.total;
+    t->state = was;
+    log_info("going on from %s, update %lld of %lld", folder, (long long)was.step, (long long)was.total);
+    return STATUS_OK;
+}
+
+/* A number of updates that may be given as a share of all of them, which Trainer rounds up. */
+static int64_t steps_of(double steps, int64_t total) {
+    return steps < 1.0 ? (int64_t)ceil((double)total * steps) : (int64_t)steps;
+}
+
+/* Window, units and number of updates. */
+static void plan_updates(Trainer *t) {
+    const Settings *s = t->settings;
+    RunState *state = &t->state;
+    state->samples = dataset_info(t->train_data)->samples;
+    state->seed = s->seed;
+    state->window = s->global_batch_size > 0
+                        ? s->global_batch_size
+                        : s->per_device_train_batch_size * s->gradient_accumulation_steps * t->world->size;
+    state->units = s->reduction_units > 0 ? s->reduction_units : t->world->size;
+    t->windows = (state->samples + state->window - 1) / state->window;
+    state->total = s->max_steps > 0 ? s->max_steps : (int64_t)ceil(s->num_train_epochs * (double)t->windows);
+    t->schedule = schedule_make(s, state->total);
+    t->log_every = steps_of(s->logging_steps, state->total);
+    t->eval_every = s->eval_strategy == STRATEGY_STEPS ? steps_of(s->eval_steps, state->total) : 0;
+    t->save_every = s->save_strategy == STRATEGY_STEPS ? steps_of(s->save_steps, state->total) : 0;
+    if (s->reduction_units > 0 && s->reduction_units < t->world->size && t->world->rank == 0)
+        log_warning("%d ranks share %lld reduction units: some have no samples to work on", t->world->size,
+                    (long long)s->reduction_units);
+}
+
+/* The most rows that an update can have over all ranks. */
+static size_t window_rows(const Trainer *t) {
+    int64_t samples = t->state.window < t->state.samples ? t->state.window : t->state.samples;
+    return (size_t)samples * ((size_t)dataset_info(t->train_data)->longest + 1);
+}
+
+/* Bytes that the ranks of a node would share. */
+static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout) {
+    size_t rows = window_rows(t), tokens = (size_t)layout->token.shape[0],
+           places = (size_t)layout->position.shape[0];
+    size_t slot = optimizer_slot_floats(layout, rows < tokens ? rows : tokens, rows < places ? rows : places);
+    return layout->dense * sizeof(float) +
+           (size_t)t->world->node_size * reduction_shared_bytes(t->world, (int)t->state.units, slot);
+}
+
+/* Where shared memory is too small the ranks keep to themselves. Needs the model's layout before the model is
+ * loaded. Collective. */
+static Status choose_sharing(Trainer *t, const char *model, Error *error) {
+    ModelConfig config = {0};
+    ParameterLayout layout = {0};
+    char *path = file_join(model, "config.json", error);
+    if (path != NULL && model_config_load(&config, path, error) == STATUS_OK)
+        parameters_layout(&layout, &config, error);
+    int64_t alone =
+        error->status == STATUS_OK && t->world->node_size > 1 && !shared_fits(shared_bytes(t, &layout));
+    memory_free(path);
+    parameters_layout_free(&layout);
+    model_config_free(&config);
+    if (world_agree(t->world, error, true)) return error->status;
+    world_max_integers(t->world, &alone, 1);
+    if (!alone) return STATUS_OK;
+    log_info(
+        "shared memory is too small (see df /dev/shm) or turned off: every rank keeps its own copy of the model");
+    return world_isolate(t->world, error);
+}
+
+/* Working memory of this rank. */
+static void allocate_work(Trainer *t, Error *error) {
+    const ModelConfig *config = &t->replica.config;
+    size_t rows = evaluate_batch_rows(config->positions), window = window_rows(t);
+    size_t blocks = t->replica.layout.dense / PARAMETERS_BLOCK + t->optimizer.token.capacity +
+                    t->optimizer.position.capacity;
+    t->rule = (BatchRule){.pooling = t->settings->pooling,
+                          .pad = config->pad_token,
+                          .end_of_text = dataset_info(t->train_data)->end_of_text,
+                          .positions = config->positions};
+    batch_create(&t->batch, rows, rows, error);
+    gpt2_create(&t->gpt2, config, &t->replica.layout, rows, rows, true, error);
+    t->dlogits = memory_allocate(rows * (size_t)config->labels, sizeof *t->dlogits, error);
+    t->totals = memory_allocate(TOTALS_LOSSES + (size_t)t->state.window + blocks, sizeof *t->totals, error);
+    t->ids = memory_allocate(window, sizeof *t->ids, error);
+    t->positions = memory_allocate(window, sizeof *t->positions, error);
+    t->metrics = memory_allocate(1, sizeof *t->metrics, error);
+}
+
+/* The model that is trained: what the head reads, and what it is padded with. */
+static void settle_model(Trainer *t) {
+    ModelConfig *config = &t->replica.config;
+    config->pooling = t->settings->pooling;
+    if (config->pad_token < 0) config->pad_token = dataset_info(t->train_data)->end_of_text;
+}
+
+/* Model, optimizer and working memory. Collective. */
+static Status build(Trainer *t, const char *model, Error *error) {
+    const Settings *s = t->settings;
+    if (choose_sharing(t, model, error) ||
+        replica_open(&t->replica, t->world, model, dataset_info(t->train_data), (uint64_t)s->seed, error))
+        return error->status;
+    settle_model(t);
+    if (t->eval_data != NULL)
+        replica_check_data(&t->replica.config, t->replica.tokenizer, dataset_info(t->eval_data), model,
+                           error);
+    if (world_agree(t->world, error, true)) return error->status;
+    if (t->replica.new_head)
+        log_info("%s has no head: a new one was drawn (normal, seed %lld)", model, (long long)s->seed);
+    if (t->replica.tokenizer == NULL)
+        log_info(
+            "%s holds no vocab.json and merges.txt: that the data was made with its tokenizer cannot be checked",
+            model);
+    if (optimizer_create(&t->optimizer, t->world, &t->replica.layout, s, (int)t->state.units, window_rows(t),
+                         evaluate_batch_rows(t->replica.config.positions), error))
+        return error->status;
+    allocate_work(t, error);
+    FeedPlan plan = {t->state.window, (int)t->state.units, t->world->size, t->world->rank, (uint64_t)s->seed};
+    if (error->status == STATUS_OK) feed_create(&t->feed, t->train_data, &plan, error);
+    return world_agree(t->world, error, true);
+}
+
+/* OUTPUT/ with the settings of the run and its log. Rank 0. */
+static void open_output(Trainer *t, const cJSON *history, Error *error) {
+    const char *folder = t->settings->output_dir;
+    char *text = settings_text(t->settings, error), *path = file_join(folder, "config.resolved.json", error);
+    if (error->status == STATUS_OK && file_make_folder(folder, error) == STATUS_OK &&
+        file_replace(path, text, strlen(text), error) == STATUS_OK)
+        runlog_open(&t->log, folder, history, t->state.step, error);
+    memory_free(text);
+    memory_free(path);
+}
+
+Status trainer_setup(Trainer *t, World *world, const Settings *settings, Error *error) {
+    *t = (Trainer){.world = world, .settings = settings, .started_at = MPI_Wtime()};
+    char *checkpoint = NULL;
+    cJSON *history = NULL;
+    t->threads = threads_choose(world, settings->threads_per_rank);
+    signals_install();
+    if (open_data(world, &t->train_data, settings->train_file, error)) goto cleanup;
+    if (settings->eval_file != NULL && open_data(world, &t->eval_data, settings->eval_file, error))
+        goto cleanup;
+    plan_updates(t);
+    if (find_checkpoint(t, &checkpoint, error)) goto cleanup;
+    if (checkpoint != NULL && resume_state(t, checkpoint, &history, error)) goto cleanup;
+    if (build(t, checkpoint != NULL ? checkpoint : settings->model_name_or_path, error)) goto cleanup;
+    if (checkpoint != NULL && checkpoint_read_optimizer(world, checkpoint, &t->optimizer, error))
+        goto cleanup;
+    if (world->rank == 0) open_output(t, history, error);
+    if (world_agree(world, error, true)) goto cleanup;
+    trainer_banner(t);
+    t->logged_at = MPI_Wtime();
+cleanup:
+    cJSON_Delete(history);
+    memory_free(checkpoint);
+    return error->status;
+}
+
+void trainer_close(Trainer *t) {
+    runlog_close(t->log);
+    optimizer_destroy(&t->optimizer);
+    replica_close(&t->replica);
+    gpt2_destroy(t->gpt2);
+    batch_destroy(&t->batch);
+    feed_destroy(t->feed);
+    dataset_close(t->train_data);
+    dataset_close(t->eval_data);
+    memory_free(t->dlogits);
+    memory_free(t->totals);
+    memory_free(t->ids);
+    memory_free(t->positions);
+    memory_free(t->metrics);
+}

@@ -1,0 +1,117 @@
+/* One update: forward and backward over this rank's units, the ordered reduction, clipping, AdamW. See
+ * trainer_private.h. */
+#include "linnet/loss.h"
+#include "linnet/signals.h"
+#include "train/trainer_private.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A unit under way. */
+typedef struct {
+    Trainer *trainer;
+    const Window *window;
+    DropoutRule dropout;
+    int64_t position; /* in the window, of the batch's first sample */
+    bool accumulate;  /* whether the unit's gradient has been begun */
+} Unit;
+
+static void bucket_done(void *context, size_t bucket) {
+    reduction_bucket_done(context, bucket);
+}
+
+/* Forward and backward over what the batch holds. */
+static void run_batch(Unit *unit, bool last) {
+    Trainer *t = unit->trainer;
+    Batch *batch = &t->batch;
+    size_t labels = (size_t)t->replica.config.labels;
+    const float *logits = gpt2_forward(t->gpt2, &t->replica.parameters, batch, &unit->dropout);
+    loss_forward_backward(t->totals + TOTALS_LOSSES + unit->position, t->dlogits, logits, batch->labels,
+                          batch->samples, labels, t->settings->label_smoothing_factor,
+                          1.0 / (double)unit->window->samples);
+    Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
+    gpt2_backward(t->gpt2, &t->replica.parameters, batch, &unit->dropout, t->dlogits, &gradients,
+                  unit->accumulate, last ? bucket_done : NULL, t->optimizer.reduction);
+    optimizer_add_rows(&t->optimizer, batch, gradients.residual);
+    unit->position += (int64_t)batch->samples;
+    unit->accumulate = true;
+    batch_clear(batch);
+}
+
+static void run_unit(Trainer *t, const Window *window, int index) {
+    Unit unit = {.trainer = t,
+                 .window = window,
+                 .dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout},
+                 .position = window->unit_starts[index]};
+    batch_clear(&t->batch);
+    for (int64_t i = window->unit_starts[index]; i < window->unit_starts[index + 1]; i++) {
+        FeedSample sample = feed_sample(t->feed, i);
+        if (t->batch.tokens + batch_rows(&t->rule, sample.length) > t->batch.token_capacity ||
+            t->batch.samples == t->batch.sample_capacity)
+            run_batch(&unit, false);
+        batch_add(&t->batch, &t->rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
+    }
+    run_batch(&unit, true);
+    optimizer_unit_done(&t->optimizer);
+}
+
+/* The embedding rows that this rank's units touch; returns their number. */
+static size_t list_rows(Trainer *t, const Window *window) {
+    size_t count = 0;
+    int end = window->first_unit + window->unit_count;
+    for (int64_t i = window->unit_starts[window->first_unit]; i < window->unit_starts[end]; i++) {
+        FeedSample sample = feed_sample(t->feed, i);
+        size_t rows = batch_rows(&t->rule, sample.length);
+        for (size_t k = 0; k < rows && k < sample.length; k++) {
+            t->ids[count] = sample.ids[k];
+            t->positions[count++] = (int32_t)k;
+        }
+        if (rows > sample.length) { /* the row that padded_end adds */
+            t->ids[count] = t->rule.end_of_text;
+            t->positions[count++] = t->rule.positions - 1;
+        }
+    }
+    return count;
+}
+
+/* Sum losses, squares and flags over the ranks, each of which holds what the others do not: exact. */
+static void share_totals(Trainer *t, const Window *window) {
+    Reduction *reduction = t->optimizer.reduction;
+    size_t losses = TOTALS_LOSSES + (size_t)window->samples, blocks = reduction_blocks(reduction);
+    memcpy(t->totals + losses, reduction_squares(reduction), blocks * sizeof *t->totals);
+    t->totals[TOTALS_STOP] = signals_pending() != 0;
+    t->totals[TOTALS_FAILED] = t->pending.status != STATUS_OK;
+    world_sum_doubles(t->world, t->totals, losses + blocks);
+    memcpy(reduction_squares(reduction), t->totals + losses, blocks * sizeof *t->totals);
+    t->stop_signal = t->totals[TOTALS_STOP] != 0.0;
+    t->failed = t->totals[TOTALS_FAILED] != 0.0;
+}
+
+/* torch.nn.utils.clip_grad_norm_'s factor. */
+static double clip_factor(double norm, double limit) {
+    if (limit <= 0.0) return 1.0;
+    double factor = limit / (norm + 1e-6);
+    return factor < 1.0 ? factor : 1.0;
+}
+
+void trainer_update(Trainer *t) {
+    Window window;
+    feed_window(t->feed, t->state.step % t->windows, &window);
+    optimizer_begin(&t->optimizer, window.units, t->ids, t->positions, list_rows(t, &window));
+    memset(t->totals, 0, (TOTALS_LOSSES + (size_t)window.samples) * sizeof *t->totals);
+    for (int u = 0; u < window.unit_count; u++) run_unit(t, &window, window.first_unit + u);
+    optimizer_reduce(&t->optimizer);
+    share_totals(t, &window);
+    t->norm = optimizer_norm(&t->optimizer);
+    t->rate = schedule_rate(&t->schedule, t->state.step);
+    optimizer_step(&t->optimizer, &t->replica.parameters, t->state.step + 1, t->rate,
+                   clip_factor(t->norm, t->settings->max_grad_norm));
+    double loss = 0.0;
+    for (int64_t i = 0; i < window.samples; i++) loss += t->totals[TOTALS_LOSSES + i];
+    t->state.loss_sum += loss / (double)window.samples;
+    t->state.loss_steps++;
+    t->state.step++;
+    t->state.epoch = (double)t->state.step / (double)t->windows;
+    t->tokens += window.tokens;
+    t->samples += window.samples;
+}

@@ -1,0 +1,64 @@
+"""Fixtures of the tests from outside."""
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from support import LINNET, ROOT, linnet
+
+sys.path.insert(0, str(ROOT / "scripts"))
+import make_sample  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "tiny: quick enough to be run under the sanitizers as well")
+
+
+def pytest_sessionstart(session):
+    if not shutil.which(LINNET):
+        pytest.exit(f"{LINNET} is not there: run make", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    """A small sample, prepared, and a tiny model: .folder .tokenizer .train .test .model, .train_csv .test_csv.
+
+    90 training samples: not a multiple of the tests' windows, so that every epoch ends in a partial one."""
+    folder = tmp_path_factory.mktemp("sample")
+    subprocess.run([sys.executable, ROOT / "scripts/make_sample.py", folder, "--train", "90", "--test", "41", "--merges", "200"],
+                   check=True, timeout=60)
+    made = SimpleNamespace(folder=folder, tokenizer=folder / "tokenizer", model=folder / "model", train=folder / "train.h5",
+                           test=folder / "test.h5", train_csv=folder / "train.csv", test_csv=folder / "test.csv")
+    linnet("prepare", "--input", made.train_csv, "--output", made.train, "--tokenizer", made.tokenizer)
+    linnet("prepare", "--input", made.test_csv, "--output", made.test, "--tokenizer", made.tokenizer)
+    linnet("init", "--output", made.model, "--tokenizer", made.tokenizer, "--layers", "2", "--width", "32", "--heads", "4")
+    return made
+
+
+@pytest.fixture
+def job(sample):
+    """The settings of a short run, dropout on, to be changed and given to support.train()."""
+    return dict(model_name_or_path=sample.model, train_file=sample.train, global_batch_size=20, reduction_units=4,
+                max_steps=10, learning_rate=1e-3, logging_steps=1, save_strategy="no", dropout=0.1)
+
+
+@pytest.fixture
+def copy_of(tmp_path):
+    """Copies a file or folder into the test's own folder, to be damaged there."""
+
+    def copy(source, name=None):
+        target = tmp_path / (name or source.name)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+        return target
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def byte_tokenizer(tmp_path_factory):
+    """A tokenizer of the 256 bytes and end-of-text (257 ids), for models with a tiny vocabulary."""
+    folder = tmp_path_factory.mktemp("bytes")
+    make_sample.write_tokenizer(folder, [], 0)
+    return folder

@@ -1,0 +1,121 @@
+"""Checkpoints: what is kept, and that a run resumed from one ends as one never stopped."""
+import json
+import shutil
+
+import pytest
+
+from support import checkpoints, evaluation_events, events, linnet, refused, train, weights_digest, without_timing
+
+
+@pytest.fixture(scope="module")
+def settings(sample):
+    return dict(model_name_or_path=sample.model, train_file=sample.train, eval_file=sample.test, global_batch_size=20,
+                reduction_units=4, max_steps=12, learning_rate=1e-3, logging_steps=1, eval_strategy="steps", eval_steps=3,
+                save_strategy="steps", save_steps=3, dropout=0.1, weight_decay=0.01, warmup_steps=2)
+
+
+@pytest.fixture(scope="module")
+def whole(settings, tmp_path_factory):
+    """A run never stopped, with checkpoints 3, 6, 9 and 12. An epoch has 5 updates: 6 lies inside the second."""
+    return train(tmp_path_factory.mktemp("whole"), ranks=2, **settings)
+
+
+def test_checkpoints_are_there_and_whole(whole):
+    assert checkpoints(whole) == [3, 6, 9, 12]
+    for step in checkpoints(whole):
+        folder = whole / f"checkpoint-{step}"
+        names = {path.name for path in folder.iterdir()}
+        assert {"config.json", "model.safetensors", "vocab.json", "merges.txt", "trainer_state.json", "optimizer.h5"} <= names
+        linnet("inspect", folder)
+    assert not [path for path in whole.iterdir() if ".tmp" in path.name]
+
+
+def test_state_has_trainers_names(whole):
+    state = json.loads((whole / "checkpoint-6/trainer_state.json").read_text())
+    assert state["global_step"] == 6
+    assert state["max_steps"] == 12
+    assert [entry["step"] for entry in state["log_history"] if "loss" in entry] == [1, 2, 3, 4, 5, 6]
+    assert [entry["step"] for entry in state["log_history"] if "eval_loss" in entry] == [3, 6]
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("step", [6, 9])
+def test_resumed_run_ends_with_the_same_bits(settings, whole, tmp_path, ranks, step):
+    """As if the run had been killed right after a checkpoint: its folder holds no later ones."""
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copytree(whole / f"checkpoint-{step}", run / f"checkpoint-{step}")
+    train(tmp_path, ranks=ranks, resume_from_checkpoint=True, **settings)
+    assert weights_digest(run) == weights_digest(whole)
+    state = [json.loads((folder / "checkpoint-12/trainer_state.json").read_text()) for folder in (run, whole)]
+    assert without_timing(state[0]["log_history"]) == without_timing(state[1]["log_history"])
+
+
+def test_resume_from_a_named_folder(settings, whole, tmp_path):
+    run = train(tmp_path, ranks=1, resume_from_checkpoint=whole / "checkpoint-3", **settings)
+    assert weights_digest(run) == weights_digest(whole)
+
+
+def test_resume_auto_without_a_checkpoint_starts_anew(settings, whole, tmp_path):
+    run = train(tmp_path, ranks=1, resume_from_checkpoint="auto", **settings)
+    assert weights_digest(run) == weights_digest(whole)
+
+
+def test_log_goes_on_where_the_checkpoint_was(settings, whole, tmp_path):
+    """Lines that a killed run wrote past its last checkpoint are not there twice."""
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copytree(whole / "checkpoint-6", run / "checkpoint-6")
+    lines = (whole / "metrics.jsonl").read_text().splitlines(keepends=True)
+    past = next(i for i, line in enumerate(lines) if json.loads(line)["step"] > 6)
+    (run / "metrics.jsonl").write_text("".join(lines[: past + 1]) + lines[past + 1][:10])
+    train(tmp_path, ranks=1, resume_from_checkpoint=True, **settings)
+    assert without_timing(events(run)) == without_timing(events(whole))
+
+
+def test_save_total_limit_keeps_the_newest(settings, tmp_path):
+    run = train(tmp_path, ranks=1, save_total_limit=2, **settings)
+    assert checkpoints(run) == [9, 12]
+
+
+# A rate at which the loss gets worse after the first updates, so that the best checkpoint is not the last.
+TOO_FAST = dict(learning_rate=0.3, lr_scheduler_type="constant", warmup_steps=0)
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_best_model_is_loaded_at_the_end(settings, tmp_path, limit):
+    run = train(tmp_path, ranks=2, **{**settings, **TOO_FAST, "load_best_model_at_end": True, "metric_for_best_model": "loss",
+                                      "save_total_limit": limit})
+    found = {event["step"]: event["eval_loss"] for event in evaluation_events(run)}
+    best = min((3, 6, 9, 12), key=lambda step: found[step])
+    assert best != 12, f"the test's settings must make the last checkpoint a bad one: {found}"
+    assert weights_digest(run) == weights_digest(run / f"checkpoint-{best}")
+    # The best is kept whatever the limit, beside the newest, from which a stopped run would go on.
+    assert checkpoints(run) == ([3, 6, 9, 12] if limit is None else sorted({best, 12}))
+    state = json.loads((run / "checkpoint-12/trainer_state.json").read_text())
+    assert state["best_metric"] == pytest.approx(found[best], abs=0)
+    assert state["best_model_checkpoint"].endswith(f"checkpoint-{best}")
+
+
+def test_early_stopping(settings, tmp_path):
+    run = train(tmp_path, ranks=2, **{**settings, **TOO_FAST, "load_best_model_at_end": True, "metric_for_best_model": "loss",
+                                      "early_stopping_patience": 1, "max_steps": 60})
+    found = [event["eval_loss"] for event in evaluation_events(run)]
+    steps = {event["step"] for event in events(run)}
+    assert max(steps) < 60
+    # It stopped at the first evaluation that was no better than the best so far.
+    worse = [i for i in range(1, len(found)) if found[i] >= min(found[:i])]
+    assert worse and max(steps) == 3 * (worse[0] + 1)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.h5", "trainer_state.json"])
+def test_damaged_checkpoint_is_refused(settings, whole, tmp_path, copy_of, name):
+    damaged = copy_of(whole / "checkpoint-6")
+    data = bytearray((damaged / name).read_bytes())
+    data[len(data) // 2] ^= 0x10
+    (damaged / name).write_bytes(data)
+    refused("inspect", damaged, names=[name])
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({**settings, "output_dir": tmp_path / "run", "resume_from_checkpoint": damaged}, default=str))
+    refused("train", config, names=[name])
+    refused("train", config, ranks=2, names=[name])

@@ -1,0 +1,118 @@
+"""Every command once, one after the other, as a user goes through them."""
+import csv
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from support import LABELS, SHARED, checkpoints, evaluation_events, linnet, read_safetensors, train
+
+
+def decoder(tokenizer):
+    """Token id → bytes, by GPT-2's table of printable stand-ins."""
+    from make_sample import byte_characters
+
+    byte_of = {character: byte for byte, character in byte_characters().items()}
+    vocabulary = json.loads((tokenizer / "vocab.json").read_text(encoding="utf-8"))
+    return {number: bytes(byte_of[c] for c in token) if token != "<|endoftext|>" else b"" for token, number in vocabulary.items()}
+
+
+@pytest.mark.tiny
+def test_prepare_keeps_every_text(sample):
+    """The ids of each row, decoded, are its text; labels and rows are the table's."""
+    bytes_of = decoder(sample.tokenizer)
+    with open(sample.train_csv, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with h5py.File(sample.train, "r") as file:
+        tokens, offsets = file["tokens"][:], file["offsets"][:]
+        assert file["rows"][:].tolist() == list(range(len(rows)))
+        assert file["labels"][:].tolist() == [LABELS.index(row["sentiment"]) for row in rows]
+    assert len(offsets) == len(rows) + 1 and offsets[0] == 0 and offsets[-1] == len(tokens)
+    for row, begin, end in zip(rows, offsets, offsets[1:]):
+        assert b"".join(bytes_of[token] for token in tokens[begin:end]).decode() == row["text"]
+    assert len(tokens) < sum(len(row["text"].encode()) for row in rows), "the merges are used"
+
+
+@pytest.mark.tiny
+def test_train_evaluate_predict_inspect(sample, job, tmp_path):
+    run = train(tmp_path, ranks=2, **{**job, "eval_file": sample.test, "eval_strategy": "steps", "eval_steps": 5,
+                                      "save_strategy": "steps", "save_steps": 5})
+    assert {"config.json", "model.safetensors", "vocab.json", "merges.txt", "config.resolved.json", "metrics.jsonl"} <= {
+        path.name for path in run.iterdir()}
+    assert checkpoints(run) == [5, 10]
+    assert json.loads((run / "config.resolved.json").read_text())["max_steps"] == 10
+
+    result = linnet("evaluate", "--model", run, "--data", sample.test)
+    assert f"{evaluation_events(run)[-1]['eval_accuracy']:.3f}"[:5] in result.stdout or "%" in result.stdout, result
+
+    for path in (run, run / "checkpoint-5", sample.train, sample.model):
+        assert linnet("inspect", path).stdout.strip()
+
+
+@pytest.mark.tiny
+def test_predict_from_arguments_and_standard_input(sample):
+    texts = ["i love this song", "oh no, it's 7:30 \N{GRINNING FACE}"]
+    from_arguments = linnet("predict", "--model", sample.model, "--json", *texts)
+    from_input = linnet("predict", "--model", sample.model, "--json", stdin="\n".join(texts).encode() + b"\n")
+    assert from_input.stdout == from_arguments.stdout
+    lines = [json.loads(line) for line in from_arguments.stdout.splitlines()]
+    assert [line["text"] for line in lines] == texts
+    for line in lines:
+        assert sorted(line["probabilities"]) == sorted(LABELS)
+        # Printed with at least six digits.
+        assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert line["label"] == max(line["probabilities"], key=line["probabilities"].get)
+    assert len(linnet("predict", "--model", sample.model, *texts).stdout.splitlines()) == 2
+
+
+def test_results_go_to_standard_output_alone(sample):
+    result = linnet("predict", "--model", sample.model, "--quiet", "a text")
+    assert result.stdout and not result.stderr, result
+
+
+@pytest.mark.parametrize("command", ["", "prepare", "init", "train", "evaluate", "predict", "inspect"])
+def test_help(command):
+    result = linnet(*command.split(), "--help")
+    assert "usage: linnet" in result.stdout and not result.stderr
+
+
+def test_init_is_a_function_of_the_seed(sample, tmp_path):
+    def make(name, *options):
+        linnet("init", "--output", tmp_path / name, "--tokenizer", sample.tokenizer, "--layers", "1", "--width", "16", "--heads", "2", *options)
+        return read_safetensors(tmp_path / name / "model.safetensors")
+
+    one, same, other = make("a"), make("b"), make("c", "--seed", "43")
+    name = "transformer.h.0.mlp.c_fc.weight"
+    assert all(np.array_equal(one[key], same[key]) for key in one)
+    assert not np.array_equal(one[name], other[name])
+    # 1,024 draws of N(0, 0.02²): the deviation's own error is 0.02/√2048, of which six are allowed.
+    assert one[name].std() == pytest.approx(0.02, abs=6 * 0.02 / 2048**0.5)
+
+
+def test_transformers_opens_the_result(sample, job, tmp_path):
+    """The same probabilities from Hugging Face's code, where it is installed."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    run = train(tmp_path, ranks=1, **job)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(run).eval()
+    with h5py.File(sample.test, "r") as file:
+        offsets, tokens = file["offsets"][:], file["tokens"][:].astype(np.int64)
+    with open(sample.test_csv, encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    result = linnet("predict", "--model", run, "--json", "--", *texts)
+    for i, line in enumerate(map(json.loads, result.stdout.splitlines())):
+        logits = model(torch.tensor(tokens[offsets[i] : offsets[i + 1]])[None]).logits[0]
+        probabilities = torch.softmax(logits.double(), 0).tolist()
+        # Two float32 implementations: 1e-5 on logits of size 1.
+        assert [line["probabilities"][name] for name in LABELS] == pytest.approx(probabilities, abs=1e-5)
+
+
+@pytest.mark.skipif(not (SHARED / "golden/orders.json").exists(), reason="needs the shared golden figures")
+def test_subset_is_that_of_datasets(tmp_path):
+    orders = json.loads((SHARED / "golden/orders.json").read_text())["datasets_shuffle_select"]
+    data = SHARED / "data"
+    linnet("prepare", "--input", data / "tweets/test.csv", "--output", tmp_path / "subset.h5", "--tokenizer", data / "gpt2-tokenizer",
+           "--subset", "1000", "--subset-seed", "42")
+    with h5py.File(tmp_path / "subset.h5", "r") as file:
+        assert file["rows"][:].tolist() == orders["3534"]["first"]

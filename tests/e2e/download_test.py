@@ -1,0 +1,209 @@
+"""scripts/download_gpt2.py against a server of the test's own on loopback that behaves as badly as real ones do."""
+import hashlib
+import http.server
+import json
+import re
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from support import ROOT, SHARED
+
+# A stand-in for the model, large enough to be cut into pieces. The vocabulary has digests that the script knows, so its
+# files are only downloaded where they are at hand.
+MODEL = hashlib.sha256(b"weights").digest() * 20000
+CONFIG = json.dumps({"model_type": "gpt2"}).encode()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `files`; `faults` [name] lists what goes wrong with each request of a file in turn."""
+
+    def __init__(self, files):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.faults, self.requests = files, {}, []
+        self.etags = {name: f'"{hashlib.sha256(data).hexdigest()}"' for name, data in files.items()}
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/gpt2/resolve/main"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        server, name = self.server, self.path.rsplit("/", 1)[1]
+        server.requests.append((name, self.headers.get("Range")))
+        fault = server.faults[name].pop(0) if server.faults.get(name) else None
+        if name not in server.files or fault == "missing":
+            return self.send_error(404)
+        if fault == "busy":
+            return self.send_error(503)
+        if fault == "redirect":
+            # As the hub does for large files: the digest stands in the first answer alone.
+            self.send_response(302)
+            self.send_header("Location", f"/elsewhere/{name}")
+            self.send_header("X-Linked-ETag", server.etags[name])
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        data = server.files[name]
+        wanted = re.match(r"bytes=(\d+)-$", self.headers.get("Range", ""))
+        first = int(wanted[1]) if wanted and fault != "ignore range" else 0
+        if wanted and first >= len(data):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(data)}")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        self.send_response(206 if first else 200)
+        if first:
+            self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(data) - first))
+        if not self.path.startswith("/elsewhere"):
+            self.send_header("ETag", server.etags[name])
+        self.end_headers()
+        body = data[first:]
+        if fault == "corrupt":
+            body = bytes([body[0] ^ 1]) + body[1:]
+        if fault == "cut":
+            body = body[: len(body) // 2]
+            self.close_connection = True
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def server():
+    made = Server({"config.json": CONFIG, "model.safetensors": MODEL, "vocab.json": b"{}", "merges.txt": b""})
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def output(tmp_path):
+    return tmp_path / "gpt2"
+
+
+@pytest.fixture
+def digests(tmp_path, server):
+    """The stand-ins' digests, in place of the real vocabulary's that the script knows."""
+    path = tmp_path / "digests.txt"
+    path.write_text("".join(f"{hashlib.sha256(server.files[name]).hexdigest()}  {name}\n" for name in ("vocab.json", "merges.txt")))
+    return path
+
+
+def download(server, output, *options, code=0):
+    result = subprocess.run([sys.executable, ROOT / "scripts/download_gpt2.py", output, "--url", server.url, *map(str, options)],
+                            capture_output=True, text=True, timeout=60)
+    assert result.returncode == code, result.stderr
+    return result.stderr
+
+
+def requests_of(server, name):
+    return [wanted for requested, wanted in server.requests if requested == name]
+
+
+def assert_whole(server, output):
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == server.files
+
+
+def test_plain(server, output, digests):
+    download(server, output, "--digests", digests)
+    assert_whole(server, output)
+
+
+def test_second_run_fetches_nothing(server, output, digests):
+    download(server, output, "--digests", digests)
+    server.requests.clear()
+    assert "already there" in download(server, output, "--digests", digests)
+    assert server.requests == []
+
+
+def test_cut_connections_are_taken_up(server, output, digests):
+    server.faults["model.safetensors"] = ["cut", "cut", "busy"]
+    download(server, output, "--digests", digests)
+    assert_whole(server, output)
+    half, quarter = len(MODEL) // 2, len(MODEL) // 2 + len(MODEL) // 4
+    assert requests_of(server, "model.safetensors") == [None, f"bytes={half}-", f"bytes={quarter}-", f"bytes={quarter}-"]
+
+
+def test_next_run_goes_on(server, output, digests):
+    server.faults["model.safetensors"] = ["cut"]
+    assert "model.safetensors" in download(server, output, "--digests", digests, "--attempts", 1, code=2)
+    assert not (output / "model.safetensors").exists()
+    assert (output / "model.safetensors.part").stat().st_size == len(MODEL) // 2
+    download(server, output, "--digests", digests)
+    assert_whole(server, output)
+    assert requests_of(server, "model.safetensors")[-1] == f"bytes={len(MODEL) // 2}-"
+
+
+def test_server_that_ignores_the_range(server, output, digests):
+    server.faults["model.safetensors"] = ["cut", "ignore range"]
+    download(server, output, "--digests", digests)
+    assert_whole(server, output)
+
+
+def test_part_that_is_whole_already(server, output, digests):
+    """A run that was killed between the last byte and the renaming."""
+    output.mkdir()
+    (output / "model.safetensors.part").write_bytes(MODEL)
+    download(server, output, "--digests", digests)
+    assert_whole(server, output)
+
+
+def test_redirected_digest_is_kept(server, output, digests):
+    server.faults["model.safetensors"] = ["redirect", "corrupt", "redirect"]
+    log = download(server, output, "--digests", digests)
+    assert "SHA-256" in log
+    assert_whole(server, output)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "vocab.json"])
+def test_corrupt_once_is_fetched_anew(server, output, digests, name):
+    server.faults[name] = ["corrupt"]
+    assert "SHA-256" in download(server, output, "--digests", digests)
+    assert_whole(server, output)
+
+
+def test_corrupt_always_is_refused(server, output, digests):
+    server.faults["model.safetensors"] = ["corrupt"] * 10
+    log = download(server, output, "--digests", digests, "--attempts", 2, code=2)
+    assert "SHA-256" in log and "model.safetensors" in log.splitlines()[-1]
+    assert not list(output.glob("model.safetensors*"))
+
+
+def test_wrong_part_from_before_is_thrown_away(server, output, digests):
+    output.mkdir()
+    (output / "model.safetensors.part").write_bytes(b"x" * 1000)
+    download(server, output, "--digests", digests)
+    assert_whole(server, output)
+
+
+def test_vocabulary_is_checked_by_known_digests(server, output):
+    """Without --digests the script expects GPT-2's own vocabulary, which the stand-ins are not."""
+    assert "vocab.json" in download(server, output, "--attempts", 1, code=2)
+    assert not (output / "vocab.json").exists()
+
+
+def test_missing_file_is_not_tried_again(server, output, digests):
+    server.faults["config.json"] = ["missing"] * 10
+    download(server, output, "--digests", digests, code=2)
+    assert len(requests_of(server, "config.json")) == 1
+
+
+def test_bad_digests_file(server, output, tmp_path):
+    path = tmp_path / "digests.txt"
+    path.write_text("not a digest\n")
+    assert "digests.txt:1" in download(server, output, "--digests", path, code=1)
+
+
+@pytest.mark.skipif(not (SHARED / "data/gpt2-tokenizer").exists(), reason="needs the shared vocabulary")
+def test_real_vocabulary_passes(server, output):
+    for name in ("vocab.json", "merges.txt"):
+        server.files[name] = (SHARED / "data/gpt2-tokenizer" / name).read_bytes()
+        server.etags[name] = '"1"'
+    download(server, output)
+    assert_whole(server, output)

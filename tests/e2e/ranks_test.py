@@ -1,0 +1,86 @@
+"""The same run on 1, 2, 3 and 4 ranks."""
+import pytest
+
+from support import evaluation_events, linnet, losses, train, training_events, weights_digest, without_timing
+
+# float32 sums of the same numbers in another order differ by some 1e-7 of their size; ten updates of a small model carry
+# that on by a factor of at most about ten.
+SAME_CURVE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def alone(sample, tmp_path_factory):
+    """The run that the others are compared with: one rank, units fixed, evaluation on."""
+    return train(tmp_path_factory.mktemp("alone"), ranks=1, **fixed_units(sample))
+
+
+def fixed_units(sample):
+    return dict(model_name_or_path=sample.model, train_file=sample.train, eval_file=sample.test, global_batch_size=20,
+                reduction_units=4, max_steps=10, learning_rate=1e-3, logging_steps=1, eval_strategy="steps", eval_steps=5,
+                save_strategy="no", dropout=0.1, weight_decay=0.01)
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_loss_curve_is_the_same(sample, alone, tmp_path, ranks):
+    """One unit a rank, so that sums are taken in another order on each number of ranks."""
+    settings = fixed_units(sample)
+    del settings["reduction_units"]
+    run = train(tmp_path, ranks=ranks, **settings)
+    assert len(losses(run)) == 10
+    assert losses(run) == pytest.approx(losses(alone), rel=SAME_CURVE)
+
+
+@pytest.mark.parametrize("ranks, threads", [(1, 2), (2, 1), (3, 1), (4, 1), (2, 2)])
+def test_units_give_the_same_bits(sample, alone, tmp_path, ranks, threads):
+    run = train(tmp_path, ranks=ranks, threads_per_rank=threads, **fixed_units(sample))
+    assert weights_digest(run) == weights_digest(alone)
+    assert without_timing(training_events(run)) == without_timing(training_events(alone))
+    assert without_timing(evaluation_events(run)) == without_timing(evaluation_events(alone))
+
+
+def test_seed_changes_the_run(sample, alone, tmp_path):
+    """What makes the tests above worth something: the bits do depend on the run."""
+    run = train(tmp_path, ranks=2, seed=43, **fixed_units(sample))
+    assert weights_digest(run) != weights_digest(alone)
+
+
+def test_window_by_batch_and_accumulation(sample, tmp_path):
+    """batch 5 × accumulation 2 × 2 ranks is the window of global_batch_size 20."""
+    settings = {**fixed_units(sample), "eval_strategy": "no"}
+    by_size = train(tmp_path / "a", ranks=2, **settings)
+    del settings["global_batch_size"]
+    by_parts = train(tmp_path / "b", ranks=2, per_device_train_batch_size=5, gradient_accumulation_steps=2, **settings)
+    assert weights_digest(by_parts) == weights_digest(by_size)
+
+
+@pytest.fixture(scope="module")
+def two_samples(sample, tmp_path_factory):
+    path = tmp_path_factory.mktemp("two") / "two.h5"
+    linnet("prepare", "--input", sample.train_csv, "--output", path, "--tokenizer", sample.tokenizer, "--subset", "2")
+    return path
+
+
+@pytest.mark.tiny
+def test_fewer_samples_than_ranks(sample, two_samples, tmp_path):
+    """Most ranks have nothing to do in any window, in training and in evaluation alike."""
+    settings = {**fixed_units(sample), "train_file": two_samples, "eval_file": two_samples, "max_steps": 3, "eval_steps": 3}
+    one = train(tmp_path / "one", ranks=1, **settings)
+    four = train(tmp_path / "four", ranks=4, **settings)
+    assert weights_digest(one) == weights_digest(four)
+    assert without_timing(evaluation_events(one)) == without_timing(evaluation_events(four))
+
+
+def scores(text):
+    """What evaluate prints, without what a clock or the number of ranks decides."""
+    return [line for line in text.splitlines() if "/s" not in line and "second" not in line and "rank" not in line]
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+def test_evaluate_gives_the_same_numbers(sample, tmp_path, ranks):
+    alone = linnet("evaluate", "--model", sample.model, "--data", sample.test, "--predictions", tmp_path / "alone.tsv")
+    many = linnet("evaluate", "--model", sample.model, "--data", sample.test, "--predictions", tmp_path / "many.tsv", ranks=ranks)
+    assert any("accuracy" in line.lower() for line in scores(alone.stdout)), alone
+    assert scores(many.stdout) == scores(alone.stdout)
+    assert (tmp_path / "many.tsv").read_bytes() == (tmp_path / "alone.tsv").read_bytes()
+    # A header and a line a sample.
+    assert len((tmp_path / "alone.tsv").read_text().splitlines()) == 41 + 1

@@ -1,0 +1,235 @@
+"""Bad use and bad input: exit code 1 and one line that names what is wrong, within a time limit, and nothing left behind."""
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+from support import linnet, read_safetensors, refused, write_config, write_safetensors, write_token_file
+
+RANKS = pytest.mark.parametrize("ranks", [1, 2])
+
+
+def refuse_training(folder, settings, ranks, names):
+    config = write_config(folder / "config.json", output_dir=folder / "run", **settings)
+    result = refused("train", config, ranks=ranks, names=names)
+    assert not list((folder / "run").glob("*.safetensors")), "a model was written though the run was refused"
+    return result
+
+
+# --- Settings -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.tiny
+@RANKS
+def test_typo_in_a_setting(job, tmp_path, ranks):
+    """The line names the key, its file and line, and what was meant."""
+    refuse_training(tmp_path, {**job, "learning_rat": 1e-4}, ranks, ["learning_rat", "learning_rate", "config.json:"])
+
+
+@RANKS
+@pytest.mark.parametrize("wrong", [
+    {"max_steps": "ten"},
+    {"learning_rate": -1},
+    {"lr_scheduler_type": "polynomial"},
+    {"global_batch_size": 20, "gradient_accumulation_steps": 4},
+    {"load_best_model_at_end": True},
+    {"eval_strategy": "epoch"},
+    {"reduction_units": 0},
+    {"pooling": "first_token"},
+], ids=lambda wrong: "+".join(wrong))
+def test_setting_that_cannot_be(job, tmp_path, ranks, wrong):
+    refuse_training(tmp_path, {**job, **wrong}, ranks, [list(wrong)[-1]])
+
+
+@RANKS
+def test_setting_on_the_command_line(job, tmp_path, ranks):
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **job)
+    refused("train", config, "--set", "max_step=3", ranks=ranks, names=["max_step", "max_steps"])
+
+
+@RANKS
+def test_repeated_key(job, tmp_path, ranks):
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **job)
+    config.write_text(config.read_text().replace("{", '{"seed": 1, "seed": 2,', 1))
+    refused("train", config, ranks=ranks, names=["seed", "config.json"])
+
+
+@RANKS
+def test_config_that_is_not_json(tmp_path, ranks):
+    config = tmp_path / "config.json"
+    config.write_text('{\n "seed": 1,\n "max_steps" 10\n}\n')
+    refused("train", config, ranks=ranks, names=["config.json:3"])
+
+
+# --- Files that are not there -------------------------------------------------------------------------------------
+
+
+@RANKS
+@pytest.mark.parametrize("key", ["train_file", "model_name_or_path", "resume_from_checkpoint"])
+def test_missing_file(job, tmp_path, ranks, key):
+    refuse_training(tmp_path, {**job, key: tmp_path / "nowhere"}, ranks, [tmp_path / "nowhere"])
+
+
+@RANKS
+def test_missing_config(tmp_path, ranks):
+    refused("train", tmp_path / "nowhere.json", ranks=ranks, names=[tmp_path / "nowhere.json"])
+
+
+@RANKS
+def test_missing_evaluation_file(sample, tmp_path, ranks):
+    refused("evaluate", "--model", sample.model, "--data", tmp_path / "nowhere.h5", ranks=ranks, names=[tmp_path / "nowhere.h5"])
+
+
+# --- Token files --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.tiny
+@RANKS
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.98])
+def test_truncated_token_file(sample, job, tmp_path, copy_of, ranks, share):
+    damaged = copy_of(sample.train)
+    data = damaged.read_bytes()
+    damaged.write_bytes(data[: int(len(data) * share)])
+    refuse_training(tmp_path, {**job, "train_file": damaged}, ranks, [damaged])
+
+
+SAMPLES = dict(ids=[[72, 101], [108, 108, 111], [33]], labels=[0, 1, 2])
+
+
+@RANKS
+@pytest.mark.parametrize("changes", [
+    {"offsets": np.array([0, 5, 2, 6], "<i8")},
+    {"offsets": np.array([0, 2, 2, 6], "<i8")},
+    {"offsets": np.array([1, 2, 5, 6], "<i8")},
+    {"tokens": np.array([72, 101, 108, 60000, 111, 33], "<u2")},
+    {"labels": np.array([0, 1, 7], "u1")},
+    {"labels": np.array([0, 1], "u1")},
+    {"format_version_attribute": np.int64(99)},
+    {"vocabulary_size_attribute": np.int64(70000)},
+    {"tokenizer_digest_attribute": np.bytes_(b"0" * 64)},
+], ids=["offsets falling", "empty sample", "offsets not from 0", "token", "label", "labels short", "version", "vocabulary", "tokenizer"])
+def test_token_file_that_does_not_add_up(sample, job, tmp_path, ranks, changes):
+    good = write_token_file(tmp_path / "good.h5", tokenizer=sample.tokenizer, **SAMPLES)
+    linnet("inspect", good)
+    bad = write_token_file(tmp_path / "bad.h5", tokenizer=sample.tokenizer, **SAMPLES, **changes)
+    refuse_training(tmp_path, {**job, "train_file": bad}, ranks, ["bad.h5"])
+
+
+@RANKS
+def test_token_file_without_labels(sample, job, tmp_path, copy_of, ranks):
+    damaged = copy_of(sample.train)
+    with h5py.File(damaged, "r+") as file:
+        del file["labels"]
+    refuse_training(tmp_path, {**job, "train_file": damaged}, ranks, [damaged, "labels"])
+
+
+@RANKS
+def test_token_file_of_another_tokenizer(sample, job, byte_tokenizer, tmp_path, ranks):
+    other = tmp_path / "other.h5"
+    linnet("prepare", "--input", sample.train_csv, "--output", other, "--tokenizer", byte_tokenizer)
+    refuse_training(tmp_path, {**job, "train_file": other}, ranks, ["other.h5", "tokenizer"])
+    refused("evaluate", "--model", sample.model, "--data", other, ranks=ranks, names=["other.h5", "tokenizer"])
+
+
+# --- Models -------------------------------------------------------------------------------------------------------
+
+
+def damage_cut(path):
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def damage_header(path):
+    data = bytearray(path.read_bytes())
+    data[8] = ord("[")
+    path.write_bytes(data)
+
+
+def damage_header_size(path):
+    path.write_bytes(b"\xff" * 7 + b"\x7f" + path.read_bytes()[8:])
+
+
+def damage_shape(path):
+    tensors = read_safetensors(path)
+    tensors["transformer.h.1.mlp.c_fc.weight"] = tensors["transformer.h.1.mlp.c_fc.weight"].T
+    write_safetensors(path, tensors)
+
+
+def damage_missing(path):
+    tensors = read_safetensors(path)
+    del tensors["transformer.h.0.ln_1.bias"]
+    write_safetensors(path, tensors)
+
+
+@pytest.mark.tiny
+@RANKS
+@pytest.mark.parametrize("damage, names", [
+    (damage_cut, ["model.safetensors"]),
+    (damage_header, ["model.safetensors"]),
+    (damage_header_size, ["model.safetensors"]),
+    (damage_shape, ["model.safetensors", "h.1.mlp.c_fc.weight"]),
+    (damage_missing, ["h.0.ln_1.bias"]),
+], ids=["cut", "header", "header size", "shape", "missing tensor"])
+def test_damaged_model(sample, job, tmp_path, copy_of, ranks, damage, names):
+    model = copy_of(sample.model)
+    damage(model / "model.safetensors")
+    refuse_training(tmp_path, {**job, "model_name_or_path": model}, ranks, names)
+    refused("evaluate", "--model", model, "--data", sample.test, ranks=ranks, names=names)
+    refused("predict", "--model", model, "a text", names=names)
+
+
+@pytest.mark.parametrize("key, value", [("model_type", "bert"), ("n_embd", 33), ("n_head", 5), ("activation_function", "relu")])
+def test_model_that_linnet_cannot_run(sample, copy_of, key, value):
+    model = copy_of(sample.model)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, key: value}))
+    refused("predict", "--model", model, "a text", names=["config.json"])
+
+
+# --- Tables -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.tiny
+@pytest.mark.parametrize("name, content, names", [
+    ("a.csv", b"text,sentiment\nfine,positive\nbad \xff byte,negative\n", ["a.csv:3", "UTF-8"]),
+    ("a.csv", b"text,mood\nfine,positive\n", ["a.csv", "sentiment"]),
+    ("a.csv", b"text,sentiment\nfine,positive\nhm,happy\n", ["a.csv:3", "happy"]),
+    ("a.csv", b'text,sentiment\nfine,positive\n"open,negative\n', ["a.csv", "quote"]),
+    ("a.csv", b"text,sentiment\nfine\n", ["a.csv:2"]),
+    ("a.csv", b"text,sentiment\n", ["a.csv"]),
+    ("a.csv", b"", ["a.csv"]),
+    ("a.jsonl", b'{"text": "fine", "sentiment": "positive"}\n{"text": "cut, \n', ["a.jsonl:2"]),
+    ("a.doc", b"text\n", ["a.doc"]),
+], ids=["UTF-8", "column", "label", "quote", "fields", "no rows", "empty", "JSON", "ending"])
+def test_table(sample, tmp_path, name, content, names):
+    table, output = tmp_path / name, tmp_path / "out.h5"
+    table.write_bytes(content)
+    refused("prepare", "--input", table, "--output", output, "--tokenizer", sample.tokenizer, names=names)
+    assert [path.name for path in tmp_path.iterdir()] == [name], "half-written output was left"
+
+
+def test_output_that_stood_before_stays(sample, tmp_path):
+    """A prepare that fails does not take the old file with it."""
+    output, table = tmp_path / "out.h5", tmp_path / "a.csv"
+    shutil.copy(sample.train, output)
+    table.write_bytes(b"text,sentiment\nhm,happy\n")
+    refused("prepare", "--input", table, "--output", output, "--tokenizer", sample.tokenizer)
+    assert output.read_bytes() == sample.train.read_bytes()
+
+
+# --- Bad use ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.tiny
+@pytest.mark.parametrize("arguments, names", [
+    (["trian"], ["trian", "train"]),
+    (["prepare", "--inptu", "x"], ["--inptu", "--input"]),
+    (["prepare"], ["--"]),
+    (["evaluate", "--model"], ["--model"]),
+    (["inspect", "/nowhere/at/all"], ["/nowhere/at/all"]),
+    (["init", "--output", "x", "--tokenizer", "/nowhere", "--layers", "two"], ["--layers"]),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+def test_command_line(arguments, names):
+    refused(*arguments, names=names)

@@ -1,0 +1,43 @@
+"""The golden cases: the small one in the tree and, where it is there, the shared one; as model folders and token files.
+
+A case is a folder with model/, samples.json, forward_backward.json and trainer_runs.json, as make_trainer_small.py writes."""
+import json
+import shutil
+from pathlib import Path
+
+from support import LABELS, SHARED, write_token_file
+
+SMALL = Path(__file__).parent / "trainer_small"
+LARGE = SHARED / "golden"
+CASES = {"small": SMALL, **({"shared": LARGE} if (LARGE / "trainer_runs.json").exists() else {})}
+
+
+class Case:
+    def __init__(self, name, byte_tokenizer):
+        self.folder = CASES[name]
+        self.tokenizer = byte_tokenizer if name == "small" else SHARED / "data/gpt2-tokenizer"
+        self.samples = self.load("samples")
+        self.positions = json.loads((self.folder / "model/config.json").read_text())["n_positions"]
+
+    def load(self, name):
+        return json.loads((self.folder / f"{name}.json").read_text())
+
+    def labels(self, count):
+        labels = self.samples["labels"]
+        return labels[str(count)] if isinstance(labels, dict) else labels
+
+    def model(self, target, labels=3):
+        """The case's model with its tokenizer beside it, as a complete folder."""
+        shutil.copytree(self.folder / ("model" if labels == 3 else f"model{labels}"), target)
+        for name in ("vocab.json", "merges.txt"):
+            shutil.copy(self.tokenizer / name, target)
+        return target
+
+    def tokens(self, path, which, labels=3):
+        """A token file of some of the samples."""
+        config = json.loads((self.folder / ("model" if labels == 3 else f"model{labels}") / "config.json").read_text())
+        names = [config["id2label"][str(i)] for i in range(labels)]
+        assert labels != 3 or names == LABELS
+        chosen = self.labels(labels)
+        return write_token_file(path, [self.samples["ids"][i] for i in which], [chosen[i] for i in which], self.tokenizer,
+                                max_length=self.positions, label_names=names)

@@ -1,0 +1,192 @@
+"""What the tests from outside share: running linnet under time limits, and reading and writing its files.
+
+The program is build/linnet, or what the environment variable LINNET names. Tests are run from the repository's root."""
+import hashlib
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+LINNET = str(ROOT / os.environ.get("LINNET", "build/linnet"))
+SHARED = ROOT.parent / "shared"
+
+# Seconds for one run of the program on the tests' tiny models, which take a second or two: what is longer hangs. The
+# sanitizers make it several times slower.
+LIMIT = 60 if "/san/" not in LINNET else 300
+
+LABELS = ["negative", "neutral", "positive"]
+
+
+class Result:
+    """What a finished program left behind."""
+
+    def __init__(self, command, code, stdout, stderr):
+        self.command, self.code, self.stdout, self.stderr = command, code, stdout, stderr
+
+    @property
+    def errors(self):
+        return [line for line in self.stderr.splitlines() if line.startswith("linnet: error:")]
+
+    def __repr__(self):
+        return f"{self.command}\nexit code {self.code}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+
+
+def command_of(arguments, ranks):
+    """The command line; ranks = 0 is a run without mpirun."""
+    launcher = [str(ROOT / "scripts/mpirun.sh"), str(ranks)] if ranks else []
+    return launcher + [LINNET, *map(str, arguments)]
+
+
+def start(arguments, ranks=0, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
+    """Start linnet in a process group of its own."""
+    return subprocess.Popen(command_of(arguments, ranks), stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=ROOT,
+                            env={**os.environ, **(env or {})}, start_new_session=True)
+
+
+def finish(process, stdin=b"", limit=None):
+    """Wait for a started program; one that takes too long is ended, with its ranks, and fails the test."""
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=limit or LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        stdout, stderr = process.communicate()
+        raise AssertionError(f"still running after {limit or LIMIT} s: {process.args}\n{stderr.decode(errors='replace')}")
+    return Result(" ".join(process.args), process.returncode, stdout.decode(), stderr.decode(errors="replace"))
+
+
+def linnet(*arguments, ranks=0, code=0, env=None, stdin=b"", limit=None):
+    """Run linnet and check its exit code."""
+    result = finish(start(arguments, ranks, env), stdin, limit)
+    assert result.code == code, result
+    return result
+
+
+def refused(*arguments, ranks=0, names=(), **options):
+    """Run linnet on something wrong: exit code 1 and exactly one error line, which names each of `names`."""
+    result = linnet(*arguments, ranks=ranks, code=1, **options)
+    assert len(result.errors) == 1, result
+    for name in names:
+        assert str(name) in result.errors[0], result
+    return result
+
+
+def write_config(path, **settings):
+    path.write_text(json.dumps(settings, indent=1, default=str) + "\n")
+    return path
+
+
+def train(folder, ranks=0, code=0, limit=None, env=None, **settings):
+    """Train into folder/run by a configuration folder/config.json; returns the run's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.setdefault("output_dir", folder / "run")
+    config = write_config(folder / "config.json", **settings)
+    linnet("train", config, ranks=ranks, code=code, limit=limit, env=env)
+    return Path(settings["output_dir"])
+
+
+def events(run):
+    """The lines of metrics.jsonl."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def training_events(run):
+    return [event for event in events(run) if "loss" in event]
+
+
+def evaluation_events(run):
+    return [event for event in events(run) if "eval_loss" in event]
+
+
+def losses(run):
+    return [event["loss"] for event in training_events(run)]
+
+
+def without_timing(lines):
+    """Events without what a clock decides."""
+    timed = ("tokens_per_second", "samples_per_second", "eval_runtime", "eval_samples_per_second")
+    return [{key: value for key, value in event.items() if key not in timed} for event in lines]
+
+
+def sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def weights_digest(folder):
+    return sha256(folder / "model.safetensors")
+
+
+def checkpoints(run):
+    """The steps of a run's checkpoints, ascending."""
+    found = (re.fullmatch(r"checkpoint-(\d+)", path.name) for path in run.iterdir())
+    return sorted(int(match[1]) for match in found if match)
+
+
+def read_safetensors(path):
+    """Tensors by name, as float32 arrays (only F32 is read)."""
+    data = Path(path).read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    tensors = {}
+    for name, entry in json.loads(data[8 : 8 + size]).items():
+        if name == "__metadata__":
+            continue
+        assert entry["dtype"] == "F32", (name, entry)
+        begin, end = entry["data_offsets"]
+        tensors[name] = np.frombuffer(data[8 + size + begin : 8 + size + end], "<f4").reshape(entry["shape"])
+    return tensors
+
+
+def write_safetensors(path, tensors):
+    header, offset = {"__metadata__": {"format": "pt"}}, 0
+    for name, array in tensors.items():
+        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
+        offset += array.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for array in tensors.values():
+            file.write(np.ascontiguousarray(array, "<f4").tobytes())
+
+
+def tokenizer_digest(folder):
+    return hashlib.sha256((folder / "vocab.json").read_bytes() + (folder / "merges.txt").read_bytes()).hexdigest()
+
+
+def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=LABELS, **changes):
+    """A token file (docs/formats.md) from lists of ids; `changes` replaces datasets and attributes by name."""
+    vocabulary = json.loads((tokenizer / "vocab.json").read_text(encoding="utf-8"))
+    columns = {
+        "tokens": np.array([token for sample in ids for token in sample], "<u2"),
+        "offsets": np.cumsum([0, *map(len, ids)]).astype("<i8"),
+        "labels": np.array(labels, "u1"),
+        "rows": np.arange(len(ids), dtype="<i8"),
+    }
+    width = max(len(name.encode()) for name in label_names)
+    attributes = {
+        "format_version": np.int64(1),
+        "samples": np.int64(len(ids)),
+        "tokens": np.int64(len(columns["tokens"])),
+        "vocabulary_size": np.int64(max(vocabulary.values()) + 1),
+        "end_of_text": np.int64(vocabulary["<|endoftext|>"]),
+        "max_length": np.int64(max_length),
+        "longest_sample": np.int64(max(map(len, ids))),
+        "tokenizer_digest": np.bytes_(tokenizer_digest(tokenizer)),
+        "source_name": np.bytes_(b"test"),
+        "source_digest": np.bytes_(b"0" * 64),
+        "source_size": np.int64(0),
+        "label_names": np.array([name.encode() for name in label_names], f"S{width}"),
+    }
+    with h5py.File(path, "w") as file:
+        for name, column in columns.items():
+            column = changes.get(name, column)
+            file.create_dataset(name, data=column, chunks=(len(column),), maxshape=(None,))
+        for name, value in attributes.items():
+            file.attrs[name] = changes.get(name + "_attribute", value)
+    return path

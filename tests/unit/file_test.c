@@ -1,0 +1,213 @@
+#include "linnet/file.h"
+#include "linnet/memory.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/linnet-file-XXXXXX";
+
+/** A path inside the test's folder; eight are good at a time. */
+static const char *inside(const char *name) {
+    static char paths[8][256];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void write_text(const char *path, const char *text) {
+    Error error = {0};
+    assert_int_equal(file_replace(path, text, strlen(text), &error), STATUS_OK);
+}
+
+static void assert_text(const char *path, const char *expected) {
+    char *text = NULL;
+    size_t size = 0;
+    Error error = {0};
+    assert_int_equal(file_read(path, &text, &size, &error), STATUS_OK);
+    assert_int_equal(size, strlen(expected));
+    assert_string_equal(text, expected);
+    memory_free(text);
+}
+
+static void joins_names(void **state) {
+    (void)state;
+    Error error = {0};
+    char *path = file_join("/a/b", "c.txt", &error);
+    assert_string_equal(path, "/a/b/c.txt");
+    memory_free(path);
+}
+
+static void replaces_whole_files(void **state) {
+    (void)state;
+    const char *path = inside("replaced");
+    write_text(path, "first, and longer");
+    assert_text(path, "first, and longer");
+    write_text(path, "second");
+    assert_text(path, "second");
+    write_text(path, "");
+    assert_text(path, "");
+    assert_false(file_exists(inside("replaced.tmp")));
+}
+
+static void reads_zero_bytes_and_pipes(void **state) {
+    (void)state;
+    const char *path = inside("zeros");
+    char *text = NULL;
+    size_t size = 0;
+    Error error = {0};
+    assert_int_equal(file_replace(path, "a\0b", 3, &error), STATUS_OK);
+    assert_int_equal(file_read(path, &text, &size, &error), STATUS_OK);
+    assert_int_equal(size, 3);
+    assert_memory_equal(text, "a\0b", 4); // with the closing zero byte
+    memory_free(text);
+
+    // A pipe tells no size, and gives its bytes by and by: 200,000 are more than the first guess and than it
+    // holds.
+    const char *pipe = inside("pipe");
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        FILE *out = fopen(pipe, "w");
+        for (int i = 0; i < 200000; i++) fputc('a' + i % 26, out);
+        _exit(fclose(out));
+    }
+    assert_int_equal(file_read(pipe, &text, &size, &error), STATUS_OK);
+    assert_int_equal(size, 200000);
+    for (int i = 0; i < 200000; i++) assert_int_equal(text[i], 'a' + i % 26);
+    memory_free(text);
+}
+
+static void names_path_and_reason(void **state) {
+    (void)state;
+    char *text = NULL, expected[512];
+    Error missing = {0}, directory = {0}, target = {0};
+    assert_int_equal(file_read(inside("none"), &text, NULL, &missing), STATUS_INPUT);
+    snprintf(expected, sizeof expected, "%s: cannot open: No such file or directory", inside("none"));
+    assert_string_equal(missing.message, expected);
+    assert_int_equal(file_read(folder, &text, NULL, &directory), STATUS_INPUT);
+    snprintf(expected, sizeof expected, "%s: cannot read: Is a directory", folder);
+    assert_string_equal(directory.message, expected);
+    assert_int_equal(file_replace(inside("none/x"), "", 0, &target), STATUS_INPUT);
+    snprintf(expected, sizeof expected, "%s.tmp: cannot create: No such file or directory", inside("none/x"));
+    assert_string_equal(target.message, expected);
+    assert_null(text);
+}
+
+/** What a full disk does: write(2) fails in the middle. Here a limit on the size of files makes it fail. */
+static void a_failed_write_leaves_the_old_file(void **state) {
+    (void)state;
+    const char *path = inside("kept"), *source = inside("source"), *copy = inside("copy");
+    char *big = calloc(1, 100000);
+    assert_non_null(big);
+    Error replacing = {0}, copying = {0}, error = {0};
+    write_text(path, "old");
+    assert_int_equal(file_replace(source, big, 100000, &error), STATUS_OK);
+
+    struct rlimit old, low;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = old;
+    low.rlim_cur = 5000;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    file_replace(path, big, 100000, &replacing);
+    file_copy(source, copy, &copying);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, SIG_DFL);
+
+    assert_int_equal(replacing.status, STATUS_FAILURE);
+    assert_non_null(strstr(replacing.message, "kept.tmp: cannot write: File too large"));
+    assert_text(path, "old");
+    assert_false(file_exists(inside("kept.tmp")));
+    assert_int_equal(copying.status, STATUS_FAILURE);
+    assert_non_null(strstr(copying.message, "copy: cannot write: File too large"));
+    assert_false(file_exists(copy));
+    free(big);
+}
+
+static void copies(void **state) {
+    (void)state;
+    const char *from = inside("from"), *to = inside("to");
+    Error error = {0}, itself = {0}, missing = {0};
+    write_text(from, "some bytes");
+    write_text(to, "something longer than that");
+    assert_int_equal(file_copy(from, to, &error), STATUS_OK);
+    assert_text(to, "some bytes");
+    assert_int_equal(file_copy(from, from, &itself), STATUS_INPUT);
+    assert_text(from, "some bytes");
+    assert_int_equal(file_copy(inside("none"), to, &missing), STATUS_INPUT);
+    assert_text(to, "some bytes");
+}
+
+static void makes_and_removes_folders(void **state) {
+    (void)state;
+    const char *deep = inside("a/b//c/");
+    Error error = {0}, in_the_way = {0};
+    assert_int_equal(file_make_folder(deep, &error), STATUS_OK);
+    assert_true(file_is_folder(deep));
+    assert_int_equal(file_make_folder(deep, &error), STATUS_OK);
+    write_text(inside("a/b/file"), "x");
+    assert_false(file_is_folder(inside("a/b/file")));
+    assert_int_equal(file_make_folder(inside("a/b/file/d"), &in_the_way), STATUS_INPUT);
+
+    // What a link leads to is not what is removed.
+    write_text(inside("outside"), "stays");
+    assert_int_equal(symlink(inside("outside"), inside("a/link")), 0);
+    assert_int_equal(symlink(folder, inside("a/b/up")), 0);
+    assert_int_equal(file_remove(inside("a"), &error), STATUS_OK);
+    assert_false(file_exists(inside("a")));
+    assert_text(inside("outside"), "stays");
+    assert_int_equal(file_remove(inside("a"), &error), STATUS_OK);
+    assert_int_equal(file_remove(inside("outside"), &error), STATUS_OK);
+    assert_false(file_exists(inside("outside")));
+}
+
+static void renames_and_flushes(void **state) {
+    (void)state;
+    Error error = {0}, missing = {0}, unknown = {0};
+    write_text(inside("old name"), "x");
+    assert_int_equal(file_rename(inside("old name"), inside("new name"), &error), STATUS_OK);
+    assert_false(file_exists(inside("old name")));
+    assert_text(inside("new name"), "x");
+    assert_int_equal(file_flush(inside("new name"), &error), STATUS_OK);
+    assert_int_equal(file_flush(folder, &error), STATUS_OK);
+    assert_int_equal(file_rename(inside("none"), inside("x"), &missing), STATUS_FAILURE);
+    assert_non_null(strstr(missing.message, "none: cannot be renamed to "));
+    assert_int_equal(file_flush(inside("none"), &unknown), STATUS_INPUT);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    Error error = {0};
+    return (int)file_remove(folder, &error);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(joins_names),
+        cmocka_unit_test(replaces_whole_files),
+        cmocka_unit_test(reads_zero_bytes_and_pipes),
+        cmocka_unit_test(names_path_and_reason),
+        cmocka_unit_test(a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(copies),
+        cmocka_unit_test(makes_and_removes_folders),
+        cmocka_unit_test(renames_and_flushes),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,205 @@
+/** Keys together: contradictions, what follows from other keys, warnings, and the settings as text. */
+#include "unit/settings_support.h"
+
+static void refuses_contradictions(void **state) {
+    (void)state;
+    expect_refusal(
+        REQUIRED ",\n\"gradient_accumulation_steps\": 1,\n\"global_batch_size\": 32}", NULL,
+        "FILE:3: global_batch_size takes the place of gradient_accumulation_steps: only one of them may be "
+        "given");
+    expect_refusal(REQUIRED ",\n\"eval_strategy\": \"epoch\"}", NULL,
+                   "FILE:2: eval_strategy needs eval_file, the token file to evaluate on");
+    expect_refusal(REQUIRED ",\n\"early_stopping_patience\": 3, \"metric_for_best_model\": \"f1\"}", NULL,
+                   "FILE:2: early_stopping_patience needs eval_strategy \"steps\" or \"epoch\"");
+    expect_refusal(EVALUATING ",\n\"early_stopping_patience\": 3}", NULL,
+                   "FILE:2: early_stopping_patience needs metric_for_best_model");
+    expect_refusal(REQUIRED ",\n\"load_best_model_at_end\": true}", NULL,
+                   "FILE:2: load_best_model_at_end needs eval_strategy \"steps\" or \"epoch\"");
+    expect_refusal(REQUIRED ",\n\"save_strategy\": \"best\", \"metric_for_best_model\": \"f1\"}", NULL,
+                   "FILE:2: save_strategy needs eval_strategy \"steps\" or \"epoch\"");
+    expect_refusal(EVALUATING ",\n\"save_strategy\": \"best\"}", NULL,
+                   "FILE:2: save_strategy \"best\" needs metric_for_best_model");
+    expect_refusal(
+        EVALUATING ",\n\"load_best_model_at_end\": true, \"save_strategy\": \"epoch\"}", NULL,
+        "FILE:2: load_best_model_at_end needs the same eval_strategy and save_strategy, or save_strategy "
+        "\"best\"");
+}
+
+static void saves_the_best_only_where_it_evaluates(void **state) {
+    (void)state;
+    static const struct {
+        double eval_steps, save_steps;
+        bool accepted;
+    } cases[] = {{100, 300, true},   {100, 250, false}, {200, 100, false}, {0.1, 0.3, true},
+                 {0.1, 0.25, false}, {0.5, 100, true},  {0.3, 100, false}, {2, 0.5, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "%s,\n\"load_best_model_at_end\": true, \"eval_steps\": %g, \"save_steps\": %g}", EVALUATING,
+                 cases[i].eval_steps, cases[i].save_steps);
+        if (cases[i].accepted) {
+            Settings settings = load_good(text);
+            settings_free(&settings);
+            continue;
+        }
+        char message[256];
+        snprintf(
+            message, sizeof message,
+            "FILE:2: load_best_model_at_end needs a save_steps that is a multiple of eval_steps, but %g is none of %g",
+            cases[i].save_steps, cases[i].eval_steps);
+        expect_refusal(text, NULL, message);
+    }
+}
+
+static void resolves_what_depends_on_other_keys(void **state) {
+    (void)state;
+    Settings settings = load_good(EVALUATING ", \"logging_steps\": 20, \"load_best_model_at_end\": true}");
+    assert_true(settings.eval_steps == 20);
+    assert_string_equal(settings.metric_for_best_model, "loss");
+    assert_false(settings.greater_is_better);
+    settings_free(&settings);
+
+    settings = load_good(
+        EVALUATING ", \"eval_steps\": 0, \"logging_steps\": 0.2, \"metric_for_best_model\": \"eval_f1\"}");
+    assert_true(settings.eval_steps == 0.2);
+    assert_string_equal(settings.metric_for_best_model, "f1");
+    assert_true(settings.greater_is_better);
+    settings_free(&settings);
+
+    settings =
+        load_good(EVALUATING ", \"metric_for_best_model\": \"accuracy\", \"greater_is_better\": false,\n"
+                             "\"save_strategy\": \"best\", \"load_best_model_at_end\": true}");
+    assert_false(settings.greater_is_better);
+    assert_int_equal(settings.save_strategy, STRATEGY_BEST);
+    settings_free(&settings);
+}
+
+/** Load the text with standard error in a file; warnings [size] gets what was printed. */
+static void capture_warnings(const char *text, char *warnings, size_t size) {
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    int old = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    Settings settings;
+    Error error;
+    Status status = LOAD(&settings, text, &error, NULL);
+    dup2(old, STDERR_FILENO);
+    close(old);
+    rewind(file);
+    warnings[fread(warnings, 1, size - 1, file)] = '\0';
+    fclose(file);
+    assert_int_equal(status, STATUS_OK);
+    settings_free(&settings);
+}
+
+static void expect_warnings(const char *text, const char *expected) {
+    char warnings[1024], whole[1024] = "";
+    capture_warnings(text, warnings, sizeof warnings);
+    if (*expected) snprintf(whole, sizeof whole, "linnet: warning: %s: %s\n", path, expected);
+    assert_string_equal(warnings, whole);
+}
+
+static void warns_of_what_has_no_effect(void **state) {
+    (void)state;
+    expect_warnings(
+        REQUIRED
+        ", \"disable_tqdm\": true, \"use_cpu\": true, \"hub_token\": null,\n\"report_to\": \"none\"}",
+        "without effect in linnet: disable_tqdm, use_cpu");
+    expect_warnings(REQUIRED ", \"gradient_checkpointing\": true}",
+                    "without effect in linnet: gradient_checkpointing");
+    expect_warnings(
+        REQUIRED ", \"lr_scheduler_type\": \"constant\", \"warmup_steps\": 10}",
+        "warmup_steps has no effect on lr_scheduler_type constant; constant_with_warmup is the one that warms "
+        "up");
+    expect_warnings(
+        EVALUATING ", \"early_stopping_patience\": 2, \"metric_for_best_model\": \"f1\"}",
+        "early_stopping_patience without load_best_model_at_end: the run ends with its last weights, not its "
+        "best");
+    expect_warnings(REQUIRED ", \"lr_scheduler_type\": \"constant\", \"seed\": 7, \"data_seed\": 7}", "");
+}
+
+/** Two Settings are the same when their texts are: settings_text() writes every key. */
+static void expect_round_trip(const char *text) {
+    Error error = {0};
+    Settings settings = load_good(text), again;
+    char *resolved = settings_text(&settings, &error);
+    assert_non_null(resolved);
+    if (settings_parse(&again, resolved, "resolved", &error)) fail_msg("%s", error.message);
+    char *second = settings_text(&again, &error);
+    assert_string_equal(second, resolved);
+    assert_true(again.learning_rate == settings.learning_rate &&
+                again.logging_steps == settings.logging_steps);
+    assert_int_equal(again.global_batch_size, settings.global_batch_size);
+    assert_int_equal(again.greater_is_better, settings.greater_is_better);
+    memory_free(second);
+    memory_free(resolved);
+    settings_free(&again);
+    settings_free(&settings);
+}
+
+static void resolved_text_gives_the_same_settings_back(void **state) {
+    (void)state;
+    expect_round_trip(REQUIRED "}");
+    /* 0.1 + 0.2 needs 17 digits, and is near enough to 0.3 for cJSON to write that */
+    expect_round_trip(REQUIRED
+                      ", \"learning_rate\": 0.30000000000000004, \"logging_steps\": 0.1, \"dropout\": 0,\n"
+                      "\"global_batch_size\": 32, \"resume_from_checkpoint\": true, \"seed\": 4294967295}");
+    expect_round_trip(EVALUATING
+                      ", \"metric_for_best_model\": \"accuracy\", \"load_best_model_at_end\": true}");
+    expect_round_trip(
+        "{\"model_name_or_path\": \"a \\\"b\\\" \\\\ ü\", \"train_file\": \"t\", \"output_dir\": \"o\"}");
+}
+
+static void resolved_text_has_every_key(void **state) {
+    (void)state;
+    Error error = {0};
+    Settings settings = load_good(REQUIRED ", \"learning_rate\": 0.30000000000000004}");
+    char *text = settings_text(&settings, &error);
+    assert_non_null(text);
+    assert_non_null(strstr(
+        text, "{\n  \"model_name_or_path\": \"gpt2\",\n  \"train_file\": \"train.h5\",\n  \"eval_file\": "
+              "null,\n"));
+    assert_non_null(strstr(text, "  \"learning_rate\": 0.30000000000000004,\n"));
+    assert_non_null(strstr(text, "  \"adam_epsilon\": 1e-08,\n"));
+    assert_non_null(strstr(text, "  \"lr_scheduler_type\": \"linear\",\n"));
+    assert_non_null(strstr(text, "  \"dropout\": null,\n"));
+    assert_non_null(strstr(text, "  \"threads_per_rank\": null\n}\n"));
+    memory_free(text);
+    settings_free(&settings);
+}
+
+static void parse_refuses_what_load_refuses(void **state) {
+    (void)state;
+    Settings settings;
+    Error error = {0};
+    assert_int_equal(settings_parse(&settings, REQUIRED ",\n\"sed\": 1}", "rank 0's settings", &error),
+                     STATUS_INPUT);
+    assert_string_equal(error.message, "rank 0's settings:2: unknown key sed: did you mean seed?");
+    assert_null(settings.train_file);
+}
+
+/** docs/settings.md is what `linnet train --settings` prints. */
+static void page_is_up_to_date(void **state) {
+    (void)state;
+    Error error = {0};
+    char *page = settings_markdown(&error), *file = NULL;
+    assert_non_null(page);
+    assert_int_equal(file_read("docs/settings.md", &file, NULL, &error), STATUS_OK);
+    assert_true(strcmp(page, file) == 0); /* if not: make docs */
+    memory_free(file);
+    memory_free(page);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SETTINGS_TEST(refuses_contradictions),
+        SETTINGS_TEST(saves_the_best_only_where_it_evaluates),
+        SETTINGS_TEST(resolves_what_depends_on_other_keys),
+        SETTINGS_TEST(warns_of_what_has_no_effect),
+        SETTINGS_TEST(resolved_text_gives_the_same_settings_back),
+        SETTINGS_TEST(resolved_text_has_every_key),
+        SETTINGS_TEST(parse_refuses_what_load_refuses),
+        SETTINGS_TEST(page_is_up_to_date),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

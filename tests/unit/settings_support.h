@@ -1,0 +1,75 @@
+#ifndef LINNET_SETTINGS_SUPPORT_H
+#define LINNET_SETTINGS_SUPPORT_H
+/** What the tests of settings share: a file of settings in a folder of its own, loaded and refused. */
+#include "linnet/file.h"
+#include "linnet/memory.h"
+#include "linnet/settings.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/** What must be given, on the first line of a file, so that what follows stands on line 2. */
+#define REQUIRED "{\"model_name_or_path\": \"gpt2\", \"train_file\": \"train.h5\", \"output_dir\": \"out\""
+#define EVALUATING REQUIRED ", \"eval_file\": \"test.h5\", \"eval_strategy\": \"steps\""
+
+static char folder[64];
+static char path[96];
+
+static inline int make_folder(void **state) {
+    (void)state;
+    strcpy(folder, "/tmp/linnet_settings_XXXXXX");
+    if (!mkdtemp(folder)) return -1;
+    snprintf(path, sizeof path, "%s/run.json", folder);
+    return 0;
+}
+
+static inline int remove_folder(void **state) {
+    (void)state;
+    Error error = {0};
+    return file_remove(folder, &error) == STATUS_OK ? 0 : -1;
+}
+
+/** Load a file of this text with overrides up to NULL. */
+static inline Status load(Settings *settings, const char *text, const char *const *overrides, Error *error) {
+    *error = (Error){0};
+    Error write_error = {0};
+    assert_int_equal(file_replace(path, text, strlen(text), &write_error), STATUS_OK);
+    size_t count = 0;
+    while (overrides[count]) count++;
+    return settings_load(settings, path, overrides, count, error);
+}
+#define LOAD(settings, text, error, ...) load(settings, text, (const char *const[]){__VA_ARGS__}, error)
+
+static inline Settings load_good(const char *text) {
+    Settings settings;
+    Error error;
+    if (LOAD(&settings, text, &error, NULL) != STATUS_OK) fail_msg("%s", error.message);
+    return settings;
+}
+
+/** The text must be refused with `message`, in which "FILE" stands for the file's path. */
+static inline void expect_refusal(const char *text, const char *override, const char *message) {
+    Settings settings;
+    Error error;
+    Status status = LOAD(&settings, text, &error, override, NULL);
+    char expected[1024] = "";
+    const char *file = strstr(message, "FILE");
+    if (file)
+        snprintf(expected, sizeof expected, "%.*s%s%s", (int)(file - message), message, path, file + 4);
+    else
+        snprintf(expected, sizeof expected, "%s", message);
+    assert_string_equal(error.message, expected);
+    assert_int_equal(status, STATUS_INPUT);
+    assert_null(settings.train_file);
+}
+
+#define SETTINGS_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
+#endif

@@ -94,10 +94,8 @@ test:
 	scripts/test.sh
 
 # docs/settings.md is made from the table that the program reads its configuration by.
-$(BUILD)/settings_page: scripts/settings_page.c $(BUILD)/liblinnet.a
-	$(MPICC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LDLIBS)
-docs: $(BUILD)/settings_page
-	$(BUILD)/settings_page > $(BUILD)/settings.md
+docs: $(BUILD)/linnet
+	$(BUILD)/linnet train --settings > $(BUILD)/settings.md
 	cp $(BUILD)/settings.md docs/settings.md
 
 # What goes where: the program, its documentation, and the scripts, configurations and batch scripts to start from.
@@ -117,7 +115,7 @@ install: all
 uninstall:
 	rm -rf $(BINDIR)/linnet $(DOCDIR) $(SHAREDIR)
 
-C_FILES = $(wildcard include/linnet/*.h src/*/*.[ch] tests/*/*.[ch] scripts/*.c)
+C_FILES = $(wildcard include/linnet/*.h src/*/*.[ch] tests/*/*.[ch])
 format:
 	clang-format -i $(C_FILES)
 format-check:

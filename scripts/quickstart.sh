@@ -8,14 +8,21 @@ set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 linnet=build/linnet sample=build/sample
 
-# Show a command as one would type it, then run it.
+# Show a command as one would type it.
+show() {
+    local word line='$'
+    for word in "$@"; do
+        case $word in *[\ ,]*) line+=" \"$word\"" ;; *) line+=" $word" ;; esac
+    done
+    say "$line"
+}
 run() {
-    printf '$ %s\n' "$*" >&2
+    show "$@"
     "$@"
 }
 # The same for a job of 2 ranks; scripts/mpirun.sh adds what this machine needs.
 run_ranks() {
-    printf '$ mpirun -n 2 %s\n' "$*" >&2
+    show mpirun -n 2 "$@"
     scripts/mpirun.sh 2 "$@"
 }
 
@@ -49,9 +56,9 @@ cat >&2 <<END
 
 Done. What you have now, under $PWD:
   build/linnet                        the program; build/linnet --help
-  $sample/train.csv, test.csv   the tweets; train.h5 and test.h5 hold them as tokens
-  $sample/run                   the model (a Hugging Face folder), metrics.jsonl and checkpoints
-  $sample/predictions.tsv       what it said about each test tweet
+  $sample/train.csv, test.csv    the tweets; train.h5 and test.h5 hold them as tokens
+  $sample/run                    the model (a Hugging Face folder), metrics.jsonl and checkpoints
+  $sample/predictions.tsv        what it said about each test tweet
 
 To try next:
   build/linnet predict --model $sample/run "your own text"

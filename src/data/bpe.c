@@ -149,16 +149,15 @@ static void consider(Bpe *bpe, uint32_t at) {
     if (merge->rank) push(bpe, (Candidate){merge->rank, at});
 }
 
-/** Make the merge unless what was queued is gone. A candidate counts by its result, not its pair: where two
- * merges give one token, that decides as the peer does. */
+/** Make the merge unless the pair that was queued is gone: one of the two was merged with another neighbour.
+ */
 static void apply(Bpe *bpe, Candidate candidate) {
     Symbol *left = &bpe->symbols[candidate.at];
     if (left->id < 0 || left->next == NONE) return;
     Symbol *right = &bpe->symbols[left->next];
     const Merge *merge = merge_of(bpe, left->id, right->id);
-    int32_t result = bpe->results[candidate.rank];
-    if (!merge->rank || bpe->results[merge->rank] != result) return;
-    left->id = result;
+    if (merge->rank != candidate.rank) return;
+    left->id = bpe->results[candidate.rank];
     left->next = right->next;
     right->id = -1;
     if (left->next != NONE) bpe->symbols[left->next].previous = candidate.at;

@@ -73,24 +73,26 @@ static void draw_factors(const Call *call, const Head *head, size_t query, size_
                     head->head);
 }
 
-static float largest_lane(Floats x) {
-    float largest = x[0];
-    for (size_t i = 1; i < LANES; i++) largest = x[i] > largest ? x[i] : largest;
-    return largest;
+/** Lanes of the vector at j that a query sees. */
+static inline size_t lanes_seen(size_t seen, size_t j) {
+    return seen > j ? smaller(seen - j, LANES) : 0;
 }
 
 /** One query's scores [end] become 2^(scale · score − largest), and zero where it does not see. Returns their sum; *largest
  *  is of scale · score. */
 static float powers(float *x, size_t seen, size_t end, float scale, float *largest) {
-    for (size_t j = seen; j < end; j++) x[j] = -INFINITY;
-    Floats most = floats_load(x), sum = {0};
-    for (size_t j = LANES; j < end; j += LANES) most = floats_max(most, floats_load(x + j));
-    *largest = largest_lane(most) * scale;
+    const Floats hidden = floats_all(-INFINITY);
+    Floats most = hidden, sum = {0};
+    for (size_t j = 0; j < seen; j += LANES)
+        most = floats_max(most, floats_first(floats_load(x + j), lanes_seen(seen, j), hidden));
+    most = floats_max_all(most) * scale;
     for (size_t j = 0; j < end; j += LANES) {
-        Floats power = floats_exp2_any(floats_load(x + j) * scale - *largest);
+        Floats score = floats_first(floats_load(x + j), lanes_seen(seen, j), hidden);
+        Floats power = floats_exp2_any(score * scale - most);
         floats_store(x + j, power);
         sum += power;
     }
+    *largest = most[0];
     return floats_sum(sum);
 }
 
@@ -138,18 +140,24 @@ static void unweigh_row(const Call *call, const Head *head, size_t query, float 
     float scale = call->shape->scale, lse = call->lse_read[query * call->shape->heads + head->head];
     const float *dout = call->dout + query * call->out_stride + head->column;
     const float *out = call->out_read + query * call->out_stride + head->column;
+    const Floats none = {0};
     float pull = 0.0f; /* Σ weight · d weight over the keys, which is this shorter sum */
 #pragma omp simd reduction(+ : pull)
     for (size_t c = 0; c < d; c++) pull += dout[c] * out[c];
     if (call->dropout) draw_factors(call, head, query, seen, factors);
-    for (size_t j = 0; j < seen; j += LANES) {
-        Floats weight = floats_exp2_any(floats_load(weights + j) * (scale * LOG2_E) - lse * LOG2_E), dweight = floats_load(scores + j);
+    size_t j = 0;
+    for (; j < seen; j += LANES) {
+        Floats weight = floats_exp2_any(floats_load(weights + j) * (scale * LOG2_E) - lse * LOG2_E);
+        weight = floats_first(weight, lanes_seen(seen, j), none);
         Floats factor = call->dropout ? floats_load(factors + j) : floats_all(1.0f);
+        Floats dweight = floats_first(floats_load(scores + j), lanes_seen(seen, j), none);
         floats_store(scores + j, weight * (factor * dweight - pull) * scale);
         floats_store(weights + j, weight * factor);
     }
-    memset(weights + seen, 0, (padded - seen) * sizeof *weights);
-    memset(scores + seen, 0, (padded - seen) * sizeof *scores);
+    for (; j < padded; j += LANES) {
+        floats_store(weights + j, none);
+        floats_store(scores + j, none);
+    }
 }
 
 /** Weights and score gradients of up to ATTENTION_QUERIES queries from `first` on, and their dq. */

@@ -31,11 +31,22 @@ static inline void floats_store(float *to, Floats value) {
     memcpy(to, &value, sizeof value);
 }
 
-/** The sum of the lanes, in order. */
+/** 0, 1, 2 … */
+static inline Bits lane_numbers(void) {
+    Bits numbers = {0};
+    for (uint32_t i = 0; i < LANES; i++) numbers[i] = i;
+    return numbers;
+}
+
+/** The sum of the lanes, in every lane: halves upon halves. */
+static inline Floats floats_sum_all(Floats value) {
+#pragma GCC unroll 4
+    for (uint32_t half = LANES / 2; half > 0; half /= 2) value += __builtin_shuffle(value, lane_numbers() ^ half);
+    return value;
+}
+
 static inline float floats_sum(Floats value) {
-    float sum = 0.0f;
-    for (size_t i = 0; i < LANES; i++) sum += value[i];
-    return sum;
+    return floats_sum_all(value)[0];
 }
 
 static inline size_t smaller(size_t a, size_t b) {
@@ -83,6 +94,20 @@ static inline Floats floats_max(Floats a, Floats b) {
     for (size_t i = 0; i < LANES; i++) b[i] = a[i] > b[i] ? a[i] : b[i];
     return b;
 #endif
+}
+
+/** The largest lane, in every lane. */
+static inline Floats floats_max_all(Floats value) {
+#pragma GCC unroll 4
+    for (uint32_t half = LANES / 2; half > 0; half /= 2)
+        value = floats_max(value, __builtin_shuffle(value, lane_numbers() ^ half));
+    return value;
+}
+
+/** `value` in the lanes before `count`, `other` behind. */
+static inline Floats floats_first(Floats value, size_t count, Floats other) {
+    Bits mask = (Bits)(lane_numbers() < (uint32_t)count);
+    return (Floats)(((Bits)value & mask) | ((Bits)other & ~mask));
 }
 
 static inline Floats floats_all(float value) {

@@ -10,10 +10,13 @@
 #include "linnet/linear.h"
 #include "linnet/rows.h"
 #include <cblas.h>
+#include <omp.h>
 
 enum {
     TILE_COLUMNS = 384, /* of the result */
-    TILE_ROWS = 512     /* of the result, where rows are tokens */
+    TILE_ROWS = 512,    /* of the result, where rows are tokens */
+    SMALL = 1 << 20 /* multiplications below which waking threads costs more than they save: about 30 µs of
+                       one core */
 };
 
 /** A rectangle of a result: rows first_row …, columns first_column … */
@@ -41,19 +44,29 @@ static size_t tile_count(size_t rows, size_t columns) {
     return tiles_along(rows, TILE_ROWS) * tiles_along(columns, TILE_COLUMNS);
 }
 
-/* c [m, n] = op(a) · op(b) + beta · c, row-major, on the calling thread alone. Sizes are model sizes and
- * micro-batches, which the model's configuration keeps below 2^31. */
+/* c [m, n] = op(a) · op(b) + beta · c, row-major, on the calling thread alone: OpenBLAS goes by OpenMP's
+ * number of threads, which every thread has for itself. Sizes are model sizes and micro-batches, which the
+ * model's configuration keeps below 2^31. */
 static void product(CBLAS_TRANSPOSE transpose_a, CBLAS_TRANSPOSE transpose_b, size_t m, size_t n, size_t k,
                     const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                     size_t ldc) {
+    int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
     cblas_sgemm(CblasRowMajor, transpose_a, transpose_b, (blasint)m, (blasint)n, (blasint)k, 1.0F, a,
                 (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
+    omp_set_num_threads(threads);
+}
+
+/* Threads for a product of m · n · k multiplications cut into `tiles`. */
+static int threads_for(size_t m, size_t n, size_t k, size_t tiles) {
+    return tiles > 1 && m * n * k > SMALL ? omp_get_max_threads() : 1;
 }
 
 void linear_forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,
                     const LinearShape *shape) {
     size_t tiles = tile_count(rows, shape->out);
-#pragma omp parallel for schedule(dynamic)
+    int threads = threads_for(rows, shape->out, shape->in, tiles);
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t i = 0; i < tiles; i++) {
         Tile t = tile_at(i, rows, shape->out);
         float *out = y + t.first_row * shape->y_stride + t.first_column;
@@ -66,7 +79,8 @@ void linear_forward(float *y, const float *x, const float *weight, const float *
 void linear_backward_input(float *dx, const float *dy, const float *weight, size_t rows,
                            const LinearShape *shape) {
     size_t tiles = tile_count(rows, shape->in);
-#pragma omp parallel for schedule(dynamic)
+    int threads = threads_for(rows, shape->out, shape->in, tiles);
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t i = 0; i < tiles; i++) {
         Tile t = tile_at(i, rows, shape->in);
         product(CblasNoTrans, CblasTrans, t.rows, t.columns, shape->out, dy + t.first_row * shape->y_stride,
@@ -78,7 +92,8 @@ void linear_backward_input(float *dx, const float *dy, const float *weight, size
 void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
                             const LinearShape *shape, int accumulate) {
     size_t tiles = tile_count(shape->in, shape->out);
-#pragma omp parallel for schedule(dynamic)
+    int threads = threads_for(rows, shape->out, shape->in, tiles);
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t i = 0; i < tiles; i++) {
         Tile t = tile_at(i, shape->in, shape->out);
         product(CblasTrans, CblasNoTrans, t.rows, t.columns, rows, x + t.first_row, shape->x_stride,

@@ -94,6 +94,17 @@ static double clip_factor(double norm, double limit) {
     return factor < 1.0 ? factor : 1.0;
 }
 
+/* Passes over the data done, as Trainer counts them: in micro-batches of all ranks together; in samples where
+ * the window is given as a whole. */
+static double passes_done(const Trainer *t) {
+    const RunState *state = &t->state;
+    int64_t micro =
+        t->settings->global_batch_size > 0 ? 1 : t->settings->per_device_train_batch_size * t->world->size;
+    int64_t whole = state->step / t->windows, samples = state->step % t->windows * state->window;
+    int64_t done = (samples + micro - 1) / micro, all = (state->samples + micro - 1) / micro;
+    return (double)whole + (double)done / (double)all;
+}
+
 void trainer_update(Trainer *t) {
     Window window;
     feed_window(t->feed, t->state.step % t->windows, &window);
@@ -111,7 +122,7 @@ void trainer_update(Trainer *t) {
     t->state.loss_sum += loss / (double)window.samples;
     t->state.loss_steps++;
     t->state.step++;
-    t->state.epoch = (double)t->state.step / (double)t->windows;
+    t->state.epoch = passes_done(t);
     t->tokens += window.tokens;
     t->samples += window.samples;
 }

@@ -22,8 +22,8 @@ END = "<|endoftext|>"
 WORDS = """the a bird sings in flocks linnet travels small song far hears morning rain over hills they fly quickly happy sad
 neutral feeling today it's we're you'll I've can't 12 345 2024 naïve café über Straße мир птица 鳥 歌 שלום सुबह 🐦 🎵 ... !!! :-)
 singing singers songs travelling hillside""".split()
-# Of two merges with one result the queue keeps either; a merge given twice counts with its later rank.
-ADDED = [("q", "zx"), ("z", "x"), ("qz", "x"), ("q", "z"), ("j", "j"), ("jj", "jj"), ("j", "jj"), ("q", "z")]
+# A merge given twice counts with its later rank: `qzx` is q, zx. Runs of j can be merged in several ways.
+ADDED = [("q", "z"), ("z", "x"), ("q", "z"), ("j", "j"), ("jj", "jj"), ("j", "jj")]
 
 
 def byte_level():

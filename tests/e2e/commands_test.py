@@ -44,7 +44,7 @@ def test_train_evaluate_predict_inspect(sample, job, tmp_path):
     assert json.loads((run / "config.resolved.json").read_text())["max_steps"] == 10
 
     result = linnet("evaluate", "--model", run, "--data", sample.test)
-    assert f"{evaluation_events(run)[-1]['eval_accuracy']:.3f}"[:5] in result.stdout or "%" in result.stdout, result
+    assert f"accuracy  {evaluation_events(run)[-1]['eval_accuracy']:.4f}" in result.stdout, result
 
     for path in (run, run / "checkpoint-5", sample.train, sample.model):
         assert linnet("inspect", path).stdout.strip()

@@ -6,7 +6,7 @@ import pytest
 
 from cases import CASES, Case
 from gpt2_numpy import logits
-from support import read_safetensors, train, training_events
+from support import LABELS, linnet, read_safetensors, train, training_events
 
 # linnet computes in float32, whose 6e-8 a rounding grows over the sums of a forward and backward pass; the reference is
 # float64. 1e-5 leaves a factor of some ten above what is seen.
@@ -55,6 +55,28 @@ def test_loss_and_gradients(case, pooling, tmp_path, ranks):
         assert found.sum() == pytest.approx(expected["sum"], abs=3 * close), name
         assert found @ np.cos(np.arange(found.size)) == pytest.approx(expected["probe"], abs=3 * close), name
         assert found[:8] == pytest.approx(expected["first"], abs=close), name
+
+
+@pytest.mark.tiny
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_logits(case, pooling, tmp_path, ranks):
+    """Each sample's probabilities, by `evaluate`, against the softmax of the reference's logits."""
+    reference = case.load("forward_backward")[pooling]
+    model = case.model(tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "linnet": {"pooling": pooling}}))
+    data = case.tokens(tmp_path / "data.h5", reference["samples"])
+    linnet("evaluate", "--model", model, "--data", data, "--predictions", tmp_path / "predictions.tsv", ranks=ranks)
+    header, *rows = [line.split("\t") for line in (tmp_path / "predictions.tsv").read_text().splitlines()]
+    assert header == ["row", "label", "predicted", *LABELS]
+    exponentials = np.exp(reference["logits"])
+    expected = exponentials / exponentials.sum(1, keepdims=True)
+    labels = case.labels(3)
+    for i, (row, label, predicted, *found) in enumerate(rows):
+        assert (int(row), label) == (i, LABELS[labels[reference["samples"][i]]])
+        # Printed with six digits.
+        assert np.array(found, float) == pytest.approx(expected[i], abs=CLOSE + 5e-7)
+        assert predicted == LABELS[expected[i].argmax()]
 
 
 def test_numpy_reference(case, pooling):

@@ -12,6 +12,7 @@
 #include "linnet/error.h"
 #include "linnet/model_config.h"
 #include "linnet/parameters.h"
+#include "linnet/profile.h"
 
 typedef struct Gpt2 Gpt2;
 
@@ -37,6 +38,12 @@ typedef void (*BucketDone)(void *context, size_t bucket);
 Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout,
                    size_t token_capacity, size_t sample_capacity, bool training, Error *error);
 void gpt2_destroy(Gpt2 *gpt2);
+
+/** Charge both passes to `profile` (borrowed; NULL: to nobody). */
+void gpt2_set_profile(Gpt2 *gpt2, Profile *profile);
+
+/** Floating-point operations of the matrix products of a forward pass over `tokens` rows and `samples` samples (a backward pass does twice as many). */
+double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples);
 
 /** Bytes that gpt2_create() reserves for `tokens` rows and `samples` samples (its memory when all of it is
  * used). */

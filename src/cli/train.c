@@ -24,7 +24,8 @@ static Status share_settings(const World *world, Settings *settings, const char 
 
 /* The run under MPI. `error` may hold what the command line got wrong: it is told once, whatever the number
  * of ranks. */
-static Status run(const OptionList *operands, const OptionList *overrides, bool quiet, Error *error) {
+static Status run(const OptionList *operands, const OptionList *overrides, bool quiet, bool profile,
+                  Error *error) {
     World *world = NULL;
     Settings settings = {0};
     Error start = {0};
@@ -35,7 +36,7 @@ static Status run(const OptionList *operands, const OptionList *overrides, bool 
         log_setup(world->rank, world->size, quiet);
         if (world_agree(world, error, true) == STATUS_OK &&
             share_settings(world, &settings, operands->items[0], overrides, error) == STATUS_OK)
-            trainer_run(world, &settings, error);
+            trainer_run(world, &settings, profile, error);
     }
     settings_free(&settings);
     world_finish(world);
@@ -54,7 +55,7 @@ static Status print_settings(Error *error) {
 }
 
 int command_train(int argc, char **argv) {
-    bool helped = false, quiet = false, settings = false;
+    bool helped = false, quiet = false, settings = false, profile = false;
     OptionList overrides = {0}, operands = {0};
     Error error = {0};
     const Option options[] = {
@@ -62,6 +63,11 @@ int command_train(int argc, char **argv) {
          .kind = OPTION_LIST,
          .value = &overrides,
          .help = "KEY=VALUE: overrides the file; may be given several times"},
+        {.name = "profile",
+         .kind = OPTION_FLAG,
+         .value = &profile,
+         .help =
+             "print seconds and GF/s by phase at the end, and write OUTPUT/profile-RANK.json (Chrome trace)"},
         {.name = "settings",
          .kind = OPTION_FLAG,
          .value = &settings,
@@ -83,7 +89,7 @@ int command_train(int argc, char **argv) {
     if (error.status == STATUS_OK && settings && !helped)
         print_settings(&error);
     else if (!helped)
-        run(&operands, &overrides, quiet, &error);
+        run(&operands, &overrides, quiet, profile, &error);
     options_free_list(&overrides);
     options_free_list(&operands);
     return error.status;

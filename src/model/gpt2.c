@@ -114,6 +114,18 @@ void gpt2_destroy(Gpt2 *gpt2) {
     memory_free(gpt2);
 }
 
+void gpt2_set_profile(Gpt2 *gpt2, Profile *profile) {
+    gpt2->profile = profile;
+}
+
+double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples) {
+    double c = config->width, inner = config->inner, m = (double)tokens, b = (double)samples;
+    double block =
+        4.0 * c * c + 2.0 * c * inner; /* multiplications a row: qkv, projection, both MLP layers */
+    double last = m * 2.0 * c * c + b * (2.0 * c * c + 2.0 * c * inner);
+    return 2.0 * ((config->layers - 1) * m * block + last + b * c * config->labels);
+}
+
 Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
     if (gpt2_is_last(gpt2, layer)) return (Rows){batch->samples, batch->pooled_positions, batch->samples_ids};
     return (Rows){batch->tokens, batch->positions, batch->row_samples};
@@ -175,8 +187,10 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     AttentionShape shape = gpt2_attention_shape(gpt2, batch, layer);
     if (!gpt2_is_last(gpt2, layer)) {
         linear_forward(block->qkv, block->ln1, weight, bias, m, &(LinearShape){c, 3 * c, 3 * c, c, 3 * c});
+        profile_enter(gpt2->profile, PHASE_ATTENTION);
         attention_forward(block->attended, block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c,
                           3 * c, &shape, drop, gpt2->attention_scratch);
+        profile_leave(gpt2->profile, 0.0);
         return;
     }
     gather_pooled(gpt2->pooled_ln1, block->ln1, batch, c);
@@ -184,8 +198,10 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
                    &(LinearShape){c, c, 3 * c, c, c});
     linear_forward(block->qkv, block->ln1, weight + c, bias + c, m,
                    &(LinearShape){c, 2 * c, 3 * c, c, 2 * c});
+    profile_enter(gpt2->profile, PHASE_ATTENTION);
     attention_forward(block->attended, block->lse, gpt2->query, c, block->qkv, block->qkv + c, 2 * c, &shape,
                       drop, gpt2->attention_scratch);
+    profile_leave(gpt2->profile, 0.0);
 }
 
 /* From the heads' outputs to the stream behind the block, `out`. */
@@ -220,6 +236,7 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
     size_t c = (size_t)config->width, b = batch->samples, labels = (size_t)config->labels;
     float *dense = parameters->dense;
     Dropout dropout;
+    profile_enter(gpt2->profile, PHASE_FORWARD);
     embedding_forward(gpt2->blocks[0].input, parameters->token, parameters->position, batch->ids,
                       batch->positions, batch->row_samples, batch->tokens, c,
                       gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
@@ -240,5 +257,6 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
     /* score is [labels, C], so its product has the form of an input's gradient: logits = final · scoreᵀ. */
     linear_backward_input(gpt2->logits, gpt2->final, dense + layout->tensor[parameters_score(layout)].offset,
                           b, &(LinearShape){labels, c, c, labels, c});
+    profile_leave(gpt2->profile, gpt2_operations(config, batch->tokens, b));
     return gpt2->logits;
 }

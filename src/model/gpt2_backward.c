@@ -78,9 +78,11 @@ static void backward_attention(const Pass *pass, int layer) {
     Dropout dropout;
     const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
+    profile_enter(gpt2->profile, PHASE_ATTENTION);
     attention_backward(gpt2->dqkv, gpt2->dqkv + c, gpt2->dqkv + 2 * c, gpt2->dattended, block->attended,
                        block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c, &shape, drop,
                        gpt2->attention_scratch);
+    profile_leave(gpt2->profile, 0.0);
     backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, block->ln1, gpt2->dqkv, m, c, 3 * c);
 }
 
@@ -93,8 +95,10 @@ static void backward_last_attention(const Pass *pass, int layer) {
     Dropout dropout;
     const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
+    profile_enter(gpt2->profile, PHASE_ATTENTION);
     attention_backward(dquery, dkv, dkv + c, gpt2->dattended, block->attended, block->lse, gpt2->query, c,
                        block->qkv, block->qkv + c, 2 * c, &shape, drop, gpt2->attention_scratch);
+    profile_leave(gpt2->profile, 0.0);
     float *weight = parameter(pass, layer, ATTN_WEIGHT);
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
     LinearShape query = {c, c, 3 * c, c, c}, keys_values = {c, 2 * c, 3 * c, c, 2 * c};
@@ -147,6 +151,7 @@ void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch,
     Pass pass = {gpt2, parameters->dense, gradients->dense, batch, rule, accumulate};
     size_t bucket = gpt2->layout->buckets - 1;
     Dropout dropout;
+    profile_enter(gpt2->profile, PHASE_BACKWARD);
     backward_head(&pass, dlogits);
     if (done != NULL) done(context, bucket);
     for (int l = gpt2->config->layers - 1; l >= 0; l--) {
@@ -157,5 +162,6 @@ void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch,
     if (drop != NULL)
         embedding_backward_dropout(gpt2->dstream, batch->positions, batch->row_samples, batch->tokens,
                                    (size_t)gpt2->config->width, drop);
+    profile_leave(gpt2->profile, 2.0 * gpt2_operations(gpt2->config, batch->tokens, batch->samples));
     gradients->residual = gpt2->dstream;
 }

@@ -24,6 +24,7 @@ struct Gpt2 {
     const ModelConfig *config;     /* borrowed */
     const ParameterLayout *layout; /* borrowed */
     bool training;
+    Profile *profile; /* borrowed, may be NULL */
     Block *blocks;                  /* [layers]; without training all share one block's memory */
     float *pool;                    /* the one allocation behind all arrays */
     float *query;                   /* [B, C] the last block's queries */

@@ -19,7 +19,9 @@ static Status run_updates(Trainer *t, Error *error) {
     while (t->state.step < t->state.total && !t->stop_early) {
         int64_t window = t->state.step % t->windows;
         if (!loaded || window == 0) {
+            profile_enter(t->profile, PHASE_DATA);
             feed_epoch(t->feed, t->state.step / t->windows, window, error);
+            profile_leave(t->profile, 0.0);
             if (world_agree(t->world, error, true)) return error->status;
             loaded = true;
         }
@@ -34,11 +36,11 @@ static Status run_updates(Trainer *t, Error *error) {
     return STATUS_OK;
 }
 
-Status trainer_run(World *world, const Settings *settings, Error *error) {
+Status trainer_run(World *world, const Settings *settings, bool profile, Error *error) {
     Trainer trainer = {0};
-    if (trainer_setup(&trainer, world, settings, error) == STATUS_OK &&
-        run_updates(&trainer, error) == STATUS_OK)
-        trainer_finish(&trainer, error);
+    if (trainer_setup(&trainer, world, settings, profile, error) == STATUS_OK &&
+        run_updates(&trainer, error) == STATUS_OK && trainer_finish(&trainer, error) == STATUS_OK && profile)
+        trainer_profile(&trainer, error);
     trainer_close(&trainer);
     return error->status;
 }

@@ -89,8 +89,10 @@ Status trainer_save(Trainer *t, Error *error) {
     const Settings *s = t->settings;
     double start = MPI_Wtime();
     const cJSON *history = t->log != NULL ? runlog_history(t->log) : NULL;
-    if (checkpoint_save(t->world, s->output_dir, &t->state, history, &t->replica, &t->optimizer, error))
-        return error->status;
+    profile_enter(t->profile, PHASE_SAVE);
+    checkpoint_save(t->world, s->output_dir, &t->state, history, &t->replica, &t->optimizer, error);
+    profile_leave(t->profile, 0.0);
+    if (error->status != STATUS_OK) return error->status;
     if (t->world->rank == 0 && s->save_total_limit > 0)
         checkpoint_rotate(s->output_dir, s->save_total_limit, t->state.has_best ? t->state.best_step : -1,
                           error);
@@ -148,7 +150,9 @@ Status trainer_finish(Trainer *t, Error *error) {
     *error = t->pending;
     if (world_agree(t->world, error, true)) return error->status;
     if (load_best(t, error)) return error->status;
+    profile_enter(t->profile, PHASE_SAVE);
     if (t->world->rank == 0) save_final(t, error);
+    profile_leave(t->profile, 0.0);
     if (world_agree(t->world, error, true)) return error->status;
     if (t->eval_data == NULL) {
         log_info("done: the model is in %s", t->settings->output_dir);

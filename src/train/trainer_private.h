@@ -22,6 +22,7 @@ typedef struct {
     World *world;             /* borrowed */
     const Settings *settings; /* borrowed */
     int threads;
+    Profile *profile; /* NULL unless asked for */
 
     Dataset *train_data, *eval_data; /* eval_data may be NULL */
     Feed *feed;
@@ -55,7 +56,7 @@ typedef struct {
 } Trainer;
 
 /* Open everything, resume where asked to. Collective. */
-Status trainer_setup(Trainer *trainer, World *world, const Settings *settings, Error *error);
+Status trainer_setup(Trainer *trainer, World *world, const Settings *settings, bool profile, Error *error);
 /* Collective. */
 void trainer_close(Trainer *trainer);
 
@@ -75,6 +76,8 @@ Status trainer_evaluate(Trainer *trainer, Error *error);
 
 /* Rank 0 prints; collective since it asks where the ranks are. */
 void trainer_banner(const Trainer *trainer);
+/* The profile of all ranks: a table from rank 0, a trace from each. Collective. */
+Status trainer_profile(const Trainer *trainer, Error *error);
 void trainer_table(const Trainer *trainer, const Scores *scores, double seconds);
 
 #endif

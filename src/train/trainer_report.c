@@ -1,4 +1,5 @@
 /* What a run says of itself: the banner before, the table after. See trainer_private.h. */
+#include "linnet/file.h"
 #include "linnet/isa.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
@@ -87,4 +88,37 @@ void trainer_table(const Trainer *t, const Scores *scores, double seconds) {
              t->settings->eval_file, t->state.step);
     report_scores(text, t->metrics, scores, t->replica.config.label_names,
                   (double)t->metrics->samples / seconds);
+}
+
+/* Mean over the ranks of seconds and operations by phase, then the whole run's seconds. Collective. */
+static void sum_profile(const Trainer *t, double totals[2 * PHASE_COUNT + 1]) {
+    for (int p = 0; p < PHASE_COUNT; p++) {
+        totals[p] = profile_seconds(t->profile, (Phase)p);
+        totals[PHASE_COUNT + p] = profile_operations(t->profile, (Phase)p);
+    }
+    totals[2 * PHASE_COUNT] = profile_elapsed(t->profile);
+    world_sum_doubles(t->world, totals, 2 * PHASE_COUNT + 1);
+    for (int i = 0; i < 2 * PHASE_COUNT + 1; i++) totals[i] /= t->world->size;
+}
+
+Status trainer_profile(const Trainer *t, Error *error) {
+    double totals[2 * PHASE_COUNT + 1];
+    char name[64];
+    sum_profile(t, totals);
+    if (t->world->rank == 0) {
+        printf("profile, mean of %d rank%s\n  phase        seconds   share     GF/s\n", t->world->size,
+               t->world->size > 1 ? "s" : "");
+        for (int p = 0; p < PHASE_COUNT; p++) {
+            printf("  %-10s %9.3f  %5.1f %%", phase_name((Phase)p), totals[p],
+                   100.0 * totals[p] / totals[2 * PHASE_COUNT]);
+            if (totals[PHASE_COUNT + p] > 0.0) printf("  %7.1f", totals[PHASE_COUNT + p] / totals[p] / 1e9);
+            putchar('\n');
+        }
+        printf("  %-10s %9.3f\n", "whole run", totals[2 * PHASE_COUNT]);
+    }
+    snprintf(name, sizeof name, "profile-%d.json", t->world->rank);
+    char *path = file_join(t->settings->output_dir, name, error);
+    if (path != NULL) profile_save_trace(t->profile, t->world->rank, path, error);
+    memory_free(path);
+    return world_agree(t->world, error, true);
 }

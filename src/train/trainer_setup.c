@@ -154,6 +154,7 @@ static void allocate_work(Trainer *t, Error *error) {
                           .positions = config->positions};
     batch_create(&t->batch, rows, rows, error);
     gpt2_create(&t->gpt2, config, &t->replica.layout, rows, rows, true, error);
+    if (error->status == STATUS_OK) gpt2_set_profile(t->gpt2, t->profile);
     t->dlogits = memory_allocate(rows * (size_t)config->labels, sizeof *t->dlogits, error);
     t->totals = memory_allocate(TOTALS_LOSSES + (size_t)t->state.window + blocks, sizeof *t->totals, error);
     t->ids = memory_allocate(window, sizeof *t->ids, error);
@@ -205,12 +206,14 @@ static void open_output(Trainer *t, const cJSON *history, Error *error) {
     memory_free(path);
 }
 
-Status trainer_setup(Trainer *t, World *world, const Settings *settings, Error *error) {
+Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool profile, Error *error) {
     *t = (Trainer){.world = world, .settings = settings, .started_at = MPI_Wtime()};
     char *checkpoint = NULL;
     cJSON *history = NULL;
     t->threads = threads_choose(world, settings->threads_per_rank);
     signals_install();
+    if (profile) profile_create(&t->profile, error);
+    if (world_agree(world, error, true)) goto cleanup;
     if (open_data(world, &t->train_data, settings->train_file, error)) goto cleanup;
     if (settings->eval_file != NULL && open_data(world, &t->eval_data, settings->eval_file, error))
         goto cleanup;
@@ -231,6 +234,7 @@ cleanup:
 }
 
 void trainer_close(Trainer *t) {
+    profile_destroy(t->profile);
     runlog_close(t->log);
     optimizer_destroy(&t->optimizer);
     replica_close(&t->replica);

@@ -111,12 +111,16 @@ void trainer_update(Trainer *t) {
     optimizer_begin(&t->optimizer, window.units, t->ids, t->positions, list_rows(t, &window));
     memset(t->totals, 0, (TOTALS_LOSSES + (size_t)window.samples) * sizeof *t->totals);
     for (int u = 0; u < window.unit_count; u++) run_unit(t, &window, window.first_unit + u);
+    profile_enter(t->profile, PHASE_REDUCTION);
     optimizer_reduce(&t->optimizer);
     share_totals(t, &window);
+    profile_leave(t->profile, 0.0);
     t->norm = optimizer_norm(&t->optimizer);
     t->rate = schedule_rate(&t->schedule, t->state.step);
+    profile_enter(t->profile, PHASE_OPTIMIZER);
     optimizer_step(&t->optimizer, &t->replica.parameters, t->state.step + 1, t->rate,
                    clip_factor(t->norm, t->settings->max_grad_norm));
+    profile_leave(t->profile, 0.0);
     double loss = 0.0;
     for (int64_t i = 0; i < window.samples; i++) loss += t->totals[TOTALS_LOSSES + i];
     t->state.loss_sum += loss / (double)window.samples;

@@ -310,6 +310,36 @@ static void loading_checks_what_it_loads(void **state) {
     }
 }
 
+/** Offsets that look right sample by sample but fall and overlap from one to the next. */
+static void tangled_offsets(hid_t file) {
+    const int64_t tangled[] = {200, 300, 250, 260, 10, 20};
+    for (hsize_t i = 0; i < 6; i++) poke(file, "offsets", H5T_NATIVE_INT64, i, &tangled[i]);
+}
+
+/** What is asked for is loaded from where it says it lies, whatever dataset_verify() would have said. */
+static void loading_survives_tangled_offsets(void **state) {
+    (void)state;
+    const int64_t all[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, chosen[] = {0, 2, 4};
+    static const int64_t from[] = {200, 250, 10}, length[] = {100, 10, 10};
+    Error error = {0};
+    Samples flat = {0}, tangled = {0};
+    Dataset *dataset = open_good(small);
+    assert_int_equal(dataset_load(dataset, all, 10, &flat, &error), STATUS_OK);
+    assert_true(flat.starts[10] >= 300);
+    dataset_close(dataset);
+    assert_refused(tangled_offsets, "offsets[2] is 250; offsets must rise");
+    dataset = open_good(broken);
+    assert_int_equal(dataset_load(dataset, chosen, 3, &tangled, &error), STATUS_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(tangled.starts[i + 1] - tangled.starts[i], length[i]);
+        assert_memory_equal(tangled.ids + tangled.starts[i], flat.ids + from[i],
+                            (size_t)length[i] * sizeof *flat.ids);
+    }
+    samples_free(&flat);
+    samples_free(&tangled);
+    dataset_close(dataset);
+}
+
 static void reading_lengths_checks_offsets(void **state) {
     (void)state;
     Error error = {0};
@@ -405,6 +435,7 @@ int main(void) {
         cmocka_unit_test(refuses_bad_datasets),
         cmocka_unit_test(refuses_bad_values),
         cmocka_unit_test(loading_checks_what_it_loads),
+        cmocka_unit_test(loading_survives_tangled_offsets),
         cmocka_unit_test(reading_lengths_checks_offsets),
         cmocka_unit_test(takes_attributes_written_by_h5py),
         cmocka_unit_test(refuses_damaged_bytes),

@@ -159,8 +159,9 @@ def tokenizer_digest(folder):
     return hashlib.sha256((folder / "vocab.json").read_bytes() + (folder / "merges.txt").read_bytes()).hexdigest()
 
 
-def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=LABELS, **changes):
-    """A token file (docs/formats.md) from lists of ids; `changes` replaces datasets and attributes by name."""
+def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=LABELS, changes=None):
+    """A token file (docs/formats.md) from lists of ids; `changes` replaces datasets ("/tokens") and attributes ("tokens")."""
+    changes = changes or {}
     vocabulary = json.loads((tokenizer / "vocab.json").read_text(encoding="utf-8"))
     columns = {
         "tokens": np.array([token for sample in ids for token in sample], "<u2"),
@@ -185,8 +186,8 @@ def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=
     }
     with h5py.File(path, "w") as file:
         for name, column in columns.items():
-            column = changes.get(name, column)
+            column = changes.get(f"/{name}", column)
             file.create_dataset(name, data=column, chunks=(len(column),), maxshape=(None,))
         for name, value in attributes.items():
-            file.attrs[name] = changes.get(name + "_attribute", value)
+            file.attrs[name] = changes.get(name, value)
     return path

@@ -88,6 +88,10 @@ size_t reduction_blocks(const Reduction *reduction);
 /** Number of the first block of a bucket in that count. */
 size_t reduction_first_block(const Reduction *reduction, size_t bucket);
 
+/** Between updates: give the slots' memory back until the next one writes it, since saving needs memory of its own. Not collective, but no rank may
+ *  be reading another's slots. */
+void reduction_forget(Reduction *reduction);
+
 /** Seconds spent waiting for other ranks since the start. */
 double reduction_waited(const Reduction *reduction);
 

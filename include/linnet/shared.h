@@ -20,6 +20,9 @@ void *shared_block(const Shared *shared, int node_rank);
  * orders them. Not collective. */
 void shared_fence(const Shared *shared);
 
+/** Give this rank's block back to the system until it is written again; what it holds is lost. Not collective. */
+void shared_forget(Shared *shared);
+
 /** Collective over the world; NULL is fine. */
 void shared_destroy(Shared *shared);
 

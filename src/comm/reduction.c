@@ -278,6 +278,7 @@ size_t reduction_blocks(const Reduction *r) {
 size_t reduction_first_block(const Reduction *r, size_t bucket) {
     return r->first_block[bucket];
 }
+void reduction_forget(Reduction *r) { shared_forget(r->shared); }
 double reduction_waited(const Reduction *r) {
     return r->waited;
 }

@@ -4,13 +4,16 @@
 #include "linnet/memory.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 struct Shared {
     const World *world; /* borrowed */
     void *plain;        /* where the node has one rank */
     MPI_Win window;     /* elsewhere */
     void **blocks;      /* [node_size] */
+    size_t bytes;       /* of this rank's block */
 };
 
 /* An address rounded up to the alignment that kernels like. */
@@ -41,7 +44,7 @@ static Status open_window(Shared *shared, size_t bytes, Error *error) {
 Status shared_create(Shared **shared, const World *world, size_t bytes, Error *error) {
     Shared *new = memory_allocate(1, sizeof *new, error);
     if (new != NULL) {
-        *new = (Shared){.world = world, .window = MPI_WIN_NULL};
+        *new = (Shared){.world = world, .window = MPI_WIN_NULL, .bytes = bytes};
         new->blocks = memory_allocate((size_t)world->node_size, sizeof *new->blocks, error);
     }
     if (world_agree(world, error, true)) goto cleanup;
@@ -66,6 +69,14 @@ void *shared_block(const Shared *shared, int node_rank) {
 void shared_fence(const Shared *shared) {
     if (shared->window != MPI_WIN_NULL)
         world_check(shared->world, MPI_Win_sync(shared->window), "MPI_Win_sync");
+}
+
+void shared_forget(Shared *shared) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+              start = (uintptr_t)shared->blocks[shared->world->node_rank];
+    uintptr_t first = (start + page - 1) / page * page, end = (start + shared->bytes) / page * page;
+    /* Where the system will not, the memory stays: nobody may count on zeros before writing. */
+    if (first < end) madvise((void *)first, end - first, shared->plain != NULL ? MADV_DONTNEED : MADV_REMOVE);
 }
 
 void shared_destroy(Shared *shared) {

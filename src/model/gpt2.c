@@ -26,14 +26,12 @@ static float *carve(Carver *carver, size_t rows, size_t columns) {
 static void carve_block(Carver *carver, Block *block, const ModelConfig *config, size_t m) {
     size_t c = (size_t)config->width;
     block->input = carve(carver, m, c);
-    block->ln1 = carve(carver, m, c);
     block->mean1 = carve(carver, m, 1);
     block->rstd1 = carve(carver, m, 1);
     block->qkv = carve(carver, m, 3 * c);
     block->lse = carve(carver, m, (size_t)config->heads);
     block->attended = carve(carver, m, c);
     block->middle = carve(carver, m, c);
-    block->ln2 = carve(carver, m, c);
     block->mean2 = carve(carver, m, 1);
     block->rstd2 = carve(carver, m, 1);
     block->fc = carve(carver, m, (size_t)config->inner);
@@ -46,6 +44,7 @@ static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, 
     gpt2->query = carve(carver, b, c);
     gpt2->pooled_ln1 = carve(carver, b, c);
     gpt2->pooled_input = carve(carver, b, c);
+    gpt2->normalized = carve(carver, m, c);
     gpt2->gelu = carve(carver, m, inner);
     gpt2->branch = carve(carver, m, c);
     gpt2->output = carve(carver, b, c);
@@ -166,6 +165,16 @@ float *gpt2_tensor(const Gpt2 *gpt2, float *dense, int layer, LayerTensor which)
     return dense + gpt2->layout->tensor[parameters_layer(gpt2->layout, layer, which)].offset;
 }
 
+void gpt2_normalize(Gpt2 *gpt2, float *dense, int layer, LayerTensor weight, size_t rows) {
+    Block *block = &gpt2->blocks[layer];
+    bool first = weight == LN1_WEIGHT;
+    layernorm_forward(gpt2->normalized, first ? block->mean1 : block->mean2,
+                      first ? block->rstd1 : block->rstd2, first ? block->input : block->middle,
+                      gpt2_tensor(gpt2, dense, layer, weight),
+                      gpt2_tensor(gpt2, dense, layer, first ? LN1_BIAS : LN2_BIAS), rows,
+                      (size_t)gpt2->config->width, (float)gpt2->config->epsilon);
+}
+
 /* out[b] = x[pooled[b]] */
 static void gather_pooled(float *out, const float *x, const Batch *batch, size_t width) {
     for (size_t b = 0; b < batch->samples; b++)
@@ -179,24 +188,23 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     size_t c = (size_t)gpt2->config->width, m = batch->tokens;
     const float *weight = gpt2_tensor(gpt2, dense, layer, ATTN_WEIGHT);
     const float *bias = gpt2_tensor(gpt2, dense, layer, ATTN_BIAS);
-    layernorm_forward(block->ln1, block->mean1, block->rstd1, block->input,
-                      gpt2_tensor(gpt2, dense, layer, LN1_WEIGHT), gpt2_tensor(gpt2, dense, layer, LN1_BIAS),
-                      m, c, (float)gpt2->config->epsilon);
+    gpt2_normalize(gpt2, dense, layer, LN1_WEIGHT, m);
     Dropout dropout;
     const Dropout *drop = gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, batch, layer);
     if (!gpt2_is_last(gpt2, layer)) {
-        linear_forward(block->qkv, block->ln1, weight, bias, m, &(LinearShape){c, 3 * c, 3 * c, c, 3 * c});
+        linear_forward(block->qkv, gpt2->normalized, weight, bias, m,
+                       &(LinearShape){c, 3 * c, 3 * c, c, 3 * c});
         profile_enter(gpt2->profile, PHASE_ATTENTION);
         attention_forward(block->attended, block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c,
                           3 * c, &shape, drop, gpt2->attention_scratch);
         profile_leave(gpt2->profile, 0.0);
         return;
     }
-    gather_pooled(gpt2->pooled_ln1, block->ln1, batch, c);
+    gather_pooled(gpt2->pooled_ln1, gpt2->normalized, batch, c);
     linear_forward(gpt2->query, gpt2->pooled_ln1, weight, bias, batch->samples,
                    &(LinearShape){c, c, 3 * c, c, c});
-    linear_forward(block->qkv, block->ln1, weight + c, bias + c, m,
+    linear_forward(block->qkv, gpt2->normalized, weight + c, bias + c, m,
                    &(LinearShape){c, 2 * c, 3 * c, c, 2 * c});
     profile_enter(gpt2->profile, PHASE_ATTENTION);
     attention_forward(block->attended, block->lse, gpt2->query, c, block->qkv, block->qkv + c, 2 * c, &shape,
@@ -215,10 +223,8 @@ static void forward_rest(Gpt2 *gpt2, float *dense, const Batch *batch, int layer
                    gpt2_tensor(gpt2, dense, layer, PROJ_BIAS), rows.count, &(LinearShape){c, c, c, c, c});
     residual_forward(block->middle, stream, gpt2->branch, rows.positions, rows.samples, rows.count, c,
                      gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
-    layernorm_forward(block->ln2, block->mean2, block->rstd2, block->middle,
-                      gpt2_tensor(gpt2, dense, layer, LN2_WEIGHT), gpt2_tensor(gpt2, dense, layer, LN2_BIAS),
-                      rows.count, c, (float)gpt2->config->epsilon);
-    linear_forward(block->fc, block->ln2, gpt2_tensor(gpt2, dense, layer, FC_WEIGHT),
+    gpt2_normalize(gpt2, dense, layer, LN2_WEIGHT, rows.count);
+    linear_forward(block->fc, gpt2->normalized, gpt2_tensor(gpt2, dense, layer, FC_WEIGHT),
                    gpt2_tensor(gpt2, dense, layer, FC_BIAS), rows.count,
                    &(LinearShape){c, inner, inner, c, inner});
     gelu_forward(gpt2->gelu, block->fc, rows.count * inner);

@@ -59,7 +59,9 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
     gelu_forward(gpt2->gelu, block->fc, n * inner);
     backward_linear(pass, layer, OUT_WEIGHT, OUT_BIAS, gpt2->dinner, gpt2->gelu, gpt2->dbranch, n, inner, c);
     gelu_backward(gpt2->dinner, gpt2->dinner, block->fc, n * inner);
-    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, block->ln2, gpt2->dinner, n, c, inner);
+    gpt2_normalize(gpt2, pass->parameters, layer, LN2_WEIGHT, n);
+    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dinner, n, c,
+                    inner);
     layernorm_backward(dstream, gradient(pass, layer, LN2_WEIGHT), gradient(pass, layer, LN2_BIAS),
                        gpt2->dbranch, block->middle, block->mean2, block->rstd2,
                        parameter(pass, layer, LN2_WEIGHT), n, c, pass->accumulate, gpt2->norm_scratch);
@@ -83,7 +85,9 @@ static void backward_attention(const Pass *pass, int layer) {
                        block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c, &shape, drop,
                        gpt2->attention_scratch);
     profile_leave(gpt2->profile, 0.0);
-    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, block->ln1, gpt2->dqkv, m, c, 3 * c);
+    gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
+    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dqkv, m, c,
+                    3 * c);
 }
 
 /* The same in the last block, where only the pooled rows have queries. */
@@ -102,8 +106,9 @@ static void backward_last_attention(const Pass *pass, int layer) {
     float *weight = parameter(pass, layer, ATTN_WEIGHT);
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
     LinearShape query = {c, c, 3 * c, c, c}, keys_values = {c, 2 * c, 3 * c, c, 2 * c};
+    gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
     linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, b, &query, pass->accumulate);
-    linear_backward_weight(dweight + c, dbias + c, block->ln1, dkv, m, &keys_values, pass->accumulate);
+    linear_backward_weight(dweight + c, dbias + c, gpt2->normalized, dkv, m, &keys_values, pass->accumulate);
     linear_backward_input(gpt2->dbranch, dkv, weight + c, m, &keys_values);
     linear_backward_input(gpt2->dattended, dquery, weight, b, &query);
     scatter_pooled(gpt2->dbranch, gpt2->dattended, pass->batch, c);

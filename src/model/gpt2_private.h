@@ -6,16 +6,15 @@
 #include "linnet/dropout.h"
 #include "linnet/gpt2.h"
 
-/* The activations of one block. */
+/* The activations of one block that the backward pass needs. Outputs of LayerNorm and GELU are cheaper to
+ * compute again than to keep. */
 typedef struct {
     float *input;         /* [M, C] the stream that enters */
-    float *ln1;           /* [M, C] */
     float *mean1, *rstd1; /* [M] */
     float *qkv;           /* [M, 3C]; in the last block [M, 2C]: keys and values alone */
     float *lse;           /* [M, H] */
     float *attended;      /* [M, C] the heads' outputs, side by side */
     float *middle;        /* [M, C] the stream between attention and MLP */
-    float *ln2;           /* [M, C] */
     float *mean2, *rstd2; /* [M] */
     float *fc; /* [M, I] before GELU, which the backward pass computes again in place of keeping it */
 } Block;
@@ -24,12 +23,13 @@ struct Gpt2 {
     const ModelConfig *config;     /* borrowed */
     const ParameterLayout *layout; /* borrowed */
     bool training;
-    Profile *profile; /* borrowed, may be NULL */
+    Profile *profile;               /* borrowed, may be NULL */
     Block *blocks;                  /* [layers]; without training all share one block's memory */
     float *pool;                    /* the one allocation behind all arrays */
     float *query;                   /* [B, C] the last block's queries */
     float *pooled_ln1;              /* [B, C] the rows of ln1 that they come from */
     float *pooled_input;            /* [B, C] the rows of the stream they join */
+    float *normalized;              /* [M, C] a LayerNorm's output */
     float *gelu;                    /* [M, I] */
     float *branch;                  /* [M, C] a branch's output on its way to the stream */
     float *output;                  /* [B, C] the stream behind the last block */
@@ -62,6 +62,9 @@ AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int la
 /* Fill *dropout for a site; NULL when nothing is dropped there, else `dropout`. */
 const Dropout *gpt2_dropout(const Gpt2 *gpt2, const DropoutRule *rule, int layer, DropoutSite site,
                             Dropout *dropout);
+
+/* gpt2->normalized = the first, or second, LayerNorm of a block over `rows` rows. */
+void gpt2_normalize(Gpt2 *gpt2, float *dense, int layer, LayerTensor weight, size_t rows);
 
 /* A tensor of a layer in an array laid out like the parameters. */
 float *gpt2_tensor(const Gpt2 *gpt2, float *dense, int layer, LayerTensor which);

@@ -184,8 +184,9 @@ void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout,
     for (size_t i = first; i < first + count; i++) {
         const ParameterTensor *wanted = &layout->tensor[i];
         const Tensor *tensor = folder->found[i];
-        if (tensor && has_shape(tensor, wanted))
-            safetensors_read(tensor, 0, wanted->count, dense + wanted->offset);
+        if (!tensor || !has_shape(tensor, wanted)) continue;
+        safetensors_read(tensor, 0, wanted->count, dense + wanted->offset);
+        safetensors_forget(tensor); /* else every rank would hold the model twice */
     }
 }
 

@@ -5,9 +5,6 @@
 #include <math.h>
 #include <omp.h>
 
-/** Rows of the next head that are fetched ahead. */
-#define PREFETCH_ROWS ((size_t)64)
-
 /** The arguments of a call, forward or backward; what a pass does not use is NULL. */
 typedef struct {
     const AttentionShape *shape;
@@ -51,20 +48,6 @@ static size_t tile_keys(const int32_t *visible, size_t rows) {
     for (size_t r = 0; r < rows; r++)
         if (visible[r] > most) most = visible[r];
     return (size_t)most;
-}
-
-/** Ask for the next head's part of some rows, which lies right behind this head's: heads are pieces of long rows, too short for the
- *  processor to see a stream. Rows of long samples are left to it. */
-static inline __attribute__((always_inline)) void prefetch_next(const float *rows, size_t stride, size_t count, size_t d,
-                                                                int writing) {
-    const size_t line = 64 / sizeof(float);
-    for (size_t r = 0; r < smaller(count, PREFETCH_ROWS); r++)
-        for (size_t c = d; c < 2 * d; c += line) {
-            if (writing)
-                __builtin_prefetch(rows + r * stride + c, 1);
-            else
-                __builtin_prefetch(rows + r * stride + c, 0);
-        }
 }
 
 static void draw_factors(const Call *call, const Head *head, size_t query, size_t count, float *factors) {
@@ -115,10 +98,6 @@ static void forward_head(const Call *call, const Head *head, const AttentionScra
     size_t d = call->shape->head_width, stride = scratch->stride;
     const float *k = call->k + head->key * call->kv_stride + head->column;
     const float *v = call->v + head->key * call->kv_stride + head->column;
-    prefetch_next(call->q + head->query * call->q_stride + head->column, call->q_stride, head->queries, d, 0);
-    prefetch_next(k, call->kv_stride, head->keys, d, 0);
-    prefetch_next(v, call->kv_stride, head->keys, d, 0);
-    prefetch_next(call->out + head->query * call->out_stride + head->column, call->out_stride, head->queries, d, 1);
     transpose(scratch->keys, stride, k, call->kv_stride, head->keys, d);
     for (size_t done = 0; done < head->queries; done += TILE_ROWS) {
         size_t rows = smaller(TILE_ROWS, head->queries - done), query = head->query + done;
@@ -200,14 +179,6 @@ static void backward_keys(const Call *call, const Head *head, const AttentionScr
 
 static void backward_head(const Call *call, const Head *head, const AttentionScratch *scratch) {
     size_t d = call->shape->head_width, from = head->key * call->kv_stride + head->column;
-    prefetch_next(call->q + head->query * call->q_stride + head->column, call->q_stride, head->queries, d, 0);
-    prefetch_next(call->dq + head->query * call->q_stride + head->column, call->q_stride, head->queries, d, 1);
-    prefetch_next(call->dk+from, call->kv_stride, head->keys, d, 1);
-    prefetch_next(call->dv+from, call->kv_stride, head->keys, d, 1);
-    prefetch_next(call->k+from, call->kv_stride, head->keys, d, 0);
-    prefetch_next(call->v+from, call->kv_stride, head->keys, d, 0);
-    prefetch_next(call->out_read + head->query * call->out_stride + head->column, call->out_stride, head->queries, d, 0);
-    prefetch_next(call->dout + head->query * call->out_stride + head->column, call->out_stride, head->queries, d, 0);
     transpose(scratch->keys, scratch->stride, call->k + from, call->kv_stride, head->keys, d);
     transpose(scratch->values, scratch->stride, call->v + from, call->kv_stride, head->keys, d);
     size_t done = 0;

@@ -23,7 +23,7 @@ static inline __attribute__((always_inline)) void tile(float *out, size_t out_st
     for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
         for (size_t v = 0; v < vectors; v++)
-            sums[r][v] = accumulate ? floats_load(out + r * out_stride + v * LANES) : (Floats){0};
+            sums[r][v] = (Floats){0};
     for (size_t i = 0; i < inner; i++) {
         Floats b[3];
 #pragma GCC unroll 3
@@ -38,7 +38,10 @@ static inline __attribute__((always_inline)) void tile(float *out, size_t out_st
 #pragma GCC unroll 4
     for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
-        for (size_t v = 0; v < vectors; v++) floats_store(out + r * out_stride + v * LANES, sums[r][v]);
+        for (size_t v = 0; v < vectors; v++) {
+            float *to = out + r * out_stride + v * LANES;
+            floats_store(to, accumulate ? floats_load(to) + sums[r][v] : sums[r][v]);
+        }
 }
 
 /** The columns that do not fill a vector: head widths that are no multiple of LANES. */
@@ -46,10 +49,10 @@ static void tile_rest(float *out, size_t out_stride, Left left, const float *rig
                       size_t inner, size_t columns, bool accumulate) {
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < columns; c++) {
-            float sum = accumulate ? out[r * out_stride + c] : 0.0f;
+            float *to = out + r * out_stride + c, sum = 0.0f;
             for (size_t i = 0; i < inner; i++)
                 sum += left.at[r * left.row + i * left.step] * right[i * right_stride + c];
-            out[r * out_stride + c] = sum;
+            *to = accumulate ? *to + sum : sum;
         }
 }
 

@@ -151,11 +151,27 @@ Status checkpoint_save(const World *world, const char *output_dir, const RunStat
     return world_agree(world, error, true);
 }
 
+/* A run cannot go on from a state that lacks one of these. */
+static Status require(const cJSON *object, const char *const *names, size_t count, const char *path,
+                      Error *error) {
+    for (size_t i = 0; i < count; i++)
+        if (!cJSON_HasObjectItem(object, names[i]))
+            error_set(error, STATUS_INPUT, "%s lacks \"%s\": it is not a checkpoint of this linnet", path,
+                      names[i]);
+    return error->status;
+}
+
 static Status read_own(const cJSON *tree, RunState *state, const char *path, Error *error) {
+    static const char *const members[] = {"global_step", "max_steps", "epoch", "log_history"};
+    static const char *const own_members[] = {
+        "window", "units", "samples", "seed", "evaluations_since_best", "loss_sum", "loss_steps"};
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
     if (!cJSON_IsObject(own))
         return error_set(error, STATUS_INPUT, "%s has no member \"linnet\": it is not a checkpoint of linnet",
                          path);
+    if (require(tree, members, sizeof members / sizeof *members, path, error) ||
+        require(own, own_members, sizeof own_members / sizeof *own_members, path, error))
+        return error->status;
     json_get_int(tree, "global_step", &state->step, path, error);
     json_get_int(tree, "max_steps", &state->total, path, error);
     json_get_double(tree, "epoch", &state->epoch, path, error);
@@ -168,7 +184,8 @@ static Status read_own(const cJSON *tree, RunState *state, const char *path, Err
     json_get_int(own, "loss_steps", &state->loss_steps, path, error);
     state->has_best = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "best_metric"));
     json_get_double(tree, "best_metric", &state->best_metric, path, error);
-    return json_get_int(tree, "best_global_step", &state->best_step, path, error);
+    json_get_int(tree, "best_global_step", &state->best_step, path, error);
+    return error->status; /* of any of them: each tells its own alone */
 }
 
 Status checkpoint_read_state(const char *folder, RunState *state, cJSON **history, Error *error) {

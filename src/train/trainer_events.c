@@ -90,6 +90,7 @@ Status trainer_save(Trainer *t, Error *error) {
     double start = MPI_Wtime();
     const cJSON *history = t->log != NULL ? runlog_history(t->log) : NULL;
     profile_enter(t->profile, PHASE_SAVE);
+    reduction_forget(t->optimizer.reduction);
     checkpoint_save(t->world, s->output_dir, &t->state, history, &t->replica, &t->optimizer, error);
     profile_leave(t->profile, 0.0);
     if (error->status != STATUS_OK) return error->status;
@@ -151,6 +152,7 @@ Status trainer_finish(Trainer *t, Error *error) {
     if (world_agree(t->world, error, true)) return error->status;
     if (load_best(t, error)) return error->status;
     profile_enter(t->profile, PHASE_SAVE);
+    reduction_forget(t->optimizer.reduction);
     if (t->world->rank == 0) save_final(t, error);
     profile_leave(t->profile, 0.0);
     if (world_agree(t->world, error, true)) return error->status;

@@ -7,7 +7,7 @@ import pytest
 
 from support import checkpoints, finish, linnet, start, train, training_events, weights_digest, write_config
 
-STEPS = 200
+STEPS = 60
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,169 @@
+/* The forward pass against a float64 reference, and what must not change a result. Gradients: gpt2_gradient_test.c. */
+#include "unit/gpt2_model.h"
+#include <omp.h>
+
+/* Logits are of size 1 and pass some 10 roundings of relative size 2^-24 a layer, each grown by a LayerNorm or a product of
+ * a few dozen terms: 100 · 2^-24 leaves room, and a wrong term anywhere shows at 1e-2. */
+static const double LOGIT_TOLERANCE = 100 * 0x1p-24;
+
+static void assert_logits(const float *logits, const double *expected, double tolerance, const char *name) {
+    for (size_t k = 0; k < TINY_LABELS; k++)
+        if (!(fabs((double)logits[k] - expected[k]) <= tolerance * (1.0 + fabs(expected[k]))))
+            fail_msg("%s: logit %zu is %.9g, not %.9g", name, k, (double)logits[k], expected[k]);
+}
+
+static void run(const TinyKind *kind, void (*check)(const TinyKind *kind, Tiny *tiny, Batch *batch)) {
+    Tiny tiny;
+    Batch batch;
+    tiny_make(&tiny, kind);
+    tiny_batch(&batch);
+    check(kind, &tiny, &batch);
+    batch_destroy(&batch);
+    tiny_free(&tiny);
+}
+
+static void check_against_reference(const TinyKind *kind, Tiny *tiny, Batch *batch) {
+    double expected[TINY_SAMPLES][TINY_LABELS];
+    Gpt2 *gpt2 = tiny_gpt2(tiny, true);
+    tiny_pack(batch, tiny, 0, TINY_SAMPLES);
+    const float *logits = gpt2_forward(gpt2, &tiny->parameters, batch, tiny->dropout);
+    tiny_reference_logits(expected, tiny);
+    for (size_t i = 0; i < TINY_SAMPLES; i++)
+        assert_logits(logits + i * TINY_LABELS, expected[i], LOGIT_TOLERANCE, kind->name);
+    gpt2_destroy(gpt2);
+}
+
+static void test_forward(void **state) {
+    (void)state;
+    for (size_t k = 0; k < TINY_KIND_COUNT; k++) run(&TINY_KINDS[k], check_against_reference);
+}
+
+/* Else the kinds would not test what they say: each must have logits of its own. */
+static void test_kinds_matter(void **state) {
+    (void)state;
+    TinyKind base = TINY_KINDS[4], others[4] = {base, base, base, base};
+    others[0].by_inverse_layer = false;
+    others[1].unscaled = true;
+    others[2].pooling = POOLING_PADDED_END;
+    others[3].dropout = 0.1;
+    Tiny tiny;
+    double first[TINY_SAMPLES][TINY_LABELS], other[TINY_SAMPLES][TINY_LABELS];
+    tiny_make(&tiny, &base);
+    tiny_reference_logits(first, &tiny);
+    tiny_free(&tiny);
+    for (size_t k = 0; k < 4; k++) {
+        tiny_make(&tiny, &others[k]);
+        tiny_reference_logits(other, &tiny);
+        assert_true(fabs(other[0][0] - first[0][0]) > 100 * LOGIT_TOLERANCE);
+        tiny_free(&tiny);
+    }
+}
+
+/** A text must come out the same whatever it is packed with. */
+static void check_one_by_one(const TinyKind *kind, Tiny *tiny, Batch *batch) {
+    double packed[TINY_SAMPLES][TINY_LABELS];
+    Gpt2 *gpt2 = tiny_gpt2(tiny, true);
+    tiny_pack(batch, tiny, 0, TINY_SAMPLES);
+    const float *logits = gpt2_forward(gpt2, &tiny->parameters, batch, tiny->dropout);
+    for (size_t i = 0; i < TINY_SAMPLES * TINY_LABELS; i++) packed[i / TINY_LABELS][i % TINY_LABELS] = (double)logits[i];
+    for (size_t i = 0; i < TINY_SAMPLES; i++) {
+        tiny_pack(batch, tiny, i, 1);
+        logits = gpt2_forward(gpt2, &tiny->parameters, batch, tiny->dropout);
+        /* Products over other numbers of rows may sum in another order: as far apart as two float32 results can be. */
+        assert_logits(logits, packed[i], 2 * LOGIT_TOLERANCE, kind->name);
+    }
+    gpt2_destroy(gpt2);
+}
+
+static void test_packed_is_one_by_one(void **state) {
+    (void)state;
+    for (size_t k = 0; k < TINY_KIND_COUNT; k++) run(&TINY_KINDS[k], check_one_by_one);
+}
+
+/** Without training all layers share one layer's memory: not a bit may change. Nor may what ran before. */
+static void check_inference(const TinyKind *kind, Tiny *tiny, Batch *batch) {
+    (void)kind;
+    Gpt2 *training = tiny_gpt2(tiny, true), *inference = tiny_gpt2(tiny, false);
+    float expected[TINY_SAMPLES * TINY_LABELS];
+    tiny_pack(batch, tiny, 0, TINY_SAMPLES);
+    memcpy(expected, gpt2_forward(training, &tiny->parameters, batch, tiny->dropout), sizeof expected);
+    assert_memory_equal(gpt2_forward(inference, &tiny->parameters, batch, tiny->dropout), expected, sizeof expected);
+    tiny_pack(batch, tiny, 2, 1);
+    gpt2_forward(inference, &tiny->parameters, batch, tiny->dropout);
+    tiny_pack(batch, tiny, 0, TINY_SAMPLES);
+    assert_memory_equal(gpt2_forward(inference, &tiny->parameters, batch, tiny->dropout), expected, sizeof expected);
+    gpt2_destroy(training);
+    gpt2_destroy(inference);
+}
+
+static void test_inference(void **state) {
+    (void)state;
+    for (size_t k = 0; k < TINY_KIND_COUNT; k++) run(&TINY_KINDS[k], check_inference);
+}
+
+/** `override` takes the place of all three of the model's dropouts; 0 turns them off. */
+static void check_override(const TinyKind *kind, Tiny *tiny, Batch *batch) {
+    double expected[TINY_SAMPLES][TINY_LABELS];
+    const double overrides[] = {0.0, 0.4};
+    Gpt2 *gpt2 = tiny_gpt2(tiny, false);
+    tiny_pack(batch, tiny, 0, TINY_SAMPLES);
+    for (size_t i = 0; i < 2; i++) {
+        tiny->dropout_rule.override = overrides[i];
+        const float *logits = gpt2_forward(gpt2, &tiny->parameters, batch, &tiny->dropout_rule);
+        tiny_reference_logits(expected, tiny);
+        for (size_t b = 0; b < TINY_SAMPLES; b++)
+            assert_logits(logits + b * TINY_LABELS, expected[b], LOGIT_TOLERANCE, kind->name);
+    }
+    gpt2_destroy(gpt2);
+}
+
+static void test_dropout_override(void **state) {
+    (void)state;
+    run(&TINY_KINDS[6], check_override);
+}
+
+static void check_threads(const TinyKind *kind, Tiny *tiny, Batch *batch) {
+    (void)kind;
+    float expected[TINY_SAMPLES * TINY_LABELS];
+    int before = omp_get_max_threads();
+    tiny_pack(batch, tiny, 0, TINY_SAMPLES);
+    for (int threads = 1; threads <= 3; threads++) {
+        omp_set_num_threads(threads);
+        Gpt2 *gpt2 = tiny_gpt2(tiny, true);
+        const float *logits = gpt2_forward(gpt2, &tiny->parameters, batch, tiny->dropout);
+        if (threads == 1) memcpy(expected, logits, sizeof expected);
+        assert_memory_equal(logits, expected, sizeof expected);
+        gpt2_destroy(gpt2);
+    }
+    omp_set_num_threads(before);
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    run(&TINY_KINDS[0], check_threads);
+    run(&TINY_KINDS[7], check_threads);
+}
+
+/** Memory grows with what is asked for, and training needs every layer's activations. */
+static void test_bytes(void **state) {
+    (void)state;
+    Tiny tiny;
+    tiny_make(&tiny, &TINY_KINDS[6]);
+    size_t inference = gpt2_bytes(&tiny.config, 100, 4, false), training = gpt2_bytes(&tiny.config, 100, 4, true);
+    size_t one_layer = 100 * sizeof(float) * (size_t)(7 * 24 + 50); /* input ln1 qkv attended … middle ln2, fc */
+    assert_true(training > inference + 2 * one_layer);
+    assert_true(gpt2_bytes(&tiny.config, 200, 4, true) > training + 3 * one_layer);
+    assert_true(gpt2_bytes(&tiny.config, 100, 90, true) > training);
+    tiny_free(&tiny);
+    gpt2_destroy(NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forward),          cmocka_unit_test(test_kinds_matter),
+        cmocka_unit_test(test_packed_is_one_by_one), cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_dropout_override), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

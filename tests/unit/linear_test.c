@@ -1,0 +1,246 @@
+#include "linnet/linear.h"
+#include "linnet/random.h"
+#include "unit/model_files.h"
+#include <math.h>
+#include <omp.h>
+
+/* What the padding of every array holds before and must hold after. */
+static const float UNTOUCHED = 1234.5F;
+
+/** A layer to be tested: sizes, and floats of padding in the rows of weight, x and y. */
+typedef struct {
+    size_t rows, in, out, weight_gap, x_gap, y_gap;
+} Case;
+
+/* Results are cut into tiles of 512 rows and 384 columns: the last four have several of them, whole and in part. Small ones
+ * run on one thread, those of more than 2^20 multiplications on all. */
+static const Case CASES[] = {
+    {1, 1, 1, 0, 0, 0},     {3, 5, 7, 2, 1, 3},       {17, 33, 65, 0, 0, 0},   {8, 64, 3, 61, 0, 5},
+    {29, 2, 90, 1, 3, 0},   {520, 40, 800, 7, 0, 9},  {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0},
+    {520, 800, 40, 0, 1, 2},
+};
+
+typedef struct {
+    LinearShape shape;
+    size_t rows, weight_count, x_count, y_count;
+    float *weight, *bias, *x, *y; /* with gaps */
+} Layer;
+
+static float *block(size_t count) {
+    Error error = {0};
+    float *values = memory_allocate(count, sizeof *values, &error);
+    assert_fine(&error);
+    return values;
+}
+
+static float *copy(const float *values, size_t count) {
+    return memcpy(block(count), values, count * sizeof *values);
+}
+
+/** Random rows of `columns` with a gap behind each. */
+static float *random_rows(size_t rows, size_t columns, size_t stride, uint32_t stream) {
+    float *values = block(rows * stride);
+    random_normal(values, (int64_t)(rows * stride), 1.0F, 7, stream);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = columns; c < stride; c++) values[r * stride + c] = UNTOUCHED;
+    return values;
+}
+
+static Layer layer_make(const Case *c) {
+    Layer layer = {.shape = {c->in, c->out, c->out + c->weight_gap, c->in + c->x_gap, c->out + c->y_gap},
+                   .rows = c->rows};
+    layer.weight_count = c->in * layer.shape.weight_stride;
+    layer.x_count = c->rows * layer.shape.x_stride;
+    layer.y_count = c->rows * layer.shape.y_stride;
+    layer.weight = random_rows(c->in, c->out, layer.shape.weight_stride, 1);
+    layer.x = random_rows(c->rows, c->in, layer.shape.x_stride, 2);
+    layer.y = random_rows(c->rows, c->out, layer.shape.y_stride, 3);
+    layer.bias = random_rows(1, c->out, c->out, 4);
+    return layer;
+}
+
+static void layer_free(Layer *layer) {
+    memory_free(layer->weight);
+    memory_free(layer->x);
+    memory_free(layer->y);
+    memory_free(layer->bias);
+}
+
+/** The layer with all its values made positive, whose results are the sums of the magnitudes of the terms. */
+static Layer magnitudes(const Layer *layer) {
+    Layer positive = *layer;
+    positive.weight = copy(layer->weight, layer->weight_count);
+    positive.x = copy(layer->x, layer->x_count);
+    positive.y = copy(layer->y, layer->y_count);
+    positive.bias = copy(layer->bias, layer->shape.out);
+    for (size_t i = 0; i < layer->weight_count; i++) positive.weight[i] = fabsf(positive.weight[i]);
+    for (size_t i = 0; i < layer->x_count; i++) positive.x[i] = fabsf(positive.x[i]);
+    for (size_t i = 0; i < layer->y_count; i++) positive.y[i] = fabsf(positive.y[i]);
+    for (size_t i = 0; i < layer->shape.out; i++) positive.bias[i] = fabsf(positive.bias[i]);
+    return positive;
+}
+
+/* Whatever the order of summing, `terms` products in float32 are off by at most (terms + 1) · 2^-24 of the sum of their
+ * magnitudes, to first order (Higham, Accuracy and Stability, §3.1); one more for the reference's own last rounding and
+ * one for what the sum is added to. */
+static void assert_close(const float *fast, const float *reference, const float *magnitude, size_t rows,
+                         size_t columns, size_t stride, size_t terms) {
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < stride; c++) {
+            size_t i = r * stride + c;
+            double bound =
+                c < columns ? (double)(terms + 3) * 0x1p-24 * (double)magnitude[i] : 0.0; /* gaps stay */
+            if (!(fabs((double)fast[i] - (double)reference[i]) <= bound))
+                fail_msg("row %zu, column %zu: %.9g, not %.9g", r, c, (double)fast[i], (double)reference[i]);
+        }
+    }
+}
+
+static float *filled(size_t count, float value) {
+    float *values = block(count);
+    for (size_t i = 0; i < count; i++) values[i] = value;
+    return values;
+}
+
+static void check_forward(const Layer *layer, const Layer *positive, bool with_bias) {
+    const LinearShape *shape = &layer->shape;
+    float *results[3];
+    for (int i = 0; i < 3; i++) results[i] = filled(layer->y_count, UNTOUCHED);
+    linear_forward(results[0], layer->x, layer->weight, with_bias ? layer->bias : NULL, layer->rows, shape);
+    linear_forward_ref(results[1], layer->x, layer->weight, with_bias ? layer->bias : NULL, layer->rows, shape);
+    linear_forward_ref(results[2], positive->x, positive->weight, with_bias ? positive->bias : NULL, layer->rows,
+                       shape);
+    assert_close(results[0], results[1], results[2], layer->rows, shape->out, shape->y_stride, shape->in);
+    for (int i = 0; i < 3; i++) memory_free(results[i]);
+}
+
+static void check_backward_input(const Layer *layer, const Layer *positive) {
+    const LinearShape *shape = &layer->shape;
+    float *results[3];
+    for (int i = 0; i < 3; i++) results[i] = filled(layer->x_count, UNTOUCHED);
+    linear_backward_input(results[0], layer->y, layer->weight, layer->rows, shape);
+    linear_backward_input_ref(results[1], layer->y, layer->weight, layer->rows, shape);
+    linear_backward_input_ref(results[2], positive->y, positive->weight, layer->rows, shape);
+    assert_close(results[0], results[1], results[2], layer->rows, shape->in, shape->x_stride, shape->out);
+    for (int i = 0; i < 3; i++) memory_free(results[i]);
+}
+
+static void check_backward_weight(const Layer *layer, const Layer *positive, int accumulate, bool with_bias) {
+    const LinearShape *shape = &layer->shape;
+    const Layer *from[3] = {layer, layer, positive};
+    float *weights[3], *biases[3];
+    for (int i = 0; i < 3; i++) {
+        weights[i] = copy(from[i]->weight, layer->weight_count);
+        biases[i] = copy(from[i]->bias, shape->out);
+    }
+    linear_backward_weight(weights[0], with_bias ? biases[0] : NULL, layer->x, layer->y, layer->rows, shape,
+                           accumulate);
+    linear_backward_weight_ref(weights[1], with_bias ? biases[1] : NULL, layer->x, layer->y, layer->rows, shape,
+                               accumulate);
+    linear_backward_weight_ref(weights[2], with_bias ? biases[2] : NULL, positive->x, positive->y, layer->rows,
+                               shape, accumulate);
+    assert_close(weights[0], weights[1], weights[2], shape->in, shape->out, shape->weight_stride, layer->rows);
+    assert_close(biases[0], biases[1], biases[2], 1, shape->out, shape->out, layer->rows);
+    if (!with_bias) assert_memory_equal(biases[0], layer->bias, shape->out * sizeof(float));
+    for (int i = 0; i < 3; i++) {
+        memory_free(weights[i]);
+        memory_free(biases[i]);
+    }
+}
+
+/** Run `check` on every case, on two threads. */
+static void for_all_cases(void (*check)(const Layer *layer, const Layer *positive)) {
+    omp_set_num_threads(2);
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        Layer layer = layer_make(&CASES[i]), positive = magnitudes(&layer);
+        check(&layer, &positive);
+        layer_free(&layer);
+        layer_free(&positive);
+        assert_int_equal(omp_get_max_threads(), 2); /* the caller's number of threads is left alone */
+    }
+}
+
+static void forward_both(const Layer *layer, const Layer *positive) {
+    check_forward(layer, positive, true);
+    check_forward(layer, positive, false);
+}
+
+static void backward_weight_all(const Layer *layer, const Layer *positive) {
+    check_backward_weight(layer, positive, 0, true);
+    check_backward_weight(layer, positive, 1, true);
+    check_backward_weight(layer, positive, 0, false);
+    check_backward_weight(layer, positive, 1, false);
+}
+
+static void test_forward(void **state) {
+    (void)state;
+    for_all_cases(forward_both);
+}
+
+static void test_backward_input(void **state) {
+    (void)state;
+    for_all_cases(check_backward_input);
+}
+
+static void test_backward_weight(void **state) {
+    (void)state;
+    for_all_cases(backward_weight_all);
+}
+
+/** Forward and backward on a number of threads, one behind the other in a block. */
+static float *run_all(const Layer *layer, int threads, size_t *count) {
+    const LinearShape *shape = &layer->shape;
+    *count = layer->y_count + layer->x_count + layer->weight_count + shape->out;
+    float *results = filled(*count, UNTOUCHED), *dx = results + layer->y_count, *dweight = dx + layer->x_count;
+    omp_set_num_threads(threads);
+    linear_forward(results, layer->x, layer->weight, layer->bias, layer->rows, shape);
+    linear_backward_input(dx, layer->y, layer->weight, layer->rows, shape);
+    linear_backward_weight(dweight, dweight + layer->weight_count, layer->x, layer->y, layer->rows, shape, 1);
+    return results;
+}
+
+static void test_bits_do_not_depend_on_threads(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        Layer layer = layer_make(&CASES[i]);
+        size_t count;
+        float *one = run_all(&layer, 1, &count);
+        for (int threads = 2; threads <= 3; threads++) {
+            float *more = run_all(&layer, threads, &count);
+            assert_memory_equal(one, more, count * sizeof *one);
+            memory_free(more);
+        }
+        memory_free(one);
+        layer_free(&layer);
+    }
+}
+
+/** The columns of a wider weight, as the last block uses its queries' and its keys' and values'. */
+static void test_slices_of_a_weight(void **state) {
+    (void)state;
+    enum { ROWS = 5, IN = 6, OUT = 12, CUT = 4 };
+    Layer layer = layer_make(&(Case){ROWS, IN, OUT, 0, 0, 0});
+    float whole[ROWS * OUT], left[ROWS * CUT], right[ROWS * (OUT - CUT)];
+    linear_forward_ref(whole, layer.x, layer.weight, layer.bias, ROWS, &layer.shape);
+    linear_forward(left, layer.x, layer.weight, layer.bias, ROWS, &(LinearShape){IN, CUT, OUT, IN, CUT});
+    linear_forward(right, layer.x, layer.weight + CUT, layer.bias + CUT, ROWS,
+                   &(LinearShape){IN, OUT - CUT, OUT, IN, OUT - CUT});
+    for (size_t r = 0; r < ROWS; r++)
+        for (size_t c = 0; c < OUT; c++) {
+            float part = c < CUT ? left[r * CUT + c] : right[r * (OUT - CUT) + c - CUT];
+            /* 6 products of about 1 in float32: 9 · 2^-24 · 6 */
+            assert_true(fabsf(part - whole[r * OUT + c]) < 4e-6F);
+        }
+    layer_free(&layer);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_backward_input),
+        cmocka_unit_test(test_backward_weight),
+        cmocka_unit_test(test_bits_do_not_depend_on_threads),
+        cmocka_unit_test(test_slices_of_a_weight),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

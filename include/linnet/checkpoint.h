@@ -1,9 +1,10 @@
 #ifndef LINNET_CHECKPOINT_H
 #define LINNET_CHECKPOINT_H
-/** Checkpoints: OUTPUT/checkpoint-STEP/ is a complete Hugging Face model folder with two files more (docs/formats.md):
+/** Checkpoints: OUTPUT/checkpoint-STEP/ is a complete Hugging Face model folder with two files more
+ *  (docs/formats.md):
  *
- *      trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" with what a resumed run must agree on
- *      optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; and the SHA-256 of every other file
+ *     trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" with what a resumed run must agree on
+ *     optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; and the SHA-256 of every other file
  *
  *  All is written to checkpoint-STEP.tmp, flushed to disk, then renamed: a checkpoint exists whole or not at all. */
 #include "linnet/error.h"
@@ -14,13 +15,13 @@
 
 /** Where a run stands. */
 typedef struct {
-    int64_t step; /**< updates done */
-    double epoch; /**< passes over the data done */
+    int64_t step;  /**< updates done */
+    double epoch;  /**< passes over the data done */
     int64_t total; /**< updates of the whole run */
     bool has_best;
     double best_metric;
     int64_t best_step;
-    int64_t stale;  /**< evaluations since the best one, for early stopping */
+    int64_t stale;   /**< evaluations since the best one, for early stopping */
     double loss_sum; /**< of the updates since the last log line, whose number is loss_steps */
     int64_t loss_steps;
     /* what a resumed run must have in common, or it would not go on where this one stopped */

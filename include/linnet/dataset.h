@@ -1,15 +1,15 @@
 #ifndef LINNET_DATASET_H
 #define LINNET_DATASET_H
 /** The token file (HDF5): every text of a table as token ids, with its label and row. docs/formats.md has the
- * layout.
+ *  layout.
  *
- *      tokens  uint16 [tokens]      the samples' ids, one behind the other
- *      offsets int64  [samples + 1] where each sample starts in tokens; offsets[0] = 0
- *      labels  uint8  [samples]
- *      rows    int64  [samples]     the sample's row in the source table, from 0
+ *     tokens  uint16 [tokens]      the samples' ids, one behind the other
+ *     offsets int64  [samples + 1] where each sample starts in tokens; offsets[0] = 0
+ *     labels  uint8  [samples]
+ *     rows    int64  [samples]     the sample's row in the source table, from 0
  *
- *  Reading is read-only and takes no file locks, so that NFS and Lustre work; every rank opens the file for
- * itself and reads only the chunks that hold what it asks for. Nothing here is collective. */
+ *  Reading is read-only and takes no file locks, so that NFS and Lustre work; every rank opens the file for itself
+ *  and reads only the chunks that hold what it asks for. Nothing here is collective. */
 #include "linnet/digest.h"
 #include "linnet/error.h"
 #include <stdint.h>
@@ -44,36 +44,32 @@ typedef struct {
 
 typedef struct Dataset Dataset;
 
-/** Open a token file and check its attributes and sizes against each other. STATUS_INPUT names file and
- * fault. */
+/** Open a token file and check its attributes and sizes against each other. STATUS_INPUT names file and fault. */
 Status dataset_open(Dataset **dataset, const char *path, Error *error);
 const DatasetInfo *dataset_info(const Dataset *dataset); /**< borrowed */
 void dataset_close(Dataset *dataset);
 
-/** Check samples first … first + count − 1 wholly: offsets rising (every sample at least one token and at
- * most max_length), ids below the vocabulary, labels in range. In a job each rank checks its share of the
- * file. */
+/** Check samples first … first + count − 1 wholly: offsets rising (every sample at least one token and at most
+ *  max_length), ids below the vocabulary, labels in range. In a job each rank checks its share of the file. */
 Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *error);
 
 /** lengths [samples] of all samples, in tokens. */
 Status dataset_lengths(Dataset *dataset, int32_t *lengths, Error *error);
 
-/** Load the samples named by indices [count] (any order, repeats allowed) into *samples, in that order. Free
- * with samples_free(). */
+/** Load the samples named by indices [count] (any order, repeats allowed) into *samples, in that order. Free with
+ *  samples_free(). */
 Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Samples *samples, Error *error);
 void samples_free(Samples *samples);
 
-/** Writing: samples are added one by one and reach `path` only through dataset_writer_finish(), which flushes
- * to disk and renames; until then they lie in `path`.tmp, which dataset_writer_destroy() removes. `info`
- * gives all but the counts (samples, tokens, longest), which the writer fills in. */
+/** Writing: samples are added one by one and reach `path` only through dataset_writer_finish(), which flushes to
+ *  disk and renames; until then they lie in `path`.tmp, which dataset_writer_destroy() removes. `info` gives all
+ *  but the counts (samples, tokens, longest), which the writer fills in. */
 typedef struct DatasetWriter DatasetWriter;
 Status dataset_writer_create(DatasetWriter **writer, const char *path, const DatasetInfo *info, Error *error);
 Status dataset_writer_add(DatasetWriter *writer, const int32_t *ids, size_t count, int32_t label, int64_t row,
                           Error *error);
-/** `source_digest` and `source_size` are set here, since they are known only when the source was read to its
- * end. */
-Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, int64_t source_size,
-                             Error *error);
+/** `source_digest` and `source_size` are set here, since they are known only when the source was read to its end. */
+Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, int64_t source_size, Error *error);
 void dataset_writer_destroy(DatasetWriter *writer);
 
 #endif

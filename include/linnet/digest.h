@@ -1,7 +1,7 @@
 #ifndef LINNET_DIGEST_H
 #define LINNET_DIGEST_H
 /** SHA-256 digests (FIPS 180-4, computed by libcrypto), written as 64 lower-case hexadecimal digits. Not
- * collective. */
+ *  collective. */
 #include "linnet/error.h"
 #include <stddef.h>
 

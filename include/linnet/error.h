@@ -2,13 +2,12 @@
 #define LINNET_ERROR_H
 /** How a function says that it failed.
  *
- *  A function that can fail returns a Status and fills the caller's Error. The first error wins: setting an
- *  Error that already holds one changes nothing. An Error belongs to the caller, owns no memory, and is ready
- *  after `Error error = {0};`.
+ *  A function that can fail returns a Status and fills the caller's Error. The first error wins: setting an Error
+ *  that already holds one changes nothing. An Error belongs to the caller, owns no memory, and is ready after
+ *  `Error error = {0};`.
  *
- *      Error error = {0};
- *      if (dataset_open(&data, path, &error)) return error.status;
- */
+ *     Error error = {0};
+ *     if (dataset_open(&data, path, &error)) return error.status; */
 #include <stddef.h>
 
 /** The values are the program's exit codes. */
@@ -26,8 +25,7 @@ typedef struct {
     int line;
 } Error;
 
-/** Fill *error unless it already holds an error; returns the status that *error then holds. Not collective.
- */
+/** Fill *error unless it already holds an error; returns the status that *error then holds. Not collective. */
 #define error_set(error, status, ...) error_set_at((error), (status), __FILE__, __LINE__, __VA_ARGS__)
 
 /** The function behind error_set(); the text is cut at sizeof message. Newlines in it become spaces. */

@@ -1,7 +1,8 @@
 #ifndef LINNET_EVALUATE_H
 #define LINNET_EVALUATE_H
-/** Evaluation of a data set by all ranks: batches of consecutive samples, dealt to the ranks in turn. What runs together does not depend on the
- *  number of ranks, and counts are summed exactly: the same numbers, to the last bit, on any number of ranks. */
+/** Evaluation of a data set by all ranks: batches of consecutive samples, dealt to the ranks in turn. What runs
+ *  together does not depend on the number of ranks, and counts are summed exactly: the same numbers, to the last
+ *  bit, on any number of ranks. */
 #include "linnet/dataset.h"
 #include "linnet/gpt2.h"
 #include "linnet/metrics.h"
@@ -19,8 +20,9 @@ typedef struct {
 /** The most rows a micro-batch has, in training and evaluation: at least one text of `positions` tokens. */
 size_t evaluate_batch_rows(int32_t positions);
 
-/** Run all samples, `batch_size` at a time, and count them into *metrics, on every rank the same. logits [samples, labels] (NULL: not wanted) are
- *  written on every rank. Collective. */
-Status evaluate_run(const Evaluator *evaluator, Dataset *dataset, int64_t batch_size, Metrics *metrics, double *logits, Error *error);
+/** Run all samples, `batch_size` at a time, and count them into *metrics, on every rank the same. logits [samples,
+ *  labels] (NULL: not wanted) are written on every rank. Collective. */
+Status evaluate_run(const Evaluator *evaluator, Dataset *dataset, int64_t batch_size, Metrics *metrics, double *logits,
+                    Error *error);
 
 #endif

@@ -1,7 +1,7 @@
 #ifndef LINNET_FILE_H
 #define LINNET_FILE_H
-/** Files and folders, with what crash safety needs. Paths are UTF-8 texts; nothing here is collective.
- *  Every failure names the path and the system's reason. */
+/** Files and folders, with what crash safety needs. Paths are UTF-8 texts; nothing here is collective. Every
+ *  failure names the path and the system's reason. */
 #include "linnet/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,12 +12,12 @@ char *file_join(const char *folder, const char *name, Error *error);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 
-/** The whole file in one new block with a closing zero byte; *size (may be NULL) without that byte.
- *  To be freed with memory_free(). STATUS_INPUT when it cannot be read. */
+/** The whole file in one new block with a closing zero byte; *size (may be NULL) without that byte. To be freed
+ *  with memory_free(). STATUS_INPUT when it cannot be read. */
 Status file_read(const char *path, char **text, size_t *size, Error *error);
 
-/** Replace the file at once: write `path.tmp`, flush it to disk, rename, flush the folder. After a crash the
- *  file is the old one or the new one, whole. */
+/** Replace the file at once: write `path.tmp`, flush it to disk, rename, flush the folder. After a crash the file
+ *  is the old one or the new one, whole. */
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error);
 
 /** Copy a file and flush the copy to disk. */

@@ -3,8 +3,8 @@
 /** Lines for people, on standard error. Results go to standard output, never through here.
  *
  *  The log is the one hidden global of the program. Rank 0 alone prints information; every rank may print a
- *  warning or an error, which then name the rank when there is more than one. Each call writes one line with
- *  one write, so that lines of several ranks do not mix. */
+ *  warning or an error, which then name the rank when there is more than one. Each call writes one line with one
+ *  write, so that lines of several ranks do not mix. */
 #include <stdbool.h>
 
 /** Say who prints. `rank` of `size` ranks; `quiet` leaves only warnings and errors. Not collective. */

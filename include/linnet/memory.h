@@ -10,12 +10,12 @@
 #define MEMORY_ALIGNMENT 64
 
 /** count × size bytes, aligned, all zero. Large blocks are untouched zero pages of the system: what is never
- *  written is never resident. NULL and *error filled when memory is short or the product overflows; count 0
- *  gives a block that may be freed and not read. */
+ *  written is never resident. NULL and *error filled when memory is short or the product overflows; count 0 gives
+ *  a block that may be freed and not read. */
 void *memory_allocate(size_t count, size_t size, Error *error);
 
-/** Change a block from memory_allocate() (or NULL) to count × size bytes, keeping the first `kept` bytes.
- *  On failure the old block stays valid and NULL is returned. */
+/** Change a block from memory_allocate() (or NULL) to count × size bytes, keeping the first `kept` bytes. On
+ *  failure the old block stays valid and NULL is returned. */
 void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *error);
 
 /** A copy of a text, to be freed with memory_free(). */

@@ -1,16 +1,16 @@
 #ifndef LINNET_MODEL_FOLDER_H
 #define LINNET_MODEL_FOLDER_H
 /** A Hugging Face GPT-2 model folder: config.json, model.safetensors (or shards with
- * model.safetensors.index.json), vocab.json, merges.txt. Tensor names may have the prefix `transformer.` or
- * not; attn.bias, attn.masked_bias and lm_head.weight are ignored; other unknown tensors are named in a
- * warning. Not collective. */
+ *  model.safetensors.index.json), vocab.json, merges.txt. Tensor names may have the prefix `transformer.` or not;
+ *  attn.bias, attn.masked_bias and lm_head.weight are ignored; other unknown tensors are named in a warning. Not
+ *  collective. */
 #include "linnet/model_config.h"
 #include "linnet/parameters.h"
 
 typedef struct ModelFolder ModelFolder; /**< an open folder: its configuration and mapped tensors */
 
-/** Open and check everything: every tensor is there with its shape (score.weight may be absent) and a dtype
- * that can be read. */
+/** Open and check everything: every tensor is there with its shape (score.weight may be absent) and a dtype that
+ *  can be read. */
 Status model_folder_open(ModelFolder **folder, const char *path, Error *error);
 const ModelConfig *model_folder_config(const ModelFolder *folder);
 bool model_folder_has_head(const ModelFolder *folder);
@@ -19,28 +19,26 @@ int32_t model_folder_head_labels(const ModelFolder *folder);
 void model_folder_close(ModelFolder *folder); /**< invalidates the tables that model_folder_tables() mapped */
 
 /** Copy dense tensors with layout indices first … first + count − 1 into `dense` [layout.dense], converted to
- * float32; a missing (or otherwise shaped: `config` may have other labels than the folder) score.weight is
- * left as it is. */
+ *  float32; a missing (or otherwise shaped: `config` may have other labels than the folder) score.weight is left
+ *  as it is. */
 void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
                        float *dense);
 
-/** Set parameters->token and ->position: into the copy-on-write mapping where the file holds F32 (memory is
- * then taken only by rows written), else into memory owned by the folder. Values are private to this process.
- */
+/** Set parameters->token and ->position: into the copy-on-write mapping where the file holds F32 (memory is then
+ *  taken only by rows written), else into memory owned by the folder. Values are private to this process. */
 Status model_folder_tables(ModelFolder *folder, Parameters *parameters, Error *error);
 
 /** Fill a new head, N(0, initializer_range²) from the seed, into dense. */
-void model_folder_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed,
-                           float *dense);
+void model_folder_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed, float *dense);
 
 /** Fill a whole new model as GPT2PreTrainedModel does: weights N(0, initializer_range²), the two residual
- * projections N(0, (range/√(2·layers))²), biases 0, LayerNorm 1; tables likewise. */
+ *  projections N(0, (range/√(2·layers))²), biases 0, LayerNorm 1; tables likewise. */
 void model_folder_new_model(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed,
                             Parameters *parameters);
 
 /** Write a folder that Transformers opens into `path` (an existing, empty or not, folder): config.json,
- * model.safetensors (format pt, names with transformer.), and vocab.json, merges.txt copied from
- * `tokenizer_folder`. Each file is flushed to disk. */
+ *  model.safetensors (format pt, names with transformer.), and vocab.json, merges.txt copied from
+ *  `tokenizer_folder`. Each file is flushed to disk. */
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
                          const Parameters *parameters, const char *tokenizer_folder, Error *error);
 #endif

@@ -1,16 +1,15 @@
 #ifndef LINNET_OPTIMIZER_H
 #define LINNET_OPTIMIZER_H
-/** AdamW over all ranks: each rank keeps the moments of the parameters it owns, updates those from the
- * reduced gradient, and all get the result.
+/** AdamW over all ranks: each rank keeps the moments of the parameters it owns, updates those from the reduced
+ *  gradient, and all get the result.
  *
- *  The gradients of an update travel as one slot of the ordered reduction: the dense buckets, then the
- * window's rows of the token table and of the position table as two more buckets. One update goes
+ *  The gradients of an update travel as one slot of the ordered reduction: the dense buckets, then the window's
+ *  rows of the token table and of the position table as two more buckets. One update goes
  *
- *      optimizer_begin()     names the rows; the reduction starts
- *      per unit: gradients into optimizer_gradients(), reduction_bucket_done() for the dense buckets,
- * optimizer_add_rows() a micro-batch, optimizer_unit_done() optimizer_reduce()    all owned sums are there,
- * their squares in optimizer_reduction() optimizer_step()      with the squares summed over ranks: clip,
- * update, share */
+ *     optimizer_begin()     names the rows; the reduction starts
+ *     per unit: gradients into optimizer_gradients(), reduction_bucket_done() for the dense buckets,
+ *  optimizer_add_rows() a micro-batch, optimizer_unit_done() optimizer_reduce()    all owned sums are there, their
+ *  squares in optimizer_reduction() optimizer_step()      with the squares summed over ranks: clip, update, share */
 #include "linnet/batch.h"
 #include "linnet/parameters.h"
 #include "linnet/reduction.h"
@@ -46,16 +45,15 @@ size_t optimizer_moment_bytes(const World *world, const ParameterLayout *layout)
 size_t optimizer_slot_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows);
 
 /** For windows of at most `units` units with at most `rows` tokens in all; micro-batches of at most
- * `batch_tokens`. Collective. */
+ *  `batch_tokens`. Collective. */
 Status optimizer_create(Optimizer *optimizer, const World *world, const ParameterLayout *layout,
                         const Settings *settings, int units, size_t rows, size_t batch_tokens, Error *error);
 /** Collective. */
 void optimizer_destroy(Optimizer *optimizer);
 
 /** Start an update of `units` units; this rank's units will touch token rows ids [count] and position rows
- * positions [count]. Collective. */
-void optimizer_begin(Optimizer *optimizer, int units, const int32_t *ids, const int32_t *positions,
-                     size_t count);
+ *  positions [count]. Collective. */
+void optimizer_begin(Optimizer *optimizer, int units, const int32_t *ids, const int32_t *positions, size_t count);
 
 /** Where the unit under way puts its dense gradient. Borrowed. */
 float *optimizer_gradients(Optimizer *optimizer);
@@ -69,13 +67,12 @@ void optimizer_unit_done(Optimizer *optimizer);
 /** Finish the reduction. */
 void optimizer_reduce(Optimizer *optimizer);
 
-/** The gradient's norm from the squares of all blocks, summed over the ranks: the same bits for every number
- * of them. */
+/** The gradient's norm from the squares of all blocks, summed over the ranks: the same bits for every number of
+ *  them. */
 double optimizer_norm(const Optimizer *optimizer);
 
-/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale; all ranks then have
- * the new parameters. Collective. */
-void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate,
-                    double grad_scale);
+/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale; all ranks then have the
+ *  new parameters. Collective. */
+void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);
 
 #endif

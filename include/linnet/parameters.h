@@ -2,14 +2,14 @@
 #define LINNET_PARAMETERS_H
 /** Where each of GPT-2's parameters lies.
  *
- *  Two *tables* (token and position embedding) are touched in few rows an update and are kept apart. All else
- * is *dense*: one array of floats cut into *buckets*, one a layer and one for the final LayerNorm and the
- * head, since the backward pass finishes a layer at a time and the reduction starts on each as it does.
- * Parameters, gradients and moments all have this layout, so one offset serves all three.
+ *  Two *tables* (token and position embedding) are touched in few rows an update and are kept apart. All else is
+ *  *dense*: one array of floats cut into *buckets*, one a layer and one for the final LayerNorm and the head,
+ *  since the backward pass finishes a layer at a time and the reduction starts on each as it does. Parameters,
+ *  gradients and moments all have this layout, so one offset serves all three.
  *
- *  Buckets start at multiples of PARAMETERS_BLOCK floats, tensors at multiples of 16 (64 bytes); what lies
- * between is zero and stays zero. Work that must not depend on the number of ranks or threads (norms, shards)
- * is cut by blocks. Not collective. */
+ *  Buckets start at multiples of PARAMETERS_BLOCK floats, tensors at multiples of 16 (64 bytes); what lies between
+ *  is zero and stays zero. Work that must not depend on the number of ranks or threads (norms, shards) is cut by
+ *  blocks. Not collective. */
 #include "linnet/error.h"
 #include "linnet/model_config.h"
 #include <stdbool.h>
@@ -45,11 +45,11 @@ typedef struct {
 
 typedef struct {
     int layers;
-    size_t buckets;          /**< layers + 1; bucket l is layer l, the last one holds ln_f and score */
-    size_t *bucket_starts;   /**< [buckets + 1] floats, multiples of PARAMETERS_BLOCK */
-    size_t dense;            /**< floats in all: bucket_starts[buckets] */
-    size_t tensors;          /**< 12 · layers + 3 */
-    ParameterTensor *tensor; /**< [tensors] ascending by offset */
+    size_t buckets;                  /**< layers + 1; bucket l is layer l, the last one holds ln_f and score */
+    size_t *bucket_starts;           /**< [buckets + 1] floats, multiples of PARAMETERS_BLOCK */
+    size_t dense;                    /**< floats in all: bucket_starts[buckets] */
+    size_t tensors;                  /**< 12 · layers + 3 */
+    ParameterTensor *tensor;         /**< [tensors] ascending by offset */
     ParameterTensor token, position; /**< the tables: transformer.wte.weight, transformer.wpe.weight */
 } ParameterLayout;
 
@@ -62,8 +62,8 @@ size_t parameters_final_weight(const ParameterLayout *layout);
 size_t parameters_final_bias(const ParameterLayout *layout);
 size_t parameters_score(const ParameterLayout *layout);
 
-/** A model's values. The tables may be a copy-on-write mapping of the model file (unaligned to 64 bytes;
- * untouched rows stay on disk) or memory. */
+/** A model's values. The tables may be a copy-on-write mapping of the model file (unaligned to 64 bytes; untouched
+ *  rows stay on disk) or memory. */
 typedef struct {
     float *dense;    /**< [layout.dense] */
     float *token;    /**< [vocabulary, width] */

@@ -1,11 +1,10 @@
 #ifndef LINNET_PREPARE_H
 #define LINNET_PREPARE_H
 /** A table of labelled texts → a token file (linnet/dataset.h): what a Trainer user does with
- * `Dataset.map(tokenize)`.
+ *  `Dataset.map(tokenize)`.
  *
- *  The table is streamed: memory does not grow with it. Only a subset's samples are held, since they are
- * written in another order than they are read in. The token file exists whole or not at all. Not collective.
- */
+ *  The table is streamed: memory does not grow with it. Only a subset's samples are held, since they are written
+ *  in another order than they are read in. The token file exists whole or not at all. Not collective. */
 #include "linnet/dataset.h"
 #include "linnet/error.h"
 #include <stddef.h>
@@ -20,8 +19,7 @@ typedef struct {
     char **label_names;       /**< [labels] the classes 0, 1, … */
     size_t labels;
     int32_t max_length; /**< longer samples are cut to this many tokens */
-    int64_t subset; /**< 0: every row in the table's order; n: the first n of shuffle(subset_seed), in that
-                       order */
+    int64_t subset;     /**< 0: every row in the table's order; n: the first n of shuffle(subset_seed), in that order */
     uint64_t subset_seed;
 } PrepareOptions;
 
@@ -34,10 +32,10 @@ typedef struct {
     int64_t per_label[DATASET_LABELS_MAX]; /**< samples of each class */
 } PrepareSummary;
 
-/** Make the token file. STATUS_INPUT, naming file, line and column where there are: whatever linnet/records.h
- * and linnet/tokenizer.h refuse, a label that is none of the known ones, label names that are empty or
- * repeated, no rows at all, a subset larger than the table, a table that changes while it is read, an output
- * that is the input. */
+/** Make the token file. STATUS_INPUT, naming file, line and column where there are: whatever linnet/records.h and
+ *  linnet/tokenizer.h refuse, a label that is none of the known ones, label names that are empty or repeated, no
+ *  rows at all, a subset larger than the table, a table that changes while it is read, an output that is the
+ *  input. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);
 
 #endif

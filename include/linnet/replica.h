@@ -1,7 +1,7 @@
 #ifndef LINNET_REPLICA_H
 #define LINNET_REPLICA_H
-/** The model as the ranks of a job hold it: the dense parameters once a node, in memory its ranks share; the two tables in each rank's own
- *  copy-on-write mapping of the model file, where only rows that change take memory. */
+/** The model as the ranks of a job hold it: the dense parameters once a node, in memory its ranks share; the two
+ *  tables in each rank's own copy-on-write mapping of the model file, where only rows that change take memory. */
 #include "linnet/dataset.h"
 #include "linnet/model_folder.h"
 #include "linnet/shared.h"
@@ -12,15 +12,17 @@ typedef struct {
     ModelConfig config;
     ParameterLayout layout;
     Parameters parameters;
-    bool new_head;     /**< the folder had no head: a new one was drawn */
-    char *tokenizer;   /**< folder with vocab.json and merges.txt, or NULL when the model has none */
+    bool new_head;   /**< the folder had no head: a new one was drawn */
+    char *tokenizer; /**< folder with vocab.json and merges.txt, or NULL when the model has none */
     Shared *dense;
     ModelFolder *folder; /**< behind the tables */
 } Replica;
 
-/** Load a model folder. With `data` the model must fit it: the same tokenizer (by digest, where the folder has one), a vocabulary that holds its ids,
- *  the same classes in the same order; a folder without a head gets the data's classes and a new head from `seed`. Collective. */
-Status replica_open(Replica *replica, const World *world, const char *path, const DatasetInfo *data, uint64_t seed, Error *error);
+/** Load a model folder. With `data` the model must fit it: the same tokenizer (by digest, where the folder has
+ *  one), a vocabulary that holds its ids, the same classes in the same order; a folder without a head gets the
+ *  data's classes and a new head from `seed`. Collective. */
+Status replica_open(Replica *replica, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
+                    Error *error);
 
 /** Take the values of another folder of the same model (a checkpoint of it). Collective. */
 Status replica_reload(Replica *replica, const char *path, Error *error);
@@ -29,6 +31,7 @@ Status replica_reload(Replica *replica, const char *path, Error *error);
 void replica_close(Replica *replica);
 
 /** Check that a data set fits a model, as replica_open() does: `path` is the model's folder, for messages. Not collective. */
-Status replica_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path, Error *error);
+Status replica_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
+                          Error *error);
 
 #endif

@@ -1,7 +1,7 @@
 #ifndef LINNET_RUNLOG_H
 #define LINNET_RUNLOG_H
-/** What a run says as it goes: lines for people, metrics.jsonl for programs, and the log history that a
- *  checkpoint keeps. Lives on rank 0 alone; not collective. Field names are Trainer's. */
+/** What a run says as it goes: lines for people, metrics.jsonl for programs, and the log history that a checkpoint
+ *  keeps. Lives on rank 0 alone; not collective. Field names are Trainer's. */
 #include "linnet/error.h"
 #include "linnet/metrics.h"
 #include <cjson/cJSON.h>
@@ -10,12 +10,10 @@
 typedef struct RunLog RunLog;
 
 /** Open OUTPUT/metrics.jsonl. `history` (an array of events, copied; or NULL for a new run) is what a resumed
- *  checkpoint holds: the file is made to hold its events up to step `resumed_step` and nothing else, so that
- *  it is what a run never stopped would have written. Lines past the checkpoint, and a last line that a
- *  crash cut in half, are gone; so are the lines of an earlier run in the same folder. STATUS_FAILURE names
- *  the file. */
-Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step,
-                   Error *error);
+ *  checkpoint holds: the file is made to hold its events up to step `resumed_step` and nothing else, so that it is
+ *  what a run never stopped would have written. Lines past the checkpoint, and a last line that a crash cut in
+ *  half, are gone; so are the lines of an earlier run in the same folder. STATUS_FAILURE names the file. */
+Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error);
 
 /** Append one event (owned by the log from now on, also when this fails; NULL is an event there was no memory
  *  for): a line in metrics.jsonl, flushed, a line for people, and an entry of the history. */
@@ -26,8 +24,7 @@ const cJSON *runlog_history(const RunLog *log);
 
 void runlog_close(RunLog *log);
 
-/** An event of training: step, epoch, loss, grad_norm, learning_rate, tokens_per_second, samples_per_second.
- */
+/** An event of training: step, epoch, loss, grad_norm, learning_rate, tokens_per_second, samples_per_second. */
 cJSON *runlog_train_event(int64_t step, double epoch, double loss, double grad_norm, double rate,
                           double tokens_per_second, double samples_per_second);
 /** An event of evaluation: step, epoch, eval_loss, eval_accuracy, eval_f1, eval_runtime (seconds),

@@ -1,10 +1,10 @@
 #ifndef LINNET_SAFETENSORS_H
 #define LINNET_SAFETENSORS_H
-/** The safetensors format (its published specification): an 8-byte little-endian header size, a JSON header,
- * then the tensors' bytes. Reading maps the file copy-on-write and checks all of the format's rules before
- * anything is used: header at most 100 MB and inside the file, an object without repeated keys, known dtypes,
- * begin ≤ end inside the file, size = product of the shape × width (overflow-safe), no overlap, no hole, no
- * byte left over. Not collective. */
+/** The safetensors format (its published specification): an 8-byte little-endian header size, a JSON header, then
+ *  the tensors' bytes. Reading maps the file copy-on-write and checks all of the format's rules before anything is
+ *  used: header at most 100 MB and inside the file, an object without repeated keys, known dtypes, begin ≤ end
+ *  inside the file, size = product of the shape × width (overflow-safe), no overlap, no hole, no byte left over.
+ *  Not collective. */
 #include "linnet/error.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -32,8 +32,8 @@ void safetensors_close(SafetensorsFile *file);
 /** Convert a tensor's `count` elements from element `first` on to float32. */
 void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *out);
 
-/** Give back the memory of a tensor that was read and will hardly be read again; its bytes come back from the file if it is. Only for a tensor
- *  whose bytes in the mapping nobody has changed: changes are lost. */
+/** Give back the memory of a tensor that was read and will hardly be read again; its bytes come back from the file
+ *  if it is. Only for a tensor whose bytes in the mapping nobody has changed: changes are lost. */
 void safetensors_forget(const Tensor *tensor);
 
 /** A model being written: declare all tensors, then write each one's bytes in that order. */
@@ -44,7 +44,7 @@ typedef struct {
     const float *values; /**< float32, contiguous, borrowed */
 } TensorSource;
 
-/** Write `count` float32 tensors to `path` (through `path`.tmp: the old file may be mapped; flushed to disk)
- * with {"format": "pt"} as metadata. */
+/** Write `count` float32 tensors to `path` (through `path`.tmp: the old file may be mapped; flushed to disk) with
+ *  {"format": "pt"} as metadata. */
 Status safetensors_save(const char *path, const TensorSource *tensors, size_t count, Error *error);
 #endif

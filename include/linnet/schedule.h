@@ -1,7 +1,7 @@
 #ifndef LINNET_SCHEDULE_H
 #define LINNET_SCHEDULE_H
 /** The learning rate of each update, as Transformers' get_scheduler() gives it (computed in float64). Not
- * collective. */
+ *  collective. */
 #include "linnet/settings.h"
 
 typedef struct {
@@ -11,8 +11,7 @@ typedef struct {
     int64_t total;  /**< updates of the whole run */
 } Schedule;
 
-/** The schedule of a run of `total` updates: warmup_steps below 1 is a share, rounded up as Trainer rounds
- * it. */
+/** The schedule of a run of `total` updates: warmup_steps below 1 is a share, rounded up as Trainer rounds it. */
 Schedule schedule_make(const Settings *settings, int64_t total);
 
 /** The rate of update `step` (from 0): Trainer's first update under warm-up has rate 0. */

@@ -1,12 +1,11 @@
 #ifndef LINNET_SETTINGS_H
 #define LINNET_SETTINGS_H
-/** The configuration of a run: JSON with the names, defaults and meanings of Hugging Face
- * `TrainingArguments`, and a few keys of linnet's own for what Trainer has no name for. One table
- * (src/train/settings_table.c) has a row a key: type, default, range, help; the loader, the resolved file and
- * docs/settings.md are all made from it.
+/** The configuration of a run: JSON with the names, defaults and meanings of Hugging Face `TrainingArguments`, and
+ *  a few keys of linnet's own for what Trainer has no name for. One table (src/train/settings_table.c) has a row a
+ *  key: type, default, range, help; the loader, the resolved file and docs/settings.md are all made from it.
  *
- *  Rank 0 loads the file; the others get its resolved text and parse that (settings_parse), so that no rank
- * reads a file the others did not. Nothing here is collective. */
+ *  Rank 0 loads the file; the others get its resolved text and parse that (settings_parse), so that no rank reads
+ *  a file the others did not. Nothing here is collective. */
 #include "linnet/error.h"
 #include "linnet/pooling.h"
 #include <stdbool.h>
@@ -14,12 +13,7 @@
 #include <stdint.h>
 
 typedef enum { STRATEGY_NO, STRATEGY_STEPS, STRATEGY_EPOCH, STRATEGY_BEST } Strategy;
-typedef enum {
-    SCHEDULE_LINEAR,
-    SCHEDULE_COSINE,
-    SCHEDULE_CONSTANT,
-    SCHEDULE_CONSTANT_WITH_WARMUP
-} ScheduleKind;
+typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CONSTANT_WITH_WARMUP } ScheduleKind;
 
 /** Texts are owned by the Settings; an absent text is NULL. */
 typedef struct {
@@ -44,12 +38,10 @@ typedef struct {
     Strategy eval_strategy, save_strategy;
     int64_t save_total_limit; /**< 0 = keep all */
     bool load_best_model_at_end;
-    char *metric_for_best_model;     /**< without the prefix eval_: loss, accuracy, f1; NULL where Trainer has
-                                        None */
+    char *metric_for_best_model;     /**< without the prefix eval_: loss, accuracy, f1; NULL where Trainer has None */
     bool greater_is_better;          /**< resolved: all but loss */
     int64_t early_stopping_patience; /**< evaluations; 0 = off */
-    char *resume_from_checkpoint; /**< NULL, "auto" (JSON true: the newest in output_dir, if any), or a folder
-                                   */
+    char *resume_from_checkpoint;    /**< NULL, "auto" (JSON true: the newest in output_dir, if any), or a folder */
     bool bf16;
     Pooling pooling;           /**< own: last_token or padded_end */
     int64_t global_batch_size; /**< own: samples an update; 0 = per_device × accumulation × ranks */
@@ -58,22 +50,21 @@ typedef struct {
     int64_t threads_per_rank;  /**< own: 0 = from the binding */
 } Settings;
 
-/** Load a JSON file, apply `overrides` [count] ("key=value", the value as JSON or as a bare text; of two for
- * one key the last counts), fill in defaults and resolve what depends on other keys. STATUS_INPUT names key,
- * file, line and, for an unknown key, the nearest known one; also for repeated keys, wrong types, values out
- * of range, and contradictions (global_batch_size together with gradient_accumulation_steps;
- * load_best_model_at_end without matching eval and save strategies, as Trainer demands; eval_strategy or
- * early stopping without eval_file; …). Keys of TrainingArguments that linnet knows of but does not need
- * (report_to, use_cpu, disable_tqdm, …) are refused only when their value asks for something linnet cannot
- * do; the harmless ones are accepted with a warning that names them. */
-Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count,
-                     Error *error);
+/** Load a JSON file, apply `overrides` [count] ("key=value", the value as JSON or as a bare text; of two for one
+ *  key the last counts), fill in defaults and resolve what depends on other keys. STATUS_INPUT names key, file,
+ *  line and, for an unknown key, the nearest known one; also for repeated keys, wrong types, values out of range,
+ *  and contradictions (global_batch_size together with gradient_accumulation_steps; load_best_model_at_end without
+ *  matching eval and save strategies, as Trainer demands; eval_strategy or early stopping without eval_file; …).
+ *  Keys of TrainingArguments that linnet knows of but does not need (report_to, use_cpu, disable_tqdm, …) are
+ *  refused only when their value asks for something linnet cannot do; the harmless ones are accepted with a
+ *  warning that names them. */
+Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error);
 
 /** Parse a resolved text, as settings_text() made it. */
 Status settings_parse(Settings *settings, const char *text, const char *name, Error *error);
 
-/** All keys with their resolved values, as indented JSON; settings_parse() gives the same Settings back, bit
- * for bit (floats with 17 digits where needed). Free with memory_free(). NULL when memory is short. */
+/** All keys with their resolved values, as indented JSON; settings_parse() gives the same Settings back, bit for
+ *  bit (floats with 17 digits where needed). Free with memory_free(). NULL when memory is short. */
 char *settings_text(const Settings *settings, Error *error);
 
 /** The table as a Markdown page (docs/settings.md), free with memory_free(). */

@@ -1,7 +1,7 @@
 #ifndef LINNET_SHARED_H
 #define LINNET_SHARED_H
-/** Memory that the ranks of one node share (an MPI shared-memory window), so that parameters lie once a node
- * and a neighbour's gradient is read where it is. Zero-filled; pages never touched take no memory. */
+/** Memory that the ranks of one node share (an MPI shared-memory window), so that parameters lie once a node and a
+ *  neighbour's gradient is read where it is. Zero-filled; pages never touched take no memory. */
 #include "linnet/error.h"
 #include "linnet/world.h"
 #include <stdbool.h>
@@ -10,14 +10,14 @@
 typedef struct Shared Shared;
 
 /** A block of `bytes` for this rank (may be 0), visible to its node. Where the node has one rank it is plain
- * memory. STATUS_FAILURE when memory is short. Collective over the world (it agrees on the error). */
+ *  memory. STATUS_FAILURE when memory is short. Collective over the world (it agrees on the error). */
 Status shared_create(Shared **shared, const World *world, size_t bytes, Error *error);
 
 /** The block of the node's rank `node_rank`, 64-byte aligned. Not collective. */
 void *shared_block(const Shared *shared, int node_rank);
 
-/** Make this rank's writes visible to the node and the node's to it; goes with a message or barrier that
- * orders them. Not collective. */
+/** Make this rank's writes visible to the node and the node's to it; goes with a message or barrier that orders
+ *  them. Not collective. */
 void shared_fence(const Shared *shared);
 
 /** Give this rank's block back to the system until it is written again; what it holds is lost. Not collective. */
@@ -26,9 +26,8 @@ void shared_forget(Shared *shared);
 /** Collective over the world; NULL is fine. */
 void shared_destroy(Shared *shared);
 
-/** Whether this machine's shared memory has room for `bytes` (a container's /dev/shm may be small, and a page
- * that finds no room there kills the process); false also where LINNET_SHARED_MEMORY=0 is set. Not
- * collective. */
+/** Whether this machine's shared memory has room for `bytes` (a container's /dev/shm may be small, and a page that
+ *  finds no room there kills the process); false also where LINNET_SHARED_MEMORY=0 is set. Not collective. */
 bool shared_fits(size_t bytes);
 
 #endif

@@ -1,12 +1,12 @@
 #ifndef LINNET_TABLE_H
 #define LINNET_TABLE_H
 /** An embedding table in training: its gradient has few rows that are not zero, so only those are summed,
- * exchanged and updated, and moments are kept only of rows ever touched. Exact: a row never touched has a
- * zero gradient and zero moments, and AdamW leaves it as it is (with weight decay it shrinks, which every
- * rank does by itself).
+ *  exchanged and updated, and moments are kept only of rows ever touched. Exact: a row never touched has a zero
+ *  gradient and zero moments, and AdamW leaves it as it is (with weight decay it shrinks, which every rank does by
+ *  itself).
  *
- *  Row id belongs to rank id mod ranks. The rows of an update are listed by owner, then id, so that each
- * owner's lie together. */
+ *  Row id belongs to rank id mod ranks. The rows of an update are listed by owner, then id, so that each owner's
+ *  lie together. */
 #include "linnet/error.h"
 #include "linnet/world.h"
 #include <stddef.h>
@@ -31,10 +31,8 @@ typedef struct {
     float *packed, *received; /**< rows on their way between ranks; untouched pages take no memory */
 } Table;
 
-/** A table of rows × width of which an update touches at most `capacity` rows over all ranks. Not collective.
- */
-Status table_create(Table *table, const World *world, size_t rows, size_t width, size_t capacity,
-                    Error *error);
+/** A table of rows × width of which an update touches at most `capacity` rows over all ranks. Not collective. */
+Status table_create(Table *table, const World *world, size_t rows, size_t width, size_t capacity, Error *error);
 void table_destroy(Table *table);
 
 /** Agree on the rows of this update: ids [count] are this rank's (repeats allowed). Collective. */
@@ -43,8 +41,8 @@ void table_begin(Table *table, const int32_t *ids, size_t count);
 /** Mark rows as touched before (when resuming): ids [count] of all ranks. Not collective. */
 void table_restore(Table *table, const int32_t *ids, size_t count);
 
-/** Give every rank the rows that their owners have updated in `values` [rows, width], this rank's private
- * copy. Collective. */
+/** Give every rank the rows that their owners have updated in `values` [rows, width], this rank's private copy.
+ *  Collective. */
 void table_exchange(Table *table, float *values);
 
 /** Place of a row's moments in m and v, in floats; for the row's owner. */

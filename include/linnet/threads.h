@@ -3,9 +3,10 @@
 /** How many threads a rank runs. */
 #include "linnet/world.h"
 
-/** Set this rank's number of OpenMP threads and return it: `wanted` if positive; else OMP_NUM_THREADS if set; else this rank's share of the processors that MPI's
- *  binding (or the batch system's) gives it: all of them when it has them to itself, an even part when ranks of the node have the same ones. OpenBLAS is kept
- *  to the threads that call it. Collective over the node. */
+/** Set this rank's number of OpenMP threads and return it: `wanted` if positive; else OMP_NUM_THREADS if set; else
+ *  this rank's share of the processors that MPI's binding (or the batch system's) gives it: all of them when it
+ *  has them to itself, an even part when ranks of the node have the same ones. OpenBLAS is kept to the threads
+ *  that call it. Collective over the node. */
 int threads_choose(const World *world, int64_t wanted);
 
 #endif

@@ -11,16 +11,16 @@
 
 typedef struct Tokenizer Tokenizer;
 
-/** Load `folder`/vocab.json and `folder`/merges.txt. STATUS_INPUT, naming file and line, when one is missing
- * or damaged, when a merge's part or result is not in the vocabulary, when one of the 256 bytes or
- * `<|endoftext|>` is missing, or when an id is outside 0…65535 (token files hold uint16). */
+/** Load `folder`/vocab.json and `folder`/merges.txt. STATUS_INPUT, naming file and line, when one is missing or
+ *  damaged, when a merge's part or result is not in the vocabulary, when one of the 256 bytes or `<|endoftext|>`
+ *  is missing, or when an id is outside 0…65535 (token files hold uint16). */
 Status tokenizer_create(Tokenizer **tokenizer, const char *folder, Error *error);
 void tokenizer_destroy(Tokenizer *tokenizer);
 
-/** The ids of one text (valid UTF-8, `size` bytes, zero bytes allowed). *ids is borrowed from the tokenizer
- * until the next call; *count may be 0. Text that is not UTF-8 is STATUS_INPUT. */
-Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, const int32_t **ids,
-                        size_t *count, Error *error);
+/** The ids of one text (valid UTF-8, `size` bytes, zero bytes allowed). *ids is borrowed from the tokenizer until
+ *  the next call; *count may be 0. Text that is not UTF-8 is STATUS_INPUT. */
+Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, const int32_t **ids, size_t *count,
+                        Error *error);
 
 int32_t tokenizer_vocabulary(const Tokenizer *tokenizer); /**< one more than the largest id */
 int32_t tokenizer_end_of_text(const Tokenizer *tokenizer);

@@ -4,8 +4,10 @@
 #include "linnet/settings.h"
 #include "linnet/world.h"
 
-/** Run what the settings (the same on every rank) ask for. Writes OUTPUT/; rank 0 prints the final table to standard output. STATUS_STOPPED when a
- *  signal stopped it after saving. With `profile` a table of seconds by phase is printed at the end and each rank writes OUTPUT/profile-RANK.json. An error has been printed by the rank that it belongs to. Collective. */
+/** Run what the settings (the same on every rank) ask for. Writes OUTPUT/; rank 0 prints the final table to
+ *  standard output. STATUS_STOPPED when a signal stopped it after saving. With `profile` a table of seconds by
+ *  phase is printed at the end and each rank writes OUTPUT/profile-RANK.json. An error has been printed by the
+ *  rank that it belongs to. Collective. */
 Status trainer_run(World *world, const Settings *settings, bool profile, Error *error);
 
 #endif

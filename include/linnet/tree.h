@@ -2,13 +2,13 @@
 #define LINNET_TREE_H
 /** The fixed binary tree along which the units' gradients are summed.
  *
- *  A tree over n units splits into its first p and its other n − p units, p the largest power of two below n.
- * It depends on n alone, so a sum along it has the same bits however its units are dealt. A rank holds a run
- * of units; what it can sum by itself are the largest subtrees inside its run, its *nodes*; the rest of the
- * tree joins nodes of several ranks.
+ *  A tree over n units splits into its first p and its other n − p units, p the largest power of two below n. It
+ *  depends on n alone, so a sum along it has the same bits however its units are dealt. A rank holds a run of
+ *  units; what it can sum by itself are the largest subtrees inside its run, its *nodes*; the rest of the tree
+ *  joins nodes of several ranks.
  *
- *      7 units on 3 ranks, dealt 3, 2, 2:      ranks' nodes:  0: {0,1} {2}   1: {3} {4}   2: {5} {6}
- *          ((0 1) (2 3)) ((4 5) 6)
+ *     7 units on 3 ranks, dealt 3, 2, 2:      ranks' nodes:  0: {0,1} {2}   1: {3} {4}   2: {5} {6}
+ *         ((0 1) (2 3)) ((4 5) 6)
  *  Nothing here allocates, fails or is collective. */
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,12 +25,11 @@ int tree_split(int n);
 /** Whether units first … first + count − 1 are a subtree of the tree over n units. */
 bool tree_is_node(int n, int first, int count);
 
-/** After a rank has put the sum of the unit at the end of the run [first, end) on its stack of nodes: how
- * many times the two topmost nodes are to be joined. */
+/** After a rank has put the sum of the unit at the end of the run [first, end) on its stack of nodes: how many
+ *  times the two topmost nodes are to be joined. */
 int tree_joins(int n, int first, int end);
 
-/** The nodes of the run of `count` units from `first`, in order, into nodes (room for 64); returns their
- * number. */
+/** The nodes of the run of `count` units from `first`, in order, into nodes (room for 64); returns their number. */
 size_t tree_nodes(int n, int first, int count, int rank, TreeNode *nodes);
 
 /** The most slots that a rank's stack needs while it works through the run of `count` units from `first`. */

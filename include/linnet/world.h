@@ -2,9 +2,9 @@
 #define LINNET_WORLD_H
 /** The job's ranks: who I am, how all agree on an error, how one ends the job for all.
  *
- *  Errors in a collective phase: every rank does its part into its own Error and then calls world_agree();
- * nobody returns in between. What cannot be agreed on (an MPI failure, a broken invariant in mid-step) goes
- * to world_abort(). MPI_ERRORS_RETURN is installed, and every MPI call's code goes through world_check(). */
+ *  Errors in a collective phase: every rank does its part into its own Error and then calls world_agree(); nobody
+ *  returns in between. What cannot be agreed on (an MPI failure, a broken invariant in mid-step) goes to
+ *  world_abort(). MPI_ERRORS_RETURN is installed, and every MPI call's code goes through world_check(). */
 #include "linnet/error.h"
 #include <mpi.h>
 #include <stdbool.h>
@@ -23,43 +23,41 @@ typedef struct {
 } World;
 
 /** Start MPI and look around. STATUS_INPUT when this process is one of several that a launcher of another MPI
- * started, each of which would run the whole job alone. Collective over all ranks; call once. */
+ *  started, each of which would run the whole job alone. Collective over all ranks; call once. */
 Status world_start(World **world, Error *error);
 
 /** Free everything and end MPI. Collective; NULL is fine. */
 void world_finish(World *world);
 
-/** Agree on an error: every rank returns the status of the lowest failing rank, whose error *error then holds
- * on all ranks (OK when none failed). That rank alone prints it when `print`. Collective. */
+/** Agree on an error: every rank returns the status of the lowest failing rank, whose error *error then holds on
+ *  all ranks (OK when none failed). That rank alone prints it when `print`. Collective. */
 Status world_agree(const World *world, Error *error, bool print);
 
-/** Make every rank a node of its own from now on: nothing is shared then, and all goes by messages.
- * Collective. */
+/** Make every rank a node of its own from now on: nothing is shared then, and all goes by messages. Collective. */
 Status world_isolate(World *world, Error *error);
 
 /** Print one line naming rank, host and cause, flush, and take the whole job down with *error's status. Not
- * collective. */
+ *  collective. */
 _Noreturn void world_abort(const World *world, const Error *error);
 
-/** Abort with MPI's own text when `code`, what an MPI call returned, is not MPI_SUCCESS. `what` names the
- * call. */
+/** Abort with MPI's own text when `code`, what an MPI call returned, is not MPI_SUCCESS. `what` names the call. */
 void world_check(const World *world, int code, const char *what);
 
 /** Rank 0's bytes on every rank. Collective. Any size. */
 void world_broadcast(const World *world, void *bytes, size_t size);
 
-/** Rank 0's text (of any length) on every rank: *text is rank 0's own there (kept), elsewhere a new block to
- * be freed with memory_free(). Collective. */
+/** Rank 0's text (of any length) on every rank: *text is rank 0's own there (kept), elsewhere a new block to be
+ *  freed with memory_free(). Collective. */
 Status world_broadcast_text(const World *world, char **text, Error *error);
 
-/** Element-wise sums over all ranks, on every rank. Collective. For doubles, exact and the same for any
- * number of ranks only when each element is non-zero on one rank at the most: that is how linnet uses it. */
+/** Element-wise sums over all ranks, on every rank. Collective. For doubles, exact and the same for any number of
+ *  ranks only when each element is non-zero on one rank at the most: that is how linnet uses it. */
 void world_sum_doubles(const World *world, double *values, size_t count);
 void world_sum_integers(const World *world, int64_t *values, size_t count);
 void world_max_integers(const World *world, int64_t *values, size_t count);
 
-/** Run [*first, *first + *count) of `total` items that fall to a rank when they are dealt in even runs,
- * larger ones first. Not collective. */
+/** Run [*first, *first + *count) of `total` items that fall to a rank when they are dealt in even runs, larger
+ *  ones first. Not collective. */
 void world_deal(int64_t total, int ranks, int rank, int64_t *first, int64_t *count);
 
 #endif

@@ -48,8 +48,7 @@ static Status open_job(Job *job, const Wish *wish, Error *error) {
         gpt2_create(&job->gpt2, config, &job->replica.layout, rows, rows, false, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
         if (wish->predictions != NULL)
-            job->logits =
-                memory_allocate((size_t)info->samples * (size_t)info->labels, sizeof *job->logits, error);
+            job->logits = memory_allocate((size_t)info->samples * (size_t)info->labels, sizeof *job->logits, error);
     }
     return world_agree(job->world, error, true);
 }
@@ -93,15 +92,13 @@ static Status save_predictions(const Job *job, const char *path, Error *error) {
     Samples samples = {0};
     if (file == NULL) error_set(error, STATUS_FAILURE, "out of memory for the predictions");
     for (int64_t i = 0; all != NULL && i < info->samples; i++) all[i] = i;
-    if (error->status == STATUS_OK &&
-        dataset_load(job->dataset, all, info->samples, &samples, error) == STATUS_OK) {
+    if (error->status == STATUS_OK && dataset_load(job->dataset, all, info->samples, &samples, error) == STATUS_OK) {
         fprintf(file, "row\tlabel\tpredicted");
         for (int32_t k = 0; k < info->labels; k++) fprintf(file, "\t%s", info->label_names[k]);
         fputc('\n', file);
         print_predictions(file, job, &samples);
     }
-    if (file != NULL && fclose(file) != 0)
-        error_set(error, STATUS_FAILURE, "out of memory for the predictions");
+    if (file != NULL && fclose(file) != 0) error_set(error, STATUS_FAILURE, "out of memory for the predictions");
     if (error->status == STATUS_OK) file_replace(path, text, size, error);
     samples_free(&samples);
     memory_free(all);
@@ -114,9 +111,8 @@ static Status evaluate(Job *job, const Wish *wish, Error *error) {
     int threads = threads_choose(job->world, wish->threads);
     if (open_job(job, wish, error)) return error->status;
     const DatasetInfo *info = dataset_info(job->dataset);
-    log_info("linnet %s: %d rank%s x %d thread%s; %s on %s, %" PRId64 " samples", LINNET_VERSION,
-             job->world->size, job->world->size > 1 ? "s" : "", threads, threads > 1 ? "s" : "", wish->model,
-             wish->data, info->samples);
+    log_info("linnet %s: %d rank%s x %d thread%s; %s on %s, %" PRId64 " samples", LINNET_VERSION, job->world->size,
+             job->world->size > 1 ? "s" : "", threads, threads > 1 ? "s" : "", wish->model, wish->data, info->samples);
     const ModelConfig *config = &job->replica.config;
     Evaluator evaluator = {.world = job->world,
                            .gpt2 = job->gpt2,
@@ -132,8 +128,7 @@ static Status evaluate(Job *job, const Wish *wish, Error *error) {
     double seconds = MPI_Wtime() - start;
     if (job->world->rank == 0) {
         Scores scores = metrics_scores(job->metrics);
-        report_scores(wish->data, job->metrics, &scores, config->label_names,
-                      (double)info->samples / seconds);
+        report_scores(wish->data, job->metrics, &scores, config->label_names, (double)info->samples / seconds);
         if (wish->predictions != NULL) save_predictions(job, wish->predictions, error);
     }
     return world_agree(job->world, error, true);

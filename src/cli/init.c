@@ -88,14 +88,13 @@ static Status split_labels(char *text, const char *names[DATASET_LABELS_MAX], in
     return STATUS_OK;
 }
 
-static Status make_config(const InitOptions *init, const Tokenizer *tokenizer, ModelConfig *config,
-                          Error *error) {
+static Status make_config(const InitOptions *init, const Tokenizer *tokenizer, ModelConfig *config, Error *error) {
     const char *names[DATASET_LABELS_MAX];
     int32_t labels = 0;
     char *text = memory_text(init->labels, error);
     if (text && !split_labels(text, names, &labels, error))
-        model_config_create(config, tokenizer_vocabulary(tokenizer), (int32_t)init->positions,
-                            (int32_t)init->width, (int32_t)init->layers, (int32_t)init->heads, names, labels,
+        model_config_create(config, tokenizer_vocabulary(tokenizer), (int32_t)init->positions, (int32_t)init->width,
+                            (int32_t)init->layers, (int32_t)init->heads, names, labels,
                             tokenizer_end_of_text(tokenizer), error);
     memory_free(text);
     return error->status;
@@ -105,20 +104,16 @@ static Status make_config(const InitOptions *init, const Tokenizer *tokenizer, M
 static Status check_output(const char *path, Error *error) {
     if (!file_exists(path)) return STATUS_OK;
     DIR *folder = opendir(path);
-    if (!folder)
-        return error_set(error, STATUS_INPUT, "%s: exists and is not a folder that can be read", path);
+    if (!folder) return error_set(error, STATUS_INPUT, "%s: exists and is not a folder that can be read", path);
     const struct dirent *entry;
-    while ((entry = readdir(folder)) && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0))
-        continue;
-    if (entry)
-        error_set(error, STATUS_INPUT, "%s: exists and is not empty: linnet overwrites no folder", path);
+    while ((entry = readdir(folder)) && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)) continue;
+    if (entry) error_set(error, STATUS_INPUT, "%s: exists and is not empty: linnet overwrites no folder", path);
     closedir(folder);
     return error->status;
 }
 
 /** Draw the weights and write all into `path`. */
-static Status write_model(const char *path, const InitOptions *init, const ModelConfig *config,
-                          Error *error) {
+static Status write_model(const char *path, const InitOptions *init, const ModelConfig *config, Error *error) {
     ParameterLayout layout = {0};
     Parameters parameters = {0};
     if (parameters_layout(&layout, config, error)) goto cleanup;
@@ -146,14 +141,13 @@ static Status write_folder(const InitOptions *init, const ModelConfig *config, E
     snprintf(output, room, "%.*s", (int)length, init->output);
     snprintf(beside, room, "%s.tmp-%ld", output, (long)getpid());
     if (file_make_folder(beside, error)) goto cleanup;
-    if (write_model(beside, init, config, error) || file_flush(beside, error) ||
-        file_rename(beside, output, error)) {
+    if (write_model(beside, init, config, error) || file_flush(beside, error) || file_rename(beside, output, error)) {
         Error ignored = {0}; /* the first error is the one to tell */
         file_remove(beside, &ignored);
         goto cleanup;
     }
-    log_info("%s: a new model of %d layers, width %d, %d heads, %d labels", output, config->layers,
-             config->width, config->heads, config->labels);
+    log_info("%s: a new model of %d layers, width %d, %d heads, %d labels", output, config->layers, config->width,
+             config->heads, config->labels);
 cleanup:
     memory_free(output);
     memory_free(beside);
@@ -164,11 +158,10 @@ static Status run(const InitOptions *init, Error *error) {
     Tokenizer *tokenizer = NULL;
     ModelConfig config = {0};
     if (init->width % init->heads)
-        return error_set(error, STATUS_INPUT, "option --heads: %d does not divide the width %d",
-                         (int)init->heads, (int)init->width);
+        return error_set(error, STATUS_INPUT, "option --heads: %d does not divide the width %d", (int)init->heads,
+                         (int)init->width);
     if (check_output(init->output, error)) return error->status;
-    if (!tokenizer_create(&tokenizer, init->tokenizer, error) &&
-        !make_config(init, tokenizer, &config, error))
+    if (!tokenizer_create(&tokenizer, init->tokenizer, error) && !make_config(init, tokenizer, &config, error))
         write_folder(init, &config, error);
     model_config_free(&config);
     tokenizer_destroy(tokenizer);
@@ -176,12 +169,8 @@ static Status run(const InitOptions *init, Error *error) {
 }
 
 int command_init(int argc, char **argv) {
-    InitOptions init = {.labels = "negative,neutral,positive",
-                        .layers = 12,
-                        .width = 768,
-                        .heads = 12,
-                        .positions = 1024,
-                        .seed = 42};
+    InitOptions init = {
+        .labels = "negative,neutral,positive", .layers = 12, .width = 768, .heads = 12, .positions = 1024, .seed = 42};
     Error error = {0};
     bool helped = false;
     if (!read_options(&init, argc, argv, &helped, &error) && !helped) run(&init, &error);

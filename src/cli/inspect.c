@@ -34,8 +34,7 @@ static Status inspect_path(const char *path, Error *error) {
     if (inspect_refuse_half_checkpoint(path, error)) return error->status;
     if (holds(path, "config.json", error)) return inspect_model(path, "GPT-2 model folder", error);
     return error_set(error, STATUS_INPUT,
-                     "%s: neither a token file nor a folder with config.json (a model or a checkpoint)",
-                     path);
+                     "%s: neither a token file nor a folder with config.json (a model or a checkpoint)", path);
 }
 
 static Status run(int argc, char **argv, Error *error) {

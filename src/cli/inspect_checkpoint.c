@@ -6,10 +6,10 @@ static void print_state(const CheckpointInfo *info) {
     const RunState *state = &info->state;
     inspect_line("step", "%" PRId64 " of %" PRId64 ", epoch %.4g", state->step, state->total, state->epoch);
     if (state->has_best) inspect_line("best", "%.6g at step %" PRId64, state->best_metric, state->best_step);
-    inspect_line("run", "%" PRId64 " samples, window %" PRId64 ", units %" PRId64 ", seed %" PRId64,
-                 state->samples, state->window, state->units, state->seed);
-    inspect_line("moments", "%" PRId64 " dense, of %" PRId64 " token and %" PRId64 " position rows",
-                 info->dense, info->token_rows, info->position_rows);
+    inspect_line("run", "%" PRId64 " samples, window %" PRId64 ", units %" PRId64 ", seed %" PRId64, state->samples,
+                 state->window, state->units, state->seed);
+    inspect_line("moments", "%" PRId64 " dense, of %" PRId64 " token and %" PRId64 " position rows", info->dense,
+                 info->token_rows, info->position_rows);
 }
 
 /** The digests come first: a damaged file is named as such, not by what its damage looks like to a reader. */
@@ -26,6 +26,6 @@ Status inspect_refuse_half_checkpoint(const char *path, Error *error) {
     RunState state = {0};
     Error foreign = {0}; /* no trainer_state.json, or that of another program: no checkpoint of linnet's */
     if (checkpoint_read_state(path, &state, NULL, &foreign)) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: a checkpoint (step %" PRId64 ") without its optimizer.h5",
-                     path, state.step);
+    return error_set(error, STATUS_INPUT, "%s: a checkpoint (step %" PRId64 ") without its optimizer.h5", path,
+                     state.step);
 }

@@ -29,12 +29,12 @@ static void print_config(const ModelFolder *folder, const ParameterLayout *layou
 }
 
 /** Check one tensor's values and add them to the digest. */
-static Status check_tensor(const char *path, const ParameterTensor *tensor, const float *values,
-                           Digest *digest, Error *error) {
+static Status check_tensor(const char *path, const ParameterTensor *tensor, const float *values, Digest *digest,
+                           Error *error) {
     for (size_t i = 0; i < tensor->count; i++)
         if (!isfinite(values[i]))
-            return error_set(error, STATUS_INPUT, "%s: tensor %s: element %zu is %g, not a finite number",
-                             path, tensor->name, i, (double)values[i]);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s: element %zu is %g, not a finite number", path,
+                             tensor->name, i, (double)values[i]);
     digest_add(digest, values, tensor->count * sizeof *values);
     return STATUS_OK;
 }
@@ -49,10 +49,9 @@ static Status check_dense(const ModelFolder *folder, const char *path, const Par
     return STATUS_OK;
 }
 
-/** All values, and a digest of them as float32 in the model's order: the same for the same model, whatever
- * files, names and order of tensors it is kept in. */
-static Status check_values(ModelFolder *folder, const char *path, const ParameterLayout *layout,
-                           Error *error) {
+/** All values, and a digest of them as float32 in the model's order: the same for the same model, whatever files,
+ *  names and order of tensors it is kept in. */
+static Status check_values(ModelFolder *folder, const char *path, const ParameterLayout *layout, Error *error) {
     char text[DIGEST_TEXT];
     Digest *digest = NULL;
     Parameters parameters = {.dense = memory_allocate(layout->dense, sizeof(float), error)};

@@ -25,15 +25,12 @@ static const Command COMMANDS[] = {
 enum { COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
 static void print_help(FILE *stream) {
-    fprintf(stream,
-            "usage: linnet COMMAND [OPTIONS]\n\n"
-            "Fine-tune GPT-2 to tell the sentiment of texts, on the CPUs of one machine or of many.\n\n"
-            "commands:\n");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        fprintf(stream, "  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].help);
-    fprintf(stream,
-            "\nlinnet COMMAND --help   a command's options\n"
-            "linnet --version        versions of linnet and its libraries, and the CPU kernels in use\n");
+    fprintf(stream, "usage: linnet COMMAND [OPTIONS]\n\n"
+                    "Fine-tune GPT-2 to tell the sentiment of texts, on the CPUs of one machine or of many.\n\n"
+                    "commands:\n");
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) fprintf(stream, "  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+    fprintf(stream, "\nlinnet COMMAND --help   a command's options\n"
+                    "linnet --version        versions of linnet and its libraries, and the CPU kernels in use\n");
 }
 
 static int refuse_word(const char *word) {

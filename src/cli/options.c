@@ -44,9 +44,7 @@ static void print_help(const CommandLine *line) {
     printf("usage: %s\n\n%s\n\noptions:\n", line->synopsis, line->summary);
     for (size_t i = 0; i < line->count; i++) {
         const Option *option = &line->options[i];
-        const char *note = option->required              ? " (required)"
-                           : option->kind == OPTION_LIST ? " (may be repeated)"
-                                                         : "";
+        const char *note = option->required ? " (required)" : option->kind == OPTION_LIST ? " (may be repeated)" : "";
         print_help_row(option->name, option_placeholder(option->kind), option->help, note);
     }
     print_help_row("quiet", "", "only warnings and errors on standard error", "");
@@ -61,8 +59,7 @@ static bool help_wanted(int argc, char **argv) {
 }
 
 static Status list_add(OptionList *list, const char *item, Error *error) {
-    const char **items =
-        memory_resize(list->items, list->count * sizeof *items, list->count + 1, sizeof *items, error);
+    const char **items = memory_resize(list->items, list->count * sizeof *items, list->count + 1, sizeof *items, error);
     if (!items) return error->status;
     items[list->count] = item;
     list->items = items;
@@ -80,10 +77,10 @@ static Status unknown_option(const CommandLine *line, const char *argument, size
     if (name_size < sizeof word) memcpy(word, argument + 2, name_size);
     const char *near = nearest_name(word, names, count);
     if (near)
-        return error_set(error, STATUS_INPUT, "unknown option %.*s: did you mean --%s?", (int)name_size + 2,
-                         argument, near);
-    return error_set(error, STATUS_INPUT, "unknown option %.*s: --help lists the known ones",
-                     (int)name_size + 2, argument);
+        return error_set(error, STATUS_INPUT, "unknown option %.*s: did you mean --%s?", (int)name_size + 2, argument,
+                         near);
+    return error_set(error, STATUS_INPUT, "unknown option %.*s: --help lists the known ones", (int)name_size + 2,
+                     argument);
 }
 
 static Status store_int(const Option *option, const char *text, Error *error) {
@@ -91,8 +88,7 @@ static Status store_int(const Option *option, const char *text, Error *error) {
     errno = 0;
     long long number = strtoll(text, &end, 10);
     if (end == text || *end || strchr(" \t\n\v\f\r", text[0]))
-        return error_set(error, STATUS_INPUT, "option --%s needs a whole number, not '%s'", option->name,
-                         text);
+        return error_set(error, STATUS_INPUT, "option --%s needs a whole number, not '%s'", option->name, text);
     if (errno == ERANGE || number < option->minimum || number > option->maximum)
         return error_set(error, STATUS_INPUT, "option --%s must be from %" PRId64 " to %" PRId64 ", not %s",
                          option->name, option->minimum, option->maximum, text);
@@ -117,16 +113,14 @@ static Status store_value(const Option *option, const char *text, Error *error) 
 }
 
 /** The option's value: behind its `=`, else the next argument. */
-static Status take_value(Parser *parser, const Option *option, const char *attached, const char **text,
-                         Error *error) {
+static Status take_value(Parser *parser, const Option *option, const char *attached, const char **text, Error *error) {
     *text = attached;
     if (option->kind == OPTION_FLAG) {
         if (attached) return error_set(error, STATUS_INPUT, "option --%s takes no value", option->name);
         return STATUS_OK;
     }
     if (attached) return STATUS_OK;
-    if (parser->next == parser->argc)
-        return error_set(error, STATUS_INPUT, "option --%s needs a value", option->name);
+    if (parser->next == parser->argc) return error_set(error, STATUS_INPUT, "option --%s needs a value", option->name);
     const char *next = parser->argv[parser->next];
     if (strncmp(next, "--", 2) == 0)
         return error_set(error, STATUS_INPUT,
@@ -141,11 +135,9 @@ static Status parse_option(Parser *parser, const char *argument, Error *error) {
     const char *equals = strchr(argument, '=');
     size_t name_size = equals ? (size_t)(equals - argument) - 2 : strlen(argument) - 2;
     bool quiet = false;
-    const Option quiet_option = {
-        .name = "quiet", .kind = OPTION_FLAG, .value = parser->quiet ? parser->quiet : &quiet};
+    const Option quiet_option = {.name = "quiet", .kind = OPTION_FLAG, .value = parser->quiet ? parser->quiet : &quiet};
     const Option *option = NULL;
-    if (name_size == strlen("quiet") && strncmp(argument + 2, "quiet", name_size) == 0)
-        option = &quiet_option;
+    if (name_size == strlen("quiet") && strncmp(argument + 2, "quiet", name_size) == 0) option = &quiet_option;
     for (size_t i = 0; i < parser->line->count && !option; i++) {
         const Option *row = &parser->line->options[i];
         if (strlen(row->name) != name_size || strncmp(argument + 2, row->name, name_size) != 0) continue;
@@ -166,15 +158,14 @@ static Status parse_operand(Parser *parser, const char *argument, Error *error) 
 
 static Status parse_argument(Parser *parser, bool only_operands, Error *error) {
     const char *argument = parser->argv[parser->next++];
-    if (only_operands || argument[0] != '-' || argument[1] == '\0')
-        return parse_operand(parser, argument, error);
+    if (only_operands || argument[0] != '-' || argument[1] == '\0') return parse_operand(parser, argument, error);
     if (argument[1] == '-') return parse_option(parser, argument, error);
     return error_set(error, STATUS_INPUT, "unknown option %s: options start with two dashes%s", argument,
                      parser->line->operands ? ", and -- goes before an argument that starts with one" : "");
 }
 
-Status options_parse(const CommandLine *line, int argc, char **argv, bool *helped, bool *quiet,
-                     OptionList *operands, Error *error) {
+Status options_parse(const CommandLine *line, int argc, char **argv, bool *helped, bool *quiet, OptionList *operands,
+                     Error *error) {
     assert(line->count <= OPTIONS_MAX);
     *helped = help_wanted(argc, argv);
     if (*helped) {
@@ -192,8 +183,7 @@ Status options_parse(const CommandLine *line, int argc, char **argv, bool *helpe
     }
     for (size_t i = 0; i < line->count; i++)
         if (line->options[i].required && !(parser.given >> i & 1))
-            return error_set(error, STATUS_INPUT, "option --%s is missing: it must be given",
-                             line->options[i].name);
+            return error_set(error, STATUS_INPUT, "option --%s is missing: it must be given", line->options[i].name);
     return STATUS_OK;
 }
 

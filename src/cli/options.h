@@ -1,7 +1,6 @@
 #ifndef LINNET_OPTIONS_H
 #define LINNET_OPTIONS_H
-/** Command lines from a table: one row an option, from which both the parser and --help are made. Not
- *  collective. */
+/** Command lines from a table: one row an option, from which both the parser and --help are made. Not collective. */
 #include "linnet/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,17 +35,16 @@ typedef struct {
     const char *operands; /**< name of what may follow the options ("TEXT"), or NULL if nothing may */
 } CommandLine;
 
-/** Parse argv [argc], the arguments behind the command's name: `--name value` or `--name=value`; `--` ends
- *  the options. Every command also has --quiet (*quiet) and --help (prints to standard output; *helped
- *  is then true and nothing else is checked). *operands (NULL where none are allowed) gets what is left, in
- *  order.
+/** Parse argv [argc], the arguments behind the command's name: `--name value` or `--name=value`; `--` ends the
+ *  options. Every command also has --quiet (*quiet) and --help (prints to standard output; *helped is then true
+ *  and nothing else is checked). *operands (NULL where none are allowed) gets what is left, in order.
  *
- *  STATUS_INPUT: an unknown option (with the nearest known one), a missing value (one that itself starts with
- *  two dashes must be written --name=value), a value for a flag, a number out of range, a required option not
- *  given, an operand too many. Given twice, an option's last value counts. Also on an error the lists may
- *  hold items: free them. */
-Status options_parse(const CommandLine *line, int argc, char **argv, bool *helped, bool *quiet,
-                     OptionList *operands, Error *error);
+ *  STATUS_INPUT: an unknown option (with the nearest known one), a missing value (one that itself starts with two
+ *  dashes must be written --name=value), a value for a flag, a number out of range, a required option not given,
+ *  an operand too many. Given twice, an option's last value counts. Also on an error the lists may hold items:
+ *  free them. */
+Status options_parse(const CommandLine *line, int argc, char **argv, bool *helped, bool *quiet, OptionList *operands,
+                     Error *error);
 void options_free_list(OptionList *list);
 
 #endif

@@ -41,8 +41,7 @@ static Status load_parameters(Oracle *o, Error *error) {
 static Status open_oracle(Oracle *o, const char *model, Error *error) {
     if (model_folder_open(&o->folder, model, error)) return error->status;
     if (!model_folder_has_head(o->folder))
-        return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first",
-                         model);
+        return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", model);
     o->config = model_folder_config(o->folder);
     if (load_parameters(o, error) || tokenizer_create(&o->tokenizer, model, error)) return error->status;
     if (tokenizer_vocabulary(o->tokenizer) > o->config->vocabulary)
@@ -152,14 +151,12 @@ int command_predict(int argc, char **argv) {
     };
     const CommandLine line = {
         .synopsis = "linnet predict --model DIR [--json] [TEXT ...]",
-        .summary =
-            "The label of each text, or of each line of standard input: label, its probability, the text.",
+        .summary = "The label of each text, or of each line of standard input: label, its probability, the text.",
         .options = options,
         .count = sizeof options / sizeof *options,
         .operands = "TEXT",
     };
-    if (options_parse(&line, argc, argv, &helped, &quiet, &texts, &error) != STATUS_OK || helped)
-        goto cleanup;
+    if (options_parse(&line, argc, argv, &helped, &quiet, &texts, &error) != STATUS_OK || helped) goto cleanup;
     log_setup(0, 1, quiet);
     openblas_set_num_threads(1); /* threads are linnet's own: see threads.h */
     omp_set_num_threads(omp_get_num_procs());

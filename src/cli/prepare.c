@@ -21,16 +21,12 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         {"output", OPTION_TEXT, &prepare->output, "the token file to make", true, 0, 0},
         {"tokenizer", OPTION_TEXT, &prepare->tokenizer, "folder with vocab.json and merges.txt", true, 0, 0},
         {"text-column", OPTION_TEXT, &prepare->text_column, "column of the texts; default text", false, 0, 0},
-        {"label-column", OPTION_TEXT, &prepare->label_column, "column of the labels; default sentiment",
-         false, 0, 0},
-        {"labels", OPTION_TEXT, &command->labels, "the classes; default negative,neutral,positive", false, 0,
-         0},
-        {"max-length", OPTION_INT, &command->max_length, "tokens a text is cut to; default 1024", false, 1,
-         INT32_MAX},
-        {"subset", OPTION_INT, &command->subset,
-         "only the first N rows of a shuffle; default all rows, in order", false, 1, INT64_MAX},
-        {"subset-seed", OPTION_INT, &command->subset_seed, "seed of that shuffle; default 42", false, 0,
-         INT64_MAX},
+        {"label-column", OPTION_TEXT, &prepare->label_column, "column of the labels; default sentiment", false, 0, 0},
+        {"labels", OPTION_TEXT, &command->labels, "the classes; default negative,neutral,positive", false, 0, 0},
+        {"max-length", OPTION_INT, &command->max_length, "tokens a text is cut to; default 1024", false, 1, INT32_MAX},
+        {"subset", OPTION_INT, &command->subset, "only the first N rows of a shuffle; default all rows, in order",
+         false, 1, INT64_MAX},
+        {"subset-seed", OPTION_INT, &command->subset_seed, "seed of that shuffle; default 42", false, 0, INT64_MAX},
     };
     const CommandLine line = {
         .synopsis = "linnet prepare --input FILE --output FILE.h5 --tokenizer DIR [OPTIONS]",
@@ -59,8 +55,8 @@ static size_t split_names(char *text, char **names) {
 }
 
 static void print_summary(const PrepareOptions *options, const PrepareSummary *summary) {
-    printf("%s: %" PRId64 " samples of %" PRId64 " rows, %" PRId64 " tokens\n", options->output,
-           summary->samples, summary->rows, summary->tokens);
+    printf("%s: %" PRId64 " samples of %" PRId64 " rows, %" PRId64 " tokens\n", options->output, summary->samples,
+           summary->rows, summary->tokens);
     printf("longest: %" PRId32 " tokens; cut to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
            options->max_length, summary->truncated);
     for (size_t i = 0; i < options->labels; i++)
@@ -72,8 +68,7 @@ static Status run(Command *command, Error *error) {
     PrepareSummary summary;
     PrepareOptions *options = &command->prepare;
     char *text = memory_text(command->labels, error);
-    options->label_names =
-        text ? memory_allocate(strlen(text) + 1, sizeof *options->label_names, error) : NULL;
+    options->label_names = text ? memory_allocate(strlen(text) + 1, sizeof *options->label_names, error) : NULL;
     if (options->label_names) {
         options->labels = split_names(text, options->label_names);
         if (!prepare(options, &summary, error)) print_summary(options, &summary);

@@ -7,14 +7,12 @@
 #include <stdio.h>
 
 /* Rank 0 reads the configuration, all get its resolved text. Collective. */
-static Status share_settings(const World *world, Settings *settings, const char *path,
-                             const OptionList *overrides, Error *error) {
+static Status share_settings(const World *world, Settings *settings, const char *path, const OptionList *overrides,
+                             Error *error) {
     char *text = NULL;
-    if (world->rank == 0 &&
-        settings_load(settings, path, overrides->items, overrides->count, error) == STATUS_OK)
+    if (world->rank == 0 && settings_load(settings, path, overrides->items, overrides->count, error) == STATUS_OK)
         text = settings_text(settings, error);
-    if (world_agree(world, error, true) == STATUS_OK &&
-        world_broadcast_text(world, &text, error) == STATUS_OK) {
+    if (world_agree(world, error, true) == STATUS_OK && world_broadcast_text(world, &text, error) == STATUS_OK) {
         if (world->rank != 0) settings_parse(settings, text, path, error);
         world_agree(world, error, true);
     }
@@ -22,10 +20,9 @@ static Status share_settings(const World *world, Settings *settings, const char 
     return error->status;
 }
 
-/* The run under MPI. `error` may hold what the command line got wrong: it is told once, whatever the number
- * of ranks. */
-static Status run(const OptionList *operands, const OptionList *overrides, bool quiet, bool profile,
-                  Error *error) {
+/* The run under MPI. `error` may hold what the command line got wrong: it is told once, whatever the number of
+ * ranks. */
+static Status run(const OptionList *operands, const OptionList *overrides, bool quiet, bool profile, Error *error) {
     World *world = NULL;
     Settings settings = {0};
     Error start = {0};
@@ -66,8 +63,7 @@ int command_train(int argc, char **argv) {
         {.name = "profile",
          .kind = OPTION_FLAG,
          .value = &profile,
-         .help =
-             "print seconds and GF/s by phase at the end, and write OUTPUT/profile-RANK.json (Chrome trace)"},
+         .help = "print seconds and GF/s by phase at the end, and write OUTPUT/profile-RANK.json (Chrome trace)"},
         {.name = "settings",
          .kind = OPTION_FLAG,
          .value = &settings,
@@ -81,10 +77,9 @@ int command_train(int argc, char **argv) {
         .count = sizeof options / sizeof *options,
         .operands = "CONFIG.json",
     };
-    if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped &&
-        !settings && operands.count != 1)
-        error_set(&error, STATUS_INPUT,
-                  "linnet train takes one configuration file, not %zu: linnet train CONFIG.json",
+    if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped && !settings &&
+        operands.count != 1)
+        error_set(&error, STATUS_INPUT, "linnet train takes one configuration file, not %zu: linnet train CONFIG.json",
                   operands.count);
     if (error.status == STATUS_OK && settings && !helped)
         print_settings(&error);

@@ -33,8 +33,7 @@ static void print_hdf5(void) {
 
 static void print_pcre2(void) {
     char text[64] = "";
-    if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) <= (int)sizeof text)
-        pcre2_config(PCRE2_CONFIG_VERSION, text);
+    if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) <= (int)sizeof text) pcre2_config(PCRE2_CONFIG_VERSION, text);
     print_row("PCRE2", text);
 }
 

@@ -1,8 +1,8 @@
 /* The messages of the ordered reduction.
  *
  * For every bucket a rank sends each other rank the part that the other owns: a neighbour on its node gets an
- * empty message ("read it where it lies"), a rank elsewhere one message a node of the tree. Tags tell bucket
- * and node apart; MPI keeps messages of equal tags in order from one update to the next. */
+ * empty message ("read it where it lies"), a rank elsewhere one message a node of the tree. Tags tell bucket and
+ * node apart; MPI keeps messages of equal tags in order from one update to the next. */
 #include "comm/reduction_private.h"
 
 static int tag_of(const Reduction *r, size_t bucket, int slot) {
@@ -31,8 +31,8 @@ static void post_receive(Reduction *r, float *into, size_t length, int rank, siz
     r->state[bucket].missing++;
 }
 
-/* Receives for one bucket of which this rank owns `length` floats, the first of them number `before` of all
- * it owns. */
+/* Receives for one bucket of which this rank owns `length` floats, the first of them number `before` of all it
+ * owns. */
 static void post_bucket(Reduction *r, size_t bucket, size_t before, size_t length) {
     for (size_t i = 0; i < r->node_count; i++) {
         const TreeNode *node = &r->nodes[i];
@@ -90,9 +90,8 @@ void exchange_announce(Reduction *r, size_t bucket) {
 void exchange_progress(Reduction *r, bool wait) {
     int arrived = 0;
     if (r->receive_count > 0) {
-        int code =
-            wait ? MPI_Waitsome(r->receive_count, r->receives, &arrived, r->arrived, MPI_STATUSES_IGNORE)
-                 : MPI_Testsome(r->receive_count, r->receives, &arrived, r->arrived, MPI_STATUSES_IGNORE);
+        int code = wait ? MPI_Waitsome(r->receive_count, r->receives, &arrived, r->arrived, MPI_STATUSES_IGNORE)
+                        : MPI_Testsome(r->receive_count, r->receives, &arrived, r->arrived, MPI_STATUSES_IGNORE);
         world_check(r->world, code, "receiving gradients");
         if (arrived == MPI_UNDEFINED) arrived = 0; /* nothing is outstanding any more */
     }
@@ -117,18 +116,16 @@ static int receiver_of(const World *world, int node, int owner) {
 }
 
 /* Messages of one owner's parts, to or from this rank. */
-static void distribute_from(Reduction *r, float *values, int owner, int peer, size_t first_bucket,
-                            size_t count) {
+static void distribute_from(Reduction *r, float *values, int owner, int peer, size_t first_bucket, size_t count) {
     bool sending = owner == r->world->rank;
     for (size_t b = first_bucket; b < first_bucket + count; b++) {
         size_t first, length;
         reduction_part_of(r, b, owner, &first, &length);
         if (length == 0) continue;
         MPI_Request *request = &r->sends[r->send_count++];
-        int code = sending ? MPI_Isend(values + first, (int)length, MPI_FLOAT, peer, tag_of(r, b, 0),
-                                       r->world->comm, request)
-                           : MPI_Irecv(values + first, (int)length, MPI_FLOAT, peer, tag_of(r, b, 0),
-                                       r->world->comm, request);
+        int code =
+            sending ? MPI_Isend(values + first, (int)length, MPI_FLOAT, peer, tag_of(r, b, 0), r->world->comm, request)
+                    : MPI_Irecv(values + first, (int)length, MPI_FLOAT, peer, tag_of(r, b, 0), r->world->comm, request);
         world_check(r->world, code, "distributing parameters");
     }
 }
@@ -141,8 +138,7 @@ void reduction_distribute(Reduction *r, float *values, size_t first, size_t coun
         if (world->node_of[owner] != here && receiver_of(world, here, owner) == world->rank)
             distribute_from(r, values, owner, owner, first, count);
     for (int node = 0; node < world->nodes; node++)
-        if (node != here)
-            distribute_from(r, values, world->rank, receiver_of(world, node, world->rank), first, count);
+        if (node != here) distribute_from(r, values, world->rank, receiver_of(world, node, world->rank), first, count);
     world_check(world, MPI_Waitall(r->send_count, r->sends, MPI_STATUSES_IGNORE), "distributing parameters");
     shared_fence(r->shared);
     world_check(world, MPI_Barrier(world->node), "MPI_Barrier");

@@ -1,5 +1,4 @@
-/* The ordered reduction: slots, the tree's sums, who owns what. See reduction.h; the messages are in
- * exchange.c. */
+/* The ordered reduction: slots, the tree's sums, who owns what. See reduction.h; the messages are in exchange.c. */
 #include "comm/reduction_private.h"
 
 #include "linnet/adamw.h"
@@ -45,16 +44,16 @@ static void allocate_tables(Reduction *r, size_t blocks, Error *error) {
     r->receive_bucket = memory_allocate((size_t)r->receive_max, sizeof *r->receive_bucket, error);
     r->arrived = memory_allocate((size_t)r->receive_max, sizeof *r->arrived, error);
     r->sends = memory_allocate((size_t)r->send_max, sizeof *r->sends, error);
-    /* A remote node sends this rank at most its share of a slot, rounded up to a block a bucket.
-     * Never-touched pages are free. */
+    /* A remote node sends this rank at most its share of a slot, rounded up to a block a bucket. Never-touched
+     * pages are free. */
     if (r->world->nodes > 1) {
         size_t share = r->slot_length / (size_t)r->world->size + 2 * r->buckets * r->block_max;
         r->receive = memory_allocate(units * share, sizeof(float), error);
     }
 }
 
-Status reduction_create(Reduction **reduction, const World *world, int units, size_t buckets,
-                        size_t slot_length, size_t blocks, size_t block, Error *error) {
+Status reduction_create(Reduction **reduction, const World *world, int units, size_t buckets, size_t slot_length,
+                        size_t blocks, size_t block, Error *error) {
     Reduction *r = memory_allocate(1, sizeof *r, error);
     if (r != NULL) {
         *r = (Reduction){.world = world,
@@ -79,9 +78,8 @@ cleanup:
 void reduction_destroy(Reduction *r) {
     if (r == NULL) return;
     shared_destroy(r->shared);
-    void *blocks[] = {r->bucket,         r->first_block, r->state,       r->nodes,
-                      r->node_receive,   r->squares,     r->temporaries, r->receives,
-                      r->receive_bucket, r->arrived,     r->sends,       r->receive};
+    void *blocks[] = {r->bucket,      r->first_block, r->state,          r->nodes,   r->node_receive, r->squares,
+                      r->temporaries, r->receives,    r->receive_bucket, r->arrived, r->sends,        r->receive};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) memory_free(blocks[i]);
     memory_free(r);
 }
@@ -124,8 +122,7 @@ static void find_nodes(Reduction *r) {
     for (int rank = 0; rank < r->world->size; rank++) {
         int64_t first, count;
         world_deal(r->units, r->world->size, rank, &first, &count);
-        if (count > 0)
-            r->node_count += tree_nodes(r->units, (int)first, (int)count, rank, r->nodes + r->node_count);
+        if (count > 0) r->node_count += tree_nodes(r->units, (int)first, (int)count, rank, r->nodes + r->node_count);
     }
 }
 
@@ -136,8 +133,7 @@ static void start_unit(Reduction *r) {
 void reduction_plan(Reduction *r, const Bucket *buckets) {
     memcpy(r->bucket, buckets, r->buckets * sizeof *buckets);
     r->first_block[0] = 0;
-    for (size_t b = 0; b < r->buckets; b++)
-        r->first_block[b + 1] = r->first_block[b] + bucket_blocks(&r->bucket[b]);
+    for (size_t b = 0; b < r->buckets; b++) r->first_block[b + 1] = r->first_block[b] + bucket_blocks(&r->bucket[b]);
 }
 
 void reduction_begin(Reduction *r, int units, const Bucket *buckets) {
@@ -196,10 +192,9 @@ void reduction_unit_done(Reduction *r) {
     start_unit(r);
 }
 
-/* Where the floats of a node from `first` (of the slot) on lie, within this rank's part (from part_first) of
- * a bucket; `before` = floats of this rank's parts of earlier buckets. */
-static const float *node_values(const Reduction *r, size_t index, size_t first, size_t part_first,
-                                size_t before) {
+/* Where the floats of a node from `first` (of the slot) on lie, within this rank's part (from part_first) of a
+ * bucket; `before` = floats of this rank's parts of earlier buckets. */
+static const float *node_values(const Reduction *r, size_t index, size_t first, size_t part_first, size_t before) {
     const World *world = r->world;
     const TreeNode *node = &r->nodes[index];
     if (world->node_of[node->rank] == world->node_of[world->rank]) {
@@ -250,8 +245,7 @@ void reduction_sum(Reduction *r, size_t index) {
                   .part_first = first,
                   .before = before};
         float *result = r->mine + w.first;
-        const float *sum =
-            walk(&w, 0, r->units, r->temporaries + (size_t)omp_get_thread_num() * r->temporary_count);
+        const float *sum = walk(&w, 0, r->units, r->temporaries + (size_t)omp_get_thread_num() * r->temporary_count);
         if (sum != result) memcpy(result, sum, w.n * sizeof *result);
         squares[i] = sum_of_squares(result, w.n);
     }
@@ -278,7 +272,9 @@ size_t reduction_blocks(const Reduction *r) {
 size_t reduction_first_block(const Reduction *r, size_t bucket) {
     return r->first_block[bucket];
 }
-void reduction_forget(Reduction *r) { shared_forget(r->shared); }
+void reduction_forget(Reduction *r) {
+    shared_forget(r->shared);
+}
 double reduction_waited(const Reduction *r) {
     return r->waited;
 }

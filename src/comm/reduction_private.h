@@ -53,8 +53,8 @@ int reduction_rank_nodes(const Reduction *reduction, int rank);
 /* Sum the owned part of a bucket whose pieces are all there. */
 void reduction_sum(Reduction *reduction, size_t bucket);
 
-/* Post this update's receives; send a finished bucket; take what has arrived (or wait for some) and sum it;
- * end all sends. */
+/* Post this update's receives; send a finished bucket; take what has arrived (or wait for some) and sum it; end
+ * all sends. */
 void exchange_begin(Reduction *reduction);
 void exchange_announce(Reduction *reduction, size_t bucket);
 void exchange_progress(Reduction *reduction, bool wait);

@@ -24,11 +24,10 @@ static void *align(void *address) {
 static Status open_window(Shared *shared, size_t bytes, Error *error) {
     const World *world = shared->world;
     void *mine = NULL;
-    int code = MPI_Win_allocate_shared((MPI_Aint)(bytes + MEMORY_ALIGNMENT), 1, MPI_INFO_NULL, world->node,
-                                       &mine, &shared->window);
+    int code = MPI_Win_allocate_shared((MPI_Aint)(bytes + MEMORY_ALIGNMENT), 1, MPI_INFO_NULL, world->node, &mine,
+                                       &shared->window);
     if (code != MPI_SUCCESS)
-        return error_set(error, STATUS_FAILURE,
-                         "%zu bytes of memory shared by the ranks of %s could not be had", bytes,
+        return error_set(error, STATUS_FAILURE, "%zu bytes of memory shared by the ranks of %s could not be had", bytes,
                          world->host);
     world_check(world, MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window), "MPI_Win_lock_all");
     for (int r = 0; r < world->node_size; r++) {
@@ -67,13 +66,11 @@ void *shared_block(const Shared *shared, int node_rank) {
 }
 
 void shared_fence(const Shared *shared) {
-    if (shared->window != MPI_WIN_NULL)
-        world_check(shared->world, MPI_Win_sync(shared->window), "MPI_Win_sync");
+    if (shared->window != MPI_WIN_NULL) world_check(shared->world, MPI_Win_sync(shared->window), "MPI_Win_sync");
 }
 
 void shared_forget(Shared *shared) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
-              start = (uintptr_t)shared->blocks[shared->world->node_rank];
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)shared->blocks[shared->world->node_rank];
     uintptr_t first = (start + page - 1) / page * page, end = (start + shared->bytes) / page * page;
     /* Where the system will not, the memory stays: nobody may count on zeros before writing. */
     if (first < end) madvise((void *)first, end - first, shared->plain != NULL ? MADV_DONTNEED : MADV_REMOVE);

@@ -21,9 +21,9 @@ bool tree_is_node(int n, int first, int count) {
     return low == first && n == count;
 }
 
-/* The nodes of [first, end) as a stack: sizes[0] is the first node's count. Returns the stack's height;
- * *joins (may be NULL) gets the joins that the last unit caused, *highest (may be NULL) the greatest height
- * before joining. */
+/* The nodes of [first, end) as a stack: sizes[0] is the first node's count. Returns the stack's height; *joins
+ * (may be NULL) gets the joins that the last unit caused, *highest (may be NULL) the greatest height before
+ * joining. */
 static int build_stack(int n, int first, int end, int sizes[64], int *joins, int *highest) {
     int height = 0, starts[64];
     for (int unit = first; unit < end; unit++) {

@@ -29,11 +29,9 @@ _Noreturn void world_abort(const World *world, const Error *error) {
 }
 
 /* A process that is alone in MPI_COMM_WORLD though its launcher started several was started by another MPI's
- * launcher (or by srun without a PMI that this MPI knows): each would train by itself and write over the
- * others. */
+ * launcher (or by srun without a PMI that this MPI knows): each would train by itself and write over the others. */
 static Status refuse_stray(const World *world, Error *error) {
-    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS",
-                                        "MPI_LOCALNRANKS"};
+    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "MPI_LOCALNRANKS"};
     if (world->size > 1) return STATUS_OK;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const char *value = getenv(sizes[i]);
@@ -70,9 +68,8 @@ static Status find_nodes(World *world, Error *error) {
 /* Make the communicator of the ranks that share memory (kind MPI_COMM_TYPE_SHARED) or of this rank alone
  * (MPI_UNDEFINED). */
 static Status split_nodes(World *world, int kind, Error *error) {
-    int code = kind == MPI_UNDEFINED
-                   ? MPI_Comm_dup(MPI_COMM_SELF, &world->node)
-                   : MPI_Comm_split_type(world->comm, kind, world->rank, MPI_INFO_NULL, &world->node);
+    int code = kind == MPI_UNDEFINED ? MPI_Comm_dup(MPI_COMM_SELF, &world->node)
+                                     : MPI_Comm_split_type(world->comm, kind, world->rank, MPI_INFO_NULL, &world->node);
     world_check(world, code, "making the node's communicator");
     MPI_Comm_set_errhandler(world->node, MPI_ERRORS_RETURN);
     MPI_Comm_rank(world->node, &world->node_rank);
@@ -130,8 +127,7 @@ Status world_agree(const World *world, Error *error, bool print) {
 void world_broadcast(const World *world, void *bytes, size_t size) {
     for (size_t done = 0; done < size; done += PIECE) {
         size_t piece = size - done < PIECE ? size - done : PIECE;
-        world_check(world, MPI_Bcast((char *)bytes + done, (int)piece, MPI_BYTE, 0, world->comm),
-                    "MPI_Bcast");
+        world_check(world, MPI_Bcast((char *)bytes + done, (int)piece, MPI_BYTE, 0, world->comm), "MPI_Bcast");
     }
 }
 
@@ -144,15 +140,13 @@ Status world_broadcast_text(const World *world, char **text, Error *error) {
     return STATUS_OK;
 }
 
-static void reduce(const World *world, void *values, size_t count, size_t width, MPI_Datatype type,
-                   MPI_Op op) {
+static void reduce(const World *world, void *values, size_t count, size_t width, MPI_Datatype type, MPI_Op op) {
     if (world->size == 1) return;
     for (size_t done = 0; done < count; done += PIECE / 8) {
         size_t piece = count - done < PIECE / 8 ? count - done : PIECE / 8;
-        world_check(
-            world,
-            MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * width, (int)piece, type, op, world->comm),
-            "MPI_Allreduce");
+        world_check(world,
+                    MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * width, (int)piece, type, op, world->comm),
+                    "MPI_Allreduce");
     }
 }
 

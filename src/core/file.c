@@ -79,8 +79,7 @@ static bool write_all(int file, const char *bytes, size_t size) {
     return true;
 }
 
-/** The first guess at a block for the whole file: its size and one byte more, which shows that it has ended.
- */
+/** The first guess at a block for the whole file: its size and one byte more, which shows that it has ended. */
 static size_t first_capacity(int file) {
     struct stat about;
     if (fstat(file, &about) || about.st_size <= 0) return GROWTH_BYTES;
@@ -225,8 +224,7 @@ Status file_make_folder(const char *path, Error *error) {
 Status file_remove(const char *path, Error *error) {
     struct stat about;
     if (lstat(path, &about)) return errno == ENOENT ? STATUS_OK : fail(error, path, "remove");
-    if (!S_ISDIR(about.st_mode))
-        return unlink(path) && errno != ENOENT ? fail(error, path, "remove") : STATUS_OK;
+    if (!S_ISDIR(about.st_mode)) return unlink(path) && errno != ENOENT ? fail(error, path, "remove") : STATUS_OK;
 
     char *root = memory_text(path, error);
     if (!root) return error->status;

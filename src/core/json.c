@@ -22,9 +22,8 @@ Status json_parse(cJSON **tree, const char *text, size_t size, const char *name,
         parsed = NULL;
     }
     if (!parsed)
-        return error_set(error, STATUS_INPUT,
-                         "%s: byte %td: a number of more than 63 characters, or out of memory", name,
-                         end - text + 1);
+        return error_set(error, STATUS_INPUT, "%s: byte %td: a number of more than 63 characters, or out of memory",
+                         name, end - text + 1);
     *tree = parsed;
     return STATUS_OK;
 }
@@ -102,8 +101,8 @@ Status json_refuse_repeats(const cJSON *tree, const char *text, const char *name
     KeyFinder finder = {.wanted = walk.repeated.ordinal};
     Error ignored = {0};
     json_scan(text, strlen(text), name, find_key, &finder, &ignored);
-    return error_set(error, STATUS_INPUT, "%s:%d: the key \"%s\" stands twice in one object", name,
-                     finder.line, walk.repeated.key);
+    return error_set(error, STATUS_INPUT, "%s:%d: the key \"%s\" stands twice in one object", name, finder.line,
+                     walk.repeated.key);
 }
 
 // --- Members ---
@@ -113,8 +112,7 @@ static const cJSON *member(const cJSON *object, const char *key) {
     return cJSON_IsNull(item) ? NULL : item;
 }
 
-static Status wrong_type(const cJSON *item, const char *key, const char *wanted, const char *name,
-                         Error *error) {
+static Status wrong_type(const cJSON *item, const char *key, const char *wanted, const char *name, Error *error) {
     char *found = cJSON_PrintUnformatted(item);
     error_set(error, STATUS_INPUT, "%s: \"%s\" must be %s, not %.80s", name, key, wanted,
               found ? found : "something else");
@@ -126,8 +124,7 @@ Status json_get_int(const cJSON *object, const char *key, int64_t *value, const 
     const cJSON *item = member(object, key);
     if (!item) return STATUS_OK;
     const double number = item->valuedouble;
-    if (!cJSON_IsNumber(item) || number != floor(number))
-        return wrong_type(item, key, "a whole number", name, error);
+    if (!cJSON_IsNumber(item) || number != floor(number)) return wrong_type(item, key, "a whole number", name, error);
     if (fabs(number) >= WHOLE_LIMIT) return wrong_type(item, key, "between -2^53 and 2^53", name, error);
     *value = (int64_t)number;
     return STATUS_OK;
@@ -151,8 +148,7 @@ Status json_get_bool(const cJSON *object, const char *key, bool *value, const ch
     return STATUS_OK;
 }
 
-Status json_get_text(const cJSON *object, const char *key, const char **value, const char *name,
-                     Error *error) {
+Status json_get_text(const cJSON *object, const char *key, const char **value, const char *name, Error *error) {
     const cJSON *item = member(object, key);
     if (!item) return STATUS_OK;
     if (!cJSON_IsString(item)) return wrong_type(item, key, "a text", name, error);
@@ -161,8 +157,8 @@ Status json_get_text(const cJSON *object, const char *key, const char **value, c
 }
 
 // --- Writing ---
-/** cJSON indents with tabs and sets one behind each ':'; in a text a tab is escaped, so each raw one is
- * layout. Returns the new length; `out` holds twice the length of `text` and two bytes more. */
+/** cJSON indents with tabs and sets one behind each ':'; in a text a tab is escaped, so each raw one is layout.
+ *  Returns the new length; `out` holds twice the length of `text` and two bytes more. */
 static size_t tabs_to_spaces(const char *text, char *out) {
     size_t length = 0;
     for (const char *at = text; *at; at++) {

@@ -17,14 +17,13 @@ static bool scan_value(Scan *scan);
 
 /** Say what is wrong at the current place; always false, for `return`. */
 static bool wrong(Scan *scan, const char *what) {
-    error_set(scan->error, STATUS_INPUT, "%s:%d:%td: %s", scan->name, scan->line,
-              scan->at - scan->line_start + 1,
+    error_set(scan->error, STATUS_INPUT, "%s:%d:%td: %s", scan->name, scan->line, scan->at - scan->line_start + 1,
               scan->at == scan->end ? "the text ends inside a JSON value" : what);
     return false;
 }
 
 /** The byte at the current place, 0 at the end (a zero byte is not JSON anywhere, so the two need no telling
- * apart). */
+ *  apart). */
 static unsigned char peek(const Scan *scan) {
     return scan->at < scan->end ? *scan->at : 0;
 }
@@ -85,8 +84,7 @@ static bool scan_utf8(Scan *scan) {
     const unsigned char *at = scan->at;
     const unsigned first = *at;
     const int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-    if (first < 0xc2 || first > 0xf4 || scan->end - at <= more)
-        return wrong(scan, "the text is not valid UTF-8");
+    if (first < 0xc2 || first > 0xf4 || scan->end - at <= more) return wrong(scan, "the text is not valid UTF-8");
     const unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
     const unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
     bool valid = at[1] >= low && at[1] <= high;
@@ -148,8 +146,7 @@ static bool scan_literal(Scan *scan) {
         scan->at += length;
         return true;
     }
-    return wrong(scan,
-                 "expected a JSON value (object, array, text in \"quotes\", number, true, false or null)");
+    return wrong(scan, "expected a JSON value (object, array, text in \"quotes\", number, true, false or null)");
 }
 
 /** What stands before the ':' of a member. */
@@ -202,8 +199,7 @@ static bool scan_value(Scan *scan) {
     return good;
 }
 
-Status json_scan(const char *text, size_t size, const char *name, JsonKeySeen seen, void *context,
-                 Error *error) {
+Status json_scan(const char *text, size_t size, const char *name, JsonKeySeen seen, void *context, Error *error) {
     const unsigned char *bytes = (const unsigned char *)text;
     Scan scan = {.at = bytes,
                  .end = bytes + size,
@@ -213,8 +209,7 @@ Status json_scan(const char *text, size_t size, const char *name, JsonKeySeen se
                  .seen = seen,
                  .context = context,
                  .error = error};
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        scan.at += 3; // a byte-order mark, which cJSON skips too
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) scan.at += 3; // a byte-order mark, which cJSON skips too
     if (scan_value(&scan) && scan.at < scan.end) wrong(&scan, "nothing may follow the JSON value");
     return error->status;
 }

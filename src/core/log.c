@@ -40,8 +40,8 @@ static bool colour_wanted(void) {
 static size_t write_prefix(char *line, size_t room, const Kind *kind) {
     if (!kind->name) return 0;
     bool colour = colour_wanted();
-    int length = snprintf(line, room, "linnet: %s%s:%s ", colour ? kind->colour : "", kind->name,
-                          colour ? "\033[0m" : "");
+    int length =
+        snprintf(line, room, "linnet: %s%s:%s ", colour ? kind->colour : "", kind->name, colour ? "\033[0m" : "");
     if (setup.size > 1) length += snprintf(line + length, room - (size_t)length, "rank %d: ", setup.rank);
     return (size_t)length;
 }

@@ -11,13 +11,13 @@ bool memory_multiply(size_t a, size_t b, size_t *product) {
     return true;
 }
 
-/** The block lies inside a larger one from calloc(), whose address stands right before it. aligned_alloc()
- * would be shorter, but its pages are not known to be zero: clearing them makes every page resident. */
+/** The block lies inside a larger one from calloc(), whose address stands right before it. aligned_alloc() would
+ *  be shorter, but its pages are not known to be zero: clearing them makes every page resident. */
 void *memory_allocate(size_t count, size_t size, Error *error) {
     size_t bytes, padded;
     if (!memory_multiply(count, size, &bytes) || __builtin_add_overflow(bytes, MEMORY_ALIGNMENT, &padded)) {
-        error_set(error, STATUS_FAILURE,
-                  "out of memory: %zu elements of %zu bytes are more than an address can hold", count, size);
+        error_set(error, STATUS_FAILURE, "out of memory: %zu elements of %zu bytes are more than an address can hold",
+                  count, size);
         return NULL;
     }
     unsigned char *base = calloc(1, padded);

@@ -30,8 +30,7 @@ struct Profile {
 double profile_elapsed(const Profile *profile) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - profile->origin.tv_sec) +
-           1e-9 * (double)(now.tv_nsec - profile->origin.tv_nsec);
+    return (double)(now.tv_sec - profile->origin.tv_sec) + 1e-9 * (double)(now.tv_nsec - profile->origin.tv_nsec);
 }
 
 Status profile_create(Profile **profile, Error *error) {
@@ -61,8 +60,8 @@ static void remember(Profile *profile, Stretch stretch) {
     if (profile->count == profile->capacity) {
         Error ignored = {0};
         size_t capacity = 2 * profile->capacity + 1024;
-        Stretch *more = memory_resize(profile->stretches, profile->count * sizeof stretch, capacity,
-                                      sizeof stretch, &ignored);
+        Stretch *more =
+            memory_resize(profile->stretches, profile->count * sizeof stretch, capacity, sizeof stretch, &ignored);
         if (more == NULL) return;
         profile->stretches = more;
         profile->capacity = capacity;

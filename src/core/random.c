@@ -2,8 +2,7 @@
 
 #include <math.h>
 
-__extension__ typedef unsigned __int128
-    Wide; // PCG64's state is 128 bits wide; gcc and clang both have the type
+__extension__ typedef unsigned __int128 Wide; // PCG64's state is 128 bits wide; gcc and clang both have the type
 
 // --- Philox4x32-10 ---
 #define PHILOX_ROUNDS 10
@@ -38,8 +37,7 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 void mt19937_seed(Mt19937 *generator, uint64_t seed) {
     uint32_t *state = generator->state;
     state[0] = (uint32_t)seed;
-    for (uint32_t i = 1; i < MT_WORDS; i++)
-        state[i] = 1812433253u * (state[i - 1] ^ (state[i - 1] >> 30)) + i;
+    for (uint32_t i = 1; i < MT_WORDS; i++) state[i] = 1812433253u * (state[i - 1] ^ (state[i - 1] >> 30)) + i;
     generator->next = MT_WORDS;
 }
 
@@ -177,7 +175,6 @@ void random_normal(float *out, int64_t count, float deviation, uint64_t seed, ui
         philox4x32(counter, key, words);
         box_muller(words[0], words[1], values);
         box_muller(words[2], words[3], values + 2);
-        for (int64_t i = 0; i < 4 && first + i < count; i++)
-            out[first + i] = (float)((double)deviation * values[i]);
+        for (int64_t i = 0; i < 4 && first + i < count; i++) out[first + i] = (float)((double)deviation * values[i]);
     }
 }

@@ -76,7 +76,8 @@ static size_t pooled_row(const BatchRule *rule, const uint16_t *ids, size_t leng
     return last > 0 ? last - 1 : 0; /* nothing but pads: Transformers reads the first */
 }
 
-void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t length, int32_t label, uint64_t sample) {
+void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t length, int32_t label,
+               uint64_t sample) {
     size_t start = batch->tokens, texts = kept(rule, length), b = batch->samples++;
     for (size_t t = 0; t < texts; t++) add_row(batch, ids[t], (int32_t)t, (int32_t)t + 1, sample);
     if (batch_rows(rule, length) > texts)

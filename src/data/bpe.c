@@ -4,7 +4,7 @@
 #include <string.h>
 
 /** A merge of the file, in 8 bytes so that the table stays in a core's cache: `pair` holds the left id in its
- * upper 16 bits and the right one in its lower. */
+ *  upper 16 bits and the right one in its lower. */
 typedef struct {
     uint32_t pair;
     uint32_t rank; /**< from 1; 0 in an empty slot */
@@ -41,15 +41,15 @@ static Merge *merge_of(const Bpe *bpe, int32_t left, int32_t right) {
 }
 
 /** The ids of a line `left right` and of the two in one. */
-static Status read_line(const Vocabulary *vocabulary, const char *line, size_t size, int32_t ids[3],
-                        const char *path, int number, Error *error) {
+static Status read_line(const Vocabulary *vocabulary, const char *line, size_t size, int32_t ids[3], const char *path,
+                        int number, Error *error) {
     const char *space = memchr(line, ' ', size);
     size_t left = space ? (size_t)(space - line) : 0, right = space ? size - left - 1 : 0;
     char joined[JOINED_MAX];
     if (left == 0 || right == 0 || memchr(space + 1, ' ', right) || left + right > sizeof joined)
         return error_set(error, STATUS_INPUT,
-                         "%s:%d: a merge must be two tokens with one space between them, at most %d bytes",
-                         path, number, JOINED_MAX);
+                         "%s:%d: a merge must be two tokens with one space between them, at most %d bytes", path,
+                         number, JOINED_MAX);
     memcpy(joined, line, left);
     memcpy(joined + left, space + 1, right);
     const struct {
@@ -65,8 +65,8 @@ static Status read_line(const Vocabulary *vocabulary, const char *line, size_t s
     return STATUS_OK;
 }
 
-static Status read_merges(Bpe *bpe, const Vocabulary *vocabulary, const char *text, size_t size,
-                          const char *path, Error *error) {
+static Status read_merges(Bpe *bpe, const Vocabulary *vocabulary, const char *text, size_t size, const char *path,
+                          Error *error) {
     static const char VERSION[] = "#version";
     const char *end = text + size, *next;
     uint32_t rank = 1;
@@ -96,8 +96,7 @@ Status bpe_create(Bpe **bpe, const Vocabulary *vocabulary, const char *text, siz
     made->mask = slots - 1;
     made->merges = memory_allocate(slots, sizeof *made->merges, error);
     made->results = memory_allocate(lines + 1, sizeof *made->results, error);
-    if (!made->merges || !made->results || read_merges(made, vocabulary, text, size, path, error))
-        goto cleanup;
+    if (!made->merges || !made->results || read_merges(made, vocabulary, text, size, path, error)) goto cleanup;
     *bpe = made;
     return STATUS_OK;
 cleanup:
@@ -149,8 +148,7 @@ static void consider(Bpe *bpe, uint32_t at) {
     if (merge->rank) push(bpe, (Candidate){merge->rank, at});
 }
 
-/** Make the merge unless the pair that was queued is gone: one of the two was merged with another neighbour.
- */
+/** Make the merge unless the pair that was queued is gone: one of the two was merged with another neighbour. */
 static void apply(Bpe *bpe, Candidate candidate) {
     Symbol *left = &bpe->symbols[candidate.at];
     if (left->id < 0 || left->next == NONE) return;
@@ -168,8 +166,7 @@ static void apply(Bpe *bpe, Candidate candidate) {
 /** A word of n symbols queues at most n − 1 merges at first and two for each of the n − 1 it makes. */
 static Status make_room(Bpe *bpe, size_t count, Error *error) {
     if (count <= bpe->capacity) return STATUS_OK;
-    if (count >= NONE / 4)
-        return error_set(error, STATUS_INPUT, "a word of %zu bytes is too long to tokenize", count);
+    if (count >= NONE / 4) return error_set(error, STATUS_INPUT, "a word of %zu bytes is too long to tokenize", count);
     size_t capacity = 2 * count;
     Symbol *symbols = memory_resize(bpe->symbols, 0, capacity, sizeof *symbols, error);
     if (!symbols) return error->status;

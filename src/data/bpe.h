@@ -1,7 +1,7 @@
 #ifndef LINNET_DATA_BPE_H
 #define LINNET_DATA_BPE_H
 /** Byte-pair merging with the merges of merges.txt: the pair of lowest rank is merged first, the leftmost of
- * equals. */
+ *  equals. */
 #include "data/vocabulary.h"
 #include "linnet/error.h"
 #include <stddef.h>

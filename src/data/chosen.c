@@ -27,8 +27,7 @@ static Status draw_rows(Chosen *chosen, int64_t rows, uint64_t seed, Error *erro
     int64_t *order = memory_allocate((size_t)rows, sizeof *order, error);
     if (!order) return error->status;
     order_shuffle(order, rows, seed);
-    for (size_t i = 0; i < chosen->count; i++)
-        chosen->draws[i] = (Draw){.row = order[i], .place = (int64_t)i};
+    for (size_t i = 0; i < chosen->count; i++) chosen->draws[i] = (Draw){.row = order[i], .place = (int64_t)i};
     memory_free(order);
     qsort(chosen->draws, chosen->count, sizeof *chosen->draws, compare_rows);
     for (size_t i = 0; i < chosen->count; i++) chosen->by_place[chosen->draws[i].place] = i;
@@ -64,8 +63,7 @@ bool chosen_wants(const Chosen *chosen, int64_t row) {
 Status chosen_keep(Chosen *chosen, const int32_t *ids, size_t count, int32_t label, Error *error) {
     if (chosen->capacity - chosen->used < count) {
         size_t capacity = 2 * (chosen->used + count);
-        int32_t *grown =
-            memory_resize(chosen->ids, chosen->used * sizeof *grown, capacity, sizeof *grown, error);
+        int32_t *grown = memory_resize(chosen->ids, chosen->used * sizeof *grown, capacity, sizeof *grown, error);
         if (!grown) return error->status;
         chosen->ids = grown;
         chosen->capacity = capacity;

@@ -13,8 +13,8 @@ typedef struct Chosen Chosen;
 Status chosen_create(Chosen **chosen, int64_t rows, int64_t count, uint64_t seed, Error *error);
 void chosen_destroy(Chosen *chosen);
 
-/** Is this row drawn? Rows are asked for in rising order, and each that is must be kept before the next is
- * asked for. */
+/** Is this row drawn? Rows are asked for in rising order, and each that is must be kept before the next is asked
+ *  for. */
 bool chosen_wants(const Chosen *chosen, int64_t row);
 Status chosen_keep(Chosen *chosen, const int32_t *ids, size_t count, int32_t label, Error *error);
 

@@ -19,8 +19,7 @@ static int64_t column_of(const Reader *reader, size_t offset) {
     return (int64_t)offset - reader->line_start + 1;
 }
 
-/** Bytes of the line end at `offset`: 1 for LF, 2 for CRLF, 0 if there is none. A CR that ends the file
- * counts. */
+/** Bytes of the line end at `offset`: 1 for LF, 2 for CRLF, 0 if there is none. A CR that ends the file counts. */
 static Status line_end_at(Reader *reader, size_t offset, size_t *length, Error *error) {
     *length = 0;
     bool there;
@@ -41,8 +40,8 @@ static void pass_plain_bytes(Reader *reader) {
     reader->at = (size_t)(at - bytes_of(reader));
 }
 
-/** A field without quotes: up to the separator, the line's end or the file's. A quote inside it is plain
- * text, and so is a CR without LF. */
+/** A field without quotes: up to the separator, the line's end or the file's. A quote inside it is plain text, and
+ *  so is a CR without LF. */
 static Status read_plain(Reader *reader, Cell *cell, Error *error) {
     size_t from = reader->at;
     for (bool there;; reader->at++) {
@@ -115,8 +114,7 @@ static Status pass_field_end(Reader *reader, bool *more, Error *error) {
     if (line_end_at(reader, reader->at, &end, error)) return error->status;
     if (end == 0)
         return error_set(error, STATUS_INPUT,
-                         "%s:%" PRId64 ":%" PRId64
-                         ": text after a closing quote; a quote inside quotes is doubled",
+                         "%s:%" PRId64 ":%" PRId64 ": text after a closing quote; a quote inside quotes is doubled",
                          reader->window->path, reader->line, column_of(reader, reader->at));
     reader->at += end;
     reader->line++;
@@ -144,8 +142,7 @@ Status csv_read_row(RowWindow *window, char separator, Row *row, size_t *length,
         bool there;
         if (rows_need(window, reader.at, &there, error)) return error->status;
         bool quoted = there && bytes_of(&reader)[reader.at] == '"';
-        if (quoted ? read_quoted(&reader, &cell, error) : read_plain(&reader, &cell, error))
-            return error->status;
+        if (quoted ? read_quoted(&reader, &cell, error) : read_plain(&reader, &cell, error)) return error->status;
         if (row_append(row, cell, error) || pass_field_end(&reader, &another, error)) return error->status;
     }
     *length = reader.at;

@@ -25,14 +25,14 @@ static Status get_digest(const Dataset *dataset, const char *name, char text[DIG
 
 static Status read_label_names(Dataset *dataset, Error *error) {
     DatasetInfo *info = &dataset->info;
-    if (h5_get_texts(dataset->file, "label_names", DATASET_LABELS_MAX, &info->label_names, &info->labels,
-                     dataset->path, error))
+    if (h5_get_texts(dataset->file, "label_names", DATASET_LABELS_MAX, &info->label_names, &info->labels, dataset->path,
+                     error))
         return error->status;
     for (int32_t i = 0; i < info->labels; i++)
         for (int32_t j = 0; j < i; j++)
             if (strcmp(info->label_names[i], info->label_names[j]) == 0)
-                return error_set(error, STATUS_INPUT, "%s: attribute \"label_names\" holds \"%s\" twice",
-                                 dataset->path, info->label_names[i]);
+                return error_set(error, STATUS_INPUT, "%s: attribute \"label_names\" holds \"%s\" twice", dataset->path,
+                                 info->label_names[i]);
     return STATUS_OK;
 }
 
@@ -44,8 +44,7 @@ static Status read_attributes(Dataset *dataset, Error *error) {
                          "%s: not a token file (attribute \"format_version\" is missing); make one "
                          "with linnet prepare",
                          dataset->path);
-    if (get_int32(dataset, "format_version", DATASET_FORMAT_VERSION, DATASET_FORMAT_VERSION, &version,
-                  error) ||
+    if (get_int32(dataset, "format_version", DATASET_FORMAT_VERSION, DATASET_FORMAT_VERSION, &version, error) ||
         h5_get_int(dataset->file, "samples", 1, INT64_MAX / 64, &info->samples, dataset->path, error) ||
         h5_get_int(dataset->file, "tokens", 1, INT64_MAX / 64, &info->tokens, dataset->path, error) ||
         get_int32(dataset, "vocabulary_size", 1, UINT16_MAX + 1, &info->vocabulary, error) ||
@@ -53,8 +52,7 @@ static Status read_attributes(Dataset *dataset, Error *error) {
         get_int32(dataset, "max_length", 1, INT32_MAX, &info->max_length, error) ||
         get_int32(dataset, "longest_sample", 1, info->max_length, &info->longest, error) ||
         get_digest(dataset, "tokenizer_digest", info->tokenizer_digest, error) ||
-        h5_get_text(dataset->file, "source_name", info->source_name, sizeof info->source_name, dataset->path,
-                    error) ||
+        h5_get_text(dataset->file, "source_name", info->source_name, sizeof info->source_name, dataset->path, error) ||
         get_digest(dataset, "source_digest", info->source_digest, error) ||
         h5_get_int(dataset->file, "source_size", 0, INT64_MAX, &info->source_size, dataset->path, error))
         return error->status;
@@ -136,19 +134,16 @@ static Status block_create(Block *block, Error *error) {
 }
 
 /** The offsets of samples first … first + count − 1, checked, also against both ends of the tokens. */
-static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count, int64_t *offsets,
-                           Error *error) {
+static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count, int64_t *offsets, Error *error) {
     const DatasetInfo *info = &dataset->info;
     if (column_read(&dataset->columns[COLUMN_OFFSETS], first, count + 1, offsets, dataset->path, error) ||
         dataset_check_offsets(dataset, offsets, first, count, error))
         return error->status;
     if (first == 0 && offsets[0] != 0)
-        return error_set(error, STATUS_INPUT, "%s: offsets[0] is %lld, not 0", dataset->path,
-                         (long long)offsets[0]);
+        return error_set(error, STATUS_INPUT, "%s: offsets[0] is %lld, not 0", dataset->path, (long long)offsets[0]);
     if (first + count == info->samples && offsets[count] != info->tokens)
-        return error_set(error, STATUS_INPUT,
-                         "%s: the last of offsets is %lld, not the number of tokens, %lld", dataset->path,
-                         (long long)offsets[count], (long long)info->tokens);
+        return error_set(error, STATUS_INPUT, "%s: the last of offsets is %lld, not the number of tokens, %lld",
+                         dataset->path, (long long)offsets[count], (long long)info->tokens);
     return STATUS_OK;
 }
 
@@ -170,8 +165,8 @@ static Status verify_block(const Dataset *dataset, int64_t first, int64_t count,
     for (int64_t i = 0; i < count; i++) {
         if (dataset_check_label(dataset, block->labels[i], first + i, error)) return error->status;
         if (block->rows[i] < 0)
-            return error_set(error, STATUS_INPUT, "%s: rows[%lld] is %lld; rows are numbered from 0",
-                             dataset->path, (long long)(first + i), (long long)block->rows[i]);
+            return error_set(error, STATUS_INPUT, "%s: rows[%lld] is %lld; rows are numbered from 0", dataset->path,
+                             (long long)(first + i), (long long)block->rows[i]);
     }
     return verify_tokens(dataset, block->offsets[0], block->offsets[count], block->ids, error);
 }

@@ -38,8 +38,7 @@ static int64_t vector_length(hid_t dataset) {
     hsize_t extent = 0;
     const hid_t space = H5Dget_space(dataset);
     if (space < 0) return -1;
-    const bool good = H5Sget_simple_extent_type(space) == H5S_SIMPLE &&
-                      H5Sget_simple_extent_ndims(space) == 1 &&
+    const bool good = H5Sget_simple_extent_type(space) == H5S_SIMPLE && H5Sget_simple_extent_ndims(space) == 1 &&
                       H5Sget_simple_extent_dims(space, &extent, NULL) == 1 && extent <= INT64_MAX;
     H5Sclose(space);
     return good ? (int64_t)extent : -1;
@@ -52,8 +51,7 @@ static bool right_layout(hid_t dataset, const ColumnKind *kind) {
     if (properties < 0) return false;
     const H5D_layout_t layout = H5Pget_layout(properties);
     bool good = layout == H5D_COMPACT || (layout == H5D_CONTIGUOUS && H5Pget_external_count(properties) == 0);
-    if (layout == H5D_CHUNKED)
-        good = H5Pget_chunk(properties, 1, &chunk) == 1 && chunk <= CHUNK_BYTES_MAX / kind->size;
+    if (layout == H5D_CHUNKED) good = H5Pget_chunk(properties, 1, &chunk) == 1 && chunk <= CHUNK_BYTES_MAX / kind->size;
     H5Pclose(properties);
     return good;
 }
@@ -71,31 +69,28 @@ Status column_open(Column *column, ColumnName name, hid_t file, const char *path
     if (column->dataset < 0)
         return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" is missing or damaged", path, kind->name);
     if (!right_type(column->dataset, kind))
-        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" must hold %s integers of %zu bits", path,
-                         kind->name, kind->is_signed ? "signed" : "unsigned", 8 * kind->size);
+        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" must hold %s integers of %zu bits", path, kind->name,
+                         kind->is_signed ? "signed" : "unsigned", 8 * kind->size);
     column->length = vector_length(column->dataset);
     if (column->length < 0)
         return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" must have one dimension", path, kind->name);
     if (!right_layout(column->dataset, kind))
-        return error_set(error, STATUS_INPUT,
-                         "%s: dataset \"%s\" must lie in this file, in chunks of 64 MiB at most", path,
-                         kind->name);
+        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" must lie in this file, in chunks of 64 MiB at most",
+                         path, kind->name);
     const uint64_t stored = H5Dget_storage_size(column->dataset);
     if ((uint64_t)column->length / PACKING_MAX > stored)
         return error_set(error, STATUS_INPUT,
-                         "%s: dataset \"%s\" names %lld elements but the file holds %llu bytes of it", path,
-                         kind->name, (long long)column->length, (unsigned long long)stored);
+                         "%s: dataset \"%s\" names %lld elements but the file holds %llu bytes of it", path, kind->name,
+                         (long long)column->length, (unsigned long long)stored);
     return STATUS_OK;
 }
 
-Status column_read(const Column *column, int64_t first, int64_t count, void *out, const char *path,
-                   Error *error) {
+Status column_read(const Column *column, int64_t first, int64_t count, void *out, const char *path, Error *error) {
     const hsize_t start = (hsize_t)first, extent = (hsize_t)count;
     if (count == 0) return STATUS_OK;
     const hid_t held = H5Screate_simple(1, &extent, NULL);
     const hid_t stored = H5Dget_space(column->dataset);
-    if (held < 0 || stored < 0 ||
-        H5Sselect_hyperslab(stored, H5S_SELECT_SET, &start, NULL, &extent, NULL) < 0 ||
+    if (held < 0 || stored < 0 || H5Sselect_hyperslab(stored, H5S_SELECT_SET, &start, NULL, &extent, NULL) < 0 ||
         H5Dread(column->dataset, column_memory_type(column->name), held, stored, H5P_DEFAULT, out) < 0) {
         char what[64];
         snprintf(what, sizeof what, "dataset \"%s\" cannot be read", column_kinds[column->name].name);
@@ -112,14 +107,12 @@ Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int
     for (int64_t i = 0; i <= count; i++) {
         const bool inside = offsets[i] >= 0 && offsets[i] <= info->tokens;
         if (!inside || (i > 0 && offsets[i] <= offsets[i - 1]))
-            return error_set(
-                error, STATUS_INPUT,
-                "%s: offsets[%lld] is %lld; offsets must rise from 0 to the number of tokens, %lld",
-                dataset->path, (long long)(first + i), (long long)offsets[i], (long long)info->tokens);
-        if (i > 0 && offsets[i] - offsets[i - 1] > info->longest)
             return error_set(error, STATUS_INPUT,
-                             "%s: sample %lld has %lld tokens, but \"longest_sample\" says %d", dataset->path,
-                             (long long)(first + i - 1), (long long)(offsets[i] - offsets[i - 1]),
+                             "%s: offsets[%lld] is %lld; offsets must rise from 0 to the number of tokens, %lld",
+                             dataset->path, (long long)(first + i), (long long)offsets[i], (long long)info->tokens);
+        if (i > 0 && offsets[i] - offsets[i - 1] > info->longest)
+            return error_set(error, STATUS_INPUT, "%s: sample %lld has %lld tokens, but \"longest_sample\" says %d",
+                             dataset->path, (long long)(first + i - 1), (long long)(offsets[i] - offsets[i - 1]),
                              info->longest);
     }
     return STATUS_OK;
@@ -127,16 +120,15 @@ Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int
 
 Status dataset_check_label(const Dataset *dataset, uint8_t label, int64_t sample, Error *error) {
     if (label < dataset->info.labels) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: labels[%lld] is %d; there are %d labels, numbered from 0",
-                     dataset->path, (long long)sample, label, dataset->info.labels);
+    return error_set(error, STATUS_INPUT, "%s: labels[%lld] is %d; there are %d labels, numbered from 0", dataset->path,
+                     (long long)sample, label, dataset->info.labels);
 }
 
-Status dataset_check_ids(const Dataset *dataset, const uint16_t *ids, int64_t count, int64_t place,
-                         Error *error) {
+Status dataset_check_ids(const Dataset *dataset, const uint16_t *ids, int64_t count, int64_t place, Error *error) {
     for (int64_t i = 0; i < count; i++)
         if (ids[i] >= dataset->info.vocabulary)
             return error_set(error, STATUS_INPUT,
-                             "%s: tokens[%lld] is %d; the vocabulary has %d tokens, numbered from 0",
-                             dataset->path, (long long)(place + i), ids[i], dataset->info.vocabulary);
+                             "%s: tokens[%lld] is %d; the vocabulary has %d tokens, numbered from 0", dataset->path,
+                             (long long)(place + i), ids[i], dataset->info.vocabulary);
     return STATUS_OK;
 }

@@ -1,5 +1,5 @@
-/* Loading chosen samples: their places are sorted and merged into runs, so that the number of reads follows
- * the chunks that hold them, not the samples. */
+/* Loading chosen samples: their places are sorted and merged into runs, so that the number of reads follows the
+ * chunks that hold them, not the samples. */
 #include "data/dataset_columns.h"
 #include "linnet/memory.h"
 #include <stdlib.h>
@@ -17,8 +17,8 @@ typedef struct {
     int64_t index, position;
 } Wanted;
 
-/** How many of pieces [count] make up one run, and in *end where it ends. A gap of less than a chunk is read
- * with it: its chunk has to be read anyway. */
+/** How many of pieces [count] make up one run, and in *end where it ends. A gap of less than a chunk is read with
+ *  it: its chunk has to be read anyway. */
 static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t most, int64_t *end) {
     const int64_t first = pieces[0].from;
     int64_t taken = 1;
@@ -31,8 +31,7 @@ static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t
     return taken;
 }
 
-/** Copy pieces [count] of a column into out. Pieces that rise are read in few runs; any others are right but
- * slow. */
+/** Copy pieces [count] of a column into out. Pieces that rise are read in few runs; any others are right but slow. */
 static Status gather(const Dataset *dataset, ColumnName name, const Piece *pieces, int64_t count, void *out,
                      Error *error) {
     const Column *column = &dataset->columns[name];
@@ -64,12 +63,10 @@ static int compare_wanted(const void *left, const void *right) {
 }
 
 /** wanted [count], by rising index. */
-static Status sort_wanted(const Dataset *dataset, const int64_t *indices, int64_t count, Wanted *wanted,
-                          Error *error) {
+static Status sort_wanted(const Dataset *dataset, const int64_t *indices, int64_t count, Wanted *wanted, Error *error) {
     for (int64_t i = 0; i < count; i++) {
         if (indices[i] < 0 || indices[i] >= dataset->info.samples)
-            return error_set(error, STATUS_INPUT,
-                             "%s: there is no sample %lld; the file holds %lld, numbered from 0",
+            return error_set(error, STATUS_INPUT, "%s: there is no sample %lld; the file holds %lld, numbered from 0",
                              dataset->path, (long long)indices[i], (long long)dataset->info.samples);
         wanted[i] = (Wanted){indices[i], i};
     }
@@ -85,8 +82,7 @@ typedef struct {
 } Plan;
 
 /** Read where the wanted samples lie, check it, and lay them out in the result. */
-static Status load_bounds(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples,
-                          Error *error) {
+static Status load_bounds(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
     for (int64_t i = 0; i < count; i++) plan->pieces[i] = (Piece){plan->wanted[i].index, 2, 2 * i};
     if (gather(dataset, COLUMN_OFFSETS, plan->pieces, count, plan->bounds, error)) return error->status;
     for (int64_t i = 0; i < count; i++) {
@@ -100,8 +96,7 @@ static Status load_bounds(const Dataset *dataset, const Plan *plan, int64_t coun
 
 static Status load_labels_and_rows(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples,
                                    Error *error) {
-    for (int64_t i = 0; i < count; i++)
-        plan->pieces[i] = (Piece){plan->wanted[i].index, 1, plan->wanted[i].position};
+    for (int64_t i = 0; i < count; i++) plan->pieces[i] = (Piece){plan->wanted[i].index, 1, plan->wanted[i].position};
     if (gather(dataset, COLUMN_LABELS, plan->pieces, count, samples->labels, error) ||
         gather(dataset, COLUMN_ROWS, plan->pieces, count, samples->rows, error))
         return error->status;
@@ -110,14 +105,12 @@ static Status load_labels_and_rows(const Dataset *dataset, const Plan *plan, int
     return error->status;
 }
 
-static Status load_ids(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples,
-                       Error *error) {
+static Status load_ids(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
     samples->ids = memory_allocate((size_t)samples->starts[count], sizeof *samples->ids, error);
     if (!samples->ids) return error->status;
     for (int64_t i = 0; i < count; i++) {
         const int64_t *bounds = plan->bounds + 2 * i;
-        plan->pieces[i] =
-            (Piece){bounds[0], bounds[1] - bounds[0], samples->starts[plan->wanted[i].position]};
+        plan->pieces[i] = (Piece){bounds[0], bounds[1] - bounds[0], samples->starts[plan->wanted[i].position]};
     }
     if (gather(dataset, COLUMN_TOKENS, plan->pieces, count, samples->ids, error)) return error->status;
     for (int64_t i = 0; i < count; i++) {
@@ -145,8 +138,7 @@ Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Sam
     if (count > 0) memcpy(loaded.indices, indices, (size_t)count * sizeof *indices);
     if (sort_wanted(dataset, indices, count, plan.wanted, error) ||
         load_bounds(dataset, &plan, count, &loaded, error) ||
-        load_labels_and_rows(dataset, &plan, count, &loaded, error) ||
-        load_ids(dataset, &plan, count, &loaded, error))
+        load_labels_and_rows(dataset, &plan, count, &loaded, error) || load_ids(dataset, &plan, count, &loaded, error))
         goto cleanup;
     *samples = loaded;
     loaded = (Samples){0};

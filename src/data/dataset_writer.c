@@ -37,8 +37,8 @@ static hid_t stored_type(ColumnName name) {
     }
 }
 
-/** A chunked dataset without end, each chunk with a checksum, without time stamps: the same input gives the
- * same bytes, and damage is seen. */
+/** A chunked dataset without end, each chunk with a checksum, without time stamps: the same input gives the same
+ *  bytes, and damage is seen. */
 static hid_t create_column(hid_t file, ColumnName name) {
     const ColumnKind *kind = &column_kinds[name];
     const hsize_t none = 0, unlimited = H5S_UNLIMITED;
@@ -73,8 +73,7 @@ static Status output_flush(const DatasetWriter *writer, Output *output, Error *e
     if (H5Dset_extent(output->dataset, &extent) < 0 || (stored = H5Dget_space(output->dataset)) < 0 ||
         (held = H5Screate_simple(1, &output->held, NULL)) < 0 ||
         H5Sselect_hyperslab(stored, H5S_SELECT_SET, &output->written, NULL, &output->held, NULL) < 0 ||
-        H5Dwrite(output->dataset, column_memory_type(output->name), held, stored, H5P_DEFAULT,
-                 output->chunk) < 0)
+        H5Dwrite(output->dataset, column_memory_type(output->name), held, stored, H5P_DEFAULT, output->chunk) < 0)
         write_failed(writer, error);
     if (held >= 0) H5Sclose(held);
     if (stored >= 0) H5Sclose(stored);
@@ -105,8 +104,7 @@ static Status copy_info(DatasetWriter *writer, const DatasetInfo *info, Error *e
     for (int32_t i = 0; own->label_names && i < info->labels; i++) {
         const size_t size = strlen(info->label_names[i]);
         if (size < 1 || size > H5_TEXT_MAX)
-            return error_set(error, STATUS_INPUT, "label %d has %zu bytes, not 1 to %d", i, size,
-                             H5_TEXT_MAX);
+            return error_set(error, STATUS_INPUT, "label %d has %zu bytes, not 1 to %d", i, size, H5_TEXT_MAX);
         own->label_names[i] = memory_text(info->label_names[i], error);
     }
     return error->status;
@@ -122,8 +120,7 @@ static Status name_files(DatasetWriter *writer, const char *path, Error *error) 
     return error->status;
 }
 
-Status dataset_writer_create(DatasetWriter **writer, const char *path, const DatasetInfo *info,
-                             Error *error) {
+Status dataset_writer_create(DatasetWriter **writer, const char *path, const DatasetInfo *info, Error *error) {
     DatasetWriter *created = memory_allocate(1, sizeof *created, error);
     if (!created) return error->status;
     created->file = -1;
@@ -142,8 +139,8 @@ cleanup:
     return error->status;
 }
 
-static Status check_sample(const DatasetInfo *info, const int32_t *ids, size_t count, int32_t label,
-                           int64_t row, Error *error) {
+static Status check_sample(const DatasetInfo *info, const int32_t *ids, size_t count, int32_t label, int64_t row,
+                           Error *error) {
     if (row < 0) return error_set(error, STATUS_INPUT, "row %lld: rows are numbered from 0", (long long)row);
     if (count < 1 || count > (size_t)info->max_length)
         return error_set(error, STATUS_INPUT, "row %lld: %zu tokens, not 1 to %d", (long long)row, count,
@@ -178,11 +175,9 @@ Status dataset_writer_add(DatasetWriter *writer, const int32_t *ids, size_t coun
 }
 
 static bool put_attributes(hid_t file, const DatasetInfo *info) {
-    return h5_put_int(file, "format_version", DATASET_FORMAT_VERSION) &&
-           h5_put_int(file, "samples", info->samples) && h5_put_int(file, "tokens", info->tokens) &&
-           h5_put_int(file, "vocabulary_size", info->vocabulary) &&
-           h5_put_int(file, "end_of_text", info->end_of_text) &&
-           h5_put_int(file, "max_length", info->max_length) &&
+    return h5_put_int(file, "format_version", DATASET_FORMAT_VERSION) && h5_put_int(file, "samples", info->samples) &&
+           h5_put_int(file, "tokens", info->tokens) && h5_put_int(file, "vocabulary_size", info->vocabulary) &&
+           h5_put_int(file, "end_of_text", info->end_of_text) && h5_put_int(file, "max_length", info->max_length) &&
            h5_put_int(file, "longest_sample", info->longest) &&
            h5_put_text(file, "tokenizer_digest", info->tokenizer_digest) &&
            h5_put_text(file, "source_name", info->source_name) &&
@@ -203,18 +198,15 @@ static bool close_file(DatasetWriter *writer) {
     return good;
 }
 
-Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, int64_t source_size,
-                             Error *error) {
+Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, int64_t source_size, Error *error) {
     DatasetInfo *info = &writer->info;
     if (info->samples == 0)
-        return error_set(error, STATUS_INPUT, "%s: no samples to write: a token file holds one at least",
-                         writer->path);
+        return error_set(error, STATUS_INPUT, "%s: no samples to write: a token file holds one at least", writer->path);
     strncpy(info->source_digest, source_digest, sizeof info->source_digest - 1);
     info->source_size = source_size;
     for (int i = 0; i < COLUMNS; i++)
         if (output_flush(writer, &writer->outputs[i], error)) return error->status;
-    if (!put_attributes(writer->file, info) || H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 ||
-        !close_file(writer))
+    if (!put_attributes(writer->file, info) || H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || !close_file(writer))
         return write_failed(writer, error);
     if (file_flush(writer->beside, error)) return error->status;
     if (!file_rename(writer->beside, writer->path, error)) writer->is_beside = false;

@@ -8,9 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/** After a close that failed (a full disk) HDF5 keeps a dead file in its list and crashes on it when the
- * program exits. All our files are closed by hand, so it has nothing to do there. It listens only before its
- * first use. */
+/** After a close that failed (a full disk) HDF5 keeps a dead file in its list and crashes on it when the program
+ *  exits. All our files are closed by hand, so it has nothing to do there. It listens only before its first use. */
 __attribute__((constructor)) static void close_nothing_at_exit(void) {
     H5dont_atexit();
 }
@@ -27,15 +26,14 @@ Status h5_error(Error *error, Status status, const char *path, const char *what)
     // Where a system call failed HDF5 lists addresses, times and flags; the reason itself is the part in
     // quotes.
     const char *start = strstr(reason, "error message = '");
-    if (!start)
-        return error_set(error, status, "%s: %s: %s", path, what, *reason ? reason : "HDF5 gives no reason");
+    if (!start) return error_set(error, status, "%s: %s: %s", path, what, *reason ? reason : "HDF5 gives no reason");
     start += strlen("error message = '");
     return error_set(error, status, "%s: %s: %.*s", path, what, (int)strcspn(start, "'"), start);
 }
 
 // --- Files ---
-/** Access without locks, which NFS and Lustre often do not have. Also turns off the error stack that HDF5
- * prints by itself: each thread has its own switch, so this is done wherever HDF5 is entered first. */
+/** Access without locks, which NFS and Lustre often do not have. Also turns off the error stack that HDF5 prints
+ *  by itself: each thread has its own switch, so this is done wherever HDF5 is entered first. */
 static hid_t access_without_locks(void) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -101,8 +99,8 @@ static void close_attribute(Attribute *attribute) {
 }
 
 /** Open an attribute that must be of `class` and hold 1 … most elements. */
-static Status open_attribute(Attribute *attribute, hid_t object, const char *name, H5T_class_t class,
-                             hssize_t most, const char *path, Error *error) {
+static Status open_attribute(Attribute *attribute, hid_t object, const char *name, H5T_class_t class, hssize_t most,
+                             const char *path, Error *error) {
     *attribute = (Attribute){.attribute = -1, .type = -1};
     const htri_t there = H5Aexists(object, name);
     if (there < 0) return h5_error(error, STATUS_INPUT, path, "damaged attributes");
@@ -118,8 +116,8 @@ static Status open_attribute(Attribute *attribute, hid_t object, const char *nam
         return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" must hold %s", path, name,
                          class == H5T_INTEGER ? "a whole number" : "text");
     if (attribute->count < 1 || attribute->count > most)
-        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" holds %lld values in place of 1%s", path,
-                         name, (long long)attribute->count, most > 1 ? " or more (255 at most)" : "");
+        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" holds %lld values in place of 1%s", path, name,
+                         (long long)attribute->count, most > 1 ? " or more (255 at most)" : "");
     return STATUS_OK;
 }
 
@@ -179,8 +177,8 @@ static bool read_fixed(const Attribute *attribute, char **texts, Error *error) {
     return good;
 }
 
-Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts, int32_t *count,
-                    const char *path, Error *error) {
+Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts, int32_t *count, const char *path,
+                    Error *error) {
     Attribute attribute;
     char **list = NULL;
     if (open_attribute(&attribute, object, name, H5T_STRING, most, path, error)) goto cleanup;
@@ -193,8 +191,8 @@ Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts,
         list = NULL;
     } else {
         error_set(error, STATUS_INPUT,
-                  "%s: attribute \"%s\" must hold UTF-8 texts of 1 to %d bytes without control characters",
-                  path, name, H5_TEXT_MAX);
+                  "%s: attribute \"%s\" must hold UTF-8 texts of 1 to %d bytes without control characters", path, name,
+                  H5_TEXT_MAX);
     }
 cleanup:
     if (list) h5_free_texts(list, (int32_t)attribute.count);
@@ -232,8 +230,8 @@ bool h5_put_int(hid_t object, const char *name, int64_t value) {
     return put(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, H5Screate(H5S_SCALAR), &value);
 }
 
-/** Texts side by side, each `width` bytes wide. Not of variable length: those lie in a heap without
- * checksums, and HDF5 crashes on some damage to it. */
+/** Texts side by side, each `width` bytes wide. Not of variable length: those lie in a heap without checksums, and
+ *  HDF5 crashes on some damage to it. */
 static bool put_fixed(hid_t object, const char *name, const char *texts, size_t width, hid_t space) {
     const hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, width);

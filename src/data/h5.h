@@ -1,7 +1,7 @@
 #ifndef LINNET_DATA_H5_H
 #define LINNET_DATA_H5_H
-/** What linnet needs of HDF5's C API: files opened without locks, attributes with their types checked, and
- * one clear line out of HDF5's error stack. Not collective; HDF5 is used by one thread at a time. */
+/** What linnet needs of HDF5's C API: files opened without locks, attributes with their types checked, and one
+ *  clear line out of HDF5's error stack. Not collective; HDF5 is used by one thread at a time. */
 #include "linnet/error.h"
 #include <hdf5.h>
 #include <stdbool.h>
@@ -23,12 +23,12 @@ Status h5_get_int(hid_t object, const char *name, int64_t low, int64_t high, int
 /** One text into text [size]; it must have 1 … size − 1 bytes and no control characters. */
 Status h5_get_text(hid_t object, const char *name, char *text, size_t size, const char *path, Error *error);
 /** A list of 1 … most texts, of fixed or variable length. Freed with h5_free_texts(). */
-Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts, int32_t *count,
-                    const char *path, Error *error);
+Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts, int32_t *count, const char *path,
+                    Error *error);
 void h5_free_texts(char **texts, int32_t count);
 
-/** Write an attribute; false on failure. Texts have one byte at least, UTF-8, and are padded with zeros to
- * one length. */
+/** Write an attribute; false on failure. Texts have one byte at least, UTF-8, and are padded with zeros to one
+ *  length. */
 bool h5_put_int(hid_t object, const char *name, int64_t value);
 bool h5_put_text(hid_t object, const char *name, const char *text);
 bool h5_put_texts(hid_t object, const char *name, char *const *texts, int32_t count);

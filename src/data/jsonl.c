@@ -26,8 +26,7 @@ typedef struct {
 } Value;
 
 static Status fault(Cursor *cursor, size_t at, const char *what) {
-    return error_set(cursor->error, STATUS_INPUT, "%s:%" PRId64 ":%zu: %s", cursor->path, cursor->line,
-                     at + 1, what);
+    return error_set(cursor->error, STATUS_INPUT, "%s:%" PRId64 ":%zu: %s", cursor->path, cursor->line, at + 1, what);
 }
 
 /** The byte at the cursor; 0 at the line's end, which is no byte of valid JSON. */
@@ -73,14 +72,13 @@ static Status read_code_point(Cursor *cursor, uint32_t *code_point) {
     if (read_hex(cursor, code_point)) return cursor->error->status;
     if (*code_point < 0xD800 || *code_point > 0xDFFF) return STATUS_OK;
     uint32_t low = 0;
-    bool pair = *code_point < 0xDC00 && cursor->size - cursor->at >= 2 &&
-                memcmp(cursor->text + cursor->at, "\\u", 2) == 0;
+    bool pair =
+        *code_point < 0xDC00 && cursor->size - cursor->at >= 2 && memcmp(cursor->text + cursor->at, "\\u", 2) == 0;
     if (pair) {
         cursor->at += 2;
         if (read_hex(cursor, &low)) return cursor->error->status;
     }
-    if (low < 0xDC00 || low > 0xDFFF)
-        return fault(cursor, from, "half a surrogate pair stands for no character");
+    if (low < 0xDC00 || low > 0xDFFF) return fault(cursor, from, "half a surrogate pair stands for no character");
     *code_point = 0x10000 + ((*code_point - 0xD800) << 10) + (low - 0xDC00);
     return STATUS_OK;
 }
@@ -138,8 +136,7 @@ static Status read_number(Cursor *cursor, Value *value) {
     bool zero = peek(cursor) == '0';
     size_t first = cursor->at;
     if (read_digits(cursor)) return cursor->error->status;
-    if (zero && cursor->at > first + 1)
-        return fault(cursor, first, "broken JSON: a number cannot start with 0");
+    if (zero && cursor->at > first + 1) return fault(cursor, first, "broken JSON: a number cannot start with 0");
     if (peek(cursor) == '.') {
         value->kind = VALUE_OTHER;
         cursor->at++;
@@ -159,8 +156,7 @@ static Status read_literal(Cursor *cursor, Value *value) {
     static const char *const NAMES[] = {"null", "true", "false"};
     for (size_t i = 0; i < 3; i++) {
         size_t length = strlen(NAMES[i]);
-        if (cursor->size - cursor->at < length || memcmp(cursor->text + cursor->at, NAMES[i], length) != 0)
-            continue;
+        if (cursor->size - cursor->at < length || memcmp(cursor->text + cursor->at, NAMES[i], length) != 0) continue;
         *value = (Value){i == 0 ? VALUE_NULL : VALUE_OTHER, "", 0, cursor->at};
         cursor->at += length;
         return STATUS_OK;
@@ -183,8 +179,7 @@ static Status read_container(Cursor *cursor, Value *value, int depth) {
         return STATUS_OK;
     }
     for (;;) {
-        if (close == '}' && (read_string(cursor, &inner) || expect(cursor, ':')))
-            return cursor->error->status;
+        if (close == '}' && (read_string(cursor, &inner) || expect(cursor, ':'))) return cursor->error->status;
         if (read_value(cursor, &inner, depth + 1)) return cursor->error->status;
         skip_space(cursor);
         if (peek(cursor) != ',') return expect(cursor, close);
@@ -211,8 +206,8 @@ static Status keep_member(Cursor *cursor, const Value *key, const Value *value, 
                              cursor->path, cursor->line, key->at + 1, columns[i]);
         if (value->kind == VALUE_OTHER)
             return error_set(cursor->error, STATUS_INPUT,
-                             "%s:%" PRId64 ":%zu: member `%s` must be a string or a whole number",
-                             cursor->path, cursor->line, value->at + 1, columns[i]);
+                             "%s:%" PRId64 ":%zu: member `%s` must be a string or a whole number", cursor->path,
+                             cursor->line, value->at + 1, columns[i]);
         fields[i] = (Field){value->text, value->size, cursor->line, (int64_t)value->at + 1};
     }
     return STATUS_OK;
@@ -221,12 +216,11 @@ static Status keep_member(Cursor *cursor, const Value *key, const Value *value, 
 /** Add a member's name to the list that an error about a missing one shows. */
 static void note_name(char *names, size_t room, const Value *key) {
     size_t used = strlen(names);
-    snprintf(names + used, room - used, "%s%.*s", used ? ", " : "", (int)(key->size < 64 ? key->size : 64),
-             key->text);
+    snprintf(names + used, room - used, "%s%.*s", used ? ", " : "", (int)(key->size < 64 ? key->size : 64), key->text);
 }
 
-static Status read_members(Cursor *cursor, const char *const *columns, size_t count, Field *fields,
-                           char *names, size_t room) {
+static Status read_members(Cursor *cursor, const char *const *columns, size_t count, Field *fields, char *names,
+                           size_t room) {
     if (expect(cursor, '{')) return cursor->error->status;
     skip_space(cursor);
     if (peek(cursor) == '}') return expect(cursor, '}');
@@ -243,8 +237,8 @@ static Status read_members(Cursor *cursor, const char *const *columns, size_t co
     }
 }
 
-Status jsonl_read_object(RowWindow *window, size_t length, const char *const *columns, size_t count,
-                         Field *fields, Error *error) {
+Status jsonl_read_object(RowWindow *window, size_t length, const char *const *columns, size_t count, Field *fields,
+                         Error *error) {
     Cursor cursor = {window->bytes + window->start, length, 0, window->path, window->line, error};
     char names[256] = "";
     if (rows_check_utf8(window, 0, length, window->line, 0, error)) return error->status;
@@ -254,7 +248,7 @@ Status jsonl_read_object(RowWindow *window, size_t length, const char *const *co
     if (cursor.at < length) return fault(&cursor, cursor.at, "broken JSON: text after the object");
     for (size_t i = 0; i < count; i++)
         if (!fields[i].text)
-            return error_set(error, STATUS_INPUT, "%s:%" PRId64 ": no member `%s`; the members are: %s",
-                             window->path, window->line, columns[i], names);
+            return error_set(error, STATUS_INPUT, "%s:%" PRId64 ": no member `%s`; the members are: %s", window->path,
+                             window->line, columns[i], names);
     return STATUS_OK;
 }

@@ -31,8 +31,7 @@ void order_randperm(int64_t *order, int64_t n, uint64_t seed) {
         return;
     }
     for (int64_t i = 0; i < n; i++) order[i] = i;
-    for (int64_t i = 0; i < n - 1; i++)
-        swap(order, i, i + (int64_t)(mt19937_next(&generator) % (uint64_t)(n - i)));
+    for (int64_t i = 0; i < n - 1; i++) swap(order, i, i + (int64_t)(mt19937_next(&generator) % (uint64_t)(n - i)));
 }
 
 void order_shuffle(int64_t *order, int64_t n, uint64_t seed) {

@@ -23,14 +23,12 @@ static Status check_options(const PrepareOptions *options, Error *error) {
         return error_set(error, STATUS_INPUT, "%zu labels given: from 1 to %d are possible", options->labels,
                          DATASET_LABELS_MAX);
     for (size_t i = 0; i < options->labels; i++) {
-        if (options->label_names[i][0] == 0)
-            return error_set(error, STATUS_INPUT, "label %zu has an empty name", i);
+        if (options->label_names[i][0] == 0) return error_set(error, STATUS_INPUT, "label %zu has an empty name", i);
         for (size_t j = 0; j < i; j++)
             if (strcmp(options->label_names[i], options->label_names[j]) == 0)
                 return error_set(error, STATUS_INPUT, "label `%s` is given twice", options->label_names[i]);
     }
-    if (options->max_length < 1)
-        return error_set(error, STATUS_INPUT, "the maximum length must be at least 1 token");
+    if (options->max_length < 1) return error_set(error, STATUS_INPUT, "the maximum length must be at least 1 token");
     return STATUS_OK;
 }
 
@@ -46,8 +44,7 @@ static Status refuse_same_file(const char *input, const char *output, Error *err
     struct stat from, to;
     if (stat(input, &from) != 0 || stat(output, &to) != 0) return STATUS_OK;
     if (from.st_dev != to.st_dev || from.st_ino != to.st_ino) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: the token file would replace the table it is made from",
-                     output);
+    return error_set(error, STATUS_INPUT, "%s: the token file would replace the table it is made from", output);
 }
 
 /** The number that the whole of the field's digits make, -1 if it is none below `limit`. */
@@ -65,13 +62,11 @@ static Status refuse_label(const PrepareOptions *options, const Field *field, Er
     char known[512] = "";
     size_t used = 0;
     for (size_t i = 0; i < options->labels && used < sizeof known - 1; i++)
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
-                                 options->label_names[i]);
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", options->label_names[i]);
     int shown = (int)(field->size < 64 ? field->size : 64);
-    return error_set(
-        error, STATUS_INPUT,
-        "%s:%" PRId64 ":%" PRId64 ": unknown label `%.*s`; known are %s, or their numbers 0 to %zu",
-        options->input, field->line, field->column, shown, field->text, known, options->labels - 1);
+    return error_set(error, STATUS_INPUT,
+                     "%s:%" PRId64 ":%" PRId64 ": unknown label `%.*s`; known are %s, or their numbers 0 to %zu",
+                     options->input, field->line, field->column, shown, field->text, known, options->labels - 1);
 }
 
 static Status read_label(const PrepareOptions *options, const Field *field, int32_t *label, Error *error) {
@@ -85,8 +80,7 @@ static Status read_label(const PrepareOptions *options, const Field *field, int3
     return *label >= 0 ? STATUS_OK : refuse_label(options, field, error);
 }
 
-/** Encode the row's text and write the sample, or keep it where a subset is to be written in its own order.
- */
+/** Encode the row's text and write the sample, or keep it where a subset is to be written in its own order. */
 static Status take_row(Preparation *preparation, const Field fields[2], int64_t row, Error *error) {
     const PrepareOptions *options = preparation->options;
     PrepareSummary *summary = preparation->summary;
@@ -150,9 +144,8 @@ static Status choose_rows(Preparation *preparation, int64_t *rows, Error *error)
     if (options->subset == 0) return STATUS_OK;
     if (count_rows(options, rows, error)) return error->status;
     if (options->subset < 0 || options->subset > *rows)
-        return error_set(error, STATUS_INPUT,
-                         "%s: a subset of %" PRId64 " rows is not in a table of %" PRId64, options->input,
-                         options->subset, *rows);
+        return error_set(error, STATUS_INPUT, "%s: a subset of %" PRId64 " rows is not in a table of %" PRId64,
+                         options->input, options->subset, *rows);
     return chosen_create(&preparation->chosen, *rows, options->subset, options->subset_seed, error);
 }
 
@@ -164,8 +157,7 @@ static Status create_writer(Preparation *preparation, Error *error) {
                         .max_length = options->max_length,
                         .labels = (int32_t)options->labels,
                         .label_names = options->label_names};
-    snprintf(info.tokenizer_digest, sizeof info.tokenizer_digest, "%s",
-             tokenizer_digest(preparation->tokenizer));
+    snprintf(info.tokenizer_digest, sizeof info.tokenizer_digest, "%s", tokenizer_digest(preparation->tokenizer));
     snprintf(info.source_name, sizeof info.source_name, "%s", slash ? slash + 1 : options->input);
     return dataset_writer_create(&preparation->writer, options->output, &info, error);
 }
@@ -174,8 +166,7 @@ static Status finish(Preparation *preparation, int64_t size, Error *error) {
     const char *input = preparation->options->input;
     char digest[DIGEST_TEXT];
     int64_t size_now = 0;
-    if (preparation->chosen && chosen_write(preparation->chosen, preparation->writer, error))
-        return error->status;
+    if (preparation->chosen && chosen_write(preparation->chosen, preparation->writer, error)) return error->status;
     if (digest_file(input, digest, error) || source_size(input, &size_now, error)) return error->status;
     if (size_now != size) return error_set(error, STATUS_INPUT, "%s: was changed while it was read", input);
     return dataset_writer_finish(preparation->writer, digest, size, error);
@@ -185,8 +176,7 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     Preparation preparation = {.options = options, .summary = summary};
     int64_t size = 0, counted = -1;
     memset(summary, 0, sizeof *summary);
-    if (check_options(options, error) || refuse_same_file(options->input, options->output, error))
-        goto cleanup;
+    if (check_options(options, error) || refuse_same_file(options->input, options->output, error)) goto cleanup;
     if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error)) goto cleanup;
     if (source_size(options->input, &size, error) || choose_rows(&preparation, &counted, error)) goto cleanup;
     if (create_writer(&preparation, error) || read_table(&preparation, error)) goto cleanup;

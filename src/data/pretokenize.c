@@ -11,10 +11,9 @@ struct Pretokenizer {
     pcre2_match_data *match;
 };
 
-/** The pattern as published (openai/gpt-2, encoder.py), but for the classes: `%L` stands for \p{L}, `%N` for
- * \p{N} and
- *  `%S` for \s, inside brackets. Spelling them out costs nothing on ASCII and makes the words independent of
- * PCRE2's version. */
+/** The pattern as published (openai/gpt-2, encoder.py), but for the classes: `%L` stands for \p{L}, `%N` for \p{N}
+ *  and `%S` for \s, inside brackets. Spelling them out costs nothing on ASCII and makes the words independent of
+ *  PCRE2's version. */
 static const char PATTERN[] = "'s|'t|'re|'ve|'m|'ll|'d| ?[%L]+| ?[%N]+| ?[^%S%L%N]+|[%S]+(?![^%S])|[%S]+";
 
 /** A text under construction; `used` counts what was to be written even where it no longer fits. */
@@ -42,8 +41,7 @@ static void write_class(Writer *writer, char name) {
                    {'S', WHITE_SPACE, sizeof WHITE_SPACE / sizeof WHITE_SPACE[0]}};
     for (size_t c = 0; c < sizeof CLASSES / sizeof CLASSES[0]; c++)
         for (size_t i = 0; CLASSES[c].name == name && i < CLASSES[c].count; i++)
-            write_text(writer, "\\x{%X}-\\x{%X}", (unsigned)CLASSES[c].ranges[i][0],
-                       (unsigned)CLASSES[c].ranges[i][1]);
+            write_text(writer, "\\x{%X}-\\x{%X}", (unsigned)CLASSES[c].ranges[i][0], (unsigned)CLASSES[c].ranges[i][1]);
 }
 
 static void write_pattern(Writer *writer) {
@@ -58,8 +56,7 @@ static void write_pattern(Writer *writer) {
 static Status compile(Pretokenizer *pretokenizer, const Writer *pattern, Error *error) {
     int code = 0;
     size_t offset = 0;
-    pretokenizer->code =
-        pcre2_compile((PCRE2_SPTR)pattern->text, pattern->used, PCRE2_UTF, &code, &offset, NULL);
+    pretokenizer->code = pcre2_compile((PCRE2_SPTR)pattern->text, pattern->used, PCRE2_UTF, &code, &offset, NULL);
     if (!pretokenizer->code) {
         char reason[128] = "";
         pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
@@ -91,10 +88,9 @@ cleanup:
 
 Status pretokenizer_next(Pretokenizer *pretokenizer, const char *text, size_t size, size_t at, size_t *end,
                          Error *error) {
-    int code = pcre2_match(pretokenizer->code, (PCRE2_SPTR)text, size, at, PCRE2_NO_UTF_CHECK,
-                           pretokenizer->match, NULL);
-    if (code < 0)
-        return error_set(error, STATUS_FAILURE, "PCRE2 failed with code %d at byte %zu of a text", code, at);
+    int code =
+        pcre2_match(pretokenizer->code, (PCRE2_SPTR)text, size, at, PCRE2_NO_UTF_CHECK, pretokenizer->match, NULL);
+    if (code < 0) return error_set(error, STATUS_FAILURE, "PCRE2 failed with code %d at byte %zu of a text", code, at);
     *end = pcre2_get_ovector_pointer(pretokenizer->match)[1];
     return STATUS_OK;
 }

@@ -30,8 +30,7 @@ Status rows_fill(RowWindow *window, bool *more, Error *error) {
     size_t held = window->end - window->start;
     if (held >= ROW_MAX_BYTES)
         return error_set(error, STATUS_INPUT,
-                         "%s:%" PRId64
-                         ": the row that starts here is longer than 1 GiB; is a quote never closed?",
+                         "%s:%" PRId64 ": the row that starts here is longer than 1 GiB; is a quote never closed?",
                          window->path, window->line);
     if (window->start > 0) {
         memmove(window->bytes, window->bytes + window->start, held);
@@ -140,12 +139,11 @@ static Status refuse_missing(const Records *records, const char *name, Error *er
     size_t used = 0;
     for (size_t i = 0; i < records->width && used < sizeof known - 1; i++) {
         int size = (int)(records->row.cells[i].size < 64 ? records->row.cells[i].size : 64);
-        int wrote =
-            snprintf(known + used, sizeof known - used, "%s%.*s", i ? ", " : "", size, cell_text(records, i));
+        int wrote = snprintf(known + used, sizeof known - used, "%s%.*s", i ? ", " : "", size, cell_text(records, i));
         used += (size_t)wrote;
     }
-    return error_set(error, STATUS_INPUT, "%s:%" PRId64 ": no column `%s`; the columns are: %s",
-                     records->path, records->window.line, name, known);
+    return error_set(error, STATUS_INPUT, "%s:%" PRId64 ": no column `%s`; the columns are: %s", records->path,
+                     records->window.line, name, known);
 }
 
 static Status place_column(Records *records, size_t column, Error *error) {
@@ -165,8 +163,8 @@ static Status place_column(Records *records, size_t column, Error *error) {
 /** Read the header row and find each column in it. */
 static Status read_header(Records *records, Error *error) {
     bool more;
-    if (csv_read_row(&records->window, records->separator, &records->row, &records->row_bytes,
-                     &records->row_lines, &more, error))
+    if (csv_read_row(&records->window, records->separator, &records->row, &records->row_bytes, &records->row_lines,
+                     &more, error))
         return error->status;
     if (!more)
         return error_set(error, STATUS_INPUT, "%s: the file is empty; its first row must name the columns",
@@ -177,8 +175,7 @@ static Status read_header(Records *records, Error *error) {
     return STATUS_OK;
 }
 
-Status records_open(Records **records, const char *path, const char *const *columns, size_t count,
-                    Error *error) {
+Status records_open(Records **records, const char *path, const char *const *columns, size_t count, Error *error) {
     Records *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->path = memory_text(path, error);
@@ -200,10 +197,9 @@ static Status next_csv(Records *records, Field *fields, bool *more, Error *error
     if (!*more) return STATUS_OK;
     if (row->count != records->width) {
         const Cell *last = &row->cells[row->count > records->width ? records->width : row->count - 1];
-        return error_set(error, STATUS_INPUT,
-                         "%s:%" PRId64 ":%" PRId64 ": the row has %zu field%s where the header row has %zu",
-                         window->path, last->line, last->column, row->count, row->count == 1 ? "" : "s",
-                         records->width);
+        return error_set(
+            error, STATUS_INPUT, "%s:%" PRId64 ":%" PRId64 ": the row has %zu field%s where the header row has %zu",
+            window->path, last->line, last->column, row->count, row->count == 1 ? "" : "s", records->width);
     }
     for (size_t i = 0; i < records->count; i++) {
         const Cell *cell = &row->cells[records->places[i]];
@@ -244,8 +240,8 @@ static Status next_object(Records *records, Field *fields, bool *more, Error *er
         if (trimmed > 0) {
             records->row_bytes = length;
             records->row_lines = 1;
-            return jsonl_read_object(window, trimmed, (const char *const *)records->columns, records->count,
-                                     fields, error);
+            return jsonl_read_object(window, trimmed, (const char *const *)records->columns, records->count, fields,
+                                     error);
         }
         window->start += length;
         window->line++;
@@ -257,8 +253,7 @@ Status records_next(Records *records, Field *fields, bool *more, Error *error) {
     records->window.line += records->row_lines;
     records->row_bytes = 0;
     records->row_lines = 0;
-    return records->separator ? next_csv(records, fields, more, error)
-                              : next_object(records, fields, more, error);
+    return records->separator ? next_csv(records, fields, more, error) : next_object(records, fields, more, error);
 }
 
 void records_close(Records *records) {

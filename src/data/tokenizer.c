@@ -28,8 +28,8 @@ struct Tokenizer {
     char digest[DIGEST_TEXT];
 };
 
-static Status digest_files(Tokenizer *tokenizer, const char *vocabulary, size_t vocabulary_bytes,
-                           const char *merges, size_t merges_bytes, Error *error) {
+static Status digest_files(Tokenizer *tokenizer, const char *vocabulary, size_t vocabulary_bytes, const char *merges,
+                           size_t merges_bytes, Error *error) {
     Digest *digest = NULL;
     if (digest_create(&digest, error)) return error->status;
     digest_add(digest, vocabulary, vocabulary_bytes);
@@ -39,13 +39,11 @@ static Status digest_files(Tokenizer *tokenizer, const char *vocabulary, size_t 
     return STATUS_OK;
 }
 
-static Status take_vocabulary(Tokenizer *tokenizer, const Vocabulary *vocabulary, const char *path,
-                              Error *error) {
+static Status take_vocabulary(Tokenizer *tokenizer, const Vocabulary *vocabulary, const char *path, Error *error) {
     tokenizer->vocabulary = vocabulary_size(vocabulary);
     tokenizer->end_of_text = vocabulary_find(vocabulary, END_OF_TEXT, strlen(END_OF_TEXT));
     if (tokenizer->end_of_text < 0)
-        return error_set(error, STATUS_INPUT, "%s: no token `%s`; is this a GPT-2 vocabulary?", path,
-                         END_OF_TEXT);
+        return error_set(error, STATUS_INPUT, "%s: no token `%s`; is this a GPT-2 vocabulary?", path, END_OF_TEXT);
     return vocabulary_bytes(vocabulary, tokenizer->bytes, path, error);
 }
 
@@ -57,8 +55,7 @@ static Status load_folder(Tokenizer *tokenizer, const char *folder, Error *error
     if (!vocabulary_path || !(merges_path = file_join(folder, "merges.txt", error))) goto cleanup;
     if (file_read(vocabulary_path, &vocabulary_text, &vocabulary_bytes, error)) goto cleanup;
     if (file_read(merges_path, &merges_text, &merges_bytes, error)) goto cleanup;
-    if (vocabulary_create(&vocabulary, vocabulary_text, vocabulary_bytes, vocabulary_path, error))
-        goto cleanup;
+    if (vocabulary_create(&vocabulary, vocabulary_text, vocabulary_bytes, vocabulary_path, error)) goto cleanup;
     if (take_vocabulary(tokenizer, vocabulary, vocabulary_path, error)) goto cleanup;
     if (bpe_create(&tokenizer->bpe, vocabulary, merges_text, merges_bytes, merges_path, error)) goto cleanup;
     digest_files(tokenizer, vocabulary_text, vocabulary_bytes, merges_text, merges_bytes, error);
@@ -138,8 +135,8 @@ static Status make_room(Tokenizer *tokenizer, size_t size, Error *error) {
     return STATUS_OK;
 }
 
-Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, const int32_t **ids,
-                        size_t *count, Error *error) {
+Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, const int32_t **ids, size_t *count,
+                        Error *error) {
     const size_t special = strlen(END_OF_TEXT);
     size_t valid = utf8_valid_length(text, size);
     if (valid < size)

@@ -2,8 +2,8 @@
 #define LINNET_DATA_UNICODE_CLASSES_H
 /* Made by scripts/make_unicode_classes.py with tokenizers 0.23.3; do not edit.
  *
- * What \p{L}, \p{N} and \s mean to the peer's engine. PCRE2's own classes differ: its \s has U+180E, and its letters
- * and numbers are those of the Unicode version that the installed PCRE2 was built with. */
+ * What \p{L}, \p{N} and \s mean to the peer's engine. PCRE2's own classes differ: its \s has U+180E, and its
+ * letters and numbers are those of the Unicode version that the installed PCRE2 was built with. */
 // clang-format off
 #include <stdint.h>
 

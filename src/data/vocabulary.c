@@ -11,8 +11,7 @@ typedef struct {
     int32_t id;
 } Slot;
 
-/** The tokens' texts lie in one block, not in the JSON tree: looking up all merges is a matter of cache
- * misses. */
+/** The tokens' texts lie in one block, not in the JSON tree: looking up all merges is a matter of cache misses. */
 struct Vocabulary {
     char *texts;
     uint32_t used; /**< bytes of texts */
@@ -34,8 +33,7 @@ static Slot *slot_of(const Vocabulary *vocabulary, const char *token, size_t siz
     for (;; at = (at + 1) & vocabulary->mask) {
         Slot *slot = &vocabulary->slots[at];
         if (slot->size == 0) return slot;
-        if (slot->hash == hash && slot->size == size &&
-            memcmp(vocabulary->texts + slot->start, token, size) == 0)
+        if (slot->hash == hash && slot->size == size && memcmp(vocabulary->texts + slot->start, token, size) == 0)
             return slot;
     }
 }
@@ -44,8 +42,8 @@ static Status add_token(Vocabulary *vocabulary, const cJSON *item, const char *p
     const char *token = item->string;
     double id = item->valuedouble;
     if (!cJSON_IsNumber(item) || !(id >= 0 && id < VOCABULARY_MAX) || id != (double)(int32_t)id)
-        return error_set(error, STATUS_INPUT, "%s: the id of token `%s` is not a whole number from 0 to %d",
-                         path, token, VOCABULARY_MAX - 1);
+        return error_set(error, STATUS_INPUT, "%s: the id of token `%s` is not a whole number from 0 to %d", path,
+                         token, VOCABULARY_MAX - 1);
     uint32_t size = (uint32_t)strlen(token), hash = hash_of(token, size);
     if (size == 0) return error_set(error, STATUS_INPUT, "%s: a token is empty", path);
     Slot *slot = slot_of(vocabulary, token, size, hash);
@@ -58,8 +56,7 @@ static Status add_token(Vocabulary *vocabulary, const cJSON *item, const char *p
 }
 
 /** `size` is the file's, which the texts cannot outgrow. */
-static Status add_tokens(Vocabulary *vocabulary, const cJSON *tree, size_t size, const char *path,
-                         Error *error) {
+static Status add_tokens(Vocabulary *vocabulary, const cJSON *tree, size_t size, const char *path, Error *error) {
     size_t tokens = 0, slots = 1024;
     for (const cJSON *item = tree->child; item; item = item->next) tokens++;
     while (slots < 2 * tokens) slots *= 2;
@@ -72,8 +69,7 @@ static Status add_tokens(Vocabulary *vocabulary, const cJSON *tree, size_t size,
     return STATUS_OK;
 }
 
-Status vocabulary_create(Vocabulary **vocabulary, const char *json, size_t size, const char *path,
-                         Error *error) {
+Status vocabulary_create(Vocabulary **vocabulary, const char *json, size_t size, const char *path, Error *error) {
     cJSON *tree = NULL;
     Vocabulary *made = memory_allocate(1, sizeof *made, error);
     if (!made) goto cleanup;
@@ -111,8 +107,8 @@ int32_t vocabulary_size(const Vocabulary *vocabulary) {
     return vocabulary->size;
 }
 
-/** Bytes that are printable in Latin-1 stand for themselves in GPT-2's alphabet, the others for U+0100 and
- * what follows, in order. */
+/** Bytes that are printable in Latin-1 stand for themselves in GPT-2's alphabet, the others for U+0100 and what
+ *  follows, in order. */
 static bool stands_for_itself(int byte) {
     return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
 }
@@ -125,8 +121,8 @@ Status vocabulary_bytes(const Vocabulary *vocabulary, int32_t ids[256], const ch
         ids[byte] = vocabulary_find(vocabulary, token, size);
         if (ids[byte] < 0)
             return error_set(error, STATUS_INPUT,
-                             "%s: no token `%.*s` for the byte 0x%02X; is this a GPT-2 vocabulary?", path,
-                             (int)size, token, (unsigned)byte);
+                             "%s: no token `%.*s` for the byte 0x%02X; is this a GPT-2 vocabulary?", path, (int)size,
+                             token, (unsigned)byte);
     }
     return STATUS_OK;
 }

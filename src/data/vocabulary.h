@@ -1,7 +1,7 @@
 #ifndef LINNET_DATA_VOCABULARY_H
 #define LINNET_DATA_VOCABULARY_H
 /** The tokens of vocab.json and their ids. A token's text is in GPT-2's alphabet, in which every byte is one
- * printable character (a space is `Ġ`). */
+ *  printable character (a space is `Ġ`). */
 #include "linnet/error.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +12,7 @@
 typedef struct Vocabulary Vocabulary;
 
 /** Read the JSON text [size] of the file `path`, which errors name. */
-Status vocabulary_create(Vocabulary **vocabulary, const char *json, size_t size, const char *path,
-                         Error *error);
+Status vocabulary_create(Vocabulary **vocabulary, const char *json, size_t size, const char *path, Error *error);
 void vocabulary_destroy(Vocabulary *vocabulary);
 
 /** The id of a token's text, -1 if it has none. */

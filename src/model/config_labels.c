@@ -27,8 +27,8 @@ static Status refuse_twins(const ModelConfig *config, const char *place, Error *
     for (int32_t i = 0; i < config->labels; i++)
         for (int32_t j = 0; j < i; j++)
             if (strcmp(config->label_names[i], config->label_names[j]) == 0)
-                return error_set(error, STATUS_INPUT, "%s: labels %d and %d are both named \"%s\"", place, j,
-                                 i, config->label_names[i]);
+                return error_set(error, STATUS_INPUT, "%s: labels %d and %d are both named \"%s\"", place, j, i,
+                                 config->label_names[i]);
     return STATUS_OK;
 }
 
@@ -43,19 +43,17 @@ static int32_t label_index(const char *key, int32_t labels) {
 static Status read_map(ModelConfig *config, const cJSON *map, const char *path, Error *error) {
     const int32_t labels = cJSON_GetArraySize(map);
     if (labels < 1 || labels > LABELS_MAX)
-        return error_set(error, STATUS_INPUT, "%s: id2label must name 1 to %d labels, not %d", path,
-                         LABELS_MAX, labels);
+        return error_set(error, STATUS_INPUT, "%s: id2label must name 1 to %d labels, not %d", path, LABELS_MAX,
+                         labels);
     if (new_names(config, labels, error)) return error->status;
     const cJSON *item;
     cJSON_ArrayForEach(item, map) {
         int32_t index = label_index(item->string, labels);
         if (index < 0 || config->label_names[index])
-            return error_set(error, STATUS_INPUT,
-                             "%s: id2label: the keys must be 0 to %d, each once: \"%s\" is not", path,
-                             labels - 1, item->string);
+            return error_set(error, STATUS_INPUT, "%s: id2label: the keys must be 0 to %d, each once: \"%s\" is not",
+                             path, labels - 1, item->string);
         if (!cJSON_IsString(item))
-            return error_set(error, STATUS_INPUT, "%s: id2label: the name of label %d must be a text", path,
-                             index);
+            return error_set(error, STATUS_INPUT, "%s: id2label: the name of label %d must be a text", path, index);
         config->label_names[index] = memory_text(item->valuestring, error);
         if (!config->label_names[index]) return error->status;
     }
@@ -81,20 +79,17 @@ Status config_read_labels(ModelConfig *config, const char *path, Error *error) {
     int64_t labels = 2;
     if (json_get_int(config->source, "num_labels", &labels, path, error)) return error->status;
     if (labels < 1 || labels > LABELS_MAX)
-        return error_set(error, STATUS_INPUT, "%s: num_labels must be from 1 to %d, not %lld", path,
-                         LABELS_MAX, (long long)labels);
+        return error_set(error, STATUS_INPUT, "%s: num_labels must be from 1 to %d, not %lld", path, LABELS_MAX,
+                         (long long)labels);
     return make_names(config, (int32_t)labels, error);
 }
 
-Status model_config_set_labels(ModelConfig *config, const char *const *label_names, int32_t labels,
-                               Error *error) {
-    if (labels < 2)
-        return error_set(error, STATUS_INPUT, "a classifier needs at least 2 labels, not %d", labels);
+Status model_config_set_labels(ModelConfig *config, const char *const *label_names, int32_t labels, Error *error) {
+    if (labels < 2) return error_set(error, STATUS_INPUT, "a classifier needs at least 2 labels, not %d", labels);
     /* The new names may be the old ones, so these are freed last. */
     ModelConfig made = {0};
     if (new_names(&made, labels, error)) return error->status;
-    for (int32_t i = 0; i < labels && !error->status; i++)
-        made.label_names[i] = memory_text(label_names[i], error);
+    for (int32_t i = 0; i < labels && !error->status; i++) made.label_names[i] = memory_text(label_names[i], error);
     if (error->status || refuse_twins(&made, "labels", error)) {
         config_free_labels(&made);
         return error->status;

@@ -7,9 +7,8 @@
 /** Set a member in its place, or append it; takes `item`. False when memory is short. */
 static bool set_member(cJSON *object, const char *key, cJSON *item) {
     if (!item) return false;
-    bool set = cJSON_GetObjectItemCaseSensitive(object, key)
-                   ? cJSON_ReplaceItemInObjectCaseSensitive(object, key, item)
-                   : cJSON_AddItemToObject(object, key, item);
+    bool set = cJSON_GetObjectItemCaseSensitive(object, key) ? cJSON_ReplaceItemInObjectCaseSensitive(object, key, item)
+                                                             : cJSON_AddItemToObject(object, key, item);
     if (!set) cJSON_Delete(item);
     return set;
 }

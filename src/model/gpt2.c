@@ -38,8 +38,7 @@ static void carve_block(Carver *carver, Block *block, const ModelConfig *config,
 }
 
 /* Everything but the blocks. */
-static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, size_t m, size_t b,
-                         bool training) {
+static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, size_t m, size_t b, bool training) {
     size_t c = (size_t)config->width, inner = (size_t)config->inner;
     gpt2->query = carve(carver, b, c);
     gpt2->pooled_ln1 = carve(carver, b, c);
@@ -52,10 +51,9 @@ static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, 
     gpt2->final_mean = carve(carver, b, 1);
     gpt2->final_rstd = carve(carver, b, 1);
     gpt2->logits = carve(carver, b, (size_t)config->labels);
-    gpt2->attention_scratch =
-        carve(carver, 1,
-              attention_scratch((size_t)config->positions + 1, c / (size_t)config->heads,
-                                (size_t)omp_get_max_threads()));
+    gpt2->attention_scratch = carve(
+        carver, 1,
+        attention_scratch((size_t)config->positions + 1, c / (size_t)config->heads, (size_t)omp_get_max_threads()));
     if (!training) return;
     gpt2->dstream = carve(carver, m, c);
     gpt2->dbranch = carve(carver, m, c);
@@ -89,8 +87,8 @@ size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool
     return (carver.used + (training ? (size_t)(config->layers - 1) * one : 0)) * sizeof(float);
 }
 
-Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout,
-                   size_t token_capacity, size_t sample_capacity, bool training, Error *error) {
+Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout, size_t token_capacity,
+                   size_t sample_capacity, bool training, Error *error) {
     Gpt2 *new = memory_allocate(1, sizeof *new, error);
     if (new == NULL) return error->status;
     *new = (Gpt2){.config = config, .layout = layout, .training = training};
@@ -119,8 +117,7 @@ void gpt2_set_profile(Gpt2 *gpt2, Profile *profile) {
 
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples) {
     double c = config->width, inner = config->inner, m = (double)tokens, b = (double)samples;
-    double block =
-        4.0 * c * c + 2.0 * c * inner; /* multiplications a row: qkv, projection, both MLP layers */
+    double block = 4.0 * c * c + 2.0 * c * inner; /* multiplications a row: qkv, projection, both MLP layers */
     double last = m * 2.0 * c * c + b * (2.0 * c * c + 2.0 * c * inner);
     return 2.0 * ((config->layers - 1) * m * block + last + b * c * config->labels);
 }
@@ -149,8 +146,7 @@ AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int la
     };
 }
 
-const Dropout *gpt2_dropout(const Gpt2 *gpt2, const DropoutRule *rule, int layer, DropoutSite site,
-                            Dropout *dropout) {
+const Dropout *gpt2_dropout(const Gpt2 *gpt2, const DropoutRule *rule, int layer, DropoutSite site, Dropout *dropout) {
     if (rule == NULL) return NULL;
     double p = site == DROPOUT_EMBEDDING   ? gpt2->config->embedding_dropout
                : site == DROPOUT_ATTENTION ? gpt2->config->attention_dropout
@@ -168,11 +164,10 @@ float *gpt2_tensor(const Gpt2 *gpt2, float *dense, int layer, LayerTensor which)
 void gpt2_normalize(Gpt2 *gpt2, float *dense, int layer, LayerTensor weight, size_t rows) {
     Block *block = &gpt2->blocks[layer];
     bool first = weight == LN1_WEIGHT;
-    layernorm_forward(gpt2->normalized, first ? block->mean1 : block->mean2,
-                      first ? block->rstd1 : block->rstd2, first ? block->input : block->middle,
-                      gpt2_tensor(gpt2, dense, layer, weight),
-                      gpt2_tensor(gpt2, dense, layer, first ? LN1_BIAS : LN2_BIAS), rows,
-                      (size_t)gpt2->config->width, (float)gpt2->config->epsilon);
+    layernorm_forward(gpt2->normalized, first ? block->mean1 : block->mean2, first ? block->rstd1 : block->rstd2,
+                      first ? block->input : block->middle, gpt2_tensor(gpt2, dense, layer, weight),
+                      gpt2_tensor(gpt2, dense, layer, first ? LN1_BIAS : LN2_BIAS), rows, (size_t)gpt2->config->width,
+                      (float)gpt2->config->epsilon);
 }
 
 /* out[b] = x[pooled[b]] */
@@ -182,8 +177,7 @@ static void gather_pooled(float *out, const float *x, const Batch *batch, size_t
 }
 
 /* The heads' outputs of a block into block->attended: ln1 → qkv → attention. */
-static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int layer,
-                              const DropoutRule *rule) {
+static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int layer, const DropoutRule *rule) {
     Block *block = &gpt2->blocks[layer];
     size_t c = (size_t)gpt2->config->width, m = batch->tokens;
     const float *weight = gpt2_tensor(gpt2, dense, layer, ATTN_WEIGHT);
@@ -193,22 +187,19 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     const Dropout *drop = gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, batch, layer);
     if (!gpt2_is_last(gpt2, layer)) {
-        linear_forward(block->qkv, gpt2->normalized, weight, bias, m,
-                       &(LinearShape){c, 3 * c, 3 * c, c, 3 * c});
+        linear_forward(block->qkv, gpt2->normalized, weight, bias, m, &(LinearShape){c, 3 * c, 3 * c, c, 3 * c});
         profile_enter(gpt2->profile, PHASE_ATTENTION);
-        attention_forward(block->attended, block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c,
-                          3 * c, &shape, drop, gpt2->attention_scratch);
+        attention_forward(block->attended, block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c,
+                          &shape, drop, gpt2->attention_scratch);
         profile_leave(gpt2->profile, 0.0);
         return;
     }
     gather_pooled(gpt2->pooled_ln1, gpt2->normalized, batch, c);
-    linear_forward(gpt2->query, gpt2->pooled_ln1, weight, bias, batch->samples,
-                   &(LinearShape){c, c, 3 * c, c, c});
-    linear_forward(block->qkv, gpt2->normalized, weight + c, bias + c, m,
-                   &(LinearShape){c, 2 * c, 3 * c, c, 2 * c});
+    linear_forward(gpt2->query, gpt2->pooled_ln1, weight, bias, batch->samples, &(LinearShape){c, c, 3 * c, c, c});
+    linear_forward(block->qkv, gpt2->normalized, weight + c, bias + c, m, &(LinearShape){c, 2 * c, 3 * c, c, 2 * c});
     profile_enter(gpt2->profile, PHASE_ATTENTION);
-    attention_forward(block->attended, block->lse, gpt2->query, c, block->qkv, block->qkv + c, 2 * c, &shape,
-                      drop, gpt2->attention_scratch);
+    attention_forward(block->attended, block->lse, gpt2->query, c, block->qkv, block->qkv + c, 2 * c, &shape, drop,
+                      gpt2->attention_scratch);
     profile_leave(gpt2->profile, 0.0);
 }
 
@@ -225,27 +216,23 @@ static void forward_rest(Gpt2 *gpt2, float *dense, const Batch *batch, int layer
                      gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
     gpt2_normalize(gpt2, dense, layer, LN2_WEIGHT, rows.count);
     linear_forward(block->fc, gpt2->normalized, gpt2_tensor(gpt2, dense, layer, FC_WEIGHT),
-                   gpt2_tensor(gpt2, dense, layer, FC_BIAS), rows.count,
-                   &(LinearShape){c, inner, inner, c, inner});
+                   gpt2_tensor(gpt2, dense, layer, FC_BIAS), rows.count, &(LinearShape){c, inner, inner, c, inner});
     gelu_forward(gpt2->gelu, block->fc, rows.count * inner);
     linear_forward(gpt2->branch, gpt2->gelu, gpt2_tensor(gpt2, dense, layer, OUT_WEIGHT),
-                   gpt2_tensor(gpt2, dense, layer, OUT_BIAS), rows.count,
-                   &(LinearShape){inner, c, c, inner, c});
+                   gpt2_tensor(gpt2, dense, layer, OUT_BIAS), rows.count, &(LinearShape){inner, c, c, inner, c});
     residual_forward(out, block->middle, gpt2->branch, rows.positions, rows.samples, rows.count, c,
                      gpt2_dropout(gpt2, rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
 }
 
-const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch,
-                          const DropoutRule *rule) {
+const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule) {
     const ModelConfig *config = gpt2->config;
     const ParameterLayout *layout = gpt2->layout;
     size_t c = (size_t)config->width, b = batch->samples, labels = (size_t)config->labels;
     float *dense = parameters->dense;
     Dropout dropout;
     profile_enter(gpt2->profile, PHASE_FORWARD);
-    embedding_forward(gpt2->blocks[0].input, parameters->token, parameters->position, batch->ids,
-                      batch->positions, batch->row_samples, batch->tokens, c,
-                      gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
+    embedding_forward(gpt2->blocks[0].input, parameters->token, parameters->position, batch->ids, batch->positions,
+                      batch->row_samples, batch->tokens, c, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
     for (int l = 0; l < config->layers; l++) {
         Block *block = &gpt2->blocks[l];
         forward_attention(gpt2, dense, batch, l, rule);
@@ -258,11 +245,10 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
     }
     layernorm_forward(gpt2->final, gpt2->final_mean, gpt2->final_rstd, gpt2->output,
                       dense + layout->tensor[parameters_final_weight(layout)].offset,
-                      dense + layout->tensor[parameters_final_bias(layout)].offset, b, c,
-                      (float)config->epsilon);
+                      dense + layout->tensor[parameters_final_bias(layout)].offset, b, c, (float)config->epsilon);
     /* score is [labels, C], so its product has the form of an input's gradient: logits = final · scoreᵀ. */
-    linear_backward_input(gpt2->logits, gpt2->final, dense + layout->tensor[parameters_score(layout)].offset,
-                          b, &(LinearShape){labels, c, c, labels, c});
+    linear_backward_input(gpt2->logits, gpt2->final, dense + layout->tensor[parameters_score(layout)].offset, b,
+                          &(LinearShape){labels, c, c, labels, c});
     profile_leave(gpt2->profile, gpt2_operations(config, batch->tokens, b));
     return gpt2->logits;
 }

@@ -1,5 +1,4 @@
-/* GPT-2's backward pass, from the logits' gradient to each bucket's and the embedding's. gpt2.h has the
- * contract. */
+/* GPT-2's backward pass, from the logits' gradient to each bucket's and the embedding's. gpt2.h has the contract. */
 #include "model/gpt2_private.h"
 
 #include "linnet/adamw.h"
@@ -45,8 +44,8 @@ static void backward_linear(const Pass *pass, int layer, LayerTensor weight, Lay
     linear_backward_input(dx, dy, parameter(pass, layer, weight), rows, &shape);
 }
 
-/* Through the MLP and the attention's projection: dstream [rows, C] is the gradient behind the block and
- * becomes the one in front of both branches' sums; gpt2->dattended receives the heads' outputs' gradient. */
+/* Through the MLP and the attention's projection: dstream [rows, C] is the gradient behind the block and becomes
+ * the one in front of both branches' sums; gpt2->dattended receives the heads' outputs' gradient. */
 static void backward_rest(const Pass *pass, int layer, float *dstream) {
     Gpt2 *gpt2 = pass->gpt2;
     Block *block = &gpt2->blocks[layer];
@@ -60,19 +59,17 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
     backward_linear(pass, layer, OUT_WEIGHT, OUT_BIAS, gpt2->dinner, gpt2->gelu, gpt2->dbranch, n, inner, c);
     gelu_backward(gpt2->dinner, gpt2->dinner, block->fc, n * inner);
     gpt2_normalize(gpt2, pass->parameters, layer, LN2_WEIGHT, n);
-    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dinner, n, c,
-                    inner);
-    layernorm_backward(dstream, gradient(pass, layer, LN2_WEIGHT), gradient(pass, layer, LN2_BIAS),
-                       gpt2->dbranch, block->middle, block->mean2, block->rstd2,
-                       parameter(pass, layer, LN2_WEIGHT), n, c, pass->accumulate, gpt2->norm_scratch);
+    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dinner, n, c, inner);
+    layernorm_backward(dstream, gradient(pass, layer, LN2_WEIGHT), gradient(pass, layer, LN2_BIAS), gpt2->dbranch,
+                       block->middle, block->mean2, block->rstd2, parameter(pass, layer, LN2_WEIGHT), n, c,
+                       pass->accumulate, gpt2->norm_scratch);
     residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
-    backward_linear(pass, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->dattended, block->attended, gpt2->dbranch, n,
-                    c, c);
+    backward_linear(pass, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->dattended, block->attended, gpt2->dbranch, n, c, c);
 }
 
-/* Through the attention and its input layer: gpt2->dattended → the gradient of ln1's output in gpt2->dbranch
- * [M, C]. */
+/* Through the attention and its input layer: gpt2->dattended → the gradient of ln1's output in gpt2->dbranch [M,
+ * C]. */
 static void backward_attention(const Pass *pass, int layer) {
     Gpt2 *gpt2 = pass->gpt2;
     Block *block = &gpt2->blocks[layer];
@@ -81,13 +78,12 @@ static void backward_attention(const Pass *pass, int layer) {
     const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
     profile_enter(gpt2->profile, PHASE_ATTENTION);
-    attention_backward(gpt2->dqkv, gpt2->dqkv + c, gpt2->dqkv + 2 * c, gpt2->dattended, block->attended,
-                       block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c, &shape, drop,
+    attention_backward(gpt2->dqkv, gpt2->dqkv + c, gpt2->dqkv + 2 * c, gpt2->dattended, block->attended, block->lse,
+                       block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c, &shape, drop,
                        gpt2->attention_scratch);
     profile_leave(gpt2->profile, 0.0);
     gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
-    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dqkv, m, c,
-                    3 * c);
+    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dqkv, m, c, 3 * c);
 }
 
 /* The same in the last block, where only the pooled rows have queries. */
@@ -100,8 +96,8 @@ static void backward_last_attention(const Pass *pass, int layer) {
     const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
     profile_enter(gpt2->profile, PHASE_ATTENTION);
-    attention_backward(dquery, dkv, dkv + c, gpt2->dattended, block->attended, block->lse, gpt2->query, c,
-                       block->qkv, block->qkv + c, 2 * c, &shape, drop, gpt2->attention_scratch);
+    attention_backward(dquery, dkv, dkv + c, gpt2->dattended, block->attended, block->lse, gpt2->query, c, block->qkv,
+                       block->qkv + c, 2 * c, &shape, drop, gpt2->attention_scratch);
     profile_leave(gpt2->profile, 0.0);
     float *weight = parameter(pass, layer, ATTN_WEIGHT);
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
@@ -127,13 +123,12 @@ static void backward_block(const Pass *pass, int layer) {
         backward_rest(pass, layer, gpt2->dstream);
         backward_attention(pass, layer);
     }
-    layernorm_backward(gpt2->dstream, gradient(pass, layer, LN1_WEIGHT), gradient(pass, layer, LN1_BIAS),
-                       gpt2->dbranch, block->input, block->mean1, block->rstd1,
-                       parameter(pass, layer, LN1_WEIGHT), m, c, pass->accumulate, gpt2->norm_scratch);
+    layernorm_backward(gpt2->dstream, gradient(pass, layer, LN1_WEIGHT), gradient(pass, layer, LN1_BIAS), gpt2->dbranch,
+                       block->input, block->mean1, block->rstd1, parameter(pass, layer, LN1_WEIGHT), m, c,
+                       pass->accumulate, gpt2->norm_scratch);
 }
 
-/* The head and the final LayerNorm: gpt2->dpooled receives the gradient of the pooled rows behind the last
- * block. */
+/* The head and the final LayerNorm: gpt2->dpooled receives the gradient of the pooled rows behind the last block. */
 static void backward_head(const Pass *pass, const float *dlogits) {
     Gpt2 *gpt2 = pass->gpt2;
     const ParameterLayout *layout = gpt2->layout;
@@ -145,14 +140,13 @@ static void backward_head(const Pass *pass, const float *dlogits) {
     linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, b, &shape, pass->accumulate);
     linear_forward(gpt2->dbranch, dlogits, pass->parameters + score, NULL, b, &shape);
     memset(gpt2->dpooled, 0, b * c * sizeof *gpt2->dpooled);
-    layernorm_backward(gpt2->dpooled, pass->gradients + weight, pass->gradients + bias, gpt2->dbranch,
-                       gpt2->output, gpt2->final_mean, gpt2->final_rstd, pass->parameters + weight, b, c,
-                       pass->accumulate, gpt2->norm_scratch);
+    layernorm_backward(gpt2->dpooled, pass->gradients + weight, pass->gradients + bias, gpt2->dbranch, gpt2->output,
+                       gpt2->final_mean, gpt2->final_rstd, pass->parameters + weight, b, c, pass->accumulate,
+                       gpt2->norm_scratch);
 }
 
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule,
-                   const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done,
-                   void *context) {
+                   const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context) {
     Pass pass = {gpt2, parameters->dense, gradients->dense, batch, rule, accumulate};
     size_t bucket = gpt2->layout->buckets - 1;
     Dropout dropout;

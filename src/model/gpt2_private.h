@@ -6,8 +6,8 @@
 #include "linnet/dropout.h"
 #include "linnet/gpt2.h"
 
-/* The activations of one block that the backward pass needs. Outputs of LayerNorm and GELU are cheaper to
- * compute again than to keep. */
+/* The activations of one block that the backward pass needs. Outputs of LayerNorm and GELU are cheaper to compute
+ * again than to keep. */
 typedef struct {
     float *input;         /* [M, C] the stream that enters */
     float *mean1, *rstd1; /* [M] */
@@ -16,7 +16,7 @@ typedef struct {
     float *attended;      /* [M, C] the heads' outputs, side by side */
     float *middle;        /* [M, C] the stream between attention and MLP */
     float *mean2, *rstd2; /* [M] */
-    float *fc; /* [M, I] before GELU, which the backward pass computes again in place of keeping it */
+    float *fc;            /* [M, I] before GELU, which the backward pass computes again in place of keeping it */
 } Block;
 
 struct Gpt2 {
@@ -60,8 +60,7 @@ Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer)
 AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int layer);
 
 /* Fill *dropout for a site; NULL when nothing is dropped there, else `dropout`. */
-const Dropout *gpt2_dropout(const Gpt2 *gpt2, const DropoutRule *rule, int layer, DropoutSite site,
-                            Dropout *dropout);
+const Dropout *gpt2_dropout(const Gpt2 *gpt2, const DropoutRule *rule, int layer, DropoutSite site, Dropout *dropout);
 
 /* gpt2->normalized = the first, or second, LayerNorm of a block over `rows` rows. */
 void gpt2_normalize(Gpt2 *gpt2, float *dense, int layer, LayerTensor weight, size_t rows);

@@ -22,8 +22,8 @@ static Status read_size(const cJSON *source, const SizeRow *row, const char *pat
     if (row->synonym && json_get_int(source, row->synonym, &value, path, error)) return error->status;
     if (json_get_int(source, row->key, &value, path, error)) return error->status;
     if (value < 1 || value > row->maximum)
-        return error_set(error, STATUS_INPUT, "%s: %s must be from 1 to %d, not %lld", path, row->key,
-                         row->maximum, (long long)value);
+        return error_set(error, STATUS_INPUT, "%s: %s must be from 1 to %d, not %lld", path, row->key, row->maximum,
+                         (long long)value);
     *row->value = (int32_t)value;
     return STATUS_OK;
 }
@@ -42,8 +42,8 @@ static Status read_sizes(ModelConfig *config, const char *path, Error *error) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (read_size(config->source, &rows[i], path, error)) return error->status;
     if (config->width % config->heads)
-        return error_set(error, STATUS_INPUT, "%s: n_embd %d is not a multiple of n_head %d", path,
-                         config->width, config->heads);
+        return error_set(error, STATUS_INPUT, "%s: n_embd %d is not a multiple of n_head %d", path, config->width,
+                         config->heads);
     config->inner = 4 * config->width;
     const SizeRow inner = {"n_inner", NULL, &config->inner, INT32_MAX};
     return read_size(config->source, &inner, path, error);
@@ -54,27 +54,23 @@ static Status read_number(const cJSON *source, const char *key, double minimum, 
                           const char *path, Error *error) {
     if (json_get_double(source, key, value, path, error)) return error->status;
     if (*value >= minimum && *value < limit) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: %s must be at least %g and below %g, not %g", path, key,
-                     minimum, limit, *value);
+    return error_set(error, STATUS_INPUT, "%s: %s must be at least %g and below %g, not %g", path, key, minimum, limit,
+                     *value);
 }
 
 static Status read_numbers(ModelConfig *config, const char *path, Error *error) {
     const cJSON *source = config->source;
-    if (read_number(source, "embd_pdrop", 0, 1, &config->embedding_dropout, path, error))
-        return error->status;
-    if (read_number(source, "attn_pdrop", 0, 1, &config->attention_dropout, path, error))
-        return error->status;
-    if (read_number(source, "resid_pdrop", 0, 1, &config->residual_dropout, path, error))
-        return error->status;
-    if (read_number(source, "layer_norm_epsilon", 1e-30, 1, &config->epsilon, path, error))
-        return error->status;
+    if (read_number(source, "embd_pdrop", 0, 1, &config->embedding_dropout, path, error)) return error->status;
+    if (read_number(source, "attn_pdrop", 0, 1, &config->attention_dropout, path, error)) return error->status;
+    if (read_number(source, "resid_pdrop", 0, 1, &config->residual_dropout, path, error)) return error->status;
+    if (read_number(source, "layer_norm_epsilon", 1e-30, 1, &config->epsilon, path, error)) return error->status;
     return read_number(source, "initializer_range", 0, 1e3, &config->initializer_range, path, error);
 }
 
 /** A special token's id. −1 where it is null, or outside the vocabulary, which Transformers lets pass (small
- * models are often saved with GPT-2's 50256); a list of ids, which generation allows, counts as its first. */
-static Status read_token(const ModelConfig *config, const char *key, int32_t absent, int32_t *token,
-                         const char *path, Error *error) {
+ *  models are often saved with GPT-2's 50256); a list of ids, which generation allows, counts as its first. */
+static Status read_token(const ModelConfig *config, const char *key, int32_t absent, int32_t *token, const char *path,
+                         Error *error) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(config->source, key);
     int64_t value = absent;
     if (cJSON_IsNull(item))
@@ -88,23 +84,20 @@ static Status read_token(const ModelConfig *config, const char *key, int32_t abs
 }
 
 /** A key that, where it is given, must have one of one or two texts. */
-static Status require_text(const cJSON *source, const char *key, const char *text, const char *other,
-                           const char *path, Error *error) {
+static Status require_text(const cJSON *source, const char *key, const char *text, const char *other, const char *path,
+                           Error *error) {
     const char *value = text;
     if (json_get_text(source, key, &value, path, error)) return error->status;
     if (strcmp(value, text) == 0 || strcmp(value, other) == 0) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: %s is \"%s\": linnet knows \"%s\" alone", path, key, value,
-                     text);
+    return error_set(error, STATUS_INPUT, "%s: %s is \"%s\": linnet knows \"%s\" alone", path, key, value, text);
 }
 
 /** Refuse what would make this another network than the one that linnet computes. */
 static Status check_kind(const cJSON *source, const char *path, Error *error) {
     bool cross = false;
     if (require_text(source, "model_type", "gpt2", "gpt2", path, error)) return error->status;
-    if (require_text(source, "activation_function", "gelu_new", "gelu_pytorch_tanh", path, error))
-        return error->status;
-    if (require_text(source, "problem_type", "single_label_classification", "single_label_classification",
-                     path, error))
+    if (require_text(source, "activation_function", "gelu_new", "gelu_pytorch_tanh", path, error)) return error->status;
+    if (require_text(source, "problem_type", "single_label_classification", "single_label_classification", path, error))
         return error->status;
     if (json_get_bool(source, "add_cross_attention", &cross, path, error)) return error->status;
     if (cross) return error_set(error, STATUS_INPUT, "%s: add_cross_attention must be false", path);
@@ -113,10 +106,8 @@ static Status check_kind(const cJSON *source, const char *path, Error *error) {
 
 static Status read_flags(ModelConfig *config, const char *path, Error *error) {
     const cJSON *source = config->source;
-    if (json_get_bool(source, "scale_attn_weights", &config->scale_weights, path, error))
-        return error->status;
-    return json_get_bool(source, "scale_attn_by_inverse_layer_idx", &config->scale_by_inverse_layer, path,
-                         error);
+    if (json_get_bool(source, "scale_attn_weights", &config->scale_weights, path, error)) return error->status;
+    return json_get_bool(source, "scale_attn_by_inverse_layer_idx", &config->scale_by_inverse_layer, path, error);
 }
 
 static Status read_pooling(ModelConfig *config, const char *path, Error *error) {
@@ -131,8 +122,7 @@ static Status read_pooling(ModelConfig *config, const char *path, Error *error) 
         config->pooling_saved = true;
         return STATUS_OK;
     }
-    return error_set(error, STATUS_INPUT, "%s: linnet.pooling is \"%s\", not last_token or padded_end", path,
-                     name);
+    return error_set(error, STATUS_INPUT, "%s: linnet.pooling is \"%s\", not last_token or padded_end", path, name);
 }
 
 /** GPT2Config's defaults. */
@@ -196,14 +186,14 @@ static const char NEW_SOURCE[] =
     " \"summary_activation\": null, \"summary_first_dropout\": 0.1, \"summary_proj_to_labels\": true,"
     " \"summary_type\": \"cls_index\", \"summary_use_proj\": true, \"use_cache\": true, \"vocab_size\": %d}";
 
-Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t positions, int32_t width,
-                           int32_t layers, int32_t heads, const char *const *label_names, int32_t labels,
-                           int32_t end_of_text, Error *error) {
+Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t positions, int32_t width, int32_t layers,
+                           int32_t heads, const char *const *label_names, int32_t labels, int32_t end_of_text,
+                           Error *error) {
     static const char name[] = "the new model's configuration";
     char text[sizeof NEW_SOURCE + 8 * 16];
     *config = defaults();
-    int length = snprintf(text, sizeof text, NEW_SOURCE, end_of_text, end_of_text, width, heads, layers,
-                          positions, end_of_text, vocabulary);
+    int length = snprintf(text, sizeof text, NEW_SOURCE, end_of_text, end_of_text, width, heads, layers, positions,
+                          end_of_text, vocabulary);
     if (json_parse(&config->source, text, (size_t)length, name, error)) goto cleanup;
     if (read_source(config, name, error)) goto cleanup;
     model_config_set_labels(config, label_names, labels, error);

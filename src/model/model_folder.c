@@ -20,14 +20,13 @@ struct ModelFolder {
 };
 
 /** A tensor by the name that GPT2ForSequenceClassification gives it, or, in a bare GPT2Model's file, without
- * prefix. */
+ *  prefix. */
 static Status find_tensor(const ModelFolder *folder, const char *name, const Tensor **found, Error *error) {
     const char *bare = strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 ? name + sizeof PREFIX - 1 : NULL;
     const Tensor *with = shards_find(&folder->shards, name);
     const Tensor *without = bare ? shards_find(&folder->shards, bare) : NULL;
     if (with && without)
-        return error_set(error, STATUS_INPUT, "%s: holds both tensor %s and tensor %s", folder->path, name,
-                         bare);
+        return error_set(error, STATUS_INPUT, "%s: holds both tensor %s and tensor %s", folder->path, name, bare);
     *found = with ? with : without;
     return STATUS_OK;
 }
@@ -55,15 +54,14 @@ static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, cons
     if (has_shape(tensor, wanted)) return STATUS_OK;
     print_shape(is, sizeof is, tensor->shape, tensor->dimensions);
     print_shape(should, sizeof should, wanted->shape, wanted->dimensions);
-    return error_set(error, STATUS_INPUT, "%s: tensor %s has shape %s, by config.json it should have %s",
-                     folder->path, tensor->name, is, should);
+    return error_set(error, STATUS_INPUT, "%s: tensor %s has shape %s, by config.json it should have %s", folder->path,
+                     tensor->name, is, should);
 }
 
 static Status require_tensor(const ModelFolder *folder, const ParameterTensor *wanted, const Tensor **found,
                              Error *error) {
     if (find_tensor(folder, wanted->name, found, error)) return error->status;
-    if (!*found)
-        return error_set(error, STATUS_INPUT, "%s: tensor %s is missing", folder->path, wanted->name);
+    if (!*found) return error_set(error, STATUS_INPUT, "%s: tensor %s is missing", folder->path, wanted->name);
     return check_tensor(folder, *found, wanted, error);
 }
 
@@ -73,8 +71,7 @@ static Status find_head(ModelFolder *folder, const Tensor **found, Error *error)
     if (find_tensor(folder, score->name, found, error) || !*found) return error->status;
     if (check_tensor(folder, *found, score, error)) return error->status;
     if (folder->config.labels < 2)
-        return error_set(error, STATUS_INPUT,
-                         "%s: its head has one label: linnet trains classifiers of two or more",
+        return error_set(error, STATUS_INPUT, "%s: its head has one label: linnet trains classifiers of two or more",
                          folder->path);
     return STATUS_OK;
 }
@@ -97,12 +94,10 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/** The causal mask that old files carry as a tensor, and the language model's output layer, serve nothing
- * here. */
+/** The causal mask that old files carry as a tensor, and the language model's output layer, serve nothing here. */
 static bool is_known(const ModelFolder *folder, const Tensor *tensor) {
     const char *name = tensor->name;
-    if (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias") ||
-        strcmp(name, "lm_head.weight") == 0)
+    if (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias") || strcmp(name, "lm_head.weight") == 0)
         return true;
     if (tensor == folder->token || tensor == folder->position) return true;
     for (size_t i = 0; i < folder->layout.tensors; i++)
@@ -118,19 +113,17 @@ static void warn_of_unknown(const ModelFolder *folder) {
         const Tensor *tensor = folder->shards.tensors[i];
         if (is_known(folder, tensor)) continue;
         if (used < sizeof names)
-            used +=
-                (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", tensor->name);
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", tensor->name);
     }
     if (used)
-        log_warning("%s: tensors that a GPT-2 classifier has no place for are ignored: %s%s", folder->path,
-                    names, used < sizeof names ? "" : " …");
+        log_warning("%s: tensors that a GPT-2 classifier has no place for are ignored: %s%s", folder->path, names,
+                    used < sizeof names ? "" : " …");
 }
 
 static Status open_parts(ModelFolder *folder, Error *error) {
     if (!file_is_folder(folder->path))
         return error_set(error, STATUS_INPUT,
-                         "%s: not a folder: a model is a folder with config.json and model.safetensors",
-                         folder->path);
+                         "%s: not a folder: a model is a folder with config.json and model.safetensors", folder->path);
     char *config = file_join(folder->path, "config.json", error);
     if (!config) return error->status;
     if (!model_config_load(&folder->config, config, error) &&
@@ -190,8 +183,7 @@ void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout,
     }
 }
 
-/** The file's own bytes, if they are float32 at an address where those may lie, else a converted copy in
- * *copy. */
+/** The file's own bytes, if they are float32 at an address where those may lie, else a converted copy in *copy. */
 static Status take_table(const Tensor *tensor, const ParameterTensor *wanted, float **copy, float **table,
                          Error *error) {
     if (tensor->dtype == DTYPE_F32 && (uintptr_t)tensor->bytes % _Alignof(float) == 0) {
@@ -208,7 +200,6 @@ static Status take_table(const Tensor *tensor, const ParameterTensor *wanted, fl
 
 Status model_folder_tables(ModelFolder *folder, Parameters *parameters, Error *error) {
     const ParameterLayout *layout = &folder->layout;
-    if (take_table(folder->token, &layout->token, &folder->tables[0], &parameters->token, error))
-        return error->status;
+    if (take_table(folder->token, &layout->token, &folder->tables[0], &parameters->token, error)) return error->status;
     return take_table(folder->position, &layout->position, &folder->tables[1], &parameters->position, error);
 }

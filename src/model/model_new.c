@@ -14,14 +14,12 @@ static void fill_constant(float *values, size_t count, float value) {
     for (size_t i = 0; i < count; i++) values[i] = value;
 }
 
-static void fill_dense(const ParameterLayout *layout, size_t index, double deviation, uint64_t seed,
-                       float *dense) {
+static void fill_dense(const ParameterLayout *layout, size_t index, double deviation, uint64_t seed, float *dense) {
     const ParameterTensor *tensor = &layout->tensor[index];
     fill_normal(dense + tensor->offset, tensor, deviation, seed, STREAM_DENSE + (uint32_t)index);
 }
 
-void model_folder_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed,
-                           float *dense) {
+void model_folder_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed, float *dense) {
     fill_dense(layout, parameters_score(layout), config->initializer_range, seed, dense);
 }
 
@@ -37,8 +35,7 @@ static void new_layer(const ParameterLayout *layout, const ModelConfig *config, 
         else if (!tensor->decay)
             fill_constant(dense + tensor->offset, tensor->count, 0);
         else
-            fill_dense(layout, index, which == PROJ_WEIGHT || which == OUT_WEIGHT ? residual : range, seed,
-                       dense);
+            fill_dense(layout, index, which == PROJ_WEIGHT || which == OUT_WEIGHT ? residual : range, seed, dense);
     }
 }
 
@@ -48,8 +45,7 @@ void model_folder_new_model(const ParameterLayout *layout, const ModelConfig *co
     const ParameterTensor *bias = &layout->tensor[parameters_final_bias(layout)];
     fill_normal(parameters->token, &layout->token, config->initializer_range, seed, STREAM_TOKEN);
     fill_normal(parameters->position, &layout->position, config->initializer_range, seed, STREAM_POSITION);
-    for (int layer = 0; layer < layout->layers; layer++)
-        new_layer(layout, config, layer, seed, parameters->dense);
+    for (int layer = 0; layer < layout->layers; layer++) new_layer(layout, config, layer, seed, parameters->dense);
     fill_constant(parameters->dense + weight->offset, weight->count, 1);
     fill_constant(parameters->dense + bias->offset, bias->count, 0);
     model_folder_new_head(layout, config, seed, parameters->dense);

@@ -41,8 +41,7 @@ static Status copy_named(const char *from_folder, const char *to_folder, const c
 
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
                          const Parameters *parameters, const char *tokenizer_folder, Error *error) {
-    char *config_path = file_join(path, "config.json", error),
-         *tensors = file_join(path, "model.safetensors", error);
+    char *config_path = file_join(path, "config.json", error), *tensors = file_join(path, "model.safetensors", error);
     if (!config_path || !tensors) goto cleanup;
     if (model_config_save(config, config_path, error)) goto cleanup;
     if (save_tensors(tensors, layout, parameters, error)) goto cleanup;

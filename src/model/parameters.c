@@ -62,10 +62,9 @@ static bool round_up(size_t *value, size_t unit) {
 }
 
 static Status refuse_size(const ModelConfig *config, Error *error) {
-    return error_set(
-        error, STATUS_INPUT,
-        "a model of %d layers, width %d and inner width %d is too large for this machine's memory",
-        config->layers, config->width, config->inner);
+    return error_set(error, STATUS_INPUT,
+                     "a model of %d layers, width %d and inner width %d is too large for this machine's memory",
+                     config->layers, config->width, config->inner);
 }
 
 /** Set shape and count of `tensor`; its bytes must fit a size_t too. */
@@ -79,8 +78,7 @@ static bool set_shape(ParameterTensor *tensor, const int64_t shape[2], int dimen
 }
 
 /** Append the tensor at layout->dense and move that on. Its name is `prefix` and the kind's. */
-static bool add_tensor(ParameterLayout *layout, const TensorKind *kind, const char *prefix,
-                       const ModelConfig *config) {
+static bool add_tensor(ParameterLayout *layout, const TensorKind *kind, const char *prefix, const ModelConfig *config) {
     ParameterTensor *tensor = &layout->tensor[layout->tensors];
     int64_t shape[2] = {axis_length(kind->axis[0], config), axis_length(kind->axis[1], config)};
     if (!set_shape(tensor, shape, kind->axis[1] == AXIS_NONE ? 1 : 2)) return false;
@@ -120,8 +118,7 @@ Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Err
     size_t bytes;
     bool fits = set_table(&layout->token, "transformer.wte.weight", config->vocabulary, config->width) &&
                 set_table(&layout->position, "transformer.wpe.weight", config->positions, config->width);
-    for (size_t bucket = 0; bucket < layout->buckets && fits; bucket++)
-        fits = add_bucket(layout, bucket, config);
+    for (size_t bucket = 0; bucket < layout->buckets && fits; bucket++) fits = add_bucket(layout, bucket, config);
     if (!fits || !memory_multiply(layout->dense, sizeof(float), &bytes)) refuse_size(config, error);
 cleanup:
     if (error->status) parameters_layout_free(layout);

@@ -12,12 +12,11 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
               "the format is little-endian and its bytes are used as they lie");
 
-/** Map the file. Private and writable: rows of a table that training writes are copied page by page, all
- * others stay on disk. MAP_NORESERVE, since the system would else count the whole file as memory. */
+/** Map the file. Private and writable: rows of a table that training writes are copied page by page, all others
+ *  stay on disk. MAP_NORESERVE, since the system would else count the whole file as memory. */
 static Status map_file(SafetensorsFile *file, Error *error) {
     int descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return error_set(error, STATUS_INPUT, "%s: cannot be read: %s", file->path, strerror(errno));
+    if (descriptor < 0) return error_set(error, STATUS_INPUT, "%s: cannot be read: %s", file->path, strerror(errno));
     struct stat status;
     if (fstat(descriptor, &status) || !S_ISREG(status.st_mode)) {
         error_set(error, STATUS_INPUT, "%s: not a regular file", file->path);
@@ -72,8 +71,8 @@ const Tensor *safetensors_find(const SafetensorsFile *file, const char *name) {
     return NULL;
 }
 
-/** IEEE 754 binary16 to binary32, exact. Subnormals are made normal by a subtraction of normal numbers, so
- * that the result does not depend on whether this thread flushes subnormals to zero. */
+/** IEEE 754 binary16 to binary32, exact. Subnormals are made normal by a subtraction of normal numbers, so that
+ *  the result does not depend on whether this thread flushes subnormals to zero. */
 static float from_half(uint16_t half) {
     uint32_t bits = (uint32_t)(half & 0x7fff) << 13, exponent = bits & 0x7c00u << 13;
     const uint32_t rebias = (127u - 15u) << 23, smallest = 113u << 23;
@@ -118,6 +117,5 @@ void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *o
 void safetensors_forget(const Tensor *tensor) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)tensor->bytes;
     uintptr_t first = (start + page - 1) / page * page, end = (start + tensor->size) / page * page;
-    if (first < end)
-        madvise((void *)first, end - first, MADV_DONTNEED); /* a neighbour's page is not touched */
+    if (first < end) madvise((void *)first, end - first, MADV_DONTNEED); /* a neighbour's page is not touched */
 }

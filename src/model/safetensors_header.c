@@ -31,8 +31,8 @@ static const DtypeRow *find_dtype(const char *name) {
     return NULL;
 }
 
-/** Sizes and offsets must be plain digits, few enough for a double to hold. A tree no longer tells 2 from 2.0
- * or 2e0, so the text is looked at, outside of strings (it is known to be JSON). */
+/** Sizes and offsets must be plain digits, few enough for a double to hold. A tree no longer tells 2 from 2.0 or
+ *  2e0, so the text is looked at, outside of strings (it is known to be JSON). */
 static bool numbers_are_plain(const char *text, size_t size) {
     bool inside = false;
     size_t digits = 0;
@@ -58,21 +58,20 @@ static bool numbers_are_plain(const char *text, size_t size) {
 static Status take_header(const SafetensorsFile *file, char **text, size_t *size, Error *error) {
     if (file->size < 8)
         return error_set(error, STATUS_INPUT,
-                         "%s: not a safetensors file: %zu bytes, fewer than the 8 of the header's size",
-                         file->path, file->size);
+                         "%s: not a safetensors file: %zu bytes, fewer than the 8 of the header's size", file->path,
+                         file->size);
     uint64_t length = 0;
     for (int i = 7; i >= 0; i--) length = length << 8 | file->map[i];
     if (length > HEADER_MAX)
         return error_set(error, STATUS_INPUT,
-                         "%s: not a safetensors file: a header of %llu bytes, more than the %d allowed",
-                         file->path, (unsigned long long)length, HEADER_MAX);
+                         "%s: not a safetensors file: a header of %llu bytes, more than the %d allowed", file->path,
+                         (unsigned long long)length, HEADER_MAX);
     if (length > file->size - 8)
-        return error_set(error, STATUS_INPUT,
-                         "%s: the header should have %llu bytes, but only %zu follow: cut short?", file->path,
-                         (unsigned long long)length, file->size - 8);
+        return error_set(error, STATUS_INPUT, "%s: the header should have %llu bytes, but only %zu follow: cut short?",
+                         file->path, (unsigned long long)length, file->size - 8);
     if (length == 0 || file->map[8] != '{')
-        return error_set(error, STATUS_INPUT,
-                         "%s: not a safetensors file: the header does not start with '{'", file->path);
+        return error_set(error, STATUS_INPUT, "%s: not a safetensors file: the header does not start with '{'",
+                         file->path);
     *size = (size_t)length;
     *text = memory_allocate(*size + 1, 1, error);
     if (!*text) return error->status;
@@ -86,8 +85,8 @@ static Status parse_header(SafetensorsFile *file, size_t *size, Error *error) {
     if (json_parse(&file->header, text, *size, file->path, error)) goto cleanup;
     if (json_refuse_repeats(file->header, text, file->path, error)) goto cleanup;
     if (!numbers_are_plain(text, *size))
-        error_set(error, STATUS_INPUT,
-                  "%s: a number in the header is not a plain whole one of up to 15 digits", file->path);
+        error_set(error, STATUS_INPUT, "%s: a number in the header is not a plain whole one of up to 15 digits",
+                  file->path);
 cleanup:
     memory_free(text);
     return error->status;
@@ -107,8 +106,8 @@ static bool is_size(const cJSON *item) {
 }
 
 /** Shape and the bytes that it asks for. */
-static Status read_shape(const SafetensorsFile *file, const cJSON *entry, Tensor *tensor, unsigned bits,
-                         size_t *bytes, Error *error) {
+static Status read_shape(const SafetensorsFile *file, const cJSON *entry, Tensor *tensor, unsigned bits, size_t *bytes,
+                         Error *error) {
     const cJSON *shape = cJSON_GetObjectItemCaseSensitive(entry, "shape"), *item;
     if (!cJSON_IsArray(shape))
         return error_set(error, STATUS_INPUT, "%s: tensor %s has no shape: an array of sizes", file->path,
@@ -116,41 +115,38 @@ static Status read_shape(const SafetensorsFile *file, const cJSON *entry, Tensor
     size_t total = bits;
     cJSON_ArrayForEach(item, shape) {
         if (!is_size(item))
-            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape must hold whole numbers alone",
-                             file->path, tensor->name);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape must hold whole numbers alone", file->path,
+                             tensor->name);
         if (tensor->dimensions == SHAPE_MAX)
-            return error_set(error, STATUS_INPUT, "%s: tensor %s has more than %d dimensions", file->path,
-                             tensor->name, SHAPE_MAX);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s has more than %d dimensions", file->path, tensor->name,
+                             SHAPE_MAX);
         tensor->shape[tensor->dimensions++] = (int64_t)item->valuedouble;
         if (!memory_multiply(total, (size_t)item->valuedouble, &total))
-            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape overflows", file->path,
-                             tensor->name);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape overflows", file->path, tensor->name);
     }
     if (total % 8)
-        return error_set(error, STATUS_INPUT, "%s: tensor %s: its elements do not fill whole bytes",
-                         file->path, tensor->name);
+        return error_set(error, STATUS_INPUT, "%s: tensor %s: its elements do not fill whole bytes", file->path,
+                         tensor->name);
     *bytes = total / 8;
     return STATUS_OK;
 }
 
 /** Where the tensor's bytes lie; they must be inside the data and as many as the shape asks for. */
-static Status read_offsets(const SafetensorsFile *file, const cJSON *entry, Tensor *tensor, size_t header,
-                           size_t bytes, Error *error) {
+static Status read_offsets(const SafetensorsFile *file, const cJSON *entry, Tensor *tensor, size_t header, size_t bytes,
+                           Error *error) {
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
     const cJSON *begin = cJSON_IsArray(offsets) ? offsets->child : NULL, *end = begin ? begin->next : NULL;
     if (!is_size(begin) || !is_size(end) || end->next)
         return error_set(error, STATUS_INPUT, "%s: tensor %s has no data_offsets: [begin, end]", file->path,
                          tensor->name);
-    size_t first = (size_t)begin->valuedouble, last = (size_t)end->valuedouble,
-           data = file->size - 8 - header;
+    size_t first = (size_t)begin->valuedouble, last = (size_t)end->valuedouble, data = file->size - 8 - header;
     if (first > last || last > data)
         return error_set(error, STATUS_INPUT,
-                         "%s: tensor %s: data_offsets [%zu, %zu] are not inside the %zu bytes of data",
-                         file->path, tensor->name, first, last, data);
+                         "%s: tensor %s: data_offsets [%zu, %zu] are not inside the %zu bytes of data", file->path,
+                         tensor->name, first, last, data);
     if (last - first != bytes)
-        return error_set(error, STATUS_INPUT,
-                         "%s: tensor %s: its shape needs %zu bytes, data_offsets hold %zu", file->path,
-                         tensor->name, bytes, last - first);
+        return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape needs %zu bytes, data_offsets hold %zu",
+                         file->path, tensor->name, bytes, last - first);
     tensor->bytes = file->map + 8 + header + first;
     tensor->size = bytes;
     return STATUS_OK;
@@ -160,14 +156,13 @@ static Status read_tensor(const SafetensorsFile *file, const cJSON *entry, size_
                           Error *error) {
     *tensor = (Tensor){.name = entry->string};
     if (!cJSON_IsObject(entry))
-        return error_set(error, STATUS_INPUT,
-                         "%s: tensor %s must be an object with dtype, shape and data_offsets", file->path,
-                         tensor->name);
+        return error_set(error, STATUS_INPUT, "%s: tensor %s must be an object with dtype, shape and data_offsets",
+                         file->path, tensor->name);
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(entry, "dtype");
     const DtypeRow *row = cJSON_IsString(name) ? find_dtype(name->valuestring) : NULL;
     if (!row)
-        return error_set(error, STATUS_INPUT, "%s: tensor %s: dtype '%s' is not one of the format's",
-                         file->path, tensor->name, cJSON_IsString(name) ? name->valuestring : "");
+        return error_set(error, STATUS_INPUT, "%s: tensor %s: dtype '%s' is not one of the format's", file->path,
+                         tensor->name, cJSON_IsString(name) ? name->valuestring : "");
     tensor->dtype = row->dtype;
     size_t bytes = 0;
     if (read_shape(file, entry, tensor, row->bits, &bytes, error)) return error->status;
@@ -189,16 +184,15 @@ static Status check_coverage(SafetensorsFile *file, size_t header, Error *error)
         const Tensor *tensor = &file->tensors[i];
         const unsigned char *begin = tensor->bytes;
         if (begin < next)
-            return error_set(error, STATUS_INPUT, "%s: tensor %s overlaps tensor %s", file->path,
-                             tensor->name, file->tensors[i - 1].name);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s overlaps tensor %s", file->path, tensor->name,
+                             file->tensors[i - 1].name);
         if (begin > next)
-            return error_set(error, STATUS_INPUT, "%s: %td bytes before tensor %s belong to no tensor",
-                             file->path, begin - next, tensor->name);
+            return error_set(error, STATUS_INPUT, "%s: %td bytes before tensor %s belong to no tensor", file->path,
+                             begin - next, tensor->name);
         next = begin + tensor->size;
     }
     if (next != end)
-        return error_set(error, STATUS_INPUT, "%s: the last %td bytes belong to no tensor", file->path,
-                         end - next);
+        return error_set(error, STATUS_INPUT, "%s: the last %td bytes belong to no tensor", file->path, end - next);
     return STATUS_OK;
 }
 

@@ -52,8 +52,7 @@ static Status write_all(int descriptor, const char *path, const void *bytes, siz
     while (size) {
         ssize_t written = write(descriptor, next, size);
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0)
-            return error_set(error, STATUS_FAILURE, "%s: cannot be written: %s", path, strerror(errno));
+        if (written < 0) return error_set(error, STATUS_FAILURE, "%s: cannot be written: %s", path, strerror(errno));
         next += written;
         size -= (size_t)written;
     }
@@ -61,8 +60,7 @@ static Status write_all(int descriptor, const char *path, const void *bytes, siz
 }
 
 /** The header's size, the header, and spaces up to where the data start. */
-static Status write_header(int descriptor, const char *path, const TensorSource *tensors, size_t count,
-                           Error *error) {
+static Status write_header(int descriptor, const char *path, const TensorSource *tensors, size_t count, Error *error) {
     char *text = print_header(tensors, count);
     if (!text) return error_set(error, STATUS_FAILURE, "out of memory for the header of %s", path);
     static const char spaces[] = "                                                                ";
@@ -70,8 +68,7 @@ static Status write_header(int descriptor, const char *path, const TensorSource 
     size_t length = strlen(text), padding = (DATA_ALIGNMENT - (8 + length) % DATA_ALIGNMENT) % DATA_ALIGNMENT;
     unsigned char prefix[8];
     for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)(length + padding) >> 8 * i);
-    if (!write_all(descriptor, path, prefix, sizeof prefix, error) &&
-        !write_all(descriptor, path, text, length, error))
+    if (!write_all(descriptor, path, prefix, sizeof prefix, error) && !write_all(descriptor, path, text, length, error))
         write_all(descriptor, path, spaces, padding, error);
     cJSON_free(text);
     return error->status;
@@ -80,8 +77,7 @@ static Status write_header(int descriptor, const char *path, const TensorSource 
 /** Write the whole file under `path` and flush it. */
 static Status write_file(const char *path, const TensorSource *tensors, size_t count, Error *error) {
     int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor < 0)
-        return error_set(error, STATUS_FAILURE, "%s: cannot be written: %s", path, strerror(errno));
+    if (descriptor < 0) return error_set(error, STATUS_FAILURE, "%s: cannot be written: %s", path, strerror(errno));
     write_header(descriptor, path, tensors, count, error);
     for (size_t i = 0; i < count && !error->status; i++)
         write_all(descriptor, path, tensors[i].values, tensor_bytes(&tensors[i]), error);
@@ -92,8 +88,8 @@ static Status write_file(const char *path, const TensorSource *tensors, size_t c
     return error->status;
 }
 
-/** Through a file beside it: the old one may be mapped by this very process (a model saved into the folder it
- *  came from), and cutting that short would take its tables away. */
+/** Through a file beside it: the old one may be mapped by this very process (a model saved into the folder it came
+ *  from), and cutting that short would take its tables away. */
 Status safetensors_save(const char *path, const TensorSource *tensors, size_t count, Error *error) {
     size_t size = strlen(path) + sizeof ".tmp";
     char *beside = memory_allocate(size, 1, error);

@@ -47,8 +47,7 @@ static bool is_plain_name(const char *name) {
 }
 
 /** Open each file that the map names, once, and look every tensor up in the file that should have it. */
-static Status open_mapped(Shards *shards, const char *folder, const cJSON *map, const char *index,
-                          Error *error) {
+static Status open_mapped(Shards *shards, const char *folder, const cJSON *map, const char *index, Error *error) {
     if (!cJSON_IsObject(map) || !map->child)
         return error_set(error, STATUS_INPUT, "%s: weight_map must be an object: {tensor: file}", index);
     if (make_room(shards, (size_t)cJSON_GetArraySize(map), error)) return error->status;
@@ -61,9 +60,8 @@ static Status open_mapped(Shards *shards, const char *folder, const cJSON *map, 
                              item->string, name);
         if (!find_file(shards, name) && add_file(shards, folder, name, error)) return error->status;
         if (!safetensors_find(find_file(shards, name), item->string))
-            return error_set(error, STATUS_INPUT,
-                             "%s: weight_map places tensor %s in %s, which does not have it", index,
-                             item->string, name);
+            return error_set(error, STATUS_INPUT, "%s: weight_map places tensor %s in %s, which does not have it",
+                             index, item->string, name);
     }
     return STATUS_OK;
 }
@@ -89,15 +87,13 @@ static Status open_files(Shards *shards, const char *folder, Error *error) {
         return add_file(shards, folder, SINGLE, error);
     }
     if (has_file(folder, INDEX, error)) return open_index(shards, folder, error);
-    if (has_file(folder, "pytorch_model.bin", error) ||
-        has_file(folder, "pytorch_model.bin.index.json", error))
+    if (has_file(folder, "pytorch_model.bin", error) || has_file(folder, "pytorch_model.bin.index.json", error))
         return error_set(
             error, STATUS_INPUT,
             "%s: holds pytorch_model.bin alone, which linnet does not read: convert it to %s (load it with "
             "Transformers, then save_pretrained())",
             folder, SINGLE);
-    return error_set(error, STATUS_INPUT, "%s: not a model folder: neither %s nor %s is in it", folder,
-                     SINGLE, INDEX);
+    return error_set(error, STATUS_INPUT, "%s: not a model folder: neither %s nor %s is in it", folder, SINGLE, INDEX);
 }
 
 static int compare_names(const void *left, const void *right) {
@@ -135,8 +131,7 @@ static int compare_name(const void *name, const void *tensor) {
 
 const Tensor *shards_find(const Shards *shards, const char *name) {
     if (!shards->total) return NULL;
-    const Tensor **found =
-        bsearch(name, shards->tensors, shards->total, sizeof *shards->tensors, compare_name);
+    const Tensor **found = bsearch(name, shards->tensors, shards->total, sizeof *shards->tensors, compare_name);
     return found ? *found : NULL;
 }
 

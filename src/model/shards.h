@@ -12,9 +12,8 @@ typedef struct {
     size_t total;
 } Shards;
 
-/** Open all of a folder's files. STATUS_INPUT: none there, an index that leads out of the folder, a tensor
- * that the index places in a file which does not have it, a tensor in two files. On failure nothing is left
- * to close. */
+/** Open all of a folder's files. STATUS_INPUT: none there, an index that leads out of the folder, a tensor that
+ *  the index places in a file which does not have it, a tensor in two files. On failure nothing is left to close. */
 Status shards_open(Shards *shards, const char *folder, Error *error);
 const Tensor *shards_find(const Shards *shards, const char *name); /**< NULL if not there */
 void shards_close(Shards *shards);

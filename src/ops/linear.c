@@ -1,12 +1,12 @@
 /* Linear layers: BLAS products cut into fixed tiles. See linear.h for the contract.
  *
- * Why tiles: OpenBLAS's own threads may sum in another order for every number of threads. A tile's product is
- * one single-threaded call (inside an OpenMP region OpenBLAS's OpenMP flavour starts no threads of its own),
- * and the tiles follow from the shapes alone. They are dealt dynamically, so that a core that a neighbour
- * slows down does not hold up the others.
+ * Why tiles: OpenBLAS's own threads may sum in another order for every number of threads. A tile's product is one
+ * single-threaded call (inside an OpenMP region OpenBLAS's OpenMP flavour starts no threads of its own), and the
+ * tiles follow from the shapes alone. They are dealt dynamically, so that a core that a neighbour slows down does
+ * not hold up the others.
  *
- * Why these sizes: narrower tiles pack the other operand again and again (192 columns lose 3 %, 128 lose 6 %
- * of OpenBLAS's speed at GPT-2's shapes), wider ones leave a width of 768 with nothing to share out. */
+ * Why these sizes: narrower tiles pack the other operand again and again (192 columns lose 3 %, 128 lose 6 % of
+ * OpenBLAS's speed at GPT-2's shapes), wider ones leave a width of 768 with nothing to share out. */
 #include "linnet/linear.h"
 #include "linnet/rows.h"
 #include <cblas.h>
@@ -15,7 +15,7 @@
 enum {
     TILE_COLUMNS = 384, /* of the result */
     TILE_ROWS = 512,    /* of the result, where rows are tokens */
-    SMALL = 1 << 20 /* multiplications below which waking threads costs more than they save: about 30 µs of
+    SMALL = 1 << 20     /* multiplications below which waking threads costs more than they save: about 30 µs of
                        one core */
 };
 
@@ -44,16 +44,15 @@ static size_t tile_count(size_t rows, size_t columns) {
     return tiles_along(rows, TILE_ROWS) * tiles_along(columns, TILE_COLUMNS);
 }
 
-/* c [m, n] = op(a) · op(b) + beta · c, row-major, on the calling thread alone: OpenBLAS goes by OpenMP's
- * number of threads, which every thread has for itself. Sizes are model sizes and micro-batches, which the
- * model's configuration keeps below 2^31. */
+/* c [m, n] = op(a) · op(b) + beta · c, row-major, on the calling thread alone: OpenBLAS goes by OpenMP's number of
+ * threads, which every thread has for itself. Sizes are model sizes and micro-batches, which the model's
+ * configuration keeps below 2^31. */
 static void product(CBLAS_TRANSPOSE transpose_a, CBLAS_TRANSPOSE transpose_b, size_t m, size_t n, size_t k,
-                    const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
-                    size_t ldc) {
+                    const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
-    cblas_sgemm(CblasRowMajor, transpose_a, transpose_b, (blasint)m, (blasint)n, (blasint)k, 1.0F, a,
-                (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
+    cblas_sgemm(CblasRowMajor, transpose_a, transpose_b, (blasint)m, (blasint)n, (blasint)k, 1.0F, a, (blasint)lda, b,
+                (blasint)ldb, beta, c, (blasint)ldc);
     omp_set_num_threads(threads);
 }
 
@@ -76,8 +75,7 @@ void linear_forward(float *y, const float *x, const float *weight, const float *
     }
 }
 
-void linear_backward_input(float *dx, const float *dy, const float *weight, size_t rows,
-                           const LinearShape *shape) {
+void linear_backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape) {
     size_t tiles = tile_count(rows, shape->in);
     int threads = threads_for(rows, shape->out, shape->in, tiles);
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
@@ -100,8 +98,7 @@ void linear_backward_weight(float *dweight, float *dbias, const float *x, const 
                 dy + t.first_column, shape->y_stride, accumulate ? 1.0F : 0.0F,
                 dweight + t.first_row * shape->weight_stride + t.first_column, shape->weight_stride);
         if (dbias != NULL && t.first_row == 0)
-            rows_sum(dbias + t.first_column, dy + t.first_column, shape->y_stride, rows, t.columns,
-                     accumulate);
+            rows_sum(dbias + t.first_column, dy + t.first_column, shape->y_stride, rows, t.columns, accumulate);
     }
 }
 
@@ -116,8 +113,7 @@ void linear_forward_ref(float *y, const float *x, const float *weight, const flo
         }
 }
 
-void linear_backward_input_ref(float *dx, const float *dy, const float *weight, size_t rows,
-                               const LinearShape *shape) {
+void linear_backward_input_ref(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape) {
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < shape->in; i++) {
             double sum = 0.0;

@@ -26,8 +26,7 @@ bool checkpoint_is(const char *folder) {
     return is;
 }
 
-/* The step in a name like checkpoint-12; −1 for any other name (checkpoint-12.tmp is one that was never
- * finished). */
+/* The step in a name like checkpoint-12; −1 for any other name (checkpoint-12.tmp is one that was never finished). */
 static int64_t step_of(const char *name) {
     static const char prefix[] = "checkpoint-";
     if (strncmp(name, prefix, sizeof prefix - 1) != 0) return -1;
@@ -37,8 +36,7 @@ static int64_t step_of(const char *name) {
     return errno != 0 || end == name + sizeof prefix - 1 || *end != '\0' || step < 0 ? -1 : (int64_t)step;
 }
 
-/* The steps of a folder's checkpoints: their number, the newest, and the oldest other than the newest and
- * `keep`. */
+/* The steps of a folder's checkpoints: their number, the newest, and the oldest other than the newest and `keep`. */
 static int64_t survey(const char *output_dir, int64_t keep, int64_t *newest, int64_t *oldest) {
     int64_t count = 0;
     *newest = *oldest = -1;
@@ -77,8 +75,8 @@ Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t keep, Er
     return error->status;
 }
 
-/* A number with all its bits: cJSON itself prints 15 digits, and a resumed run would not quite go on from
- * where this one was. */
+/* A number with all its bits: cJSON itself prints 15 digits, and a resumed run would not quite go on from where
+ * this one was. */
 static void add_exact(cJSON *object, const char *name, double value) {
     char text[32];
     snprintf(text, sizeof text, "%.17g", value);
@@ -94,10 +92,8 @@ static cJSON *state_tree(const RunState *state, const char *output_dir, const cJ
     else
         cJSON_AddNullToObject(tree, "best_metric");
     cJSON_AddItemToObject(tree, "best_global_step",
-                          state->has_best ? cJSON_CreateNumber((double)state->best_step)
-                                          : cJSON_CreateNull());
-    cJSON_AddItemToObject(tree, "best_model_checkpoint",
-                          best != NULL ? cJSON_CreateString(best) : cJSON_CreateNull());
+                          state->has_best ? cJSON_CreateNumber((double)state->best_step) : cJSON_CreateNull());
+    cJSON_AddItemToObject(tree, "best_model_checkpoint", best != NULL ? cJSON_CreateString(best) : cJSON_CreateNull());
     add_exact(tree, "epoch", state->epoch);
     cJSON_AddNumberToObject(tree, "global_step", (double)state->step);
     cJSON_AddNumberToObject(tree, "max_steps", (double)state->total);
@@ -115,11 +111,10 @@ static cJSON *state_tree(const RunState *state, const char *output_dir, const cJ
 }
 
 /* Everything that rank 0 writes but the moments. */
-static void write_model(const char *folder, const char *output_dir, const RunState *state,
-                        const cJSON *history, const Replica *replica, Error *error) {
+static void write_model(const char *folder, const char *output_dir, const RunState *state, const cJSON *history,
+                        const Replica *replica, Error *error) {
     if (file_remove(folder, error) || file_make_folder(folder, error)) return;
-    if (model_folder_save(folder, &replica->config, &replica->layout, &replica->parameters,
-                          replica->tokenizer, error))
+    if (model_folder_save(folder, &replica->config, &replica->layout, &replica->parameters, replica->tokenizer, error))
         return;
     cJSON *tree = state_tree(state, output_dir, history, error);
     char *path = file_join(folder, "trainer_state.json", error);
@@ -128,8 +123,8 @@ static void write_model(const char *folder, const char *output_dir, const RunSta
     memory_free(path);
 }
 
-Status checkpoint_save(const World *world, const char *output_dir, const RunState *state,
-                       const cJSON *history, const Replica *replica, Optimizer *optimizer, Error *error) {
+Status checkpoint_save(const World *world, const char *output_dir, const RunState *state, const cJSON *history,
+                       const Replica *replica, Optimizer *optimizer, Error *error) {
     char *path = checkpoint_path(output_dir, state->step, error), *beside = NULL;
     if (path != NULL) beside = memory_allocate(strlen(path) + 5, 1, error);
     if (beside != NULL) {
@@ -152,23 +147,20 @@ Status checkpoint_save(const World *world, const char *output_dir, const RunStat
 }
 
 /* A run cannot go on from a state that lacks one of these. */
-static Status require(const cJSON *object, const char *const *names, size_t count, const char *path,
-                      Error *error) {
+static Status require(const cJSON *object, const char *const *names, size_t count, const char *path, Error *error) {
     for (size_t i = 0; i < count; i++)
-        if (!cJSON_HasObjectItem(object, names[i]))
-            error_set(error, STATUS_INPUT, "%s lacks \"%s\": it is not a checkpoint of this linnet", path,
-                      names[i]);
+        if (cJSON_GetObjectItemCaseSensitive(object, names[i]) == NULL)
+            error_set(error, STATUS_INPUT, "%s lacks \"%s\": it is not a checkpoint of this linnet", path, names[i]);
     return error->status;
 }
 
 static Status read_own(const cJSON *tree, RunState *state, const char *path, Error *error) {
     static const char *const members[] = {"global_step", "max_steps", "epoch", "log_history"};
-    static const char *const own_members[] = {
-        "window", "units", "samples", "seed", "evaluations_since_best", "loss_sum", "loss_steps"};
+    static const char *const own_members[] = {"window",   "units",     "samples", "seed", "evaluations_since_best",
+                                              "loss_sum", "loss_steps"};
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
     if (!cJSON_IsObject(own))
-        return error_set(error, STATUS_INPUT, "%s has no member \"linnet\": it is not a checkpoint of linnet",
-                         path);
+        return error_set(error, STATUS_INPUT, "%s has no member \"linnet\": it is not a checkpoint of linnet", path);
     if (require(tree, members, sizeof members / sizeof *members, path, error) ||
         require(own, own_members, sizeof own_members / sizeof *own_members, path, error))
         return error->status;
@@ -192,8 +184,8 @@ Status checkpoint_read_state(const char *folder, RunState *state, cJSON **histor
     char *path = file_join(folder, "trainer_state.json", error);
     cJSON *tree = NULL;
     *state = (RunState){0};
-    if (path != NULL && json_load(&tree, path, error) == STATUS_OK &&
-        read_own(tree, state, path, error) == STATUS_OK && history != NULL)
+    if (path != NULL && json_load(&tree, path, error) == STATUS_OK && read_own(tree, state, path, error) == STATUS_OK &&
+        history != NULL)
         *history = cJSON_DetachItemFromObjectCaseSensitive(tree, "log_history");
     cJSON_Delete(tree);
     memory_free(path);

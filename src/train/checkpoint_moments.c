@@ -74,16 +74,14 @@ static void write_dense(Writer *w, Optimizer *o, const char *name, const float *
             const float *part = mine + before;
             if (r == world->rank) before += length;
             if (r != 0 && world->rank == r)
-                world_check(world, MPI_Send(part, (int)length, MPI_FLOAT, 0, TAG_DENSE, world->comm),
-                            "MPI_Send");
+                world_check(world, MPI_Send(part, (int)length, MPI_FLOAT, 0, TAG_DENSE, world->comm), "MPI_Send");
             if (r != 0 && world->rank == 0) {
                 if (buffer == NULL)
                     world_abort(world, w->error); /* the senders wait, and there is no room to take it in */
                 part = buffer;
-                world_check(
-                    world,
-                    MPI_Recv(buffer, (int)length, MPI_FLOAT, r, TAG_DENSE, world->comm, MPI_STATUS_IGNORE),
-                    "MPI_Recv");
+                world_check(world,
+                            MPI_Recv(buffer, (int)length, MPI_FLOAT, r, TAG_DENSE, world->comm, MPI_STATUS_IGNORE),
+                            "MPI_Recv");
             }
             write_rows(w, array, H5T_NATIVE_FLOAT, first, length, 1, part);
         }
@@ -113,8 +111,7 @@ static void write_table_moment(Writer *w, const Table *table, hid_t array, const
         for (size_t i = 0; i < count && owner != 0;
              i++) { /* a row a message: a count of floats never nears MPI's limit */
             if (world->rank == owner)
-                world_check(world,
-                            MPI_Send(buffer + i * width, (int)width, MPI_FLOAT, 0, TAG_ROWS, world->comm),
+                world_check(world, MPI_Send(buffer + i * width, (int)width, MPI_FLOAT, 0, TAG_ROWS, world->comm),
                             "MPI_Send");
             if (world->rank == 0)
                 world_check(world,
@@ -162,8 +159,7 @@ static void write_digests(Writer *w, const char *folder) {
         if (entry->d_name[0] == '.' || strcmp(entry->d_name, "optimizer.h5") == 0) continue;
         char *path = file_join(folder, entry->d_name, w->error);
         snprintf(name, sizeof name, MOMENTS_DIGEST "%s", entry->d_name);
-        if (path != NULL && digest_file(path, digest, w->error) == STATUS_OK &&
-            !h5_put_text(w->file, name, digest))
+        if (path != NULL && digest_file(path, digest, w->error) == STATUS_OK && !h5_put_text(w->file, name, digest))
             fail(w, "a digest cannot be written");
         memory_free(path);
     }

@@ -45,8 +45,7 @@ static hid_t open_array(Reader *r, const char *name, int dimensions, hsize_t siz
 }
 
 /* Read rows first … of an array. */
-static void read_rows(Reader *r, hid_t array, hid_t type, size_t first, size_t rows, size_t columns,
-                      void *values) {
+static void read_rows(Reader *r, hid_t array, hid_t type, size_t first, size_t rows, size_t columns, void *values) {
     if (r->error->status != STATUS_OK || rows == 0) return;
     hsize_t start[2] = {first, 0}, count[2] = {rows, columns};
     hid_t file_space = H5Dget_space(array);
@@ -74,15 +73,14 @@ static void read_dense(Reader *r, const Optimizer *o, const char *name, float *m
 }
 
 /* One moment of a table: read all rows in runs, keep those that this rank owns. */
-static void read_table_moment(Reader *r, const Table *table, const char *name, const int32_t *ids,
-                              size_t count, float *moment) {
+static void read_table_moment(Reader *r, const Table *table, const char *name, const int32_t *ids, size_t count,
+                              float *moment) {
     enum { RUN = 1024 };
     hsize_t size[2];
     hid_t array = open_array(r, name, 2, size);
     float *run = memory_allocate(RUN * table->width, sizeof *run, r->error);
     if (r->error->status == STATUS_OK && (size[0] != count || size[1] != table->width))
-        error_set(r->error, STATUS_INPUT, "%s: %s is not %zu rows of %zu", r->path, name, count,
-                  table->width);
+        error_set(r->error, STATUS_INPUT, "%s: %s is not %zu rows of %zu", r->path, name, count, table->width);
     for (size_t first = 0; r->error->status == STATUS_OK && first < count; first += RUN) {
         size_t rows = count - first < RUN ? count - first : RUN;
         read_rows(r, array, H5T_NATIVE_FLOAT, first, rows, table->width, run);
@@ -156,12 +154,10 @@ static int64_t prove_array(Reader *r, const char *name, int dimensions) {
     hsize_t size[2];
     hid_t array = open_array(r, name, dimensions, size);
     size_t columns = (size_t)size[1], run = MOMENTS_CHUNK / (columns > 0 ? columns : 1) + 1;
-    float *values =
-        r->error->status == STATUS_OK ? memory_allocate(run * columns, sizeof *values, r->error) : NULL;
+    float *values = r->error->status == STATUS_OK ? memory_allocate(run * columns, sizeof *values, r->error) : NULL;
     hid_t type = array >= 0 ? H5Dget_type(array) : -1;
     for (size_t first = 0; r->error->status == STATUS_OK && first < size[0]; first += run)
-        read_rows(r, array, type, first, size[0] - first < run ? (size_t)size[0] - first : run, columns,
-                  values);
+        read_rows(r, array, type, first, size[0] - first < run ? (size_t)size[0] - first : run, columns, values);
     if (type >= 0) H5Tclose(type);
     memory_free(values);
     if (array >= 0) H5Dclose(array);
@@ -184,8 +180,7 @@ Status moments_verify(const char *folder, CheckpointInfo *info, Error *error) {
                                              "position_exp_avg_sq"};
         for (size_t i = 0; i < 4; i++)
             if (prove_array(&r, tables[i], 2) != (i < 2 ? info->token_rows : info->position_rows))
-                error_set(error, STATUS_INPUT, "%s: %s has another number of rows than its list", r.path,
-                          tables[i]);
+                error_set(error, STATUS_INPUT, "%s: %s has another number of rows than its list", r.path, tables[i]);
     }
     close_reader(&r);
     return error->status;

@@ -58,8 +58,7 @@ static void run_group(const Evaluator *e, Dataset *dataset, int64_t first, int64
     for (int64_t i = first; i < first + count; i++)
         if (i / batch_size % e->world->size == e->world->rank) indices[mine++] = i;
     Samples samples = {0};
-    if (dataset_load(dataset, indices, mine, &samples, error) == STATUS_OK)
-        run_samples(e, &samples, batch_size, sink);
+    if (dataset_load(dataset, indices, mine, &samples, error) == STATUS_OK) run_samples(e, &samples, batch_size, sink);
     samples_free(&samples);
 }
 
@@ -73,8 +72,8 @@ static void sum_metrics(const World *world, Metrics *metrics) {
     world_sum_integers(world, metrics->confusion, (size_t)metrics->labels * (size_t)metrics->labels);
 }
 
-Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics,
-                    double *logits, Error *error) {
+Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics, double *logits,
+                    Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
     int64_t group = batch_size * (GROUP / batch_size + 1); /* whole batches */
     int64_t *indices = memory_allocate((size_t)group, sizeof *indices, error);

@@ -19,8 +19,7 @@ static int32_t first_largest(const float *logits, int32_t labels) {
     return largest;
 }
 
-/** The low 32 bits are summed apart from the rest: 2^31 samples of the largest loss still fit into both sums.
- */
+/** The low 32 bits are summed apart from the rest: 2^31 samples of the largest loss still fit into both sums. */
 static void add_loss(Metrics *metrics, double loss) {
     if (!isfinite(loss) || loss >= LOSS_LARGEST) {
         metrics->loss_high += (int64_t)LOSS_LARGEST;
@@ -51,8 +50,8 @@ void metrics_merge(Metrics *into, const Metrics *from) {
 static int64_t label_occurrences(const Metrics *metrics, int32_t label) {
     int64_t sum = 0;
     for (int32_t other = 0; other < metrics->labels; other++)
-        sum += metrics->confusion[label * metrics->labels + other] +
-               metrics->confusion[other * metrics->labels + label];
+        sum +=
+            metrics->confusion[label * metrics->labels + other] + metrics->confusion[other * metrics->labels + label];
     return sum;
 }
 

@@ -31,8 +31,8 @@ static void set_buckets(Optimizer *o) {
                                  .block = PARAMETERS_BLOCK};
     o->buckets[layout->buckets] =
         (Bucket){token_start(o), o->token.count * o->token.width, o->token.width, o->token.cuts};
-    o->buckets[layout->buckets + 1] = (Bucket){position_start(o), o->position.count * o->position.width,
-                                               o->position.width, o->position.cuts};
+    o->buckets[layout->buckets + 1] =
+        (Bucket){position_start(o), o->position.count * o->position.width, o->position.width, o->position.cuts};
 }
 
 /* List the pieces of this rank's dense part (first pass: pieces NULL, counts alone). */
@@ -69,8 +69,8 @@ static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
     o->row_slots = memory_allocate(batch_tokens, sizeof *o->row_slots, error);
 }
 
-Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout *layout,
-                        const Settings *settings, int units, size_t rows, size_t batch_tokens, Error *error) {
+Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout *layout, const Settings *settings,
+                        int units, size_t rows, size_t batch_tokens, Error *error) {
     *o = (Optimizer){.world = world, .layout = layout, .settings = settings};
     size_t width = (size_t)layout->token.shape[1], buckets = layout->buckets + 2;
     table_create(&o->token, world, (size_t)layout->token.shape[0], width, rows, error);
@@ -80,8 +80,7 @@ Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout 
     size_t blocks = layout->dense / PARAMETERS_BLOCK + o->token.capacity + o->position.capacity;
     size_t block = width > PARAMETERS_BLOCK ? width : PARAMETERS_BLOCK;
     if (reduction_create(&o->reduction, world, units, buckets,
-                         optimizer_slot_floats(layout, o->token.capacity, o->position.capacity), blocks,
-                         block, error))
+                         optimizer_slot_floats(layout, o->token.capacity, o->position.capacity), blocks, block, error))
         return error->status;
     set_buckets(o);
     reduction_plan(o->reduction, o->buckets);
@@ -175,8 +174,7 @@ static void decay_untouched(const Table *table, float *values, float keep) {
 }
 
 /* All rows of this rank that were ever touched, then everybody's to everybody. */
-static void step_table(Optimizer *o, Table *table, float *values, const float *gradients,
-                       const AdamW *adamw) {
+static void step_table(Optimizer *o, Table *table, float *values, const float *gradients, const AdamW *adamw) {
     size_t width = table->width;
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < table->owned_count; i++) {

@@ -18,23 +18,22 @@ static Status find_tokenizer(Replica *replica, const char *path, Error *error) {
     return error->status;
 }
 
-static Status check_labels(const ModelConfig *config, const DatasetInfo *data, const char *path,
-                           Error *error) {
+static Status check_labels(const ModelConfig *config, const DatasetInfo *data, const char *path, Error *error) {
     if (config->labels != data->labels)
         return error_set(error, STATUS_INPUT,
-                         "%s has %d labels, the data (%s) has %d: prepare the data with the model's labels",
-                         path, config->labels, data->source_name, data->labels);
+                         "%s has %d labels, the data (%s) has %d: prepare the data with the model's labels", path,
+                         config->labels, data->source_name, data->labels);
     for (int32_t i = 0; i < data->labels; i++)
         if (strcmp(config->label_names[i], data->label_names[i]) != 0)
             return error_set(
                 error, STATUS_INPUT,
-                "label %d is '%s' in %s and '%s' in the data (%s): prepare the data with the model's labels",
-                i, config->label_names[i], path, data->label_names[i], data->source_name);
+                "label %d is '%s' in %s and '%s' in the data (%s): prepare the data with the model's labels", i,
+                config->label_names[i], path, data->label_names[i], data->source_name);
     return STATUS_OK;
 }
 
-Status replica_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data,
-                          const char *path, Error *error) {
+Status replica_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
+                          Error *error) {
     if (data->vocabulary > config->vocabulary)
         return error_set(error, STATUS_INPUT,
                          "the data's vocabulary has %d tokens, %s only %d: another tokenizer made the data",
@@ -68,15 +67,14 @@ static Status open_alone(Replica *replica, const char *path, const DatasetInfo *
     if (error->status != STATUS_OK || find_tokenizer(replica, path, error)) return error->status;
     replica->new_head = !model_folder_has_head(replica->folder);
     if (data != NULL) {
-        bool takes_names = replica->new_head ||
-                           (replica->config.labels == data->labels && has_plain_names(&replica->config));
-        if (takes_names && model_config_set_labels(&replica->config, (const char *const *)data->label_names,
-                                                   data->labels, error))
+        bool takes_names =
+            replica->new_head || (replica->config.labels == data->labels && has_plain_names(&replica->config));
+        if (takes_names &&
+            model_config_set_labels(&replica->config, (const char *const *)data->label_names, data->labels, error))
             return error->status;
         if (replica_check_data(&replica->config, replica->tokenizer, data, path, error)) return error->status;
     } else if (replica->new_head) {
-        return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first",
-                         path);
+        return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", path);
     }
     if (parameters_layout(&replica->layout, &replica->config, error)) return error->status;
     return model_folder_tables(replica->folder, &replica->parameters, error);
@@ -87,8 +85,7 @@ static void read_dense(Replica *replica, uint64_t seed) {
     const World *world = replica->world;
     int64_t first, count;
     world_deal((int64_t)replica->layout.tensors, world->node_size, world->node_rank, &first, &count);
-    model_folder_read(replica->folder, &replica->layout, (size_t)first, (size_t)count,
-                      replica->parameters.dense);
+    model_folder_read(replica->folder, &replica->layout, (size_t)first, (size_t)count, replica->parameters.dense);
     if (world->node_rank == 0 && replica->new_head)
         model_folder_new_head(&replica->layout, &replica->config, seed, replica->parameters.dense);
     shared_fence(replica->dense);
@@ -96,8 +93,8 @@ static void read_dense(Replica *replica, uint64_t seed) {
     shared_fence(replica->dense);
 }
 
-Status replica_open(Replica *replica, const World *world, const char *path, const DatasetInfo *data,
-                    uint64_t seed, Error *error) {
+Status replica_open(Replica *replica, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
+                    Error *error) {
     *replica = (Replica){.world = world};
     open_alone(replica, path, data, error);
     if (world_agree(world, error, true)) return error->status;
@@ -113,9 +110,8 @@ Status replica_reload(Replica *replica, const char *path, Error *error) {
     Parameters tables = replica->parameters;
     if (model_folder_open(&folder, path, error) == STATUS_OK) {
         if (model_folder_head_labels(folder) != replica->config.labels)
-            error_set(error, STATUS_INPUT,
-                      "%s is not a checkpoint of this model: it has %d labels in place of %d", path,
-                      model_folder_head_labels(folder), replica->config.labels);
+            error_set(error, STATUS_INPUT, "%s is not a checkpoint of this model: it has %d labels in place of %d",
+                      path, model_folder_head_labels(folder), replica->config.labels);
         else
             model_folder_tables(folder, &tables, error);
     }

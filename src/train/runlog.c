@@ -43,15 +43,14 @@ static Status write_line(RunLog *log, const cJSON *event, Error *error) {
     return error->status;
 }
 
-Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step,
-                   Error *error) {
+Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error) {
     *log = NULL;
     RunLog *opened = memory_allocate(1, sizeof *opened, error);
     if (!opened) return error->status;
     opened->path = file_join(folder, RUNLOG_NAME, error);
     if (!opened->path || copy_history(&opened->history, history, resumed_step, error)) goto cleanup;
-    /* The checkpoint's history is what the run has done; whatever else the file holds came after it, or was
-     * cut off. */
+    /* The checkpoint's history is what the run has done; whatever else the file holds came after it, or was cut
+     * off. */
     opened->file = fopen(opened->path, "w");
     if (!opened->file) {
         write_failed(opened, error);
@@ -73,8 +72,8 @@ static void print_for_people(const cJSON *event) {
     const cJSON *field;
     cJSON_ArrayForEach(field, event) {
         if (!cJSON_IsNumber(field) || used >= sizeof line) continue;
-        used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %.6g", used > 0 ? "  " : "",
-                                 field->string, field->valuedouble);
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %.6g", used > 0 ? "  " : "", field->string,
+                                 field->valuedouble);
     }
     log_info("%s", line);
 }

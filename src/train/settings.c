@@ -12,8 +12,7 @@ static Status build(Settings *settings, Source *source, Error *error) {
     return settings_check(settings, source, error);
 }
 
-Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count,
-                     Error *error) {
+Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error) {
     char *text = NULL;
     size_t size = 0;
     Source source = {0};

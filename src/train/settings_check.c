@@ -29,8 +29,8 @@ static Status refuse_foreign(const ForeignRow *row, const Source *source, const 
     char where[SOURCE_WHERE], range[FOREIGN_RANGE_TEXT];
     foreign_range(row, range);
     char *found = cJSON_PrintUnformatted(given->value);
-    error_set(error, STATUS_INPUT, "%s: %s must be %s, not %.80s: %s", source_where(source, given, where),
-              row->key, range, found ? found : "this", row->instead);
+    error_set(error, STATUS_INPUT, "%s: %s must be %s, not %.80s: %s", source_where(source, given, where), row->key,
+              range, found ? found : "this", row->instead);
     cJSON_free(found);
     return error->status;
 }
@@ -39,8 +39,7 @@ Status settings_check_foreign(const Source *source, Error *error) {
     for (size_t i = 0; i < FOREIGN_COUNT; i++) {
         const Given *given = &source->foreign[i];
         if (!given->value || cJSON_IsNull(given->value) || !FOREIGN_ROWS[i].accepted) continue;
-        if (!is_accepted(&FOREIGN_ROWS[i], given->value))
-            return refuse_foreign(&FOREIGN_ROWS[i], source, given, error);
+        if (!is_accepted(&FOREIGN_ROWS[i], given->value)) return refuse_foreign(&FOREIGN_ROWS[i], source, given, error);
     }
     return STATUS_OK;
 }
@@ -49,8 +48,7 @@ static Status check_data_seed(const Settings *settings, const Source *source, Er
     const Given *given = source_given(source, FOREIGN_DATA_SEED);
     if (!given || (cJSON_IsNumber(given->value) && given->value->valuedouble == (double)settings->seed))
         return STATUS_OK;
-    return refuse(source, FOREIGN_DATA_SEED, "must be null or equal seed: the epochs' orders come from seed",
-                  error);
+    return refuse(source, FOREIGN_DATA_SEED, "must be null or equal seed: the epochs' orders come from seed", error);
 }
 
 static Status resolve(Settings *settings, const Source *source, Error *error) {
@@ -64,8 +62,7 @@ static Status resolve(Settings *settings, const Source *source, Error *error) {
     return STATUS_OK;
 }
 
-/** Trainer's test that a checkpoint is written only where an evaluation is: also of two shares of all
- *  updates. */
+/** Trainer's test that a checkpoint is written only where an evaluation is: also of two shares of all updates. */
 static bool saves_when_it_evaluates(double save_steps, double eval_steps) {
     if (fmod(save_steps, eval_steps) == 0) return true;
     if (save_steps >= 1 || eval_steps >= 1) return false;
@@ -116,8 +113,7 @@ static void warn_of_foreign(const Source *source) {
     size_t used = 0;
     for (size_t i = 0; i < FOREIGN_COUNT; i++) {
         const ForeignRow *row = &FOREIGN_ROWS[i];
-        if (row->accepted || strcmp(row->key, FOREIGN_DATA_SEED) == 0 || !source_given(source, row->key))
-            continue;
+        if (row->accepted || strcmp(row->key, FOREIGN_DATA_SEED) == 0 || !source_given(source, row->key)) continue;
         used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "", row->key);
     }
     if (used > 0) log_warning("%s: without effect in linnet: %s", source->name, keys);
@@ -126,13 +122,11 @@ static void warn_of_foreign(const Source *source) {
 void settings_warn(const Settings *settings, const Source *source) {
     warn_of_foreign(source);
     if (settings->lr_scheduler_type == SCHEDULE_CONSTANT && settings->warmup_steps > 0)
-        log_warning(
-            "%s: warmup_steps has no effect on lr_scheduler_type constant; constant_with_warmup is the one "
-            "that warms up",
-            source->name);
+        log_warning("%s: warmup_steps has no effect on lr_scheduler_type constant; constant_with_warmup is the one "
+                    "that warms up",
+                    source->name);
     if (settings->early_stopping_patience > 0 && !settings->load_best_model_at_end)
-        log_warning(
-            "%s: early_stopping_patience without load_best_model_at_end: the run ends with its last weights, "
-            "not its best",
-            source->name);
+        log_warning("%s: early_stopping_patience without load_best_model_at_end: the run ends with its last weights, "
+                    "not its best",
+                    source->name);
 }

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The keys of TrainingArguments in Transformers 5.24 that SETTING_ROWS does not have, in its order. A value
- *  is accepted where the model, the figures and the files come out the same as without it. */
+/* The keys of TrainingArguments in Transformers 5.24 that SETTING_ROWS does not have, in its order. A value is
+ * accepted where the model, the figures and the files come out the same as without it. */
 const ForeignRow FOREIGN_ROWS[] = {
     {"lr_scheduler_kwargs", "[{}]", "the schedules have no options"},
     {"optim", "[\"adamw_torch\", \"adamw_torch_fused\"]", "the optimizer is AdamW"},

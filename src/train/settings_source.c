@@ -34,8 +34,8 @@ static Status unknown_key(const char *where, const char *key, Error *error) {
     for (size_t i = 0; i < FOREIGN_COUNT; i++) names[count++] = FOREIGN_ROWS[i].key;
     const char *near = nearest_name(key, names, count);
     if (near) return error_set(error, STATUS_INPUT, "%s: unknown key %s: did you mean %s?", where, key, near);
-    return error_set(error, STATUS_INPUT, "%s: unknown key %s: linnet train --settings lists the known ones",
-                     where, key);
+    return error_set(error, STATUS_INPUT, "%s: unknown key %s: linnet train --settings lists the known ones", where,
+                     key);
 }
 
 static Status add_value(Source *source, const char *key, Given given, Error *error) {
@@ -49,8 +49,7 @@ static Status add_value(Source *source, const char *key, Given given, Error *err
 static Status read_file(Source *source, const char *text, size_t size, Error *error) {
     if (json_parse(&source->file, text, size, source->name, error)) return error->status;
     if (!cJSON_IsObject(source->file))
-        return error_set(error, STATUS_INPUT, "%s: must hold one JSON object, {\"key\": value, …}",
-                         source->name);
+        return error_set(error, STATUS_INPUT, "%s: must hold one JSON object, {\"key\": value, …}", source->name);
     if (json_refuse_repeats(source->file, text, source->name, error)) return error->status;
     int index = 0;
     const cJSON *member;
@@ -71,8 +70,7 @@ static Status parse_override(const char *text, cJSON **value, Error *error) {
 
 static Status read_override(Source *source, const char *override, Error *error) {
     const char *equals = strchr(override, '=');
-    if (!equals || equals == override)
-        return error_set(error, STATUS_INPUT, "--set %s: must be key=value", override);
+    if (!equals || equals == override) return error_set(error, STATUS_INPUT, "--set %s: must be key=value", override);
     cJSON *value = NULL;
     if (parse_override(equals + 1, &value, error)) return error->status;
     source->parsed[source->count++] = value;
@@ -84,8 +82,8 @@ static Status read_override(Source *source, const char *override, Error *error) 
     return status;
 }
 
-Status source_read(Source *source, const char *text, size_t size, const char *name,
-                   const char *const *overrides, size_t count, Error *error) {
+Status source_read(Source *source, const char *text, size_t size, const char *name, const char *const *overrides,
+                   size_t count, Error *error) {
     *source = (Source){.name = name};
     source->parsed = memory_allocate(count, sizeof(cJSON *), error);
     if (!source->parsed || read_file(source, text, size, error)) return error->status;

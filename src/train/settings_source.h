@@ -1,7 +1,7 @@
 #ifndef LINNET_SETTINGS_SOURCE_H
 #define LINNET_SETTINGS_SOURCE_H
-/** What the user wrote: the members of the file and, before them, the `--set` overrides, sorted to the
- *  tables' rows. Private to the settings_*.c files. */
+/** What the user wrote: the members of the file and, before them, the `--set` overrides, sorted to the tables'
+ *  rows. Private to the settings_*.c files. */
 #include "train/settings_table.h"
 #include <cjson/cJSON.h>
 
@@ -20,11 +20,10 @@ typedef struct {
     Given own[SETTINGS_COUNT], foreign[FOREIGN_COUNT];
 } Source;
 
-/** Parse the file's text and the overrides [count], and sort their keys. STATUS_INPUT: not a JSON object,
- *  repeated or unknown keys, an override without `=`. Of two overrides of a key the last counts. Free also
- *  after an error. */
-Status source_read(Source *source, const char *text, size_t size, const char *name,
-                   const char *const *overrides, size_t count, Error *error);
+/** Parse the file's text and the overrides [count], and sort their keys. STATUS_INPUT: not a JSON object, repeated
+ *  or unknown keys, an override without `=`. Of two overrides of a key the last counts. Free also after an error. */
+Status source_read(Source *source, const char *text, size_t size, const char *name, const char *const *overrides,
+                   size_t count, Error *error);
 void source_free(Source *source);
 
 #define SOURCE_WHERE 256
@@ -34,10 +33,9 @@ const char *source_where(const Source *source, const Given *given, char where[SO
 /** The value of a key named as in the tables, with a value other than null; or NULL. */
 const Given *source_given(const Source *source, const char *key);
 
-/** Store the row's value, or its default where none or null was given, in its field. STATUS_INPUT: another
- *  type, or out of range. (settings_value.c) */
-Status setting_store(Settings *settings, const SettingRow *row, const Source *source, const Given *given,
-                     Error *error);
+/** Store the row's value, or its default where none or null was given, in its field. STATUS_INPUT: another type,
+ *  or out of range. (settings_value.c) */
+Status setting_store(Settings *settings, const SettingRow *row, const Source *source, const Given *given, Error *error);
 
 /** Refuse what linnet cannot do among the keys it does not act on. (settings_check.c) */
 Status settings_check_foreign(const Source *source, Error *error);

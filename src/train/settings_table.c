@@ -26,12 +26,12 @@ const SettingRow SETTING_ROWS[] = {
      .help = "passes over the training data; may be a fraction"},
     {KEY(max_steps), .type = SETTING_INT, .fallback = "-1", .minimum = -1, .maximum = WHOLE_MAX,
      .help = "updates of the whole run; above 0 it overrides `num_train_epochs`"},
-    {KEY(per_device_train_batch_size), .type = SETTING_INT, .fallback = "8", .minimum = 1,
-     .maximum = COUNT_MAX, .help = "samples of a micro-batch of one rank"},
-    {KEY(per_device_eval_batch_size), .type = SETTING_INT, .fallback = "8", .minimum = 1,
-     .maximum = COUNT_MAX, .help = "samples that one rank evaluates together"},
-    {KEY(gradient_accumulation_steps), .type = SETTING_INT, .fallback = "1", .minimum = 1,
-     .maximum = COUNT_MAX, .help = "micro-batches of one rank in an update"},
+    {KEY(per_device_train_batch_size), .type = SETTING_INT, .fallback = "8", .minimum = 1, .maximum = COUNT_MAX,
+     .help = "samples of a micro-batch of one rank"},
+    {KEY(per_device_eval_batch_size), .type = SETTING_INT, .fallback = "8", .minimum = 1, .maximum = COUNT_MAX,
+     .help = "samples that one rank evaluates together"},
+    {KEY(gradient_accumulation_steps), .type = SETTING_INT, .fallback = "1", .minimum = 1, .maximum = COUNT_MAX,
+     .help = "micro-batches of one rank in an update"},
     {KEY(learning_rate), .type = SETTING_REAL, .fallback = "5e-05", .maximum = DBL_MAX,
      .help = "AdamW's rate at the schedule's peak"},
     {KEY(lr_scheduler_type), .type = SETTING_CHOICE, .fallback = "\"linear\"", .choices = SCHEDULES,
@@ -57,8 +57,7 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(eval_strategy), .type = SETTING_CHOICE, .fallback = "\"no\"", .choices = EVAL_STRATEGIES,
      .help = "when to evaluate on `eval_file`"},
     {KEY(eval_steps), .type = SETTING_STEPS, .fallback = "null", .maximum = WHOLE_MAX,
-     .help =
-         "updates from one evaluation to the next; null or 0: `logging_steps`; below 1 a share of all updates"},
+     .help = "updates from one evaluation to the next; null or 0: `logging_steps`; below 1 a share of all updates"},
     {KEY(save_strategy), .type = SETTING_CHOICE, .fallback = "\"steps\"", .choices = SAVE_STRATEGIES,
      .help = "when to write a checkpoint; `best`: whenever the metric is better than ever"},
     {KEY(save_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = WHOLE_MAX,
@@ -72,25 +71,21 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(greater_is_better), .type = SETTING_BOOL, .fallback = "null",
      .help = "whether more of the metric is better; null: true for all but `loss`"},
     {KEY(early_stopping_patience), .type = SETTING_INT, .fallback = "null", .maximum = COUNT_MAX,
-     .help =
-         "stop after so many evaluations in a row without a better metric, as `EarlyStoppingCallback`; null or 0: "
-         "never"},
+     .help = "stop after so many evaluations in a row without a better metric, as `EarlyStoppingCallback`; null or 0: "
+             "never"},
     {KEY(resume_from_checkpoint), .type = SETTING_RESUME, .fallback = "null",
      .help = "a checkpoint to go on from; true or \"auto\": the newest in `output_dir`, if there is one"},
     {KEY(bf16), .type = SETTING_BOOL, .fallback = "false", .help = "multiply matrices in bfloat16"},
     {KEY(pooling), .type = SETTING_CHOICE, .fallback = "\"last_token\"", .own = true, .choices = POOLINGS,
      .help = "the token that the head reads: the last of the text, or position 1023 as in the tutorial"},
-    {KEY(global_batch_size), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1,
-     .maximum = COUNT_MAX,
+    {KEY(global_batch_size), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = COUNT_MAX,
      .help = "samples of an update, whatever the number of ranks; in place of `gradient_accumulation_steps`"},
-    {KEY(reduction_units), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1,
-     .maximum = 65536,
-     .help =
-         "cut each update into so many units: the same bits on any number of ranks up to it; null: one a rank"},
-    {KEY(dropout), .type = SETTING_REAL, .fallback = "null", .none = -1, .own = true, .maximum = 1,
-     .open_end = true, .help = "every dropout of the model; null: the model's own"},
-    {KEY(threads_per_rank), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1,
-     .maximum = 4096, .help = "threads of one rank; null: as many as it may use cores"},
+    {KEY(reduction_units), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 65536,
+     .help = "cut each update into so many units: the same bits on any number of ranks up to it; null: one a rank"},
+    {KEY(dropout), .type = SETTING_REAL, .fallback = "null", .none = -1, .own = true, .maximum = 1, .open_end = true,
+     .help = "every dropout of the model; null: the model's own"},
+    {KEY(threads_per_rank), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 4096,
+     .help = "threads of one rank; null: as many as it may use cores"},
 };
 
 static void number_range(const SettingRow *row, char *text, size_t room) {
@@ -101,8 +96,7 @@ static void number_range(const SettingRow *row, char *text, size_t room) {
     if (row->maximum >= WHOLE_MAX)
         snprintf(text, room, "%s, %s %.10g%s", kind, lower, row->minimum, whole);
     else
-        snprintf(text, room, "%s, %s %.10g and %s %.10g%s", kind, lower, row->minimum, upper, row->maximum,
-                 whole);
+        snprintf(text, room, "%s, %s %.10g and %s %.10g%s", kind, lower, row->minimum, upper, row->maximum, whole);
 }
 
 static void choice_range(const SettingRow *row, char *text, size_t room) {

@@ -1,7 +1,7 @@
 #ifndef LINNET_SETTINGS_TABLE_H
 #define LINNET_SETTINGS_TABLE_H
-/** The configuration's tables: the keys that linnet acts on, and what else TrainingArguments has. Private to
- *  the settings_*.c files. */
+/** The configuration's tables: the keys that linnet acts on, and what else TrainingArguments has. Private to the
+ *  settings_*.c files. */
 #include "linnet/settings.h"
 
 typedef enum {
@@ -36,9 +36,8 @@ extern const SettingRow SETTING_ROWS[];
 /** A key of TrainingArguments that linnet does not act on. */
 typedef struct {
     const char *key;
-    const char
-        *accepted; /**< JSON array of the values that ask for what linnet does; NULL: any, without effect */
-    const char *instead; /**< what linnet does, for the error about any other value */
+    const char *accepted; /**< JSON array of the values that ask for what linnet does; NULL: any, without effect */
+    const char *instead;  /**< what linnet does, for the error about any other value */
 } ForeignRow;
 
 #define FOREIGN_COUNT 87

@@ -8,8 +8,7 @@
 #include <string.h>
 
 /** What `write` prints, as a text of memory_allocate(); NULL when memory is short. */
-static char *printed(void (*write)(FILE *stream, const Settings *settings), const Settings *settings,
-                     Error *error) {
+static char *printed(void (*write)(FILE *stream, const Settings *settings), const Settings *settings, Error *error) {
     char *text = NULL, *copy = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
@@ -99,8 +98,8 @@ static void write_rows(FILE *stream, bool own) {
         char range[SETTING_RANGE_TEXT];
         setting_range(row, range);
         if (row->own == own)
-            fprintf(stream, "| `%s` | %s | %s | %s |\n", row->key,
-                    row->required ? "must be given" : row->fallback, range, row->help);
+            fprintf(stream, "| `%s` | %s | %s | %s |\n", row->key, row->required ? "must be given" : row->fallback,
+                    range, row->help);
     }
 }
 
@@ -115,14 +114,12 @@ static void write_bound(FILE *stream) {
         foreign_range(&FOREIGN_ROWS[i], range);
         fprintf(stream, "| `%s` | %s | %s |\n", FOREIGN_ROWS[i].key, range, FOREIGN_ROWS[i].instead);
     }
-    fprintf(stream, "| `%s` | the value of `seed` | the epochs' orders come from seed |\n",
-            FOREIGN_DATA_SEED);
+    fprintf(stream, "| `%s` | the value of `seed` | the epochs' orders come from seed |\n", FOREIGN_DATA_SEED);
 }
 
 static void write_ignored(FILE *stream) {
-    fputs(
-        "\n## Keys of TrainingArguments without effect\n\nAccepted with any value, and named in a warning:\n",
-        stream);
+    fputs("\n## Keys of TrainingArguments without effect\n\nAccepted with any value, and named in a warning:\n",
+          stream);
     const char *before = "";
     for (size_t i = 0; i < FOREIGN_COUNT; i++)
         if (!FOREIGN_ROWS[i].accepted && strcmp(FOREIGN_ROWS[i].key, FOREIGN_DATA_SEED) != 0) {
@@ -134,16 +131,15 @@ static void write_ignored(FILE *stream) {
 
 static void write_page(FILE *stream, const Settings *settings) {
     (void)settings;
-    fputs(
-        "# Settings\n\n"
-        "<!-- Printed by `linnet train --settings`; `make docs` writes it anew. -->\n\n"
-        "`linnet train CONFIG.json` reads one JSON object. Its keys are those of Hugging Face `TrainingArguments`\n"
-        "(Transformers 5.24) and of Trainer's example scripts, with their names, defaults and meanings; a *device*\n"
-        "is a rank. null stands for the default. Paths are relative to the working directory. `--set key=value`\n"
-        "overrides the file: the value is JSON, or else a bare text. Unknown and repeated keys, wrong types, values\n"
-        "out of range and contradictions are errors that name the key, its file and line. The resolved settings are\n"
-        "saved as `config.resolved.json` in `output_dir`.\n\n",
-        stream);
+    fputs("# Settings\n\n"
+          "<!-- Printed by `linnet train --settings`; `make docs` writes it anew. -->\n\n"
+          "`linnet train CONFIG.json` reads one JSON object. Its keys are those of Hugging Face `TrainingArguments`\n"
+          "(Transformers 5.24) and of Trainer's example scripts, with their names, defaults and meanings; a *device*\n"
+          "is a rank. null stands for the default. Paths are relative to the working directory. `--set key=value`\n"
+          "overrides the file: the value is JSON, or else a bare text. Unknown and repeated keys, wrong types, values\n"
+          "out of range and contradictions are errors that name the key, its file and line. The resolved settings are\n"
+          "saved as `config.resolved.json` in `output_dir`.\n\n",
+          stream);
     write_rows(stream, false);
     fputs("\n## Keys of linnet's own\n\n", stream);
     write_rows(stream, true);

@@ -11,8 +11,8 @@ static Status refuse(const SettingRow *row, const Source *source, const Given *g
     char where[SOURCE_WHERE], range[SETTING_RANGE_TEXT];
     setting_range(row, range);
     char *found = cJSON_PrintUnformatted(given->value);
-    error_set(error, STATUS_INPUT, "%s: %s must be %s, not %.80s", source_where(source, given, where),
-              row->key, range, found ? found : "this");
+    error_set(error, STATUS_INPUT, "%s: %s must be %s, not %.80s", source_where(source, given, where), row->key, range,
+              found ? found : "this");
     cJSON_free(found);
     return error->status;
 }
@@ -64,8 +64,8 @@ static Status store_path(Settings *settings, const SettingRow *row, const char *
     return STATUS_OK;
 }
 
-/** The text of a value that must be one; of an override also what would have been JSON of another type, such
- *  as the folder `7` of output_dir=7. */
+/** The text of a value that must be one; of an override also what would have been JSON of another type, such as
+ *  the folder `7` of output_dir=7. */
 static const char *value_text(const Given *given) {
     if (cJSON_IsString(given->value)) return given->value->valuestring;
     return given->override ? strchr(given->override, '=') + 1 : NULL;
@@ -125,6 +125,6 @@ Status setting_store(Settings *settings, const SettingRow *row, const Source *so
     if (given->value && !cJSON_IsNull(given->value)) return store_given(settings, row, source, given, error);
     if (!row->required) return store_fallback(settings, row, error);
     char where[SOURCE_WHERE];
-    return error_set(error, STATUS_INPUT, "%s: %s is missing: %s", source_where(source, given, where),
-                     row->key, row->help);
+    return error_set(error, STATUS_INPUT, "%s: %s is missing: %s", source_where(source, given, where), row->key,
+                     row->help);
 }

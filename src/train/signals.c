@@ -15,8 +15,7 @@ void signals_install(void) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     action.sa_flags =
-        SA_RESTART |
-        (int)SA_RESETHAND; /* the second SIGINT finds the default action, which ends the process */
+        SA_RESTART | (int)SA_RESETHAND; /* the second SIGINT finds the default action, which ends the process */
     sigaction(SIGINT, &action, NULL);
 }
 

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-Status table_create(Table *table, const World *world, size_t rows, size_t width, size_t capacity,
-                    Error *error) {
+Status table_create(Table *table, const World *world, size_t rows, size_t width, size_t capacity, Error *error) {
     if (capacity > rows) capacity = rows;
     size_t ranks = (size_t)world->size, share = (rows + ranks - 1) / ranks;
     *table = (Table){.world = world, .rows = rows, .width = width, .capacity = capacity};
@@ -56,8 +55,7 @@ static size_t gather(Table *table, const int32_t *ids, size_t count) {
             table->slots[ids[i]] = 0; /* seen: the real place is set below */
             table->mine[mine++] = ids[i];
         }
-    world_check(world, MPI_Allgather(&mine, 1, MPI_INT, table->counts, 1, MPI_INT, world->comm),
-                "MPI_Allgather");
+    world_check(world, MPI_Allgather(&mine, 1, MPI_INT, table->counts, 1, MPI_INT, world->comm), "MPI_Allgather");
     int total = 0;
     for (int r = 0; r < world->size; r++) {
         table->places[r] = total;
@@ -97,23 +95,22 @@ void table_exchange(Table *table, float *values) {
     const World *world = table->world;
     size_t width = table->width, packed = 0;
     if (world->size == 1) return;
-    /* Every rank knows all rows ever touched, so the rows themselves need not be named: each owner's travel
-     * by ascending id. */
+    /* Every rank knows all rows ever touched, so the rows themselves need not be named: each owner's travel by
+     * ascending id. */
     for (int r = 0; r < world->size; r++) table->counts[r] = 0;
     for (size_t id = 0; id < table->rows; id++) {
         if (!table->touched[id]) continue;
         int owner = (int)(id % (size_t)world->size);
         table->counts[owner]++;
-        if (owner == world->rank)
-            memcpy(table->packed + packed++ * width, values + id * width, width * sizeof *values);
+        if (owner == world->rank) memcpy(table->packed + packed++ * width, values + id * width, width * sizeof *values);
     }
     MPI_Datatype row;
     world_check(world, MPI_Type_contiguous((int)width, MPI_FLOAT, &row), "MPI_Type_contiguous");
     world_check(world, MPI_Type_commit(&row), "MPI_Type_commit");
     for (int r = 0, total = 0; r < world->size; total += table->counts[r++]) table->places[r] = total;
     world_check(world,
-                MPI_Allgatherv(table->packed, (int)packed, row, table->received, table->counts, table->places,
-                               row, world->comm),
+                MPI_Allgatherv(table->packed, (int)packed, row, table->received, table->counts, table->places, row,
+                               world->comm),
                 "MPI_Allgatherv");
     world_check(world, MPI_Type_free(&row), "MPI_Type_free");
     for (size_t id = 0; id < table->rows; id++) {

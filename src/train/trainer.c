@@ -7,9 +7,8 @@
 /* Save and say that the run can go on. Collective. */
 static Status stop_by_signal(Trainer *t, Error *error) {
     if (trainer_save(t, error)) return error->status;
-    log_info(
-        "stopped by a signal after update %lld, saved in %s: run again with resume_from_checkpoint: true to go on",
-        (long long)t->state.step, t->settings->output_dir);
+    log_info("stopped by a signal after update %lld, saved in %s: run again with resume_from_checkpoint: true to go on",
+             (long long)t->state.step, t->settings->output_dir);
     return error_set(error, STATUS_STOPPED, "stopped by a signal");
 }
 

@@ -24,16 +24,14 @@ static void add_event(Trainer *t, cJSON *event, Error *error) {
         runlog_add(t->log, event, error);
 }
 
-/* The training line: means since the line before. An error of rank 0's rides along with the next update's
- * sums. */
+/* The training line: means since the line before. An error of rank 0's rides along with the next update's sums. */
 static void log_training(Trainer *t) {
     RunState *state = &t->state;
     double now = MPI_Wtime(), seconds = now - t->logged_at;
     if (t->world->rank == 0)
         add_event(t,
-                  runlog_train_event(state->step, state->epoch, state->loss_sum / (double)state->loss_steps,
-                                     t->norm, t->rate, (double)t->tokens / seconds,
-                                     (double)t->samples / seconds),
+                  runlog_train_event(state->step, state->epoch, state->loss_sum / (double)state->loss_steps, t->norm,
+                                     t->rate, (double)t->tokens / seconds, (double)t->samples / seconds),
                   &t->pending);
     state->loss_sum = 0.0;
     state->loss_steps = t->tokens = t->samples = 0;
@@ -42,8 +40,7 @@ static void log_training(Trainer *t) {
 
 Status trainer_evaluate(Trainer *t, Error *error) {
     Evaluator evaluator = {t->world, t->gpt2, &t->replica.parameters, &t->batch, t->rule};
-    return evaluate_run(&evaluator, t->eval_data, t->settings->per_device_eval_batch_size, t->metrics, NULL,
-                        error);
+    return evaluate_run(&evaluator, t->eval_data, t->settings->per_device_eval_batch_size, t->metrics, NULL, error);
 }
 
 /* The figure that the best model is chosen by. */
@@ -59,8 +56,8 @@ static bool note_best(Trainer *t, const Scores *scores) {
     RunState *state = &t->state;
     if (s->metric_for_best_model == NULL) return false;
     double metric = chosen_metric(s, scores);
-    bool better = !state->has_best ||
-                  (s->greater_is_better ? metric > state->best_metric : metric < state->best_metric);
+    bool better =
+        !state->has_best || (s->greater_is_better ? metric > state->best_metric : metric < state->best_metric);
     state->stale = better ? 0 : state->stale + 1;
     if (better) {
         state->has_best = true;
@@ -78,8 +75,7 @@ static Status evaluate_now(Trainer *t, bool *best, Error *error) {
     Scores scores = metrics_scores(t->metrics);
     double seconds = MPI_Wtime() - start;
     if (t->world->rank == 0)
-        add_event(t, runlog_eval_event(t->state.step, t->state.epoch, &scores, seconds, t->metrics->samples),
-                  error);
+        add_event(t, runlog_eval_event(t->state.step, t->state.epoch, &scores, seconds, t->metrics->samples), error);
     t->logged_at += seconds; /* the training line's speed is of training */
     *best = note_best(t, &scores);
     return world_agree(t->world, error, true);
@@ -95,8 +91,7 @@ Status trainer_save(Trainer *t, Error *error) {
     profile_leave(t->profile, 0.0);
     if (error->status != STATUS_OK) return error->status;
     if (t->world->rank == 0 && s->save_total_limit > 0)
-        checkpoint_rotate(s->output_dir, s->save_total_limit, t->state.has_best ? t->state.best_step : -1,
-                          error);
+        checkpoint_rotate(s->output_dir, s->save_total_limit, t->state.has_best ? t->state.best_step : -1, error);
     t->logged_at += MPI_Wtime() - start;
     return world_agree(t->world, error, true);
 }
@@ -120,8 +115,8 @@ static void save_final(const Trainer *t, Error *error) {
     const char *output = t->settings->output_dir;
     char *beside = file_join(output, "model.tmp", error);
     if (beside == NULL || file_remove(beside, error) || file_make_folder(beside, error)) goto cleanup;
-    if (model_folder_save(beside, &t->replica.config, &t->replica.layout, &t->replica.parameters,
-                          t->replica.tokenizer, error))
+    if (model_folder_save(beside, &t->replica.config, &t->replica.layout, &t->replica.parameters, t->replica.tokenizer,
+                          error))
         goto cleanup;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *from = file_join(beside, names[i], error), *to = file_join(output, names[i], error);

@@ -1,11 +1,8 @@
 #ifndef LINNET_TRAINER_PRIVATE_H
 #define LINNET_TRAINER_PRIVATE_H
-/* A run's parts, shared by the trainer's files:
- *   trainer.c         the loop over updates
- *   trainer_setup.c   opening, planning, resuming
- *   trainer_update.c  one update: units, reduction, clipping, step
- *   trainer_events.c  what happens between updates: log, evaluate, save, stop early
- *   trainer_report.c  the banner and the final table */
+/* A run's parts, shared by the trainer's files: trainer.c         the loop over updates trainer_setup.c   opening,
+ * planning, resuming trainer_update.c  one update: units, reduction, clipping, step trainer_events.c  what happens
+ * between updates: log, evaluate, save, stop early trainer_report.c  the banner and the final table */
 #include "linnet/checkpoint.h"
 #include "linnet/evaluate.h"
 #include "linnet/feed.h"
@@ -32,22 +29,23 @@ typedef struct {
     Batch batch;
     BatchRule rule;
     Schedule schedule;
-    RunLog *log;       /* rank 0 */
+    RunLog *log; /* rank 0 */
     RunState state;
     Metrics *metrics;
 
-    int64_t windows;   /* updates an epoch */
+    int64_t windows;                           /* updates an epoch */
     int64_t log_every, eval_every, save_every; /* updates; 0 = never */
     bool stop_early;
-    bool stop_signal;  /* seen by any rank; agreed on by all */
-    bool failed;       /* some rank has a pending error; agreed on by all */
-    Error pending;     /* this rank's, to be told with the next update's sums */
+    bool stop_signal; /* seen by any rank; agreed on by all */
+    bool failed;      /* some rank has a pending error; agreed on by all */
+    Error pending;    /* this rank's, to be told with the next update's sums */
 
     /* one update */
-    float *dlogits;      /* [samples of a micro-batch, labels] */
-    double *totals;      /* [TOTALS_LOSSES + window + blocks]: flags, each sample's loss, squares; summed over the ranks at once */
+    float *dlogits; /* [samples of a micro-batch, labels] */
+    double *
+        totals; /* [TOTALS_LOSSES + window + blocks]: flags, each sample's loss, squares; summed over the ranks at once */
     int32_t *ids, *positions; /* rows that this rank's units touch */
-    double norm, rate;   /* of the last update */
+    double norm, rate;        /* of the last update */
 
     /* since the last log line */
     int64_t tokens, samples;

@@ -16,8 +16,8 @@ static void list_hosts(const World *world, char *text, size_t size) {
     char *hosts = memory_allocate((size_t)world->size, sizeof world->host, &error);
     if (hosts == NULL) world_abort(world, &error);
     world_check(world,
-                MPI_Gather(world->host, (int)sizeof world->host, MPI_CHAR, hosts, (int)sizeof world->host,
-                           MPI_CHAR, 0, world->comm),
+                MPI_Gather(world->host, (int)sizeof world->host, MPI_CHAR, hosts, (int)sizeof world->host, MPI_CHAR, 0,
+                           world->comm),
                 "MPI_Gather");
     size_t used = 0;
     text[0] = '\0';
@@ -45,14 +45,13 @@ static void say_memory(const Trainer *t) {
     const ParameterLayout *layout = &t->replica.layout;
     size_t rows = (size_t)feed_largest_unit(t->feed), most = t->batch.token_capacity;
     size_t slot = layout->dense * sizeof(float);
-    log_info(
-        "memory    parameters %.0f MB a node and the embedding rows in use, gradients %.0f MB, moments %.0f MB, "
-        "activations up to %.0f MB a rank",
-        megabytes(layout->dense * sizeof(float)),
-        megabytes(reduction_shared_bytes(t->world, (int)t->state.units, 1) / sizeof(float) * slot),
-        megabytes(optimizer_moment_bytes(t->world, layout)),
-        megabytes(gpt2_bytes(config, rows < most ? rows : most,
-                             t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));
+    log_info("memory    parameters %.0f MB a node and the embedding rows in use, gradients %.0f MB, moments %.0f MB, "
+             "activations up to %.0f MB a rank",
+             megabytes(layout->dense * sizeof(float)),
+             megabytes(reduction_shared_bytes(t->world, (int)t->state.units, 1) / sizeof(float) * slot),
+             megabytes(optimizer_moment_bytes(t->world, layout)),
+             megabytes(gpt2_bytes(config, rows < most ? rows : most,
+                                  t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));
 }
 
 void trainer_banner(const Trainer *t) {
@@ -67,14 +66,12 @@ void trainer_banner(const Trainer *t) {
     for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
     log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels", t->world->size,
              t->world->size > 1 ? "s" : "", t->threads, t->threads > 1 ? "s" : "", hosts, isa_name());
-    log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters",
-             s->model_name_or_path, config->layers, config->width, config->heads, config->labels,
-             (double)count / 1e6);
-    log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples,
-             data->tokens, s->eval_file != NULL ? "; evaluated on " : "",
-             s->eval_file != NULL ? s->eval_file : "");
-    log_info("updates   %" PRId64 " of %" PRId64 " samples in %" PRId64 " unit%s, %" PRId64
-             " an epoch; %" PRId64 " to come",
+    log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters", s->model_name_or_path,
+             config->layers, config->width, config->heads, config->labels, (double)count / 1e6);
+    log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples, data->tokens,
+             s->eval_file != NULL ? "; evaluated on " : "", s->eval_file != NULL ? s->eval_file : "");
+    log_info("updates   %" PRId64 " of %" PRId64 " samples in %" PRId64 " unit%s, %" PRId64 " an epoch; %" PRId64
+             " to come",
              t->state.total, t->state.window, t->state.units, t->state.units > 1 ? "s" : "", t->windows,
              t->state.total - t->state.step);
     say_memory(t);
@@ -84,10 +81,9 @@ void trainer_banner(const Trainer *t) {
 void trainer_table(const Trainer *t, const Scores *scores, double seconds) {
     if (t->world->rank != 0) return;
     char text[256];
-    snprintf(text, sizeof text, "%s on %s after %" PRId64 " updates", t->settings->output_dir,
-             t->settings->eval_file, t->state.step);
-    report_scores(text, t->metrics, scores, t->replica.config.label_names,
-                  (double)t->metrics->samples / seconds);
+    snprintf(text, sizeof text, "%s on %s after %" PRId64 " updates", t->settings->output_dir, t->settings->eval_file,
+             t->state.step);
+    report_scores(text, t->metrics, scores, t->replica.config.label_names, (double)t->metrics->samples / seconds);
 }
 
 /* Mean over the ranks of seconds and operations by phase, then the whole run's seconds. Collective. */

@@ -53,14 +53,12 @@ static Status check_resumed(const Trainer *t, const RunState *was, const char *f
                 {"seed", was->seed, t->state.seed}};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (same[i].then != same[i].now)
-            return error_set(
-                error, STATUS_INPUT,
-                "%s was made with %s = %lld, this run has %lld: give the same, or start without resuming",
-                folder, same[i].name, (long long)same[i].then, (long long)same[i].now);
+            return error_set(error, STATUS_INPUT,
+                             "%s was made with %s = %lld, this run has %lld: give the same, or start without resuming",
+                             folder, same[i].name, (long long)same[i].then, (long long)same[i].now);
     if (was->units != t->state.units && t->world->rank == 0)
-        log_warning(
-            "%s was made with %lld reduction units, this run has %lld: the sums' last bits may differ",
-            folder, (long long)was->units, (long long)t->state.units);
+        log_warning("%s was made with %lld reduction units, this run has %lld: the sums' last bits may differ", folder,
+                    (long long)was->units, (long long)t->state.units);
     return STATUS_OK;
 }
 
@@ -114,8 +112,7 @@ static size_t window_rows(const Trainer *t) {
 
 /* Bytes that the ranks of a node would share. */
 static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout) {
-    size_t rows = window_rows(t), tokens = (size_t)layout->token.shape[0],
-           places = (size_t)layout->position.shape[0];
+    size_t rows = window_rows(t), tokens = (size_t)layout->token.shape[0], places = (size_t)layout->position.shape[0];
     size_t slot = optimizer_slot_floats(layout, rows < tokens ? rows : tokens, rows < places ? rows : places);
     return layout->dense * sizeof(float) +
            (size_t)t->world->node_size * reduction_shared_bytes(t->world, (int)t->state.units, slot);
@@ -129,16 +126,14 @@ static Status choose_sharing(Trainer *t, const char *model, Error *error) {
     char *path = file_join(model, "config.json", error);
     if (path != NULL && model_config_load(&config, path, error) == STATUS_OK)
         parameters_layout(&layout, &config, error);
-    int64_t alone =
-        error->status == STATUS_OK && t->world->node_size > 1 && !shared_fits(shared_bytes(t, &layout));
+    int64_t alone = error->status == STATUS_OK && t->world->node_size > 1 && !shared_fits(shared_bytes(t, &layout));
     memory_free(path);
     parameters_layout_free(&layout);
     model_config_free(&config);
     if (world_agree(t->world, error, true)) return error->status;
     world_max_integers(t->world, &alone, 1);
     if (!alone) return STATUS_OK;
-    log_info(
-        "shared memory is too small (see df /dev/shm) or turned off: every rank keeps its own copy of the model");
+    log_info("shared memory is too small (see df /dev/shm) or turned off: every rank keeps its own copy of the model");
     return world_isolate(t->world, error);
 }
 
@@ -146,8 +141,8 @@ static Status choose_sharing(Trainer *t, const char *model, Error *error) {
 static void allocate_work(Trainer *t, Error *error) {
     const ModelConfig *config = &t->replica.config;
     size_t rows = evaluate_batch_rows(config->positions), window = window_rows(t);
-    size_t blocks = t->replica.layout.dense / PARAMETERS_BLOCK + t->optimizer.token.capacity +
-                    t->optimizer.position.capacity;
+    size_t blocks =
+        t->replica.layout.dense / PARAMETERS_BLOCK + t->optimizer.token.capacity + t->optimizer.position.capacity;
     t->rule = (BatchRule){.pooling = t->settings->pooling,
                           .pad = config->pad_token,
                           .end_of_text = dataset_info(t->train_data)->end_of_text,
@@ -177,15 +172,13 @@ static Status build(Trainer *t, const char *model, Error *error) {
         return error->status;
     settle_model(t);
     if (t->eval_data != NULL)
-        replica_check_data(&t->replica.config, t->replica.tokenizer, dataset_info(t->eval_data), model,
-                           error);
+        replica_check_data(&t->replica.config, t->replica.tokenizer, dataset_info(t->eval_data), model, error);
     if (world_agree(t->world, error, true)) return error->status;
     if (t->replica.new_head)
         log_info("%s has no head: a new one was drawn (normal, seed %lld)", model, (long long)s->seed);
     if (t->replica.tokenizer == NULL)
-        log_info(
-            "%s holds no vocab.json and merges.txt: that the data was made with its tokenizer cannot be checked",
-            model);
+        log_info("%s holds no vocab.json and merges.txt: that the data was made with its tokenizer cannot be checked",
+                 model);
     if (optimizer_create(&t->optimizer, t->world, &t->replica.layout, s, (int)t->state.units, window_rows(t),
                          evaluate_batch_rows(t->replica.config.positions), error))
         return error->status;
@@ -215,14 +208,12 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     if (profile) profile_create(&t->profile, error);
     if (world_agree(world, error, true)) goto cleanup;
     if (open_data(world, &t->train_data, settings->train_file, error)) goto cleanup;
-    if (settings->eval_file != NULL && open_data(world, &t->eval_data, settings->eval_file, error))
-        goto cleanup;
+    if (settings->eval_file != NULL && open_data(world, &t->eval_data, settings->eval_file, error)) goto cleanup;
     plan_updates(t);
     if (find_checkpoint(t, &checkpoint, error)) goto cleanup;
     if (checkpoint != NULL && resume_state(t, checkpoint, &history, error)) goto cleanup;
     if (build(t, checkpoint != NULL ? checkpoint : settings->model_name_or_path, error)) goto cleanup;
-    if (checkpoint != NULL && checkpoint_read_optimizer(world, checkpoint, &t->optimizer, error))
-        goto cleanup;
+    if (checkpoint != NULL && checkpoint_read_optimizer(world, checkpoint, &t->optimizer, error)) goto cleanup;
     if (world->rank == 0) open_output(t, history, error);
     if (world_agree(world, error, true)) goto cleanup;
     trainer_banner(t);

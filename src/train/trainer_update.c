@@ -26,12 +26,11 @@ static void run_batch(Unit *unit, bool last) {
     Batch *batch = &t->batch;
     size_t labels = (size_t)t->replica.config.labels;
     const float *logits = gpt2_forward(t->gpt2, &t->replica.parameters, batch, &unit->dropout);
-    loss_forward_backward(t->totals + TOTALS_LOSSES + unit->position, t->dlogits, logits, batch->labels,
-                          batch->samples, labels, t->settings->label_smoothing_factor,
-                          1.0 / (double)unit->window->samples);
+    loss_forward_backward(t->totals + TOTALS_LOSSES + unit->position, t->dlogits, logits, batch->labels, batch->samples,
+                          labels, t->settings->label_smoothing_factor, 1.0 / (double)unit->window->samples);
     Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
-    gpt2_backward(t->gpt2, &t->replica.parameters, batch, &unit->dropout, t->dlogits, &gradients,
-                  unit->accumulate, last ? bucket_done : NULL, t->optimizer.reduction);
+    gpt2_backward(t->gpt2, &t->replica.parameters, batch, &unit->dropout, t->dlogits, &gradients, unit->accumulate,
+                  last ? bucket_done : NULL, t->optimizer.reduction);
     optimizer_add_rows(&t->optimizer, batch, gradients.residual);
     unit->position += (int64_t)batch->samples;
     unit->accumulate = true;
@@ -94,12 +93,11 @@ static double clip_factor(double norm, double limit) {
     return factor < 1.0 ? factor : 1.0;
 }
 
-/* Passes over the data done, as Trainer counts them: in micro-batches of all ranks together; in samples where
- * the window is given as a whole. */
+/* Passes over the data done, as Trainer counts them: in micro-batches of all ranks together; in samples where the
+ * window is given as a whole. */
 static double passes_done(const Trainer *t) {
     const RunState *state = &t->state;
-    int64_t micro =
-        t->settings->global_batch_size > 0 ? 1 : t->settings->per_device_train_batch_size * t->world->size;
+    int64_t micro = t->settings->global_batch_size > 0 ? 1 : t->settings->per_device_train_batch_size * t->world->size;
     int64_t whole = state->step / t->windows, samples = state->step % t->windows * state->window;
     int64_t done = (samples + micro - 1) / micro, all = (state->samples + micro - 1) / micro;
     return (double)whole + (double)done / (double)all;

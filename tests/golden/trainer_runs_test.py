@@ -33,17 +33,17 @@ def settings_of(case, reference, folder):
 
 
 def windows(reference):
-    """The number of Trainer's micro-batches in each update."""
+    """The number of samples and of Trainer's micro-batches in each update."""
     batch, samples = reference["per_device_train_batch_size"], reference["train_samples"]
     window = batch * reference["gradient_accumulation_steps"]
     epoch = [min(window, samples - first) for first in range(0, samples, window)]
-    return [math.ceil(size / batch) for size in epoch] * reference["epochs"]
+    return [(size, math.ceil(size / batch)) for size in epoch] * reference["epochs"]
 
 
 def check_log(reference, found, micro_batches_alike=True):
     assert [event["step"] for event in found] == [event["step"] for event in reference["log"]]
     batch = reference["per_device_train_batch_size"]
-    for event, expected, micro_batches in zip(found, reference["log"], windows(reference)):
+    for event, expected, (samples, micro_batches) in zip(found, reference["log"], windows(reference)):
         # Transformers logs the sum over micro-batches of what is a mean in each.
         loss, norm = expected["loss"] / micro_batches, expected["grad_norm"] / micro_batches
         # Trainer gives every micro-batch of an update the same weight, linnet every sample: with 5 + 3 samples in the last

@@ -1,0 +1,187 @@
+/* The ordered reduction: every owned float must have the bits of the plain sum along the tree, whatever the number of ranks
+ * and however they lie on nodes. */
+#include "linnet/adamw.h"
+#include "linnet/reduction.h"
+#include "linnet/shared.h"
+#include "linnet/tree.h"
+#include "mpi/check.h"
+
+enum {
+    UNITS = 9,
+    BUCKETS = 5,
+    BLOCK = 64,
+    ROW = 5,        /* floats of a table's row, a block of the last bucket */
+    ROWS_MAX = 40,  /* of it */
+    TABLE = 1536,   /* where the last bucket starts */
+    SLOT = TABLE + ROWS_MAX * ROW,
+    BLOCKS_MAX = 40 + ROWS_MAX,
+    UPDATES = 12
+};
+
+/* Blocks that do and do not divide the lengths, fewer blocks than ranks, an empty bucket, gaps between buckets; the last
+ * stands for a table, whose rows and owners change at every update. */
+static const Bucket PLAN[BUCKETS] = {
+    {0, 1000, BLOCK, NULL}, {1024, 37, BLOCK, NULL}, {1100, 0, BLOCK, NULL}, {1152, 320, BLOCK, NULL}, {TABLE, 0, ROW, NULL}};
+
+typedef struct {
+    World *world;
+    Reduction *reduction;
+    Shared *shared;
+    float *values; /* [SLOT] node rank 0's block of `shared`: what is distributed */
+    Bucket buckets[BUCKETS];
+    size_t cuts[16]; /* of the table */
+    int update, units;
+} Case;
+
+/** What unit u contributes to float i. */
+static float contribution(const Case *c, int unit, size_t i) {
+    return any_float((uint64_t)c->update, (uint64_t)unit, i);
+}
+
+static float plain_sum(const Case *c, int first, int count, size_t i) {
+    if (count == 1) return contribution(c, first, i);
+    int left = tree_split(count);
+    float a = plain_sum(c, first, left, i), b = plain_sum(c, first + left, count - left, i);
+    return a + b;
+}
+
+/** This update's units, and rows of the table with uneven cuts (some ranks own none). */
+static void plan(Case *c, int update) {
+    int ranks = c->world->size;
+    c->update = update;
+    c->units = update < UNITS ? UNITS - update : 1 + update % UNITS; /* 9, 8, … 1, then others */
+    size_t rows = update % 4 == 3 ? 0 : (size_t)(update * 7 % ROWS_MAX + 1);
+    memcpy(c->buckets, PLAN, sizeof PLAN);
+    c->buckets[BUCKETS - 1].length = rows * ROW;
+    c->buckets[BUCKETS - 1].cuts = c->cuts;
+    c->cuts[0] = 0;
+    for (int r = 0; r < ranks; r++)
+        c->cuts[r + 1] = r == ranks - 1 ? rows : c->cuts[r] + (rows - c->cuts[r]) * (size_t)((update + r) % 3) / 2;
+}
+
+/** This rank's units, the last bucket first, as a backward pass has them; the table at the end. */
+static void write_units(Case *c) {
+    static const size_t order[BUCKETS] = {3, 2, 1, 0, 4};
+    Reduction *r = c->reduction;
+    int64_t first, count;
+    world_deal(c->units, c->world->size, c->world->rank, &first, &count);
+    CHECK(reduction_first_unit(r) == first && reduction_unit_count(r) == count);
+    for (int unit = (int)first; unit < (int)(first + count); unit++) {
+        float *slot = reduction_slot(r);
+        for (size_t k = 0; k < BUCKETS; k++) {
+            const Bucket *bucket = &c->buckets[order[k]];
+            for (size_t i = bucket->start; i < bucket->start + bucket->length; i++) slot[i] = contribution(c, unit, i);
+            reduction_bucket_done(r, order[k]);
+        }
+        reduction_unit_done(r);
+    }
+}
+
+/** Owned parts must have the plain sum's bits, and all parts together be the whole. */
+static void check_result(const Case *c) {
+    const float *result = reduction_result(c->reduction);
+    for (size_t b = 0; b < BUCKETS; b++) {
+        size_t first, length, at = c->buckets[b].start;
+        for (int r = 0; r < c->world->size; r++) {
+            reduction_part_of(c->reduction, b, r, &first, &length);
+            if (length > 0) CHECK(first == at);
+            at += length;
+        }
+        CHECK(at == c->buckets[b].start + c->buckets[b].length);
+        reduction_owned(c->reduction, b, &first, &length);
+        for (size_t i = first; i < first + length; i++) {
+            float expected = plain_sum(c, 0, c->units, i);
+            CHECK(memcmp(&result[i], &expected, sizeof expected) == 0);
+        }
+    }
+}
+
+/** Summed over the ranks, every block's squares are those of the plain sum's block, to the bit. */
+static void check_squares(const Case *c) {
+    double *squares = reduction_squares(c->reduction);
+    size_t index = 0;
+    world_sum_doubles(c->world, squares, reduction_blocks(c->reduction));
+    for (size_t b = 0; b < BUCKETS; b++) {
+        const Bucket *bucket = &c->buckets[b];
+        CHECK(reduction_first_block(c->reduction, b) == index);
+        for (size_t from = 0; from < bucket->length; from += bucket->block, index++) {
+            float sums[BLOCK];
+            size_t n = bucket->length - from < bucket->block ? bucket->length - from : bucket->block;
+            for (size_t i = 0; i < n; i++) sums[i] = plain_sum(c, 0, c->units, bucket->start + from + i);
+            CHECK(squares[index] == sum_of_squares(sums, n));
+        }
+    }
+    CHECK(reduction_blocks(c->reduction) == index);
+}
+
+/** Owners write what the others do not have; all have it afterwards. */
+static void check_distribution(Case *c) {
+    for (size_t b = 0; b < BUCKETS; b++) {
+        size_t first, length;
+        reduction_owned(c->reduction, b, &first, &length);
+        memcpy(c->values + first, reduction_result(c->reduction) + first, length * sizeof(float));
+    }
+    reduction_distribute(c->reduction, c->values, 0, 2);
+    reduction_distribute(c->reduction, c->values, 2, BUCKETS - 2);
+    for (size_t b = 0; b < BUCKETS; b++)
+        for (size_t i = c->buckets[b].start; i < c->buckets[b].start + c->buckets[b].length; i++) {
+            float expected = plain_sum(c, 0, c->units, i);
+            CHECK(memcmp(&c->values[i], &expected, sizeof expected) == 0);
+        }
+    MPI_Barrier(c->world->comm); /* before an owner writes the next values that a neighbour may still be reading */
+}
+
+static void test_updates(World *world) {
+    Case c = {.world = world};
+    Error error = {0};
+    reduction_create(&c.reduction, world, UNITS, BUCKETS, SLOT, BLOCKS_MAX, BLOCK, &error);
+    FINE(world, &error);
+    shared_create(&c.shared, world, world->node_rank == 0 ? SLOT * sizeof(float) : 0, &error);
+    FINE(world, &error);
+    c.values = shared_block(c.shared, 0);
+    for (int update = 0; update < UPDATES; update++) {
+        plan(&c, update);
+        reduction_begin(c.reduction, c.units, c.buckets);
+        write_units(&c);
+        reduction_finish(c.reduction);
+        check_result(&c);
+        check_squares(&c);
+        check_distribution(&c);
+    }
+    CHECK(reduction_waited(c.reduction) >= 0.0);
+    shared_destroy(c.shared);
+    reduction_destroy(c.reduction);
+}
+
+/** Else the sums would not tell one order from another: adding from the left must give other bits for some floats. */
+static void test_order_matters(World *world) {
+    Case c = {.world = world};
+    int different = 0;
+    plan(&c, 0);
+    for (size_t i = 0; i < 100; i++) {
+        float sum = 0.0F;
+        for (int u = 0; u < c.units; u++) sum += contribution(&c, u, i);
+        different += sum != plain_sum(&c, 0, c.units, i);
+    }
+    CHECK(different > 20);
+}
+
+/** The bytes said to be shared must hold the slots: one at least, no more than the tree is deep. */
+static void test_shared_bytes(World *world) {
+    size_t bytes = reduction_shared_bytes(world, UNITS, SLOT);
+    CHECK(bytes >= SLOT * sizeof(float) && bytes <= 5 * SLOT * sizeof(float));
+    CHECK(bytes % (SLOT * sizeof(float)) == 0);
+    if (world->size >= UNITS) CHECK(bytes == SLOT * sizeof(float));
+}
+
+int main(void) {
+    World *world = check_start();
+    test_order_matters(world);
+    test_shared_bytes(world);
+    for (NodesKind kind = 0; kind < NODES_ARRANGEMENTS; kind++) {
+        check_arrange(world, kind);
+        test_updates(world);
+    }
+    reduction_destroy(NULL);
+    return check_finish(world);
+}

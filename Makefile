@@ -5,6 +5,7 @@
 #   make WERROR=1             warnings are errors (as CI builds)
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
+#   make bench             speed against the limit; see docs/performance.md
 #   make test | unit | format | format-check | docs | clean
 
 PREFIX ?= /usr/local
@@ -52,7 +53,7 @@ OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%
 UNITS   := $(sort $(wildcard tests/unit/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
-.PHONY: all clean install uninstall unit test quickstart dependencies format format-check docs unit-programs mpi-programs
+.PHONY: all clean install uninstall unit test quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs
 all: $(BUILD)/linnet
 
 $(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
@@ -81,6 +82,10 @@ $(BUILD)/tests/mpi/%: tests/mpi/%.c $(BUILD)/liblinnet.a
 	@mkdir -p $(@D)
 	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LDLIBS)
 
+$(BUILD)/tests/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(MPICC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
+
 unit-programs: $(UNITS:tests/%.c=$(BUILD)/tests/%)
 mpi-programs: $(MPITESTS:tests/%.c=$(BUILD)/tests/%)
 unit: unit-programs
@@ -92,6 +97,14 @@ quickstart:
 	scripts/quickstart.sh
 test:
 	scripts/test.sh
+
+# Speed and memory against the limit, and against PyTorch and Trainer where PEER is a Python that has them. DATA: a folder of tweets and vocabulary.
+bench: all $(BUILD)/tests/bench/products
+	python3 scripts/bench.py --json $(BUILD)/bench.json $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer $(PEER)) $(BENCH)
+bench-peer:
+	@echo "The rows against PyTorch and Trainer need a Python with them (CPU builds do):"
+	@echo "    python3 -m venv build/peer && build/peer/bin/pip install torch transformers accelerate tokenizers"
+	@echo "    make bench PEER=build/peer/bin/python"
 
 # docs/settings.md is made from the table that the program reads its configuration by.
 docs: $(BUILD)/linnet

@@ -38,7 +38,7 @@ void model_folder_new_model(const ParameterLayout *layout, const ModelConfig *co
 
 /** Write a folder that Transformers opens into `path` (an existing, empty or not, folder): config.json,
  *  model.safetensors (format pt, names with transformer.), and vocab.json, merges.txt copied from
- *  `tokenizer_folder`. Each file is flushed to disk. */
+ *  `tokenizer_folder` (NULL: none). Each file is flushed to disk. */
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
                          const Parameters *parameters, const char *tokenizer_folder, Error *error);
 #endif

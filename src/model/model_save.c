@@ -45,6 +45,7 @@ Status model_folder_save(const char *path, const ModelConfig *config, const Para
     if (!config_path || !tensors) goto cleanup;
     if (model_config_save(config, config_path, error)) goto cleanup;
     if (save_tensors(tensors, layout, parameters, error)) goto cleanup;
+    if (!tokenizer_folder) goto cleanup;
     if (copy_named(tokenizer_folder, path, "vocab.json", error)) goto cleanup;
     copy_named(tokenizer_folder, path, "merges.txt", error);
 cleanup:

@@ -2,6 +2,7 @@
 #define LINNET_TESTS_MPI_CHECK_H
 /** What the tests under several ranks share. A check that fails is printed and counted, and the program goes on: a rank that
  * left would let the others hang. Every rank must go through the same collective calls whatever it finds. */
+#include "linnet/file.h"
 #include "linnet/memory.h"
 #include "linnet/world.h"
 #include <omp.h>
@@ -118,14 +119,23 @@ static inline float any_float(uint64_t a, uint64_t b, uint64_t c) {
 
 /** A new folder under /tmp with one name on all ranks; the path is freed with memory_free(). Collective. */
 static inline char *check_folder(const World *world) {
-    char name[] = "/tmp/linnet-mpi-XXXXXX", *path = name;
+    char name[] = "/tmp/linnet-mpi-XXXXXX";
     Error error = {0};
     if (world->rank == 0 && mkdtemp(name) == NULL) error_set(&error, STATUS_FAILURE, "no folder in /tmp");
     FINE(world, &error);
     world_broadcast(world, name, sizeof name);
-    path = memory_text(name, &error);
+    char *path = memory_text(name, &error);
     FINE(world, &error);
     return path;
+}
+
+/** Remove that folder with all in it, and free its path. Collective. */
+static inline void check_remove(const World *world, char *folder) {
+    Error error = {0};
+    MPI_Barrier(world->comm);
+    if (world->rank == 0) file_remove(folder, &error);
+    FINE(world, &error);
+    memory_free(folder);
 }
 
 #endif

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Measure linnet on this machine against its limit (the matrix products alone) and, where torch is there, against its peers.
+
+usage: bench.py [--data FOLDER] [--peer PYTHON] [--rounds 3] [--json FILE] [--only WORD ...]
+  --data    a folder with tweets/train.csv, tweets/test.csv and gpt2-tokenizer/ (default: the sample that `make quickstart` writes)
+  --peer    a Python that imports torch, transformers, accelerate and tokenizers: adds the rows that need them
+  --only    rows whose name holds one of these words
+
+GPT-2 small (124 M, random weights: the speed is the same), float32, dropout on. Every ratio is of medians of runs that took turns, since a
+shared machine's speed drifts. Prints a table; --json also writes it with machine, versions and spread."""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LINNET, PRODUCTS = ROOT / "build/linnet", ROOT / "build/tests/bench/products"
+MPIRUN = ROOT / "scripts/mpirun.sh"
+CORES = len(os.sched_getaffinity(0))
+
+
+class Bench:
+    def __init__(self, arguments, folder):
+        self.rounds, self.peer, self.folder, self.rows = arguments.rounds, arguments.peer, folder, []
+        self.only = arguments.only
+        data = pathlib.Path(arguments.data) if arguments.data else None
+        self.tokenizer = data / "gpt2-tokenizer" if data else ROOT / "build/sample/tokenizer"
+        self.train = data / "tweets/train.csv" if data else ROOT / "build/sample/train.csv"
+        self.test = data / "tweets/test.csv" if data else ROOT / "build/sample/test.csv"
+
+    def wanted(self, name):
+        return not self.only or any(word in name for word in self.only)
+
+    def row(self, name, value, unit, spread=(), against="", target=None):
+        self.rows.append(dict(name=name, value=round(value, 4), unit=unit, against=against, target=target,
+                              spread=[round(x, 4) for x in spread]))
+        low, high = (f"{min(spread):.3f}", f"{max(spread):.3f}") if spread else ("", "")
+        print(f"{name:46} {value:10.3f} {unit:10} {low:>8} … {high:<8} {'wanted ' + target if target else ''}", flush=True)
+
+    def prepare_inputs(self):
+        run([LINNET, "init", "--output", self.folder / "model", "--tokenizer", self.tokenizer])
+        for name, source in (("train", self.train), ("test", self.test)):
+            run([LINNET, "prepare", "--input", source, "--output", self.folder / f"{name}.h5", "--tokenizer", self.tokenizer])
+
+    def train_updates(self, window, updates, ranks=1, threads=0, **settings):
+        """tokens/s and samples/s of each update but the first two, and when the first ended."""
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        config = self.folder / "config.json"
+        config.write_text(json.dumps(dict(model_name_or_path=str(self.folder / "model"), train_file=str(self.folder / "train.h5"),
+                                          output_dir=str(out), global_batch_size=window, max_steps=updates, logging_steps=1,
+                                          save_strategy="no", threads_per_rank=threads, **settings)))
+        command = [LINNET, "train", config] if ranks == 1 else [MPIRUN, "-n", ranks, LINNET, "train", config]
+        started, first, peak = time.time(), None, Peak()
+        process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        peak.watch(process.pid)
+        for line in process.stderr:
+            if first is None and line.startswith("step 1 "):
+                first = time.time() - started
+        if process.wait() != 0:
+            sys.exit(f"bench: {' '.join(map(str, command))} failed")
+        events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+        return ([e["tokens_per_second"] for e in events[2:]], [e["samples_per_second"] for e in events[2:]], first, peak.stop())
+
+    def products(self, tokens, repeats=3, threads=CORES, forward=False):
+        """tokens/s of the products alone."""
+        command = [PRODUCTS, tokens, repeats] + (["forward"] if forward else [])
+        lines = run(command, env={"OMP_NUM_THREADS": str(threads)}).split()
+        return [tokens / float(seconds) for seconds in lines]
+
+    def tokens_per_tweet(self):
+        text = run([LINNET, "inspect", self.folder / "train.h5"])
+        numbers = {key: int(value) for key, value in re.findall(r"(samples|tokens)\D*(\d+)", text)}
+        return numbers["tokens"] / numbers["samples"]
+
+    def against_products(self, window, updates, target):
+        name = f"training, window {window} ÷ products alone"
+        if not self.wanted(name):
+            return
+        ours, limit, tokens = [], [], round(window * self.tokens_per_tweet())
+        for _ in range(self.rounds):
+            limit += self.products(tokens)
+            ours += self.train_updates(window, updates)[0]
+        ratio = statistics.median(ours) / statistics.median(limit)
+        self.row(f"training, window {window}", statistics.median(ours), "tokens/s", ours)
+        self.row(f"products alone, {tokens} tokens", statistics.median(limit), "tokens/s", limit)
+        self.row(name, ratio, "", target=target)
+
+    def evaluation(self, target):
+        name = "evaluation ÷ forward products alone"
+        if not self.wanted(name):
+            return
+        ours, limit, tokens = [], [], round(32 * self.tokens_per_tweet())
+        for _ in range(self.rounds):
+            limit += self.products(tokens, forward=True)
+            text = run([LINNET, "evaluate", "--model", self.folder / "model", "--data", self.folder / "test.h5", "--batch-size", 32])
+            ours.append(float(re.search(r"speed +([\d.]+)", text).group(1)) * self.tokens_per_tweet())
+        self.row("evaluation", statistics.median(ours), "tokens/s", ours)
+        self.row(name, statistics.median(ours) / statistics.median(limit), "", target=target)
+
+    def scaling(self, target):
+        name = "2 ranks × 1 thread ÷ 1 × 1, window 32"
+        if not self.wanted(name) or CORES < 2:
+            return
+        one, two = [], []
+        for _ in range(self.rounds):
+            one += self.train_updates(32, 5, threads=1)[1]
+            two += self.train_updates(32, 6, ranks=2, threads=1)[1]
+        self.row(name, statistics.median(two) / statistics.median(one), "", target=target)
+
+    def memory(self):
+        if self.wanted("peak memory"):
+            self.row("peak memory, 1 rank, window 8", self.train_updates(8, 6)[3], "GB", target="≤ 1.5")
+            self.row("peak memory, 2 ranks, window 16", self.train_updates(16, 6, ranks=2, threads=1)[3], "GB", target="≤ 2.2")
+
+    def first_update(self):
+        if self.wanted("first update"):
+            times = [self.train_updates(8, 3)[2] for _ in range(self.rounds)]
+            self.row("first update after start, window 8", statistics.median(times), "s", times, target="≤ 1.5")
+
+    def prepare(self):
+        if not self.wanted("prepare"):
+            return
+        command = [LINNET, "prepare", "--input", self.train, "--output", self.folder / "p.h5", "--tokenizer", self.tokenizer]
+        ours, peer = [], []
+        for _ in range(2 * self.rounds):
+            started = time.time()
+            run(command)
+            ours.append(time.time() - started)
+            if self.peer:
+                peer.append(self.ask_peer("tokenize")["seconds"])
+        self.row("prepare, whole command", statistics.median(ours), "s", ours)
+        if peer:
+            self.row("tokenizers, one by one", statistics.median(peer), "s", peer)
+            self.row("prepare, times faster", statistics.median(peer) / statistics.median(ours), "", target="≥ 4")
+
+    def ask_peer(self, *words):
+        text = run([self.peer, ROOT / "scripts/bench_peer.py", "--tokenizer", self.tokenizer, "--tweets", self.train, *words],
+                   env={"OMP_NUM_THREADS": str(CORES)})
+        return json.loads(text.splitlines()[-1])
+
+    def peers(self):
+        if not self.peer:
+            print("rows against PyTorch and Trainer are left out: see `make bench-peer`")
+            return
+        for kind, window, pooling, target in (("loop", 8, "last_token", "≥ 1.6"), ("loop", 32, "last_token", "≥ 1.3"),
+                                              ("trainer", 8, "last_token", "≥ 2.5"), ("tutorial", 4, "padded_end", "≥ 80")):
+            name = f"training, window {window} ÷ {kind}"
+            if not self.wanted(name):
+                continue
+            ours, peer = [], []
+            for _ in range(1 if kind == "tutorial" else self.rounds):
+                peer.append(self.ask_peer(kind, str(window))["samples_per_second"])
+                ours += self.train_updates(window, 10, pooling=pooling)[1]
+            self.row(f"{kind}, window {window}", statistics.median(peer), "tweets/s", peer)
+            self.row(name, statistics.median(ours) / statistics.median(peer), "", target=target)
+
+
+class Peak:
+    """The most memory that a process and its children held, pages they share counted once (proportional set size), in GB of 10^9 bytes."""
+
+    def __init__(self):
+        self.most, self.running = 0, True
+
+    def watch(self, pid):
+        self.thread = threading.Thread(target=self.sample, args=(pid,))
+        self.thread.start()
+
+    def stop(self):
+        self.running = False
+        self.thread.join()
+        return self.most / 1e6
+
+    def sample(self, pid):
+        while self.running:
+            self.most = max(self.most, sum(map(proportional, family(pid))))
+            time.sleep(0.1)
+
+
+def family(pid):
+    try:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid] + [member for child in children for member in family(int(child))]
+
+
+def proportional(pid):
+    try:
+        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^Pss: +(\d+)", text, re.M)
+    return int(found.group(1)) if found else 0
+
+
+def run(command, env=None):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env={**os.environ, **(env or {})})
+    if done.returncode != 0:
+        sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{done.stderr}")
+    return done.stdout
+
+
+def machine():
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return dict(cpu=cpu.group(1) if cpu else platform.machine(), cores=CORES, versions=run([LINNET, "--version"]).splitlines())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data")
+    parser.add_argument("--peer")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json")
+    parser.add_argument("--only", nargs="*")
+    arguments = parser.parse_args()
+    print("\n".join([machine()["cpu"] + f", {CORES} cores"] + machine()["versions"]))
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(arguments, pathlib.Path(folder))
+        bench.prepare_inputs()
+        for window, updates, target in ((32, 6, "≥ 0.95"), (8, 12, "≥ 0.85"), (4, 20, "≥ 0.75")):
+            bench.against_products(window, updates, target)
+        bench.evaluation("≥ 0.95")
+        bench.scaling("≥ 1.85")
+        bench.memory()
+        bench.first_update()
+        bench.prepare()
+        bench.peers()
+        if arguments.json:
+            pathlib.Path(arguments.json).write_text(json.dumps(dict(machine=machine(), rows=bench.rows), indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""What linnet's users would run in its place, timed: one line of JSON. Called by bench.py; needs torch (CPU), transformers, accelerate, tokenizers.
+
+usage: bench_peer.py --tokenizer FOLDER --tweets FILE.csv tokenize | loop WINDOW | trainer WINDOW | tutorial WINDOW
+  tokenize   the tokenizers library over all tweets, one by one
+  loop       a loop written by hand, texts of one length, nothing padded, fused AdamW: the best that PyTorch does
+  trainer    Hugging Face Trainer, each batch padded to its longest
+  tutorial   Trainer as the tutorial has it: padded to 1024, batch 1, accumulation WINDOW"""
+import argparse
+import csv
+import json
+import statistics
+import tempfile
+import time
+
+LABELS = {"negative": 0, "neutral": 1, "positive": 2}
+
+
+def load(arguments):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    tokenizer = Tokenizer(models.BPE.from_file(f"{arguments.tokenizer}/vocab.json", f"{arguments.tokenizer}/merges.txt"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    with open(arguments.tweets, encoding="utf-8", newline="") as file:
+        return tokenizer, list(csv.DictReader(file))
+
+
+def tokenize(arguments):
+    tokenizer, rows = load(arguments)
+    started = time.time()
+    for row in rows:
+        tokenizer.encode(row["text"])
+    return dict(seconds=time.time() - started)
+
+
+def loop(window, length=18, updates=9):
+    import torch
+    from transformers import GPT2Config, GPT2ForSequenceClassification
+    model = GPT2ForSequenceClassification(GPT2Config(num_labels=3, pad_token_id=50256)).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, fused=True)
+    ids, labels, times = torch.randint(0, 50000, (window, length)), torch.randint(0, 3, (window,)), []
+    for _ in range(updates):
+        started = time.time()
+        model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        times.append(time.time() - started)
+    return dict(samples_per_second=window / statistics.median(times[2:]))
+
+
+def trainer(arguments, window, padded):
+    import torch
+    from transformers import GPT2Config, GPT2ForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
+    tokenizer, rows = load(arguments)
+    end = tokenizer.token_to_id("<|endoftext|>")
+    data = [(tokenizer.encode(row["text"]).ids or [end], LABELS[row["sentiment"]]) for row in rows[:1000]]
+    ends = []
+
+    class Clock(TrainerCallback):
+        def on_step_end(self, *_, **__):
+            ends.append(time.time())
+
+    def collate(batch):
+        longest = 1024 if padded else max(len(ids) for ids, _ in batch)
+        return dict(input_ids=torch.tensor([ids + [end] * (longest - len(ids)) for ids, _ in batch]),
+                    attention_mask=torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in batch]),
+                    labels=torch.tensor([label for _, label in batch]))
+
+    config = GPT2Config(num_labels=3, **({} if padded else {"pad_token_id": end}))
+    options = TrainingArguments(output_dir=tempfile.mkdtemp(), per_device_train_batch_size=1 if padded else window,
+                                gradient_accumulation_steps=window if padded else 1, max_steps=4 if padded else 12, report_to=[],
+                                use_cpu=True, disable_tqdm=True, save_strategy="no", logging_steps=10**6)
+    Trainer(model=GPT2ForSequenceClassification(config), train_dataset=data, data_collator=collate, callbacks=[Clock()],
+            args=options).train()
+    times = [end - start for start, end in zip(ends, ends[1:])]
+    return dict(samples_per_second=window / statistics.median(times))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--tweets", required=True)
+    parser.add_argument("what", choices=["tokenize", "loop", "trainer", "tutorial"])
+    parser.add_argument("window", type=int, nargs="?", default=8)
+    arguments = parser.parse_args()
+    if arguments.what == "tokenize":
+        result = tokenize(arguments)
+    elif arguments.what == "loop":
+        result = loop(arguments.window)
+    else:
+        result = trainer(arguments, arguments.window, arguments.what == "tutorial")
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+/* Checkpoints over all ranks: what is saved on some number of ranks is read on any other to the bit, and what is damaged is
+ * refused. */
+#include "linnet/checkpoint.h"
+#include "mpi/model.h"
+
+enum { BEFORE = 3, AFTER = 2 }; /* updates before saving, and behind it */
+
+static const Settings SETTINGS = {.adam_beta1 = 0.9, .adam_beta2 = 0.999, .adam_epsilon = 1e-8, .weight_decay = 0.1, .max_grad_norm = 1.0};
+
+/** A run under way: model and optimizer over some world, and the plain values to compare with. */
+typedef struct {
+    const World *world;
+    Plain plain;
+    Replica replica;
+    Optimizer optimizer;
+} Run;
+
+static void run_open(Run *run, const World *world, const char *model) {
+    Error error = {0};
+    run->world = world;
+    plain_make(&run->plain, world, &SETTINGS);
+    replica_open(&run->replica, world, model, NULL, 7, &error);
+    FINE(world, &error);
+    optimizer_create(&run->optimizer, world, &run->replica.layout, &SETTINGS, PLAIN_UNITS, PLAIN_ROWS, PLAIN_BATCH_ROWS,
+                     &error);
+    FINE(world, &error);
+}
+
+static void run_close(Run *run) {
+    optimizer_destroy(&run->optimizer);
+    replica_close(&run->replica);
+    plain_free(&run->plain);
+}
+
+/** Updates first … first + count − 1 by the optimizer and plainly. */
+static void run_updates(Run *run, int first, int count) {
+    for (int update = first; update < first + count; update++) {
+        plain_update(&run->plain, update);
+        plain_optimizer_update(&run->plain, &run->optimizer, &run->replica.parameters, update);
+        CHECK(plain_same(&run->plain, &run->replica.parameters));
+        MPI_Barrier(run->world->comm);
+    }
+}
+
+static RunState state_of(int64_t step) {
+    return (RunState){.step = step,
+                      .epoch = 1.0 / 3.0,
+                      .total = 77,
+                      .has_best = true,
+                      .best_metric = 0.1 + 0.2,
+                      .best_step = 2,
+                      .stale = 1,
+                      .loss_sum = 2.0 / 3.0,
+                      .loss_steps = 3,
+                      .window = 16,
+                      .units = PLAIN_UNITS,
+                      .samples = 400,
+                      .seed = 42};
+}
+
+static void save(Run *run, const char *folder, int64_t step) {
+    const RunState state = state_of(step);
+    Error error = {0};
+    cJSON *history = cJSON_Parse("[{\"loss\": 1.25, \"step\": 1}, {\"loss\": 0.5, \"step\": 2}]");
+    CHECK(checkpoint_save(run->world, folder, &state, history, &run->replica, &run->optimizer, &error) == STATUS_OK);
+    FINE(run->world, &error);
+    cJSON_Delete(history);
+}
+
+/** trainer_state.json must say what was saved, to the last bit. */
+static void check_state(const World *world, const char *checkpoint, int64_t step) {
+    const RunState expected = state_of(step);
+    RunState state;
+    cJSON *history = NULL;
+    Error error = {0};
+    CHECK(checkpoint_read_state(checkpoint, &state, &history, &error) == STATUS_OK);
+    FINE(world, &error);
+    CHECK(state.step == expected.step && state.epoch == expected.epoch && state.total == expected.total);
+    CHECK(state.has_best && state.best_metric == expected.best_metric && state.best_step == expected.best_step);
+    CHECK(state.stale == expected.stale && state.loss_sum == expected.loss_sum && state.loss_steps == expected.loss_steps);
+    CHECK(state.window == expected.window && state.units == expected.units);
+    CHECK(state.samples == expected.samples && state.seed == expected.seed);
+    CHECK(cJSON_GetArraySize(history) == 2);
+    cJSON_Delete(history);
+}
+
+/** What verify says a checkpoint holds. */
+static void check_whole(const Run *run, const char *checkpoint, int files) {
+    CheckpointInfo info;
+    Error error = {0};
+    int64_t token = 0, position = 0;
+    CHECK(checkpoint_verify(checkpoint, &info, &error) == STATUS_OK);
+    FINE(run->world, &error);
+    for (size_t i = 0; i < PLAIN_VOCABULARY; i++) token += run->optimizer.token.touched[i];
+    for (size_t i = 0; i < PLAIN_POSITIONS; i++) position += run->optimizer.position.touched[i];
+    CHECK(info.files == files);
+    CHECK(info.dense == (int64_t)run->replica.layout.dense);
+    CHECK(info.token_rows == token && info.position_rows == position && token > 0 && token < PLAIN_VOCABULARY);
+    CHECK(checkpoint_is(checkpoint));
+}
+
+/** Read a checkpoint on the ranks of `world` and go on from it: every bit as if it had not stopped. */
+static void resume(const World *world, const char *checkpoint) {
+    Run run;
+    Error error = {0};
+    run_open(&run, world, checkpoint);
+    for (int update = 0; update < BEFORE; update++) plain_update(&run.plain, update);
+    CHECK(checkpoint_read_optimizer(world, checkpoint, &run.optimizer, &error) == STATUS_OK);
+    FINE(world, &error);
+    CHECK(plain_same(&run.plain, &run.replica.parameters));
+    CHECK(plain_same_moments(&run.plain, &run.optimizer));
+    run_updates(&run, BEFORE, AFTER);
+    CHECK(plain_same_moments(&run.plain, &run.optimizer));
+    run_close(&run);
+}
+
+/** Save on all ranks; read on all of them, and on each rank alone. */
+static void test_save_and_resume(const World *world, const char *folder, const char *model, int files) {
+    Run run;
+    const char *checkpoint = path_in(folder, "checkpoint-3");
+    run_open(&run, world, model);
+    run_updates(&run, 0, BEFORE);
+    save(&run, folder, BEFORE);
+    check_state(world, checkpoint, BEFORE);
+    check_whole(&run, checkpoint, files);
+    CHECK(!file_exists(path_in(folder, "checkpoint-3.tmp")));
+    CHECK(checkpoint_newest(folder) == BEFORE);
+    World *solo = solo_world(world);
+    resume(world, checkpoint);
+    resume(solo, checkpoint);
+    solo_free(solo);
+    save(&run, folder, BEFORE); /* over one that is there */
+    check_whole(&run, checkpoint, files);
+    run_close(&run);
+    MPI_Barrier(world->comm);
+}
+
+/** Save on rank 0 alone and read on all. */
+static void test_from_one_rank(const World *world, const char *folder, const char *model) {
+    const char *checkpoint = path_in(folder, "checkpoint-5");
+    if (world->rank == 0) {
+        World *solo = solo_world(world);
+        Run run;
+        run_open(&run, solo, model);
+        run_updates(&run, 0, BEFORE);
+        save(&run, folder, 5);
+        run_close(&run);
+        solo_free(solo);
+    }
+    MPI_Barrier(world->comm);
+    resume(world, checkpoint);
+}
+
+/** Turn over one bit of a file, at the first place that holds these bytes (or in the middle when there are none). */
+static void damage(const char *path, const void *bytes, size_t size) {
+    char *text = NULL;
+    size_t length = 0;
+    Error error = {0};
+    file_read(path, &text, &length, &error);
+    char *at = size > 0 ? memmem(text, length, bytes, size) : text + length / 2;
+    CHECK(at != NULL);
+    FILE *file = fopen(path, "r+b");
+    CHECK(file != NULL && at != NULL && fseek(file, at - text, SEEK_SET) == 0 && fputc(*at ^ 1, file) != EOF);
+    if (file != NULL) fclose(file);
+    memory_free(text);
+}
+
+static void check_refused(const char *checkpoint, const char *what) {
+    CheckpointInfo info;
+    Error error = {0};
+    CHECK(checkpoint_verify(checkpoint, &info, &error) == STATUS_INPUT);
+    CHECK(strstr(error.message, what) != NULL);
+}
+
+/** Damage done by rank 0 to one file after the other, each mended before the next. */
+static void test_damaged_files(const char *checkpoint) {
+    static const char *const names[] = {"model.safetensors", "config.json", "vocab.json", "merges.txt"};
+    char path[600], kept[600];
+    Error error = {0};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", checkpoint, names[i]);
+        snprintf(kept, sizeof kept, "%s-%s", checkpoint, names[i]);
+        CHECK(file_copy(path, kept, &error) == STATUS_OK);
+        damage(path, NULL, 0);
+        check_refused(checkpoint, names[i]);
+        CHECK(remove(path) == 0);
+        check_refused(checkpoint, names[i]);
+        CHECK(rename(kept, path) == 0);
+        CheckpointInfo info;
+        CHECK(checkpoint_verify(checkpoint, &info, &error) == STATUS_OK);
+    }
+    snprintf(path, sizeof path, "%s/trainer_state.json", checkpoint);
+    damage(path, "3.3", 0);
+    check_refused(checkpoint, "trainer_state.json");
+    damage(path, "3.3", 0); /* the same bit back */
+}
+
+/** A bit of the moments themselves: verify and every rank's reading refuse it. */
+static void test_damaged_moments(const World *world, const char *checkpoint, const char *model) {
+    Run run;
+    Error error = {0};
+    run_open(&run, world, model);
+    for (int update = 0; update < BEFORE; update++) plain_update(&run.plain, update);
+    if (world->rank == 0) {
+        char path[600];
+        snprintf(path, sizeof path, "%s/optimizer.h5", checkpoint);
+        damage(path, run.plain.v.dense, 32);
+        check_refused(checkpoint, "optimizer.h5");
+    }
+    MPI_Barrier(world->comm);
+    CHECK(checkpoint_read_optimizer(world, checkpoint, &run.optimizer, &error) == STATUS_INPUT);
+    CHECK(strstr(error.message, "optimizer.h5") != NULL);
+    run_close(&run);
+}
+
+/** Where nothing can be written all ranks learn it, and nothing half-made is left. */
+static void test_no_room(const World *world, const char *folder, const char *model) {
+    Run run;
+    Error error = {0};
+    const RunState state = state_of(9);
+    const char *file = path_in(folder, "file");
+    cJSON *history = cJSON_CreateArray();
+    run_open(&run, world, model);
+    if (world->rank == 0) CHECK(file_replace(file, "x", 1, &error) == STATUS_OK);
+    MPI_Barrier(world->comm);
+    CHECK(checkpoint_save(world, file, &state, history, &run.replica, &run.optimizer, &error) != STATUS_OK);
+    CHECK(strstr(error.message, "file") != NULL);
+    cJSON_Delete(history);
+    run_close(&run);
+}
+
+int main(void) {
+    World *world = check_start();
+    Plain plain;
+    char *folder = check_folder(world);
+    log_setup(world->rank, world->size, true);
+    plain_make(&plain, world, &SETTINGS);
+    write_model_folder(world, path_in(folder, "whole"), &plain, MODEL_LABELS, TEST_TOKENIZER, false);
+    write_model_folder(world, path_in(folder, "bare"), &plain, MODEL_LABELS, NULL, false);
+    char *model = memory_text(path_in(folder, "whole"), &(Error){0}), *bare = memory_text(path_in(folder, "bare"), &(Error){0});
+    char *checkpoint = memory_text(path_in(folder, "checkpoint-3"), &(Error){0});
+    for (NodesKind kind = 0; kind < NODES_ARRANGEMENTS; kind++) {
+        check_arrange(world, kind);
+        test_save_and_resume(world, folder, kind == NODES_OF_TWO ? bare : model, kind == NODES_OF_TWO ? 3 : 5);
+    }
+    if (world->rank == 0) test_damaged_files(checkpoint);
+    MPI_Barrier(world->comm);
+    test_from_one_rank(world, folder, model);
+    test_damaged_moments(world, checkpoint, model);
+    test_no_room(world, folder, model);
+    memory_free(model);
+    memory_free(bare);
+    memory_free(checkpoint);
+    check_remove(world, folder);
+    plain_free(&plain);
+    return check_finish(world);
+}

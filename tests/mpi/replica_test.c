@@ -1,0 +1,158 @@
+/* Loading a model onto all ranks. */
+#include "mpi/model.h"
+
+/** All values but the head's. */
+static bool same_body(const Plain *plain, const Replica *replica) {
+    size_t head = plain->layout.tensor[parameters_score(&plain->layout)].offset;
+    const Parameters *p = &replica->parameters;
+    return memcmp(p->dense, plain->values.dense, head * sizeof(float)) == 0 &&
+           memcmp(p->token, plain->values.token, plain->layout.token.count * sizeof(float)) == 0 &&
+           memcmp(p->position, plain->values.position, plain->layout.position.count * sizeof(float)) == 0;
+}
+
+static void test_open(const World *world, const Plain *plain, const char *path, bool tokenizer) {
+    Replica replica;
+    Error error = {0};
+    DatasetInfo data = model_data(world, MODEL_LABELS);
+    CHECK(replica_open(&replica, world, path, &data, 7, &error) == STATUS_OK);
+    FINE(world, &error);
+    CHECK(plain_same(plain, &replica.parameters));
+    CHECK(!replica.new_head);
+    CHECK((replica.tokenizer != NULL) == tokenizer);
+    CHECK(replica.layout.dense == plain->layout.dense && replica.config.labels == 3);
+    replica_close(&replica);
+    CHECK(replica_open(&replica, world, path, NULL, 7, &error) == STATUS_OK); /* for evaluation: as it is */
+    CHECK(plain_same(plain, &replica.parameters));
+    replica_close(&replica);
+    memory_free(data.label_names);
+}
+
+/** The dense part lies once a node; tables are every rank's own. */
+static void test_sharing(const World *world, const Plain *plain, const char *path) {
+    Replica replica;
+    Error error = {0};
+    replica_open(&replica, world, path, NULL, 7, &error);
+    FINE(world, &error);
+    replica.parameters.token[5] = (float)world->rank + 100.0F;
+    if (world->node_rank == 0) replica.parameters.dense[3] = 55.0F + (float)world->node_of[world->rank];
+    shared_fence(replica.dense);
+    MPI_Barrier(world->comm);
+    shared_fence(replica.dense);
+    CHECK(replica.parameters.dense[3] == 55.0F + (float)world->node_of[world->rank]);
+    CHECK(replica.parameters.token[5] == (float)world->rank + 100.0F);
+    replica_close(&replica);
+    replica_open(&replica, world, path, NULL, 7, &error); /* and none of it reached the file */
+    FINE(world, &error);
+    CHECK(plain_same(plain, &replica.parameters));
+    replica_close(&replica);
+}
+
+/** A folder without a head gets one, the same on all ranks, with the data's classes. */
+static void test_new_head(const World *world, const Plain *plain, const char *path) {
+    Replica replica;
+    Error error = {0};
+    DatasetInfo data = model_data(world, OTHER_LABELS);
+    float *expected = check_allocate(world, plain->layout.dense, sizeof *expected);
+    CHECK(replica_open(&replica, world, path, &data, 7, &error) == STATUS_OK);
+    FINE(world, &error);
+    CHECK(replica.new_head);
+    CHECK(same_body(plain, &replica));
+    CHECK(strcmp(replica.config.label_names[1], "so so") == 0);
+    model_folder_new_head(&replica.layout, &replica.config, 7, expected);
+    const ParameterTensor *score = &replica.layout.tensor[parameters_score(&replica.layout)];
+    CHECK(memcmp(replica.parameters.dense + score->offset, expected + score->offset, score->count * sizeof(float)) == 0);
+    CHECK(expected[score->offset] != 0.0F);
+    replica_close(&replica);
+    CHECK(replica_open(&replica, world, path, NULL, 7, &error) == STATUS_INPUT); /* nothing to evaluate */
+    CHECK(strstr(error.message, "head") != NULL);
+    replica_close(&replica);
+    memory_free(expected);
+    memory_free(data.label_names);
+}
+
+/** Names like LABEL_0 say nothing: the data's take their place, and the head stays. */
+static void test_plain_names(const World *world, const Plain *plain, const char *path) {
+    Replica replica;
+    Error error = {0};
+    DatasetInfo data = model_data(world, OTHER_LABELS);
+    CHECK(replica_open(&replica, world, path, &data, 7, &error) == STATUS_OK);
+    FINE(world, &error);
+    CHECK(!replica.new_head && plain_same(plain, &replica.parameters));
+    CHECK(strcmp(replica.config.label_names[2], "fine") == 0);
+    replica_close(&replica);
+    memory_free(data.label_names);
+}
+
+static void refuse(const World *world, const char *path, const DatasetInfo *data, const char *what) {
+    Replica replica;
+    Error error = {0};
+    CHECK(replica_open(&replica, world, path, data, 7, &error) == STATUS_INPUT);
+    CHECK(strstr(error.message, what) != NULL);
+    replica_close(&replica);
+}
+
+/** Data that another model's tokenizer or labels made; the last fault is seen by the last rank alone. */
+static void test_refusals(const World *world, const char *path) {
+    DatasetInfo data = model_data(world, OTHER_LABELS);
+    refuse(world, path, &data, "label 0 is 'negative'");
+    memory_free(data.label_names);
+    data = model_data(world, MODEL_LABELS);
+    data.labels = 2;
+    refuse(world, path, &data, "labels");
+    data.labels = 3;
+    data.vocabulary = PLAIN_VOCABULARY + 1;
+    refuse(world, path, &data, "vocabulary");
+    data.vocabulary = PLAIN_VOCABULARY;
+    data.tokenizer_digest[0] = data.tokenizer_digest[0] == '0' ? '1' : '0';
+    refuse(world, path, &data, "tokenizer");
+    memory_free(data.label_names);
+    data = model_data(world, MODEL_LABELS);
+    if (world->rank == world->size - 1) data.vocabulary = 1000;
+    refuse(world, path, &data, "vocabulary");
+    refuse(world, "/tmp/linnet-no-such-model", &data, "linnet-no-such-model");
+    memory_free(data.label_names);
+}
+
+static void test_reload(const World *world, const char *first, const char *second, const Plain *other,
+                        const char *headless) {
+    Replica replica;
+    Error error = {0};
+    replica_open(&replica, world, first, NULL, 7, &error);
+    FINE(world, &error);
+    replica.parameters.token[3] = -1.0F; /* trained values go */
+    CHECK(replica_reload(&replica, second, &error) == STATUS_OK);
+    FINE(world, &error);
+    CHECK(plain_same(other, &replica.parameters));
+    CHECK(replica_reload(&replica, headless, &error) == STATUS_INPUT);
+    CHECK(plain_same(other, &replica.parameters)); /* a refusal changes nothing */
+    replica_close(&replica);
+}
+
+int main(void) {
+    World *world = check_start();
+    Plain plain, other;
+    char *folder = check_folder(world);
+    log_setup(world->rank, world->size, true);
+    plain_make(&plain, world, NULL);
+    plain_make(&other, world, NULL);
+    plain_fill(&other.values, &other.layout, 43);
+    write_model_folder(world, path_in(folder, "whole"), &plain, MODEL_LABELS, TEST_TOKENIZER, false);
+    write_model_folder(world, path_in(folder, "bare"), &plain, MODEL_LABELS, NULL, false);
+    write_model_folder(world, path_in(folder, "other"), &other, MODEL_LABELS, TEST_TOKENIZER, false);
+    write_model_folder(world, path_in(folder, "plain"), &plain, PLAIN_LABELS, TEST_TOKENIZER, false);
+    write_model_folder(world, path_in(folder, "headless"), &plain, MODEL_LABELS, TEST_TOKENIZER, true);
+    for (NodesKind kind = 0; kind < NODES_ARRANGEMENTS; kind++) {
+        check_arrange(world, kind);
+        test_open(world, &plain, path_in(folder, "whole"), true);
+        test_open(world, &plain, path_in(folder, "bare"), false);
+        test_sharing(world, &plain, path_in(folder, "whole"));
+        test_new_head(world, &plain, path_in(folder, "headless"));
+        test_plain_names(world, &plain, path_in(folder, "plain"));
+        test_refusals(world, path_in(folder, "whole"));
+        test_reload(world, path_in(folder, "whole"), path_in(folder, "other"), &other, path_in(folder, "headless"));
+    }
+    check_remove(world, folder);
+    plain_free(&plain);
+    plain_free(&other);
+    return check_finish(world);
+}

@@ -5,7 +5,7 @@
 #   make WERROR=1             warnings are errors (as CI builds)
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
-#   make bench             speed against the limit; see docs/performance.md
+#   make bench                speed against the limit; see docs/performance.md
 #   make test | unit | format | format-check | docs | clean
 
 PREFIX ?= /usr/local

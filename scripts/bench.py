@@ -59,7 +59,7 @@ class Bench:
         config.write_text(json.dumps(dict(model_name_or_path=str(self.folder / "model"), train_file=str(self.folder / "train.h5"),
                                           output_dir=str(out), global_batch_size=window, max_steps=updates, logging_steps=1,
                                           save_strategy="no", threads_per_rank=threads, **settings)))
-        command = [LINNET, "train", config] if ranks == 1 else [MPIRUN, "-n", ranks, LINNET, "train", config]
+        command = [LINNET, "train", config] if ranks == 1 else [MPIRUN, ranks, LINNET, "train", config]
         started, first, peak = time.time(), None, Peak()
         process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         peak.watch(process.pid)

@@ -18,6 +18,7 @@
 #define DATASET_LABELS_MAX 255
 
 typedef struct {
+    const char *path; /**< of the token file, as it was opened; not used in writing */
     int64_t samples;
     int64_t tokens;
     int32_t vocabulary;  /**< ids are below this */

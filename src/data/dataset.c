@@ -25,6 +25,7 @@ static Status get_digest(const Dataset *dataset, const char *name, char text[DIG
 
 static Status read_label_names(Dataset *dataset, Error *error) {
     DatasetInfo *info = &dataset->info;
+    info->path = dataset->path;
     if (h5_get_texts(dataset->file, "label_names", DATASET_LABELS_MAX, &info->label_names, &info->labels, dataset->path,
                      error))
         return error->status;

@@ -20,15 +20,13 @@ static Status find_tokenizer(Replica *replica, const char *path, Error *error) {
 
 static Status check_labels(const ModelConfig *config, const DatasetInfo *data, const char *path, Error *error) {
     if (config->labels != data->labels)
-        return error_set(error, STATUS_INPUT,
-                         "%s has %d labels, the data (%s) has %d: prepare the data with the model's labels", path,
-                         config->labels, data->source_name, data->labels);
+        return error_set(error, STATUS_INPUT, "%s has %d labels, %s has %d: prepare the data with the model's labels",
+                         data->path, data->labels, path, config->labels);
     for (int32_t i = 0; i < data->labels; i++)
         if (strcmp(config->label_names[i], data->label_names[i]) != 0)
-            return error_set(
-                error, STATUS_INPUT,
-                "label %d is '%s' in %s and '%s' in the data (%s): prepare the data with the model's labels", i,
-                config->label_names[i], path, data->label_names[i], data->source_name);
+            return error_set(error, STATUS_INPUT,
+                             "label %d is '%s' in %s and '%s' in %s: prepare the data with the model's labels", i,
+                             data->label_names[i], data->path, config->label_names[i], path);
     return STATUS_OK;
 }
 
@@ -36,7 +34,7 @@ Status replica_check_data(const ModelConfig *config, const char *tokenizer, cons
                           Error *error) {
     if (data->vocabulary > config->vocabulary)
         return error_set(error, STATUS_INPUT,
-                         "the data's vocabulary has %d tokens, %s only %d: another tokenizer made the data",
+                         "%s has a vocabulary of %d tokens, %s only %d: another tokenizer made the data", data->path,
                          data->vocabulary, path, config->vocabulary);
     if (tokenizer != NULL) {
         char digest[DIGEST_TEXT];
@@ -44,9 +42,9 @@ Status replica_check_data(const ModelConfig *config, const char *tokenizer, cons
         if (strcmp(digest, data->tokenizer_digest) != 0)
             return error_set(
                 error, STATUS_INPUT,
-                "the data (%s) was prepared with another tokenizer (%.12s…) than the one in %s (%.12s…): prepare it again "
-                "with --tokenizer %s",
-                data->source_name, data->tokenizer_digest, path, digest, path);
+                "%s was prepared with another tokenizer (%.12s…) than the one in %s (%.12s…): prepare it again with "
+                "--tokenizer %s",
+                data->path, data->tokenizer_digest, path, digest, path);
     }
     return check_labels(config, data, path, error);
 }

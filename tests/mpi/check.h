@@ -38,8 +38,8 @@ static inline World *check_start(void) {
         exit(2);
     }
     checking_rank = world->rank;
-    /* Threads that spin on cores they do not have take many times as long, so that only few ranks have several. */
-    omp_set_num_threads(world->size <= 2 ? 2 : 1);
+    /* Threads that spin on cores they do not have take many times as long: a rank that is alone has several. */
+    omp_set_num_threads(world->size == 1 ? 2 : 1);
     return world;
 }
 
@@ -62,10 +62,10 @@ static inline void *check_allocate(const World *world, size_t count, size_t size
 
 /** How the ranks of a world lie on nodes. */
 typedef enum {
-    NODES_ONE,       /* all on one, as they really are */
-    NODES_OF_TWO,    /* 0 1 | 2 3: with 3 ranks the second node has one */
-    NODES_TURNED,    /* 0 2 | 1 3: dealt in turn, so that neighbours are not next to each other */
-    NODES_ALONE,     /* every rank one of its own: all goes by messages */
+    NODES_ONE,    /* all on one, as they really are */
+    NODES_OF_TWO, /* 0 1 | 2 3: with 3 ranks the second node has one */
+    NODES_TURNED, /* 0 2 | 1 3: dealt in turn, so that neighbours are not next to each other */
+    NODES_ALONE,  /* every rank one of its own: all goes by messages */
     NODES_ARRANGEMENTS
 } NodesKind;
 

@@ -5,7 +5,8 @@
 
 enum { BEFORE = 3, AFTER = 2 }; /* updates before saving, and behind it */
 
-static const Settings SETTINGS = {.adam_beta1 = 0.9, .adam_beta2 = 0.999, .adam_epsilon = 1e-8, .weight_decay = 0.1, .max_grad_norm = 1.0};
+static const Settings SETTINGS = {
+    .adam_beta1 = 0.9, .adam_beta2 = 0.999, .adam_epsilon = 1e-8, .weight_decay = 0.1, .max_grad_norm = 1.0};
 
 /** A run under way: model and optimizer over some world, and the plain values to compare with. */
 typedef struct {
@@ -77,7 +78,8 @@ static void check_state(const World *world, const char *checkpoint, int64_t step
     FINE(world, &error);
     CHECK(state.step == expected.step && state.epoch == expected.epoch && state.total == expected.total);
     CHECK(state.has_best && state.best_metric == expected.best_metric && state.best_step == expected.best_step);
-    CHECK(state.stale == expected.stale && state.loss_sum == expected.loss_sum && state.loss_steps == expected.loss_steps);
+    CHECK(state.stale == expected.stale && state.loss_sum == expected.loss_sum &&
+          state.loss_steps == expected.loss_steps);
     CHECK(state.window == expected.window && state.units == expected.units);
     CHECK(state.samples == expected.samples && state.seed == expected.seed);
     CHECK(cJSON_GetArraySize(history) == 2);
@@ -190,9 +192,9 @@ static void test_damaged_files(const char *checkpoint) {
         CHECK(checkpoint_verify(checkpoint, &info, &error) == STATUS_OK);
     }
     snprintf(path, sizeof path, "%s/trainer_state.json", checkpoint);
-    damage(path, "3.3", 0);
+    damage(path, "42", 2); /* a seed that could be */
     check_refused(checkpoint, "trainer_state.json");
-    damage(path, "3.3", 0); /* the same bit back */
+    damage(path, "52", 2); /* the same bit back */
 }
 
 /** A bit of the moments themselves: verify and every rank's reading refuse it. */
@@ -214,7 +216,7 @@ static void test_damaged_moments(const World *world, const char *checkpoint, con
 }
 
 /** Where nothing can be written all ranks learn it, and nothing half-made is left. */
-static void test_no_room(const World *world, const char *folder, const char *model) {
+static void test_cannot_write(const World *world, const char *folder, const char *model) {
     Run run;
     Error error = {0};
     const RunState state = state_of(9);
@@ -229,6 +231,14 @@ static void test_no_room(const World *world, const char *folder, const char *mod
     run_close(&run);
 }
 
+/** A path that lasts until memory_free(). */
+static char *keep_path(const World *world, const char *folder, const char *name) {
+    Error error = {0};
+    char *path = file_join(folder, name, &error);
+    FINE(world, &error);
+    return path;
+}
+
 int main(void) {
     World *world = check_start();
     Plain plain;
@@ -237,9 +247,11 @@ int main(void) {
     plain_make(&plain, world, &SETTINGS);
     write_model_folder(world, path_in(folder, "whole"), &plain, MODEL_LABELS, TEST_TOKENIZER, false);
     write_model_folder(world, path_in(folder, "bare"), &plain, MODEL_LABELS, NULL, false);
-    char *model = memory_text(path_in(folder, "whole"), &(Error){0}), *bare = memory_text(path_in(folder, "bare"), &(Error){0});
-    char *checkpoint = memory_text(path_in(folder, "checkpoint-3"), &(Error){0});
-    for (NodesKind kind = 0; kind < NODES_ARRANGEMENTS; kind++) {
+    char *model = keep_path(world, folder, "whole"), *bare = keep_path(world, folder, "bare");
+    char *checkpoint = keep_path(world, folder, "checkpoint-3");
+    const NodesKind kinds[] = {NODES_ONE, NODES_OF_TWO, NODES_ALONE};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        NodesKind kind = kinds[i];
         check_arrange(world, kind);
         test_save_and_resume(world, folder, kind == NODES_OF_TWO ? bare : model, kind == NODES_OF_TWO ? 3 : 5);
     }
@@ -247,7 +259,7 @@ int main(void) {
     MPI_Barrier(world->comm);
     test_from_one_rank(world, folder, model);
     test_damaged_moments(world, checkpoint, model);
-    test_no_room(world, folder, model);
+    test_cannot_write(world, folder, model);
     memory_free(model);
     memory_free(bare);
     memory_free(checkpoint);

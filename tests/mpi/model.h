@@ -40,8 +40,10 @@ static inline void write_model_folder(const World *world, const char *path, cons
         for (size_t t = 0; t + 1 < l->tensors + 2; t++) { /* tables, then all but the last, which is the head */
             const ParameterTensor *tensor = t == 0 ? &l->token : t == 1 ? &l->position : &l->tensor[t - 2];
             const float *from = t == 0 ? values.token : t == 1 ? values.position : values.dense + tensor->offset;
-            sources[count++] = (TensorSource){
-                .name = tensor->name, .dimensions = tensor->dimensions, .shape = {tensor->shape[0], tensor->shape[1]}, .values = from};
+            sources[count++] = (TensorSource){.name = tensor->name,
+                                              .dimensions = tensor->dimensions,
+                                              .shape = {tensor->shape[0], tensor->shape[1]},
+                                              .values = from};
         }
         safetensors_save(path_in(path, "model.safetensors"), sources, count, &error);
     }

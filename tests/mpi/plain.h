@@ -162,7 +162,8 @@ static inline double plain_norm(const Plain *plain) {
     const PlainValues *g = &plain->gradients[0];
     size_t width = (size_t)PLAIN_CONFIG.width;
     double sum = 0.0, token = 0.0, position = 0.0;
-    for (size_t i = 0; i < plain->layout.dense; i += PARAMETERS_BLOCK) sum += sum_of_squares(g->dense + i, PARAMETERS_BLOCK);
+    for (size_t i = 0; i < plain->layout.dense; i += PARAMETERS_BLOCK)
+        sum += sum_of_squares(g->dense + i, PARAMETERS_BLOCK);
     for (size_t id = 0; id < PLAIN_VOCABULARY; id++) token += sum_of_squares(g->token + id * width, width);
     for (size_t id = 0; id < PLAIN_POSITIONS; id++) position += sum_of_squares(g->position + id * width, width);
     return sqrt(sum + token + position);
@@ -193,8 +194,8 @@ static inline void plain_update(Plain *plain, int update) {
                    .step = update + 1,
                    .grad_scale = (float)plain_clip(s, plain->norm)};
     adamw_update_ref(plain->values.token, plain->m.token, plain->v.token, g->token, layout->token.count, &adamw);
-    adamw_update_ref(plain->values.position, plain->m.position, plain->v.position, g->position,
-                     layout->position.count, &adamw);
+    adamw_update_ref(plain->values.position, plain->m.position, plain->v.position, g->position, layout->position.count,
+                     &adamw);
     for (size_t t = 0; t < layout->tensors; t++) {
         size_t at = layout->tensor[t].offset;
         adamw.decay = layout->tensor[t].decay ? s->weight_decay : 0.0;
@@ -261,7 +262,8 @@ static inline bool plain_same_rows(const Table *table, const float *m, const flo
     size_t bytes = table->width * sizeof(float);
     for (size_t i = 0; i < table->owned_count; i++) {
         size_t at = (size_t)table->owned[i] * table->width, moment = table_moment(table, table->owned[i]);
-        if (memcmp(table->m + moment, m + at, bytes) != 0 || memcmp(table->v + moment, v + at, bytes) != 0) return false;
+        if (memcmp(table->m + moment, m + at, bytes) != 0 || memcmp(table->v + moment, v + at, bytes) != 0)
+            return false;
     }
     return true;
 }

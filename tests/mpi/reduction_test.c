@@ -10,9 +10,9 @@ enum {
     UNITS = 9,
     BUCKETS = 5,
     BLOCK = 64,
-    ROW = 5,        /* floats of a table's row, a block of the last bucket */
-    ROWS_MAX = 40,  /* of it */
-    TABLE = 1536,   /* where the last bucket starts */
+    ROW = 5,       /* floats of a table's row, a block of the last bucket */
+    ROWS_MAX = 40, /* of it */
+    TABLE = 1536,  /* where the last bucket starts */
     SLOT = TABLE + ROWS_MAX * ROW,
     BLOCKS_MAX = 40 + ROWS_MAX,
     UPDATES = 12
@@ -20,8 +20,11 @@ enum {
 
 /* Blocks that do and do not divide the lengths, fewer blocks than ranks, an empty bucket, gaps between buckets; the last
  * stands for a table, whose rows and owners change at every update. */
-static const Bucket PLAN[BUCKETS] = {
-    {0, 1000, BLOCK, NULL}, {1024, 37, BLOCK, NULL}, {1100, 0, BLOCK, NULL}, {1152, 320, BLOCK, NULL}, {TABLE, 0, ROW, NULL}};
+static const Bucket PLAN[BUCKETS] = {{0, 1000, BLOCK, NULL},
+                                     {1024, 37, BLOCK, NULL},
+                                     {1100, 0, BLOCK, NULL},
+                                     {1152, 320, BLOCK, NULL},
+                                     {TABLE, 0, ROW, NULL}};
 
 typedef struct {
     World *world;

@@ -60,7 +60,8 @@ static void test_new_head(const World *world, const Plain *plain, const char *pa
     CHECK(strcmp(replica.config.label_names[1], "so so") == 0);
     model_folder_new_head(&replica.layout, &replica.config, 7, expected);
     const ParameterTensor *score = &replica.layout.tensor[parameters_score(&replica.layout)];
-    CHECK(memcmp(replica.parameters.dense + score->offset, expected + score->offset, score->count * sizeof(float)) == 0);
+    CHECK(memcmp(replica.parameters.dense + score->offset, expected + score->offset, score->count * sizeof(float)) ==
+          0);
     CHECK(expected[score->offset] != 0.0F);
     replica_close(&replica);
     CHECK(replica_open(&replica, world, path, NULL, 7, &error) == STATUS_INPUT); /* nothing to evaluate */

@@ -13,8 +13,14 @@ static void make_checkpoint(const char *name) {
 
 /** Folders and files that are no checkpoints, whatever their numbers. */
 static void make_others(void) {
-    static const char *const folders[] = {"checkpoint-99.tmp", "checkpoint-",      "checkpoint-98x", "checkpoint-97-best",
-                                          "checkpoint--5",     "old-checkpoint-96", "Checkpoint-95",  "94",
+    static const char *const folders[] = {"checkpoint-99.tmp",
+                                          "checkpoint-",
+                                          "checkpoint-98x",
+                                          "checkpoint-97-best",
+                                          "checkpoint--5",
+                                          "old-checkpoint-96",
+                                          "Checkpoint-95",
+                                          "94",
                                           "checkpoint-99999999999999999999"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) make_checkpoint(folders[i]);
     write_text(in_folder("config.resolved.json"), "{}");
@@ -136,7 +142,8 @@ static void test_no_best_yet(void **state) {
     (void)state;
     RunState run;
     Error error = {0};
-    write_changed("\"best_metric\": 0.625, \"best_global_step\": 20", "\"best_metric\": null, \"best_global_step\": null");
+    write_changed("\"best_metric\": 0.625, \"best_global_step\": 20",
+                  "\"best_metric\": null, \"best_global_step\": null");
     checkpoint_read_state(folder, &run, NULL, &error);
     assert_fine(&error);
     assert_false(run.has_best);

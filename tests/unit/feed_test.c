@@ -95,8 +95,7 @@ static void assert_sample(const FeedSample *sample, int64_t index) {
 }
 
 /** What the window must be, from the epoch's order alone. */
-static void check_window(const Window *window, const int64_t *order, int64_t samples, int units, int ranks,
-                         int rank) {
+static void check_window(const Window *window, const int64_t *order, int64_t samples, int units, int ranks, int rank) {
     int64_t first, count, tokens = 0, starts[65];
     int32_t lengths[64];
     for (int64_t i = 0; i < samples; i++) {
@@ -160,12 +159,12 @@ static void check_epochs(int64_t samples, int64_t window, int units, int ranks) 
 
 static void test_epochs(void **state) {
     (void)state;
-    check_epochs(150, 16, 4, 4);  /* the last window holds 6 samples */
-    check_epochs(147, 16, 8, 3);  /* units that ranks do not divide; the last window has 3 samples for 8 units */
-    check_epochs(33, 16, 5, 2);   /* a last window of one sample */
-    check_epochs(32, 16, 16, 1);  /* whole windows, a sample a unit */
-    check_epochs(20, 4, 2, 5);    /* more ranks than units: some have nothing to do */
-    check_epochs(3, 64, 8, 4);    /* less than one window, fewer samples than units and ranks */
+    check_epochs(150, 16, 4, 4); /* the last window holds 6 samples */
+    check_epochs(147, 16, 8, 3); /* units that ranks do not divide; the last window has 3 samples for 8 units */
+    check_epochs(33, 16, 5, 2);  /* a last window of one sample */
+    check_epochs(32, 16, 16, 1); /* whole windows, a sample a unit */
+    check_epochs(20, 4, 2, 5);   /* more ranks than units: some have nothing to do */
+    check_epochs(3, 64, 8, 4);   /* less than one window, fewer samples than units and ranks */
     check_epochs(1, 1, 1, 1);
 }
 

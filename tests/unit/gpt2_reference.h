@@ -56,8 +56,8 @@ static inline void reference_norm(double *out, const double *x, const double *ga
 }
 
 /** Conv1D: y = x · weight [in, out] + bias. */
-static inline void reference_linear(double *y, const double *x, const double *weight, const double *bias,
-                                    size_t in, size_t out) {
+static inline void reference_linear(double *y, const double *x, const double *weight, const double *bias, size_t in,
+                                    size_t out) {
     for (size_t o = 0; o < out; o++) {
         y[o] = bias[o];
         for (size_t i = 0; i < in; i++) y[o] += x[i] * weight[i * out + o];

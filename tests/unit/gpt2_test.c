@@ -65,7 +65,8 @@ static void check_one_by_one(const TinyKind *kind, Tiny *tiny, Batch *batch) {
     Gpt2 *gpt2 = tiny_gpt2(tiny, true);
     tiny_pack(batch, tiny, 0, TINY_SAMPLES);
     const float *logits = gpt2_forward(gpt2, &tiny->parameters, batch, tiny->dropout);
-    for (size_t i = 0; i < TINY_SAMPLES * TINY_LABELS; i++) packed[i / TINY_LABELS][i % TINY_LABELS] = (double)logits[i];
+    for (size_t i = 0; i < TINY_SAMPLES * TINY_LABELS; i++)
+        packed[i / TINY_LABELS][i % TINY_LABELS] = (double)logits[i];
     for (size_t i = 0; i < TINY_SAMPLES; i++) {
         tiny_pack(batch, tiny, i, 1);
         logits = gpt2_forward(gpt2, &tiny->parameters, batch, tiny->dropout);
@@ -160,9 +161,12 @@ static void test_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward),          cmocka_unit_test(test_kinds_matter),
-        cmocka_unit_test(test_packed_is_one_by_one), cmocka_unit_test(test_inference),
-        cmocka_unit_test(test_dropout_override), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_kinds_matter),
+        cmocka_unit_test(test_packed_is_one_by_one),
+        cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_dropout_override),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

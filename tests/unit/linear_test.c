@@ -15,9 +15,9 @@ typedef struct {
 /* Results are cut into tiles of 512 rows and 384 columns: the last four have several of them, whole and in part. Small ones
  * run on one thread, those of more than 2^20 multiplications on all. */
 static const Case CASES[] = {
-    {1, 1, 1, 0, 0, 0},     {3, 5, 7, 2, 1, 3},       {17, 33, 65, 0, 0, 0},   {8, 64, 3, 61, 0, 5},
-    {29, 2, 90, 1, 3, 0},   {520, 40, 800, 7, 0, 9},  {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0},
-    {520, 800, 40, 0, 1, 2},
+    {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},       {17, 33, 65, 0, 0, 0},
+    {8, 64, 3, 61, 0, 5},    {29, 2, 90, 1, 3, 0},     {520, 40, 800, 7, 0, 9},
+    {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0}, {520, 800, 40, 0, 1, 2},
 };
 
 typedef struct {
@@ -83,13 +83,12 @@ static Layer magnitudes(const Layer *layer) {
 /* Whatever the order of summing, `terms` products in float32 are off by at most (terms + 1) · 2^-24 of the sum of their
  * magnitudes, to first order (Higham, Accuracy and Stability, §3.1); one more for the reference's own last rounding and
  * one for what the sum is added to. */
-static void assert_close(const float *fast, const float *reference, const float *magnitude, size_t rows,
-                         size_t columns, size_t stride, size_t terms) {
+static void assert_close(const float *fast, const float *reference, const float *magnitude, size_t rows, size_t columns,
+                         size_t stride, size_t terms) {
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < stride; c++) {
             size_t i = r * stride + c;
-            double bound =
-                c < columns ? (double)(terms + 3) * 0x1p-24 * (double)magnitude[i] : 0.0; /* gaps stay */
+            double bound = c < columns ? (double)(terms + 3) * 0x1p-24 * (double)magnitude[i] : 0.0; /* gaps stay */
             if (!(fabs((double)fast[i] - (double)reference[i]) <= bound))
                 fail_msg("row %zu, column %zu: %.9g, not %.9g", r, c, (double)fast[i], (double)reference[i]);
         }
@@ -137,8 +136,8 @@ static void check_backward_weight(const Layer *layer, const Layer *positive, int
                            accumulate);
     linear_backward_weight_ref(weights[1], with_bias ? biases[1] : NULL, layer->x, layer->y, layer->rows, shape,
                                accumulate);
-    linear_backward_weight_ref(weights[2], with_bias ? biases[2] : NULL, positive->x, positive->y, layer->rows,
-                               shape, accumulate);
+    linear_backward_weight_ref(weights[2], with_bias ? biases[2] : NULL, positive->x, positive->y, layer->rows, shape,
+                               accumulate);
     assert_close(weights[0], weights[1], weights[2], shape->in, shape->out, shape->weight_stride, layer->rows);
     assert_close(biases[0], biases[1], biases[2], 1, shape->out, shape->out, layer->rows);
     if (!with_bias) assert_memory_equal(biases[0], layer->bias, shape->out * sizeof(float));

@@ -112,19 +112,33 @@ static void forward_head(const Call *call, const Head *head, const AttentionScra
     }
 }
 
+/** Bring the rows of up to ATTENTION_QUERIES queries together: they are read several times over, and in the caller's long rows
+ *  the pieces of one head fall on the same few sets of the L1 cache. */
+static void gather_queries(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
+                           size_t count) {
+    size_t d = call->shape->head_width;
+    for (size_t r = 0; r < count; r++) {
+        const float *q = call->q + (first + r) * call->q_stride + head->column;
+        const float *dout = call->dout + (first + r) * call->out_stride + head->column;
+        const float *out = call->out_read + (first + r) * call->out_stride + head->column;
+        float *to_q = scratch->queries + r * d, *to_dout = scratch->gradients + r * d, pull = 0.0f;
+#pragma omp simd reduction(+ : pull)
+        for (size_t c = 0; c < d; c++) {
+            to_q[c] = q[c];
+            to_dout[c] = dout[c];
+            pull += dout[c] * out[c];
+        }
+        scratch->pulls[r] = pull; /* Σ weight · d weight over the keys, which is this shorter sum */
+    }
+}
+
 /** Scores → weights with dropout, and d weights → d scores, of one query; both zero from the last key seen to `padded`. */
 static void unweigh_row(const Call *call, const Head *head, size_t query, float *weights, float *scores, size_t padded,
-                        float *factors) {
-    size_t seen = (size_t)call->shape->visible[query], d = call->shape->head_width;
-    float scale = call->shape->scale, lse = call->lse_read[query * call->shape->heads + head->head];
-    const float *dout = call->dout + query * call->out_stride + head->column;
-    const float *out = call->out_read + query * call->out_stride + head->column;
+                        float pull, float *factors) {
     const Floats none = {0};
-    float pull = 0.0f; /* Σ weight · d weight over the keys, which is this shorter sum */
-#pragma omp simd reduction(+ : pull)
-    for (size_t c = 0; c < d; c++) pull += dout[c] * out[c];
+    size_t seen = (size_t)call->shape->visible[query], j = 0;
+    float scale = call->shape->scale, lse = call->lse_read[query * call->shape->heads + head->head];
     if (call->dropout) draw_factors(call, head, query, seen, factors);
-    size_t j = 0;
     for (; j < seen; j += LANES) {
         Floats weight = floats_exp2_any(floats_load(weights + j) * (scale * LOG2_E) - lse * LOG2_E);
         weight = floats_first(weight, lanes_seen(seen, j), none);
@@ -144,16 +158,17 @@ static void backward_queries(const Call *call, const Head *head, const Attention
                              size_t count) {
     size_t d = call->shape->head_width, stride = scratch->stride, padded = round_up(head->keys, LANES);
     const float *k = call->k + head->key * call->kv_stride + head->column;
+    gather_queries(call, head, scratch, first, count);
     for (size_t done = 0; done < count; done += TILE_ROWS) {
         size_t rows = smaller(TILE_ROWS, count - done), query = first + done;
         size_t seen = tile_keys(call->shape->visible + query, rows), end = round_up(seen, LANES);
         float *weights = scratch->weights + done * stride, *scores = scratch->scores + done * stride;
-        Left q = {call->q + query * call->q_stride + head->column, call->q_stride, 1};
-        Left dout = {call->dout + query * call->out_stride + head->column, call->out_stride, 1};
+        Left q = {scratch->queries + done * d, d, 1}, dout = {scratch->gradients + done * d, d, 1};
         tile_product(weights, stride, q, scratch->keys, stride, rows, d, end, false);
         tile_product(scores, stride, dout, scratch->values, stride, rows, d, end, false);
         for (size_t r = 0; r < rows; r++)
-            unweigh_row(call, head, query + r, weights + r * stride, scores + r * stride, padded, scratch->factors);
+            unweigh_row(call, head, query + r, weights + r * stride, scores + r * stride, padded,
+                        scratch->pulls[done + r], scratch->factors);
         float *dq = call->dq + query * call->q_stride + head->column;
         tile_product(dq, call->q_stride, (Left){scores, stride, 1}, k, call->kv_stride, rows, seen, d, false);
     }
@@ -167,13 +182,12 @@ static void backward_keys(const Call *call, const Head *head, const AttentionScr
     for (size_t j = 0; j < head->keys; j += TILE_ROWS) {
         size_t rows = smaller(TILE_ROWS, head->keys - j), blind = 0;
         while (blind < count && (size_t)visible[blind] <= j) blind++; /* in a causal sample, the queries before j */
-        size_t row = (first + blind), inner = count - blind, to = (head->key + j) * call->kv_stride + head->column;
-        const float *dout = call->dout + row * call->out_stride + head->column;
-        const float *q = call->q + row * call->q_stride + head->column;
+        size_t inner = count - blind, to = (head->key + j) * call->kv_stride + head->column;
+        const float *q = scratch->queries + blind * d, *dout = scratch->gradients + blind * d;
         Left weights = {scratch->weights + blind * stride + j, 1, stride};
         Left scores = {scratch->scores + blind * stride + j, 1, stride};
-        tile_product(call->dv + to, call->kv_stride, weights, dout, call->out_stride, rows, inner, d, accumulate);
-        tile_product(call->dk + to, call->kv_stride, scores, q, call->q_stride, rows, inner, d, accumulate);
+        tile_product(call->dv + to, call->kv_stride, weights, dout, d, rows, inner, d, accumulate);
+        tile_product(call->dk + to, call->kv_stride, scores, q, d, rows, inner, d, accumulate);
     }
 }
 
@@ -195,11 +209,11 @@ static void each_head(const Call *call, float *scratch, void (*pass)(const Call 
     const AttentionShape *shape = call->shape;
     size_t keys = most_keys(shape), queries = (size_t)shape->query_starts[shape->samples];
     size_t items = shape->samples * shape->heads;
-    size_t part = attention_scratch_cut(NULL, NULL, keys, shape->head_width);
+    size_t part = attention_part(keys, shape->head_width);
 #pragma omp parallel if (items > 1 && queries * shape->heads * shape->head_width > PARALLEL_ELEMENTS)
     {
-        AttentionScratch own;
-        attention_scratch_cut(&own, scratch + (size_t)omp_get_thread_num() * part, keys, shape->head_width);
+        float *base = scratch + (size_t)omp_get_thread_num() * part;
+        AttentionScratch own = attention_scratch_at(base, keys, shape->head_width);
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < items; i++) {
             Head head = head_of(shape, i);

@@ -11,6 +11,9 @@ typedef struct {
     float *keys, *values; /**< [head width, stride] transposed */
     float *weights;       /**< [ATTENTION_QUERIES, stride] probabilities, with dropout */
     float *scores;        /**< [ATTENTION_QUERIES, stride] gradients of the scores */
+    float *queries;       /**< [ATTENTION_QUERIES, head width] rows of q, close together */
+    float *gradients;     /**< [ATTENTION_QUERIES, head width] rows of dout */
+    float *pulls;         /**< [ATTENTION_QUERIES] dout · out */
     float *factors;       /**< [stride] dropout factors of one query */
 } AttentionScratch;
 
@@ -20,18 +23,23 @@ static inline size_t attention_stride(size_t keys) {
     return (keys + 63) / 64 * 64 + 16;
 }
 
-/** Cut a thread's part of the caller's scratch; its size in floats. `base` may be NULL when only that is wanted. */
-static inline size_t attention_scratch_cut(AttentionScratch *scratch, float *base, size_t keys, size_t head_width) {
-    size_t stride = attention_stride(keys), transposed = head_width * stride, block = ATTENTION_QUERIES * stride;
-    if (base)
-        *scratch = (AttentionScratch){
-            .stride = stride,
-            .keys = base,
-            .values = base + transposed,
-            .weights = base + 2 * transposed,
-            .scores = base + 2 * transposed + block,
-            .factors = base + 2 * transposed + 2 * block,
-        };
-    return 2 * transposed + 2 * block + stride;
+/** Floats that one thread needs. */
+static inline size_t attention_part(size_t keys, size_t head_width) {
+    size_t stride = attention_stride(keys);
+    return (2 * head_width + 2 * ATTENTION_QUERIES + 1) * stride + ATTENTION_QUERIES * (2 * head_width + 1);
+}
+
+/** One thread's part, attention_part() floats from `base` on. */
+static inline AttentionScratch attention_scratch_at(float *base, size_t keys, size_t head_width) {
+    size_t stride = attention_stride(keys), rows = ATTENTION_QUERIES;
+    AttentionScratch scratch = {.stride = stride, .keys = base};
+    scratch.values = scratch.keys + head_width * stride;
+    scratch.weights = scratch.values + head_width * stride;
+    scratch.scores = scratch.weights + rows * stride;
+    scratch.factors = scratch.scores + rows * stride;
+    scratch.queries = scratch.factors + stride;
+    scratch.gradients = scratch.queries + rows * head_width;
+    scratch.pulls = scratch.gradients + rows * head_width;
+    return scratch;
 }
 #endif

@@ -54,7 +54,7 @@ static inline void write_model_folder(const World *world, const char *path, cons
 
 /** What a token file that fits the model says of itself. */
 static inline DatasetInfo model_data(const World *world, const char *const *labels) {
-    DatasetInfo info = {.samples = 10, .vocabulary = PLAIN_VOCABULARY, .labels = 3, .source_name = "made.csv"};
+    DatasetInfo info = {.samples = 10, .vocabulary = PLAIN_VOCABULARY, .labels = 3, .path = "made.h5"};
     Error error = {0};
     info.label_names = check_allocate(world, 3, sizeof(char *)); /* borrowed by the test to its end */
     for (size_t i = 0; i < 3; i++) info.label_names[i] = (char *)(uintptr_t)labels[i];

@@ -3,8 +3,8 @@
 /** Checkpoints: OUTPUT/checkpoint-STEP/ is a complete Hugging Face model folder with two files more
  *  (docs/formats.md):
  *
- *     trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" with what a resumed run must agree on
- *     optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; and the SHA-256 of every other file
+ *    trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" with what a resumed run must agree on
+ *    optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; and the SHA-256 of every other file
  *
  *  All is written to checkpoint-STEP.tmp, flushed to disk, then renamed: a checkpoint exists whole or not at all. */
 #include "linnet/error.h"

@@ -3,9 +3,9 @@
 /** Token and position embedding, and the gradient of the rows they touch. Not collective; cannot fail. */
 #include "linnet/dropout.h"
 
-/** out[r] = dropout(token[ids[r]] + position[positions[r]]).
- *  out [rows, width] written; token [vocabulary, width], position [positions, width] borrowed, any alignment;
- *  samples [rows]: the sample's identity for dropout; dropout may be NULL. */
+/** out[r] = dropout(token[ids[r]] + position[positions[r]]). out [rows, width] written; token [vocabulary, width],
+ *  position [positions, width] borrowed, any alignment; samples [rows]: the sample's identity for dropout; dropout
+ *  may be NULL. */
 void embedding_forward(float *out, const float *token, const float *position, const int32_t *ids,
                        const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
                        const Dropout *dropout);
@@ -13,13 +13,13 @@ void embedding_forward_ref(float *out, const float *token, const float *position
                            const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
                            const Dropout *dropout);
 
-/** Sum the rows of a gradient by slot: out[slots[r]] += x[r], in the order of r.
- *  out [slot count, width] read and written; x [rows, width] borrowed; slots [rows]. Parallel over columns,
- * so that the order of a sum is the order of rows whatever the number of threads. */
+/** Sum the rows of a gradient by slot: out[slots[r]] += x[r], in the order of r. out [slot count, width] read and
+ *  written; x [rows, width] borrowed; slots [rows]. Parallel over columns, so that the order of a sum is the order
+ *  of rows whatever the number of threads. */
 void embedding_gather(float *out, const float *x, const int32_t *slots, size_t rows, size_t width);
 void embedding_gather_ref(float *out, const float *x, const int32_t *slots, size_t rows, size_t width);
 
 /** x[r] *= dropout factors, in place: the backward of embedding_forward's dropout. x [rows, width]. */
-void embedding_backward_dropout(float *x, const int32_t *positions, const uint64_t *samples, size_t rows,
-                                size_t width, const Dropout *dropout);
+void embedding_backward_dropout(float *x, const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
+                                const Dropout *dropout);
 #endif

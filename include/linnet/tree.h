@@ -7,8 +7,8 @@
  *  units; what it can sum by itself are the largest subtrees inside its run, its *nodes*; the rest of the tree
  *  joins nodes of several ranks.
  *
- *     7 units on 3 ranks, dealt 3, 2, 2:      ranks' nodes:  0: {0,1} {2}   1: {3} {4}   2: {5} {6}
- *         ((0 1) (2 3)) ((4 5) 6)
+ *    7 units on 3 ranks, dealt 3, 2, 2:      ranks' nodes:  0: {0,1} {2}   1: {3} {4}   2: {5} {6}
+ *        ((0 1) (2 3)) ((4 5) 6)
  *  Nothing here allocates, fails or is collective. */
 #include <stdbool.h>
 #include <stddef.h>

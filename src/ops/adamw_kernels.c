@@ -1,5 +1,5 @@
-/* Multiply-adds must not be fused here: an update then has the same bits on every CPU, those of adamw_update_ref().
- * It costs nothing, since memory is what limits these loops. */
+/* Multiply-adds must not be fused here: an update then has the same bits on every CPU, those of
+ * adamw_update_ref(). It costs nothing, since memory is what limits these loops. */
 #pragma GCC optimize("fp-contract=off")
 #include "ops/adamw_factors.h"
 #include "ops/kernels.h"

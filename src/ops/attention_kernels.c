@@ -61,8 +61,8 @@ static inline size_t lanes_seen(size_t seen, size_t j) {
     return seen > j ? smaller(seen - j, LANES) : 0;
 }
 
-/** One query's scores [end] become 2^(scale · score − largest), and zero where it does not see. Returns their sum; *largest
- *  is of scale · score. */
+/** One query's scores [end] become 2^(scale · score − largest), and zero where it does not see. Returns their sum;
+ *  *largest is of scale · score. */
 static float powers(float *x, size_t seen, size_t end, float scale, float *largest) {
     const Floats hidden = floats_all(-INFINITY);
     Floats most = hidden, sum = {0};
@@ -112,8 +112,8 @@ static void forward_head(const Call *call, const Head *head, const AttentionScra
     }
 }
 
-/** Bring the rows of up to ATTENTION_QUERIES queries together: they are read several times over, and in the caller's long rows
- *  the pieces of one head fall on the same few sets of the L1 cache. */
+/** Bring the rows of up to ATTENTION_QUERIES queries together: they are read several times over, and in the
+ *  caller's long rows the pieces of one head fall on the same few sets of the L1 cache. */
 static void gather_queries(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
                            size_t count) {
     size_t d = call->shape->head_width;
@@ -205,7 +205,8 @@ static void backward_head(const Call *call, const Head *head, const AttentionScr
 }
 
 /** Deal out the heads of all samples; each is computed by one thread in one order. */
-static void each_head(const Call *call, float *scratch, void (*pass)(const Call *, const Head *, const AttentionScratch *)) {
+static void each_head(const Call *call, float *scratch,
+                      void (*pass)(const Call *, const Head *, const AttentionScratch *)) {
     const AttentionShape *shape = call->shape;
     size_t keys = most_keys(shape), queries = (size_t)shape->query_starts[shape->samples];
     size_t items = shape->samples * shape->heads;

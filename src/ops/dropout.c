@@ -16,14 +16,15 @@ Dropout dropout_make(double p, uint64_t seed, int64_t update, int layer, Dropout
 float dropout_factor_ref(const Dropout *dropout, size_t column, uint64_t sample, int32_t position, int head) {
     if (!dropout) return 1.0f;
     uint32_t counter[4] = {(uint32_t)(column / 4) | dropout->layer << 16,
-                           (uint32_t)position | (uint32_t)dropout->site << 16 | (uint32_t)head << 20,
-                           (uint32_t)sample, (uint32_t)(sample >> 32)};
+                           (uint32_t)position | (uint32_t)dropout->site << 16 | (uint32_t)head << 20, (uint32_t)sample,
+                           (uint32_t)(sample >> 32)};
     uint32_t words[4];
     philox4x32(counter, dropout->key, words);
     return words[column % 4] >= dropout->threshold ? dropout->scale : 0.0f;
 }
 
-void dropout_row_ref(float *factors, size_t count, const Dropout *dropout, uint64_t sample, int32_t position, int head) {
+void dropout_row_ref(float *factors, size_t count, const Dropout *dropout, uint64_t sample, int32_t position,
+                     int head) {
     for (size_t column = 0; column < count; column++)
         factors[column] = dropout_factor_ref(dropout, column, sample, position, head);
 }

@@ -50,8 +50,8 @@ static inline DropoutLanes dropout_lanes(const Dropout *dropout) {
     return lanes;
 }
 
-/** The numbers of the first step's blocks, relative to the first: in the order that leaves neighbours together after
- *  words_to_factors() has interleaved the even lanes and the odd ones. */
+/** The numbers of the first step's blocks, relative to the first: in the order that leaves neighbours together
+ *  after words_to_factors() has interleaved the even lanes and the odd ones. */
 static inline Words dropout_block_order(void) {
     Words order = {0};
     for (size_t i = 0; i < WORD_LANES; i++) order[i] = i / 2 + (i % 2) * (WORD_LANES / 2);

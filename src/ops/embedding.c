@@ -23,8 +23,7 @@ void embedding_forward_ref(float *out, const float *token, const float *position
     for (size_t r = 0; r < rows; r++) {
         const float *word = token + (size_t)ids[r] * width, *place = position + (size_t)positions[r] * width;
         for (size_t c = 0; c < width; c++)
-            out[r * width + c] =
-                (word[c] + place[c]) * dropout_factor_ref(dropout, c, samples[r], positions[r], 0);
+            out[r * width + c] = (word[c] + place[c]) * dropout_factor_ref(dropout, c, samples[r], positions[r], 0);
     }
 }
 

@@ -3,8 +3,8 @@
 
 /** Elements that one thread takes at a time. Fixed, so that where a vector loop ends does not depend on the threads. */
 #define CHUNK ((size_t)4096)
-/** Where x stops inside of the sigmoid: at ±10 the power of two is 2^±125.96, as far as float32's exponent bears it. There the
- *  sigmoid is 1 in float32, or 1.2e-38. */
+/** Where x stops inside of the sigmoid: at ±10 the power of two is 2^±125.96, as far as float32's exponent bears
+ *  it. There the sigmoid is 1 in float32, or 1.2e-38. */
 #define LIMIT 10.0f
 
 /* 0.5 (1 + tanh u) = 1 / (1 + e^−2u), which loses nothing where tanh u comes near −1. */
@@ -43,8 +43,7 @@ void KERNEL(gelu_backward)(float *dx, const float *dout, const float *x, size_t 
 #pragma omp parallel for schedule(static) if (n > PARALLEL_ELEMENTS)
     for (size_t first = 0; first < n; first += CHUNK) {
         size_t end = smaller(first + CHUNK, n), i = first;
-        for (; i + LANES <= end; i += LANES)
-            floats_store(dx + i, floats_load(dout + i) * slope(floats_load(x + i)));
+        for (; i + LANES <= end; i += LANES) floats_store(dx + i, floats_load(dout + i) * slope(floats_load(x + i)));
         Floats rest = floats_load_part(dout + i, end - i) * slope(floats_load_part(x + i, end - i));
         floats_store_part(dx + i, rest, end - i);
     }

@@ -1,7 +1,8 @@
 #ifndef LINNET_OPS_KERNELS_H
 #define LINNET_OPS_KERNELS_H
-/** The kernels that exist once for every instruction set. A file <name>_kernels.c is compiled once a set with ISA=base, avx2 or
- *  avx512 and defines KERNEL(function); table_kernels.c gathers a set's functions in a Kernels; isa.c picks one.
+/** The kernels that exist once for every instruction set. A file <name>_kernels.c is compiled once a set with
+ *  ISA=base, avx2 or avx512 and defines KERNEL(function); table_kernels.c gathers a set's functions in a Kernels;
+ *  isa.c picks one.
  *
  *  To add a kernel: declare the public function in its header, add its name to KERNEL_LIST, define KERNEL(name) in
  *  a *_kernels.c, and call kernels()->name from the public function. */
@@ -13,21 +14,21 @@
 #include "linnet/residual.h"
 #include "linnet/rows.h"
 
-#define KERNEL_LIST(X)                                                                                       \
-    X(embedding_forward)                                                                                     \
-    X(embedding_gather)                                                                                      \
-    X(layernorm_forward)                                                                                     \
-    X(layernorm_backward)                                                                                    \
-    X(attention_forward)                                                                                     \
-    X(attention_backward)                                                                                    \
-    X(gelu_forward)                                                                                          \
-    X(gelu_backward)                                                                                         \
-    X(residual_forward)                                                                                      \
-    X(residual_backward)                                                                                     \
-    X(adamw_update)                                                                                          \
-    X(sum_of_squares)                                                                                        \
-    X(vector_add)                                                                                            \
-    X(rows_add_bias)                                                                                         \
+#define KERNEL_LIST(X)                                                                                                 \
+    X(embedding_forward)                                                                                               \
+    X(embedding_gather)                                                                                                \
+    X(layernorm_forward)                                                                                               \
+    X(layernorm_backward)                                                                                              \
+    X(attention_forward)                                                                                               \
+    X(attention_backward)                                                                                              \
+    X(gelu_forward)                                                                                                    \
+    X(gelu_backward)                                                                                                   \
+    X(residual_forward)                                                                                                \
+    X(residual_backward)                                                                                               \
+    X(adamw_update)                                                                                                    \
+    X(sum_of_squares)                                                                                                  \
+    X(vector_add)                                                                                                      \
+    X(rows_add_bias)                                                                                                   \
     X(rows_sum)
 
 /** One instruction set's kernels: every member has the type and the contract of the public function of its name. */

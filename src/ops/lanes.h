@@ -116,8 +116,8 @@ static inline Floats floats_all(float value) {
 
 #define LOG2_E 1.44269504f /* e^x = 2^(x · LOG2_E) */
 
-/** 2^x for x in [−126, 127.5]: 2^n · 2^r with n = round(x) and a minimax polynomial for 2^r, |r| ≤ ½, whose own relative
- *  error is 1.6e-8. Relative error with roundings at most 1.2e-7. NaN gives NaN. */
+/** 2^x for x in [−126, 127.5): 2^n · 2^r with n = round(x) and a minimax polynomial for 2^r, |r| ≤ ½, whose own
+ *  relative error is 1.6e-8. Relative error with roundings at most 1.2e-7. NaN gives NaN. */
 static inline Floats floats_exp2(Floats x) {
     const float rounder = 0x1.8p23f; /* adding it leaves the nearest integer in the low bits */
     Floats shifted = x + rounder;
@@ -133,7 +133,7 @@ static inline Floats floats_exp2(Floats x) {
     return power * (Floats)scale;
 }
 
-/** 2^x for any x: 0 below −126.5 (no denormals), infinity from 127.5 on; NaN gives NaN. */
+/** 2^x for any x: from −126 down it sinks to 0, which it is below −126.5; infinity from 127.5 on; NaN gives NaN. */
 static inline Floats floats_exp2_any(Floats x) {
     return floats_exp2(floats_min(floats_all(128.0f), floats_max(floats_all(-127.0f), x)));
 }

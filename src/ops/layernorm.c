@@ -21,8 +21,7 @@ void layernorm_forward_ref(float *out, float *mean, float *rstd, const float *x,
         double centre = sum / (double)width;
         for (size_t c = 0; c < width; c++) squares += (row[c] - centre) * (row[c] - centre);
         double scale = 1.0 / sqrt(squares / (double)width + epsilon);
-        for (size_t c = 0; c < width; c++)
-            out[r * width + c] = (float)((row[c] - centre) * scale * gamma[c] + beta[c]);
+        for (size_t c = 0; c < width; c++) out[r * width + c] = (float)((row[c] - centre) * scale * gamma[c] + beta[c]);
         if (mean) mean[r] = (float)centre;
         if (rstd) rstd[r] = (float)scale;
     }

@@ -78,8 +78,8 @@ void KERNEL(layernorm_backward)(float *dx, float *dgamma, float *dbeta, const fl
             float *sums = scratch + part * 2 * width;
             memset(sums, 0, 2 * width * sizeof *sums);
             for (size_t r = part * run; r < smaller((part + 1) * run, n); r++)
-                backward_row(dx + r * width, sums, sums + width, dout + r * width, x + r * width, gamma, width,
-                             mean[r], rstd[r]);
+                backward_row(dx + r * width, sums, sums + width, dout + r * width, x + r * width, gamma, width, mean[r],
+                             rstd[r]);
         }
 #pragma omp for schedule(static)
         for (size_t first = 0; first < width; first += SUM_COLUMNS) {

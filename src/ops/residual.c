@@ -6,8 +6,8 @@ void residual_forward(float *out, const float *stream, const float *branch, cons
     kernels()->residual_forward(out, stream, branch, positions, samples, rows, width, dropout);
 }
 
-void residual_backward(float *dbranch, const float *dout, const int32_t *positions, const uint64_t *samples, size_t rows,
-                       size_t width, const Dropout *dropout) {
+void residual_backward(float *dbranch, const float *dout, const int32_t *positions, const uint64_t *samples,
+                       size_t rows, size_t width, const Dropout *dropout) {
     kernels()->residual_backward(dbranch, dout, positions, samples, rows, width, dropout);
 }
 

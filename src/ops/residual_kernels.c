@@ -11,7 +11,8 @@ typedef struct {
 } RowDropout;
 
 /** out = factors · x, and + stream where there is one; one row. */
-static void drop_row(float *out, const float *stream, const float *x, size_t width, const RowDropout *dropout, size_t row) {
+static void drop_row(float *out, const float *stream, const float *x, size_t width, const RowDropout *dropout,
+                     size_t row) {
     float factors[CHUNK];
     for (size_t first = 0; first < width; first += CHUNK) {
         size_t count = smaller(CHUNK, width - first);

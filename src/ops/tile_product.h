@@ -1,7 +1,8 @@
 #ifndef LINNET_OPS_TILE_PRODUCT_H
 #define LINNET_OPS_TILE_PRODUCT_H
-/** The small matrix products of attention: up to TILE_ROWS rows of out = left · right, where the rows of `right` and `out`
- *  are contiguous and `left` may lie in either order. A call of a BLAS costs more than one of these takes. */
+/** The small matrix products of attention: up to TILE_ROWS rows of out = left · right, where the rows of `right`
+ *  and `out` are contiguous and `left` may lie in either order. A call of a BLAS costs more than one of these
+ *  takes. */
 #include "ops/lanes.h"
 #include <stdbool.h>
 
@@ -22,8 +23,7 @@ static inline __attribute__((always_inline)) void tile(float *out, size_t out_st
 #pragma GCC unroll 4
     for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
-        for (size_t v = 0; v < vectors; v++)
-            sums[r][v] = (Floats){0};
+        for (size_t v = 0; v < vectors; v++) sums[r][v] = (Floats){0};
     for (size_t i = 0; i < inner; i++) {
         Floats b[3];
 #pragma GCC unroll 3
@@ -56,20 +56,30 @@ static void tile_rest(float *out, size_t out_stride, Left left, const float *rig
         }
 }
 
-/** out [rows, columns] = or += left [rows, inner] · right [inner, columns]; rows ≤ TILE_ROWS. Each element is one sum in
- *  the order of `inner`. */
+/** out [rows, columns] = or += left [rows, inner] · right [inner, columns]; rows ≤ TILE_ROWS. Each element is one
+ *  sum in the order of `inner`. */
 static void tile_product(float *out, size_t out_stride, Left left, const float *right, size_t right_stride, size_t rows,
                          size_t inner, size_t columns, bool accumulate) {
     size_t c = 0;
     while (c + LANES <= columns) {
         size_t vectors = smaller((columns - c) / LANES, TILE_VECTORS);
-#define TILE(R, V)                                                                                           \
-    case R * 4 + V:                                                                                          \
-        tile(out + c, out_stride, left, right + c, right_stride, inner, accumulate, R, V);                   \
-        break;
+#define TILE(R, V)                                                                                                     \
+    case R * 4 + V:                                                                                                    \
+        tile(out + c, out_stride, left, right + c, right_stride, inner, accumulate, R, V);                             \
+        break
         switch (rows * 4 + vectors) {
-            TILE(4, 3) TILE(4, 2) TILE(4, 1) TILE(3, 3) TILE(3, 2) TILE(3, 1)
-            TILE(2, 3) TILE(2, 2) TILE(2, 1) TILE(1, 3) TILE(1, 2) TILE(1, 1)
+            TILE(4, 3);
+            TILE(4, 2);
+            TILE(4, 1);
+            TILE(3, 3);
+            TILE(3, 2);
+            TILE(3, 1);
+            TILE(2, 3);
+            TILE(2, 2);
+            TILE(2, 1);
+            TILE(1, 3);
+            TILE(1, 2);
+            TILE(1, 1);
         }
 #undef TILE
         c += vectors * LANES;
@@ -85,8 +95,10 @@ static inline __attribute__((always_inline)) void transpose_four(float *out, siz
                                                                  size_t stride, size_t rows) {
     Four row[4] = {{0}};
     for (size_t j = 0; j < rows; j++) memcpy(&row[j], x + j * stride, sizeof row[j]);
-    Four a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5), b = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
-    Four c = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7), d = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+    Four a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5),
+         b = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+    Four c = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7),
+         d = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
     Four column[4] = {
         __builtin_shufflevector(a, b, 0, 1, 4, 5),
         __builtin_shufflevector(a, b, 2, 3, 6, 7),
@@ -96,8 +108,8 @@ static inline __attribute__((always_inline)) void transpose_four(float *out, siz
     for (size_t k = 0; k < 4; k++) memcpy(out + k * out_stride, &column[k], sizeof column[k]);
 }
 
-/** out [width, rows] = the transpose of x [rows, width]; its rows have room for a multiple of four, and what lies behind
- *  `rows` in them is not meant to be used. */
+/** out [width, rows] = the transpose of x [rows, width]; its rows have room for a multiple of four, and what lies
+ *  behind `rows` in them is not meant to be used. */
 static void transpose(float *out, size_t out_stride, const float *x, size_t stride, size_t rows, size_t width) {
     for (size_t j = 0; j < rows; j += 4) {
         const float *from = x + j * stride;

@@ -1,7 +1,9 @@
-/* The matrix products of GPT-2 small over packed tokens and nothing else, by plain calls of OpenBLAS with its own threads: what a trainer that calls the same
- * library could reach if all else were free. `make bench` measures linnet against it.
+/* The matrix products of GPT-2 small over packed tokens and nothing else, by plain calls of OpenBLAS with its own
+ * threads: what a trainer that calls the same library could reach if all else were free. `make bench` measures
+ * linnet against it.
  *
- *   products TOKENS REPEATS [forward]      prints the seconds of each repeat, one a line: forward and backward, or forward alone */
+ * products TOKENS REPEATS [forward]      prints the seconds of each repeat, one a line: forward and backward, or
+ * forward alone */
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>

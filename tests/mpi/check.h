@@ -1,7 +1,8 @@
 #ifndef LINNET_TESTS_MPI_CHECK_H
 #define LINNET_TESTS_MPI_CHECK_H
-/** What the tests under several ranks share. A check that fails is printed and counted, and the program goes on: a rank that
- * left would let the others hang. Every rank must go through the same collective calls whatever it finds. */
+/** What the tests under several ranks share. A check that fails is printed and counted, and the program goes on: a
+ *  rank that left would let the others hang. Every rank must go through the same collective calls whatever it
+ *  finds. */
 #include "linnet/file.h"
 #include "linnet/memory.h"
 #include "linnet/world.h"

@@ -1,5 +1,5 @@
-/* Checkpoints over all ranks: what is saved on some number of ranks is read on any other to the bit, and what is damaged is
- * refused. */
+/* Checkpoints over all ranks: what is saved on some number of ranks is read on any other to the bit, and what is
+ * damaged is refused. */
 #include "linnet/checkpoint.h"
 #include "mpi/model.h"
 

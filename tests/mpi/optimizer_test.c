@@ -1,5 +1,5 @@
-/* Whole updates over all ranks against a plain AdamW: parameters, moments and norm to the bit, so that they are the same for
- * every number of ranks as well. */
+/* Whole updates over all ranks against a plain AdamW: parameters, moments and norm to the bit, so that they are
+ * the same for every number of ranks as well. */
 #include "mpi/plain.h"
 
 enum { UPDATES = 7 };

@@ -1,8 +1,8 @@
 #ifndef LINNET_TESTS_MPI_PLAIN_H
 #define LINNET_TESTS_MPI_PLAIN_H
-/** A small model trained on made-up gradients, twice: by the optimizer over all ranks, and plainly by every rank for itself,
- * with no ranks, blocks or touched rows: all units' gradients whole, summed along the tree, and AdamW's reference over all
- * parameters. Both must have the same bits. */
+/** A small model trained on made-up gradients, twice: by the optimizer over all ranks, and plainly by every rank
+ *  for itself, with no ranks, blocks or touched rows: all units' gradients whole, summed along the tree, and
+ *  AdamW's reference over all parameters. Both must have the same bits. */
 #include "linnet/adamw.h"
 #include "linnet/optimizer.h"
 #include "linnet/random.h"

@@ -1,5 +1,5 @@
-/* The ordered reduction: every owned float must have the bits of the plain sum along the tree, whatever the number of ranks
- * and however they lie on nodes. */
+/* The ordered reduction: every owned float must have the bits of the plain sum along the tree, whatever the number
+ * of ranks and however they lie on nodes. */
 #include "linnet/adamw.h"
 #include "linnet/reduction.h"
 #include "linnet/shared.h"
@@ -18,8 +18,8 @@ enum {
     UPDATES = 12
 };
 
-/* Blocks that do and do not divide the lengths, fewer blocks than ranks, an empty bucket, gaps between buckets; the last
- * stands for a table, whose rows and owners change at every update. */
+/* Blocks that do and do not divide the lengths, fewer blocks than ranks, an empty bucket, gaps between buckets;
+ * the last stands for a table, whose rows and owners change at every update. */
 static const Bucket PLAN[BUCKETS] = {{0, 1000, BLOCK, NULL},
                                      {1024, 37, BLOCK, NULL},
                                      {1100, 0, BLOCK, NULL},

@@ -1,8 +1,8 @@
 #include "linnet/adamw.h"
 #include "unit/ops_support.h"
 
-/** torch.optim.AdamW(lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay, foreach=False) after three steps in float32,
- *  PyTorch 2.13.0 on a CPU. */
+/** torch.optim.AdamW(lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay, foreach=False) after three steps in
+ *  float32, PyTorch 2.13.0 on a CPU. */
 static const float START[7] = {0.5f, -1.25f, 3e-3f, 2.0f, -0.75f, 1e-4f, 0.1f};
 static const float GRADIENTS[3][7] = {{0.1f, -0.2f, 3e-4f, -1.5f, 0.0f, 1e-6f, 2.5f},
                                       {-0.3f, 0.05f, 2e-4f, 0.7f, 0.0f, -3e-6f, -2.0f},
@@ -13,7 +13,7 @@ static const float NOT_DECAYED[7] = {0.499670208f,  -1.24803388f,     -0.0020442
                                      -0.751277626f, -0.000933619624f, 0.0975976735f};
 static const float MEAN[7] = {-0.0168999992f,  0.0483000018f,  3.23000022e-05f, -0.0685000047f,
                               0.000100000005f, 1.0999984e-08f, 0.0724999979f};
-static const float SQUARE[7] = {0.000100290024f,  0.000402417587f,  1.39780104e-10f, 0.00274501229f,
+static const float SQUARE[7] = {0.000100290024f, 0.000402417587f, 1.39780104e-10f, 0.00274501229f,
                                 1.00000019e-09f, 1.39890024e-14f, 0.0104835071f};
 
 /** A few roundings a step, in another order perhaps: relative to the values that were added up. */
@@ -69,7 +69,7 @@ static void test_sum_of_squares_once(void) {
         double expected = sum_of_squares_ref(x, n);
         assert_true(fabs(sum_of_squares(x, n) - expected) <= 1e-12 * expected); /* n roundings of 1.1e-16 */
     }
-    for (size_t i = 0; i < 100; i++) x[i] = 1e30f; /* its square is beyond float32 */
+    for (size_t i = 0; i < 100; i++) x[i] = 1e30f;                 /* its square is beyond float32 */
     assert_true(fabs(sum_of_squares(x, 100) / 1e62 - 1.0) < 1e-6); /* 1e30f itself is off by 1e-8 */
     x[50] = NAN;
     assert_true(isnan(sum_of_squares(x, 100)));

@@ -72,8 +72,8 @@ static void forward(float *out, const void *with) {
 
 static void forward_ref(float *out, const void *with) {
     const Case *c = with;
-    attention_forward_ref(out, out + c->queries * c->width, c->qkv, c->stride, c->qkv + c->width,
-                          c->qkv + 2 * c->width, c->stride, &c->shape, c->dropout, c->scratch);
+    attention_forward_ref(out, out + c->queries * c->width, c->qkv, c->stride, c->qkv + c->width, c->qkv + 2 * c->width,
+                          c->stride, &c->shape, c->dropout, c->scratch);
 }
 
 /** gradient [queries + 2 keys rows of stride]: dq's rows, then rows that hold dk and dv. */
@@ -91,8 +91,8 @@ static void backward_ref(float *gradient, const void *with) {
     const Case *c = with;
     float *dkv = gradient + c->queries * c->stride;
     memset(gradient, 0, (c->queries + c->keys) * c->stride * sizeof *gradient);
-    attention_backward_ref(gradient, dkv, dkv + c->width, c->dout, c->out, c->lse, c->qkv, c->stride,
-                           c->qkv + c->width, c->qkv + 2 * c->width, c->stride, &c->shape, c->dropout, c->scratch);
+    attention_backward_ref(gradient, dkv, dkv + c->width, c->dout, c->out, c->lse, c->qkv, c->stride, c->qkv + c->width,
+                           c->qkv + 2 * c->width, c->stride, &c->shape, c->dropout, c->scratch);
 }
 
 /** Both passes against the reference, and for any number of threads. */
@@ -106,8 +106,8 @@ static void check(const int32_t *lengths, size_t samples, size_t heads, size_t h
     float *actual = floats_new(results + gradients), *expected = floats_new(results + gradients);
     forward(actual, &c);
     forward_ref(expected, &c);
-    /* a score is a sum of d products up to 2.25, some √d roundings of it; weights then sum values up to 1.5, at most
-     * 1 / (1 − p) of them */
+    /* a score is a sum of d products up to 2.25, some √d roundings of it; weights then sum values up to 1.5, at
+     * most 1 / (1 − p) of them */
     double score_error = 4.0 * FLOAT_EPSILON * sqrt((double)head_width) + 4.0 * FLOAT_EPSILON;
     assert_near(actual, expected, outs, (3.0 * score_error + 16.0 * FLOAT_EPSILON) / (1.0 - p), 0.0);
     assert_near(actual + outs, expected + outs, c.queries * heads, 2.0 * score_error, 4.0 * FLOAT_EPSILON);
@@ -157,8 +157,7 @@ static void test_unseen_keys_once(void) {
     backward(gradient, &c);
     static const size_t unseen[] = {8, 14};
     for (size_t k = 0; k < 2; k++)
-        for (size_t i = 0; i < 2 * c.width; i++)
-            assert_true(gradient[(c.queries + unseen[k]) * c.stride + i] == 0.0f);
+        for (size_t i = 0; i < 2 * c.width; i++) assert_true(gradient[(c.queries + unseen[k]) * c.stride + i] == 0.0f);
     free(out);
     free(gradient);
     case_free(&c);
@@ -216,8 +215,9 @@ static double objective(const Case *c, float *out) {
     return sum;
 }
 
-/** Central differences with h = 2^−6 of a sum of some 60 outputs below 3: h² / 6 · third derivative is below 2e-4, float32
- *  outputs and scores give 60 · 3 · 6e-8 / 2h = 4e-4 at the very worst. A wrong mask or formula is off by 0.1. */
+/** Central differences with h = 2^−6 of a sum of some 60 outputs below 3: h² / 6 · third derivative is below 2e-4,
+ *  float32 outputs and scores give 60 · 3 · 6e-8 / 2h = 4e-4 at the very worst. A wrong mask or formula is off by
+ *  0.1. */
 static void check_gradient(Kind kind, double p) {
     static const int32_t lengths[] = {3, 1, 5};
     Case c = case_new(lengths, 3, 2, 4, kind);

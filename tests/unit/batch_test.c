@@ -20,11 +20,11 @@ static Batch batch_new(void) {
     return batch;
 }
 
-#define assert_values(actual, ...)                                                                           \
-    do {                                                                                                     \
-        const int32_t expected_[] = {__VA_ARGS__};                                                           \
-        for (size_t i_ = 0; i_ < sizeof expected_ / sizeof *expected_; i_++)                                 \
-            assert_int_equal((actual)[i_], expected_[i_]);                                                   \
+#define assert_values(actual, ...)                                                                                     \
+    do {                                                                                                               \
+        const int32_t expected_[] = {__VA_ARGS__};                                                                     \
+        for (size_t i_ = 0; i_ < sizeof expected_ / sizeof *expected_; i_++)                                           \
+            assert_int_equal((actual)[i_], expected_[i_]);                                                             \
     } while (0)
 
 /** The example of the header. */
@@ -127,11 +127,8 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_example),
-        cmocka_unit_test(test_padded_end),
-        cmocka_unit_test(test_last_token_skips_pads),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_example), cmocka_unit_test(test_padded_end), cmocka_unit_test(test_last_token_skips_pads),
+        cmocka_unit_test(test_cut),     cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,8 +36,7 @@ static void assert_refused(void (*change)(hid_t file), const char *message) {
     assert_true(file >= 0);
     change(file);
     assert_true(H5Fclose(file) >= 0);
-    if (!dataset_open(&dataset, broken, &error))
-        dataset_verify(dataset, 0, dataset_info(dataset)->samples, &error);
+    if (!dataset_open(&dataset, broken, &error)) dataset_verify(dataset, 0, dataset_info(dataset)->samples, &error);
     dataset_close(dataset);
     assert_int_equal(error.status, STATUS_INPUT);
     if (strncmp(error.message, broken, strlen(broken)) != 0 || !strstr(error.message, message))
@@ -45,8 +44,7 @@ static void assert_refused(void (*change)(hid_t file), const char *message) {
 }
 
 /** Replace a dataset by one of this type and size, with `values` unless NULL. */
-static void put(hid_t file, const char *name, hid_t type, int rank, const hsize_t *extent,
-                const void *values) {
+static void put(hid_t file, const char *name, hid_t type, int rank, const hsize_t *extent, const void *values) {
     H5Ldelete(file, name, H5P_DEFAULT);
     const hid_t space = H5Screate_simple(rank, extent, NULL);
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
@@ -332,8 +330,7 @@ static void loading_survives_tangled_offsets(void **state) {
     assert_int_equal(dataset_load(dataset, chosen, 3, &tangled, &error), STATUS_OK);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(tangled.starts[i + 1] - tangled.starts[i], length[i]);
-        assert_memory_equal(tangled.ids + tangled.starts[i], flat.ids + from[i],
-                            (size_t)length[i] * sizeof *flat.ids);
+        assert_memory_equal(tangled.ids + tangled.starts[i], flat.ids + from[i], (size_t)length[i] * sizeof *flat.ids);
     }
     samples_free(&flat);
     samples_free(&tangled);
@@ -374,8 +371,7 @@ static void refuses_damaged_bytes(void **state) {
         Dataset *dataset = NULL;
         file_replace(broken, bytes, size * (size_t)part / 8, &error);
         assert_int_equal(dataset_open(&dataset, broken, &cut), STATUS_INPUT);
-        assert_non_null(
-            strstr(cut.message, part ? "damaged or cut short: truncated file" : "not an HDF5 file"));
+        assert_non_null(strstr(cut.message, part ? "damaged or cut short: truncated file" : "not an HDF5 file"));
     }
     for (size_t place = 0; place < size; place += 97) {
         Error flip = {0};

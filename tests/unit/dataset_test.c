@@ -147,8 +147,8 @@ static void loads_a_sample_longer_than_a_run(void **state) {
     free(ids);
 }
 
-/** NFS and Lustre often refuse locks. flock(2) is what HDF5 would use; an exclusive one held elsewhere makes
- * it fail. */
+/** NFS and Lustre often refuse locks. flock(2) is what HDF5 would use; an exclusive one held elsewhere makes it
+ *  fail. */
 static void reading_takes_no_lock(void **state) {
     (void)state;
     int ready[2], release[2];
@@ -195,9 +195,8 @@ static void writer_refuses_bad_samples(void **state) {
         Error error = {0};
         int32_t ids[1025] = {cases[i].id};
         assert_int_equal(dataset_writer_create(&writer, broken, &info, &error), STATUS_OK);
-        assert_int_equal(
-            dataset_writer_add(writer, ids, cases[i].count, cases[i].label, cases[i].row, &error),
-            STATUS_INPUT);
+        assert_int_equal(dataset_writer_add(writer, ids, cases[i].count, cases[i].label, cases[i].row, &error),
+                         STATUS_INPUT);
         assert_string_equal(error.message, cases[i].message);
         dataset_writer_destroy(writer);
     }
@@ -229,12 +228,11 @@ static void the_target_changes_only_when_all_is_written(void **state) {
     assert_non_null(strstr(empty.message, "no samples to write"));
     assert_false(is_left(broken));
     assert_int_equal(write_samples("/tmp/linnet-no-such-folder/x.h5", 1, &nowhere), STATUS_INPUT);
-    assert_non_null(
-        strstr(nowhere.message, "/tmp/linnet-no-such-folder/x.h5.tmp: cannot create: No such file"));
+    assert_non_null(strstr(nowhere.message, "/tmp/linnet-no-such-folder/x.h5.tmp: cannot create: No such file"));
 }
 
-/** What a full disk does, at whatever moment: a limit on the size of files makes write(2) fail. A child does
- * it, so that its exit shows whether HDF5 survives, too. */
+/** What a full disk does, at whatever moment: a limit on the size of files makes write(2) fail. A child does it,
+ *  so that its exit shows whether HDF5 survives, too. */
 static Status write_with_limit(const char *path, rlim_t limit, int64_t samples) {
     int status = 0;
     const pid_t child = fork();
@@ -244,8 +242,7 @@ static Status write_with_limit(const char *path, rlim_t limit, int64_t samples) 
         signal(SIGXFSZ, SIG_IGN);
         if (setrlimit(RLIMIT_FSIZE, &low)) _exit(99);
         write_samples(path, samples, &error);
-        const bool names_it = !strncmp(error.message, path, strlen(path)) &&
-                              strstr(error.message, ": cannot write") &&
+        const bool names_it = !strncmp(error.message, path, strlen(path)) && strstr(error.message, ": cannot write") &&
                               strstr(error.message, ": File too large");
         exit(error.status == STATUS_FAILURE && !names_it ? 98 : (int)error.status);
     }
@@ -260,8 +257,7 @@ static void a_full_disk_is_a_failure_and_leaves_nothing(void **state) {
     assert_int_equal(stat(large, &about), 0);
     assert_int_equal(unlink(broken), 0);
     for (int part = 0; part < 16; part++) {
-        assert_int_equal(write_with_limit(broken, (rlim_t)(about.st_size * part / 16), LARGE),
-                         STATUS_FAILURE);
+        assert_int_equal(write_with_limit(broken, (rlim_t)(about.st_size * part / 16), LARGE), STATUS_FAILURE);
         assert_false(file_exists(broken));
         assert_false(is_left(broken));
     }

@@ -115,8 +115,8 @@ TEST_EVERY_ISA(test_place_does_not_matter)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward_error),   cmocka_unit_test(test_backward_error),
-        cmocka_unit_test(test_pytorch_figures), cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_forward_error),         cmocka_unit_test(test_backward_error),
+        cmocka_unit_test(test_pytorch_figures),       cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_place_does_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,13 @@
 /* The backward pass against finite differences of the float64 reference's loss. */
 #include "unit/gpt2_model.h"
 
-/* A central difference with this step in float64 is off by about h² = 1e-10 of the third derivative and 1e-16 / h = 1e-11:
- * far below float32. */
+/* A central difference with this step in float64 is off by about h² = 1e-10 of the third derivative and 1e-16 / h
+ * = 1e-11: far below float32. */
 static const double STEP = 1e-5;
 
-/* The gradient in float32, relative to the largest of its tensor: a path crosses some 50 operations that each round by
- * 2^-24 = 6e-8 and are summed over a few dozen rows and columns; cancellation in LayerNorm's gradient costs a little more.
- * Between 1e-6 and 2e-6 was met, 1e-5 leaves room. */
+/* The gradient in float32, relative to the largest of its tensor: a path crosses some 50 operations that each
+ * round by 2^-24 = 6e-8 and are summed over a few dozen rows and columns; cancellation in LayerNorm's gradient
+ * costs a little more. Between 1e-6 and 2e-6 was met, 1e-5 leaves room. */
 static const double GRADIENT_TOLERANCE = 1e-5;
 
 enum { PROBES = 4 }; /* parameters probed in every tensor */

@@ -63,8 +63,8 @@ static inline void *tiny_allocate(size_t count, size_t size) {
     return block;
 }
 
-/** Random values for every tensor: LayerNorm's weights around 1, all else around 0, large enough that nothing is near
- * linear. */
+/** Random values for every tensor: LayerNorm's weights around 1, all else around 0, large enough that nothing is
+ *  near linear. */
 static inline void tiny_fill(Tiny *tiny) {
     const ParameterLayout *layout = &tiny->layout;
     random_normal(tiny->parameters.token, (int64_t)layout->token.count, 0.7F, 5, 0);

@@ -2,9 +2,9 @@
 #include "unit/gpt2_model.h"
 #include <omp.h>
 
-/* Logits are of size 1 and pass some 10 roundings of relative size 2^-24 a layer, each grown by a LayerNorm or a product of
- * a few dozen terms. Between 5 and 10 · 2^-24 was met, 40 leaves room; test_kinds_matter() shows that it tells models
- * apart. */
+/* Logits are of size 1 and pass some 10 roundings of relative size 2^-24 a layer, each grown by a LayerNorm or a
+ * product of a few dozen terms. Between 5 and 10 · 2^-24 was met, 40 leaves room; test_kinds_matter() shows that
+ * it tells models apart. */
 static const double LOGIT_TOLERANCE = 40 * 0x1p-24;
 
 static void assert_logits(const float *logits, const double *expected, double tolerance, const char *name) {

@@ -79,8 +79,7 @@ static void says_where_a_text_is_wrong(void **state) {
         cJSON *tree = NULL;
         Error error = {0};
         char start[256];
-        assert_int_equal(json_parse(&tree, cases[i].text, strlen(cases[i].text), "test.json", &error),
-                         STATUS_INPUT);
+        assert_int_equal(json_parse(&tree, cases[i].text, strlen(cases[i].text), "test.json", &error), STATUS_INPUT);
         assert_null(tree);
         snprintf(start, sizeof start, "test.json:%s", cases[i].message);
         error.message[strlen(start)] = '\0'; // the message may go on
@@ -162,8 +161,8 @@ static void knows_the_lines_of_keys(void **state) {
 
 static void reads_members(void **state) {
     (void)state;
-    cJSON *tree = parse(
-        "{\"i\": -7, \"big\": 9007199254740991, \"d\": 2.5, \"t\": true, \"s\": \"text\", \"n\": null}");
+    cJSON *tree =
+        parse("{\"i\": -7, \"big\": 9007199254740991, \"d\": 2.5, \"t\": true, \"s\": \"text\", \"n\": null}");
     Error error = {0};
     int64_t whole = 5;
     double number = 5;
@@ -193,8 +192,8 @@ static void reads_members(void **state) {
 
 static void refuses_members_of_another_type(void **state) {
     (void)state;
-    cJSON *tree = parse(
-        "{\"d\": 2.5, \"t\": true, \"s\": \"7\", \"far\": 1e300, \"edge\": 9007199254740992, \"inf\": 1e999}");
+    cJSON *tree =
+        parse("{\"d\": 2.5, \"t\": true, \"s\": \"7\", \"far\": 1e300, \"edge\": 9007199254740992, \"inf\": 1e999}");
     int64_t whole = 5;
     double number = 5;
     bool flag = false;
@@ -237,8 +236,8 @@ static void saves_and_loads(void **state) {
     cJSON *tree = parse("{\"a\": [1, 2.5], \"b\": {\"tab\": \"x\\ty: \\u0007\"}, \"c\": 0.1}");
     assert_int_equal(json_save(tree, path, true, &error), STATUS_OK);
     file_read(path, &text, NULL, &error);
-    assert_string_equal(
-        text, "{\n  \"a\": [1, 2.5],\n  \"b\": {\n    \"tab\": \"x\\ty: \\u0007\"\n  },\n  \"c\": 0.1\n}\n");
+    assert_string_equal(text,
+                        "{\n  \"a\": [1, 2.5],\n  \"b\": {\n    \"tab\": \"x\\ty: \\u0007\"\n  },\n  \"c\": 0.1\n}\n");
     memory_free(text);
     cJSON *loaded = NULL;
     assert_int_equal(json_load(&loaded, path, &error), STATUS_OK);

@@ -131,8 +131,8 @@ static double objective(const Norm *a) {
     return sum;
 }
 
-/** Central differences with h = 2^−6: h² / 6 · third derivative is about 1e-4, and the float32 of `out` (60 values below 4) is
- *  60 · 4 · 6e-8 / 2h = 5e-4 at the very worst. A wrong formula is off by 0.1 and more. */
+/** Central differences with h = 2^−6: h² / 6 · third derivative is about 1e-4, and the float32 of `out` (60 values
+ *  below 4) is 60 · 4 · 6e-8 / 2h = 5e-4 at the very worst. A wrong formula is off by 0.1 and more. */
 static void assert_slopes(const Norm *a, float *values, const float *gradient, size_t count) {
     for (size_t i = 0; i < count; i++) {
         float before = values[i];

@@ -12,8 +12,8 @@ typedef struct {
     size_t rows, in, out, weight_gap, x_gap, y_gap;
 } Case;
 
-/* Results are cut into tiles of 512 rows and 384 columns: the last four have several of them, whole and in part. Small ones
- * run on one thread, those of more than 2^20 multiplications on all. */
+/* Results are cut into tiles of 512 rows and 384 columns: the last four have several of them, whole and in part.
+ * Small ones run on one thread, those of more than 2^20 multiplications on all. */
 static const Case CASES[] = {
     {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},       {17, 33, 65, 0, 0, 0},
     {8, 64, 3, 61, 0, 5},    {29, 2, 90, 1, 3, 0},     {520, 40, 800, 7, 0, 9},
@@ -80,9 +80,9 @@ static Layer magnitudes(const Layer *layer) {
     return positive;
 }
 
-/* Whatever the order of summing, `terms` products in float32 are off by at most (terms + 1) · 2^-24 of the sum of their
- * magnitudes, to first order (Higham, Accuracy and Stability, §3.1); one more for the reference's own last rounding and
- * one for what the sum is added to. */
+/* Whatever the order of summing, `terms` products in float32 are off by at most (terms + 1) · 2^-24 of the sum of
+ * their magnitudes, to first order (Higham, Accuracy and Stability, §3.1); one more for the reference's own last
+ * rounding and one for what the sum is added to. */
 static void assert_close(const float *fast, const float *reference, const float *magnitude, size_t rows, size_t columns,
                          size_t stride, size_t terms) {
     for (size_t r = 0; r < rows; r++) {

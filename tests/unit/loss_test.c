@@ -4,18 +4,17 @@
 static const float LOGITS[9] = {1.5f, -0.25f, 0.5f, -2.0f, 3.0f, 0.125f, 10.0f, -20.0f, 5.0f};
 static const int32_t TARGETS[3] = {2, 0, 1};
 
-/** torch.nn.functional.cross_entropy(logits, targets, label_smoothing=s) in float64 and the gradient of 0.25 · its sum,
- *  PyTorch 2.13.0. */
+/** torch.nn.functional.cross_entropy(logits, targets, label_smoothing=s) in float64 and the gradient of 0.25 · its
+ *  sum, PyTorch 2.13.0. */
 static void test_pytorch_figures(void **state) {
     (void)state;
     static const double smoothing[2] = {0.0, 0.1};
     static const double losses[2][3] = {{1.432855466878769, 5.0612400432320452, 30.006715348489212},
                                         {1.4245221335454357, 4.8237400432320454, 28.17338201515588}};
-    static const float gradients[2][9] = {
-        {0.162163559f, 0.0281798012f, -0.19034336f, -0.248415576f, 0.235149357f, 0.0132662189f, 0.248326787f, -0.25f,
-         0.00167321273f},
-        {0.153830226f, 0.0198464678f, -0.173676694f, -0.231748909f, 0.226816024f, 0.0049328856f, 0.239993454f,
-         -0.233333333f, -0.0066601206f}};
+    static const float gradients[2][9] = {{0.162163559f, 0.0281798012f, -0.19034336f, -0.248415576f, 0.235149357f,
+                                           0.0132662189f, 0.248326787f, -0.25f, 0.00167321273f},
+                                          {0.153830226f, 0.0198464678f, -0.173676694f, -0.231748909f, 0.226816024f,
+                                           0.0049328856f, 0.239993454f, -0.233333333f, -0.0066601206f}};
     for (size_t k = 0; k < 2; k++) {
         double actual[3];
         float dlogits[9];

@@ -103,8 +103,7 @@ static void test_large_blocks_are_not_resident(void **state) {
     assert_non_null(block);
     block[bytes / 2] = 1;
     long grown = (resident_pages() - before) * sysconf(_SC_PAGESIZE);
-    assert_true(grown <
-                (long)(bytes / 4)); /* the sanitizer's shadow is an eighth; untouched pages are nothing */
+    assert_true(grown < (long)(bytes / 4)); /* the sanitizer's shadow is an eighth; untouched pages are nothing */
     memory_free(block);
 }
 

@@ -25,8 +25,8 @@ static Metrics *make(int32_t labels) {
     return metrics;
 }
 
-/** Truth 0 0 0 1 1 2, prediction 0 0 1 1 2 2: by hand, label 0 has 2tp = 4 of 4 + 0 + 1 = 5, label 1 has 2 of
- *  2 + 1 + 1 = 4, label 2 has 2 of 2 + 1 + 0 = 3. */
+/** Truth 0 0 0 1 1 2, prediction 0 0 1 1 2 2: by hand, label 0 has 2tp = 4 of 4 + 0 + 1 = 5, label 1 has 2 of 2 +
+ *  1 + 1 = 4, label 2 has 2 of 2 + 1 + 0 = 3. */
 static void scores_a_small_set(void **state) {
     (void)state;
     static const int32_t truth[] = {0, 0, 0, 1, 1, 2}, predicted[] = {0, 0, 1, 1, 2, 2};

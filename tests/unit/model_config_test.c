@@ -51,8 +51,7 @@ static void test_hub_file(void **state) {
     assert_int_equal(config.labels, 2);
     assert_string_equal(config.label_names[1], "LABEL_1");
     assert_true(config.epsilon == 1e-5 && config.initializer_range == 0.02);
-    assert_true(config.embedding_dropout == 0.1 && config.attention_dropout == 0.1 &&
-                config.residual_dropout == 0.1);
+    assert_true(config.embedding_dropout == 0.1 && config.attention_dropout == 0.1 && config.residual_dropout == 0.1);
     assert_int_equal(config.pad_token, -1);
     assert_int_equal(config.end_of_text, 50256);
     assert_true(config.scale_weights);
@@ -78,8 +77,7 @@ static void test_reads_every_field(void **state) {
     assert_int_equal(config.positions, 32);
     assert_int_equal(config.inner, 50);
     assert_true(config.epsilon == 1e-6 && config.initializer_range == 0.1);
-    assert_true(config.embedding_dropout == 0 && config.attention_dropout == 0.25 &&
-                config.residual_dropout == 0.5);
+    assert_true(config.embedding_dropout == 0 && config.attention_dropout == 0.25 && config.residual_dropout == 0.5);
     assert_int_equal(config.pad_token, 7);
     assert_int_equal(config.end_of_text, 9);
     assert_false(config.scale_weights);
@@ -93,10 +91,9 @@ static void test_reads_every_field(void **state) {
 
 static void test_reads_other_spellings(void **state) {
     (void)state;
-    ModelConfig config =
-        load("{\"max_position_embeddings\": 16, \"hidden_size\": 8, \"num_hidden_layers\": 1,"
-             " \"num_attention_heads\": 2, \"num_labels\": 4, \"vocab_size\": 100, \"n_inner\": null,"
-             " \"pad_token_id\": -1, \"id2label\": null}");
+    ModelConfig config = load("{\"max_position_embeddings\": 16, \"hidden_size\": 8, \"num_hidden_layers\": 1,"
+                              " \"num_attention_heads\": 2, \"num_labels\": 4, \"vocab_size\": 100, \"n_inner\": null,"
+                              " \"pad_token_id\": -1, \"id2label\": null}");
     assert_int_equal(config.positions, 16);
     assert_int_equal(config.width, 8);
     assert_int_equal(config.inner, 32);
@@ -131,8 +128,7 @@ static void test_refuses_another_model(void **state) {
 
 static void test_refuses_numbers(void **state) {
     (void)state;
-    static const char *const sizes[] = {"vocab_size", "n_positions", "n_embd",
-                                        "n_layer",    "n_head",      "n_inner"};
+    static const char *const sizes[] = {"vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner"};
     static const char *const values[] = {"0", "-1", "2147483648", "1.5", "\"12\"", "true"};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (size_t j = 0; j < sizeof values / sizeof *values; j++) {
@@ -185,9 +181,7 @@ static void test_save_keeps_what_was_there(void **state) {
     (void)state;
     ModelConfig config = load(HUB);
     cJSON *tree = save(&config);
-    assert_true(
-        member(member(member(tree, "task_specific_params"), "text-generation"), "max_length")->valueint ==
-        50);
+    assert_true(member(member(member(tree, "task_specific_params"), "text-generation"), "max_length")->valueint == 50);
     assert_true(cJSON_IsNull(member(tree, "summary_activation")));
     assert_int_equal(member(tree, "n_ctx")->valueint, 1024);
     assert_string_equal(member(tree, "architectures")->child->valuestring, "GPT2ForSequenceClassification");
@@ -232,8 +226,7 @@ static void test_save_writes_what_changed(void **state) {
 /** Transformers 5 refuses an int where a float belongs. */
 static void test_save_writes_floats_as_floats(void **state) {
     (void)state;
-    ModelConfig config =
-        load("{\"initializer_range\": 0.0, \"embd_pdrop\": 0.0, \"layer_norm_epsilon\": 1e-05}");
+    ModelConfig config = load("{\"initializer_range\": 0.0, \"embd_pdrop\": 0.0, \"layer_norm_epsilon\": 1e-05}");
     Error error = {0};
     char *text = NULL;
     model_config_save(&config, PATH, &error);

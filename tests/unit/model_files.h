@@ -1,7 +1,6 @@
 #ifndef LINNET_TESTS_MODEL_FILES_H
 #define LINNET_TESTS_MODEL_FILES_H
-/** What the tests of the model's files share: a folder of their own, files made in it, and what must be
- * refused. */
+/** What the tests of the model's files share: a folder of their own, files made in it, and what must be refused. */
 #include "linnet/error.h"
 #include "linnet/file.h"
 #include "linnet/memory.h"
@@ -64,8 +63,7 @@ static inline void write_tensors(const char *path, const char *header, const voi
 /** The error must be the user's to mend, and say `what`. */
 static inline void assert_refused(const Error *error, const char *what) {
     if (error->status != STATUS_INPUT || !strstr(error->message, what))
-        fail_msg("expected a refusal with \"%s\", got status %d: %s", what, (int)error->status,
-                 error->message);
+        fail_msg("expected a refusal with \"%s\", got status %d: %s", what, (int)error->status, error->message);
 }
 
 static inline void assert_fine(const Error *error) {

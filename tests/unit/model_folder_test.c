@@ -7,10 +7,9 @@
 /* A model of one layer, small enough to write by hand: V, P, D, inner, labels. */
 enum { VOCABULARY = 11, POSITIONS = 6, WIDTH = 4, INNER = 5, LABELS = 3, SOURCES_MAX = 32 };
 
-static const char CONFIG[] =
-    "{\"model_type\": \"gpt2\", \"vocab_size\": 11, \"n_positions\": 6, \"n_embd\": 4,"
-    " \"n_layer\": 1, \"n_head\": 2, \"n_inner\": 5, \"initializer_range\": 0.5,"
-    " \"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}}";
+static const char CONFIG[] = "{\"model_type\": \"gpt2\", \"vocab_size\": 11, \"n_positions\": 6, \"n_embd\": 4,"
+                             " \"n_layer\": 1, \"n_head\": 2, \"n_inner\": 5, \"initializer_range\": 0.5,"
+                             " \"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}}";
 
 /** A model's tensors before they are written: tests rename, drop or reshape them first. */
 typedef struct {
@@ -190,9 +189,8 @@ static void test_refuses_folders(void **state) {
     write_text(in_folder("other/config.json"), CONFIG);
     write_text(in_folder("other/model.safetensors"), "no tensors in here");
     refuse(in_folder("other"), "not a safetensors file");
-    write_text(in_folder("classifier/config.json"),
-               "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
-               "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 2}");
+    write_text(in_folder("classifier/config.json"), "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
+                                                    "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 2}");
     refuse(in_folder("classifier"), "score.weight has shape [3, 4], by config.json it should have [2, 4]");
 }
 
@@ -201,14 +199,12 @@ static void test_refuses_a_head_of_one_label(void **state) {
     Tensors *tensors = whole_model();
     tensors->sources[tensors->count - 1].shape[0] = 1;
     const char *model = save_model("regression", tensors);
-    write_text(in_folder("regression/config.json"),
-               "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
-               "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 1}");
+    write_text(in_folder("regression/config.json"), "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
+                                                    "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 1}");
     refuse(model, "one label");
 }
 
-/** Write whole_model() with every tensor in a narrow dtype, by hand. `shift` moves the data by a few bytes.
- */
+/** Write whole_model() with every tensor in a narrow dtype, by hand. `shift` moves the data by a few bytes. */
 static const char *save_narrow(const char *name, const char *dtype, int shift) {
     Tensors *tensors = whole_model();
     char header[4096] = "{", path[256];
@@ -216,24 +212,21 @@ static const char *save_narrow(const char *name, const char *dtype, int shift) {
     size_t used = 1, place = 0;
     for (size_t n = 0; n < tensors->count; n++) {
         const TensorSource *source = &tensors->sources[n];
-        const size_t count =
-            (size_t)source->shape[0] * (size_t)(source->dimensions == 2 ? source->shape[1] : 1);
+        const size_t count = (size_t)source->shape[0] * (size_t)(source->dimensions == 2 ? source->shape[1] : 1);
         const bool two = source->dimensions == 2;
         char columns[24] = "";
         if (two) snprintf(columns, sizeof columns, ",%d", (int)source->shape[1]);
-        used += (size_t)snprintf(header + used, sizeof header - used,
-                                 "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%d%s],\"data_offsets\":[%zu,%zu]}",
-                                 n ? "," : "", source->name, dtype, (int)source->shape[0], columns, place,
-                                 place + 2 * count);
+        used +=
+            (size_t)snprintf(header + used, sizeof header - used,
+                             "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%d%s],\"data_offsets\":[%zu,%zu]}", n ? "," : "",
+                             source->name, dtype, (int)source->shape[0], columns, place, place + 2 * count);
         for (size_t i = 0; i < count; i++, place += 2) {
             uint32_t bits;
             memcpy(&bits, &source->values[i], sizeof bits);
             /* All values but 0 are normal in both types: half's exponent is float32's less 112. */
             uint32_t narrow = bits >> 16;
             if (strcmp(dtype, "F16") == 0)
-                narrow = source->values[i] == 0
-                             ? 0
-                             : (bits >> 16 & 0x8000) | ((bits >> 13 & 0x3ffff) - (112u << 10));
+                narrow = source->values[i] == 0 ? 0 : (bits >> 16 & 0x8000) | ((bits >> 13 & 0x3ffff) - (112u << 10));
             data[place] = (unsigned char)narrow;
             data[place + 1] = (unsigned char)(narrow >> 8);
         }
@@ -286,8 +279,8 @@ static const char *save_sharded(const char *name, const char *swap_name, const c
     for (size_t i = 0; i < tensors->count; i++) {
         const char *file = i < 5 ? "model-00001-of-00002.safetensors" : "model-00002-of-00002.safetensors";
         const bool swap = swap_name && strcmp(tensors->names[i], swap_name) == 0;
-        used += (size_t)snprintf(index + used, sizeof index - used, "%s\"%s\":\"%s\"", i ? "," : "",
-                                 tensors->names[i], swap ? swap_file : file);
+        used += (size_t)snprintf(index + used, sizeof index - used, "%s\"%s\":\"%s\"", i ? "," : "", tensors->names[i],
+                                 swap ? swap_file : file);
     }
     snprintf(index + used, sizeof index - used, "}}");
     snprintf(path, sizeof path, "%s/model.safetensors.index.json", model);
@@ -333,16 +326,15 @@ static void test_read_leaves_another_head(void **state) {
     float *dense = memory_allocate(layout.dense, sizeof *dense, &error);
     const size_t score = parameters_score(&layout);
     model_folder_read(opened, &layout, 0, layout.tensors, dense);
-    for (size_t i = 0; i < layout.tensor[score].count; i++)
-        assert_true(dense[layout.tensor[score].offset + i] == 0);
+    for (size_t i = 0; i < layout.tensor[score].count; i++) assert_true(dense[layout.tensor[score].offset + i] == 0);
     assert_values(dense + layout.tensor[0].offset, layout.tensor[0].count, 2);
     memory_free(dense);
     parameters_layout_free(&layout);
     model_folder_close(opened);
 }
 
-/** Mean and deviation of n draws must be those of N(0, σ²): the mean strays by σ/√n, the deviation by
- * σ/√(2n), and five times that is met by one seed in a million. */
+/** Mean and deviation of n draws must be those of N(0, σ²): the mean strays by σ/√n, the deviation by σ/√(2n), and
+ *  five times that is met by one seed in a million. */
 static void assert_normal(const float *values, size_t n, double deviation) {
     double sum = 0, squares = 0;
     for (size_t i = 0; i < n; i++) {
@@ -358,8 +350,7 @@ static Parameters allocate(const ParameterLayout *layout) {
     Error error = {0};
     const Parameters parameters = {.dense = memory_allocate(layout->dense, sizeof(float), &error),
                                    .token = memory_allocate(layout->token.count, sizeof(float), &error),
-                                   .position =
-                                       memory_allocate(layout->position.count, sizeof(float), &error)};
+                                   .position = memory_allocate(layout->position.count, sizeof(float), &error)};
     assert_fine(&error);
     return parameters;
 }
@@ -440,9 +431,8 @@ static void test_save(void **state) {
     assert_fine(&error);
     assert_same_file(in_folder("saved/vocab.json"), in_folder("copy/vocab.json"));
     assert_same_file(in_folder("saved/merges.txt"), in_folder("copy/merges.txt"));
-    assert_int_equal(
-        model_folder_save(in_folder("copy"), config, &layout, &parameters, in_folder("absent"), &error),
-        STATUS_INPUT);
+    assert_int_equal(model_folder_save(in_folder("copy"), config, &layout, &parameters, in_folder("absent"), &error),
+                     STATUS_INPUT);
     assert_non_null(strstr(error.message, "absent/vocab.json"));
     model_folder_close(opened);
     assert_model(in_folder("saved"), true);

@@ -42,7 +42,8 @@ static inline float *floats_copy(const float *values, size_t count) {
 }
 
 /** |actual − expected| ≤ absolute + relative · |expected| everywhere. */
-static inline void assert_near(const float *actual, const float *expected, size_t count, double absolute, double relative) {
+static inline void assert_near(const float *actual, const float *expected, size_t count, double absolute,
+                               double relative) {
     for (size_t i = 0; i < count; i++) {
         double limit = absolute + relative * fabs((double)expected[i]);
         if (!(fabs((double)actual[i] - (double)expected[i]) <= limit))
@@ -88,9 +89,9 @@ static inline void with_every_isa(void (*test)(void)) {
 }
 
 /** Define the cmocka test `name` as `name_once` under every instruction set. */
-#define TEST_EVERY_ISA(name)                                                                                 \
-    static void name(void **state) {                                                                         \
-        (void)state;                                                                                         \
-        with_every_isa(name##_once);                                                                         \
+#define TEST_EVERY_ISA(name)                                                                                           \
+    static void name(void **state) {                                                                                   \
+        (void)state;                                                                                                   \
+        with_every_isa(name##_once);                                                                                   \
     }
 #endif

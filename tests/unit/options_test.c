@@ -24,11 +24,7 @@ typedef struct {
 static Status parse(Parsed *parsed, const char *operands, const char *const *arguments) {
     *parsed = (Parsed){.count = 42};
     const Option options[] = {
-        {.name = "input",
-         .kind = OPTION_TEXT,
-         .value = &parsed->input,
-         .help = "the table",
-         .required = true},
+        {.name = "input", .kind = OPTION_TEXT, .value = &parsed->input, .help = "the table", .required = true},
         {.name = "count",
          .kind = OPTION_INT,
          .value = &parsed->count,
@@ -46,8 +42,8 @@ static Status parse(Parsed *parsed, const char *operands, const char *const *arg
     char *argv[ARGUMENTS_MAX];
     int argc = 0;
     for (; arguments[argc]; argc++) argv[argc] = (char *)(uintptr_t)arguments[argc];
-    return options_parse(&line, argc, argv, &parsed->helped, &parsed->quiet,
-                         operands ? &parsed->operands : NULL, &parsed->error);
+    return options_parse(&line, argc, argv, &parsed->helped, &parsed->quiet, operands ? &parsed->operands : NULL,
+                         &parsed->error);
 }
 #define PARSE(parsed, operands, ...) parse(parsed, operands, (const char *const[]){__VA_ARGS__, NULL})
 
@@ -123,10 +119,9 @@ static void refuses_unknown_options(void **state) {
     PARSE(&parsed, NULL, "-j");
     expect_error(&parsed, "unknown option -j: options start with two dashes");
     PARSE(&parsed, "TEXT", "-_-");
-    expect_error(
-        &parsed,
-        "unknown option -_-: options start with two dashes, and -- goes before an argument that starts "
-        "with one");
+    expect_error(&parsed,
+                 "unknown option -_-: options start with two dashes, and -- goes before an argument that starts "
+                 "with one");
 }
 
 static void refuses_missing_values(void **state) {
@@ -135,9 +130,8 @@ static void refuses_missing_values(void **state) {
     PARSE(&parsed, NULL, "--input");
     expect_error(&parsed, "option --input needs a value");
     PARSE(&parsed, NULL, "--input", "--json");
-    expect_error(
-        &parsed,
-        "option --input needs a value, but '--json' follows (write --input=--json if that is the value)");
+    expect_error(&parsed,
+                 "option --input needs a value, but '--json' follows (write --input=--json if that is the value)");
     PARSE(&parsed, NULL, "--json=yes");
     expect_error(&parsed, "option --json takes no value");
     PARSE(&parsed, NULL, "--quiet=yes");

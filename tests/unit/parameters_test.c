@@ -89,21 +89,15 @@ static void test_places(void **state) {
         assert_true(tensor->offset >= layout.bucket_starts[bucket]);
         assert_true(end <= layout.bucket_starts[bucket + 1]);
     }
-    for (size_t i = 0; i <= layout.buckets; i++)
-        assert_int_equal(layout.bucket_starts[i] % PARAMETERS_BLOCK, 0);
+    for (size_t i = 0; i <= layout.buckets; i++) assert_int_equal(layout.bucket_starts[i] % PARAMETERS_BLOCK, 0);
     parameters_layout_free(&layout);
 }
 
 /** GPT-2's published size: 124,439,808 parameters, without a head. */
 static void test_gpt2(void **state) {
     (void)state;
-    const ModelConfig config = {.vocabulary = 50257,
-                                .positions = 1024,
-                                .width = 768,
-                                .layers = 12,
-                                .heads = 12,
-                                .inner = 3072,
-                                .labels = 3};
+    const ModelConfig config = {
+        .vocabulary = 50257, .positions = 1024, .width = 768, .layers = 12, .heads = 12, .inner = 3072, .labels = 3};
     ParameterLayout layout = layout_of(&config);
     size_t count = layout.token.count + layout.position.count;
     for (size_t i = 0; i < layout.tensors; i++) count += layout.tensor[i].count;

@@ -86,8 +86,7 @@ static void assert_refused(const PrepareOptions *options, const char *reason) {
 
 static void test_table_to_token_file(void **state) {
     (void)state;
-    const char *text =
-        "id,text,sentiment\n1,sing song,positive\n2,,0\n3,\"sing, song\",neutral\n4,sing song,2\n";
+    const char *text = "id,text,sentiment\n1,sing song,positive\n2,,0\n3,\"sing, song\",neutral\n4,sing song,2\n";
     write_table("t.csv", text);
     PrepareOptions options = usual_options();
     DatasetInfo info;
@@ -129,8 +128,7 @@ static void test_json_lines_are_the_same(void **state) {
     Samples table, lines;
     write_table("t.csv", "text,sentiment\nsing,1\n,negative\n");
     prepare_and_load(&options, &info, &table);
-    write_table("t.jsonl",
-                "{\"sentiment\": 1, \"text\": \"sing\"}\n{\"text\": null, \"sentiment\": \"negative\"}\n");
+    write_table("t.jsonl", "{\"sentiment\": 1, \"text\": \"sing\"}\n{\"text\": null, \"sentiment\": \"negative\"}\n");
     prepare_and_load(&options, &info, &lines);
     assert_int_equal(lines.count, 2);
     assert_memory_equal(lines.starts, table.starts, 3 * sizeof *table.starts);
@@ -163,8 +161,8 @@ static void test_subset_is_the_shuffle_s_first(void **state) {
     char text[4096] = "text,sentiment\n";
     enum { ROWS = 100, SUBSET = 30 };
     for (int i = 0; i < ROWS; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%.*s,%d\n", i,
-                 "!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!", i % 3);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%.*s,%d\n", i, "!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!",
+                 i % 3);
     write_table("t.csv", text);
     int64_t order[ROWS];
     order_shuffle(order, ROWS, 7);
@@ -182,8 +180,7 @@ static void test_subset_is_the_shuffle_s_first(void **state) {
         assert_int_equal(some.rows[i], row);
         assert_int_equal(some.labels[i], row % 3);
         assert_int_equal(some.starts[i + 1] - some.starts[i], size);
-        assert_memory_equal(some.ids + some.starts[i], all.ids + all.starts[row],
-                            (size_t)size * sizeof *all.ids);
+        assert_memory_equal(some.ids + some.starts[i], all.ids + all.starts[row], (size_t)size * sizeof *all.ids);
     }
     samples_free(&all);
     samples_free(&some);

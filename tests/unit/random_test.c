@@ -38,8 +38,7 @@ static void mt19937_gives_numpys_words(void **state) {
         {5489, {3499211612u, 581869302u, 3890346734u, 4020325887u, 4178893912u, 1341017984u}},
         {42, {1608637542u, 3421126067u, 4083286876u, 1077437785u, 108880612u, 1946654618u}},
         // PyTorch takes the low 32 bits of a seed.
-        {((uint64_t)7 << 32) + 42,
-         {1608637542u, 3421126067u, 4083286876u, 1077437785u, 108880612u, 1946654618u}},
+        {((uint64_t)7 << 32) + 42, {1608637542u, 3421126067u, 4083286876u, 1077437785u, 108880612u, 1946654618u}},
     };
     static const int places[6] = {0, 1, 2, 623, 624, 999};
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
@@ -59,8 +58,7 @@ static void pcg64_gives_numpys_words(void **state) {
     } answers[] = {
         {0, {0xa30febcfd9c2825f, 0x4510bdf882d9d721, 0x0a7d3da94ecde8b8, 0x043b27b61342f01d}},
         {42, {0xc621fbcd16d92688, 0x705a5661a791ffc1, 0xdbcd12c26eda1624, 0xb286b60e1600888d}},
-        {((uint64_t)1 << 40) + 17,
-         {0x56703574d2f3c38a, 0x439dbdb0c9800c33, 0x8694a167c6beed0b, 0x2efd0ee70bd03190}},
+        {((uint64_t)1 << 40) + 17, {0x56703574d2f3c38a, 0x439dbdb0c9800c33, 0x8694a167c6beed0b, 0x2efd0ee70bd03190}},
     };
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         Pcg64 generator;
@@ -69,8 +67,8 @@ static void pcg64_gives_numpys_words(void **state) {
     }
 }
 
-/** numpy: r = RandomState(PCG64(42)); r.randint(0, limit + 1, dtype=uint64) five times: the same
- * mask-and-reject draw. */
+/** numpy: r = RandomState(PCG64(42)); r.randint(0, limit + 1, dtype=uint64) five times: the same mask-and-reject
+ *  draw. */
 static void pcg64_interval_gives_numpys_draws(void **state) {
     (void)state;
     static const struct {
@@ -87,8 +85,7 @@ static void pcg64_interval_gives_numpys_draws(void **state) {
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         Pcg64 generator;
         pcg64_seed(&generator, 42);
-        for (int k = 0; k < 5; k++)
-            assert_true(pcg64_interval(&generator, answers[i].limit) == answers[i].draws[k]);
+        for (int k = 0; k < 5; k++) assert_true(pcg64_interval(&generator, answers[i].limit) == answers[i].draws[k]);
     }
 }
 
@@ -102,9 +99,9 @@ static void pcg64_interval_of_one_draws_nothing(void **state) {
 
 #define DRAWS 1000000
 
-/** With n draws of N(0, 1) the k-th sample moment has standard error sqrt(var(x^k) / n): 1 for the mean, √2
- * for the square, √15 for the cube and √96 for the fourth power, each over √n. Five of them is one chance in
- * a million, and the draws are fixed, so the test passes always or never. */
+/** With n draws of N(0, 1) the k-th sample moment has standard error sqrt(var(x^k) / n): 1 for the mean, √2 for
+ *  the square, √15 for the cube and √96 for the fourth power, each over √n. Five of them is one chance in a
+ *  million, and the draws are fixed, so the test passes always or never. */
 static void normal_has_the_moments_of_its_law(void **state) {
     (void)state;
     float *values = malloc(DRAWS * sizeof *values);
@@ -120,13 +117,12 @@ static void normal_has_the_moments_of_its_law(void **state) {
         sums[4] += x * x * x * x;
     }
     const double expected[5] = {0, 0, 1, 0, 3}, variance[5] = {0, 1, 2, 15, 96};
-    for (int k = 1; k <= 4; k++)
-        assert_true(fabs(sums[k] / DRAWS - expected[k]) < 5 * sqrt(variance[k] / DRAWS));
+    for (int k = 1; k <= 4; k++) assert_true(fabs(sums[k] / DRAWS - expected[k]) < 5 * sqrt(variance[k] / DRAWS));
     free(values);
 }
 
 /** Both halves of a Box–Muller pair are there, and neighbours do not go together: the standard error of a
- * correlation is 1/√n. */
+ *  correlation is 1/√n. */
 static void normal_neighbours_are_independent(void **state) {
     (void)state;
     float *values = malloc(DRAWS * sizeof *values);

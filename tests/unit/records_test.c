@@ -46,8 +46,8 @@ static const char *read_bytes(const char *ending, const char *bytes, size_t size
     write_table(ending, bytes, size);
     if (!records_open(&records, path, columns, 2, &error))
         while (!records_next(records, fields, &more, &error) && more)
-            used += (size_t)snprintf(out + used, sizeof out - used, "%.*s|%.*s;", (int)fields[0].size,
-                                     fields[0].text, (int)fields[1].size, fields[1].text);
+            used += (size_t)snprintf(out + used, sizeof out - used, "%.*s|%.*s;", (int)fields[0].size, fields[0].text,
+                                     (int)fields[1].size, fields[1].text);
     if (error.status) {
         assert_int_equal(error.status, STATUS_INPUT);
         assert_memory_equal(error.message, path, strlen(path)); /* every error starts with the file's name */
@@ -89,11 +89,9 @@ static void test_jsonl(void **state) {
     assert_string_equal(read_table(".jsonl", "{\"a\": \"1\", \"b\": 2}\n\n  \n{\"b\":-30,\"a\":null}\r\n"),
                         "2|1;-30|;");
     assert_string_equal(
-        read_table(".ndjson", "{\"c\": [1.5e3, {\"a\": [true, false, []]}, {}], \"a\": \"x\", \"b\": \"\"}"),
-        "|x;");
+        read_table(".ndjson", "{\"c\": [1.5e3, {\"a\": [true, false, []]}, {}], \"a\": \"x\", \"b\": \"\"}"), "|x;");
     assert_string_equal(
-        read_table(".jsonl",
-                   "{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"b\":\"\\u0041\\u00e9\\u4E2D\\uD83D\\uDE00\"}"),
+        read_table(".jsonl", "{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"b\":\"\\u0041\\u00e9\\u4E2D\\uD83D\\uDE00\"}"),
         "A\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80|\"\\/\b\f\n\r\t;");
     assert_string_equal(read_table(".jsonl", "{\"\\u0061\":\"key\",\"b\":0}"), "0|key;");
 }
@@ -262,8 +260,7 @@ static void test_files_that_cannot_be_read(void **state) {
     (void)state;
     static const char *const column[] = {"a"};
     static const char *const names[] = {"/tmp/nowhere/x.csv", "/tmp/x.txt", "/tmp/x"};
-    static const char *const reasons[] = {"cannot be opened: No such file", "must end in .csv",
-                                          "must end in .csv"};
+    static const char *const reasons[] = {"cannot be opened: No such file", "must end in .csv", "must end in .csv"};
     for (size_t i = 0; i < 3; i++) {
         Error error = {0};
         Records *records = NULL;

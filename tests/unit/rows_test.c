@@ -35,7 +35,8 @@ TEST_EVERY_ISA(test_sum)
 /** The header's tree, which keeps ones that would be lost if they met 2^24 one by one. */
 static void test_sum_order_once(void) {
     const float large = 0x1p24f;
-    float x[17] = {large, 1.0f, 1.0f, 1.0f, 0.0f, 0.0f, 0.5f, 0.5f, 1.0f, 0.0f, 0.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f, -large};
+    float x[17] = {large, 1.0f, 1.0f, 1.0f, 0.0f, 0.0f, 0.5f, 0.5f,  1.0f,
+                   0.0f,  0.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f, -large};
     float sum;
     rows_sum(&sum, x, 1, 17, 1, false);
     /* (2^24 + 1 → 2^24) + (1 + 1) = 2^24 + 2; + (0 + (0.5 + 0.5)) = 2^24 + 3 → 2^24 + 4 (to even); + (1 + 1); − 2^24 */

@@ -64,8 +64,8 @@ static void add(RunLog *log, cJSON *event) {
 #define TRAIN_LINE                                                                                                     \
     "{\"step\":10,\"epoch\":0.5,\"loss\":1.25,\"grad_norm\":2.5,\"learning_rate\":4.5e-05,\"tokens_per_second\":1000," \
     "\"samples_per_second\":40}\n"
-#define EVAL_LINE                                                                                            \
-    "{\"step\":10,\"epoch\":0.5,\"eval_loss\":1,\"eval_accuracy\":0.75,\"eval_f1\":0.5,\"eval_runtime\":4,"  \
+#define EVAL_LINE                                                                                                      \
+    "{\"step\":10,\"epoch\":0.5,\"eval_loss\":1,\"eval_accuracy\":0.75,\"eval_f1\":0.5,\"eval_runtime\":4,"            \
     "\"eval_samples_per_second\":25}\n"
 
 static cJSON *train_event(void) {
@@ -152,9 +152,8 @@ static void tells_people(void **state) {
     RunLog *log = open_log(NULL, 0);
     char text[512];
     capture(log, text, sizeof text);
-    assert_string_equal(
-        text, "step 10  epoch 0.5  loss 1.25  grad_norm 2.5  learning_rate 4.5e-05  tokens_per_second "
-              "1000  samples_per_second 40\n");
+    assert_string_equal(text, "step 10  epoch 0.5  loss 1.25  grad_norm 2.5  learning_rate 4.5e-05  tokens_per_second "
+                              "1000  samples_per_second 40\n");
     runlog_close(log);
 }
 

@@ -63,8 +63,7 @@ static void test_refuses_the_header(void **state) {
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
                   "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
                   4, "twice");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
-                  "twice");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "twice");
     refuse_header("{\"__metadata__\":{\"a\":1}}", 0, "__metadata__");
     refuse_header("{\"__metadata__\":[]}", 0, "__metadata__");
 }
@@ -81,10 +80,8 @@ static void test_refuses_an_entry(void **state) {
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "plain whole");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}}", 4, "plain whole");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1e0],\"data_offsets\":[0,4]}}", 4, "plain whole");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000000000000],\"data_offsets\":[0,4]}}", 4,
-                  "plain whole");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4,
-                  "dimensions");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000000000000],\"data_offsets\":[0,4]}}", 4, "plain whole");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "dimensions");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4,
                   "overflows");
     refuse_header("{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}", 2, "whole bytes");
@@ -100,8 +97,7 @@ static void test_refuses_places(void **state) {
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "needs 8 bytes");
     refuse_header(ONE, 5, "the last 1 bytes");
     refuse_header("{}", 1, "the last 1 bytes");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8,
-                  "4 bytes before tensor a");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "4 bytes before tensor a");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
                   "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
                   12, "4 bytes before tensor b");
@@ -236,9 +232,8 @@ static void test_saves_and_reads_back(void **state) {
 /** Offsets beyond 32 bits must be written as plain digits; a sparse file stands for the data. */
 static void test_reads_large_offsets(void **state) {
     (void)state;
-    static const char header[] =
-        "{\"a\":{\"dtype\":\"U8\",\"shape\":[5000000000],\"data_offsets\":[0,5000000000]},"
-        "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[5000000000,5000000004]}}";
+    static const char header[] = "{\"a\":{\"dtype\":\"U8\",\"shape\":[5000000000],\"data_offsets\":[0,5000000000]},"
+                                 "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[5000000000,5000000004]}}";
     write_tensors(PATH, header, NULL, 0);
     assert_int_equal(truncate(PATH, (off_t)(8 + strlen(header)) + 5000000004), 0);
     SafetensorsFile *file = open_fine(PATH);
@@ -248,8 +243,7 @@ static void test_reads_large_offsets(void **state) {
     safetensors_close(file);
 }
 
-/** A mapping is private: what is written into it never reaches the file, and it outlives the file's
- * replacement. */
+/** A mapping is private: what is written into it never reaches the file, and it outlives the file's replacement. */
 static void test_mapping_is_private(void **state) {
     (void)state;
     static const float old[1] = {3}, new[1] = {4};
@@ -272,8 +266,7 @@ static void test_mapping_is_private(void **state) {
 static void test_save_says_why_it_cannot(void **state) {
     (void)state;
     Error error = {0};
-    assert_int_equal(safetensors_save(in_folder("absent/model.safetensors"), NULL, 0, &error),
-                     STATUS_FAILURE);
+    assert_int_equal(safetensors_save(in_folder("absent/model.safetensors"), NULL, 0, &error), STATUS_FAILURE);
     assert_non_null(strstr(error.message, "cannot be written: No such file"));
     if (access("/dev/full", W_OK)) return;
     /* A device that is always full stands where the file would be written. */

@@ -11,8 +11,8 @@
 #define UPDATES_MAX 13
 
 /** A run's rates as Transformers 5.24 gives them: the AdamW group's `lr` before each optimizer step under
- *  get_scheduler(kind, optimizer, TrainingArguments(warmup_steps=…).get_warmup_steps(total), total), learning
- *  rate 3e-4. */
+ *  get_scheduler(kind, optimizer, TrainingArguments(warmup_steps=…).get_warmup_steps(total), total), learning rate
+ *  3e-4. */
 typedef struct {
     ScheduleKind kind;
     int64_t total;
@@ -32,16 +32,16 @@ static const Run RUNS[] = {
      13,
      3,
      3,
-     {0, 9.9999999999999991e-05, 0.00019999999999999998, 0.00029999999999999997, 0.00027,
-      0.00023999999999999998, 0.00020999999999999998, 0.00017999999999999998, 0.00014999999999999999,
-      0.00011999999999999999, 8.9999999999999992e-05, 5.9999999999999995e-05, 2.9999999999999997e-05}},
+     {0, 9.9999999999999991e-05, 0.00019999999999999998, 0.00029999999999999997, 0.00027, 0.00023999999999999998,
+      0.00020999999999999998, 0.00017999999999999998, 0.00014999999999999999, 0.00011999999999999999,
+      8.9999999999999992e-05, 5.9999999999999995e-05, 2.9999999999999997e-05}},
     {SCHEDULE_LINEAR,
      11,
      0.25,
      3,
      {0, 9.9999999999999991e-05, 0.00019999999999999998, 0.00029999999999999997, 0.00026249999999999998,
-      0.00022499999999999999, 0.00018749999999999998, 0.00014999999999999999, 0.0001125,
-      7.4999999999999993e-05, 3.7499999999999997e-05}},
+      0.00022499999999999999, 0.00018749999999999998, 0.00014999999999999999, 0.0001125, 7.4999999999999993e-05,
+      3.7499999999999997e-05}},
     {SCHEDULE_LINEAR,
      5,
      2.9,
@@ -124,8 +124,7 @@ static void holds_when_the_run_is_all_warmup(void **state) {
     (void)state;
     Schedule linear = make(SCHEDULE_LINEAR, 3, 3), cosine = make(SCHEDULE_COSINE, 3, 3);
     assert_true(schedule_rate(&linear, 2) == PEAK * (2.0 / 3.0));
-    assert_true(schedule_rate(&linear, 3) ==
-                0); /* max(1, total − warm-up) keeps Transformers from dividing by 0 */
+    assert_true(schedule_rate(&linear, 3) == 0); /* max(1, total − warm-up) keeps Transformers from dividing by 0 */
     assert_true(schedule_rate(&cosine, 3) == PEAK);
 }
 

@@ -3,10 +3,9 @@
 
 static void refuses_contradictions(void **state) {
     (void)state;
-    expect_refusal(
-        REQUIRED ",\n\"gradient_accumulation_steps\": 1,\n\"global_batch_size\": 32}", NULL,
-        "FILE:3: global_batch_size takes the place of gradient_accumulation_steps: only one of them may be "
-        "given");
+    expect_refusal(REQUIRED ",\n\"gradient_accumulation_steps\": 1,\n\"global_batch_size\": 32}", NULL,
+                   "FILE:3: global_batch_size takes the place of gradient_accumulation_steps: only one of them may be "
+                   "given");
     expect_refusal(REQUIRED ",\n\"eval_strategy\": \"epoch\"}", NULL,
                    "FILE:2: eval_strategy needs eval_file, the token file to evaluate on");
     expect_refusal(REQUIRED ",\n\"early_stopping_patience\": 3, \"metric_for_best_model\": \"f1\"}", NULL,
@@ -19,10 +18,9 @@ static void refuses_contradictions(void **state) {
                    "FILE:2: save_strategy needs eval_strategy \"steps\" or \"epoch\"");
     expect_refusal(EVALUATING ",\n\"save_strategy\": \"best\"}", NULL,
                    "FILE:2: save_strategy \"best\" needs metric_for_best_model");
-    expect_refusal(
-        EVALUATING ",\n\"load_best_model_at_end\": true, \"save_strategy\": \"epoch\"}", NULL,
-        "FILE:2: load_best_model_at_end needs the same eval_strategy and save_strategy, or save_strategy "
-        "\"best\"");
+    expect_refusal(EVALUATING ",\n\"load_best_model_at_end\": true, \"save_strategy\": \"epoch\"}", NULL,
+                   "FILE:2: load_best_model_at_end needs the same eval_strategy and save_strategy, or save_strategy "
+                   "\"best\"");
 }
 
 static void saves_the_best_only_where_it_evaluates(void **state) {
@@ -34,9 +32,8 @@ static void saves_the_best_only_where_it_evaluates(void **state) {
                  {0.1, 0.25, false}, {0.5, 100, true},  {0.3, 100, false}, {2, 0.5, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[512];
-        snprintf(text, sizeof text,
-                 "%s,\n\"load_best_model_at_end\": true, \"eval_steps\": %g, \"save_steps\": %g}", EVALUATING,
-                 cases[i].eval_steps, cases[i].save_steps);
+        snprintf(text, sizeof text, "%s,\n\"load_best_model_at_end\": true, \"eval_steps\": %g, \"save_steps\": %g}",
+                 EVALUATING, cases[i].eval_steps, cases[i].save_steps);
         if (cases[i].accepted) {
             Settings settings = load_good(text);
             settings_free(&settings);
@@ -59,16 +56,15 @@ static void resolves_what_depends_on_other_keys(void **state) {
     assert_false(settings.greater_is_better);
     settings_free(&settings);
 
-    settings = load_good(
-        EVALUATING ", \"eval_steps\": 0, \"logging_steps\": 0.2, \"metric_for_best_model\": \"eval_f1\"}");
+    settings =
+        load_good(EVALUATING ", \"eval_steps\": 0, \"logging_steps\": 0.2, \"metric_for_best_model\": \"eval_f1\"}");
     assert_true(settings.eval_steps == 0.2);
     assert_string_equal(settings.metric_for_best_model, "f1");
     assert_true(settings.greater_is_better);
     settings_free(&settings);
 
-    settings =
-        load_good(EVALUATING ", \"metric_for_best_model\": \"accuracy\", \"greater_is_better\": false,\n"
-                             "\"save_strategy\": \"best\", \"load_best_model_at_end\": true}");
+    settings = load_good(EVALUATING ", \"metric_for_best_model\": \"accuracy\", \"greater_is_better\": false,\n"
+                                    "\"save_strategy\": \"best\", \"load_best_model_at_end\": true}");
     assert_false(settings.greater_is_better);
     assert_int_equal(settings.save_strategy, STRATEGY_BEST);
     settings_free(&settings);
@@ -101,12 +97,10 @@ static void expect_warnings(const char *text, const char *expected) {
 
 static void warns_of_what_has_no_effect(void **state) {
     (void)state;
-    expect_warnings(
-        REQUIRED
-        ", \"disable_tqdm\": true, \"use_cpu\": true, \"hub_token\": null,\n\"report_to\": \"none\"}",
-        "without effect in linnet: disable_tqdm, use_cpu");
-    expect_warnings(REQUIRED ", \"gradient_checkpointing\": true}",
-                    "without effect in linnet: gradient_checkpointing");
+    expect_warnings(REQUIRED
+                    ", \"disable_tqdm\": true, \"use_cpu\": true, \"hub_token\": null,\n\"report_to\": \"none\"}",
+                    "without effect in linnet: disable_tqdm, use_cpu");
+    expect_warnings(REQUIRED ", \"gradient_checkpointing\": true}", "without effect in linnet: gradient_checkpointing");
     expect_warnings(
         REQUIRED ", \"lr_scheduler_type\": \"constant\", \"warmup_steps\": 10}",
         "warmup_steps has no effect on lr_scheduler_type constant; constant_with_warmup is the one that warms "
@@ -127,8 +121,7 @@ static void expect_round_trip(const char *text) {
     if (settings_parse(&again, resolved, "resolved", &error)) fail_msg("%s", error.message);
     char *second = settings_text(&again, &error);
     assert_string_equal(second, resolved);
-    assert_true(again.learning_rate == settings.learning_rate &&
-                again.logging_steps == settings.logging_steps);
+    assert_true(again.learning_rate == settings.learning_rate && again.logging_steps == settings.logging_steps);
     assert_int_equal(again.global_batch_size, settings.global_batch_size);
     assert_int_equal(again.greater_is_better, settings.greater_is_better);
     memory_free(second);
@@ -141,13 +134,10 @@ static void resolved_text_gives_the_same_settings_back(void **state) {
     (void)state;
     expect_round_trip(REQUIRED "}");
     /* 0.1 + 0.2 needs 17 digits, and is near enough to 0.3 for cJSON to write that */
-    expect_round_trip(REQUIRED
-                      ", \"learning_rate\": 0.30000000000000004, \"logging_steps\": 0.1, \"dropout\": 0,\n"
-                      "\"global_batch_size\": 32, \"resume_from_checkpoint\": true, \"seed\": 4294967295}");
-    expect_round_trip(EVALUATING
-                      ", \"metric_for_best_model\": \"accuracy\", \"load_best_model_at_end\": true}");
-    expect_round_trip(
-        "{\"model_name_or_path\": \"a \\\"b\\\" \\\\ ü\", \"train_file\": \"t\", \"output_dir\": \"o\"}");
+    expect_round_trip(REQUIRED ", \"learning_rate\": 0.30000000000000004, \"logging_steps\": 0.1, \"dropout\": 0,\n"
+                               "\"global_batch_size\": 32, \"resume_from_checkpoint\": true, \"seed\": 4294967295}");
+    expect_round_trip(EVALUATING ", \"metric_for_best_model\": \"accuracy\", \"load_best_model_at_end\": true}");
+    expect_round_trip("{\"model_name_or_path\": \"a \\\"b\\\" \\\\ ü\", \"train_file\": \"t\", \"output_dir\": \"o\"}");
 }
 
 static void resolved_text_has_every_key(void **state) {
@@ -156,9 +146,9 @@ static void resolved_text_has_every_key(void **state) {
     Settings settings = load_good(REQUIRED ", \"learning_rate\": 0.30000000000000004}");
     char *text = settings_text(&settings, &error);
     assert_non_null(text);
-    assert_non_null(strstr(
-        text, "{\n  \"model_name_or_path\": \"gpt2\",\n  \"train_file\": \"train.h5\",\n  \"eval_file\": "
-              "null,\n"));
+    assert_non_null(strstr(text,
+                           "{\n  \"model_name_or_path\": \"gpt2\",\n  \"train_file\": \"train.h5\",\n  \"eval_file\": "
+                           "null,\n"));
     assert_non_null(strstr(text, "  \"learning_rate\": 0.30000000000000004,\n"));
     assert_non_null(strstr(text, "  \"adam_epsilon\": 1e-08,\n"));
     assert_non_null(strstr(text, "  \"lr_scheduler_type\": \"linear\",\n"));
@@ -172,8 +162,7 @@ static void parse_refuses_what_load_refuses(void **state) {
     (void)state;
     Settings settings;
     Error error = {0};
-    assert_int_equal(settings_parse(&settings, REQUIRED ",\n\"sed\": 1}", "rank 0's settings", &error),
-                     STATUS_INPUT);
+    assert_int_equal(settings_parse(&settings, REQUIRED ",\n\"sed\": 1}", "rank 0's settings", &error), STATUS_INPUT);
     assert_string_equal(error.message, "rank 0's settings:2: unknown key sed: did you mean seed?");
     assert_null(settings.train_file);
 }

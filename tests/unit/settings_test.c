@@ -59,9 +59,8 @@ static void reads_every_type(void **state) {
 
 static void takes_null_as_the_default(void **state) {
     (void)state;
-    Settings settings =
-        load_good(REQUIRED ", \"learning_rate\": null, \"eval_strategy\": null, \"eval_file\": null,\n"
-                           "\"dropout\": null, \"optim\": null, \"data_seed\": null, \"fp16\": null}");
+    Settings settings = load_good(REQUIRED ", \"learning_rate\": null, \"eval_strategy\": null, \"eval_file\": null,\n"
+                                           "\"dropout\": null, \"optim\": null, \"data_seed\": null, \"fp16\": null}");
     assert_true(settings.learning_rate == 5e-5);
     assert_int_equal(settings.eval_strategy, STRATEGY_NO);
     assert_null(settings.eval_file);
@@ -75,10 +74,9 @@ static void overrides_the_file(void **state) {
     (void)state;
     Settings settings;
     Error error;
-    assert_int_equal(LOAD(&settings, REQUIRED ", \"seed\": 1, \"learning_rate\": 1}", &error, "seed=2",
-                          "seed=3", "output_dir=runs/a", "train_file=7", "model_name_or_path=\"my gpt2\"",
-                          "learning_rate=null", "lr_scheduler_type=constant", "resume_from_checkpoint=true",
-                          NULL),
+    assert_int_equal(LOAD(&settings, REQUIRED ", \"seed\": 1, \"learning_rate\": 1}", &error, "seed=2", "seed=3",
+                          "output_dir=runs/a", "train_file=7", "model_name_or_path=\"my gpt2\"", "learning_rate=null",
+                          "lr_scheduler_type=constant", "resume_from_checkpoint=true", NULL),
                      STATUS_OK);
     assert_int_equal(settings.seed, 3);
     assert_string_equal(settings.output_dir, "runs/a");
@@ -95,9 +93,8 @@ static void refuses_bad_overrides(void **state) {
     expect_refusal(REQUIRED "}", "seed", "--set seed: must be key=value");
     expect_refusal(REQUIRED "}", "=1", "--set =1: must be key=value");
     expect_refusal(REQUIRED "}", "sed=1", "--set sed=1: unknown key sed: did you mean seed?");
-    expect_refusal(
-        REQUIRED "}", "seed=abc",
-        "--set seed=abc: seed must be a whole number, at least 0 and at most 4294967295, not \"abc\"");
+    expect_refusal(REQUIRED "}", "seed=abc",
+                   "--set seed=abc: seed must be a whole number, at least 0 and at most 4294967295, not \"abc\"");
     expect_refusal(REQUIRED "}", "bf16=True", "--set bf16=True: bf16 must be true or false, not \"True\"");
     expect_refusal(REQUIRED "}", "output_dir=", "--set output_dir=: output_dir must be a path, not \"\"");
 }
@@ -106,10 +103,7 @@ static void resumes_where_it_is_told(void **state) {
     (void)state;
     static const struct {
         const char *value, *expected;
-    } cases[] = {{"false", NULL},
-                 {"true", "auto"},
-                 {"\"auto\"", "auto"},
-                 {"\"out/checkpoint-7\"", "out/checkpoint-7"}};
+    } cases[] = {{"false", NULL}, {"true", "auto"}, {"\"auto\"", "auto"}, {"\"out/checkpoint-7\"", "out/checkpoint-7"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
         snprintf(text, sizeof text, "%s, \"resume_from_checkpoint\": %s}", REQUIRED, cases[i].value);
@@ -145,10 +139,9 @@ static void refuses_unknown_and_repeated_keys(void **state) {
                    "FILE:2: unknown key colour: linnet train --settings lists the known ones");
     expect_refusal(REQUIRED ",\n\"evaluation_strategy\": \"no\"}", NULL,
                    "FILE:2: unknown key evaluation_strategy: Transformers 5 has eval_strategy");
-    expect_refusal(
-        REQUIRED ",\n\"warmup_ratio\": 0.1}", NULL,
-        "FILE:2: unknown key warmup_ratio: Transformers 5 has warmup_steps, which below 1 is a share of all "
-        "updates");
+    expect_refusal(REQUIRED ",\n\"warmup_ratio\": 0.1}", NULL,
+                   "FILE:2: unknown key warmup_ratio: Transformers 5 has warmup_steps, which below 1 is a share of all "
+                   "updates");
     Settings settings;
     Error error;
     assert_int_equal(LOAD(&settings, REQUIRED ",\n\"seed\": 1,\n\"seed\": 1}", &error, NULL), STATUS_INPUT);
@@ -170,8 +163,7 @@ static void refuses_what_is_not_an_object(void **state) {
 
 static void refuses_missing_keys(void **state) {
     (void)state;
-    expect_refusal("{}", NULL,
-                   "FILE: model_name_or_path is missing: a Hugging Face GPT-2 folder to start from");
+    expect_refusal("{}", NULL, "FILE: model_name_or_path is missing: a Hugging Face GPT-2 folder to start from");
     expect_refusal("{\"model_name_or_path\": \"a\", \"train_file\": \"b\"}", NULL,
                    "FILE: output_dir is missing: folder for the model, its checkpoints and the log");
 }
@@ -237,9 +229,8 @@ static void refuses_wrong_types_and_ranges(void **state) {
 
 static void refuses_what_linnet_cannot_do(void **state) {
     (void)state;
-    expect_refusal(
-        REQUIRED ",\n\"fp16\": true}", NULL,
-        "FILE:2: fp16 must be false or null, not true: the numbers are float32, or bfloat16 with bf16");
+    expect_refusal(REQUIRED ",\n\"fp16\": true}", NULL,
+                   "FILE:2: fp16 must be false or null, not true: the numbers are float32, or bfloat16 with bf16");
     expect_refusal(REQUIRED "}", "optim=adafactor",
                    "--set optim=adafactor: optim must be \"adamw_torch\", \"adamw_torch_fused\" or null, not "
                    "\"adafactor\": the optimizer is AdamW");

@@ -31,8 +31,7 @@ static void keeps_the_first_of_several(void **state) {
     assert_int_equal(signals_pending(), SIGUSR1);
 }
 
-/** Exit code of a child that raises SIGINT `count` times and then exits with 7; minus the signal that ended
- *  it. */
+/** Exit code of a child that raises SIGINT `count` times and then exits with 7; minus the signal that ended it. */
 static int child_after_interrupts(int count) {
     pid_t child = fork();
     assert_true(child >= 0);
@@ -61,8 +60,7 @@ static void system_calls_are_restarted(void **state) {
     pid_t parent = getpid(), child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        usleep(
-            50000); /* until the parent waits in read(); too early, the test proves less and still passes */
+        usleep(50000); /* until the parent waits in read(); too early, the test proves less and still passes */
         kill(parent, SIGTERM);
         usleep(50000);
         _exit(write(ends[1], "x", 1) == 1 ? 0 : 1);

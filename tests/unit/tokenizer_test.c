@@ -38,8 +38,8 @@ static void write_file(const char *name, const char *text) {
     assert_int_equal(file_replace(path, text, strlen(text), &error), STATUS_OK);
 }
 
-/** A vocabulary of the single bytes (ids 0…255 in the order of their characters) and what `more` adds behind
- * them; `without` leaves one byte out. */
+/** A vocabulary of the single bytes (ids 0…255 in the order of their characters) and what `more` adds behind them;
+ *  `without` leaves one byte out. */
 static void write_vocabulary(const char *more, int without) {
     char text[8192] = "{";
     size_t used = 1;
@@ -126,8 +126,7 @@ static void test_text_that_is_not_utf8(void **state) {
         size_t count;
         char expected[32];
         snprintf(expected, sizeof expected, "byte %d of the text", places[i]);
-        assert_int_equal(tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), &ids, &count, &error),
-                         STATUS_INPUT);
+        assert_int_equal(tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), &ids, &count, &error), STATUS_INPUT);
         assert_memory_equal(error.message, expected, strlen(expected));
     }
     assert_string_equal(encode_text(tokenizer, "hello"), "259"); /* it can go on */
@@ -236,13 +235,12 @@ static void check_cases(const char *tokenizer_folder, const char *cases, int at_
         bool more;
         const int32_t *ids;
         size_t count, i = 0;
-        cJSON *tree = cJSON_ParseWithLength(
-            line, (size_t)length); /* the ids; a text's zero bytes only records.h keeps */
+        cJSON *tree =
+            cJSON_ParseWithLength(line, (size_t)length); /* the ids; a text's zero bytes only records.h keeps */
         const cJSON *expected = cJSON_GetObjectItem(tree, "ids"), *id;
         assert_int_equal(records_next(records, &field, &more, &error), STATUS_OK);
         assert_true(more);
-        assert_int_equal(tokenizer_encode(tokenizer, field.text, field.size, &ids, &count, &error),
-                         STATUS_OK);
+        assert_int_equal(tokenizer_encode(tokenizer, field.text, field.size, &ids, &count, &error), STATUS_OK);
         bool equal = count == (size_t)cJSON_GetArraySize(expected);
         cJSON_ArrayForEach(id, expected) equal = equal && ids[i++] == (int32_t)id->valuedouble;
         if (!equal) fail_msg("%s:%d: other ids", cases, checked + 1);
@@ -262,8 +260,7 @@ static void test_golden_small(void **state) {
 
 static void test_golden_shared(void **state) {
     (void)state;
-    if (!file_exists("../shared/golden/tokenizer.jsonl") || !file_is_folder("../shared/data/gpt2-tokenizer"))
-        skip();
+    if (!file_exists("../shared/golden/tokenizer.jsonl") || !file_is_folder("../shared/data/gpt2-tokenizer")) skip();
     check_cases("../shared/data/gpt2-tokenizer", "../shared/golden/tokenizer.jsonl", 2000);
 }
 
@@ -276,8 +273,7 @@ static bool joins(Pretokenizer *pretokenizer, char neighbour, uint32_t code_poin
     return end == size;
 }
 
-/** Every code point is of the class that the peer's engine gives it, whatever the installed PCRE2 thinks of
- * it. */
+/** Every code point is of the class that the peer's engine gives it, whatever the installed PCRE2 thinks of it. */
 static void test_classes_of_all_code_points(void **state) {
     (void)state;
     static const char *const names[4] = {"letters", "numbers", "signs", "spaces"};
@@ -309,8 +305,8 @@ static void test_classes_of_all_code_points(void **state) {
     cJSON_Delete(tree);
 }
 
-/** A word of a million bytes: log-linear merging takes well under a second, quadratic would take a quarter of
- * an hour. */
+/** A word of a million bytes: log-linear merging takes well under a second, quadratic would take a quarter of an
+ *  hour. */
 static void test_long_word_takes_no_quadratic_time(void **state) {
     (void)state;
     const size_t size = 1000000;

@@ -52,8 +52,8 @@ static float tree_sum(int first, int count) {
     return a + b;
 }
 
-/** A rank works through its run with a stack, as the reduction does: slots [64] are the sums left on it. Returns their
- * number; *highest is the most there were. */
+/** A rank works through its run with a stack, as the reduction does: slots [64] are the sums left on it. Returns
+ *  their number; *highest is the most there were. */
 static int work_through(int n, int first, int count, float *slots, int *highest) {
     int height = 0;
     *highest = 0;

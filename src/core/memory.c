@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 bool memory_multiply(size_t a, size_t b, size_t *product) {
     size_t result;
@@ -39,6 +41,12 @@ void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *
     if (block) memcpy(resized, block, kept < bytes ? kept : bytes);
     memory_free(block);
     return resized;
+}
+
+void memory_will_fill(void *block, size_t bytes) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)block;
+    uintptr_t first = (start + page - 1) / page * page, end = (start + bytes) / page * page;
+    if (first < end) madvise((void *)first, end - first, MADV_HUGEPAGE); /* a wish: refused, all is as before */
 }
 
 char *memory_text(const char *text, Error *error) {

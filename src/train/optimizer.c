@@ -65,6 +65,8 @@ static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
     if (o->pieces != NULL) list_pieces(o);
     o->m = memory_allocate(o->owned, sizeof *o->m, error);
     o->v = memory_allocate(o->owned, sizeof *o->v, error);
+    if (o->m != NULL) memory_will_fill(o->m, o->owned * sizeof *o->m);
+    if (o->v != NULL) memory_will_fill(o->v, o->owned * sizeof *o->v);
     o->zeros = memory_allocate(o->token.width, sizeof *o->zeros, error);
     o->row_slots = memory_allocate(batch_tokens, sizeof *o->row_slots, error);
 }
@@ -84,6 +86,7 @@ Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout 
         return error->status;
     set_buckets(o);
     reduction_plan(o->reduction, o->buckets);
+    memory_will_fill(reduction_slot(o->reduction), layout->dense * sizeof(float));
     allocate_state(o, batch_tokens, error);
     return world_agree(world, error, true);
 }

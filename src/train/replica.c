@@ -99,6 +99,7 @@ Status replica_open(Replica *replica, const World *world, const char *path, cons
     size_t bytes = world->node_rank == 0 ? replica->layout.dense * sizeof(float) : 0;
     if (shared_create(&replica->dense, world, bytes, error)) return error->status;
     replica->parameters.dense = shared_block(replica->dense, 0);
+    memory_will_fill(replica->parameters.dense, replica->layout.dense * sizeof(float));
     read_dense(replica, seed);
     return STATUS_OK;
 }

@@ -3,11 +3,11 @@
 /** A micro-batch: texts packed one behind the other, without padding, with what the model must know of each row.
  *
  *  Three samples of 4, 1 and 3 tokens:
- *    ids        a a a a b c c c        M = 8 rows
- *    positions  0 1 2 3 0 0 1 2
- *    visible    1 2 3 4 1 1 2 3        keys of its own sample that a row sees, itself the last
- *    starts     0 4 5 8
- *    pooled     3 4 7                  the row that the head reads
+ *   ids        a a a a b c c c        M = 8 rows
+ *   positions  0 1 2 3 0 0 1 2
+ *   visible    1 2 3 4 1 1 2 3        keys of its own sample that a row sees, itself the last
+ *   starts     0 4 5 8
+ *   pooled     3 4 7                  the row that the head reads
  *  With POOLING_PADDED_END a sample of T < P tokens gets one more row: the end-of-text token at position P − 1 (P
  *  = n_positions), which sees the T tokens and not itself, and which the head reads (docs/numerics.md says why
  *  that is the padded text exactly). Nobody sees that row. */

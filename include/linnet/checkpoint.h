@@ -3,8 +3,8 @@
 /** Checkpoints: OUTPUT/checkpoint-STEP/ is a complete Hugging Face model folder with two files more
  *  (docs/formats.md):
  *
- *    trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" with what a resumed run must agree on
- *    optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; and the SHA-256 of every other file
+ *   trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" with what a resumed run must agree on
+ *   optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; and the SHA-256 of every other file
  *
  *  All is written to checkpoint-STEP.tmp, flushed to disk, then renamed: a checkpoint exists whole or not at all. */
 #include "linnet/error.h"
@@ -21,12 +21,15 @@ typedef struct {
     bool has_best;
     double best_metric;
     int64_t best_step;
-    int64_t stale;   /**< evaluations since the best one, for early stopping */
-    double loss_sum; /**< of the updates since the last log line, whose number is loss_steps */
+    int64_t best_saved; /**< step of the best model that has a checkpoint; 0 = none */
+    int64_t stale;      /**< evaluations since the best one, for early stopping */
+    double loss_sum;    /**< of the updates since the last log line, whose number is loss_steps */
     int64_t loss_steps;
+    double loss_total; /**< of all updates */
     /* what a resumed run must have in common, or it would not go on where this one stopped */
-    int64_t window, units, samples;
+    int64_t window, units, samples, tokens;
     int64_t seed;
+    char data_digest[DIGEST_TEXT]; /**< of the table that the training data was prepared from */
 } RunState;
 
 /** Write a checkpoint; history is rank 0's log. Rank 0 writes, the others send it their moments. Collective. */
@@ -39,8 +42,9 @@ char *checkpoint_path(const char *output_dir, int64_t step, Error *error);
 /** The step of the newest checkpoint in a folder; −1 when there is none. Not collective. */
 int64_t checkpoint_newest(const char *output_dir);
 
-/** Remove the oldest checkpoints until `limit` are left; never the newest, nor that of step `keep` (−1: none). Not collective. */
-Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t keep, Error *error);
+/** Remove checkpoints, the one written longest ago first, until `limit` are left; never those of steps `current`
+ *  and `best` (0: none), so that more may be left. Not collective. */
+Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error);
 
 /** Read trainer_state.json: *history (may be NULL) is the log history, freed with cJSON_Delete(). Not collective. */
 Status checkpoint_read_state(const char *folder, RunState *state, cJSON **history, Error *error);

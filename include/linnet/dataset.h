@@ -3,10 +3,10 @@
 /** The token file (HDF5): every text of a table as token ids, with its label and row. docs/formats.md has the
  *  layout.
  *
- *    tokens  uint16 [tokens]      the samples' ids, one behind the other
- *    offsets int64  [samples + 1] where each sample starts in tokens; offsets[0] = 0
- *    labels  uint8  [samples]
- *    rows    int64  [samples]     the sample's row in the source table, from 0
+ *   tokens  uint16 [tokens]      the samples' ids, one behind the other
+ *   offsets int64  [samples + 1] where each sample starts in tokens; offsets[0] = 0
+ *   labels  uint8  [samples]
+ *   rows    int64  [samples]     the sample's row in the source table, from 0
  *
  *  Reading is read-only and takes no file locks, so that NFS and Lustre work; every rank opens the file for itself
  *  and reads only the chunks that hold what it asks for. Nothing here is collective. */

@@ -5,8 +5,8 @@
  *  thread, packing or history, and the backward pass draws the same bits again in place of storing them.
  *
  *  One Philox4x32-10 block serves four neighbouring elements of a row:
- *     key     = { seed, update }
- *     counter = { column / 4 | layer << 16, position | site << 16 | head << 20, sample low, sample high }
+ *    key     = { seed, update }
+ *    counter = { column / 4 | layer << 16, position | site << 16 | head << 20, sample low, sample high }
  *  and element `column` is kept when word column % 4 is >= threshold = round(p · 2^32). */
 #include <stdbool.h>
 #include <stddef.h>

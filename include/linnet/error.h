@@ -6,8 +6,8 @@
  *  that already holds one changes nothing. An Error belongs to the caller, owns no memory, and is ready after
  *  `Error error = {0};`.
  *
- *    Error error = {0};
- *    if (dataset_open(&data, path, &error)) return error.status; */
+ *   Error error = {0};
+ *   if (dataset_open(&data, path, &error)) return error.status; */
 #include <stddef.h>
 
 /** The values are the program's exit codes. */

@@ -18,8 +18,9 @@ void *memory_allocate(size_t count, size_t size, Error *error);
  *  failure the old block stays valid and NULL is returned. */
 void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *error);
 
-/** Say that all of a large block will be written, so that the system may back it with large pages: fewer page faults at
- *  first, fewer misses in the processor's page tables later. Not for blocks of which much stays untouched. */
+/** Say that all of a large block will be written, so that the system may back it with large pages: fewer page
+ *  faults at first, fewer misses in the processor's page tables later. Not for blocks of which much stays
+ *  untouched. */
 void memory_will_fill(void *block, size_t bytes);
 
 /** A copy of a text, to be freed with memory_free(). */

@@ -6,10 +6,11 @@
  *  The gradients of an update travel as one slot of the ordered reduction: the dense buckets, then the window's
  *  rows of the token table and of the position table as two more buckets. One update goes
  *
- *    optimizer_begin()     names the rows; the reduction starts
- *    per unit: gradients into optimizer_gradients(), reduction_bucket_done() for the dense buckets,
- *  optimizer_add_rows() a micro-batch, optimizer_unit_done() optimizer_reduce()    all owned sums are there, their
- *  squares in optimizer_reduction() optimizer_step()      with the squares summed over ranks: clip, update, share */
+ *    optimizer_begin()    names the rows; the reduction starts
+ *    per unit:            gradients into optimizer_gradients(), reduction_bucket_done() for the dense buckets,
+ *                         optimizer_add_rows() a micro-batch, optimizer_unit_done()
+ *    optimizer_reduce()   all owned sums are there, their squares in the reduction
+ *    optimizer_step()     with the squares summed over ranks: clip, update, share */
 #include "linnet/batch.h"
 #include "linnet/parameters.h"
 #include "linnet/reduction.h"

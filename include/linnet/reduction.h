@@ -7,9 +7,9 @@
  *  *blocks* of a fixed number of floats (the last may be shorter). Blocks are dealt to the ranks in runs: a rank
  *  owns its run of every bucket. One update goes
  *
- *    reduction_begin()                     units of this window, lengths of the buckets
- *    per unit:  write reduction_slot(), a bucket at a time, then reduction_bucket_done() for each
- *    reduction_finish()                    the sums of owned parts lie in reduction_result()
+ *   reduction_begin()                     units of this window, lengths of the buckets
+ *   per unit:  write reduction_slot(), a bucket at a time, then reduction_bucket_done() for each
+ *   reduction_finish()                    the sums of owned parts lie in reduction_result()
  *
  *  A bucket is sent as soon as this rank's last unit has finished it, while the backward pass goes on with the
  *  next. A neighbour on the same node reads it where it lies, others get it by message. Every addition is float32,

@@ -1,7 +1,8 @@
 #ifndef LINNET_REPLICA_H
 #define LINNET_REPLICA_H
 /** The model as the ranks of a job hold it: the dense parameters once a node, in memory its ranks share; the two
- *  tables in each rank's own copy-on-write mapping of the model file, where only rows that change take memory. */
+ *  tables in each rank's own copy-on-write mapping of the model file, where only rows that change take memory (in
+ *  a job of several nodes in memory: a mapped file that another host removes would be lost under it). */
 #include "linnet/dataset.h"
 #include "linnet/model_folder.h"
 #include "linnet/shared.h"
@@ -15,8 +16,12 @@ typedef struct {
     bool new_head;   /**< the folder had no head: a new one was drawn */
     char *tokenizer; /**< folder with vocab.json and merges.txt, or NULL when the model has none */
     Shared *dense;
-    ModelFolder *folder; /**< behind the tables */
+    ModelFolder *folder; /**< behind the tables, where they are mapped */
+    float *tables;       /**< behind them, where they are not */
 } Replica;
+
+/** The parameters' layout of a model folder, without loading it. Not collective. */
+Status replica_layout(const char *path, ParameterLayout *layout, Error *error);
 
 /** Load a model folder. With `data` the model must fit it: the same tokenizer (by digest, where the folder has
  *  one), a vocabulary that holds its ids, the same classes in the same order; a folder without a head gets the

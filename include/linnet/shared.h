@@ -26,8 +26,10 @@ void shared_forget(Shared *shared);
 /** Collective over the world; NULL is fine. */
 void shared_destroy(Shared *shared);
 
-/** Whether this machine's shared memory has room for `bytes` (a container's /dev/shm may be small, and a page that
- *  finds no room there kills the process); false also where LINNET_SHARED_MEMORY=0 is set. Not collective. */
-bool shared_fits(size_t bytes);
+/** Decide whether the ranks of a node share memory, `bytes` of it a node: not where the system's shared memory is
+ *  too small for that (a container's /dev/shm may be, and a page that finds no room there kills the process) or
+ *  LINNET_SHARED_MEMORY=0 is set on any rank. Then every rank becomes a node of its own (world_isolate()). Before
+ *  anything is shared. Collective. */
+Status shared_settle(World *world, size_t bytes, Error *error);
 
 #endif

@@ -31,6 +31,16 @@ typedef struct {
     double *logits; /* [samples, labels] where predictions are wanted */
 } Job;
 
+/* Whether the ranks of a node share the model. Collective. */
+static Status settle_sharing(Job *job, const Wish *wish, Error *error) {
+    ParameterLayout layout = {0};
+    replica_layout(wish->model, &layout, error);
+    size_t bytes = layout.dense * sizeof(float);
+    parameters_layout_free(&layout);
+    if (world_agree(job->world, error, true)) return error->status;
+    return shared_settle(job->world, bytes, error);
+}
+
 /* Open data and model. Collective. */
 static Status open_job(Job *job, const Wish *wish, Error *error) {
     if (dataset_open(&job->dataset, wish->data, error) == STATUS_OK) {
@@ -40,6 +50,7 @@ static Status open_job(Job *job, const Wish *wish, Error *error) {
     }
     if (world_agree(job->world, error, true)) return error->status;
     const DatasetInfo *info = dataset_info(job->dataset);
+    if (settle_sharing(job, wish, error)) return error->status;
     if (replica_open(&job->replica, job->world, wish->model, NULL, 0, error)) return error->status;
     const ModelConfig *config = &job->replica.config;
     size_t rows = evaluate_batch_rows(config->positions);
@@ -128,7 +139,7 @@ static Status evaluate(Job *job, const Wish *wish, Error *error) {
     double seconds = MPI_Wtime() - start;
     if (job->world->rank == 0) {
         Scores scores = metrics_scores(job->metrics);
-        report_scores(wish->data, job->metrics, &scores, config->label_names, (double)info->samples / seconds);
+        report_scores(wish->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);
         if (wish->predictions != NULL) save_predictions(job, wish->predictions, error);
     }
     return world_agree(job->world, error, true);

@@ -43,6 +43,9 @@ static Status open_oracle(Oracle *o, const char *model, Error *error) {
     if (!model_folder_has_head(o->folder))
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", model);
     o->config = model_folder_config(o->folder);
+    if (o->config->labels > METRICS_LABELS_MAX)
+        return error_set(error, STATUS_INPUT, "%s has %d labels: linnet works with at most %d", model,
+                         o->config->labels, METRICS_LABELS_MAX);
     if (load_parameters(o, error) || tokenizer_create(&o->tokenizer, model, error)) return error->status;
     if (tokenizer_vocabulary(o->tokenizer) > o->config->vocabulary)
         return error_set(error, STATUS_INPUT, "%s: its tokenizer has %d tokens, its model only %d", model,
@@ -158,8 +161,9 @@ int command_predict(int argc, char **argv) {
     };
     if (options_parse(&line, argc, argv, &helped, &quiet, &texts, &error) != STATUS_OK || helped) goto cleanup;
     log_setup(0, 1, quiet);
+    int threads = omp_get_max_threads();
     openblas_set_num_threads(1); /* threads are linnet's own: see threads.h */
-    omp_set_num_threads(omp_get_num_procs());
+    omp_set_num_threads(threads);
     if (open_oracle(&oracle, model, &error) != STATUS_OK) goto cleanup;
     for (size_t i = 0; i < texts.count && error.status == STATUS_OK; i++)
         answer(&oracle, texts.items[i], strlen(texts.items[i]), &error);

@@ -5,6 +5,8 @@
  * node apart; MPI keeps messages of equal tags in order from one update to the next. */
 #include "comm/reduction_private.h"
 
+#include "linnet/memory.h"
+
 static int tag_of(const Reduction *r, size_t bucket, int slot) {
     return (int)bucket + (int)r->buckets * slot;
 }
@@ -44,6 +46,17 @@ static void post_bucket(Reduction *r, size_t bucket, size_t before, size_t lengt
     }
 }
 
+/* Room for the pieces that this update receives. It depends on whose rows the window touches, so it may have to
+ * grow, in the first updates above all; a quarter more than needed makes that rare. */
+static void make_room(Reduction *r, size_t floats) {
+    if (floats <= r->receive_room) return;
+    Error error = {0};
+    memory_free(r->receive);
+    r->receive_room = floats + floats / 4;
+    r->receive = memory_allocate(r->receive_room, sizeof *r->receive, &error);
+    if (r->receive == NULL) world_abort(r->world, &error);
+}
+
 void exchange_begin(Reduction *r) {
     size_t total = 0, first, length, remote = 0;
     for (size_t b = 0; b < r->buckets; b++) {
@@ -52,6 +65,7 @@ void exchange_begin(Reduction *r) {
     }
     for (size_t i = 0; i < r->node_count; i++)
         if (!is_neighbour(r->world, r->nodes[i].rank)) r->node_receive[i] = total * remote++;
+    make_room(r, total * remote);
     r->receive_count = r->send_count = 0;
     size_t before = 0;
     for (size_t b = 0; b < r->buckets; b++) {

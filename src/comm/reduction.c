@@ -8,14 +8,9 @@
 
 /* The most slots this rank needs for any window of at most `units` units. */
 static int slots_needed(const World *world, int units) {
-    int most = 1;
-    for (int u = 1; u <= units; u++) {
-        int64_t first, count;
-        world_deal(u, world->size, world->rank, &first, &count);
-        int depth = tree_depth(u, (int)first, (int)count);
-        if (depth > most) most = depth;
-    }
-    return most;
+    int64_t first, count;
+    world_deal(units, world->size, world->rank, &first, &count);
+    return count > 0 ? tree_depth_most((int)count, first == 0) : 1;
 }
 
 size_t reduction_shared_bytes(const World *world, int units, size_t slot_length) {
@@ -44,12 +39,6 @@ static void allocate_tables(Reduction *r, size_t blocks, Error *error) {
     r->receive_bucket = memory_allocate((size_t)r->receive_max, sizeof *r->receive_bucket, error);
     r->arrived = memory_allocate((size_t)r->receive_max, sizeof *r->arrived, error);
     r->sends = memory_allocate((size_t)r->send_max, sizeof *r->sends, error);
-    /* A remote node sends this rank at most its share of a slot, rounded up to a block a bucket. Never-touched
-     * pages are free. */
-    if (r->world->nodes > 1) {
-        size_t share = r->slot_length / (size_t)r->world->size + 2 * r->buckets * r->block_max;
-        r->receive = memory_allocate(units * share, sizeof(float), error);
-    }
 }
 
 Status reduction_create(Reduction **reduction, const World *world, int units, size_t buckets, size_t slot_length,

@@ -20,6 +20,7 @@ struct Reduction {
     Shared *shared;         /* every rank's slots */
     float *mine;            /* slot i at mine + i · slot_length */
     float *receive;         /* remote nodes' pieces of owned parts */
+    size_t receive_room;    /* floats there */
     float *temporaries;     /* per thread, tree depth × block_max */
     size_t temporary_count; /* floats a thread */
     int threads;

@@ -1,6 +1,7 @@
 /* Memory shared by a node's ranks. See shared.h. */
 #include "linnet/shared.h"
 
+#include "linnet/log.h"
 #include "linnet/memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -87,10 +88,19 @@ void shared_destroy(Shared *shared) {
     memory_free(shared);
 }
 
-bool shared_fits(size_t bytes) {
+/* Whether this machine has room for `bytes`. */
+static bool fits(size_t bytes) {
     const char *wish = getenv("LINNET_SHARED_MEMORY");
     if (wish != NULL && strcmp(wish, "0") == 0) return false;
     struct statvfs room;
     if (statvfs("/dev/shm", &room) != 0) return true; /* not Linux's way of sharing: let MPI find out */
     return (size_t)room.f_bavail * room.f_frsize >= bytes;
+}
+
+Status shared_settle(World *world, size_t bytes, Error *error) {
+    int64_t alone = world->node_size > 1 && !fits(bytes);
+    world_max_integers(world, &alone, 1);
+    if (!alone) return STATUS_OK;
+    log_info("shared memory is too small (see df /dev/shm) or turned off: every rank keeps its own copy of the model");
+    return world_isolate(world, error);
 }

@@ -61,3 +61,11 @@ int tree_depth(int n, int first, int count) {
     build_stack(n, first, first + count, sizes, NULL, &highest);
     return highest;
 }
+
+int tree_depth_most(int count, bool from_start) {
+    int halvings = 0;
+    for (int n = count; n > 1; n /= 2) halvings++;
+    /* From the start the stack is a binary counter; elsewhere nodes first grow, then shrink. */
+    int most = from_start ? halvings + 1 : 2 * halvings + 1;
+    return most < count ? most : count;
+}

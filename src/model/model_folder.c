@@ -116,8 +116,8 @@ static void warn_of_unknown(const ModelFolder *folder) {
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", tensor->name);
     }
     if (used)
-        log_warning("%s: tensors that a GPT-2 classifier has no place for are ignored: %s%s", folder->path, names,
-                    used < sizeof names ? "" : " …");
+        log_info("%s: tensors that a GPT-2 classifier has no place for are ignored: %s%s", folder->path, names,
+                 used < sizeof names ? "" : " …");
 }
 
 static Status open_parts(ModelFolder *folder, Error *error) {

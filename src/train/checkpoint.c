@@ -1,16 +1,16 @@
-/* Checkpoints: folders, state and the order in which things are written. See checkpoint.h; the moments are in
- * checkpoint_moments.c. */
+/* Checkpoints: which there are, and the order in which one is written. See checkpoint.h; checkpoint_state.c has
+ * the state, checkpoint_moments.c the moments. */
 #include "linnet/checkpoint.h"
 
 #include "linnet/file.h"
-#include "linnet/json.h"
 #include "linnet/memory.h"
 #include "train/checkpoint_moments.h"
+#include "train/checkpoint_state.h"
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 char *checkpoint_path(const char *output_dir, int64_t step, Error *error) {
     char name[64];
@@ -26,88 +26,68 @@ bool checkpoint_is(const char *folder) {
     return is;
 }
 
-/* The step in a name like checkpoint-12; −1 for any other name (checkpoint-12.tmp is one that was never finished). */
+/* The step in a name like checkpoint-12; 0 for any other name (checkpoint-12.tmp is one that was never finished). */
 static int64_t step_of(const char *name) {
     static const char prefix[] = "checkpoint-";
-    if (strncmp(name, prefix, sizeof prefix - 1) != 0) return -1;
-    char *end;
-    errno = 0;
-    long long step = strtoll(name + sizeof prefix - 1, &end, 10);
-    return errno != 0 || end == name + sizeof prefix - 1 || *end != '\0' || step < 0 ? -1 : (int64_t)step;
+    const char *digits = name + sizeof prefix - 1;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0 || digits[0] < '1' || digits[0] > '9') return 0;
+    size_t length = strspn(digits, "0123456789");
+    return digits[length] != '\0' || length > 18 ? 0 : (int64_t)strtoll(digits, NULL, 10);
 }
 
-/* The steps of a folder's checkpoints: their number, the newest, and the oldest other than the newest and `keep`. */
-static int64_t survey(const char *output_dir, int64_t keep, int64_t *newest, int64_t *oldest) {
-    int64_t count = 0;
-    *newest = *oldest = -1;
-    for (int pass = 0; pass < 2; pass++) {
-        DIR *folder = opendir(output_dir);
-        if (folder == NULL) return 0;
-        for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-            int64_t step = step_of(entry->d_name);
-            if (step < 0) continue;
-            if (pass == 0) {
-                count++;
-                if (step > *newest) *newest = step;
-            } else if (step != *newest && step != keep && (*oldest < 0 || step < *oldest)) {
-                *oldest = step;
-            }
-        }
-        closedir(folder);
-    }
-    return count;
+/* A checkpoint that lies in a folder. */
+typedef struct {
+    int64_t step;
+    struct timespec written;
+} Found;
+
+static bool is_older(const Found *a, const Found *b) {
+    if (a->written.tv_sec != b->written.tv_sec) return a->written.tv_sec < b->written.tv_sec;
+    if (a->written.tv_nsec != b->written.tv_nsec) return a->written.tv_nsec < b->written.tv_nsec;
+    return a->step < b->step;
+}
+
+/* What a walk over a folder's checkpoints finds. */
+typedef struct {
+    int64_t count, newest_step;
+    int64_t spared[2]; /* steps that cannot be the oldest */
+    Found oldest;      /* step 0: none */
+} Survey;
+
+static void survey_one(Survey *survey, int folder, const char *name) {
+    struct stat about;
+    Found found = {.step = step_of(name)};
+    if (found.step == 0 || fstatat(folder, name, &about, 0) != 0 || !S_ISDIR(about.st_mode)) return;
+    found.written = about.st_mtim;
+    survey->count++;
+    if (found.step > survey->newest_step) survey->newest_step = found.step;
+    if (found.step == survey->spared[0] || found.step == survey->spared[1]) return;
+    if (survey->oldest.step == 0 || is_older(&found, &survey->oldest)) survey->oldest = found;
+}
+
+static void survey_folder(Survey *survey, const char *output_dir) {
+    DIR *folder = opendir(output_dir);
+    if (folder == NULL) return;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) survey_one(survey, dirfd(folder), entry->d_name);
+    closedir(folder);
 }
 
 int64_t checkpoint_newest(const char *output_dir) {
-    int64_t newest, oldest;
-    survey(output_dir, -1, &newest, &oldest);
-    return newest;
+    Survey survey = {.newest_step = -1};
+    survey_folder(&survey, output_dir);
+    return survey.newest_step;
 }
 
-Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t keep, Error *error) {
-    int64_t newest, oldest;
-    while (survey(output_dir, keep, &newest, &oldest) > limit && oldest >= 0) {
-        char *path = checkpoint_path(output_dir, oldest, error);
+Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error) {
+    while (error->status == STATUS_OK) {
+        Survey survey = {.newest_step = -1, .spared = {current, best}};
+        survey_folder(&survey, output_dir);
+        if (survey.count <= limit || survey.oldest.step == 0) break;
+        char *path = checkpoint_path(output_dir, survey.oldest.step, error);
         if (path != NULL) file_remove(path, error);
         memory_free(path);
-        if (error->status != STATUS_OK) break;
     }
     return error->status;
-}
-
-/* A number with all its bits: cJSON itself prints 15 digits, and a resumed run would not quite go on from where
- * this one was. */
-static void add_exact(cJSON *object, const char *name, double value) {
-    char text[32];
-    snprintf(text, sizeof text, "%.17g", value);
-    cJSON_AddItemToObject(object, name, cJSON_CreateRaw(text));
-}
-
-/* trainer_state.json, named as Trainer names things. */
-static cJSON *state_tree(const RunState *state, const char *output_dir, const cJSON *history, Error *error) {
-    cJSON *tree = cJSON_CreateObject(), *own = cJSON_AddObjectToObject(tree, "linnet");
-    char *best = state->has_best ? checkpoint_path(output_dir, state->best_step, error) : NULL;
-    if (state->has_best)
-        add_exact(tree, "best_metric", state->best_metric);
-    else
-        cJSON_AddNullToObject(tree, "best_metric");
-    cJSON_AddItemToObject(tree, "best_global_step",
-                          state->has_best ? cJSON_CreateNumber((double)state->best_step) : cJSON_CreateNull());
-    cJSON_AddItemToObject(tree, "best_model_checkpoint", best != NULL ? cJSON_CreateString(best) : cJSON_CreateNull());
-    add_exact(tree, "epoch", state->epoch);
-    cJSON_AddNumberToObject(tree, "global_step", (double)state->step);
-    cJSON_AddNumberToObject(tree, "max_steps", (double)state->total);
-    cJSON_AddItemToObject(tree, "log_history", cJSON_Duplicate(history, 1));
-    cJSON_AddNumberToObject(own, "window", (double)state->window);
-    cJSON_AddNumberToObject(own, "units", (double)state->units);
-    cJSON_AddNumberToObject(own, "samples", (double)state->samples);
-    cJSON_AddNumberToObject(own, "seed", (double)state->seed);
-    cJSON_AddNumberToObject(own, "evaluations_since_best", (double)state->stale);
-    add_exact(own, "loss_sum", state->loss_sum);
-    cJSON_AddNumberToObject(own, "loss_steps", (double)state->loss_steps);
-    memory_free(best);
-    if (own == NULL) error_set(error, STATUS_FAILURE, "out of memory for trainer_state.json");
-    return tree;
 }
 
 /* Everything that rank 0 writes but the moments. */
@@ -116,11 +96,21 @@ static void write_model(const char *folder, const char *output_dir, const RunSta
     if (file_remove(folder, error) || file_make_folder(folder, error)) return;
     if (model_folder_save(folder, &replica->config, &replica->layout, &replica->parameters, replica->tokenizer, error))
         return;
-    cJSON *tree = state_tree(state, output_dir, history, error);
-    char *path = file_join(folder, "trainer_state.json", error);
-    if (error->status == STATUS_OK) json_save(tree, path, true, error);
-    cJSON_Delete(tree);
-    memory_free(path);
+    state_write(folder, output_dir, state, history, error);
+}
+
+/* Put a finished folder in its place: there is a whole checkpoint of this step at every moment, an old one or the new one. */
+static Status put_in_place(const char *beside, const char *path, Error *error) {
+    if (file_flush(beside, error)) return error->status;
+    if (!file_exists(path)) return file_rename(beside, path, error);
+    char *old = memory_allocate(strlen(path) + sizeof ".old", 1, error);
+    if (old == NULL) return error->status;
+    strcat(strcpy(old, path), ".old");
+    if (file_remove(old, error) == STATUS_OK && file_rename(path, old, error) == STATUS_OK &&
+        file_rename(beside, path, error) == STATUS_OK)
+        file_remove(old, error);
+    memory_free(old);
+    return error->status;
 }
 
 Status checkpoint_save(const World *world, const char *output_dir, const RunState *state, const cJSON *history,
@@ -133,10 +123,7 @@ Status checkpoint_save(const World *world, const char *output_dir, const RunStat
     }
     /* Rank 0 takes in every rank's moments even when it can no longer write: nobody is left waiting. */
     moments_write(world, beside, optimizer, error);
-    if (world->rank == 0 && error->status == STATUS_OK) {
-        if (file_flush(beside, error) == STATUS_OK && file_remove(path, error) == STATUS_OK)
-            file_rename(beside, path, error);
-    }
+    if (world->rank == 0 && error->status == STATUS_OK) put_in_place(beside, path, error);
     if (world->rank == 0 && error->status != STATUS_OK && beside != NULL) {
         Error ignored = {0}; /* what failed first is what is told */
         file_remove(beside, &ignored);
@@ -144,52 +131,6 @@ Status checkpoint_save(const World *world, const char *output_dir, const RunStat
     memory_free(beside);
     memory_free(path);
     return world_agree(world, error, true);
-}
-
-/* A run cannot go on from a state that lacks one of these. */
-static Status require(const cJSON *object, const char *const *names, size_t count, const char *path, Error *error) {
-    for (size_t i = 0; i < count; i++)
-        if (cJSON_GetObjectItemCaseSensitive(object, names[i]) == NULL)
-            error_set(error, STATUS_INPUT, "%s lacks \"%s\": it is not a checkpoint of this linnet", path, names[i]);
-    return error->status;
-}
-
-static Status read_own(const cJSON *tree, RunState *state, const char *path, Error *error) {
-    static const char *const members[] = {"global_step", "max_steps", "epoch", "log_history"};
-    static const char *const own_members[] = {"window",   "units",     "samples", "seed", "evaluations_since_best",
-                                              "loss_sum", "loss_steps"};
-    const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
-    if (!cJSON_IsObject(own))
-        return error_set(error, STATUS_INPUT, "%s has no member \"linnet\": it is not a checkpoint of linnet", path);
-    if (require(tree, members, sizeof members / sizeof *members, path, error) ||
-        require(own, own_members, sizeof own_members / sizeof *own_members, path, error))
-        return error->status;
-    json_get_int(tree, "global_step", &state->step, path, error);
-    json_get_int(tree, "max_steps", &state->total, path, error);
-    json_get_double(tree, "epoch", &state->epoch, path, error);
-    json_get_int(own, "window", &state->window, path, error);
-    json_get_int(own, "units", &state->units, path, error);
-    json_get_int(own, "samples", &state->samples, path, error);
-    json_get_int(own, "seed", &state->seed, path, error);
-    json_get_int(own, "evaluations_since_best", &state->stale, path, error);
-    json_get_double(own, "loss_sum", &state->loss_sum, path, error);
-    json_get_int(own, "loss_steps", &state->loss_steps, path, error);
-    state->has_best = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "best_metric"));
-    json_get_double(tree, "best_metric", &state->best_metric, path, error);
-    json_get_int(tree, "best_global_step", &state->best_step, path, error);
-    return error->status; /* of any of them: each tells its own alone */
-}
-
-Status checkpoint_read_state(const char *folder, RunState *state, cJSON **history, Error *error) {
-    char *path = file_join(folder, "trainer_state.json", error);
-    cJSON *tree = NULL;
-    *state = (RunState){0};
-    if (path != NULL && json_load(&tree, path, error) == STATUS_OK && read_own(tree, state, path, error) == STATUS_OK &&
-        history != NULL)
-        *history = cJSON_DetachItemFromObjectCaseSensitive(tree, "log_history");
-    cJSON_Delete(tree);
-    memory_free(path);
-    return error->status;
 }
 
 Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error) {

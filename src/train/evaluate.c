@@ -75,6 +75,7 @@ static void sum_metrics(const World *world, Metrics *metrics) {
 Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics, double *logits,
                     Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
+    if (batch_size > info->samples) batch_size = info->samples > 0 ? info->samples : 1;
     int64_t group = batch_size * (GROUP / batch_size + 1); /* whole batches */
     int64_t *indices = memory_allocate((size_t)group, sizeof *indices, error);
     Sink sink = {metrics, logits, (size_t)info->labels,

@@ -18,11 +18,18 @@ static Status find_tokenizer(Replica *replica, const char *path, Error *error) {
     return error->status;
 }
 
+/* Names like LABEL_0 say nothing: the data's take their place. */
+static bool has_plain_names(const ModelConfig *config) {
+    for (int32_t i = 0; i < config->labels; i++)
+        if (strncmp(config->label_names[i], "LABEL_", 6) != 0) return false;
+    return true;
+}
+
 static Status check_labels(const ModelConfig *config, const DatasetInfo *data, const char *path, Error *error) {
     if (config->labels != data->labels)
         return error_set(error, STATUS_INPUT, "%s has %d labels, %s has %d: prepare the data with the model's labels",
                          data->path, data->labels, path, config->labels);
-    for (int32_t i = 0; i < data->labels; i++)
+    for (int32_t i = 0; i < data->labels && !has_plain_names(config); i++)
         if (strcmp(config->label_names[i], data->label_names[i]) != 0)
             return error_set(error, STATUS_INPUT,
                              "label %d is '%s' in %s and '%s' in %s: prepare the data with the model's labels", i,
@@ -49,11 +56,27 @@ Status replica_check_data(const ModelConfig *config, const char *tokenizer, cons
     return check_labels(config, data, path, error);
 }
 
-/* Names like LABEL_0 say nothing: the data's take their place. */
-static bool has_plain_names(const ModelConfig *config) {
-    for (int32_t i = 0; i < config->labels; i++)
-        if (strncmp(config->label_names[i], "LABEL_", 6) != 0) return false;
-    return true;
+Status replica_layout(const char *path, ParameterLayout *layout, Error *error) {
+    ModelConfig config = {0};
+    char *file = file_join(path, "config.json", error);
+    if (file != NULL && model_config_load(&config, file, error) == STATUS_OK) parameters_layout(layout, &config, error);
+    memory_free(file);
+    model_config_free(&config);
+    return error->status;
+}
+
+/* Copy the tables out of the mapping. */
+static Status own_tables(Replica *replica, Error *error) {
+    const ParameterLayout *layout = &replica->layout;
+    float *tables = memory_allocate(layout->token.count + layout->position.count, sizeof *tables, error);
+    if (tables == NULL) return error->status;
+    memcpy(tables, replica->parameters.token, layout->token.count * sizeof *tables);
+    memcpy(tables + layout->token.count, replica->parameters.position, layout->position.count * sizeof *tables);
+    replica->parameters.token = tables;
+    replica->parameters.position = tables + layout->token.count;
+    memory_free(replica->tables);
+    replica->tables = tables;
+    return STATUS_OK;
 }
 
 /* Configuration, layout and mapped tables: what each rank does alone. */
@@ -75,7 +98,8 @@ static Status open_alone(Replica *replica, const char *path, const DatasetInfo *
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", path);
     }
     if (parameters_layout(&replica->layout, &replica->config, error)) return error->status;
-    return model_folder_tables(replica->folder, &replica->parameters, error);
+    if (model_folder_tables(replica->folder, &replica->parameters, error)) return error->status;
+    return replica->world->nodes > 1 ? own_tables(replica, error) : STATUS_OK;
 }
 
 /* The dense part: a share of its tensors by each rank of the node. */
@@ -123,7 +147,8 @@ Status replica_reload(Replica *replica, const char *path, Error *error) {
     replica->parameters = tables;
     replica->new_head = false;
     read_dense(replica, 0);
-    return STATUS_OK;
+    if (replica->world->nodes > 1) own_tables(replica, error);
+    return world_agree(replica->world, error, true);
 }
 
 void replica_close(Replica *replica) {
@@ -132,5 +157,6 @@ void replica_close(Replica *replica) {
     parameters_layout_free(&replica->layout);
     model_config_free(&replica->config);
     memory_free(replica->tokenizer);
+    memory_free(replica->tables);
     *replica = (Replica){0};
 }

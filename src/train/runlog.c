@@ -137,3 +137,14 @@ cJSON *runlog_eval_event(int64_t step, double epoch, const Scores *scores, doubl
                                  {"eval_samples_per_second", seconds > 0 ? (double)samples / seconds : 0}};
     return make_event(fields, sizeof fields / sizeof *fields);
 }
+
+cJSON *runlog_summary_event(int64_t step, double epoch, double loss, double seconds, double samples_per_second,
+                            double steps_per_second) {
+    const EventField fields[] = {{"step", (double)step},
+                                 {"epoch", epoch},
+                                 {"train_loss", loss},
+                                 {"train_runtime", seconds},
+                                 {"train_samples_per_second", samples_per_second},
+                                 {"train_steps_per_second", steps_per_second}};
+    return make_event(fields, sizeof fields / sizeof *fields);
+}

@@ -6,7 +6,9 @@
 
 /* Save and say that the run can go on. Collective. */
 static Status stop_by_signal(Trainer *t, Error *error) {
-    if (trainer_save(t, error)) return error->status;
+    *error = t->pending;
+    if (world_agree(t->world, error, true)) return error->status;
+    if (t->saved_step != t->state.step && trainer_save(t, error)) return error->status;
     log_info("stopped by a signal after update %lld, saved in %s: run again with resume_from_checkpoint: true to go on",
              (long long)t->state.step, t->settings->output_dir);
     return error_set(error, STATUS_STOPPED, "stopped by a signal");
@@ -30,7 +32,7 @@ static Status run_updates(Trainer *t, Error *error) {
             return world_agree(t->world, error, true);
         }
         if (trainer_events(t, error)) return error->status;
-        if (t->stop_signal && t->state.step < t->state.total) return stop_by_signal(t, error);
+        if (t->stop_signal && !t->stop_early && t->state.step < t->state.total) return stop_by_signal(t, error);
     }
     return STATUS_OK;
 }

@@ -1,8 +1,13 @@
 #ifndef LINNET_TRAINER_PRIVATE_H
 #define LINNET_TRAINER_PRIVATE_H
-/* A run's parts, shared by the trainer's files: trainer.c         the loop over updates trainer_setup.c   opening,
- * planning, resuming trainer_update.c  one update: units, reduction, clipping, step trainer_events.c  what happens
- * between updates: log, evaluate, save, stop early trainer_report.c  the banner and the final table */
+/* A run's parts, shared by the trainer's files:
+ *
+ *    trainer.c         the loop over updates
+ *    trainer_setup.c   opening, planning, resuming
+ *    trainer_update.c  one update: units, reduction, clipping, step
+ *    trainer_events.c  what happens between updates: log, evaluate, save, stop early
+ *    trainer_finish.c  the end: best model, final model, last evaluation
+ *    trainer_report.c  the banner and the final table */
 #include "linnet/checkpoint.h"
 #include "linnet/evaluate.h"
 #include "linnet/feed.h"
@@ -36,14 +41,14 @@ typedef struct {
     int64_t windows;                           /* updates an epoch */
     int64_t log_every, eval_every, save_every; /* updates; 0 = never */
     bool stop_early;
-    bool stop_signal; /* seen by any rank; agreed on by all */
-    bool failed;      /* some rank has a pending error; agreed on by all */
-    Error pending;    /* this rank's, to be told with the next update's sums */
+    int64_t saved_step, evaluated_step; /* of the last checkpoint, and of what metrics holds; 0 = none */
+    bool stop_signal;                   /* seen by any rank; agreed on by all */
+    bool failed;                        /* some rank has a pending error; agreed on by all */
+    Error pending;                      /* this rank's, to be told with the next update's sums */
 
     /* one update */
     float *dlogits; /* [samples of a micro-batch, labels] */
-    double *
-        totals; /* [TOTALS_LOSSES + window + blocks]: flags, each sample's loss, squares; summed over the ranks at once */
+    double *totals; /* [TOTALS_LOSSES + window + blocks]: flags, each sample's loss, squares; summed over ranks */
     int32_t *ids, *positions; /* rows that this rank's units touch */
     double norm, rate;        /* of the last update */
 
@@ -51,6 +56,8 @@ typedef struct {
     int64_t tokens, samples;
     double logged_at; /* seconds */
     double started_at;
+    double evaluation_seconds;      /* of the last evaluation */
+    int64_t run_samples, run_steps; /* since this process started */
 } Trainer;
 
 /* Open everything, resume where asked to. Collective. */
@@ -69,8 +76,11 @@ Status trainer_finish(Trainer *trainer, Error *error);
 /* Save a checkpoint of now and remove old ones. Collective. */
 Status trainer_save(Trainer *trainer, Error *error);
 
-/* Count the evaluation data into trainer->metrics. Collective. */
-Status trainer_evaluate(Trainer *trainer, Error *error);
+/* Count the evaluation data into trainer->metrics and log it. Collective. */
+Status trainer_evaluate(Trainer *trainer, Scores *scores, Error *error);
+
+/* Append an event to the log. Rank 0. */
+void trainer_add_event(Trainer *trainer, cJSON *event, Error *error);
 
 /* Rank 0 prints; collective since it asks where the ranks are. */
 void trainer_banner(const Trainer *trainer);

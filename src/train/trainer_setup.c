@@ -50,16 +50,32 @@ static Status check_resumed(const Trainer *t, const RunState *was, const char *f
         int64_t then, now;
     } same[] = {{"samples an update", was->window, t->state.window},
                 {"samples in the training file", was->samples, t->state.samples},
+                {"tokens in the training file", was->tokens, t->state.tokens},
                 {"seed", was->seed, t->state.seed}};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (same[i].then != same[i].now)
             return error_set(error, STATUS_INPUT,
                              "%s was made with %s = %lld, this run has %lld: give the same, or start without resuming",
                              folder, same[i].name, (long long)same[i].then, (long long)same[i].now);
+    if (strcmp(was->data_digest, t->state.data_digest) != 0)
+        return error_set(
+            error, STATUS_INPUT,
+            "%s was made with data of another source (SHA-256 %.12s…) than %s: give the same, or start without resuming",
+            folder, was->data_digest, t->settings->train_file);
     if (was->units != t->state.units && t->world->rank == 0)
         log_warning("%s was made with %lld reduction units, this run has %lld: the sums' last bits may differ", folder,
                     (long long)was->units, (long long)t->state.units);
     return STATUS_OK;
+}
+
+/* The best model's checkpoint may be gone, or have stayed in another folder: then there is none. */
+static void check_best(const Trainer *t, RunState *was, Error *error) {
+    char *path = was->best_saved > 0 ? checkpoint_path(t->settings->output_dir, was->best_saved, error) : NULL;
+    if (path != NULL && !file_exists(path)) {
+        log_warning("the best model so far, %s, is gone: only a better one will be loaded at the end", path);
+        was->best_saved = 0;
+    }
+    memory_free(path);
 }
 
 /* Rank 0 proves the checkpoint whole and tells its state. Collective. */
@@ -67,13 +83,17 @@ static Status resume_state(Trainer *t, const char *folder, cJSON **history, Erro
     RunState was = {0};
     CheckpointInfo info;
     if (t->world->rank == 0 && checkpoint_verify(folder, &info, error) == STATUS_OK &&
-        checkpoint_read_state(folder, &was, history, error) == STATUS_OK)
-        check_resumed(t, &was, folder, error);
+        checkpoint_read_state(folder, &was, history, error) == STATUS_OK &&
+        check_resumed(t, &was, folder, error) == STATUS_OK)
+        check_best(t, &was, error);
     if (world_agree(t->world, error, true)) return error->status;
     world_broadcast(t->world, &was, sizeof was);
     was.units = t->state.units;
     was.total = t->state.total;
     t->state = was;
+    t->saved_step = was.step;
+    /* A run that had stopped early stays stopped. */
+    t->stop_early = t->settings->early_stopping_patience > 0 && was.stale >= t->settings->early_stopping_patience;
     log_info("going on from %s, update %lld of %lld", folder, (long long)was.step, (long long)was.total);
     return STATUS_OK;
 }
@@ -83,25 +103,38 @@ static int64_t steps_of(double steps, int64_t total) {
     return steps < 1.0 ? (int64_t)ceil((double)total * steps) : (int64_t)steps;
 }
 
+/* Samples an update; never more than there are, which changes nothing but memory. */
+static int64_t plan_window(const Settings *s, int ranks, int64_t samples) {
+    int64_t window = s->global_batch_size;
+    if (window == 0 &&
+        (__builtin_mul_overflow(s->per_device_train_batch_size, s->gradient_accumulation_steps, &window) ||
+         __builtin_mul_overflow(window, (int64_t)ranks, &window)))
+        window = samples;
+    return window < samples ? window : samples;
+}
+
 /* Window, units and number of updates. */
 static void plan_updates(Trainer *t) {
     const Settings *s = t->settings;
+    const DatasetInfo *info = dataset_info(t->train_data);
     RunState *state = &t->state;
-    state->samples = dataset_info(t->train_data)->samples;
+    int ranks = t->world->size;
+    state->samples = info->samples;
+    state->tokens = info->tokens;
+    memcpy(state->data_digest, info->source_digest, sizeof state->data_digest);
     state->seed = s->seed;
-    state->window = s->global_batch_size > 0
-                        ? s->global_batch_size
-                        : s->per_device_train_batch_size * s->gradient_accumulation_steps * t->world->size;
-    state->units = s->reduction_units > 0 ? s->reduction_units : t->world->size;
+    state->window = plan_window(s, ranks, info->samples);
+    state->units = s->reduction_units > 0 ? s->reduction_units : ranks;
+    if (state->units > state->window) state->units = state->window; /* a unit has a sample at least */
     t->windows = (state->samples + state->window - 1) / state->window;
     state->total = s->max_steps > 0 ? s->max_steps : (int64_t)ceil(s->num_train_epochs * (double)t->windows);
     t->schedule = schedule_make(s, state->total);
     t->log_every = steps_of(s->logging_steps, state->total);
     t->eval_every = s->eval_strategy == STRATEGY_STEPS ? steps_of(s->eval_steps, state->total) : 0;
     t->save_every = s->save_strategy == STRATEGY_STEPS ? steps_of(s->save_steps, state->total) : 0;
-    if (s->reduction_units > 0 && s->reduction_units < t->world->size && t->world->rank == 0)
-        log_warning("%d ranks share %lld reduction units: some have no samples to work on", t->world->size,
-                    (long long)s->reduction_units);
+    if (state->units < ranks && t->world->rank == 0)
+        log_warning("%d ranks share %lld unit%s an update: some have no samples to work on", ranks,
+                    (long long)state->units, state->units > 1 ? "s" : "");
 }
 
 /* The most rows that an update can have over all ranks. */
@@ -118,23 +151,13 @@ static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout) {
            (size_t)t->world->node_size * reduction_shared_bytes(t->world, (int)t->state.units, slot);
 }
 
-/* Where shared memory is too small the ranks keep to themselves. Needs the model's layout before the model is
- * loaded. Collective. */
+/* Whether the ranks share memory: asked before anything is shared. Collective. */
 static Status choose_sharing(Trainer *t, const char *model, Error *error) {
-    ModelConfig config = {0};
     ParameterLayout layout = {0};
-    char *path = file_join(model, "config.json", error);
-    if (path != NULL && model_config_load(&config, path, error) == STATUS_OK)
-        parameters_layout(&layout, &config, error);
-    int64_t alone = error->status == STATUS_OK && t->world->node_size > 1 && !shared_fits(shared_bytes(t, &layout));
-    memory_free(path);
+    size_t bytes = replica_layout(model, &layout, error) == STATUS_OK ? shared_bytes(t, &layout) : 0;
     parameters_layout_free(&layout);
-    model_config_free(&config);
     if (world_agree(t->world, error, true)) return error->status;
-    world_max_integers(t->world, &alone, 1);
-    if (!alone) return STATUS_OK;
-    log_info("shared memory is too small (see df /dev/shm) or turned off: every rank keeps its own copy of the model");
-    return world_isolate(t->world, error);
+    return shared_settle(t->world, bytes, error);
 }
 
 /* Working memory of this rank. */
@@ -191,6 +214,11 @@ static Status build(Trainer *t, const char *model, Error *error) {
 /* OUTPUT/ with the settings of the run and its log. Rank 0. */
 static void open_output(Trainer *t, const cJSON *history, Error *error) {
     const char *folder = t->settings->output_dir;
+    if (t->state.step == 0 && checkpoint_newest(folder) > 0)
+        log_warning(
+            "%s holds checkpoints of an earlier run; this one starts from the beginning (resume_from_checkpoint: true would "
+            "go on from there)",
+            folder);
     char *text = settings_text(t->settings, error), *path = file_join(folder, "config.resolved.json", error);
     if (error->status == STATUS_OK && file_make_folder(folder, error) == STATUS_OK &&
         file_replace(path, text, strlen(text), error) == STATUS_OK)

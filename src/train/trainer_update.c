@@ -90,7 +90,7 @@ static void share_totals(Trainer *t, const Window *window) {
 static double clip_factor(double norm, double limit) {
     if (limit <= 0.0) return 1.0;
     double factor = limit / (norm + 1e-6);
-    return factor < 1.0 ? factor : 1.0;
+    return factor > 1.0 ? 1.0 : factor; /* a norm that is not a number spreads, as it does there */
 }
 
 /* Passes over the data done, as Trainer counts them: in micro-batches of all ranks together; in samples where the
@@ -122,9 +122,12 @@ void trainer_update(Trainer *t) {
     double loss = 0.0;
     for (int64_t i = 0; i < window.samples; i++) loss += t->totals[TOTALS_LOSSES + i];
     t->state.loss_sum += loss / (double)window.samples;
+    t->state.loss_total += loss / (double)window.samples;
     t->state.loss_steps++;
     t->state.step++;
     t->state.epoch = passes_done(t);
     t->tokens += window.tokens;
     t->samples += window.samples;
+    t->run_samples += window.samples;
+    t->run_steps++;
 }

@@ -50,12 +50,16 @@ static RunState state_of(int64_t step) {
                       .has_best = true,
                       .best_metric = 0.1 + 0.2,
                       .best_step = 2,
+                      .best_saved = 2,
                       .stale = 1,
                       .loss_sum = 2.0 / 3.0,
                       .loss_steps = 3,
                       .window = 16,
                       .units = PLAIN_UNITS,
+                      .loss_total = 1e300,
                       .samples = 400,
+                      .tokens = 7001,
+                      .data_digest = "0123",
                       .seed = 42};
 }
 
@@ -80,6 +84,8 @@ static void check_state(const World *world, const char *checkpoint, int64_t step
     CHECK(state.has_best && state.best_metric == expected.best_metric && state.best_step == expected.best_step);
     CHECK(state.stale == expected.stale && state.loss_sum == expected.loss_sum &&
           state.loss_steps == expected.loss_steps);
+    CHECK(state.best_saved == expected.best_saved && state.loss_total == expected.loss_total);
+    CHECK(state.tokens == expected.tokens && strcmp(state.data_digest, expected.data_digest) == 0);
     CHECK(state.window == expected.window && state.units == expected.units);
     CHECK(state.samples == expected.samples && state.seed == expected.seed);
     CHECK(cJSON_GetArraySize(history) == 2);

@@ -57,13 +57,22 @@ static void test_neighbours_read_and_write(const World *world) {
     shared_destroy(shared);
 }
 
-static void test_fits(void) {
+/** Where sharing is not to be, every rank becomes a node of its own. */
+static void test_settle(World *world) {
+    Error error = {0};
+    int sharing = world->node_size;
     unsetenv("LINNET_SHARED_MEMORY");
-    CHECK(shared_fits(1));
-    CHECK(access("/dev/shm", F_OK) != 0 || !shared_fits(SIZE_MAX));
-    setenv("LINNET_SHARED_MEMORY", "0", 1);
-    CHECK(!shared_fits(1));
+    CHECK(shared_settle(world, 1, &error) == STATUS_OK && world->node_size == sharing);
+    if (world->rank == world->size - 1) setenv("LINNET_SHARED_MEMORY", "0", 1); /* one rank's wish binds all */
+    CHECK(shared_settle(world, 1, &error) == STATUS_OK && world->node_size == 1 && world->nodes == world->size);
     unsetenv("LINNET_SHARED_MEMORY");
+}
+
+/** More than any machine has. */
+static void test_too_much(World *world) {
+    Error error = {0};
+    if (access("/dev/shm", F_OK) != 0) return;
+    CHECK(shared_settle(world, SIZE_MAX, &error) == STATUS_OK && world->node_size == 1);
 }
 
 int main(void) {
@@ -73,6 +82,9 @@ int main(void) {
         test_neighbours_read_and_write(world);
     }
     shared_destroy(NULL);
-    test_fits();
+    check_arrange(world, 0);
+    test_too_much(world);
+    check_arrange(world, 0);
+    test_settle(world);
     return check_finish(world);
 }

@@ -1,6 +1,8 @@
 /* What of checkpoints needs no ranks; saving and reading moments: tests/mpi/checkpoint_test.c. */
 #include "linnet/checkpoint.h"
 #include "unit/model_files.h"
+#include <fcntl.h>
+#include <sys/stat.h>
 
 static void make_checkpoint(const char *name) {
     Error error = {0};
@@ -45,58 +47,82 @@ static void test_newest(void **state) {
     assert_int_equal(checkpoint_newest(folder), -1);
     make_others();
     assert_int_equal(checkpoint_newest(folder), -1);
-    make_checkpoint("checkpoint-0");
-    assert_int_equal(checkpoint_newest(folder), 0);
+    make_checkpoint("checkpoint-0"); /* no run saves before its first update */
+    make_checkpoint("checkpoint-007");
+    make_checkpoint("checkpoint- 8");
+    make_checkpoint("checkpoint-+8");
+    write_text(in_folder("checkpoint-8"), "a file");
+    assert_int_equal(checkpoint_newest(folder), -1);
     make_checkpoint("checkpoint-9");
     make_checkpoint("checkpoint-10"); /* by number, not as text */
     assert_int_equal(checkpoint_newest(folder), 10);
 }
 
-static void rotate(int64_t limit, int64_t keep) {
+static void rotate(int64_t limit, int64_t current, int64_t best) {
     Error error = {0};
-    checkpoint_rotate(folder, limit, keep, &error);
+    checkpoint_rotate(folder, limit, current, best, &error);
     assert_fine(&error);
+}
+
+/** Say when a checkpoint was written, in seconds since 1970. */
+static void set_written(const char *name, time_t seconds) {
+    struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    assert_int_equal(utimensat(AT_FDCWD, in_folder(name), times, 0), 0);
+}
+
+/** Checkpoints of steps 2, 4 … 10, written in that order. */
+static void make_five(void) {
+    for (int step = 2; step <= 10; step += 2) {
+        char name[32];
+        snprintf(name, sizeof name, "checkpoint-%d", step);
+        make_checkpoint(name);
+        set_written(name, 1000 + step);
+    }
 }
 
 static void test_rotate_removes_the_oldest(void **state) {
     (void)state;
     make_others();
-    for (int step = 2; step <= 10; step += 2) {
-        char name[32];
-        snprintf(name, sizeof name, "checkpoint-%d", step);
-        make_checkpoint(name);
-    }
-    rotate(5, -1);
+    make_checkpoint("checkpoint-007");
+    make_five();
+    rotate(5, 10, 0);
     assert_true(is_there("checkpoint-2"));
-    rotate(3, -1);
+    rotate(3, 10, 0);
     assert_false(is_there("checkpoint-2") || is_there("checkpoint-4"));
     assert_true(is_there("checkpoint-6") && is_there("checkpoint-8") && is_there("checkpoint-10"));
     assert_true(is_there("checkpoint-99.tmp") && is_there("checkpoint-98x") && is_there("checkpoint-97-best"));
-    assert_true(is_there("checkpoint-") && is_there("old-checkpoint-96"));
+    assert_true(is_there("checkpoint-") && is_there("old-checkpoint-96") && is_there("checkpoint-007"));
 }
 
-static void test_rotate_keeps_newest_and_best(void **state) {
+static void test_rotate_goes_by_age_not_by_number(void **state) {
     (void)state;
-    make_checkpoint("checkpoint-1");
-    make_checkpoint("checkpoint-2");
-    make_checkpoint("checkpoint-3");
-    make_checkpoint("checkpoint-4");
-    rotate(2, 2);
-    assert_true(is_there("checkpoint-2") && is_there("checkpoint-4"));
-    assert_false(is_there("checkpoint-1") || is_there("checkpoint-3"));
-    rotate(1, 2); /* both are protected: two stay */
-    assert_true(is_there("checkpoint-2") && is_there("checkpoint-4"));
-    rotate(1, 4); /* the newest is the best one */
-    assert_false(is_there("checkpoint-2"));
-    assert_true(is_there("checkpoint-4"));
-    rotate(1, 77); /* a best one that is not there */
-    assert_true(is_there("checkpoint-4"));
+    make_five();
+    make_checkpoint("checkpoint-500"); /* of an earlier run in the same folder */
+    set_written("checkpoint-500", 900);
+    rotate(5, 10, 0);
+    assert_false(is_there("checkpoint-500"));
+    assert_true(is_there("checkpoint-2"));
+}
+
+static void test_rotate_keeps_current_and_best(void **state) {
+    (void)state;
+    make_five();
+    rotate(2, 10, 4);
+    assert_true(is_there("checkpoint-4") && is_there("checkpoint-10"));
+    assert_false(is_there("checkpoint-2") || is_there("checkpoint-6") || is_there("checkpoint-8"));
+    rotate(1, 10, 4); /* both are protected: two stay */
+    assert_true(is_there("checkpoint-4") && is_there("checkpoint-10"));
+    rotate(1, 10, 10); /* the current one is the best one */
+    assert_false(is_there("checkpoint-4"));
+    rotate(1, 10, 77); /* a best one that is not there */
+    assert_true(is_there("checkpoint-10"));
 }
 
 static const char STATE[] =
     "{\"best_metric\": 0.625, \"best_global_step\": 20, \"best_model_checkpoint\": \"out/checkpoint-20\","
     " \"epoch\": 1.2345678901234567, \"global_step\": 30, \"max_steps\": 90, \"log_history\": [{\"loss\": 1.5}, {\"loss\": 1}],"
-    " \"linnet\": {\"window\": 16, \"units\": 4, \"samples\": 400, \"seed\": 42, \"evaluations_since_best\": 1,"
+    " \"linnet\": {\"window\": 16, \"units\": 4, \"samples\": 400, \"tokens\": 7000, \"data_sha256\": \"abc\","
+    " \"seed\": 42, \"best_saved_step\": 20, \"evaluations_since_best\": 1, \"loss_total\": null,"
     " \"loss_sum\": 3.3000000000000003, \"loss_steps\": 5}}";
 
 static void write_state(const char *text) {
@@ -123,6 +149,10 @@ static void test_read_state(void **state) {
     assert_int_equal(run.stale, 1);
     assert_true(run.loss_sum == 3.3000000000000003);
     assert_int_equal(run.loss_steps, 5);
+    assert_int_equal(run.tokens, 7000);
+    assert_int_equal(run.best_saved, 20);
+    assert_string_equal(run.data_digest, "abc");
+    assert_true(run.loss_total != run.loss_total); /* null is what a run that diverged came to */
     assert_int_equal(cJSON_GetArraySize(history), 2);
     cJSON_Delete(history);
     checkpoint_read_state(folder, &run, NULL, &error);
@@ -218,7 +248,8 @@ int main(void) {
         cmocka_unit_test(test_path),
         TEST(test_newest),
         TEST(test_rotate_removes_the_oldest),
-        TEST(test_rotate_keeps_newest_and_best),
+        TEST(test_rotate_goes_by_age_not_by_number),
+        TEST(test_rotate_keeps_current_and_best),
         TEST(test_read_state),
         TEST(test_no_best_yet),
         TEST(test_damaged_states),

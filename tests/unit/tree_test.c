@@ -145,9 +145,21 @@ static void test_any_number_of_ranks_gives_the_same_bits(void **state) {
     assert_true(other_orders > UNITS / 4);
 }
 
+static void test_depth_is_bounded(void **state) {
+    (void)state;
+    for (int n = 1; n <= UNITS; n++)
+        for (int first = 0; first < n; first++)
+            for (int count = 1; count <= n - first; count++)
+                assert_true(tree_depth(n, first, count) <= tree_depth_most(count, first == 0));
+    assert_int_equal(tree_depth_most(1, true), 1); /* and the bound is no larger than it need be */
+    assert_int_equal(tree_depth_most(8, true), tree_depth(8, 0, 8));
+    assert_int_equal(tree_depth_most(15, false), tree_depth(32, 1, 15));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),
+        cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_nodes_of_the_tree),
         cmocka_unit_test(test_nodes_of_any_run),
         cmocka_unit_test(test_any_number_of_ranks_gives_the_same_bits),

@@ -1,0 +1,111 @@
+/* trainer_state.json: where a run stands. See checkpoint.h and checkpoint_state.h. */
+#include "train/checkpoint_state.h"
+
+#include "linnet/file.h"
+#include "linnet/json.h"
+#include "linnet/memory.h"
+#include <math.h>
+#include <stdio.h>
+
+/* A number with all its bits: cJSON itself prints 15 digits, and a resumed run would not quite go on from where
+ * this one was. */
+static void add_exact(cJSON *object, const char *name, double value) {
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", value);
+    /* JSON has no word for what a run that diverged comes to. */
+    cJSON_AddItemToObject(object, name, isfinite(value) ? cJSON_CreateRaw(text) : cJSON_CreateNull());
+}
+
+/* trainer_state.json, named as Trainer names things. */
+static cJSON *state_tree(const RunState *state, const char *output_dir, const cJSON *history, Error *error) {
+    cJSON *tree = cJSON_CreateObject(), *own = cJSON_AddObjectToObject(tree, "linnet");
+    char *best = state->best_saved > 0 ? checkpoint_path(output_dir, state->best_saved, error) : NULL;
+    if (state->has_best)
+        add_exact(tree, "best_metric", state->best_metric);
+    else
+        cJSON_AddNullToObject(tree, "best_metric");
+    cJSON_AddItemToObject(tree, "best_global_step",
+                          state->has_best ? cJSON_CreateNumber((double)state->best_step) : cJSON_CreateNull());
+    cJSON_AddItemToObject(tree, "best_model_checkpoint", best != NULL ? cJSON_CreateString(best) : cJSON_CreateNull());
+    add_exact(tree, "epoch", state->epoch);
+    cJSON_AddNumberToObject(tree, "global_step", (double)state->step);
+    cJSON_AddNumberToObject(tree, "max_steps", (double)state->total);
+    cJSON_AddItemToObject(tree, "log_history", cJSON_Duplicate(history, 1));
+    cJSON_AddNumberToObject(own, "window", (double)state->window);
+    cJSON_AddNumberToObject(own, "units", (double)state->units);
+    cJSON_AddNumberToObject(own, "samples", (double)state->samples);
+    cJSON_AddNumberToObject(own, "tokens", (double)state->tokens);
+    cJSON_AddStringToObject(own, "data_sha256", state->data_digest);
+    cJSON_AddNumberToObject(own, "seed", (double)state->seed);
+    cJSON_AddNumberToObject(own, "best_saved_step", (double)state->best_saved);
+    cJSON_AddNumberToObject(own, "evaluations_since_best", (double)state->stale);
+    add_exact(own, "loss_sum", state->loss_sum);
+    cJSON_AddNumberToObject(own, "loss_steps", (double)state->loss_steps);
+    add_exact(own, "loss_total", state->loss_total);
+    memory_free(best);
+    if (own == NULL) error_set(error, STATUS_FAILURE, "out of memory for trainer_state.json");
+    return tree;
+}
+
+void state_write(const char *folder, const char *output_dir, const RunState *state, const cJSON *history,
+                 Error *error) {
+    cJSON *tree = state_tree(state, output_dir, history, error);
+    char *path = file_join(folder, "trainer_state.json", error);
+    if (error->status == STATUS_OK) json_save(tree, path, true, error);
+    cJSON_Delete(tree);
+    memory_free(path);
+}
+
+/* A run cannot go on from a state that lacks one of these. */
+static Status require(const cJSON *object, const char *const *names, size_t count, const char *path, Error *error) {
+    for (size_t i = 0; i < count; i++)
+        if (cJSON_GetObjectItemCaseSensitive(object, names[i]) == NULL)
+            error_set(error, STATUS_INPUT, "%s lacks \"%s\": it is not a checkpoint of this linnet", path, names[i]);
+    return error->status;
+}
+
+static Status read_own(const cJSON *tree, RunState *state, const char *path, Error *error) {
+    static const char *const members[] = {"global_step", "max_steps", "epoch", "log_history"};
+    static const char *const own_members[] = {"window",      "units",      "samples",         "tokens",
+                                              "data_sha256", "seed",       "best_saved_step", "evaluations_since_best",
+                                              "loss_sum",    "loss_steps", "loss_total"};
+    const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
+    if (!cJSON_IsObject(own))
+        return error_set(error, STATUS_INPUT, "%s has no member \"linnet\": it is not a checkpoint of linnet", path);
+    if (require(tree, members, sizeof members / sizeof *members, path, error) ||
+        require(own, own_members, sizeof own_members / sizeof *own_members, path, error))
+        return error->status;
+    json_get_int(tree, "global_step", &state->step, path, error);
+    json_get_int(tree, "max_steps", &state->total, path, error);
+    json_get_double(tree, "epoch", &state->epoch, path, error);
+    json_get_int(own, "window", &state->window, path, error);
+    json_get_int(own, "units", &state->units, path, error);
+    json_get_int(own, "samples", &state->samples, path, error);
+    json_get_int(own, "seed", &state->seed, path, error);
+    json_get_int(own, "evaluations_since_best", &state->stale, path, error);
+    state->loss_sum = state->loss_total = NAN; /* what null stands for */
+    json_get_double(own, "loss_sum", &state->loss_sum, path, error);
+    json_get_double(own, "loss_total", &state->loss_total, path, error);
+    json_get_int(own, "loss_steps", &state->loss_steps, path, error);
+    json_get_int(own, "tokens", &state->tokens, path, error);
+    json_get_int(own, "best_saved_step", &state->best_saved, path, error);
+    const char *digest = "";
+    json_get_text(own, "data_sha256", &digest, path, error);
+    snprintf(state->data_digest, sizeof state->data_digest, "%s", digest);
+    state->has_best = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "best_metric"));
+    json_get_double(tree, "best_metric", &state->best_metric, path, error);
+    json_get_int(tree, "best_global_step", &state->best_step, path, error);
+    return error->status; /* of any of them: each tells its own alone */
+}
+
+Status checkpoint_read_state(const char *folder, RunState *state, cJSON **history, Error *error) {
+    char *path = file_join(folder, "trainer_state.json", error);
+    cJSON *tree = NULL;
+    *state = (RunState){0};
+    if (path != NULL && json_load(&tree, path, error) == STATUS_OK && read_own(tree, state, path, error) == STATUS_OK &&
+        history != NULL)
+        *history = cJSON_DetachItemFromObjectCaseSensitive(tree, "log_history");
+    cJSON_Delete(tree);
+    memory_free(path);
+    return error->status;
+}

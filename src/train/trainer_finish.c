@@ -1,0 +1,76 @@
+/* The end of a run: best model, final model, last evaluation. See trainer_private.h. */
+#include "linnet/file.h"
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include "train/trainer_private.h"
+
+/* The final model into OUTPUT/: written beside, then each file renamed into its place. Rank 0. */
+static void save_final(const Trainer *t, Error *error) {
+    static const char *const names[] = {"config.json", "vocab.json", "merges.txt", "model.safetensors"};
+    const char *output = t->settings->output_dir;
+    char *beside = file_join(output, "model.tmp", error);
+    if (beside == NULL || file_remove(beside, error) || file_make_folder(beside, error)) goto cleanup;
+    if (model_folder_save(beside, &t->replica.config, &t->replica.layout, &t->replica.parameters, t->replica.tokenizer,
+                          error))
+        goto cleanup;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *from = file_join(beside, names[i], error), *to = file_join(output, names[i], error);
+        if (error->status == STATUS_OK && file_exists(from)) file_rename(from, to, error);
+        memory_free(from);
+        memory_free(to);
+    }
+    if (error->status == STATUS_OK) file_remove(beside, error);
+cleanup:
+    memory_free(beside);
+}
+
+/* Take the best checkpoint's values, where that is asked for and it is not what the model is. Collective. */
+static Status load_best(Trainer *t, Error *error) {
+    const RunState *state = &t->state;
+    if (!t->settings->load_best_model_at_end || state->best_saved == state->step) return STATUS_OK;
+    if (state->best_saved == 0) {
+        if (t->world->rank == 0) log_warning("no checkpoint holds the best model: the last one stays");
+        return STATUS_OK;
+    }
+    char *path = checkpoint_path(t->settings->output_dir, state->best_saved, error);
+    if (world_agree(t->world, error, true) == STATUS_OK) {
+        log_info("loading the best model, %s", path);
+        replica_reload(&t->replica, path, error);
+        t->evaluated_step = 0;
+    }
+    memory_free(path);
+    return error->status;
+}
+
+/* Trainer's last event: means over the whole run. Rank 0. */
+static void log_summary(Trainer *t, Error *error) {
+    const RunState *state = &t->state;
+    double seconds = MPI_Wtime() - t->started_at;
+    trainer_add_event(t,
+                      runlog_summary_event(state->step, state->epoch, state->loss_total / (double)state->step, seconds,
+                                           (double)t->run_samples / seconds, (double)t->run_steps / seconds),
+                      error);
+}
+
+Status trainer_finish(Trainer *t, Error *error) {
+    *error = t->pending;
+    if (world_agree(t->world, error, true)) return error->status;
+    if (t->world->rank == 0) log_summary(t, error);
+    if (world_agree(t->world, error, true) || load_best(t, error)) return error->status;
+    profile_enter(t->profile, PHASE_SAVE);
+    reduction_forget(t->optimizer.reduction);
+    if (t->world->rank == 0) save_final(t, error);
+    profile_leave(t->profile, 0.0);
+    if (world_agree(t->world, error, true)) return error->status;
+    if (t->eval_data == NULL) {
+        log_info("done: the model is in %s", t->settings->output_dir);
+        return STATUS_OK;
+    }
+    Scores scores;
+    if (t->evaluated_step == t->state.step)
+        scores = metrics_scores(t->metrics); /* of this very model */
+    else if (trainer_evaluate(t, &scores, error))
+        return error->status;
+    trainer_table(t, &scores, t->evaluation_seconds);
+    return STATUS_OK;
+}

@@ -110,7 +110,8 @@ def losses(run):
 
 def without_timing(lines):
     """Events without what a clock decides."""
-    timed = ("tokens_per_second", "samples_per_second", "eval_runtime", "eval_samples_per_second")
+    timed = ("tokens_per_second", "samples_per_second", "eval_runtime", "eval_samples_per_second", "train_runtime",
+             "train_samples_per_second", "train_steps_per_second")
     return [{key: value for key, value in event.items() if key not in timed} for event in lines]
 
 

@@ -108,6 +108,43 @@ def test_early_stopping(settings, tmp_path):
     assert worse and max(steps) == 3 * (worse[0] + 1)
 
 
+def test_run_that_stopped_early_stays_stopped(settings, tmp_path):
+    """What a batch system that starts a finished job again must not do is train on."""
+    early = {**settings, **TOO_FAST, "load_best_model_at_end": True, "metric_for_best_model": "loss",
+             "early_stopping_patience": 1, "max_steps": 60, "resume_from_checkpoint": True}
+    run = train(tmp_path, ranks=1, **early)
+    before = weights_digest(run), checkpoints(run)
+    train(tmp_path, ranks=2, **early)
+    assert (weights_digest(run), checkpoints(run)) == before
+
+
+def test_best_step_without_a_checkpoint(settings, tmp_path):
+    """Evaluated more often than saved, the best model may lie in no checkpoint: the best of those that do is taken, or the last."""
+    run = train(tmp_path, ranks=2, **{**settings, **TOO_FAST, "eval_steps": 1, "save_steps": 6, "load_best_model_at_end": True,
+                                      "metric_for_best_model": "loss"})
+    found = {event["step"]: event["eval_loss"] for event in evaluation_events(run)[:12]}
+    best = min(found, key=found.get)
+    assert best not in (6, 12), f"the test's settings must make another step the best: {found}"
+    state = json.loads((run / "checkpoint-12/trainer_state.json").read_text())
+    assert state["best_global_step"] == best and state["best_model_checkpoint"] is None
+    assert weights_digest(run) == weights_digest(run / "checkpoint-12")
+
+
+def test_last_update_is_evaluated_and_saved(settings, tmp_path):
+    """As Trainer does, also where it is not a multiple of eval_steps and save_steps."""
+    run = train(tmp_path, ranks=1, **{**settings, "max_steps": 7})
+    assert [event["step"] for event in evaluation_events(run)] == [3, 6, 7]
+    assert checkpoints(run) == [3, 6, 7]
+
+
+def test_run_that_diverges_can_be_resumed(settings, tmp_path):
+    """A loss that is not a number is kept as such: the checkpoint can still be read."""
+    wild = {**settings, "learning_rate": 1e30, "logging_steps": 50, "eval_strategy": "no"}
+    run = train(tmp_path, ranks=1, **wild)
+    assert json.loads((run / "checkpoint-6/trainer_state.json").read_text())["linnet"]["loss_sum"] is None
+    train(tmp_path, ranks=1, **{**wild, "resume_from_checkpoint": run / "checkpoint-6"})
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.h5", "trainer_state.json"])
 def test_damaged_checkpoint_is_refused(settings, whole, tmp_path, copy_of, name):
     damaged = copy_of(whole / "checkpoint-6")

@@ -51,7 +51,7 @@ class Bench:
         for name, source in (("train", self.train), ("test", self.test)):
             run([LINNET, "prepare", "--input", source, "--output", self.folder / f"{name}.h5", "--tokenizer", self.tokenizer])
 
-    def train_updates(self, window, updates, ranks=1, threads=0, **settings):
+    def train_updates(self, window, updates, ranks=1, threads=None, **settings):
         """tokens/s and samples/s of each update but the first two, and when the first ended."""
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
@@ -63,13 +63,17 @@ class Bench:
         started, first, peak = time.time(), None, Peak()
         process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         peak.watch(process.pid)
+        said = []
         for line in process.stderr:
+            said.append(line)
             if first is None and line.startswith("step 1 "):
                 first = time.time() - started
         if process.wait() != 0:
-            sys.exit(f"bench: {' '.join(map(str, command))} failed")
+            sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{''.join(said)}")
         events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-        return ([e["tokens_per_second"] for e in events[2:]], [e["samples_per_second"] for e in events[2:]], first, peak.stop())
+        updates = [event for event in events if "loss" in event][2:]
+        return ([event["tokens_per_second"] for event in updates], [event["samples_per_second"] for event in updates], first,
+                peak.stop())
 
     def products(self, tokens, repeats=3, threads=CORES, forward=False):
         """tokens/s of the products alone."""
@@ -79,8 +83,8 @@ class Bench:
 
     def tokens_per_tweet(self):
         text = run([LINNET, "inspect", self.folder / "train.h5"])
-        numbers = {key: int(value) for key, value in re.findall(r"(samples|tokens)\D*(\d+)", text)}
-        return numbers["tokens"] / numbers["samples"]
+        tokens, samples = (int(re.search(rf"^ *{key}\s+(\d+)", text, re.M).group(1)) for key in ("tokens", "samples"))
+        return tokens / samples
 
     def against_products(self, window, updates, target):
         name = f"training, window {window} ÷ products alone"

@@ -52,7 +52,7 @@ class Bench:
             run([LINNET, "prepare", "--input", source, "--output", self.folder / f"{name}.h5", "--tokenizer", self.tokenizer])
 
     def train_updates(self, window, updates, ranks=1, threads=None, **settings):
-        """tokens/s and samples/s of each update but the first two, and when the first ended."""
+        """tokens/s and samples/s of each update but the first two, seconds until the first ended, and the peak of memory in GB."""
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         config = self.folder / "config.json"
@@ -68,12 +68,14 @@ class Bench:
             said.append(line)
             if first is None and line.startswith("step 1 "):
                 first = time.time() - started
-        if process.wait() != 0:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode, sampled = os.waitstatus_to_exitcode(status), peak.stop()
+        if process.returncode != 0:
             sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{''.join(said)}")
         events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         updates = [event for event in events if "loss" in event][2:]
         return ([event["tokens_per_second"] for event in updates], [event["samples_per_second"] for event in updates], first,
-                peak.stop())
+                usage.ru_maxrss / 1e6 if ranks == 1 else sampled)
 
     def products(self, tokens, repeats=3, threads=CORES, forward=False):
         """tokens/s of the products alone."""

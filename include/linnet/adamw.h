@@ -15,9 +15,14 @@ typedef struct {
 } AdamW;
 
 /** p, m, v [n] read and written; g [n] borrowed. In PyTorch's order:
- *    g ← g · grad_scale;  p ← p · (1 − rate · decay);  m ← m + (g − m)(1 − beta1);  v ← beta2 · v + (1 −
- *  beta2) g² p ← p − (rate / (1 − beta1^step)) · m / (√v / √(1 − beta2^step) + epsilon) Element-wise in float32,
- *  coefficients from float64. Serial (the caller cuts work into runs for its threads). */
+ *
+ *     g ← g · grad_scale
+ *     p ← p · (1 − rate · decay)
+ *     m ← m + (g − m)(1 − beta1)
+ *     v ← beta2 · v + (1 − beta2) g²
+ *     p ← p − (rate / (1 − beta1^step)) · m / (√v / √(1 − beta2^step) + epsilon)
+ *
+ *  Element-wise in float32, coefficients from float64. Serial (the caller cuts work into runs for its threads). */
 void adamw_update(float *p, float *m, float *v, const float *g, size_t n, const AdamW *adamw);
 void adamw_update_ref(float *p, float *m, float *v, const float *g, size_t n, const AdamW *adamw);
 

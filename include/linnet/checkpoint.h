@@ -3,8 +3,8 @@
 /** Checkpoints: OUTPUT/checkpoint-STEP/ is a complete Hugging Face model folder with two files more
  *  (docs/formats.md):
  *
- *   trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" with what a resumed run must agree on
- *   optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; and the SHA-256 of every other file
+ *     trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" of linnet's own
+ *     optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; every file's SHA-256
  *
  *  All is written to checkpoint-STEP.tmp, flushed to disk, then renamed: a checkpoint exists whole or not at all. */
 #include "linnet/error.h"
@@ -26,7 +26,7 @@ typedef struct {
     double loss_sum;    /**< of the updates since the last log line, whose number is loss_steps */
     int64_t loss_steps;
     double loss_total; /**< of all updates */
-    /* what a resumed run must have in common, or it would not go on where this one stopped */
+    /* what a resumed run is compared by: all but units must be the same; units only warn */
     int64_t window, units, samples, tokens;
     int64_t seed;
     char data_digest[DIGEST_TEXT]; /**< of the table that the training data was prepared from */
@@ -39,7 +39,7 @@ Status checkpoint_save(const World *world, const char *output_dir, const RunStat
 /** OUTPUT/checkpoint-STEP, to be freed with memory_free(). Not collective. */
 char *checkpoint_path(const char *output_dir, int64_t step, Error *error);
 
-/** The step of the newest checkpoint in a folder; −1 when there is none. Not collective. */
+/** The highest step of the checkpoints in a folder; −1 when there is none. Not collective. */
 int64_t checkpoint_newest(const char *output_dir);
 
 /** Remove checkpoints, the one written longest ago first, until `limit` are left; never those of steps `current`
@@ -62,7 +62,8 @@ typedef struct {
 /** Whether a folder has an optimizer.h5. */
 bool checkpoint_is(const char *folder);
 
-/** Prove a checkpoint whole: every file's digest, the moments' sizes. STATUS_INPUT names the file that is not right. Not collective. */
+/** Prove a checkpoint whole: every file's digest, the moments' sizes. STATUS_INPUT names the file that is not
+ *  right. Not collective. */
 Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error);
 
 #endif

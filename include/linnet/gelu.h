@@ -1,8 +1,7 @@
 #ifndef LINNET_GELU_H
 #define LINNET_GELU_H
 /** GELU, tanh form (`gelu_new`, arXiv:1606.08415): 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))). Not collective;
- *  cannot fail. The vectorised tanh has a stated error bound (docs/numerics.md), checked against libm in the unit
- *  test. */
+ *  cannot fail. The error bounds below are checked against libm in the unit test. */
 #include <stddef.h>
 
 /** out [n] = gelu(x [n]); out may be x. Computed as x / (1 + e^−2u), u = √(2/π) (x + 0.044715 x³), with a

@@ -41,7 +41,8 @@ void gpt2_destroy(Gpt2 *gpt2);
 /** Charge both passes to `profile` (borrowed; NULL: to nobody). */
 void gpt2_set_profile(Gpt2 *gpt2, Profile *profile);
 
-/** Floating-point operations of the matrix products of a forward pass over `tokens` rows and `samples` samples (a backward pass does twice as many). */
+/** Floating-point operations of the matrix products of a forward pass over `tokens` rows and `samples` samples (a
+ *  backward pass does twice as many). */
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples);
 
 /** Bytes that gpt2_create() reserves for `tokens` rows and `samples` samples (its memory when all of it is used). */

@@ -18,7 +18,7 @@ typedef struct {
     double loss;     /**< mean cross-entropy */
     double accuracy; /**< share of samples whose largest logit (the first of equals) is the label's */
     double f1;       /**< macro F1: mean over the labels that occur (as truth or prediction) of 2tp/(2tp+fp+fn),
-                          scikit- learn's f1_score(average="macro") */
+                          scikit-learn's f1_score(average="macro") */
 } Scores;
 
 void metrics_clear(Metrics *metrics, int32_t labels);

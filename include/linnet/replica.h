@@ -35,7 +35,8 @@ Status replica_reload(Replica *replica, const char *path, Error *error);
 /** Collective. */
 void replica_close(Replica *replica);
 
-/** Check that a data set fits a model, as replica_open() does: `path` is the model's folder, for messages. Not collective. */
+/** Check that a data set fits a model, as replica_open() does: `path` is the model's folder, for messages. Not
+ *  collective. */
 Status replica_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
                           Error *error);
 

@@ -3,7 +3,8 @@
 /** The table of an evaluation, for people, on standard output. Not collective: rank 0 calls it. */
 #include "linnet/metrics.h"
 
-/** Accuracy, macro F1, loss, samples a second, and the confusion matrix (rows: the truth). label_names [metrics->labels]. */
+/** Accuracy, macro F1, loss, samples a second, and the confusion matrix (rows: the truth). label_names
+ *  [metrics->labels]. */
 void report_scores(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
                    double samples_per_second);
 

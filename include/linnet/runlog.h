@@ -30,7 +30,8 @@ cJSON *runlog_train_event(int64_t step, double epoch, double loss, double grad_n
 /** An event of evaluation: step, epoch, eval_loss, eval_accuracy, eval_f1, eval_runtime (seconds),
  *  eval_samples_per_second. */
 cJSON *runlog_eval_event(int64_t step, double epoch, const Scores *scores, double seconds, int64_t samples);
-/** The last event of a run: step, epoch, train_loss (mean over all updates), train_runtime (seconds), train_samples_per_second, train_steps_per_second. */
+/** The last event of a run: step, epoch, train_loss (mean over all updates), train_runtime (seconds),
+ *  train_samples_per_second, train_steps_per_second. */
 cJSON *runlog_summary_event(int64_t step, double epoch, double loss, double seconds, double samples_per_second,
                             double steps_per_second);
 

@@ -7,8 +7,8 @@
  *  units; what it can sum by itself are the largest subtrees inside its run, its *nodes*; the rest of the tree
  *  joins nodes of several ranks.
  *
- *   7 units on 3 ranks, dealt 3, 2, 2:      ranks' nodes:  0: {0,1} {2}   1: {3} {4}   2: {5} {6}
- *       ((0 1) (2 3)) ((4 5) 6)
+ *  7 units on 3 ranks, dealt 3, 2, 2:      ranks' nodes:  0: {0,1} {2}   1: {3} {4}   2: {5} {6}
+ *      ((0 1) (2 3)) ((4 5) 6)
  *  Nothing here allocates, fails or is collective. */
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,7 +35,8 @@ size_t tree_nodes(int n, int first, int count, int rank, TreeNode *nodes);
 /** The most slots that a rank's stack needs while it works through the run of `count` units from `first`. */
 int tree_depth(int n, int first, int count);
 
-/** The most that tree_depth() gives for a run of `count` units in a tree over any number of them; `from_start`: for runs that begin with unit 0. */
+/** The most that tree_depth() gives for a run of `count` units in a tree over any number of them; `from_start`: for
+ *  runs that begin with unit 0. */
 int tree_depth_most(int count, bool from_start);
 
 #endif

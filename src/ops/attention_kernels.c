@@ -132,7 +132,8 @@ static void gather_queries(const Call *call, const Head *head, const AttentionSc
     }
 }
 
-/** Scores → weights with dropout, and d weights → d scores, of one query; both zero from the last key seen to `padded`. */
+/** Scores → weights with dropout, and d weights → d scores, of one query; both zero from the last key seen to
+ *  `padded`. */
 static void unweigh_row(const Call *call, const Head *head, size_t query, float *weights, float *scores, size_t padded,
                         float pull, float *factors) {
     const Floats none = {0};

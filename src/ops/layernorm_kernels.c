@@ -4,7 +4,8 @@
 /** Columns of dgamma and dbeta that one thread sums over the parts. */
 #define SUM_COLUMNS ((size_t)64)
 
-/** Σ (x − shift)² or, with `power` 1, Σ (x − shift): four vectors of partial sums, so that one addition need not wait for the last. */
+/** Σ (x − shift)² or, with `power` 1, Σ (x − shift): four vectors of partial sums, so that one addition need not
+ *  wait for the last. */
 static inline __attribute__((always_inline)) float sum_powers(const float *x, size_t width, float shift, int power) {
     Floats sums[4] = {{0}};
     size_t i = 0;

@@ -99,7 +99,8 @@ static void write_model(const char *folder, const char *output_dir, const RunSta
     state_write(folder, output_dir, state, history, error);
 }
 
-/* Put a finished folder in its place: there is a whole checkpoint of this step at every moment, an old one or the new one. */
+/* Put a finished folder in its place: there is a whole checkpoint of this step at every moment, an old one or the
+ * new one. */
 static Status put_in_place(const char *beside, const char *path, Error *error) {
     if (file_flush(beside, error)) return error->status;
     if (!file_exists(path)) return file_rename(beside, path, error);

@@ -89,7 +89,8 @@ Status trainer_save(Trainer *t, Error *error) {
     return world_agree(t->world, error, true);
 }
 
-/* Trainer also evaluates and saves by steps at the last update, and by epochs when it stops early in the middle of one. */
+/* Trainer also evaluates and saves by steps at the last update, and by epochs when it stops early in the middle of
+ * one. */
 static bool is_due(const Trainer *t, Strategy strategy, int64_t every) {
     bool ends = t->state.step == t->state.total || t->stop_early;
     if (strategy == STRATEGY_STEPS) return due(t->state.step, every) || ends;

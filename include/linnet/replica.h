@@ -25,7 +25,7 @@ Status replica_layout(const char *path, ParameterLayout *layout, Error *error);
 
 /** Load a model folder. With `data` the model must fit it: the same tokenizer (by digest, where the folder has
  *  one), a vocabulary that holds its ids, the same classes in the same order; a folder without a head gets the
- *  data's classes and a new head from `seed`. Collective. */
+ *  data's classes and a new head from `seed`, one whose classes are only LABEL_0 … the data's names. Collective. */
 Status replica_open(Replica *replica, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
                     Error *error);
 

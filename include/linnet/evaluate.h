@@ -20,6 +20,9 @@ typedef struct {
 /** The most rows a micro-batch has, in training and evaluation: at least one text of `positions` tokens. */
 size_t evaluate_batch_rows(int32_t positions);
 
+/** Open a token file and check this rank's share of its samples; all ranks together check all of them. Collective. */
+Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error);
+
 /** Run all samples, `batch_size` at a time, and count them into *metrics, on every rank the same. logits [samples,
  *  labels] (NULL: not wanted) are written on every rank. Collective. */
 Status evaluate_run(const Evaluator *evaluator, Dataset *dataset, int64_t batch_size, Metrics *metrics, double *logits,

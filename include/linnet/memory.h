@@ -23,6 +23,10 @@ void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *
  *  untouched. */
 void memory_will_fill(void *block, size_t bytes);
 
+/** madvise(2) on the whole pages inside start … start + bytes; what lies on a page with something else is left alone. A wish:
+ *  where the system refuses, all is as before. */
+void memory_advise(void *start, size_t bytes, int advice);
+
 /** A copy of a text, to be freed with memory_free(). */
 char *memory_text(const char *text, Error *error);
 

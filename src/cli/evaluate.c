@@ -43,12 +43,7 @@ static Status settle_sharing(Job *job, const Wish *wish, Error *error) {
 
 /* Open data and model. Collective. */
 static Status open_job(Job *job, const Wish *wish, Error *error) {
-    if (dataset_open(&job->dataset, wish->data, error) == STATUS_OK) {
-        int64_t first, count;
-        world_deal(dataset_info(job->dataset)->samples, job->world->size, job->world->rank, &first, &count);
-        dataset_verify(job->dataset, first, count, error);
-    }
-    if (world_agree(job->world, error, true)) return error->status;
+    if (evaluate_open_data(job->world, &job->dataset, wish->data, error)) return error->status;
     const DatasetInfo *info = dataset_info(job->dataset);
     if (settle_sharing(job, wish, error)) return error->status;
     if (replica_open(&job->replica, job->world, wish->model, NULL, 0, error)) return error->status;

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 struct Shared {
     const World *world; /* borrowed */
@@ -71,10 +70,9 @@ void shared_fence(const Shared *shared) {
 }
 
 void shared_forget(Shared *shared) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)shared->blocks[shared->world->node_rank];
-    uintptr_t first = (start + page - 1) / page * page, end = (start + shared->bytes) / page * page;
     /* Where the system will not, the memory stays: nobody may count on zeros before writing. */
-    if (first < end) madvise((void *)first, end - first, shared->plain != NULL ? MADV_DONTNEED : MADV_REMOVE);
+    memory_advise(shared->blocks[shared->world->node_rank], shared->bytes,
+                  shared->plain != NULL ? MADV_DONTNEED : MADV_REMOVE);
 }
 
 void shared_destroy(Shared *shared) {

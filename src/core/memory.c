@@ -43,10 +43,14 @@ void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *
     return resized;
 }
 
+void memory_advise(void *start, size_t bytes, int advice) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), address = (uintptr_t)start;
+    uintptr_t first = (address + page - 1) / page * page, end = (address + bytes) / page * page;
+    if (first < end) madvise((void *)first, end - first, advice);
+}
+
 void memory_will_fill(void *block, size_t bytes) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)block;
-    uintptr_t first = (start + page - 1) / page * page, end = (start + bytes) / page * page;
-    if (first < end) madvise((void *)first, end - first, MADV_HUGEPAGE); /* a wish: refused, all is as before */
+    memory_advise(block, bytes, MADV_HUGEPAGE);
 }
 
 char *memory_text(const char *text, Error *error) {

@@ -115,7 +115,5 @@ void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *o
 }
 
 void safetensors_forget(const Tensor *tensor) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)tensor->bytes;
-    uintptr_t first = (start + page - 1) / page * page, end = (start + tensor->size) / page * page;
-    if (first < end) madvise((void *)first, end - first, MADV_DONTNEED); /* a neighbour's page is not touched */
+    memory_advise((void *)(uintptr_t)tensor->bytes, tensor->size, MADV_DONTNEED);
 }

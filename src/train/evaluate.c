@@ -14,6 +14,15 @@ size_t evaluate_batch_rows(int32_t positions) {
     return longest > BATCH_ROWS ? longest : BATCH_ROWS;
 }
 
+Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error) {
+    if (dataset_open(dataset, path, error) == STATUS_OK) {
+        int64_t first, count;
+        world_deal(dataset_info(*dataset)->samples, world->size, world->rank, &first, &count);
+        dataset_verify(*dataset, first, count, error);
+    }
+    return world_agree(world, error, true);
+}
+
 /* Where counts go. */
 typedef struct {
     Metrics *metrics;
@@ -75,7 +84,7 @@ static void sum_metrics(const World *world, Metrics *metrics) {
 Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics, double *logits,
                     Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
-    if (batch_size > info->samples) batch_size = info->samples > 0 ? info->samples : 1;
+    if (batch_size > info->samples) batch_size = info->samples;
     int64_t group = batch_size * (GROUP / batch_size + 1); /* whole batches */
     int64_t *indices = memory_allocate((size_t)group, sizeof *indices, error);
     Sink sink = {metrics, logits, (size_t)info->labels,

@@ -10,18 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Open a token file and check this rank's share of it; all ranks together check all of it. Collective. */
-static Status open_data(const World *world, Dataset **dataset, const char *path, Error *error) {
-    if (dataset_open(dataset, path, error) == STATUS_OK) {
-        int64_t first, count;
-        world_deal(dataset_info(*dataset)->samples, world->size, world->rank, &first, &count);
-        dataset_verify(*dataset, first, count, error);
-    }
-    if (error->status == STATUS_OK && dataset_info(*dataset)->samples == 0)
-        error_set(error, STATUS_INPUT, "%s holds no samples", path);
-    return world_agree(world, error, true);
-}
-
 /* The checkpoint to go on from into *folder (NULL: none), as rank 0 sees the disk; freed with memory_free().
  * Collective. */
 static Status find_checkpoint(Trainer *t, char **folder, Error *error) {
@@ -235,8 +223,9 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     signals_install();
     if (profile) profile_create(&t->profile, error);
     if (world_agree(world, error, true)) goto cleanup;
-    if (open_data(world, &t->train_data, settings->train_file, error)) goto cleanup;
-    if (settings->eval_file != NULL && open_data(world, &t->eval_data, settings->eval_file, error)) goto cleanup;
+    if (evaluate_open_data(world, &t->train_data, settings->train_file, error)) goto cleanup;
+    if (settings->eval_file != NULL && evaluate_open_data(world, &t->eval_data, settings->eval_file, error))
+        goto cleanup;
     plan_updates(t);
     if (find_checkpoint(t, &checkpoint, error)) goto cleanup;
     if (checkpoint != NULL && resume_state(t, checkpoint, &history, error)) goto cleanup;

@@ -1,10 +1,15 @@
 #ifndef LINNET_LINEAR_H
 #define LINNET_LINEAR_H
-/** Linear layers with weights [in, out] (GPT-2's Conv1D) by BLAS products over fixed tiles: each tile is one
- *  single-threaded call from one of linnet's OpenMP threads, and the tiles depend on the shapes alone, so the bits
- *  do not depend on the number of threads (OpenBLAS's own threads may change them). Not collective; cannot fail.
+/** Linear layers with weights [in, out] (GPT-2's Conv1D): y = x · W + b and its gradients, by linnet's own packed products or, on a CPU
+ *  that it has no tuned kernels for, by BLAS calls over fixed tiles. Tiles depend on the shapes alone, so the bits do not
+ *  depend on the number of threads (OpenBLAS's own threads may change them). The environment's LINNET_PRODUCTS=own or
+ *  blas overrides the choice, once for a process. Not collective; cannot fail; called outside of parallel regions.
+ *
+ *  With `bf16` both factors of every product are rounded to bf16 (to nearest even) and their products summed in
+ *  float32, as PyTorch's autocast does; biases, results and what is added to stay float32.
  *
  *  Strides (in floats) let a layer use some columns of a wider weight, as the last block does with its queries. */
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
@@ -14,20 +19,36 @@ typedef struct {
     size_t y_stride;      /**< of y rows: N, or more */
 } LinearShape;
 
+/** How products are computed. */
+typedef struct {
+    float *scratch; /**< linear_scratch() floats of the caller's; holds nothing between calls */
+    bool bf16;      /**< factors in bf16: faster where the CPU has AVX512-BF16, slower elsewhere */
+} LinearWork;
+
+/** Floats of scratch for products of up to `rows` rows where in + out is at most the one given, on up to `threads` threads. */
+size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads);
+
+/** Who computes products in float32: "own" or "blas". */
+const char *linear_products(void);
+
+/** Use "own" or "blas" from now on; 0 for any other word. For tests; not while products run. */
+int linear_choose(const char *products);
+
 /** y [rows, out] = x [rows, in] · weight [in, out] + bias [out] (bias may be NULL). */
 void linear_forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,
-                    const LinearShape *shape);
+                    const LinearShape *shape, const LinearWork *work);
 void linear_forward_ref(float *y, const float *x, const float *weight, const float *bias, size_t rows,
                         const LinearShape *shape);
 
 /** dx [rows, in] = dy [rows, out] · weightᵀ. */
-void linear_backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape);
+void linear_backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
+                           const LinearWork *work);
 void linear_backward_input_ref(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape);
 
 /** dweight [in, out] = xᵀ · dy and dbias [out] = Σ rows of dy (NULL: none), added to what is there when
  *  `accumulate`. */
 void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
-                            const LinearShape *shape, int accumulate);
+                            const LinearShape *shape, bool accumulate, const LinearWork *work);
 void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
-                                const LinearShape *shape, int accumulate);
+                                const LinearShape *shape, bool accumulate);
 #endif

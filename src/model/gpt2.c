@@ -54,6 +54,8 @@ static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, 
     gpt2->attention_scratch = carve(
         carver, 1,
         attention_scratch((size_t)config->positions + 1, c / (size_t)config->heads, (size_t)omp_get_max_threads()));
+    gpt2->products.scratch = carve(
+        carver, 1, linear_scratch(m > b ? m : b, c, inner > 3 * c ? inner : 3 * c, (size_t)omp_get_max_threads()));
     if (!training) return;
     gpt2->dstream = carve(carver, m, c);
     gpt2->dbranch = carve(carver, m, c);
@@ -187,7 +189,8 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     const Dropout *drop = gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, batch, layer);
     if (!gpt2_is_last(gpt2, layer)) {
-        linear_forward(block->qkv, gpt2->normalized, weight, bias, m, &(LinearShape){c, 3 * c, 3 * c, c, 3 * c});
+        linear_forward(block->qkv, gpt2->normalized, weight, bias, m, &(LinearShape){c, 3 * c, 3 * c, c, 3 * c},
+                       &gpt2->products);
         profile_enter(gpt2->profile, PHASE_ATTENTION);
         attention_forward(block->attended, block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c,
                           &shape, drop, gpt2->attention_scratch);
@@ -195,8 +198,10 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
         return;
     }
     gather_pooled(gpt2->pooled_ln1, gpt2->normalized, batch, c);
-    linear_forward(gpt2->query, gpt2->pooled_ln1, weight, bias, batch->samples, &(LinearShape){c, c, 3 * c, c, c});
-    linear_forward(block->qkv, gpt2->normalized, weight + c, bias + c, m, &(LinearShape){c, 2 * c, 3 * c, c, 2 * c});
+    linear_forward(gpt2->query, gpt2->pooled_ln1, weight, bias, batch->samples, &(LinearShape){c, c, 3 * c, c, c},
+                   &gpt2->products);
+    linear_forward(block->qkv, gpt2->normalized, weight + c, bias + c, m, &(LinearShape){c, 2 * c, 3 * c, c, 2 * c},
+                   &gpt2->products);
     profile_enter(gpt2->profile, PHASE_ATTENTION);
     attention_forward(block->attended, block->lse, gpt2->query, c, block->qkv, block->qkv + c, 2 * c, &shape, drop,
                       gpt2->attention_scratch);
@@ -211,15 +216,18 @@ static void forward_rest(Gpt2 *gpt2, float *dense, const Batch *batch, int layer
     Rows rows = gpt2_rows_behind_attention(gpt2, batch, layer);
     Dropout dropout;
     linear_forward(gpt2->branch, block->attended, gpt2_tensor(gpt2, dense, layer, PROJ_WEIGHT),
-                   gpt2_tensor(gpt2, dense, layer, PROJ_BIAS), rows.count, &(LinearShape){c, c, c, c, c});
+                   gpt2_tensor(gpt2, dense, layer, PROJ_BIAS), rows.count, &(LinearShape){c, c, c, c, c},
+                   &gpt2->products);
     residual_forward(block->middle, stream, gpt2->branch, rows.positions, rows.samples, rows.count, c,
                      gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
     gpt2_normalize(gpt2, dense, layer, LN2_WEIGHT, rows.count);
     linear_forward(block->fc, gpt2->normalized, gpt2_tensor(gpt2, dense, layer, FC_WEIGHT),
-                   gpt2_tensor(gpt2, dense, layer, FC_BIAS), rows.count, &(LinearShape){c, inner, inner, c, inner});
+                   gpt2_tensor(gpt2, dense, layer, FC_BIAS), rows.count, &(LinearShape){c, inner, inner, c, inner},
+                   &gpt2->products);
     gelu_forward(gpt2->gelu, block->fc, rows.count * inner);
     linear_forward(gpt2->branch, gpt2->gelu, gpt2_tensor(gpt2, dense, layer, OUT_WEIGHT),
-                   gpt2_tensor(gpt2, dense, layer, OUT_BIAS), rows.count, &(LinearShape){inner, c, c, inner, c});
+                   gpt2_tensor(gpt2, dense, layer, OUT_BIAS), rows.count, &(LinearShape){inner, c, c, inner, c},
+                   &gpt2->products);
     residual_forward(out, block->middle, gpt2->branch, rows.positions, rows.samples, rows.count, c,
                      gpt2_dropout(gpt2, rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
 }
@@ -248,7 +256,7 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
                       dense + layout->tensor[parameters_final_bias(layout)].offset, b, c, (float)config->epsilon);
     /* score is [labels, C], so its product has the form of an input's gradient: logits = final · scoreᵀ. */
     linear_backward_input(gpt2->logits, gpt2->final, dense + layout->tensor[parameters_score(layout)].offset, b,
-                          &(LinearShape){labels, c, c, labels, c});
+                          &(LinearShape){labels, c, c, labels, c}, &gpt2->products);
     profile_leave(gpt2->profile, gpt2_operations(config, batch->tokens, b));
     return gpt2->logits;
 }

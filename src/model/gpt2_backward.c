@@ -40,8 +40,8 @@ static void backward_linear(const Pass *pass, int layer, LayerTensor weight, Lay
                             const float *x, const float *dy, size_t rows, size_t in, size_t out) {
     LinearShape shape = {in, out, out, in, out};
     linear_backward_weight(gradient(pass, layer, weight), gradient(pass, layer, bias), x, dy, rows, &shape,
-                           pass->accumulate);
-    linear_backward_input(dx, dy, parameter(pass, layer, weight), rows, &shape);
+                           pass->accumulate, &pass->gpt2->products);
+    linear_backward_input(dx, dy, parameter(pass, layer, weight), rows, &shape, &pass->gpt2->products);
 }
 
 /* Through the MLP and the attention's projection: dstream [rows, C] is the gradient behind the block and becomes
@@ -103,10 +103,11 @@ static void backward_last_attention(const Pass *pass, int layer) {
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
     LinearShape query = {c, c, 3 * c, c, c}, keys_values = {c, 2 * c, 3 * c, c, 2 * c};
     gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
-    linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, b, &query, pass->accumulate);
-    linear_backward_weight(dweight + c, dbias + c, gpt2->normalized, dkv, m, &keys_values, pass->accumulate);
-    linear_backward_input(gpt2->dbranch, dkv, weight + c, m, &keys_values);
-    linear_backward_input(gpt2->dattended, dquery, weight, b, &query);
+    linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, b, &query, pass->accumulate, &gpt2->products);
+    linear_backward_weight(dweight + c, dbias + c, gpt2->normalized, dkv, m, &keys_values, pass->accumulate,
+                           &gpt2->products);
+    linear_backward_input(gpt2->dbranch, dkv, weight + c, m, &keys_values, &gpt2->products);
+    linear_backward_input(gpt2->dattended, dquery, weight, b, &query, &gpt2->products);
     scatter_pooled(gpt2->dbranch, gpt2->dattended, pass->batch, c);
 }
 
@@ -137,8 +138,9 @@ static void backward_head(const Pass *pass, const float *dlogits) {
     size_t weight = layout->tensor[parameters_final_weight(layout)].offset;
     size_t bias = layout->tensor[parameters_final_bias(layout)].offset;
     LinearShape shape = {labels, c, c, labels, c}; /* as in the forward pass: score is [labels, C] */
-    linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, b, &shape, pass->accumulate);
-    linear_forward(gpt2->dbranch, dlogits, pass->parameters + score, NULL, b, &shape);
+    linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, b, &shape, pass->accumulate,
+                           &gpt2->products);
+    linear_forward(gpt2->dbranch, dlogits, pass->parameters + score, NULL, b, &shape, &gpt2->products);
     memset(gpt2->dpooled, 0, b * c * sizeof *gpt2->dpooled);
     layernorm_backward(gpt2->dpooled, pass->gradients + weight, pass->gradients + bias, gpt2->dbranch, gpt2->output,
                        gpt2->final_mean, gpt2->final_rstd, pass->parameters + weight, b, c, pass->accumulate,

@@ -5,6 +5,7 @@
 #include "linnet/attention.h"
 #include "linnet/dropout.h"
 #include "linnet/gpt2.h"
+#include "linnet/linear.h"
 
 /* The activations of one block that the backward pass needs. Outputs of LayerNorm and GELU are cheaper to compute
  * again than to keep. */
@@ -37,6 +38,7 @@ struct Gpt2 {
     float *final_mean, *final_rstd; /* [B] */
     float *logits;                  /* [B, labels] */
     float *attention_scratch;
+    LinearWork products; /* how linear layers are computed, and their scratch */
     float *dstream;      /* [M, C] gradient of the stream   (these six: training alone) */
     float *dbranch;      /* [M, C] */
     float *dattended;    /* [M, C] */

@@ -22,6 +22,8 @@ static int has_avx512(void) {
 /** The best set that the CPU has, or the one with that name; NULL when there is none. */
 static const Kernels *find(const char *name) {
 #ifdef __x86_64__
+    if (has_avx512() && __builtin_cpu_supports("avx512bf16") && (!name || strcmp(name, kernels_avx512bf16.isa) == 0))
+        return &kernels_avx512bf16;
     if (has_avx512() && (!name || strcmp(name, kernels_avx512.isa) == 0)) return &kernels_avx512;
     if (has_avx2() && (!name || strcmp(name, kernels_avx2.isa) == 0)) return &kernels_avx2;
 #endif
@@ -36,7 +38,7 @@ static const Kernels *choose(void) {
     if (!atomic_compare_exchange_strong(&chosen, &none, set)) return none;
     if (!found)
         log_warning("LINNET_ISA=%s: this build or this CPU has no such instruction set; using %s "
-                    "(known: base, avx2, avx512)",
+                    "(known: base, avx2, avx512, avx512bf16)",
                     wanted, set->isa);
     return set;
 }

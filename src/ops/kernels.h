@@ -1,7 +1,7 @@
 #ifndef LINNET_OPS_KERNELS_H
 #define LINNET_OPS_KERNELS_H
 /** The kernels that exist once for every instruction set. A file <name>_kernels.c is compiled once a set with
- *  ISA=base, avx2 or avx512 and defines KERNEL(function); table_kernels.c gathers a set's functions in a Kernels;
+ *  ISA=base, avx2 … and defines KERNEL(function); table_kernels.c gathers a set's functions in a Kernels;
  *  isa.c picks one.
  *
  *  To add a kernel: declare the public function in its header, add its name to KERNEL_LIST, define KERNEL(name) in
@@ -11,6 +11,7 @@
 #include "linnet/embedding.h"
 #include "linnet/gelu.h"
 #include "linnet/layernorm.h"
+#include "linnet/linear.h"
 #include "linnet/residual.h"
 #include "linnet/rows.h"
 
@@ -19,6 +20,9 @@
     X(embedding_gather)                                                                                                \
     X(layernorm_forward)                                                                                               \
     X(layernorm_backward)                                                                                              \
+    X(linear_forward)                                                                                                  \
+    X(linear_backward_input)                                                                                           \
+    X(linear_backward_weight)                                                                                          \
     X(attention_forward)                                                                                               \
     X(attention_backward)                                                                                              \
     X(gelu_forward)                                                                                                    \
@@ -41,7 +45,7 @@ typedef struct {
 
 extern const Kernels kernels_base;
 #ifdef __x86_64__
-extern const Kernels kernels_avx2, kernels_avx512;
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512bf16;
 #endif
 
 /** The set in use; chosen at the first call, by any thread. */

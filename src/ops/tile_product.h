@@ -3,7 +3,7 @@
 /** The small matrix products of attention: up to TILE_ROWS rows of out = left · right, where the rows of `right`
  *  and `out` are contiguous and `left` may lie in either order. A call of a BLAS costs more than one of these
  *  takes. */
-#include "ops/lanes.h"
+#include "ops/transpose.h"
 #include <stdbool.h>
 
 #define TILE_ROWS ((size_t)4)
@@ -86,26 +86,6 @@ static void tile_product(float *out, size_t out_stride, Left left, const float *
     }
     if (c < columns)
         tile_rest(out + c, out_stride, left, right + c, right_stride, rows, inner, columns - c, accumulate);
-}
-
-typedef float Four __attribute__((vector_size(16)));
-
-/** A 4 × 4 piece read across: out[c][j] = x[j][c]; `rows` < 4 leaves zeros in the columns behind. */
-static inline __attribute__((always_inline)) void transpose_four(float *out, size_t out_stride, const float *x,
-                                                                 size_t stride, size_t rows) {
-    Four row[4] = {{0}};
-    for (size_t j = 0; j < rows; j++) memcpy(&row[j], x + j * stride, sizeof row[j]);
-    Four a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5),
-         b = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
-    Four c = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7),
-         d = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-    Four column[4] = {
-        __builtin_shufflevector(a, b, 0, 1, 4, 5),
-        __builtin_shufflevector(a, b, 2, 3, 6, 7),
-        __builtin_shufflevector(c, d, 0, 1, 4, 5),
-        __builtin_shufflevector(c, d, 2, 3, 6, 7),
-    };
-    for (size_t k = 0; k < 4; k++) memcpy(out + k * out_stride, &column[k], sizeof column[k]);
 }
 
 /** out [width, rows] = the transpose of x [rows, width]; its rows have room for a multiple of four, and what lies

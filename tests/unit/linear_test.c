@@ -1,3 +1,4 @@
+#include "linnet/isa.h"
 #include "linnet/linear.h"
 #include "linnet/random.h"
 #include "unit/model_files.h"
@@ -12,19 +13,39 @@ typedef struct {
     size_t rows, in, out, weight_gap, x_gap, y_gap;
 } Case;
 
-/* Results are cut into tiles of 512 rows and 384 columns: the last four have several of them, whole and in part.
- * Small ones run on one thread, those of more than 2^20 multiplications on all. */
+/* Rows are cut into parts of at most 288, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into blocks of 256 steps:
+ * the last five have several of each, whole and in part. Small ones run on one thread, those of more than 2^20 multiplications on all. */
 static const Case CASES[] = {
-    {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},       {17, 33, 65, 0, 0, 0},
-    {8, 64, 3, 61, 0, 5},    {29, 2, 90, 1, 3, 0},     {520, 40, 800, 7, 0, 9},
-    {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0}, {520, 800, 40, 0, 1, 2},
+    {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},      {17, 33, 65, 0, 0, 0},   {8, 64, 3, 61, 0, 5},
+    {29, 2, 90, 1, 3, 0},    {520, 40, 800, 7, 0, 9}, {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0},
+    {520, 800, 40, 0, 1, 2}, {600, 522, 96, 0, 0, 0},
 };
+
+/* Who computes. */
+typedef struct {
+    const char *isa, *products;
+    bool bf16;
+} Way;
+
+static const Way WAYS[] = {
+    {"base", "blas", false}, {"base", "own", false}, {"avx2", "own", false},  {"avx512", "own", false},
+    {"base", "own", true},   {"avx2", "own", true},  {"avx512", "own", true}, {"avx512bf16", "own", true},
+};
+
+static LinearWork work;
 
 typedef struct {
     LinearShape shape;
     size_t rows, weight_count, x_count, y_count;
     float *weight, *bias, *x, *y; /* with gaps */
 } Layer;
+
+/** The value nearest to x, ties to even, that bf16 has: its 8 bits of significand, by dividing what is behind them out. */
+static float rounded_to_bf16(float x) {
+    int exponent;
+    double fraction = frexp((double)x, &exponent);
+    return (float)ldexp(nearbyint(ldexp(fraction, 8)), exponent - 8);
+}
 
 static float *block(size_t count) {
     Error error = {0};
@@ -66,13 +87,28 @@ static void layer_free(Layer *layer) {
     memory_free(layer->bias);
 }
 
+static Layer layer_copy(const Layer *layer) {
+    Layer other = *layer;
+    other.weight = copy(layer->weight, layer->weight_count);
+    other.x = copy(layer->x, layer->x_count);
+    other.y = copy(layer->y, layer->y_count);
+    other.bias = copy(layer->bias, layer->shape.out);
+    return other;
+}
+
+/** The layer as its products see it. */
+static Layer factors(const Layer *layer) {
+    Layer seen = layer_copy(layer);
+    if (!work.bf16) return seen;
+    for (size_t i = 0; i < layer->weight_count; i++) seen.weight[i] = rounded_to_bf16(seen.weight[i]);
+    for (size_t i = 0; i < layer->x_count; i++) seen.x[i] = rounded_to_bf16(seen.x[i]);
+    for (size_t i = 0; i < layer->y_count; i++) seen.y[i] = rounded_to_bf16(seen.y[i]);
+    return seen;
+}
+
 /** The layer with all its values made positive, whose results are the sums of the magnitudes of the terms. */
 static Layer magnitudes(const Layer *layer) {
-    Layer positive = *layer;
-    positive.weight = copy(layer->weight, layer->weight_count);
-    positive.x = copy(layer->x, layer->x_count);
-    positive.y = copy(layer->y, layer->y_count);
-    positive.bias = copy(layer->bias, layer->shape.out);
+    Layer positive = layer_copy(layer);
     for (size_t i = 0; i < layer->weight_count; i++) positive.weight[i] = fabsf(positive.weight[i]);
     for (size_t i = 0; i < layer->x_count; i++) positive.x[i] = fabsf(positive.x[i]);
     for (size_t i = 0; i < layer->y_count; i++) positive.y[i] = fabsf(positive.y[i]);
@@ -101,40 +137,43 @@ static float *filled(size_t count, float value) {
     return values;
 }
 
-static void check_forward(const Layer *layer, const Layer *positive, bool with_bias) {
+static void check_forward(const Layer *layer, const Layer *seen, const Layer *positive, bool with_bias) {
     const LinearShape *shape = &layer->shape;
     float *results[3];
     for (int i = 0; i < 3; i++) results[i] = filled(layer->y_count, UNTOUCHED);
-    linear_forward(results[0], layer->x, layer->weight, with_bias ? layer->bias : NULL, layer->rows, shape);
-    linear_forward_ref(results[1], layer->x, layer->weight, with_bias ? layer->bias : NULL, layer->rows, shape);
+    linear_forward(results[0], layer->x, layer->weight, with_bias ? layer->bias : NULL, layer->rows, shape, &work);
+    linear_forward_ref(results[1], seen->x, seen->weight, with_bias ? layer->bias : NULL, layer->rows, shape);
     linear_forward_ref(results[2], positive->x, positive->weight, with_bias ? positive->bias : NULL, layer->rows,
                        shape);
     assert_close(results[0], results[1], results[2], layer->rows, shape->out, shape->y_stride, shape->in);
     for (int i = 0; i < 3; i++) memory_free(results[i]);
 }
 
-static void check_backward_input(const Layer *layer, const Layer *positive) {
+static void check_backward_input(const Layer *layer, const Layer *seen, const Layer *positive) {
     const LinearShape *shape = &layer->shape;
     float *results[3];
     for (int i = 0; i < 3; i++) results[i] = filled(layer->x_count, UNTOUCHED);
-    linear_backward_input(results[0], layer->y, layer->weight, layer->rows, shape);
-    linear_backward_input_ref(results[1], layer->y, layer->weight, layer->rows, shape);
+    linear_backward_input(results[0], layer->y, layer->weight, layer->rows, shape, &work);
+    linear_backward_input_ref(results[1], seen->y, seen->weight, layer->rows, shape);
     linear_backward_input_ref(results[2], positive->y, positive->weight, layer->rows, shape);
     assert_close(results[0], results[1], results[2], layer->rows, shape->in, shape->x_stride, shape->out);
     for (int i = 0; i < 3; i++) memory_free(results[i]);
 }
 
-static void check_backward_weight(const Layer *layer, const Layer *positive, int accumulate, bool with_bias) {
+static void check_backward_weight(const Layer *layer, const Layer *seen, const Layer *positive, bool accumulate,
+                                  bool with_bias) {
     const LinearShape *shape = &layer->shape;
-    const Layer *from[3] = {layer, layer, positive};
-    float *weights[3], *biases[3];
+    const Layer *from[3] = {layer, layer, positive}; /* what is added to is not rounded */
+    float *weights[4], *biases[3];
     for (int i = 0; i < 3; i++) {
         weights[i] = copy(from[i]->weight, layer->weight_count);
         biases[i] = copy(from[i]->bias, shape->out);
     }
-    linear_backward_weight(weights[0], with_bias ? biases[0] : NULL, layer->x, layer->y, layer->rows, shape,
-                           accumulate);
-    linear_backward_weight_ref(weights[1], with_bias ? biases[1] : NULL, layer->x, layer->y, layer->rows, shape,
+    weights[3] = copy(layer->weight, layer->weight_count); /* biases are summed as they are: from values not rounded */
+    linear_backward_weight(weights[0], with_bias ? biases[0] : NULL, layer->x, layer->y, layer->rows, shape, accumulate,
+                           &work);
+    linear_backward_weight_ref(weights[1], NULL, seen->x, seen->y, layer->rows, shape, accumulate);
+    linear_backward_weight_ref(weights[3], with_bias ? biases[1] : NULL, layer->x, layer->y, layer->rows, shape,
                                accumulate);
     linear_backward_weight_ref(weights[2], with_bias ? biases[2] : NULL, positive->x, positive->y, layer->rows, shape,
                                accumulate);
@@ -145,45 +184,79 @@ static void check_backward_weight(const Layer *layer, const Layer *positive, int
         memory_free(weights[i]);
         memory_free(biases[i]);
     }
+    memory_free(weights[3]);
 }
 
-/** Run `check` on every case, on two threads. */
-static void for_all_cases(void (*check)(const Layer *layer, const Layer *positive)) {
+static float *scratch_for(const LinearShape *shape, size_t rows, size_t threads) {
+    return block(linear_scratch(rows, shape->in, shape->out, threads));
+}
+
+/** Every way that this machine has, on two threads; the way before is restored. */
+static void for_all_ways(void (*check)(void)) {
+    const char *isa = isa_name(), *products = linear_products();
     omp_set_num_threads(2);
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        Layer layer = layer_make(&CASES[i]), positive = magnitudes(&layer);
-        check(&layer, &positive);
-        layer_free(&layer);
-        layer_free(&positive);
+    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
+        if (!isa_choose(WAYS[i].isa)) continue;
+        assert_int_equal(linear_choose(WAYS[i].products), 1);
+        work.bf16 = WAYS[i].bf16;
+        check();
         assert_int_equal(omp_get_max_threads(), 2); /* the caller's number of threads is left alone */
+    }
+    isa_choose(isa);
+    linear_choose(products);
+    work.bf16 = false;
+}
+
+/** Run `check` on every case. */
+static void for_all_cases(void (*check)(const Layer *layer, const Layer *seen, const Layer *positive)) {
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        Layer layer = layer_make(&CASES[i]), seen = factors(&layer), positive = magnitudes(&seen);
+        work.scratch = scratch_for(&layer.shape, layer.rows, 2);
+        check(&layer, &seen, &positive);
+        memory_free(work.scratch);
+        layer_free(&layer);
+        layer_free(&seen);
+        layer_free(&positive);
     }
 }
 
-static void forward_both(const Layer *layer, const Layer *positive) {
-    check_forward(layer, positive, true);
-    check_forward(layer, positive, false);
+static void forward_both(const Layer *layer, const Layer *seen, const Layer *positive) {
+    check_forward(layer, seen, positive, true);
+    check_forward(layer, seen, positive, false);
 }
 
-static void backward_weight_all(const Layer *layer, const Layer *positive) {
-    check_backward_weight(layer, positive, 0, true);
-    check_backward_weight(layer, positive, 1, true);
-    check_backward_weight(layer, positive, 0, false);
-    check_backward_weight(layer, positive, 1, false);
+static void backward_weight_all(const Layer *layer, const Layer *seen, const Layer *positive) {
+    check_backward_weight(layer, seen, positive, false, true);
+    check_backward_weight(layer, seen, positive, true, true);
+    check_backward_weight(layer, seen, positive, false, false);
+    check_backward_weight(layer, seen, positive, true, false);
+}
+
+static void all_forward(void) {
+    for_all_cases(forward_both);
 }
 
 static void test_forward(void **state) {
     (void)state;
-    for_all_cases(forward_both);
+    for_all_ways(all_forward);
+}
+
+static void all_backward_input(void) {
+    for_all_cases(check_backward_input);
 }
 
 static void test_backward_input(void **state) {
     (void)state;
-    for_all_cases(check_backward_input);
+    for_all_ways(all_backward_input);
+}
+
+static void all_backward_weight(void) {
+    for_all_cases(backward_weight_all);
 }
 
 static void test_backward_weight(void **state) {
     (void)state;
-    for_all_cases(backward_weight_all);
+    for_all_ways(all_backward_weight);
 }
 
 /** Forward and backward on a number of threads, one behind the other in a block. */
@@ -192,14 +265,15 @@ static float *run_all(const Layer *layer, int threads, size_t *count) {
     *count = layer->y_count + layer->x_count + layer->weight_count + shape->out;
     float *results = filled(*count, UNTOUCHED), *dx = results + layer->y_count, *dweight = dx + layer->x_count;
     omp_set_num_threads(threads);
-    linear_forward(results, layer->x, layer->weight, layer->bias, layer->rows, shape);
-    linear_backward_input(dx, layer->y, layer->weight, layer->rows, shape);
-    linear_backward_weight(dweight, dweight + layer->weight_count, layer->x, layer->y, layer->rows, shape, 1);
+    work.scratch = scratch_for(shape, layer->rows, (size_t)threads);
+    linear_forward(results, layer->x, layer->weight, layer->bias, layer->rows, shape, &work);
+    linear_backward_input(dx, layer->y, layer->weight, layer->rows, shape, &work);
+    linear_backward_weight(dweight, dweight + layer->weight_count, layer->x, layer->y, layer->rows, shape, true, &work);
+    memory_free(work.scratch);
     return results;
 }
 
-static void test_bits_do_not_depend_on_threads(void **state) {
-    (void)state;
+static void bits_on_threads(void) {
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         Layer layer = layer_make(&CASES[i]);
         size_t count;
@@ -212,6 +286,12 @@ static void test_bits_do_not_depend_on_threads(void **state) {
         memory_free(one);
         layer_free(&layer);
     }
+    omp_set_num_threads(2);
+}
+
+static void test_bits_do_not_depend_on_threads(void **state) {
+    (void)state;
+    for_all_ways(bits_on_threads);
 }
 
 /** The columns of a wider weight, as the last block uses its queries' and its keys' and values'. */
@@ -220,16 +300,18 @@ static void test_slices_of_a_weight(void **state) {
     enum { ROWS = 5, IN = 6, OUT = 12, CUT = 4 };
     Layer layer = layer_make(&(Case){ROWS, IN, OUT, 0, 0, 0});
     float whole[ROWS * OUT], left[ROWS * CUT], right[ROWS * (OUT - CUT)];
+    work.scratch = scratch_for(&layer.shape, ROWS, (size_t)omp_get_max_threads());
     linear_forward_ref(whole, layer.x, layer.weight, layer.bias, ROWS, &layer.shape);
-    linear_forward(left, layer.x, layer.weight, layer.bias, ROWS, &(LinearShape){IN, CUT, OUT, IN, CUT});
+    linear_forward(left, layer.x, layer.weight, layer.bias, ROWS, &(LinearShape){IN, CUT, OUT, IN, CUT}, &work);
     linear_forward(right, layer.x, layer.weight + CUT, layer.bias + CUT, ROWS,
-                   &(LinearShape){IN, OUT - CUT, OUT, IN, OUT - CUT});
+                   &(LinearShape){IN, OUT - CUT, OUT, IN, OUT - CUT}, &work);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t c = 0; c < OUT; c++) {
             float part = c < CUT ? left[r * CUT + c] : right[r * (OUT - CUT) + c - CUT];
             /* 6 products of about 1 in float32: 9 · 2^-24 · 6 */
             assert_true(fabsf(part - whole[r * OUT + c]) < 4e-6F);
         }
+    memory_free(work.scratch);
     layer_free(&layer);
 }
 

@@ -1,0 +1,375 @@
+/* Linear layers by products of packed blocks; product.h has the inner loop.
+ *
+ *                     left (strips)              right (panels)             who packs what
+ *   forward           rows of x                  columns of the weight      x once, by all threads; a tile's weight by itself
+ *   input's gradient  rows of the weight         rows of dy                 dy once; a tile copies its weight
+ *   weight's          columns of x               columns of dy              both once
+ *
+ * A weight is read from memory once a row block, and while the threads multiply a block of it the next one is
+ * fetched: at few tokens that is what bounds the speed. Tiles follow from the shapes alone and are dealt
+ * dynamically, so that a core that a neighbour slows down does not hold up the others. */
+#include "ops/kernels.h"
+#include "ops/linear_scratch.h"
+#include "ops/product.h"
+#include <omp.h>
+
+/* Columns of a tile of y or dx, and rows of one of a weight's gradient: a block of the weight, that of the rows and
+ * the sums fit the L2 cache together, 512 KB where vectors are narrow and 1 MB or more where they are wide. */
+#if defined __AVX512F__
+#define TILE LINEAR_TILE_MOST
+#else
+#define TILE (LINEAR_TILE_MOST / 2)
+#endif
+#define WEIGHT_COLUMNS ((size_t)256) /* of a tile of a weight's gradient: a megabyte is written while it is hot */
+
+/* Multiplications below which waking threads costs more than they save: about 30 µs of one core. */
+#define SMALL ((size_t)1 << 20)
+
+INLINE void multiply_packed(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
+                            bool begin, size_t rows, const bool pairs) {
+    (pairs ? product_packed_pairs : product_packed)(out, out_stride, strip, panel, steps, begin, rows);
+}
+
+INLINE void multiply_lying(float *out, size_t out_stride, const float *left, size_t row, const float *panel,
+                           size_t steps, bool begin, size_t rows, const bool pairs) {
+    (pairs ? product_lying_pairs : product_lying)(out, out_stride, left, row, panel, steps, begin, rows);
+}
+
+/* The length of even parts of at most `most`, each a multiple of `multiple`. */
+static size_t even_part(size_t extent, size_t most, size_t multiple) {
+    size_t parts = (extent + most - 1) / most;
+    return round_up((extent + parts - 1) / parts, multiple);
+}
+
+static int threads_for(size_t rows, const LinearShape *shape) {
+    return rows * shape->in * shape->out > SMALL ? omp_get_max_threads() : 1;
+}
+
+/* Lines of a matrix that are fetched little by little while something else is computed. */
+typedef struct {
+    const float *row;
+    size_t stride, columns, rows, column;
+} Fetch;
+
+static void fetch(Fetch *f, size_t lines) {
+    for (size_t i = 0; i < lines && f->rows > 0; i++) {
+        __builtin_prefetch(f->row + f->column, 0, 2);
+        f->column += 16;
+        if (f->column < f->columns) continue;
+        f->column = 0;
+        f->row += f->stride;
+        f->rows--;
+    }
+}
+
+/* Lines to fetch at each of `calls` calls. */
+static size_t fetch_share(const Fetch *f, size_t calls) {
+    return (f->rows * ((f->columns + 15) / 16) + calls - 1) / calls;
+}
+
+/* x [inner, columns] → [columns / width][steps][width], zeros behind the last column. */
+INLINE void pack_columns(float *out, const float *x, size_t stride, size_t inner, size_t columns, const size_t width,
+                         const bool pairs) {
+    static const float none[LINEAR_TILE_MOST];
+    size_t steps = steps_of(inner, pairs), whole = columns / width * width;
+    for (size_t s = 0; s < steps; s++) {
+        const float *low = x + (pairs ? 2 * s : s) * stride;
+        bool odd = !pairs || 2 * s + 1 == inner;
+        for (size_t c = 0; c < whole; c += width) {
+            const float *high = odd ? none : low + stride + c;
+            float *to = out + c * steps + s * width;
+            for (size_t i = 0; i < width; i++) to[i] = step_of(low[c + i], high[i], pairs);
+        }
+        for (size_t i = 0; whole < columns && i < width; i++) {
+            bool inside = whole + i < columns;
+            out[whole * steps + s * width + i] =
+                inside ? step_of(low[whole + i], odd ? 0.0F : low[stride + whole + i], pairs) : 0.0F;
+        }
+    }
+}
+
+/* The steps of a row as it lies. */
+INLINE void convert_row(float *out, const float *x, size_t inner, const bool pairs) {
+    if (!pairs) {
+        memcpy(out, x, inner * sizeof *out);
+        return;
+    }
+    for (size_t s = 0; s < inner / 2; s++) out[s] = step_of(x[2 * s], x[2 * s + 1], true);
+    if (inner % 2 == 1) out[inner / 2] = step_of(x[inner - 1], 0.0F, true);
+}
+
+/* Four of up to `width` rows, from `first` on, into their places in each step. */
+INLINE void pack_four_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
+                           const bool pairs) {
+    float row[4][BLOCK];
+    size_t steps = steps_of(inner, pairs), s = 0;
+    for (size_t j = 0; j < 4; j++) {
+        if (j < rows)
+            convert_row(row[j], x + j * stride, inner, pairs);
+        else
+            memset(row[j], 0, steps * sizeof row[j][0]);
+    }
+    for (; s + 4 <= steps; s += 4) transpose_four(out + s * width, width, row[0] + s, BLOCK, 4);
+    for (; s < steps; s++)
+        for (size_t j = 0; j < 4; j++) out[s * width + j] = row[j][s];
+}
+
+/* x [rows ≤ width, inner ≤ a block] → [steps][width], zeros behind the last row. Where `width` is no multiple of four the
+ * last four rows overlap those before. */
+INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
+                      const bool pairs) {
+    for (size_t j = 0; j < width; j += 4) {
+        size_t first = j + 4 <= width ? j : width - 4;
+        size_t inside = rows > first ? smaller(4, rows - first) : 0;
+        pack_four_rows(out + first, x + first * stride, stride, inside, inner, width, pairs);
+    }
+}
+
+/* How rows of tokens are cut, and the block of `inner` that steps into them. */
+typedef struct {
+    size_t rows, part; /* of a row block: all but the last have `part` */
+    size_t inner;      /* elements */
+    size_t unit;       /* rows of a strip or a panel */
+} Cut;
+
+static size_t row_blocks(const Cut *cut) {
+    return (cut->rows + cut->part - 1) / cut->part;
+}
+
+/* Where the rows from `row` on and the block of `inner` from `from` on lie among packed ones: [row block][block][unit][steps][unit]. */
+INLINE size_t packed_at(const Cut *cut, size_t row, size_t from, const bool pairs) {
+    size_t first = row / cut->part * cut->part, in_block = round_up(smaller(cut->part, cut->rows - first), cut->unit);
+    size_t most = pairs ? 2 * BLOCK : BLOCK, steps = steps_of(smaller(most, cut->inner - from), pairs);
+    return first * steps_of(cut->inner, pairs) + in_block * (from / most * BLOCK) + (row - first) * steps;
+}
+
+/* Pack the rows of tokens for a whole product. By the threads of a team together; a barrier at its end. */
+INLINE void pack_tokens(float *out, const float *x, size_t stride, const Cut *cut, const size_t width,
+                        const bool pairs) {
+    size_t most = pairs ? 2 * BLOCK : BLOCK;
+#pragma omp for schedule(static)
+    for (size_t r = 0; r < cut->rows; r += width) {
+        size_t first = r / cut->part * cut->part;
+        size_t rows = smaller(width, smaller(cut->part, cut->rows - first) - (r - first));
+        for (size_t from = 0; from < cut->inner; from += most)
+            pack_rows(out + packed_at(cut, r, from, pairs), x + r * stride + from, stride, rows,
+                      smaller(most, cut->inner - from), width, pairs);
+    }
+}
+
+/* One tile of y or dx. */
+typedef struct {
+    size_t first_row, rows, first_column, columns;
+} Tile;
+
+static size_t tiles_of(const Cut *cut, size_t columns) {
+    return row_blocks(cut) * ((columns + TILE - 1) / TILE);
+}
+
+/* The index-th tile; a row block's tiles follow one another. */
+static Tile tile_at(const Cut *cut, size_t columns, size_t index) {
+    size_t across = (columns + TILE - 1) / TILE, row = index / across * cut->part, column = index % across * TILE;
+    return (Tile){row, smaller(cut->part, cut->rows - row), column, smaller(TILE, columns - column)};
+}
+
+/* y = sums [columns / PANEL][rows][PANEL] + bias. */
+static void store_forward(float *y, size_t stride, const float *sums, const float *bias, const Tile *t) {
+    for (size_t r = 0; r < t->rows; r++)
+        for (size_t c = 0; c < t->columns; c += PANEL) {
+            const float *from = sums + c * t->rows + r * PANEL, *add = bias != NULL ? bias + c : NULL;
+            float *to = y + r * stride + c;
+            size_t count = smaller(PANEL, t->columns - c);
+            for (size_t i = 0; i < count; i++) to[i] = from[i] + (add != NULL ? add[i] : 0.0F);
+        }
+}
+
+INLINE void forward_tile(float *y, const float *packed, const float *weight, const float *bias, const Cut *cut,
+                         const LinearShape *shape, const Tile *t, float *scratch, const bool pairs) {
+    size_t most = pairs ? 2 * BLOCK : BLOCK, stride = shape->weight_stride;
+    float *panels = scratch, *sums = scratch + LINEAR_BLOCK_MOST * LINEAR_TILE_MOST;
+    const float *columns = weight + t->first_column;
+    for (size_t k = 0; k < shape->in; k += most) {
+        size_t inner = smaller(most, shape->in - k), steps = steps_of(inner, pairs);
+        pack_columns(panels, columns + k * stride, stride, inner, t->columns, PANEL, pairs);
+        Fetch next = {columns + (k + inner) * stride, stride, t->columns, smaller(most, shape->in - k - inner), 0};
+        size_t strips = (t->rows + STRIP - 1) / STRIP, panel_count = (t->columns + PANEL - 1) / PANEL;
+        size_t lines = fetch_share(&next, strips * panel_count);
+        for (size_t c = 0; c < t->columns; c += PANEL)
+            for (size_t r = 0; r < t->rows; r += STRIP) {
+                const float *strip = packed + packed_at(cut, t->first_row + r, k, pairs);
+                fetch(&next, lines);
+                multiply_packed(sums + c * t->rows + r * PANEL, PANEL, strip, panels + c * steps, steps, k == 0,
+                                smaller(STRIP, t->rows - r), pairs);
+            }
+    }
+    store_forward(y + t->first_row * shape->y_stride + t->first_column, shape->y_stride, sums,
+                  bias != NULL ? bias + t->first_column : NULL, t);
+}
+
+INLINE void forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,
+                    const LinearShape *shape, float *scratch, const bool pairs) {
+    Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, STRIP), shape->in, STRIP};
+    float *own = scratch + linear_shared(rows, shape->in, shape->out);
+#pragma omp parallel num_threads(threads_for(rows, shape))
+    {
+        pack_tokens(scratch, x, shape->x_stride, &cut, STRIP, pairs);
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < tiles_of(&cut, shape->out); i++) {
+            Tile t = tile_at(&cut, shape->out, i);
+            forward_tile(y, scratch, weight, bias, &cut, shape, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART,
+                         pairs);
+        }
+    }
+}
+
+/* dx = sums [rows / PANEL][columns][PANEL], read across. */
+static void store_input(float *dx, size_t stride, const float *sums, const Tile *t) {
+    for (size_t r = 0; r < t->rows; r += 4) {
+        const float *from = sums + r / PANEL * PANEL * t->columns + r % PANEL;
+        size_t c = 0, count = smaller(4, t->rows - r);
+        for (; count == 4 && c + 4 <= t->columns; c += 4)
+            transpose_four(dx + r * stride + c, stride, from + c * PANEL, PANEL, 4);
+        for (; c < t->columns; c++)
+            for (size_t j = 0; j < count; j++) dx[(r + j) * stride + c] = from[c * PANEL + j];
+    }
+}
+
+INLINE void input_tile(float *dx, const float *packed, const float *weight, const Cut *cut, const LinearShape *shape,
+                       const Tile *t, float *scratch, const bool pairs) {
+    size_t most = pairs ? 2 * BLOCK : BLOCK, stride = shape->weight_stride;
+    float *copy = scratch, *sums = scratch + LINEAR_BLOCK_MOST * LINEAR_TILE_MOST;
+    const float *weights = weight + t->first_column * stride;
+    for (size_t n = 0; n < shape->out; n += most) {
+        size_t inner = smaller(most, shape->out - n), steps = steps_of(inner, pairs);
+        size_t apart = steps + 16; /* else rows of a power of two fall on the same sets of the cache */
+        for (size_t c = 0; c < t->columns; c++) convert_row(copy + c * apart, weights + c * stride + n, inner, pairs);
+        Fetch next = {weights + n + inner, stride, smaller(most, shape->out - n - inner), t->columns, 0};
+        if (next.columns == 0) next.rows = 0;
+        size_t strips = (t->columns + STRIP - 1) / STRIP, panels = (t->rows + PANEL - 1) / PANEL;
+        size_t lines = fetch_share(&next, strips * panels);
+        for (size_t r = 0; r < t->rows; r += PANEL)
+            for (size_t c = 0; c < t->columns; c += STRIP) {
+                const float *panel = packed + packed_at(cut, t->first_row + r, n, pairs);
+                fetch(&next, lines);
+                multiply_lying(sums + r * t->columns + c * PANEL, PANEL, copy + c * apart, apart, panel, steps, n == 0,
+                               smaller(STRIP, t->columns - c), pairs);
+            }
+    }
+    store_input(dx + t->first_row * shape->x_stride + t->first_column, shape->x_stride, sums, t);
+}
+
+INLINE void backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
+                           float *scratch, const bool pairs) {
+    Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, PANEL), shape->out, PANEL};
+    float *own = scratch + linear_shared(rows, shape->in, shape->out);
+#pragma omp parallel num_threads(threads_for(rows, shape))
+    {
+        pack_tokens(scratch, dy, shape->y_stride, &cut, PANEL, pairs);
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < tiles_of(&cut, shape->in); i++) {
+            Tile t = tile_at(&cut, shape->in, i);
+            input_tile(dx, scratch, weight, &cut, shape, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART, pairs);
+        }
+    }
+}
+
+/* What the tiles of a weight's gradient share. */
+typedef struct {
+    float *dweight;
+    size_t stride;
+    const float *strips, *panels; /* packed x and dy: [strip or panel][steps][…] */
+    size_t steps, part;           /* in all; of a block of them */
+    bool accumulate;
+} WeightPass;
+
+/* dweight = or += sums [columns / PANEL][rows][PANEL]. */
+static void store_weight(const WeightPass *pass, const float *sums, const Tile *t) {
+    for (size_t r = 0; r < t->rows; r++)
+        for (size_t c = 0; c < t->columns; c += PANEL) {
+            const float *from = sums + c * t->rows + r * PANEL;
+            float *to = pass->dweight + (t->first_row + r) * pass->stride + t->first_column + c;
+            size_t count = smaller(PANEL, t->columns - c);
+            for (size_t i = 0; i < count; i++) to[i] = pass->accumulate ? to[i] + from[i] : from[i];
+        }
+}
+
+/* Few tokens and whole panels: the gradient is written where it belongs at once, each line asked for one strip ahead. */
+INLINE void weight_tile_direct(const WeightPass *pass, const Tile *t, const bool pairs) {
+    for (size_t c = 0; c < t->columns; c += PANEL)
+        for (size_t r = 0; r < t->rows; r += STRIP) {
+            float *out = pass->dweight + (t->first_row + r) * pass->stride + t->first_column + c;
+            size_t below = smaller(STRIP, t->rows - r);
+            for (size_t i = 0; i < smaller(STRIP, t->rows - r - below); i++)
+                __builtin_prefetch(out + (below + i) * pass->stride, 1, 3);
+            multiply_packed(out, pass->stride, pass->strips + (t->first_row + r) * pass->steps,
+                            pass->panels + (t->first_column + c) * pass->steps, pass->steps, !pass->accumulate, below,
+                            pairs);
+        }
+}
+
+INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums, const bool pairs) {
+    if (pass->part == pass->steps && t->columns % PANEL == 0) {
+        weight_tile_direct(pass, t, pairs);
+        return;
+    }
+    for (size_t s = 0; s < pass->steps; s += pass->part) {
+        size_t steps = smaller(pass->part, pass->steps - s);
+        for (size_t c = 0; c < t->columns; c += PANEL)
+            for (size_t r = 0; r < t->rows; r += STRIP)
+                multiply_packed(sums + c * t->rows + r * PANEL, PANEL,
+                                pass->strips + (t->first_row + r) * pass->steps + s * STRIP,
+                                pass->panels + (t->first_column + c) * pass->steps + s * PANEL, steps, s == 0,
+                                smaller(STRIP, t->rows - r), pairs);
+    }
+    store_weight(pass, sums, t);
+}
+
+INLINE void backward_weight(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
+                            const LinearShape *shape, bool accumulate, float *scratch, const bool pairs) {
+    size_t steps = steps_of(rows, pairs), in = shape->in, out = shape->out;
+    float *panels = scratch + round_up(in, STRIP) * steps, *own = scratch + linear_shared(rows, in, out);
+    WeightPass pass = {dweight, shape->weight_stride, scratch, panels, steps, even_part(steps, BLOCK, 1), accumulate};
+    size_t down = (in + TILE - 1) / TILE, across = (out + WEIGHT_COLUMNS - 1) / WEIGHT_COLUMNS;
+#pragma omp parallel num_threads(threads_for(rows, shape))
+    {
+#pragma omp for schedule(static) nowait
+        for (size_t k = 0; k < in; k += TILE)
+            pack_columns(scratch + k * steps, x + k, shape->x_stride, rows, smaller(TILE, in - k), STRIP, pairs);
+#pragma omp for schedule(static)
+        for (size_t n = 0; n < out; n += TILE) {
+            size_t columns = smaller(TILE, out - n);
+            pack_columns(panels + n * steps, dy + n, shape->y_stride, rows, columns, PANEL, pairs);
+            if (dbias != NULL) KERNEL(rows_sum)(dbias + n, dy + n, shape->y_stride, rows, columns, accumulate);
+        }
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < down * across; i++) {
+            size_t row = i % down * TILE, column = i / down * WEIGHT_COLUMNS;
+            Tile t = {row, smaller(TILE, in - row), column, smaller(WEIGHT_COLUMNS, out - column)};
+            weight_tile(&pass, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART, pairs);
+        }
+    }
+}
+
+void KERNEL(linear_forward)(float *y, const float *x, const float *weight, const float *bias, size_t rows,
+                            const LinearShape *shape, const LinearWork *work) {
+    if (work->bf16)
+        forward(y, x, weight, bias, rows, shape, work->scratch, true);
+    else
+        forward(y, x, weight, bias, rows, shape, work->scratch, false);
+}
+
+void KERNEL(linear_backward_input)(float *dx, const float *dy, const float *weight, size_t rows,
+                                   const LinearShape *shape, const LinearWork *work) {
+    if (work->bf16)
+        backward_input(dx, dy, weight, rows, shape, work->scratch, true);
+    else
+        backward_input(dx, dy, weight, rows, shape, work->scratch, false);
+}
+
+void KERNEL(linear_backward_weight)(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
+                                    const LinearShape *shape, bool accumulate, const LinearWork *work) {
+    if (work->bf16)
+        backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work->scratch, true);
+    else
+        backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work->scratch, false);
+}

@@ -1,0 +1,18 @@
+#ifndef LINNET_OPS_LINEAR_SCRATCH_H
+#define LINNET_OPS_LINEAR_SCRATCH_H
+/** Scratch of the linear kernels: packed operands that all threads share, and a part a thread. Enough for every instruction set. */
+#include <stddef.h>
+
+#define LINEAR_TILE_MOST ((size_t)96)   /**< columns of a tile of y or dx, rows of a weight's gradient */
+#define LINEAR_ROWS_MOST ((size_t)288)  /**< rows of tokens in a tile: a multiple of every strip and panel */
+#define LINEAR_BLOCK_MOST ((size_t)272) /**< steps of a packed block and its padding */
+#define LINEAR_UNIT_MOST ((size_t)32)   /**< rows or columns that packing may round up to */
+
+/** Floats that the threads share. */
+static inline size_t linear_shared(size_t rows, size_t in, size_t out) {
+    return (rows + LINEAR_UNIT_MOST) * (in + out + 2 * LINEAR_UNIT_MOST);
+}
+
+/** Floats that one thread needs: a block of one operand and the tile's sums. */
+#define LINEAR_PART (LINEAR_TILE_MOST * (LINEAR_BLOCK_MOST + LINEAR_ROWS_MOST))
+#endif

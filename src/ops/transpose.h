@@ -1,0 +1,30 @@
+#ifndef LINNET_OPS_TRANSPOSE_H
+#define LINNET_OPS_TRANSPOSE_H
+/** Rows read across, four by four: what packing and attention share. */
+#include "ops/lanes.h"
+
+typedef float Four __attribute__((vector_size(16)));
+
+/** out[c][j] = row[j][c]. */
+static inline __attribute__((always_inline)) void transpose_rows(float *out, size_t out_stride, const Four row[4]) {
+    Four a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5),
+         b = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+    Four c = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7),
+         d = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+    Four column[4] = {
+        __builtin_shufflevector(a, b, 0, 1, 4, 5),
+        __builtin_shufflevector(a, b, 2, 3, 6, 7),
+        __builtin_shufflevector(c, d, 0, 1, 4, 5),
+        __builtin_shufflevector(c, d, 2, 3, 6, 7),
+    };
+    for (size_t k = 0; k < 4; k++) memcpy(out + k * out_stride, &column[k], sizeof column[k]);
+}
+
+/** A 4 × 4 piece: out[c][j] = x[j][c]; `rows` < 4 leaves zeros in the columns behind. */
+static inline __attribute__((always_inline)) void transpose_four(float *out, size_t out_stride, const float *x,
+                                                                 size_t stride, size_t rows) {
+    Four row[4] = {{0}};
+    for (size_t j = 0; j < rows; j++) memcpy(&row[j], x + j * stride, sizeof row[j]);
+    transpose_rows(out, out_stride, row);
+}
+#endif

@@ -41,6 +41,9 @@ void gpt2_destroy(Gpt2 *gpt2);
 /** Charge both passes to `profile` (borrowed; NULL: to nobody). */
 void gpt2_set_profile(Gpt2 *gpt2, Profile *profile);
 
+/** Multiply in bf16 from now on (see linear.h); false at first. */
+void gpt2_set_bf16(Gpt2 *gpt2, bool bf16);
+
 /** Floating-point operations of the matrix products of a forward pass over `tokens` rows and `samples` samples (a
  *  backward pass does twice as many). */
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples);

@@ -31,6 +31,10 @@ size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads);
 /** Who computes products in float32: "own" or "blas". */
 const char *linear_products(void);
 
+/** Whether products in bf16 are worth asking for: the CPU has AVX512-BF16 (and LINNET_ISA does not hide it), or the environment's
+ *  LINNET_BF16=emulate wants them at any speed, to compare numbers. */
+bool linear_has_bf16(void);
+
 /** Use "own" or "blas" from now on; 0 for any other word. For tests; not while products run. */
 int linear_choose(const char *products);
 

@@ -1,5 +1,6 @@
 #include "cli/version.h"
 #include "linnet/isa.h"
+#include "linnet/linear.h"
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <cblas.h>
 #include <cjson/cJSON.h>
@@ -46,4 +47,5 @@ void version_print(void) {
     print_pcre2();
     print_row("libcrypto", OpenSSL_version(OPENSSL_VERSION));
     print_row("kernels", isa_name());
+    print_row("products", linear_products());
 }

@@ -117,6 +117,10 @@ void gpt2_set_profile(Gpt2 *gpt2, Profile *profile) {
     gpt2->profile = profile;
 }
 
+void gpt2_set_bf16(Gpt2 *gpt2, bool bf16) {
+    gpt2->products.bf16 = bf16;
+}
+
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples) {
     double c = config->width, inner = config->inner, m = (double)tokens, b = (double)samples;
     double block = 4.0 * c * c + 2.0 * c * inner; /* multiplications a row: qkv, projection, both MLP layers */

@@ -32,6 +32,11 @@ static bool use_blas(const LinearWork *work) {
     return known && !work->bf16;
 }
 
+bool linear_has_bf16(void) {
+    const char *wanted = getenv("LINNET_BF16");
+    return strcmp(isa_name(), "avx512bf16") == 0 || (wanted != NULL && strcmp(wanted, "emulate") == 0);
+}
+
 int linear_choose(const char *products) {
     bool blas = strcmp(products, "blas") == 0;
     if (!blas && strcmp(products, "own") != 0) return 0;

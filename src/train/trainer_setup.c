@@ -1,5 +1,6 @@
 /* Opening, planning and resuming a run. See trainer_private.h. */
 #include "linnet/file.h"
+#include "linnet/linear.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
 #include "linnet/signals.h"
@@ -160,7 +161,10 @@ static void allocate_work(Trainer *t, Error *error) {
                           .positions = config->positions};
     batch_create(&t->batch, rows, rows, error);
     gpt2_create(&t->gpt2, config, &t->replica.layout, rows, rows, true, error);
-    if (error->status == STATUS_OK) gpt2_set_profile(t->gpt2, t->profile);
+    if (error->status == STATUS_OK) {
+        gpt2_set_profile(t->gpt2, t->profile);
+        gpt2_set_bf16(t->gpt2, t->settings->bf16 && linear_has_bf16());
+    }
     t->dlogits = memory_allocate(rows * (size_t)config->labels, sizeof *t->dlogits, error);
     t->totals = memory_allocate(TOTALS_LOSSES + (size_t)t->state.window + blocks, sizeof *t->totals, error);
     t->ids = memory_allocate(window, sizeof *t->ids, error);

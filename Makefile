@@ -117,15 +117,14 @@ BINDIR   := $(DESTDIR)$(PREFIX)/bin
 DOCDIR   := $(DESTDIR)$(PREFIX)/share/doc/linnet
 SHAREDIR := $(DESTDIR)$(PREFIX)/share/linnet
 install: all
-	install -d $(BINDIR) $(DOCDIR)/docs $(SHAREDIR)/scripts $(SHAREDIR)/config $(SHAREDIR)/hosts/slurm
+	install -d $(BINDIR) $(DOCDIR)/docs $(SHAREDIR)/scripts $(SHAREDIR)/config $(SHAREDIR)/hosts
 	install -m 755 $(BUILD)/linnet $(BINDIR)/linnet
 	install -m 644 README.md $(DOCDIR)
 	install -m 644 $(wildcard docs/*.md) $(DOCDIR)/docs
 	install -m 755 scripts/mpirun.sh scripts/make_sample.py scripts/download_gpt2.py $(SHAREDIR)/scripts
-	install -m 644 scripts/lib.sh scripts/sample_tweets.py $(SHAREDIR)/scripts
+	install -m 644 scripts/lib.sh scripts/sample_tweets.py $(wildcard scripts/*.sbatch) $(SHAREDIR)/scripts
 	install -m 644 $(wildcard config/*.json) $(SHAREDIR)/config
-	install -m 644 $(filter-out hosts/slurm,$(wildcard hosts/*)) $(SHAREDIR)/hosts
-	install -m 644 $(wildcard hosts/slurm/*) $(SHAREDIR)/hosts/slurm
+	install -m 644 $(wildcard hosts/*) $(SHAREDIR)/hosts
 uninstall:
 	rm -rf $(BINDIR)/linnet $(DOCDIR) $(SHAREDIR)
 

@@ -3,6 +3,7 @@
 #
 #   scripts/dependencies.sh            install what building and running need
 #   scripts/dependencies.sh --test     and what the tests need
+#   scripts/dependencies.sh --slurm    and Slurm, which tests/slurm starts
 #   scripts/dependencies.sh --check    only tell; exit code 1 when something is missing
 #
 # Each need is looked for as the build will look for it (a program on PATH, pkg-config, an import), so that a library
@@ -36,6 +37,14 @@ python3-pytest         : module pytest
 python3-h5py           : module h5py
 python3-numpy          : module numpy
 '
+SLURM_NEEDS='
+munge                  : program munged
+slurmctld              : program slurmctld
+slurmd                 : program slurmd
+slurm-client           : program sbatch
+iproute2               : program ip
+util-linux             : program nsenter
+'
 # The layout check wants the version that .clang-format was written for, which Debian 12 has; elsewhere it is skipped.
 FORMAT_NEED='
 clang-format           : program clang-format
@@ -58,7 +67,8 @@ for argument in "$@"; do
         needs+=$TEST_NEEDS
         grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release && needs+=$FORMAT_NEED
         ;;
-    *) die "unknown argument '$argument': --test and --check are known" ;;
+    --slurm) needs+=$SLURM_NEEDS ;;
+    *) die "unknown argument '$argument': --test, --slurm and --check are known" ;;
     esac
 done
 

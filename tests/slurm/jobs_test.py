@@ -1,0 +1,142 @@
+"""The batch scripts under a real Slurm: whatever happens to a job, it ends with the bits of a run that was left in peace."""
+import pytest
+
+from support import checkpoints, events, train, training_events, weights_digest, write_config
+
+# Two ranks a node, each a core wide, on the tests' hosts.
+SMALL = ["--ntasks-per-node=2", "--cpus-per-task=1"]
+STEPS = 1000
+
+
+@pytest.fixture(scope="module")
+def settings(sample):
+    """Training that 4 ranks of 2 hosts do in some seconds, so that it can be met in its middle; one rank needs a second."""
+    return dict(model_name_or_path=sample.model, train_file=sample.train, eval_file=sample.test, global_batch_size=4,
+                reduction_units=4, learning_rate=1e-3, logging_steps=25, save_strategy="steps", save_steps=100,
+                dropout=0.1, threads_per_rank=1)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(settings, tmp_path_factory):
+    """The digest of the weights after so many steps without Slurm, on one rank."""
+    known = {}
+
+    def digest(steps):
+        if steps not in known:
+            known[steps] = weights_digest(train(tmp_path_factory.mktemp("undisturbed"), max_steps=steps, **settings))
+        return known[steps]
+
+    return digest
+
+
+@pytest.fixture
+def submit(cluster, settings, tmp_path):
+    """Submits a script on a configuration with an output folder of its own; returns the job and that folder."""
+
+    def submit(script, *options, steps=STEPS, **environment):
+        run = tmp_path / f"run-{steps}"
+        config = write_config(tmp_path / "config.json", **settings)
+        job = cluster.submit(script, config, log=tmp_path / f"{steps}.log", options=[*SMALL, *options],
+                             LINNET_SETTINGS=f"max_steps={steps} output_dir={run}", **environment)
+        return job, run
+
+    return submit
+
+
+def is_whole(run, steps):
+    """Every step is in the log once, as if there had been one start."""
+    assert [event["step"] for event in training_events(run)] == list(range(25, steps + 1, 25))
+    return True
+
+
+@pytest.mark.parametrize("script", ["train-mpirun.sbatch", "train-srun.sbatch"])
+def test_two_hosts_train(submit, undisturbed, script):
+    """Two ranks on each of two hosts."""
+    job, run = submit(script, steps=200)
+    job.until_ended()
+    assert "4 ranks x 1 thread on n1 x2, n2 x2" in job.log.read_text(), job
+    assert weights_digest(run) == undisturbed(200)
+
+
+def test_cancelled_job_stays_cancelled(submit):
+    job, run = submit("train-mpirun.sbatch", steps=100000)
+    job.until_step(run, 25)
+    restarts = job.restarts()
+    job.cluster.run("scancel", job.number)
+    job.until_ended("CANCELLED")
+    assert job.restarts() == restarts, job
+
+
+def test_bad_input_is_not_tried_again(submit):
+    job, _ = submit("train-srun.sbatch", steps="few")
+    job.until_ended("FAILED")
+    assert job.show()["ExitCode"] == "1:0" and "failed with exit code 1:" not in job.log.read_text(), job
+
+
+def test_time_limit_saves_requeues_and_goes_on(cluster, submit, undisturbed):
+    """The signal comes by itself: the script asks for it 30 s before the limit of a minute, and Slurm sends it as soon as
+    it looks at its clock. A run that was over before that, or still starting, shows nothing: another, longer one."""
+    steps, log = 1000, ""
+    while "stopped after saving: back into the queue" not in log:
+        steps *= 2
+        cluster.wait_for_clock(5)
+        job, run = submit("train-srun.sbatch", "--time=1", "--signal=B:USR1@30", steps=steps)
+        job.until_ended()
+        log = job.log.read_text()
+    assert job.restarts() > 0 and f"going on from {run}/checkpoint-" in log, job
+    assert weights_digest(run) == undisturbed(steps) and is_whole(run, steps)
+
+
+def test_signal_saves_requeues_and_goes_on(submit, undisturbed):
+    """One host; the signal as somebody sends it by hand."""
+    job, run = submit("train.sbatch", "--ntasks=2")
+    job.until_step(run, 25)
+    job.signal()
+    job.until(lambda: job.restarts() == 1, "the restart")
+    saved = checkpoints(run)[-1]
+    assert 25 <= saved < STEPS, job
+    job.until_ended()
+    assert f"going on from {run}/checkpoint-{saved}" in job.log.read_text(), job
+    assert weights_digest(run) == undisturbed(STEPS) and is_whole(run, STEPS)
+
+
+def test_sweep_and_its_summary(cluster, settings, tmp_path):
+    """Two rates x two seeds. The last task, whose job number is the array's own, is stopped: it alone goes back into the
+    queue, and the summary waits for it."""
+    config = write_config(tmp_path / "config.json", **settings, max_steps=2000)
+    grid = dict(LINNET_RATES="1e-3 3e-3", LINNET_SEEDS="1 2", LINNET_SWEEP=tmp_path / "sweep")
+    sweep = cluster.submit("sweep.sbatch", config, log=tmp_path / "sweep-%a.log",
+                           options=["--array=0-3", "--cpus-per-task=1"], **grid)
+    summary = cluster.submit("sweep-summary.sbatch", log=tmp_path / "summary.log",
+                             options=[f"--dependency=afterany:{sweep.number}"], **grid)
+    last = sweep.task(3)
+    last.until_step(tmp_path / "sweep/rate-3e-3-seed-2", 25)
+    last.signal()
+    last.until(lambda: last.restarts() == 1, "the restart")
+    assert summary.show()["JobState"] == "PENDING", summary
+    sweep.until_ended()
+    summary.until_ended()
+    assert sorted(int(task["Restarts"]) for task in sweep.tasks()) == [0, 0, 0, 1], sweep
+    header, *rows = [line.split("\t") for line in (tmp_path / "sweep/summary.tsv").read_text().splitlines()]
+    rows = [dict(zip(header, row)) for row in rows]
+    assert [(row["learning_rate"], row["seed"], row["state"], row["step"]) for row in rows] == \
+        [(rate, seed, "done", "2000") for rate in ("0.001", "0.003") for seed in ("1", "2")]
+    for row in rows:
+        last = [event for event in events(tmp_path / "sweep" / row["run"].split("/")[-1]) if "eval_loss" in event][-1]
+        assert float(row["eval_accuracy"]) == pytest.approx(last["eval_accuracy"], abs=1e-6)
+    assert "best: " in summary.log.read_text()
+
+
+@pytest.mark.parametrize("how, script, which", [("cut", "train-srun.sbatch", 0), ("crash", "train-mpirun.sbatch", -1)])
+def test_lost_host(submit, undisturbed, how, script, which):
+    """A power cut takes the host that runs the script itself; a crash another one. The hosts left take over."""
+    job, run = submit(script)
+    job.until_step(run, 125)
+    before = job.hosts()
+    restarts = job.restarts()
+    job.cluster.lose(how, before[which])
+    job.until(lambda: job.restarts() > restarts, "the restart")
+    job.until_ended()
+    assert before[which] not in job.hosts(), job
+    assert f"going on from {run}/checkpoint-" in job.log.read_text(), job
+    assert weights_digest(run) == undisturbed(STEPS) and is_whole(run, STEPS)

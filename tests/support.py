@@ -77,6 +77,22 @@ def refused(*arguments, ranks=0, names=(), **options):
     return result
 
 
+def descendants(pid):
+    """The processes below pid, by what Linux says of its children."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            children = [int(child) for child in file.read().split()]
+    except FileNotFoundError:
+        return []
+    return children + [below for child in children for below in descendants(child)]
+
+
+def ranks_of(process):
+    """The process ids of a job's ranks."""
+    below = descendants(process.pid)
+    return [pid for pid in below if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet"]
+
+
 def write_config(path, **settings):
     path.write_text(json.dumps(settings, indent=1, default=str) + "\n")
     return path

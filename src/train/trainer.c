@@ -42,6 +42,7 @@ Status trainer_run(World *world, const Settings *settings, bool profile, Error *
     if (trainer_setup(&trainer, world, settings, profile, error) == STATUS_OK &&
         run_updates(&trainer, error) == STATUS_OK && trainer_finish(&trainer, error) == STATUS_OK && profile)
         trainer_profile(&trainer, error);
+    watch_phase(world->watch, RUN_END, 0);
     trainer_close(&trainer);
     return error->status;
 }

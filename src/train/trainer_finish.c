@@ -57,6 +57,7 @@ Status trainer_finish(Trainer *t, Error *error) {
     if (world_agree(t->world, error, true)) return error->status;
     if (t->world->rank == 0) log_summary(t, error);
     if (world_agree(t->world, error, true) || load_best(t, error)) return error->status;
+    watch_phase(t->world->watch, RUN_SAVE, t->state.step);
     profile_enter(t->profile, PHASE_SAVE);
     reduction_forget(t->optimizer.reduction);
     if (t->world->rank == 0) save_final(t, error);

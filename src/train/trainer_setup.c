@@ -162,7 +162,8 @@ static void allocate_work(Trainer *t, Error *error) {
     gpt2_create(&t->gpt2, config, &t->replica.layout, rows, rows, true, error);
     if (error->status == STATUS_OK) gpt2_set_profile(t->gpt2, t->profile);
     t->dlogits = memory_allocate(rows * (size_t)config->labels, sizeof *t->dlogits, error);
-    t->totals = memory_allocate(TOTALS_LOSSES + (size_t)t->state.window + blocks, sizeof *t->totals, error);
+    t->losses_at = TOTALS_WAITED + (size_t)t->world->size;
+    t->totals = memory_allocate(t->losses_at + (size_t)t->state.window + blocks, sizeof *t->totals, error);
     t->ids = memory_allocate(window, sizeof *t->ids, error);
     t->positions = memory_allocate(window, sizeof *t->positions, error);
     t->metrics = memory_allocate(1, sizeof *t->metrics, error);
@@ -219,6 +220,8 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     *t = (Trainer){.world = world, .settings = settings, .started_at = MPI_Wtime()};
     char *checkpoint = NULL;
     cJSON *history = NULL;
+    watch_limit(world->watch, settings->rank_timeout);
+    watch_phase(world->watch, RUN_LOAD, 0);
     t->threads = threads_choose(world, settings->threads_per_rank);
     signals_install();
     if (profile) profile_create(&t->profile, error);

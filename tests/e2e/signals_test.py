@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from support import checkpoints, finish, linnet, start, train, training_events, weights_digest, write_config
+from support import checkpoints, finish, linnet, ranks_of, start, train, training_events, weights_digest, write_config
 
 STEPS = 60
 
@@ -33,22 +33,6 @@ def wait_for_update(process, run, step=3):
             return
         time.sleep(0.01)
     raise AssertionError(f"no update seen: {finish(process)}")
-
-
-def descendants(pid):
-    """The processes below pid, by what Linux says of its children."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            children = [int(child) for child in file.read().split()]
-    except FileNotFoundError:
-        return []
-    return children + [below for child in children for below in descendants(child)]
-
-
-def ranks_of(process):
-    """The process ids of a job's ranks."""
-    below = descendants(process.pid)
-    return [pid for pid in below if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet"]
 
 
 def stop(tmp_path, settings, ranks, send):

@@ -35,6 +35,7 @@ libcmocka-dev          : library cmocka
 python3-pytest         : module pytest
 python3-h5py           : module h5py
 python3-numpy          : module numpy
+iproute2               : test "$(id -u)" != 0 || program tc
 '
 # The layout check wants the version that .clang-format was written for, which Debian 12 has; elsewhere it is skipped.
 FORMAT_NEED='

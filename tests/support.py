@@ -8,6 +8,7 @@ import re
 import signal
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import h5py
@@ -91,6 +92,23 @@ def ranks_of(process):
     """The process ids of a job's ranks."""
     below = descendants(process.pid)
     return [pid for pid in below if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet"]
+
+
+def rank_of(pid):
+    """A rank's number, by its process id."""
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        return int(re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", file.read())[1])
+
+
+def update_met(process, run, count=3):
+    """Wait until some updates are done."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until and process.poll() is None:
+        log = run / "metrics.jsonl"
+        if log.exists() and log.read_text().count("\n") >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no update seen: {finish(process)}")
 
 
 def write_config(path, **settings):

@@ -15,7 +15,8 @@ import time
 import h5py
 import pytest
 
-from support import ROOT, checkpoints, finish, linnet, ranks_of, start, train, weights_digest, write_config
+from support import (ROOT, checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, weights_digest,
+                     write_config)
 
 # Seconds of silence that these runs allow, and within which they must have ended: the launcher takes some seconds of its own.
 TIMEOUT, LIMIT = 1.5, 12
@@ -99,17 +100,6 @@ def test_while_loading(sample, at_call, short, tmp_path, rank, do):
     lost(tmp_path, start_run(tmp_path, short, 2, env), rank, "while loading", CAUSE[do])
 
 
-def update_met(process, run, count=3):
-    """Wait until some updates are done."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until and process.poll() is None:
-        log = run / "metrics.jsonl"
-        if log.exists() and log.read_text().count("\n") >= count:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"no update seen: {finish(process)}")
-
-
 @pytest.mark.parametrize("rank, number", [(0, signal.SIGKILL), (2, signal.SIGKILL), (0, signal.SIGSTOP), (2, signal.SIGSTOP)])
 def test_in_an_update(short, tmp_path, rank, number):
     settings = {**short, "max_steps": 100000, "save_steps": 100000, "max_grad_norm": 0, "learning_rate": 0}
@@ -120,11 +110,6 @@ def test_in_an_update(short, tmp_path, rank, number):
     since = time.monotonic()
     os.kill(pids[rank], number)
     lost(tmp_path, process, rank, r"in update \d+", CAUSE["KILL" if number == signal.SIGKILL else "STOP"], since)
-
-
-def rank_of(pid):
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        return int(re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", file.read())[1])
 
 
 @DO

@@ -48,6 +48,10 @@ void watch_phase_text(const Watch *watch, char text[WATCH_PHASE_TEXT]);
  *  collective. */
 void watch_failed(Watch *watch);
 
+/** The run stops because a signal asked for it, and has saved: a launcher that was asked to end the job kills ranks from
+ *  now on, which is no news. Not collective. */
+void watch_stopping(Watch *watch);
+
 /** MPI has been finalized: wait until all ranks are as far, and end the watch. Frees it. */
 void watch_finish(Watch *watch);
 

@@ -187,7 +187,7 @@ void watch_phase(Watch *watch, RunPhase phase, int64_t step) {
     atomic_store(&watch->step, step);
     /* Said at once, since it may be the last word; of short updates only as many as cost nothing. */
     double now = watch_now();
-    if (!entered && now - watch->phase_said < 5e-3 * watch->count) return;
+    if (!entered && now - watch->phase_said < 5e-3 * (watch->world->size - 1)) return;
     watch->phase_said = now;
     for (int i = 0; i < watch->count; i++) watch_say(watch, &watch->peers[i], SAY_ALIVE);
 }
@@ -207,6 +207,10 @@ void watch_failed(Watch *watch) {
     atomic_store(&watch->failing, true);
     watch_wake(watch);
     sem_timedwait(&watch->told, &until);
+}
+
+void watch_stopping(Watch *watch) {
+    if (watch != NULL) atomic_store(&watch->stopping, true);
 }
 
 void watch_finish(Watch *watch) {

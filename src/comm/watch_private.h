@@ -56,7 +56,7 @@ struct Watch {
     atomic_int phase;
     atomic_llong step;
     atomic_bool settled; /* no more connections are to come */
-    atomic_bool failing, leaving, closing;
+    atomic_bool failing, stopping, leaving, closing;
 };
 
 /* Where rank 0 can be reached. */

@@ -36,6 +36,7 @@ libcmocka-dev          : library cmocka
 python3-pytest         : module pytest
 python3-h5py           : module h5py
 python3-numpy          : module numpy
+iproute2               : test "$(id -u)" != 0 || program tc
 '
 SLURM_NEEDS='
 munge                  : program munged

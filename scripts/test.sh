@@ -2,7 +2,7 @@
 # make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python slurm san
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python hosts slurm san
 #
 # A part that fails does not keep the others from running, unless the build fails. Every program runs under a time limit,
 # so that nothing hangs. What each one printed is kept in build/test/ and shown where it failed. Exit code 0 when all that
@@ -149,6 +149,13 @@ test_slurm() {
     run_pytest pytest-slurm build/linnet tests/slurm
 }
 
+# Several hosts on this machine, where it allows to make them; what a killed test leaves is taken down.
+test_hosts() {
+    step "several hosts, as network namespaces"
+    run_pytest hosts build/linnet -rfEs tests/hosts
+    python3 tests/hosts/namespaces.py
+}
+
 # Under the sanitizers: no leak, no overrun, no undefined behaviour. Their exit code is none of linnet's, so that a test which
 # expects a refusal does not take a crash for one. Whole stacks are needed to tell MPI's own leaks from linnet's.
 test_san() {
@@ -172,7 +179,7 @@ summary() {
     exit
 }
 
-parts="${*:-format build unit mpi python slurm san}"
+parts="${*:-format build unit mpi python hosts slurm san}"
 scripts/dependencies.sh --test || die "the tests need more than is here"
 mkdir -p $logs
 for part in $parts; do
@@ -182,9 +189,10 @@ for part in $parts; do
     unit) test_unit build ;;
     mpi) test_mpi ;;
     python) test_python ;;
+    hosts) test_hosts ;;
     slurm) test_slurm ;;
     san) test_san ;;
-    *) die "unknown part '$part': format, build, unit, mpi, python, slurm and san are known" ;;
+    *) die "unknown part '$part': format, build, unit, mpi, python, hosts, slurm and san are known" ;;
     esac
 done
 summary

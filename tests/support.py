@@ -8,6 +8,7 @@ import re
 import signal
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import h5py
@@ -75,6 +76,39 @@ def refused(*arguments, ranks=0, names=(), **options):
     for name in names:
         assert str(name) in result.errors[0], result
     return result
+
+
+def descendants(pid):
+    """The processes below pid, by what Linux says of its children."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            children = [int(child) for child in file.read().split()]
+    except FileNotFoundError:
+        return []
+    return children + [below for child in children for below in descendants(child)]
+
+
+def ranks_of(process):
+    """The process ids of a job's ranks."""
+    below = descendants(process.pid)
+    return [pid for pid in below if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet"]
+
+
+def rank_of(pid):
+    """A rank's number, by its process id."""
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        return int(re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", file.read())[1])
+
+
+def update_met(process, run, count=3):
+    """Wait until some updates are done."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until and process.poll() is None:
+        log = run / "metrics.jsonl"
+        if log.exists() and log.read_text().count("\n") >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no update seen: {finish(process)}")
 
 
 def write_config(path, **settings):

@@ -9,6 +9,7 @@
  *  All is written to checkpoint-STEP.tmp, flushed to disk, then renamed: a checkpoint exists whole or not at all. */
 #include "linnet/error.h"
 #include "linnet/optimizer.h"
+#include "linnet/origin.h"
 #include "linnet/replica.h"
 #include "linnet/world.h"
 #include <cjson/cJSON.h>
@@ -26,10 +27,11 @@ typedef struct {
     double loss_sum;    /**< of the updates since the last log line, whose number is loss_steps */
     int64_t loss_steps;
     double loss_total; /**< of all updates */
-    /* what a resumed run is compared by: all but units must be the same; units only warn */
+    /* what a resumed run is compared by: all but units and origin must be the same; these only warn */
     int64_t window, units, samples, tokens;
     int64_t seed;
     char data_digest[DIGEST_TEXT]; /**< of the table that the training data was prepared from */
+    Origin origin;                 /**< of the process that wrote it, rank 0's; a difference only warns */
 } RunState;
 
 /** Write a checkpoint; history is rank 0's log. Rank 0 writes, the others send it their moments. Collective. */

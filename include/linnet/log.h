@@ -16,5 +16,7 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** `linnet: error: …`, printed by whichever rank calls it. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** `linnet: error: rank 3 on WHERE: …`: an error of a rank that may be another one's. */
+void log_error_at(int rank, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -48,6 +48,7 @@ typedef struct {
     int64_t reduction_units;   /**< own: 0 = one unit a rank */
     double dropout;            /**< own: every dropout of the model; negative = the model's own */
     int64_t threads_per_rank;  /**< own: 0 = from the binding */
+    double rank_timeout;       /**< own: seconds of silence after which a rank is given up; 0 = never */
 } Settings;
 
 /** Load a JSON file, apply `overrides` [count] ("key=value", the value as JSON or as a bare text; of two for one

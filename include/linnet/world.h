@@ -6,12 +6,16 @@
  *  returns in between. What cannot be agreed on (an MPI failure, a broken invariant in mid-step) goes to
  *  world_abort(). MPI_ERRORS_RETURN is installed, and every MPI call's code goes through world_check(). */
 #include "linnet/error.h"
+#include "linnet/watch.h"
 #include <mpi.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct {
+/** Room for a host's name. */
+enum { WORLD_HOST = 256 };
+
+struct World {
     MPI_Comm comm;
     int rank, size;
     MPI_Comm node; /**< the ranks that share this rank's memory */
@@ -19,10 +23,12 @@ typedef struct {
     int nodes;     /**< number of nodes */
     int *node_of;  /**< [size] each rank's node, numbered from 0 by its lowest rank */
     int *local_of; /**< [size] each rank's rank in its node */
-    char host[256];
-} World;
+    char host[WORLD_HOST];
+    char (*hosts)[WORLD_HOST]; /**< [size] each rank's host */
+    Watch *watch;              /**< NULL where nobody is watched: one rank, or ranks out of each other's reach */
+};
 
-/** Start MPI and look around. STATUS_INPUT when this process is one of several that a launcher of another MPI
+/** Start MPI, look around, and have every rank watched (watch.h) until world_finish() is through. STATUS_INPUT when this process is one of several that a launcher of another MPI
  *  started, each of which would run the whole job alone. Collective over all ranks; call once. */
 Status world_start(World **world, Error *error);
 
@@ -30,7 +36,8 @@ Status world_start(World **world, Error *error);
 void world_finish(World *world);
 
 /** Agree on an error: every rank returns the status of the lowest failing rank, whose error *error then holds on
- *  all ranks (OK when none failed). That rank alone prints it when `print`. Collective. */
+ *  all ranks (OK when none failed). That rank alone prints it when `print`, with its host and phase where there are
+ *  several ranks. Collective. */
 Status world_agree(const World *world, Error *error, bool print);
 
 /** Make every rank a node of its own from now on: nothing is shared then, and all goes by messages. Collective. */

@@ -16,7 +16,7 @@
 /* What the command line says. */
 typedef struct {
     const char *model, *data, *predictions;
-    int64_t batch_size, threads;
+    int64_t batch_size, threads, rank_timeout;
     bool quiet;
 } Wish;
 
@@ -114,6 +114,8 @@ static Status save_predictions(const Job *job, const char *path, Error *error) {
 
 /* Evaluate and tell. Collective. */
 static Status evaluate(Job *job, const Wish *wish, Error *error) {
+    watch_limit(job->world->watch, (double)wish->rank_timeout);
+    watch_phase(job->world->watch, RUN_LOAD, 0);
     int threads = threads_choose(job->world, wish->threads);
     if (open_job(job, wish, error)) return error->status;
     const DatasetInfo *info = dataset_info(job->dataset);
@@ -129,9 +131,11 @@ static Status evaluate(Job *job, const Wish *wish, Error *error) {
                                     .end_of_text = info->end_of_text,
                                     .positions = config->positions}};
     double start = MPI_Wtime();
+    watch_phase(job->world->watch, RUN_EVALUATION, 0);
     if (evaluate_run(&evaluator, job->dataset, wish->batch_size, job->metrics, job->logits, error))
         return error->status;
     double seconds = MPI_Wtime() - start;
+    watch_phase(job->world->watch, RUN_SAVE, 0);
     if (job->world->rank == 0) {
         Scores scores = metrics_scores(job->metrics);
         report_scores(wish->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);
@@ -157,7 +161,7 @@ static Status run(const Wish *wish, Error *error) {
 }
 
 int command_evaluate(int argc, char **argv) {
-    Wish wish = {.batch_size = 8};
+    Wish wish = {.batch_size = 8, .rank_timeout = (int64_t)WATCH_LIMIT_DEFAULT};
     bool helped = false;
     Error error = {0};
     const Option options[] = {
@@ -187,6 +191,12 @@ int command_evaluate(int argc, char **argv) {
          .minimum = 0,
          .maximum = 4096,
          .help = "N: threads a rank (default 0: from the binding)"},
+        {.name = "rank-timeout",
+         .kind = OPTION_INT,
+         .value = &wish.rank_timeout,
+         .minimum = 0,
+         .maximum = 86400,
+         .help = "N: seconds without a sign of life after which a rank counts as lost (default 5; 0: never)"},
     };
     const CommandLine line = {
         .synopsis = "linnet evaluate --model DIR --data FILE.h5 [--predictions FILE.tsv]",

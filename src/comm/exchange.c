@@ -146,6 +146,7 @@ static void distribute_from(Reduction *r, float *values, int owner, int peer, si
 
 void reduction_distribute(Reduction *r, float *values, size_t first, size_t count) {
     const World *world = r->world;
+    double start = MPI_Wtime();
     int here = world->node_of[world->rank];
     r->send_count = 0;
     for (int owner = 0; owner < world->size && world->nodes > 1; owner++)
@@ -157,4 +158,5 @@ void reduction_distribute(Reduction *r, float *values, size_t first, size_t coun
     shared_fence(r->shared);
     world_check(world, MPI_Barrier(world->node), "MPI_Barrier");
     shared_fence(r->shared);
+    r->waited += MPI_Wtime() - start;
 }

@@ -18,11 +18,25 @@ void world_check(const World *world, int code, const char *what) {
     MPI_Error_string(code, text, &length);
     Error error = {0};
     error_set(&error, STATUS_FAILURE, "%s failed: %.*s", what, length, text);
+    /* Mostly another rank has ended: then the watch, which knows which and where, tells and ends this process. */
+    if (world->watch != NULL) sleep(1);
     world_abort(world, &error);
 }
 
+/* One line, from this rank. */
+static void tell(const World *world, const Error *error) {
+    char phase[WATCH_PHASE_TEXT], where[sizeof world->host + sizeof phase + 4];
+    watch_phase_text(world->watch, phase);
+    snprintf(where, sizeof where, "%s, %s", world->host, phase);
+    if (world->size > 1)
+        log_error_at(world->rank, where, "%s", error->message);
+    else
+        log_error("%s", error->message);
+}
+
 _Noreturn void world_abort(const World *world, const Error *error) {
-    log_error("rank %d on %s: %s", world->rank, world->host, error->message);
+    tell(world, error);
+    watch_failed(world->watch);
     fflush(NULL);
     MPI_Abort(world->comm, error->status);
     _Exit(error->status);
@@ -77,11 +91,23 @@ static Status split_nodes(World *world, int kind, Error *error) {
     return find_nodes(world, error);
 }
 
+static Status gather_hosts(World *world, Error *error) {
+    world->hosts = memory_allocate((size_t)world->size, sizeof *world->hosts, error);
+    if (world_agree(world, error, false)) return error->status;
+    world_check(world,
+                MPI_Allgather(world->host, WORLD_HOST, MPI_CHAR, world->hosts, WORLD_HOST, MPI_CHAR, world->comm),
+                "MPI_Allgather");
+    return STATUS_OK;
+}
+
 Status world_start(World **world, Error *error) {
     World *new = calloc(1, sizeof *new);
     if (new == NULL) return error_set(error, STATUS_FAILURE, "out of memory when starting");
     int provided = 0;
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+    watch_guard_start();
+    int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    watch_guard_end();
+    if (code != MPI_SUCCESS) {
         free(new);
         return error_set(error, STATUS_FAILURE, "MPI could not be started");
     }
@@ -91,8 +117,9 @@ Status world_start(World **world, Error *error) {
     MPI_Comm_size(new->comm, &new->size);
     gethostname(new->host, sizeof new->host - 1);
     *world = new;
-    if (refuse_stray(new, error)) return error->status;
-    return split_nodes(new, MPI_COMM_TYPE_SHARED, error);
+    if (refuse_stray(new, error) || split_nodes(new, MPI_COMM_TYPE_SHARED, error) || gather_hosts(new, error))
+        return error->status;
+    return watch_start(&new->watch, new, error);
 }
 
 Status world_isolate(World *world, Error *error) {
@@ -107,9 +134,12 @@ void world_finish(World *world) {
     if (world == NULL) return;
     memory_free(world->node_of);
     memory_free(world->local_of);
+    watch_phase(world->watch, RUN_END, 0);
     if (world->node_size > 0) MPI_Comm_free(&world->node);
-    free(world);
     MPI_Finalize();
+    watch_finish(world->watch);
+    memory_free(world->hosts);
+    free(world);
 }
 
 Status world_agree(const World *world, Error *error, bool print) {
@@ -120,7 +150,7 @@ Status world_agree(const World *world, Error *error, bool print) {
     world_check(world, MPI_Bcast(&first, (int)sizeof first, MPI_BYTE, lowest, world->comm), "MPI_Bcast");
     first.file = error->file; /* a pointer of another process means nothing here */
     *error = first;
-    if (print && world->rank == lowest) log_error("%s", error->message);
+    if (print && world->rank == lowest) tell(world, error);
     return error->status;
 }
 

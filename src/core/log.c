@@ -36,13 +36,16 @@ static bool colour_wanted(void) {
     return isatty(STDERR_FILENO) == 1;
 }
 
-/** Write `linnet: warning: rank 3: ` or as much of it as applies; returns its length. */
-static size_t write_prefix(char *line, size_t room, const Kind *kind) {
+/** Write `linnet: warning: rank 3 on WHERE: ` or as much of it as applies; returns its length. */
+static size_t write_prefix(char *line, size_t room, const Kind *kind, int rank, const char *where) {
     if (!kind->name) return 0;
     bool colour = colour_wanted();
     int length =
         snprintf(line, room, "linnet: %s%s:%s ", colour ? kind->colour : "", kind->name, colour ? "\033[0m" : "");
-    if (setup.size > 1) length += snprintf(line + length, room - (size_t)length, "rank %d: ", setup.rank);
+    if (where != NULL)
+        length += snprintf(line + length, room - (size_t)length, "rank %d on %.400s: ", rank, where);
+    else if (setup.size > 1)
+        length += snprintf(line + length, room - (size_t)length, "rank %d: ", rank);
     return (size_t)length;
 }
 
@@ -57,9 +60,9 @@ static void write_whole(const char *line, size_t length) {
     }
 }
 
-static void log_line(const Kind *kind, const char *format, va_list arguments) {
+static void log_line(const Kind *kind, int rank, const char *where, const char *format, va_list arguments) {
     char line[LINE_MAX_BYTES];
-    size_t prefix = write_prefix(line, sizeof line, kind);
+    size_t prefix = write_prefix(line, sizeof line, kind, rank, where);
     size_t room = sizeof line - prefix;
     int wanted = vsnprintf(line + prefix, room, format, arguments);
     if (wanted < 0) return;
@@ -74,20 +77,27 @@ void log_info(const char *format, ...) {
     if (setup.rank != 0 || setup.quiet) return;
     va_list arguments;
     va_start(arguments, format);
-    log_line(&KIND_INFO, format, arguments);
+    log_line(&KIND_INFO, setup.rank, NULL, format, arguments);
     va_end(arguments);
 }
 
 void log_warning(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    log_line(&KIND_WARNING, format, arguments);
+    log_line(&KIND_WARNING, setup.rank, NULL, format, arguments);
     va_end(arguments);
 }
 
 void log_error(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    log_line(&KIND_ERROR, format, arguments);
+    log_line(&KIND_ERROR, setup.rank, NULL, format, arguments);
+    va_end(arguments);
+}
+
+void log_error_at(int rank, const char *where, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    log_line(&KIND_ERROR, rank, where, format, arguments);
     va_end(arguments);
 }

@@ -42,6 +42,9 @@ static cJSON *state_tree(const RunState *state, const char *output_dir, const cJ
     add_exact(own, "loss_sum", state->loss_sum);
     cJSON_AddNumberToObject(own, "loss_steps", (double)state->loss_steps);
     add_exact(own, "loss_total", state->loss_total);
+    cJSON *origin = cJSON_AddObjectToObject(own, "made_with");
+    for (size_t i = 0; i < ORIGIN_PARTS; i++)
+        cJSON_AddStringToObject(origin, ORIGIN_PART[i].name, (const char *)&state->origin + ORIGIN_PART[i].offset);
     memory_free(best);
     if (own == NULL) error_set(error, STATUS_FAILURE, "out of memory for trainer_state.json");
     return tree;
@@ -62,6 +65,15 @@ static Status require(const cJSON *object, const char *const *names, size_t coun
         if (cJSON_GetObjectItemCaseSensitive(object, names[i]) == NULL)
             error_set(error, STATUS_INPUT, "%s lacks \"%s\": it is not a checkpoint of this linnet", path, names[i]);
     return error->status;
+}
+
+/* Absent from checkpoints of before it was recorded: then nothing is known. */
+static void read_origin(const cJSON *own, Origin *origin) {
+    const cJSON *tree = cJSON_GetObjectItemCaseSensitive(own, "made_with");
+    for (size_t i = 0; i < ORIGIN_PARTS; i++) {
+        const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, ORIGIN_PART[i].name));
+        if (text != NULL) snprintf((char *)origin + ORIGIN_PART[i].offset, ORIGIN_PART[i].size, "%s", text);
+    }
 }
 
 static Status read_own(const cJSON *tree, RunState *state, const char *path, Error *error) {
@@ -92,6 +104,7 @@ static Status read_own(const cJSON *tree, RunState *state, const char *path, Err
     const char *digest = "";
     json_get_text(own, "data_sha256", &digest, path, error);
     snprintf(state->data_digest, sizeof state->data_digest, "%s", digest);
+    read_origin(own, &state->origin);
     state->has_best = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "best_metric"));
     json_get_double(tree, "best_metric", &state->best_metric, path, error);
     json_get_int(tree, "best_global_step", &state->best_step, path, error);

@@ -87,6 +87,9 @@ const SettingRow SETTING_ROWS[] = {
      .help = "every dropout of the model; null: the model's own"},
     {KEY(threads_per_rank), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 4096,
      .help = "threads of one rank; null: as many as it may use cores"},
+    {KEY(rank_timeout), .type = SETTING_REAL, .fallback = "5.0", .own = true, .maximum = 86400,
+     .help = "seconds without a sign of life after which a rank counts as lost and the run ends; a busy rank gives "
+             "signs; 0: never"},
 };
 
 static void number_range(const SettingRow *row, char *text, size_t room) {

@@ -11,6 +11,7 @@ static Status stop_by_signal(Trainer *t, Error *error) {
     if (t->saved_step != t->state.step && trainer_save(t, error)) return error->status;
     log_info("stopped by a signal after update %lld, saved in %s: run again with resume_from_checkpoint: true to go on",
              (long long)t->state.step, t->settings->output_dir);
+    watch_stopping(t->world->watch);
     return error_set(error, STATUS_STOPPED, "stopped by a signal");
 }
 
@@ -42,6 +43,7 @@ Status trainer_run(World *world, const Settings *settings, bool profile, Error *
     if (trainer_setup(&trainer, world, settings, profile, error) == STATUS_OK &&
         run_updates(&trainer, error) == STATUS_OK && trainer_finish(&trainer, error) == STATUS_OK && profile)
         trainer_profile(&trainer, error);
+    watch_phase(world->watch, RUN_END, 0);
     trainer_close(&trainer);
     return error->status;
 }

@@ -24,6 +24,8 @@ static void log_training(Trainer *t) {
                                              t->norm, t->rate, (double)t->tokens / seconds,
                                              (double)t->samples / seconds),
                           &t->pending);
+    trainer_tell_slow(t, seconds);
+    t->waited -= t->totals[TOTALS_WAITED + t->world->rank]; /* what has been told; the last sum's wait is still to be */
     state->loss_sum = 0.0;
     state->loss_steps = t->tokens = t->samples = 0;
     t->logged_at = now;
@@ -32,6 +34,7 @@ static void log_training(Trainer *t) {
 Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
     Evaluator evaluator = {t->world, t->gpt2, &t->replica.parameters, &t->batch, t->rule};
     double start = MPI_Wtime();
+    watch_phase(t->world->watch, RUN_EVALUATION, t->state.step);
     profile_enter(t->profile, PHASE_EVALUATION);
     evaluate_run(&evaluator, t->eval_data, t->settings->per_device_eval_batch_size, t->metrics, NULL, error);
     profile_leave(t->profile, 0.0);
@@ -77,6 +80,7 @@ Status trainer_save(Trainer *t, Error *error) {
     double start = MPI_Wtime();
     const cJSON *history = t->log != NULL ? runlog_history(t->log) : NULL;
     if (t->state.has_best && t->state.best_step == t->state.step) t->state.best_saved = t->state.step;
+    watch_phase(t->world->watch, RUN_SAVE, t->state.step);
     profile_enter(t->profile, PHASE_SAVE);
     reduction_forget(t->optimizer.reduction);
     checkpoint_save(t->world, s->output_dir, &t->state, history, &t->replica, &t->optimizer, error);

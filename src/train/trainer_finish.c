@@ -1,8 +1,11 @@
 /* The end of a run: best model, final model, last evaluation. See trainer_private.h. */
+#include "linnet/digest.h"
 #include "linnet/file.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
 #include "train/trainer_private.h"
+
+#include <stdio.h>
 
 /* The final model into OUTPUT/: written beside, then each file renamed into its place. Rank 0. */
 static void save_final(const Trainer *t, Error *error) {
@@ -52,20 +55,16 @@ static void log_summary(Trainer *t, Error *error) {
                       error);
 }
 
-Status trainer_finish(Trainer *t, Error *error) {
-    *error = t->pending;
-    if (world_agree(t->world, error, true)) return error->status;
-    if (t->world->rank == 0) log_summary(t, error);
-    if (world_agree(t->world, error, true) || load_best(t, error)) return error->status;
-    profile_enter(t->profile, PHASE_SAVE);
-    reduction_forget(t->optimizer.reduction);
-    if (t->world->rank == 0) save_final(t, error);
-    profile_leave(t->profile, 0.0);
-    if (world_agree(t->world, error, true)) return error->status;
-    if (t->eval_data == NULL) {
-        log_info("done: the model is in %s", t->settings->output_dir);
-        return STATUS_OK;
-    }
+/* What proves two runs equal: the digest of the model file, as sha256sum's --check takes it. Rank 0. */
+static void print_digest(const Trainer *t, Error *error) {
+    char digest[DIGEST_TEXT];
+    char *path = file_join(t->settings->output_dir, "model.safetensors", error);
+    if (path != NULL && digest_file(path, digest, error) == STATUS_OK) printf("SHA256 (%s) = %s\n", path, digest);
+    memory_free(path);
+}
+
+/* Evaluate the final model, where that has not been done, and tell. Collective. */
+static Status evaluate_final(Trainer *t, Error *error) {
     Scores scores;
     if (t->evaluated_step == t->state.step)
         scores = metrics_scores(t->metrics); /* of this very model */
@@ -73,4 +72,24 @@ Status trainer_finish(Trainer *t, Error *error) {
         return error->status;
     trainer_table(t, &scores, t->evaluation_seconds);
     return STATUS_OK;
+}
+
+Status trainer_finish(Trainer *t, Error *error) {
+    *error = t->pending;
+    if (world_agree(t->world, error, true)) return error->status;
+    if (t->world->rank == 0) log_summary(t, error);
+    if (world_agree(t->world, error, true) || load_best(t, error)) return error->status;
+    watch_phase(t->world->watch, RUN_SAVE, t->state.step);
+    profile_enter(t->profile, PHASE_SAVE);
+    reduction_forget(t->optimizer.reduction);
+    if (t->world->rank == 0) save_final(t, error);
+    profile_leave(t->profile, 0.0);
+    if (world_agree(t->world, error, true)) return error->status;
+    if (t->eval_data == NULL)
+        log_info("done: the model is in %s", t->settings->output_dir);
+    else if (evaluate_final(t, error))
+        return error->status;
+    watch_phase(t->world->watch, RUN_END, 0);
+    if (t->world->rank == 0) print_digest(t, error);
+    return world_agree(t->world, error, true);
 }

@@ -17,8 +17,8 @@
 #include "linnet/schedule.h"
 #include "linnet/trainer.h"
 
-/* What Trainer.totals holds. */
-enum { TOTALS_STOP, TOTALS_FAILED, TOTALS_LOSSES };
+/* What Trainer.totals holds before the losses: two flags, then each rank's seconds of waiting. */
+enum { TOTALS_STOP, TOTALS_FAILED, TOTALS_WAITED };
 
 typedef struct {
     World *world;             /* borrowed */
@@ -48,9 +48,13 @@ typedef struct {
 
     /* one update */
     float *dlogits; /* [samples of a micro-batch, labels] */
-    double *totals; /* [TOTALS_LOSSES + window + blocks]: flags, each sample's loss, squares; summed over ranks */
+    double *totals; /* [losses_at + window + blocks]: flags, each rank's seconds of waiting for others since the last
+                       log line, each sample's loss, squares; summed over ranks */
+    size_t losses_at;
     int32_t *ids, *positions; /* rows that this rank's units touch */
     double norm, rate;        /* of the last update */
+    double waited; /* seconds that this rank waited for others since the last log line, but for the reduction's waits
+                      since the start: add reduction_waited() to have all */
 
     /* since the last log line */
     int64_t tokens, samples;
@@ -82,7 +86,9 @@ Status trainer_evaluate(Trainer *trainer, Scores *scores, Error *error);
 /* Append an event to the log. Rank 0. */
 void trainer_add_event(Trainer *trainer, cJSON *event, Error *error);
 
-/* Rank 0 prints; collective since it asks where the ranks are. */
+/* Rank 0 names a rank that the others waited for, of `seconds` since the last log line. Not collective. */
+void trainer_tell_slow(const Trainer *trainer, double seconds);
+/* Rank 0 prints. Not collective. */
 void trainer_banner(const Trainer *trainer);
 /* The profile of all ranks: a table from rank 0, a trace from each. Collective. */
 Status trainer_profile(const Trainer *trainer, Error *error);

@@ -11,30 +11,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "node01 ×2, node02 ×2" on rank 0: every host with its number of ranks. Collective. */
+/* "node01 ×2, node02 ×2": every host with its number of ranks. */
 static void list_hosts(const World *world, char *text, size_t size) {
-    Error error = {0};
-    char *hosts = memory_allocate((size_t)world->size, sizeof world->host, &error);
-    if (hosts == NULL) world_abort(world, &error);
-    world_check(world,
-                MPI_Gather(world->host, (int)sizeof world->host, MPI_CHAR, hosts, (int)sizeof world->host, MPI_CHAR, 0,
-                           world->comm),
-                "MPI_Gather");
     size_t used = 0;
     text[0] = '\0';
-    for (int r = 0; world->rank == 0 && r < world->size; r++) {
-        const char *host = hosts + (size_t)r * sizeof world->host;
+    for (int r = 0; r < world->size; r++) {
+        const char *host = world->hosts[r];
         int ranks = 0;
         bool seen = false;
         for (int q = 0; q < world->size; q++) {
-            bool same = strcmp(host, hosts + (size_t)q * sizeof world->host) == 0;
+            bool same = strcmp(host, world->hosts[q]) == 0;
             ranks += same;
             seen = seen || (same && q < r);
         }
         if (!seen && used < size)
             used += (size_t)snprintf(text + used, size - used, "%s%s x%d", used > 0 ? ", " : "", host, ranks);
     }
-    memory_free(hosts);
 }
 
 static double megabytes(size_t bytes) {
@@ -61,8 +53,8 @@ void trainer_banner(const Trainer *t) {
     const DatasetInfo *data = dataset_info(t->train_data);
     const ParameterLayout *layout = &t->replica.layout;
     char hosts[1024];
-    list_hosts(t->world, hosts, sizeof hosts);
     if (t->world->rank != 0) return;
+    list_hosts(t->world, hosts, sizeof hosts);
     size_t count = layout->token.count + layout->position.count;
     for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
     log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels, products %s", t->world->size,
@@ -79,6 +71,22 @@ void trainer_banner(const Trainer *t) {
     say_memory(t);
     if (s->bf16 && !linear_has_bf16())
         log_warning("bf16: this processor has no AVX512-BF16, without which float32 is faster; computing in float32");
+}
+
+void trainer_tell_slow(const Trainer *t, double seconds) {
+    const double *waited = t->totals + TOTALS_WAITED;
+    int ranks = t->world->size, slow = 0;
+    double all = 0.0;
+    for (int r = 0; r < ranks; r++) {
+        all += waited[r];
+        if (waited[r] < waited[slow]) slow = r;
+    }
+    if (t->world->rank != 0 || ranks == 1) return;
+    /* Whoever waits least is waited for. Texts differ in length, so that a little of it is as it should be. */
+    double for_it = (all - waited[slow]) / (ranks - 1) - waited[slow];
+    if (for_it > 0.5 && for_it > 0.1 * seconds)
+        log_warning("rank %d on %s is slow: the others waited %.1f s for it since the log line before", slow,
+                    t->world->hosts[slow], for_it);
 }
 
 void trainer_table(const Trainer *t, const Scores *scores, double seconds) {

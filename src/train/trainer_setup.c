@@ -51,6 +51,10 @@ static Status check_resumed(const Trainer *t, const RunState *was, const char *f
             error, STATUS_INPUT,
             "%s was made with data of another source (SHA-256 %.12s…) than %s: give the same, or start without resuming",
             folder, was->data_digest, t->settings->train_file);
+    char text[ORIGIN_TEXT];
+    if (origin_differs(&was->origin, &t->state.origin, text))
+        log_warning("%s was made with %s: the last bits may differ from those of a run that was never stopped", folder,
+                    text);
     if (was->units != t->state.units && t->world->rank == 0)
         log_warning("%s was made with %lld reduction units, this run has %lld: the sums' last bits may differ", folder,
                     (long long)was->units, (long long)t->state.units);
@@ -79,12 +83,27 @@ static Status resume_state(Trainer *t, const char *folder, cJSON **history, Erro
     world_broadcast(t->world, &was, sizeof was);
     was.units = t->state.units;
     was.total = t->state.total;
+    was.origin = t->state.origin;
     t->state = was;
     t->saved_step = was.step;
     /* A run that had stopped early stays stopped. */
     t->stop_early = t->settings->early_stopping_patience > 0 && was.stale >= t->settings->early_stopping_patience;
     log_info("going on from %s, update %lld of %lld", folder, (long long)was.step, (long long)was.total);
     return STATUS_OK;
+}
+
+/* Ranks with other kernels or libraries than rank 0's add other last bits, depending on which units they get: the
+ * lowest of them says so. Collective. */
+static void compare_origins(Trainer *t) {
+    Origin first;
+    char text[ORIGIN_TEXT];
+    origin_here(&t->state.origin);
+    first = t->state.origin;
+    world_broadcast(t->world, &first, sizeof first);
+    int64_t mine = origin_differs(&t->state.origin, &first, text) ? t->world->size - t->world->rank : 0, most = mine;
+    world_max_integers(t->world, &most, 1);
+    if (mine > 0 && mine == most)
+        log_warning("%s has %s as on rank 0: the run's last bits depend on the number of ranks", t->world->host, text);
 }
 
 /* A number of updates that may be given as a share of all of them, which Trainer rounds up. */
@@ -166,7 +185,8 @@ static void allocate_work(Trainer *t, Error *error) {
         gpt2_set_bf16(t->gpt2, t->settings->bf16 && linear_has_bf16());
     }
     t->dlogits = memory_allocate(rows * (size_t)config->labels, sizeof *t->dlogits, error);
-    t->totals = memory_allocate(TOTALS_LOSSES + (size_t)t->state.window + blocks, sizeof *t->totals, error);
+    t->losses_at = TOTALS_WAITED + (size_t)t->world->size;
+    t->totals = memory_allocate(t->losses_at + (size_t)t->state.window + blocks, sizeof *t->totals, error);
     t->ids = memory_allocate(window, sizeof *t->ids, error);
     t->positions = memory_allocate(window, sizeof *t->positions, error);
     t->metrics = memory_allocate(1, sizeof *t->metrics, error);
@@ -223,6 +243,8 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     *t = (Trainer){.world = world, .settings = settings, .started_at = MPI_Wtime()};
     char *checkpoint = NULL;
     cJSON *history = NULL;
+    watch_limit(world->watch, settings->rank_timeout);
+    watch_phase(world->watch, RUN_LOAD, 0);
     t->threads = threads_choose(world, settings->threads_per_rank);
     signals_install();
     if (profile) profile_create(&t->profile, error);
@@ -231,6 +253,7 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     if (settings->eval_file != NULL && evaluate_open_data(world, &t->eval_data, settings->eval_file, error))
         goto cleanup;
     plan_updates(t);
+    compare_origins(t);
     if (find_checkpoint(t, &checkpoint, error)) goto cleanup;
     if (checkpoint != NULL && resume_state(t, checkpoint, &history, error)) goto cleanup;
     if (build(t, checkpoint != NULL ? checkpoint : settings->model_name_or_path, error)) goto cleanup;

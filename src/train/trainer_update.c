@@ -26,7 +26,7 @@ static void run_batch(Unit *unit, bool last) {
     Batch *batch = &t->batch;
     size_t labels = (size_t)t->replica.config.labels;
     const float *logits = gpt2_forward(t->gpt2, &t->replica.parameters, batch, &unit->dropout);
-    loss_forward_backward(t->totals + TOTALS_LOSSES + unit->position, t->dlogits, logits, batch->labels, batch->samples,
+    loss_forward_backward(t->totals + t->losses_at + unit->position, t->dlogits, logits, batch->labels, batch->samples,
                           labels, t->settings->label_smoothing_factor, 1.0 / (double)unit->window->samples);
     Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
     gpt2_backward(t->gpt2, &t->replica.parameters, batch, &unit->dropout, t->dlogits, &gradients, unit->accumulate,
@@ -76,11 +76,14 @@ static size_t list_rows(Trainer *t, const Window *window) {
 /* Sum losses, squares and flags over the ranks, each of which holds what the others do not: exact. */
 static void share_totals(Trainer *t, const Window *window) {
     Reduction *reduction = t->optimizer.reduction;
-    size_t losses = TOTALS_LOSSES + (size_t)window->samples, blocks = reduction_blocks(reduction);
+    size_t losses = t->losses_at + (size_t)window->samples, blocks = reduction_blocks(reduction);
     memcpy(t->totals + losses, reduction_squares(reduction), blocks * sizeof *t->totals);
     t->totals[TOTALS_STOP] = signals_pending() != 0;
     t->totals[TOTALS_FAILED] = t->pending.status != STATUS_OK;
+    t->totals[TOTALS_WAITED + t->world->rank] = t->waited + reduction_waited(reduction);
+    double start = MPI_Wtime();
     world_sum_doubles(t->world, t->totals, losses + blocks);
+    t->waited += MPI_Wtime() - start;
     memcpy(reduction_squares(reduction), t->totals + losses, blocks * sizeof *t->totals);
     t->stop_signal = t->totals[TOTALS_STOP] != 0.0;
     t->failed = t->totals[TOTALS_FAILED] != 0.0;
@@ -105,9 +108,10 @@ static double passes_done(const Trainer *t) {
 
 void trainer_update(Trainer *t) {
     Window window;
+    watch_phase(t->world->watch, RUN_UPDATE, t->state.step + 1);
     feed_window(t->feed, t->state.step % t->windows, &window);
     optimizer_begin(&t->optimizer, window.units, t->ids, t->positions, list_rows(t, &window));
-    memset(t->totals, 0, (TOTALS_LOSSES + (size_t)window.samples) * sizeof *t->totals);
+    memset(t->totals, 0, (t->losses_at + (size_t)window.samples) * sizeof *t->totals);
     for (int u = 0; u < window.unit_count; u++) run_unit(t, &window, window.first_unit + u);
     profile_enter(t->profile, PHASE_REDUCTION);
     optimizer_reduce(&t->optimizer);
@@ -120,7 +124,7 @@ void trainer_update(Trainer *t) {
                    clip_factor(t->norm, t->settings->max_grad_norm));
     profile_leave(t->profile, 0.0);
     double loss = 0.0;
-    for (int64_t i = 0; i < window.samples; i++) loss += t->totals[TOTALS_LOSSES + i];
+    for (int64_t i = 0; i < window.samples; i++) loss += t->totals[t->losses_at + (size_t)i];
     t->state.loss_sum += loss / (double)window.samples;
     t->state.loss_total += loss / (double)window.samples;
     t->state.loss_steps++;

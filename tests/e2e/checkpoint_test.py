@@ -1,10 +1,13 @@
 """Checkpoints: what is kept, and that a run resumed from one ends as one never stopped."""
 import json
+import re
 import shutil
+import subprocess
 
 import pytest
 
-from support import checkpoints, evaluation_events, events, linnet, refused, train, weights_digest, without_timing
+from support import (LIMIT, LINNET, ROOT, checkpoints, evaluation_events, events, linnet, refused, train, weights_digest,
+                     without_timing, write_config)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,35 @@ def test_resumed_run_ends_with_the_same_bits(settings, whole, tmp_path, ranks, s
     assert weights_digest(run) == weights_digest(whole)
     state = [json.loads((folder / "checkpoint-12/trainer_state.json").read_text()) for folder in (run, whole)]
     assert without_timing(state[0]["log_history"]) == without_timing(state[1]["log_history"])
+
+
+def test_other_kernels_are_told_of(settings, tmp_path):
+    """A checkpoint records what its bits depend on; a run that goes on with something else warns, and only such a run."""
+    run = train(tmp_path, env={"LINNET_ISA": "base"}, **{**settings, "max_steps": 3})
+    made_with = json.loads((run / "checkpoint-3/trainer_state.json").read_text())["linnet"]["made_with"]
+    assert made_with["kernels"] == "base" and all(made_with.values())
+    config = write_config(tmp_path / "on.json", output_dir=run, resume_from_checkpoint="auto", **{**settings, "max_steps": 6})
+    same = linnet("train", config, env={"LINNET_ISA": "base"})
+    assert "made with" not in same.stderr, same
+    kernels = next(line.split()[1] for line in linnet("--version").stdout.splitlines() if line.startswith("kernels"))
+    if kernels == "base":
+        pytest.skip("this CPU has only the base kernels")
+    shutil.rmtree(run / "checkpoint-6")
+    other = linnet("train", config)
+    assert re.search(rf"linnet: warning: .*checkpoint-3 was made with kernels base, not {kernels}", other.stderr), other
+
+
+def test_ranks_of_several_kinds_are_told_of(settings, tmp_path):
+    kernels = next(line.split()[1] for line in linnet("--version").stdout.splitlines() if line.startswith("kernels"))
+    if kernels == "base":
+        pytest.skip("this CPU has only the base kernels")
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **{**settings, "max_steps": 3})
+    mixed = tmp_path / "mixed.sh"
+    mixed.write_text(f'#!/bin/sh\n[ "$OMPI_COMM_WORLD_RANK" = 0 ] || export LINNET_ISA=base\nexec {LINNET} "$@"\n')
+    mixed.chmod(0o755)
+    done = subprocess.run([ROOT / "scripts/mpirun.sh", "3", mixed, "train", config], capture_output=True, text=True, timeout=LIMIT)
+    found = re.findall(rf"linnet: warning: rank (\d): .* has kernels base, not {kernels} as on rank 0", done.stderr)
+    assert done.returncode == 0 and found == ["1"], done
 
 
 def test_resume_from_a_named_folder(settings, whole, tmp_path):

@@ -1,7 +1,8 @@
 """The same run on 1, 2, 3 and 4 ranks."""
 import pytest
 
-from support import evaluation_events, linnet, losses, train, training_events, weights_digest, without_timing
+from support import (evaluation_events, linnet, losses, train, training_events, weights_digest, without_timing,
+                     write_config)
 
 # float32 sums of the same numbers in another order differ by some 1e-7 of their size; ten updates of a small model carry
 # that on by a factor of at most about ten.
@@ -36,6 +37,15 @@ def test_units_give_the_same_bits(sample, alone, tmp_path, ranks, threads):
     assert weights_digest(run) == weights_digest(alone)
     assert without_timing(training_events(run)) == without_timing(training_events(alone))
     assert without_timing(evaluation_events(run)) == without_timing(evaluation_events(alone))
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_prints_the_weights_digest(sample, alone, tmp_path, ranks):
+    """On standard output, as sha256sum --check reads it, and the same on any number of ranks."""
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **fixed_units(sample))
+    lines = linnet("train", config, ranks=ranks).stdout.splitlines()
+    assert lines[-1] == f"SHA256 ({tmp_path / 'run' / 'model.safetensors'}) = {weights_digest(alone)}"
+    assert weights_digest(tmp_path / "run") == weights_digest(alone)
 
 
 def test_seed_changes_the_run(sample, alone, tmp_path):

@@ -1,11 +1,10 @@
 """Stop signals: save, exit 75, go on when run again."""
 import os
 import signal
-import time
 
 import pytest
 
-from support import checkpoints, finish, linnet, start, train, training_events, weights_digest, write_config
+from support import checkpoints, finish, linnet, ranks_of, start, train, training_events, update_met, weights_digest, write_config
 
 STEPS = 60
 
@@ -24,39 +23,12 @@ def never_stopped(settings, tmp_path_factory):
     return train(tmp_path_factory.mktemp("never"), ranks=2, **settings)
 
 
-def wait_for_update(process, run, step=3):
-    """Until the run has done a few updates."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until and process.poll() is None:
-        log = run / "metrics.jsonl"
-        if log.exists() and log.read_text().count("\n") >= step:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"no update seen: {finish(process)}")
-
-
-def descendants(pid):
-    """The processes below pid, by what Linux says of its children."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            children = [int(child) for child in file.read().split()]
-    except FileNotFoundError:
-        return []
-    return children + [below for child in children for below in descendants(child)]
-
-
-def ranks_of(process):
-    """The process ids of a job's ranks."""
-    below = descendants(process.pid)
-    return [pid for pid in below if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet"]
-
-
 def stop(tmp_path, settings, ranks, send):
     """Start a run, send it a signal in its middle; returns the run's folder once it has ended with 75."""
     run = tmp_path / "run"
     config = write_config(tmp_path / "config.json", output_dir=run, resume_from_checkpoint="auto", **settings)
     process = start(["train", config], ranks)
-    wait_for_update(process, run)
+    update_met(process, run)
     send(process)
     result = finish(process)
     assert result.code == 75, result

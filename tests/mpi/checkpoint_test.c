@@ -60,7 +60,8 @@ static RunState state_of(int64_t step) {
                       .samples = 400,
                       .tokens = 7001,
                       .data_digest = "0123",
-                      .seed = 42};
+                      .seed = 42,
+                      .origin = {"0.1", "avx2", "OpenBLAS \"x\"", "", "gcc"}};
 }
 
 static void save(Run *run, const char *folder, int64_t step) {
@@ -88,6 +89,9 @@ static void check_state(const World *world, const char *checkpoint, int64_t step
     CHECK(state.tokens == expected.tokens && strcmp(state.data_digest, expected.data_digest) == 0);
     CHECK(state.window == expected.window && state.units == expected.units);
     CHECK(state.samples == expected.samples && state.seed == expected.seed);
+    for (size_t i = 0; i < ORIGIN_PARTS; i++)
+        CHECK(strcmp((const char *)&state.origin + ORIGIN_PART[i].offset,
+                     (const char *)&expected.origin + ORIGIN_PART[i].offset) == 0);
     CHECK(cJSON_GetArraySize(history) == 2);
     cJSON_Delete(history);
 }

@@ -59,6 +59,8 @@ static void test_ranks(void **state) {
     log_error("loud");
     assert_string_equal(one_write(), "linnet: warning: rank 2: loud\n");
     assert_string_equal(one_write(), "linnet: error: rank 2: loud\n");
+    log_error_at(3, "node02, while loading", "no %s", "file");
+    assert_string_equal(one_write(), "linnet: error: rank 3 on node02, while loading: no file\n");
     assert_string_equal(one_write(), "");
 }
 

@@ -153,7 +153,7 @@ static void resolved_text_has_every_key(void **state) {
     assert_non_null(strstr(text, "  \"adam_epsilon\": 1e-08,\n"));
     assert_non_null(strstr(text, "  \"lr_scheduler_type\": \"linear\",\n"));
     assert_non_null(strstr(text, "  \"dropout\": null,\n"));
-    assert_non_null(strstr(text, "  \"threads_per_rank\": null\n}\n"));
+    assert_non_null(strstr(text, "  \"threads_per_rank\": null,\n  \"rank_timeout\": 5\n}\n"));
     memory_free(text);
     settings_free(&settings);
 }

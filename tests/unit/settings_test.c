@@ -33,6 +33,7 @@ static void has_trainers_defaults(void **state) {
     assert_int_equal(settings.reduction_units, 0);
     assert_true(settings.dropout == -1);
     assert_int_equal(settings.threads_per_rank, 0);
+    assert_true(settings.rank_timeout == 5);
     settings_free(&settings);
 }
 

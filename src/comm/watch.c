@@ -1,0 +1,221 @@
+/* The watch's start and end, as the computing thread sees them. See watch.h. */
+#include "linnet/watch.h"
+
+#include "comm/watch_private.h"
+#include "linnet/log.h"
+#include "linnet/memory.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Seconds that MPI has to start. Hosts of a large job load the program one after the other. */
+#define START_TIMEOUT_DEFAULT 60.0
+
+/* The guard of MPI's start: one a process, since there is no World yet. */
+static struct {
+    pthread_t thread;
+    bool running;
+    double seconds;
+    sem_t started;
+} guard;
+
+/* Start a thread that no signal is delivered to: they are the computing thread's. */
+static bool start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(thread, NULL, run, argument) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+/* This process's rank as its launcher says; 0 where it does not. */
+static int launched_rank(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (getenv(names[i]) != NULL) return atoi(getenv(names[i]));
+    return 0;
+}
+
+static void *guard_loop(void *unused) {
+    (void)unused;
+    char host[256] = "";
+    int rank = launched_rank();
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    /* Ranks that come to their end here do so one after the other: the first one's line is the only one. */
+    double seconds = guard.seconds + 2.0 * (rank < 10 ? rank : 10);
+    until.tv_sec += (time_t)seconds;
+    until.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    int code;
+    do code = sem_timedwait(&guard.started, &until);
+    while (code != 0 && errno == EINTR);
+    if (code == 0) return NULL;
+    gethostname(host, sizeof host - 1);
+    strcat(host, ", at the start");
+    log_error_at(rank, host,
+                 "MPI has not started within %g s (LINNET_START_TIMEOUT): another rank is stopped or ended, or a host "
+                 "cannot be reached",
+                 guard.seconds);
+    watch_end_launcher();
+    _Exit(STATUS_FAILURE);
+}
+
+void watch_guard_start(void) {
+    const char *wish = getenv("LINNET_START_TIMEOUT");
+    guard.seconds = wish != NULL ? atof(wish) : START_TIMEOUT_DEFAULT;
+    if (guard.seconds <= 0.0 || sem_init(&guard.started, 0, 0) != 0) return;
+    guard.running = start_thread(&guard.thread, guard_loop, NULL);
+}
+
+void watch_guard_end(void) {
+    if (!guard.running) return;
+    sem_post(&guard.started);
+    pthread_join(guard.thread, NULL);
+    sem_destroy(&guard.started);
+    guard.running = false;
+}
+
+/* Peers and what the thread needs, still without connections. */
+static Status create(Watch **watch, const World *world, Error *error) {
+    Watch *new = memory_allocate(1, sizeof *new, error);
+    if (new == NULL) return error->status;
+    *new = (Watch){
+        .world = world, .wake = -1, .listener = -1, .woken = -1e9, .count = world->rank == 0 ? world->size - 1 : 1};
+    atomic_init(&new->limit_ms, (int)(WATCH_LIMIT_DEFAULT * 1e3));
+    *watch = new;
+    sem_init(&new->told, 0, 0);
+    pthread_mutex_init(&new->saying, NULL);
+    new->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (new->wake < 0) error_set(error, STATUS_FAILURE, "no eventfd for the watch: %s", strerror(errno));
+    new->peers = memory_allocate((size_t) new->count, sizeof *new->peers, error);
+    for (int i = 0; new->peers != NULL &&i < new->count; i++)
+        new->peers[i] = (Peer){.rank = world->rank == 0 ? i + 1 : 0, .socket = -1, .heard = watch_now()};
+    return error->status;
+}
+
+static void destroy(Watch *watch) {
+    if (watch == NULL) return;
+    for (int i = 0; watch->peers != NULL && i < watch->count; i++)
+        if (watch->peers[i].socket >= 0) close(watch->peers[i].socket);
+    if (watch->listener >= 0) close(watch->listener);
+    if (watch->wake >= 0) close(watch->wake);
+    sem_destroy(&watch->told);
+    pthread_mutex_destroy(&watch->saying);
+    memory_free(watch->peers);
+    memory_free(watch);
+}
+
+static void join(Watch *watch) {
+    watch_wake(watch);
+    pthread_join(watch->thread, NULL);
+}
+
+static void start_loop(Watch *watch) {
+    Error error = {0};
+    if (start_thread(&watch->thread, watch_loop, watch)) return;
+    error_set(&error, STATUS_FAILURE, "no thread could be started for the watch");
+    world_abort(watch->world, &error);
+}
+
+/* Connect all ranks with rank 0. True on every rank when all are. Collective. */
+static bool meet(Watch *watch) {
+    const World *world = watch->world;
+    Meeting meeting = {0};
+    int64_t lost = 0;
+    if (world->rank == 0) {
+        if (getrandom(&watch->secret, sizeof watch->secret, 0) != (ssize_t)sizeof watch->secret) lost = 1;
+        watch_listen(watch, &meeting);
+        meeting.secret = watch->secret;
+        start_loop(watch);
+    }
+    world_broadcast(world, &meeting, sizeof meeting);
+    if (world->rank != 0) {
+        watch->secret = meeting.secret;
+        lost = !watch_connect(watch, &meeting);
+        start_loop(watch);
+    }
+    world_max_integers(world, &lost, 1);
+    atomic_store(&watch->settled, true);
+    return lost == 0;
+}
+
+Status watch_start(Watch **watch, const World *world, Error *error) {
+    Watch *new = NULL;
+    *watch = NULL;
+    if (world->size == 1) return STATUS_OK;
+    create(&new, world, error);
+    if (world_agree(world, error, false)) {
+        destroy(new);
+        return error->status;
+    }
+    if (meet(new)) {
+        watch_wake(new);
+        *watch = new;
+        return STATUS_OK;
+    }
+    if (world->rank == 0)
+        log_warning("ranks cannot reach rank 0 on %s by TCP: the run would not notice one that is stopped or cut off",
+                    world->host);
+    atomic_store(&new->closing, true);
+    join(new);
+    int64_t all_joined = 1; /* before that a connection's end would be taken for a rank's */
+    world_max_integers(world, &all_joined, 1);
+    destroy(new);
+    return STATUS_OK;
+}
+
+void watch_limit(Watch *watch, double seconds) {
+    if (watch == NULL) return;
+    atomic_store(&watch->limit_ms, (int)(seconds * 1e3));
+    watch_wake(watch);
+}
+
+void watch_phase(Watch *watch, RunPhase phase, int64_t step) {
+    if (watch == NULL) return;
+    bool entered = atomic_exchange(&watch->phase, (int)phase) != (int)phase;
+    atomic_store(&watch->step, step);
+    /* Said at once, since it may be the last word; of short updates only as many as cost nothing. */
+    double now = watch_now();
+    if (!entered && now - watch->phase_said < 5e-3 * (watch->world->size - 1)) return;
+    watch->phase_said = now;
+    for (int i = 0; i < watch->count; i++) watch_say(watch, &watch->peers[i], SAY_ALIVE);
+}
+
+void watch_phase_text(const Watch *watch, char text[WATCH_PHASE_TEXT]) {
+    if (watch == NULL)
+        phase_text(RUN_START, 0, text);
+    else
+        phase_text((RunPhase)atomic_load(&watch->phase), atomic_load(&watch->step), text);
+}
+
+void watch_failed(Watch *watch) {
+    if (watch == NULL) return;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1;
+    atomic_store(&watch->failing, true);
+    watch_wake(watch);
+    sem_timedwait(&watch->told, &until);
+}
+
+void watch_stopping(Watch *watch) {
+    if (watch != NULL) atomic_store(&watch->stopping, true);
+}
+
+void watch_finish(Watch *watch) {
+    if (watch == NULL) return;
+    atomic_store(&watch->leaving, true);
+    join(watch);
+    destroy(watch);
+}

@@ -1,0 +1,98 @@
+#ifndef LINNET_WATCH_PRIVATE_H
+#define LINNET_WATCH_PRIVATE_H
+/* The watch's parts: watch.c (start, end, phases), watch_loop.c (the thread), watch_net.c (connections and messages),
+ * watch_end.c (how a run is ended). */
+#include "linnet/watch.h"
+#include "linnet/world.h"
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+typedef enum {
+    SAY_HELLO, /* the first word of both sides of a connection */
+    SAY_ALIVE,
+    SAY_FAILED, /* a rank has told of a failure: end, without a line */
+    SAY_LEAVE   /* the rank is done: its silence means nothing any more */
+} Word;
+
+/* What goes over a connection, one after the other. Ranks run one program on one kind of machine, as for MPI. */
+typedef struct {
+    uint64_t secret; /* of this run, so that no stranger is taken for a rank */
+    int32_t word;    /* Word */
+    int32_t rank;    /* of the sender */
+    int32_t phase;   /* RunPhase */
+    int32_t unused;
+    int64_t step;
+} Message;
+
+/* A rank that this one listens to: rank 0 to all others, the others to rank 0. */
+typedef struct {
+    int rank;
+    atomic_int socket; /* -1: none yet, or none any more */
+    double heard;      /* seconds, when it last said a word */
+    bool left;
+    RunPhase phase;
+    int64_t step;
+    Message part; /* of which `have` bytes have arrived */
+    size_t have;
+} Peer;
+
+struct Watch {
+    const World *world; /* borrowed */
+    pthread_t thread;
+    int wake;     /* eventfd: the main thread has something to say */
+    int listener; /* rank 0's, until all are connected */
+    uint64_t secret;
+    Peer *peers; /* [count] */
+    int count;
+    double woken; /* when this process was last found to have been stopped itself; seconds */
+    pthread_mutex_t saying;
+    sem_t told; /* posted when a failure has been passed on */
+
+    /* from the main thread to the watching one */
+    double phase_said;   /* seconds; the main thread's own */
+    atomic_int limit_ms; /* 0: silence is never the end */
+    atomic_int phase;
+    atomic_llong step;
+    atomic_bool settled; /* no more connections are to come */
+    atomic_bool failing, stopping, leaving, closing;
+};
+
+/* Where rank 0 can be reached. */
+enum { WATCH_ADDRESSES = 16 };
+typedef struct {
+    uint64_t secret;
+    uint32_t address[WATCH_ADDRESSES]; /* IPv4, network order */
+    int32_t count;                     /* 0: nowhere */
+    uint16_t port;                     /* network order */
+} Meeting;
+
+/* The thread. */
+void *watch_loop(void *watch);
+/* Wake the thread up. */
+void watch_wake(Watch *watch);
+
+/* Rank 0: open a listener and list its addresses; count stays 0 where that fails. */
+void watch_listen(Watch *watch, Meeting *meeting);
+/* The others: connect to rank 0 at one of its addresses; false where none answers. Takes at most some seconds. */
+bool watch_connect(Watch *watch, const Meeting *meeting);
+/* Rank 0: take in one rank that knocks. */
+void watch_accept(Watch *watch);
+/* Say a word to a peer; what cannot be said at once is dropped. */
+void watch_say(Watch *watch, Peer *peer, Word word);
+
+typedef enum { HEARD_NOTHING, HEARD_WORD, HEARD_END } Heard;
+/* The next whole message of a peer; HEARD_END when its connection is closed or not that of a rank. */
+Heard watch_hear(const Watch *watch, Peer *peer, Message *message);
+
+double watch_now(void);
+void phase_text(RunPhase phase, int64_t step, char text[WATCH_PHASE_TEXT]);
+
+/* End this process, and with it the run: after the line on what became of a peer, or without one. */
+_Noreturn void watch_end_telling(const Watch *watch, const Peer *peer, const char *cause);
+_Noreturn void watch_end_silently(void);
+/* Have the launcher (mpirun, or its daemon on this host) ended some seconds from now if it is still there then. */
+void watch_end_launcher(void);
+
+#endif

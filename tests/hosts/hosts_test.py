@@ -1,0 +1,150 @@
+"""Runs over several hosts, made of network namespaces on links of a given rate: the same weights as on one host, and an end when a
+link is cut or a rank on another host is lost."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import namespaces
+from support import LINNET, ROOT, finish, linnet, rank_of, ranks_of, train, update_met, weights_digest, write_config
+
+# Seconds of silence that the failing runs allow. mpirun takes a few more; on a cut link it is killed five seconds later.
+TIMEOUT, LIMIT = 2, 15
+ROOT_ALLOWED = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+
+@pytest.fixture(scope="module")
+def possible():
+    namespaces.remove_left_over()
+    reason = namespaces.why_not()
+    if reason is not None:
+        pytest.skip(f"hosts cannot be made here: {reason}")
+
+
+@pytest.fixture
+def make_hosts(possible):
+    made = []
+
+    def make(count, rate):
+        made.append(namespaces.Hosts(count, rate))
+        return made[-1].up()
+
+    yield make
+    for hosts in made:
+        hosts.down()
+
+
+@pytest.fixture(scope="module")
+def settings(sample):
+    return dict(model_name_or_path=sample.model, train_file=sample.train, eval_file=sample.test, global_batch_size=24,
+                reduction_units=6, max_steps=8, learning_rate=1e-3, logging_steps=1, save_strategy="no", dropout=0.1,
+                threads_per_rank=1)
+
+
+@pytest.fixture(scope="module")
+def one_host(settings, tmp_path_factory):
+    return weights_digest(train(tmp_path_factory.mktemp("one"), ranks=1, **settings))
+
+
+def start_over(hosts, folder, ranks_per_host, settings):
+    config = write_config(folder / "config.json", output_dir=folder / "run", **settings)
+    command = hosts.mpirun(folder, ranks_per_host) + [LINNET, "train", str(config)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+                            env={**os.environ, **ROOT_ALLOWED}, start_new_session=True)
+
+
+@pytest.mark.parametrize("count, ranks, rate", [(2, 1, "100mbit"), (2, 2, "1gbit"), (3, 1, "1gbit"), (3, 2, "100mbit")])
+def test_same_bits_as_on_one_host(settings, one_host, make_hosts, tmp_path, count, ranks, rate):
+    hosts = make_hosts(count, rate)
+    result = finish(start_over(hosts, tmp_path, ranks, settings), limit=60)
+    assert result.code == 0, result
+    placed = ", ".join(f"{name} x{ranks}" for name in hosts.names)
+    assert f"{count * ranks} ranks x 1 thread on {placed}" in result.stderr, result
+    # It did go over the links: each host sends at least its part of every update's gradient or weights.
+    tensors = os.path.getsize(tmp_path / "run/model.safetensors") // 8
+    assert all(hosts.sent(i) > tensors for i in range(count)), [hosts.sent(i) for i in range(count)]
+    assert weights_digest(tmp_path / "run") == one_host
+    assert result.stdout.splitlines()[-1].endswith(one_host), result
+
+
+def test_evaluate_over_hosts(sample, make_hosts, tmp_path):
+    """The same table as on one host, but for the number of ranks and speeds."""
+    hosts = make_hosts(2, "1gbit")
+    alone, over = tmp_path / "alone.tsv", tmp_path / "over.tsv"
+    linnet("evaluate", "--model", sample.model, "--data", sample.test, "--predictions", alone)
+    command = hosts.mpirun(tmp_path, 1) + [LINNET, "evaluate", "--model", str(sample.model), "--data", str(sample.test),
+                                           "--predictions", str(over)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **ROOT_ALLOWED})
+    assert done.returncode == 0, done
+    assert over.read_bytes() == alone.read_bytes()
+
+
+@pytest.mark.parametrize("name, environment, ranks", [
+    ("one-node", {}, 2), ("sockets", {"LINNET_MAP": "ppr:1:socket", "LINNET_BIND": "socket"}, None)])
+def test_hostfile_on_one_node(settings, one_host, tmp_path, name, environment, ranks):
+    """As its comment says to use it."""
+    if ranks is not None and len(os.sched_getaffinity(0)) < ranks:
+        pytest.skip(f"{ranks} ranks need as many cores")
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)
+    command = [ROOT / "hosts/run.sh", ROOT / f"hosts/{name}.hostfile", LINNET, "train", config]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **ROOT_ALLOWED, **environment})
+    assert done.returncode == 0, done
+    assert ranks is None or f": {ranks} ranks x" in done.stderr, done
+    assert weights_digest(tmp_path / "run") == one_host
+
+
+def test_hostfile_of_two_nodes(settings, one_host, make_hosts, tmp_path):
+    """With the names of hosts that there are here."""
+    hosts = make_hosts(2, "1gbit")
+    text = (ROOT / "hosts/two-nodes.hostfile").read_text()
+    (tmp_path / "hostfile").write_text(text.replace("\nnode01", f"\n{hosts.names[0]}").replace("\nnode02", f"\n{hosts.names[1]}"))
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)
+    agent = {"OMPI_MCA_plm": "rsh", "OMPI_MCA_plm_rsh_agent": str(ROOT / "tests/hosts/nsx"), "LINNET_MAP": "slot", "LINNET_BIND": "none",
+             "LINNET_NETWORK": "10.78.0.0/24"}
+    command = [ROOT / "tests/hosts/nsx", hosts.names[0], ROOT / "hosts/run.sh", tmp_path / "hostfile", LINNET, "train", config]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **ROOT_ALLOWED, **agent})
+    assert done.returncode == 0, done
+    assert f"4 ranks x 1 thread on {hosts.names[0]} x2, {hosts.names[1]} x2" in done.stderr, done
+    assert weights_digest(tmp_path / "run") == one_host
+
+
+def endless(settings):
+    return {**settings, "max_steps": 100000, "learning_rate": 0, "rank_timeout": TIMEOUT}
+
+
+def ended(hosts, process, since, rank, host, cause):
+    """The run ended in time with its one line, and nothing of it is left on any host."""
+    result = finish(process, limit=40)
+    assert time.monotonic() - since < LIMIT, result
+    assert result.code not in (0, 1, 75), result
+    assert len(result.errors) == 1, result
+    assert re.match(rf"linnet: error: rank {rank} on {host}, in update \d+: {cause}", result.errors[0]), result
+    until = time.monotonic() + 8
+    while any(hosts.pids(i) for i in range(len(hosts.names))) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(hosts.pids(i) for i in range(len(hosts.names))), result
+
+
+@pytest.mark.parametrize("count, ranks, lost, rank", [(2, 1, 1, 1), (3, 1, 2, 2)])
+def test_cut_link_ends_the_run(settings, make_hosts, tmp_path, count, ranks, lost, rank):
+    hosts = make_hosts(count, "1gbit")
+    process = start_over(hosts, tmp_path, ranks, endless(settings))
+    update_met(process, tmp_path / "run")
+    since = time.monotonic()
+    hosts.cut(lost)
+    ended(hosts, process, since, rank, hosts.names[lost], "no sign of life for")
+
+
+@pytest.mark.parametrize("rank, number, cause", [(1, signal.SIGKILL, "ended without a word"), (0, signal.SIGKILL, "ended without a word"),
+                                                 (1, signal.SIGSTOP, "no sign of life for")])
+def test_lost_rank_ends_the_run(settings, make_hosts, tmp_path, rank, number, cause):
+    hosts = make_hosts(2, "1gbit")
+    process = start_over(hosts, tmp_path, 1, endless(settings))
+    update_met(process, tmp_path / "run")
+    pid = next(pid for pid in ranks_of(process) if rank_of(pid) == rank)
+    since = time.monotonic()
+    os.kill(pid, number)
+    ended(hosts, process, since, rank, hosts.names[rank], cause)

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Several hosts on one machine: network namespaces on a bridge, each with its own name, network and shared memory; the kernel,
+the disk and the cores are one. Run as a script, it takes down what a test that was killed has left.
+
+Names hold the process id of the test that made them, so that two tests do not meet and a dead one's are known."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+NETWORK = "10.78.0"
+
+
+def ip(*arguments, check=True):
+    return subprocess.run(["ip", *arguments], check=check, capture_output=True, text=True, timeout=20)
+
+
+def why_not():
+    """Why hosts cannot be made here, or None."""
+    if os.geteuid() != 0:
+        return "only root can make network namespaces"
+    missing = [tool for tool in ("ip", "tc", "unshare", "mpirun") if shutil.which(tool) is None]
+    if missing:
+        return f"{', '.join(missing)} not found"
+    probe = Hosts(1, "1gbit")
+    try:
+        probe.up()
+        done = probe.run(0, "true")
+    except subprocess.CalledProcessError as error:
+        return f"{' '.join(error.cmd)}: {error.stderr.strip()}"
+    finally:
+        probe.down()
+    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+class Hosts:
+    """`count` hosts whose links carry `rate` (as tc writes it, "100mbit") each way."""
+
+    def __init__(self, count, rate, owner=None):
+        self.owner, self.rate = owner or os.getpid(), rate
+        self.names = [f"lnh{self.owner}x{i + 1}" for i in range(count)]
+        self.links = [f"lnv{self.owner}x{i + 1}" for i in range(count)]
+        self.bridge = f"lnb{self.owner}"
+
+    def up(self):
+        table = "127.0.0.1 localhost\n" + "".join(f"{NETWORK}.{i + 1} {name}\n" for i, name in enumerate(self.names))
+        ip("link", "add", self.bridge, "type", "bridge")
+        ip("link", "set", self.bridge, "up")
+        for i, (name, link) in enumerate(zip(self.names, self.links)):
+            ip("netns", "add", name)
+            ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+            ip("link", "set", link, "master", self.bridge, "up")
+            ip("-n", name, "link", "set", "lo", "up")
+            ip("-n", name, "addr", "add", f"{NETWORK}.{i + 1}/24", "dev", "eth0")
+            ip("-n", name, "link", "set", "eth0", "up")
+            shape = ["root", "tbf", "rate", self.rate, "burst", "256k", "latency", "50ms"]
+            for command in (["tc", "qdisc", "add", "dev", link], ["tc", "-n", name, "qdisc", "add", "dev", "eth0"]):
+                subprocess.run(command + shape, check=True, capture_output=True, text=True, timeout=20)
+            # `ip netns exec` lays this over /etc.
+            folder = Path("/etc/netns") / name
+            folder.mkdir(parents=True)
+            (folder / "hosts").write_text(table)
+        return self
+
+    def pids(self, i):
+        return [int(pid) for pid in ip("netns", "pids", self.names[i], check=False).stdout.split()]
+
+    def down(self):
+        for i, (name, link) in enumerate(zip(self.names, self.links)):
+            until = time.monotonic() + 5
+            while (pids := self.pids(i)) and time.monotonic() < until:
+                for pid in pids:
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+                time.sleep(0.05)
+            ip("link", "del", link, check=False)
+            ip("netns", "del", name, check=False)
+            shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
+        ip("link", "del", self.bridge, check=False)
+        try:
+            Path("/etc/netns").rmdir()
+        except OSError:
+            pass  # somebody else's hosts
+
+    def run(self, i, *command):
+        return subprocess.run([HERE / "nsx", self.names[i], *command], capture_output=True, text=True, timeout=20)
+
+    def cut(self, i):
+        """Pull the cable of a host."""
+        ip("link", "set", self.links[i], "down")
+
+    def sent(self, i):
+        """Bytes that the host has sent over its link."""
+        return int(Path(f"/sys/class/net/{self.links[i]}/statistics/rx_bytes").read_text())
+
+    def mpirun(self, folder, ranks_per_host):
+        """The command line of mpirun, started on the first host, with as many ranks on each."""
+        hostfile = folder / "hostfile"
+        hostfile.write_text("".join(f"{name} slots={ranks_per_host}\n" for name in self.names))
+        network = f"{NETWORK}.0/24"
+        options = {"plm": "rsh", "plm_rsh_agent": HERE / "nsx", "pml": "ob1", "btl": "self,vader,tcp",
+                   "btl_tcp_if_include": network, "oob_tcp_if_include": network, "mpi_yield_when_idle": "1"}
+        return [str(HERE / "nsx"), self.names[0], "mpirun", "--hostfile", str(hostfile), "--bind-to", "none",
+                *(str(word) for key, value in options.items() for word in ("--mca", key, value)),
+                "-n", str(len(self.names) * ranks_per_host)]
+
+
+def remove_left_over():
+    """What tests left that are no more."""
+    left = {}
+    for name in re.findall(r"\blnh(\d+)x(\d+)\b", ip("netns", "list", check=False).stdout):
+        left[int(name[0])] = max(left.get(int(name[0]), 0), int(name[1]))
+    for owner in map(int, re.findall(r"\blnb(\d+)\b", ip("-o", "link", check=False).stdout)):
+        left.setdefault(owner, 0)
+    for owner, count in left.items():
+        if not Path(f"/proc/{owner}").exists():
+            Hosts(count, "", owner).down()
+
+
+if __name__ == "__main__" and shutil.which("ip"):
+    remove_left_over()

@@ -1,0 +1,50 @@
+/* The watch over ranks that all live. What it does about others: tests/fault/ranks_test.py. */
+#include "mpi/check.h"
+
+static void test_phases(const World *world) {
+    static const struct {
+        RunPhase phase;
+        int64_t step;
+        const char *text;
+    } phases[] = {{RUN_START, 0, "at the start"},
+                  {RUN_LOAD, 0, "while loading"},
+                  {RUN_UPDATE, 12345678901, "in update 12345678901"},
+                  {RUN_EVALUATION, 3, "in the evaluation"},
+                  {RUN_SAVE, 3, "while saving"},
+                  {RUN_END, 0, "at the end"}};
+    char text[WATCH_PHASE_TEXT];
+    for (size_t i = 0; world->watch != NULL && i < sizeof phases / sizeof *phases; i++) {
+        watch_phase(world->watch, phases[i].phase, phases[i].step);
+        watch_phase_text(world->watch, text);
+        CHECK(strcmp(text, phases[i].text) == 0);
+    }
+}
+
+/** Computing threads that do nothing for several times the limit, and not all the same long. */
+static void test_busy(const World *world) {
+    int64_t ranks = 1;
+    watch_limit(world->watch, 0.4);
+    usleep(1200000 + 200000 * (unsigned)world->rank);
+    world_sum_integers(world, &ranks, 1);
+    CHECK(ranks == world->size);
+}
+
+/** More words than fit into a connection's buffer at once, while the others read them. */
+static void test_many_phases(const World *world) {
+    int64_t ranks = 1;
+    for (int i = 0; i < 20000; i++) watch_phase(world->watch, i % 2 == 0 ? RUN_SAVE : RUN_LOAD, i);
+    world_sum_integers(world, &ranks, 1);
+    CHECK(ranks == world->size);
+}
+
+int main(void) {
+    World *world = check_start();
+    CHECK((world->watch != NULL) == (world->size > 1));
+    for (int r = 0; r < world->size; r++) CHECK(strcmp(world->hosts[r], world->host) == 0);
+    test_phases(world);
+    test_busy(world);
+    test_many_phases(world);
+    watch_limit(world->watch, 0.0);
+    watch_phase(NULL, RUN_LOAD, 0);
+    return check_finish(world);
+}

@@ -25,6 +25,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINNET, PRODUCTS = ROOT / "build/linnet", ROOT / "build/tests/bench/products"
 MPIRUN = ROOT / "scripts/mpirun.sh"
+LOOP_TOKENS = 18  # of a text in bench_peer.py's loop
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -101,6 +102,26 @@ class Bench:
         self.row(f"products alone, {tokens} tokens", statistics.median(limit), "tokens/s", limit)
         self.row(name, ratio, "", target=target)
 
+    def bf16(self):
+        """Where the processor has the instruction, against products and loop in float32 and bf16."""
+        name = "training, window 32, bf16 ÷ products alone in float32"
+        if not self.wanted(name):
+            return
+        if not re.search(r"^kernels +avx512bf16$", run([LINNET, "--version"]), re.M):
+            print("rows in bf16 are left out: this processor has no AVX512-BF16")
+            return
+        ours, limit, peer, tokens = [], [], [], round(32 * self.tokens_per_tweet())
+        for _ in range(self.rounds):
+            limit += self.products(tokens)
+            ours += self.train_updates(32, 8, bf16=True)[0]
+            if self.peer:
+                peer.append(self.ask_peer("loop-bf16", "32")["samples_per_second"])
+        self.row("training, window 32, bf16", statistics.median(ours), "tokens/s", ours)
+        self.row(name, statistics.median(ours) / statistics.median(limit), "", target="≥ 1.5")
+        if peer:
+            self.row("training, window 32, bf16 ÷ loop-bf16", statistics.median(ours) / LOOP_TOKENS / statistics.median(peer), "",
+                     target="≥ 1.15")
+
     def evaluation(self, target):
         name = "evaluation ÷ forward products alone"
         if not self.wanted(name):
@@ -119,8 +140,10 @@ class Bench:
             return
         one, two = [], []
         for _ in range(self.rounds):
-            one += self.train_updates(32, 5, threads=1)[1]
-            two += self.train_updates(32, 6, ranks=2, threads=1)[1]
+            one += self.train_updates(32, 6, threads=1)[0]
+            two += self.train_updates(32, 6, ranks=2, threads=1)[0]
+        self.row("training, window 32, 1 rank × 1 thread", statistics.median(one), "tokens/s", one)
+        self.row("training, window 32, 2 ranks × 1 thread", statistics.median(two), "tokens/s", two)
         self.row(name, statistics.median(two) / statistics.median(one), "", target=target)
 
     def memory(self):
@@ -163,10 +186,12 @@ class Bench:
             name = f"training, window {window} ÷ {kind}"
             if not self.wanted(name):
                 continue
+            # Updates differ in length: tweets of the peer's mean length count.
+            length = LOOP_TOKENS if kind == "loop" else self.tokens_per_tweet()
             ours, peer = [], []
             for _ in range(1 if kind == "tutorial" else self.rounds):
                 peer.append(self.ask_peer(kind, str(window))["samples_per_second"])
-                ours += self.train_updates(window, 10, pooling=pooling)[1]
+                ours += [speed / length for speed in self.train_updates(window, 10, pooling=pooling)[0]]
             self.row(f"{kind}, window {window}", statistics.median(peer), "tweets/s", peer)
             self.row(name, statistics.median(ours) / statistics.median(peer), "", target=target)
 
@@ -235,6 +260,7 @@ def main():
         bench.prepare_inputs()
         for window, updates, target in ((32, 6, "≥ 0.95"), (8, 12, "≥ 0.85"), (4, 20, "≥ 0.75")):
             bench.against_products(window, updates, target)
+        bench.bf16()
         bench.evaluation("≥ 0.95")
         bench.scaling("≥ 1.85")
         bench.memory()

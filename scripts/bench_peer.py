@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What linnet's users would run in its place, timed: one line of JSON. Called by bench.py; needs torch (CPU), transformers, accelerate, tokenizers.
 
-usage: bench_peer.py --tokenizer FOLDER --tweets FILE.csv tokenize | loop WINDOW | trainer WINDOW | tutorial WINDOW
+usage: bench_peer.py --tokenizer FOLDER --tweets FILE.csv tokenize | loop WINDOW | loop-bf16 WINDOW | trainer WINDOW | tutorial WINDOW
   tokenize   the tokenizers library over all tweets, one by one
   loop       a loop written by hand, texts of one length, nothing padded, fused AdamW: the best that PyTorch does
+  loop-bf16  the same under autocast in bfloat16
   trainer    Hugging Face Trainer, each batch padded to its longest
   tutorial   Trainer as the tutorial has it: padded to 1024, batch 1, accumulation WINDOW"""
 import argparse
@@ -32,7 +33,8 @@ def tokenize(arguments):
     return dict(seconds=time.time() - started)
 
 
-def loop(window, length=18, updates=9):
+def loop(window, bf16, length=18, updates=9):
+    """Samples of `length` tokens a second; bench.py knows that length."""
     import torch
     from transformers import GPT2Config, GPT2ForSequenceClassification
     model = GPT2ForSequenceClassification(GPT2Config(num_labels=3, pad_token_id=50256)).train()
@@ -40,7 +42,9 @@ def loop(window, length=18, updates=9):
     ids, labels, times = torch.randint(0, 50000, (window, length)), torch.randint(0, 3, (window,)), []
     for _ in range(updates):
         started = time.time()
-        model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss.backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -80,13 +84,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--tweets", required=True)
-    parser.add_argument("what", choices=["tokenize", "loop", "trainer", "tutorial"])
+    parser.add_argument("what", choices=["tokenize", "loop", "loop-bf16", "trainer", "tutorial"])
     parser.add_argument("window", type=int, nargs="?", default=8)
     arguments = parser.parse_args()
     if arguments.what == "tokenize":
         result = tokenize(arguments)
-    elif arguments.what == "loop":
-        result = loop(arguments.window)
+    elif arguments.what.startswith("loop"):
+        result = loop(arguments.window, arguments.what == "loop-bf16")
     else:
         result = trainer(arguments, arguments.window, arguments.what == "tutorial")
     print(json.dumps(result))

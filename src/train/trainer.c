@@ -24,7 +24,9 @@ static Status run_updates(Trainer *t, Error *error) {
             profile_enter(t->profile, PHASE_DATA);
             feed_epoch(t->feed, t->state.step / t->windows, window, error);
             profile_leave(t->profile, 0.0);
+            double start = MPI_Wtime();
             if (world_agree(t->world, error, true)) return error->status;
+            t->waited += MPI_Wtime() - start;
             loaded = true;
         }
         trainer_update(t);

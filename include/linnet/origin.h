@@ -10,6 +10,7 @@
 typedef struct {
     char linnet[32];
     char kernels[16];   /**< isa_name() */
+    char products[16];  /**< linear_products() */
     char openblas[160]; /**< version, options, and the kind of CPU that it found */
     char libc[32];      /**< the mathematical functions' */
     char compiler[64];
@@ -20,7 +21,7 @@ typedef struct {
     const char *name;
     size_t offset, size;
 } OriginPart;
-enum { ORIGIN_PARTS = 5 };
+enum { ORIGIN_PARTS = 6 };
 extern const OriginPart ORIGIN_PART[ORIGIN_PARTS];
 
 /** Of this process. Not collective. */

@@ -2,6 +2,7 @@
 #include "linnet/origin.h"
 
 #include "linnet/isa.h"
+#include "linnet/linear.h"
 #include <cblas.h>
 #include <gnu/libc-version.h>
 #include <stdio.h>
@@ -9,7 +10,8 @@
 
 #define PART(field)                                                                                                    \
     { #field, offsetof(Origin, field), sizeof((Origin *)0)->field }
-const OriginPart ORIGIN_PART[ORIGIN_PARTS] = {PART(linnet), PART(kernels), PART(openblas), PART(libc), PART(compiler)};
+const OriginPart ORIGIN_PART[ORIGIN_PARTS] = {PART(linnet),   PART(kernels), PART(products),
+                                              PART(openblas), PART(libc),    PART(compiler)};
 
 static void set(char *field, size_t room, const char *text) {
     snprintf(field, room, "%s", text);
@@ -19,6 +21,7 @@ void origin_here(Origin *origin) {
     *origin = (Origin){0};
     set(origin->linnet, sizeof origin->linnet, LINNET_VERSION);
     set(origin->kernels, sizeof origin->kernels, isa_name());
+    set(origin->products, sizeof origin->products, linear_products());
     set(origin->openblas, sizeof origin->openblas, openblas_get_config());
     set(origin->libc, sizeof origin->libc, gnu_get_libc_version());
     set(origin->compiler, sizeof origin->compiler, __VERSION__);

@@ -61,7 +61,7 @@ static RunState state_of(int64_t step) {
                       .tokens = 7001,
                       .data_digest = "0123",
                       .seed = 42,
-                      .origin = {"0.1", "avx2", "OpenBLAS \"x\"", "", "gcc"}};
+                      .origin = {"0.1", "avx2", "own", "OpenBLAS \"x\"", "", "gcc"}};
 }
 
 static void save(Run *run, const char *folder, int64_t step) {

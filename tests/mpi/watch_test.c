@@ -1,4 +1,4 @@
-/* The watch over ranks that all live. What it does about others: tests/fault/ranks_test.py. */
+/* The watch over ranks that all live. What it does about others: tests/fault/lost_ranks_test.py. */
 #include "mpi/check.h"
 
 static void test_phases(const World *world) {

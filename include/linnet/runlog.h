@@ -28,6 +28,9 @@ bool runlog_is_behind(const RunLog *log);
 /** Write what the file lacks. */
 Status runlog_catch_up(RunLog *log, Error *error);
 
+/** Whether the history has an evaluation of this step. */
+bool runlog_has_evaluation(const RunLog *log, int64_t step);
+
 /** All events so far as Trainer's log_history; borrowed. */
 const cJSON *runlog_history(const RunLog *log);
 

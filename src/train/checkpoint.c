@@ -156,9 +156,12 @@ Status checkpoint_tidy(const char *output_dir, Error *error) {
 static Status remove_checkpoint(const char *output_dir, int64_t step, Error *error) {
     char *path = checkpoint_path(output_dir, step, error), *away = NULL;
     if (path != NULL) away = memory_allocate(strlen(path) + sizeof ".tmp", 1, error);
-    if (away != NULL && file_remove(strcat(strcpy(away, path), ".tmp"), error) == STATUS_OK &&
-        file_rename(path, away, error) == STATUS_OK)
-        file_remove(away, error);
+    if (away != NULL && file_remove(strcat(strcpy(away, path), ".tmp"), error) == STATUS_OK) {
+        Error after = {0};
+        file_rename(path, away, error);
+        file_remove(away,
+                    error->status == STATUS_OK ? error : &after); /* renamed, if not flushed: it goes all the same */
+    }
     memory_free(away);
     memory_free(path);
     return error->status;

@@ -131,6 +131,17 @@ Status runlog_add(RunLog *log, cJSON *event, Error *error) {
     return runlog_catch_up(log, error);
 }
 
+bool runlog_has_evaluation(const RunLog *log, int64_t step) {
+    const cJSON *event;
+    cJSON_ArrayForEach(event, log->history) {
+        const cJSON *of = cJSON_GetObjectItemCaseSensitive(event, "step");
+        if (cJSON_GetObjectItemCaseSensitive(event, "eval_loss") && cJSON_IsNumber(of) &&
+            of->valuedouble == (double)step)
+            return true;
+    }
+    return false;
+}
+
 const cJSON *runlog_history(const RunLog *log) {
     return log->history;
 }

@@ -63,7 +63,8 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
     t->evaluated_step = t->state.step;
     t->evaluation_seconds = seconds;
     t->logged_at += seconds; /* the training line's speed is of training */
-    if (t->world->rank == 0)
+    /* A run that goes on behind its last update evaluates once more, for its table alone. */
+    if (t->world->rank == 0 && (t->best_loaded || !runlog_has_evaluation(t->log, t->state.step)))
         trainer_add_event(t, runlog_eval_event(t->state.step, t->state.epoch, scores, seconds, t->metrics->samples),
                           error);
     return world_agree(t->world, error, true);

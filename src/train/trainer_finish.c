@@ -22,8 +22,11 @@ static void save_final(const Trainer *t, Error *error) {
         memory_free(from);
         memory_free(to);
     }
-    if (error->status == STATUS_OK) file_remove(beside, error);
 cleanup:
+    if (beside != NULL) {
+        Error ignored = {0}; /* what failed first is what is told */
+        file_remove(beside, error->status == STATUS_OK ? error : &ignored);
+    }
     memory_free(beside);
 }
 

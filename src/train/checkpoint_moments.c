@@ -6,6 +6,13 @@
 
 enum { TAG_MOMENTS = 1, RUN_ROWS = 1024 /* of a table; a count of floats that never nears MPI's limit */ };
 
+void moments_copy(float *to, const float *from, size_t floats) {
+    enum { PIECE = 1 << 18 };
+#pragma omp parallel for schedule(static) if (floats > PIECE)
+    for (size_t at = 0; at < floats; at += PIECE)
+        memcpy(to + at, from + at, (floats - at < PIECE ? floats - at : PIECE) * sizeof *to);
+}
+
 /* A table's rows that were ever touched, by owner, then id; every rank knows them all. */
 static void list_rows(MomentsShape *shape, MomentsPart part, const Table *table, Error *error) {
     size_t count = 0, ranks = (size_t)table->world->size;
@@ -51,7 +58,7 @@ static void bring(const Gathering *g, const MomentsSink *sink, const MomentsRun 
     if (world->rank != 0) return;
     float *room = sink->room(sink->context, run);
     if (owner == 0)
-        memcpy(room, mine, floats * sizeof *room);
+        moments_copy(room, mine, floats);
     else
         world_check(world, MPI_Recv(room, (int)floats, MPI_FLOAT, owner, TAG_MOMENTS, world->comm, MPI_STATUS_IGNORE),
                     "MPI_Recv");

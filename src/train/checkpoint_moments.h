@@ -42,6 +42,9 @@ typedef struct {
     float *packed;  /* [largest] rows on their way to rank 0 */
 } Gathering;
 
+/* A large copy by all threads of this rank: most of its time goes into new pages. */
+void moments_copy(float *to, const float *from, size_t floats);
+
 /* Not collective; does not agree. After a failure only gathering_close() may be called. */
 Status gathering_open(Gathering *gathering, const World *world, Optimizer *optimizer, Error *error);
 /* Bring every run to rank 0; the sink is rank 0's. Collective. */

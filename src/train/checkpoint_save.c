@@ -81,14 +81,6 @@ size_t checkpoint_snapshot_bytes(const ParameterLayout *layout) {
     return sizeof(float) * 3 * (layout->dense + layout->token.count + layout->position.count);
 }
 
-/* A large copy by all threads: most of its time goes into new pages. */
-static void copy(float *to, const float *from, size_t floats) {
-    enum { PIECE = 1 << 18 };
-#pragma omp parallel for schedule(static)
-    for (size_t at = 0; at < floats; at += PIECE)
-        memcpy(to + at, from + at, (floats - at < PIECE ? floats - at : PIECE) * sizeof *to);
-}
-
 /* Lay out the block and copy the model's values. */
 static void copy_parameters(Snapshot *s) {
     const ParameterLayout *layout = &s->replica->layout;
@@ -102,9 +94,9 @@ static void copy_parameters(Snapshot *s) {
             s->moments[part][which] = next;
             next += moment_floats(&s->shape, part);
         }
-    copy(s->parameters.dense, from->dense, layout->dense);
-    copy(s->parameters.token, from->token, layout->token.count);
-    copy(s->parameters.position, from->position, layout->position.count);
+    moments_copy(s->parameters.dense, from->dense, layout->dense);
+    moments_copy(s->parameters.token, from->token, layout->token.count);
+    moments_copy(s->parameters.position, from->position, layout->position.count);
 }
 
 static float *snapshot_room(void *context, const MomentsRun *run) {

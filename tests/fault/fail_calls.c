@@ -178,7 +178,8 @@ static const char *path_of(int file, char path[PATH_MAX]) {
 
 /* HDF5's own memory does not count: HDF5 1.10 crashes without it. */
 static bool no_memory(size_t size, const void *caller) {
-    return size >= fault.above && size < fault.below && is_program_or_cjson(caller) && fails("malloc", NULL, caller, ENOMEM);
+    return size >= fault.above && size < fault.below && is_program_or_cjson(caller) &&
+           fails("malloc", NULL, caller, ENOMEM);
 }
 
 #define CALLER __builtin_return_address(0)

@@ -23,7 +23,9 @@ static bool must_stop(const Trainer *t) {
 /* All updates from where the state is. Collective. */
 static Status run_updates(Trainer *t, Error *error) {
     bool loaded = false;
-    if (t->state.evaluation_due && trainer_due(t, error)) return error->status;
+    bool owed = t->state.evaluation_due;
+    t->state.evaluation_due = false; /* also when these settings ask for none */
+    if (owed && trainer_due(t, error)) return error->status;
     if (must_stop(t)) return trainer_stop(t, error);
     while (t->state.step < t->state.total && !t->stop_early) {
         int64_t window = t->state.step % t->windows;

@@ -54,22 +54,22 @@ typedef struct {
     int mine, any;
     MPI_Request request;
     bool stop; /* some rank was told to stop, or failed */
-} Watch;
+} Rounds;
 
-static void watch_settle(Watch *watch) {
-    world_check(watch->evaluator->world, MPI_Wait(&watch->request, MPI_STATUS_IGNORE), "MPI_Wait");
-    if (watch->any) watch->stop = true;
+static void rounds_settle(Rounds *rounds) {
+    world_check(rounds->evaluator->world, MPI_Wait(&rounds->request, MPI_STATUS_IGNORE), "MPI_Wait");
+    if (rounds->any) rounds->stop = true;
 }
 
 /* After a round; true when all ranks are to leave. Collective. */
-static bool watch_round(Watch *watch, const Error *error) {
-    const Evaluator *e = watch->evaluator;
-    watch_settle(watch);
-    if (watch->stop) return true;
-    watch->mine = error->status != STATUS_OK || (e->stop != NULL && e->stop());
-    watch->any = 0;
+static bool rounds_next(Rounds *rounds, const Error *error) {
+    const Evaluator *e = rounds->evaluator;
+    rounds_settle(rounds);
+    if (rounds->stop) return true;
+    rounds->mine = error->status != STATUS_OK || (e->stop != NULL && e->stop());
+    rounds->any = 0;
     world_check(e->world,
-                MPI_Iallreduce(&watch->mine, &watch->any, 1, MPI_INT, MPI_MAX, e->world->comm, &watch->request),
+                MPI_Iallreduce(&rounds->mine, &rounds->any, 1, MPI_INT, MPI_MAX, e->world->comm, &rounds->request),
                 "MPI_Iallreduce");
     return false;
 }
@@ -90,9 +90,9 @@ static void run_samples(const Evaluator *e, const Samples *samples, int64_t firs
 
 /* This rank's batches of samples first … first + count − 1, in as many rounds as any rank has; indices has room for
  * them. */
-static void run_group(Watch *watch, Dataset *dataset, int64_t first, int64_t count, int64_t batch_size,
+static void run_group(Rounds *rounds, Dataset *dataset, int64_t first, int64_t count, int64_t batch_size,
                       int64_t *indices, const Sink *sink, Error *error) {
-    const Evaluator *e = watch->evaluator;
+    const Evaluator *e = rounds->evaluator;
     int64_t mine = 0, batches = (count + batch_size - 1) / batch_size;
     for (int64_t i = first; error->status == STATUS_OK && i < first + count; i++)
         if (i / batch_size % e->world->size == e->world->rank) indices[mine++] = i;
@@ -101,7 +101,7 @@ static void run_group(Watch *watch, Dataset *dataset, int64_t first, int64_t cou
     for (int64_t done = 0, round = 0; round * e->world->size < batches; round++, done += batch_size) {
         int64_t end = done + batch_size < samples.count ? done + batch_size : samples.count;
         run_samples(e, &samples, done, end, sink);
-        if (watch_round(watch, error)) break;
+        if (rounds_next(rounds, error)) break;
     }
     samples_free(&samples);
 }
@@ -126,16 +126,16 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
                  memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
     metrics_clear(metrics, info->labels);
     batch_clear(e->batch);
-    Watch watch = {.evaluator = e, .request = MPI_REQUEST_NULL};
-    for (int64_t first = 0; !watch.stop && first < info->samples; first += group) {
+    Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
+    for (int64_t first = 0; !rounds.stop && first < info->samples; first += group) {
         int64_t count = info->samples - first < group ? info->samples - first : group;
-        run_group(&watch, dataset, first, count, batch_size, indices, &sink, error);
+        run_group(&rounds, dataset, first, count, batch_size, indices, &sink, error);
     }
-    watch_settle(&watch);
+    rounds_settle(&rounds);
     memory_free(indices);
     memory_free(sink.losses);
     if (world_agree(e->world, error, true)) return error->status;
-    if (watch.stop) return error_set(error, STATUS_STOPPED, "stopped by a signal");
+    if (rounds.stop) return error_set(error, STATUS_STOPPED, "stopped by a signal");
     sum_metrics(e->world, metrics);
     if (logits != NULL) world_sum_doubles(e->world, logits, (size_t)info->samples * sink.labels);
     return STATUS_OK;

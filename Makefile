@@ -6,6 +6,7 @@
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
 #   make bench                speed against the limit; see docs/performance.md
+#   make kill-many            kill training jobs 1,000 times, and fail every system call in turn
 #   make test | unit | format | format-check | docs | clean
 
 PREFIX ?= /usr/local
@@ -54,7 +55,7 @@ OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%
 UNITS   := $(sort $(wildcard tests/unit/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
-.PHONY: all clean install uninstall unit test quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs
+.PHONY: all clean install uninstall unit test kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs
 all: $(BUILD)/linnet
 
 $(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
@@ -98,6 +99,9 @@ quickstart:
 	scripts/quickstart.sh
 test:
 	scripts/test.sh
+# Half an hour of what `make test` tries for a minute: 1,000 kills, and a failing call at every call site.
+kill-many:
+	LINNET_KILLS=1000 LINNET_FAULTS=all scripts/test.sh build kill
 
 # Speed and memory against the limit, and against PyTorch and Trainer where PEER is a Python that has them. DATA: a folder of tweets and vocabulary.
 bench: all $(BUILD)/tests/bench/products

@@ -156,6 +156,41 @@ class Bench:
             times = [self.train_updates(8, 3)[2] for _ in range(self.rounds)]
             self.row("first update after start, window 8", statistics.median(times), "s", times, target="≤ 1.5")
 
+    def lines_until(self, updates, **settings):
+        """When the line of each update came, in seconds, of a run that is ended behind the last."""
+        out, config = self.folder / "out", self.folder / "config.json"
+        shutil.rmtree(out, ignore_errors=True)
+        config.write_text(json.dumps(dict(model_name_or_path=str(self.folder / "model"), train_file=str(self.folder / "train.h5"),
+                                          output_dir=str(out), global_batch_size=4, max_steps=1000, logging_steps=1, **settings)))
+        process = subprocess.Popen([LINNET, "train", config], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        came = []
+        for line in process.stderr:
+            if line.startswith("step "):
+                came.append(time.time())
+            if len(came) == updates:
+                break
+        process.kill()
+        process.communicate()
+        if len(came) < updates:
+            sys.exit("bench: a training run ended early")
+        return came
+
+    def saving(self):
+        """What one save takes from training: the time of 30 updates with it, less that of 30 without, of 500 updates."""
+        if not self.wanted("a save"):
+            return
+        first, save, last = 5, 20, 35  # the next save would be at 40
+        saving, held, plain = [], [], []
+        for _ in range(self.rounds):
+            plain.append(self.lines_until(last, save_strategy="no"))
+            came = self.lines_until(last, save_steps=save)
+            saving.append(came[last - 1] - came[first - 1])
+            held.append(came[save] - came[save - 1])
+        update = statistics.median((came[last - 1] - came[first - 1]) / (last - first) for came in plain)
+        shares = [100 * (seconds - (last - first) * update) / (500 * update) for seconds in saving]
+        self.row("a save, of 500 updates of window 4", statistics.median(shares), "%", shares, target="≤ 3")
+        self.row("training stopped meanwhile", statistics.median(held) - update, "s", [each - update for each in held])
+
     def prepare(self):
         if not self.wanted("prepare"):
             return
@@ -265,6 +300,7 @@ def main():
         bench.scaling("≥ 1.85")
         bench.memory()
         bench.first_update()
+        bench.saving()
         bench.prepare()
         bench.peers()
         if arguments.json:

@@ -2,7 +2,7 @@
 # make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python hosts slurm san
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python hosts slurm san; kill is a part of python
 #
 # A part that fails does not keep the others from running, unless the build fails. Every program runs under a time limit,
 # so that nothing hangs. What each one printed is kept in build/test/ and shown where it failed. Exit code 0 when all that
@@ -156,6 +156,12 @@ test_hosts() {
     python3 tests/hosts/namespaces.py
 }
 
+test_kill() {
+    step "jobs killed and calls that fail"
+    PYTHON_LIMIT=14400
+    run_pytest kill build/linnet tests/fault/kill_many_test.py tests/fault/fail_calls_test.py
+}
+
 # Under the sanitizers: no leak, no overrun, no undefined behaviour. Their exit code is none of linnet's, so that a test which
 # expects a refusal does not take a crash for one. Whole stacks are needed to tell MPI's own leaks from linnet's.
 test_san() {
@@ -191,8 +197,9 @@ for part in $parts; do
     python) test_python ;;
     hosts) test_hosts ;;
     slurm) test_slurm ;;
+    kill) test_kill ;;
     san) test_san ;;
-    *) die "unknown part '$part': format, build, unit, mpi, python, hosts, slurm and san are known" ;;
+    *) die "unknown part '$part': format, build, unit, mpi, python, hosts, slurm, kill and san are known" ;;
     esac
 done
 summary

@@ -62,3 +62,16 @@ def byte_tokenizer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bytes")
     make_sample.write_tokenizer(folder, [], 0)
     return folder
+
+
+@pytest.fixture(scope="session")
+def fail_calls(tmp_path_factory):
+    """The library that makes system calls fail (tests/fault/fail_calls.c), as a function from what is to fail to the environment."""
+    library = tmp_path_factory.mktemp("fail_calls") / "fail_calls.so"
+    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library, ROOT / "tests/fault/fail_calls.c",
+                    "-ldl"], check=True, timeout=60)
+
+    def environment(**fault):
+        return {"LD_PRELOAD": str(library), **{f"FAULT_{key.upper()}": str(value) for key, value in fault.items()}}
+
+    return environment

@@ -62,6 +62,29 @@ def finish(process, stdin=b"", limit=None):
     return Result(" ".join(process.args), process.returncode, stdout.decode(), stderr.decode(errors="replace"))
 
 
+def descendants(pid):
+    """The processes below pid, by what Linux says of its children."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            children = [int(child) for child in file.read().split()]
+    except OSError:
+        return []
+    return children + [below for child in children for below in descendants(child)]
+
+
+def is_linnet(pid):
+    """Whether a process runs the program; one that has ended, waited for or not, does not."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet"
+    except OSError:
+        return False
+
+
+def ranks_of(process):
+    """The process ids of a job's ranks."""
+    return [pid for pid in descendants(process.pid) if is_linnet(pid)]
+
+
 def linnet(*arguments, ranks=0, code=0, env=None, stdin=b"", limit=None):
     """Run linnet and check its exit code."""
     result = finish(start(arguments, ranks, env), stdin, limit)
@@ -76,22 +99,6 @@ def refused(*arguments, ranks=0, names=(), **options):
     for name in names:
         assert str(name) in result.errors[0], result
     return result
-
-
-def descendants(pid):
-    """The processes below pid, by what Linux says of its children."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            children = [int(child) for child in file.read().split()]
-    except FileNotFoundError:
-        return []
-    return children + [below for child in children for below in descendants(child)]
-
-
-def ranks_of(process):
-    """The process ids of a job's ranks."""
-    below = descendants(process.pid)
-    return [pid for pid in below if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet"]
 
 
 def rank_of(pid):

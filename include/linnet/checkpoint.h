@@ -26,7 +26,8 @@ typedef struct {
     int64_t stale;      /**< evaluations since the best one, for early stopping */
     double loss_sum;    /**< of the updates since the last log line, whose number is loss_steps */
     int64_t loss_steps;
-    double loss_total; /**< of all updates */
+    double loss_total;   /**< of all updates */
+    bool evaluation_due; /**< this update's evaluation was given up for a stop signal: a resumed run begins with it */
     /* what a resumed run is compared by: all but units and origin must be the same; these only warn */
     int64_t window, units, samples, tokens;
     int64_t seed;
@@ -34,15 +35,48 @@ typedef struct {
     Origin origin;                 /**< of the process that wrote it, rank 0's; a difference only warns */
 } RunState;
 
-/** Write a checkpoint; history is rank 0's log. Rank 0 writes, the others send it their moments. Collective. */
-Status checkpoint_save(const World *world, const char *output_dir, const RunState *state, const cJSON *history,
-                       const Replica *replica, Optimizer *optimizer, Error *error);
+/** What a checkpoint is made from; all borrowed. */
+typedef struct {
+    const World *world;
+    const char *output_dir;
+    const RunState *state;
+    const cJSON *history; /**< the log's, on rank 0 */
+    const Replica *replica;
+    Optimizer *optimizer;
+} CheckpointParts;
+
+/** Write a checkpoint: rank 0 writes, the others send it their moments. After an error, which all ranks get and none
+ *  prints, nothing of it is left and what was there before is untouched. Collective. */
+Status checkpoint_save(const CheckpointParts *parts, Error *error);
+
+/** A copy in memory of all that a checkpoint holds, so that it can be written while training goes on. */
+typedef struct Snapshot Snapshot;
+
+/** Bytes of a snapshot on rank 0, at the most (every row of the tables in use). */
+size_t checkpoint_snapshot_bytes(const ParameterLayout *layout);
+
+/** Make a copy: *snapshot is rank 0's, NULL elsewhere and when this fails for lack of memory, which all ranks get and
+ *  none prints. Collective. */
+Status checkpoint_snapshot(Snapshot **snapshot, const CheckpointParts *parts, Error *error);
+
+/** Write a checkpoint from a copy, as checkpoint_save() does. The model and the folder it was opened with must still be
+ *  there, whatever their values. Calls no MPI, and HDF5 in turns with other threads. Not collective. */
+Status snapshot_write(const Snapshot *snapshot, Error *error);
+void snapshot_destroy(Snapshot *snapshot);
 
 /** OUTPUT/checkpoint-STEP, to be freed with memory_free(). Not collective. */
 char *checkpoint_path(const char *output_dir, int64_t step, Error *error);
 
 /** The highest step of the checkpoints in a folder; −1 when there is none. Not collective. */
 int64_t checkpoint_newest(const char *output_dir);
+
+/** The highest step of those that are whole; −1 when there is no checkpoint. Each one passed over is warned of, with what
+ *  is wrong with it. STATUS_INPUT when there are some but none is whole. Not collective. */
+int64_t checkpoint_newest_whole(const char *output_dir, Error *error);
+
+/** Remove what a run that was killed left unfinished in its folder, or put it back where it is whole. Not while a run
+ *  writes there. Not collective. */
+Status checkpoint_tidy(const char *output_dir, Error *error);
 
 /** Remove checkpoints, the one written longest ago first, until `limit` are left; never those of steps `current`
  *  and `best` (0: none), so that more may be left. Not collective. */

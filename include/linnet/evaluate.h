@@ -15,6 +15,7 @@ typedef struct {
     const Parameters *parameters;
     Batch *batch;
     BatchRule rule;
+    bool (*stop)(void); /**< asked in the middle whether this rank wants to stop; NULL: it never does */
 } Evaluator;
 
 /** The most rows a micro-batch has, in training and evaluation: at least one text of `positions` tokens. */
@@ -24,7 +25,8 @@ size_t evaluate_batch_rows(int32_t positions);
 Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error);
 
 /** Run all samples, `batch_size` at a time, and count them into *metrics, on every rank the same. logits [samples,
- *  labels] (NULL: not wanted) are written on every rank. Collective. */
+ *  labels] (NULL: not wanted) are written on every rank. STATUS_STOPPED, which nobody prints, when any rank wants to
+ *  stop: all leave within two rounds of batches. Collective. */
 Status evaluate_run(const Evaluator *evaluator, Dataset *dataset, int64_t batch_size, Metrics *metrics, double *logits,
                     Error *error);
 

@@ -27,6 +27,10 @@ void memory_will_fill(void *block, size_t bytes);
  *  where the system refuses, all is as before. */
 void memory_advise(void *start, size_t bytes, int advice);
 
+/** Bytes that this process could still take without driving the system, or the control group it is confined to, out of
+ *  memory; SIZE_MAX where the system does not tell. An estimate: others take memory too. */
+size_t memory_available(void);
+
 /** A copy of a text, to be freed with memory_free(). */
 char *memory_text(const char *text, Error *error);
 

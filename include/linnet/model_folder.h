@@ -36,9 +36,19 @@ void model_folder_new_head(const ParameterLayout *layout, const ModelConfig *con
 void model_folder_new_model(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed,
                             Parameters *parameters);
 
+/** A tokenizer's two files as they lay in a folder. Who saves a model again and again keeps them in memory: the folder
+ *  they came from may be a checkpoint that is gone by then. */
+typedef struct {
+    char *vocabulary, *merges; /**< NULL: none */
+    size_t vocabulary_size, merges_size;
+} TokenizerFiles;
+
+Status tokenizer_files_read(TokenizerFiles *files, const char *folder, Error *error);
+void tokenizer_files_free(TokenizerFiles *files);
+
 /** Write a folder that Transformers opens into `path` (an existing, empty or not, folder): config.json,
- *  model.safetensors (format pt, names with transformer.), and vocab.json, merges.txt copied from
- *  `tokenizer_folder` (NULL: none). Each file is flushed to disk. */
+ *  model.safetensors (format pt, names with transformer.), and vocab.json, merges.txt where there are any. Each file is
+ *  flushed to disk. */
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
-                         const Parameters *parameters, const char *tokenizer_folder, Error *error);
+                         const Parameters *parameters, const TokenizerFiles *tokenizer, Error *error);
 #endif

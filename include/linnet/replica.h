@@ -13,8 +13,9 @@ typedef struct {
     ModelConfig config;
     ParameterLayout layout;
     Parameters parameters;
-    bool new_head;   /**< the folder had no head: a new one was drawn */
-    char *tokenizer; /**< folder with vocab.json and merges.txt, or NULL when the model has none */
+    bool new_head;                  /**< the folder had no head: a new one was drawn */
+    char *tokenizer;                /**< folder with vocab.json and merges.txt, or NULL when the model has none */
+    TokenizerFiles tokenizer_files; /**< its files, on rank 0, which saves them */
     Shared *dense;
     ModelFolder *folder; /**< behind the tables, where they are mapped */
     float *tables;       /**< behind them, where they are not */

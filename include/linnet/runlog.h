@@ -5,6 +5,7 @@
 #include "linnet/error.h"
 #include "linnet/metrics.h"
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct RunLog RunLog;
@@ -16,8 +17,19 @@ typedef struct RunLog RunLog;
 Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error);
 
 /** Append one event (owned by the log from now on, also when this fails; NULL is an event there was no memory
- *  for): a line in metrics.jsonl, flushed, a line for people, and an entry of the history. */
+ *  for): a line in metrics.jsonl, written at once, a line for people, and an entry of the history. When the file cannot be
+ *  written (a full disk) the history has the event all the same, and each later call tries again to write what the file
+ *  lacks; a file that is no longer in its place is started anew, whole. */
 Status runlog_add(RunLog *log, cJSON *event, Error *error);
+
+/** Whether the file lacks events of the history. */
+bool runlog_is_behind(const RunLog *log);
+
+/** Write what the file lacks. */
+Status runlog_catch_up(RunLog *log, Error *error);
+
+/** Whether the history has an evaluation of this step. */
+bool runlog_has_evaluation(const RunLog *log, int64_t step);
 
 /** All events so far as Trainer's log_history; borrowed. */
 const cJSON *runlog_history(const RunLog *log);

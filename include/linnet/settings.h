@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 typedef enum { STRATEGY_NO, STRATEGY_STEPS, STRATEGY_EPOCH, STRATEGY_BEST } Strategy;
+typedef enum { SAVE_FAILURE_CONTINUE, SAVE_FAILURE_STOP } SaveFailure;
 typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CONSTANT_WITH_WARMUP } ScheduleKind;
 
 /** Texts are owned by the Settings; an absent text is NULL. */
@@ -43,12 +44,14 @@ typedef struct {
     int64_t early_stopping_patience; /**< evaluations; 0 = off */
     char *resume_from_checkpoint;    /**< NULL, "auto" (JSON true: the newest in output_dir, if any), or a folder */
     bool bf16;
-    Pooling pooling;           /**< own: last_token or padded_end */
-    int64_t global_batch_size; /**< own: samples an update; 0 = per_device × accumulation × ranks */
-    int64_t reduction_units;   /**< own: 0 = one unit a rank */
-    double dropout;            /**< own: every dropout of the model; negative = the model's own */
-    int64_t threads_per_rank;  /**< own: 0 = from the binding */
-    double rank_timeout;       /**< own: seconds of silence after which a rank is given up; 0 = never */
+    Pooling pooling;             /**< own: last_token or padded_end */
+    int64_t global_batch_size;   /**< own: samples an update; 0 = per_device × accumulation × ranks */
+    int64_t reduction_units;     /**< own: 0 = one unit a rank */
+    bool save_in_background;     /**< own: write checkpoints from a copy in memory while training goes on */
+    SaveFailure on_save_failure; /**< own */
+    double dropout;              /**< own: every dropout of the model; negative = the model's own */
+    int64_t threads_per_rank;    /**< own: 0 = from the binding */
+    double rank_timeout;         /**< own: seconds of silence after which a rank is given up; 0 = never */
 } Settings;
 
 /** Load a JSON file, apply `overrides` [count] ("key=value", the value as JSON or as a bare text; of two for one

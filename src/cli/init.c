@@ -116,14 +116,17 @@ static Status check_output(const char *path, Error *error) {
 static Status write_model(const char *path, const InitOptions *init, const ModelConfig *config, Error *error) {
     ParameterLayout layout = {0};
     Parameters parameters = {0};
-    if (parameters_layout(&layout, config, error)) goto cleanup;
+    TokenizerFiles tokenizer = {0};
+    if (parameters_layout(&layout, config, error) || tokenizer_files_read(&tokenizer, init->tokenizer, error))
+        goto cleanup;
     parameters.dense = memory_allocate(layout.dense, sizeof *parameters.dense, error);
     parameters.token = memory_allocate(layout.token.count, sizeof *parameters.token, error);
     parameters.position = memory_allocate(layout.position.count, sizeof *parameters.position, error);
     if (error->status) goto cleanup;
     model_folder_new_model(&layout, config, (uint64_t)init->seed, &parameters);
-    model_folder_save(path, config, &layout, &parameters, init->tokenizer, error);
+    model_folder_save(path, config, &layout, &parameters, &tokenizer, error);
 cleanup:
+    tokenizer_files_free(&tokenizer);
     memory_free(parameters.dense);
     memory_free(parameters.token);
     memory_free(parameters.position);

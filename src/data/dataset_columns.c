@@ -88,6 +88,7 @@ Status column_open(Column *column, ColumnName name, hid_t file, const char *path
 Status column_read(const Column *column, int64_t first, int64_t count, void *out, const char *path, Error *error) {
     const hsize_t start = (hsize_t)first, extent = (hsize_t)count;
     if (count == 0) return STATUS_OK;
+    h5_enter();
     const hid_t held = H5Screate_simple(1, &extent, NULL);
     const hid_t stored = H5Dget_space(column->dataset);
     if (held < 0 || stored < 0 || H5Sselect_hyperslab(stored, H5S_SELECT_SET, &start, NULL, &extent, NULL) < 0 ||
@@ -98,6 +99,7 @@ Status column_read(const Column *column, int64_t first, int64_t count, void *out
     }
     if (held >= 0) H5Sclose(held);
     if (stored >= 0) H5Sclose(stored);
+    h5_leave();
     return error->status;
 }
 

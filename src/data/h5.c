@@ -4,6 +4,7 @@
 #include "linnet/memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,27 @@
  *  exits. All our files are closed by hand, so it has nothing to do there. It listens only before its first use. */
 __attribute__((constructor)) static void close_nothing_at_exit(void) {
     H5dont_atexit();
+}
+
+// --- Turns ---
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t turn;
+    unsigned next, served; // tickets: the next to be given, the one whose turn it is
+} turns = {.mutex = PTHREAD_MUTEX_INITIALIZER, .turn = PTHREAD_COND_INITIALIZER};
+
+void h5_enter(void) {
+    pthread_mutex_lock(&turns.mutex);
+    const unsigned mine = turns.next++;
+    while (turns.served != mine) pthread_cond_wait(&turns.turn, &turns.mutex);
+    pthread_mutex_unlock(&turns.mutex);
+}
+
+void h5_leave(void) {
+    pthread_mutex_lock(&turns.mutex);
+    turns.served++;
+    pthread_cond_broadcast(&turns.turn);
+    pthread_mutex_unlock(&turns.mutex);
 }
 
 // --- Errors ---

@@ -1,11 +1,18 @@
 #ifndef LINNET_DATA_H5_H
 #define LINNET_DATA_H5_H
 /** What linnet needs of HDF5's C API: files opened without locks, attributes with their types checked, and one
- *  clear line out of HDF5's error stack. Not collective; HDF5 is used by one thread at a time. */
+ *  clear line out of HDF5's error stack. Not collective. */
 #include "linnet/error.h"
 #include <hdf5.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/** HDF5 as Debian builds it serves one thread at a time. While a checkpoint is written in the background, that thread
+ *  and the one that trains take turns: every run of HDF5 calls that may meet it stands between these two, as does the
+ *  reading of HDF5's error behind a call that failed. Turns are given in the order of asking, so that a thread which
+ *  writes piece after piece keeps nobody waiting for longer than a piece. Not recursive. */
+void h5_enter(void);
+void h5_leave(void);
 
 #define H5_TEXT_MAX 255 /**< bytes of the longest text in an attribute */
 

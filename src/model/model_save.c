@@ -2,7 +2,6 @@
 #include "linnet/memory.h"
 #include "linnet/model_folder.h"
 #include "linnet/safetensors.h"
-#include <sys/stat.h>
 
 static TensorSource source_of(const ParameterTensor *tensor, const float *values) {
     return (TensorSource){.name = tensor->name,
@@ -25,30 +24,37 @@ static Status save_tensors(const char *path, const ParameterLayout *layout, cons
     return error->status;
 }
 
-/** Whether both paths lead to one file: a copy would empty it. */
-static bool same_file(const char *left, const char *right) {
-    struct stat a, b;
-    return stat(left, &a) == 0 && stat(right, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+Status tokenizer_files_read(TokenizerFiles *files, const char *folder, Error *error) {
+    char *vocabulary = file_join(folder, "vocab.json", error), *merges = file_join(folder, "merges.txt", error);
+    *files = (TokenizerFiles){0};
+    if (vocabulary && merges && !file_read(vocabulary, &files->vocabulary, &files->vocabulary_size, error))
+        file_read(merges, &files->merges, &files->merges_size, error);
+    if (error->status) tokenizer_files_free(files);
+    memory_free(vocabulary);
+    memory_free(merges);
+    return error->status;
 }
 
-static Status copy_named(const char *from_folder, const char *to_folder, const char *name, Error *error) {
-    char *from = file_join(from_folder, name, error), *to = file_join(to_folder, name, error);
-    if (from && to && !same_file(from, to)) file_copy(from, to, error);
-    memory_free(from);
-    memory_free(to);
+void tokenizer_files_free(TokenizerFiles *files) {
+    memory_free(files->vocabulary);
+    memory_free(files->merges);
+    *files = (TokenizerFiles){0};
+}
+
+static Status save_text(const char *folder, const char *name, const char *text, size_t size, Error *error) {
+    char *path = text ? file_join(folder, name, error) : NULL;
+    if (path) file_replace(path, text, size, error);
+    memory_free(path);
     return error->status;
 }
 
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
-                         const Parameters *parameters, const char *tokenizer_folder, Error *error) {
+                         const Parameters *parameters, const TokenizerFiles *tokenizer, Error *error) {
     char *config_path = file_join(path, "config.json", error), *tensors = file_join(path, "model.safetensors", error);
-    if (!config_path || !tensors) goto cleanup;
-    if (model_config_save(config, config_path, error)) goto cleanup;
-    if (save_tensors(tensors, layout, parameters, error)) goto cleanup;
-    if (!tokenizer_folder) goto cleanup;
-    if (copy_named(tokenizer_folder, path, "vocab.json", error)) goto cleanup;
-    copy_named(tokenizer_folder, path, "merges.txt", error);
-cleanup:
+    if (config_path && tensors && !model_config_save(config, config_path, error) &&
+        !save_tensors(tensors, layout, parameters, error) &&
+        !save_text(path, "vocab.json", tokenizer->vocabulary, tokenizer->vocabulary_size, error))
+        save_text(path, "merges.txt", tokenizer->merges, tokenizer->merges_size, error);
     memory_free(config_path);
     memory_free(tensors);
     return error->status;

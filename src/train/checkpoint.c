@@ -1,11 +1,12 @@
-/* Checkpoints: which there are, and the order in which one is written. See checkpoint.h; checkpoint_state.c has
- * the state, checkpoint_moments.c the moments. */
+/* Checkpoints: which there are, which are whole, and what is left of those that never were. See checkpoint.h;
+ * checkpoint_save.c saves one, checkpoint_write.c has its folder, checkpoint_state.c the state, checkpoint_moments.c and
+ * checkpoint_file.c the moments. */
 #include "linnet/checkpoint.h"
 
 #include "linnet/file.h"
+#include "linnet/log.h"
 #include "linnet/memory.h"
 #include "train/checkpoint_moments.h"
-#include "train/checkpoint_state.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +27,18 @@ bool checkpoint_is(const char *folder) {
     return is;
 }
 
-/* The step in a name like checkpoint-12; 0 for any other name (checkpoint-12.tmp is one that was never finished). */
-static int64_t step_of(const char *name) {
+/* The step in a name like checkpoint-12 with this ending; 0 for any other name. */
+static int64_t step_with(const char *name, const char *ending) {
     static const char prefix[] = "checkpoint-";
     const char *digits = name + sizeof prefix - 1;
     if (strncmp(name, prefix, sizeof prefix - 1) != 0 || digits[0] < '1' || digits[0] > '9') return 0;
     size_t length = strspn(digits, "0123456789");
-    return digits[length] != '\0' || length > 18 ? 0 : (int64_t)strtoll(digits, NULL, 10);
+    return strcmp(digits + length, ending) != 0 || length > 18 ? 0 : (int64_t)strtoll(digits, NULL, 10);
+}
+
+/* The step of a checkpoint's name (checkpoint-12.tmp is one that was never finished). */
+static int64_t step_of(const char *name) {
+    return step_with(name, "");
 }
 
 /* A checkpoint that lies in a folder. */
@@ -52,6 +58,7 @@ typedef struct {
     int64_t count, newest_step;
     int64_t spared[2]; /* steps that cannot be the oldest */
     Found oldest;      /* step 0: none */
+    int64_t below;     /* 0, or: newest is looked for among the steps below this one */
 } Survey;
 
 static void survey_one(Survey *survey, int folder, const char *name) {
@@ -60,7 +67,8 @@ static void survey_one(Survey *survey, int folder, const char *name) {
     if (found.step == 0 || fstatat(folder, name, &about, 0) != 0 || !S_ISDIR(about.st_mode)) return;
     found.written = about.st_mtim;
     survey->count++;
-    if (found.step > survey->newest_step) survey->newest_step = found.step;
+    if (found.step > survey->newest_step && (survey->below == 0 || found.step < survey->below))
+        survey->newest_step = found.step;
     if (found.step == survey->spared[0] || found.step == survey->spared[1]) return;
     if (survey->oldest.step == 0 || is_older(&found, &survey->oldest)) survey->oldest = found;
 }
@@ -72,10 +80,91 @@ static void survey_folder(Survey *survey, const char *output_dir) {
     closedir(folder);
 }
 
-int64_t checkpoint_newest(const char *output_dir) {
-    Survey survey = {.newest_step = -1};
+static int64_t newest_below(const char *output_dir, int64_t below) {
+    Survey survey = {.newest_step = -1, .below = below};
     survey_folder(&survey, output_dir);
     return survey.newest_step;
+}
+
+int64_t checkpoint_newest(const char *output_dir) {
+    return newest_below(output_dir, 0);
+}
+
+int64_t checkpoint_newest_whole(const char *output_dir, Error *error) {
+    CheckpointInfo info;
+    int64_t newest = checkpoint_newest(output_dir), step = newest;
+    for (; step > 0 && error->status == STATUS_OK; step = newest_below(output_dir, step)) {
+        Error damage = {0};
+        char *path = checkpoint_path(output_dir, step, error);
+        if (path == NULL || checkpoint_verify(path, &info, &damage) == STATUS_OK) {
+            memory_free(path);
+            break;
+        }
+        memory_free(path);
+        if (damage.status != STATUS_INPUT)
+            *error = damage; /* this machine is at fault, not the checkpoint */
+        else
+            log_warning("checkpoint-%lld is passed over: %s", (long long)step, damage.message);
+    }
+    if (newest > 0 && step < 0)
+        error_set(error, STATUS_INPUT,
+                  "%s holds checkpoints but none that is whole: remove them to start from the beginning", output_dir);
+    return step;
+}
+
+/* --- What a crash leaves --------------------------------------------------------------------------------------- */
+
+/* A whole checkpoint in whose place a newer one of the same step was being put: back to its name, unless the newer one
+ * got there. */
+static Status settle_old(const char *output_dir, const char *old, int64_t step, Error *error) {
+    char *path = checkpoint_path(output_dir, step, error);
+    if (path != NULL && file_exists(path))
+        file_remove(old, error);
+    else if (path != NULL)
+        file_rename(old, path, error);
+    memory_free(path);
+    return error->status;
+}
+
+static bool is_unfinished(const char *name) {
+    static const char *const others[] = {"model.tmp", "config.resolved.json.tmp"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(name, others[i]) == 0) return true;
+    return step_with(name, ".tmp") > 0;
+}
+
+Status checkpoint_tidy(const char *output_dir, Error *error) {
+    DIR *folder = opendir(output_dir);
+    if (folder == NULL) return STATUS_OK;
+    for (struct dirent *entry; error->status == STATUS_OK && (entry = readdir(folder)) != NULL;) {
+        int64_t old = step_with(entry->d_name, ".old");
+        if (old == 0 && !is_unfinished(entry->d_name)) continue;
+        char *path = file_join(output_dir, entry->d_name, error);
+        if (path == NULL) break;
+        log_info("%s was left unfinished: %s", path, old > 0 ? "it is put back or removed" : "it is removed");
+        if (old > 0)
+            settle_old(output_dir, path, old, error);
+        else
+            file_remove(path, error);
+        memory_free(path);
+    }
+    closedir(folder);
+    return error->status;
+}
+
+/* Under another name first: a crash in the middle leaves no checkpoint that lacks some of its files. */
+static Status remove_checkpoint(const char *output_dir, int64_t step, Error *error) {
+    char *path = checkpoint_path(output_dir, step, error), *away = NULL;
+    if (path != NULL) away = memory_allocate(strlen(path) + sizeof ".tmp", 1, error);
+    if (away != NULL && file_remove(strcat(strcpy(away, path), ".tmp"), error) == STATUS_OK) {
+        Error after = {0};
+        file_rename(path, away, error);
+        file_remove(away,
+                    error->status == STATUS_OK ? error : &after); /* renamed, if not flushed: it goes all the same */
+    }
+    memory_free(away);
+    memory_free(path);
+    return error->status;
 }
 
 Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error) {
@@ -83,55 +172,9 @@ Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current,
         Survey survey = {.newest_step = -1, .spared = {current, best}};
         survey_folder(&survey, output_dir);
         if (survey.count <= limit || survey.oldest.step == 0) break;
-        char *path = checkpoint_path(output_dir, survey.oldest.step, error);
-        if (path != NULL) file_remove(path, error);
-        memory_free(path);
+        remove_checkpoint(output_dir, survey.oldest.step, error);
     }
     return error->status;
-}
-
-/* Everything that rank 0 writes but the moments. */
-static void write_model(const char *folder, const char *output_dir, const RunState *state, const cJSON *history,
-                        const Replica *replica, Error *error) {
-    if (file_remove(folder, error) || file_make_folder(folder, error)) return;
-    if (model_folder_save(folder, &replica->config, &replica->layout, &replica->parameters, replica->tokenizer, error))
-        return;
-    state_write(folder, output_dir, state, history, error);
-}
-
-/* Put a finished folder in its place: there is a whole checkpoint of this step at every moment, an old one or the
- * new one. */
-static Status put_in_place(const char *beside, const char *path, Error *error) {
-    if (file_flush(beside, error)) return error->status;
-    if (!file_exists(path)) return file_rename(beside, path, error);
-    char *old = memory_allocate(strlen(path) + sizeof ".old", 1, error);
-    if (old == NULL) return error->status;
-    strcat(strcpy(old, path), ".old");
-    if (file_remove(old, error) == STATUS_OK && file_rename(path, old, error) == STATUS_OK &&
-        file_rename(beside, path, error) == STATUS_OK)
-        file_remove(old, error);
-    memory_free(old);
-    return error->status;
-}
-
-Status checkpoint_save(const World *world, const char *output_dir, const RunState *state, const cJSON *history,
-                       const Replica *replica, Optimizer *optimizer, Error *error) {
-    char *path = checkpoint_path(output_dir, state->step, error), *beside = NULL;
-    if (path != NULL) beside = memory_allocate(strlen(path) + 5, 1, error);
-    if (beside != NULL) {
-        strcat(strcpy(beside, path), ".tmp");
-        if (world->rank == 0) write_model(beside, output_dir, state, history, replica, error);
-    }
-    /* Rank 0 takes in every rank's moments even when it can no longer write: nobody is left waiting. */
-    moments_write(world, beside, optimizer, error);
-    if (world->rank == 0 && error->status == STATUS_OK) put_in_place(beside, path, error);
-    if (world->rank == 0 && error->status != STATUS_OK && beside != NULL) {
-        Error ignored = {0}; /* what failed first is what is told */
-        file_remove(beside, &ignored);
-    }
-    memory_free(beside);
-    memory_free(path);
-    return world_agree(world, error, true);
 }
 
 Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error) {

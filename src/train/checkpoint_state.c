@@ -16,8 +16,24 @@ static void add_exact(cJSON *object, const char *name, double value) {
     cJSON_AddItemToObject(object, name, isfinite(value) ? cJSON_CreateRaw(text) : cJSON_CreateNull());
 }
 
+static const char *const MEMBERS[] = {
+    "best_metric", "best_global_step", "best_model_checkpoint", "epoch", "global_step", "max_steps", "log_history"};
+static const char *const OWN_MEMBERS[] = {"window",      "units",      "samples",         "tokens",
+                                          "data_sha256", "seed",       "best_saved_step", "evaluations_since_best",
+                                          "loss_sum",    "loss_steps", "loss_total"};
+
+/* The first member that is missing, or NULL. */
+static const char *missing(const cJSON *tree) {
+    const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
+    for (size_t i = 0; i < sizeof MEMBERS / sizeof *MEMBERS; i++)
+        if (cJSON_GetObjectItemCaseSensitive(tree, MEMBERS[i]) == NULL) return MEMBERS[i];
+    for (size_t i = 0; i < sizeof OWN_MEMBERS / sizeof *OWN_MEMBERS; i++)
+        if (cJSON_GetObjectItemCaseSensitive(own, OWN_MEMBERS[i]) == NULL) return OWN_MEMBERS[i];
+    return NULL;
+}
+
 /* trainer_state.json, named as Trainer names things. */
-static cJSON *state_tree(const RunState *state, const char *output_dir, const cJSON *history, Error *error) {
+cJSON *state_tree(const RunState *state, const char *output_dir, const cJSON *history, Error *error) {
     cJSON *tree = cJSON_CreateObject(), *own = cJSON_AddObjectToObject(tree, "linnet");
     char *best = state->best_saved > 0 ? checkpoint_path(output_dir, state->best_saved, error) : NULL;
     if (state->has_best)
@@ -45,26 +61,17 @@ static cJSON *state_tree(const RunState *state, const char *output_dir, const cJ
     cJSON *origin = cJSON_AddObjectToObject(own, "made_with");
     for (size_t i = 0; i < ORIGIN_PARTS; i++)
         cJSON_AddStringToObject(origin, ORIGIN_PART[i].name, (const char *)&state->origin + ORIGIN_PART[i].offset);
+    bool whole = !state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due") != NULL;
     memory_free(best);
-    if (own == NULL) error_set(error, STATUS_FAILURE, "out of memory for trainer_state.json");
+    /* cJSON leaves out what it has no memory for. */
+    if (!whole || missing(tree) != NULL) error_set(error, STATUS_FAILURE, "out of memory for trainer_state.json");
     return tree;
 }
 
-void state_write(const char *folder, const char *output_dir, const RunState *state, const cJSON *history,
-                 Error *error) {
-    cJSON *tree = state_tree(state, output_dir, history, error);
+void state_save(const char *folder, const cJSON *tree, Error *error) {
     char *path = file_join(folder, "trainer_state.json", error);
-    if (error->status == STATUS_OK) json_save(tree, path, true, error);
-    cJSON_Delete(tree);
+    if (path != NULL) json_save(tree, path, true, error);
     memory_free(path);
-}
-
-/* A run cannot go on from a state that lacks one of these. */
-static Status require(const cJSON *object, const char *const *names, size_t count, const char *path, Error *error) {
-    for (size_t i = 0; i < count; i++)
-        if (cJSON_GetObjectItemCaseSensitive(object, names[i]) == NULL)
-            error_set(error, STATUS_INPUT, "%s lacks \"%s\": it is not a checkpoint of this linnet", path, names[i]);
-    return error->status;
 }
 
 /* Absent from checkpoints of before it was recorded: then nothing is known. */
@@ -77,16 +84,12 @@ static void read_origin(const cJSON *own, Origin *origin) {
 }
 
 static Status read_own(const cJSON *tree, RunState *state, const char *path, Error *error) {
-    static const char *const members[] = {"global_step", "max_steps", "epoch", "log_history"};
-    static const char *const own_members[] = {"window",      "units",      "samples",         "tokens",
-                                              "data_sha256", "seed",       "best_saved_step", "evaluations_since_best",
-                                              "loss_sum",    "loss_steps", "loss_total"};
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
     if (!cJSON_IsObject(own))
         return error_set(error, STATUS_INPUT, "%s has no member \"linnet\": it is not a checkpoint of linnet", path);
-    if (require(tree, members, sizeof members / sizeof *members, path, error) ||
-        require(own, own_members, sizeof own_members / sizeof *own_members, path, error))
-        return error->status;
+    const char *lacking = missing(tree);
+    if (lacking != NULL)
+        return error_set(error, STATUS_INPUT, "%s lacks \"%s\": it is not a checkpoint of this linnet", path, lacking);
     json_get_int(tree, "global_step", &state->step, path, error);
     json_get_int(tree, "max_steps", &state->total, path, error);
     json_get_double(tree, "epoch", &state->epoch, path, error);
@@ -101,6 +104,7 @@ static Status read_own(const cJSON *tree, RunState *state, const char *path, Err
     json_get_int(own, "loss_steps", &state->loss_steps, path, error);
     json_get_int(own, "tokens", &state->tokens, path, error);
     json_get_int(own, "best_saved_step", &state->best_saved, path, error);
+    json_get_bool(own, "evaluation_due", &state->evaluation_due, path, error);
     const char *digest = "";
     json_get_text(own, "data_sha256", &digest, path, error);
     snprintf(state->data_digest, sizeof state->data_digest, "%s", digest);

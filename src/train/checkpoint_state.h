@@ -3,7 +3,10 @@
 /* trainer_state.json of a checkpoint. checkpoint_read_state() (checkpoint.h) reads it. */
 #include "linnet/checkpoint.h"
 
-/* Write folder/trainer_state.json; output_dir is what best_model_checkpoint is named by. Not collective. */
-void state_write(const char *folder, const char *output_dir, const RunState *state, const cJSON *history, Error *error);
+/* trainer_state.json as a tree, to be freed with cJSON_Delete(); output_dir is what best_model_checkpoint is named by.
+ * NULL or of no use when *error was set. Not collective. */
+cJSON *state_tree(const RunState *state, const char *output_dir, const cJSON *history, Error *error);
+/* Write it to folder/trainer_state.json. Not collective; by any thread. */
+void state_save(const char *folder, const cJSON *tree, Error *error);
 
 #endif

@@ -46,28 +46,63 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
     batch_clear(batch);
 }
 
-/* Run loaded samples, `batch_size` at a time and fewer where they would not fit. */
-static void run_samples(const Evaluator *e, const Samples *samples, int64_t batch_size, const Sink *sink) {
+/* How the ranks learn in the middle that one of them wants to leave, because it was told to stop or met an error: a sum
+ * is started after each round of batches and looked at after the next, so that no rank waits for one that is less than a
+ * round behind. */
+typedef struct {
+    const Evaluator *evaluator;
+    int mine, any;
+    MPI_Request request;
+    bool stop; /* some rank was told to stop, or failed */
+} Rounds;
+
+static void rounds_settle(Rounds *rounds) {
+    world_check(rounds->evaluator->world, MPI_Wait(&rounds->request, MPI_STATUS_IGNORE), "MPI_Wait");
+    if (rounds->any) rounds->stop = true;
+}
+
+/* After a round; true when all ranks are to leave. Collective. */
+static bool rounds_next(Rounds *rounds, const Error *error) {
+    const Evaluator *e = rounds->evaluator;
+    rounds_settle(rounds);
+    if (rounds->stop) return true;
+    rounds->mine = error->status != STATUS_OK || (e->stop != NULL && e->stop());
+    rounds->any = 0;
+    world_check(e->world,
+                MPI_Iallreduce(&rounds->mine, &rounds->any, 1, MPI_INT, MPI_MAX, e->world->comm, &rounds->request),
+                "MPI_Iallreduce");
+    return false;
+}
+
+/* Run loaded samples first … end − 1, fewer at a time where they would not fit. */
+static void run_samples(const Evaluator *e, const Samples *samples, int64_t first, int64_t end, const Sink *sink) {
     Batch *batch = e->batch;
-    for (int64_t i = 0; i < samples->count; i++) {
+    for (int64_t i = first; i < end; i++) {
         size_t length = (size_t)(samples->starts[i + 1] - samples->starts[i]);
         bool full = batch->tokens + batch_rows(&e->rule, length) > batch->token_capacity ||
                     batch->samples == batch->sample_capacity;
-        if (full || i % batch_size == 0) run_batch(e, sink);
+        if (full) run_batch(e, sink);
         batch_add(batch, &e->rule, samples->ids + samples->starts[i], length, samples->labels[i],
                   (uint64_t)samples->indices[i]);
     }
     run_batch(e, sink);
 }
 
-/* This rank's batches of samples first … first + count − 1; indices has room for them. */
-static void run_group(const Evaluator *e, Dataset *dataset, int64_t first, int64_t count, int64_t batch_size,
+/* This rank's batches of samples first … first + count − 1, in as many rounds as any rank has; indices has room for
+ * them. */
+static void run_group(Rounds *rounds, Dataset *dataset, int64_t first, int64_t count, int64_t batch_size,
                       int64_t *indices, const Sink *sink, Error *error) {
-    int64_t mine = 0;
-    for (int64_t i = first; i < first + count; i++)
+    const Evaluator *e = rounds->evaluator;
+    int64_t mine = 0, batches = (count + batch_size - 1) / batch_size;
+    for (int64_t i = first; error->status == STATUS_OK && i < first + count; i++)
         if (i / batch_size % e->world->size == e->world->rank) indices[mine++] = i;
     Samples samples = {0};
-    if (dataset_load(dataset, indices, mine, &samples, error) == STATUS_OK) run_samples(e, &samples, batch_size, sink);
+    if (mine > 0) dataset_load(dataset, indices, mine, &samples, error);
+    for (int64_t done = 0, round = 0; round * e->world->size < batches; round++, done += batch_size) {
+        int64_t end = done + batch_size < samples.count ? done + batch_size : samples.count;
+        run_samples(e, &samples, done, end, sink);
+        if (rounds_next(rounds, error)) break;
+    }
     samples_free(&samples);
 }
 
@@ -91,13 +126,16 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
                  memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
     metrics_clear(metrics, info->labels);
     batch_clear(e->batch);
-    for (int64_t first = 0; error->status == STATUS_OK && first < info->samples; first += group) {
+    Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
+    for (int64_t first = 0; !rounds.stop && first < info->samples; first += group) {
         int64_t count = info->samples - first < group ? info->samples - first : group;
-        run_group(e, dataset, first, count, batch_size, indices, &sink, error);
+        run_group(&rounds, dataset, first, count, batch_size, indices, &sink, error);
     }
+    rounds_settle(&rounds);
     memory_free(indices);
     memory_free(sink.losses);
     if (world_agree(e->world, error, true)) return error->status;
+    if (rounds.stop) return error_set(error, STATUS_STOPPED, "stopped by a signal");
     sum_metrics(e->world, metrics);
     if (logits != NULL) world_sum_doubles(e->world, logits, (size_t)info->samples * sink.labels);
     return STATUS_OK;

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The folder itself when it holds a tokenizer. */
+/* The folder itself when it holds a tokenizer, whose files rank 0 keeps for saving. */
 static Status find_tokenizer(Replica *replica, const char *path, Error *error) {
     char *vocabulary = file_join(path, "vocab.json", error), *merges = file_join(path, "merges.txt", error);
     if (error->status == STATUS_OK && file_exists(vocabulary) && file_exists(merges))
         replica->tokenizer = memory_text(path, error);
+    if (replica->tokenizer != NULL && replica->world->rank == 0)
+        tokenizer_files_read(&replica->tokenizer_files, path, error);
     memory_free(vocabulary);
     memory_free(merges);
     return error->status;
@@ -157,6 +159,7 @@ void replica_close(Replica *replica) {
     parameters_layout_free(&replica->layout);
     model_config_free(&replica->config);
     memory_free(replica->tokenizer);
+    tokenizer_files_free(&replica->tokenizer_files);
     memory_free(replica->tables);
     *replica = (Replica){0};
 }

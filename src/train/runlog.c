@@ -3,17 +3,23 @@
 #include "linnet/log.h"
 #include "linnet/memory.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define RUNLOG_NAME "metrics.jsonl"
-#define PEOPLE_LINE 1024 /* bytes: more than all fields of an event need */
+#define SUMMARY_MARK "train_runtime" /* a field that the summary alone has */
+#define PEOPLE_LINE 1024             /* bytes: more than all fields of an event need */
 
 struct RunLog {
     char *path;
-    FILE *file;
+    int file; /* −1: none is open */
     cJSON *history;
+    const cJSON *written; /* the last event of the history that the file holds; NULL: none */
+    off_t length;         /* bytes of the file up to there */
 };
 
 /** *history: the events of `events` (an array, or NULL) up to step `last`, copied. */
@@ -24,6 +30,7 @@ static Status copy_history(cJSON **history, const cJSON *events, int64_t last, E
     cJSON_ArrayForEach(event, events) {
         const cJSON *step = cJSON_GetObjectItemCaseSensitive(event, "step");
         if (cJSON_IsNumber(step) && step->valuedouble > (double)last) continue;
+        if (cJSON_GetObjectItemCaseSensitive(event, SUMMARY_MARK)) continue; /* the end of a start is not the run's */
         cJSON *copy = cJSON_Duplicate(event, true);
         whole = whole && cJSON_AddItemToArray(*history, copy);
     }
@@ -34,33 +41,70 @@ static Status write_failed(const RunLog *log, Error *error) {
     return error_set(error, STATUS_FAILURE, "%s: cannot be written: %s", log->path, strerror(errno));
 }
 
-/** Write one event as a line; flushed, so that whoever follows the file sees it at once. */
+/** Whether what is open is still what the path leads to: the folder may have been moved or removed. */
+static bool is_in_place(const RunLog *log) {
+    struct stat open_one, named;
+    return log->file >= 0 && fstat(log->file, &open_one) == 0 && stat(log->path, &named) == 0 &&
+           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
+/** Start the file anew. */
+static Status open_file(RunLog *log, Error *error) {
+    if (log->file >= 0) close(log->file);
+    log->written = NULL;
+    log->length = 0;
+    log->file = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return log->file < 0 ? write_failed(log, error) : STATUS_OK;
+}
+
+/** Write one event as a line, at once, so that whoever follows the file sees it. A line that does not go in whole is
+ *  taken out again. */
 static Status write_line(RunLog *log, const cJSON *event, Error *error) {
     char *line = cJSON_PrintUnformatted(event);
     if (!line) return error_set(error, STATUS_FAILURE, "%s: out of memory for a line", log->path);
-    if (fprintf(log->file, "%s\n", line) < 0 || fflush(log->file)) write_failed(log, error);
+    size_t length = strlen(line), done = 0;
+    line[length++] = '\n'; /* in place of the closing zero */
+    while (done < length) {
+        ssize_t count = pwrite(log->file, line + done, length - done, log->length + (off_t)done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) break;
+        done += (size_t)count;
+    }
+    if (done == length) {
+        log->length += (off_t)length;
+        log->written = event;
+    } else {
+        write_failed(log, error);
+        if (ftruncate(log->file, log->length)) error_set(error, STATUS_FAILURE, "%s: cannot be cut", log->path);
+    }
     cJSON_free(line);
     return error->status;
+}
+
+Status runlog_catch_up(RunLog *log, Error *error) {
+    if (!is_in_place(log) && open_file(log, error)) return error->status;
+    const cJSON *event = log->written ? log->written->next : log->history->child;
+    for (; event && !error->status; event = event->next) write_line(log, event, error);
+    return error->status;
+}
+
+bool runlog_is_behind(const RunLog *log) {
+    return log->written ? log->written->next != NULL : log->history->child != NULL;
 }
 
 Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error) {
     *log = NULL;
     RunLog *opened = memory_allocate(1, sizeof *opened, error);
     if (!opened) return error->status;
+    opened->file = -1;
     opened->path = file_join(folder, RUNLOG_NAME, error);
-    if (!opened->path || copy_history(&opened->history, history, resumed_step, error)) goto cleanup;
     /* The checkpoint's history is what the run has done; whatever else the file holds came after it, or was cut
      * off. */
-    opened->file = fopen(opened->path, "w");
-    if (!opened->file) {
-        write_failed(opened, error);
-        goto cleanup;
+    if (opened->path && !copy_history(&opened->history, history, resumed_step, error) && !open_file(opened, error) &&
+        !runlog_catch_up(opened, error)) {
+        *log = opened;
+        opened = NULL;
     }
-    const cJSON *event;
-    cJSON_ArrayForEach(event, opened->history) if (write_line(opened, event, error)) goto cleanup;
-    *log = opened;
-    opened = NULL;
-cleanup:
     runlog_close(opened);
     return error->status;
 }
@@ -84,7 +128,18 @@ Status runlog_add(RunLog *log, cJSON *event, Error *error) {
         return error_set(error, STATUS_FAILURE, "%s: out of memory for an event", log->path);
     }
     print_for_people(event);
-    return write_line(log, event, error);
+    return runlog_catch_up(log, error);
+}
+
+bool runlog_has_evaluation(const RunLog *log, int64_t step) {
+    const cJSON *event;
+    cJSON_ArrayForEach(event, log->history) {
+        const cJSON *of = cJSON_GetObjectItemCaseSensitive(event, "step");
+        if (cJSON_GetObjectItemCaseSensitive(event, "eval_loss") && cJSON_IsNumber(of) &&
+            of->valuedouble == (double)step)
+            return true;
+    }
+    return false;
 }
 
 const cJSON *runlog_history(const RunLog *log) {
@@ -93,7 +148,7 @@ const cJSON *runlog_history(const RunLog *log) {
 
 void runlog_close(RunLog *log) {
     if (!log) return;
-    if (log->file) fclose(log->file);
+    if (log->file >= 0) close(log->file);
     cJSON_Delete(log->history);
     memory_free(log->path);
     memory_free(log);
@@ -143,7 +198,7 @@ cJSON *runlog_summary_event(int64_t step, double epoch, double loss, double seco
     const EventField fields[] = {{"step", (double)step},
                                  {"epoch", epoch},
                                  {"train_loss", loss},
-                                 {"train_runtime", seconds},
+                                 {SUMMARY_MARK, seconds},
                                  {"train_samples_per_second", samples_per_second},
                                  {"train_steps_per_second", steps_per_second}};
     return make_event(fields, sizeof fields / sizeof *fields);

@@ -13,6 +13,7 @@
 
 static const char *const EVAL_STRATEGIES[] = {"no", "steps", "epoch", NULL};
 static const char *const SAVE_STRATEGIES[] = {"no", "steps", "epoch", "best", NULL};
+static const char *const SAVE_FAILURES[] = {"continue", "stop", NULL};
 static const char *const SCHEDULES[] = {"linear", "cosine", "constant", "constant_with_warmup", NULL};
 static const char *const POOLINGS[] = {"last_token", "padded_end", NULL};
 static const char *const METRICS[] = {"loss", "accuracy", "f1", NULL};
@@ -83,6 +84,14 @@ const SettingRow SETTING_ROWS[] = {
      .help = "samples of an update, whatever the number of ranks; in place of `gradient_accumulation_steps`"},
     {KEY(reduction_units), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 65536,
      .help = "cut each update into so many units: the same bits on any number of ranks up to it; null: one a rank"},
+    {KEY(save_in_background), .type = SETTING_BOOL, .fallback = "true", .own = true,
+     .help =
+         "write checkpoints from a copy in memory while training goes on; false: training waits, and rank 0 needs no "
+         "memory for a copy"},
+    {KEY(on_save_failure), .type = SETTING_CHOICE, .fallback = "\"continue\"", .own = true, .choices = SAVE_FAILURES,
+     .help =
+         "what a run does when a checkpoint or a log line cannot be written, as on a full disk: go on with a warning, "
+         "or end"},
     {KEY(dropout), .type = SETTING_REAL, .fallback = "null", .none = -1, .own = true, .maximum = 1, .open_end = true,
      .help = "every dropout of the model; null: the model's own"},
     {KEY(threads_per_rank), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 4096,

@@ -1,22 +1,41 @@
 #include "linnet/signals.h"
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
+
+static const int STOPS[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+enum { STOPS_COUNT = sizeof STOPS / sizeof *STOPS };
 
 static volatile sig_atomic_t pending = 0; /* the one way a signal handler can tell the program */
+static struct timespec first;             /* when it came; all stop signals are blocked in the handler */
 
-static void remember(int signal_number) {
-    if (!pending) pending = signal_number;
+/* Seconds since the first signal. */
+static double since_first(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - first.tv_sec) + (double)(now.tv_nsec - first.tv_nsec) * 1e-9;
+}
+
+static void remember(int number) {
+    const int kept = errno;
+    if (!pending) {
+        clock_gettime(CLOCK_MONOTONIC, &first);
+        pending = number;
+    } else if (number == SIGINT || since_first() >= SIGNALS_ONE) {
+        signal(number, SIG_DFL); /* raised here it ends the process as soon as this handler returns */
+        raise(number);
+    }
+    errno = kept;
 }
 
 void signals_install(void) {
     struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < STOPS_COUNT; i++) sigaddset(&action.sa_mask, STOPS[i]);
     pending = 0;
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
-    action.sa_flags =
-        SA_RESTART | (int)SA_RESETHAND; /* the second SIGINT finds the default action, which ends the process */
-    sigaction(SIGINT, &action, NULL);
+    for (size_t i = 0; i < STOPS_COUNT; i++) sigaction(STOPS[i], &action, NULL);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 int signals_pending(void) {

@@ -4,20 +4,29 @@
 #include "linnet/log.h"
 #include "train/trainer_private.h"
 
-/* Save and say that the run can go on. Collective. */
-static Status stop_by_signal(Trainer *t, Error *error) {
+Status trainer_stop(Trainer *t, Error *error) {
     *error = t->pending;
-    if (world_agree(t->world, error, true)) return error->status;
-    if (t->saved_step != t->state.step && trainer_save(t, error)) return error->status;
+    if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
+    if (t->saved_step != t->state.step && trainer_save(t, SAVE_STOPPING, error)) return error->status;
     log_info("stopped by a signal after update %lld, saved in %s: run again with resume_from_checkpoint: true to go on",
              (long long)t->state.step, t->settings->output_dir);
     watch_stopping(t->world->watch);
     return error_set(error, STATUS_STOPPED, "stopped by a signal");
 }
 
+/* Whether a stop signal leaves something to be done by the next start. */
+static bool must_stop(const Trainer *t) {
+    if (t->state.evaluation_due) return true;
+    return t->stop_signal && !t->stop_early && t->state.step < t->state.total;
+}
+
 /* All updates from where the state is. Collective. */
 static Status run_updates(Trainer *t, Error *error) {
     bool loaded = false;
+    bool owed = t->state.evaluation_due;
+    t->state.evaluation_due = false; /* also when these settings ask for none */
+    if (owed && trainer_due(t, error)) return error->status;
+    if (must_stop(t)) return trainer_stop(t, error);
     while (t->state.step < t->state.total && !t->stop_early) {
         int64_t window = t->state.step % t->windows;
         if (!loaded || window == 0) {
@@ -34,8 +43,8 @@ static Status run_updates(Trainer *t, Error *error) {
             *error = t->pending;
             return world_agree(t->world, error, true);
         }
-        if (trainer_events(t, error)) return error->status;
-        if (t->stop_signal && !t->stop_early && t->state.step < t->state.total) return stop_by_signal(t, error);
+        if ((t->save_ended && trainer_settle(t, error)) || trainer_events(t, error)) return error->status;
+        if (must_stop(t)) return trainer_stop(t, error);
     }
     return STATUS_OK;
 }

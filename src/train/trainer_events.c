@@ -1,4 +1,6 @@
 /* Between updates: log, evaluate, save, stop early. See trainer_private.h. */
+#include "linnet/log.h"
+#include "linnet/signals.h"
 #include "train/trainer_private.h"
 
 #include <string.h>
@@ -8,10 +10,18 @@ static bool due(int64_t step, int64_t every) {
 }
 
 void trainer_add_event(Trainer *t, cJSON *event, Error *error) {
+    Error failure = {0};
     if (event == NULL)
-        error_set(error, STATUS_FAILURE, "out of memory for the log");
+        error_set(&failure, STATUS_FAILURE, "out of memory for the log");
     else
-        runlog_add(t->log, event, error);
+        runlog_add(t->log, event, &failure);
+    bool behind = runlog_is_behind(t->log); /* nothing is lost: what the file lacks the history has */
+    if (behind && t->settings->on_save_failure == SAVE_FAILURE_CONTINUE) {
+        if (!t->log_behind) log_warning("%s; training goes on, its lines will follow", failure.message);
+    } else if (failure.status != STATUS_OK) {
+        error_set(error, failure.status, "%s", failure.message);
+    }
+    t->log_behind = behind;
 }
 
 /* The training line: means since the line before. An error of rank 0's rides along with the next update's sums. */
@@ -31,20 +41,30 @@ static void log_training(Trainer *t) {
     t->logged_at = now;
 }
 
+static bool stop_asked(void) {
+    return signals_pending() != 0;
+}
+
 Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
-    Evaluator evaluator = {t->world, t->gpt2, &t->replica.parameters, &t->batch, t->rule};
+    Evaluator evaluator = {t->world, t->gpt2, &t->replica.parameters, &t->batch, t->rule, stop_asked};
     double start = MPI_Wtime();
     watch_phase(t->world->watch, RUN_EVALUATION, t->state.step);
     profile_enter(t->profile, PHASE_EVALUATION);
     evaluate_run(&evaluator, t->eval_data, t->settings->per_device_eval_batch_size, t->metrics, NULL, error);
     profile_leave(t->profile, 0.0);
+    t->state.evaluation_due = error->status == STATUS_STOPPED;
+    if (t->state.evaluation_due) {
+        *error = (Error){0};
+        return STATUS_OK;
+    }
     if (error->status != STATUS_OK) return error->status;
     double seconds = MPI_Wtime() - start;
     *scores = metrics_scores(t->metrics);
     t->evaluated_step = t->state.step;
     t->evaluation_seconds = seconds;
     t->logged_at += seconds; /* the training line's speed is of training */
-    if (t->world->rank == 0)
+    /* A run that goes on behind its last update evaluates once more, for its table alone. */
+    if (t->world->rank == 0 && (t->best_loaded || !runlog_has_evaluation(t->log, t->state.step)))
         trainer_add_event(t, runlog_eval_event(t->state.step, t->state.epoch, scores, seconds, t->metrics->samples),
                           error);
     return world_agree(t->world, error, true);
@@ -75,24 +95,6 @@ static bool note_best(Trainer *t, const Scores *scores) {
     return better;
 }
 
-Status trainer_save(Trainer *t, Error *error) {
-    const Settings *s = t->settings;
-    double start = MPI_Wtime();
-    const cJSON *history = t->log != NULL ? runlog_history(t->log) : NULL;
-    if (t->state.has_best && t->state.best_step == t->state.step) t->state.best_saved = t->state.step;
-    watch_phase(t->world->watch, RUN_SAVE, t->state.step);
-    profile_enter(t->profile, PHASE_SAVE);
-    reduction_forget(t->optimizer.reduction);
-    checkpoint_save(t->world, s->output_dir, &t->state, history, &t->replica, &t->optimizer, error);
-    profile_leave(t->profile, 0.0);
-    if (error->status != STATUS_OK) return error->status;
-    t->saved_step = t->state.step;
-    if (t->world->rank == 0 && s->save_total_limit > 0)
-        checkpoint_rotate(s->output_dir, s->save_total_limit, t->state.step, t->state.best_saved, error);
-    t->logged_at += MPI_Wtime() - start;
-    return world_agree(t->world, error, true);
-}
-
 /* Trainer also evaluates and saves by steps at the last update, and by epochs when it stops early in the middle of
  * one. */
 static bool is_due(const Trainer *t, Strategy strategy, int64_t every) {
@@ -101,15 +103,19 @@ static bool is_due(const Trainer *t, Strategy strategy, int64_t every) {
     return strategy == STRATEGY_EPOCH && (t->state.step % t->windows == 0 || ends);
 }
 
-Status trainer_events(Trainer *t, Error *error) {
+Status trainer_due(Trainer *t, Error *error) {
     const Settings *s = t->settings;
     bool best = false;
     Scores scores;
-    if (due(t->state.step, t->log_every)) log_training(t);
     if (is_due(t, s->eval_strategy, t->eval_every)) {
-        if (trainer_evaluate(t, &scores, error)) return error->status;
+        if (trainer_evaluate(t, &scores, error) || t->state.evaluation_due) return error->status;
         best = note_best(t, &scores);
     }
-    bool save = is_due(t, s->save_strategy, t->save_every) || (s->save_strategy == STRATEGY_BEST && best);
-    return save ? trainer_save(t, error) : STATUS_OK;
+    if (!is_due(t, s->save_strategy, t->save_every) && !(s->save_strategy == STRATEGY_BEST && best)) return STATUS_OK;
+    return trainer_save(t, t->state.step == t->state.total || t->stop_early ? SAVE_LAST : SAVE_BETWEEN, error);
+}
+
+Status trainer_events(Trainer *t, Error *error) {
+    if (due(t->state.step, t->log_every)) log_training(t);
+    return trainer_due(t, error);
 }

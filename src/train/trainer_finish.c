@@ -13,17 +13,20 @@ static void save_final(const Trainer *t, Error *error) {
     const char *output = t->settings->output_dir;
     char *beside = file_join(output, "model.tmp", error);
     if (beside == NULL || file_remove(beside, error) || file_make_folder(beside, error)) goto cleanup;
-    if (model_folder_save(beside, &t->replica.config, &t->replica.layout, &t->replica.parameters, t->replica.tokenizer,
-                          error))
+    if (model_folder_save(beside, &t->replica.config, &t->replica.layout, &t->replica.parameters,
+                          &t->replica.tokenizer_files, error))
         goto cleanup;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; error->status == STATUS_OK && i < sizeof names / sizeof *names; i++) {
         char *from = file_join(beside, names[i], error), *to = file_join(output, names[i], error);
         if (error->status == STATUS_OK && file_exists(from)) file_rename(from, to, error);
         memory_free(from);
         memory_free(to);
     }
-    if (error->status == STATUS_OK) file_remove(beside, error);
 cleanup:
+    if (beside != NULL) {
+        Error ignored = {0}; /* what failed first is what is told */
+        file_remove(beside, error->status == STATUS_OK ? error : &ignored);
+    }
     memory_free(beside);
 }
 
@@ -40,9 +43,26 @@ static Status load_best(Trainer *t, Error *error) {
         log_info("loading the best model, %s", path);
         replica_reload(&t->replica, path, error);
         t->evaluated_step = 0;
+        t->best_loaded = true;
     }
     memory_free(path);
     return error->status;
+}
+
+/* Lines that could not be written when they came: the last chance. */
+static void catch_up(Trainer *t, Error *error) {
+    Error failure = {0};
+    if (error->status == STATUS_OK && t->log_behind && runlog_catch_up(t->log, &failure))
+        log_warning("%s: it lacks its last lines", failure.message);
+}
+
+/* A stop signal in the last evaluation. The next start evaluates again; to get there without training again it needs a
+ * checkpoint of the last update, unless the weights are no longer those. Collective. */
+static Status stop_at_end(Trainer *t, Error *error) {
+    if (!t->best_loaded || t->saved_step == t->state.step) return trainer_stop(t, error);
+    log_info("stopped by a signal in the last evaluation: the model is in %s", t->settings->output_dir);
+    watch_stopping(t->world->watch);
+    return error_set(error, STATUS_STOPPED, "stopped by a signal");
 }
 
 /* Trainer's last event: means over the whole run. Rank 0. */
@@ -70,19 +90,23 @@ static Status evaluate_final(Trainer *t, Error *error) {
         scores = metrics_scores(t->metrics); /* of this very model */
     else if (trainer_evaluate(t, &scores, error))
         return error->status;
+    if (t->state.evaluation_due) return stop_at_end(t, error);
     trainer_table(t, &scores, t->evaluation_seconds);
     return STATUS_OK;
 }
 
 Status trainer_finish(Trainer *t, Error *error) {
     *error = t->pending;
-    if (world_agree(t->world, error, true)) return error->status;
+    if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
     if (t->world->rank == 0) log_summary(t, error);
     if (world_agree(t->world, error, true) || load_best(t, error)) return error->status;
     watch_phase(t->world->watch, RUN_SAVE, t->state.step);
     profile_enter(t->profile, PHASE_SAVE);
     reduction_forget(t->optimizer.reduction);
-    if (t->world->rank == 0) save_final(t, error);
+    if (t->world->rank == 0) {
+        save_final(t, error);
+        catch_up(t, error);
+    }
     profile_leave(t->profile, 0.0);
     if (world_agree(t->world, error, true)) return error->status;
     if (t->eval_data == NULL)

@@ -6,6 +6,7 @@
  *    trainer_setup.c   opening, planning, resuming
  *    trainer_update.c  one update: units, reduction, clipping, step
  *    trainer_events.c  what happens between updates: log, evaluate, save, stop early
+ *    trainer_save.c    saving, and what follows when it fails
  *    trainer_finish.c  the end: best model, final model, last evaluation
  *    trainer_report.c  the banner and the final table */
 #include "linnet/checkpoint.h"
@@ -14,11 +15,12 @@
 #include "linnet/optimizer.h"
 #include "linnet/replica.h"
 #include "linnet/runlog.h"
+#include "linnet/saver.h"
 #include "linnet/schedule.h"
 #include "linnet/trainer.h"
 
-/* What Trainer.totals holds before the losses: two flags, then each rank's seconds of waiting. */
-enum { TOTALS_STOP, TOTALS_FAILED, TOTALS_WAITED };
+/* What Trainer.totals holds before the losses: three flags, then each rank's seconds of waiting. */
+enum { TOTALS_STOP, TOTALS_FAILED, TOTALS_SAVED, TOTALS_WAITED };
 
 typedef struct {
     World *world;             /* borrowed */
@@ -41,10 +43,17 @@ typedef struct {
     int64_t windows;                           /* updates an epoch */
     int64_t log_every, eval_every, save_every; /* updates; 0 = never */
     bool stop_early;
+    bool best_loaded;                   /* the weights are the best checkpoint's, no longer the last update's */
     int64_t saved_step, evaluated_step; /* of the last checkpoint, and of what metrics holds; 0 = none */
     bool stop_signal;                   /* seen by any rank; agreed on by all */
     bool failed;                        /* some rank has a pending error; agreed on by all */
     Error pending;                      /* this rank's, to be told with the next update's sums */
+
+    Saver saver;                    /* rank 0 */
+    bool saving;                    /* a checkpoint is being written in the background */
+    bool save_ended;                /* and has come to its end; agreed on by all */
+    int64_t kept_step, kept_best;   /* saved_step and state.best_saved of before, which count again if saving fails */
+    bool told_shortage, log_behind; /* said already */
 
     /* one update */
     float *dlogits; /* [samples of a micro-batch, labels] */
@@ -77,10 +86,27 @@ Status trainer_events(Trainer *trainer, Error *error);
 /* The end of a run: best model, final model, evaluation, table. Collective. */
 Status trainer_finish(Trainer *trainer, Error *error);
 
-/* Save a checkpoint of now and remove old ones. Collective. */
-Status trainer_save(Trainer *trainer, Error *error);
+/* What is due apart from the training line: also what a stop signal kept the run before from. Collective. */
+Status trainer_due(Trainer *trainer, Error *error);
 
-/* Count the evaluation data into trainer->metrics and log it. Collective. */
+typedef enum {
+    SAVE_BETWEEN, /* training goes on behind it */
+    SAVE_LAST,    /* there is nothing left to do meanwhile */
+    SAVE_STOPPING /* and the run ends: a failure is the run's, whatever on_save_failure says */
+} SaveKind;
+
+/* Save a checkpoint of now and remove old ones; one that is under way is waited for. A failure is an error or a warning, as
+ * on_save_failure says; saved_step tells. Collective. */
+Status trainer_save(Trainer *trainer, SaveKind kind, Error *error);
+
+/* Wait for the checkpoint that is written in the background, if any, and tell what came of it. Collective. */
+Status trainer_settle(Trainer *trainer, Error *error);
+
+/* Save and say that the run can go on; always fills *error, with STATUS_STOPPED when all went well. Collective. */
+Status trainer_stop(Trainer *trainer, Error *error);
+
+/* Count the evaluation data into trainer->metrics and log it; given up for a stop signal on any rank, which sets
+ * state.evaluation_due and stop_signal and is no error. Collective. */
 Status trainer_evaluate(Trainer *trainer, Scores *scores, Error *error);
 
 /* Append an event to the log. Rank 0. */

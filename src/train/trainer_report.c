@@ -45,6 +45,9 @@ static void say_memory(const Trainer *t) {
              megabytes(optimizer_moment_bytes(t->world, layout)),
              megabytes(gpt2_bytes(config, rows < most ? rows : most,
                                   t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));
+    if (t->settings->save_in_background && t->settings->save_strategy != STRATEGY_NO)
+        log_info("saving    up to %.0f MB more on rank 0 while a checkpoint is written in the background",
+                 megabytes(checkpoint_snapshot_bytes(layout)));
 }
 
 void trainer_banner(const Trainer *t) {

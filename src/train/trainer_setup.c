@@ -11,18 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The checkpoint to go on from into *folder (NULL: none), as rank 0 sees the disk; freed with memory_free().
- * Collective. */
+/* The checkpoint to go on from into *folder (NULL: none), whole as rank 0 sees the disk; freed with memory_free(). What a
+ * crash left unfinished goes. Collective. */
 static Status find_checkpoint(Trainer *t, char **folder, Error *error) {
     const char *wish = t->settings->resume_from_checkpoint;
     int64_t newest = -1;
+    CheckpointInfo info;
     *folder = NULL;
-    if (wish == NULL) return STATUS_OK;
+    if (t->world->rank == 0 && checkpoint_tidy(t->settings->output_dir, error) == STATUS_OK && wish != NULL) {
+        if (strcmp(wish, "auto") == 0)
+            newest = checkpoint_newest_whole(t->settings->output_dir, error);
+        else
+            checkpoint_verify(wish, &info, error);
+    }
+    if (world_agree(t->world, error, true) || wish == NULL) return error->status;
     if (strcmp(wish, "auto") != 0) {
         *folder = memory_text(wish, error);
         return world_agree(t->world, error, true);
     }
-    if (t->world->rank == 0) newest = checkpoint_newest(t->settings->output_dir);
     world_broadcast(t->world, &newest, sizeof newest);
     if (newest < 0) {
         log_info("no checkpoint in %s yet: starting from the beginning", t->settings->output_dir);
@@ -71,12 +77,10 @@ static void check_best(const Trainer *t, RunState *was, Error *error) {
     memory_free(path);
 }
 
-/* Rank 0 proves the checkpoint whole and tells its state. Collective. */
+/* Rank 0 tells the checkpoint's state. Collective. */
 static Status resume_state(Trainer *t, const char *folder, cJSON **history, Error *error) {
     RunState was = {0};
-    CheckpointInfo info;
-    if (t->world->rank == 0 && checkpoint_verify(folder, &info, error) == STATUS_OK &&
-        checkpoint_read_state(folder, &was, history, error) == STATUS_OK &&
+    if (t->world->rank == 0 && checkpoint_read_state(folder, &was, history, error) == STATUS_OK &&
         check_resumed(t, &was, folder, error) == STATUS_OK)
         check_best(t, &was, error);
     if (world_agree(t->world, error, true)) return error->status;
@@ -269,6 +273,8 @@ cleanup:
 }
 
 void trainer_close(Trainer *t) {
+    Error late = {0};
+    if (saver_finish(&t->saver, &late)) log_warning("a checkpoint could not be saved: %s", late.message);
     profile_destroy(t->profile);
     runlog_close(t->log);
     optimizer_destroy(&t->optimizer);

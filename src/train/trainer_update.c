@@ -80,6 +80,7 @@ static void share_totals(Trainer *t, const Window *window) {
     memcpy(t->totals + losses, reduction_squares(reduction), blocks * sizeof *t->totals);
     t->totals[TOTALS_STOP] = signals_pending() != 0;
     t->totals[TOTALS_FAILED] = t->pending.status != STATUS_OK;
+    t->totals[TOTALS_SAVED] = saver_ended(&t->saver);
     t->totals[TOTALS_WAITED + t->world->rank] = t->waited + reduction_waited(reduction);
     double start = MPI_Wtime();
     world_sum_doubles(t->world, t->totals, losses + blocks);
@@ -87,6 +88,7 @@ static void share_totals(Trainer *t, const Window *window) {
     memcpy(reduction_squares(reduction), t->totals + losses, blocks * sizeof *t->totals);
     t->stop_signal = t->totals[TOTALS_STOP] != 0.0;
     t->failed = t->totals[TOTALS_FAILED] != 0.0;
+    t->save_ended = t->totals[TOTALS_SAVED] != 0.0;
 }
 
 /* torch.nn.utils.clip_grad_norm_'s factor. */

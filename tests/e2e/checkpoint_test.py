@@ -188,3 +188,47 @@ def test_damaged_checkpoint_is_refused(settings, whole, tmp_path, copy_of, name)
     config.write_text(json.dumps({**settings, "output_dir": tmp_path / "run", "resume_from_checkpoint": damaged}, default=str))
     refused("train", config, names=[name])
     refused("train", config, ranks=2, names=[name])
+
+
+def test_newest_whole_one_is_taken(settings, whole, tmp_path):
+    """The damaged one is passed over, which is said with the reason; what a crash left unfinished goes or is put back."""
+    run = tmp_path / "run"
+    for step in (3, 6, 9):
+        shutil.copytree(whole / f"checkpoint-{step}", run / f"checkpoint-{step}")
+    data = bytearray((run / "checkpoint-9/optimizer.h5").read_bytes())
+    data[len(data) // 2] ^= 0x10
+    (run / "checkpoint-9/optimizer.h5").write_bytes(data)
+    shutil.copytree(run / "checkpoint-6", run / "checkpoint-6.old")
+    (run / "checkpoint-3").rename(run / "checkpoint-3.old")
+    for name in ("checkpoint-12.tmp", "model.tmp"):
+        (run / name).mkdir()
+        (run / name / "config.json").write_text("{")
+    config = write_config(tmp_path / "config.json", output_dir=run, resume_from_checkpoint="auto", **settings)
+    result = linnet("train", config, ranks=2)
+    assert len([line for line in result.stderr.splitlines() if "checkpoint-9 is passed over: " in line and "optimizer.h5" in line]) == 1
+    assert "checkpoint-6, update 6 of 12" in result.stderr
+    assert not [path.name for path in run.iterdir() if path.name.endswith((".tmp", ".old"))]
+    assert checkpoints(run) == [3, 6, 9, 12]
+    for step in checkpoints(run):
+        linnet("inspect", run / f"checkpoint-{step}")
+    assert weights_digest(run) == weights_digest(whole)
+
+
+def test_no_whole_checkpoint_is_no_start_from_the_beginning(settings, whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole / "checkpoint-3", run / "checkpoint-3")
+    (run / "checkpoint-3/merges.txt").unlink()
+    config = write_config(tmp_path / "config.json", output_dir=run, resume_from_checkpoint="auto", **settings)
+    result = refused("train", config, names=[run, "whole"])
+    assert "merges.txt" in result.stderr
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_checkpoint_resumed_from_may_go(settings, whole, tmp_path, background):
+    """save_total_limit removes the checkpoint that the run's model and tokenizer were read from."""
+    run = tmp_path / "run"
+    shutil.copytree(whole / "checkpoint-3", run / "checkpoint-3")
+    train(tmp_path, ranks=2, resume_from_checkpoint="auto", save_total_limit=1, save_in_background=background, **settings)
+    assert checkpoints(run) == [12]
+    assert weights_digest(run) == weights_digest(whole)
+    assert (run / "vocab.json").read_bytes() == (whole / "vocab.json").read_bytes()

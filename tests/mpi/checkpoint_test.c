@@ -1,6 +1,7 @@
 /* Checkpoints over all ranks: what is saved on some number of ranks is read on any other to the bit, and what is
  * damaged is refused. */
 #include "linnet/checkpoint.h"
+#include "linnet/saver.h"
 #include "mpi/model.h"
 
 enum { BEFORE = 3, AFTER = 2 }; /* updates before saving, and behind it */
@@ -64,11 +65,43 @@ static RunState state_of(int64_t step) {
                       .origin = {"0.1", "avx2", "own", "OpenBLAS \"x\"", "", "gcc"}};
 }
 
-static void save(Run *run, const char *folder, int64_t step) {
+static CheckpointParts parts_of(Run *run, const char *folder, const RunState *state, const cJSON *history) {
+    return (CheckpointParts){.world = run->world,
+                             .output_dir = folder,
+                             .state = state,
+                             .history = history,
+                             .replica = &run->replica,
+                             .optimizer = &run->optimizer};
+}
+
+/** Training goes on behind a snapshot: change the values that it was made of. */
+static void spoil(Run *run) {
+    Parameters *parameters = &run->replica.parameters;
+    if (run->world->node_rank == 0) parameters->dense[0] += 1.0F;
+    parameters->token[0] += 1.0F;
+    parameters->position[0] += 1.0F;
+    for (size_t i = 0; i < run->optimizer.owned; i++) run->optimizer.m[i] = run->optimizer.v[i] = 7.0F;
+}
+
+/** Save while all wait (`at_once`) or from a snapshot, by a thread; the run's values are of no use after the latter. */
+static void save(Run *run, const char *folder, int64_t step, bool at_once) {
     const RunState state = state_of(step);
     Error error = {0};
     cJSON *history = cJSON_Parse("[{\"loss\": 1.25, \"step\": 1}, {\"loss\": 0.5, \"step\": 2}]");
-    CHECK(checkpoint_save(run->world, folder, &state, history, &run->replica, &run->optimizer, &error) == STATUS_OK);
+    const CheckpointParts parts = parts_of(run, folder, &state, history);
+    if (at_once) {
+        CHECK(checkpoint_save(&parts, &error) == STATUS_OK);
+    } else {
+        Saver saver = {0};
+        Snapshot *snapshot = NULL;
+        CHECK(checkpoint_snapshot(&snapshot, &parts, &error) == STATUS_OK);
+        CHECK((snapshot != NULL) == (run->world->rank == 0));
+        if (snapshot != NULL) saver_start(&saver, snapshot, folder, 0, 0, 0);
+        spoil(run); /* what is saved is the copy */
+        saver_finish(&saver, &error);
+        CHECK(!saver_ended(&saver));
+        MPI_Barrier(run->world->comm);
+    }
     FINE(run->world, &error);
     cJSON_Delete(history);
 }
@@ -132,7 +165,7 @@ static void test_save_and_resume(const World *world, const char *folder, const c
     const char *checkpoint = path_in(folder, "checkpoint-3");
     run_open(&run, world, model);
     run_updates(&run, 0, BEFORE);
-    save(&run, folder, BEFORE);
+    save(&run, folder, BEFORE, true);
     check_state(world, checkpoint, BEFORE);
     check_whole(&run, checkpoint, files);
     CHECK(!file_exists(path_in(folder, "checkpoint-3.tmp")));
@@ -141,9 +174,11 @@ static void test_save_and_resume(const World *world, const char *folder, const c
     resume(world, checkpoint);
     resume(solo, checkpoint);
     solo_free(solo);
-    save(&run, folder, BEFORE); /* over one that is there */
+    save(&run, folder, BEFORE, false); /* over one that is there */
     check_whole(&run, checkpoint, files);
     run_close(&run);
+    CHECK(!file_exists(path_in(folder, "checkpoint-3.tmp")) && !file_exists(path_in(folder, "checkpoint-3.old")));
+    resume(world, checkpoint);
     MPI_Barrier(world->comm);
 }
 
@@ -155,7 +190,7 @@ static void test_from_one_rank(const World *world, const char *folder, const cha
         Run run;
         run_open(&run, solo, model);
         run_updates(&run, 0, BEFORE);
-        save(&run, folder, 5);
+        save(&run, folder, 5, true);
         run_close(&run);
         solo_free(solo);
     }
@@ -235,8 +270,17 @@ static void test_cannot_write(const World *world, const char *folder, const char
     run_open(&run, world, model);
     if (world->rank == 0) CHECK(file_replace(file, "x", 1, &error) == STATUS_OK);
     MPI_Barrier(world->comm);
-    CHECK(checkpoint_save(world, file, &state, history, &run.replica, &run.optimizer, &error) != STATUS_OK);
+    const CheckpointParts parts = parts_of(&run, file, &state, history);
+    CHECK(checkpoint_save(&parts, &error) != STATUS_OK);
     CHECK(strstr(error.message, "file") != NULL);
+    error = (Error){0};
+    Snapshot *snapshot = NULL;
+    CHECK(checkpoint_snapshot(&snapshot, &parts, &error) == STATUS_OK);
+    if (snapshot != NULL) {
+        CHECK(snapshot_write(snapshot, &error) != STATUS_OK);
+        CHECK(strstr(error.message, "file") != NULL);
+    }
+    snapshot_destroy(snapshot);
     cJSON_Delete(history);
     run_close(&run);
 }

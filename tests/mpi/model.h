@@ -28,11 +28,13 @@ static inline void write_model_folder(const World *world, const char *path, cons
                                       const char *const *labels, const char *tokenizer, bool headless) {
     const Parameters values = {plain->values.dense, plain->values.token, plain->values.position};
     ModelConfig config = {0};
+    TokenizerFiles files = {0};
     Error error = {0};
+    if (world->rank == 0 && tokenizer != NULL) tokenizer_files_read(&files, tokenizer, &error);
     if (world->rank == 0 && file_make_folder(path, &error) == STATUS_OK &&
         model_config_create(&config, PLAIN_VOCABULARY, PLAIN_POSITIONS, PLAIN_CONFIG.width, PLAIN_CONFIG.layers,
                             PLAIN_CONFIG.heads, labels, 3, PLAIN_VOCABULARY - 1, &error) == STATUS_OK)
-        model_folder_save(path, &config, &plain->layout, &values, tokenizer, &error);
+        model_folder_save(path, &config, &plain->layout, &values, &files, &error);
     if (world->rank == 0 && headless && error.status == STATUS_OK) {
         TensorSource sources[40];
         size_t count = 0;
@@ -48,6 +50,7 @@ static inline void write_model_folder(const World *world, const char *path, cons
         safetensors_save(path_in(path, "model.safetensors"), sources, count, &error);
     }
     model_config_free(&config);
+    tokenizer_files_free(&files);
     FINE(world, &error);
     MPI_Barrier(world->comm);
 }

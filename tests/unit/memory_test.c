@@ -107,6 +107,13 @@ static void test_large_blocks_are_not_resident(void **state) {
     memory_free(block);
 }
 
+static void test_available_memory(void **state) {
+    (void)state;
+    size_t left = memory_available(), all = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    assert_true(left > 0);
+    assert_true(left < all);
+}
+
 static void test_multiply(void **state) {
     (void)state;
     size_t product = 7;
@@ -127,6 +134,7 @@ int main(void) {
         cmocka_unit_test(test_short_memory_is_an_error),
         cmocka_unit_test(test_resize_keeps_the_start),
         cmocka_unit_test(test_large_blocks_are_not_resident),
+        cmocka_unit_test(test_available_memory),
         cmocka_unit_test(test_multiply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

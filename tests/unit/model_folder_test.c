@@ -426,13 +426,15 @@ static void test_save(void **state) {
     Parameters parameters = {.dense = memory_allocate(layout.dense, sizeof(float), &error)};
     model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense);
     model_folder_tables(opened, &parameters, &error);
-    model_folder_save(in_folder("copy"), config, &layout, &parameters, model, &error);
-    model_folder_save(model, config, &layout, &parameters, model, &error);
+    TokenizerFiles tokenizer = {0};
+    tokenizer_files_read(&tokenizer, model, &error);
+    model_folder_save(in_folder("copy"), config, &layout, &parameters, &tokenizer, &error);
+    model_folder_save(model, config, &layout, &parameters, &tokenizer, &error);
+    tokenizer_files_free(&tokenizer);
     assert_fine(&error);
     assert_same_file(in_folder("saved/vocab.json"), in_folder("copy/vocab.json"));
     assert_same_file(in_folder("saved/merges.txt"), in_folder("copy/merges.txt"));
-    assert_int_equal(model_folder_save(in_folder("copy"), config, &layout, &parameters, in_folder("absent"), &error),
-                     STATUS_INPUT);
+    assert_int_equal(tokenizer_files_read(&tokenizer, in_folder("absent"), &error), STATUS_INPUT);
     assert_non_null(strstr(error.message, "absent/vocab.json"));
     model_folder_close(opened);
     assert_model(in_folder("saved"), true);

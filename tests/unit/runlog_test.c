@@ -4,12 +4,14 @@
 #include "linnet/runlog.h"
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -178,6 +180,54 @@ static void reports_a_full_disk(void **state) {
     runlog_close(log);
 }
 
+#define LINE(step) "{\"step\":" #step ",\"loss\":0.5}\n"
+
+/** Lines that a full disk refused follow as soon as there is room; none is there by half or twice. */
+static void catches_up_when_there_is_room(void **state) {
+    (void)state;
+    RunLog *log = open_log(NULL, 0);
+    Error error = {0};
+    struct rlimit old, low;
+    add(log, cJSON_Parse(LINE(1)));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = old;
+    low.rlim_cur = sizeof LINE(1) - 1 + 5; /* room for a part of the second line */
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    Status second = runlog_add(log, cJSON_Parse(LINE(2)), &error);
+    bool behind = runlog_is_behind(log);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(second, STATUS_FAILURE);
+    assert_true(behind);
+    expect_file(LINE(1));
+    add(log, cJSON_Parse(LINE(3)));
+    assert_false(runlog_is_behind(log));
+    expect_file(LINE(1) LINE(2) LINE(3));
+    runlog_close(log);
+}
+
+/** A file that was moved or removed is started anew, whole. */
+static void follows_its_path(void **state) {
+    (void)state;
+    RunLog *log = open_log(NULL, 0);
+    add(log, cJSON_Parse(LINE(1)));
+    assert_int_equal(unlink(path), 0);
+    add(log, cJSON_Parse(LINE(2)));
+    expect_file(LINE(1) LINE(2));
+    runlog_close(log);
+}
+
+/** The summary is of one start; evaluations are found by their step. */
+static void resumes_without_the_summary(void **state) {
+    (void)state;
+    RunLog *log = open_log("[{\"step\":2,\"eval_loss\":0.5},{\"step\":2,\"train_loss\":1,\"train_runtime\":3}]", 2);
+    expect_file("{\"step\":2,\"eval_loss\":0.5}\n");
+    assert_true(runlog_has_evaluation(log, 2));
+    assert_false(runlog_has_evaluation(log, 1));
+    runlog_close(log);
+}
+
 static void reports_an_event_there_was_no_memory_for(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);
@@ -198,6 +248,9 @@ int main(void) {
         TEST(tells_people),
         TEST(names_the_file_that_cannot_be_opened),
         TEST(reports_a_full_disk),
+        TEST(catches_up_when_there_is_room),
+        TEST(follows_its_path),
+        TEST(resumes_without_the_summary),
         TEST(reports_an_event_there_was_no_memory_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

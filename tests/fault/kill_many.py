@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""Kill training jobs again and again, start them again, and see that nothing is lost.
+
+A job of two ranks is killed (-9: a random rank, all ranks, or mpirun) at a random moment of loading, of an update or an
+evaluation, of saving, of a rename, or of its end, and started again with resume_from_checkpoint, until it is complete; then
+the next one, until as many kills are done as were asked for. Each complete job must have the weights and the log of one that
+was never disturbed, to the bit; nothing unfinished may lie in its folder, no job may hang, no process may outlive its job.
+
+    tests/fault/kill_many.py [--kills 50] [--seed 1] [--jobs 3] [--keep FOLDER]
+
+What was killed is printed in a line each; what went wrong as well, with the seed that leads there again. Exit code 1 then."""
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from support import checkpoints, events, is_linnet, linnet, ranks_of, start, weights_digest, without_timing, write_config  # noqa: E402
+
+RANKS = 2
+LIMIT = 60  # seconds: what takes longer hangs
+UPDATES = 12
+
+# Moments at which the process is stopped in a call, to be killed there: the call, the files meant, how many there may be.
+CALLS = {
+    "save": [("write", "/run/checkpoint-", 90), ("fsync", "/run/checkpoint-", 60), ("open", "/run/checkpoint-", 60)],
+    "rename": [("rename", "/run/", 50)],
+    "end": [("any", "/run/model.tmp", 25), ("rename", "/run/", 60)],
+}
+# Moments that are waited for from outside: seconds since the start, or lines of the log.
+MOMENTS = ["load", "step", "evaluation", *CALLS]
+VICTIMS = ["one rank", "all ranks", "mpirun"]
+
+
+class Fault(Exception):
+    """What must not happen."""
+
+
+def prepare(folder):
+    """A tiny sample and model; returns the settings of the job."""
+    subprocess.run([sys.executable, ROOT / "scripts/make_sample.py", folder, "--train", "60", "--test", "23", "--merges", "50"],
+                   check=True, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for name in ("train", "test"):
+        linnet("prepare", "--input", folder / f"{name}.csv", "--output", folder / f"{name}.h5", "--tokenizer",
+               folder / "tokenizer")
+    linnet("init", "--output", folder / "model", "--tokenizer", folder / "tokenizer", "--layers", "2", "--width", "16", "--heads",
+           "2")
+    return dict(model_name_or_path=folder / "model", train_file=folder / "train.h5", eval_file=folder / "test.h5",
+                global_batch_size=14, reduction_units=4, max_steps=UPDATES, learning_rate=1e-3, logging_steps=1,
+                eval_strategy="steps", eval_steps=2, save_strategy="steps", save_steps=2, save_total_limit=2,
+                metric_for_best_model="loss", load_best_model_at_end=True, dropout=0.1, resume_from_checkpoint="auto",
+                threads_per_rank=1)
+
+
+def build_library(folder):
+    library = folder / "fail_calls.so"
+    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library, ROOT / "tests/fault/fail_calls.c",
+                    "-ldl"], check=True, timeout=60)
+    return library
+
+
+class Job:
+    """One folder in which a training job is started until it is complete."""
+
+    def __init__(self, folder, settings, library, undisturbed=None, rng=None):
+        folder.mkdir(parents=True)
+        self.folder, self.run, self.rng = folder, folder / "run", rng
+        self.library, self.undisturbed = library, undisturbed
+        self.config = write_config(folder / "config.json", output_dir=self.run, **settings)
+        self.starts = 0
+
+    def start(self, fault):
+        self.starts += 1
+        self.output = open(self.folder / f"output-{self.starts}", "wb")
+        # Where Open MPI has its files, which it leaves behind when it is killed.
+        env = {**fault, "TMPDIR": str(self.folder), "OMPI_MCA_btl_vader_backing_directory": str(self.folder),
+               "OMPI_MCA_odls_base_sigkill_timeout": "0"}
+        return start(["train", self.config], RANKS, env=env, stdout=self.output, stderr=self.output)
+
+    def lines(self):
+        try:
+            return (self.run / "metrics.jsonl").read_text().count("\n")
+        except OSError:
+            return 0
+
+    def wait_until(self, process, there, ends):
+        """False when the job ended first."""
+        while not there():
+            if process.poll() is not None:
+                return False
+            if time.monotonic() > ends:
+                raise Fault("it hangs")
+            time.sleep(0.002)
+        return process.poll() is None
+
+    def reach(self, process, moment, mark):
+        """Wait for the moment to kill."""
+        rng, ends = self.rng, time.monotonic() + LIMIT
+        if moment in CALLS:
+            return self.wait_until(process, mark.exists, ends)
+        if moment == "load":
+            late = time.monotonic() + rng.uniform(0, 0.8)
+            return self.wait_until(process, lambda: time.monotonic() > late, ends)
+        before = self.lines()
+        wanted = rng.randint(1, UPDATES)  # lines of updates and evaluations come in turn
+        there = self.wait_until(process, lambda: self.lines() >= before + wanted or 0 < self.lines() < before, ends)
+        time.sleep(rng.uniform(0, 0.004 if moment == "step" else 0.02))
+        return there and process.poll() is None
+
+    def kill(self, process, victim):
+        ranks = ranks_of(process)
+        if victim == "mpirun" or not ranks:
+            targets = [process.pid]
+        else:
+            targets = ranks if victim == "all ranks" else [self.rng.choice(ranks)]
+        for pid in targets:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return ranks
+
+    def see_it_end(self, process, ranks):
+        ends = time.monotonic() + LIMIT
+        while process.poll() is None or any(map(is_linnet, ranks)):
+            if time.monotonic() > ends:
+                who = "mpirun hangs" if process.poll() is None else "a process outlived its job"
+                raise Fault(who)
+            time.sleep(0.01)
+
+    def once(self):
+        """Start, kill; returns what was killed and when, or None when the job came to its end before."""
+        rng = self.rng
+        moment, victim = rng.choice(MOMENTS), rng.choice(VICTIMS)
+        mark, fault = self.folder / f"mark-{self.starts}", {}
+        if moment in CALLS:
+            call, under, count = rng.choice(CALLS[moment])
+            fault = {"LD_PRELOAD": str(self.library), "FAULT_CALL": call, "FAULT_UNDER": under, "FAULT_MARK": str(mark),
+                     "FAULT_PAUSE": str(rng.randint(1, count))}
+        process = self.start(fault)
+        ranks = []
+        try:
+            reached = self.reach(process, moment, mark)
+            if reached:
+                ranks = self.kill(process, victim)
+            self.see_it_end(process, ranks)
+        except Fault:
+            for pid in [*ranks_of(process), *ranks, process.pid]:
+                if pid == process.pid or is_linnet(pid):
+                    os.kill(pid, signal.SIGKILL)
+            raise
+        finally:
+            self.output.close()
+        process.stdin.close()
+        if reached and process.returncode != 0:
+            return moment, victim
+        if process.returncode != 0:
+            raise Fault(f"exit code {process.returncode} without having been killed")
+        return None
+
+    def check_whole(self):
+        """Between starts: every checkpoint is whole at any time."""
+        for step in checkpoints(self.run) if self.run.exists() else []:
+            linnet("inspect", self.run / f"checkpoint-{step}")
+
+    def check_complete(self):
+        left = [path.name for path in self.run.iterdir() if path.name.endswith((".tmp", ".old"))]
+        if left:
+            raise Fault(f"left over: {left}")
+        digest, log = self.undisturbed
+        if weights_digest(self.run) != digest:
+            raise Fault("the weights are not those of an undisturbed run")
+        if without_timing(events(self.run)) != log:
+            raise Fault("the log is not that of an undisturbed run")
+
+
+def work(number, args, folder, parts, done, lock):
+    """Job after job until all kills are done; counts what was killed in `done`."""
+    rng, trial = random.Random(f"{args.seed} {number}"), 0
+
+    def say(text):
+        with lock:
+            print(f"[{number}.{trial}] {text}", flush=True)
+
+    while sum(done.values()) < args.kills:
+        trial += 1
+        job = Job(folder / f"job-{number}-{trial}", *parts, rng)
+        try:
+            while (killed := job.once()) is not None:
+                with lock:
+                    done[killed] += 1
+                say(f"start {job.starts}: killed {killed[1]} at {killed[0]}")
+                job.check_whole()
+                if sum(done.values()) >= args.kills:
+                    # The last one is brought to its end undisturbed.
+                    process = job.start({})
+                    job.see_it_end(process, ranks_of(process))
+                    job.output.close()
+                    if process.returncode != 0:
+                        raise Fault(f"exit code {process.returncode}")
+                    break
+            job.check_complete()
+            say(f"complete after {job.starts} starts, as if undisturbed")
+            shutil.rmtree(job.folder)
+        except (Fault, AssertionError) as fault:
+            say(f"FAULT at start {job.starts} (--seed {args.seed}, {job.folder}): {fault}")
+            args.faults.append(str(fault))
+            args.keep = args.keep or folder
+            return
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=3, help="jobs at a time")
+    parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
+    args = parser.parse_args()
+    args.faults = []
+    folder = args.keep or Path(tempfile.mkdtemp(prefix="kill_many-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    settings, library = prepare(folder), build_library(folder)
+    first = Job(folder / "undisturbed", settings, library)
+    process = first.start({})
+    first.see_it_end(process, [])
+    assert process.returncode == 0, (folder / "undisturbed/output-1").read_text()
+    undisturbed = weights_digest(first.run), without_timing(events(first.run))
+    done, lock, began = Counter(), threading.Lock(), time.monotonic()
+    workers = [threading.Thread(target=work, args=(i, args, folder, (settings, library, undisturbed), done, lock))
+               for i in range(args.jobs)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    for (moment, victim), count in sorted(done.items()):
+        print(f"{count:5d}  {victim:9s} at {moment}")
+    print(f"{sum(done.values())} kills, {len(args.faults)} faults, {time.monotonic() - began:.0f} s, seed {args.seed}")
+    if not args.keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1 if args.faults or sum(done.values()) < args.kills else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -219,7 +219,7 @@ def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=
         "source_size": np.int64(0),
         "label_names": np.array([name.encode() for name in label_names], f"S{width}"),
     }
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", libver="v110") as file:
         for name, column in columns.items():
             column = changes.get(f"/{name}", column)
             file.create_dataset(name, data=column, chunks=(len(column),), maxshape=(None,))

@@ -20,6 +20,10 @@ Status file_read(const char *path, char **text, size_t *size, Error *error);
  *  is the old one or the new one, whole. */
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error);
 
+/** Whether file_replace() could write `path` now, found out by making `path.tmp` and removing it: what takes long to
+ *  make should not be lost on a wrong path. STATUS_INPUT says why not. */
+Status file_probe(const char *path, Error *error);
+
 /** Copy a file and flush the copy to disk. */
 Status file_copy(const char *from, const char *to, Error *error);
 

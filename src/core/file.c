@@ -124,13 +124,35 @@ static Status write_file(const char *path, const void *bytes, size_t size, Error
     return error->status;
 }
 
-Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
+/** path + ".tmp" into a new text. */
+static char *name_beside(const char *path, Error *error) {
     const size_t length = strlen(path);
     char *beside = memory_allocate(length + sizeof ".tmp", 1, error);
-    if (!beside) return error->status;
+    if (!beside) return NULL;
     memcpy(beside, path, length);
     memcpy(beside + length, ".tmp", sizeof ".tmp");
+    return beside;
+}
+
+Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
+    char *beside = name_beside(path, error);
+    if (!beside) return error->status;
     if (!write_file(beside, bytes, size, error) && file_rename(beside, path, error)) unlink(beside);
+    memory_free(beside);
+    return error->status;
+}
+
+Status file_probe(const char *path, Error *error) {
+    if (file_is_folder(path)) return error_set(error, STATUS_INPUT, "%s: cannot be written: it is a folder", path);
+    char *beside = name_beside(path, error);
+    if (!beside) return error->status;
+    const int file = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0) {
+        fail(error, path, "create");
+    } else {
+        close(file);
+        unlink(beside);
+    }
     memory_free(beside);
     return error->status;
 }

@@ -61,6 +61,21 @@ static void replaces_whole_files(void **state) {
     assert_false(file_exists(inside("replaced.tmp")));
 }
 
+static void probes_what_could_be_written(void **state) {
+    (void)state;
+    Error fine = {0}, there = {0}, nowhere = {0}, is_folder = {0};
+    assert_int_equal(file_probe(inside("probed"), &fine), STATUS_OK);
+    assert_false(file_exists(inside("probed")));
+    assert_false(file_exists(inside("probed.tmp")));
+    write_text(inside("probed"), "stays");
+    assert_int_equal(file_probe(inside("probed"), &there), STATUS_OK);
+    assert_text(inside("probed"), "stays");
+    assert_int_equal(file_probe(inside("nowhere/probed"), &nowhere), STATUS_INPUT);
+    assert_non_null(strstr(nowhere.message, "nowhere/probed: cannot create: No such file or directory"));
+    assert_int_equal(file_probe(folder, &is_folder), STATUS_INPUT);
+    assert_non_null(strstr(is_folder.message, "it is a folder"));
+}
+
 static void reads_zero_bytes_and_pipes(void **state) {
     (void)state;
     const char *path = inside("zeros");
@@ -202,6 +217,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joins_names),
         cmocka_unit_test(replaces_whole_files),
+        cmocka_unit_test(probes_what_could_be_written),
         cmocka_unit_test(reads_zero_bytes_and_pipes),
         cmocka_unit_test(names_path_and_reason),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),

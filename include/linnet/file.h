@@ -13,7 +13,7 @@ bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 
 /** The whole file in one new block with a closing zero byte; *size (may be NULL) without that byte. To be freed
- *  with memory_free(). STATUS_INPUT when it cannot be read. */
+ *  with memory_free(). STATUS_INPUT when it cannot be read or is larger than 1 GiB. */
 Status file_read(const char *path, char **text, size_t *size, Error *error);
 
 /** Replace the file at once: write `path.tmp`, flush it to disk, rename, flush the folder. After a crash the file

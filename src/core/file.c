@@ -12,6 +12,8 @@
 
 #define COPY_BYTES ((size_t)1 << 20)
 #define GROWTH_BYTES ((size_t)1 << 16)
+/** What is read whole are settings, vocabularies and the like: a larger file (or an endless one) is none of them. */
+#define READ_BYTES_MAX ((size_t)1 << 30)
 
 /** Fill *error from errno: a path the user can mend is bad input, all else is the machine's failure. */
 static Status fail(Error *error, const char *path, const char *what) {
@@ -93,6 +95,10 @@ Status file_read(const char *path, char **text, size_t *size, Error *error) {
     if (file < 0) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
     // A pipe has no size and a file may grow meanwhile: what counts is where reading ends.
     for (size_t capacity = first_capacity(file);; capacity *= 2) {
+        if (capacity > READ_BYTES_MAX) {
+            error_set(error, STATUS_INPUT, "%s: larger than 1 GiB, which no file of this kind is", path);
+            goto cleanup;
+        }
         char *larger = memory_resize(block, done, capacity, 1, error);
         if (!larger) goto cleanup;
         block = larger;

@@ -104,6 +104,19 @@ static void reads_zero_bytes_and_pipes(void **state) {
     memory_free(text);
 }
 
+/** Of nothing but a hole, so that it costs no disk. */
+static void refuses_to_read_what_is_too_large(void **state) {
+    (void)state;
+    char *text = NULL;
+    Error error = {0};
+    const char *path = inside("large");
+    write_text(path, "");
+    assert_int_equal(truncate(path, (off_t)1 << 40), 0);
+    assert_int_equal(file_read(path, &text, NULL, &error), STATUS_INPUT);
+    assert_non_null(strstr(error.message, "large: larger than 1 GiB"));
+    assert_null(text);
+}
+
 static void names_path_and_reason(void **state) {
     (void)state;
     char *text = NULL, expected[512];
@@ -219,6 +232,7 @@ int main(void) {
         cmocka_unit_test(replaces_whole_files),
         cmocka_unit_test(probes_what_could_be_written),
         cmocka_unit_test(reads_zero_bytes_and_pipes),
+        cmocka_unit_test(refuses_to_read_what_is_too_large),
         cmocka_unit_test(names_path_and_reason),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
         cmocka_unit_test(copies),

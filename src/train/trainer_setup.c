@@ -233,7 +233,7 @@ static void open_output(Trainer *t, const cJSON *history, Error *error) {
             folder);
     char *text = settings_text(t->settings, error), *path = file_join(folder, "config.resolved.json", error);
     if (error->status == STATUS_OK && file_make_folder(folder, error) == STATUS_OK &&
-        file_replace(path, text, strlen(text), error) == STATUS_OK)
+        trainer_check_room(t, error) == STATUS_OK && file_replace(path, text, strlen(text), error) == STATUS_OK)
         runlog_open(&t->log, folder, history, t->state.step, error);
     memory_free(text);
     memory_free(path);

@@ -7,7 +7,8 @@
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
 #   make bench                speed against the limit; see docs/performance.md
 #   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
-#   make test | unit | format | format-check | docs | clean
+#   make valgrind             a tiny job on 2 ranks under valgrind
+#   make test | unit | format | format-check | docs | errors | clean
 
 PREFIX ?= /usr/local
 BUILD  := build$(if $(SAN),/san)
@@ -17,7 +18,7 @@ PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev
 NAMES  := $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
 
 # Goals that need no libraries must work on a machine that has none yet.
-ifneq ($(filter-out clean quickstart test fuzz dependencies uninstall format format-check,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean quickstart test fuzz valgrind dependencies uninstall format format-check,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(MPICC)),)
 $(error $(MPICC) not found: install libopenmpi-dev and openmpi-bin, or run scripts/dependencies.sh)
 endif
@@ -55,7 +56,7 @@ OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%
 UNITS   := $(sort $(wildcard tests/unit/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
-.PHONY: all clean install uninstall unit test quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers
+.PHONY: all clean install uninstall unit test quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind
 all: $(BUILD)/linnet
 
 $(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
@@ -124,6 +125,8 @@ quickstart:
 	scripts/quickstart.sh
 test:
 	scripts/test.sh
+valgrind:
+	scripts/valgrind.sh
 # Ten minutes in all, shared out among the readers; FUZZ_SECONDS for another time, FUZZ_ONLY for some of them.
 fuzz:
 	scripts/fuzz.sh $(or $(FUZZ_SECONDS),600) $(FUZZ_ONLY)
@@ -140,6 +143,10 @@ bench-peer:
 docs: $(BUILD)/linnet
 	$(BUILD)/linnet train --settings > $(BUILD)/settings.md
 	cp $(BUILD)/settings.md docs/settings.md
+
+# docs/errors.md is made from the cases that the tests bring about, and from what the program said.
+errors: $(BUILD)/linnet
+	LINNET_ERRORS=write scripts/test.sh errors
 
 # What goes where: the program, its documentation, and the scripts, configurations and batch scripts to start from.
 BINDIR   := $(DESTDIR)$(PREFIX)/bin

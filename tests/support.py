@@ -45,9 +45,9 @@ def command_of(arguments, ranks):
     return launcher + [LINNET, *map(str, arguments)]
 
 
-def start(arguments, ranks=0, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
-    """Start linnet in a process group of its own."""
-    return subprocess.Popen(command_of(arguments, ranks), stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=ROOT,
+def start(arguments, ranks=0, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, before=()):
+    """Start linnet in a process group of its own; `before` is a command that runs it."""
+    return subprocess.Popen([*before, *command_of(arguments, ranks)], stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=cwd,
                             env={**os.environ, **(env or {})}, start_new_session=True)
 
 

@@ -232,7 +232,9 @@ static Status flush_parent(const char *path, Error *error) {
 
 static Status make_one_folder(const char *path, Error *error) {
     if (mkdir(path, 0777) == 0) return flush_parent(path, error);
+    const int code = errno;
     if (file_is_folder(path)) return STATUS_OK;
+    errno = code; /* the look at the path has changed it */
     return fail(error, path, "make the folder");
 }
 

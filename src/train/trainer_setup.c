@@ -121,6 +121,16 @@ static int64_t plan_window(const Settings *s, int ranks, int64_t samples) {
     return window < samples ? window : samples;
 }
 
+/* A rank without a sample would wait for the others through the whole run. Collective. */
+static Status check_ranks(const Trainer *t, Error *error) {
+    const DatasetInfo *info = dataset_info(t->train_data);
+    if (t->world->size > info->samples)
+        error_set(error, STATUS_INPUT, "%s has %lld sample%s, too few for %d ranks: run on %lld or fewer",
+                  info->path, (long long)info->samples, info->samples == 1 ? "" : "s", t->world->size,
+                  (long long)info->samples);
+    return world_agree(t->world, error, true);
+}
+
 /* Window, units and number of updates. */
 static void plan_updates(Trainer *t) {
     const Settings *s = t->settings;
@@ -249,7 +259,7 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     signals_install();
     if (profile) profile_create(&t->profile, error);
     if (world_agree(world, error, true)) goto cleanup;
-    if (evaluate_open_data(world, &t->train_data, settings->train_file, error)) goto cleanup;
+    if (evaluate_open_data(world, &t->train_data, settings->train_file, error) || check_ranks(t, error)) goto cleanup;
     if (settings->eval_file != NULL && evaluate_open_data(world, &t->eval_data, settings->eval_file, error))
         goto cleanup;
     plan_updates(t);

@@ -233,6 +233,22 @@ static Status build(Trainer *t, const char *model, Error *error) {
     return world_agree(t->world, error, true);
 }
 
+/* The tokenizer of a resumed run lies in the checkpoint, which may be removed when newer ones are there: copied into
+ * OUTPUT/, where it will be at the end, it outlives that. Rank 0. */
+static void keep_tokenizer(Trainer *t, Error *error) {
+    static const char *const names[] = {"vocab.json", "merges.txt"};
+    const char *folder = t->settings->output_dir;
+    if (t->state.step == 0 || t->replica.tokenizer == NULL || error->status != STATUS_OK) return;
+    for (size_t i = 0; i < 2; i++) {
+        char *from = file_join(t->replica.tokenizer, names[i], error), *to = file_join(folder, names[i], error);
+        if (error->status == STATUS_OK) file_copy(from, to, error);
+        memory_free(from);
+        memory_free(to);
+    }
+    memory_free(t->replica.tokenizer);
+    t->replica.tokenizer = memory_text(folder, error);
+}
+
 /* OUTPUT/ with the settings of the run and its log. Rank 0. */
 static void open_output(Trainer *t, const cJSON *history, Error *error) {
     const char *folder = t->settings->output_dir;
@@ -245,6 +261,7 @@ static void open_output(Trainer *t, const cJSON *history, Error *error) {
     if (error->status == STATUS_OK && file_make_folder(folder, error) == STATUS_OK &&
         trainer_check_room(t, error) == STATUS_OK && file_replace(path, text, strlen(text), error) == STATUS_OK)
         runlog_open(&t->log, folder, history, t->state.step, error);
+    keep_tokenizer(t, error);
     memory_free(text);
     memory_free(path);
 }

@@ -125,9 +125,8 @@ static int64_t plan_window(const Settings *s, int ranks, int64_t samples) {
 static Status check_ranks(const Trainer *t, Error *error) {
     const DatasetInfo *info = dataset_info(t->train_data);
     if (t->world->size > info->samples)
-        error_set(error, STATUS_INPUT, "%s has %lld sample%s, too few for %d ranks: run on %lld or fewer",
-                  info->path, (long long)info->samples, info->samples == 1 ? "" : "s", t->world->size,
-                  (long long)info->samples);
+        error_set(error, STATUS_INPUT, "%s has %lld sample%s, too few for %d ranks: run on %lld or fewer", info->path,
+                  (long long)info->samples, info->samples == 1 ? "" : "s", t->world->size, (long long)info->samples);
     return world_agree(t->world, error, true);
 }
 

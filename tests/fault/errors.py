@@ -189,6 +189,7 @@ def damaged(what, command, name, kinds=("missing", "empty", "cut short", "of ano
 
 READ = ("empty", "cut short", "of another kind", "unreadable")
 HDF5 = "damaged or cut short:"
+READING = "Files: model of `evaluate` and `predict`"
 FILES = [
     *damaged("settings", TRAIN, "run.json"),
     *damaged("token file", TRAIN, "train.h5", upto=HDF5),
@@ -206,10 +207,12 @@ FILES = [
     *damaged("model", TRAIN, "model/model.safetensors"),
     *damaged("model", TRAIN, "model/vocab.json", kinds=READ[:3]),
     Case("Files: model", "model/model.safetensors: a header without end", TRAIN, filled("model/model.safetensors", b"\xff" * 7 + b"\x7f{}")),
-    Case("Files: model", "model/model.safetensors: a tensor is missing", TRAIN, tensors("model/model.safetensors", lambda t: t.pop("transformer.h.0.ln_1.bias"))),
+    Case("Files: model", "model/model.safetensors: a tensor is missing", TRAIN,
+         tensors("model/model.safetensors", lambda t: t.pop("transformer.h.0.ln_1.bias"))),
     Case("Files: model", "model/model.safetensors: a tensor of another shape", TRAIN,
          tensors("model/model.safetensors", lambda t: t.update({"transformer.ln_f.bias": np.zeros(3, "<f4")}))),
-    Case("Files: model", "model: pytorch_model.bin alone", TRAIN, lambda folder: own(folder, "model/model.safetensors").rename(folder / "model/pytorch_model.bin")),
+    Case("Files: model", "model: pytorch_model.bin alone", TRAIN,
+         lambda folder: own(folder, "model/model.safetensors").rename(folder / "model/pytorch_model.bin")),
     Case("Files: model", "model.safetensors.index.json: a file outside the folder", TRAIN,
          lambda folder: (own(folder, "model/model.safetensors").unlink(),
                          (folder / "model/model.safetensors.index.json").write_text('{"weight_map": {"a": "../other/model.safetensors"}}'))),
@@ -219,10 +222,10 @@ FILES = [
     Case("Files: model", "model/config.json: sizes that do not divide", TRAIN, edited("model/config.json", n_head=5)),
     Case("Files: model", "model/config.json: sizes beyond any machine", TRAIN, edited("model/config.json", n_embd=2**28, n_layer=1000)),
     Case("Files: model", "model/config.json: labels with holes", TRAIN, edited("model/config.json", id2label={"0": "a", "2": "b"})),
-    Case("Files: model of `evaluate` and `predict`", "model: without a head", EVALUATE, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
-    Case("Files: model of `evaluate` and `predict`", "model: without a head", PREDICT, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
-    *damaged("model", PREDICT, "model/vocab.json", section="Files: model of `evaluate` and `predict`"),
-    *damaged("model", PREDICT, "model/merges.txt", kinds=("missing", "cut short", "of another kind", "unreadable"), section="Files: model of `evaluate` and `predict`"),
+    Case(READING, "model: without a head", EVALUATE, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
+    Case(READING, "model: without a head", PREDICT, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
+    *damaged("model", PREDICT, "model/vocab.json", section=READING),
+    *damaged("model", PREDICT, "model/merges.txt", kinds=("missing", "cut short", "of another kind", "unreadable"), section=READING),
     Case("Files: checkpoint", "checkpoint: missing", RESUME, lambda folder: (folder / "checkpoint").unlink()),
     *damaged("checkpoint", RESUME, "checkpoint/optimizer.h5", upto=HDF5),
     Case("Files: checkpoint", "checkpoint/optimizer.h5: of another version", RESUME, h5("checkpoint/optimizer.h5", format_version=np.int64(2))),
@@ -286,8 +289,8 @@ OUTPUTS = "Outputs, disk and ranks"
 OTHERS = [
     Case(OUTPUTS, "output_dir is a file", [*TRAIN, "--set", "output_dir=train.csv"]),
     Case(OUTPUTS, "output_dir in a folder that may not be written", [*TRAIN, "--set", "output_dir=locked/run"], read_only),
-    Case(OUTPUTS, "a disk too small for the plan", [*TRAIN, "--set", "max_steps=1000000000000", "--set", "save_strategy=steps", "--set", "save_steps=1"],
-         upto="a model of"),
+    Case(OUTPUTS, "a disk too small for the plan",
+         [*TRAIN, "--set", "max_steps=1000000000000", "--set", "save_strategy=steps", "--set", "save_steps=1"], upto="a model of"),
     Case(OUTPUTS, "more ranks than samples", [*TRAIN, "--set", "train_file=few.h5"], ranks=(3,)),
     Case(OUTPUTS, "predictions into a folder that is not there", [*EVALUATE, "--predictions", "nowhere/p.tsv"]),
     Case(OUTPUTS, "predictions into a folder that may not be written", [*EVALUATE, "--predictions", "locked/p.tsv"], read_only),

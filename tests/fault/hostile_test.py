@@ -48,7 +48,8 @@ def test_what_else_lies_in_a_model_folder_is_left_alone(sample, tmp_path, copy_o
     linnet("predict", "--model", model, "a text", env=env)
     run = train(tmp_path, env=env, model_name_or_path=model, train_file=sample.train, max_steps=1, save_strategy="no", global_batch_size=20)
     assert not mark.exists()
-    assert sorted(path.name for path in run.iterdir()) == ["config.json", "config.resolved.json", "merges.txt", "metrics.jsonl", "model.safetensors", "vocab.json"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.json", "config.resolved.json", "merges.txt", "metrics.jsonl", "model.safetensors", "vocab.json"]
 
 
 def test_index_cannot_lead_out_of_its_folder(sample, tmp_path, copy_of):
@@ -71,8 +72,8 @@ def test_index_cannot_lead_out_of_its_folder(sample, tmp_path, copy_of):
 def test_outputs_get_the_umask(sample, tmp_path, mask):
     """Files of every command are readable by whom the user's umask lets read, and nothing is executable."""
     config = tmp_path / "run.json"
-    config.write_text(json.dumps(dict(model_name_or_path=str(tmp_path / "model"), train_file=str(tmp_path / "train.h5"), output_dir=str(tmp_path / "a/run"),
-                                      max_steps=2, save_steps=1, global_batch_size=20, logging_steps=1)))
+    config.write_text(json.dumps(dict(model_name_or_path=str(tmp_path / "model"), train_file=str(tmp_path / "train.h5"),
+                                      output_dir=str(tmp_path / "a/run"), max_steps=2, save_steps=1, global_batch_size=20, logging_steps=1)))
     known = {config}
     for command in (["prepare", "--input", sample.train_csv, "--output", tmp_path / "train.h5", "--tokenizer", sample.tokenizer],
                     ["init", "--output", tmp_path / "model", "--tokenizer", sample.tokenizer, "--layers", "1", "--width", "16", "--heads", "2"],
@@ -80,7 +81,8 @@ def test_outputs_get_the_umask(sample, tmp_path, mask):
                     ["evaluate", "--model", tmp_path / "a/run", "--data", tmp_path / "train.h5", "--predictions", tmp_path / "p.tsv"]):
         subprocess.run([LINNET, *map(str, command)], check=True, cwd=ROOT, umask=mask, timeout=300, capture_output=True)
     made = [path for path in tmp_path.rglob("*") if path not in known]
-    assert {"train.h5", "model.safetensors", "optimizer.h5", "trainer_state.json", "metrics.jsonl", "p.tsv", "config.resolved.json", "checkpoint-2"} <= {path.name for path in made}
+    assert {"train.h5", "model.safetensors", "optimizer.h5", "trainer_state.json", "metrics.jsonl", "p.tsv", "config.resolved.json",
+            "checkpoint-2"} <= {path.name for path in made}
     for path in made:
         wanted = (0o777 if path.is_dir() else 0o666) & ~mask
         assert stat.S_IMODE(path.stat().st_mode) == wanted, path

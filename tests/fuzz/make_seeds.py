@@ -28,22 +28,24 @@ def tables():
     seed("csv", "plain", "text,sentiment\nfine,positive\n\"two\nlines, \"\"quoted\"\"\",negative\r\n")
     seed("csv", "more", "\ufeffid,\"text\",x,sentiment\n1,naïve 😀,,neutral\n\n2,,\"\",2")
     seed("tsv", "plain", "text\tsentiment\nfine\tpositive\n\"a\tb\"\tneutral\n")
-    seed("jsonl", "plain", '{"text": "fine", "sentiment": "positive"}\n\n{"sentiment": 2, "text": "\\u00e9\\ud83d\\ude00\\n\\u0000", "x": [1, {"y": null}, -1.5e3]}\n')
+    seed("jsonl", "plain",
+         '{"text": "fine", "sentiment": "positive"}\n\n{"sentiment": 2, "text": "\\u00e9\\ud83d\\ude00\\n\\u0000", "x": [1, {"y": null}, -1.5e3]}\n')
 
 
 def json_files():
     needed = {"model_name_or_path": "gpt2", "train_file": "train.h5", "output_dir": "out"}
     seed("settings", "plain", json.dumps(needed))
-    seed("settings", "more", json.dumps({**needed, "eval_file": "~/t.h5", "eval_strategy": "steps", "eval_steps": 0.1, "save_steps": 10, "save_strategy": "best",
-                                         "metric_for_best_model": "eval_f1", "early_stopping_patience": 3, "learning_rate": 1e-4, "max_steps": 7, "bf16": True,
-                                         "global_batch_size": 4, "reduction_units": 4, "dropout": 0, "report_to": ["none"], "data_seed": 42, "push_to_hub": False,
-                                         "lr_scheduler_type": "cosine", "resume_from_checkpoint": True, "pooling": "padded_end"}, indent=1))
+    more = {"eval_file": "~/t.h5", "eval_strategy": "steps", "eval_steps": 0.1, "save_steps": 10, "save_strategy": "best",
+            "metric_for_best_model": "eval_f1", "early_stopping_patience": 3, "learning_rate": 1e-4, "max_steps": 7, "bf16": True,
+            "global_batch_size": 4, "reduction_units": 4, "dropout": 0, "report_to": ["none"], "data_seed": 42, "push_to_hub": False,
+            "lr_scheduler_type": "cosine", "resume_from_checkpoint": True, "pooling": "padded_end"}
+    seed("settings", "more", json.dumps({**needed, **more}, indent=1))
     seed("config", "plain", json.dumps({"model_type": "gpt2", "n_embd": 32, "n_head": 4, "n_layer": 2, "n_positions": 64, "vocab_size": 300,
                                         "id2label": {"0": "negative", "1": "neutral"}, "pad_token_id": 299, "linnet": {"pooling": "padded_end"}}))
     seed("config", "more", json.dumps({"n_ctx": 8, "hidden_size": 8, "num_attention_heads": 1, "n_inner": 3, "num_labels": 5, "eos_token_id": [1, 2],
                                        "resid_pdrop": 0.5, "layer_norm_epsilon": 1e-3, "activation_function": "gelu_pytorch_tanh"}))
-    own = {"window": 4, "units": 2, "samples": 9, "tokens": 90, "data_sha256": "0" * 64, "seed": 42, "best_saved_step": 2, "evaluations_since_best": 0,
-           "loss_sum": 1.5, "loss_steps": 1, "loss_total": None}
+    own = {"window": 4, "units": 2, "samples": 9, "tokens": 90, "data_sha256": "0" * 64, "seed": 42, "best_saved_step": 2,
+           "evaluations_since_best": 0, "loss_sum": 1.5, "loss_steps": 1, "loss_total": None}
     seed("state", "plain", json.dumps({"best_metric": 0.5, "best_global_step": 2, "epoch": 0.5, "global_step": 3, "max_steps": 6,
                                        "log_history": [{"step": 1, "loss": 1.0}], "linnet": own}))
     seed("index", "plain", json.dumps({"metadata": {"total_size": 16}, "weight_map": {"one": "a.safetensors", "two": "b.safetensors"}}))
@@ -72,14 +74,16 @@ def safetensors(entries, data):
 def models():
     seed("safetensors", "plain", safetensors({"__metadata__": {"format": "pt"}, "a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
                                               "b": {"dtype": "BF16", "shape": [], "data_offsets": [24, 26]}}, bytes(range(26))))
-    seed("safetensors", "more", safetensors({"h": {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]}, "e": {"dtype": "F64", "shape": [0], "data_offsets": [8, 8]},
+    seed("safetensors", "more", safetensors({"h": {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]},
+                                             "e": {"dtype": "F64", "shape": [0], "data_offsets": [8, 8]},
                                              "m": {"dtype": "U8", "shape": [1, 2, 1], "data_offsets": [8, 10]}}, bytes(range(10))))
 
 
 def arrays(file, columns):
     for name, column in columns.items():
         rows = max(1, len(column))
-        file.create_dataset(name, data=column, chunks=(rows,) + column.shape[1:], maxshape=(None,) + column.shape[1:], fletcher32=True)
+        file.create_dataset(name, data=column, chunks=(rows,) + column.shape[1:], maxshape=(None,) + column.shape[1:], fletcher32=True,
+                            track_times=False)
 
 
 def hdf5_files():

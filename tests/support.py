@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LINNET = str(ROOT / os.environ.get("LINNET", "build/linnet"))
 SHARED = ROOT.parent / "shared"
 
+# Taken once: pytest changes the environment while other threads start programs.
+ENVIRONMENT = dict(os.environ)
+
 # Seconds for one run of the program on the tests' tiny models, which take a second or two: what is longer hangs. The
 # sanitizers make it several times slower.
 LIMIT = 60 if "/san/" not in LINNET else 300
@@ -48,7 +51,7 @@ def command_of(arguments, ranks):
 def start(arguments, ranks=0, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, before=()):
     """Start linnet in a process group of its own; `before` is a command that runs it."""
     return subprocess.Popen([*before, *command_of(arguments, ranks)], stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=cwd,
-                            env={**os.environ, **(env or {})}, start_new_session=True)
+                            env={**ENVIRONMENT, **(env or {})}, start_new_session=True)
 
 
 def finish(process, stdin=b"", limit=None):

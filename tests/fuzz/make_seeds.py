@@ -86,10 +86,18 @@ def arrays(file, columns):
                             track_times=False)
 
 
+def new_hdf5(path):
+    """In the format that linnet reads, without the time."""
+    access, create = h5py.h5p.create(h5py.h5p.FILE_ACCESS), h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+    create.set_obj_track_times(False)
+    return h5py.File(h5py.h5f.create(bytes(path), h5py.h5f.ACC_TRUNC, create, access))
+
+
 def hdf5_files():
     """What linnet writes, but for the size of the chunks."""
     path = seed("tokens", "small.h5", b"")
-    with h5py.File(path, "w", libver="v110") as file:
+    with new_hdf5(path) as file:
         arrays(file, {"tokens": np.array([5, 6, 7, 8, 9, 1], "<u2"), "offsets": np.array([0, 2, 5, 6], "<i8"), "labels": np.array([0, 1, 2], "u1"),
                       "rows": np.arange(3, dtype="<i8")})
         for name, value in {"format_version": 1, "samples": 3, "tokens": 6, "vocabulary_size": 257, "end_of_text": 256, "max_length": 1024,
@@ -99,7 +107,7 @@ def hdf5_files():
         file.attrs["source_name"] = np.bytes_(b"a.csv")
         file.attrs["label_names"] = np.array([b"negative", b"neutral", b"positive"], "S8")
     path = seed("moments", "small.h5", b"")
-    with h5py.File(path, "w", libver="v110") as file:
+    with new_hdf5(path) as file:
         arrays(file, {"exp_avg": np.arange(8, dtype="<f4"), "exp_avg_sq": np.arange(8, dtype="<f4")})
         for table, rows in ("token", 3), ("position", 2):
             arrays(file, {f"{table}_rows": np.arange(rows, dtype="<i4"), f"{table}_exp_avg": np.ones((rows, 4), "<f4"),

@@ -7,7 +7,9 @@
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
 #   make bench                speed against the limit; see docs/performance.md
 #   make kill-many            kill training jobs 1,000 times, and fail every system call in turn
-#   make test | unit | format | format-check | docs | clean
+#   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
+#   make valgrind             a tiny job on 2 ranks under valgrind
+#   make test | unit | format | format-check | docs | errors | clean
 
 PREFIX ?= /usr/local
 BUILD  := build$(if $(SAN),/san)
@@ -17,7 +19,7 @@ PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev
 NAMES  := $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
 
 # Goals that need no libraries must work on a machine that has none yet.
-ifneq ($(filter-out clean quickstart test dependencies uninstall format format-check,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean quickstart test fuzz valgrind dependencies uninstall format format-check,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(MPICC)),)
 $(error $(MPICC) not found: install libopenmpi-dev and openmpi-bin, or run scripts/dependencies.sh)
 endif
@@ -55,7 +57,7 @@ OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%
 UNITS   := $(sort $(wildcard tests/unit/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
-.PHONY: all clean install uninstall unit test kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs
+.PHONY: all clean install uninstall unit test kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind
 all: $(BUILD)/linnet
 
 $(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
@@ -84,9 +86,34 @@ $(BUILD)/tests/mpi/%: tests/mpi/%.c $(BUILD)/liblinnet.a
 	@mkdir -p $(@D)
 	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LDLIBS)
 
+# The readers' tests on given bytes: those of the fuzzers, below.
+FUZZ_READERS := $(wildcard tests/fuzz/*readers.c)
+$(BUILD)/tests/unit/fuzz_cases_test: tests/unit/fuzz_cases_test.c $(FUZZ_READERS) tests/fuzz/readers.h $(BUILD)/liblinnet.a
+	@mkdir -p $(@D)
+	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/liblinnet.a $(LDLIBS) -lcmocka
+
 $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(MPICC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
+
+# Fuzzers, one a reader: what reads files of unknown origin is compiled by clang with coverage and sanitizers, all else
+# comes from the library as it is.
+FUZZ      := $(BUILD)/fuzz
+FUZZERS   := $(addprefix $(FUZZ)/,$(shell sed -n 's/^void feed_\([a-z0-9]*\).*/\1/p' tests/fuzz/readers.h))
+FUZZED    := $(wildcard src/core/*.c src/data/*.c src/model/*config*.c src/model/model_folder.c src/model/parameters.c \
+                        src/model/safetensors*.c src/model/shards.c src/train/settings*.c src/train/checkpoint_*.c)
+FUZZ_OBJECTS := $(FUZZED:src/%.c=$(FUZZ)/obj/%.o) $(FUZZ_READERS:tests/fuzz/%.c=$(FUZZ)/obj/%.o)
+FUZZ_FLAGS := -std=c11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+$(FUZZ)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	OMPI_CC=clang $(MPICC) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+$(FUZZ)/obj/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	OMPI_CC=clang $(MPICC) $(CPPFLAGS) -Itests $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+$(FUZZERS): $(FUZZ)/%: tests/fuzz/fuzz.c $(FUZZ_OBJECTS) $(BUILD)/liblinnet.a
+	OMPI_CC=clang $(MPICC) $(CPPFLAGS) -Itests $(FUZZ_FLAGS) -fsanitize=fuzzer -DREADER=feed_$* -o $@ $< $(FUZZ_OBJECTS) \
+		$(BUILD)/liblinnet.a $(LDLIBS) -lgomp
+fuzzers: $(FUZZERS)
 
 unit-programs: $(UNITS:tests/%.c=$(BUILD)/tests/%)
 mpi-programs: $(MPITESTS:tests/%.c=$(BUILD)/tests/%)
@@ -102,6 +129,11 @@ test:
 # Half an hour of what `make test` tries for a minute: 1,000 kills, and a failing call at every call site.
 kill-many:
 	LINNET_KILLS=1000 LINNET_FAULTS=all scripts/test.sh build kill
+valgrind:
+	scripts/valgrind.sh
+# Ten minutes in all, shared out among the readers; FUZZ_SECONDS for another time, FUZZ_ONLY for some of them.
+fuzz:
+	scripts/fuzz.sh $(or $(FUZZ_SECONDS),600) $(FUZZ_ONLY)
 
 # Speed and memory against the limit, and against PyTorch and Trainer where PEER is a Python that has them. DATA: a folder of tweets and vocabulary.
 bench: all $(BUILD)/tests/bench/products
@@ -115,6 +147,10 @@ bench-peer:
 docs: $(BUILD)/linnet
 	$(BUILD)/linnet train --settings > $(BUILD)/settings.md
 	cp $(BUILD)/settings.md docs/settings.md
+
+# docs/errors.md is made from the cases that the tests bring about, and from what the program said.
+errors: $(BUILD)/linnet
+	LINNET_ERRORS=write scripts/test.sh errors
 
 # What goes where: the program, its documentation, and the scripts, configurations and batch scripts to start from.
 BINDIR   := $(DESTDIR)$(PREFIX)/bin

@@ -4,6 +4,8 @@
 #   scripts/dependencies.sh            install what building and running need
 #   scripts/dependencies.sh --test     and what the tests need
 #   scripts/dependencies.sh --slurm    and Slurm, which tests/slurm starts
+#   scripts/dependencies.sh --fuzz     and what `make fuzz` needs
+#   scripts/dependencies.sh --valgrind and what `make valgrind` needs
 #   scripts/dependencies.sh --check    only tell; exit code 1 when something is missing
 #
 # Each need is looked for as the build will look for it (a program on PATH, pkg-config, an import), so that a library
@@ -16,6 +18,7 @@ program() { command -v "$1" >/dev/null 2>&1; }
 library() { program pkg-config && pkg-config --exists "$1"; }
 module() { python_with "$1" >/dev/null; }
 
+fuzzes() { echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -x c -fsanitize=fuzzer,address -o /dev/null - 2>/dev/null; }
 compiles() { echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; }
 
 # package : how to tell that it is there
@@ -46,6 +49,14 @@ slurm-client           : program sbatch
 iproute2               : program ip
 util-linux             : program nsenter
 '
+# Only for make fuzz and make valgrind, which make test does not run.
+FUZZ_NEEDS='
+clang                  : fuzzes
+'
+VALGRIND_NEEDS='
+valgrind               : program valgrind
+libc6-dbg              : [ -d /usr/lib/debug/.build-id ]
+'
 # The layout check wants the version that .clang-format was written for, which Debian 12 has; elsewhere it is skipped.
 FORMAT_NEED='
 clang-format           : program clang-format
@@ -69,7 +80,9 @@ for argument in "$@"; do
         grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release && needs+=$FORMAT_NEED
         ;;
     --slurm) needs+=$SLURM_NEEDS ;;
-    *) die "unknown argument '$argument': --test, --slurm and --check are known" ;;
+    --fuzz) needs+=$FUZZ_NEEDS ;;
+    --valgrind) needs+=$VALGRIND_NEEDS ;;
+    *) die "unknown argument '$argument': --test, --slurm, --fuzz, --valgrind and --check are known" ;;
     esac
 done
 

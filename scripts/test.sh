@@ -2,7 +2,8 @@
 # make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python hosts slurm san; kill is a part of python
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python hosts slurm san; kill and errors are parts of
+#                                   python
 #
 # A part that fails does not keep the others from running, unless the build fails. Every program runs under a time limit,
 # so that nothing hangs. What each one printed is kept in build/test/ and shown where it failed. Exit code 0 when all that
@@ -199,7 +200,8 @@ for part in $parts; do
     slurm) test_slurm ;;
     kill) test_kill ;;
     san) test_san ;;
-    *) die "unknown part '$part': format, build, unit, mpi, python, hosts, slurm, kill and san are known" ;;
+    errors) run_pytest errors build/linnet tests/fault/errors_test.py ;;
+    *) die "unknown part '$part': format, build, unit, mpi, python, hosts, slurm, kill, errors and san are known" ;;
     esac
 done
 summary

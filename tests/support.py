@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LINNET = str(ROOT / os.environ.get("LINNET", "build/linnet"))
 SHARED = ROOT.parent / "shared"
 
+# Taken once: pytest changes the environment while other threads start programs.
+ENVIRONMENT = dict(os.environ)
+
 # Seconds for one run of the program on the tests' tiny models, which take a second or two: what is longer hangs. The
 # sanitizers make it several times slower.
 LIMIT = 60 if "/san/" not in LINNET else 300
@@ -45,10 +48,10 @@ def command_of(arguments, ranks):
     return launcher + [LINNET, *map(str, arguments)]
 
 
-def start(arguments, ranks=0, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
-    """Start linnet in a process group of its own."""
-    return subprocess.Popen(command_of(arguments, ranks), stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=ROOT,
-                            env={**os.environ, **(env or {})}, start_new_session=True)
+def start(arguments, ranks=0, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, before=()):
+    """Start linnet in a process group of its own; `before` is a command that runs it."""
+    return subprocess.Popen([*before, *command_of(arguments, ranks)], stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=cwd,
+                            env={**ENVIRONMENT, **(env or {})}, start_new_session=True)
 
 
 def finish(process, stdin=b"", limit=None):
@@ -226,7 +229,7 @@ def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=
         "source_size": np.int64(0),
         "label_names": np.array([name.encode() for name in label_names], f"S{width}"),
     }
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", libver="v110") as file:
         for name, column in columns.items():
             column = changes.get(f"/{name}", column)
             file.create_dataset(name, data=column, chunks=(len(column),), maxshape=(None,))

@@ -28,7 +28,7 @@ typedef struct {
 /** Fill *error unless it already holds an error; returns the status that *error then holds. Not collective. */
 #define error_set(error, status, ...) error_set_at((error), (status), __FILE__, __LINE__, __VA_ARGS__)
 
-/** The function behind error_set(); the text is cut at sizeof message. Newlines in it become spaces. */
+/** The function behind error_set(); the text is cut at sizeof message. Control characters in it become spaces. */
 Status error_set_at(Error *error, Status status, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 

@@ -13,12 +13,16 @@ bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 
 /** The whole file in one new block with a closing zero byte; *size (may be NULL) without that byte. To be freed
- *  with memory_free(). STATUS_INPUT when it cannot be read. */
+ *  with memory_free(). STATUS_INPUT when it cannot be read or is larger than 1 GiB. */
 Status file_read(const char *path, char **text, size_t *size, Error *error);
 
 /** Replace the file at once: write `path.tmp`, flush it to disk, rename, flush the folder. After a crash the file
  *  is the old one or the new one, whole. */
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error);
+
+/** Whether file_replace() could write `path` now, found out by making `path.tmp` and removing it: what takes long to
+ *  make should not be lost on a wrong path. STATUS_INPUT says why not. */
+Status file_probe(const char *path, Error *error);
 
 /** Copy a file and flush the copy to disk. */
 Status file_copy(const char *from, const char *to, Error *error);

@@ -25,8 +25,6 @@ void metrics_clear(Metrics *metrics, int32_t labels);
 /** Count one sample: logits [labels], its loss. A loss that is not finite is counted as the largest there is,
  *  2^31. */
 void metrics_add(Metrics *metrics, const float *logits, int32_t label, double loss);
-/** *into += *from; also how ranks' counts are summed (all fields are int64 sums). */
-void metrics_merge(Metrics *into, const Metrics *from);
 Scores metrics_scores(const Metrics *metrics);
 
 #endif

@@ -9,6 +9,9 @@
 
 typedef struct ModelFolder ModelFolder; /**< an open folder: its configuration and mapped tensors */
 
+/** STATUS_INPUT where the path is no folder, as a name of Hugging Face's hub is none. */
+Status model_folder_check(const char *path, Error *error);
+
 /** Open and check everything: every tensor is there with its shape (score.weight may be absent) and a dtype that
  *  can be read. */
 Status model_folder_open(ModelFolder **folder, const char *path, Error *error);

@@ -117,6 +117,8 @@ static Status evaluate(Job *job, const Wish *wish, Error *error) {
     watch_limit(job->world->watch, (double)wish->rank_timeout);
     watch_phase(job->world->watch, RUN_LOAD, 0);
     int threads = threads_choose(job->world, wish->threads);
+    if (wish->predictions != NULL && job->world->rank == 0) file_probe(wish->predictions, error);
+    if (world_agree(job->world, error, true)) return error->status;
     if (open_job(job, wish, error)) return error->status;
     const DatasetInfo *info = dataset_info(job->dataset);
     log_info("linnet %s: %d rank%s x %d thread%s; %s on %s, %" PRId64 " samples", LINNET_VERSION, job->world->size,

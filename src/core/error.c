@@ -2,10 +2,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/** A message is one line, whatever a library's or a file's text brought into it. */
+/** A message is one line, whatever a library's or a file's text brought into it, and no commands to a terminal. */
 static void make_one_line(char *text) {
     for (; *text; text++)
-        if (*text == '\n' || *text == '\r') *text = ' ';
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = ' ';
 }
 
 Status error_set_at(Error *error, Status status, const char *file, int line, const char *format, ...) {

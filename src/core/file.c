@@ -12,6 +12,8 @@
 
 #define COPY_BYTES ((size_t)1 << 20)
 #define GROWTH_BYTES ((size_t)1 << 16)
+/** What is read whole are settings, vocabularies and the like: a larger file (or an endless one) is none of them. */
+#define READ_BYTES_MAX ((size_t)1 << 30)
 
 /** Fill *error from errno: a path the user can mend is bad input, all else is the machine's failure. */
 static Status fail(Error *error, const char *path, const char *what) {
@@ -93,6 +95,10 @@ Status file_read(const char *path, char **text, size_t *size, Error *error) {
     if (file < 0) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
     // A pipe has no size and a file may grow meanwhile: what counts is where reading ends.
     for (size_t capacity = first_capacity(file);; capacity *= 2) {
+        if (capacity > READ_BYTES_MAX) {
+            error_set(error, STATUS_INPUT, "%s: larger than 1 GiB, which no file of this kind is", path);
+            goto cleanup;
+        }
         char *larger = memory_resize(block, done, capacity, 1, error);
         if (!larger) goto cleanup;
         block = larger;
@@ -124,13 +130,35 @@ static Status write_file(const char *path, const void *bytes, size_t size, Error
     return error->status;
 }
 
-Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
+/** path + ".tmp" into a new text. */
+static char *name_beside(const char *path, Error *error) {
     const size_t length = strlen(path);
     char *beside = memory_allocate(length + sizeof ".tmp", 1, error);
-    if (!beside) return error->status;
+    if (!beside) return NULL;
     memcpy(beside, path, length);
     memcpy(beside + length, ".tmp", sizeof ".tmp");
+    return beside;
+}
+
+Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
+    char *beside = name_beside(path, error);
+    if (!beside) return error->status;
     if (!write_file(beside, bytes, size, error) && file_rename(beside, path, error)) unlink(beside);
+    memory_free(beside);
+    return error->status;
+}
+
+Status file_probe(const char *path, Error *error) {
+    if (file_is_folder(path)) return error_set(error, STATUS_INPUT, "%s: cannot be written: it is a folder", path);
+    char *beside = name_beside(path, error);
+    if (!beside) return error->status;
+    const int file = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0) {
+        fail(error, path, "create");
+    } else {
+        close(file);
+        unlink(beside);
+    }
     memory_free(beside);
     return error->status;
 }
@@ -204,7 +232,9 @@ static Status flush_parent(const char *path, Error *error) {
 
 static Status make_one_folder(const char *path, Error *error) {
     if (mkdir(path, 0777) == 0) return flush_parent(path, error);
+    const int code = errno;
     if (file_is_folder(path)) return STATUS_OK;
+    errno = code; /* the look at the path has changed it */
     return fail(error, path, "make the folder");
 }
 

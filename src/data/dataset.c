@@ -85,7 +85,7 @@ Status dataset_open(Dataset **dataset, const char *path, Error *error) {
     Dataset *opened = memory_allocate(1, sizeof *opened, error);
     if (!opened) return error->status;
     opened->file = -1;
-    for (int i = 0; i < COLUMNS; i++) opened->columns[i].dataset = -1;
+    for (int i = 0; i < COLUMNS; i++) opened->columns[i].array.array = -1;
     opened->path = memory_text(path, error);
     if (!opened->path || h5_open(&opened->file, path, error) || read_attributes(opened, error) ||
         open_columns(opened, error))
@@ -103,8 +103,7 @@ const DatasetInfo *dataset_info(const Dataset *dataset) {
 
 void dataset_close(Dataset *dataset) {
     if (!dataset) return;
-    for (int i = 0; i < COLUMNS; i++)
-        if (dataset->columns[i].dataset >= 0) H5Dclose(dataset->columns[i].dataset);
+    for (int i = 0; i < COLUMNS; i++) h5_array_close(&dataset->columns[i].array);
     if (dataset->file >= 0) H5Fclose(dataset->file);
     h5_free_texts(dataset->info.label_names, dataset->info.labels);
     memory_free(dataset->path);

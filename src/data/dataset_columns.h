@@ -1,7 +1,7 @@
 #ifndef LINNET_DATA_DATASET_COLUMNS_H
 #define LINNET_DATA_DATASET_COLUMNS_H
 /** The token file's four arrays ("columns"), and reading a range of one. */
-#include "data/h5.h"
+#include "data/h5_array.h"
 #include "linnet/dataset.h"
 
 typedef enum { COLUMN_TOKENS, COLUMN_OFFSETS, COLUMN_LABELS, COLUMN_ROWS, COLUMNS } ColumnName;
@@ -17,7 +17,7 @@ extern const ColumnKind column_kinds[COLUMNS];
 hid_t column_memory_type(ColumnName name); /**< borrowed from HDF5 */
 
 typedef struct {
-    hid_t dataset;
+    H5Array array;
     ColumnName name;
     int64_t length; /**< elements */
 } Column;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /** After a close that failed (a full disk) HDF5 keeps a dead file in its list and crashes on it when the program
@@ -55,34 +56,64 @@ Status h5_error(Error *error, Status status, const char *path, const char *what)
 
 // --- Files ---
 /** Access without locks, which NFS and Lustre often do not have. Also turns off the error stack that HDF5 prints
- *  by itself: each thread has its own switch, so this is done wherever HDF5 is entered first. */
+ *  by itself (each thread has its own switch, so this is done wherever HDF5 is entered first), and the loading of
+ *  code: a file may name filters that HDF5 would look for on the disk. */
 static hid_t access_without_locks(void) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5PLset_loading_state(0);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0) H5Pset_file_locking(access, false, true);
     return access;
 }
 
-/** Why a file did not open: the system's reason, or whether it is HDF5 at all. */
-static Status explain_open(const char *path, Error *error) {
-    static const char signature[8] = "\x89HDF\r\n\x1a\n";
-    char start[sizeof signature] = "";
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    const ssize_t count = file < 0 ? -1 : read(file, start, sizeof start);
-    if (count < 0)
-        error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
-    else if (memcmp(start, signature, sizeof start) != 0)
-        error_set(error, STATUS_INPUT, "%s: not an HDF5 file", path);
-    if (file >= 0) close(file);
-    return h5_error(error, STATUS_INPUT, path, "damaged or cut short");
+/** A superblock's fields as linnet writes them (HDF5 File Format Specification 3.0, II.A.): version 3, offsets and
+ *  lengths of 8 bytes. */
+typedef struct {
+    unsigned char signature[8], version, offset_bytes, length_bytes, flags;
+    uint64_t base, extension, end, root;
+    uint32_t checksum;
+} __attribute__((packed)) Superblock;
+
+/** Look at the file's start before HDF5 does. Structures of HDF5 before 1.10 have no checksums, and HDF5 can crash on
+ *  damage in them: they are refused, here those of the file and its root group. */
+static Status check_start(const char *path, int file, Error *error) {
+    static const char signature[] = "\x89HDF\r\n\x1a\n";
+    Superblock start = {0};
+    char mark[4];
+    struct stat about;
+    if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode))
+        return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path,
+                         S_ISDIR(about.st_mode) ? strerror(EISDIR) : "not a regular file");
+    const ssize_t count = pread(file, &start, sizeof start, 0);
+    if (count < 0) return error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
+    if (memcmp(start.signature, signature, sizeof start.signature) != 0)
+        return error_set(error, STATUS_INPUT, "%s: not an HDF5 file", path);
+    if (start.version < 2 || start.version > 3)
+        return error_set(error, STATUS_INPUT,
+                         "%s: an HDF5 file in a format before 1.10, which has no checksums (h5py: libver=\"v110\")",
+                         path);
+    if (start.end > (uint64_t)about.st_size)
+        return error_set(error, STATUS_INPUT, "%s: damaged or cut short: truncated file of %lld bytes in place of %llu",
+                         path, (long long)about.st_size, (unsigned long long)start.end);
+    if (start.offset_bytes != 8 || start.length_bytes != 8 || start.base != 0 || start.extension != UINT64_MAX ||
+        start.root > start.end || pread(file, mark, sizeof mark, (off_t)start.root) != sizeof mark ||
+        memcmp(mark, "OHDR", sizeof mark) != 0)
+        return error_set(error, STATUS_INPUT, "%s: damaged or cut short: not laid out as linnet does", path);
+    return STATUS_OK;
 }
 
 Status h5_open(hid_t *file, const char *path, Error *error) {
+    *file = -1;
+    // Else a pipe without a writer would keep us waiting.
+    const int start = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (start < 0) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    check_start(path, start, error);
+    close(start);
+    if (error->status) return error->status;
     const hid_t access = access_without_locks();
-    const hid_t opened = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (opened < 0) explain_open(path, error);
+    *file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    if (*file < 0) h5_error(error, STATUS_INPUT, path, "damaged or cut short");
     H5Pclose(access);
-    *file = opened;
     return error->status;
 }
 
@@ -170,19 +201,6 @@ static bool copy_text(char **text, const char *raw, size_t size, Error *error) {
     return *text;
 }
 
-static bool read_variable(const Attribute *attribute, char **texts, Error *error) {
-    const size_t count = (size_t)attribute->count;
-    char **raw = memory_allocate(count, sizeof *raw, error);
-    bool good = raw && H5Aread(attribute->attribute, attribute->type, raw) >= 0;
-    for (size_t i = 0; raw && i < count; i++) {
-        if (!raw[i]) good = false;
-        if (good) good = copy_text(&texts[i], raw[i], strlen(raw[i]), error);
-        if (raw[i]) H5free_memory(raw[i]);
-    }
-    memory_free(raw);
-    return good;
-}
-
 static bool read_fixed(const Attribute *attribute, char **texts, Error *error) {
     const size_t count = (size_t)attribute->count, width = H5Tget_size(attribute->type);
     if (width < 1 || width > H5_TEXT_MAX + 1) return false;
@@ -206,15 +224,16 @@ Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts,
     if (open_attribute(&attribute, object, name, H5T_STRING, most, path, error)) goto cleanup;
     list = memory_allocate((size_t)attribute.count, sizeof *list, error);
     if (!list) goto cleanup;
-    const bool variable = H5Tis_variable_str(attribute.type) > 0;
-    if (variable ? read_variable(&attribute, list, error) : read_fixed(&attribute, list, error)) {
+    // Texts of variable length lie in a heap without checksums, and HDF5 crashes on some damage to it.
+    if (H5Tis_variable_str(attribute.type) == 0 && read_fixed(&attribute, list, error)) {
         *texts = list;
         *count = (int32_t)attribute.count;
         list = NULL;
     } else {
-        error_set(error, STATUS_INPUT,
-                  "%s: attribute \"%s\" must hold UTF-8 texts of 1 to %d bytes without control characters", path, name,
-                  H5_TEXT_MAX);
+        error_set(
+            error, STATUS_INPUT,
+            "%s: attribute \"%s\" must hold UTF-8 texts of 1 to %d bytes without control characters, of fixed length",
+            path, name, H5_TEXT_MAX);
     }
 cleanup:
     if (list) h5_free_texts(list, (int32_t)attribute.count);

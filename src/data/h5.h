@@ -16,7 +16,8 @@ void h5_leave(void);
 
 #define H5_TEXT_MAX 255 /**< bytes of the longest text in an attribute */
 
-/** Open for reading, without file locks. STATUS_INPUT names the file and what is wrong with it. */
+/** Open for reading, without file locks. STATUS_INPUT names the file and what is wrong with it, also where it is of a
+ *  format before HDF5 1.10. */
 Status h5_open(hid_t *file, const char *path, Error *error);
 /** Create (or empty) for writing, without file locks. STATUS_INPUT when the path is at fault. */
 Status h5_create(hid_t *file, const char *path, Error *error);
@@ -29,7 +30,7 @@ Status h5_get_int(hid_t object, const char *name, int64_t low, int64_t high, int
                   Error *error);
 /** One text into text [size]; it must have 1 … size − 1 bytes and no control characters. */
 Status h5_get_text(hid_t object, const char *name, char *text, size_t size, const char *path, Error *error);
-/** A list of 1 … most texts, of fixed or variable length. Freed with h5_free_texts(). */
+/** A list of 1 … most texts, of fixed length. Freed with h5_free_texts(). */
 Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts, int32_t *count, const char *path,
                     Error *error);
 void h5_free_texts(char **texts, int32_t count);

@@ -1,6 +1,7 @@
 #include "linnet/prepare.h"
 #include "data/chosen.h"
 #include "linnet/dataset.h"
+#include "linnet/file.h"
 #include "linnet/memory.h"
 #include "linnet/records.h"
 #include "linnet/tokenizer.h"
@@ -176,7 +177,9 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     Preparation preparation = {.options = options, .summary = summary};
     int64_t size = 0, counted = -1;
     memset(summary, 0, sizeof *summary);
-    if (check_options(options, error) || refuse_same_file(options->input, options->output, error)) goto cleanup;
+    if (check_options(options, error) || refuse_same_file(options->input, options->output, error) ||
+        file_probe(options->output, error))
+        goto cleanup;
     if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error)) goto cleanup;
     if (source_size(options->input, &size, error) || choose_rows(&preparation, &counted, error)) goto cleanup;
     if (create_writer(&preparation, error) || read_table(&preparation, error)) goto cleanup;

@@ -40,6 +40,13 @@ static int32_t label_index(const char *key, int32_t labels) {
     return *end || index >= labels ? -1 : (int32_t)index;
 }
 
+/** Names stand in results, on a terminal and between tabs. */
+static bool is_printable(const char *name) {
+    for (; *name; name++)
+        if ((unsigned char)*name < 0x20 || *name == 0x7f) return false;
+    return true;
+}
+
 static Status read_map(ModelConfig *config, const cJSON *map, const char *path, Error *error) {
     const int32_t labels = cJSON_GetArraySize(map);
     if (labels < 1 || labels > LABELS_MAX)
@@ -52,8 +59,10 @@ static Status read_map(ModelConfig *config, const cJSON *map, const char *path, 
         if (index < 0 || config->label_names[index])
             return error_set(error, STATUS_INPUT, "%s: id2label: the keys must be 0 to %d, each once: \"%s\" is not",
                              path, labels - 1, item->string);
-        if (!cJSON_IsString(item))
-            return error_set(error, STATUS_INPUT, "%s: id2label: the name of label %d must be a text", path, index);
+        if (!cJSON_IsString(item) || !is_printable(item->valuestring))
+            return error_set(error, STATUS_INPUT,
+                             "%s: id2label: the name of label %d must be a text without control characters", path,
+                             index);
         config->label_names[index] = memory_text(item->valuestring, error);
         if (!config->label_names[index]) return error->status;
     }

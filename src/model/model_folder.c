@@ -120,10 +120,16 @@ static void warn_of_unknown(const ModelFolder *folder) {
                  used < sizeof names ? "" : " …");
 }
 
+Status model_folder_check(const char *path, Error *error) {
+    if (file_is_folder(path)) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "%s: not a folder: a model is a folder with config.json and model.safetensors "
+                     "(scripts/download_gpt2.py fetches gpt2)",
+                     path);
+}
+
 static Status open_parts(ModelFolder *folder, Error *error) {
-    if (!file_is_folder(folder->path))
-        return error_set(error, STATUS_INPUT,
-                         "%s: not a folder: a model is a folder with config.json and model.safetensors", folder->path);
+    if (model_folder_check(folder->path, error)) return error->status;
     char *config = file_join(folder->path, "config.json", error);
     if (!config) return error->status;
     if (!model_config_load(&folder->config, config, error) &&

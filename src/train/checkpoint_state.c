@@ -83,6 +83,23 @@ static void read_origin(const cJSON *own, Origin *origin) {
     }
 }
 
+/* Counts count up from nothing: what is below 0 would be taken for a place in something. */
+static Status check_counts(const cJSON *tree, const RunState *state, const char *path, Error *error) {
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {{"global_step", state->step},           {"max_steps", state->total},
+                  {"loss_steps", state->loss_steps},      {"evaluations_since_best", state->stale},
+                  {"best_global_step", state->best_step}, {"best_saved_step", state->best_saved}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i].value < 0)
+            error_set(error, STATUS_INPUT, "%s: \"%s\" must be at least 0, not %lld", path, counts[i].name,
+                      (long long)counts[i].value);
+    if (!cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(tree, "log_history")))
+        error_set(error, STATUS_INPUT, "%s: \"log_history\" must be an array", path);
+    return error->status;
+}
+
 static Status read_own(const cJSON *tree, RunState *state, const char *path, Error *error) {
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
     if (!cJSON_IsObject(own))
@@ -112,7 +129,7 @@ static Status read_own(const cJSON *tree, RunState *state, const char *path, Err
     state->has_best = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "best_metric"));
     json_get_double(tree, "best_metric", &state->best_metric, path, error);
     json_get_int(tree, "best_global_step", &state->best_step, path, error);
-    return error->status; /* of any of them: each tells its own alone */
+    return check_counts(tree, state, path, error); /* an error of any of them stays */
 }
 
 Status checkpoint_read_state(const char *folder, RunState *state, cJSON **history, Error *error) {

@@ -38,14 +38,6 @@ void metrics_add(Metrics *metrics, const float *logits, int32_t label, double lo
     add_loss(metrics, loss);
 }
 
-void metrics_merge(Metrics *into, const Metrics *from) {
-    assert(into->labels == from->labels);
-    into->samples += from->samples;
-    into->loss_high += from->loss_high;
-    into->loss_low += from->loss_low;
-    for (int32_t i = 0; i < into->labels * into->labels; i++) into->confusion[i] += from->confusion[i];
-}
-
 /** 2tp + fp + fn of a label is its count as truth plus its count as prediction. */
 static int64_t label_occurrences(const Metrics *metrics, int32_t label) {
     int64_t sum = 0;

@@ -60,6 +60,7 @@ Status replica_check_data(const ModelConfig *config, const char *tokenizer, cons
 
 Status replica_layout(const char *path, ParameterLayout *layout, Error *error) {
     ModelConfig config = {0};
+    if (model_folder_check(path, error)) return error->status;
     char *file = file_join(path, "config.json", error);
     if (file != NULL && model_config_load(&config, file, error) == STATUS_OK) parameters_layout(layout, &config, error);
     memory_free(file);

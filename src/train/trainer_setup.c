@@ -125,6 +125,15 @@ static int64_t plan_window(const Settings *s, int ranks, int64_t samples) {
     return window < samples ? window : samples;
 }
 
+/* A rank without a sample would wait for the others through the whole run. Collective. */
+static Status check_ranks(const Trainer *t, Error *error) {
+    const DatasetInfo *info = dataset_info(t->train_data);
+    if (t->world->size > info->samples)
+        error_set(error, STATUS_INPUT, "%s has %lld sample%s, too few for %d ranks: run on %lld or fewer", info->path,
+                  (long long)info->samples, info->samples == 1 ? "" : "s", t->world->size, (long long)info->samples);
+    return world_agree(t->world, error, true);
+}
+
 /* Window, units and number of updates. */
 static void plan_updates(Trainer *t) {
     const Settings *s = t->settings;
@@ -227,6 +236,22 @@ static Status build(Trainer *t, const char *model, Error *error) {
     return world_agree(t->world, error, true);
 }
 
+/* The tokenizer of a resumed run lies in the checkpoint, which may be removed when newer ones are there: copied into
+ * OUTPUT/, where it will be at the end, it outlives that. Rank 0. */
+static void keep_tokenizer(Trainer *t, Error *error) {
+    static const char *const names[] = {"vocab.json", "merges.txt"};
+    const char *folder = t->settings->output_dir;
+    if (t->state.step == 0 || t->replica.tokenizer == NULL || error->status != STATUS_OK) return;
+    for (size_t i = 0; i < 2; i++) {
+        char *from = file_join(t->replica.tokenizer, names[i], error), *to = file_join(folder, names[i], error);
+        if (error->status == STATUS_OK) file_copy(from, to, error);
+        memory_free(from);
+        memory_free(to);
+    }
+    memory_free(t->replica.tokenizer);
+    t->replica.tokenizer = memory_text(folder, error);
+}
+
 /* OUTPUT/ with the settings of the run and its log. Rank 0. */
 static void open_output(Trainer *t, const cJSON *history, Error *error) {
     const char *folder = t->settings->output_dir;
@@ -237,8 +262,9 @@ static void open_output(Trainer *t, const cJSON *history, Error *error) {
             folder);
     char *text = settings_text(t->settings, error), *path = file_join(folder, "config.resolved.json", error);
     if (error->status == STATUS_OK && file_make_folder(folder, error) == STATUS_OK &&
-        file_replace(path, text, strlen(text), error) == STATUS_OK)
+        trainer_check_room(t, error) == STATUS_OK && file_replace(path, text, strlen(text), error) == STATUS_OK)
         runlog_open(&t->log, folder, history, t->state.step, error);
+    keep_tokenizer(t, error);
     memory_free(text);
     memory_free(path);
 }
@@ -253,7 +279,7 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     signals_install();
     if (profile) profile_create(&t->profile, error);
     if (world_agree(world, error, true)) goto cleanup;
-    if (evaluate_open_data(world, &t->train_data, settings->train_file, error)) goto cleanup;
+    if (evaluate_open_data(world, &t->train_data, settings->train_file, error) || check_ranks(t, error)) goto cleanup;
     if (settings->eval_file != NULL && evaluate_open_data(world, &t->eval_data, settings->eval_file, error))
         goto cleanup;
     plan_updates(t);

@@ -88,6 +88,19 @@ def test_resume_from_a_named_folder(settings, whole, tmp_path):
     assert weights_digest(run) == weights_digest(whole)
 
 
+def test_resumed_run_outlives_the_checkpoint_it_came_from(settings, whole, tmp_path):
+    """Where old checkpoints are removed, the one that the run goes on from is among the first."""
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copytree(whole / "checkpoint-3", run / "checkpoint-3")
+    train(tmp_path, **{**settings, "resume_from_checkpoint": True, "save_total_limit": 1})
+    assert checkpoints(run) == [12]
+    assert weights_digest(run) == weights_digest(whole)
+    for name in "vocab.json", "merges.txt":
+        assert (run / name).read_bytes() == (whole / name).read_bytes()
+        assert (run / "checkpoint-12" / name).read_bytes() == (whole / name).read_bytes()
+
+
 def test_resume_auto_without_a_checkpoint_starts_anew(settings, whole, tmp_path):
     run = train(tmp_path, ranks=1, resume_from_checkpoint="auto", **settings)
     assert weights_digest(run) == weights_digest(whole)

@@ -151,7 +151,6 @@ static void test_updates(World *world) {
         check_squares(&c);
         check_distribution(&c);
     }
-    CHECK(reduction_waited(c.reduction) >= 0.0);
     shared_destroy(c.shared);
     reduction_destroy(c.reduction);
 }

@@ -16,6 +16,7 @@
 #include "unit/token_file.h"
 
 #define SMALL 48
+#define WIDTH 16 /* bytes of a text that is put into an attribute */
 
 /** HDF5 1.10 itself loses a few hundred bytes on some damaged files; our own leaks are still told. */
 const char *__lsan_default_suppressions(void);
@@ -27,13 +28,22 @@ static char folder[] = "/tmp/linnet-damage-XXXXXX";
 static char *small, *broken;
 
 // --- Damaged and hostile files ---
+/** Open to change, in the format that linnet reads. */
+static hid_t open_to_change(const char *path) {
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
+    H5Pclose(access);
+    assert_true(file >= 0);
+    return file;
+}
+
 /** Copy the small file, let `change` loose on it, and see it refused with this in the message. */
 static void assert_refused(void (*change)(hid_t file), const char *message) {
     Error error = {0};
     Dataset *dataset = NULL;
     assert_int_equal(file_copy(small, broken, &error), STATUS_OK);
-    const hid_t file = H5Fopen(broken, H5F_ACC_RDWR, H5P_DEFAULT);
-    assert_true(file >= 0);
+    const hid_t file = open_to_change(broken);
     change(file);
     assert_true(H5Fclose(file) >= 0);
     if (!dataset_open(&dataset, broken, &error)) dataset_verify(dataset, 0, dataset_info(dataset)->samples, &error);
@@ -84,17 +94,23 @@ static void put_int(hid_t file, const char *name, int64_t value) {
     H5Sclose(space);
 }
 
-/** Replace an attribute by texts of variable length, as h5py writes them. */
-static void put_texts(hid_t file, const char *name, const char *const *texts, hsize_t count) {
+/** Replace an attribute by texts, each `width` bytes wide; H5T_VARIABLE: of variable length. */
+static void put_wide_texts(hid_t file, const char *name, const char *const *texts, hsize_t count, size_t width) {
+    char fixed[256][WIDTH] = {""};
+    for (hsize_t i = 0; i < count; i++) snprintf(fixed[i], WIDTH, "%s", texts[i]);
     H5Adelete(file, name);
     const hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate_simple(1, &count, NULL);
-    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_size(type, width);
     H5Tset_cset(type, H5T_CSET_UTF8);
     const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(H5Awrite(attribute, type, texts) >= 0);
+    assert_true(H5Awrite(attribute, type, width == H5T_VARIABLE ? (const void *)texts : fixed) >= 0);
     H5Aclose(attribute);
     H5Sclose(space);
     H5Tclose(type);
+}
+
+static void put_texts(hid_t file, const char *name, const char *const *texts, hsize_t count) {
+    put_wide_texts(file, name, texts, count, WIDTH);
 }
 
 static void no_version(hid_t file) {
@@ -158,6 +174,9 @@ static void control_label(hid_t file) {
 static void latin1_label(hid_t file) {
     put_texts(file, "label_names", (const char *const[]){"a", "\xe9", "c"}, 3);
 }
+static void variable_labels(hid_t file) {
+    put_wide_texts(file, "label_names", (const char *const[]){"a", "b", "c"}, 3, H5T_VARIABLE);
+}
 static void too_many_labels(hid_t file) {
     const char *names[256];
     for (int i = 0; i < 256; i++) names[i] = "x";
@@ -191,6 +210,37 @@ static void absurd_tokens(hid_t file) {
 static void linked_rows(hid_t file) {
     H5Ldelete(file, "rows", H5P_DEFAULT);
     H5Lcreate_external(small, "rows", file, "rows", H5P_DEFAULT, H5P_DEFAULT);
+}
+/** Replace the rows by a dataset that is laid out by these properties, which are closed. */
+static void lay_out_rows(hid_t file, hid_t properties) {
+    const hsize_t extent = SMALL;
+    H5Ldelete(file, "rows", H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(1, &extent, NULL);
+    const hid_t dataset = H5Dcreate2(file, "rows", H5T_STD_I64LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    assert_true(dataset >= 0);
+    H5Dclose(dataset);
+    H5Pclose(properties);
+    H5Sclose(space);
+}
+/** Filters may be code from the disk, and unpack without end. */
+static void deflated_rows(hid_t file) {
+    const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(properties, 1, &(hsize_t){16});
+    H5Pset_deflate(properties, 6);
+    lay_out_rows(file, properties);
+}
+/** A dataset whose elements are another file's. */
+static void virtual_rows(hid_t file) {
+    const hid_t properties = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, &(hsize_t){SMALL}, NULL);
+    H5Pset_virtual(properties, space, small, "rows", space);
+    H5Sclose(space);
+    lay_out_rows(file, properties);
+}
+/** The bytes are another file's. */
+static void external_rows(hid_t file) {
+    const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_external(properties, small, 0, SMALL * sizeof(int64_t));
+    lay_out_rows(file, properties);
 }
 static void group_for_rows(hid_t file) {
     H5Ldelete(file, "rows", H5P_DEFAULT);
@@ -246,6 +296,7 @@ static void refuses_bad_attributes(void **state) {
     assert_refused(empty_label, "\"label_names\" must hold UTF-8 texts of 1 to 255 bytes");
     assert_refused(control_label, "\"label_names\" must hold UTF-8 texts of 1 to 255 bytes");
     assert_refused(latin1_label, "\"label_names\" must hold UTF-8 texts of 1 to 255 bytes");
+    assert_refused(variable_labels, "without control characters, of fixed length");
     assert_refused(too_many_labels, "\"label_names\" holds 256 values");
 }
 
@@ -262,6 +313,9 @@ static void refuses_bad_datasets(void **state) {
     assert_refused(absurd_tokens,
                    "dataset \"tokens\" names 1125899906842624 elements but the file holds 0 bytes of it");
     assert_refused(linked_rows, "dataset \"rows\" is missing or damaged");
+    assert_refused(deflated_rows, "dataset \"rows\" must lie in this file, unpacked");
+    assert_refused(virtual_rows, "dataset \"rows\" must lie in this file, unpacked");
+    assert_refused(external_rows, "dataset \"rows\" must lie in this file, unpacked");
     assert_refused(group_for_rows, "dataset \"rows\" is missing or damaged");
 }
 
@@ -351,7 +405,7 @@ static void takes_attributes_written_by_h5py(void **state) {
     (void)state;
     Error error = {0};
     assert_int_equal(file_copy(small, broken, &error), STATUS_OK);
-    const hid_t file = H5Fopen(broken, H5F_ACC_RDWR, H5P_DEFAULT);
+    const hid_t file = open_to_change(broken);
     put_texts(file, "label_names", (const char *const[]){"a", "b", "the third"}, 3);
     H5Fclose(file);
     Dataset *dataset = open_good(broken);
@@ -395,7 +449,7 @@ static void refuses_damaged_bytes(void **state) {
 static void says_what_is_no_token_file(void **state) {
     (void)state;
     Dataset *dataset = NULL;
-    Error text = {0}, missing = {0}, directory = {0}, error = {0};
+    Error text = {0}, missing = {0}, directory = {0}, old = {0}, error = {0};
     file_replace(broken, "text,sentiment\n", 15, &error);
     assert_int_equal(dataset_open(&dataset, broken, &text), STATUS_INPUT);
     assert_non_null(strstr(text.message, ": not an HDF5 file"));
@@ -403,6 +457,9 @@ static void says_what_is_no_token_file(void **state) {
     assert_string_equal(missing.message, "/tmp/linnet-no-such.h5: cannot open: No such file or directory");
     assert_int_equal(dataset_open(&dataset, folder, &directory), STATUS_INPUT);
     assert_non_null(strstr(directory.message, ": cannot open: Is a directory"));
+    H5Fclose(H5Fcreate(broken, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    assert_int_equal(dataset_open(&dataset, broken, &old), STATUS_INPUT);
+    assert_non_null(strstr(old.message, "an HDF5 file in a format before 1.10, which has no checksums"));
     assert_null(dataset);
 }
 

@@ -29,8 +29,8 @@ static void test_first_error_wins(void **state) {
 static void test_message_is_one_line(void **state) {
     (void)state;
     Error error = {0};
-    error_set(&error, STATUS_INPUT, "one\ntwo\r\nthree");
-    assert_string_equal(error.message, "one two  three");
+    error_set(&error, STATUS_INPUT, "one\ntwo\r\nthree \033[31m\177");
+    assert_string_equal(error.message, "one two  three  [31m ");
 }
 
 static void test_long_message_is_cut(void **state) {

@@ -61,6 +61,21 @@ static void replaces_whole_files(void **state) {
     assert_false(file_exists(inside("replaced.tmp")));
 }
 
+static void probes_what_could_be_written(void **state) {
+    (void)state;
+    Error fine = {0}, there = {0}, nowhere = {0}, is_folder = {0};
+    assert_int_equal(file_probe(inside("probed"), &fine), STATUS_OK);
+    assert_false(file_exists(inside("probed")));
+    assert_false(file_exists(inside("probed.tmp")));
+    write_text(inside("probed"), "stays");
+    assert_int_equal(file_probe(inside("probed"), &there), STATUS_OK);
+    assert_text(inside("probed"), "stays");
+    assert_int_equal(file_probe(inside("nowhere/probed"), &nowhere), STATUS_INPUT);
+    assert_non_null(strstr(nowhere.message, "nowhere/probed: cannot create: No such file or directory"));
+    assert_int_equal(file_probe(folder, &is_folder), STATUS_INPUT);
+    assert_non_null(strstr(is_folder.message, "it is a folder"));
+}
+
 static void reads_zero_bytes_and_pipes(void **state) {
     (void)state;
     const char *path = inside("zeros");
@@ -87,6 +102,19 @@ static void reads_zero_bytes_and_pipes(void **state) {
     assert_int_equal(size, 200000);
     for (int i = 0; i < 200000; i++) assert_int_equal(text[i], 'a' + i % 26);
     memory_free(text);
+}
+
+/** Of nothing but a hole, so that it costs no disk. */
+static void refuses_to_read_what_is_too_large(void **state) {
+    (void)state;
+    char *text = NULL;
+    Error error = {0};
+    const char *path = inside("large");
+    write_text(path, "");
+    assert_int_equal(truncate(path, (off_t)1 << 40), 0);
+    assert_int_equal(file_read(path, &text, NULL, &error), STATUS_INPUT);
+    assert_non_null(strstr(error.message, "large: larger than 1 GiB"));
+    assert_null(text);
 }
 
 static void names_path_and_reason(void **state) {
@@ -202,7 +230,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joins_names),
         cmocka_unit_test(replaces_whole_files),
+        cmocka_unit_test(probes_what_could_be_written),
         cmocka_unit_test(reads_zero_bytes_and_pipes),
+        cmocka_unit_test(refuses_to_read_what_is_too_large),
         cmocka_unit_test(names_path_and_reason),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
         cmocka_unit_test(copies),

@@ -70,39 +70,20 @@ static void predicts_the_first_of_equal_logits(void **state) {
 static void sums_losses_without_order(void **state) {
     (void)state;
     enum { SAMPLES = 1000 };
-    Metrics *forward = make(2), *backward = make(2), *halves[2] = {make(2), make(2)};
+    Metrics *forward = make(2), *backward = make(2);
     double exact = 0;
     for (int i = 0; i < SAMPLES; i++) {
         double loss = fabs(sin(i)) * pow(10, i % 7 - 3);
         exact += loss;
         add(forward, 0, 0, loss);
-        add(halves[i % 2], 0, 0, loss);
     }
     for (int i = SAMPLES - 1; i >= 0; i--) add(backward, 0, 0, fabs(sin(i)) * pow(10, i % 7 - 3));
-    metrics_merge(halves[1], halves[0]);
     double loss = metrics_scores(forward).loss;
     assert_true(metrics_scores(backward).loss == loss);
-    assert_true(metrics_scores(halves[1]).loss == loss);
     /* each loss is rounded to the nearest unit; `exact` itself is 1000 additions of float64 */
     assert_true(fabs(loss - exact / SAMPLES) <= ONE_UNIT / 2 + SAMPLES * DBL_EPSILON * exact / SAMPLES);
-    for (int i = 0; i < 2; i++) free(halves[i]);
     free(backward);
     free(forward);
-}
-
-static void merges_counts(void **state) {
-    (void)state;
-    Metrics *a = make(2), *b = make(2);
-    add(a, 0, 1, 1);
-    add(b, 0, 1, 2);
-    add(b, 1, 1, 3);
-    metrics_merge(a, b);
-    assert_int_equal(a->samples, 3);
-    assert_int_equal(a->confusion[0 * 2 + 1], 2);
-    assert_int_equal(a->confusion[1 * 2 + 1], 1);
-    assert_true(metrics_scores(a).loss == 2);
-    free(b);
-    free(a);
 }
 
 static void counts_losses_without_end_as_the_largest(void **state) {
@@ -137,7 +118,6 @@ int main(void) {
         cmocka_unit_test(means_f1_over_the_labels_that_occur),
         cmocka_unit_test(predicts_the_first_of_equal_logits),
         cmocka_unit_test(sums_losses_without_order),
-        cmocka_unit_test(merges_counts),
         cmocka_unit_test(counts_losses_without_end_as_the_largest),
         cmocka_unit_test(scores_nothing_as_zero),
     };

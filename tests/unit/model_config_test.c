@@ -159,6 +159,7 @@ static void test_refuses_labels(void **state) {
     refuse("{\"id2label\": {\"0\": \"a\", \"-1\": \"b\"}}", "\"-1\" is not");
     refuse("{\"id2label\": {\"0\": \"a\", \"x\": \"b\"}}", "\"x\" is not");
     refuse("{\"id2label\": {\"0\": \"a\", \"1\": 1}}", "must be a text");
+    refuse("{\"id2label\": {\"0\": \"a\", \"1\": \"b\\u001b[2J\"}}", "must be a text without control characters");
     refuse("{\"id2label\": {\"0\": \"a\", \"1\": \"a\"}}", "both named \"a\"");
     refuse("{\"num_labels\": 0}", "num_labels");
 }

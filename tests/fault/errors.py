@@ -1,0 +1,329 @@
+"""Every way of using linnet wrongly that docs/errors.md lists: how to bring it about. See errors_test.py.
+
+A case is made in a folder of its own that holds model/, tokenizer/, train.csv, train.h5 and test.h5, checkpoint/ (of a run on
+them) and run.json, whose paths are relative to it."""
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from support import ROOT, read_safetensors, write_safetensors
+
+SETTINGS = dict(model_name_or_path="model", train_file="train.h5", output_dir="run", max_steps=4, global_batch_size=20,
+                save_strategy="no", logging_steps=1)
+TRAIN = ["train", "run.json"]
+RESUME = ["train", "run.json", "--set", "resume_from_checkpoint=checkpoint"]
+EVALUATING = ["--set", "eval_file=test.h5", "--set", "eval_strategy=steps", "--set", "eval_steps=2"]
+EVALUATE = ["evaluate", "--model", "model", "--data", "test.h5"]
+PREPARE = ["prepare", "--input", "train.csv", "--output", "out.h5", "--tokenizer", "tokenizer"]
+PREDICT = ["predict", "--model", "model", "a text"]
+
+
+class Case:
+    """What is wrong, the command, and how the folder is made wrong before. `upto`: what the libraries say after this text
+    differs between their versions."""
+
+    def __init__(self, section, what, command, change=None, upto=None, ranks=(0, 3)):
+        self.section, self.what, self.command, self.change, self.upto = section, what, command, change, upto
+        self.ranks = ranks if command[0] in ("train", "evaluate") else (0,)
+        self.name = f"{section}: {what}"
+
+
+# --- Settings -----------------------------------------------------------------------------------------------------
+
+
+def table_rows(title):
+    """The rows of a table of docs/settings.md, which is made from the table that the program reads settings by."""
+    page = (ROOT / "docs/settings.md").read_text()
+    part = page[page.index(title) + len(title):]
+    return [(key, cells.split(" | ")) for key, cells in re.findall(r"^\| `(\w+)` \| (.*) \|$", part.split("\n## ")[0], re.M)]
+
+
+def wrong_values(kind):
+    """(what is wrong, a value) for a setting whose value docs/settings.md describes so."""
+    if kind == "a path":
+        return [("wrong type", 7), ("empty", "")]
+    if kind == "true or false":
+        return [("wrong type", "yes")]
+    if kind.startswith("true, false"):
+        return [("wrong type", 7)]
+    if "number" not in kind:
+        return [("wrong type", 7), ("no such choice", "other")]
+    wrong = [("wrong type", "many")]
+    low = re.search(r"(above|at least) (-?\d+)", kind)
+    wrong.append(("too small", int(low[2]) - (low[1] == "at least")))
+    high = re.search(r"(below|at most) (\d+)", kind)
+    if high:
+        wrong.append(("too large", int(high[2]) + (high[1] == "at most")))
+    if "whole" in kind:
+        wrong.append(("a fraction", 1.5))
+    return wrong
+
+
+def setting_cases():
+    own = table_rows("\n| key | default |") + table_rows("\n## Keys of linnet's own")
+    for key, (_, kind, _) in own:
+        for what, value in wrong_values(kind):
+            yield setting(f"`{key}`: {what}", {key: value})
+    for key, (_, _) in table_rows("\n## Keys of TrainingArguments with one"):
+        yield setting(f"`{key}`: what linnet does not do", {key: 12345})
+
+
+def setting(what, changes, text=None, arguments=(), section="Settings"):
+    def change(folder):
+        settings = {key: value for key, value in {**SETTINGS, **changes}.items() if value is not ...}
+        (folder / "run.json").write_text(text or json.dumps(settings, indent=1) + "\n")
+
+    return Case(section, what, [*TRAIN, *arguments], change)
+
+
+BEST = dict(eval_file="test.h5", eval_strategy="steps", eval_steps=2, save_strategy="steps", save_steps=2)
+NAMES = "Names and contradictions of settings"
+RULES = [
+    setting("unknown key", {"learning_rat": 1}, section=NAMES),
+    setting("unknown key, nothing like it", {"zzzzzzzz": 1}, section=NAMES),
+    setting("key of an older Transformers", {"evaluation_strategy": "no"}, section=NAMES),
+    setting("key twice", {}, '{\n "seed": 1,\n "seed": 2\n}\n', section=NAMES),
+    *[setting(f"`{key}` not given", {key: ...}, section=NAMES) for key in ("model_name_or_path", "train_file", "output_dir")],
+    setting("`--set` without a value", {}, arguments=["--set", "max_steps"], section=NAMES),
+    setting("`--set` of an unknown key", {}, arguments=["--set", "max_step=3"], section=NAMES),
+    setting("`--set` of a wrong value", {}, arguments=["--set", "max_steps=3.5"], section=NAMES),
+    setting("`global_batch_size` with `gradient_accumulation_steps`", {"gradient_accumulation_steps": 2}, section=NAMES),
+    setting("`eval_strategy` without `eval_file`", {"eval_strategy": "epoch"}, section=NAMES),
+    setting("`load_best_model_at_end` without evaluation", {"load_best_model_at_end": True}, section=NAMES),
+    setting("`load_best_model_at_end`, strategies that differ", {**BEST, "load_best_model_at_end": True, "save_strategy": "epoch"}, section=NAMES),
+    setting("`load_best_model_at_end`, saving where nothing is evaluated", {**BEST, "load_best_model_at_end": True, "save_steps": 3}, section=NAMES),
+    setting("`early_stopping_patience` without a metric", {**BEST, "early_stopping_patience": 1}, section=NAMES),
+    setting("`early_stopping_patience` without evaluation", {"early_stopping_patience": 1, "metric_for_best_model": "f1"}, section=NAMES),
+    setting("`save_strategy` \"best\" without a metric", {**BEST, "save_strategy": "best"}, section=NAMES),
+    setting("`save_strategy` \"best\" without evaluation", {"save_strategy": "best", "metric_for_best_model": "f1"}, section=NAMES),
+]
+
+
+# --- Files --------------------------------------------------------------------------------------------------------
+
+
+def own(folder, name):
+    """A link of the folder made a copy, to be changed; a name inside a linked folder makes that a copy."""
+    top = folder / Path(name).parts[0]
+    if top.is_symlink():
+        source = top.resolve()
+        top.unlink()
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, top)
+    return folder / name
+
+
+def missing(name):
+    return lambda folder: own(folder, name).unlink()
+
+
+def filled(name, content):
+    return lambda folder: own(folder, name).write_bytes(content)
+
+
+def cut(name, share=0.5):
+    def change(folder):
+        path = own(folder, name)
+        data = path.read_bytes()
+        path.write_bytes(data[: int(len(data) * share)])
+
+    return change
+
+
+def unreadable(name):
+    return lambda folder: own(folder, name).chmod(0)
+
+
+def edited(name, **changes):
+    """Members of a JSON file set, or taken out where the value is `...`."""
+
+    def change(folder):
+        path = own(folder, name)
+        tree = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+        path.write_text(json.dumps({key: value for key, value in tree.items() if value is not ...}), encoding="utf-8")
+
+    return change
+
+
+def h5(name, **changes):
+    """Attributes of an HDF5 file set."""
+
+    def change(folder):
+        with h5py.File(own(folder, name), "r+") as file:
+            for key, value in changes.items():
+                file.attrs[key] = value
+
+    return change
+
+
+def old_h5(name):
+    def change(folder):
+        with h5py.File(own(folder, name), "w") as file:
+            file.attrs["format_version"] = 1
+
+    return change
+
+
+def tensors(name, edit):
+    def change(folder):
+        path = own(folder, name)
+        found = read_safetensors(path)
+        edit(found)
+        write_safetensors(path, found)
+
+    return change
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+def damaged(what, command, name, kinds=("missing", "empty", "cut short", "of another kind", "unreadable"), upto=None, section=None):
+    changes = {"missing": missing(name), "empty": filled(name, b""), "cut short": cut(name), "of another kind": filled(name, PNG),
+               "unreadable": unreadable(name)}
+    return [Case(section or f"Files: {what}", f"{name}: {kind}", command, changes[kind], upto=upto) for kind in kinds]
+
+
+READ = ("empty", "cut short", "of another kind", "unreadable")
+HDF5 = "damaged or cut short:"
+READING = "Files: model of `evaluate` and `predict`"
+FILES = [
+    *damaged("settings", TRAIN, "run.json"),
+    *damaged("token file", TRAIN, "train.h5", upto=HDF5),
+    Case("Files: token file", "train.h5: a folder", TRAIN, lambda folder: ((folder / "train.h5").unlink(), (folder / "train.h5").mkdir())),
+    Case("Files: token file", "train.h5: of another version", TRAIN, h5("train.h5", format_version=np.int64(2))),
+    Case("Files: token file", "train.h5: HDF5 of another format", TRAIN, old_h5("train.h5")),
+    Case("Files: token file", "train.h5: HDF5, but no token file", [*TRAIN, "--set", "train_file=checkpoint/optimizer.h5"]),
+    Case("Files: token file", "train.h5: counts that do not add up", TRAIN, h5("train.h5", samples=np.int64(7))),
+    *damaged("token file", [*TRAIN, *EVALUATING], "test.h5", upto=HDF5),
+    *damaged("token file", EVALUATE, "test.h5", kinds=("missing", "cut short"), upto=HDF5, section="Files: token file of `evaluate`"),
+    Case("Files: model", "model: missing", TRAIN, lambda folder: (folder / "model").unlink()),
+    Case("Files: model", "model: a file", [*TRAIN, "--set", "model_name_or_path=train.csv"]),
+    Case("Files: model", "model: a path of Hugging Face's hub", [*TRAIN, "--set", "model_name_or_path=openai-community/gpt2"]),
+    *damaged("model", TRAIN, "model/config.json"),
+    *damaged("model", TRAIN, "model/model.safetensors"),
+    *damaged("model", TRAIN, "model/vocab.json", kinds=READ[:3]),
+    Case("Files: model", "model/model.safetensors: a header without end", TRAIN, filled("model/model.safetensors", b"\xff" * 7 + b"\x7f{}")),
+    Case("Files: model", "model/model.safetensors: a tensor is missing", TRAIN,
+         tensors("model/model.safetensors", lambda t: t.pop("transformer.h.0.ln_1.bias"))),
+    Case("Files: model", "model/model.safetensors: a tensor of another shape", TRAIN,
+         tensors("model/model.safetensors", lambda t: t.update({"transformer.ln_f.bias": np.zeros(3, "<f4")}))),
+    Case("Files: model", "model: pytorch_model.bin alone", TRAIN,
+         lambda folder: own(folder, "model/model.safetensors").rename(folder / "model/pytorch_model.bin")),
+    Case("Files: model", "model.safetensors.index.json: a file outside the folder", TRAIN,
+         lambda folder: (own(folder, "model/model.safetensors").unlink(),
+                         (folder / "model/model.safetensors.index.json").write_text('{"weight_map": {"a": "../other/model.safetensors"}}'))),
+    Case("Files: model", "model/config.json: another kind of model", TRAIN, edited("model/config.json", model_type="bert")),
+    Case("Files: model", "model/config.json: another activation", TRAIN, edited("model/config.json", activation_function="relu")),
+    Case("Files: model", "model/config.json: a size that is none", TRAIN, edited("model/config.json", n_layer=0)),
+    Case("Files: model", "model/config.json: sizes that do not divide", TRAIN, edited("model/config.json", n_head=5)),
+    Case("Files: model", "model/config.json: sizes beyond any machine", TRAIN, edited("model/config.json", n_embd=2**28, n_layer=1000)),
+    Case("Files: model", "model/config.json: labels with holes", TRAIN, edited("model/config.json", id2label={"0": "a", "2": "b"})),
+    Case(READING, "model: without a head", EVALUATE, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
+    Case(READING, "model: without a head", PREDICT, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
+    *damaged("model", PREDICT, "model/vocab.json", section=READING),
+    *damaged("model", PREDICT, "model/merges.txt", kinds=("missing", "cut short", "of another kind", "unreadable"), section=READING),
+    Case("Files: checkpoint", "checkpoint: missing", RESUME, lambda folder: (folder / "checkpoint").unlink()),
+    *damaged("checkpoint", RESUME, "checkpoint/optimizer.h5", upto=HDF5),
+    Case("Files: checkpoint", "checkpoint/optimizer.h5: of another version", RESUME, h5("checkpoint/optimizer.h5", format_version=np.int64(2))),
+    Case("Files: checkpoint", "checkpoint/optimizer.h5: a digest of a file outside the folder", RESUME,
+         h5("checkpoint/optimizer.h5", **{"sha256:../run.json": np.bytes_(b"0" * 64)})),
+    *damaged("checkpoint", RESUME, "checkpoint/trainer_state.json", kinds=("missing",)),
+    Case("Files: checkpoint", "checkpoint/trainer_state.json: cut short", RESUME, filled("checkpoint/trainer_state.json", b'{\n "global_step": 2')),
+    *damaged("checkpoint", RESUME, "checkpoint/model.safetensors", kinds=("missing", "cut short")),
+    *damaged("table", PREPARE, "train.csv", kinds=("missing", "empty", "of another kind", "unreadable")),
+    Case("Files: table", "train.csv: cut inside quotes", PREPARE, filled("train.csv", b'text,sentiment\n"fine, positive\n')),
+    Case("Files: table", "train.csv: cut inside a row", PREPARE, filled("train.csv", b"text,sentiment\nfine,positive\nfi")),
+    Case("Files: table", "train.csv: no rows", PREPARE, filled("train.csv", b"text,sentiment\n")),
+    Case("Files: table", "train.csv: no such column", PREPARE, filled("train.csv", b"text,mood\nfine,positive\n")),
+    Case("Files: table", "train.csv: no such label", PREPARE, filled("train.csv", b"text,sentiment\nfine,happy\n")),
+    Case("Files: table", "train.csv: not UTF-8", PREPARE, filled("train.csv", b"text,sentiment\ncaf\xe9,positive\n")),
+    Case("Files: table", "t.jsonl: cut inside an object", ["prepare", "--input", "t.jsonl", *PREPARE[3:]],
+         lambda folder: (folder / "t.jsonl").write_text('{"text": "fine", "sentiment": 2}\n{"text": "fi')),
+    Case("Files: table", "a name with another ending", ["prepare", "--input", "run.json", *PREPARE[3:]]),
+    *damaged("tokenizer", PREPARE, "tokenizer/vocab.json"),
+    *damaged("tokenizer", PREPARE, "tokenizer/merges.txt", kinds=("missing", "cut short", "of another kind", "unreadable")),
+]
+
+
+# --- What does not belong together ----------------------------------------------------------------------------------
+
+
+def relabelled(name, *names):
+    return h5(name, label_names=np.array([label.encode() for label in names], "S16"))
+
+
+TOGETHER = "What does not belong together"
+MISFITS = [
+    Case(TOGETHER, "training data of another tokenizer", TRAIN, h5("train.h5", tokenizer_digest=np.bytes_(b"0" * 64))),
+    Case(TOGETHER, "evaluation data of another tokenizer", [*TRAIN, *EVALUATING], h5("test.h5", tokenizer_digest=np.bytes_(b"0" * 64))),
+    Case(TOGETHER, "data to evaluate of another tokenizer", EVALUATE, h5("test.h5", tokenizer_digest=np.bytes_(b"0" * 64))),
+    Case(TOGETHER, "data of a larger vocabulary than the model's", EVALUATE, h5("test.h5", vocabulary_size=np.int64(5000))),
+    Case(TOGETHER, "data with other labels than the model's", EVALUATE, relabelled("test.h5", "bad", "neutral", "good")),
+    Case(TOGETHER, "data with more labels than the model's", EVALUATE, relabelled("test.h5", "negative", "neutral", "positive", "mixed")),
+    Case(TOGETHER, "evaluation data with other labels", [*TRAIN, *EVALUATING], relabelled("test.h5", "bad", "neutral", "good")),
+    Case(TOGETHER, "a tokenizer larger than the model's vocabulary", PREDICT, lambda folder: (
+        edited("model/config.json", vocab_size=100)(folder),
+        tensors("model/model.safetensors", lambda t: t.update({"transformer.wte.weight": t["transformer.wte.weight"][:100]}))(folder))),
+    Case(TOGETHER, "a checkpoint of another window", [*RESUME, "--set", "global_batch_size=10"]),
+    Case(TOGETHER, "a checkpoint of another seed", [*RESUME, "--set", "seed=1"]),
+    Case(TOGETHER, "a checkpoint of other data", [*RESUME, "--set", "train_file=test.h5"]),
+    Case(TOGETHER, "a checkpoint of data from another source", RESUME, h5("train.h5", source_digest=np.bytes_(b"0" * 64))),
+    Case(TOGETHER, "a model folder as checkpoint", ["train", "run.json", "--set", "resume_from_checkpoint=model"]),
+    Case(TOGETHER, "a label that is named twice", [*PREPARE, "--labels", "negative,neutral,negative"]),
+    Case(TOGETHER, "a subset larger than the table", [*PREPARE, "--subset", "1000"]),
+]
+
+
+# --- Outputs, ranks, command line -------------------------------------------------------------------------------------
+
+
+def read_only(folder):
+    (folder / "locked").mkdir()
+    (folder / "locked").chmod(0o500)
+
+
+OUTPUTS = "Outputs, disk and ranks"
+OTHERS = [
+    Case(OUTPUTS, "output_dir is a file", [*TRAIN, "--set", "output_dir=train.csv"]),
+    Case(OUTPUTS, "output_dir in a folder that may not be written", [*TRAIN, "--set", "output_dir=locked/run"], read_only),
+    Case(OUTPUTS, "a disk too small for the plan",
+         [*TRAIN, "--set", "max_steps=1000000000000", "--set", "save_strategy=steps", "--set", "save_steps=1"], upto="a model of"),
+    Case(OUTPUTS, "more ranks than samples", [*TRAIN, "--set", "train_file=few.h5"], ranks=(3,)),
+    Case(OUTPUTS, "predictions into a folder that is not there", [*EVALUATE, "--predictions", "nowhere/p.tsv"]),
+    Case(OUTPUTS, "predictions into a folder that may not be written", [*EVALUATE, "--predictions", "locked/p.tsv"], read_only),
+    Case(OUTPUTS, "predictions onto a folder", [*EVALUATE, "--predictions", "model"]),
+    Case(OUTPUTS, "a token file into a folder that is not there", ["prepare", "--input", "train.csv", "--output", "nowhere/out.h5", *PREPARE[5:]]),
+    Case(OUTPUTS, "a token file onto its table", ["prepare", "--input", "train.csv", "--output", "train.csv", *PREPARE[5:]]),
+    Case(OUTPUTS, "a new model onto a folder that holds something", ["init", "--output", "model", "--tokenizer", "tokenizer"]),
+]
+LINE = "The command line"
+COMMANDS = [
+    Case(LINE, "unknown command", ["trian"]),
+    Case(LINE, "unknown option", ["prepare", "--inptu", "x"]),
+    Case(LINE, "option missing", ["prepare", "--input", "train.csv"]),
+    Case(LINE, "option without its value", ["evaluate", "--model", "model", "--data"]),
+    Case(LINE, "option that is no number", [*EVALUATE, "--batch-size", "two"]),
+    Case(LINE, "option out of range", [*EVALUATE, "--batch-size", "0"]),
+    Case(LINE, "no configuration", ["train"]),
+    Case(LINE, "two configurations", ["train", "run.json", "run.json"]),
+    Case(LINE, "heads that do not divide the width", ["init", "--output", "new", "--tokenizer", "tokenizer", "--width", "10", "--heads", "3"]),
+    Case(LINE, "a path that is not there", ["inspect", "nowhere"]),
+    Case(LINE, "a path that linnet did not make", ["inspect", "tokenizer"]),
+]
+
+CASES = [*setting_cases(), *RULES, *FILES, *MISFITS, *OTHERS, *COMMANDS]
+
+
+def make_folder(case, folder, base):
+    """The folder of a case: links to what is in base, its own run.json, and what is wrong."""
+    folder.mkdir()
+    for path in base.iterdir():
+        os.symlink(path, folder / path.name)
+    (folder / "run.json").write_text(json.dumps(SETTINGS, indent=1) + "\n")
+    if case.change:
+        case.change(folder)
+    return folder

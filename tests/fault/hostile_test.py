@@ -1,0 +1,88 @@
+"""What a folder or file from elsewhere must not be able to do, and what outputs must not be."""
+import json
+import os
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from support import LINNET, ROOT, linnet, train
+
+
+def imported():
+    """The names of other libraries' functions that linnet's own code calls. Its library is linked in, so that they are the
+    program's undefined symbols."""
+    found = subprocess.run(["nm", "-D", "--undefined-only", LINNET], capture_output=True, text=True, check=True, timeout=60).stdout
+    return {line.split()[-1].split("@")[0] for line in found.splitlines()}
+
+
+STARTS = {"system", "popen", "fork", "vfork", "clone", "execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve",
+          "posix_spawn", "posix_spawnp", "dlopen", "dlmopen", "dlsym", "wordexp"}
+CONNECTS = {"socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "send", "sendto", "sendmsg", "recv", "recvfrom",
+            "recvmsg", "getaddrinfo", "gethostbyname", "gethostbyname2", "getnameinfo", "res_query", "inet_pton", "inet_addr"}
+
+
+@pytest.mark.skipif("/san/" in LINNET, reason="the sanitizers' own imports are not linnet's")
+def test_nothing_is_executed_and_nothing_connected():
+    """No code of linnet's starts a program, loads a library or opens a connection: whatever a model folder holds, nothing of it is
+    executed. (Ranks talk through MPI, whose library is not asked to load anything by a file's name.)"""
+    names = imported()
+    assert {"open", "H5Fopen", "MPI_Init_thread"} & names, "the symbols cannot be told"
+    assert not names & STARTS
+    assert not names & CONNECTS
+    assert "H5PLset_loading_state" in names, "HDF5 would load filters from the disk"
+
+
+def test_what_else_lies_in_a_model_folder_is_left_alone(sample, tmp_path, copy_of):
+    """Programs in a model folder, also under names that a search might find, are neither run nor copied."""
+    model, mark = copy_of(sample.model), tmp_path / "mark"
+    for name in ("modeling_gpt2.py", "__init__.py", "orted", "sh", "libfilter.so"):
+        (model / name).write_text(f"#!/bin/sh\ntouch {mark}\n")
+        (model / name).chmod(0o755)
+    config = json.loads((model / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForSequenceClassification": "modeling_gpt2.Model"}
+    (model / "config.json").write_text(json.dumps(config))
+    env = {"HDF5_PLUGIN_PATH": str(model), "PATH": os.environ["PATH"] + ":" + str(model)}
+    linnet("inspect", model, env=env)
+    linnet("predict", "--model", model, "a text", env=env)
+    run = train(tmp_path, env=env, model_name_or_path=model, train_file=sample.train, max_steps=1, save_strategy="no", global_batch_size=20)
+    assert not mark.exists()
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.json", "config.resolved.json", "merges.txt", "metrics.jsonl", "model.safetensors", "vocab.json"]
+
+
+def test_index_cannot_lead_out_of_its_folder(sample, tmp_path, copy_of):
+    """Nor can it name a folder, or a path in itself, though the file there is good."""
+    model = copy_of(sample.model)
+    weights = model / "model.safetensors"
+    header = json.loads(weights.read_bytes()[8 : 8 + int.from_bytes(weights.read_bytes()[:8], "little")])
+    header.pop("__metadata__")
+    (tmp_path / "outside").mkdir()
+    shutil.move(weights, tmp_path / "outside/w.safetensors")
+    for path in ("../outside/w.safetensors", str(tmp_path / "outside/w.safetensors"), "..", ".", "", "./w.safetensors"):
+        (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {name: path for name in header}}))
+        assert "weight_map" in linnet("inspect", model, code=1).errors[0]
+    shutil.copy(tmp_path / "outside/w.safetensors", model / "w.safetensors")
+    (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {name: "w.safetensors" for name in header}}))
+    linnet("inspect", model)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+def test_outputs_get_the_umask(sample, tmp_path, mask):
+    """Files of every command are readable by whom the user's umask lets read, and nothing is executable."""
+    config = tmp_path / "run.json"
+    config.write_text(json.dumps(dict(model_name_or_path=str(tmp_path / "model"), train_file=str(tmp_path / "train.h5"),
+                                      output_dir=str(tmp_path / "a/run"), max_steps=2, save_steps=1, global_batch_size=20, logging_steps=1)))
+    known = {config}
+    for command in (["prepare", "--input", sample.train_csv, "--output", tmp_path / "train.h5", "--tokenizer", sample.tokenizer],
+                    ["init", "--output", tmp_path / "model", "--tokenizer", sample.tokenizer, "--layers", "1", "--width", "16", "--heads", "2"],
+                    ["train", config, "--profile"],
+                    ["evaluate", "--model", tmp_path / "a/run", "--data", tmp_path / "train.h5", "--predictions", tmp_path / "p.tsv"]):
+        subprocess.run([LINNET, *map(str, command)], check=True, cwd=ROOT, umask=mask, timeout=300, capture_output=True)
+    made = [path for path in tmp_path.rglob("*") if path not in known]
+    assert {"train.h5", "model.safetensors", "optimizer.h5", "trainer_state.json", "metrics.jsonl", "p.tsv", "config.resolved.json",
+            "checkpoint-2"} <= {path.name for path in made}
+    for path in made:
+        wanted = (0o777 if path.is_dir() else 0o666) & ~mask
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Writes tests/fuzz/seeds/: a few small inputs that each reader takes, for the fuzzers to start from.
+
+Also small: the fuzzers copy and change them many thousand times a second. Run in the repository's root; needs h5py and numpy."""
+import hashlib
+import json
+import struct
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+sys.path[:0] = ["tests", "scripts"]
+import make_sample  # noqa: E402
+
+SEEDS = Path("tests/fuzz/seeds")
+
+
+def seed(reader, name, content):
+    path = SEEDS / reader / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def tables():
+    seed("csv", "plain", "text,sentiment\nfine,positive\n\"two\nlines, \"\"quoted\"\"\",negative\r\n")
+    seed("csv", "more", "\ufeffid,\"text\",x,sentiment\n1,naïve 😀,,neutral\n\n2,,\"\",2")
+    seed("tsv", "plain", "text\tsentiment\nfine\tpositive\n\"a\tb\"\tneutral\n")
+    seed("jsonl", "plain",
+         '{"text": "fine", "sentiment": "positive"}\n\n{"sentiment": 2, "text": "\\u00e9\\ud83d\\ude00\\n\\u0000", "x": [1, {"y": null}, -1.5e3]}\n')
+
+
+def json_files():
+    needed = {"model_name_or_path": "gpt2", "train_file": "train.h5", "output_dir": "out"}
+    seed("settings", "plain", json.dumps(needed))
+    more = {"eval_file": "~/t.h5", "eval_strategy": "steps", "eval_steps": 0.1, "save_steps": 10, "save_strategy": "best",
+            "metric_for_best_model": "eval_f1", "early_stopping_patience": 3, "learning_rate": 1e-4, "max_steps": 7, "bf16": True,
+            "global_batch_size": 4, "reduction_units": 4, "dropout": 0, "report_to": ["none"], "data_seed": 42, "push_to_hub": False,
+            "lr_scheduler_type": "cosine", "resume_from_checkpoint": True, "pooling": "padded_end"}
+    seed("settings", "more", json.dumps({**needed, **more}, indent=1))
+    seed("config", "plain", json.dumps({"model_type": "gpt2", "n_embd": 32, "n_head": 4, "n_layer": 2, "n_positions": 64, "vocab_size": 300,
+                                        "id2label": {"0": "negative", "1": "neutral"}, "pad_token_id": 299, "linnet": {"pooling": "padded_end"}}))
+    seed("config", "more", json.dumps({"n_ctx": 8, "hidden_size": 8, "num_attention_heads": 1, "n_inner": 3, "num_labels": 5, "eos_token_id": [1, 2],
+                                       "resid_pdrop": 0.5, "layer_norm_epsilon": 1e-3, "activation_function": "gelu_pytorch_tanh"}))
+    own = {"window": 4, "units": 2, "samples": 9, "tokens": 90, "data_sha256": "0" * 64, "seed": 42, "best_saved_step": 2,
+           "evaluations_since_best": 0, "loss_sum": 1.5, "loss_steps": 1, "loss_total": None}
+    seed("state", "plain", json.dumps({"best_metric": 0.5, "best_global_step": 2, "epoch": 0.5, "global_step": 3, "max_steps": 6,
+                                       "log_history": [{"step": 1, "loss": 1.0}], "linnet": own}))
+    seed("index", "plain", json.dumps({"metadata": {"total_size": 16}, "weight_map": {"one": "a.safetensors", "two": "b.safetensors"}}))
+    seed("index", "outside", json.dumps({"weight_map": {"two": "../outside.safetensors"}}))
+
+
+def tokenizers():
+    folder = SEEDS / "vocabulary"
+    folder.mkdir(parents=True, exist_ok=True)
+    make_sample.write_tokenizer(folder, [], 0)
+    vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    (folder / "vocab.json").unlink()
+    (folder / "merges.txt").unlink()
+    full = {**vocabulary, "ab": len(vocabulary), "abc": len(vocabulary) + 1}
+    seed("vocabulary", "full", json.dumps(full, ensure_ascii=False) + "\0#version: 0.2\na b\nab c\n")
+    seed("vocabulary", "small", '{"a": 0, "b": 1, "c": 2, "ab": 3, "\\u0120c": 4}\0#version: 0.2\r\na b\r\n')
+    seed("tokenizer", "words", "I'm  naïve, 42 times; don't\t\u00a0!! <|endoftext|> the 山 😀\r\n  ")
+    seed("tokenizer", "latin1", b"caf\xe9 <|endoftext|")
+
+
+def safetensors(entries, data):
+    header = json.dumps(entries).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+def models():
+    seed("safetensors", "plain", safetensors({"__metadata__": {"format": "pt"}, "a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+                                              "b": {"dtype": "BF16", "shape": [], "data_offsets": [24, 26]}}, bytes(range(26))))
+    seed("safetensors", "more", safetensors({"h": {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]},
+                                             "e": {"dtype": "F64", "shape": [0], "data_offsets": [8, 8]},
+                                             "m": {"dtype": "U8", "shape": [1, 2, 1], "data_offsets": [8, 10]}}, bytes(range(10))))
+
+
+def arrays(file, columns):
+    for name, column in columns.items():
+        rows = max(1, len(column))
+        file.create_dataset(name, data=column, chunks=(rows,) + column.shape[1:], maxshape=(None,) + column.shape[1:], fletcher32=True,
+                            track_times=False)
+
+
+def new_hdf5(path):
+    """In the format that linnet reads, without the time."""
+    access, create = h5py.h5p.create(h5py.h5p.FILE_ACCESS), h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+    create.set_obj_track_times(False)
+    return h5py.File(h5py.h5f.create(bytes(path), h5py.h5f.ACC_TRUNC, create, access))
+
+
+def hdf5_files():
+    """What linnet writes, but for the size of the chunks."""
+    path = seed("tokens", "small.h5", b"")
+    with new_hdf5(path) as file:
+        arrays(file, {"tokens": np.array([5, 6, 7, 8, 9, 1], "<u2"), "offsets": np.array([0, 2, 5, 6], "<i8"), "labels": np.array([0, 1, 2], "u1"),
+                      "rows": np.arange(3, dtype="<i8")})
+        for name, value in {"format_version": 1, "samples": 3, "tokens": 6, "vocabulary_size": 257, "end_of_text": 256, "max_length": 1024,
+                            "longest_sample": 3, "source_size": 9}.items():
+            file.attrs[name] = np.int64(value)
+        file.attrs["tokenizer_digest"] = file.attrs["source_digest"] = np.bytes_(b"0" * 64)
+        file.attrs["source_name"] = np.bytes_(b"a.csv")
+        file.attrs["label_names"] = np.array([b"negative", b"neutral", b"positive"], "S8")
+    path = seed("moments", "small.h5", b"")
+    with new_hdf5(path) as file:
+        arrays(file, {"exp_avg": np.arange(8, dtype="<f4"), "exp_avg_sq": np.arange(8, dtype="<f4")})
+        for table, rows in ("token", 3), ("position", 2):
+            arrays(file, {f"{table}_rows": np.arange(rows, dtype="<i4"), f"{table}_exp_avg": np.ones((rows, 4), "<f4"),
+                          f"{table}_exp_avg_sq": np.ones((rows, 4), "<f4")})
+        for name, value in {"format_version": 1, "dense": 8, "width": 4}.items():
+            file.attrs[name] = np.int64(value)
+        file.attrs["sha256:config.json"] = np.bytes_(hashlib.sha256(b"{}").hexdigest().encode())
+    # Plans (tests/fuzz/hdf5_readers.c): a moment of float64, tokens of 2^61 elements, a digest outside the folder.
+    seed("hdf5", "double-moment", bytes([1, 3, 4, 5, 1, 2, 1, 0]))
+    seed("hdf5", "endless-tokens", bytes([0, 3, 0, 0, 1, 9, 3, 20]))
+    seed("hdf5", "outside-digest", bytes([1, 0, 13, 9, 63, 0]))
+
+
+for make in tables, json_files, tokenizers, models, hdf5_files:
+    make()

@@ -1,0 +1,54 @@
+/* safetensors files, alone and by an index. */
+#include "fuzz/readers.h"
+#include "linnet/file.h"
+#include "linnet/safetensors.h"
+#include "model/shards.h"
+#include <string.h>
+
+static void read_values(const Tensor *tensor) {
+    float values[64];
+    size_t count = 1;
+    for (int i = 0; i < tensor->dimensions; i++) count *= (size_t)tensor->shape[i];
+    if (tensor->dtype == DTYPE_OTHER) return;
+    fuzz_check(tensor->size == count * (tensor->dtype == DTYPE_F32 ? 4 : 2));
+    for (size_t first = 0; first < count; first += 64)
+        safetensors_read(tensor, first, count - first < 64 ? count - first : 64, values);
+}
+
+void feed_safetensors(const uint8_t *bytes, size_t size) {
+    SafetensorsFile *file = NULL;
+    Error error = {0};
+    if (!safetensors_open(&file, fuzz_file("model.safetensors", bytes, size), &error))
+        for (size_t i = 0; i < safetensors_count(file); i++) {
+            read_values(safetensors_at(file, i));
+            fuzz_check(safetensors_find(file, safetensors_at(file, i)->name) == safetensors_at(file, i));
+        }
+    safetensors_close(file);
+    fuzz_check_error(&error);
+}
+
+/** An index in a folder with two files of a tensor each. */
+void feed_index(const uint8_t *bytes, size_t size) {
+    static bool ready;
+    const float values[2] = {1, 2};
+    const TensorSource one = {"one", 1, {2}, values}, two = {"two", 1, {2}, values};
+    char path[300];
+    Shards shards = {0};
+    Error error = {0};
+    strcat(strcpy(path, fuzz_folder()), "/index");
+    if (!ready) {
+        file_make_folder(path, &error);
+        safetensors_save(strcat(strcpy(path, fuzz_folder()), "/index/a.safetensors"), &one, 1, &error);
+        safetensors_save(strcat(strcpy(path, fuzz_folder()), "/index/b.safetensors"), &two, 1, &error);
+        safetensors_save(strcat(strcpy(path, fuzz_folder()), "/outside.safetensors"), &two, 1, &error);
+        fuzz_check(error.status == STATUS_OK);
+        ready = true;
+        strcat(strcpy(path, fuzz_folder()), "/index");
+    }
+    fuzz_file("index/model.safetensors.index.json", bytes, size);
+    if (!shards_open(&shards, path, &error))
+        for (size_t i = 0; i < shards.count; i++)
+            fuzz_check(strcmp(shards.names[i], "a.safetensors") == 0 || strcmp(shards.names[i], "b.safetensors") == 0);
+    shards_close(&shards);
+    fuzz_check_error(&error);
+}

@@ -1,0 +1,44 @@
+#ifndef LINNET_TESTS_FUZZ_READERS_H
+#define LINNET_TESTS_FUZZ_READERS_H
+/** Every reader of files or texts of unknown origin, as a function of bytes. A feed never returns anything: what it
+ *  finds wrong with a reader (a status other than done or bad input, a message that is not one line, a result that
+ *  breaks the reader's contract) ends the process. Used by libFuzzer (fuzz.c) and, without it, by
+ *  tests/unit/fuzz_cases_test.c. Runs in the repository's root. */
+#include "linnet/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    const char *name; /**< also of its folder in tests/fuzz/seeds and tests/fuzz/found */
+    void (*feed)(const uint8_t *bytes, size_t size);
+} FuzzReader;
+
+/** The last one's name is NULL. */
+extern const FuzzReader fuzz_readers[];
+
+void feed_csv(const uint8_t *bytes, size_t size);
+void feed_tsv(const uint8_t *bytes, size_t size);
+void feed_jsonl(const uint8_t *bytes, size_t size);
+void feed_settings(const uint8_t *bytes, size_t size);
+void feed_config(const uint8_t *bytes, size_t size);
+void feed_state(const uint8_t *bytes, size_t size);
+void feed_vocabulary(const uint8_t *bytes, size_t size);
+void feed_tokenizer(const uint8_t *bytes, size_t size);
+void feed_safetensors(const uint8_t *bytes, size_t size);
+void feed_index(const uint8_t *bytes, size_t size);
+void feed_tokens(const uint8_t *bytes, size_t size);
+void feed_moments(const uint8_t *bytes, size_t size);
+void feed_hdf5(const uint8_t *bytes, size_t size);
+
+/** A folder of this process in $TMPDIR (else /tmp), removed at its end. */
+const char *fuzz_folder(void);
+/** Write a file into that folder; its path is good until the next call. */
+const char *fuzz_file(const char *name, const void *bytes, size_t size);
+/** End the process unless this is true. */
+#define fuzz_check(truth) fuzz_check_at((truth), #truth, __FILE__, __LINE__)
+void fuzz_check_at(bool truth, const char *text, const char *file, int line);
+/** A reader's status: done or bad input, with a message of one line in the second case. */
+void fuzz_check_error(const Error *error);
+
+#endif

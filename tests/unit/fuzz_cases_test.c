@@ -1,0 +1,50 @@
+/* Without a fuzzer: the seeds of every reader (tests/fuzz/seeds) and the inputs that once found something
+ * (tests/fuzz/found) are fed again. A reader that fails ends the program. */
+#include "fuzz/readers.h"
+#include "linnet/file.h"
+#include "linnet/memory.h"
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/** Feed every file of tests/fuzz/KIND/READER, each also cut in half; returns their number. */
+static int feed_folder(const FuzzReader *reader, const char *kind) {
+    char folder[256];
+    int fed = 0;
+    snprintf(folder, sizeof folder, "tests/fuzz/%s/%s", kind, reader->name);
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        Error error = {0};
+        char *bytes = NULL;
+        size_t size = 0;
+        if (entry->d_name[0] == '.') continue;
+        char *path = file_join(folder, entry->d_name, &error);
+        assert_int_equal(file_read(path, &bytes, &size, &error), STATUS_OK);
+        print_message("%s\n", path);
+        reader->feed((const uint8_t *)bytes, size);
+        reader->feed((const uint8_t *)bytes, size / 2);
+        memory_free(bytes);
+        memory_free(path);
+        fed++;
+    }
+    if (entries) closedir(entries);
+    return fed;
+}
+
+static void feeds_seeds_and_finds(void **state) {
+    (void)state;
+    for (const FuzzReader *reader = fuzz_readers; reader->name; reader++) {
+        assert_true(feed_folder(reader, "seeds") > 0);
+        feed_folder(reader, "found");
+        reader->feed((const uint8_t *)"", 0);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(feeds_seeds_and_finds)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -24,9 +24,6 @@ Status file_replace(const char *path, const void *bytes, size_t size, Error *err
  *  make should not be lost on a wrong path. STATUS_INPUT says why not. */
 Status file_probe(const char *path, Error *error);
 
-/** Copy a file and flush the copy to disk. */
-Status file_copy(const char *from, const char *to, Error *error);
-
 /** Flush a file, or a folder's list of names, to disk. */
 Status file_flush(const char *path, Error *error);
 

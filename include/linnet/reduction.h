@@ -88,6 +88,9 @@ size_t reduction_first_block(const Reduction *reduction, size_t bucket);
  *  own. Not collective, but no rank may be reading another's slots. */
 void reduction_forget(Reduction *reduction);
 
+/** Seconds spent waiting for other ranks since the start. */
+double reduction_waited(const Reduction *reduction);
+
 /** Bring `values` (shared by the node, laid out like a slot; node rank 0's block on all ranks of a node) up to
  *  date on all nodes: each rank has written its owned parts of buckets first … first + count − 1. Returns when
  *  this node has all. Collective. */

@@ -243,8 +243,10 @@ void reduction_sum(Reduction *r, size_t index) {
 }
 
 void reduction_finish(Reduction *r) {
+    double start = MPI_Wtime();
     while (r->unsummed > 0) exchange_progress(r, true);
     exchange_end(r);
+    r->waited += MPI_Wtime() - start;
 }
 
 float *reduction_result(Reduction *r) {
@@ -261,4 +263,7 @@ size_t reduction_first_block(const Reduction *r, size_t bucket) {
 }
 void reduction_forget(Reduction *r) {
     shared_forget(r->shared);
+}
+double reduction_waited(const Reduction *r) {
+    return r->waited;
 }

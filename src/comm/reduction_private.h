@@ -45,6 +45,7 @@ struct Reduction {
     int *arrived;        /* scratch for MPI_Testsome */
     int receive_count, send_count;
     int receive_max, send_max;
+    double waited; /* seconds */
 };
 
 /* Number of nodes that a rank holds in this update. */

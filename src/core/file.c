@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPY_BYTES ((size_t)1 << 20)
 #define GROWTH_BYTES ((size_t)1 << 16)
 /** What is read whole are settings, vocabularies and the like: a larger file (or an endless one) is none of them. */
 #define READ_BYTES_MAX ((size_t)1 << 30)
@@ -160,48 +159,6 @@ Status file_probe(const char *path, Error *error) {
         unlink(beside);
     }
     memory_free(beside);
-    return error->status;
-}
-
-static Status copy_bytes(int source, const char *from, int target, const char *to, Error *error) {
-    char *block = memory_allocate(COPY_BYTES, 1, error);
-    if (!block) return error->status;
-    ssize_t count;
-    while ((count = read_some(source, block, COPY_BYTES)) > 0)
-        if (!write_all(target, block, (size_t)count)) {
-            fail(error, to, "write");
-            break;
-        }
-    if (count < 0) fail(error, from, "read");
-    if (!error->status && fsync(target)) fail(error, to, "flush to disk");
-    memory_free(block);
-    return error->status;
-}
-
-/** Opening a file to write empties it, so a copy onto itself must be seen before. */
-static bool same_file(int source, const char *to) {
-    struct stat a, b;
-    return fstat(source, &a) == 0 && stat(to, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-Status file_copy(const char *from, const char *to, Error *error) {
-    int target = -1;
-    const int source = open(from, O_RDONLY | O_CLOEXEC);
-    if (source < 0) return fail(error, from, "open");
-    if (same_file(source, to)) {
-        error_set(error, STATUS_INPUT, "%s: cannot be copied onto itself", to);
-        goto cleanup;
-    }
-    target = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (target < 0) {
-        fail(error, to, "create");
-        goto cleanup;
-    }
-    copy_bytes(source, from, target, to, error);
-    if (close(target)) fail(error, to, "write");
-    if (error->status) unlink(to);
-cleanup:
-    close(source);
     return error->status;
 }
 

@@ -10,7 +10,7 @@
 typedef struct {
     char linnet[32];
     char kernels[16];   /**< isa_name() */
-    char products[16];  /**< linear_products() */
+    char products[16];  /**< linear_products() or linear_bf16() */
     char openblas[160]; /**< version, options, and the kind of CPU that it found */
     char libc[32];      /**< the mathematical functions' */
     char compiler[64];
@@ -24,8 +24,8 @@ typedef struct {
 enum { ORIGIN_PARTS = 6 };
 extern const OriginPart ORIGIN_PART[ORIGIN_PARTS];
 
-/** Of this process. Not collective. */
-void origin_here(Origin *origin);
+/** Of this process; bf16: its products are (linear_bf16() is not NULL). Not collective. */
+void origin_here(Origin *origin, bool bf16);
 
 /** Room for the text of a difference. */
 #define ORIGIN_TEXT 512

@@ -54,8 +54,10 @@ static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, 
     gpt2->attention_scratch = carve(
         carver, 1,
         attention_scratch((size_t)config->positions + 1, c / (size_t)config->heads, (size_t)omp_get_max_threads()));
+    size_t widest = inner > 3 * c ? inner : 3 * c, labels = (size_t)config->labels;
+    gpt2->products.threads = omp_get_max_threads();
     gpt2->products.scratch = carve(
-        carver, 1, linear_scratch(m > b ? m : b, c, inner > 3 * c ? inner : 3 * c, (size_t)omp_get_max_threads()));
+        carver, 1, linear_scratch(m > b ? m : b, c, widest > labels ? widest : labels, (size_t)gpt2->products.threads));
     if (!training) return;
     gpt2->dstream = carve(carver, m, c);
     gpt2->dbranch = carve(carver, m, c);

@@ -32,9 +32,10 @@ static bool use_blas(const LinearWork *work) {
     return known && !work->bf16;
 }
 
-bool linear_has_bf16(void) {
+const char *linear_bf16(void) {
     const char *wanted = getenv("LINNET_BF16");
-    return strcmp(isa_name(), "avx512bf16") == 0 || (wanted != NULL && strcmp(wanted, "emulate") == 0);
+    if (strcmp(isa_name(), "avx512bf16") == 0) return "bf16";
+    return wanted != NULL && strcmp(wanted, "emulate") == 0 ? "bf16 emulated" : NULL;
 }
 
 int linear_choose(const char *products) {

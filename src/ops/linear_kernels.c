@@ -1,6 +1,6 @@
 /* Linear layers by products of packed blocks; product.h has the inner loop.
  *
- *                     left (strips)              right (panels)             who packs what
+ *                     left                       right (panels)             who packs what
  *   forward           rows of x                  columns of the weight      x once, by all threads; a tile's weight by itself
  *   input's gradient  rows of the weight         rows of dy                 dy once; a tile copies its weight
  *   weight's          columns of x               columns of dy              both once
@@ -20,11 +20,21 @@
 #else
 #define TILE (LINEAR_TILE_MOST / 2)
 #endif
-#define WEIGHT_COLUMNS ((size_t)256) /* of a tile of a weight's gradient: a megabyte is written while it is hot */
+#define WEIGHT_COLUMNS ((size_t)256) /* of a tile of a weight's gradient */
+#define LINE ((size_t)16)            /* floats of a cache line */
+
+_Static_assert(LINEAR_ROWS_MOST % STRIP == 0 && LINEAR_ROWS_MOST % PANEL == 0,
+               "row blocks are whole strips and panels");
+_Static_assert(TILE % STRIP == 0 && TILE % PANEL == 0 && WEIGHT_COLUMNS % PANEL == 0,
+               "tiles are whole strips and panels");
+_Static_assert(STRIP % 3 == 0 && STRIP <= LINEAR_UNIT_MOST && PANEL <= LINEAR_UNIT_MOST, "as the scratch is reckoned");
+_Static_assert(BLOCK + LINE <= LINEAR_BLOCK_MOST && TILE <= LINEAR_TILE_MOST, "as the scratch is reckoned");
+_Static_assert(TILE *WEIGHT_COLUMNS <= LINEAR_PART, "as the scratch is reckoned");
 
 /* Multiplications below which waking threads costs more than they save: about 30 µs of one core. */
 #define SMALL ((size_t)1 << 20)
 
+/* `pairs` is no constant any more where OpenMP has made a function of a parallel region: these choose at run time, once a strip. */
 INLINE void multiply_packed(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
                             bool begin, size_t rows, const bool pairs) {
     (pairs ? product_packed_pairs : product_packed)(out, out_stride, strip, panel, steps, begin, rows);
@@ -41,8 +51,10 @@ static size_t even_part(size_t extent, size_t most, size_t multiple) {
     return round_up((extent + parts - 1) / parts, multiple);
 }
 
-static int threads_for(size_t rows, const LinearShape *shape) {
-    return rows * shape->in * shape->out > SMALL ? omp_get_max_threads() : 1;
+static int threads_for(size_t rows, const LinearShape *shape, const LinearWork *work) {
+    int most = omp_get_max_threads();
+    if (rows * shape->in * shape->out <= SMALL) return 1;
+    return most < work->threads ? most : work->threads;
 }
 
 /* Lines of a matrix that are fetched little by little while something else is computed. */
@@ -54,7 +66,7 @@ typedef struct {
 static void fetch(Fetch *f, size_t lines) {
     for (size_t i = 0; i < lines && f->rows > 0; i++) {
         __builtin_prefetch(f->row + f->column, 0, 2);
-        f->column += 16;
+        f->column += LINE;
         if (f->column < f->columns) continue;
         f->column = 0;
         f->row += f->stride;
@@ -64,7 +76,7 @@ static void fetch(Fetch *f, size_t lines) {
 
 /* Lines to fetch at each of `calls` calls. */
 static size_t fetch_share(const Fetch *f, size_t calls) {
-    return (f->rows * ((f->columns + 15) / 16) + calls - 1) / calls;
+    return (f->rows * ((f->columns + LINE - 1) / LINE) + calls - 1) / calls;
 }
 
 /* x [inner, columns] → [columns / width][steps][width], zeros behind the last column. */
@@ -98,7 +110,7 @@ INLINE void convert_row(float *out, const float *x, size_t inner, const bool pai
     if (inner % 2 == 1) out[inner / 2] = step_of(x[inner - 1], 0.0F, true);
 }
 
-/* Four of up to `width` rows, from `first` on, into their places in each step. */
+/* Four of up to `width` rows into their places in each step. */
 INLINE void pack_four_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
                            const bool pairs) {
     float row[4][BLOCK];
@@ -207,10 +219,11 @@ INLINE void forward_tile(float *y, const float *packed, const float *weight, con
 }
 
 INLINE void forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,
-                    const LinearShape *shape, float *scratch, const bool pairs) {
+                    const LinearShape *shape, const LinearWork *work, const bool pairs) {
+    float *scratch = work->scratch;
     Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, STRIP), shape->in, STRIP};
     float *own = scratch + linear_shared(rows, shape->in, shape->out);
-#pragma omp parallel num_threads(threads_for(rows, shape))
+#pragma omp parallel num_threads(threads_for(rows, shape, work))
     {
         pack_tokens(scratch, x, shape->x_stride, &cut, STRIP, pairs);
 #pragma omp for schedule(dynamic)
@@ -241,7 +254,7 @@ INLINE void input_tile(float *dx, const float *packed, const float *weight, cons
     const float *weights = weight + t->first_column * stride;
     for (size_t n = 0; n < shape->out; n += most) {
         size_t inner = smaller(most, shape->out - n), steps = steps_of(inner, pairs);
-        size_t apart = steps + 16; /* else rows of a power of two fall on the same sets of the cache */
+        size_t apart = steps + LINE; /* else rows of a power of two fall on the same sets of the cache */
         for (size_t c = 0; c < t->columns; c++) convert_row(copy + c * apart, weights + c * stride + n, inner, pairs);
         Fetch next = {weights + n + inner, stride, smaller(most, shape->out - n - inner), t->columns, 0};
         if (next.columns == 0) next.rows = 0;
@@ -259,10 +272,11 @@ INLINE void input_tile(float *dx, const float *packed, const float *weight, cons
 }
 
 INLINE void backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
-                           float *scratch, const bool pairs) {
+                           const LinearWork *work, const bool pairs) {
+    float *scratch = work->scratch;
     Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, PANEL), shape->out, PANEL};
     float *own = scratch + linear_shared(rows, shape->in, shape->out);
-#pragma omp parallel num_threads(threads_for(rows, shape))
+#pragma omp parallel num_threads(threads_for(rows, shape, work))
     {
         pack_tokens(scratch, dy, shape->y_stride, &cut, PANEL, pairs);
 #pragma omp for schedule(dynamic)
@@ -300,7 +314,7 @@ INLINE void weight_tile_direct(const WeightPass *pass, const Tile *t, const bool
             float *out = pass->dweight + (t->first_row + r) * pass->stride + t->first_column + c;
             size_t below = smaller(STRIP, t->rows - r);
             for (size_t i = 0; i < smaller(STRIP, t->rows - r - below); i++)
-                __builtin_prefetch(out + (below + i) * pass->stride, 1, 3);
+                for (size_t v = 0; v < PANEL; v += LINE) __builtin_prefetch(out + (below + i) * pass->stride + v, 1, 3);
             multiply_packed(out, pass->stride, pass->strips + (t->first_row + r) * pass->steps,
                             pass->panels + (t->first_column + c) * pass->steps, pass->steps, !pass->accumulate, below,
                             pairs);
@@ -325,12 +339,14 @@ INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums, cons
 }
 
 INLINE void backward_weight(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
-                            const LinearShape *shape, bool accumulate, float *scratch, const bool pairs) {
+                            const LinearShape *shape, bool accumulate, const LinearWork *work, const bool pairs) {
+    float *scratch = work->scratch;
     size_t steps = steps_of(rows, pairs), in = shape->in, out = shape->out;
-    float *panels = scratch + round_up(in, STRIP) * steps, *own = scratch + linear_shared(rows, in, out);
+    float *panels = scratch + round_up(round_up(in, STRIP) * steps, LINE),
+          *own = scratch + linear_shared(rows, in, out);
     WeightPass pass = {dweight, shape->weight_stride, scratch, panels, steps, even_part(steps, BLOCK, 1), accumulate};
     size_t down = (in + TILE - 1) / TILE, across = (out + WEIGHT_COLUMNS - 1) / WEIGHT_COLUMNS;
-#pragma omp parallel num_threads(threads_for(rows, shape))
+#pragma omp parallel num_threads(threads_for(rows, shape, work))
     {
 #pragma omp for schedule(static) nowait
         for (size_t k = 0; k < in; k += TILE)
@@ -353,23 +369,23 @@ INLINE void backward_weight(float *dweight, float *dbias, const float *x, const 
 void KERNEL(linear_forward)(float *y, const float *x, const float *weight, const float *bias, size_t rows,
                             const LinearShape *shape, const LinearWork *work) {
     if (work->bf16)
-        forward(y, x, weight, bias, rows, shape, work->scratch, true);
+        forward(y, x, weight, bias, rows, shape, work, true);
     else
-        forward(y, x, weight, bias, rows, shape, work->scratch, false);
+        forward(y, x, weight, bias, rows, shape, work, false);
 }
 
 void KERNEL(linear_backward_input)(float *dx, const float *dy, const float *weight, size_t rows,
                                    const LinearShape *shape, const LinearWork *work) {
     if (work->bf16)
-        backward_input(dx, dy, weight, rows, shape, work->scratch, true);
+        backward_input(dx, dy, weight, rows, shape, work, true);
     else
-        backward_input(dx, dy, weight, rows, shape, work->scratch, false);
+        backward_input(dx, dy, weight, rows, shape, work, false);
 }
 
 void KERNEL(linear_backward_weight)(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
                                     const LinearShape *shape, bool accumulate, const LinearWork *work) {
     if (work->bf16)
-        backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work->scratch, true);
+        backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work, true);
     else
-        backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work->scratch, false);
+        backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work, false);
 }

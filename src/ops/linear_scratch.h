@@ -10,7 +10,7 @@
 
 /** Floats that the threads share. */
 static inline size_t linear_shared(size_t rows, size_t in, size_t out) {
-    return (rows + LINEAR_UNIT_MOST) * (in + out + 2 * LINEAR_UNIT_MOST);
+    return ((rows + LINEAR_UNIT_MOST) * (in + out + 2 * LINEAR_UNIT_MOST) + 15) / 16 * 16; /* whole cache lines */
 }
 
 /** Floats that one thread needs: a block of one operand and the tile's sums. */

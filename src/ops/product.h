@@ -13,7 +13,8 @@
  *      strip    [steps, STRIP]     or rows as they lie: see Left
  *      panel    [steps, PANEL]
  *
- *  Each element of `out` is one sum in the order of `inner`, wherever it lies in a tile. */
+ *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile. (What a weight's gradient is added to comes first in
+ *  that sum or last: it depends on the shape and the instruction set, not on threads.) */
 #include "ops/transpose.h"
 #include <stdbool.h>
 
@@ -23,7 +24,8 @@
 #define STRIP ((size_t)6) /* 6 × 2 sums, 2 loads and a broadcast in 16 registers */
 #endif
 #define PANEL (2 * LANES)
-#define BLOCK ((size_t)256) /* steps: a panel takes half of an L1 cache of 32 KB with AVX2 */
+/* Steps: a panel of a block is 16 KB, half of a small L1 cache. */
+#define BLOCK ((size_t)4096 / PANEL < 256 ? (size_t)4096 / PANEL : (size_t)256)
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -54,8 +56,8 @@ INLINE size_t steps_of(size_t inner, const bool pairs) {
     return pairs ? (inner + 1) / 2 : inner;
 }
 
-/** sum + left · right for one step of a row, `left` the same for all lanes. Pairs: the products are exact in float32 and added one
- *  after the other, the earlier first; the instruction also takes subnormal numbers for zero. */
+/** sum + left · right for one step of a row, `left` the same for all lanes. Pairs: as the instruction does, the later element's product is
+ *  added first, then the earlier one's; but it takes subnormal numbers for zero, which the emulation does not. */
 INLINE Floats step_add(Floats sum, float left, Floats right, const bool pairs) {
     if (!pairs) return sum + left * right;
 #ifdef __AVX512BF16__
@@ -69,8 +71,8 @@ INLINE Floats step_add(Floats sum, float left, Floats right, const bool pairs) {
     float low, high;
     memcpy(&low, &halves[0], sizeof low);
     memcpy(&high, &halves[1], sizeof high);
-    sum += low * (Floats)((Bits)right << 16);
-    return sum + high * (Floats)((Bits)right & 0xffff0000U);
+    sum += high * (Floats)((Bits)right & 0xffff0000U);
+    return sum + low * (Floats)((Bits)right << 16);
 #endif
 }
 

@@ -17,11 +17,11 @@ static void set(char *field, size_t room, const char *text) {
     snprintf(field, room, "%s", text);
 }
 
-void origin_here(Origin *origin) {
+void origin_here(Origin *origin, bool bf16) {
     *origin = (Origin){0};
     set(origin->linnet, sizeof origin->linnet, LINNET_VERSION);
     set(origin->kernels, sizeof origin->kernels, isa_name());
-    set(origin->products, sizeof origin->products, linear_products());
+    set(origin->products, sizeof origin->products, bf16 ? linear_bf16() : linear_products());
     set(origin->openblas, sizeof origin->openblas, openblas_get_config());
     set(origin->libc, sizeof origin->libc, gnu_get_libc_version());
     set(origin->compiler, sizeof origin->compiler, __VERSION__);

@@ -26,6 +26,7 @@ typedef struct {
     World *world;             /* borrowed */
     const Settings *settings; /* borrowed */
     int threads;
+    bool bf16;        /* products in bf16; all ranks alike */
     Profile *profile; /* NULL unless asked for */
 
     Dataset *train_data, *eval_data; /* eval_data may be NULL */

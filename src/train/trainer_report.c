@@ -62,7 +62,7 @@ void trainer_banner(const Trainer *t) {
     for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
     log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels, products %s", t->world->size,
              t->world->size > 1 ? "s" : "", t->threads, t->threads > 1 ? "s" : "", hosts, isa_name(),
-             s->bf16 && linear_has_bf16() ? "in bf16" : linear_products());
+             t->state.origin.products);
     log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters", s->model_name_or_path,
              config->layers, config->width, config->heads, config->labels, (double)count / 1e6);
     log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples, data->tokens,
@@ -72,8 +72,6 @@ void trainer_banner(const Trainer *t) {
              t->state.total, t->state.window, t->state.units, t->state.units > 1 ? "s" : "", t->windows,
              t->state.total - t->state.step);
     say_memory(t);
-    if (s->bf16 && !linear_has_bf16())
-        log_warning("bf16: this processor has no AVX512-BF16, without which float32 is faster; computing in float32");
 }
 
 void trainer_tell_slow(const Trainer *t, double seconds) {

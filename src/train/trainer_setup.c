@@ -96,12 +96,24 @@ static Status resume_state(Trainer *t, const char *folder, cJSON **history, Erro
     return STATUS_OK;
 }
 
+/* All ranks multiply in bf16, or none does: a sum of both would be neither. Collective. */
+static void settle_bf16(Trainer *t) {
+    int64_t lacking = t->settings->bf16 && linear_bf16() == NULL ? t->world->rank + 1 : 0;
+    world_max_integers(t->world, &lacking, 1);
+    t->bf16 = t->settings->bf16 && lacking == 0;
+    if (lacking > 0 && t->world->rank == 0)
+        log_warning(
+            "bf16: the processor of rank %d on %s has no AVX512-BF16, without which float32 is faster; computing "
+            "in float32",
+            (int)lacking - 1, t->world->hosts[lacking - 1]);
+}
+
 /* Ranks with other kernels or libraries than rank 0's add other last bits, depending on which units they get: the
  * lowest of them says so. Collective. */
 static void compare_origins(Trainer *t) {
     Origin first;
     char text[ORIGIN_TEXT];
-    origin_here(&t->state.origin);
+    origin_here(&t->state.origin, t->bf16);
     first = t->state.origin;
     world_broadcast(t->world, &first, sizeof first);
     int64_t mine = origin_differs(&t->state.origin, &first, text) ? t->world->size - t->world->rank : 0, most = mine;
@@ -195,7 +207,7 @@ static void allocate_work(Trainer *t, Error *error) {
     gpt2_create(&t->gpt2, config, &t->replica.layout, rows, rows, true, error);
     if (error->status == STATUS_OK) {
         gpt2_set_profile(t->gpt2, t->profile);
-        gpt2_set_bf16(t->gpt2, t->settings->bf16 && linear_has_bf16());
+        gpt2_set_bf16(t->gpt2, t->bf16);
     }
     t->dlogits = memory_allocate(rows * (size_t)config->labels, sizeof *t->dlogits, error);
     t->losses_at = TOTALS_WAITED + (size_t)t->world->size;
@@ -236,22 +248,6 @@ static Status build(Trainer *t, const char *model, Error *error) {
     return world_agree(t->world, error, true);
 }
 
-/* The tokenizer of a resumed run lies in the checkpoint, which may be removed when newer ones are there: copied into
- * OUTPUT/, where it will be at the end, it outlives that. Rank 0. */
-static void keep_tokenizer(Trainer *t, Error *error) {
-    static const char *const names[] = {"vocab.json", "merges.txt"};
-    const char *folder = t->settings->output_dir;
-    if (t->state.step == 0 || t->replica.tokenizer == NULL || error->status != STATUS_OK) return;
-    for (size_t i = 0; i < 2; i++) {
-        char *from = file_join(t->replica.tokenizer, names[i], error), *to = file_join(folder, names[i], error);
-        if (error->status == STATUS_OK) file_copy(from, to, error);
-        memory_free(from);
-        memory_free(to);
-    }
-    memory_free(t->replica.tokenizer);
-    t->replica.tokenizer = memory_text(folder, error);
-}
-
 /* OUTPUT/ with the settings of the run and its log. Rank 0. */
 static void open_output(Trainer *t, const cJSON *history, Error *error) {
     const char *folder = t->settings->output_dir;
@@ -264,7 +260,6 @@ static void open_output(Trainer *t, const cJSON *history, Error *error) {
     if (error->status == STATUS_OK && file_make_folder(folder, error) == STATUS_OK &&
         trainer_check_room(t, error) == STATUS_OK && file_replace(path, text, strlen(text), error) == STATUS_OK)
         runlog_open(&t->log, folder, history, t->state.step, error);
-    keep_tokenizer(t, error);
     memory_free(text);
     memory_free(path);
 }
@@ -283,6 +278,7 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     if (settings->eval_file != NULL && evaluate_open_data(world, &t->eval_data, settings->eval_file, error))
         goto cleanup;
     plan_updates(t);
+    settle_bf16(t);
     compare_origins(t);
     if (find_checkpoint(t, &checkpoint, error)) goto cleanup;
     if (checkpoint != NULL && resume_state(t, checkpoint, &history, error)) goto cleanup;

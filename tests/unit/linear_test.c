@@ -14,7 +14,7 @@ typedef struct {
 } Case;
 
 /* Rows are cut into parts of at most 288, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into blocks of 256 steps:
- * the last five have several of each, whole and in part. Small ones run on one thread, those of more than 2^20 multiplications on all. */
+ * the later ones have several of each, whole and in part. Small ones run on one thread, those of more than 2^20 multiplications on all. */
 static const Case CASES[] = {
     {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},      {17, 33, 65, 0, 0, 0},   {8, 64, 3, 61, 0, 5},
     {29, 2, 90, 1, 3, 0},    {520, 40, 800, 7, 0, 9}, {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0},
@@ -194,6 +194,7 @@ static float *scratch_for(const LinearShape *shape, size_t rows, size_t threads)
 /** Every way that this machine has, on two threads; the way before is restored. */
 static void for_all_ways(void (*check)(void)) {
     const char *isa = isa_name(), *products = linear_products();
+    int threads = omp_get_max_threads();
     omp_set_num_threads(2);
     for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
         if (!isa_choose(WAYS[i].isa)) continue;
@@ -204,6 +205,7 @@ static void for_all_ways(void (*check)(void)) {
     }
     isa_choose(isa);
     linear_choose(products);
+    omp_set_num_threads(threads);
     work.bf16 = false;
 }
 
@@ -211,6 +213,7 @@ static void for_all_ways(void (*check)(void)) {
 static void for_all_cases(void (*check)(const Layer *layer, const Layer *seen, const Layer *positive)) {
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         Layer layer = layer_make(&CASES[i]), seen = factors(&layer), positive = magnitudes(&seen);
+        work.threads = 2;
         work.scratch = scratch_for(&layer.shape, layer.rows, 2);
         check(&layer, &seen, &positive);
         memory_free(work.scratch);
@@ -265,6 +268,7 @@ static float *run_all(const Layer *layer, int threads, size_t *count) {
     *count = layer->y_count + layer->x_count + layer->weight_count + shape->out;
     float *results = filled(*count, UNTOUCHED), *dx = results + layer->y_count, *dweight = dx + layer->x_count;
     omp_set_num_threads(threads);
+    work.threads = threads;
     work.scratch = scratch_for(shape, layer->rows, (size_t)threads);
     linear_forward(results, layer->x, layer->weight, layer->bias, layer->rows, shape, &work);
     linear_backward_input(dx, layer->y, layer->weight, layer->rows, shape, &work);
@@ -300,7 +304,8 @@ static void test_slices_of_a_weight(void **state) {
     enum { ROWS = 5, IN = 6, OUT = 12, CUT = 4 };
     Layer layer = layer_make(&(Case){ROWS, IN, OUT, 0, 0, 0});
     float whole[ROWS * OUT], left[ROWS * CUT], right[ROWS * (OUT - CUT)];
-    work.scratch = scratch_for(&layer.shape, ROWS, (size_t)omp_get_max_threads());
+    work.threads = omp_get_max_threads();
+    work.scratch = scratch_for(&layer.shape, ROWS, (size_t)work.threads);
     linear_forward_ref(whole, layer.x, layer.weight, layer.bias, ROWS, &layer.shape);
     linear_forward(left, layer.x, layer.weight, layer.bias, ROWS, &(LinearShape){IN, CUT, OUT, IN, CUT}, &work);
     linear_forward(right, layer.x, layer.weight + CUT, layer.bias + CUT, ROWS,
@@ -315,6 +320,39 @@ static void test_slices_of_a_weight(void **state) {
     layer_free(&layer);
 }
 
+/* Times one in bf16: what the rounding makes of a value, as a pair's earlier and later element. */
+static void bf16_of_special_values(void) {
+    static const struct {
+        uint32_t value, rounded;
+    } ROUNDED[] = {
+        {0x3f808000, 0x3f800000}, /* ties go to the even one */
+        {0x3f818000, 0x3f820000}, {0x3f808001, 0x3f810000},
+        {0x7f7fffff, 0x7f800000}, /* too large: infinity */
+        {0x7f800000, 0x7f800000}, {0xff800000, 0xff800000},
+        {0x7f800001, 0x7fc00000}, /* not a number, by its low bits alone */
+    };
+    if (!work.bf16) return;
+    for (size_t i = 0; i < 2 * sizeof ROUNDED / sizeof *ROUNDED; i++) {
+        float x[2] = {0}, weight[2] = {i % 2 == 0, i % 2 == 1}, y, expected;
+        memcpy(&x[i % 2], &ROUNDED[i / 2].value, sizeof x[0]);
+        memcpy(&expected, &ROUNDED[i / 2].rounded, sizeof expected);
+        LinearShape shape = {2, 1, 1, 2, 1};
+        work.threads = 1;
+        work.scratch = scratch_for(&shape, 1, 1);
+        linear_forward(&y, x, weight, NULL, 1, &shape, &work);
+        memory_free(work.scratch);
+        if (isnan(expected))
+            assert_true(isnan(y));
+        else
+            assert_memory_equal(&y, &expected, sizeof y);
+    }
+}
+
+static void test_bf16_of_special_values(void **state) {
+    (void)state;
+    for_all_ways(bf16_of_special_values);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward),
@@ -322,6 +360,7 @@ int main(void) {
         cmocka_unit_test(test_backward_weight),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),
         cmocka_unit_test(test_slices_of_a_weight),
+        cmocka_unit_test(test_bf16_of_special_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

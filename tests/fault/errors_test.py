@@ -58,7 +58,7 @@ def results(request, base, tmp_path_factory):
 
 def told(case, result):
     """The error line without what is not the case's."""
-    line = re.sub(r"^linnet: error: (rank \d+: )?", "", result.errors[0])
+    line = re.sub(r"^linnet: error: (rank \d+ on [^,]+, [^:]+: )?", "", result.errors[0])
     line = re.sub(r"\b[0-9a-f]{12}…", "…", line)
     if case.upto and case.upto in line:
         line = line[: line.index(case.upto) + len(case.upto)] + " …"

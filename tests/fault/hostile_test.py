@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,10 @@ from support import LINNET, ROOT, linnet, train
 
 
 def imported():
-    """The names of other libraries' functions that linnet's own code calls. Its library is linked in, so that they are the
-    program's undefined symbols."""
-    found = subprocess.run(["nm", "-D", "--undefined-only", LINNET], capture_output=True, text=True, check=True, timeout=60).stdout
-    return {line.split()[-1].split("@")[0] for line in found.splitlines()}
+    """(object file, function) of what linnet's own code calls of other libraries."""
+    found = subprocess.run(["nm", "-A", "--undefined-only", Path(LINNET).with_name("liblinnet.a")], capture_output=True, text=True,
+                           check=True, timeout=60).stdout
+    return {(line.split(":")[1], line.split()[-1]) for line in found.splitlines()}
 
 
 STARTS = {"system", "popen", "fork", "vfork", "clone", "execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve",
@@ -26,8 +27,10 @@ CONNECTS = {"socket", "socketpair", "connect", "bind", "listen", "accept", "acce
 @pytest.mark.skipif("/san/" in LINNET, reason="the sanitizers' own imports are not linnet's")
 def test_nothing_is_executed_and_nothing_connected():
     """No code of linnet's starts a program, loads a library or opens a connection: whatever a model folder holds, nothing of it is
-    executed. (Ranks talk through MPI, whose library is not asked to load anything by a file's name.)"""
-    names = imported()
+    executed. (Ranks talk through MPI, whose library is not asked to load anything by a file's name. To end a launcher that hangs
+    /bin/sh is started, with a script of numbers alone.)"""
+    calls = imported() - {("watch_end.o", "posix_spawn")}
+    names = {name for _, name in calls}
     assert {"open", "H5Fopen", "MPI_Init_thread"} & names, "the symbols cannot be told"
     assert not names & STARTS
     assert not names & CONNECTS

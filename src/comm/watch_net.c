@@ -116,25 +116,32 @@ Heard watch_hear(const Watch *watch, Peer *peer, Message *message) {
     return message->secret == watch->secret && message->rank == peer->rank ? HEARD_WORD : HEARD_END;
 }
 
-/* Say hello and hear it, within the time for an answer; the sender's rank, or −1 for a stranger. */
-static int hear_hello(const Watch *watch, int connection) {
+/* Whether the other side says hello as a rank of this job does, within the time for an answer. */
+static bool hear_hello(const Watch *watch, int connection, Message *heard) {
+    return recv(connection, heard, sizeof *heard, MSG_WAITALL) == (ssize_t)sizeof *heard &&
+           heard->secret == watch->secret && heard->word == SAY_HELLO && heard->rank >= 0 &&
+           heard->rank < watch->world->size;
+}
+
+/* Exchange hellos; the other's rank, or −1 for a stranger. Who was called hears first: whoever finds the port is not
+ * told the secret. */
+static int exchange_hellos(const Watch *watch, int connection, bool called) {
     struct timeval limit = {.tv_sec = ANSWER_MS / 1000, .tv_usec = ANSWER_MS % 1000 * 1000};
     Message hello = message_of(watch, SAY_HELLO), heard;
     int yes = 1;
     setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    if (send(connection, &hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello ||
-        recv(connection, &heard, sizeof heard, MSG_WAITALL) != (ssize_t)sizeof heard || heard.secret != watch->secret ||
-        heard.word != SAY_HELLO || heard.rank < 0 || heard.rank >= watch->world->size)
-        return -1;
+    if (called && !hear_hello(watch, connection, &heard)) return -1;
+    if (send(connection, &hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello) return -1;
+    if (!called && !hear_hello(watch, connection, &heard)) return -1;
     return heard.rank;
 }
 
 void watch_accept(Watch *watch) {
     int connection = accept4(watch->listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0) return;
-    int rank = hear_hello(watch, connection);
+    int rank = exchange_hellos(watch, connection, true);
     if (rank <= 0 || watch->peers[rank - 1].socket >= 0) {
         close(connection);
         return;
@@ -179,7 +186,7 @@ static bool is_near(uint32_t address) {
 static bool try_address(Watch *watch, uint32_t address, uint16_t port) {
     int connection = connect_to(address, port);
     if (connection < 0) return false;
-    if (hear_hello(watch, connection) != 0) {
+    if (exchange_hellos(watch, connection, false) != 0) {
         close(connection);
         return false;
     }

@@ -14,7 +14,7 @@ typedef struct {
         in_flight; /**< bytes to each peer that travel while the ranks compute and none calls MPI: at least so many */
 } Link;
 
-/** Between ranks of one node, and between nodes; all 0 where there are no two such ranks. Takes about two seconds.
+/** Between ranks of one node, and between nodes; all 0 where there are no two such ranks. Takes some ten seconds on slow networks.
  *  The same on all ranks. Collective. */
 Status links_measure(const World *world, Link *node, Link *network, Error *error);
 

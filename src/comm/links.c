@@ -4,10 +4,12 @@
 #include "linnet/memory.h"
 #include <stdlib.h>
 
-enum { ROUNDS = 200, REPEATS = 5, BURST = 16, TAG = 77 };
-#define FIRST_BYTES ((size_t)1 << 16)  /* of a message, when the bandwidth is looked for */
+enum { ROUNDS = 200, REPEATS = 5, MANY = 15, BURST = 16, TAG = 77 };
+enum { PIECES = 8 };                   /* messages to a peer at once: the reduction sends one a bucket */
+#define FIRST_BYTES ((size_t)1 << 14)  /* of a message, when the bandwidth is looked for */
 #define MOST_BYTES ((size_t)256 << 20) /* received by a rank at once */
 #define LONG_ENOUGH 0.3                /* seconds of an exchange that tell a bandwidth */
+#define PAUSE 0.1                      /* seconds between exchanges, as training computes between them */
 #define HANDSHAKE 0.005                /* seconds in which messages agree on starting */
 
 /* The ranks that one exchanges with. */
@@ -47,13 +49,13 @@ static Status peers_find(Peers *peers, const World *world, bool remote, Error *e
     return world_agree(world, error, true);
 }
 
-/* Room for messages of so many bytes. Collective. */
-static Status peers_resize(Peers *peers, size_t bytes, Error *error) {
+/* Room for `times` messages of so many bytes from each peer. Collective. */
+static Status peers_resize(Peers *peers, size_t bytes, int times, Error *error) {
     memory_free(peers->send);
     memory_free(peers->receive);
     peers->bytes = bytes;
     peers->send = memory_allocate(bytes, 1, error);
-    peers->receive = memory_allocate(bytes * (size_t)peers->count, 1, error);
+    peers->receive = memory_allocate(bytes * (size_t)(peers->count * times), 1, error);
     return world_agree(peers->world, error, true);
 }
 
@@ -66,20 +68,18 @@ static void peers_free(Peers *peers) {
 
 /* Start `times` messages to and from every peer; returns the number of requests. */
 static int post(const Peers *peers, int times) {
-    int posted = 0, bytes = (int)peers->bytes;
-    MPI_Comm comm = peers->world->comm;
-    for (int t = 0; t < times; t++)
-        for (int i = 0; i < peers->count; i++)
-            world_check(peers->world,
-                        MPI_Irecv(peers->receive + (size_t)i * peers->bytes, bytes, MPI_BYTE, peers->ranks[i], TAG,
-                                  comm, &peers->requests[posted++]),
-                        "MPI_Irecv");
-    for (int t = 0; t < times; t++)
-        for (int i = 0; i < peers->count; i++)
-            world_check(peers->world,
-                        MPI_Isend(peers->send, bytes, MPI_BYTE, peers->ranks[i], TAG, comm, &peers->requests[posted++]),
-                        "MPI_Isend");
-    return posted;
+    int all = times * peers->count, bytes = (int)peers->bytes;
+    for (int i = 0; i < all; i++)
+        world_check(peers->world,
+                    MPI_Irecv(peers->receive + (size_t)i * peers->bytes, bytes, MPI_BYTE,
+                              peers->ranks[i % peers->count], TAG, peers->world->comm, &peers->requests[i]),
+                    "MPI_Irecv");
+    for (int i = 0; i < all; i++)
+        world_check(peers->world,
+                    MPI_Isend(peers->send, bytes, MPI_BYTE, peers->ranks[i % peers->count], TAG, peers->world->comm,
+                              &peers->requests[all + i]),
+                    "MPI_Isend");
+    return 2 * all;
 }
 
 static void wait_all(const Peers *peers, int posted) {
@@ -90,15 +90,23 @@ static void barrier(const World *world) {
     world_check(world, MPI_Barrier(world->comm), "MPI_Barrier");
 }
 
-/* Seconds of an exchange with all peers at once, of the slowest rank: the median of some. Collective. */
-static double exchange(const Peers *peers, int times) {
-    double seconds[REPEATS];
-    for (int i = 0; i < REPEATS; i++) {
-        barrier(peers->world);
-        double start = MPI_Wtime();
-        wait_all(peers, post(peers, times));
-        seconds[i] = slowest(peers->world, MPI_Wtime() - start);
+static void compute_until(double time) {
+    while (MPI_Wtime() < time) {
     }
+}
+
+/* Seconds of an exchange with all peers at once, of the slowest rank. Collective. */
+static double exchange(const Peers *peers, int times) {
+    barrier(peers->world);
+    double start = MPI_Wtime();
+    wait_all(peers, post(peers, times));
+    return slowest(peers->world, MPI_Wtime() - start);
+}
+
+/* The median of some. Collective. */
+static double usual_exchange(const Peers *peers, int times) {
+    double seconds[REPEATS];
+    for (int i = 0; i < REPEATS; i++) seconds[i] = exchange(peers, times);
     qsort(seconds, REPEATS, sizeof *seconds, compare);
     return seconds[REPEATS / 2];
 }
@@ -121,18 +129,25 @@ static double measure_latency(const World *world, bool remote) {
     return slowest(world, world->rank == 0 ? seconds[ROUNDS / 2] : 0.0);
 }
 
-/* Larger and larger messages until they take long enough; *seconds is what they took. Collective. */
+/* Larger and larger messages until they take long enough; *seconds is what they then take on average: at times both directions
+ * run one after the other, as what agrees on one waits behind the other's bytes, and training meets that as well.
+ * Collective. */
 static Status measure_bandwidth(Peers *peers, Link *link, double *seconds, Error *error) {
     const World *world = peers->world;
     int64_t most = peers->count;
     world_max_integers(world, &most, 1);
     *seconds = 0.0;
     for (size_t bytes = FIRST_BYTES; *seconds < LONG_ENOUGH; bytes *= 2) {
-        if (bytes > FIRST_BYTES && bytes * (size_t)most > MOST_BYTES) break;
-        if (peers_resize(peers, bytes, error)) return error->status;
-        *seconds = exchange(peers, 1);
+        if (bytes > FIRST_BYTES && bytes * (size_t)most * PIECES > MOST_BYTES) break;
+        if (peers_resize(peers, bytes, PIECES, error)) return error->status;
+        *seconds = usual_exchange(peers, PIECES);
     }
-    link->bandwidth = (double)peers->bytes * (double)peers->count * world->node_size / *seconds;
+    *seconds = 0.0;
+    for (int i = 0; i < MANY; i++) {
+        compute_until(MPI_Wtime() + PAUSE);
+        *seconds += exchange(peers, PIECES) / MANY;
+    }
+    link->bandwidth = (double)peers->bytes * PIECES * (double)peers->count * world->node_size / *seconds;
     return STATUS_OK;
 }
 
@@ -142,24 +157,23 @@ static void measure_in_flight(const Peers *peers, Link *link, double seconds) {
     int done = 0;
     barrier(peers->world);
     double start = MPI_Wtime();
-    int posted = post(peers, 1);
+    int posted = post(peers, PIECES);
     while (MPI_Wtime() - start < HANDSHAKE && !done)
         world_check(peers->world, MPI_Testall(posted, peers->requests, &done, MPI_STATUSES_IGNORE), "MPI_Testall");
-    while (MPI_Wtime() - start < HANDSHAKE + seconds) {
-    }
+    compute_until(start + HANDSHAKE + seconds);
     start = MPI_Wtime();
     if (!done) wait_all(peers, posted);
     double left = slowest(peers->world, MPI_Wtime() - start) + HANDSHAKE;
-    link->in_flight = left < seconds ? (double)peers->bytes * (1.0 - left / seconds) : 0.0;
+    link->in_flight = left < seconds ? (double)peers->bytes * PIECES * (1.0 - left / seconds) : 0.0;
 }
 
 static Status measure(const World *world, bool remote, Link *link, Error *error) {
     Peers peers;
     double seconds;
-    if (peers_find(&peers, world, remote, error) || peers_resize(&peers, 1, error)) goto cleanup;
+    if (peers_find(&peers, world, remote, error) || peers_resize(&peers, 1, BURST, error)) goto cleanup;
     link->latency = measure_latency(world, remote);
     exchange(&peers, BURST); /* connections are made when first used */
-    link->message = exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
+    link->message = usual_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
     if (remote && measure_bandwidth(&peers, link, &seconds, error) == STATUS_OK)
         measure_in_flight(&peers, link, seconds);
     world_broadcast(world, link, sizeof *link);

@@ -24,6 +24,10 @@ typedef struct {
 /** The parameters' layout of a model folder, without loading it. Not collective. */
 Status replica_layout(const char *path, ParameterLayout *layout, Error *error);
 
+/** What replica_open() does before it loads anything: configuration, layout and all checks, into an empty *replica, to be
+ *  closed with replica_close(). Not collective. */
+Status replica_describe(Replica *replica, const char *path, const DatasetInfo *data, Error *error);
+
 /** Load a model folder. With `data` the model must fit it: the same tokenizer (by digest, where the folder has
  *  one), a vocabulary that holds its ids, the same classes in the same order; a folder without a head gets the
  *  data's classes and a new head from `seed`, one whose classes are only LABEL_0 … the data's names. Collective. */

@@ -1,10 +1,11 @@
 #ifndef LINNET_COMMANDS_H
 #define LINNET_COMMANDS_H
 /** The program's commands: each takes the arguments behind its name and returns the program's exit code. A command
- *  that fails has printed its one line. train and evaluate are collective over MPI_COMM_WORLD and start MPI
- *  themselves; the others never touch MPI. */
+ *  that fails has printed its one line. train, evaluate and plan --measure are collective over MPI_COMM_WORLD and
+ *  start MPI themselves; the others never touch MPI. */
 int command_prepare(int argc, char **argv);
 int command_init(int argc, char **argv);
+int command_plan(int argc, char **argv);
 int command_train(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
 int command_predict(int argc, char **argv);

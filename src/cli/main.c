@@ -17,6 +17,7 @@ typedef struct {
 static const Command COMMANDS[] = {
     {"prepare", command_prepare, "turn a table of texts (CSV, TSV, JSON Lines) into a token file"},
     {"init", command_init, "make a new model folder with random weights"},
+    {"plan", command_plan, "what a run will need on so many ranks and hosts, before it is submitted"},
     {"train", command_train, "fine-tune a model; alone, under mpirun or under srun"},
     {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model over a token file"},
     {"predict", command_predict, "the labels of texts given as arguments or on standard input"},

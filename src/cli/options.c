@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ static const char *option_placeholder(OptionKind kind) {
     case OPTION_FLAG:
         return "";
     case OPTION_INT:
+    case OPTION_NUMBER:
         return " N";
     case OPTION_TEXT:
     case OPTION_LIST:
@@ -96,6 +98,15 @@ static Status store_int(const Option *option, const char *text, Error *error) {
     return STATUS_OK;
 }
 
+static Status store_number(const Option *option, const char *text, Error *error) {
+    char *end;
+    double number = strtod(text, &end);
+    if (end == text || *end || strchr(" \t\n\v\f\r", text[0]) || !isfinite(number) || number <= 0.0)
+        return error_set(error, STATUS_INPUT, "option --%s needs a number above 0, not '%s'", option->name, text);
+    *(double *)option->value = number;
+    return STATUS_OK;
+}
+
 static Status store_value(const Option *option, const char *text, Error *error) {
     switch (option->kind) {
     case OPTION_FLAG:
@@ -106,6 +117,8 @@ static Status store_value(const Option *option, const char *text, Error *error) 
         return STATUS_OK;
     case OPTION_INT:
         return store_int(option, text, error);
+    case OPTION_NUMBER:
+        return store_number(option, text, error);
     case OPTION_LIST:
         break;
     }

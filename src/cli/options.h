@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 typedef enum {
-    OPTION_FLAG, /**< value is a bool *, set to true */
-    OPTION_TEXT, /**< const char **, borrowed from argv */
-    OPTION_INT,  /**< int64_t *, within minimum … maximum */
-    OPTION_LIST  /**< OptionList *: may be given several times */
+    OPTION_FLAG,   /**< value is a bool *, set to true */
+    OPTION_TEXT,   /**< const char **, borrowed from argv */
+    OPTION_INT,    /**< int64_t *, within minimum … maximum */
+    OPTION_NUMBER, /**< double *, above 0 */
+    OPTION_LIST    /**< OptionList *: may be given several times */
 } OptionKind;
 
 typedef struct {

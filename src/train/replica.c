@@ -82,8 +82,7 @@ static Status own_tables(Replica *replica, Error *error) {
     return STATUS_OK;
 }
 
-/* Configuration, layout and mapped tables: what each rank does alone. */
-static Status open_alone(Replica *replica, const char *path, const DatasetInfo *data, Error *error) {
+Status replica_describe(Replica *replica, const char *path, const DatasetInfo *data, Error *error) {
     if (model_folder_open(&replica->folder, path, error)) return error->status;
     char *config = file_join(path, "config.json", error);
     if (config != NULL) model_config_load(&replica->config, config, error);
@@ -100,7 +99,12 @@ static Status open_alone(Replica *replica, const char *path, const DatasetInfo *
     } else if (replica->new_head) {
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", path);
     }
-    if (parameters_layout(&replica->layout, &replica->config, error)) return error->status;
+    return parameters_layout(&replica->layout, &replica->config, error);
+}
+
+/* Configuration, layout and mapped tables: what each rank does alone. */
+static Status open_alone(Replica *replica, const char *path, const DatasetInfo *data, Error *error) {
+    if (replica_describe(replica, path, data, error)) return error->status;
     if (model_folder_tables(replica->folder, &replica->parameters, error)) return error->status;
     return replica->world->nodes > 1 ? own_tables(replica, error) : STATUS_OK;
 }

@@ -127,16 +127,6 @@ static int64_t steps_of(double steps, int64_t total) {
     return steps < 1.0 ? (int64_t)ceil((double)total * steps) : (int64_t)steps;
 }
 
-/* Samples an update; never more than there are, which changes nothing but memory. */
-static int64_t plan_window(const Settings *s, int ranks, int64_t samples) {
-    int64_t window = s->global_batch_size;
-    if (window == 0 &&
-        (__builtin_mul_overflow(s->per_device_train_batch_size, s->gradient_accumulation_steps, &window) ||
-         __builtin_mul_overflow(window, (int64_t)ranks, &window)))
-        window = samples;
-    return window < samples ? window : samples;
-}
-
 /* A rank without a sample would wait for the others through the whole run. Collective. */
 static Status check_ranks(const Trainer *t, Error *error) {
     const DatasetInfo *info = dataset_info(t->train_data);
@@ -156,9 +146,8 @@ static void plan_updates(Trainer *t) {
     state->tokens = info->tokens;
     memcpy(state->data_digest, info->source_digest, sizeof state->data_digest);
     state->seed = s->seed;
-    state->window = plan_window(s, ranks, info->samples);
-    state->units = s->reduction_units > 0 ? s->reduction_units : ranks;
-    if (state->units > state->window) state->units = state->window; /* a unit has a sample at least */
+    state->window = settings_window(s, ranks, info->samples);
+    state->units = settings_units(s, ranks, state->window);
     t->windows = (state->samples + state->window - 1) / state->window;
     state->total = s->max_steps > 0 ? s->max_steps : (int64_t)ceil(s->num_train_epochs * (double)t->windows);
     t->schedule = schedule_make(s, state->total);

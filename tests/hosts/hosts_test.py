@@ -1,5 +1,6 @@
 """Runs over several hosts, made of network namespaces on links of a given rate: the same weights as on one host, and an end when a
 link is cut or a rank on another host is lost."""
+import json
 import os
 import re
 import signal
@@ -148,3 +149,24 @@ def test_lost_rank_ends_the_run(settings, make_hosts, tmp_path, rank, number, ca
     since = time.monotonic()
     os.kill(pid, number)
     ended(hosts, process, since, rank, hosts.names[rank], cause)
+
+
+def test_plan_over_hosts(settings, make_hosts, tmp_path):
+    """The network is measured, and the bytes that the plan expects of a host are those that its link carries."""
+    hosts = make_hosts(2, "1gbit")
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)
+    constants = tmp_path / "constants.json"
+    done = subprocess.run(hosts.mpirun(tmp_path, 1) + [LINNET, "plan", "--measure", str(config), "--constants", str(constants)],
+                          capture_output=True, text=True, timeout=60, env={**os.environ, **ROOT_ALLOWED})
+    assert done.returncode == 0, done
+    measured = json.loads(constants.read_text())
+    assert (measured["ranks"], measured["nodes"]) == (2, 2)
+    # No link is faster than it is, but for what its bucket lets through at once.
+    assert 0 < measured["network_bytes_per_second"] < 1.05 * 1e9 / 8 and measured["network_latency_seconds"] > 0
+    planned = json.loads(linnet("plan", config, "--ranks", 2, "--hosts", 2, "--constants", constants, "--json").stdout)
+    before = hosts.sent(0)
+    result = finish(start_over(hosts, tmp_path, 1, settings), limit=60)
+    assert result.code == 0, result
+    # Frames' and TCP's headers, acknowledgements of the other direction, and what starting and ending take are not in the plan.
+    sent = (hosts.sent(0) - before) / settings["max_steps"]
+    assert 0.9 * planned["host_sent_bytes"] < sent < 1.6 * planned["host_sent_bytes"], (sent, planned)

@@ -16,13 +16,14 @@ typedef struct {
     bool json, helped, quiet;
     const char *input;
     int64_t count;
+    double rate;
     OptionList sets, operands;
     Error error;
 } Parsed;
 
 /** Parse the arguments up to NULL. `operands`: what may follow the options, or NULL. */
 static Status parse(Parsed *parsed, const char *operands, const char *const *arguments) {
-    *parsed = (Parsed){.count = 42};
+    *parsed = (Parsed){.count = 42, .rate = 0.5};
     const Option options[] = {
         {.name = "input", .kind = OPTION_TEXT, .value = &parsed->input, .help = "the table", .required = true},
         {.name = "count",
@@ -31,6 +32,7 @@ static Status parse(Parsed *parsed, const char *operands, const char *const *arg
          .help = "a count",
          .minimum = 1,
          .maximum = 1024},
+        {.name = "rate", .kind = OPTION_NUMBER, .value = &parsed->rate, .help = "a rate"},
         {.name = "json", .kind = OPTION_FLAG, .value = &parsed->json, .help = "print JSON"},
         {.name = "set", .kind = OPTION_LIST, .value = &parsed->sets, .help = "key=value"},
     };
@@ -62,10 +64,11 @@ static void reads_every_kind(void **state) {
     (void)state;
     Parsed parsed;
     assert_int_equal(PARSE(&parsed, NULL, "--input", "a.csv", "--count=7", "--json", "--set", "seed=1",
-                           "--set=bf16=true", "--quiet"),
+                           "--set=bf16=true", "--rate=2.5e1", "--quiet"),
                      STATUS_OK);
     assert_string_equal(parsed.input, "a.csv");
     assert_int_equal(parsed.count, 7);
+    assert_true(parsed.rate == 25.0);
     assert_true(parsed.json);
     assert_true(parsed.quiet);
     assert_false(parsed.helped);
@@ -154,6 +157,12 @@ static void refuses_bad_numbers(void **state) {
         snprintf(message, sizeof message, "option --count needs a whole number, not '%s'", not_whole[i]);
         expect_error(&parsed, message);
     }
+    static const char *const not_above_zero[] = {"", "fast", "0", "-1", "1e", "inf", "nan", " 1"};
+    for (size_t i = 0; i < sizeof not_above_zero / sizeof *not_above_zero; i++) {
+        PARSE(&parsed, NULL, "--input=a", "--rate", not_above_zero[i]);
+        snprintf(message, sizeof message, "option --rate needs a number above 0, not '%s'", not_above_zero[i]);
+        expect_error(&parsed, message);
+    }
     assert_int_equal(PARSE(&parsed, NULL, "--input=a", "--count=1024"), STATUS_OK);
     assert_int_equal(parsed.count, 1024);
 }
@@ -193,6 +202,7 @@ static void prints_help(void **state) {
     assert_string_equal(text, "usage: linnet try --input FILE\n\nTry it.\n\noptions:\n"
                               "  --input VALUE             the table (required)\n"
                               "  --count N                 a count\n"
+                              "  --rate N                  a rate\n"
                               "  --json                    print JSON\n"
                               "  --set VALUE               key=value (may be repeated)\n"
                               "  --quiet                   only warnings and errors on standard error\n"

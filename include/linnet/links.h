@@ -1,0 +1,21 @@
+#ifndef LINNET_LINKS_H
+#define LINNET_LINKS_H
+/** What messages cost between the ranks of this job, measured: the constants of `linnet plan`. The model is the
+ *  usual one of a latency and a bandwidth (alpha and beta), with a cost a message for many at once (LogP's gap,
+ *  Culler et al. 1993). */
+#include "linnet/error.h"
+#include "linnet/world.h"
+
+typedef struct {
+    double latency;   /**< seconds until a small message is there, one at a time; 0: not measured */
+    double message;   /**< seconds of a rank for a small message sent and one received, of many under way at once */
+    double bandwidth; /**< bytes a second out of a node, all its ranks sending to all of other nodes; 0 within a node */
+    double
+        in_flight; /**< bytes to each peer that travel while the ranks compute and none calls MPI: at least so many */
+} Link;
+
+/** Between ranks of one node, and between nodes; all 0 where there are no two such ranks. Takes some ten seconds on slow networks.
+ *  The same on all ranks. Collective. */
+Status links_measure(const World *world, Link *node, Link *network, Error *error);
+
+#endif

@@ -1,0 +1,107 @@
+#include "cli/plan_print.h"
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static double mega(double bytes) {
+    return bytes / 1e6;
+}
+
+static double giga(double bytes) {
+    return bytes / 1e9;
+}
+
+void plan_print(const Planned *p, const PlanConstants *constants, double node_memory) {
+    const PlanJob *job = &p->job;
+    const PlanMemory *m = &p->memory;
+    const PlanCost *c = &p->cost;
+    printf("plan        %d ranks x %d threads on %d hosts; an update: %" PRId64 " samples in %" PRId64
+           " units, %.0f tokens, at most %.0f a rank\n",
+           job->ranks, constants->threads, job->hosts, job->window, job->units, job->window_tokens,
+           job->busiest_tokens);
+    printf(
+        "memory      up to %.2f GB a host of %.2f: %.0f MB weights and %d times %.0f MB gradients, %.0f activations, %.0f "
+        "moments, %.0f received, %.0f embeddings, %.0f data, %.0f program\n",
+        giga(m->node), giga(node_memory), mega(m->weights), job->ranks / job->hosts, mega(m->gradients),
+        mega(m->activations), mega(m->moments), mega(m->received), mega(m->tables), mega(m->data), mega(m->program));
+    if (m->shared > 0.0) printf("shared      %.2f GB of it in each host's /dev/shm\n", giga(m->shared));
+    printf("sent        %.1f MB a host an update: gradients %.1f, weights %.1f, embedding rows %.1f\n",
+           mega(c->gradient_bytes + c->weight_bytes + c->row_bytes), mega(c->gradient_bytes), mega(c->weight_bytes),
+           mega(c->row_bytes));
+    printf(
+        "update      %.4f s: passes %.4f, adding %.4f, AdamW %.4f, gradients %.4f (and %.4f hidden), weights %.4f, rows "
+        "%.4f, small calls %.4f\n",
+        c->seconds, c->passes, c->sums, c->optimizer, c->gradients, c->hidden, c->weights, c->rows, c->totals);
+    printf("efficiency  %.2f of one rank's speed at the same window; beside the passes most goes to %s\n",
+           p->efficiency, plan_bound(c));
+    printf("run         %" PRId64 " updates, %.2f hours without evaluations and saving\n", job->updates,
+           (double)job->updates * c->seconds / 3600.0);
+}
+
+Status plan_print_json(const Planned *p, Error *error) {
+    const PlanJob *job = &p->job;
+    const PlanMemory *m = &p->memory;
+    const PlanCost *c = &p->cost;
+    const struct {
+        const char *key;
+        double value;
+    } members[] = {{"ranks", job->ranks},
+                   {"hosts", job->hosts},
+                   {"window", (double)job->window},
+                   {"units", (double)job->units},
+                   {"updates", (double)job->updates},
+                   {"window_tokens", job->window_tokens},
+                   {"rank_tokens", job->busiest_tokens},
+                   {"rank_bytes", m->rank},
+                   {"rank_gradient_bytes", m->gradients},
+                   {"host_bytes", m->node},
+                   {"host_shared_bytes", m->shared},
+                   {"host_sent_bytes", c->gradient_bytes + c->weight_bytes + c->row_bytes},
+                   {"update_seconds", c->seconds},
+                   {"pass_seconds", c->passes},
+                   {"add_seconds", c->sums},
+                   {"adamw_seconds", c->optimizer},
+                   {"gradient_seconds", c->gradients},
+                   {"gradient_hidden_seconds", c->hidden},
+                   {"weight_seconds", c->weights},
+                   {"row_seconds", c->rows},
+                   {"small_call_seconds", c->totals},
+                   {"efficiency", p->efficiency}};
+    cJSON *tree = cJSON_CreateObject();
+    bool whole = tree != NULL;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        whole = whole && cJSON_AddNumberToObject(tree, members[i].key, members[i].value) != NULL;
+    whole = whole && cJSON_AddStringToObject(tree, "bound", plan_bound(c)) != NULL;
+    char *text = whole ? cJSON_PrintUnformatted(tree) : NULL;
+    if (text != NULL)
+        printf("%s\n", text);
+    else
+        error_set(error, STATUS_FAILURE, "out of memory for the plan");
+    cJSON_free(text);
+    cJSON_Delete(tree);
+    return error->status;
+}
+
+void plan_print_header(const double *gbits, int links) {
+    printf("| ranks | hosts | window | tokens a rank | GB a host | MB sent a host |");
+    for (int i = 0; i < links; i++) printf(" %g Gb/s |", gbits[i]);
+    printf("\n|---|---|---|---|---|---|");
+    for (int i = 0; i < links; i++) printf("---|");
+    putchar('\n');
+}
+
+void plan_print_row(const Planned *p, int links, double node_memory) {
+    const PlanCost *c = &p->cost;
+    printf("| %d | %d | %" PRId64 " | %.0f | %.1f%s | %.0f |", p->job.ranks, p->job.hosts, p->job.window,
+           p->job.busiest_tokens, giga(p->memory.node), p->memory.node > node_memory ? " (too much)" : "",
+           mega(c->gradient_bytes + c->weight_bytes + c->row_bytes));
+    for (int i = 0; i < links; i++)
+        printf(" %.2f (%.2f s; %s) |", p[i].efficiency, p[i].cost.seconds, plan_bound(&p[i].cost));
+    putchar('\n');
+}
+
+void plan_print_refusal(int ranks, int hosts, int links, const char *why) {
+    printf("| %d | %d | %s | | | |", ranks, hosts, why);
+    for (int i = 0; i < links; i++) printf(" |");
+    putchar('\n');
+}

@@ -1,0 +1,192 @@
+/* What messages cost. See links.h. */
+#include "linnet/links.h"
+
+#include "linnet/memory.h"
+#include <stdlib.h>
+
+enum { ROUNDS = 200, REPEATS = 5, MANY = 15, BURST = 16, TAG = 77 };
+enum { PIECES = 8 };                   /* messages to a peer at once: the reduction sends one a bucket */
+#define FIRST_BYTES ((size_t)1 << 14)  /* of a message, when the bandwidth is looked for */
+#define MOST_BYTES ((size_t)256 << 20) /* received by a rank at once */
+#define LONG_ENOUGH 0.3                /* seconds of an exchange that tell a bandwidth */
+#define PAUSE 0.1                      /* seconds between exchanges, as training computes between them */
+#define HANDSHAKE 0.005                /* seconds in which messages agree on starting */
+
+/* The ranks that one exchanges with. */
+typedef struct {
+    const World *world;
+    int *ranks;
+    int count;
+    size_t bytes; /* a message */
+    char *send, *receive;
+    MPI_Request *requests; /* [2 · BURST · count] */
+} Peers;
+
+/* The largest of all ranks' values, to the nanosecond. Collective. */
+static double slowest(const World *world, double seconds) {
+    int64_t nanoseconds = (int64_t)(seconds * 1e9);
+    world_max_integers(world, &nanoseconds, 1);
+    return (double)nanoseconds * 1e-9;
+}
+
+static int compare(const void *left, const void *right) {
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static bool is_peer(const World *world, int from, int to, bool remote) {
+    return from != to && (world->node_of[from] != world->node_of[to]) == remote;
+}
+
+static Status peers_find(Peers *peers, const World *world, bool remote, Error *error) {
+    *peers = (Peers){.world = world};
+    peers->ranks = memory_allocate((size_t)world->size, sizeof *peers->ranks, error);
+    for (int step = 1; error->status == STATUS_OK && step < world->size; step++) {
+        int rank = (world->rank + step) % world->size; /* not all to rank 0 first */
+        if (is_peer(world, world->rank, rank, remote)) peers->ranks[peers->count++] = rank;
+    }
+    peers->requests = memory_allocate((size_t)(2 * BURST * peers->count), sizeof *peers->requests, error);
+    return world_agree(world, error, true);
+}
+
+/* Room for `times` messages of so many bytes from each peer. Collective. */
+static Status peers_resize(Peers *peers, size_t bytes, int times, Error *error) {
+    memory_free(peers->send);
+    memory_free(peers->receive);
+    peers->bytes = bytes;
+    peers->send = memory_allocate(bytes, 1, error);
+    peers->receive = memory_allocate(bytes * (size_t)(peers->count * times), 1, error);
+    return world_agree(peers->world, error, true);
+}
+
+static void peers_free(Peers *peers) {
+    memory_free(peers->ranks);
+    memory_free(peers->send);
+    memory_free(peers->receive);
+    memory_free(peers->requests);
+}
+
+/* Start `times` messages to and from every peer; returns the number of requests. */
+static int post(const Peers *peers, int times) {
+    int all = times * peers->count, bytes = (int)peers->bytes;
+    for (int i = 0; i < all; i++)
+        world_check(peers->world,
+                    MPI_Irecv(peers->receive + (size_t)i * peers->bytes, bytes, MPI_BYTE,
+                              peers->ranks[i % peers->count], TAG, peers->world->comm, &peers->requests[i]),
+                    "MPI_Irecv");
+    for (int i = 0; i < all; i++)
+        world_check(peers->world,
+                    MPI_Isend(peers->send, bytes, MPI_BYTE, peers->ranks[i % peers->count], TAG, peers->world->comm,
+                              &peers->requests[all + i]),
+                    "MPI_Isend");
+    return 2 * all;
+}
+
+static void wait_all(const Peers *peers, int posted) {
+    world_check(peers->world, MPI_Waitall(posted, peers->requests, MPI_STATUSES_IGNORE), "MPI_Waitall");
+}
+
+static void barrier(const World *world) {
+    world_check(world, MPI_Barrier(world->comm), "MPI_Barrier");
+}
+
+static void compute_until(double time) {
+    while (MPI_Wtime() < time) {
+    }
+}
+
+/* Seconds of an exchange with all peers at once, of the slowest rank. Collective. */
+static double exchange(const Peers *peers, int times) {
+    barrier(peers->world);
+    double start = MPI_Wtime();
+    wait_all(peers, post(peers, times));
+    return slowest(peers->world, MPI_Wtime() - start);
+}
+
+/* The median of some. Collective. */
+static double usual_exchange(const Peers *peers, int times) {
+    double seconds[REPEATS];
+    for (int i = 0; i < REPEATS; i++) seconds[i] = exchange(peers, times);
+    qsort(seconds, REPEATS, sizeof *seconds, compare);
+    return seconds[REPEATS / 2];
+}
+
+/* Half of a message's way there and back between rank 0 and the lowest of its peers. Collective. */
+static double measure_latency(const World *world, bool remote) {
+    double seconds[ROUNDS] = {0};
+    char byte = 0;
+    int peer = 1;
+    while (!is_peer(world, 0, peer, remote)) peer++;
+    int other = world->rank == 0 ? peer : 0;
+    for (int i = 0; i < ROUNDS && (world->rank == 0 || world->rank == peer); i++) {
+        double start = MPI_Wtime();
+        if (world->rank == 0) world_check(world, MPI_Send(&byte, 1, MPI_BYTE, other, TAG, world->comm), "MPI_Send");
+        world_check(world, MPI_Recv(&byte, 1, MPI_BYTE, other, TAG, world->comm, MPI_STATUS_IGNORE), "MPI_Recv");
+        if (world->rank != 0) world_check(world, MPI_Send(&byte, 1, MPI_BYTE, other, TAG, world->comm), "MPI_Send");
+        seconds[i] = (MPI_Wtime() - start) / 2.0;
+    }
+    qsort(seconds, ROUNDS, sizeof *seconds, compare);
+    return slowest(world, world->rank == 0 ? seconds[ROUNDS / 2] : 0.0);
+}
+
+/* Larger and larger messages until they take long enough; *seconds is what they then take on average: at times both directions
+ * run one after the other, as what agrees on one waits behind the other's bytes, and training meets that as well.
+ * Collective. */
+static Status measure_bandwidth(Peers *peers, Link *link, double *seconds, Error *error) {
+    const World *world = peers->world;
+    int64_t most = peers->count;
+    world_max_integers(world, &most, 1);
+    *seconds = 0.0;
+    for (size_t bytes = FIRST_BYTES; *seconds < LONG_ENOUGH; bytes *= 2) {
+        if (bytes > FIRST_BYTES && bytes * (size_t)most * PIECES > MOST_BYTES) break;
+        if (peers_resize(peers, bytes, PIECES, error)) return error->status;
+        *seconds = usual_exchange(peers, PIECES);
+    }
+    *seconds = 0.0;
+    for (int i = 0; i < MANY; i++) {
+        compute_until(MPI_Wtime() + PAUSE);
+        *seconds += exchange(peers, PIECES) / MANY;
+    }
+    link->bandwidth = (double)peers->bytes * PIECES * (double)peers->count * world->node_size / *seconds;
+    return STATUS_OK;
+}
+
+/* What moves on its own: start messages, compute as long as they would take, and see how long the rest takes.
+ * Collective. */
+static void measure_in_flight(const Peers *peers, Link *link, double seconds) {
+    int done = 0;
+    barrier(peers->world);
+    double start = MPI_Wtime();
+    int posted = post(peers, PIECES);
+    while (MPI_Wtime() - start < HANDSHAKE && !done)
+        world_check(peers->world, MPI_Testall(posted, peers->requests, &done, MPI_STATUSES_IGNORE), "MPI_Testall");
+    compute_until(start + HANDSHAKE + seconds);
+    start = MPI_Wtime();
+    if (!done) wait_all(peers, posted);
+    double left = slowest(peers->world, MPI_Wtime() - start) + HANDSHAKE;
+    link->in_flight = left < seconds ? (double)peers->bytes * PIECES * (1.0 - left / seconds) : 0.0;
+}
+
+static Status measure(const World *world, bool remote, Link *link, Error *error) {
+    Peers peers;
+    double seconds;
+    if (peers_find(&peers, world, remote, error) || peers_resize(&peers, 1, BURST, error)) goto cleanup;
+    link->latency = measure_latency(world, remote);
+    exchange(&peers, BURST); /* connections are made when first used */
+    link->message = usual_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
+    if (remote && measure_bandwidth(&peers, link, &seconds, error) == STATUS_OK)
+        measure_in_flight(&peers, link, seconds);
+    world_broadcast(world, link, sizeof *link);
+cleanup:
+    peers_free(&peers);
+    return error->status;
+}
+
+Status links_measure(const World *world, Link *node, Link *network, Error *error) {
+    *node = *network = (Link){0};
+    int64_t neighbours = world->node_size > 1 && world->rank == 0; /* rank 0's node tells for all */
+    world_max_integers(world, &neighbours, 1);
+    if (neighbours && measure(world, false, node, error)) return error->status;
+    if (world->nodes > 1 && measure(world, true, network, error)) return error->status;
+    return STATUS_OK;
+}

@@ -1,0 +1,89 @@
+/* Bytes of a rank and a node. See plan.h. */
+#include "linnet/evaluate.h"
+#include "linnet/gpt2.h"
+#include "linnet/optimizer.h"
+#include "linnet/plan.h"
+#include "linnet/tree.h"
+
+enum { PAGE = 4096 };
+
+static size_t less(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Floats of a slot: room for the rows of any window. */
+static size_t slot_floats(const PlanJob *job) {
+    const ParameterLayout *layout = job->layout;
+    size_t rows = (size_t)job->window * ((size_t)job->longest + 1);
+    return optimizer_slot_floats(layout, less(rows, (size_t)layout->token.shape[0]),
+                                 less(rows, (size_t)layout->position.shape[0]));
+}
+
+/* Share of a slot that is written: of the tables' part only the rows that windows touch. */
+static double slot_share(const PlanJob *job) {
+    double rows = (job->window_rows + job->longest) * job->config->width;
+    return ((double)job->layout->dense + rows) / (double)slot_floats(job);
+}
+
+static double gradient_bytes(const PlanJob *job, int rank) {
+    const World world = {.size = job->ranks, .rank = rank};
+    return (double)reduction_shared_bytes(&world, (int)job->units, slot_floats(job)) * slot_share(job);
+}
+
+/* Pieces of gradients that come from other hosts; the tables' rows of other ranks. */
+static double received_bytes(const PlanJob *job) {
+    TreeNode nodes[64];
+    double remote = 0.0, width = job->config->width, rows = job->ever_rows + job->longest;
+    double owned = ((double)job->layout->dense + (job->window_rows + job->longest) * width) / job->ranks;
+    for (int r = job->ranks / job->hosts; r < job->ranks; r++) {
+        int64_t first, count;
+        world_deal(job->units, job->ranks, r, &first, &count);
+        remote += (double)tree_nodes((int)job->units, (int)first, (int)count, r, nodes);
+    }
+    double tables = job->ranks > 1 ? rows * width * (1.0 + 1.0 / job->ranks) : 0.0;
+    return (1.25 * remote * owned + tables) * sizeof(float); /* a quarter more: see exchange.c, make_room() */
+}
+
+/* Copies of the tables: whole where there are several hosts, else the pages of rows that were written. */
+static double table_bytes(const PlanJob *job) {
+    const ParameterLayout *layout = job->layout;
+    double whole = (double)(layout->token.count + layout->position.count) * sizeof(float);
+    double row = job->config->width * (double)sizeof(float) + PAGE; /* a row rarely starts where a page does */
+    double written = (job->ever_rows + job->longest) * row;
+    return job->hosts > 1 || written > whole ? whole : written;
+}
+
+static double activation_bytes(const PlanJob *job) {
+    size_t most = evaluate_batch_rows(job->config->positions),
+           samples = (size_t)((job->window + job->units - 1) / job->units) + 1;
+    size_t rows = less(samples * (size_t)job->longest, most);
+    return (double)gpt2_bytes(job->config, rows, less(samples, rows), true);
+}
+
+/* The epoch's order and lengths of all samples; this rank's own, loaded. */
+static double data_bytes(const PlanJob *job) {
+    double samples = (double)job->samples, mine = 1.0 / job->ranks;
+    double all = samples * (2 * sizeof(int64_t) + 2 * sizeof(int32_t));
+    double loaded = mine * (samples * (3 * sizeof(int64_t) + 1) + (double)job->tokens * sizeof(uint16_t));
+    double window = (double)job->window * (job->longest + 1.0) * 2 * sizeof(int32_t);
+    return all + loaded + window;
+}
+
+void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *m) {
+    const World world = {.size = job->ranks};
+    int neighbours = job->ranks / job->hosts;
+    double slots = 0.0, rows = (job->ever_rows + job->longest) / job->ranks;
+    for (int r = 0; r < neighbours; r++) slots += gradient_bytes(job, r);
+    *m = (PlanMemory){.weights = (double)job->layout->dense * sizeof(float),
+                      .tables = table_bytes(job),
+                      .gradients = gradient_bytes(job, neighbours > 1 ? 1 : 0),
+                      .received = received_bytes(job),
+                      .moments = (double)optimizer_moment_bytes(&world, job->layout) +
+                                 2.0 * rows * job->config->width * sizeof(float),
+                      .activations = activation_bytes(job),
+                      .data = data_bytes(job),
+                      .program = constants->program_bytes};
+    m->rank = m->tables + m->received + m->moments + m->activations + m->data + m->program;
+    m->shared = neighbours > 1 ? m->weights + slots : 0.0;
+    m->node = neighbours * m->rank + m->weights + slots;
+}

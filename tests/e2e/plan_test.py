@@ -1,0 +1,129 @@
+"""linnet plan: constants from this machine, the plan made with them, and what it refuses."""
+import json
+import re
+
+import pytest
+
+from support import linnet, refused, start, update_met, write_config
+
+
+@pytest.fixture(scope="module")
+def constants(sample, tmp_path_factory):
+    """Measured by two ranks with the sample's model."""
+    folder = tmp_path_factory.mktemp("plan")
+    path = folder / "constants.json"
+    config = write_config(folder / "config.json", model_name_or_path=sample.model, train_file=sample.train, output_dir=folder / "run",
+                          threads_per_rank=1)
+    linnet("plan", "--measure", config, "--constants", path, ranks=2)
+    return path
+
+
+@pytest.fixture
+def config(job, tmp_path):
+    return write_config(tmp_path / "config.json", output_dir=tmp_path / "run", threads_per_rank=1, **job)
+
+
+def plan(config, constants, *options):
+    return json.loads(linnet("plan", config, "--constants", constants, "--json", *options).stdout)
+
+
+def test_measured_constants(constants):
+    measured = json.loads(constants.read_text())
+    assert (measured["ranks"], measured["nodes"], measured["threads"], measured["width"]) == (2, 1, 1, 32)
+    tokens = [entry["tokens"] for entry in measured["passes"]]
+    assert tokens == sorted(tokens) and tokens[0] == 8 and tokens[-1] == 1024
+    assert all(entry["gflops"] > 0 for entry in measured["passes"])
+    assert measured["node_latency_seconds"] > 0 and measured["network_bytes_per_second"] == 0
+
+
+def test_plan_of_the_job(config, constants, job):
+    """What the plan says of windows and units is what training does."""
+    planned = plan(config, constants, "--ranks", 2)
+    assert (planned["ranks"], planned["hosts"], planned["window"], planned["units"]) == (2, 1, 20, 4)
+    assert planned["updates"] == job["max_steps"] and planned["host_sent_bytes"] == 0
+    parts = [planned[key] for key in ("pass_seconds", "add_seconds", "adamw_seconds", "gradient_seconds", "weight_seconds",
+                                      "row_seconds", "small_call_seconds")]
+    assert planned["update_seconds"] == pytest.approx(sum(parts)) and planned["pass_seconds"] > 0
+    assert plan(config, constants, "--ranks", 1)["efficiency"] == pytest.approx(1)
+    for word in ("plan", "memory", "sent", "update", "efficiency", "run"):
+        assert f"\n{word} " in "\n" + linnet("plan", config, "--ranks", 2, "--constants", constants).stdout
+
+
+def test_plan_writes_nothing(config, constants, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    plan(config, constants, "--ranks", 2, "--set", "output_dir=" + str(tmp_path / "other"))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_hosts_need_a_network(config, constants):
+    refused("plan", config, "--ranks", 2, "--hosts", 2, "--constants", constants, names=["--link-gbit", "--latency-us", constants])
+    slow = plan(config, constants, "--ranks", 2, "--hosts", 2, "--link-gbit", 0.1, "--latency-us", 50)
+    fast = plan(config, constants, "--ranks", 2, "--hosts", 2, "--link-gbit", 10, "--latency-us", 50)
+    assert slow["host_sent_bytes"] == fast["host_sent_bytes"] > 0
+    assert slow["update_seconds"] > fast["update_seconds"] and slow["efficiency"] < fast["efficiency"]
+
+
+def test_table(config, constants):
+    done = linnet("plan", config, "--ranks", 8, "--hosts", 4, "--latency-us", 20, "--table", "--constants", constants,
+                  "--set", "reduction_units=null")
+    lines = done.stdout.splitlines()
+    assert lines[0].count("Gb/s") == 3
+    assert [line.split("|")[1:3] for line in lines[2:]] == [[" 2 ", " 1 "], [" 4 ", " 2 "], [" 8 ", " 4 "]], done
+    done = linnet("plan", config, "--ranks", 8, "--hosts", 4, "--latency-us", 20, "--table", "--constants", constants)
+    assert "reduction_units = 4 is smaller than 8 ranks" in done.stdout.splitlines()[-1], done
+
+
+@pytest.mark.tiny
+@pytest.mark.parametrize("options, names", [
+    (["--ranks", 21, "--set", "reduction_units=null"], ["window of 20 samples", "21 ranks", "global_batch_size"]),
+    (["--ranks", 5], ["reduction_units = 4", "5 ranks"]),
+    (["--ranks", 2, "--node-memory-gb", 0.001], ["GB a host", "more than its 0.00"]),
+    (["--ranks", 3, "--hosts", 2], ["--ranks 3", "--hosts 2", "multiple"]),
+    ([], ["--ranks"]),
+    (["--ranks", 0], ["--ranks"]),
+    (["--ranks", 2, "--link-gbit", "fast"], ["--link-gbit", "fast"]),
+    (["--ranks", 2, "--latency-us", "-1"], ["--latency-us", "-1"]),
+    (["--ranks", 2, "--set", "learning_rat=1"], ["learning_rat", "learning_rate"]),
+    (["--ranks", 2, "--set", "train_file=none.h5"], ["none.h5"]),
+    (["--ranks", 2, "--set", "model_name_or_path=none"], ["none"]),
+], ids=str)
+def test_what_cannot_be(config, constants, options, names):
+    refused("plan", config, "--constants", constants, *options, names=names)
+
+
+@pytest.mark.tiny
+def test_constants_that_are_not(config, constants, tmp_path):
+    refused("plan", config, "--ranks", 1, "--constants", tmp_path / "none.json", names=["none.json", "--measure"])
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(constants.read_text()[:-20])
+    refused("plan", config, "--ranks", 1, "--constants", damaged, names=["damaged.json"])
+    damaged.write_text("{}")
+    refused("plan", config, "--ranks", 1, "--constants", damaged, names=["damaged.json", "format_version"])
+
+
+@pytest.mark.parametrize("ranks", [0, 2])
+def test_measuring_what_cannot_be(config, tmp_path, ranks):
+    refused("plan", "--measure", config, "--set", "seed=-1", "--constants", tmp_path / "c.json", ranks=ranks, names=["seed"])
+    refused("plan", "--measure", "--constants", tmp_path / "none/c.json", config, ranks=ranks, names=["none"])
+
+
+def test_constants_of_another_model(config, constants, tmp_path):
+    other = json.loads(constants.read_text())
+    other.update(width=64, threads=2, ranks=4)
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    warnings = linnet("plan", config, "--ranks", 2, "--constants", tmp_path / "other.json").stderr
+    assert warnings.count("warning") == 3 and "width 64" in warnings and "2 threads" in warnings and "4 ranks a host" in warnings
+
+
+def test_memory_of_a_run(config, constants, tmp_path):
+    """The plan says what a rank takes at the most (but for a few pages of libraries), and not many times that."""
+    planned = plan(config, constants, "--ranks", 1, "--set", "reduction_units=1")
+    process = start(["train", config, "--set", "reduction_units=1", "--set", "max_steps=1000000", "--set", "learning_rate=0"])
+    try:
+        update_met(process, tmp_path / "run")
+        with open(f"/proc/{process.pid}/status") as file:
+            peak = 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", file.read())[1])
+    finally:
+        process.kill()
+        process.communicate()
+    assert planned["host_bytes"] / 2 < peak < 1.3 * planned["host_bytes"], (peak, planned)

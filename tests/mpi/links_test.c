@@ -1,0 +1,35 @@
+/* The constants of links: measured where there are such ranks, the same on all of them. */
+#include "linnet/links.h"
+#include "mpi/check.h"
+
+static bool same(const World *world, const Link *link) {
+    Link first = *link;
+    world_broadcast(world, &first, sizeof first);
+    return memcmp(&first, link, sizeof first) == 0;
+}
+
+static void test_links(World *world, NodesKind kind) {
+    Error error = {0};
+    Link node, network;
+    check_arrange(world, kind);
+    CHECK(links_measure(world, &node, &network, &error) == STATUS_OK);
+    FINE(world, &error);
+    int64_t neighbours = world->node_size > 1 && world->rank == 0;
+    world_max_integers(world, &neighbours, 1);
+    CHECK((node.latency > 0.0 && node.message > 0.0) == (neighbours != 0));
+    CHECK(node.bandwidth == 0.0 && node.in_flight == 0.0);
+    bool several = world->nodes > 1;
+    CHECK((network.latency > 0.0 && network.message > 0.0 && network.bandwidth > 0.0) == several);
+    CHECK(network.in_flight >= 0.0);
+    CHECK(same(world, &node) && same(world, &network));
+}
+
+int main(void) {
+    World *world = check_start();
+    if (world->size >= 3)
+        test_links(world, NODES_OF_TWO);
+    else
+        test_links(world, NODES_ONE);
+    test_links(world, NODES_ALONE);
+    return check_finish(world);
+}

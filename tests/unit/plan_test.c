@@ -1,0 +1,354 @@
+#include "linnet/file.h"
+#include "linnet/gpt2.h"
+#include "linnet/memory.h"
+#include "linnet/optimizer.h"
+#include "linnet/plan.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "unit/token_file.h"
+
+/* What a model says must be what the same formula gives, but for the order of additions. */
+#define NEAR(a, b) assert_true(fabs((double)(a) - (double)(b)) <= 1e-9 * fabs((double)(b)))
+
+enum { LAYERS = 4, WIDTH = 64, POSITIONS = 128, WINDOW = 64, LONGEST = 30 };
+
+/** A model, a job on it and a machine, all made up. */
+typedef struct {
+    ModelConfig config;
+    ParameterLayout layout;
+    Settings settings;
+    PlanJob job;
+    PlanConstants machine;
+} Fixture;
+
+static int setup(void **state) {
+    static const char *const labels[] = {"a", "b", "c"};
+    Error error = {0};
+    Fixture *f = calloc(1, sizeof *f);
+    assert_int_equal(model_config_create(&f->config, VOCABULARY, POSITIONS, WIDTH, LAYERS, 4, labels, 3, 0, &error), 0);
+    assert_int_equal(parameters_layout(&f->layout, &f->config, &error), 0);
+    f->settings.global_batch_size = WINDOW;
+    f->settings.max_steps = 100;
+    f->machine = (PlanConstants){.ranks = 1,
+                                 .nodes = 1,
+                                 .threads = 1,
+                                 .width = WIDTH,
+                                 .inner = 4 * WIDTH,
+                                 .heads = 4,
+                                 .rates = 3,
+                                 .tokens = {10, 100, 1000},
+                                 .gflops = {10, 40, 50},
+                                 .adamw_bandwidth = 1e10,
+                                 .add_bandwidth = 2e10,
+                                 .program_bytes = 3e7,
+                                 .node = {.latency = 1e-6, .message = 5e-7},
+                                 .network = {.latency = 5e-5, .message = 1e-5, .bandwidth = 1e8}};
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    Fixture *f = *state;
+    parameters_layout_free(&f->layout);
+    model_config_free(&f->config);
+    free(f);
+    return 0;
+}
+
+/** A job of some ranks on some hosts, of 20 tokens a text. */
+static PlanJob *job_of(Fixture *f, int ranks, int hosts, int64_t units) {
+    f->job = (PlanJob){.settings = &f->settings,
+                       .config = &f->config,
+                       .layout = &f->layout,
+                       .ranks = ranks,
+                       .hosts = hosts,
+                       .samples = 1000,
+                       .tokens = 20000,
+                       .longest = LONGEST,
+                       .window = WINDOW,
+                       .units = units,
+                       .updates = 100,
+                       .window_tokens = 20.0 * WINDOW,
+                       .busiest_tokens = 20.0 * WINDOW / ranks,
+                       .window_rows = 300,
+                       .touched_rows = 900,
+                       .ever_rows = 1200};
+    return &f->job;
+}
+
+static PlanCost cost_of(Fixture *f, int ranks, int hosts, int64_t units) {
+    PlanCost cost;
+    plan_cost(job_of(f, ranks, hosts, units), &f->machine, &cost);
+    return cost;
+}
+
+static double slot_bytes(const Fixture *f) {
+    return ((double)f->layout.dense + (300.0 + LONGEST) * WIDTH) * 4.0;
+}
+
+// --- Bytes -----------------------------------------------------------------------------------------------------------
+static void sends_nothing_on_one_host(void **state) {
+    const int ranks[] = {1, 2, 8};
+    for (size_t i = 0; i < 3; i++) {
+        PlanCost cost = cost_of(*state, ranks[i], 1, ranks[i]);
+        NEAR(cost.gradient_bytes + cost.weight_bytes + cost.row_bytes, 0.0);
+    }
+}
+
+/** Every rank sends all parts but those of its own host; every host its share of the weights to all others. */
+static void counts_the_bytes_of_a_host(void **state) {
+    Fixture *f = *state;
+    const struct { int ranks, hosts; } cases[] = {{2, 2}, {4, 2}, {3, 3}, {8, 4}, {1024, 128}};
+    f->settings.global_batch_size = 2048;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double n = cases[i].ranks, h = cases[i].hosts;
+        PlanCost cost = cost_of(f, cases[i].ranks, cases[i].hosts, cases[i].ranks);
+        NEAR(cost.gradient_bytes, n / h * slot_bytes(f) * (n - n / h) / n);
+        NEAR(cost.weight_bytes, (double)f->layout.dense * 4.0 * (h - 1.0) / h);
+        NEAR(cost.row_bytes, (900.0 + LONGEST) * WIDTH * 4.0 * (n - 1.0) / n);
+    }
+}
+
+/** Two units that are neighbours in the tree travel as one sum; three of five do not. */
+static void counts_partial_sums(void **state) {
+    Fixture *f = *state;
+    double one = cost_of(f, 2, 2, 2).gradient_bytes;
+    NEAR(cost_of(f, 2, 2, 4).gradient_bytes, one);
+    NEAR(cost_of(f, 2, 2, 8).gradient_bytes, one);
+    /* 5 units dealt 3 and 2: nodes {0 1} {2} and {3} {4}. */
+    NEAR(cost_of(f, 2, 2, 5).gradient_bytes, 2.0 * one);
+}
+
+// --- Seconds -----------------------------------------------------------------------------------------------------------
+/** On one rank: passes, the squares of the gradient, AdamW. */
+static void times_one_rank(void **state) {
+    Fixture *f = *state;
+    PlanCost cost = cost_of(f, 1, 1, 1);
+    NEAR(cost.sums, slot_bytes(f) / 2e10);
+    NEAR(cost.optimizer, ((double)f->layout.dense + 900.0 * WIDTH) * 28.0 / 1e10);
+    NEAR(cost.gradients + cost.weights + cost.rows + cost.totals, 0.0);
+    NEAR(cost.seconds, cost.passes + cost.sums + cost.optimizer);
+    NEAR(plan_efficiency(&f->job, &f->machine, &cost), 1.0);
+}
+
+static double seconds_at(const Fixture *f, int i) {
+    double tokens = f->machine.tokens[i];
+    return 3e-9 * gpt2_operations(&f->config, (size_t)tokens, (size_t)fmax(1.0, tokens / 20.0)) / f->machine.gflops[i];
+}
+
+/** Micro-batches of measured sizes take what was measured, between them on a straight line; large units are several. */
+static void times_passes(void **state) {
+    Fixture *f = *state;
+    const struct {
+        double tokens, expected;
+    } cases[] = {{10, seconds_at(f, 0)},
+                 {4, seconds_at(f, 0)},
+                 {100, seconds_at(f, 1)},
+                 {1000, seconds_at(f, 2)},
+                 {550, (seconds_at(f, 1) + seconds_at(f, 2)) / 2.0},
+                 {4000, 4.0 * seconds_at(f, 2)}}; /* a micro-batch holds 1,024 rows */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        PlanCost cost;
+        job_of(f, 2, 1, 2)->busiest_tokens = cases[i].tokens;
+        plan_cost(&f->job, &f->machine, &cost);
+        NEAR(cost.passes, cases[i].expected);
+        job_of(f, 2, 1, 6)->busiest_tokens = 3.0 * cases[i].tokens;
+        plan_cost(&f->job, &f->machine, &cost);
+        NEAR(cost.passes, 3.0 * cases[i].expected);
+    }
+}
+
+static void waits_for_links(void **state) {
+    Fixture *f = *state;
+    PlanCost slow = cost_of(f, 4, 2, 4);
+    f->machine.network.bandwidth *= 10.0;
+    PlanCost fast = cost_of(f, 4, 2, 4);
+    double saved = (slow.gradient_bytes + slow.weight_bytes + slow.row_bytes) / 1e8 * 0.9;
+    NEAR(slow.gradients + slow.weights + slow.rows - fast.gradients - fast.weights - fast.rows, saved);
+    assert_true(plan_efficiency(&f->job, &f->machine, &fast) > 0.0);
+    assert_true(plan_efficiency(&f->job, &f->machine, &fast) < 1.0);
+}
+
+/** What the transport moves by itself is hidden behind the backward pass, but never the first layer's part. */
+static void hides_what_travels_alone(void **state) {
+    Fixture *f = *state;
+    PlanCost none = cost_of(f, 2, 2, 2);
+    NEAR(none.hidden, 0.0);
+    f->machine.network.in_flight = 1000.0;
+    PlanCost some = cost_of(f, 2, 2, 2);
+    NEAR(some.hidden,
+         (LAYERS - 2) * 1000.0 / 1e8); /* at all layers but the two in which the messages agree on starting */
+    NEAR(some.gradients + some.hidden, none.gradients);
+    f->machine.network.in_flight = 1e12;
+    for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e-3;
+    PlanCost all = cost_of(f, 2, 2, 2);
+    double first = (double)f->layout.bucket_starts[1] * 4.0 + (300.0 + LONGEST) * WIDTH * 4.0;
+    NEAR(all.gradients - none.gradients, (first / slot_bytes(f) - 1.0) * none.gradient_bytes / 1e8);
+}
+
+static void names_what_takes_longest(void **state) {
+    Fixture *f = *state;
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    assert_string_equal(plan_bound(&cost), "gradients");
+    cost.totals = 1e9;
+    assert_string_equal(plan_bound(&cost), "small calls");
+    PlanCost alone = cost_of(f, 1, 1, 1);
+    assert_string_equal(plan_bound(&alone), "AdamW");
+}
+
+// --- Memory ------------------------------------------------------------------------------------------------------------
+static void counts_memory(void **state) {
+    Fixture *f = *state;
+    PlanMemory one, two, hosts;
+    plan_memory(job_of(f, 1, 1, 1), &f->machine, &one);
+    plan_memory(job_of(f, 2, 1, 2), &f->machine, &two);
+    plan_memory(job_of(f, 2, 2, 2), &f->machine, &hosts);
+    double dense = (double)f->layout.dense * 4.0;
+    NEAR(one.weights, dense);
+    NEAR(one.gradients, slot_bytes(f));
+    NEAR(one.shared, 0.0);
+    NEAR(one.received, 0.0);
+    NEAR(one.node, one.rank + one.weights + one.gradients);
+    NEAR(two.shared, dense + 2.0 * slot_bytes(f));
+    NEAR(two.node, 2.0 * two.rank + two.shared);
+    NEAR(two.moments, dense + (1200.0 + LONGEST) * WIDTH * 4.0); /* two, halved */
+    assert_true(hosts.tables > two.tables);                      /* whole copies where there are several hosts */
+    NEAR(hosts.received - two.received, 1.25 * slot_bytes(f) / 2.0);
+    job_of(f, 2, 1, 2)->samples += 1000000;
+    PlanMemory more;
+    plan_memory(&f->job, &f->machine, &more);
+    NEAR(more.data - two.data, 24e6 + 25e6 / 2.0);
+}
+
+// --- The job from a token file ---------------------------------------------------------------------------------------
+static void looks_at_the_data(void **state) {
+    enum { SAMPLES = 300 };
+    Fixture *f = *state;
+    char path[] = "/tmp/linnet-plan-XXXXXX";
+    assert_true(close(mkstemp(path)) == 0);
+    Error error = {0};
+    DatasetWriter *writer = NULL;
+    Dataset *dataset = NULL;
+    DatasetInfo info = make_info();
+    assert_int_equal(dataset_writer_create(&writer, path, &info, &error), 0);
+    int64_t tokens = 0;
+    bool *seen = calloc(VOCABULARY, sizeof *seen);
+    int64_t distinct = 0;
+    for (int64_t s = 0; s < SAMPLES; s++) {
+        assert_int_equal(add_sample(writer, s, &error), 0);
+        tokens += (int64_t)length_of(s);
+        for (size_t i = 0; i < length_of(s); i++) {
+            distinct += !seen[token_of(s, i)];
+            seen[token_of(s, i)] = true;
+        }
+    }
+    free(seen);
+    assert_int_equal(dataset_writer_finish(writer, DIGEST_B, 1, &error), 0);
+    dataset_writer_destroy(writer);
+    assert_int_equal(dataset_open(&dataset, path, &error), 0);
+
+    /* One window of everything: nothing is left to chance. */
+    f->settings.global_batch_size = 1000;
+    PlanJob job;
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 4, 2, &error), 0);
+    assert_int_equal(job.window, SAMPLES);
+    assert_int_equal(job.units, 4);
+    assert_int_equal(job.updates, 100);
+    NEAR(job.window_tokens, tokens);
+    NEAR(job.window_rows, distinct);
+    NEAR(job.ever_rows, distinct);
+    NEAR(job.touched_rows, distinct);
+    assert_true(job.busiest_tokens >= (double)tokens / 4.0 && job.busiest_tokens < (double)tokens / 4.0 + 129.0);
+    /* Rows are touched little by little. */
+    f->settings.global_batch_size = 10;
+    f->settings.max_steps = 2;
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 1, 1, &error), 0);
+    NEAR(job.busiest_tokens, job.window_tokens);
+    assert_true(job.window_rows < job.touched_rows && job.touched_rows < job.ever_rows);
+
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 11, 1, &error), STATUS_INPUT);
+    assert_non_null(strstr(error.message, "a window of 10 samples is smaller than 11 ranks"));
+    error = (Error){0};
+    f->settings.reduction_units = 4;
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 5, 1, &error), STATUS_INPUT);
+    assert_non_null(strstr(error.message, "reduction_units = 4 is smaller than 5 ranks"));
+    dataset_close(dataset);
+    unlink(path);
+}
+
+// --- Constants -------------------------------------------------------------------------------------------------------
+static void keeps_constants(void **state) {
+    Fixture *f = *state;
+    char path[] = "/tmp/linnet-constants-XXXXXX";
+    assert_true(close(mkstemp(path)) == 0);
+    Error error = {0};
+    PlanConstants read;
+    f->machine.bf16 = true;
+    f->machine.network.in_flight = 12345.0;
+    assert_int_equal(plan_constants_save(&f->machine, path, &error), 0);
+    assert_int_equal(plan_constants_load(&read, path, &error), 0);
+    PlanCost before = cost_of(f, 4, 2, 4), after;
+    plan_cost(&f->job, &read, &after);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_true(read.bf16 && read.width == WIDTH && read.ranks == 1 && read.rates == 3);
+    unlink(path);
+}
+
+static void refuses_wrong_constants(void **state) {
+    Fixture *f = *state;
+    static const struct {
+        const char *from, *to, *names;
+    } cases[] = {{"\"format_version\": 1", "\"format_version\": 2", "format_version"},
+                 {"\"ranks\": 1", "\"ranks\": 0", "ranks"},
+                 {"\"threads\": 1", "\"threads\": 1.5", "threads"},
+                 {"adamw_bytes", "adam_bytes", "adamw_bytes_per_second"},
+                 {"\"gflops\": 10", "\"gflops\": -10", "gflops"},
+                 {"\"tokens\": 100,", "\"tokens\": 10,", "rise"},
+                 {"\"passes\"", "\"pases\"", "passes"}};
+    char path[] = "/tmp/linnet-constants-XXXXXX";
+    assert_true(close(mkstemp(path)) == 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Error error = {0};
+        PlanConstants read;
+        char *text = NULL, changed[4096];
+        assert_int_equal(plan_constants_save(&f->machine, path, &error), 0);
+        assert_int_equal(file_read(path, &text, NULL, &error), 0);
+        char *at = strstr(text, cases[i].from);
+        if (at == NULL) fail_msg("no %s in %s", cases[i].from, text);
+        snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, cases[i].to, at + strlen(cases[i].from));
+        assert_int_equal(file_replace(path, changed, strlen(changed), &error), 0);
+        memory_free(text);
+        assert_int_equal(plan_constants_load(&read, path, &error), STATUS_INPUT);
+        if (strstr(error.message, cases[i].names) == NULL || strstr(error.message, path) == NULL)
+            fail_msg("%s: %s", cases[i].names, error.message);
+    }
+    unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sends_nothing_on_one_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_the_bytes_of_a_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_partial_sums, setup, teardown),
+        cmocka_unit_test_setup_teardown(times_one_rank, setup, teardown),
+        cmocka_unit_test_setup_teardown(times_passes, setup, teardown),
+        cmocka_unit_test_setup_teardown(waits_for_links, setup, teardown),
+        cmocka_unit_test_setup_teardown(hides_what_travels_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_what_takes_longest, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(looks_at_the_data, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_constants, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_wrong_constants, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

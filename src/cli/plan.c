@@ -78,7 +78,7 @@ static Status measure(const World *world, const Wish *wish, Error *error) {
     world_broadcast(world, &shape, sizeof shape);
     world_broadcast(world, &threads, sizeof threads);
     int used = threads_choose(world, threads);
-    shape.bf16 = shape.bf16 && linear_has_bf16();
+    shape.bf16 = shape.bf16 && linear_bf16() != NULL;
     if (plan_measure(world, &shape, used, &constants, error)) return error->status;
     if (world->rank == 0 && plan_constants_save(&constants, wish->constants, error) == STATUS_OK)
         log_info(

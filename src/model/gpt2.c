@@ -44,7 +44,7 @@ static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, 
     gpt2->pooled_ln1 = carve(carver, b, c);
     gpt2->pooled_input = carve(carver, b, c);
     gpt2->normalized = carve(carver, m, c);
-    gpt2->gelu = carve(carver, m, inner);
+    gpt2->gelu = carve(carver, m, training && 3 * c > inner ? 3 * c : inner);
     gpt2->branch = carve(carver, m, c);
     gpt2->output = carve(carver, b, c);
     gpt2->final = carve(carver, b, c);
@@ -60,10 +60,9 @@ static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, 
         carver, 1, linear_scratch(m > b ? m : b, c, widest > labels ? widest : labels, (size_t)gpt2->products.threads));
     if (!training) return;
     gpt2->dstream = carve(carver, m, c);
-    gpt2->dbranch = carve(carver, m, c);
+    gpt2->dbranch = gpt2->branch;
     gpt2->dattended = carve(carver, m, c);
-    gpt2->dqkv = carve(carver, m, 3 * c);
-    gpt2->dinner = carve(carver, m, inner);
+    gpt2->dqkv = gpt2->dinner = gpt2->gelu;
     gpt2->dpooled = carve(carver, b, c);
     gpt2->norm_scratch = carve(carver, 2 * LAYERNORM_PARTS, c);
 }

@@ -35,7 +35,7 @@ static void scatter_pooled(float *out, const float *x, const Batch *batch, size_
     }
 }
 
-/* One linear layer: its weight's and bias's gradients, and its input's. */
+/* One linear layer: its weight's and bias's gradients, and then its input's, which may take the place of x. */
 static void backward_linear(const Pass *pass, int layer, LayerTensor weight, LayerTensor bias, float *dx,
                             const float *x, const float *dy, size_t rows, size_t in, size_t out) {
     LinearShape shape = {in, out, out, in, out};

@@ -40,10 +40,10 @@ struct Gpt2 {
     float *attention_scratch;
     LinearWork products; /* how linear layers are computed, and their scratch */
     float *dstream;      /* [M, C] gradient of the stream   (these six: training alone) */
-    float *dbranch;      /* [M, C] */
+    float *dbranch;      /* [M, C] in the place of branch, which the forward pass alone uses */
     float *dattended;    /* [M, C] */
-    float *dqkv;         /* [M, 3C] */
-    float *dinner;       /* [M, I] */
+    float *dqkv;         /* [M, 3C] in the place of gelu and dinner, whose use is over by then */
+    float *dinner;       /* [M, I] in the place of gelu, whose last use is the weight's gradient computed before it */
     float *dpooled;      /* [B, C] */
     float *norm_scratch; /* for layernorm_backward */
 };

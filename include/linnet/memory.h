@@ -27,6 +27,10 @@ void memory_will_fill(void *block, size_t bytes);
  *  where the system refuses, all is as before. */
 void memory_advise(void *start, size_t bytes, int advice);
 
+/** Say that a few bytes of a file mapped copy-on-write will be written: their pages are copied now. Reading them first would map their
+ *  neighbours as well, up to a megabyte of the file each time. A wish, as memory_advise() is. */
+void memory_will_change(void *start, size_t bytes);
+
 /** Bytes that this process could still take without driving the system, or the control group it is confined to, out of
  *  memory; SIZE_MAX where the system does not tell. An estimate: others take memory too. */
 size_t memory_available(void);

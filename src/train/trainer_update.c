@@ -1,6 +1,7 @@
 /* One update: forward and backward over this rank's units, the ordered reduction, clipping, AdamW. See
  * trainer_private.h. */
 #include "linnet/loss.h"
+#include "linnet/memory.h"
 #include "linnet/signals.h"
 #include "train/trainer_private.h"
 
@@ -108,11 +109,22 @@ static double passes_done(const Trainer *t) {
     return (double)whole + (double)done / (double)all;
 }
 
+/* The embedding rows that are used for the first time will change at the end of the update. */
+static void take_rows(const Trainer *t, size_t count) {
+    const Parameters *parameters = &t->replica.parameters;
+    size_t width = (size_t)t->replica.layout.token.shape[1];
+    for (size_t i = 0; i < count; i++)
+        if (!t->optimizer.token.touched[t->ids[i]])
+            memory_will_change(parameters->token + (size_t)t->ids[i] * width, width * sizeof(float));
+}
+
 void trainer_update(Trainer *t) {
     Window window;
     watch_phase(t->world->watch, RUN_UPDATE, t->state.step + 1);
     feed_window(t->feed, t->state.step % t->windows, &window);
-    optimizer_begin(&t->optimizer, window.units, t->ids, t->positions, list_rows(t, &window));
+    size_t rows = list_rows(t, &window);
+    take_rows(t, rows);
+    optimizer_begin(&t->optimizer, window.units, t->ids, t->positions, rows);
     memset(t->totals, 0, (t->losses_at + (size_t)window.samples) * sizeof *t->totals);
     for (int u = 0; u < window.unit_count; u++) run_unit(t, &window, window.first_unit + u);
     profile_enter(t->profile, PHASE_REDUCTION);

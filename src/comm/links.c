@@ -4,11 +4,11 @@
 #include "linnet/memory.h"
 #include <stdlib.h>
 
-enum { ROUNDS = 200, REPEATS = 5, MANY = 15, BURST = 16, TAG = 77 };
+enum { ROUNDS = 200, REPEATS = 3, MANY = 12, BURST = 16, TAG = 77 };
 enum { PIECES = 8 };                   /* messages to a peer at once: the reduction sends one a bucket */
 #define FIRST_BYTES ((size_t)1 << 14)  /* of a message, when the bandwidth is looked for */
 #define MOST_BYTES ((size_t)256 << 20) /* received by a rank at once */
-#define LONG_ENOUGH 0.3                /* seconds of an exchange that tell a bandwidth */
+#define LONG_ENOUGH 0.2                /* seconds of an exchange that tell a bandwidth */
 #define PAUSE 0.1                      /* seconds between exchanges, as training computes between them */
 #define HANDSHAKE 0.005                /* seconds in which messages agree on starting */
 

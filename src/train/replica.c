@@ -8,13 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The folder itself when it holds a tokenizer, whose files rank 0 keeps for saving. */
+/* The folder itself when it holds a tokenizer. */
 static Status find_tokenizer(Replica *replica, const char *path, Error *error) {
     char *vocabulary = file_join(path, "vocab.json", error), *merges = file_join(path, "merges.txt", error);
     if (error->status == STATUS_OK && file_exists(vocabulary) && file_exists(merges))
         replica->tokenizer = memory_text(path, error);
-    if (replica->tokenizer != NULL && replica->world->rank == 0)
-        tokenizer_files_read(&replica->tokenizer_files, path, error);
     memory_free(vocabulary);
     memory_free(merges);
     return error->status;
@@ -105,6 +103,10 @@ Status replica_describe(Replica *replica, const char *path, const DatasetInfo *d
 /* Configuration, layout and mapped tables: what each rank does alone. */
 static Status open_alone(Replica *replica, const char *path, const DatasetInfo *data, Error *error) {
     if (replica_describe(replica, path, data, error)) return error->status;
+    /* Rank 0 keeps them for saving. */
+    if (replica->tokenizer != NULL && replica->world->rank == 0 &&
+        tokenizer_files_read(&replica->tokenizer_files, path, error))
+        return error->status;
     if (model_folder_tables(replica->folder, &replica->parameters, error)) return error->status;
     return replica->world->nodes > 1 ? own_tables(replica, error) : STATUS_OK;
 }

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from support import (evaluation_events, linnet, losses, train, training_events, weights_digest, without_timing,
+from support import (evaluation_events, linnet, losses, refused, train, training_events, weights_digest, without_timing,
                      write_config)
 
 # float32 sums of the same numbers in another order differ by some 1e-7 of their size; ten updates of a small model carry

@@ -98,8 +98,9 @@ def wait_for(condition, process, what):
 
 @pytest.mark.parametrize("call, ranks", [("write", 2), ("open", 0)])
 def test_disk_that_is_full_for_a_while(settings, fail_calls, tmp_path, call, ranks):
-    """Or read-only: one line a checkpoint that could not be saved, the last good one untouched, all well when it is over."""
-    longer = {**settings, "max_steps": 100, "save_steps": 4, "eval_strategy": "no", "eval_steps": None}
+    """Or read-only: one line a checkpoint that could not be saved, the last good one untouched, all well when it is over. Updates are many,
+    so that it is over before the run is."""
+    longer = {**settings, "max_steps": 1000, "save_steps": 40, "eval_strategy": "no", "eval_steps": None}
     full, run, stderr = tmp_path / "full", tmp_path / "run", tmp_path / "stderr"
     config = write_config(tmp_path / "config.json", output_dir=run, **longer)
     with open(stderr, "wb") as file:
@@ -114,7 +115,7 @@ def test_disk_that_is_full_for_a_while(settings, fail_calls, tmp_path, call, ran
     assert_checkpoints_whole(run)
     full.unlink()
     assert process.wait(60) == 0, stderr.read_text()
-    assert checkpoints(run) == [100] and not left_over(run), stderr.read_text()
+    assert checkpoints(run) == [1000] and not left_over(run), stderr.read_text()
     assert_checkpoints_whole(run)
     undisturbed = train(tmp_path / "other", **longer)
     assert weights_digest(run) == weights_digest(undisturbed)

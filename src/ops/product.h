@@ -101,6 +101,7 @@ INLINE void strip_times_panel(Floats sums[STRIP][2], Left left, const float *pan
         panel += PANEL;                                                                                                \
     } while (0)
     size_t s = 0;
+#ifndef __SANITIZE_ADDRESS__ /* whose checks of so much straight code take the compiler minutes */
     for (; s + 8 <= steps; s += 8) {
         STEP;
         STEP;
@@ -111,6 +112,8 @@ INLINE void strip_times_panel(Floats sums[STRIP][2], Left left, const float *pan
         STEP;
         STEP;
     }
+#endif
+#pragma GCC unroll 1
     for (; s < steps; s++) STEP;
 #undef STEP
 }

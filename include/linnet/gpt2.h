@@ -51,7 +51,8 @@ double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples)
 /** Bytes that gpt2_create() reserves for `tokens` rows and `samples` samples (its memory when all of it is used). */
 size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool training);
 
-/** logits [B, labels] of a batch, borrowed until the next call. */
+/** logits [B, labels] of a batch, borrowed until the next call. Awaits each bucket of the parameters before it reads it
+ *  (parameters_await()). */
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);
 
 /** The gradients of the batch last run forward (same batch, parameters and dropout) from dlogits [B, labels]:

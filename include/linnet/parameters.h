@@ -62,11 +62,20 @@ size_t parameters_final_weight(const ParameterLayout *layout);
 size_t parameters_final_bias(const ParameterLayout *layout);
 size_t parameters_score(const ParameterLayout *layout);
 
+/** Returns when a bucket's values may be read. */
+typedef void (*ParametersReady)(void *context, size_t bucket);
+
 /** A model's values. The tables may be a copy-on-write mapping of the model file (unaligned to 64 bytes; untouched
- *  rows stay on disk) or memory. */
+ *  rows stay on disk) or memory. Dense values of an update may still be under way when the next forward pass starts: it
+ *  awaits a bucket before it reads it. */
 typedef struct {
-    float *dense;    /**< [layout.dense] */
-    float *token;    /**< [vocabulary, width] */
-    float *position; /**< [positions, width] */
+    float *dense;          /**< [layout.dense] */
+    float *token;          /**< [vocabulary, width] */
+    float *position;       /**< [positions, width] */
+    ParametersReady ready; /**< NULL: all values are there */
+    void *ready_context;   /**< borrowed */
 } Parameters;
+
+/** Wait until a bucket may be read: at once where it was awaited before since the last update. */
+void parameters_await(const Parameters *parameters, size_t bucket);
 #endif

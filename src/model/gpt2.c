@@ -248,6 +248,7 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
                       batch->row_samples, batch->tokens, c, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
     for (int l = 0; l < config->layers; l++) {
         Block *block = &gpt2->blocks[l];
+        parameters_await(parameters, (size_t)l);
         forward_attention(gpt2, dense, batch, l, rule);
         if (!gpt2_is_last(gpt2, l)) {
             forward_rest(gpt2, dense, batch, l, rule, block->input, gpt2->blocks[l + 1].input);
@@ -256,6 +257,7 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
             forward_rest(gpt2, dense, batch, l, rule, gpt2->pooled_input, gpt2->output);
         }
     }
+    parameters_await(parameters, layout->buckets - 1);
     layernorm_forward(gpt2->final, gpt2->final_mean, gpt2->final_rstd, gpt2->output,
                       dense + layout->tensor[parameters_final_weight(layout)].offset,
                       dense + layout->tensor[parameters_final_bias(layout)].offset, b, c, (float)config->epsilon);

@@ -147,3 +147,7 @@ size_t parameters_final_bias(const ParameterLayout *layout) {
 size_t parameters_score(const ParameterLayout *layout) {
     return layout->tensors - FINAL_TENSORS + FINAL_SCORE;
 }
+
+void parameters_await(const Parameters *parameters, size_t bucket) {
+    if (parameters->ready != NULL) parameters->ready(parameters->ready_context, bucket);
+}

@@ -8,6 +8,7 @@
  *  a *_kernels.c, and call kernels()->name from the public function. */
 #include "linnet/adamw.h"
 #include "linnet/attention.h"
+#include "linnet/bf16.h"
 #include "linnet/embedding.h"
 #include "linnet/gelu.h"
 #include "linnet/layernorm.h"
@@ -32,6 +33,8 @@
     X(adamw_update)                                                                                                    \
     X(sum_of_squares)                                                                                                  \
     X(vector_add)                                                                                                      \
+    X(bf16_from_floats)                                                                                                \
+    X(floats_from_bf16)                                                                                                \
     X(rows_add_bias)                                                                                                   \
     X(rows_sum)
 

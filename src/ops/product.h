@@ -15,6 +15,7 @@
  *
  *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile. (What a weight's gradient is added to comes first in
  *  that sum or last: it depends on the shape and the instruction set, not on threads.) */
+#include "ops/bf16_round.h"
 #include "ops/transpose.h"
 #include <stdbool.h>
 
@@ -34,13 +35,6 @@ typedef struct {
     const float *at;
     size_t row, step;
 } Left;
-
-/** Round to nearest even, as bf16 in the upper half; a NaN stays one. The lower half is not cleared. */
-INLINE uint32_t bf16_round(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return x != x ? bits | 0x00400000U : bits + 0x7fffU + (bits >> 16 & 1U);
-}
 
 /** One step: `low` alone, or both as a pair. */
 INLINE float step_of(float low, float high, const bool pairs) {

@@ -25,6 +25,11 @@ typedef struct {
     float *scratch; /**< linear_scratch() floats of the caller's; holds nothing between calls */
     int threads;    /**< that the scratch has room for: no more are used */
     bool bf16;      /**< factors in bf16: faster where the CPU has AVX512-BF16, slower elsewhere */
+    void (*poll)(
+        void *
+            context); /**< called by the calling thread now and then while products run, also within a parallel region; NULL:
+                                      nobody */
+    void *poll_context;
 } LinearWork;
 
 /** Floats of scratch for products of up to `rows` rows in layers where the sum of `in` and `out` is at most that of these, on up to

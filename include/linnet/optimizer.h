@@ -10,7 +10,8 @@
  *    per unit:            gradients into optimizer_gradients(), reduction_bucket_done() for the dense buckets,
  *                         optimizer_add_rows() a micro-batch, optimizer_unit_done()
  *    optimizer_reduce()   all owned sums are there, their squares in the reduction
- *    optimizer_step()     with the squares summed over ranks: clip, update, share */
+ *    optimizer_step()     with the squares summed over ranks: clip, update, begin to share
+ *    optimizer_await()    before a bucket is read; optimizer_settle() for all */
 #include "linnet/batch.h"
 #include "linnet/parameters.h"
 #include "linnet/reduction.h"
@@ -31,10 +32,11 @@ typedef struct {
     const Settings *settings;      /**< borrowed */
     Reduction *reduction;
     Table token, position;
-    Bucket *buckets; /**< [layout.buckets + 2] */
-    float *m, *v;    /**< [owned dense floats] */
-    size_t owned;    /**< dense floats that this rank owns */
-    Piece *pieces;   /**< [piece_count] */
+    Bucket *buckets;       /**< [layout.buckets + 2] */
+    float *m, *v;          /**< [owned dense floats] */
+    size_t owned;          /**< dense floats that this rank owns */
+    Piece *pieces;         /**< [piece_count] */
+    size_t *bucket_pieces; /**< [layout.buckets + 1] the first piece of each bucket */
     size_t piece_count;
     float *zeros;       /**< [width] the gradient of a row that this update does not touch */
     int32_t *row_slots; /**< [token capacity of a micro-batch] */
@@ -44,6 +46,9 @@ typedef struct {
 /** Bytes of memory by kind that optimizer_create() will use on this rank, rows not counted. */
 size_t optimizer_moment_bytes(const World *world, const ParameterLayout *layout);
 size_t optimizer_slot_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows);
+
+/** How settings want gradients to be summed, in windows of at most `units` units. */
+ReductionRule optimizer_rule(const Settings *settings, int units);
 
 /** For windows of at most `units` units with at most `rows` tokens in all; micro-batches of at most
  *  `batch_tokens`. Collective. */
@@ -72,8 +77,15 @@ void optimizer_reduce(Optimizer *optimizer);
  *  them. */
 double optimizer_norm(const Optimizer *optimizer);
 
-/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale; all ranks then have the
- *  new parameters. Collective. */
+/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale. The tables are up to date then on all
+ *  ranks; dense parameters may still be under way (at the end unless `overlap_comm`). Collective. */
 void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);
+
+/** Return when a bucket's dense parameters may be read. See reduction_gather_await(). */
+void optimizer_await(Optimizer *optimizer, size_t bucket);
+
+/** Wait until the last step is at its end on this rank: all parameters may be read, none is being sent. To be called by all ranks before
+ *  any of them reads parameters outside of a forward pass that awaits them, and before the next optimizer_reduce(). */
+void optimizer_settle(Optimizer *optimizer);
 
 #endif

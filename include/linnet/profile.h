@@ -10,7 +10,8 @@ typedef enum {
     PHASE_FORWARD,
     PHASE_ATTENTION, /**< of both passes */
     PHASE_BACKWARD,
-    PHASE_REDUCTION, /**< waiting for other ranks and summing what came late */
+    PHASE_REDUCTION, /**< waiting for gradients of other ranks and summing what came late */
+    PHASE_GATHER,    /**< waiting for parameters of other ranks */
     PHASE_OPTIMIZER,
     PHASE_EVALUATION,
     PHASE_SAVE,

@@ -8,11 +8,13 @@
  *  a file the others did not. Nothing here is collective. */
 #include "linnet/error.h"
 #include "linnet/pooling.h"
+#include "linnet/reduction.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef enum { STRATEGY_NO, STRATEGY_STEPS, STRATEGY_EPOCH, STRATEGY_BEST } Strategy;
+typedef enum { DTYPE_FLOAT32, DTYPE_BFLOAT16 } Dtype;
 typedef enum { SAVE_FAILURE_CONTINUE, SAVE_FAILURE_STOP } SaveFailure;
 typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CONSTANT_WITH_WARMUP } ScheduleKind;
 
@@ -47,6 +49,9 @@ typedef struct {
     Pooling pooling;             /**< own: last_token or padded_end */
     int64_t global_batch_size;   /**< own: samples an update; 0 = per_device × accumulation × ranks */
     int64_t reduction_units;     /**< own: 0 = one unit a rank */
+    ReductionKind reduction;     /**< own */
+    Dtype reduction_dtype;       /**< own: of gradients on the way from one host to another */
+    bool overlap_comm;           /**< own: send and receive while computing */
     bool save_in_background;     /**< own: write checkpoints from a copy in memory while training goes on */
     SaveFailure on_save_failure; /**< own */
     double dropout;              /**< own: every dropout of the model; negative = the model's own */

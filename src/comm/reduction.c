@@ -1,20 +1,22 @@
-/* The ordered reduction: slots, the tree's sums, who owns what. See reduction.h; the messages are in exchange.c. */
+/* Slots, the tree's sums, who owns what. See reduction.h and reduction_private.h. */
 #include "comm/reduction_private.h"
 
 #include "linnet/adamw.h"
+#include "linnet/bf16.h"
 #include "linnet/memory.h"
 #include <omp.h>
 #include <string.h>
 
-/* The most slots this rank needs for any window of at most `units` units. */
-static int slots_needed(const World *world, int units) {
+/* The most slots this rank needs for any window. MPI sums one slot a rank; a unit behind the first needs another. */
+static int slots_needed(const World *world, const ReductionRule *rule) {
     int64_t first, count;
-    world_deal(units, world->size, world->rank, &first, &count);
+    world_deal(rule->units, world->size, world->rank, &first, &count);
+    if (rule->kind == REDUCTION_MPI) return count > 1 ? 2 : 1;
     return count > 0 ? tree_depth_most((int)count, first == 0) : 1;
 }
 
-size_t reduction_shared_bytes(const World *world, int units, size_t slot_length) {
-    return (size_t)slots_needed(world, units) * slot_length * sizeof(float);
+size_t reduction_shared_bytes(const World *world, const ReductionRule *rule, size_t slot_length) {
+    return (size_t)slots_needed(world, rule) * slot_length * sizeof(float);
 }
 
 /* Levels of temporary sums that walking the tree needs. */
@@ -25,37 +27,48 @@ static size_t tree_levels(int units) {
 }
 
 static void allocate_tables(Reduction *r, size_t blocks, Error *error) {
-    size_t units = (size_t)r->units_max;
+    size_t units = (size_t)r->rule.units + 64; /* tree_nodes() wants so much room */
     r->bucket = memory_allocate(r->buckets, sizeof *r->bucket, error);
     r->first_block = memory_allocate(r->buckets + 1, sizeof *r->first_block, error);
     r->state = memory_allocate(r->buckets, sizeof *r->state, error);
-    r->nodes = memory_allocate(units + 64, sizeof *r->nodes, error);
-    r->node_receive = memory_allocate(units + 64, sizeof *r->node_receive, error);
+    r->nodes = memory_allocate(units, sizeof *r->nodes, error);
+    r->node_receive = memory_allocate(units, sizeof *r->node_receive, error);
+    r->outgoing = memory_allocate(units, sizeof *r->outgoing, error);
+    r->outgoing_from = memory_allocate(units, sizeof *r->outgoing_from, error);
+    r->member = memory_allocate((size_t)r->world->size, sizeof *r->member, error);
+    r->first_member = memory_allocate((size_t)r->world->nodes + 1, sizeof *r->first_member, error);
     r->squares = memory_allocate(blocks, sizeof *r->squares, error);
-    r->temporary_count = tree_levels(r->units_max) * r->block_max;
+    r->temporary_count = tree_levels(r->rule.units) * r->block_max;
     r->temporaries = memory_allocate((size_t)r->threads * r->temporary_count, sizeof(float), error);
-    exchange_limits(r->world, r->buckets, r->units_max, r->slots, &r->receive_max, &r->send_max);
-    r->receives = memory_allocate((size_t)r->receive_max, sizeof *r->receives, error);
-    r->receive_bucket = memory_allocate((size_t)r->receive_max, sizeof *r->receive_bucket, error);
-    r->arrived = memory_allocate((size_t)r->receive_max, sizeof *r->arrived, error);
-    r->sends = memory_allocate((size_t)r->send_max, sizeof *r->sends, error);
 }
 
-Status reduction_create(Reduction **reduction, const World *world, int units, size_t buckets, size_t slot_length,
-                        size_t blocks, size_t block, Error *error) {
+/* Every node's ranks. */
+static void list_members(Reduction *r) {
+    const World *world = r->world;
+    for (int rank = 0; rank < world->size; rank++) r->first_member[world->node_of[rank] + 1]++;
+    for (int node = 0; node < world->nodes; node++) r->first_member[node + 1] += r->first_member[node];
+    for (int rank = 0; rank < world->size; rank++)
+        r->member[r->first_member[world->node_of[rank]] + world->local_of[rank]] = rank;
+}
+
+Status reduction_create(Reduction **reduction, const World *world, const ReductionRule *rule, size_t buckets,
+                        size_t slot_length, size_t blocks, size_t block, Error *error) {
     Reduction *r = memory_allocate(1, sizeof *r, error);
     if (r != NULL) {
         *r = (Reduction){.world = world,
-                         .units_max = units,
+                         .rule = *rule,
                          .buckets = buckets,
                          .slot_length = slot_length,
                          .block_max = block,
-                         .slots = slots_needed(world, units),
+                         .slots = slots_needed(world, rule),
                          .threads = omp_get_max_threads()};
         allocate_tables(r, blocks, error);
     }
     if (world_agree(world, error, true)) goto cleanup;
-    if (shared_create(&r->shared, world, (size_t)r->slots * slot_length * sizeof(float), error)) goto cleanup;
+    list_members(r);
+    if (shared_create(&r->shared, world, (size_t)r->slots * slot_length * sizeof(float), error) ||
+        shared_create(&r->signs, world, 2 * buckets * sizeof(Sign), error))
+        goto cleanup;
     r->mine = shared_block(r->shared, world->node_rank);
     *reduction = r;
     return STATUS_OK;
@@ -67,10 +80,34 @@ cleanup:
 void reduction_destroy(Reduction *r) {
     if (r == NULL) return;
     shared_destroy(r->shared);
-    void *blocks[] = {r->bucket,      r->first_block, r->state,          r->nodes,   r->node_receive, r->squares,
-                      r->temporaries, r->receives,    r->receive_bucket, r->arrived, r->sends,        r->receive};
+    shared_destroy(r->signs);
+    messages_free(&r->gradients);
+    messages_free(&r->parameters);
+    void *blocks[] = {r->bucket,      r->first_block,   r->state,  r->nodes,        r->node_receive,
+                      r->outgoing,    r->outgoing_from, r->member, r->first_member, r->squares,
+                      r->temporaries, r->receive,       r->stage};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) memory_free(blocks[i]);
     memory_free(r);
+}
+
+bool reduction_is_neighbour(const Reduction *r, int rank) {
+    return r->world->node_of[rank] == r->world->node_of[r->world->rank];
+}
+
+int reduction_delegate(const Reduction *r, int node, int owner) {
+    const int *member = r->member + r->first_member[node];
+    return member[owner % (r->first_member[node + 1] - r->first_member[node])];
+}
+
+Sign *reduction_sign(const Reduction *r, int node_rank, int kind, size_t bucket) {
+    Sign *signs = shared_block(r->signs, node_rank);
+    return &signs[(size_t)kind * r->buckets + bucket];
+}
+
+bool reduction_node_shows(const Reduction *r, int kind, size_t bucket, uint64_t update) {
+    for (int rank = 0; rank < r->world->node_size; rank++)
+        if (atomic_load_explicit(reduction_sign(r, rank, kind, bucket), memory_order_acquire) < update) return false;
+    return true;
 }
 
 static size_t bucket_blocks(const Bucket *bucket) {
@@ -99,24 +136,20 @@ void reduction_owned(const Reduction *r, size_t bucket, size_t *first, size_t *l
     reduction_part_of(r, bucket, r->world->rank, first, length);
 }
 
-int reduction_rank_nodes(const Reduction *r, int rank) {
-    int count = 0;
-    for (size_t i = 0; i < r->node_count; i++) count += r->nodes[i].rank == rank;
-    return count;
-}
-
-/* All ranks' nodes in this update. */
-static void find_nodes(Reduction *r) {
-    r->node_count = 0;
-    for (int rank = 0; rank < r->world->size; rank++) {
-        int64_t first, count;
-        world_deal(r->units, r->world->size, rank, &first, &count);
-        if (count > 0) r->node_count += tree_nodes(r->units, (int)first, (int)count, rank, r->nodes + r->node_count);
+size_t reduction_before(const Reduction *r, size_t bucket) {
+    size_t before = 0, first, length;
+    for (size_t b = 0; b < bucket; b++) {
+        reduction_owned(r, b, &first, &length);
+        before += length;
     }
+    return before;
 }
 
 static void start_unit(Reduction *r) {
-    r->joins = r->unit < r->unit_count ? tree_joins(r->units, r->first_unit, r->first_unit + r->unit + 1) : 0;
+    if (r->rule.kind == REDUCTION_MPI)
+        r->joins = r->unit > 0;
+    else
+        r->joins = r->unit < r->unit_count ? tree_joins(r->units, r->first_unit, r->first_unit + r->unit + 1) : 0;
 }
 
 void reduction_plan(Reduction *r, const Bucket *buckets) {
@@ -132,15 +165,13 @@ void reduction_begin(Reduction *r, int units, const Bucket *buckets) {
     r->first_unit = (int)first;
     r->unit_count = (int)count;
     r->unit = r->height = 0;
+    r->update++;
     reduction_plan(r, buckets);
-    for (size_t b = 0; b < r->buckets; b++) r->state[b] = (BucketState){0};
+    for (size_t b = 0; b < r->buckets; b++) r->state[b].announced = r->state[b].sent = r->state[b].summed = false;
     memset(r->squares, 0, r->first_block[r->buckets] * sizeof *r->squares);
     r->unsummed = r->buckets;
-    find_nodes(r);
-    exchange_begin(r);
     start_unit(r);
-    if (count == 0)
-        for (size_t b = 0; b < r->buckets; b++) exchange_announce(r, b);
+    if (r->rule.kind == REDUCTION_ORDERED) exchange_begin(r);
 }
 
 int reduction_first_unit(const Reduction *r) {
@@ -172,7 +203,7 @@ void reduction_bucket_done(Reduction *r, size_t bucket) {
         join(left, top, &r->bucket[bucket]);
         top = left;
     }
-    if (r->unit == r->unit_count - 1) exchange_announce(r, bucket);
+    if (r->unit == r->unit_count - 1 && r->rule.kind == REDUCTION_ORDERED) exchange_announce(r, bucket);
 }
 
 void reduction_unit_done(Reduction *r) {
@@ -181,72 +212,78 @@ void reduction_unit_done(Reduction *r) {
     start_unit(r);
 }
 
-/* Where the floats of a node from `first` (of the slot) on lie, within this rank's part (from part_first) of a
- * bucket; `before` = floats of this rank's parts of earlier buckets. */
-static const float *node_values(const Reduction *r, size_t index, size_t first, size_t part_first, size_t before) {
-    const World *world = r->world;
-    const TreeNode *node = &r->nodes[index];
-    if (world->node_of[node->rank] == world->node_of[world->rank]) {
-        const float *slots = shared_block(r->shared, world->local_of[node->rank]);
-        return slots + (size_t)node->slot * r->slot_length + first;
-    }
-    return r->receive + r->node_receive[index] + before + (first - part_first);
-}
-
-/* One block under way through the tree. */
+/* One block of a sum under way through the tree. */
 typedef struct {
     const Reduction *reduction;
-    size_t first, n;           /* floats: from the slot's start, how many */
-    size_t part_first, before; /* as in node_values() */
-    size_t next;               /* node that the walk meets next */
+    const Sum *sum;
+    size_t at, n; /* floats from the sum's first, how many */
+    size_t next;  /* of Reduction.nodes: the one that the walk meets next */
 } Walk;
+
+/* The floats of a node; those that came as bf16 go into `room`. */
+static const float *node_values(const Walk *w, size_t index, float *room) {
+    const Reduction *r = w->reduction;
+    const TreeNode *node = &r->nodes[index];
+    if (reduction_is_neighbour(r, node->rank)) {
+        const float *slots = shared_block(r->shared, r->world->local_of[node->rank]);
+        return slots + (size_t)node->slot * r->slot_length + w->sum->first + w->at;
+    }
+    size_t place = r->node_receive[index] + w->sum->before + w->at;
+    if (!r->rule.bf16) return (const float *)r->receive + place;
+    floats_from_bf16(room, (const uint16_t *)r->receive + place, w->n);
+    return room;
+}
 
 /* The sum of the subtree over `count` units from `unit`; may lie in temporaries [levels][block_max]. */
 static const float *walk(Walk *w, int unit, int count, float *temporaries) {
-    const Reduction *r = w->reduction;
-    const TreeNode *node = &r->nodes[w->next];
-    if (node->first == unit && node->count == count)
-        return node_values(r, w->next++, w->first, w->part_first, w->before);
+    const TreeNode *node = &w->reduction->nodes[w->next];
+    if (node->first == unit && node->count == count) return node_values(w, w->next++, temporaries);
     int left = tree_split(count);
     const float *a = walk(w, unit, left, temporaries);
-    const float *b = walk(w, unit + left, count - left, temporaries + r->block_max);
+    const float *b = walk(w, unit + left, count - left, temporaries + w->reduction->block_max);
     vector_add(temporaries, a, b, w->n);
     return temporaries;
 }
 
-void reduction_sum(Reduction *r, size_t index) {
-    const Bucket *bucket = &r->bucket[index];
-    size_t first, length, before = 0;
-    for (size_t b = 0; b < index; b++) {
-        reduction_owned(r, b, &first, &length);
-        before += length;
-    }
-    reduction_owned(r, index, &first, &length);
-    shared_fence(r->shared);
-    size_t blocks = (length + bucket->block - 1) / bucket->block;
-    double *squares = r->squares + r->first_block[index] + (first - bucket->start) / bucket->block;
+void reduction_add_up(const Reduction *r, const Sum *sum) {
+    size_t blocks = (sum->length + sum->block - 1) / sum->block;
 #pragma omp parallel for schedule(static) if (blocks > 1)
     for (size_t i = 0; i < blocks; i++) {
-        size_t from = i * bucket->block;
-        Walk w = {.reduction = r,
-                  .first = first + from,
-                  .n = length - from < bucket->block ? length - from : bucket->block,
-                  .part_first = first,
-                  .before = before};
-        float *result = r->mine + w.first;
-        const float *sum = walk(&w, 0, r->units, r->temporaries + (size_t)omp_get_thread_num() * r->temporary_count);
-        if (sum != result) memcpy(result, sum, w.n * sizeof *result);
-        squares[i] = sum_of_squares(result, w.n);
+        size_t at = i * sum->block;
+        Walk w = {r, sum, at, sum->length - at < sum->block ? sum->length - at : sum->block, sum->from};
+        float *temporaries = r->temporaries + (size_t)omp_get_thread_num() * r->temporary_count;
+        const float *values = walk(&w, sum->unit, sum->count, temporaries);
+        if (sum->into != NULL && sum->into + at != values) memcpy(sum->into + at, values, w.n * sizeof *values);
+        if (sum->into_bf16 != NULL) bf16_from_floats(sum->into_bf16 + at, values, w.n);
+        if (sum->squares != NULL) sum->squares[i] = sum_of_squares(values, w.n);
     }
+}
+
+void reduction_sum(Reduction *r, size_t index) {
+    const Bucket *bucket = &r->bucket[index];
+    Sum sum = {.count = r->units, .block = bucket->block, .before = reduction_before(r, index)};
+    reduction_owned(r, index, &sum.first, &sum.length);
+    sum.into = r->mine + sum.first;
+    sum.squares = r->squares + r->first_block[index] + (sum.first - bucket->start) / bucket->block;
+    shared_fence(r->shared);
+    reduction_add_up(r, &sum);
     r->state[index].summed = true;
     r->unsummed--;
 }
 
 void reduction_finish(Reduction *r) {
     double start = MPI_Wtime();
-    while (r->unsummed > 0) exchange_progress(r, true);
-    exchange_end(r);
+    if (r->rule.kind == REDUCTION_MPI)
+        reduction_mpi_finish(r);
+    else
+        exchange_finish(r);
     r->waited += MPI_Wtime() - start;
+}
+
+void reduction_poll(Reduction *r) {
+    if (!r->rule.overlap || r->world->nodes == 1) return;
+    gather_progress(r);
+    if (r->rule.kind == REDUCTION_ORDERED) exchange_progress(r);
 }
 
 float *reduction_result(Reduction *r) {

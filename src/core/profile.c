@@ -81,8 +81,8 @@ void profile_leave(Profile *profile, double operations) {
 }
 
 const char *phase_name(Phase phase) {
-    static const char *const names[PHASE_COUNT] = {"data",      "forward",   "attention",  "backward",
-                                                   "reduction", "optimizer", "evaluation", "save"};
+    static const char *const names[PHASE_COUNT] = {"data",   "forward",   "attention",  "backward", "reduction",
+                                                   "gather", "optimizer", "evaluation", "save"};
     return names[phase];
 }
 

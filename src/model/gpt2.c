@@ -118,6 +118,11 @@ void gpt2_set_profile(Gpt2 *gpt2, Profile *profile) {
     gpt2->profile = profile;
 }
 
+void gpt2_set_poll(Gpt2 *gpt2, void (*poll)(void *context), void *context) {
+    gpt2->products.poll = poll;
+    gpt2->products.poll_context = context;
+}
+
 void gpt2_set_bf16(Gpt2 *gpt2, bool bf16) {
     gpt2->products.bf16 = bf16;
 }

@@ -32,6 +32,11 @@ static bool use_blas(const LinearWork *work) {
     return known && !work->bf16;
 }
 
+/* After a product as well: BLAS looks after nothing else while it runs. */
+static void poll(const LinearWork *work) {
+    if (work->poll != NULL) work->poll(work->poll_context);
+}
+
 const char *linear_bf16(void) {
     const char *wanted = getenv("LINNET_BF16");
     if (strcmp(isa_name(), "avx512bf16") == 0) return "bf16";
@@ -55,6 +60,7 @@ void linear_forward(float *y, const float *x, const float *weight, const float *
         linear_blas_forward(y, x, weight, bias, rows, shape);
     else
         kernels()->linear_forward(y, x, weight, bias, rows, shape, work);
+    poll(work);
 }
 
 void linear_backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
@@ -63,6 +69,7 @@ void linear_backward_input(float *dx, const float *dy, const float *weight, size
         linear_blas_backward_input(dx, dy, weight, rows, shape);
     else
         kernels()->linear_backward_input(dx, dy, weight, rows, shape, work);
+    poll(work);
 }
 
 void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
@@ -71,6 +78,7 @@ void linear_backward_weight(float *dweight, float *dbias, const float *x, const 
         linear_blas_backward_weight(dweight, dbias, x, dy, rows, shape, accumulate);
     else
         kernels()->linear_backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work);
+    poll(work);
 }
 
 void linear_forward_ref(float *y, const float *x, const float *weight, const float *bias, size_t rows,

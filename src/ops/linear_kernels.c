@@ -51,6 +51,11 @@ static size_t even_part(size_t extent, size_t most, size_t multiple) {
     return round_up((extent + parts - 1) / parts, multiple);
 }
 
+/* The calling thread looks after something else, a tile's time apart. */
+static void poll(const LinearWork *work) {
+    if (work->poll != NULL && omp_get_thread_num() == 0) work->poll(work->poll_context);
+}
+
 static int threads_for(size_t rows, const LinearShape *shape, const LinearWork *work) {
     int most = omp_get_max_threads();
     if (rows * shape->in * shape->out <= SMALL) return 1;
@@ -231,6 +236,7 @@ INLINE void forward(float *y, const float *x, const float *weight, const float *
             Tile t = tile_at(&cut, shape->out, i);
             forward_tile(y, scratch, weight, bias, &cut, shape, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART,
                          pairs);
+            poll(work);
         }
     }
 }
@@ -283,6 +289,7 @@ INLINE void backward_input(float *dx, const float *dy, const float *weight, size
         for (size_t i = 0; i < tiles_of(&cut, shape->in); i++) {
             Tile t = tile_at(&cut, shape->in, i);
             input_tile(dx, scratch, weight, &cut, shape, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART, pairs);
+            poll(work);
         }
     }
 }
@@ -362,6 +369,7 @@ INLINE void backward_weight(float *dweight, float *dbias, const float *x, const 
             size_t row = i % down * TILE, column = i / down * WEIGHT_COLUMNS;
             Tile t = {row, smaller(TILE, in - row), column, smaller(WEIGHT_COLUMNS, out - column)};
             weight_tile(&pass, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART, pairs);
+            poll(work);
         }
     }
 }

@@ -42,6 +42,7 @@ static void list_pieces(Optimizer *o) {
     for (size_t b = 0; b < layout->buckets; b++) {
         size_t first, length;
         reduction_owned(o->reduction, b, &first, &length);
+        o->bucket_pieces[b] = count;
         for (size_t at = first, end = first + length; at < end;) {
             while (t + 1 < layout->tensors && layout->tensor[t + 1].offset <= at) t++;
             size_t stop = t + 1 < layout->tensors ? layout->tensor[t + 1].offset : layout->dense;
@@ -56,10 +57,12 @@ static void list_pieces(Optimizer *o) {
         owned += length;
     }
     o->owned = owned;
-    o->piece_count = count;
+    o->bucket_pieces[layout->buckets] = o->piece_count = count;
 }
 
 static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
+    o->bucket_pieces = memory_allocate(o->layout->buckets + 1, sizeof *o->bucket_pieces, error);
+    if (o->bucket_pieces == NULL) return;
     list_pieces(o);
     o->pieces = memory_allocate(o->piece_count, sizeof *o->pieces, error);
     if (o->pieces != NULL) list_pieces(o);
@@ -69,6 +72,13 @@ static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
     if (o->v != NULL) memory_will_fill(o->v, o->owned * sizeof *o->v);
     o->zeros = memory_allocate(o->token.width, sizeof *o->zeros, error);
     o->row_slots = memory_allocate(batch_tokens, sizeof *o->row_slots, error);
+}
+
+ReductionRule optimizer_rule(const Settings *settings, int units) {
+    return (ReductionRule){.units = units,
+                           .kind = settings->reduction,
+                           .bf16 = settings->reduction_dtype == DTYPE_BFLOAT16,
+                           .overlap = settings->overlap_comm};
 }
 
 Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout *layout, const Settings *settings,
@@ -81,7 +91,8 @@ Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout 
     if (world_agree(world, error, true)) return error->status;
     size_t blocks = layout->dense / PARAMETERS_BLOCK + o->token.capacity + o->position.capacity;
     size_t block = width > PARAMETERS_BLOCK ? width : PARAMETERS_BLOCK;
-    if (reduction_create(&o->reduction, world, units, buckets,
+    ReductionRule rule = optimizer_rule(settings, units);
+    if (reduction_create(&o->reduction, world, &rule, buckets,
                          optimizer_slot_floats(layout, o->token.capacity, o->position.capacity), blocks, block, error))
         return error->status;
     set_buckets(o);
@@ -97,6 +108,7 @@ void optimizer_destroy(Optimizer *o) {
     table_destroy(&o->position);
     memory_free(o->buckets);
     memory_free(o->pieces);
+    memory_free(o->bucket_pieces);
     memory_free(o->m);
     memory_free(o->v);
     memory_free(o->zeros);
@@ -190,6 +202,17 @@ static void step_table(Optimizer *o, Table *table, float *values, const float *g
     table_exchange(table, values);
 }
 
+/* This rank's pieces of a bucket. */
+static void step_bucket(Optimizer *o, size_t bucket, float *dense, const float *gradients, const AdamW *plain,
+                        const AdamW *decayed) {
+#pragma omp parallel for schedule(static)
+    for (size_t i = o->bucket_pieces[bucket]; i < o->bucket_pieces[bucket + 1]; i++) {
+        const Piece *p = &o->pieces[i];
+        adamw_update(dense + p->offset, o->m + p->moment, o->v + p->moment, gradients + p->offset, p->length,
+                     p->decay ? decayed : plain);
+    }
+}
+
 void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double rate, double grad_scale) {
     const Settings *s = o->settings;
     AdamW plain = {.rate = rate,
@@ -201,13 +224,20 @@ void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double r
     AdamW decayed = plain;
     decayed.decay = s->weight_decay;
     const float *gradients = reduction_result(o->reduction);
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < o->piece_count; i++) {
-        const Piece *p = &o->pieces[i];
-        adamw_update(parameters->dense + p->offset, o->m + p->moment, o->v + p->moment, gradients + p->offset,
-                     p->length, p->decay ? &decayed : &plain);
+    reduction_gather_begin(o->reduction, parameters->dense, o->layout->buckets);
+    for (size_t b = 0; b < o->layout->buckets; b++) {
+        step_bucket(o, b, parameters->dense, gradients, &plain, &decayed);
+        reduction_gather_bucket(o->reduction, b);
     }
-    reduction_distribute(o->reduction, parameters->dense, 0, o->layout->buckets);
     step_table(o, &o->token, parameters->token, gradients + token_start(o), &decayed);
     step_table(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
+    if (!s->overlap_comm) optimizer_settle(o);
+}
+
+void optimizer_await(Optimizer *o, size_t bucket) {
+    reduction_gather_await(o->reduction, bucket);
+}
+
+void optimizer_settle(Optimizer *o) {
+    reduction_gather_end(o->reduction);
 }

@@ -27,7 +27,8 @@ static double slot_share(const PlanJob *job) {
 
 static double gradient_bytes(const PlanJob *job, int rank) {
     const World world = {.size = job->ranks, .rank = rank};
-    return (double)reduction_shared_bytes(&world, (int)job->units, slot_floats(job)) * slot_share(job);
+    const ReductionRule rule = optimizer_rule(job->settings, (int)job->units);
+    return (double)reduction_shared_bytes(&world, &rule, slot_floats(job)) * slot_share(job);
 }
 
 /* Pieces of gradients that come from other hosts; the tables' rows of other ranks. */

@@ -14,6 +14,8 @@
 static const char *const EVAL_STRATEGIES[] = {"no", "steps", "epoch", NULL};
 static const char *const SAVE_STRATEGIES[] = {"no", "steps", "epoch", "best", NULL};
 static const char *const SAVE_FAILURES[] = {"continue", "stop", NULL};
+static const char *const REDUCTIONS[] = {"ordered", "mpi", NULL};
+static const char *const DTYPES[] = {"float32", "bfloat16", NULL};
 static const char *const SCHEDULES[] = {"linear", "cosine", "constant", "constant_with_warmup", NULL};
 static const char *const POOLINGS[] = {"last_token", "padded_end", NULL};
 static const char *const METRICS[] = {"loss", "accuracy", "f1", NULL};
@@ -84,6 +86,18 @@ const SettingRow SETTING_ROWS[] = {
      .help = "samples of an update, whatever the number of ranks; in place of `gradient_accumulation_steps`"},
     {KEY(reduction_units), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 65536,
      .help = "cut each update into so many units: the same bits on any number of ranks up to it; null: one a rank"},
+    {KEY(reduction), .type = SETTING_CHOICE, .fallback = "\"ordered\"", .own = true, .choices = REDUCTIONS,
+     .help =
+         "how ranks sum gradients: along a fixed tree, or as MPI_Allreduce does, whose last bits depend on the number of "
+         "ranks"},
+    {KEY(reduction_dtype), .type = SETTING_CHOICE, .fallback = "\"float32\"", .own = true, .choices = DTYPES,
+     .help =
+         "of the gradients that hosts send one another; `bfloat16` halves the bytes, for slow links, and the bits then "
+         "depend on the hosts"},
+    {KEY(overlap_comm), .type = SETTING_BOOL, .fallback = "true", .own = true,
+     .help =
+         "send gradients during the backward pass and receive parameters during the next forward pass; false: between "
+         "passes"},
     {KEY(save_in_background), .type = SETTING_BOOL, .fallback = "true", .own = true,
      .help =
          "write checkpoints from a copy in memory while training goes on; false: training waits, and rank 0 needs no "

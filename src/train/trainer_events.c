@@ -48,6 +48,7 @@ static bool stop_asked(void) {
 Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
     Evaluator evaluator = {t->world, t->gpt2, &t->replica.parameters, &t->batch, t->rule, stop_asked};
     double start = MPI_Wtime();
+    optimizer_settle(&t->optimizer);
     watch_phase(t->world->watch, RUN_EVALUATION, t->state.step);
     profile_enter(t->profile, PHASE_EVALUATION);
     evaluate_run(&evaluator, t->eval_data, t->settings->per_device_eval_batch_size, t->metrics, NULL, error);

@@ -97,6 +97,7 @@ static Status evaluate_final(Trainer *t, Error *error) {
 
 Status trainer_finish(Trainer *t, Error *error) {
     *error = t->pending;
+    optimizer_settle(&t->optimizer);
     if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
     if (t->world->rank == 0) log_summary(t, error);
     if (world_agree(t->world, error, true) || load_best(t, error)) return error->status;

@@ -85,6 +85,11 @@ void trainer_close(Trainer *trainer);
 /* One update, number state.step. Collective. */
 void trainer_update(Trainer *trainer);
 
+/* What a forward pass awaits, and what passes call to let messages move; `context` is the Trainer. See parameters_await() and
+ * gpt2_set_poll(). */
+void trainer_parameters_ready(void *context, size_t bucket);
+void trainer_poll(void *context);
+
 /* What is due after an update. Collective. */
 Status trainer_events(Trainer *trainer, Error *error);
 /* The end of a run: best model, final model, evaluation, table. Collective. */

@@ -38,10 +38,11 @@ static void say_memory(const Trainer *t) {
     const ParameterLayout *layout = &t->replica.layout;
     size_t rows = (size_t)feed_largest_unit(t->feed), most = t->batch.token_capacity;
     size_t slot = layout->dense * sizeof(float);
+    ReductionRule rule = optimizer_rule(t->settings, (int)t->state.units);
     log_info("memory    parameters %.0f MB a node and the embedding rows in use, gradients %.0f MB, moments %.0f MB, "
              "activations up to %.0f MB a rank",
              megabytes(layout->dense * sizeof(float)),
-             megabytes(reduction_shared_bytes(t->world, (int)t->state.units, 1) / sizeof(float) * slot),
+             megabytes(reduction_shared_bytes(t->world, &rule, 1) / sizeof(float) * slot),
              megabytes(optimizer_moment_bytes(t->world, layout)),
              megabytes(gpt2_bytes(config, rows < most ? rows : most,
                                   t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));

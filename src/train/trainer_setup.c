@@ -169,8 +169,8 @@ static size_t window_rows(const Trainer *t) {
 static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout) {
     size_t rows = window_rows(t), tokens = (size_t)layout->token.shape[0], places = (size_t)layout->position.shape[0];
     size_t slot = optimizer_slot_floats(layout, rows < tokens ? rows : tokens, rows < places ? rows : places);
-    return layout->dense * sizeof(float) +
-           (size_t)t->world->node_size * reduction_shared_bytes(t->world, (int)t->state.units, slot);
+    ReductionRule rule = optimizer_rule(t->settings, (int)t->state.units);
+    return layout->dense * sizeof(float) + (size_t)t->world->node_size * reduction_shared_bytes(t->world, &rule, slot);
 }
 
 /* Whether the ranks share memory: asked before anything is shared. Collective. */
@@ -196,6 +196,7 @@ static void allocate_work(Trainer *t, Error *error) {
     gpt2_create(&t->gpt2, config, &t->replica.layout, rows, rows, true, error);
     if (error->status == STATUS_OK) {
         gpt2_set_profile(t->gpt2, t->profile);
+        gpt2_set_poll(t->gpt2, trainer_poll, t);
         gpt2_set_bf16(t->gpt2, t->bf16);
     }
     t->dlogits = memory_allocate(rows * (size_t)config->labels, sizeof *t->dlogits, error);
@@ -231,6 +232,8 @@ static Status build(Trainer *t, const char *model, Error *error) {
     if (optimizer_create(&t->optimizer, t->world, &t->replica.layout, s, (int)t->state.units, window_rows(t),
                          evaluate_batch_rows(t->replica.config.positions), error))
         return error->status;
+    t->replica.parameters.ready = trainer_parameters_ready;
+    t->replica.parameters.ready_context = t;
     allocate_work(t, error);
     FeedPlan plan = {t->state.window, (int)t->state.units, t->world->size, t->world->rank, (uint64_t)s->seed};
     if (error->status == STATUS_OK) feed_create(&t->feed, t->train_data, &plan, error);

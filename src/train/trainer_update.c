@@ -17,6 +17,18 @@ typedef struct {
     bool accumulate;  /* whether the unit's gradient has been begun */
 } Unit;
 
+void trainer_parameters_ready(void *context, size_t bucket) {
+    Trainer *t = context;
+    profile_enter(t->profile, PHASE_GATHER);
+    optimizer_await(&t->optimizer, bucket);
+    profile_leave(t->profile, 0.0);
+}
+
+void trainer_poll(void *context) {
+    Trainer *t = context;
+    reduction_poll(t->optimizer.reduction);
+}
+
 static void bucket_done(void *context, size_t bucket) {
     reduction_bucket_done(context, bucket);
 }
@@ -127,6 +139,9 @@ void trainer_update(Trainer *t) {
     optimizer_begin(&t->optimizer, window.units, t->ids, t->positions, rows);
     memset(t->totals, 0, (t->losses_at + (size_t)window.samples) * sizeof *t->totals);
     for (int u = 0; u < window.unit_count; u++) run_unit(t, &window, window.first_unit + u);
+    profile_enter(t->profile, PHASE_GATHER);
+    optimizer_settle(&t->optimizer); /* a rank without units has awaited nothing yet */
+    profile_leave(t->profile, 0.0);
     profile_enter(t->profile, PHASE_REDUCTION);
     optimizer_reduce(&t->optimizer);
     share_totals(t, &window);

@@ -82,6 +82,7 @@ int main(void) {
     Settings decayed = plain;
     decayed.weight_decay = 0.1;
     decayed.max_grad_norm = 1.0;
+    decayed.overlap_comm = true;
     for (NodesKind kind = 0; kind < NODES_ARRANGEMENTS; kind++) {
         check_arrange(world, kind);
         check_updates(world, &plain);

@@ -246,6 +246,7 @@ static inline double plain_optimizer_update(Plain *plain, Optimizer *optimizer, 
     world_sum_doubles(world, reduction_squares(optimizer->reduction), reduction_blocks(optimizer->reduction));
     double norm = optimizer_norm(optimizer);
     optimizer_step(optimizer, parameters, update + 1, plain_rate(update), plain_clip(plain->settings, norm));
+    optimizer_settle(optimizer);
     return norm;
 }
 

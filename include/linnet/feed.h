@@ -8,6 +8,7 @@
  *  itself and loads the tokens of its own units alone, an epoch at a time. Not collective. */
 #include "linnet/dataset.h"
 #include "linnet/error.h"
+#include <stdbool.h>
 
 typedef struct Feed Feed;
 
@@ -30,6 +31,9 @@ int64_t feed_largest_unit(const Feed *feed);
 
 /** Load this rank's samples of windows first … of an epoch. */
 Status feed_epoch(Feed *feed, int64_t epoch, int64_t first_window, Error *error);
+
+/** Whether this rank's samples of a window of that epoch are loaded. */
+bool feed_holds(const Feed *feed, int64_t window);
 
 /** What a window holds; valid until the next call. */
 typedef struct {

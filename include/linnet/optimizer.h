@@ -6,7 +6,8 @@
  *  The gradients of an update travel as one slot of the ordered reduction: the dense buckets, then the window's
  *  rows of the token table and of the position table as two more buckets. One update goes
  *
- *    optimizer_begin()    names the rows; the reduction starts
+ *    optimizer_rows()     names the rows: for the next update, as soon as they are known
+ *    optimizer_begin()    the reduction starts
  *    per unit:            gradients into optimizer_gradients(), reduction_bucket_done() for the dense buckets,
  *                         optimizer_add_rows() a micro-batch, optimizer_unit_done()
  *    optimizer_reduce()   all owned sums are there, their squares in the reduction
@@ -57,9 +58,12 @@ Status optimizer_create(Optimizer *optimizer, const World *world, const Paramete
 /** Collective. */
 void optimizer_destroy(Optimizer *optimizer);
 
-/** Start an update of `units` units; this rank's units will touch token rows ids [count] and position rows
- *  positions [count]. Collective. */
-void optimizer_begin(Optimizer *optimizer, int units, const int32_t *ids, const int32_t *positions, size_t count);
+/** This rank's units of the next update will touch token rows ids [count] and position rows positions [count]. Before the step of the update
+ *  under way, where it can be: behind its parameters this small exchange would have to wait on a slow link. Collective. */
+void optimizer_rows(Optimizer *optimizer, const int32_t *ids, const int32_t *positions, size_t count);
+
+/** Start an update of `units` units, whose rows have been named. Not collective. */
+void optimizer_begin(Optimizer *optimizer, int units);
 
 /** Where the unit under way puts its dense gradient. Borrowed. */
 float *optimizer_gradients(Optimizer *optimizer);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 typedef enum { STRATEGY_NO, STRATEGY_STEPS, STRATEGY_EPOCH, STRATEGY_BEST } Strategy;
-typedef enum { DTYPE_FLOAT32, DTYPE_BFLOAT16 } Dtype;
+typedef enum { WIRE_FLOAT32, WIRE_BFLOAT16 } WireType;
 typedef enum { SAVE_FAILURE_CONTINUE, SAVE_FAILURE_STOP } SaveFailure;
 typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CONSTANT_WITH_WARMUP } ScheduleKind;
 
@@ -50,7 +50,7 @@ typedef struct {
     int64_t global_batch_size;   /**< own: samples an update; 0 = per_device × accumulation × ranks */
     int64_t reduction_units;     /**< own: 0 = one unit a rank */
     ReductionKind reduction;     /**< own */
-    Dtype reduction_dtype;       /**< own: of gradients on the way from one host to another */
+    WireType reduction_dtype;    /**< own: of gradients on the way from one host to another */
     bool overlap_comm;           /**< own: send and receive while computing */
     bool save_in_background;     /**< own: write checkpoints from a copy in memory while training goes on */
     SaveFailure on_save_failure; /**< own */

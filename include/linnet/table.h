@@ -25,8 +25,10 @@ typedef struct {
     size_t owned_count;
     float *m, *v; /**< moments of this rank's rows: row id at id / ranks; untouched ones take no memory */
     /* for gathering and exchange */
-    int32_t *mine;            /**< [capacity] this rank's own rows of the update */
-    int32_t *gathered;        /**< [capacity · ranks] */
+    uint8_t *seen;     /**< [rows] 1 for rows in mine */
+    int32_t *mine;     /**< [capacity] this rank's own rows of the next update */
+    int32_t *gathered; /**< [capacity · ranks] all ranks' */
+    size_t gathered_count;
     int *counts, *places;     /**< [ranks] */
     float *packed, *received; /**< rows on their way between ranks; untouched pages take no memory */
 } Table;
@@ -35,8 +37,12 @@ typedef struct {
 Status table_create(Table *table, const World *world, size_t rows, size_t width, size_t capacity, Error *error);
 void table_destroy(Table *table);
 
-/** Agree on the rows of this update: ids [count] are this rank's (repeats allowed). Collective. */
-void table_begin(Table *table, const int32_t *ids, size_t count);
+/** Agree on the rows of the next update: ids [count] are this rank's (repeats allowed). What is known of the update under way stays.
+ *  Collective. */
+void table_list(Table *table, const int32_t *ids, size_t count);
+
+/** Begin the update whose rows were listed last. Not collective. */
+void table_begin(Table *table);
 
 /** Mark rows as touched before (when resuming): ids [count] of all ranks. Not collective. */
 void table_restore(Table *table, const int32_t *ids, size_t count);

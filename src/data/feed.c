@@ -16,6 +16,7 @@ struct Feed {
     int64_t *place;       /* [windows] where in `loaded` this rank's samples of a window start */
     int64_t *unit_starts; /* [units + 1] of the window under way */
     Samples loaded;
+    int64_t first_window;  /* loaded */
     int64_t window;        /* under way */
     int64_t first_of_mine; /* position in it of this rank's first sample */
 };
@@ -112,7 +113,12 @@ Status feed_epoch(Feed *feed, int64_t epoch, int64_t first_window, Error *error)
         for (int64_t i = first; i < end; i++) feed->mine[count++] = feed->order[w * feed->plan.window + i];
     }
     samples_free(&feed->loaded);
+    feed->first_window = first_window;
     return dataset_load(feed->dataset, feed->mine, count, &feed->loaded, error);
+}
+
+bool feed_holds(const Feed *feed, int64_t window) {
+    return window >= feed->first_window && window < feed_windows(feed);
 }
 
 void feed_window(Feed *feed, int64_t window, Window *out) {

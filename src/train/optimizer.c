@@ -77,7 +77,7 @@ static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
 ReductionRule optimizer_rule(const Settings *settings, int units) {
     return (ReductionRule){.units = units,
                            .kind = settings->reduction,
-                           .bf16 = settings->reduction_dtype == DTYPE_BFLOAT16,
+                           .bf16 = settings->reduction_dtype == WIRE_BFLOAT16,
                            .overlap = settings->overlap_comm};
 }
 
@@ -116,9 +116,14 @@ void optimizer_destroy(Optimizer *o) {
     *o = (Optimizer){0};
 }
 
-void optimizer_begin(Optimizer *o, int units, const int32_t *ids, const int32_t *positions, size_t count) {
-    table_begin(&o->token, ids, count);
-    table_begin(&o->position, positions, count);
+void optimizer_rows(Optimizer *o, const int32_t *ids, const int32_t *positions, size_t count) {
+    table_list(&o->token, ids, count);
+    table_list(&o->position, positions, count);
+}
+
+void optimizer_begin(Optimizer *o, int units) {
+    table_begin(&o->token);
+    table_begin(&o->position);
     set_buckets(o);
     reduction_begin(o->reduction, units, o->buckets);
     o->rows_added = false;
@@ -224,13 +229,14 @@ void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double r
     AdamW decayed = plain;
     decayed.decay = s->weight_decay;
     const float *gradients = reduction_result(o->reduction);
+    /* First, since the next forward pass begins with them: behind the dense parameters they would have to wait on a slow link. */
+    step_table(o, &o->token, parameters->token, gradients + token_start(o), &decayed);
+    step_table(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
     reduction_gather_begin(o->reduction, parameters->dense, o->layout->buckets);
     for (size_t b = 0; b < o->layout->buckets; b++) {
         step_bucket(o, b, parameters->dense, gradients, &plain, &decayed);
         reduction_gather_bucket(o->reduction, b);
     }
-    step_table(o, &o->token, parameters->token, gradients + token_start(o), &decayed);
-    step_table(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
     if (!s->overlap_comm) optimizer_settle(o);
 }
 

@@ -104,7 +104,7 @@ Status settings_check(Settings *settings, const Source *source, Error *error) {
     if (settings->global_batch_size > 0 && source_given(source, "gradient_accumulation_steps"))
         return refuse(source, "global_batch_size",
                       "takes the place of gradient_accumulation_steps: only one of them may be given", error);
-    if (settings->reduction == REDUCTION_MPI && settings->reduction_dtype != DTYPE_FLOAT32)
+    if (settings->reduction == REDUCTION_MPI && settings->reduction_dtype != WIRE_FLOAT32)
         return refuse(source, "reduction_dtype", "bfloat16 needs reduction \"ordered\"", error);
     if (check_evaluation(settings, source, error)) return error->status;
     return check_best(settings, source, error);

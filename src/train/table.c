@@ -16,6 +16,7 @@ Status table_create(Table *table, const World *world, size_t rows, size_t width,
     table->owned = memory_allocate(share, sizeof *table->owned, error);
     table->m = memory_allocate(share * width, sizeof *table->m, error);
     table->v = memory_allocate(share * width, sizeof *table->v, error);
+    table->seen = memory_allocate(rows, 1, error);
     table->mine = memory_allocate(rows, sizeof *table->mine, error);
     table->gathered = memory_allocate(capacity * ranks, sizeof *table->gathered, error);
     table->counts = memory_allocate(ranks, sizeof *table->counts, error);
@@ -29,9 +30,9 @@ Status table_create(Table *table, const World *world, size_t rows, size_t width,
 }
 
 void table_destroy(Table *table) {
-    void *blocks[] = {table->ids,    table->slots,  table->cuts,    table->touched,  table->owned,
-                      table->m,      table->v,      table->mine,    table->gathered, table->counts,
-                      table->places, table->packed, table->received};
+    void *blocks[] = {table->ids,    table->slots,  table->cuts,   table->touched, table->owned,
+                      table->m,      table->v,      table->seen,   table->mine,    table->gathered,
+                      table->counts, table->places, table->packed, table->received};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) memory_free(blocks[i]);
     *table = (Table){0};
 }
@@ -46,17 +47,16 @@ void table_restore(Table *table, const int32_t *ids, size_t count) {
     for (size_t i = 0; i < count; i++) touch(table, ids[i]);
 }
 
-/* Gather all ranks' lists, repeats left out within a rank, into gathered; returns the length. */
-static size_t gather(Table *table, const int32_t *ids, size_t count) {
+void table_list(Table *table, const int32_t *ids, size_t count) {
     const World *world = table->world;
-    int mine = 0;
+    int mine = 0, total = 0;
     for (size_t i = 0; i < count; i++)
-        if (table->slots[ids[i]] < 0) {
-            table->slots[ids[i]] = 0; /* seen: the real place is set below */
+        if (!table->seen[ids[i]]) {
+            table->seen[ids[i]] = 1;
             table->mine[mine++] = ids[i];
         }
+    for (int i = 0; i < mine; i++) table->seen[table->mine[i]] = 0;
     world_check(world, MPI_Allgather(&mine, 1, MPI_INT, table->counts, 1, MPI_INT, world->comm), "MPI_Allgather");
-    int total = 0;
     for (int r = 0; r < world->size; r++) {
         table->places[r] = total;
         total += table->counts[r];
@@ -65,14 +65,13 @@ static size_t gather(Table *table, const int32_t *ids, size_t count) {
                 MPI_Allgatherv(table->mine, mine, MPI_INT32_T, table->gathered, table->counts, table->places,
                                MPI_INT32_T, world->comm),
                 "MPI_Allgatherv");
-    return (size_t)total;
+    table->gathered_count = (size_t)total;
 }
 
-void table_begin(Table *table, const int32_t *ids, size_t count) {
+void table_begin(Table *table) {
     int32_t ranks = table->world->size;
     for (size_t i = 0; i < table->count; i++) table->slots[table->ids[i]] = -1;
-    size_t total = gather(table, ids, count);
-    for (size_t i = 0; i < total; i++) table->slots[table->gathered[i]] = 0;
+    for (size_t i = 0; i < table->gathered_count; i++) table->slots[table->gathered[i]] = 0;
     /* All rows in question are marked: list them by owner and id. */
     table->count = 0;
     for (int32_t owner = 0; owner < ranks; owner++) {

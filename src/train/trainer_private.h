@@ -62,6 +62,7 @@ typedef struct {
                        log line, each sample's loss, squares; summed over ranks */
     size_t losses_at;
     int32_t *ids, *positions; /* rows that this rank's units touch */
+    bool rows_named;          /* of the next update */
     double norm, rate;        /* of the last update */
     double waited; /* seconds that this rank waited for others since the last log line, but for the reduction's waits
                       since the start: add reduction_waited() to have all */

@@ -130,13 +130,30 @@ static void take_rows(const Trainer *t, size_t count) {
             memory_will_change(parameters->token + (size_t)t->ids[i] * width, width * sizeof(float));
 }
 
-void trainer_update(Trainer *t) {
+/* Tell the optimizer the rows of a window. Collective. */
+static void name_rows(Trainer *t, int64_t number) {
     Window window;
-    watch_phase(t->world->watch, RUN_UPDATE, t->state.step + 1);
-    feed_window(t->feed, t->state.step % t->windows, &window);
+    feed_window(t->feed, number, &window);
     size_t rows = list_rows(t, &window);
     take_rows(t, rows);
-    optimizer_begin(&t->optimizer, window.units, t->ids, t->positions, rows);
+    optimizer_rows(&t->optimizer, t->ids, t->positions, rows);
+    t->rows_named = true;
+}
+
+/* Those of the next update, unless it is of another epoch or there is none. Collective. */
+static void name_next_rows(Trainer *t) {
+    int64_t next = t->state.step + 1, number = next % t->windows;
+    if (next < t->state.total && number > 0 && feed_holds(t->feed, number)) name_rows(t, number);
+}
+
+void trainer_update(Trainer *t) {
+    Window window;
+    int64_t number = t->state.step % t->windows;
+    watch_phase(t->world->watch, RUN_UPDATE, t->state.step + 1);
+    if (!t->rows_named) name_rows(t, number);
+    t->rows_named = false;
+    feed_window(t->feed, number, &window);
+    optimizer_begin(&t->optimizer, window.units);
     memset(t->totals, 0, (t->losses_at + (size_t)window.samples) * sizeof *t->totals);
     for (int u = 0; u < window.unit_count; u++) run_unit(t, &window, window.first_unit + u);
     profile_enter(t->profile, PHASE_GATHER);
@@ -145,6 +162,7 @@ void trainer_update(Trainer *t) {
     profile_enter(t->profile, PHASE_REDUCTION);
     optimizer_reduce(&t->optimizer);
     share_totals(t, &window);
+    name_next_rows(t);
     profile_leave(t->profile, 0.0);
     t->norm = optimizer_norm(&t->optimizer);
     t->rate = schedule_rate(&t->schedule, t->state.step);

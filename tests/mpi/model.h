@@ -26,7 +26,8 @@ static inline const char *path_in(const char *folder, const char *name) {
 /** Rank 0 writes a model folder with these values (no head when `headless`); the others wait. Collective. */
 static inline void write_model_folder(const World *world, const char *path, const Plain *plain,
                                       const char *const *labels, const char *tokenizer, bool headless) {
-    const Parameters values = {plain->values.dense, plain->values.token, plain->values.position};
+    const Parameters values = {
+        .dense = plain->values.dense, .token = plain->values.token, .position = plain->values.position};
     ModelConfig config = {0};
     TokenizerFiles files = {0};
     Error error = {0};

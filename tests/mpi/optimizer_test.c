@@ -17,7 +17,8 @@ static Held hold(const World *world, const Plain *plain) {
     Error error = {0};
     shared_create(&held.shared, world, world->node_rank == 0 ? layout->dense * sizeof(float) : 0, &error);
     FINE(world, &error);
-    held.parameters = (Parameters){shared_block(held.shared, 0), held.own.token, held.own.position};
+    held.parameters =
+        (Parameters){.dense = shared_block(held.shared, 0), .token = held.own.token, .position = held.own.position};
     if (world->node_rank == 0) memcpy(held.parameters.dense, plain->values.dense, layout->dense * sizeof(float));
     memcpy(held.own.token, plain->values.token, layout->token.count * sizeof(float));
     memcpy(held.own.position, plain->values.position, layout->position.count * sizeof(float));

@@ -240,7 +240,8 @@ static inline double plain_optimizer_update(Plain *plain, Optimizer *optimizer, 
     int64_t first, units;
     size_t count = plain_list_rows(plain, world, update, ids, positions);
     world_deal(plain_units(update), world->size, world->rank, &first, &units);
-    optimizer_begin(optimizer, plain_units(update), ids, positions, count);
+    optimizer_rows(optimizer, ids, positions, count);
+    optimizer_begin(optimizer, plain_units(update));
     for (int u = (int)first; u < (int)(first + units); u++) plain_give_unit(plain, optimizer, update, u);
     optimizer_reduce(optimizer);
     world_sum_doubles(world, reduction_squares(optimizer->reduction), reduction_blocks(optimizer->reduction));

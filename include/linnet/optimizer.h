@@ -82,7 +82,7 @@ void optimizer_reduce(Optimizer *optimizer);
 double optimizer_norm(const Optimizer *optimizer);
 
 /** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale. The tables are up to date then on all
- *  ranks; dense parameters may still be under way (at the end unless `overlap_comm`). Collective. */
+ *  ranks; dense parameters may still be under way. Collective. */
 void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);
 
 /** Return when a bucket's dense parameters may be read. See reduction_gather_await(). */

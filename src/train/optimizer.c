@@ -237,7 +237,6 @@ void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double r
         step_bucket(o, b, parameters->dense, gradients, &plain, &decayed);
         reduction_gather_bucket(o->reduction, b);
     }
-    if (!s->overlap_comm) optimizer_settle(o);
 }
 
 void optimizer_await(Optimizer *o, size_t bucket) {

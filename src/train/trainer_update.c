@@ -130,6 +130,13 @@ static void take_rows(const Trainer *t, size_t count) {
             memory_will_change(parameters->token + (size_t)t->ids[i] * width, width * sizeof(float));
 }
 
+/* All parameters are there, and sent. */
+static void settle(Trainer *t) {
+    profile_enter(t->profile, PHASE_GATHER);
+    optimizer_settle(&t->optimizer);
+    profile_leave(t->profile, 0.0);
+}
+
 /* Tell the optimizer the rows of a window. Collective. */
 static void name_rows(Trainer *t, int64_t number) {
     Window window;
@@ -156,9 +163,7 @@ void trainer_update(Trainer *t) {
     optimizer_begin(&t->optimizer, window.units);
     memset(t->totals, 0, (t->losses_at + (size_t)window.samples) * sizeof *t->totals);
     for (int u = 0; u < window.unit_count; u++) run_unit(t, &window, window.first_unit + u);
-    profile_enter(t->profile, PHASE_GATHER);
-    optimizer_settle(&t->optimizer); /* a rank without units has awaited nothing yet */
-    profile_leave(t->profile, 0.0);
+    settle(t); /* a rank without units has awaited nothing yet */
     profile_enter(t->profile, PHASE_REDUCTION);
     optimizer_reduce(&t->optimizer);
     share_totals(t, &window);
@@ -170,6 +175,7 @@ void trainer_update(Trainer *t) {
     optimizer_step(&t->optimizer, &t->replica.parameters, t->state.step + 1, t->rate,
                    clip_factor(t->norm, t->settings->max_grad_norm));
     profile_leave(t->profile, 0.0);
+    if (!t->settings->overlap_comm) settle(t);
     double loss = 0.0;
     for (int64_t i = 0; i < window.samples; i++) loss += t->totals[t->losses_at + (size_t)i];
     t->state.loss_sum += loss / (double)window.samples;

@@ -1,4 +1,4 @@
-"""The same run on 1, 2, 3 and 4 ranks."""
+"""The same run on 1 to 8 ranks."""
 import re
 
 import pytest
@@ -11,6 +11,9 @@ from support import (evaluation_events, linnet, losses, refused, train, training
 SAME_CURVE = 1e-5
 
 
+APART = {"LINNET_SHARED_MEMORY": "0"}
+
+
 @pytest.fixture(scope="module")
 def alone(sample, tmp_path_factory):
     """The run that the others are compared with: one rank, units fixed, evaluation on."""
@@ -19,7 +22,7 @@ def alone(sample, tmp_path_factory):
 
 def fixed_units(sample):
     return dict(model_name_or_path=sample.model, train_file=sample.train, eval_file=sample.test, global_batch_size=20,
-                reduction_units=4, max_steps=10, learning_rate=1e-3, logging_steps=1, eval_strategy="steps", eval_steps=5,
+                reduction_units=8, max_steps=10, learning_rate=1e-3, logging_steps=1, eval_strategy="steps", eval_steps=5,
                 save_strategy="no", dropout=0.1, weight_decay=0.01)
 
 
@@ -33,12 +36,33 @@ def test_loss_curve_is_the_same(sample, alone, tmp_path, ranks):
     assert losses(run) == pytest.approx(losses(alone), rel=SAME_CURVE)
 
 
-@pytest.mark.parametrize("ranks, threads", [(1, 2), (2, 1), (3, 1), (4, 1), (2, 2)])
-def test_units_give_the_same_bits(sample, alone, tmp_path, ranks, threads):
-    run = train(tmp_path, ranks=ranks, threads_per_rank=threads, **fixed_units(sample))
+@pytest.mark.parametrize("ranks, threads, apart, overlap", [
+    (1, 2, False, True), (2, 1, False, True), (3, 1, False, True), (4, 1, False, True), (5, 1, False, True), (8, 1, False, True),
+    (2, 2, True, True), (3, 1, True, False), (8, 1, True, True), (4, 1, False, False)])
+def test_units_give_the_same_bits(sample, alone, tmp_path, ranks, threads, apart, overlap):
+    """Also where every rank is a node of its own, so that all goes by messages."""
+    run = train(tmp_path, ranks=ranks, threads_per_rank=threads, overlap_comm=overlap, env=APART if apart else None,
+                **fixed_units(sample))
     assert weights_digest(run) == weights_digest(alone)
     assert without_timing(training_events(run)) == without_timing(training_events(alone))
     assert without_timing(evaluation_events(run)) == without_timing(evaluation_events(alone))
+
+
+@pytest.mark.parametrize("ranks, apart", [(1, False), (3, False), (5, True)])
+def test_mpi_sums_the_same(sample, alone, tmp_path, ranks, apart):
+    """MPI_Allreduce adds in an order of its own; a rank adds its units one after the other, not along the tree."""
+    run = train(tmp_path, ranks=ranks, reduction="mpi", env=APART if apart else None, **fixed_units(sample))
+    assert losses(run) == pytest.approx(losses(alone), rel=SAME_CURVE)
+    assert weights_digest(run) != weights_digest(alone)
+
+
+def test_bf16_gradients(sample, alone, tmp_path):
+    """Between nodes gradients are rounded by up to 2^-8 of themselves, here and there, up and down; within a node they are not."""
+    settings = {**fixed_units(sample), "reduction_dtype": "bfloat16"}
+    apart = train(tmp_path / "apart", ranks=3, env=APART, **settings)
+    assert losses(apart) == pytest.approx(losses(alone), rel=2**-8)
+    assert weights_digest(apart) != weights_digest(alone)
+    assert weights_digest(train(tmp_path / "together", ranks=3, **settings)) == weights_digest(alone)
 
 
 @pytest.mark.parametrize("ranks", [1, 3])

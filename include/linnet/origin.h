@@ -11,6 +11,7 @@ typedef struct {
     char linnet[32];
     char kernels[16];   /**< isa_name() */
     char products[16];  /**< linear_products() or linear_bf16() */
+    char sums[24];      /**< how ranks add gradients */
     char openblas[160]; /**< version, options, and the kind of CPU that it found */
     char libc[32];      /**< the mathematical functions' */
     char compiler[64];
@@ -21,11 +22,11 @@ typedef struct {
     const char *name;
     size_t offset, size;
 } OriginPart;
-enum { ORIGIN_PARTS = 6 };
+enum { ORIGIN_PARTS = 7 };
 extern const OriginPart ORIGIN_PART[ORIGIN_PARTS];
 
-/** Of this process; bf16: its products are (linear_bf16() is not NULL). Not collective. */
-void origin_here(Origin *origin, bool bf16);
+/** Of this process; bf16: its products are (linear_bf16() is not NULL); `sums`: how its job adds gradients. Not collective. */
+void origin_here(Origin *origin, bool bf16, const char *sums);
 
 /** Room for the text of a difference. */
 #define ORIGIN_TEXT 512

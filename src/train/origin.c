@@ -10,18 +10,19 @@
 
 #define PART(field)                                                                                                    \
     { #field, offsetof(Origin, field), sizeof((Origin *)0)->field }
-const OriginPart ORIGIN_PART[ORIGIN_PARTS] = {PART(linnet),   PART(kernels), PART(products),
+const OriginPart ORIGIN_PART[ORIGIN_PARTS] = {PART(linnet),   PART(kernels), PART(products), PART(sums),
                                               PART(openblas), PART(libc),    PART(compiler)};
 
 static void set(char *field, size_t room, const char *text) {
     snprintf(field, room, "%s", text);
 }
 
-void origin_here(Origin *origin, bool bf16) {
+void origin_here(Origin *origin, bool bf16, const char *sums) {
     *origin = (Origin){0};
     set(origin->linnet, sizeof origin->linnet, LINNET_VERSION);
     set(origin->kernels, sizeof origin->kernels, isa_name());
     set(origin->products, sizeof origin->products, bf16 ? linear_bf16() : linear_products());
+    set(origin->sums, sizeof origin->sums, sums);
     set(origin->openblas, sizeof origin->openblas, openblas_get_config());
     set(origin->libc, sizeof origin->libc, gnu_get_libc_version());
     set(origin->compiler, sizeof origin->compiler, __VERSION__);

@@ -36,7 +36,7 @@ static const Number COUNTS[] = {
 
 static bool add_all(cJSON *tree, const PlanConstants *c) {
     Origin origin;
-    origin_here(&origin, c->bf16);
+    origin_here(&origin, c->bf16, "ordered");
     bool whole = cJSON_AddNumberToObject(tree, "format_version", FORMAT_VERSION) != NULL &&
                  cJSON_AddStringToObject(tree, "linnet", origin.linnet) != NULL &&
                  cJSON_AddStringToObject(tree, "kernels", origin.kernels) != NULL &&

@@ -108,12 +108,22 @@ static void settle_bf16(Trainer *t) {
             (int)lacking - 1, t->world->hosts[lacking - 1]);
 }
 
+/* How gradients are added. Where that is not along the tree alone, units promise no bits, and rank 0 says so. */
+static const char *sums_of(const Trainer *t) {
+    const Settings *s = t->settings;
+    bool mpi = s->reduction == REDUCTION_MPI, rounded = s->reduction_dtype == WIRE_BFLOAT16 && t->world->size > 1;
+    if ((mpi || rounded) && s->reduction_units > 0 && t->world->rank == 0)
+        log_warning("reduction_units: with %s the last bits depend on the number of ranks all the same",
+                    mpi ? "reduction \"mpi\"" : "reduction_dtype \"bfloat16\" and several hosts");
+    return mpi ? "MPI's" : rounded ? "ordered, bfloat16" : "ordered";
+}
+
 /* Ranks with other kernels or libraries than rank 0's add other last bits, depending on which units they get: the
  * lowest of them says so. Collective. */
 static void compare_origins(Trainer *t) {
     Origin first;
     char text[ORIGIN_TEXT];
-    origin_here(&t->state.origin, t->bf16);
+    origin_here(&t->state.origin, t->bf16, sums_of(t));
     first = t->state.origin;
     world_broadcast(t->world, &first, sizeof first);
     int64_t mine = origin_differs(&t->state.origin, &first, text) ? t->world->size - t->world->rank : 0, most = mine;

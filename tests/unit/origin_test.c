@@ -11,7 +11,7 @@ static void test_here(void **state) {
     (void)state;
     Origin origin;
     char text[ORIGIN_TEXT];
-    origin_here(&origin, false);
+    origin_here(&origin, false, "ordered");
     for (size_t i = 0; i < ORIGIN_PARTS; i++) assert_true(*((const char *)&origin + ORIGIN_PART[i].offset) != '\0');
     assert_string_equal(origin.kernels, isa_name());
     assert_false(origin_differs(&origin, &origin, text));
@@ -32,7 +32,7 @@ static void test_unknown(void **state) {
     (void)state;
     Origin nothing = {0}, here;
     char text[ORIGIN_TEXT];
-    origin_here(&here, false);
+    origin_here(&here, false, "ordered");
     assert_false(origin_differs(&nothing, &here, text));
 }
 

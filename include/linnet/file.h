@@ -5,6 +5,7 @@
 #include "linnet/error.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /** folder + "/" + name into a new text, to be freed with memory_free(). */
 char *file_join(const char *folder, const char *name, Error *error);
@@ -12,7 +13,14 @@ char *file_join(const char *folder, const char *name, Error *error);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 
-/** The whole file in one new block with a closing zero byte; *size (may be NULL) without that byte. To be freed
+/** Open a regular file for reading; *file is a descriptor of the caller's to close, -1 on failure. STATUS_INPUT when there
+ *  is none, and at once for what could block or never end: a pipe, a device, a folder. */
+Status file_open(const char *path, int *file, Error *error);
+
+/** The same as a stream, to be closed with fclose(); NULL on failure. */
+Status file_open_stream(const char *path, FILE **stream, Error *error);
+
+/** The whole regular file in one new block with a closing zero byte; *size (may be NULL) without that byte. To be freed
  *  with memory_free(). STATUS_INPUT when it cannot be read or is larger than 1 GiB. */
 Status file_read(const char *path, char **text, size_t *size, Error *error);
 

@@ -1,5 +1,6 @@
 #include "linnet/digest.h"
 
+#include "linnet/file.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
 #include <errno.h>
@@ -58,8 +59,8 @@ void digest_destroy(Digest *digest) {
 Status digest_file(const char *path, char text[DIGEST_TEXT], Error *error) {
     Digest *digest = NULL;
     unsigned char *piece = NULL;
-    FILE *file = fopen(path, "rbe");
-    if (!file) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    FILE *file;
+    if (file_open_stream(path, &file, error)) return error->status;
     piece = memory_allocate(PIECE_BYTES, 1, error);
     if (!piece || digest_create(&digest, error)) goto cleanup;
     for (size_t count; (count = fread(piece, 1, PIECE_BYTES, file)) > 0;) digest_add(digest, piece, count);

@@ -56,6 +56,36 @@ bool file_is_folder(const char *path) {
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
+/** What a path leads to that is no regular file. */
+static const char *kind_of(mode_t mode) {
+    if (S_ISDIR(mode)) return "a folder";
+    if (S_ISFIFO(mode)) return "a pipe";
+    return "a device";
+}
+
+Status file_open(const char *path, int *file, Error *error) {
+    struct stat about;
+    // A pipe that nobody writes into would hold whoever opens it in another way.
+    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*file < 0) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(*file, &about) == 0 && S_ISREG(about.st_mode)) return STATUS_OK;
+    close(*file);
+    *file = -1;
+    return error_set(error, STATUS_INPUT, "%s: cannot open: it is %s, not a regular file", path,
+                     kind_of(about.st_mode));
+}
+
+Status file_open_stream(const char *path, FILE **stream, Error *error) {
+    int file;
+    *stream = NULL;
+    if (file_open(path, &file, error)) return error->status;
+    *stream = fdopen(file, "rb");
+    if (*stream) return STATUS_OK;
+    error_set(error, STATUS_FAILURE, "%s: cannot open: %s", path, strerror(errno));
+    close(file);
+    return error->status;
+}
+
 /** read(2) until `size` bytes are there or the file ends; the bytes read, or −1. */
 static ssize_t read_some(int file, char *bytes, size_t size) {
     size_t done = 0;
@@ -90,9 +120,9 @@ static size_t first_capacity(int file) {
 Status file_read(const char *path, char **text, size_t *size, Error *error) {
     char *block = NULL;
     size_t done = 0;
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
-    // A pipe has no size and a file may grow meanwhile: what counts is where reading ends.
+    int file;
+    if (file_open(path, &file, error)) return error->status;
+    // A file may grow meanwhile: what counts is where reading ends.
     for (size_t capacity = first_capacity(file);; capacity *= 2) {
         if (capacity > READ_BYTES_MAX) {
             error_set(error, STATUS_INPUT, "%s: larger than 1 GiB, which no file of this kind is", path);
@@ -121,7 +151,7 @@ cleanup:
 
 /** Write a new file and flush it; what is half written is removed. */
 static Status write_file(const char *path, const void *bytes, size_t size, Error *error) {
-    const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
     if (file < 0) return fail(error, path, "create");
     if (!write_all(file, bytes, size) || fsync(file)) fail(error, path, "write");
     if (close(file)) fail(error, path, "write");
@@ -151,7 +181,7 @@ Status file_probe(const char *path, Error *error) {
     if (file_is_folder(path)) return error_set(error, STATUS_INPUT, "%s: cannot be written: it is a folder", path);
     char *beside = name_beside(path, error);
     if (!beside) return error->status;
-    const int file = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    const int file = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (file < 0) {
         fail(error, path, "create");
     } else {

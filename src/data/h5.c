@@ -1,6 +1,7 @@
 #include "data/h5.h"
 
 #include "data/utf8.h"
+#include "linnet/file.h"
 #include "linnet/memory.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -81,11 +82,9 @@ static Status check_start(const char *path, int file, Error *error) {
     Superblock start = {0};
     char mark[4];
     struct stat about;
-    if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode))
-        return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path,
-                         S_ISDIR(about.st_mode) ? strerror(EISDIR) : "not a regular file");
     const ssize_t count = pread(file, &start, sizeof start, 0);
-    if (count < 0) return error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
+    if (count < 0 || fstat(file, &about) != 0)
+        return error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
     if (memcmp(start.signature, signature, sizeof start.signature) != 0)
         return error_set(error, STATUS_INPUT, "%s: not an HDF5 file", path);
     if (start.version < 2 || start.version > 3)
@@ -104,9 +103,8 @@ static Status check_start(const char *path, int file, Error *error) {
 
 Status h5_open(hid_t *file, const char *path, Error *error) {
     *file = -1;
-    // Else a pipe without a writer would keep us waiting.
-    const int start = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (start < 0) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    int start;
+    if (file_open(path, &start, error)) return error->status;
     check_start(path, start, error);
     close(start);
     if (error->status) return error->status;
@@ -119,7 +117,7 @@ Status h5_open(hid_t *file, const char *path, Error *error) {
 
 Status h5_create(hid_t *file, const char *path, Error *error) {
     // The system says better than HDF5 whether the path is at fault (bad input) or, later, the disk.
-    const int probe = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    const int probe = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (probe < 0) return error_set(error, STATUS_INPUT, "%s: cannot create: %s", path, strerror(errno));
     close(probe);
     const hid_t access = access_without_locks();

@@ -1,6 +1,7 @@
 #include "linnet/records.h"
 #include "data/rows.h"
 #include "data/utf8.h"
+#include "linnet/file.h"
 #include "linnet/memory.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -105,9 +106,7 @@ static Status open_window(Records *records, Error *error) {
     RowWindow *window = &records->window;
     window->path = records->path;
     window->line = 1;
-    window->file = fopen(records->path, "rb");
-    if (!window->file)
-        return error_set(error, STATUS_INPUT, "%s: cannot be opened: %s", records->path, strerror(errno));
+    if (file_open_stream(records->path, &window->file, error)) return error->status;
     window->bytes = memory_allocate(FIRST_CAPACITY, 1, error);
     if (!window->bytes) return error->status;
     window->capacity = FIRST_CAPACITY;

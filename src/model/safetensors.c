@@ -1,9 +1,9 @@
 #include "linnet/safetensors.h"
+#include "linnet/file.h"
 #include "linnet/memory.h"
 #include "model/safetensors_file.h"
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,11 +15,11 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 /** Map the file. Private and writable: rows of a table that training writes are copied page by page, all others
  *  stay on disk. MAP_NORESERVE, since the system would else count the whole file as memory. */
 static Status map_file(SafetensorsFile *file, Error *error) {
-    int descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return error_set(error, STATUS_INPUT, "%s: cannot be read: %s", file->path, strerror(errno));
+    int descriptor;
     struct stat status;
-    if (fstat(descriptor, &status) || !S_ISREG(status.st_mode)) {
-        error_set(error, STATUS_INPUT, "%s: not a regular file", file->path);
+    if (file_open(file->path, &descriptor, error)) return error->status;
+    if (fstat(descriptor, &status)) {
+        error_set(error, STATUS_INPUT, "%s: cannot be read: %s", file->path, strerror(errno));
         goto cleanup;
     }
     file->size = (size_t)status.st_size;

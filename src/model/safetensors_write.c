@@ -76,7 +76,7 @@ static Status write_header(int descriptor, const char *path, const TensorSource 
 
 /** Write the whole file under `path` and flush it. */
 static Status write_file(const char *path, const TensorSource *tensors, size_t count, Error *error) {
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
     if (descriptor < 0) return error_set(error, STATUS_FAILURE, "%s: cannot be written: %s", path, strerror(errno));
     write_header(descriptor, path, tensors, count, error);
     for (size_t i = 0; i < count && !error->status; i++)

@@ -53,7 +53,7 @@ static Status open_file(RunLog *log, Error *error) {
     if (log->file >= 0) close(log->file);
     log->written = NULL;
     log->length = 0;
-    log->file = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    log->file = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
     return log->file < 0 ? write_failed(log, error) : STATUS_OK;
 }
 

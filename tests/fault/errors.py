@@ -138,6 +138,37 @@ def unreadable(name):
     return lambda folder: own(folder, name).chmod(0)
 
 
+def pipe(name):
+    """That nobody writes into: whoever opens it as a file waits for ever."""
+
+    def change(folder):
+        path = own(folder, name)
+        path.unlink()
+        os.mkfifo(path)
+
+    return change
+
+
+def device(name):
+    """One that never ends."""
+
+    def change(folder):
+        path = own(folder, name)
+        path.unlink()
+        path.symlink_to("/dev/zero")
+
+    return change
+
+
+def a_folder(name):
+    def change(folder):
+        path = own(folder, name)
+        path.unlink()
+        path.mkdir()
+
+    return change
+
+
 def edited(name, **changes):
     """Members of a JSON file set, or taken out where the value is `...`."""
 
@@ -181,19 +212,19 @@ def tensors(name, edit):
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
-def damaged(what, command, name, kinds=("missing", "empty", "cut short", "of another kind", "unreadable"), upto=None, section=None):
+def damaged(what, command, name, kinds=("missing", "empty", "cut short", "of another kind", "unreadable", "a pipe"), upto=None, section=None):
     changes = {"missing": missing(name), "empty": filled(name, b""), "cut short": cut(name), "of another kind": filled(name, PNG),
-               "unreadable": unreadable(name)}
+               "unreadable": unreadable(name), "a pipe": pipe(name)}
     return [Case(section or f"Files: {what}", f"{name}: {kind}", command, changes[kind], upto=upto) for kind in kinds]
 
 
-READ = ("empty", "cut short", "of another kind", "unreadable")
+READ = ("empty", "cut short", "of another kind", "unreadable", "a pipe")
 HDF5 = "damaged or cut short:"
 READING = "Files: model of `evaluate` and `predict`"
 FILES = [
     *damaged("settings", TRAIN, "run.json"),
     *damaged("token file", TRAIN, "train.h5", upto=HDF5),
-    Case("Files: token file", "train.h5: a folder", TRAIN, lambda folder: ((folder / "train.h5").unlink(), (folder / "train.h5").mkdir())),
+    Case("Files: token file", "train.h5: a folder", TRAIN, a_folder("train.h5")),
     Case("Files: token file", "train.h5: of another version", TRAIN, h5("train.h5", format_version=np.int64(2))),
     Case("Files: token file", "train.h5: HDF5 of another format", TRAIN, old_h5("train.h5")),
     Case("Files: token file", "train.h5: HDF5, but no token file", [*TRAIN, "--set", "train_file=checkpoint/optimizer.h5"]),
@@ -205,7 +236,7 @@ FILES = [
     Case("Files: model", "model: a path of Hugging Face's hub", [*TRAIN, "--set", "model_name_or_path=openai-community/gpt2"]),
     *damaged("model", TRAIN, "model/config.json"),
     *damaged("model", TRAIN, "model/model.safetensors"),
-    *damaged("model", TRAIN, "model/vocab.json", kinds=READ[:3]),
+    *damaged("model", TRAIN, "model/vocab.json", kinds=("empty", "cut short", "of another kind", "a pipe")),
     Case("Files: model", "model/model.safetensors: a header without end", TRAIN, filled("model/model.safetensors", b"\xff" * 7 + b"\x7f{}")),
     Case("Files: model", "model/model.safetensors: a tensor is missing", TRAIN,
          tensors("model/model.safetensors", lambda t: t.pop("transformer.h.0.ln_1.bias"))),
@@ -216,6 +247,13 @@ FILES = [
     Case("Files: model", "model.safetensors.index.json: a file outside the folder", TRAIN,
          lambda folder: (own(folder, "model/model.safetensors").unlink(),
                          (folder / "model/model.safetensors.index.json").write_text('{"weight_map": {"a": "../other/model.safetensors"}}'))),
+    Case("Files: model", "model.safetensors.index.json: a pipe", TRAIN,
+         lambda folder: (own(folder, "model/model.safetensors").unlink(), os.mkfifo(folder / "model/model.safetensors.index.json"))),
+    Case("Files: model", "model.safetensors.index.json: names a pipe", TRAIN,
+         lambda folder: (own(folder, "model/model.safetensors").unlink(), os.mkfifo(folder / "model/w.safetensors"),
+                         (folder / "model/model.safetensors.index.json").write_text('{"weight_map": {"a": "w.safetensors"}}'))),
+    Case("Files: model", "model/config.json: a device", TRAIN, device("model/config.json")),
+    Case("Files: model", "model/config.json: a folder", TRAIN, a_folder("model/config.json")),
     Case("Files: model", "model/config.json: another kind of model", TRAIN, edited("model/config.json", model_type="bert")),
     Case("Files: model", "model/config.json: another activation", TRAIN, edited("model/config.json", activation_function="relu")),
     Case("Files: model", "model/config.json: a size that is none", TRAIN, edited("model/config.json", n_layer=0)),
@@ -225,16 +263,17 @@ FILES = [
     Case(READING, "model: without a head", EVALUATE, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
     Case(READING, "model: without a head", PREDICT, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
     *damaged("model", PREDICT, "model/vocab.json", section=READING),
-    *damaged("model", PREDICT, "model/merges.txt", kinds=("missing", "cut short", "of another kind", "unreadable"), section=READING),
+    *damaged("model", PREDICT, "model/merges.txt", kinds=("missing", *READ[1:]), section=READING),
     Case("Files: checkpoint", "checkpoint: missing", RESUME, lambda folder: (folder / "checkpoint").unlink()),
     *damaged("checkpoint", RESUME, "checkpoint/optimizer.h5", upto=HDF5),
     Case("Files: checkpoint", "checkpoint/optimizer.h5: of another version", RESUME, h5("checkpoint/optimizer.h5", format_version=np.int64(2))),
     Case("Files: checkpoint", "checkpoint/optimizer.h5: a digest of a file outside the folder", RESUME,
          h5("checkpoint/optimizer.h5", **{"sha256:../run.json": np.bytes_(b"0" * 64)})),
-    *damaged("checkpoint", RESUME, "checkpoint/trainer_state.json", kinds=("missing",)),
+    *damaged("checkpoint", RESUME, "checkpoint/trainer_state.json", kinds=("missing", "a pipe")),
     Case("Files: checkpoint", "checkpoint/trainer_state.json: cut short", RESUME, filled("checkpoint/trainer_state.json", b'{\n "global_step": 2')),
-    *damaged("checkpoint", RESUME, "checkpoint/model.safetensors", kinds=("missing", "cut short")),
-    *damaged("table", PREPARE, "train.csv", kinds=("missing", "empty", "of another kind", "unreadable")),
+    *damaged("checkpoint", RESUME, "checkpoint/model.safetensors", kinds=("missing", "cut short", "a pipe")),
+    *damaged("table", PREPARE, "train.csv", kinds=("missing", "empty", *READ[2:])),
+    Case("Files: table", "t.csv: a device", ["prepare", "--input", "t.csv", *PREPARE[3:]], lambda folder: (folder / "t.csv").symlink_to("/dev/zero")),
     Case("Files: table", "train.csv: cut inside quotes", PREPARE, filled("train.csv", b'text,sentiment\n"fine, positive\n')),
     Case("Files: table", "train.csv: cut inside a row", PREPARE, filled("train.csv", b"text,sentiment\nfine,positive\nfi")),
     Case("Files: table", "train.csv: no rows", PREPARE, filled("train.csv", b"text,sentiment\n")),
@@ -245,7 +284,7 @@ FILES = [
          lambda folder: (folder / "t.jsonl").write_text('{"text": "fine", "sentiment": 2}\n{"text": "fi')),
     Case("Files: table", "a name with another ending", ["prepare", "--input", "run.json", *PREPARE[3:]]),
     *damaged("tokenizer", PREPARE, "tokenizer/vocab.json"),
-    *damaged("tokenizer", PREPARE, "tokenizer/merges.txt", kinds=("missing", "cut short", "of another kind", "unreadable")),
+    *damaged("tokenizer", PREPARE, "tokenizer/merges.txt", kinds=("missing", *READ[1:])),
 ]
 
 

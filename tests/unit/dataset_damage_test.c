@@ -465,7 +465,7 @@ static void says_what_is_no_token_file(void **state) {
     assert_int_equal(dataset_open(&dataset, "/tmp/linnet-no-such.h5", &missing), STATUS_INPUT);
     assert_string_equal(missing.message, "/tmp/linnet-no-such.h5: cannot open: No such file or directory");
     assert_int_equal(dataset_open(&dataset, folder, &directory), STATUS_INPUT);
-    assert_non_null(strstr(directory.message, ": cannot open: Is a directory"));
+    assert_non_null(strstr(directory.message, ": cannot open: it is a folder, not a regular file"));
     H5Fclose(H5Fcreate(broken, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
     assert_int_equal(dataset_open(&dataset, broken, &old), STATUS_INPUT);
     assert_non_null(strstr(old.message, "an HDF5 file in a format before 1.10, which has no checksums"));

@@ -71,7 +71,7 @@ static void names_the_file_it_cannot_read(void **state) {
     assert_int_equal(digest_file("/tmp/linnet-no-such-file", text, &missing), STATUS_INPUT);
     assert_string_equal(missing.message, "/tmp/linnet-no-such-file: cannot open: No such file or directory");
     assert_int_equal(digest_file("/tmp", text, &folder), STATUS_INPUT);
-    assert_string_equal(folder.message, "/tmp: cannot read: Is a directory");
+    assert_string_equal(folder.message, "/tmp: cannot open: it is a folder, not a regular file");
 }
 
 int main(void) {

@@ -260,7 +260,7 @@ static void test_files_that_cannot_be_read(void **state) {
     (void)state;
     static const char *const column[] = {"a"};
     static const char *const names[] = {"/tmp/nowhere/x.csv", "/tmp/x.txt", "/tmp/x"};
-    static const char *const reasons[] = {"cannot be opened: No such file", "must end in .csv", "must end in .csv"};
+    static const char *const reasons[] = {"cannot open: No such file", "must end in .csv", "must end in .csv"};
     for (size_t i = 0; i < 3; i++) {
         Error error = {0};
         Records *records = NULL;
@@ -275,7 +275,7 @@ static void test_files_that_cannot_be_read(void **state) {
     Error error = {0};
     Records *records = NULL;
     assert_int_equal(records_open(&records, name, column, 1, &error), STATUS_INPUT);
-    assert_non_null(strstr(error.message, "Is a directory"));
+    assert_non_null(strstr(error.message, "it is a folder, not a regular file"));
     rmdir(name);
 }
 

@@ -39,7 +39,7 @@ static void refuse_prefix(uint64_t length, const char *rest, const char *what) {
 
 static void test_refuses_the_frame(void **state) {
     (void)state;
-    refuse(in_folder("absent"), "cannot be read");
+    refuse(in_folder("absent"), "cannot open");
     refuse(folder, "not a regular file");
     write_bytes(PATH, "", 0);
     refuse(PATH, "0 bytes");

@@ -64,12 +64,31 @@ def byte_tokenizer(tmp_path_factory):
     return folder
 
 
+def preloaded(name, folder):
+    """A library of tests/fault that is to stand before all others."""
+    library = folder / f"{name}.so"
+    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library, ROOT / f"tests/fault/{name}.c", "-ldl"],
+                   check=True, timeout=60)
+    return library
+
+
+@pytest.fixture(scope="session")
+def at_call(tmp_path_factory):
+    """The library that makes a rank fail at a given call (tests/fault/at_call.c), as a function from what is to happen to the
+    environment."""
+    library = preloaded("at_call", tmp_path_factory.mktemp("at_call"))
+
+    def environment(rank, call, do, number=1, path="", **more):
+        return {"LD_PRELOAD": str(library), "AT_RANK": str(rank), "AT_CALL": call, "AT_DO": str(do), "AT_NUMBER": str(number),
+                "AT_PATH": path, **more}
+
+    return environment
+
+
 @pytest.fixture(scope="session")
 def fail_calls(tmp_path_factory):
     """The library that makes system calls fail (tests/fault/fail_calls.c), as a function from what is to fail to the environment."""
-    library = tmp_path_factory.mktemp("fail_calls") / "fail_calls.so"
-    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library, ROOT / "tests/fault/fail_calls.c",
-                    "-ldl"], check=True, timeout=60)
+    library = preloaded("fail_calls", tmp_path_factory.mktemp("fail_calls"))
 
     def environment(**fault):
         return {"LD_PRELOAD": str(library), **{f"FAULT_{key.upper()}": str(value) for key, value in fault.items()}}

@@ -25,10 +25,10 @@ typedef enum { RUN_START, RUN_LOAD, RUN_UPDATE, RUN_EVALUATION, RUN_SAVE, RUN_EN
 /** Room for the text of a phase. */
 #define WATCH_PHASE_TEXT 48
 
-/** Before MPI_Init: end this process when MPI has not started LINNET_START_TIMEOUT seconds (60; 0: never) later, since
+/** Before MPI_Init: end this process when the ranks have not met LINNET_START_TIMEOUT seconds (60; 0: never) later, since
  *  a rank that is stopped or a host that is cut off then would hold the others for ever. Not collective. */
 void watch_guard_start(void);
-/** MPI has started. Not collective. */
+/** The ranks are watched from here on. Not collective. */
 void watch_guard_end(void);
 
 /** Start watching; *watch stays NULL for one rank. Where ranks cannot reach rank 0 by TCP a warning says so, and

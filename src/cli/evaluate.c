@@ -151,7 +151,6 @@ static Status run(const Wish *wish, Error *error) {
     Job job = {0};
     Error start = {0};
     if (world_start(&job.world, &start) != STATUS_OK) {
-        log_error("%s", start.message);
         *error = start;
     } else {
         log_setup(job.world->rank, job.world->size, wish->quiet);

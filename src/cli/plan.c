@@ -95,7 +95,6 @@ static Status run_measure(const Wish *wish, Error *error) {
     World *world = NULL;
     Error start = {0};
     if (world_start(&world, &start) != STATUS_OK) {
-        log_error("%s", start.message);
         *error = start;
     } else {
         log_setup(world->rank, world->size, wish->quiet);

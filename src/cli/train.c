@@ -27,7 +27,6 @@ static Status run(const OptionList *operands, const OptionList *overrides, bool 
     Settings settings = {0};
     Error start = {0};
     if (world_start(&world, &start) != STATUS_OK) {
-        log_error("%s", start.message);
         *error = start;
     } else {
         log_setup(world->rank, world->size, quiet);

@@ -5,6 +5,7 @@
 #include "linnet/log.h"
 #include "linnet/memory.h"
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@
 
 /* Seconds that MPI has to start. Hosts of a large job load the program one after the other. */
 #define START_TIMEOUT_DEFAULT 60.0
+
+/* Strangers at rank 0's listener that leave all ranks their room. */
+enum { SPARE_GUESTS = 16 };
 
 /* The guard of MPI's start: one a process, since there is no World yet. */
 static struct {
@@ -63,10 +67,11 @@ static void *guard_loop(void *unused) {
     if (code == 0) return NULL;
     gethostname(host, sizeof host - 1);
     strcat(host, ", at the start");
-    log_error_at(rank, host,
-                 "MPI has not started within %g s (LINNET_START_TIMEOUT): another rank is stopped or ended, or a host "
-                 "cannot be reached",
-                 guard.seconds);
+    log_error_at(
+        rank, host,
+        "the ranks have not met within %g s (LINNET_START_TIMEOUT): another rank is stopped or ended, or a host "
+        "cannot be reached",
+        guard.seconds);
     watch_end_launcher();
     _Exit(STATUS_FAILURE);
 }
@@ -99,6 +104,9 @@ static Status create(Watch **watch, const World *world, Error *error) {
     new->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (new->wake < 0) error_set(error, STATUS_FAILURE, "no eventfd for the watch: %s", strerror(errno));
     new->peers = memory_allocate((size_t) new->count, sizeof *new->peers, error);
+    new->guest_room = world->rank == 0 ? world->size + SPARE_GUESTS : 0;
+    new->guests = memory_allocate((size_t) new->guest_room, sizeof *new->guests, error);
+    new->ready = memory_allocate((size_t)(2 + new->count + new->guest_room), sizeof *new->ready, error);
     for (int i = 0; new->peers != NULL &&i < new->count; i++)
         new->peers[i] = (Peer){.rank = world->rank == 0 ? i + 1 : 0, .socket = -1, .heard = watch_now()};
     return error->status;
@@ -108,10 +116,13 @@ static void destroy(Watch *watch) {
     if (watch == NULL) return;
     for (int i = 0; watch->peers != NULL && i < watch->count; i++)
         if (watch->peers[i].socket >= 0) close(watch->peers[i].socket);
+    watch_dismiss(watch, HUGE_VAL);
     if (watch->listener >= 0) close(watch->listener);
     if (watch->wake >= 0) close(watch->wake);
     sem_destroy(&watch->told);
     pthread_mutex_destroy(&watch->saying);
+    memory_free(watch->guests);
+    memory_free(watch->ready);
     memory_free(watch->peers);
     memory_free(watch);
 }
@@ -155,7 +166,7 @@ Status watch_start(Watch **watch, const World *world, Error *error) {
     *watch = NULL;
     if (world->size == 1) return STATUS_OK;
     create(&new, world, error);
-    if (world_agree(world, error, false)) {
+    if (world_agree(world, error, true)) {
         destroy(new);
         return error->status;
     }

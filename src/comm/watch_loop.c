@@ -3,9 +3,8 @@
 
 #include "linnet/log.h"
 #include <errno.h>
-#include <poll.h>
+#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,13 +85,17 @@ static void check_silence(Watch *watch, double limit) {
 }
 
 /* Wait for something to hear, at most until the next word is due. */
-static void wait_for_word(Watch *watch, struct pollfd *ready, double seconds) {
+static void wait_for_word(Watch *watch, double seconds) {
+    struct pollfd *ready = watch->ready;
+    nfds_t all = (nfds_t)(2 + watch->count + watch->guest_count);
     ready[0] = (struct pollfd){.fd = watch->wake, .events = POLLIN};
     ready[1] = (struct pollfd){.fd = watch->listener, .events = POLLIN};
     for (int i = 0; i < watch->count; i++)
         ready[2 + i] = (struct pollfd){.fd = watch->peers[i].socket, .events = POLLIN};
-    int found = poll(ready, (nfds_t)watch->count + 2, seconds > 0.0 ? (int)(seconds * 1e3) + 1 : 0);
-    for (int i = 0; found < 0 && i < watch->count + 2; i++) ready[i].revents = 0;
+    for (int i = 0; i < watch->guest_count; i++)
+        ready[2 + watch->count + i] = (struct pollfd){.fd = watch->guests[i].socket, .events = POLLIN};
+    int found = poll(ready, all, seconds > 0.0 ? (int)(seconds * 1e3) + 1 : 0);
+    for (nfds_t i = 0; found < 0 && i < all; i++) ready[i].revents = 0;
 }
 
 /* A thread that was stopped has heard nothing since `before`: everybody gets fresh time. */
@@ -103,7 +106,8 @@ static void note_sleep(Watch *watch, double limit, double before) {
     for (int i = 0; i < watch->count; i++) watch->peers[i].heard = now;
 }
 
-static void hear_all(Watch *watch, const struct pollfd *ready) {
+static void hear_all(Watch *watch) {
+    const struct pollfd *ready = watch->ready;
     if (ready[0].revents != 0) {
         uint64_t times;
         ssize_t got = read(watch->wake, &times, sizeof times);
@@ -111,6 +115,10 @@ static void hear_all(Watch *watch, const struct pollfd *ready) {
     }
     for (int i = 0; i < watch->count; i++)
         if (ready[2 + i].fd >= 0 && ready[2 + i].revents != 0) hear(watch, &watch->peers[i]);
+    /* From the last one, since those behind one that goes move up. */
+    for (int i = watch->guest_count - 1; i >= 0; i--)
+        if (ready[2 + watch->count + i].revents != 0) watch_hear_guest(watch, i);
+    watch_dismiss(watch, watch_now());
     if (watch->listener >= 0 && ready[1].revents != 0) watch_accept(watch);
 }
 
@@ -118,6 +126,7 @@ static void hear_all(Watch *watch, const struct pollfd *ready) {
 static bool obey(Watch *watch, bool *said_leave) {
     if (atomic_load(&watch->closing)) return true;
     if (watch->listener >= 0 && atomic_load(&watch->settled)) {
+        watch_dismiss(watch, HUGE_VAL);
         close(watch->listener);
         watch->listener = -1;
     }
@@ -135,21 +144,19 @@ static bool obey(Watch *watch, bool *said_leave) {
 
 void *watch_loop(void *argument) {
     Watch *watch = argument;
-    struct pollfd *ready = calloc((size_t)watch->count + 2, sizeof *ready);
     bool said_leave = false;
     double due = 0.0;
-    while (ready != NULL && !obey(watch, &said_leave)) {
+    while (!obey(watch, &said_leave)) {
         double limit = atomic_load(&watch->limit_ms) / 1e3, beat = limit > 0.0 && limit < BEATS ? limit / BEATS : 1.0;
         double now = watch_now();
         if (now >= due && !said_leave) {
             say_all(watch, SAY_ALIVE);
             due = now + beat;
         }
-        wait_for_word(watch, ready, said_leave ? beat : due - now);
+        wait_for_word(watch, said_leave ? beat : due - now);
         note_sleep(watch, limit, now);
-        hear_all(watch, ready);
+        hear_all(watch);
         check_silence(watch, limit);
     }
-    free(ready);
     return NULL;
 }

@@ -3,12 +3,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,21 +63,29 @@ static void allow_files(int ranks) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Open the listener at an address, which the system completes; false where it cannot. */
+static bool listen_at(Watch *watch, struct sockaddr *here, socklen_t given, socklen_t *size) {
+    watch->listener = socket(here->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return watch->listener >= 0 && bind(watch->listener, here, given) == 0 && listen(watch->listener, SOMAXCONN) == 0 &&
+           getsockname(watch->listener, here, size) == 0;
+}
+
 void watch_listen(Watch *watch, Meeting *meeting) {
     allow_files(watch->world->size);
-    /* Where all ranks are on this host nobody else need see the port. */
-    bool local = watch->world->nodes == 1;
-    struct sockaddr_in here = place(htonl(local ? INADDR_LOOPBACK : INADDR_ANY), 0);
-    socklen_t size = sizeof here;
-    watch->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (watch->listener < 0 || bind(watch->listener, (struct sockaddr *)&here, size) != 0 ||
-        listen(watch->listener, SOMAXCONN) != 0 || getsockname(watch->listener, (struct sockaddr *)&here, &size) != 0)
+    if (watch->world->nodes == 1) {
+        /* All ranks are on this host, and nothing of theirs need touch a network. The system chooses a name that is in
+         * no folder. */
+        meeting->local = (struct sockaddr_un){.sun_family = AF_UNIX};
+        socklen_t size = sizeof meeting->local;
+        if (listen_at(watch, (struct sockaddr *)&meeting->local, sizeof meeting->local.sun_family, &size))
+            meeting->local_size = (int32_t)size;
         return;
+    }
+    struct sockaddr_in here = place(htonl(INADDR_ANY), 0);
+    socklen_t size = sizeof here;
+    if (!listen_at(watch, (struct sockaddr *)&here, size, &size)) return;
     meeting->port = here.sin_port;
-    if (local)
-        meeting->address[meeting->count++] = htonl(INADDR_LOOPBACK);
-    else
-        list_addresses(meeting);
+    list_addresses(meeting);
 }
 
 static Message message_of(const Watch *watch, Word word) {
@@ -116,55 +122,80 @@ Heard watch_hear(const Watch *watch, Peer *peer, Message *message) {
     return message->secret == watch->secret && message->rank == peer->rank ? HEARD_WORD : HEARD_END;
 }
 
-/* Whether the other side says hello as a rank of this job does, within the time for an answer. */
-static bool hear_hello(const Watch *watch, int connection, Message *heard) {
-    return recv(connection, heard, sizeof *heard, MSG_WAITALL) == (ssize_t)sizeof *heard &&
-           heard->secret == watch->secret && heard->word == SAY_HELLO && heard->rank >= 0 &&
+static bool is_hello(const Watch *watch, const Message *heard) {
+    return heard->secret == watch->secret && heard->word == SAY_HELLO && heard->rank >= 0 &&
            heard->rank < watch->world->size;
 }
 
-/* Exchange hellos; the other's rank, or −1 for a stranger. Who was called hears first: whoever finds the port is not
- * told the secret. */
-static int exchange_hellos(const Watch *watch, int connection, bool called) {
+/* No call on a connection waits for longer than the time for an answer, connect() included. */
+static void set_up(int connection) {
     struct timeval limit = {.tv_sec = ANSWER_MS / 1000, .tv_usec = ANSWER_MS % 1000 * 1000};
-    Message hello = message_of(watch, SAY_HELLO), heard;
     int yes = 1;
     setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    if (called && !hear_hello(watch, connection, &heard)) return -1;
-    if (send(connection, &hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello) return -1;
-    if (!called && !hear_hello(watch, connection, &heard)) return -1;
-    return heard.rank;
+}
+
+/* Forget a guest; his connection is closed unless it is a rank's now. */
+static void dismiss(Watch *watch, int i, bool closing) {
+    if (closing) close(watch->guests[i].socket);
+    watch->guest_count--;
+    memmove(watch->guests + i, watch->guests + i + 1, (size_t)(watch->guest_count - i) * sizeof *watch->guests);
 }
 
 void watch_accept(Watch *watch) {
     int connection = accept4(watch->listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0) return;
-    int rank = exchange_hellos(watch, connection, true);
-    if (rank <= 0 || watch->peers[rank - 1].socket >= 0) {
-        close(connection);
-        return;
-    }
-    watch->peers[rank - 1].socket = connection;
-    watch->peers[rank - 1].heard = watch_now();
+    set_up(connection);
+    /* There is room for all ranks and a few more: the oldest guest, who has said nothing, is none. */
+    if (watch->guest_count == watch->guest_room) dismiss(watch, 0, true);
+    watch->guests[watch->guest_count++] = (Guest){.socket = connection, .until = watch_now() + ANSWER_MS / 1e3};
 }
 
-/* A connection to one address, or −1. */
-static int connect_to(uint32_t address, uint16_t port) {
-    struct sockaddr_in there = place(address, port);
-    int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), failure = 0;
-    socklen_t size = sizeof failure;
-    if (connection < 0) return -1;
-    struct pollfd ready = {.fd = connection, .events = POLLOUT};
-    if (connect(connection, (struct sockaddr *)&there, sizeof there) != 0 &&
-        (errno != EINPROGRESS || poll(&ready, 1, ANSWER_MS) != 1 ||
-         getsockopt(connection, SOL_SOCKET, SO_ERROR, &failure, &size) != 0 || failure != 0)) {
-        close(connection);
-        return -1;
+void watch_hear_guest(Watch *watch, int i) {
+    Guest *guest = &watch->guests[i];
+    ssize_t got =
+        recv(guest->socket, (char *)&guest->part + guest->have, sizeof guest->part - guest->have, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+    guest->have += got > 0 ? (size_t)got : 0;
+    if (got > 0 && guest->have < sizeof guest->part) return;
+    /* Who knocks speaks first: whoever finds the port is not told the secret. */
+    Message hello = message_of(watch, SAY_HELLO);
+    int rank = got > 0 && is_hello(watch, &guest->part) ? guest->part.rank : 0;
+    bool known = rank > 0 && watch->peers[rank - 1].socket < 0 &&
+                 send(guest->socket, &hello, sizeof hello, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof hello;
+    if (known) {
+        watch->peers[rank - 1].heard = watch_now();
+        watch->peers[rank - 1].socket = guest->socket;
     }
-    fcntl(connection, F_SETFL, fcntl(connection, F_GETFL) & ~O_NONBLOCK);
-    return connection;
+    dismiss(watch, i, !known);
+}
+
+void watch_dismiss(Watch *watch, double before) {
+    while (watch->guest_count > 0 && watch->guests[0].until < before) dismiss(watch, 0, true);
+}
+
+/* Connect to rank 0 at an address, and exchange hellos with it. */
+static bool try_address(Watch *watch, const struct sockaddr *there, socklen_t size) {
+    Message hello = message_of(watch, SAY_HELLO), heard;
+    int connection = socket(there->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connection < 0) return false;
+    set_up(connection);
+    if (connect(connection, there, size) != 0 ||
+        send(connection, &hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello ||
+        recv(connection, &heard, sizeof heard, MSG_WAITALL) != (ssize_t)sizeof heard || !is_hello(watch, &heard) ||
+        heard.rank != 0) {
+        close(connection);
+        return false;
+    }
+    watch->peers[0].heard = watch_now();
+    watch->peers[0].socket = connection;
+    return true;
+}
+
+static bool try_network(Watch *watch, uint32_t address, uint16_t port) {
+    struct sockaddr_in there = place(address, port);
+    return try_address(watch, (struct sockaddr *)&there, sizeof there);
 }
 
 /* Whether an address lies in a network that this host has an interface in. */
@@ -183,28 +214,18 @@ static bool is_near(uint32_t address) {
     return near;
 }
 
-static bool try_address(Watch *watch, uint32_t address, uint16_t port) {
-    int connection = connect_to(address, port);
-    if (connection < 0) return false;
-    if (exchange_hellos(watch, connection, false) != 0) {
-        close(connection);
-        return false;
-    }
-    watch->peers[0].socket = connection;
-    watch->peers[0].heard = watch_now();
-    return true;
-}
-
 bool watch_connect(Watch *watch, const Meeting *meeting) {
     const World *world = watch->world;
     double start = watch_now();
+    if (meeting->local_size > 0)
+        return try_address(watch, (const struct sockaddr *)&meeting->local, (socklen_t)meeting->local_size);
     if (meeting->count == 0) return false;
-    if (world->node_of[0] == world->node_of[world->rank] && try_address(watch, htonl(INADDR_LOOPBACK), meeting->port))
+    if (world->node_of[0] == world->node_of[world->rank] && try_network(watch, htonl(INADDR_LOOPBACK), meeting->port))
         return true;
     /* Near addresses first: those of networks that this host does not have may swallow what is sent there. */
     for (int near = 1; near >= 0; near--)
         for (int i = 0; i < meeting->count && watch_now() - start < 4.0; i++)
-            if (is_near(meeting->address[i]) == (near == 1) && try_address(watch, meeting->address[i], meeting->port))
+            if (is_near(meeting->address[i]) == (near == 1) && try_network(watch, meeting->address[i], meeting->port))
                 return true;
     return false;
 }

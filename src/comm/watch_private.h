@@ -4,10 +4,13 @@
  * watch_end.c (how a run is ended). */
 #include "linnet/watch.h"
 #include "linnet/world.h"
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 typedef enum {
     SAY_HELLO, /* the first word of both sides of a connection */
@@ -38,6 +41,14 @@ typedef struct {
     size_t have;
 } Peer;
 
+/* Who has knocked at rank 0's listener and not said hello yet: a rank, or a stranger. */
+typedef struct {
+    int socket;
+    double until; /* seconds; then it is a stranger */
+    Message part; /* of which `have` bytes have arrived */
+    size_t have;
+} Guest;
+
 struct Watch {
     const World *world; /* borrowed */
     pthread_t thread;
@@ -46,7 +57,10 @@ struct Watch {
     uint64_t secret;
     Peer *peers; /* [count] */
     int count;
-    double woken; /* when this process was last found to have been stopped itself; seconds */
+    Guest *guests; /* [guest_room], of which guest_count are there, the oldest first; rank 0's */
+    int guest_count, guest_room;
+    struct pollfd *ready; /* [2 + count + guest_room], of the thread alone: wake, listener, peers, guests */
+    double woken;         /* when this process was last found to have been stopped itself; seconds */
     pthread_mutex_t saying;
     sem_t told; /* posted when a failure has been passed on */
 
@@ -59,12 +73,14 @@ struct Watch {
     atomic_bool failing, stopping, leaving, closing;
 };
 
-/* Where rank 0 can be reached. */
+/* Where rank 0 can be reached: on one host by a name that only this host has, else over the network. */
 enum { WATCH_ADDRESSES = 16 };
 typedef struct {
     uint64_t secret;
+    struct sockaddr_un local;
+    int32_t local_size;                /* bytes of it; 0: none */
+    int32_t count;                     /* of addresses; 0: none */
     uint32_t address[WATCH_ADDRESSES]; /* IPv4, network order */
-    int32_t count;                     /* 0: nowhere */
     uint16_t port;                     /* network order */
 } Meeting;
 
@@ -73,12 +89,16 @@ void *watch_loop(void *watch);
 /* Wake the thread up. */
 void watch_wake(Watch *watch);
 
-/* Rank 0: open a listener and list its addresses; count stays 0 where that fails. */
+/* Rank 0: open a listener and say where; the meeting stays as it was where that fails. */
 void watch_listen(Watch *watch, Meeting *meeting);
 /* The others: connect to rank 0 at one of its addresses; false where none answers. Takes at most some seconds. */
 bool watch_connect(Watch *watch, const Meeting *meeting);
-/* Rank 0: take in one rank that knocks. */
+/* Rank 0: let in whoever knocks. Nothing here waits for him. */
 void watch_accept(Watch *watch);
+/* Rank 0: hear a guest, who is taken for the rank that he proves to be, or sent away. */
+void watch_hear_guest(Watch *watch, int guest);
+/* Rank 0: send the guests away whose time was over before this one (seconds). */
+void watch_dismiss(Watch *watch, double before);
 /* Say a word to a peer; what cannot be said at once is dropped. */
 void watch_say(Watch *watch, Peer *peer, Word word);
 

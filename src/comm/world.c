@@ -63,12 +63,12 @@ static Status refuse_stray(const World *world, Error *error) {
 static Status find_nodes(World *world, Error *error) {
     world->node_of = memory_allocate((size_t)world->size, sizeof(int), error);
     world->local_of = memory_allocate((size_t)world->size, sizeof(int), error);
-    if (world_agree(world, error, false)) return error->status;
+    if (world_agree(world, error, true)) return error->status;
     int lowest = world->rank;
     world_check(world, MPI_Bcast(&lowest, 1, MPI_INT, 0, world->node), "MPI_Bcast");
     int mine[2] = {lowest, world->node_rank};
     int *all = memory_allocate((size_t)world->size, sizeof mine, error);
-    if (world_agree(world, error, false)) return error->status;
+    if (world_agree(world, error, true)) return error->status;
     world_check(world, MPI_Allgather(mine, 2, MPI_INT, all, 2, MPI_INT, world->comm), "MPI_Allgather");
     world->nodes = 0;
     for (int r = 0; r < world->size; r++) {
@@ -93,33 +93,47 @@ static Status split_nodes(World *world, int kind, Error *error) {
 
 static Status gather_hosts(World *world, Error *error) {
     world->hosts = memory_allocate((size_t)world->size, sizeof *world->hosts, error);
-    if (world_agree(world, error, false)) return error->status;
+    if (world_agree(world, error, true)) return error->status;
     world_check(world,
                 MPI_Allgather(world->host, WORLD_HOST, MPI_CHAR, world->hosts, WORLD_HOST, MPI_CHAR, world->comm),
                 "MPI_Allgather");
     return STATUS_OK;
 }
 
+/* What MPI knows of the ranks. */
+static Status look_around(World *world, Error *error) {
+    world->comm = MPI_COMM_WORLD;
+    MPI_Comm_set_errhandler(world->comm, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(world->comm, &world->rank);
+    MPI_Comm_size(world->comm, &world->size);
+    gethostname(world->host, sizeof world->host - 1);
+    if (refuse_stray(world, error)) {
+        log_error("%s", error->message); /* it is alone, or believes so */
+        return error->status;
+    }
+    if (split_nodes(world, MPI_COMM_TYPE_SHARED, error) || gather_hosts(world, error)) return error->status;
+    return watch_start(&world->watch, world, error);
+}
+
 Status world_start(World **world, Error *error) {
     World *new = calloc(1, sizeof *new);
-    if (new == NULL) return error_set(error, STATUS_FAILURE, "out of memory when starting");
     int provided = 0;
-    watch_guard_start();
-    int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
-    watch_guard_end();
-    if (code != MPI_SUCCESS) {
-        free(new);
-        return error_set(error, STATUS_FAILURE, "MPI could not be started");
+    if (new == NULL) {
+        log_error("out of memory when starting");
+        return error_set(error, STATUS_FAILURE, "out of memory when starting");
     }
-    new->comm = MPI_COMM_WORLD;
-    MPI_Comm_set_errhandler(new->comm, MPI_ERRORS_RETURN);
-    MPI_Comm_rank(new->comm, &new->rank);
-    MPI_Comm_size(new->comm, &new->size);
-    gethostname(new->host, sizeof new->host - 1);
-    *world = new;
-    if (refuse_stray(new, error) || split_nodes(new, MPI_COMM_TYPE_SHARED, error) || gather_hosts(new, error))
-        return error->status;
-    return watch_start(&new->watch, new, error);
+    /* Until the watch has begun a rank that is stopped would hold the others in these calls. */
+    watch_guard_start();
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) == MPI_SUCCESS) {
+        *world = new;
+        look_around(new, error);
+    } else {
+        free(new);
+        error_set(error, STATUS_FAILURE, "MPI could not be started");
+        log_error("%s", error->message);
+    }
+    watch_guard_end();
+    return error->status;
 }
 
 Status world_isolate(World *world, Error *error) {

@@ -29,7 +29,8 @@ RESOLVES = {"getaddrinfo", "gethostbyname", "gethostbyname2", "getnameinfo", "re
 def test_nothing_is_executed_and_nothing_connected():
     """No code of linnet's starts a program, loads a library or opens a connection, so that nothing of a model folder can be
     executed or sent, but for two places that read no file of the user's: the ranks of a job watch one another (watch_net.c, by
-    addresses of their own hosts that MPI brings; nothing looks a name up), and a launcher that hangs is ended by /bin/sh with a
+    addresses of their own hosts that MPI brings, and on one host without a network: test_one_host_opens_no_network; nothing looks a
+    name up), and a launcher that hangs is ended by /bin/sh with a
     script of numbers alone (watch_end.c)."""
     calls = imported()
     names = {name for _, name in calls}
@@ -38,6 +39,16 @@ def test_nothing_is_executed_and_nothing_connected():
     assert {file for file, name in calls if name in CONNECTS} == {"watch_net.o"}
     assert not names & RESOLVES
     assert "H5PLset_loading_state" in names, "HDF5 would load filters from the disk"
+
+
+def test_one_host_opens_no_network(job, at_call, tmp_path):
+    """Of linnet's own code: a local socket a rank where there are several, and none where there is one. A rank writes down how many it
+    opened when it opened any."""
+    for ranks, opened in ((3, {"local": "1", "network": None}), (1, {"local": None, "network": None})):
+        for kind, wanted in opened.items():
+            count = tmp_path / f"{kind}-{ranks}"
+            train(tmp_path, ranks=ranks, env=at_call(0, "socket", "", path=kind, AT_COUNT=str(count)), **{**job, "max_steps": 1})
+            assert (count.read_text().strip() if count.exists() else None) == wanted
 
 
 def test_what_else_lies_in_a_model_folder_is_left_alone(sample, tmp_path, copy_of):

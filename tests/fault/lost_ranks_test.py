@@ -9,27 +9,17 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import pytest
 
-from support import (ROOT, checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, weights_digest,
+from support import (checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, weights_digest,
                      write_config)
 
 # Seconds of silence that these runs allow, and within which they must have ended: the launcher takes some seconds of its own.
 TIMEOUT, LIMIT = 1.5, 12
-
-
-@pytest.fixture(scope="module")
-def at_call(tmp_path_factory):
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no gcc to build tests/fault/at_call.c with")
-    library = tmp_path_factory.mktemp("preloaded") / "at_call.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, ROOT / "tests/fault/at_call.c", "-ldl"], check=True)
-    return library
 
 
 @pytest.fixture
@@ -37,11 +27,6 @@ def short(sample, job):
     """Four updates with a checkpoint after every second, and an evaluation at the end."""
     return {**job, "eval_file": sample.test, "max_steps": 4, "save_strategy": "steps", "save_steps": 2,
             "rank_timeout": TIMEOUT, "threads_per_rank": 1}
-
-
-def fault(at_call, rank, call, do, number=1, path="", **more):
-    return {"LD_PRELOAD": str(at_call), "AT_RANK": str(rank), "AT_CALL": call, "AT_DO": str(do), "AT_NUMBER": str(number),
-            "AT_PATH": path, **more}
 
 
 def start_run(folder, settings, ranks, env=None):
@@ -62,12 +47,12 @@ def left_over(folder):
     return found
 
 
-def lost(folder, process, rank, phase, cause, since=None):
+def lost(folder, process, rank, phase, cause, since=None, code=None):
     """The run ended in time, with an exit code and the one line; nothing is left of it."""
     since = since or time.monotonic()
     result = finish(process, limit=30)
     assert time.monotonic() - since < LIMIT, result
-    assert result.code not in (0, 1, 75), result
+    assert result.code == code if code else result.code not in (0, 1, 75), result
     assert len(result.errors) == 1, result
     assert re.match(rf"linnet: error: rank {rank} on {re.escape(socket.gethostname())}, {phase}: .*{cause}",
                     result.errors[0]), result
@@ -78,26 +63,93 @@ def lost(folder, process, rank, phase, cause, since=None):
     return result
 
 
-CAUSE = {"KILL": "ended without a word: killed", "STOP": "no sign of life for"}
+CAUSE = {"KILL": "ended without a word: killed", "STOP": "no sign of life for", "MEMORY": "out of memory"}
 DO = pytest.mark.parametrize("do", ["KILL", "STOP"])
+LAST = "last"
+
+
+class Loss:
+    """How a rank is lost: in which phase (as the line names it), by what, which rank of how many, and at which of its calls.
+    `epochs`: the run has a second one, and no evaluation, so that its last reading is in an update."""
+
+    def __init__(self, phase, do, rank, call, path="", number=1, cause=None, ranks=3, epochs=False, code=None, **settings):
+        self.phase, self.do, self.rank, self.ranks, self.call, self.path, self.number = phase, do, rank, ranks, call, path, number
+        self.cause, self.epochs, self.code, self.settings = cause or CAUSE[do], epochs, code, settings
+        self.name = f"{phase}, {do}, rank {rank} of {ranks}, {call}"
+
+
+UPDATE = r"in update \d+"
+LOSSES = [
+    *[Loss("while loading", do, rank, "H5Fopen", "train.h5") for do in ("KILL", "STOP", "MEMORY") for rank in (0, 1)],
+    Loss("while loading", "FAIL", 1, "H5Fopen", "train.h5", cause="train.h5: damaged or cut short", code=1),
+    Loss("while loading", "FAIL", 1, "open", "model.safetensors", cause="model.safetensors: cannot open: Input/output error", code=1),
+    Loss(UPDATE, "MEMORY", 1, "H5Dread", number=LAST, epochs=True, code=2),
+    Loss(UPDATE, "FAIL", 2, "H5Dread", number=LAST, epochs=True, cause="train.h5: cannot read", code=1),
+    *[Loss("in the evaluation", do, 1, "H5Dread", number=LAST) for do in ("KILL", "STOP", "MEMORY")],
+    Loss("in the evaluation", "KILL", 0, "H5Dread", number=LAST),
+    Loss("in the evaluation", "FAIL", 2, "H5Dread", number=LAST, cause="test.h5: cannot read", code=1),
+    *[Loss("at the end", do, rank, "MPI_Finalize") for do in ("KILL", "STOP") for rank in (0, 1)],
+    Loss("at the end", "MEMORY", 0, "open", "run/model.safetensors", code=2),
+    Loss("at the end", "FAIL", 0, "open", "run/model.safetensors", cause="model.safetensors: cannot open: Input/output error", code=1),
+]
+
+
+@pytest.fixture(scope="module")
+def outcomes(request, sample, at_call, tmp_path_factory):
+    """Of every chosen test, started ahead of it: most of its time it waits."""
+    base = dict(model_name_or_path=sample.model, train_file=sample.train, global_batch_size=20, reduction_units=4, learning_rate=1e-3,
+                logging_steps=1, dropout=0.1, save_strategy="steps", save_steps=2, rank_timeout=TIMEOUT, threads_per_rank=1)
+    with_evaluation, two_epochs = {**base, "max_steps": 4, "eval_file": sample.test}, {**base, "max_steps": 6}
+    last = {}
+
+    def settings_of(loss):
+        return {**(two_epochs if loss.epochs else with_evaluation), **loss.settings}
+
+    def count(loss):
+        """The number of the last such call, by a run in which nothing happens."""
+        key = loss.rank, loss.epochs
+        if key not in last:
+            folder = tmp_path_factory.mktemp("count")
+            env = at_call(loss.rank, loss.call, loss.do, AT_COUNT=str(folder / "count"))
+            assert finish(start_run(folder, settings_of(loss), loss.ranks, env)).code == 0
+            last[key] = int((folder / "count").read_text())
+        return last[key]
+
+    def run(loss, folder, number):
+        env = at_call(loss.rank, loss.call, loss.do, number, loss.path)
+        result = lost(folder, start_run(folder, settings_of(loss), loss.ranks, env), loss.rank, loss.phase, loss.cause, code=loss.code)
+        saved = checkpoints(folder / "run") if (folder / "run").exists() else []
+        assert saved or loss.phase == "while loading", result
+        for step in saved:
+            linnet("inspect", folder / f"run/checkpoint-{step}")
+
+    with ThreadPoolExecutor(3) as pool:
+        chosen = [item.callspec.params["loss"] for item in request.session.items if getattr(item, "originalname", "") == "test_lost"]
+        yield {loss.name: pool.submit(run, loss, tmp_path_factory.mktemp("lost"), count(loss) if loss.number == LAST else loss.number)
+               for loss in chosen}
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+def test_lost(outcomes, loss):
+    outcomes[loss.name].result()
 
 
 @DO
-def test_at_the_start(at_call, short, tmp_path, do):
-    env = fault(at_call, 1, "MPI_Init_thread", do, LINNET_START_TIMEOUT="2")
+@pytest.mark.parametrize("call", ["MPI_Init_thread", "MPI_Comm_split_type"])
+def test_at_the_start(at_call, short, tmp_path, call, do):
+    """Before MPI has started, and right after; the watch needs MPI to begin. What a launcher sees by itself it tells by itself."""
+    env = at_call(1, call, do, LINNET_START_TIMEOUT="2")
     process = start_run(tmp_path, short, 2, env)
     if do == "STOP":
-        lost(tmp_path, process, 0, "at the start", "MPI has not started within 2 s")
+        lost(tmp_path, process, 0, "at the start", "the ranks have not met within 2 s")
         return
     result = finish(process, limit=LIMIT)
     assert result.code not in (0, 75) and "rank 1" in result.stderr, result
 
 
-@DO
-@pytest.mark.parametrize("rank", [0, 1])
-def test_while_loading(sample, at_call, short, tmp_path, rank, do):
-    env = fault(at_call, rank, "H5Fopen", do, path=sample.train.name)
-    lost(tmp_path, start_run(tmp_path, short, 2, env), rank, "while loading", CAUSE[do])
+def test_no_memory_at_the_start(at_call, short, tmp_path):
+    env = at_call(1, "MPI_Comm_split_type", "MEMORY")
+    lost(tmp_path, start_run(tmp_path, short, 3, env), 1, "at the start", "out of memory")
 
 
 @pytest.mark.parametrize("rank, number", [(0, signal.SIGKILL), (2, signal.SIGKILL), (0, signal.SIGSTOP), (2, signal.SIGSTOP)])
@@ -113,20 +165,9 @@ def test_in_an_update(short, tmp_path, rank, number):
 
 
 @DO
-def test_in_the_evaluation(at_call, short, tmp_path, do):
-    """The last reading of a run is the evaluation's: its number is found by a run in which nothing happens."""
-    count = tmp_path / "count"
-    process = start_run(tmp_path, short, 2, fault(at_call, 1, "H5Dread", do, AT_COUNT=str(count)))
-    assert finish(process).code == 0
-    shutil.rmtree(tmp_path / "run")
-    process = start_run(tmp_path, short, 2, fault(at_call, 1, "H5Dread", do, number=int(count.read_text())))
-    lost(tmp_path, process, 1, "in the evaluation", CAUSE[do])
-
-
-@DO
 def test_while_saving(at_call, short, tmp_path, do):
     """In the second checkpoint: the first is whole, and the run goes on from it to what it would have been."""
-    env = fault(at_call, 0, "mkdir", do, path="checkpoint-4")
+    env = at_call(0, "mkdir", do, path="checkpoint-4")
     lost(tmp_path, start_run(tmp_path, short, 2, env), 0, "while saving", CAUSE[do])
     run = tmp_path / "run"
     assert checkpoints(run) == [2]
@@ -135,40 +176,30 @@ def test_while_saving(at_call, short, tmp_path, do):
     assert weights_digest(run) == weights_digest(train(tmp_path / "whole", ranks=1, **short))
 
 
-def test_other_rank_while_saving(at_call, short, tmp_path):
-    """Rank 0 writes for longer than the limit, which ends nothing; then a rank that waits for it dies."""
+@DO
+def test_other_rank_while_saving(at_call, short, tmp_path, do):
+    """Rank 0 writes for longer than the limit, which ends nothing; then a rank that waits for it is lost."""
     run = tmp_path / "run"
-    process = start_run(tmp_path, short, 2, fault(at_call, 0, "mkdir", 20, path="checkpoint-4"))
+    process = start_run(tmp_path, short, 2, at_call(0, "mkdir", 20, path="checkpoint-4"))
     until = time.monotonic() + 30
     while not (run / "checkpoint-4.tmp").exists() and time.monotonic() < until:
         time.sleep(0.01)
     time.sleep(1.5 * TIMEOUT)
     assert process.poll() is None, finish(process)
     since = time.monotonic()
-    os.kill(next(pid for pid in ranks_of(process) if rank_of(pid) == 1), signal.SIGKILL)
-    lost(tmp_path, process, 1, "while saving", CAUSE["KILL"], since)
+    os.kill(next(pid for pid in ranks_of(process) if rank_of(pid) == 1), getattr(signal, f"SIG{do}"))
+    lost(tmp_path, process, 1, "while saving", CAUSE[do], since)
     assert checkpoints(run) == [2]
     linnet("inspect", run / "checkpoint-2")
 
 
 @DO
-def test_at_the_end(at_call, short, tmp_path, do):
-    lost(tmp_path, start_run(tmp_path, short, 2, fault(at_call, 1, "MPI_Finalize", do)), 1, "at the end", CAUSE[do])
-
-
-@DO
 def test_evaluate_command(sample, at_call, tmp_path, do):
-    env = fault(at_call, 1, "H5Dread", do, number=1)
+    env = at_call(1, "H5Dread", do, number=1)
     # So that left_over() finds what belongs to this test.
     arguments = ["evaluate", "--model", sample.model, "--data", sample.test, "--rank-timeout", "1", "--predictions",
                  tmp_path / "config.json"]
     lost(tmp_path, start(arguments, 2, env), 1, "while loading", CAUSE[do])
-
-
-def test_out_of_memory(sample, at_call, short, tmp_path):
-    """A rank that gets no memory says so itself."""
-    env = fault(at_call, 1, "H5Fopen", "MEMORY", path=sample.train.name)
-    lost(tmp_path, start_run(tmp_path, short, 2, env), 1, "while loading", "memory")
 
 
 def test_own_data(sample, short, tmp_path, copy_of):
@@ -188,9 +219,9 @@ def test_slow_rank_is_named(at_call, job, tmp_path):
     The last reading is that of the second epoch's samples, whose number is found by a run in which nothing happens."""
     settings = {**job, "rank_timeout": TIMEOUT, "threads_per_rank": 1}
     count = tmp_path / "count"
-    process = start_run(tmp_path, settings, 3, fault(at_call, 1, "H5Dread", 3, AT_COUNT=str(count)))
+    process = start_run(tmp_path, settings, 3, at_call(1, "H5Dread", 3, AT_COUNT=str(count)))
     assert finish(process).code == 0
-    process = start_run(tmp_path, settings, 3, fault(at_call, 1, "H5Dread", 3, number=int(count.read_text())))
+    process = start_run(tmp_path, settings, 3, at_call(1, "H5Dread", 3, number=int(count.read_text())))
     result = finish(process)
     assert result.code == 0 and not result.errors, result
     warnings = re.findall(rf"linnet: warning: .*rank 1 on {re.escape(socket.gethostname())} is slow: the others waited "

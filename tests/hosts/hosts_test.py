@@ -10,7 +10,7 @@ import time
 import pytest
 
 import namespaces
-from support import LINNET, ROOT, finish, linnet, rank_of, ranks_of, train, update_met, weights_digest, write_config
+from support import LINNET, ROOT, checkpoints, finish, linnet, rank_of, ranks_of, train, update_met, weights_digest, write_config
 
 # Seconds of silence that the failing runs allow. mpirun takes a few more; on a cut link it is killed five seconds later.
 TIMEOUT, LIMIT = 2, 15
@@ -50,9 +50,11 @@ def one_host(settings, tmp_path_factory):
     return weights_digest(train(tmp_path_factory.mktemp("one"), ranks=1, **settings))
 
 
-def start_over(hosts, folder, ranks_per_host, settings):
+def start_over(hosts, folder, ranks_per_host, settings, env=None):
+    """`env`: for the ranks alone."""
     config = write_config(folder / "config.json", output_dir=folder / "run", **settings)
-    command = hosts.mpirun(folder, ranks_per_host) + [LINNET, "train", str(config)]
+    handed_on = [word for name, value in (env or {}).items() for word in ("-x", f"{name}={value}")]
+    command = hosts.mpirun(folder, ranks_per_host) + handed_on + [LINNET, "train", str(config)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
                             env={**os.environ, **ROOT_ALLOWED}, start_new_session=True)
 
@@ -116,13 +118,13 @@ def endless(settings):
     return {**settings, "max_steps": 100000, "learning_rate": 0, "rank_timeout": TIMEOUT}
 
 
-def ended(hosts, process, since, rank, host, cause):
+def ended(hosts, process, since, rank, host, cause, phase=r"in update \d+"):
     """The run ended in time with its one line, and nothing of it is left on any host."""
     result = finish(process, limit=40)
     assert time.monotonic() - since < LIMIT, result
     assert result.code not in (0, 1, 75), result
     assert len(result.errors) == 1, result
-    assert re.match(rf"linnet: error: rank {rank} on {host}, in update \d+: {cause}", result.errors[0]), result
+    assert re.match(rf"linnet: error: rank {rank} on {host}, {phase}: {cause}", result.errors[0]), result
     until = time.monotonic() + 8
     while any(hosts.pids(i) for i in range(len(hosts.names))) and time.monotonic() < until:
         time.sleep(0.1)
@@ -137,6 +139,30 @@ def test_cut_link_ends_the_run(settings, make_hosts, tmp_path, count, ranks, los
     since = time.monotonic()
     hosts.cut(lost)
     ended(hosts, process, since, rank, hosts.names[lost], "no sign of life for")
+
+
+@pytest.mark.parametrize("phase, rank, call, path, number", [
+    ("while loading", 1, "H5Fopen", "train.h5", 1), ("in the evaluation", 1, "H5Dread", "", None), ("while saving", 0, "mkdir", "checkpoint-4", 1),
+    ("at the end", 1, "MPI_Finalize", "", 1)])
+def test_cut_link_in_every_phase(settings, at_call, make_hosts, tmp_path, phase, rank, call, path, number):
+    """Cut while a rank is held in a call. A run alone counts the readings, of which the last is the evaluation's."""
+    held = {**settings, "max_steps": 4, "save_strategy": "steps", "save_steps": 2, "rank_timeout": TIMEOUT}
+    mark = tmp_path / "mark"
+    hosts = make_hosts(2, "1gbit")
+    if number is None:
+        count = tmp_path / "count"
+        assert finish(start_over(hosts, tmp_path, 1, held, at_call(rank, call, 0, AT_COUNT=str(count))), limit=60).code == 0
+        number = int(count.read_text())
+    process = start_over(hosts, tmp_path, 1, held, at_call(rank, call, 60, number, path, AT_MARK=str(mark)))
+    until = time.monotonic() + 30
+    while not mark.exists():
+        assert process.poll() is None and time.monotonic() < until, finish(process, limit=1)
+        time.sleep(0.01)
+    since = time.monotonic()
+    hosts.cut(1)
+    ended(hosts, process, since, 1, hosts.names[1], "no sign of life for", phase)
+    for step in checkpoints(tmp_path / "run") if phase != "while loading" else []:
+        linnet("inspect", tmp_path / f"run/checkpoint-{step}")
 
 
 @pytest.mark.parametrize("rank, number, cause", [(1, signal.SIGKILL, "ended without a word"), (0, signal.SIGKILL, "ended without a word"),

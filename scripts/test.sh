@@ -2,10 +2,11 @@
 # make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python hosts slurm san; kill and errors are parts of
-#                                   python
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python waiting hosts slurm san; kill and errors are
+#                                   parts of python
 #
-# A part that fails does not keep the others from running, unless the build fails. Every program runs under a time limit,
+# A part that fails does not keep the others from running, unless the build fails. The parts that mostly wait (for a
+# launcher, a time limit, a queue) run beside the others where there are two cores. Every program runs under a time limit,
 # so that nothing hangs. What each one printed is kept in build/test/ and shown where it failed. Exit code 0 when all that
 # ran passed and something ran.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -135,9 +136,19 @@ PY
     if [ "$2" -gt 0 ]; then failures+=("$name: $2"); elif [ $code != 0 ]; then fail "$name (exit code $code)"; fi
 }
 
+# Jobs that fail or lose a rank: most of their time the launcher waits.
+WAITING="tests/fault/bad_input_test.py tests/fault/lost_ranks_test.py"
+
 test_python() {
-    step "tests from outside: golden figures, bad input, whole jobs"
-    run_pytest pytest build/linnet tests/golden tests/fault tests/e2e
+    step "tests from outside: golden figures, bad use, whole jobs"
+    # shellcheck disable=SC2046,SC2086  # lists of words
+    run_pytest pytest build/linnet tests/golden tests/fault tests/e2e $(printf ' --ignore=%s' $WAITING)
+}
+
+test_waiting() {
+    step "bad input, and ranks that are lost"
+    # shellcheck disable=SC2086
+    run_pytest waiting build/linnet $WAITING
 }
 
 # As root alone, since its hosts are namespaces. What it needs is installed where that works.
@@ -165,17 +176,20 @@ test_kill() {
 
 # Under the sanitizers: no leak, no overrun, no undefined behaviour. Their exit code is none of linnet's, so that a test which
 # expects a refusal does not take a crash for one. Whole stacks are needed to tell MPI's own leaks from linnet's.
-test_san() {
-    local modules=build/san/keep_modules.so
-    build build-san SAN=address,undefined || return
-    gcc -shared -fPIC -o $modules tests/san/keep_modules.c || { fail "build of $modules"; return; }
+with_sanitizers() { # COMMAND...
+    [ -x build/san/linnet ] || return # its build has failed, which was told
     export ASAN_OPTIONS=exitcode=99:detect_leaks=1:fast_unwind_on_malloc=0:verify_asan_link_order=0
     export UBSAN_OPTIONS=exitcode=99:halt_on_error=1:print_stacktrace=1
     export LSAN_OPTIONS=exitcode=99:suppressions=$PWD/tests/lsan.supp:print_suppressions=0
-    test_unit build/san
-    step "tiny jobs under the sanitizers"
-    LD_PRELOAD=$PWD/$modules run_pytest pytest-san build/san/linnet -m tiny tests/golden tests/fault tests/e2e
+    "$@"
     unset ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+}
+
+test_san_jobs() {
+    local modules=build/san/keep_modules.so
+    step "tiny jobs under the sanitizers"
+    gcc -shared -fPIC -o $modules tests/san/keep_modules.c || { fail "build of $modules"; return; }
+    LD_PRELOAD=$PWD/$modules run_pytest pytest-san build/san/linnet -m tiny tests/golden tests/fault tests/e2e
 }
 
 summary() {
@@ -186,22 +200,65 @@ summary() {
     exit
 }
 
-parts="${*:-format build unit mpi python hosts slurm san}"
-scripts/dependencies.sh --test || die "the tests need more than is here"
-mkdir -p $logs
-for part in $parts; do
-    case $part in
+run_part() {
+    case $1 in
     format) test_format ;;
     build) build build || summary ;;
     unit) test_unit build ;;
     mpi) test_mpi ;;
     python) test_python ;;
+    waiting) test_waiting ;;
     hosts) test_hosts ;;
     slurm) test_slurm ;;
     kill) test_kill ;;
-    san) test_san ;;
+    san-build) build build-san SAN=address,undefined ;;
+    san-unit) with_sanitizers test_unit build/san ;;
+    san-jobs) with_sanitizers test_san_jobs ;;
     errors) run_pytest errors build/linnet tests/fault/errors_test.py ;;
-    *) die "unknown part '$part': format, build, unit, mpi, python, hosts, slurm, kill, errors and san are known" ;;
+    *) die "unknown part '$1': format, build, unit, mpi, python, waiting, hosts, slurm, kill, errors and san are known" ;;
+    esac
+}
+
+# Run parts beside the others, in a process group of their own, until collect() counts what they found.
+start_beside() { # PART...
+    rm -f $logs/beside.counts
+    set -m
+    (
+        passed=0 failed=0 skipped=0 failures=()
+        for part; do run_part "$part"; done
+        { echo "$passed $failed $skipped"; printf '%s\n' "${failures[@]}"; } >$logs/beside.counts
+    ) >$logs/beside.log 2>&1 &
+    beside=$!
+    set +m
+    trap 'kill -INT -- -$beside 2>/dev/null' EXIT
+}
+
+collect() {
+    local ok bad none line
+    wait $beside
+    cat $logs/beside.log >&2
+    { read -r ok bad none; } 2>/dev/null <$logs/beside.counts || { fail "what ran beside the others did not come to its end"; return; }
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + none))
+    while read -r line; do [ -z "$line" ] || failures+=("$line"); done < <(tail -n +2 $logs/beside.counts)
+}
+
+scripts/dependencies.sh --test || die "the tests need more than is here"
+mkdir -p $logs
+first=() others=() waiting=() beside=
+for part in ${*:-format build unit mpi python waiting hosts slurm san}; do
+    case $part in
+    format | build) first+=("$part") ;;
+    waiting | hosts | slurm) waiting+=("$part") ;;
+    san) first+=(san-build) others+=(san-unit) waiting+=(san-jobs) ;;
+    *) others+=("$part") ;;
     esac
 done
+for part in ${first[@]+"${first[@]}"}; do run_part "$part"; done
+if [ ${#waiting[@]} -gt 0 ] && [ ${#others[@]} -gt 0 ] && [ "$(cores)" -ge 2 ]; then
+    start_beside "${waiting[@]}"
+else
+    others+=(${waiting[@]+"${waiting[@]}"})
+fi
+for part in ${others[@]+"${others[@]}"}; do run_part "$part"; done
+[ -z "$beside" ] || collect
 summary

@@ -1,0 +1,110 @@
+"""File systems of a test's own, mounted on a folder: real disks that fill up, run into a quota or turn read-only. As root, where
+this machine allows it."""
+import ctypes
+import os
+import subprocess
+import time
+
+# <linux/quota.h>
+Q_SETQUOTA, USER_QUOTA, BLOCK_LIMITS = 0x800008, 0, 1
+
+
+class Quota(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("block_hard", "block_soft", "bytes", "file_hard", "file_soft", "files", "block_time", "file_time")]
+    _fields_ += [("valid", ctypes.c_uint32)]
+
+
+class Impossible(Exception):
+    """Such a disk cannot be had here."""
+
+
+def command(*words):
+    try:
+        return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True, timeout=60).stdout
+    except FileNotFoundError as error:
+        raise Impossible(f"no {words[0]} here") from error
+    except subprocess.CalledProcessError as error:
+        raise Impossible(f"{words[0]}: {error.stderr.strip()}") from error
+
+
+class Disk:
+    """A file system of some megabytes on a folder, until unmount(). What is to run on it is started behind `before`."""
+
+    before = ()
+
+    def __init__(self, folder, megabytes=24):
+        if os.geteuid() != 0:
+            raise Impossible("not root")
+        self.folder, self.megabytes = folder, megabytes
+        folder.mkdir()
+        self.mount()
+
+    def unmount(self):
+        for _ in range(50):
+            if subprocess.run(["umount", self.folder], capture_output=True, timeout=60).returncode == 0:
+                return
+            time.sleep(0.1)
+        command("umount", "--lazy", self.folder)
+
+
+class FullDisk(Disk):
+    says = "No space left on device"
+
+    def mount(self):
+        command("mount", "-t", "tmpfs", "-o", f"size={self.megabytes}m", "none", self.folder)
+
+    def begin(self):
+        with open(self.folder / "filler", "wb", buffering=0) as filler:
+            try:
+                while True:
+                    filler.write(bytes(1 << 16))
+            except OSError:
+                pass
+
+    def end(self):
+        (self.folder / "filler").unlink()
+
+
+class QuotaDisk(Disk):
+    """ext4 whose quota holds for root as well, without the right to pass it by."""
+
+    before = ("setpriv", "--bounding-set=-sys_resource")
+    says = "Disk quota exceeded"
+
+    def mount(self):
+        self.image = self.folder.with_name(self.folder.name + ".image")
+        with open(self.image, "wb") as image:
+            image.truncate(self.megabytes << 20)
+        command("mkfs.ext4", "-q", "-O", "quota", "-E", "quotatype=usrquota", self.image)
+        command("mount", "-o", "loop,usrquota", self.image, self.folder)
+        self.device = command("findmnt", "--noheadings", "--output", "SOURCE", self.folder).strip()
+        try:
+            self.limit(0)
+        except Impossible:
+            self.unmount()
+            raise
+
+    def limit(self, kilobytes):
+        quota = Quota(block_hard=kilobytes, block_soft=kilobytes, valid=BLOCK_LIMITS)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.quotactl(Q_SETQUOTA << 8 | USER_QUOTA, self.device.encode(), os.geteuid(), ctypes.byref(quota)) != 0:
+            raise Impossible(f"quotactl: {os.strerror(ctypes.get_errno())}")
+
+    def begin(self):
+        self.limit(1)
+
+    def end(self):
+        self.limit(0)
+
+
+class ReadOnlyDisk(FullDisk):
+    """What is open stays so: the same disk once more, read-only, over itself."""
+
+    says = "Read-only file system"
+
+    def begin(self):
+        command("mount", "--bind", self.folder, self.folder)
+        command("mount", "-o", "remount,ro,bind", self.folder)
+
+    def end(self):
+        self.unmount()

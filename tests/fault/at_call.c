@@ -2,8 +2,8 @@
  * linnet calls, and does something on the rank and at the call that the environment names.
  *
  *   AT_CALL  function, AT_PATH  what its path contains (where it has one), AT_NUMBER  which such call, from 1
- *   AT_RANK  rank, AT_DO  KILL, STOP, MEMORY (from now on there is no more: the system gives none, and linnet's own code gets
- *            none of what the C library still has), FAIL (the call does, with EIO) or a number of seconds to wait
+ *   AT_RANK  rank, AT_DO  KILL, STOP, MEMORY (linnet's own code gets none from now on), LIMIT (the system gives no more to
+ *            anybody), FAIL (the call does, with EIO) or a number of seconds to wait
  *   AT_MARK  file that is made right before that
  *   AT_COUNT file that the number of calls is written to when the process ends, in place of doing anything */
 #include <dlfcn.h>
@@ -31,14 +31,13 @@ static const char *setting(const char *name) {
     return value != NULL ? value : "";
 }
 
-static void take_memory(void) {
+static void limit_memory(void) {
     FILE *file = fopen("/proc/self/statm", "r");
     unsigned long pages = 0;
     if (file == NULL || fscanf(file, "%lu", &pages) != 1) abort();
     fclose(file);
     struct rlimit limit = {pages * (unsigned long)sysconf(_SC_PAGESIZE), RLIM_INFINITY};
     setrlimit(RLIMIT_AS, &limit);
-    starved = true;
 }
 
 /* The first object that is listed is the program. */
@@ -76,7 +75,9 @@ static bool act(void) {
     else if (strcmp(what, "STOP") == 0)
         kill(getpid(), SIGSTOP);
     else if (strcmp(what, "MEMORY") == 0)
-        take_memory();
+        starved = true;
+    else if (strcmp(what, "LIMIT") == 0)
+        limit_memory();
     else
         for (unsigned left = (unsigned)atoi(what); left > 0;) left = sleep(left);
     return false;

@@ -28,16 +28,21 @@ def command(*words):
 
 
 class Disk:
-    """A file system of some megabytes on a folder, until unmount(). What is to run on it is started behind `before`."""
+    """A file system of some megabytes on a folder, until unmount(); `place` is the folder in it that trouble comes over. What is to
+    run on it is started behind `before`."""
 
     before = ()
 
-    def __init__(self, folder, megabytes=24):
+    def __init__(self, folder):
         if os.geteuid() != 0:
             raise Impossible("not root")
-        self.folder, self.megabytes = folder, megabytes
+        self.folder = self.place = folder
         folder.mkdir()
-        self.mount()
+        try:
+            self.mount()
+        except Impossible:
+            subprocess.run(["umount", folder], capture_output=True, timeout=60)
+            raise
 
     def unmount(self):
         for _ in range(50):
@@ -51,7 +56,7 @@ class FullDisk(Disk):
     says = "No space left on device"
 
     def mount(self):
-        command("mount", "-t", "tmpfs", "-o", f"size={self.megabytes}m", "none", self.folder)
+        command("mount", "-t", "tmpfs", "-o", "size=24m", "none", self.folder)
 
     def begin(self):
         with open(self.folder / "filler", "wb", buffering=0) as filler:
@@ -66,32 +71,44 @@ class FullDisk(Disk):
 
 
 class QuotaDisk(Disk):
-    """ext4 whose quota holds for root as well, without the right to pass it by."""
+    """ext4, or btrfs where the system has no quotas for ext4. The quota holds for root as well, without the right to pass it by."""
 
     before = ("setpriv", "--bounding-set=-sys_resource")
     says = "Disk quota exceeded"
 
     def mount(self):
         self.image = self.folder.with_name(self.folder.name + ".image")
-        with open(self.image, "wb") as image:
-            image.truncate(self.megabytes << 20)
-        command("mkfs.ext4", "-q", "-O", "quota", "-E", "quotatype=usrquota", self.image)
-        command("mount", "-o", "loop,usrquota", self.image, self.folder)
-        self.device = command("findmnt", "--noheadings", "--output", "SOURCE", self.folder).strip()
         try:
-            self.limit(0)
+            self.mount_image(24, ["mkfs.ext4", "-q", "-O", "quota", "-E", "quotatype=usrquota"], "loop,usrquota")
+            self.limit = self.limit_ext4
         except Impossible:
-            self.unmount()
-            raise
+            self.mount_image(128, ["mkfs.btrfs", "-q", "-m", "single", "-d", "single"], "loop")
+            self.limit = self.limit_btrfs
+            command("btrfs", "quota", "enable", self.folder)
+            # Of a part of the disk, since a limit over all of it holds for its own removal as well.
+            self.place = self.folder / "part"
+            command("btrfs", "subvolume", "create", self.place)
+            self.part = command("btrfs", "inspect-internal", "rootid", self.place).strip()
+        self.end()
 
-    def limit(self, kilobytes):
+    def mount_image(self, megabytes, make, options):
+        with open(self.image, "wb") as image:
+            image.truncate(megabytes << 20)
+        command(*make, self.image)
+        command("mount", "-o", options, self.image, self.folder)
+
+    def limit_ext4(self, kilobytes):
+        device = command("findmnt", "--noheadings", "--output", "SOURCE", self.folder).strip()
         quota = Quota(block_hard=kilobytes, block_soft=kilobytes, valid=BLOCK_LIMITS)
         libc = ctypes.CDLL(None, use_errno=True)
-        if libc.quotactl(Q_SETQUOTA << 8 | USER_QUOTA, self.device.encode(), os.geteuid(), ctypes.byref(quota)) != 0:
+        if libc.quotactl(Q_SETQUOTA << 8 | USER_QUOTA, device.encode(), os.geteuid(), ctypes.byref(quota)) != 0:
             raise Impossible(f"quotactl: {os.strerror(ctypes.get_errno())}")
 
+    def limit_btrfs(self, kilobytes):
+        command("btrfs", "qgroup", "limit", f"{kilobytes}K" if kilobytes else "none", f"0/{self.part}", self.folder)
+
     def begin(self):
-        self.limit(1)
+        self.limit(64)
 
     def end(self):
         self.limit(0)

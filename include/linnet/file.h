@@ -5,6 +5,7 @@
 #include "linnet/error.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /** folder + "/" + name into a new text, to be freed with memory_free(). */
 char *file_join(const char *folder, const char *name, Error *error);
@@ -19,6 +20,11 @@ Status file_read(const char *path, char **text, size_t *size, Error *error);
 /** Replace the file at once: write `path.tmp`, flush it to disk, rename, flush the folder. After a crash the file
  *  is the old one or the new one, whole. */
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error);
+
+/** The same of a file that is too large for one block: *file is open for writing as `path.tmp`, NULL after an error. */
+Status file_begin(FILE **file, const char *path, Error *error);
+/** Close it (NULL is fine). When *error is OK it is flushed to disk and takes its place; else it is removed. */
+Status file_end(FILE *file, const char *path, Error *error);
 
 /** Whether file_replace() could write `path` now, found out by making `path.tmp` and removing it: what takes long to
  *  make should not be lost on a wrong path. STATUS_INPUT says why not. */

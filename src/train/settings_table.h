@@ -30,7 +30,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 39
+#define SETTINGS_COUNT 40
 extern const SettingRow SETTING_ROWS[];
 
 /** A key of TrainingArguments that linnet does not act on. */

@@ -9,6 +9,7 @@
  *  All is written to checkpoint-STEP.tmp, flushed to disk, then renamed: a checkpoint exists whole or not at all. */
 #include "linnet/error.h"
 #include "linnet/optimizer.h"
+#include "linnet/order.h"
 #include "linnet/origin.h"
 #include "linnet/replica.h"
 #include "linnet/world.h"
@@ -31,6 +32,7 @@ typedef struct {
     /* what a resumed run is compared by: all but units and origin must be the same; these only warn */
     int64_t window, units, samples, tokens;
     int64_t seed;
+    DataOrder data_order;
     char data_digest[DIGEST_TEXT]; /**< of the table that the training data was prepared from */
     Origin origin;                 /**< of the process that wrote it, rank 0's; a difference only warns */
 } RunState;

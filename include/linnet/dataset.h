@@ -9,7 +9,8 @@
  *   rows    int64  [samples]     the sample's row in the source table, from 0
  *
  *  Reading is read-only and takes no file locks, so that NFS and Lustre work; every rank opens the file for itself
- *  and reads only the chunks that hold what it asks for. Nothing here is collective. */
+ *  and reads only the chunks that hold what it asks for. dataset_lengths() and dataset_load() may be called by one
+ *  thread while others read other data sets. Nothing here is collective. */
 #include "linnet/digest.h"
 #include "linnet/error.h"
 #include <stdint.h>
@@ -54,13 +55,19 @@ void dataset_close(Dataset *dataset);
  *  max_length), ids below the vocabulary, labels in range. In a job each rank checks its share of the file. */
 Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *error);
 
-/** lengths [samples] of all samples, in tokens. */
-Status dataset_lengths(Dataset *dataset, int32_t *lengths, Error *error);
+/** lengths [count], in tokens, of the samples named by indices [count] (any order, repeats allowed), in that order. */
+Status dataset_lengths(Dataset *dataset, const int64_t *indices, int64_t count, int32_t *lengths, Error *error);
 
-/** Load the samples named by indices [count] (any order, repeats allowed) into *samples, in that order. Free with
- *  samples_free(). */
+/** Load the samples named by indices [count] (likewise) into *samples, in that order. Free with samples_free(). */
 Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Samples *samples, Error *error);
 void samples_free(Samples *samples);
+
+/** Bytes that these two work with, a sample, besides their results. */
+enum { DATASET_WORK_BYTES = 56 };
+
+/** Have another thread that is in dataset_lengths() or dataset_load() return soon, with STATUS_STOPPED, and let nobody in
+ *  any more: all that is left is dataset_close(). */
+void dataset_stop(Dataset *dataset);
 
 /** Writing: samples are added one by one and reach `path` only through dataset_writer_finish(), which flushes to
  *  disk and renames; until then they lie in `path`.tmp, which dataset_writer_destroy() removes. `info` gives all

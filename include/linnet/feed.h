@@ -2,12 +2,17 @@
 #define LINNET_FEED_H
 /** Which samples a rank works on, and their tokens.
  *
- *  An epoch visits the samples in Trainer's order (order.h); `window` consecutive ones make an update, cut into
- *  units, which are dealt to the ranks in runs. Units are cut where they hold about equally many tokens, so that
- *  ranks take equally long. All of this follows from the lengths of all samples, so every rank works it out for
- *  itself and loads the tokens of its own units alone, an epoch at a time. Not collective. */
+ *  An epoch visits the samples in the order that the plan names (order.h); `window` consecutive ones make an update, cut
+ *  into units, which are dealt to the ranks in runs. Units are cut where they hold about equally many tokens, so that
+ *  ranks take equally long. All of this follows from the lengths of the window's samples, so every rank works it out for
+ *  itself and loads the tokens of its own units alone.
+ *
+ *  Windows are loaded a *span* at a time, the same windows on every rank. While one span is worked on, a thread reads
+ *  the next: memory follows the span, not the data (but for the order of DATA_ORDER_TORCH). That thread calls no MPI, and
+ *  HDF5 in turns with others (h5_enter()). Not collective. */
 #include "linnet/dataset.h"
 #include "linnet/error.h"
+#include "linnet/order.h"
 #include <stdbool.h>
 
 typedef struct Feed Feed;
@@ -17,23 +22,39 @@ typedef struct {
     int units;      /**< units a full window is cut into */
     int ranks, rank;
     uint64_t seed; /**< epoch e is ordered by seed + e */
+    DataOrder order;
+    int64_t updates; /**< of the whole run: what comes after is not read ahead */
+    int64_t span;    /**< samples that are loaded together at the most; one window always is: see feed_span() */
 } FeedPlan;
 
-/** The feed borrows the data set. Reads all samples' lengths. */
+/** The span that training takes: ORDER_GROUP samples, or fewer where they are long, so that the tokens of a span take some
+ *  64 MiB on all ranks together. Follows from the counts of samples and tokens alone. */
+int64_t feed_span(const DatasetInfo *info);
+
+/** Bytes of the order that a rank holds. */
+double feed_order_bytes(int64_t samples, DataOrder order);
+
+/** Bytes that a feed takes on a rank while the next span is read, of samples of mean length, the order included. */
+double feed_bytes(const DatasetInfo *info, const FeedPlan *plan);
+
+/** The feed borrows the data set, which only feed_destroy() gives back. Reads nothing yet. */
 Status feed_create(Feed **feed, Dataset *dataset, const FeedPlan *plan, Error *error);
+
+/** Gives up what is being read ahead: the data set can then only be closed. NULL is fine. */
 void feed_destroy(Feed *feed);
 
 /** Updates an epoch: ceil(samples / window). */
 int64_t feed_windows(const Feed *feed);
 
-/** The most tokens that this rank's largest unit could have in any order: for planning memory. */
+/** The most tokens that a rank's largest unit could have in any order: for planning memory. */
 int64_t feed_largest_unit(const Feed *feed);
 
-/** Load this rank's samples of windows first … of an epoch. */
-Status feed_epoch(Feed *feed, int64_t epoch, int64_t first_window, Error *error);
+/** Whether a window of an epoch is loaded: the answer is the same on all ranks. */
+bool feed_has(const Feed *feed, int64_t epoch, int64_t window);
 
-/** Whether this rank's samples of a window of that epoch are loaded. */
-bool feed_holds(const Feed *feed, int64_t window);
+/** Load a window of an epoch and those of its epoch that follow it, as far as a span goes: at once where they have been read ahead. Then
+ *  read on ahead. An error of reading ahead comes to light here, and only when that span is asked for. */
+Status feed_load(Feed *feed, int64_t epoch, int64_t window, Error *error);
 
 /** What a window holds; valid until the next call. */
 typedef struct {
@@ -43,6 +64,8 @@ typedef struct {
     int first_unit, unit_count; /**< this rank's run */
     const int64_t *unit_starts; /**< [units + 1] position in the window of each unit's first sample */
 } Window;
+
+/** A window of the epoch that is loaded, which feed_has(). */
 void feed_window(Feed *feed, int64_t window, Window *out);
 
 /** Sample at a position (from 0) of the window last asked for, which has to be in one of this rank's units.

@@ -28,6 +28,11 @@ Status file_read(const char *path, char **text, size_t *size, Error *error);
  *  is the old one or the new one, whole. */
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error);
 
+/** The same of a file that is too large for one block: *file is open for writing as `path.tmp`, NULL after an error. */
+Status file_begin(FILE **file, const char *path, Error *error);
+/** Close it (NULL is fine). When *error is OK it is flushed to disk and takes its place; else it is removed. */
+Status file_end(FILE *file, const char *path, Error *error);
+
 /** Whether file_replace() could write `path` now, found out by making `path.tmp` and removing it: what takes long to
  *  make should not be lost on a wrong path. STATUS_INPUT says why not. */
 Status file_probe(const char *path, Error *error);

@@ -72,6 +72,7 @@ typedef struct {
     double moments;
     double activations; /**< of the largest unit there can be */
     double data;
+    double order; /**< in data: the order of all samples */
     double program;
     double rank;   /**< all of a rank but what is shared */
     double node;   /**< all of a node */

@@ -7,6 +7,7 @@
  *  Rank 0 loads the file; the others get its resolved text and parse that (settings_parse), so that no rank reads
  *  a file the others did not. Nothing here is collective. */
 #include "linnet/error.h"
+#include "linnet/order.h"
 #include "linnet/pooling.h"
 #include "linnet/reduction.h"
 #include <stdbool.h>
@@ -48,6 +49,7 @@ typedef struct {
     bool bf16;
     Pooling pooling;             /**< own: last_token or padded_end */
     int64_t global_batch_size;   /**< own: samples an update; 0 = per_device × accumulation × ranks */
+    DataOrder data_order;        /**< own: torch or blocks */
     int64_t reduction_units;     /**< own: 0 = one unit a rank */
     ReductionKind reduction;     /**< own */
     WireType reduction_dtype;    /**< own: of gradients on the way from one host to another */

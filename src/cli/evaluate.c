@@ -9,9 +9,10 @@
 #include "linnet/replica.h"
 #include "linnet/report.h"
 #include "linnet/threads.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* What the command line says. */
 typedef struct {
@@ -28,7 +29,8 @@ typedef struct {
     Batch batch;
     Gpt2 *gpt2;
     Metrics *metrics;
-    double *logits; /* [samples, labels] where predictions are wanted */
+    FILE *predictions; /* rank 0, where they are wanted */
+    const char *predictions_path;
 } Job;
 
 /* Whether the ranks of a node share the model. Collective. */
@@ -53,8 +55,6 @@ static Status open_job(Job *job, const Wish *wish, Error *error) {
         batch_create(&job->batch, rows, rows, error);
         gpt2_create(&job->gpt2, config, &job->replica.layout, rows, rows, false, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
-        if (wish->predictions != NULL)
-            job->logits = memory_allocate((size_t)info->samples * (size_t)info->labels, sizeof *job->logits, error);
     }
     return world_agree(job->world, error, true);
 }
@@ -65,19 +65,17 @@ static void close_job(Job *job) {
     replica_close(&job->replica);
     dataset_close(job->dataset);
     memory_free(job->metrics);
-    memory_free(job->logits);
 }
 
 /* One line a sample: source row, true label, predicted label, the probability of each label. */
-static void print_predictions(FILE *file, const Job *job, const Samples *samples) {
-    const DatasetInfo *info = dataset_info(job->dataset);
+static void print_predictions(FILE *file, const DatasetInfo *info, const Samples *samples, const double *logits) {
     size_t labels = (size_t)info->labels;
     float row[METRICS_LABELS_MAX];
     double probabilities[METRICS_LABELS_MAX];
     for (int64_t i = 0; i < samples->count; i++) {
         size_t best = 0;
         for (size_t k = 0; k < labels; k++) {
-            row[k] = (float)job->logits[(size_t)samples->indices[i] * labels + k];
+            row[k] = (float)logits[(size_t)i * labels + k];
             if (row[k] > row[best]) best = k;
         }
         loss_softmax(probabilities, row, labels);
@@ -88,27 +86,30 @@ static void print_predictions(FILE *file, const Job *job, const Samples *samples
     }
 }
 
-/* The predictions as a table with a header row, replaced at once. Rank 0. */
-static Status save_predictions(const Job *job, const char *path, Error *error) {
+/* The predictions' file with its header row. Rank 0. */
+static Status begin_predictions(Job *job, const char *path, Error *error) {
     const DatasetInfo *info = dataset_info(job->dataset);
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    int64_t *all = memory_allocate((size_t)info->samples, sizeof *all, error);
+    job->predictions_path = path;
+    if (file_begin(&job->predictions, path, error)) return error->status;
+    fprintf(job->predictions, "row\tlabel\tpredicted");
+    for (int32_t k = 0; k < info->labels; k++) fprintf(job->predictions, "\t%s", info->label_names[k]);
+    fputc('\n', job->predictions);
+    return STATUS_OK;
+}
+
+/* A LogitsSink's. */
+static Status take_predictions(void *context, int64_t first, int64_t count, const double *logits, Error *error) {
+    Job *job = context;
+    int64_t *indices = memory_allocate((size_t)count, sizeof *indices, error);
     Samples samples = {0};
-    if (file == NULL) error_set(error, STATUS_FAILURE, "out of memory for the predictions");
-    for (int64_t i = 0; all != NULL && i < info->samples; i++) all[i] = i;
-    if (error->status == STATUS_OK && dataset_load(job->dataset, all, info->samples, &samples, error) == STATUS_OK) {
-        fprintf(file, "row\tlabel\tpredicted");
-        for (int32_t k = 0; k < info->labels; k++) fprintf(file, "\t%s", info->label_names[k]);
-        fputc('\n', file);
-        print_predictions(file, job, &samples);
-    }
-    if (file != NULL && fclose(file) != 0) error_set(error, STATUS_FAILURE, "out of memory for the predictions");
-    if (error->status == STATUS_OK) file_replace(path, text, size, error);
+    if (indices == NULL) return error->status;
+    for (int64_t i = 0; i < count; i++) indices[i] = first + i;
+    if (dataset_load(job->dataset, indices, count, &samples, error) == STATUS_OK)
+        print_predictions(job->predictions, dataset_info(job->dataset), &samples, logits);
+    if (error->status == STATUS_OK && (fflush(job->predictions) != 0 || ferror(job->predictions)))
+        error_set(error, STATUS_FAILURE, "%s: cannot write: %s", job->predictions_path, strerror(errno));
     samples_free(&samples);
-    memory_free(all);
-    free(text);
+    memory_free(indices);
     return error->status;
 }
 
@@ -120,6 +121,8 @@ static Status evaluate(Job *job, const Wish *wish, Error *error) {
     if (wish->predictions != NULL && job->world->rank == 0) file_probe(wish->predictions, error);
     if (world_agree(job->world, error, true)) return error->status;
     if (open_job(job, wish, error)) return error->status;
+    if (wish->predictions != NULL && job->world->rank == 0) begin_predictions(job, wish->predictions, error);
+    if (world_agree(job->world, error, true)) return error->status;
     const DatasetInfo *info = dataset_info(job->dataset);
     log_info("linnet %s: %d rank%s x %d thread%s; %s on %s, %" PRId64 " samples", LINNET_VERSION, job->world->size,
              job->world->size > 1 ? "s" : "", threads, threads > 1 ? "s" : "", wish->model, wish->data, info->samples);
@@ -134,14 +137,19 @@ static Status evaluate(Job *job, const Wish *wish, Error *error) {
                                     .positions = config->positions}};
     double start = MPI_Wtime();
     watch_phase(job->world->watch, RUN_EVALUATION, 0);
-    if (evaluate_run(&evaluator, job->dataset, wish->batch_size, job->metrics, job->logits, error))
+    const LogitsSink sink = {take_predictions, job};
+    if (evaluate_run(&evaluator, job->dataset, wish->batch_size, job->metrics, wish->predictions != NULL ? &sink : NULL,
+                     error))
         return error->status;
     double seconds = MPI_Wtime() - start;
     watch_phase(job->world->watch, RUN_SAVE, 0);
-    if (job->world->rank == 0) {
+    if (job->predictions != NULL) {
+        file_end(job->predictions, wish->predictions, error);
+        job->predictions = NULL;
+    }
+    if (job->world->rank == 0 && error->status == STATUS_OK) {
         Scores scores = metrics_scores(job->metrics);
         report_scores(wish->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);
-        if (wish->predictions != NULL) save_predictions(job, wish->predictions, error);
     }
     return world_agree(job->world, error, true);
 }
@@ -155,6 +163,7 @@ static Status run(const Wish *wish, Error *error) {
     } else {
         log_setup(job.world->rank, job.world->size, wish->quiet);
         if (world_agree(job.world, error, true) == STATUS_OK) evaluate(&job, wish, error);
+        file_end(job.predictions, wish->predictions, error); /* what an error left unfinished */
         close_job(&job);
     }
     world_finish(job.world);

@@ -21,9 +21,10 @@ void plan_print(const Planned *p, const PlanConstants *constants, double node_me
            job->busiest_tokens);
     printf(
         "memory      up to %.2f GB a host of %.2f: %.0f MB weights and %d times %.0f MB gradients, %.0f activations, %.0f "
-        "moments, %.0f received, %.0f embeddings, %.0f data, %.0f program\n",
+        "moments, %.0f received, %.0f embeddings, %.0f data (%.0f the order, %s), %.0f program\n",
         giga(m->node), giga(node_memory), mega(m->weights), job->ranks / job->hosts, mega(m->gradients),
-        mega(m->activations), mega(m->moments), mega(m->received), mega(m->tables), mega(m->data), mega(m->program));
+        mega(m->activations), mega(m->moments), mega(m->received), mega(m->tables), mega(m->data), mega(m->order),
+        DATA_ORDER_NAMES[job->settings->data_order], mega(m->program));
     if (m->shared > 0.0) printf("shared      %.2f GB of it in each host's /dev/shm\n", giga(m->shared));
     printf("sent        %.1f MB a host an update: gradients %.1f, weights %.1f, embedding rows %.1f\n",
            mega(c->gradient_bytes + c->weight_bytes + c->row_bytes), mega(c->gradient_bytes), mega(c->weight_bytes),
@@ -53,6 +54,8 @@ Status plan_print_json(const Planned *p, Error *error) {
                    {"window_tokens", job->window_tokens},
                    {"rank_tokens", job->busiest_tokens},
                    {"rank_bytes", m->rank},
+                   {"rank_data_bytes", m->data},
+                   {"rank_order_bytes", m->order},
                    {"rank_gradient_bytes", m->gradients},
                    {"host_bytes", m->node},
                    {"host_shared_bytes", m->shared},

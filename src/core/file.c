@@ -177,6 +177,25 @@ Status file_replace(const char *path, const void *bytes, size_t size, Error *err
     return error->status;
 }
 
+Status file_begin(FILE **file, const char *path, Error *error) {
+    char *beside = name_beside(path, error);
+    *file = beside ? fopen(beside, "we") : NULL;
+    if (beside && !*file) fail(error, beside, "create");
+    memory_free(beside);
+    return error->status;
+}
+
+Status file_end(FILE *file, const char *path, Error *error) {
+    Error ignored = {0}; // there is an error already
+    if (!file) return error->status;
+    char *beside = name_beside(path, error->status ? &ignored : error);
+    const bool bad = fflush(file) || ferror(file) || (!error->status && fsync(fileno(file)));
+    if ((fclose(file) || bad) && !error->status) fail(error, path, "write");
+    if (beside && (error->status || file_rename(beside, path, error))) unlink(beside);
+    memory_free(beside);
+    return error->status;
+}
+
 Status file_probe(const char *path, Error *error) {
     if (file_is_folder(path)) return error_set(error, STATUS_INPUT, "%s: cannot be written: it is a folder", path);
     char *beside = name_beside(path, error);

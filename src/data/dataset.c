@@ -182,16 +182,3 @@ cleanup:
     block_free(&block);
     return error->status;
 }
-
-Status dataset_lengths(Dataset *dataset, int32_t *lengths, Error *error) {
-    const int64_t samples = dataset->info.samples;
-    int64_t *offsets = memory_allocate(SAMPLES_AT_ONCE + 1, sizeof *offsets, error);
-    if (!offsets) return error->status;
-    for (int64_t first = 0; first < samples; first += SAMPLES_AT_ONCE) {
-        const int64_t count = samples - first < SAMPLES_AT_ONCE ? samples - first : SAMPLES_AT_ONCE;
-        if (read_offsets(dataset, first, count, offsets, error)) break;
-        for (int64_t i = 0; i < count; i++) lengths[first + i] = (int32_t)(offsets[i + 1] - offsets[i]);
-    }
-    memory_free(offsets);
-    return error->status;
-}

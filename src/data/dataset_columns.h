@@ -3,6 +3,7 @@
 /** The token file's four arrays ("columns"), and reading a range of one. */
 #include "data/h5_array.h"
 #include "linnet/dataset.h"
+#include <stdatomic.h>
 
 typedef enum { COLUMN_TOKENS, COLUMN_OFFSETS, COLUMN_LABELS, COLUMN_ROWS, COLUMNS } ColumnName;
 
@@ -27,6 +28,7 @@ struct Dataset {
     hid_t file;
     DatasetInfo info;
     Column columns[COLUMNS];
+    atomic_bool stopped; /**< dataset_stop() was called */
 };
 
 /** Open a column of an open file and check type, rank, layout and size. */

@@ -2,6 +2,7 @@
  * chunks that hold them, not the samples. */
 #include "data/dataset_columns.h"
 #include "linnet/memory.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,10 @@ static Status gather(const Dataset *dataset, ColumnName name, const Piece *piece
     for (int64_t done = 0, taken; done < count && !error->status; done += taken) {
         const Piece *run = pieces + done;
         int64_t end;
+        if (atomic_load(&dataset->stopped)) {
+            error_set(error, STATUS_STOPPED, "%s: reading was given up", dataset->path);
+            break;
+        }
         taken = take_run(run, count - done, gap, most, &end);
         if (end - run->from > most) { // one piece alone, longer than the block
             column_read(column, run->from, run->count, target + (size_t)run->to * size, dataset->path, error);
@@ -81,17 +86,47 @@ typedef struct {
     int64_t *bounds; /**< [count × 2] where each sample starts and ends in tokens */
 } Plan;
 
-/** Read where the wanted samples lie, check it, and lay them out in the result. */
-static Status load_bounds(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
+static_assert(sizeof(Wanted) + sizeof(Piece) + 2 * sizeof(int64_t) == DATASET_WORK_BYTES, "as dataset.h says");
+
+static Status plan_create(Plan *plan, int64_t count, Error *error) {
+    plan->wanted = memory_allocate((size_t)count, sizeof *plan->wanted, error);
+    plan->pieces = memory_allocate((size_t)count, sizeof *plan->pieces, error);
+    plan->bounds = memory_allocate((size_t)count, 2 * sizeof *plan->bounds, error);
+    return error->status;
+}
+
+static void plan_free(Plan *plan) {
+    memory_free(plan->wanted);
+    memory_free(plan->pieces);
+    memory_free(plan->bounds);
+}
+
+/** Sort the samples of a request, read where they lie, and check it. */
+static Status find_bounds(const Dataset *dataset, const int64_t *indices, int64_t count, const Plan *plan,
+                          Error *error) {
+    if (sort_wanted(dataset, indices, count, plan->wanted, error)) return error->status;
     for (int64_t i = 0; i < count; i++) plan->pieces[i] = (Piece){plan->wanted[i].index, 2, 2 * i};
     if (gather(dataset, COLUMN_OFFSETS, plan->pieces, count, plan->bounds, error)) return error->status;
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t *bounds = plan->bounds + 2 * i;
-        if (dataset_check_offsets(dataset, bounds, plan->wanted[i].index, 1, error)) return error->status;
-        samples->starts[plan->wanted[i].position + 1] = bounds[1] - bounds[0];
-    }
+    for (int64_t i = 0; i < count; i++)
+        if (dataset_check_offsets(dataset, plan->bounds + 2 * i, plan->wanted[i].index, 1, error)) break;
+    return error->status;
+}
+
+Status dataset_lengths(Dataset *dataset, const int64_t *indices, int64_t count, int32_t *lengths, Error *error) {
+    Plan plan = {0};
+    if (plan_create(&plan, count, error) || find_bounds(dataset, indices, count, &plan, error)) goto cleanup;
+    for (int64_t i = 0; i < count; i++)
+        lengths[plan.wanted[i].position] = (int32_t)(plan.bounds[2 * i + 1] - plan.bounds[2 * i]);
+cleanup:
+    plan_free(&plan);
+    return error->status;
+}
+
+/** Where each sample is to start in the result. */
+static void lay_out(const Plan *plan, int64_t count, Samples *samples) {
+    for (int64_t i = 0; i < count; i++)
+        samples->starts[plan->wanted[i].position + 1] = plan->bounds[2 * i + 1] - plan->bounds[2 * i];
     for (int64_t i = 0; i < count; i++) samples->starts[i + 1] += samples->starts[i];
-    return STATUS_OK;
 }
 
 static Status load_labels_and_rows(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples,
@@ -120,10 +155,7 @@ static Status load_ids(const Dataset *dataset, const Plan *plan, int64_t count, 
     return error->status;
 }
 
-static Status allocate(Plan *plan, Samples *samples, size_t count, Error *error) {
-    plan->wanted = memory_allocate(count, sizeof *plan->wanted, error);
-    plan->pieces = memory_allocate(count, sizeof *plan->pieces, error);
-    plan->bounds = memory_allocate(count, 2 * sizeof *plan->bounds, error);
+static Status allocate(Samples *samples, size_t count, Error *error) {
     samples->starts = memory_allocate(count + 1, sizeof *samples->starts, error);
     samples->labels = memory_allocate(count, sizeof *samples->labels, error);
     samples->indices = memory_allocate(count, sizeof *samples->indices, error);
@@ -134,20 +166,22 @@ static Status allocate(Plan *plan, Samples *samples, size_t count, Error *error)
 Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Samples *samples, Error *error) {
     Plan plan = {0};
     Samples loaded = {.count = count};
-    if (allocate(&plan, &loaded, (size_t)count, error)) goto cleanup;
+    if (plan_create(&plan, count, error) || allocate(&loaded, (size_t)count, error)) goto cleanup;
     if (count > 0) memcpy(loaded.indices, indices, (size_t)count * sizeof *indices);
-    if (sort_wanted(dataset, indices, count, plan.wanted, error) ||
-        load_bounds(dataset, &plan, count, &loaded, error) ||
-        load_labels_and_rows(dataset, &plan, count, &loaded, error) || load_ids(dataset, &plan, count, &loaded, error))
+    if (find_bounds(dataset, indices, count, &plan, error)) goto cleanup;
+    lay_out(&plan, count, &loaded);
+    if (load_labels_and_rows(dataset, &plan, count, &loaded, error) || load_ids(dataset, &plan, count, &loaded, error))
         goto cleanup;
     *samples = loaded;
     loaded = (Samples){0};
 cleanup:
     samples_free(&loaded);
-    memory_free(plan.wanted);
-    memory_free(plan.pieces);
-    memory_free(plan.bounds);
+    plan_free(&plan);
     return error->status;
+}
+
+void dataset_stop(Dataset *dataset) {
+    atomic_store(&dataset->stopped, true);
 }
 
 void samples_free(Samples *samples) {

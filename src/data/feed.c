@@ -1,68 +1,126 @@
-/* A rank's samples, window by window. See feed.h. */
+/* A rank's samples, window by window: the span that is worked on, and the thread that reads the next. See feed.h. */
 #include "linnet/feed.h"
 
+#include "data/feed_span.h"
 #include "linnet/memory.h"
-#include "linnet/order.h"
-#include "linnet/world.h"
+#include <pthread.h>
+#include <signal.h>
+
+#define SPAN_TOKENS ((int64_t)1 << 25)
 
 struct Feed {
-    Dataset *dataset; /* borrowed */
-    FeedPlan plan;
-    int64_t samples;      /* of the data set */
-    int32_t *all_lengths; /* [samples] by index in the token file */
-    int64_t *order;       /* [samples] of the epoch under way */
-    int32_t *lengths;     /* [samples] in that order */
-    int64_t *mine;        /* [samples] the indices this rank loads, in order of use */
-    int64_t *place;       /* [windows] where in `loaded` this rank's samples of a window start */
-    int64_t *unit_starts; /* [units + 1] of the window under way */
-    Samples loaded;
-    int64_t first_window;  /* loaded */
+    SpanReader reader; /* the thread's while it runs */
+    Span now;          /* worked on */
+    Span ahead;        /* read ahead, and the thread's while it runs */
+    Error ahead_error; /* likewise */
+    pthread_t thread;
+    bool reading;          /* the thread is to be joined */
+    int64_t *unit_starts;  /* [units + 1] of the window under way */
     int64_t window;        /* under way */
     int64_t first_of_mine; /* position in it of this rank's first sample */
 };
 
+int64_t feed_span(const DatasetInfo *info) {
+    const double mean = (double)info->tokens / (double)info->samples;
+    const double fit = (double)SPAN_TOKENS / mean;
+    return fit < ORDER_GROUP ? (int64_t)fit : ORDER_GROUP;
+}
+
+double feed_order_bytes(int64_t samples, DataOrder order) {
+    return order == DATA_ORDER_TORCH ? (double)samples * sizeof(int64_t) : 0.0;
+}
+
+double feed_bytes(const DatasetInfo *info, const FeedPlan *plan) {
+    const double mean = (double)info->tokens / (double)info->samples;
+    const double windows = (double)span_windows(info->samples, plan), all = windows * (double)plan->window;
+    const double samples = all < (double)info->samples ? all : (double)info->samples;
+    const double loaded = samples / plan->ranks * (3 * sizeof(int64_t) + sizeof(uint8_t) + mean * sizeof(uint16_t));
+    const double spans = 2.0 * (loaded + samples * sizeof(int32_t) + windows * sizeof(int64_t));
+    return spans + samples * (sizeof(int64_t) + DATASET_WORK_BYTES) + feed_order_bytes(info->samples, plan->order);
+}
+
 Status feed_create(Feed **feed, Dataset *dataset, const FeedPlan *plan, Error *error) {
     Feed *new = memory_allocate(1, sizeof *new, error);
     if (new == NULL) return error->status;
-    *new = (Feed){.dataset = dataset, .plan = *plan, .samples = dataset_info(dataset)->samples};
-    size_t n = (size_t) new->samples;
-    new->all_lengths = memory_allocate(n, sizeof *new->all_lengths, error);
-    new->order = memory_allocate(n, sizeof *new->order, error);
-    new->lengths = memory_allocate(n, sizeof *new->lengths, error);
-    new->mine = memory_allocate(n, sizeof *new->mine, error);
-    new->place = memory_allocate((size_t)feed_windows(new), sizeof *new->place, error);
+    if (span_reader_create(&new->reader, dataset, plan, error) || span_create(&new->now, &new->reader, error) ||
+        span_create(&new->ahead, &new->reader, error))
+        goto cleanup;
     new->unit_starts = memory_allocate((size_t)plan->units + 1, sizeof *new->unit_starts, error);
-    if (error->status == STATUS_OK) dataset_lengths(dataset, new->all_lengths, error);
-    if (error->status != STATUS_OK) {
-        feed_destroy(new);
-        return error->status;
-    }
+    if (new->unit_starts == NULL) goto cleanup;
     *feed = new;
-    return STATUS_OK;
+    new = NULL;
+cleanup:
+    feed_destroy(new);
+    return error->status;
+}
+
+/* --- Reading ahead --- */
+
+static void *read_ahead(void *context) {
+    Feed *feed = context;
+    span_read(&feed->reader, &feed->ahead, feed->ahead.epoch, feed->ahead.first, &feed->ahead_error);
+    return NULL;
+}
+
+/* Start on what comes behind the span that is worked on. Without a thread it is read when it is asked for. */
+static void start_ahead(Feed *feed) {
+    const bool over = feed->now.end == feed->reader.windows;
+    const int64_t epoch = feed->now.epoch + over, first = over ? 0 : feed->now.end;
+    feed->ahead.epoch = epoch;
+    feed->ahead.first = feed->ahead.end = first; /* nothing yet */
+    if (epoch * feed->reader.windows + first >= feed->reader.plan.updates) return;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread starts with its maker's mask */
+    feed->reading = pthread_create(&feed->thread, NULL, read_ahead, feed) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void end_ahead(Feed *feed) {
+    if (feed->reading) pthread_join(feed->thread, NULL);
+    feed->reading = false;
 }
 
 void feed_destroy(Feed *feed) {
     if (feed == NULL) return;
-    samples_free(&feed->loaded);
-    memory_free(feed->all_lengths);
-    memory_free(feed->order);
-    memory_free(feed->lengths);
-    memory_free(feed->mine);
-    memory_free(feed->place);
+    if (feed->reading) dataset_stop(feed->reader.dataset);
+    end_ahead(feed);
+    span_free(&feed->now);
+    span_free(&feed->ahead);
+    span_reader_free(&feed->reader);
     memory_free(feed->unit_starts);
     memory_free(feed);
 }
 
+bool feed_has(const Feed *feed, int64_t epoch, int64_t window) {
+    return span_holds(&feed->now, epoch, window);
+}
+
+Status feed_load(Feed *feed, int64_t epoch, int64_t window, Error *error) {
+    end_ahead(feed);
+    if (!span_holds(&feed->ahead, epoch, window)) {
+        feed->ahead_error = (Error){0};
+        span_read(&feed->reader, &feed->ahead, epoch, window, &feed->ahead_error);
+    }
+    if (feed->ahead_error.status != STATUS_OK)
+        return error_set(error, feed->ahead_error.status, "%s", feed->ahead_error.message);
+    const Span done = feed->now;
+    feed->now = feed->ahead;
+    feed->ahead = done;
+    start_ahead(feed);
+    return STATUS_OK;
+}
+
+/* --- The window under way --- */
+
 int64_t feed_windows(const Feed *feed) {
-    return (feed->samples + feed->plan.window - 1) / feed->plan.window;
+    return feed->reader.windows;
 }
 
 int64_t feed_largest_unit(const Feed *feed) {
-    int64_t most = 0;
-    for (int64_t i = 0; i < feed->samples; i++)
-        if (feed->all_lengths[i] > most) most = feed->all_lengths[i];
-    int64_t samples = feed->plan.window < feed->samples ? feed->plan.window : feed->samples;
-    return most * ((samples + feed->plan.units - 1) / feed->plan.units + 1);
+    const FeedPlan *plan = &feed->reader.plan;
+    int64_t samples = plan->window < feed->reader.samples ? plan->window : feed->reader.samples;
+    return dataset_info(feed->reader.dataset)->longest * ((samples + plan->units - 1) / plan->units + 1);
 }
 
 void feed_cut(int64_t *starts, const int32_t *lengths, int64_t samples, int units) {
@@ -78,58 +136,15 @@ void feed_cut(int64_t *starts, const int32_t *lengths, int64_t samples, int unit
     starts[units] = samples;
 }
 
-/* Samples of a window, and their lengths in the epoch's order. */
-static int64_t window_samples(const Feed *feed, int64_t window) {
-    int64_t left = feed->samples - window * feed->plan.window;
-    return left < feed->plan.window ? left : feed->plan.window;
-}
-
-/* Cut a window; this rank's samples are then positions *first … *end − 1. */
-static void cut_window(Feed *feed, int64_t window, Window *out, int64_t *first, int64_t *end) {
-    const int32_t *lengths = feed->lengths + window * feed->plan.window;
-    int64_t samples = window_samples(feed, window), first_unit, unit_count;
-    int units = samples < feed->plan.units ? (int)samples : feed->plan.units;
-    feed_cut(feed->unit_starts, lengths, samples, units);
-    world_deal(units, feed->plan.ranks, feed->plan.rank, &first_unit, &unit_count); /* as the reduction deals */
-    *first = feed->unit_starts[first_unit];
-    *end = feed->unit_starts[first_unit + unit_count];
-    *out = (Window){.samples = samples,
-                    .units = units,
-                    .first_unit = (int)first_unit,
-                    .unit_count = (int)unit_count,
-                    .unit_starts = feed->unit_starts};
-    for (int64_t i = 0; i < samples; i++) out->tokens += lengths[i];
-}
-
-Status feed_epoch(Feed *feed, int64_t epoch, int64_t first_window, Error *error) {
-    order_randperm(feed->order, feed->samples, feed->plan.seed + (uint64_t)epoch);
-    for (int64_t i = 0; i < feed->samples; i++) feed->lengths[i] = feed->all_lengths[feed->order[i]];
-    int64_t count = 0;
-    for (int64_t w = first_window; w < feed_windows(feed); w++) {
-        Window window;
-        int64_t first, end;
-        cut_window(feed, w, &window, &first, &end);
-        feed->place[w] = count;
-        for (int64_t i = first; i < end; i++) feed->mine[count++] = feed->order[w * feed->plan.window + i];
-    }
-    samples_free(&feed->loaded);
-    feed->first_window = first_window;
-    return dataset_load(feed->dataset, feed->mine, count, &feed->loaded, error);
-}
-
-bool feed_holds(const Feed *feed, int64_t window) {
-    return window >= feed->first_window && window < feed_windows(feed);
-}
-
 void feed_window(Feed *feed, int64_t window, Window *out) {
     int64_t end;
-    cut_window(feed, window, out, &feed->first_of_mine, &end);
+    span_cut(&feed->reader, &feed->now, window, feed->unit_starts, out, &feed->first_of_mine, &end);
     feed->window = window;
 }
 
 FeedSample feed_sample(const Feed *feed, int64_t position) {
-    int64_t i = feed->place[feed->window] + position - feed->first_of_mine;
-    const Samples *loaded = &feed->loaded;
+    const Samples *loaded = &feed->now.loaded;
+    int64_t i = feed->now.place[feed->window - feed->now.first] + position - feed->first_of_mine;
     return (FeedSample){.ids = loaded->ids + loaded->starts[i],
                         .length = (size_t)(loaded->starts[i + 1] - loaded->starts[i]),
                         .label = loaded->labels[i],

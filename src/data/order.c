@@ -1,6 +1,9 @@
 #include "linnet/order.h"
 
 #include "linnet/random.h"
+#include <stddef.h>
+
+const char *const DATA_ORDER_NAMES[] = {[DATA_ORDER_TORCH] = "torch", [DATA_ORDER_BLOCKS] = "blocks", NULL};
 
 // PyTorch's own switch (ATen randperm_cpu): from here on 32 bits modulo n − i would be visibly uneven.
 #define RANDPERM_LARGE ((int64_t)(UINT32_MAX / 20))

@@ -6,6 +6,7 @@
 #include "linnet/memory.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A number with all its bits: cJSON itself prints 15 digits, and a resumed run would not quite go on from where
  * this one was. */
@@ -61,7 +62,8 @@ cJSON *state_tree(const RunState *state, const char *output_dir, const cJSON *hi
     cJSON *origin = cJSON_AddObjectToObject(own, "made_with");
     for (size_t i = 0; i < ORIGIN_PARTS; i++)
         cJSON_AddStringToObject(origin, ORIGIN_PART[i].name, (const char *)&state->origin + ORIGIN_PART[i].offset);
-    bool whole = !state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due") != NULL;
+    bool whole = cJSON_AddStringToObject(own, "data_order", DATA_ORDER_NAMES[state->data_order]) != NULL &&
+                 (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due") != NULL);
     memory_free(best);
     /* cJSON leaves out what it has no memory for. */
     if (!whole || missing(tree) != NULL) error_set(error, STATUS_FAILURE, "out of memory for trainer_state.json");
@@ -81,6 +83,16 @@ static void read_origin(const cJSON *own, Origin *origin) {
         const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, ORIGIN_PART[i].name));
         if (text != NULL) snprintf((char *)origin + ORIGIN_PART[i].offset, ORIGIN_PART[i].size, "%s", text);
     }
+}
+
+/* Absent from checkpoints of before there was a choice. */
+static void read_order(const cJSON *own, DataOrder *order, const char *path, Error *error) {
+    const char *name = DATA_ORDER_NAMES[DATA_ORDER_TORCH];
+    json_get_text(own, "data_order", &name, path, error);
+    for (*order = 0; DATA_ORDER_NAMES[*order] != NULL; (*order)++)
+        if (strcmp(DATA_ORDER_NAMES[*order], name) == 0) return;
+    *order = DATA_ORDER_TORCH;
+    error_set(error, STATUS_INPUT, "%s: \"data_order\" must be \"torch\" or \"blocks\", not \"%s\"", path, name);
 }
 
 /* Counts count up from nothing: what is below 0 would be taken for a place in something. */
@@ -125,6 +137,7 @@ static Status read_own(const cJSON *tree, RunState *state, const char *path, Err
     const char *digest = "";
     json_get_text(own, "data_sha256", &digest, path, error);
     snprintf(state->data_digest, sizeof state->data_digest, "%s", digest);
+    read_order(own, &state->data_order, path, error);
     read_origin(own, &state->origin);
     state->has_best = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "best_metric"));
     json_get_double(tree, "best_metric", &state->best_metric, path, error);

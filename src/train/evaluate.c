@@ -3,6 +3,7 @@
 
 #include "linnet/loss.h"
 #include "linnet/memory.h"
+#include <string.h>
 
 enum {
     BATCH_ROWS = 1024, /* more rows at a time make the products no faster, only the memory larger */
@@ -26,7 +27,8 @@ Status evaluate_open_data(const World *world, Dataset **dataset, const char *pat
 /* Where counts go. */
 typedef struct {
     Metrics *metrics;
-    double *logits; /* [samples, labels] or NULL */
+    double *logits; /* [samples of a group, labels] or NULL */
+    int64_t first;  /* sample of the group */
     size_t labels;
     double *losses; /* [capacity of a batch] */
 } Sink;
@@ -41,7 +43,7 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
         const float *row = logits + b * sink->labels;
         metrics_add(sink->metrics, row, batch->labels[b], sink->losses[b]);
         for (size_t k = 0; sink->logits != NULL && k < sink->labels; k++)
-            sink->logits[batch->samples_ids[b] * sink->labels + k] = (double)row[k];
+            sink->logits[(batch->samples_ids[b] - (uint64_t)sink->first) * sink->labels + k] = (double)row[k];
     }
     batch_clear(batch);
 }
@@ -116,27 +118,51 @@ static void sum_metrics(const World *world, Metrics *metrics) {
     world_sum_integers(world, metrics->confusion, (size_t)metrics->labels * (size_t)metrics->labels);
 }
 
-Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics, double *logits,
-                    Error *error) {
+/* A group's logits, of which each rank has some, to rank 0's sink. Collective. */
+static void hand_over(const Evaluator *e, const Sink *sink, int64_t count, const LogitsSink *logits, Error *error) {
+    size_t values = (size_t)count * sink->labels;
+    world_sum_doubles(e->world, sink->logits, values);
+    if (e->world->rank == 0 && error->status == STATUS_OK)
+        logits->take(logits->context, sink->first, count, sink->logits, error);
+    memset(sink->logits, 0, values * sizeof *sink->logits);
+}
+
+/* All groups; every rank is in the same one at any time. Collective. */
+static void run_groups(Rounds *rounds, Dataset *dataset, int64_t batch_size, int64_t group, Sink *sink,
+                       const LogitsSink *logits, Error *error) {
+    const Evaluator *e = rounds->evaluator;
+    int64_t samples = dataset_info(dataset)->samples;
+    int64_t *indices = memory_allocate((size_t)group, sizeof *indices, error);
+    for (int64_t first = 0; !rounds->stop && first < samples; first += group) {
+        int64_t count = samples - first < group ? samples - first : group;
+        sink->first = first;
+        run_group(rounds, dataset, first, count, batch_size, indices, sink, error);
+        if (logits != NULL && !rounds->stop) hand_over(e, sink, count, logits, error);
+    }
+    memory_free(indices);
+}
+
+Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics,
+                    const LogitsSink *logits, Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
     if (batch_size > info->samples) batch_size = info->samples;
     int64_t group = batch_size * (GROUP / batch_size + 1); /* whole batches */
-    int64_t *indices = memory_allocate((size_t)group, sizeof *indices, error);
-    Sink sink = {metrics, logits, (size_t)info->labels,
-                 memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
+    Sink sink = {.metrics = metrics,
+                 .labels = (size_t)info->labels,
+                 .losses = memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
+    if (logits != NULL) sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
     metrics_clear(metrics, info->labels);
     batch_clear(e->batch);
     Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
-    for (int64_t first = 0; !rounds.stop && first < info->samples; first += group) {
-        int64_t count = info->samples - first < group ? info->samples - first : group;
-        run_group(&rounds, dataset, first, count, batch_size, indices, &sink, error);
+    if (world_agree(e->world, error, true) == STATUS_OK) {
+        run_groups(&rounds, dataset, batch_size, group, &sink, logits, error);
+        rounds_settle(&rounds);
+        world_agree(e->world, error, true);
     }
-    rounds_settle(&rounds);
-    memory_free(indices);
     memory_free(sink.losses);
-    if (world_agree(e->world, error, true)) return error->status;
+    memory_free(sink.logits);
+    if (error->status != STATUS_OK) return error->status;
     if (rounds.stop) return error_set(error, STATUS_STOPPED, "stopped by a signal");
     sum_metrics(e->world, metrics);
-    if (logits != NULL) world_sum_doubles(e->world, logits, (size_t)info->samples * sink.labels);
     return STATUS_OK;
 }

@@ -1,5 +1,6 @@
 /* Bytes of a rank and a node. See plan.h. */
 #include "linnet/evaluate.h"
+#include "linnet/feed.h"
 #include "linnet/gpt2.h"
 #include "linnet/optimizer.h"
 #include "linnet/plan.h"
@@ -61,13 +62,15 @@ static double activation_bytes(const PlanJob *job) {
     return (double)gpt2_bytes(job->config, rows, less(samples, rows), true);
 }
 
-/* The epoch's order and lengths of all samples; this rank's own, loaded. */
+/* What the feed holds, and the window's list of rows. */
 static double data_bytes(const PlanJob *job) {
-    double samples = (double)job->samples, mine = 1.0 / job->ranks;
-    double all = samples * (2 * sizeof(int64_t) + 2 * sizeof(int32_t));
-    double loaded = mine * (samples * (3 * sizeof(int64_t) + 1) + (double)job->tokens * sizeof(uint16_t));
-    double window = (double)job->window * (job->longest + 1.0) * 2 * sizeof(int32_t);
-    return all + loaded + window;
+    const DatasetInfo info = {.samples = job->samples, .tokens = job->tokens};
+    const FeedPlan plan = {.window = job->window,
+                           .units = (int)job->units,
+                           .ranks = job->ranks,
+                           .order = job->settings->data_order,
+                           .span = feed_span(&info)};
+    return feed_bytes(&info, &plan) + (double)job->window * (job->longest + 1.0) * 2 * sizeof(int32_t);
 }
 
 void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *m) {
@@ -83,6 +86,7 @@ void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory 
                                  2.0 * rows * job->config->width * sizeof(float),
                       .activations = activation_bytes(job),
                       .data = data_bytes(job),
+                      .order = feed_order_bytes(job->samples, job->settings->data_order),
                       .program = constants->program_bytes};
     m->rank = m->tables + m->received + m->moments + m->activations + m->data + m->program;
     m->shared = neighbours > 1 ? m->weights + slots : 0.0;

@@ -84,6 +84,10 @@ const SettingRow SETTING_ROWS[] = {
      .help = "the token that the head reads: the last of the text, or position 1023 as in the tutorial"},
     {KEY(global_batch_size), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = COUNT_MAX,
      .help = "samples of an update, whatever the number of ranks; in place of `gradient_accumulation_steps`"},
+    {KEY(data_order), .type = SETTING_CHOICE, .fallback = "\"torch\"", .own = true, .choices = DATA_ORDER_NAMES,
+     .help =
+         "order of an epoch's samples: `torch.randperm` as Trainer, which takes 8 bytes a sample on each rank; or blocks of 4,096 "
+         "neighbours mixed in groups of 262,144, which takes none and reads few pieces of the file"},
     {KEY(reduction_units), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 65536,
      .help = "cut each update into so many units: the same bits on any number of ranks up to it; null: one a rank"},
     {KEY(reduction), .type = SETTING_CHOICE, .fallback = "\"ordered\"", .own = true, .choices = REDUCTIONS,

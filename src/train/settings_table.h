@@ -30,7 +30,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 42
+#define SETTINGS_COUNT 43
 extern const SettingRow SETTING_ROWS[];
 
 /** A key of TrainingArguments that linnet does not act on. */

@@ -23,21 +23,19 @@ static bool must_stop(const Trainer *t) {
 
 /* All updates from where the state is. Collective. */
 static Status run_updates(Trainer *t, Error *error) {
-    bool loaded = false;
     bool owed = t->state.evaluation_due;
     t->state.evaluation_due = false; /* also when these settings ask for none */
     if (owed && trainer_due(t, error)) return error->status;
     if (must_stop(t)) return trainer_stop(t, error);
     while (t->state.step < t->state.total && !t->stop_early) {
-        int64_t window = t->state.step % t->windows;
-        if (!loaded || window == 0) {
+        int64_t epoch = t->state.step / t->windows, window = t->state.step % t->windows;
+        if (!feed_has(t->feed, epoch, window)) {
             profile_enter(t->profile, PHASE_DATA);
-            feed_epoch(t->feed, t->state.step / t->windows, window, error);
+            feed_load(t->feed, epoch, window, error);
             profile_leave(t->profile, 0.0);
             double start = MPI_Wtime();
             if (world_agree(t->world, error, true)) return error->status;
             t->waited += MPI_Wtime() - start;
-            loaded = true;
         }
         trainer_update(t);
         if (t->failed) {

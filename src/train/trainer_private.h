@@ -77,6 +77,8 @@ typedef struct {
 
 /* Open everything, resume where asked to. Collective. */
 Status trainer_setup(Trainer *trainer, World *world, const Settings *settings, bool profile, Error *error);
+/* How the run's samples are fed. */
+FeedPlan trainer_feed_plan(const Trainer *trainer);
 /* STATUS_INPUT when the disk that output_dir (which exists) lies on has no room for what the plan will write at least.
  * Rank 0. */
 Status trainer_check_room(const Trainer *trainer, Error *error);

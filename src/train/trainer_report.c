@@ -46,6 +46,11 @@ static void say_memory(const Trainer *t) {
              megabytes(optimizer_moment_bytes(t->world, layout)),
              megabytes(gpt2_bytes(config, rows < most ? rows : most,
                                   t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));
+    const DatasetInfo *data = dataset_info(t->train_data);
+    FeedPlan plan = trainer_feed_plan(t);
+    log_info("order     %s: %.0f MB a rank for the order, %.0f MB for the samples under way and the next ones",
+             DATA_ORDER_NAMES[plan.order], feed_order_bytes(data->samples, plan.order) / 1e6,
+             (feed_bytes(data, &plan) - feed_order_bytes(data->samples, plan.order)) / 1e6);
     if (t->settings->save_in_background && t->settings->save_strategy != STRATEGY_NO)
         log_info("saving    up to %.0f MB more on rank 0 while a checkpoint is written in the background",
                  megabytes(checkpoint_snapshot_bytes(layout)));

@@ -52,6 +52,11 @@ static Status check_resumed(const Trainer *t, const RunState *was, const char *f
             return error_set(error, STATUS_INPUT,
                              "%s was made with %s = %lld, this run has %lld: give the same, or start without resuming",
                              folder, same[i].name, (long long)same[i].then, (long long)same[i].now);
+    if (was->data_order != t->state.data_order)
+        return error_set(
+            error, STATUS_INPUT,
+            "%s was made with data_order \"%s\", this run has \"%s\": give the same, or start without resuming", folder,
+            DATA_ORDER_NAMES[was->data_order], DATA_ORDER_NAMES[t->state.data_order]);
     if (strcmp(was->data_digest, t->state.data_digest) != 0)
         return error_set(
             error, STATUS_INPUT,
@@ -156,6 +161,7 @@ static void plan_updates(Trainer *t) {
     state->tokens = info->tokens;
     memcpy(state->data_digest, info->source_digest, sizeof state->data_digest);
     state->seed = s->seed;
+    state->data_order = s->data_order;
     state->window = settings_window(s, ranks, info->samples);
     state->units = settings_units(s, ranks, state->window);
     t->windows = (state->samples + state->window - 1) / state->window;
@@ -224,6 +230,17 @@ static void settle_model(Trainer *t) {
     if (config->pad_token < 0) config->pad_token = dataset_info(t->train_data)->end_of_text;
 }
 
+FeedPlan trainer_feed_plan(const Trainer *t) {
+    return (FeedPlan){.window = t->state.window,
+                      .units = (int)t->state.units,
+                      .ranks = t->world->size,
+                      .rank = t->world->rank,
+                      .seed = (uint64_t)t->state.seed,
+                      .order = t->state.data_order,
+                      .updates = t->state.total,
+                      .span = feed_span(dataset_info(t->train_data))};
+}
+
 /* Model, optimizer and working memory. Collective. */
 static Status build(Trainer *t, const char *model, Error *error) {
     const Settings *s = t->settings;
@@ -245,7 +262,7 @@ static Status build(Trainer *t, const char *model, Error *error) {
     t->replica.parameters.ready = trainer_parameters_ready;
     t->replica.parameters.ready_context = t;
     allocate_work(t, error);
-    FeedPlan plan = {t->state.window, (int)t->state.units, t->world->size, t->world->rank, (uint64_t)s->seed};
+    FeedPlan plan = trainer_feed_plan(t);
     if (error->status == STATUS_OK) feed_create(&t->feed, t->train_data, &plan, error);
     return world_agree(t->world, error, true);
 }

@@ -147,10 +147,10 @@ static void name_rows(Trainer *t, int64_t number) {
     t->rows_named = true;
 }
 
-/* Those of the next update, unless it is of another epoch or there is none. Collective. */
+/* Those of the next update, if there is one and its samples are there. Collective. */
 static void name_next_rows(Trainer *t) {
     int64_t next = t->state.step + 1, number = next % t->windows;
-    if (next < t->state.total && number > 0 && feed_holds(t->feed, number)) name_rows(t, number);
+    if (next < t->state.total && feed_has(t->feed, next / t->windows, number)) name_rows(t, number);
 }
 
 void trainer_update(Trainer *t) {

@@ -309,6 +309,7 @@ MISFITS = [
         tensors("model/model.safetensors", lambda t: t.update({"transformer.wte.weight": t["transformer.wte.weight"][:100]}))(folder))),
     Case(TOGETHER, "a checkpoint of another window", [*RESUME, "--set", "global_batch_size=10"]),
     Case(TOGETHER, "a checkpoint of another seed", [*RESUME, "--set", "seed=1"]),
+    Case(TOGETHER, "a checkpoint of another `data_order`", [*RESUME, "--set", "data_order=blocks"]),
     Case(TOGETHER, "a checkpoint of other data", [*RESUME, "--set", "train_file=test.h5"]),
     Case(TOGETHER, "a checkpoint of data from another source", RESUME, h5("train.h5", source_digest=np.bytes_(b"0" * 64))),
     Case(TOGETHER, "a model folder as checkpoint", ["train", "run.json", "--set", "resume_from_checkpoint=model"]),

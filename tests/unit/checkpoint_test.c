@@ -190,6 +190,21 @@ static void assert_state_refused(const char *what) {
     assert_null(history);
 }
 
+static void test_order_of_a_state(void **state) {
+    (void)state;
+    RunState run;
+    Error error = {0};
+    write_state(STATE); /* of before there was a choice */
+    checkpoint_read_state(folder, &run, NULL, &error);
+    assert_int_equal(run.data_order, DATA_ORDER_TORCH);
+    write_changed("\"seed\": 42", "\"seed\": 42, \"data_order\": \"blocks\"");
+    checkpoint_read_state(folder, &run, NULL, &error);
+    assert_fine(&error);
+    assert_int_equal(run.data_order, DATA_ORDER_BLOCKS);
+    write_changed("\"seed\": 42", "\"seed\": 42, \"data_order\": \"sorted\"");
+    assert_state_refused("must be \"torch\" or \"blocks\", not \"sorted\"");
+}
+
 static void test_damaged_states(void **state) {
     (void)state;
     assert_state_refused("trainer_state.json"); /* none there */
@@ -252,6 +267,7 @@ int main(void) {
         TEST(test_rotate_keeps_current_and_best),
         TEST(test_read_state),
         TEST(test_no_best_yet),
+        TEST(test_order_of_a_state),
         TEST(test_damaged_states),
         TEST(test_missing_numbers),
         TEST(test_is_checkpoint),

@@ -56,24 +56,25 @@ static void info_comes_back(void **state) {
     dataset_close(NULL);
 }
 
-static void verify_and_lengths_cover_all_blocks(void **state) {
+static void verify_covers_all_blocks(void **state) {
     (void)state;
     Error error = {0};
     Dataset *dataset = open_good(large);
     assert_int_equal(dataset_verify(dataset, 0, LARGE, &error), STATUS_OK);
     assert_int_equal(dataset_verify(dataset, 12345, 10001, &error), STATUS_OK);
     assert_int_equal(dataset_verify(dataset, LARGE, 0, &error), STATUS_OK);
-    int32_t *lengths = malloc(LARGE * sizeof *lengths);
-    assert_non_null(lengths);
-    assert_int_equal(dataset_lengths(dataset, lengths, &error), STATUS_OK);
-    for (int64_t i = 0; i < LARGE; i++) assert_int_equal(lengths[i], length_of(i));
-    free(lengths);
     dataset_close(dataset);
 }
 
+/** Lengths and samples are those asked for, in that order. */
 static void assert_loads(Dataset *dataset, const int64_t *indices, int64_t count) {
     Samples samples = {0};
     Error error = {0};
+    int32_t *lengths = malloc((size_t)count * sizeof *lengths + 1);
+    assert_non_null(lengths);
+    if (dataset_lengths(dataset, indices, count, lengths, &error)) fail_msg("%s", error.message);
+    for (int64_t i = 0; i < count; i++) assert_int_equal(lengths[i], length_of(indices[i]));
+    free(lengths);
     if (dataset_load(dataset, indices, count, &samples, &error)) fail_msg("%s", error.message);
     assert_int_equal(samples.count, count);
     assert_int_equal(samples.starts[0], 0);
@@ -109,10 +110,25 @@ static void refuses_samples_that_are_not_there(void **state) {
     (void)state;
     Dataset *dataset = open_good(small);
     Samples samples = {0};
-    Error above = {0}, below = {0};
+    Error above = {0}, below = {0}, length = {0};
+    int32_t lengths[1];
     assert_int_equal(dataset_load(dataset, (int64_t[]){0, SMALL}, 2, &samples, &above), STATUS_INPUT);
     assert_non_null(strstr(above.message, "there is no sample 48; the file holds 48"));
     assert_int_equal(dataset_load(dataset, (int64_t[]){-1}, 1, &samples, &below), STATUS_INPUT);
+    assert_int_equal(dataset_lengths(dataset, (int64_t[]){SMALL}, 1, lengths, &length), STATUS_INPUT);
+    assert_null(samples.starts);
+    dataset_close(dataset);
+}
+
+static void reading_can_be_given_up(void **state) {
+    (void)state;
+    Dataset *dataset = open_good(small);
+    Samples samples = {0};
+    Error loading = {0}, measuring = {0};
+    int32_t lengths[1];
+    dataset_stop(dataset);
+    assert_int_equal(dataset_load(dataset, (int64_t[]){0}, 1, &samples, &loading), STATUS_STOPPED);
+    assert_int_equal(dataset_lengths(dataset, (int64_t[]){0}, 1, lengths, &measuring), STATUS_STOPPED);
     assert_null(samples.starts);
     dataset_close(dataset);
 }
@@ -302,9 +318,10 @@ static int tear_down(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(info_comes_back),
-        cmocka_unit_test(verify_and_lengths_cover_all_blocks),
+        cmocka_unit_test(verify_covers_all_blocks),
         cmocka_unit_test(loads_in_any_order),
         cmocka_unit_test(refuses_samples_that_are_not_there),
+        cmocka_unit_test(reading_can_be_given_up),
         cmocka_unit_test(loads_a_sample_longer_than_a_run),
         cmocka_unit_test(reading_takes_no_lock),
         cmocka_unit_test(writer_refuses_bad_samples),

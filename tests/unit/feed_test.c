@@ -4,6 +4,9 @@
 #include "linnet/world.h"
 #include "unit/model_files.h"
 #include "unit/token_file.h"
+#include <hdf5.h>
+
+enum { MOST = 200 }; /* samples of a test's data set */
 
 /** Any number in [0, limit), the same at every run. */
 static int32_t any(int32_t limit) {
@@ -77,13 +80,33 @@ static Dataset *make_dataset(int64_t samples) {
     return open_good(path);
 }
 
-static Feed *make_feed(Dataset *dataset, int64_t window, int units, int ranks, int rank) {
+/** Put a wrong label into a token file. */
+static void set_label(const char *path, int64_t sample, uint8_t label) {
+    const hsize_t first = (hsize_t)sample, one = 1;
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), labels = H5Dopen2(file, "labels", H5P_DEFAULT);
+    const hid_t place = H5Dget_space(labels), memory = H5Screate_simple(1, &one, NULL);
+    assert_true(H5Sselect_hyperslab(place, H5S_SELECT_SET, &first, NULL, &one, NULL) >= 0);
+    assert_true(H5Dwrite(labels, H5T_NATIVE_UINT8, memory, place, H5P_DEFAULT, &label) >= 0);
+    H5Sclose(memory);
+    H5Sclose(place);
+    H5Dclose(labels);
+    assert_true(H5Fclose(file) >= 0);
+}
+
+static Feed *make_feed(Dataset *dataset, const FeedPlan *plan) {
     Feed *feed = NULL;
     Error error = {0};
-    const FeedPlan plan = {.window = window, .units = units, .ranks = ranks, .rank = rank, .seed = 42};
-    feed_create(&feed, dataset, &plan, &error);
+    feed_create(&feed, dataset, plan, &error);
     assert_fine(&error);
     return feed;
+}
+
+/** An epoch's order [samples], as order.h has it. */
+static void make_order(int64_t *order, int64_t samples, const FeedPlan *plan, int64_t epoch) {
+    const uint64_t seed = plan->seed + (uint64_t)epoch;
+    const BlockOrder blocks = block_order(samples, seed);
+    if (plan->order == DATA_ORDER_TORCH) order_randperm(order, samples, seed);
+    for (int64_t i = 0; i < samples && plan->order == DATA_ORDER_BLOCKS; i++) order[i] = block_order_at(&blocks, i);
 }
 
 /** A sample must be the one that the token file has at this index. */
@@ -133,23 +156,40 @@ static void visit(Feed *feed, int64_t window_index, const FeedPlan *plan, int64_
     }
 }
 
-/** All ranks' feeds over whole epochs: every sample exactly once, in torch's order. */
-static void check_epochs(int64_t samples, int64_t window, int units, int ranks) {
-    enum { EPOCHS = 3, MOST = 200 };
+/** An epoch's windows from `first` on, loaded as they are needed; returns how often. */
+static int visit_epoch(Feed *feed, int64_t epoch, int64_t first, const FeedPlan *plan, int64_t samples, int *seen) {
+    int64_t order[MOST];
+    int loads = 0;
+    make_order(order, samples, plan, epoch);
+    for (int64_t w = first; w < feed_windows(feed); w++) {
+        Error error = {0};
+        if (!feed_has(feed, epoch, w)) {
+            feed_load(feed, epoch, w, &error);
+            loads++;
+        }
+        assert_fine(&error);
+        assert_true(feed_has(feed, epoch, w));
+        assert_false(feed_has(feed, epoch + 1, w));
+        visit(feed, w, plan, samples, order, seen);
+    }
+    return loads;
+}
+
+/** All ranks' feeds over whole epochs: every sample exactly once, in the plan's order, as many windows at a time as a span
+ *  has. The windows are those of an order that is known whole, so that spans cannot be told from them. */
+static void check_epochs(int64_t samples, FeedPlan plan) {
+    enum { EPOCHS = 3 };
     Dataset *dataset = make_dataset(samples);
     int seen[EPOCHS][MOST] = {{0}};
-    for (int rank = 0; rank < ranks; rank++) {
-        const FeedPlan plan = {.window = window, .units = units, .ranks = ranks, .rank = rank};
-        Feed *feed = make_feed(dataset, window, units, ranks, rank);
-        assert_int_equal(feed_windows(feed), (samples + window - 1) / window);
-        for (int epoch = 0; epoch < EPOCHS; epoch++) {
-            int64_t order[MOST];
-            Error error = {0};
-            feed_epoch(feed, epoch, 0, &error);
-            assert_fine(&error);
-            order_randperm(order, samples, 42 + (uint64_t)epoch);
-            for (int64_t w = 0; w < feed_windows(feed); w++) visit(feed, w, &plan, samples, order, seen[epoch]);
-        }
+    const int64_t windows = (samples + plan.window - 1) / plan.window;
+    const int64_t span = plan.span < plan.window ? 1 : plan.span / plan.window;
+    plan.seed = 42;
+    plan.updates = EPOCHS * windows;
+    for (plan.rank = 0; plan.rank < plan.ranks; plan.rank++) {
+        Feed *feed = make_feed(dataset, &plan);
+        assert_int_equal(feed_windows(feed), windows);
+        for (int epoch = 0; epoch < EPOCHS; epoch++)
+            assert_int_equal(visit_epoch(feed, epoch, 0, &plan, samples, seen[epoch]), (windows + span - 1) / span);
         feed_destroy(feed);
     }
     for (int epoch = 0; epoch < EPOCHS; epoch++)
@@ -159,31 +199,88 @@ static void check_epochs(int64_t samples, int64_t window, int units, int ranks) 
 
 static void test_epochs(void **state) {
     (void)state;
-    check_epochs(150, 16, 4, 4); /* the last window holds 6 samples */
-    check_epochs(147, 16, 8, 3); /* units that ranks do not divide; the last window has 3 samples for 8 units */
-    check_epochs(33, 16, 5, 2);  /* a last window of one sample */
-    check_epochs(32, 16, 16, 1); /* whole windows, a sample a unit */
-    check_epochs(20, 4, 2, 5);   /* more ranks than units: some have nothing to do */
-    check_epochs(3, 64, 8, 4);   /* less than one window, fewer samples than units and ranks */
-    check_epochs(1, 1, 1, 1);
+    static const struct {
+        int64_t samples, window;
+        int units, ranks;
+    } jobs[] = {
+        {150, 16, 4, 4}, /* the last window holds 6 samples */
+        {147, 16, 8, 3}, /* units that ranks do not divide; the last window has 3 samples for 8 units */
+        {33, 16, 5, 2},  /* a last window of one sample */
+        {32, 16, 16, 1}, /* whole windows, a sample a unit */
+        {20, 4, 2, 5},   /* more ranks than units: some have nothing to do */
+        {3, 64, 8, 4},   /* less than one window, fewer samples than units and ranks */
+        {1, 1, 1, 1},
+    };
+    static const int64_t spans[] = {1000, 49, 32, 1}; /* all, three windows, two, one that is larger than the span */
+    for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++)
+        for (size_t s = 0; s < sizeof spans / sizeof *spans; s++)
+            for (DataOrder order = DATA_ORDER_TORCH; order <= DATA_ORDER_BLOCKS; order++)
+                check_epochs(jobs[j].samples, (FeedPlan){.window = jobs[j].window,
+                                                         .units = jobs[j].units,
+                                                         .ranks = jobs[j].ranks,
+                                                         .order = order,
+                                                         .span = spans[s]});
 }
 
 /** A resumed run starts in the middle of an epoch. */
 static void test_from_a_later_window(void **state) {
     (void)state;
     enum { SAMPLES = 50, FROM = 2 };
-    Dataset *dataset = make_dataset(SAMPLES);
-    const FeedPlan plan = {.window = 12, .units = 3, .ranks = 2, .rank = 1};
-    Feed *feed = make_feed(dataset, 12, 3, 2, 1);
-    Error error = {0};
+    for (DataOrder order = DATA_ORDER_TORCH; order <= DATA_ORDER_BLOCKS; order++) {
+        const FeedPlan plan = {
+            .window = 12, .units = 3, .ranks = 2, .rank = 1, .seed = 42, .order = order, .updates = 100, .span = 24};
+        Dataset *dataset = make_dataset(SAMPLES);
+        Feed *feed = make_feed(dataset, &plan);
+        int seen[MOST] = {0};
+        assert_int_equal(visit_epoch(feed, 5, FROM, &plan, SAMPLES, seen), 2);
+        assert_int_equal(visit_epoch(feed, 2, 0, &plan, SAMPLES, seen), 3); /* not what was read ahead */
+        feed_destroy(feed);
+        dataset_close(dataset);
+    }
+}
+
+/** A sample that cannot be read ends the run when its span is needed, not before. */
+static void test_failure_ahead(void **state) {
+    (void)state;
+    enum { SAMPLES = 50 };
+    const FeedPlan plan = {.window = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .span = 20};
     int64_t order[SAMPLES];
-    int seen[SAMPLES] = {0};
-    feed_epoch(feed, 5, FROM, &error);
+    Error error = {0};
+    int seen[MOST] = {0};
+    dataset_close(make_dataset(SAMPLES));
+    make_order(order, SAMPLES, &plan, 0);
+    set_label(in_folder("feed.h5"), order[25], 200);
+    Dataset *dataset = open_good(in_folder("feed.h5"));
+    Feed *feed = make_feed(dataset, &plan);
+    feed_load(feed, 0, 0, &error);
     assert_fine(&error);
-    order_randperm(order, SAMPLES, 42 + 5);
-    for (int64_t w = FROM; w < feed_windows(feed); w++) visit(feed, w, &plan, SAMPLES, order, seen);
+    for (int64_t w = 0; w < 2; w++) visit(feed, w, &plan, SAMPLES, order, seen);
+    assert_int_equal(feed_load(feed, 0, 2, &error), STATUS_INPUT);
+    assert_non_null(strstr(error.message, "is 200; there are 3 labels"));
     feed_destroy(feed);
     dataset_close(dataset);
+}
+
+/** A thousand million samples take no more than a million, but for torch's order. */
+static void test_bytes(void **state) {
+    (void)state;
+    const DatasetInfo million = {.samples = 1000000, .tokens = 20000000};
+    const DatasetInfo many = {.samples = 1000000000, .tokens = 20000000000};
+    const DatasetInfo long_texts = {.samples = 1000000000, .tokens = 1000000000000};
+    FeedPlan plan = {.window = 64, .units = 8, .ranks = 4, .order = DATA_ORDER_BLOCKS, .span = feed_span(&many)};
+    assert_int_equal(plan.span, ORDER_GROUP);
+    assert_true(feed_bytes(&many, &plan) == feed_bytes(&million, &plan));
+    assert_true(feed_bytes(&many, &plan) < 64e6);
+    assert_true(feed_order_bytes(many.samples, DATA_ORDER_BLOCKS) == 0.0);
+    const double blocks = feed_bytes(&many, &plan);
+    plan.order = DATA_ORDER_TORCH;
+    assert_true(feed_bytes(&many, &plan) == blocks + 8e9);
+    assert_true(feed_order_bytes(many.samples, DATA_ORDER_TORCH) == 8e9);
+    plan.span = feed_span(&long_texts); /* fewer, since each takes 2 kB */
+    assert_int_equal(plan.span, (1 << 25) / 1000);
+    plan.window = 1 << 20; /* more samples than a span would have: a span of one window */
+    plan.order = DATA_ORDER_BLOCKS;
+    assert_true(feed_bytes(&many, &plan) > 2.0 * (1 << 20) / 4 * 20 * sizeof(uint16_t));
 }
 
 static void test_destroy_nothing(void **state) {
@@ -197,6 +294,8 @@ int main(void) {
         cmocka_unit_test(test_cut_by_tokens),
         cmocka_unit_test(test_epochs),
         cmocka_unit_test(test_from_a_later_window),
+        cmocka_unit_test(test_failure_ahead),
+        cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_destroy_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

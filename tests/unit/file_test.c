@@ -49,6 +49,32 @@ static void joins_names(void **state) {
     memory_free(path);
 }
 
+/** Written bit by bit, it takes its place at the end, or not at all. */
+static void replaces_large_files(void **state) {
+    (void)state;
+    const char *path = inside("large"), *beside = inside("large.tmp");
+    Error error = {0}, failed = {0}, none = {0};
+    FILE *file = NULL;
+    write_text(path, "old");
+    assert_int_equal(file_begin(&file, path, &error), STATUS_OK);
+    fprintf(file, "new, ");
+    assert_text(path, "old");
+    fprintf(file, "whole");
+    assert_int_equal(file_end(file, path, &error), STATUS_OK);
+    assert_text(path, "new, whole");
+    assert_false(file_exists(beside));
+    assert_int_equal(file_begin(&file, path, &error), STATUS_OK);
+    fprintf(file, "half");
+    error_set(&failed, STATUS_FAILURE, "something else");
+    assert_int_equal(file_end(file, path, &failed), STATUS_FAILURE);
+    assert_string_equal(failed.message, "something else");
+    assert_text(path, "new, whole");
+    assert_false(file_exists(beside));
+    assert_int_equal(file_begin(&file, inside("none/large"), &none), STATUS_INPUT);
+    assert_null(file);
+    assert_int_equal(file_end(NULL, path, &error), STATUS_OK);
+}
+
 static void replaces_whole_files(void **state) {
     (void)state;
     const char *path = inside("replaced");
@@ -221,6 +247,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joins_names),
         cmocka_unit_test(replaces_whole_files),
+        cmocka_unit_test(replaces_large_files),
         cmocka_unit_test(probes_what_could_be_written),
         cmocka_unit_test(reads_zero_bytes),
         cmocka_unit_test(refuses_what_is_no_regular_file),

@@ -224,10 +224,27 @@ static void counts_memory(void **state) {
     NEAR(two.moments, dense + (1200.0 + LONGEST) * WIDTH * 4.0); /* two, halved */
     assert_true(hosts.tables > two.tables);                      /* whole copies where there are several hosts */
     NEAR(hosts.received - two.received, 1.25 * slot_bytes(f) / 2.0);
-    job_of(f, 2, 1, 2)->samples += 1000000;
-    PlanMemory more;
-    plan_memory(&f->job, &f->machine, &more);
-    NEAR(more.data - two.data, 24e6 + 25e6 / 2.0);
+}
+
+/** With data_order "blocks" a thousand million samples take what a million do. */
+static void counts_the_order(void **state) {
+    Fixture *f = *state;
+    PlanMemory million, many, torch;
+    PlanJob *job = job_of(f, 2, 1, 2);
+    f->settings.data_order = DATA_ORDER_BLOCKS;
+    job->samples = 1000000;
+    job->tokens = 20 * job->samples;
+    plan_memory(job, &f->machine, &million);
+    job->samples = 1000000000;
+    job->tokens = 20 * job->samples;
+    plan_memory(job, &f->machine, &many);
+    NEAR(many.rank, million.rank);
+    NEAR(many.order, 0.0);
+    f->settings.data_order = DATA_ORDER_TORCH;
+    plan_memory(job, &f->machine, &torch);
+    NEAR(torch.order, 8e9);
+    NEAR(torch.rank - many.rank, 8e9);
+    NEAR(torch.data - many.data, 8e9);
 }
 
 // --- The job from a token file ---------------------------------------------------------------------------------------
@@ -346,6 +363,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(hides_what_travels_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(names_what_takes_longest, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_the_order, setup, teardown),
         cmocka_unit_test_setup_teardown(looks_at_the_data, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_constants, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_wrong_constants, setup, teardown),

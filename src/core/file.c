@@ -179,8 +179,11 @@ Status file_replace(const char *path, const void *bytes, size_t size, Error *err
 
 Status file_begin(FILE **file, const char *path, Error *error) {
     char *beside = name_beside(path, error);
-    *file = beside ? fopen(beside, "we") : NULL;
+    *file = NULL;
+    const int opened = beside ? open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666) : -1;
+    if (opened >= 0) *file = fdopen(opened, "w");
     if (beside && !*file) fail(error, beside, "create");
+    if (opened >= 0 && !*file) close(opened);
     memory_free(beside);
     return error->status;
 }

@@ -141,7 +141,7 @@ void exchange_begin(Reduction *r) {
     make_room(r, &r->receive, &r->receive_room, owned * remote * wire_bytes(r));
     make_room(r, &r->stage, &r->stage_room, count_sends(r, &sends));
     r->staged = 0;
-    messages_begin(&r->gradients, r->world, r->buckets * remote, sends);
+    messages_begin(&r->gradients, r->world, r->buckets * remote, sends, 2 * sends / r->buckets + 1); /* two buckets */
     post_receives(r);
     for (size_t b = 0; b < r->buckets && r->unit_count == 0; b++) exchange_announce(r, b);
 }
@@ -203,7 +203,7 @@ void exchange_progress(Reduction *r) {
 }
 
 void exchange_finish(Reduction *r) {
-    while (r->unsummed > 0 || !messages_sent(&r->gradients, r->world)) {
+    while (r->unsummed > 0 || !messages_sent(&r->gradients)) {
         exchange_progress(r);
         if (r->unsummed > 0) sched_yield(); /* whom this rank waits for may need the core */
     }

@@ -34,7 +34,9 @@ void reduction_gather_begin(Reduction *r, float *values, size_t buckets) {
         r->state[b].coming = 0;
     }
     size_t others = (size_t)(world->size - world->node_size);
-    messages_begin(&r->parameters, world, buckets * others, buckets * (size_t)(world->nodes - 1));
+    /* Two a node at a time: while one is agreed on the other travels. */
+    messages_begin(&r->parameters, world, buckets * others, buckets * (size_t)(world->nodes - 1),
+                   2 * (size_t)world->nodes);
     for (int owner = 0; owner < world->size; owner++)
         if (!reduction_is_neighbour(r, owner) && reduction_delegate(r, here, owner) == world->rank)
             receive_from(r, owner);
@@ -77,6 +79,6 @@ void reduction_gather_await(Reduction *r, size_t bucket) {
 void reduction_gather_end(Reduction *r) {
     for (size_t b = 0; b < r->gathered; b++) reduction_gather_await(r, b);
     double start = MPI_Wtime();
-    while (!messages_sent(&r->parameters, r->world)) gather_progress(r);
+    while (!messages_sent(&r->parameters)) gather_progress(r);
     r->waited += MPI_Wtime() - start;
 }

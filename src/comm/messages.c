@@ -10,23 +10,29 @@ static void grow(const World *world, void **array, size_t count, size_t size) {
     if (*array == NULL) world_abort(world, &error);
 }
 
-void messages_begin(Messages *m, const World *world, size_t receives, size_t sends) {
-    m->receive_count = m->send_count = 0;
+void messages_begin(Messages *m, const World *world, size_t receives, size_t sends, size_t at_once) {
+    size_t most = receives > sends ? receives : sends,
+           had = m->receive_room > m->send_room ? m->receive_room : m->send_room;
+    m->receive_count = m->send_count = m->started = m->ended = 0;
+    m->at_once = (int)at_once;
+    /* A quarter more than is needed: the next window may need some more. */
+    if (most > had) grow(world, (void **)&m->arrived, most + most / 4, sizeof *m->arrived);
     if (receives > m->receive_room) {
-        m->receive_room = receives + receives / 4; /* the next window may need some more */
+        m->receive_room = receives + receives / 4;
         grow(world, (void **)&m->receives, m->receive_room, sizeof *m->receives);
         grow(world, (void **)&m->bucket, m->receive_room, sizeof *m->bucket);
-        grow(world, (void **)&m->arrived, m->receive_room, sizeof *m->arrived);
     }
     if (sends > m->send_room) {
         m->send_room = sends + sends / 4;
         grow(world, (void **)&m->sends, m->send_room, sizeof *m->sends);
+        grow(world, (void **)&m->queue, m->send_room, sizeof *m->queue);
     }
 }
 
 void messages_free(Messages *m) {
     memory_free(m->receives);
     memory_free(m->sends);
+    memory_free(m->queue);
     memory_free(m->bucket);
     memory_free(m->arrived);
     *m = (Messages){0};
@@ -39,26 +45,38 @@ void messages_receive(Messages *m, const World *world, void *into, size_t count,
                 "MPI_Irecv");
 }
 
+/* Give MPI the sends whose turn it is. */
+static void start_sends(Messages *m, const World *world) {
+    for (; m->started < m->send_count && m->started - m->ended < m->at_once; m->started++) {
+        const Outgoing *next = &m->queue[m->started];
+        world_check(
+            world,
+            MPI_Isend(next->from, next->count, next->type, next->rank, next->tag, world->comm, &m->sends[m->started]),
+            "MPI_Isend");
+    }
+}
+
 void messages_send(Messages *m, const World *world, const void *from, size_t count, MPI_Datatype type, int rank,
                    int tag) {
-    world_check(world, MPI_Isend(from, (int)count, type, rank, tag, world->comm, &m->sends[m->send_count++]),
-                "MPI_Isend");
+    m->queue[m->send_count++] = (Outgoing){from, (int)count, rank, tag, type};
+    start_sends(m, world);
+}
+
+static int test_some(Messages *m, const World *world, MPI_Request *requests, int count) {
+    int ended = 0;
+    if (count == 0) return 0;
+    world_check(world, MPI_Testsome(count, requests, &ended, m->arrived, MPI_STATUSES_IGNORE), "MPI_Testsome");
+    return ended == MPI_UNDEFINED ? 0 : ended; /* undefined: nothing is outstanding any more */
 }
 
 int messages_take(Messages *m, const World *world) {
-    int arrived = 0;
-    if (m->receive_count == 0) return 0;
-    world_check(world, MPI_Testsome(m->receive_count, m->receives, &arrived, m->arrived, MPI_STATUSES_IGNORE),
-                "MPI_Testsome");
-    if (arrived == MPI_UNDEFINED) return 0; /* nothing is outstanding any more */
+    m->ended += test_some(m, world, m->sends, m->started);
+    start_sends(m, world);
+    int arrived = test_some(m, world, m->receives, m->receive_count);
     for (int i = 0; i < arrived; i++) m->arrived[i] = m->bucket[m->arrived[i]];
     return arrived;
 }
 
-bool messages_sent(Messages *m, const World *world) {
-    int done = 1;
-    if (m->send_count > 0)
-        world_check(world, MPI_Testall(m->send_count, m->sends, &done, MPI_STATUSES_IGNORE), "MPI_Testall");
-    if (done) m->send_count = 0;
-    return done != 0;
+bool messages_sent(const Messages *m) {
+    return m->ended == m->send_count;
 }

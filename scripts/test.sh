@@ -61,12 +61,10 @@ build() { # NAME MAKE-ARGUMENTS...
     fi
 }
 
-# Run one cmocka program and count its tests; a crash or a time-out counts as one more failed test.
-run_unit() { # PROGRAM LOG
-    local name code ok bad
-    name=$(basename "$1")
-    CMOCKA_MESSAGE_OUTPUT=TAP limited $UNIT_LIMIT "$2" "$1"
-    code=$?
+# Count the tests of one cmocka program; a crash or a time-out counts as one more failed test.
+count_unit() { # NAME LOG
+    local name=$1 code ok bad
+    code=$(cat "$2.code")
     # cmocka reports a skipped test as "not ok 4 # SKIP name".
     local none
     none=$(grep -c '^\(not \)\?ok .*# SKIP' "$2")
@@ -86,14 +84,17 @@ run_unit() { # PROGRAM LOG
     fi
 }
 
+# As many programs at a time as there are cores.
 test_unit() { # FOLDER WITH THE PROGRAMS
-    local program
+    local name log=$logs/$(echo "$1" | tr / -)-unit- names
     step "unit tests in $1"
-    for program in tests/unit/*_test.c; do
-        [ -e "$program" ] || continue
-        program=$1/tests/unit/$(basename "$program" .c)
-        run_unit "$program" "$logs/$(echo "$program" | tr / -).log"
-    done
+    names=$(cd tests/unit && printf '%s\n' *_test.c | sed 's/\.c$//')
+    rm -f "$log"*
+    export -f limited
+    # shellcheck disable=SC2016  # for the shells that are started
+    echo "$names" | CMOCKA_MESSAGE_OUTPUT=TAP xargs -P "$(cores)" -I{} bash -c \
+        'limited "$0" "$2{}.log" "$1/tests/unit/{}"; echo $? >"$2{}.log.code"' $UNIT_LIMIT "$1" "$log"
+    for name in $names; do count_unit "$name" "$log$name.log"; done
 }
 
 test_mpi() {

@@ -65,7 +65,9 @@ static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed
 Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     double start = MPI_Wtime();
     optimizer_settle(&t->optimizer);
-    if (trainer_settle(t, error)) return error->status;
+    /* A checkpoint whose history lacks a line that got lost would hand that on to the run that goes on from it. */
+    *error = t->pending;
+    if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
     watch_phase(t->world->watch, RUN_SAVE, t->state.step);
     profile_enter(t->profile, PHASE_SAVE);
     t->kept_step = t->saved_step;

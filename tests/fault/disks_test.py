@@ -49,7 +49,7 @@ def test_trouble_that_ends(settings, undisturbed, tmp_path, kind):
         assert len(good) == 1, "the last good checkpoint is gone, or another that is not whole is there"
         linnet("inspect", run / f"checkpoint-{good[0]}")
         disk.end()
-        code, told = process.wait(60), stderr.read_text()
+        code, told = process.wait(200), stderr.read_text()
         assert code == 0, told
         assert all(disk.says in line for line in told.splitlines() if LOST in line), told
         assert checkpoints(run) == [600] and not [path for path in run.iterdir() if path.suffix in (".tmp", ".old")], told
@@ -76,7 +76,7 @@ def test_trouble_to_the_end(settings, tmp_path):
             process = start(["train", config], ranks=2, stderr=file)
         wait_for(lambda: run.exists() and checkpoints(run), process, stderr, "the first checkpoint")
         disk.begin()
-        assert process.wait(60) == 2, stderr.read_text()
+        assert process.wait(200) == 2, stderr.read_text()
         errors = [line for line in stderr.read_text().splitlines() if line.startswith("linnet: error:")]
         assert len(errors) == 1 and disk.says in errors[0], errors
         good = checkpoints(run)

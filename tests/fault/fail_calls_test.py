@@ -114,7 +114,7 @@ def test_disk_that_is_full_for_a_while(settings, fail_calls, tmp_path, call, ran
     assert checkpoints(run) == good
     assert_checkpoints_whole(run)
     full.unlink()
-    assert process.wait(60) == 0, stderr.read_text()
+    assert process.wait(200) == 0, stderr.read_text()
     assert checkpoints(run) == [1000] and not left_over(run), stderr.read_text()
     assert_checkpoints_whole(run)
     undisturbed = train(tmp_path / "other", **longer)

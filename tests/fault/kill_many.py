@@ -6,7 +6,7 @@ evaluation, of saving, of a rename, or of its end, and started again with resume
 the next one, until as many kills are done as were asked for. Each complete job must have the weights and the log of one that
 was never disturbed, to the bit; nothing unfinished may lie in its folder, no job may hang, no process may outlive its job.
 
-    tests/fault/kill_many.py [--kills 50] [--seed 1] [--jobs 3] [--keep FOLDER]
+    tests/fault/kill_many.py [--kills 50] [--seed 1] [--jobs 3] [--limit 60] [--keep FOLDER]
 
 What was killed is printed in a line each; what went wrong as well, with the seed that leads there again. Exit code 1 then."""
 import argparse
@@ -27,7 +27,6 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support import checkpoints, events, is_linnet, linnet, ranks_of, start, weights_digest, without_timing, write_config  # noqa: E402
 
 RANKS = 2
-LIMIT = 60  # seconds: what takes longer hangs
 UPDATES = 12
 
 # Moments at which the process is stopped in a call, to be killed there: the call, the files meant, how many there may be.
@@ -71,10 +70,10 @@ def build_library(folder):
 class Job:
     """One folder in which a training job is started until it is complete."""
 
-    def __init__(self, folder, settings, library, undisturbed=None, rng=None):
+    def __init__(self, folder, settings, library, limit, undisturbed=None, rng=None):
         folder.mkdir(parents=True)
         self.folder, self.run, self.rng = folder, folder / "run", rng
-        self.library, self.undisturbed = library, undisturbed
+        self.library, self.limit, self.undisturbed = library, limit, undisturbed
         self.config = write_config(folder / "config.json", output_dir=self.run, **settings)
         self.starts = 0
 
@@ -104,7 +103,7 @@ class Job:
 
     def reach(self, process, moment, mark):
         """Wait for the moment to kill."""
-        rng, ends = self.rng, time.monotonic() + LIMIT
+        rng, ends = self.rng, time.monotonic() + self.limit
         if moment in CALLS:
             return self.wait_until(process, mark.exists, ends)
         if moment == "load":
@@ -130,7 +129,7 @@ class Job:
         return ranks
 
     def see_it_end(self, process, ranks):
-        ends = time.monotonic() + LIMIT
+        ends = time.monotonic() + self.limit
         while process.poll() is None or any(map(is_linnet, ranks)):
             if time.monotonic() > ends:
                 who = "mpirun hangs" if process.poll() is None else "a process outlived its job"
@@ -223,19 +222,20 @@ def main():
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=3, help="jobs at a time")
+    parser.add_argument("--limit", type=float, default=60, help="seconds: what takes longer hangs")
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
     args = parser.parse_args()
     args.faults = []
     folder = args.keep or Path(tempfile.mkdtemp(prefix="kill_many-"))
     folder.mkdir(parents=True, exist_ok=True)
     settings, library = prepare(folder), build_library(folder)
-    first = Job(folder / "undisturbed", settings, library)
+    first = Job(folder / "undisturbed", settings, library, args.limit)
     process = first.start({})
     first.see_it_end(process, [])
     assert process.returncode == 0, (folder / "undisturbed/output-1").read_text()
     undisturbed = weights_digest(first.run), without_timing(events(first.run))
     done, lock, began = Counter(), threading.Lock(), time.monotonic()
-    workers = [threading.Thread(target=work, args=(i, args, folder, (settings, library, undisturbed), done, lock))
+    workers = [threading.Thread(target=work, args=(i, args, folder, (settings, library, args.limit, undisturbed), done, lock))
                for i in range(args.jobs)]
     for worker in workers:
         worker.start()

@@ -11,7 +11,10 @@ from support import LINNET, ROOT
 @pytest.mark.skipif("/san/" in LINNET, reason="the library that stops a process in a call stands before the sanitizers' own")
 def test_kill_many():
     kills = int(os.environ.get("LINNET_KILLS", "50"))
-    command = [sys.executable, ROOT / "tests/fault/kill_many.py", "--kills", str(kills), "--seed", os.environ.get("LINNET_SEED", "1")]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300 + 6 * kills, cwd=ROOT)
+    # A machine that is busy with other things starves a job for minutes at times.
+    limit = 60 if kills <= 50 else 600
+    command = [sys.executable, ROOT / "tests/fault/kill_many.py", "--kills", str(kills), "--limit", str(limit), "--seed",
+               os.environ.get("LINNET_SEED", "1")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300 + 12 * kills, cwd=ROOT)
     print(result.stdout)
     assert result.returncode == 0, result.stdout + result.stderr

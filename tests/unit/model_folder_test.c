@@ -296,7 +296,7 @@ static void test_shards(void **state) {
     refuse(save_sharded("slash", one, "/etc/passwd"), "file in this folder");
     refuse(save_sharded("slash", one, ".."), "file in this folder");
     refuse(save_sharded("slash", one, ""), "file in this folder");
-    refuse(save_sharded("absent-shard", one, "model-00003-of-00002.safetensors"), "cannot be read");
+    refuse(save_sharded("absent-shard", one, "model-00003-of-00002.safetensors"), "cannot open");
     refuse(save_sharded("wrong-shard", one, "model-00002-of-00002.safetensors"), "does not have it");
     const char *model = save_sharded("twice", NULL, NULL);
     save_as(model, "model-00002-of-00002.safetensors", whole_model()->sources, whole_model()->count);

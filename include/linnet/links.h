@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
     void (*run)(void *context, void (*poll)(void *poll_context), void *poll_context);
     void *context;
+    size_t bytes; /**< of the gradient that training exchanges: messages are as large as there */
 } LinkWork;
 
 /** Between ranks of one node, and between nodes; all 0 where there are no two such ranks. Takes some ten seconds on slow networks.

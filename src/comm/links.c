@@ -2,13 +2,14 @@
 #include "linnet/links.h"
 
 #include "linnet/memory.h"
+#include <math.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 200, REPEATS = 3, MANY = 12, BURST = 16, TAG = 77 };
+enum { ROUNDS = 200, REPEATS = 3, MANY = 8, BURST = 16, TAG = 77 };
 enum { PIECES = 8 };                   /* messages to a peer at once: the reduction sends one a bucket */
-#define FIRST_BYTES ((size_t)1 << 14)  /* of a message, when the bandwidth is looked for */
+#define FEWEST_BYTES ((size_t)1 << 16) /* of a message that tells of bandwidth */
 #define MOST_BYTES ((size_t)256 << 20) /* received by a rank at once */
-#define LONG_ENOUGH 0.2                /* seconds of an exchange that tell a bandwidth */
+#define LONG_ENOUGH 4.0                /* seconds of exchanges that tell a bandwidth */
 #define PAUSE 0.1                      /* seconds between exchanges, as training computes between them */
 
 /* The ranks that one exchanges with. */
@@ -128,25 +129,23 @@ static double measure_latency(const World *world, bool remote) {
     return slowest(world, world->rank == 0 ? seconds[ROUNDS / 2] : 0.0);
 }
 
-/* Larger and larger messages until they take long enough, and what they then take on average: at times both directions
- * run one after the other, as what agrees on one waits behind the other's bytes, and training meets that as well.
- * Collective. */
-static Status measure_bandwidth(Peers *peers, Link *link, Error *error) {
+/* The bandwidth of exchanges as large as training's, on average: at times both directions run one after the other, as what
+ * agrees on one waits behind the other's bytes, and training meets that as well. Collective. */
+static Status measure_bandwidth(Peers *peers, const LinkWork *work, Link *link, Error *error) {
     const World *world = peers->world;
     int64_t most = peers->count;
     world_max_integers(world, &most, 1);
+    size_t bytes = work->bytes / (size_t)world->size / PIECES, limit = MOST_BYTES / (size_t)most / PIECES;
+    if (bytes > limit) bytes = limit;
+    if (peers_resize(peers, bytes < FEWEST_BYTES ? FEWEST_BYTES : bytes, PIECES, error)) return error->status;
+    usual_exchange(peers, 1); /* TCP finds out what the link can take */
     double seconds = 0.0;
-    for (size_t bytes = FIRST_BYTES; seconds < LONG_ENOUGH; bytes *= 2) {
-        if (bytes > FIRST_BYTES && bytes * (size_t)most * PIECES > MOST_BYTES) break;
-        if (peers_resize(peers, bytes, PIECES, error)) return error->status;
-        seconds = usual_exchange(peers, PIECES);
-    }
-    seconds = 0.0;
-    for (int i = 0; i < MANY; i++) {
+    int times = 0;
+    for (; times < MANY && seconds < LONG_ENOUGH; times++) {
         compute_until(MPI_Wtime() + PAUSE);
-        seconds += exchange(peers, PIECES) / MANY;
+        seconds += exchange(peers, PIECES);
     }
-    link->bandwidth = (double)peers->bytes * PIECES * (double)peers->count * world->node_size / seconds;
+    link->bandwidth = (double)peers->bytes * PIECES * (double)peers->count * world->node_size * times / seconds;
     return STATUS_OK;
 }
 
@@ -181,22 +180,21 @@ static double usual_step(const World *world, const LinkWork *work) {
 /* Send and receive while computing: how fast, and how much the computing falls behind. Collective. */
 static void measure_overlap(const Peers *peers, const LinkWork *work, Link *link) {
     const World *world = peers->world;
-    double sum[2] = {0}, bytes = (double)peers->bytes * PIECES * (double)peers->count;
-    for (int i = 0; i < REPEATS; i++) {
+    double seconds = 0.0, lost = 0.0, bytes = (double)peers->bytes * PIECES * (double)peers->count;
+    int times = 0;
+    for (; times < REPEATS && seconds < LONG_ENOUGH; times++) {
         double step = usual_step(world, work);
         Ongoing o = {.peers = peers};
         barrier(world);
         double start = MPI_Wtime();
         o.posted = post(peers, PIECES);
         while (o.end == 0.0) work->run(work->context, poll, &o);
-        double lost = o.end - start - (double)o.needed * step;
-        double last = slowest(world, o.end - start);
-        sum[0] += last / world->size; /* the same on all */
-        sum[1] += lost > 0.0 ? lost / world->size : 0.0;
+        lost += fmax(0.0, o.end - start - (double)o.needed * step);
+        seconds += slowest(world, o.end - start);
     }
-    world_sum_doubles(world, sum, 2);
-    link->overlapped = bytes * REPEATS * world->node_size / sum[0];
-    link->burden = sum[1] / (bytes * REPEATS);
+    world_sum_doubles(world, &lost, 1);
+    link->overlapped = bytes * times * world->node_size / seconds;
+    link->burden = lost / world->size / (bytes * times);
 }
 
 static Status measure(const World *world, bool remote, const LinkWork *work, Link *link, Error *error) {
@@ -205,7 +203,7 @@ static Status measure(const World *world, bool remote, const LinkWork *work, Lin
     link->latency = measure_latency(world, remote);
     exchange(&peers, BURST); /* connections are made when first used */
     link->message = usual_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
-    if (remote && measure_bandwidth(&peers, link, error) == STATUS_OK) measure_overlap(&peers, work, link);
+    if (remote && measure_bandwidth(&peers, work, link, error) == STATUS_OK) measure_overlap(&peers, work, link);
     world_broadcast(world, link, sizeof *link);
 cleanup:
     peers_free(&peers);

@@ -168,7 +168,7 @@ static double resident(void) {
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-/* Passes as LinkWork: over so many tokens that they are no longer than they must be. */
+/* Passes as LinkWork. */
 static void run_pass(void *context, void (*poll)(void *poll_context), void *poll_context) {
     Rig *rig = context;
     gpt2_set_poll(rig->gpt2, poll, poll_context);
@@ -196,8 +196,10 @@ Status plan_measure(const World *world, const PlanShape *shape, int threads, Pla
         }
         c->adamw_bandwidth = 7.0 * bytes / median(adamw, c->rates);
         c->add_bandwidth = 3.0 * bytes / median(add, c->rates);
+        size_t layer = rig.layout.bucket_starts[1] * sizeof(float);
+        const LinkWork work = {run_pass, &rig, (size_t)shape->layers * layer};
         fill_batch(&rig, OVERLAP_TOKENS);
-        links_measure(world, &(LinkWork){run_pass, &rig}, &c->node, &c->network, error);
+        links_measure(world, &work, &c->node, &c->network, error);
     }
     rig_destroy(&rig);
     return error->status;

@@ -21,7 +21,7 @@ static void test_links(World *world, NodesKind kind) {
     Error error = {0};
     Link node, network;
     int calls = 0;
-    const LinkWork work = {compute, &calls};
+    const LinkWork work = {compute, &calls, 1 << 20};
     check_arrange(world, kind);
     CHECK(links_measure(world, &work, &node, &network, &error) == STATUS_OK);
     FINE(world, &error);

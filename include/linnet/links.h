@@ -10,12 +10,20 @@ typedef struct {
     double latency;   /**< seconds until a small message is there, one at a time; 0: not measured */
     double message;   /**< seconds of a rank for a small message sent and one received, of many under way at once */
     double bandwidth; /**< bytes a second out of a node, all its ranks sending to all of other nodes; 0 within a node */
-    double
-        in_flight; /**< bytes to each peer that travel while the ranks compute and none calls MPI: at least so many */
+    /* while all ranks compute, and call MPI between two tiles of a product: */
+    double overlapped; /**< bytes a second out of a node */
+    double burden;     /**< seconds that a rank's computing falls behind, a byte that it sends (and one received) */
 } Link;
+
+/** Computing as it is done in training: a second or less of it, in the course of which `poll` is called many times. */
+typedef struct {
+    void (*run)(void *context, void (*poll)(void *poll_context), void *poll_context);
+    void *context;
+    size_t bytes; /**< of the gradient that training exchanges: messages are as large as there */
+} LinkWork;
 
 /** Between ranks of one node, and between nodes; all 0 where there are no two such ranks. Takes some ten seconds on slow networks.
  *  The same on all ranks. Collective. */
-Status links_measure(const World *world, Link *node, Link *network, Error *error);
+Status links_measure(const World *world, const LinkWork *work, Link *node, Link *network, Error *error);
 
 #endif

@@ -68,7 +68,7 @@ typedef struct {
     double weights;   /**< a node's ranks share them */
     double tables;    /**< a rank, as all below */
     double gradients; /**< in the node's shared memory */
-    double received;  /**< pieces of other nodes' gradients, rows of the tables */
+    double received;  /**< pieces of gradients from other nodes and for them, rows of the tables */
     double moments;
     double activations; /**< of the largest unit there can be */
     double data;
@@ -83,15 +83,15 @@ void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory 
 
 /** Seconds of an update, by what they go to, and bytes that the busiest node sends over the network. */
 typedef struct {
-    double passes;    /**< forward and backward */
-    double sums;      /**< adding gradients */
-    double optimizer; /**< AdamW */
-    double gradients; /**< waiting for gradients */
-    double hidden;    /**< not counted: sending of gradients behind the backward pass */
-    double weights;   /**< sending new weights */
-    double rows;      /**< sending embedding rows */
-    double totals;    /**< small collective calls */
-    double seconds;   /**< all of them */
+    double passes;                           /**< forward and backward */
+    double sums;                             /**< adding gradients */
+    double optimizer;                        /**< AdamW */
+    double gradients;                        /**< waiting for gradients, and what passes lose to messages meanwhile */
+    double weights;                          /**< the same of new weights */
+    double rows;                             /**< sending embedding rows */
+    double totals;                           /**< small collective calls */
+    double seconds;                          /**< all of them */
+    double gradients_hidden, weights_hidden; /**< sent while computing: not counted */
     double gradient_bytes, weight_bytes, row_bytes;
 } PlanCost;
 

@@ -107,7 +107,9 @@ static Status run_measure(const Wish *wish, Error *error) {
 /* The network between hosts: as measured, or as the command line has it. */
 static Status settle_network(PlanConstants *c, const Wish *wish, double gbit, Error *error) {
     Link *net = &c->network;
+    double share = net->bandwidth > 0.0 ? net->overlapped / net->bandwidth : 1.0; /* reached while computing */
     if (gbit > 0.0) net->bandwidth = GOODPUT * gbit * 1e9 / 8.0;
+    net->overlapped = share * net->bandwidth;
     if (wish->latency_us > 0.0) net->latency = wish->latency_us * 1e-6;
     if (net->message <= 0.0) net->message = c->node.message;
     if (net->bandwidth > 0.0 && net->latency > 0.0 && net->message > 0.0) return STATUS_OK;

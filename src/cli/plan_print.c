@@ -30,9 +30,10 @@ void plan_print(const Planned *p, const PlanConstants *constants, double node_me
            mega(c->gradient_bytes + c->weight_bytes + c->row_bytes), mega(c->gradient_bytes), mega(c->weight_bytes),
            mega(c->row_bytes));
     printf(
-        "update      %.4f s: passes %.4f, adding %.4f, AdamW %.4f, gradients %.4f (and %.4f hidden), weights %.4f, rows "
-        "%.4f, small calls %.4f\n",
-        c->seconds, c->passes, c->sums, c->optimizer, c->gradients, c->hidden, c->weights, c->rows, c->totals);
+        "update      %.4f s: passes %.4f, adding %.4f, AdamW %.4f, gradients %.4f (and %.4f hidden), weights %.4f (and %.4f "
+        "hidden), rows %.4f, small calls %.4f\n",
+        c->seconds, c->passes, c->sums, c->optimizer, c->gradients, c->gradients_hidden, c->weights, c->weights_hidden,
+        c->rows, c->totals);
     printf("efficiency  %.2f of one rank's speed at the same window; beside the passes most goes to %s\n",
            p->efficiency, plan_bound(c));
     printf("run         %" PRId64 " updates, %.2f hours without evaluations and saving\n", job->updates,
@@ -65,8 +66,9 @@ Status plan_print_json(const Planned *p, Error *error) {
                    {"add_seconds", c->sums},
                    {"adamw_seconds", c->optimizer},
                    {"gradient_seconds", c->gradients},
-                   {"gradient_hidden_seconds", c->hidden},
+                   {"gradient_hidden_seconds", c->gradients_hidden},
                    {"weight_seconds", c->weights},
+                   {"weight_hidden_seconds", c->weights_hidden},
                    {"row_seconds", c->rows},
                    {"small_call_seconds", c->totals},
                    {"efficiency", p->efficiency}};

@@ -2,15 +2,15 @@
 #include "linnet/links.h"
 
 #include "linnet/memory.h"
+#include <math.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 200, REPEATS = 3, MANY = 12, BURST = 16, TAG = 77 };
+enum { ROUNDS = 200, REPEATS = 3, MANY = 8, BURST = 16, TAG = 77 };
 enum { PIECES = 8 };                   /* messages to a peer at once: the reduction sends one a bucket */
-#define FIRST_BYTES ((size_t)1 << 14)  /* of a message, when the bandwidth is looked for */
+#define FEWEST_BYTES ((size_t)1 << 16) /* of a message that tells of bandwidth */
 #define MOST_BYTES ((size_t)256 << 20) /* received by a rank at once */
-#define LONG_ENOUGH 0.2                /* seconds of an exchange that tell a bandwidth */
+#define LONG_ENOUGH 4.0                /* seconds of exchanges that tell a bandwidth */
 #define PAUSE 0.1                      /* seconds between exchanges, as training computes between them */
-#define HANDSHAKE 0.005                /* seconds in which messages agree on starting */
 
 /* The ranks that one exchanges with. */
 typedef struct {
@@ -129,64 +129,92 @@ static double measure_latency(const World *world, bool remote) {
     return slowest(world, world->rank == 0 ? seconds[ROUNDS / 2] : 0.0);
 }
 
-/* Larger and larger messages until they take long enough; *seconds is what they then take on average: at times both directions
- * run one after the other, as what agrees on one waits behind the other's bytes, and training meets that as well.
- * Collective. */
-static Status measure_bandwidth(Peers *peers, Link *link, double *seconds, Error *error) {
+/* The bandwidth of exchanges as large as training's, on average: at times both directions run one after the other, as what
+ * agrees on one waits behind the other's bytes, and training meets that as well. Collective. */
+static Status measure_bandwidth(Peers *peers, const LinkWork *work, Link *link, Error *error) {
     const World *world = peers->world;
     int64_t most = peers->count;
     world_max_integers(world, &most, 1);
-    *seconds = 0.0;
-    for (size_t bytes = FIRST_BYTES; *seconds < LONG_ENOUGH; bytes *= 2) {
-        if (bytes > FIRST_BYTES && bytes * (size_t)most * PIECES > MOST_BYTES) break;
-        if (peers_resize(peers, bytes, PIECES, error)) return error->status;
-        *seconds = usual_exchange(peers, PIECES);
-    }
-    *seconds = 0.0;
-    for (int i = 0; i < MANY; i++) {
+    size_t bytes = work->bytes / (size_t)world->size / PIECES, limit = MOST_BYTES / (size_t)most / PIECES;
+    if (bytes > limit) bytes = limit;
+    if (peers_resize(peers, bytes < FEWEST_BYTES ? FEWEST_BYTES : bytes, PIECES, error)) return error->status;
+    usual_exchange(peers, 1); /* TCP finds out what the link can take */
+    double seconds = 0.0;
+    int times = 0;
+    for (; times < MANY && seconds < LONG_ENOUGH; times++) {
         compute_until(MPI_Wtime() + PAUSE);
-        *seconds += exchange(peers, PIECES) / MANY;
+        seconds += exchange(peers, PIECES);
     }
-    link->bandwidth = (double)peers->bytes * PIECES * (double)peers->count * world->node_size / *seconds;
+    link->bandwidth = (double)peers->bytes * PIECES * (double)peers->count * world->node_size * times / seconds;
     return STATUS_OK;
 }
 
-/* What moves on its own: start messages, compute as long as they would take, and see how long the rest takes.
- * Collective. */
-static void measure_in_flight(const Peers *peers, Link *link, double seconds) {
+/* Messages under way while the caller computes. */
+typedef struct {
+    const Peers *peers;
+    int posted;
+    int64_t calls, needed; /* of poll: in all; until they were done */
+    double end;            /* when they were; 0 before */
+} Ongoing;
+
+static void poll(void *context) {
+    Ongoing *o = context;
     int done = 0;
-    barrier(peers->world);
-    double start = MPI_Wtime();
-    int posted = post(peers, PIECES);
-    while (MPI_Wtime() - start < HANDSHAKE && !done)
-        world_check(peers->world, MPI_Testall(posted, peers->requests, &done, MPI_STATUSES_IGNORE), "MPI_Testall");
-    compute_until(start + HANDSHAKE + seconds);
-    start = MPI_Wtime();
-    if (!done) wait_all(peers, posted);
-    double left = slowest(peers->world, MPI_Wtime() - start) + HANDSHAKE;
-    link->in_flight = left < seconds ? (double)peers->bytes * PIECES * (1.0 - left / seconds) : 0.0;
+    o->calls++;
+    if (o->end > 0.0) return;
+    world_check(o->peers->world, MPI_Testall(o->posted, o->peers->requests, &done, MPI_STATUSES_IGNORE), "MPI_Testall");
+    if (!done) return;
+    o->end = MPI_Wtime();
+    o->needed = o->calls;
 }
 
-static Status measure(const World *world, bool remote, Link *link, Error *error) {
+/* Seconds between two calls of poll when it has nothing to do. Collective, as all ranks compute at once. */
+static double usual_step(const World *world, const LinkWork *work) {
+    Ongoing idle = {.end = 1.0};
+    barrier(world);
+    double start = MPI_Wtime();
+    for (int i = 0; i < REPEATS; i++) work->run(work->context, poll, &idle);
+    return (MPI_Wtime() - start) / (double)idle.calls;
+}
+
+/* Send and receive while computing: how fast, and how much the computing falls behind. Collective. */
+static void measure_overlap(const Peers *peers, const LinkWork *work, Link *link) {
+    const World *world = peers->world;
+    double seconds = 0.0, lost = 0.0, bytes = (double)peers->bytes * PIECES * (double)peers->count;
+    int times = 0;
+    for (; times < REPEATS && seconds < LONG_ENOUGH; times++) {
+        double step = usual_step(world, work);
+        Ongoing o = {.peers = peers};
+        barrier(world);
+        double start = MPI_Wtime();
+        o.posted = post(peers, PIECES);
+        while (o.end == 0.0) work->run(work->context, poll, &o);
+        lost += fmax(0.0, o.end - start - (double)o.needed * step);
+        seconds += slowest(world, o.end - start);
+    }
+    world_sum_doubles(world, &lost, 1);
+    link->overlapped = bytes * times * world->node_size / seconds;
+    link->burden = lost / world->size / (bytes * times);
+}
+
+static Status measure(const World *world, bool remote, const LinkWork *work, Link *link, Error *error) {
     Peers peers;
-    double seconds;
     if (peers_find(&peers, world, remote, error) || peers_resize(&peers, 1, BURST, error)) goto cleanup;
     link->latency = measure_latency(world, remote);
     exchange(&peers, BURST); /* connections are made when first used */
     link->message = usual_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
-    if (remote && measure_bandwidth(&peers, link, &seconds, error) == STATUS_OK)
-        measure_in_flight(&peers, link, seconds);
+    if (remote && measure_bandwidth(&peers, work, link, error) == STATUS_OK) measure_overlap(&peers, work, link);
     world_broadcast(world, link, sizeof *link);
 cleanup:
     peers_free(&peers);
     return error->status;
 }
 
-Status links_measure(const World *world, Link *node, Link *network, Error *error) {
+Status links_measure(const World *world, const LinkWork *work, Link *node, Link *network, Error *error) {
     *node = *network = (Link){0};
     int64_t neighbours = world->node_size > 1 && world->rank == 0; /* rank 0's node tells for all */
     world_max_integers(world, &neighbours, 1);
-    if (neighbours && measure(world, false, node, error)) return error->status;
-    if (world->nodes > 1 && measure(world, true, network, error)) return error->status;
+    if (neighbours && measure(world, false, work, node, error)) return error->status;
+    if (world->nodes > 1 && measure(world, true, work, network, error)) return error->status;
     return STATUS_OK;
 }

@@ -1,26 +1,22 @@
 /* Seconds of an update. See plan.h; docs/scaling.md has the formulas. */
-#include "linnet/plan.h"
-
 #include "linnet/evaluate.h"
 #include "linnet/gpt2.h"
-#include "linnet/optimizer.h"
-#include "linnet/tree.h"
+#include "train/plan_private.h"
 
 #include <math.h>
 #include <stddef.h>
 
-#define ADAMW_BYTES 28.0   /* read and written a float: p, m, v twice, g once */
-#define ADD_BYTES 12.0     /* two terms and their sum */
-#define RENDEZVOUS 65536.0 /* bytes from which Open MPI agrees with the receiver before it sends */
+#define ADAMW_BYTES 28.0 /* read and written a float: p, m, v twice, g once */
+#define ADD_BYTES 12.0   /* two terms and their sum */
+#define HANDSHAKE 3.0    /* latencies of a large message: asked, answered, sent */
 
-/* The parts of an update's exchange. */
+/* The update's ranks and what they exchange. */
 typedef struct {
     double ranks, hosts, neighbours; /* neighbours: ranks a host */
     double slot, rows;               /* floats of a gradient, and those of table rows in it */
-    double units;                    /* of the rank that has most */
-    double nodes, all_nodes;         /* partial sums of the rank that has most; of all ranks */
-    double host_nodes;               /* of the host that has most */
     double buckets;
+    PlanPieces pieces;
+    double last; /* seconds of a micro-batch's passes */
 } Shape;
 
 static double larger(double a, double b) {
@@ -31,26 +27,8 @@ static double smaller(double a, double b) {
     return a < b ? a : b;
 }
 
-static Shape shape_of(const PlanJob *job) {
-    TreeNode nodes[64];
-    double width = job->config->width, here = 0.0;
-    Shape shape = {.ranks = job->ranks,
-                   .hosts = job->hosts,
-                   .neighbours = (double)job->ranks / job->hosts,
-                   .rows = (job->window_rows + job->longest) * width,
-                   .buckets = (double)job->layout->buckets + 2.0};
-    shape.slot = (double)job->layout->dense + shape.rows;
-    for (int r = 0; r < job->ranks; r++) {
-        int64_t first, count;
-        world_deal(job->units, job->ranks, r, &first, &count);
-        double held = (double)tree_nodes((int)job->units, (int)first, (int)count, r, nodes);
-        shape.units = larger(shape.units, (double)count);
-        shape.nodes = larger(shape.nodes, held);
-        shape.all_nodes += held;
-        here = r % (job->ranks / job->hosts) == 0 ? held : here + held;
-        shape.host_nodes = larger(shape.host_nodes, here);
-    }
-    return shape;
+static double bucket_floats(const PlanJob *job, size_t bucket) {
+    return (double)(job->layout->bucket_starts[bucket + 1] - job->layout->bucket_starts[bucket]);
 }
 
 /* Seconds of both passes over a micro-batch: straight lines between the measured ones, since a pass is work a token on top
@@ -69,47 +47,133 @@ static double pass_seconds(const PlanJob *job, const PlanConstants *c, double to
     return seconds[i] + share * (seconds[i + 1] - seconds[i]);
 }
 
-/* Passes of the busiest rank; *last is the unit's last micro-batch, behind whose backward pass gradients are sent. */
-static double passes(const PlanJob *job, const PlanConstants *c, const Shape *shape, double *last) {
-    double unit = job->busiest_tokens / shape->units, most = (double)evaluate_batch_rows(job->config->positions);
+static Shape shape_of(const PlanJob *job, const PlanConstants *c, double *passes) {
+    Shape s = {.ranks = job->ranks,
+               .hosts = job->hosts,
+               .neighbours = (double)job->ranks / job->hosts,
+               .slot = plan_slot_floats(job),
+               .rows = plan_row_floats(job),
+               .buckets = (double)job->layout->buckets + 2.0,
+               .pieces = plan_pieces(job)};
+    double unit = job->busiest_tokens / s.pieces.units, most = (double)evaluate_batch_rows(job->config->positions);
     double batches = ceil(unit / most);
-    *last = pass_seconds(job, c, unit / batches);
-    return shape->units * batches * *last;
+    s.last = pass_seconds(job, c, unit / batches);
+    *passes = s.pieces.units * batches * s.last;
+    return s;
 }
 
-static double sums(const PlanConstants *c, const Shape *shape) {
-    double joins = (shape->units - shape->nodes) * shape->slot * ADD_BYTES;
-    double owned = shape->slot / shape->ranks * sizeof(float) * (shape->all_nodes + (shape->ranks > 1 ? 1 : 0));
-    return (joins + owned) / c->add_bandwidth;
+/* Adding: a rank's units, what its host sends, and the sums of what it owns. */
+static double sums(const PlanJob *job, const PlanConstants *c, const Shape *s) {
+    const PlanPieces *p = &s->pieces;
+    double f = sizeof(float), wire = plan_wire_bytes(job), owned = s->slot / s->ranks;
+    double bytes = p->units * s->rows * f; /* rows of a unit start from zero */
+    if (job->settings->reduction == REDUCTION_MPI)
+        return (bytes + ((p->units - 1.0) * s->slot + owned * (s->ranks - 1.0)) * ADD_BYTES + owned * f) /
+               c->add_bandwidth;
+    bytes += p->joins * s->slot * ADD_BYTES;
+    if (s->hosts > 1.0) bytes += owned * (s->ranks - s->neighbours) / s->neighbours * (p->parts * f + p->made * wire);
+    bytes += owned * (p->local * f + p->remote * wire + (s->ranks > 1.0 ? f : 0.0));
+    return bytes / c->add_bandwidth;
 }
 
-/* Gradients: every rank sends every other its part, a bucket at a time behind the last unit's backward pass. */
-static void gradients(const PlanJob *job, const PlanConstants *c, const Shape *s, double last, PlanCost *cost) {
+/* AdamW, of the rows of the tables that were ever touched as well; all others shrink by themselves, on every rank. */
+static double optimizer(const PlanJob *job, const PlanConstants *c, double *dense) {
+    double width = job->config->width, touched = job->touched_rows * width;
+    double tables = (double)(job->layout->token.count + job->layout->position.count);
+    double shrunk = job->settings->weight_decay > 0.0 ? larger(0.0, tables - touched) * 2.0 * sizeof(float) : 0.0;
+    *dense = (double)job->layout->dense / job->ranks * ADAMW_BYTES / c->adamw_bandwidth;
+    return *dense + (touched / job->ranks * ADAMW_BYTES + shrunk) / c->adamw_bandwidth;
+}
+
+/* A host's link, which sends in order what is queued. */
+typedef struct {
+    double bandwidth;  /* while all wait for it */
+    double overlapped; /* while they compute */
+    double burden;     /* seconds that the computing then falls behind, a byte */
+    double queued;     /* bytes */
+    double hidden;     /* bytes that went while they computed */
+    double waited;     /* seconds of waiting and falling behind */
+} Pipe;
+
+static Pipe pipe_of(const PlanJob *job, const PlanConstants *c, const Shape *s) {
     const Link *net = &c->network;
-    double away = s->ranks - s->neighbours, near = s->neighbours - 1.0;
-    double part = s->slot / s->ranks * sizeof(float);
-    cost->gradients = s->buckets * near * c->node.message;
-    if (s->hosts < 2.0) return;
-    cost->gradient_bytes = s->host_nodes * away * part;
-    double layers = job->config->layers, slice = last * 2.0 / 3.0 / layers, calls = layers;
-    if (part / layers > RENDEZVOUS) calls = larger(0.0, calls - 2.0); /* asked, and answered, at the next two calls */
-    double moves = smaller(slice * net->bandwidth, net->in_flight * away * s->neighbours);
-    /* The first layer's gradients and the rows are there only when the pass is over. */
-    double late = (double)(job->layout->bucket_starts[1] - job->layout->bucket_starts[0]) + s->rows;
-    double behind = smaller(calls * moves, cost->gradient_bytes * larger(0.0, 1.0 - late / s->slot));
-    cost->hidden = behind / net->bandwidth;
-    cost->gradients += cost->gradient_bytes / net->bandwidth - cost->hidden +
-                       s->buckets * s->nodes * away * net->message + net->latency;
+    Pipe pipe = {.bandwidth = net->bandwidth, .burden = net->burden / s->neighbours};
+    if (job->settings->overlap_comm) pipe.overlapped = net->overlapped;
+    if (pipe.burden > 0.0)
+        pipe.overlapped = smaller(pipe.overlapped, 0.5 / pipe.burden); /* a link faster than the cores */
+    return pipe;
 }
 
-/* New weights: every owner sends its part once to each other host. */
-static void weights(const PlanJob *job, const PlanConstants *c, const Shape *s, PlanCost *cost) {
-    const Link *net = &c->network;
-    cost->weights = 2.0 * ceil(log2(s->neighbours)) * c->node.latency; /* the node's barrier */
+static void pipe_compute(Pipe *pipe, double seconds) {
+    double slowed = seconds / (1.0 - pipe->burden * pipe->overlapped);
+    double moved = smaller(pipe->queued, pipe->overlapped * slowed);
+    pipe->queued -= moved;
+    pipe->hidden += moved;
+    pipe->waited += moved * pipe->burden;
+}
+
+/* Wait until no more than `left` bytes are queued. */
+static void pipe_await(Pipe *pipe, double left) {
+    if (pipe->queued <= left) return;
+    pipe->waited += (pipe->queued - left) / pipe->bandwidth;
+    pipe->queued = left;
+}
+
+/* MPI_Allreduce, a bucket at a time, taken as a ring: through memory within a host. */
+static void mpi_gradients(const PlanConstants *c, const Shape *s, PlanCost *cost) {
+    double bytes = 2.0 * s->slot * sizeof(float) * (s->ranks - 1.0) / s->ranks;
+    const Link *link = s->hosts > 1.0 ? &c->network : &c->node;
+    cost->gradients = s->buckets * 2.0 * (s->ranks - 1.0) * link->latency;
+    if (s->hosts > 1.0) {
+        cost->gradient_bytes = bytes;
+        cost->gradients += bytes / link->bandwidth;
+    } else {
+        cost->gradients += 2.0 * bytes / c->add_bandwidth;
+    }
+}
+
+/* A host sends each owner elsewhere what its ranks' sums make together, a bucket as soon as the last micro-batch's backward
+ * pass has left its layer. */
+static void gradients(const PlanJob *job, const PlanConstants *c, const Shape *s, PlanCost *cost) {
+    size_t layers = job->layout->buckets - 1;
+    double a_float = s->pieces.sent * plan_wire_bytes(job) * (s->ranks - s->neighbours) / s->ranks;
+    double slice = s->last * 2.0 / 3.0 / (double)layers;
+    Pipe pipe = pipe_of(job, c, s);
     if (s->hosts < 2.0) return;
-    cost->weight_bytes = (double)job->layout->dense * sizeof(float) * (s->hosts - 1.0) / s->hosts;
-    cost->weights += cost->weight_bytes / net->bandwidth +
-                     (double)job->layout->buckets * (s->hosts - 1.0) * net->message + net->latency;
+    cost->gradient_bytes = a_float * s->slot;
+    pipe.queued = a_float * bucket_floats(job, layers);
+    for (size_t l = layers; l-- > 0;) {
+        pipe_compute(&pipe, slice);
+        pipe.queued += a_float * bucket_floats(job, l);
+    }
+    pipe.queued += a_float * s->rows;
+    pipe_await(&pipe, 0.0);
+    cost->gradients_hidden = pipe.hidden / pipe.bandwidth;
+    cost->gradients = pipe.waited + s->buckets * s->pieces.sent * (s->hosts - 1.0) * c->network.message +
+                      HANDSHAKE * c->network.latency;
+}
+
+/* New weights: every owner sends its part once to each other host, a bucket as soon as AdamW is through with it; the next
+ * forward pass awaits it before it reads it. */
+static void weights(const PlanJob *job, const PlanConstants *c, const Shape *s, double adamw, PlanCost *cost) {
+    size_t buckets = job->layout->buckets;
+    double a_float = sizeof(float) * (s->hosts - 1.0) / s->hosts, dense = (double)job->layout->dense, sent = 0.0;
+    Pipe pipe = pipe_of(job, c, s);
+    if (s->hosts < 2.0) return;
+    cost->weight_bytes = a_float * dense;
+    for (size_t b = 0; b < buckets; b++) {
+        pipe_compute(&pipe, adamw * bucket_floats(job, b) / dense);
+        pipe.queued += a_float * bucket_floats(job, b);
+    }
+    for (size_t b = 0; b < buckets; b++) {
+        sent += a_float * bucket_floats(job, b);
+        pipe_await(&pipe, job->settings->overlap_comm ? cost->weight_bytes - sent : 0.0);
+        if (b + 1 < buckets) pipe_compute(&pipe, s->last / 3.0 / (double)(buckets - 1));
+    }
+    pipe_await(&pipe, 0.0);
+    cost->weights_hidden = pipe.hidden / pipe.bandwidth;
+    cost->weights =
+        pipe.waited + (double)buckets * (s->hosts - 1.0) * c->network.message + HANDSHAKE * c->network.latency;
 }
 
 /* Rows of the tables: all that were ever touched go around in a ring. */
@@ -124,11 +188,11 @@ static void rows(const PlanJob *job, const PlanConstants *c, const Shape *s, Pla
     cost->rows += cost->row_bytes / net->bandwidth;
 }
 
-/* The sum of losses and squares, and the lists of rows. */
+/* The sum of losses and squares, and the lists of the next window's rows. */
 static double totals(const PlanJob *job, const PlanConstants *c, const Shape *s) {
     double blocks = (double)job->layout->dense / PARAMETERS_BLOCK + job->window_rows + job->longest;
     double bytes = 2.0 * sizeof(double) * (2.0 + s->ranks + (double)job->window + blocks);
-    bytes += 2.0 * sizeof(int32_t) * job->window_tokens;
+    bytes += sizeof(int32_t) * (job->window_tokens + s->ranks * job->longest);
     double calls = 2.0 + 2.0 * 2.0, rounds = ceil(log2(s->ranks));
     double bandwidth = s->hosts > 1.0 ? c->network.bandwidth : c->add_bandwidth;
     double latency = s->hosts > 1.0 ? c->network.latency : c->node.latency;
@@ -136,14 +200,16 @@ static double totals(const PlanJob *job, const PlanConstants *c, const Shape *s)
 }
 
 void plan_cost(const PlanJob *job, const PlanConstants *c, PlanCost *cost) {
-    Shape shape = shape_of(job);
-    double last, rows_owned = job->touched_rows * job->config->width;
+    double dense;
     *cost = (PlanCost){0};
-    cost->passes = passes(job, c, &shape, &last);
-    cost->sums = sums(c, &shape);
-    cost->optimizer = ((double)job->layout->dense + rows_owned) / shape.ranks * ADAMW_BYTES / c->adamw_bandwidth;
-    gradients(job, c, &shape, last, cost);
-    weights(job, c, &shape, cost);
+    const Shape shape = shape_of(job, c, &cost->passes);
+    cost->sums = sums(job, c, &shape);
+    cost->optimizer = optimizer(job, c, &dense);
+    if (job->settings->reduction == REDUCTION_MPI)
+        mpi_gradients(c, &shape, cost);
+    else
+        gradients(job, c, &shape, cost);
+    weights(job, c, &shape, dense, cost);
     rows(job, c, &shape, cost);
     cost->totals = totals(job, c, &shape);
     cost->seconds =

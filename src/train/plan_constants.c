@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { FORMAT_VERSION = 1 };
+enum { FORMAT_VERSION = 2 };
 
 /* A number of the file: its key, where it lies in PlanConstants, and whether 0 is possible. */
 typedef struct {
@@ -25,7 +25,8 @@ static const Number NUMBERS[] = {
     {"network_latency_seconds", offsetof(PlanConstants, network.latency), true},
     {"network_message_seconds", offsetof(PlanConstants, network.message), true},
     {"network_bytes_per_second", offsetof(PlanConstants, network.bandwidth), true},
-    {"network_in_flight_bytes", offsetof(PlanConstants, network.in_flight), true},
+    {"network_overlapped_bytes_per_second", offsetof(PlanConstants, network.overlapped), true},
+    {"network_burden_seconds_per_byte", offsetof(PlanConstants, network.burden), true},
 };
 
 static const Number COUNTS[] = {

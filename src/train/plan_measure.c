@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define WEIGHTS_ENOUGH ((size_t)64 << 20) /* bytes: more than most caches hold */
-enum { VOCABULARY = 1024, FEWEST_TOKENS = 8, LABELS = 3, REPEATS_MOST = 9, REPEATS_LEAST = 3 };
+enum { VOCABULARY = 1024, FEWEST_TOKENS = 8, LABELS = 3, REPEATS_MOST = 9, REPEATS_LEAST = 3, OVERLAP_TOKENS = 128 };
 #define SECONDS_A_SIZE 1.0 /* of repeats of one number of tokens, about */
 
 /* A cut-down model that is trained on made-up tokens. */
@@ -168,6 +168,14 @@ static double resident(void) {
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
+/* Passes as LinkWork. */
+static void run_pass(void *context, void (*poll)(void *poll_context), void *poll_context) {
+    Rig *rig = context;
+    gpt2_set_poll(rig->gpt2, poll, poll_context);
+    time_pass(rig);
+    gpt2_set_poll(rig->gpt2, NULL, NULL);
+}
+
 Status plan_measure(const World *world, const PlanShape *shape, int threads, PlanConstants *c, Error *error) {
     Rig rig;
     *c = (PlanConstants){.ranks = world->size,
@@ -188,7 +196,10 @@ Status plan_measure(const World *world, const PlanShape *shape, int threads, Pla
         }
         c->adamw_bandwidth = 7.0 * bytes / median(adamw, c->rates);
         c->add_bandwidth = 3.0 * bytes / median(add, c->rates);
-        links_measure(world, &c->node, &c->network, error);
+        size_t layer = rig.layout.bucket_starts[1] * sizeof(float);
+        const LinkWork work = {run_pass, &rig, (size_t)shape->layers * layer};
+        fill_batch(&rig, OVERLAP_TOKENS);
+        links_measure(world, &work, &c->node, &c->network, error);
     }
     rig_destroy(&rig);
     return error->status;

@@ -3,8 +3,7 @@
 #include "linnet/feed.h"
 #include "linnet/gpt2.h"
 #include "linnet/optimizer.h"
-#include "linnet/plan.h"
-#include "linnet/tree.h"
+#include "train/plan_private.h"
 
 enum { PAGE = 4096 };
 
@@ -22,8 +21,7 @@ static size_t slot_floats(const PlanJob *job) {
 
 /* Share of a slot that is written: of the tables' part only the rows that windows touch. */
 static double slot_share(const PlanJob *job) {
-    double rows = (job->window_rows + job->longest) * job->config->width;
-    return ((double)job->layout->dense + rows) / (double)slot_floats(job);
+    return plan_slot_floats(job) / (double)slot_floats(job);
 }
 
 static double gradient_bytes(const PlanJob *job, int rank) {
@@ -32,18 +30,16 @@ static double gradient_bytes(const PlanJob *job, int rank) {
     return (double)reduction_shared_bytes(&world, &rule, slot_floats(job)) * slot_share(job);
 }
 
-/* Pieces of gradients that come from other hosts; the tables' rows of other ranks. */
+/* Pieces of gradients that come from other hosts, and those put together for them; the tables' rows of other ranks. */
 static double received_bytes(const PlanJob *job) {
-    TreeNode nodes[64];
-    double remote = 0.0, width = job->config->width, rows = job->ever_rows + job->longest;
-    double owned = ((double)job->layout->dense + (job->window_rows + job->longest) * width) / job->ranks;
-    for (int r = job->ranks / job->hosts; r < job->ranks; r++) {
-        int64_t first, count;
-        world_deal(job->units, job->ranks, r, &first, &count);
-        remote += (double)tree_nodes((int)job->units, (int)first, (int)count, r, nodes);
+    double n = job->ranks, neighbours = n / job->hosts, width = job->config->width, pieces = 0.0;
+    if (job->hosts > 1 && job->settings->reduction == REDUCTION_ORDERED) {
+        PlanPieces p = plan_pieces(job);
+        double share = plan_slot_floats(job) / n * plan_wire_bytes(job);
+        pieces = 1.25 * share * (p.remote + p.made * (n - neighbours) / neighbours); /* see exchange.c, make_room() */
     }
-    double tables = job->ranks > 1 ? rows * width * (1.0 + 1.0 / job->ranks) : 0.0;
-    return (1.25 * remote * owned + tables) * sizeof(float); /* a quarter more: see exchange.c, make_room() */
+    double rows = (job->ever_rows + job->longest) * width * sizeof(float);
+    return pieces + (n > 1.0 ? rows * (1.0 + 1.0 / n) : 0.0);
 }
 
 /* Copies of the tables: whole where there are several hosts, else the pages of rows that were written. */

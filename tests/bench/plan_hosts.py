@@ -2,8 +2,9 @@
 """plan_hosts.py CONFIG.json [HOSTSxRANKS@RATE ...]: what `linnet plan` expects of runs over several hosts, against what they take.
 
 Hosts are network namespaces on this machine (tests/hosts), on links of a given rate; the constants are measured by the same
-ranks on the same hosts before. Prints a row of docs/scaling.md each: seconds an update (planned; measured: mean over the
-updates of a run but the first, the median run, and all runs) and MB that a host sends an update. Needs root."""
+ranks on the same hosts right before each run, since a machine that others use is not equally fast all the time. Prints a row of
+docs/scaling.md each: seconds an update, planned and measured (a run's is the median of its updates but the first; here the median
+run's), how far they are apart (median and all runs), seconds hidden, and MB that a host sends an update. Needs root."""
 import argparse
 import json
 import os
@@ -31,24 +32,32 @@ def run(*command):
 
 def seconds_an_update(folder, window):
     events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return statistics.mean(window / event["samples_per_second"] for event in events if "loss" in event and event["step"] > 1)
+    return statistics.median(window / event["samples_per_second"] for event in events if "loss" in event and event["step"] > 1)
 
 
-def compare(config, hosts, ranks, folder, runs, sets):
+def compare(config, hosts, ranks, folder, sets):
+    """Measure, plan, run: the plan, seconds an update, bytes the busiest host sent an update."""
     launcher, constants = hosts.mpirun(folder, ranks), folder / "constants.json"
     count = len(hosts.names)
     run(*launcher, LINNET, "plan", "--measure", config, "--constants", constants, *sets)
     plan = json.loads(run(LINNET, "plan", config, "--json", "--ranks", count * ranks, "--hosts", count, "--constants", constants, *sets))
-    measured, sent = [], []
-    for _ in range(runs):
-        before = max(hosts.sent(i) for i in range(count))
-        run(*launcher, LINNET, "train", config, "--set", f"output_dir={folder / 'run'}", "--set", "logging_steps=1", *sets)
-        measured.append(seconds_an_update(folder / "run", plan["window"]))
-        sent.append((max(hosts.sent(i) for i in range(count)) - before) / plan["updates"])
-    median = statistics.median(measured)
-    return (f"{plan['update_seconds']:.3f} s | {median:.3f} s ({', '.join(f'{seconds:.3f}' for seconds in sorted(measured))}) | "
-            f"{100 * (plan['update_seconds'] / median - 1):+.0f} % | {plan['host_sent_bytes'] / 1e6:.1f} | "
-            f"{statistics.median(sent) / 1e6:.1f} |"), plan
+    before = [hosts.sent(i) for i in range(count)]
+    run(*launcher, LINNET, "train", config, "--set", f"output_dir={folder / 'run'}", "--set", "logging_steps=1", *sets)
+    sent = max(hosts.sent(i) - before[i] for i in range(count)) / plan["updates"]
+    return plan, seconds_an_update(folder / "run", plan["window"]), sent
+
+
+def row(done):
+    plans, measured, sent = zip(*done)
+    off = [100 * (plan["update_seconds"] / seconds - 1) for plan, seconds in zip(plans, measured)]
+
+    def planned(key):
+        return statistics.median(plan[key] for plan in plans)
+
+    hidden = statistics.median(plan["gradient_hidden_seconds"] + plan["weight_hidden_seconds"] for plan in plans)
+    return (f"{planned('update_seconds'):.3f} s | {statistics.median(measured):.3f} s | {statistics.median(off):+.0f} % "
+            f"({', '.join(f'{each:+.0f}' for each in sorted(off))}) | {hidden:.3f} s | {planned('host_sent_bytes') / 1e6:.1f} | "
+            f"{statistics.median(sent) / 1e6:.1f} |")
 
 
 def main():
@@ -64,9 +73,10 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             hosts = namespaces.Hosts(int(count), rate).up()
             try:
-                row, plan = compare(arguments.config, hosts, int(ranks), Path(folder), arguments.runs, sets)
-                print(f"| {count} x {ranks} | {rate} | {row}", flush=True)
-                print(json.dumps(plan), file=sys.stderr)
+                done = [compare(arguments.config, hosts, int(ranks), Path(folder), sets) for _ in range(arguments.runs)]
+                print(f"| {count} x {ranks} | {rate} | {row(done)}", flush=True)
+                for plan, seconds, _ in done:
+                    print(json.dumps({"measured_seconds": seconds, **plan}), file=sys.stderr)
             finally:
                 hosts.down()
 

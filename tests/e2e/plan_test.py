@@ -59,6 +59,10 @@ def test_hosts_need_a_network(config, constants):
     refused("plan", config, "--ranks", 2, "--hosts", 2, "--constants", constants, names=["--link-gbit", "--latency-us", constants])
     slow = plan(config, constants, "--ranks", 2, "--hosts", 2, "--link-gbit", 0.1, "--latency-us", 50)
     fast = plan(config, constants, "--ranks", 2, "--hosts", 2, "--link-gbit", 10, "--latency-us", 50)
+    alone = plan(config, constants, "--ranks", 2, "--hosts", 2, "--link-gbit", 0.1, "--latency-us", 50, "--set", "overlap_comm=false")
+    assert slow["gradient_hidden_seconds"] > 0 and slow["weight_hidden_seconds"] > 0
+    assert alone["gradient_hidden_seconds"] == alone["weight_hidden_seconds"] == 0
+    assert alone["update_seconds"] > slow["update_seconds"]
     assert slow["host_sent_bytes"] == fast["host_sent_bytes"] > 0
     assert slow["update_seconds"] > fast["update_seconds"] and slow["efficiency"] < fast["efficiency"]
 

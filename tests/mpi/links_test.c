@@ -8,19 +8,31 @@ static bool same(const World *world, const Link *link) {
     return memcmp(&first, link, sizeof first) == 0;
 }
 
+/** Some computing, which calls in a hundred times. */
+static void compute(void *context, void (*poll)(void *poll_context), void *poll_context) {
+    for (int i = 0; i < 100; i++) {
+        for (double until = MPI_Wtime() + 1e-4; MPI_Wtime() < until;) continue;
+        poll(poll_context);
+        ++*(int *)context;
+    }
+}
+
 static void test_links(World *world, NodesKind kind) {
     Error error = {0};
     Link node, network;
+    int calls = 0;
+    const LinkWork work = {compute, &calls, 1 << 20};
     check_arrange(world, kind);
-    CHECK(links_measure(world, &node, &network, &error) == STATUS_OK);
+    CHECK(links_measure(world, &work, &node, &network, &error) == STATUS_OK);
     FINE(world, &error);
     int64_t neighbours = world->node_size > 1 && world->rank == 0;
     world_max_integers(world, &neighbours, 1);
     CHECK((node.latency > 0.0 && node.message > 0.0) == (neighbours != 0));
-    CHECK(node.bandwidth == 0.0 && node.in_flight == 0.0);
+    CHECK(node.bandwidth == 0.0 && node.overlapped == 0.0 && node.burden == 0.0);
     bool several = world->nodes > 1;
     CHECK((network.latency > 0.0 && network.message > 0.0 && network.bandwidth > 0.0) == several);
-    CHECK(network.in_flight >= 0.0);
+    CHECK((network.overlapped > 0.0) == several && (calls > 0) == several);
+    CHECK(network.burden >= 0.0 && network.burden * network.overlapped <= world->size);
     CHECK(same(world, &node) && same(world, &network));
 }
 

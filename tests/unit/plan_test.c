@@ -52,7 +52,7 @@ static int setup(void **state) {
                                  .add_bandwidth = 2e10,
                                  .program_bytes = 3e7,
                                  .node = {.latency = 1e-6, .message = 5e-7},
-                                 .network = {.latency = 5e-5, .message = 1e-5, .bandwidth = 1e8}};
+                                 .network = {.latency = 5e-5, .message = 1e-5, .bandwidth = 1e8, .overlapped = 5e7}};
     *state = f;
     return 0;
 }
@@ -105,40 +105,68 @@ static void sends_nothing_on_one_host(void **state) {
     }
 }
 
-/** Every rank sends all parts but those of its own host; every host its share of the weights to all others. */
+/** Every host sends each float of the others once, however many ranks it has, and its share of the weights to all others. */
 static void counts_the_bytes_of_a_host(void **state) {
     Fixture *f = *state;
-    const struct { int ranks, hosts; } cases[] = {{2, 2}, {4, 2}, {3, 3}, {8, 4}, {1024, 128}};
+    const struct { int ranks, hosts; } cases[] = {{2, 2}, {4, 2}, {8, 4}, {1024, 128}};
     f->settings.global_batch_size = 2048;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double n = cases[i].ranks, h = cases[i].hosts;
         PlanCost cost = cost_of(f, cases[i].ranks, cases[i].hosts, cases[i].ranks);
-        NEAR(cost.gradient_bytes, n / h * slot_bytes(f) * (n - n / h) / n);
+        NEAR(cost.gradient_bytes, slot_bytes(f) * (n - n / h) / n);
         NEAR(cost.weight_bytes, (double)f->layout.dense * 4.0 * (h - 1.0) / h);
         NEAR(cost.row_bytes, (900.0 + LONGEST) * WIDTH * 4.0 * (n - 1.0) / n);
     }
+    f->settings.reduction_dtype = WIRE_BFLOAT16;
+    NEAR(cost_of(f, 8, 4, 8).gradient_bytes, slot_bytes(f) * 0.75 / 2.0);
+    f->settings.reduction = REDUCTION_MPI;
+    NEAR(cost_of(f, 8, 4, 8).gradient_bytes, 2.0 * slot_bytes(f) * 7.0 / 8.0);
+    NEAR(cost_of(f, 8, 1, 8).gradient_bytes, 0.0);
 }
 
-/** Two units that are neighbours in the tree travel as one sum; three of five do not. */
+/** Two units that are neighbours in the tree travel as one sum, whichever ranks of a host have them; three of five do not. */
 static void counts_partial_sums(void **state) {
     Fixture *f = *state;
     double one = cost_of(f, 2, 2, 2).gradient_bytes;
     NEAR(cost_of(f, 2, 2, 4).gradient_bytes, one);
     NEAR(cost_of(f, 2, 2, 8).gradient_bytes, one);
+    NEAR(cost_of(f, 4, 2, 8).gradient_bytes, one);
     /* 5 units dealt 3 and 2: nodes {0 1} {2} and {3} {4}. */
     NEAR(cost_of(f, 2, 2, 5).gradient_bytes, 2.0 * one);
+    /* 10 units dealt 3, 3, 2, 2: a host's ranks have {0 1} {2} and {3} {4 5}, together {0 1 2 3} and {4 5}. */
+    NEAR(cost_of(f, 4, 2, 10).gradient_bytes, 2.0 * one);
+}
+
+/** What two ranks of a host sum for owners elsewhere, and the owners of what is theirs. */
+static void counts_what_is_added(void **state) {
+    Fixture *f = *state;
+    double slot = slot_bytes(f), rows = (300.0 + LONGEST) * WIDTH * 4.0;
+    /* Of 4 ranks one reads two slots and writes their sum for its half of the other host's half, then two slots and a
+     * piece for its quarter, and writes their sum. */
+    NEAR(cost_of(f, 4, 2, 4).sums, (rows + slot / 4.0 * 3.0 + slot / 4.0 * 4.0) / 2e10);
+    f->settings.reduction_dtype = WIRE_BFLOAT16;
+    NEAR(cost_of(f, 4, 2, 4).sums, (rows + slot / 4.0 * 2.5 + slot / 4.0 * 3.5) / 2e10);
+    f->settings.reduction_dtype = WIRE_FLOAT32;
+    /* One rank a host sends from its slot; a second unit is added to the first. */
+    NEAR(cost_of(f, 2, 2, 4).sums, (2.0 * rows + slot * 3.0 + slot / 2.0 * 3.0) / 2e10);
+    f->settings.reduction = REDUCTION_MPI;
+    NEAR(cost_of(f, 2, 2, 4).sums, (2.0 * rows + slot * 3.0 + slot / 2.0 * 4.0) / 2e10);
 }
 
 // --- Seconds -----------------------------------------------------------------------------------------------------------
-/** On one rank: passes, the squares of the gradient, AdamW. */
+/** On one rank: passes, clearing rows and the squares of the gradient, AdamW. */
 static void times_one_rank(void **state) {
     Fixture *f = *state;
     PlanCost cost = cost_of(f, 1, 1, 1);
-    NEAR(cost.sums, slot_bytes(f) / 2e10);
-    NEAR(cost.optimizer, ((double)f->layout.dense + 900.0 * WIDTH) * 28.0 / 1e10);
+    double rows = (300.0 + LONGEST) * WIDTH * 4.0, moved = ((double)f->layout.dense + 900.0 * WIDTH) * 28.0;
+    NEAR(cost.sums, (rows + slot_bytes(f)) / 2e10);
+    NEAR(cost.optimizer, moved / 1e10);
     NEAR(cost.gradients + cost.weights + cost.rows + cost.totals, 0.0);
     NEAR(cost.seconds, cost.passes + cost.sums + cost.optimizer);
     NEAR(plan_efficiency(&f->job, &f->machine, &cost), 1.0);
+    /* Rows never touched are read and written where weights decay. */
+    f->settings.weight_decay = 0.1;
+    NEAR(cost_of(f, 1, 1, 1).optimizer, (moved + (VOCABULARY + POSITIONS - 900.0) * WIDTH * 8.0) / 1e10);
 }
 
 static double seconds_at(const Fixture *f, int i) {
@@ -172,28 +200,78 @@ static void waits_for_links(void **state) {
     Fixture *f = *state;
     PlanCost slow = cost_of(f, 4, 2, 4);
     f->machine.network.bandwidth *= 10.0;
+    f->machine.network.overlapped *= 10.0;
     PlanCost fast = cost_of(f, 4, 2, 4);
-    double saved = (slow.gradient_bytes + slow.weight_bytes + slow.row_bytes) / 1e8 * 0.9;
-    NEAR(slow.gradients + slow.weights + slow.rows - fast.gradients - fast.weights - fast.rows, saved);
-    assert_true(plan_efficiency(&f->job, &f->machine, &fast) > 0.0);
+    assert_true(slow.gradients > fast.gradients && slow.weights > fast.weights);
+    NEAR(slow.rows - fast.rows, slow.row_bytes / 1e8 * 0.9);
+    assert_true(plan_efficiency(&f->job, &f->machine, &fast) > plan_efficiency(&f->job, &f->machine, &slow));
     assert_true(plan_efficiency(&f->job, &f->machine, &fast) < 1.0);
 }
 
-/** What the transport moves by itself is hidden behind the backward pass, but never the first layer's part. */
-static void hides_what_travels_alone(void **state) {
+/* Costs that an exchange has by itself: messages, and one message's way. */
+static double overhead(const Fixture *f, double messages) {
+    return messages * f->machine.network.message + 3.0 * f->machine.network.latency;
+}
+
+/** With nothing hidden the whole exchange is waited for. */
+static void waits_without_overlap(void **state) {
     Fixture *f = *state;
-    PlanCost none = cost_of(f, 2, 2, 2);
-    NEAR(none.hidden, 0.0);
-    f->machine.network.in_flight = 1000.0;
-    PlanCost some = cost_of(f, 2, 2, 2);
-    NEAR(some.hidden,
-         (LAYERS - 2) * 1000.0 / 1e8); /* at all layers but the two in which the messages agree on starting */
-    NEAR(some.gradients + some.hidden, none.gradients);
-    f->machine.network.in_flight = 1e12;
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    NEAR(cost.gradients_hidden + cost.weights_hidden, 0.0);
+    NEAR(cost.gradients, cost.gradient_bytes / 1e8 + overhead(f, LAYERS + 3));
+    NEAR(cost.weights, cost.weight_bytes / 1e8 + overhead(f, LAYERS + 1));
+    f->settings.reduction = REDUCTION_MPI;
+    cost = cost_of(f, 2, 2, 2);
+    NEAR(cost.gradients, cost.gradient_bytes / 1e8 + (LAYERS + 3) * 2.0 * 5e-5);
+}
+
+/** On a link that is busy all the time, what it carries during the backward pass, AdamW and the forward pass is hidden. */
+static void hides_what_travels_meanwhile(void **state) {
+    Fixture *f = *state;
+    f->settings.overlap_comm = true;
+    f->machine.network.bandwidth = f->machine.network.overlapped = 1e6; /* far slower than the passes */
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    /* The head's gradients are there at once, and soon gone; those of a layer at the layer's end. */
+    double slice = cost.passes * 2.0 / 3.0 / LAYERS,
+           head = (double)(f->layout.dense - f->layout.bucket_starts[LAYERS]) * 2.0;
+    double first = fmin(slice, head / 1e6), rest = (LAYERS - 1) * slice;
+    if (head / 1e6 > slice) rest = fmin(rest, LAYERS * slice);
+    NEAR(cost.gradients_hidden, first + rest);
+    NEAR(cost.gradients + cost.gradients_hidden, cost.gradient_bytes / 1e6 + overhead(f, LAYERS + 3));
+    NEAR(cost.weights + cost.weights_hidden, cost.weight_bytes / 1e6 + overhead(f, LAYERS + 1));
+    /* From the first bucket's end on, AdamW and then the forward pass: but not behind what a layer still lacks. */
+    double adamw = (double)f->layout.dense / 2.0 * 28.0 / 1e10, layer = (double)f->layout.bucket_starts[1];
+    NEAR(cost.weights_hidden, adamw * (1.0 - layer / (double)f->layout.dense) + cost.passes / 3.0);
+}
+
+/** Slow passes hide all but what is ready at their end; the forward pass hides all but what its first layer needs. */
+static void cannot_hide_the_ends(void **state) {
+    Fixture *f = *state;
+    f->settings.overlap_comm = true;
     for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e-3;
-    PlanCost all = cost_of(f, 2, 2, 2);
-    double first = (double)f->layout.bucket_starts[1] * 4.0 + (300.0 + LONGEST) * WIDTH * 4.0;
-    NEAR(all.gradients - none.gradients, (first / slot_bytes(f) - 1.0) * none.gradient_bytes / 1e8);
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    double layer = (double)f->layout.bucket_starts[1] * 2.0, rows = (300.0 + LONGEST) * WIDTH * 2.0;
+    NEAR(cost.gradients, (layer + rows) / 1e8 + overhead(f, LAYERS + 3));
+    double adamw = (double)f->layout.dense / 2.0 * 28.0 / 1e10;
+    double meanwhile = 5e7 * adamw * (1.0 - layer / 2.0 / (double)f->layout.dense);
+    NEAR(cost.weights, fmax(0.0, layer - meanwhile) / 1e8 + overhead(f, LAYERS + 1));
+}
+
+/** What messages take from computing is charged to them, shared by the ranks of a host; no link takes more than half. */
+static void charges_messages_to_the_cores(void **state) {
+    Fixture *f = *state;
+    f->settings.overlap_comm = true;
+    for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e-3;
+    PlanCost free = cost_of(f, 2, 2, 2);
+    f->machine.network.burden = 4e-9; /* a fifth of the time at 5e7 bytes a second */
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    double hidden = cost.gradients_hidden * 1e8;
+    NEAR(cost.gradients - free.gradients, hidden * 4e-9);
+    f->machine.network.burden = 1.0;
+    for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e6;
+    f->machine.network.overlapped = 1e12;
+    cost = cost_of(f, 2, 2, 2);
+    assert_true(cost.gradients_hidden * 1e8 <= cost.passes); /* a byte a second of the slowed passes, twice as long */
 }
 
 static void names_what_takes_longest(void **state) {
@@ -224,6 +302,16 @@ static void counts_memory(void **state) {
     NEAR(two.moments, dense + (1200.0 + LONGEST) * WIDTH * 4.0); /* two, halved */
     assert_true(hosts.tables > two.tables);                      /* whole copies where there are several hosts */
     NEAR(hosts.received - two.received, 1.25 * slot_bytes(f) / 2.0);
+    /* Of a host's two ranks each gets one piece of its quarter, and makes one of its half of the other host's half. */
+    PlanMemory four, halved;
+    plan_memory(job_of(f, 4, 2, 4), &f->machine, &four);
+    f->settings.reduction_dtype = WIRE_BFLOAT16;
+    plan_memory(&f->job, &f->machine, &halved);
+    NEAR(four.received - halved.received, 1.25 * slot_bytes(f) / 4.0);
+    f->settings.reduction = REDUCTION_MPI;
+    PlanMemory mpi;
+    plan_memory(&f->job, &f->machine, &mpi);
+    NEAR(four.received - mpi.received, 1.25 * slot_bytes(f) / 2.0);
 }
 
 /** With data_order "blocks" a thousand million samples take what a million do. */
@@ -311,7 +399,8 @@ static void keeps_constants(void **state) {
     Error error = {0};
     PlanConstants read;
     f->machine.bf16 = true;
-    f->machine.network.in_flight = 12345.0;
+    f->machine.network.burden = 1e-9;
+    f->settings.overlap_comm = true;
     assert_int_equal(plan_constants_save(&f->machine, path, &error), 0);
     assert_int_equal(plan_constants_load(&read, path, &error), 0);
     PlanCost before = cost_of(f, 4, 2, 4), after;
@@ -325,7 +414,7 @@ static void refuses_wrong_constants(void **state) {
     Fixture *f = *state;
     static const struct {
         const char *from, *to, *names;
-    } cases[] = {{"\"format_version\": 1", "\"format_version\": 2", "format_version"},
+    } cases[] = {{"\"format_version\": 2", "\"format_version\": 1", "format_version"},
                  {"\"ranks\": 1", "\"ranks\": 0", "ranks"},
                  {"\"threads\": 1", "\"threads\": 1.5", "threads"},
                  {"adamw_bytes", "adam_bytes", "adamw_bytes_per_second"},
@@ -357,10 +446,14 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sends_nothing_on_one_host, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_the_bytes_of_a_host, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_partial_sums, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_what_is_added, setup, teardown),
         cmocka_unit_test_setup_teardown(times_one_rank, setup, teardown),
         cmocka_unit_test_setup_teardown(times_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(waits_for_links, setup, teardown),
-        cmocka_unit_test_setup_teardown(hides_what_travels_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(waits_without_overlap, setup, teardown),
+        cmocka_unit_test_setup_teardown(hides_what_travels_meanwhile, setup, teardown),
+        cmocka_unit_test_setup_teardown(cannot_hide_the_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(charges_messages_to_the_cores, setup, teardown),
         cmocka_unit_test_setup_teardown(names_what_takes_longest, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_the_order, setup, teardown),

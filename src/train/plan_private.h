@@ -1,0 +1,27 @@
+#ifndef LINNET_PLAN_PRIVATE_H
+#define LINNET_PLAN_PRIVATE_H
+/* What cost and memory of a plan both rest on: the pieces of the summing tree, see reduction.h. */
+#include "linnet/plan.h"
+
+/* Of an update. Each figure is that of the rank or host that has most. */
+typedef struct {
+    double units;  /* of a rank */
+    double joins;  /* of them, within the rank */
+    double sent;   /* pieces that a host sends each owner elsewhere */
+    double made;   /* of these, those that have to be put together first, from … */
+    double parts;  /* … so many sums in slots */
+    double local;  /* sums that lie in the slots of an owner's own host, */
+    double remote; /* and pieces that come to it from others */
+} PlanPieces;
+
+/* Of the ordered kind of reduction. */
+PlanPieces plan_pieces(const PlanJob *job);
+
+/* Bytes of a float of a gradient on its way between hosts. */
+double plan_wire_bytes(const PlanJob *job);
+
+/* Floats of a gradient, rows of a window among them. */
+double plan_row_floats(const PlanJob *job);
+double plan_slot_floats(const PlanJob *job);
+
+#endif

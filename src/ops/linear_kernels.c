@@ -21,6 +21,7 @@
 #define TILE (LINEAR_TILE_MOST / 2)
 #endif
 #define WEIGHT_COLUMNS ((size_t)256) /* of a tile of a weight's gradient */
+#define TAIL_PARTS ((size_t)4)       /* of a tile at the end of a product */
 #define LINE ((size_t)16)            /* floats of a cache line */
 
 _Static_assert(LINEAR_ROWS_MOST % STRIP == 0 && LINEAR_ROWS_MOST % PANEL == 0,
@@ -179,14 +180,35 @@ typedef struct {
     size_t first_row, rows, first_column, columns;
 } Tile;
 
-static size_t tiles_of(const Cut *cut, size_t columns) {
+static size_t whole_tiles(const Cut *cut, size_t columns) {
     return row_blocks(cut) * ((columns + TILE - 1) / TILE);
 }
 
-/* The index-th tile; a row block's tiles follow one another. */
-static Tile tile_at(const Cut *cut, size_t columns, size_t index) {
+/* Tiles at the end that are cut into parts, so that the threads of a team are done at about the same time. */
+static size_t cut_tiles(size_t whole) {
+    size_t threads = (size_t)omp_get_num_threads();
+    return threads > 1 ? smaller(whole, threads) : 0;
+}
+
+/* Pieces of work for the team. */
+static size_t tiles_of(const Cut *cut, size_t columns) {
+    size_t whole = whole_tiles(cut, columns);
+    return whole + (TAIL_PARTS - 1) * cut_tiles(whole);
+}
+
+static Tile whole_tile(const Cut *cut, size_t columns, size_t index) {
     size_t across = (columns + TILE - 1) / TILE, row = index / across * cut->part, column = index % across * TILE;
     return (Tile){row, smaller(cut->part, cut->rows - row), column, smaller(TILE, columns - column)};
+}
+
+/* The index-th piece of work; a row block's tiles follow one another. May have no rows. */
+static Tile tile_at(const Cut *cut, size_t columns, size_t index) {
+    size_t whole = whole_tiles(cut, columns), uncut = whole - cut_tiles(whole);
+    if (index < uncut) return whole_tile(cut, columns, index);
+    Tile tile = whole_tile(cut, columns, uncut + (index - uncut) / TAIL_PARTS);
+    size_t rows = round_up((tile.rows + TAIL_PARTS - 1) / TAIL_PARTS, cut->unit);
+    size_t first = smaller(tile.rows, (index - uncut) % TAIL_PARTS * rows);
+    return (Tile){tile.first_row + first, smaller(rows, tile.rows - first), tile.first_column, tile.columns};
 }
 
 /* y = sums [columns / PANEL][rows][PANEL] + bias. */
@@ -234,6 +256,7 @@ INLINE void forward(float *y, const float *x, const float *weight, const float *
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < tiles_of(&cut, shape->out); i++) {
             Tile t = tile_at(&cut, shape->out, i);
+            if (t.rows == 0) continue;
             forward_tile(y, scratch, weight, bias, &cut, shape, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART,
                          pairs);
             poll(work);
@@ -288,6 +311,7 @@ INLINE void backward_input(float *dx, const float *dy, const float *weight, size
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < tiles_of(&cut, shape->in); i++) {
             Tile t = tile_at(&cut, shape->in, i);
+            if (t.rows == 0) continue;
             input_tile(dx, scratch, weight, &cut, shape, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART, pairs);
             poll(work);
         }

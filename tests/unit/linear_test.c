@@ -13,7 +13,7 @@ typedef struct {
     size_t rows, in, out, weight_gap, x_gap, y_gap;
 } Case;
 
-/* Rows are cut into parts of at most 288, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into blocks of 256 steps:
+/* Rows are cut into parts of at most 384, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into blocks of 256 steps:
  * the later ones have several of each, whole and in part. Small ones run on one thread, those of more than 2^20 multiplications on all. */
 static const Case CASES[] = {
     {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},      {17, 33, 65, 0, 0, 0},   {8, 64, 3, 61, 0, 5},

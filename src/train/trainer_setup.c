@@ -315,6 +315,8 @@ cleanup:
 
 void trainer_close(Trainer *t) {
     Error late = {0};
+    /* An error between two updates leaves parameters on their way, into memory that goes now. */
+    if (t->optimizer.reduction != NULL) optimizer_settle(&t->optimizer);
     if (saver_finish(&t->saver, &late)) log_warning("a checkpoint could not be saved: %s", late.message);
     profile_destroy(t->profile);
     runlog_close(t->log);

@@ -228,53 +228,49 @@ static Status check(Wish *wish, const OptionList *operands, Error *error) {
     return STATUS_OK;
 }
 
-int command_plan(int argc, char **argv) {
-    Wish wish = {.hosts = 1, .constants = "linnet-constants.json"};
-    OptionList operands = {0};
-    bool helped = false;
-    Error error = {0};
+static Status parse(int argc, char **argv, Wish *wish, OptionList *operands, bool *helped, Error *error) {
     const Option options[] = {
         {.name = "ranks",
          .kind = OPTION_INT,
-         .value = &wish.ranks,
+         .value = &wish->ranks,
          .minimum = 1,
          .maximum = 1 << 20,
          .help = "N: ranks of the run"},
         {.name = "hosts",
          .kind = OPTION_INT,
-         .value = &wish.hosts,
+         .value = &wish->hosts,
          .minimum = 1,
          .maximum = 1 << 20,
          .help = "N: hosts that they are spread over (default 1)"},
         {.name = "set",
          .kind = OPTION_LIST,
-         .value = &wish.overrides,
+         .value = &wish->overrides,
          .help = "KEY=VALUE: overrides the configuration"},
         {.name = "constants",
          .kind = OPTION_TEXT,
-         .value = &wish.constants,
+         .value = &wish->constants,
          .help = "FILE: of --measure (default linnet-constants.json)"},
         {.name = "measure",
          .kind = OPTION_FLAG,
-         .value = &wish.measure,
+         .value = &wish->measure,
          .help = "measure this machine and write that file; under mpirun also the network"},
         {.name = "link-gbit",
          .kind = OPTION_NUMBER,
-         .value = &wish.link_gbit,
+         .value = &wish->link_gbit,
          .help = "N: Gb/s of a host's link, in place of what was measured"},
         {.name = "latency-us",
          .kind = OPTION_NUMBER,
-         .value = &wish.latency_us,
+         .value = &wish->latency_us,
          .help = "N: microseconds of a small message between hosts, likewise"},
         {.name = "node-memory-gb",
          .kind = OPTION_NUMBER,
-         .value = &wish.node_memory_gb,
+         .value = &wish->node_memory_gb,
          .help = "N: memory of a host (default: this machine's)"},
         {.name = "table",
          .kind = OPTION_FLAG,
-         .value = &wish.table,
+         .value = &wish->table,
          .help = "a Markdown table over hosts up to --hosts and links of 10, 25 and 100 Gb/s"},
-        {.name = "json", .kind = OPTION_FLAG, .value = &wish.json, .help = "one JSON object, in bytes and seconds"},
+        {.name = "json", .kind = OPTION_FLAG, .value = &wish->json, .help = "one JSON object, in bytes and seconds"},
     };
     const CommandLine line = {
         .synopsis = "linnet plan CONFIG.json --ranks N [--hosts N] | linnet plan --measure [CONFIG.json]",
@@ -285,8 +281,15 @@ int command_plan(int argc, char **argv) {
         .count = sizeof options / sizeof *options,
         .operands = "CONFIG.json",
     };
-    if (options_parse(&line, argc, argv, &helped, &wish.quiet, &operands, &error) == STATUS_OK && !helped)
-        check(&wish, &operands, &error);
+    return options_parse(&line, argc, argv, helped, &wish->quiet, operands, error);
+}
+
+int command_plan(int argc, char **argv) {
+    Wish wish = {.hosts = 1, .constants = "linnet-constants.json"};
+    OptionList operands = {0};
+    bool helped = false;
+    Error error = {0};
+    if (parse(argc, argv, &wish, &operands, &helped, &error) == STATUS_OK && !helped) check(&wish, &operands, &error);
     if (!helped && wish.measure) {
         run_measure(&wish, &error);
     } else if (!helped) {

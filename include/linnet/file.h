@@ -25,7 +25,7 @@ Status file_open_stream(const char *path, FILE **stream, Error *error);
 Status file_read(const char *path, char **text, size_t *size, Error *error);
 
 /** Replace the file at once: write `path.tmp`, flush it to disk, rename, flush the folder. After a crash the file
- *  is the old one or the new one, whole. */
+ *  is the old one or the new one, whole. STATUS_INPUT where a folder, a pipe or a device has the name. */
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error);
 
 /** The same of a file that is too large for one block: *file is open for writing as `path.tmp`, NULL after an error. */

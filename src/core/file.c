@@ -169,8 +169,15 @@ static char *name_beside(const char *path, Error *error) {
     return beside;
 }
 
+/** A device or a pipe (/dev/null, say) would be gone: what is renamed over it takes its place. */
+static Status check_replaceable(const char *path, Error *error) {
+    struct stat about;
+    if (stat(path, &about) || S_ISREG(about.st_mode)) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s: cannot be written: it is %s", path, kind_of(about.st_mode));
+}
+
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
-    char *beside = name_beside(path, error);
+    char *beside = check_replaceable(path, error) ? NULL : name_beside(path, error);
     if (!beside) return error->status;
     if (!write_file(beside, bytes, size, error) && file_rename(beside, path, error)) unlink(beside);
     memory_free(beside);
@@ -178,12 +185,15 @@ Status file_replace(const char *path, const void *bytes, size_t size, Error *err
 }
 
 Status file_begin(FILE **file, const char *path, Error *error) {
-    char *beside = name_beside(path, error);
+    char *beside = check_replaceable(path, error) ? NULL : name_beside(path, error);
     *file = NULL;
     const int opened = beside ? open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666) : -1;
     if (opened >= 0) *file = fdopen(opened, "w");
     if (beside && !*file) fail(error, beside, "create");
-    if (opened >= 0 && !*file) close(opened);
+    if (opened >= 0 && !*file) {
+        close(opened);
+        unlink(beside);
+    }
     memory_free(beside);
     return error->status;
 }
@@ -200,8 +210,7 @@ Status file_end(FILE *file, const char *path, Error *error) {
 }
 
 Status file_probe(const char *path, Error *error) {
-    if (file_is_folder(path)) return error_set(error, STATUS_INPUT, "%s: cannot be written: it is a folder", path);
-    char *beside = name_beside(path, error);
+    char *beside = check_replaceable(path, error) ? NULL : name_beside(path, error);
     if (!beside) return error->status;
     const int file = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (file < 0) {

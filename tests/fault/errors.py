@@ -336,6 +336,7 @@ OTHERS = [
     Case(OUTPUTS, "predictions into a folder that is not there", [*EVALUATE, "--predictions", "nowhere/p.tsv"]),
     Case(OUTPUTS, "predictions into a folder that may not be written", [*EVALUATE, "--predictions", "locked/p.tsv"], read_only),
     Case(OUTPUTS, "predictions onto a folder", [*EVALUATE, "--predictions", "model"]),
+    Case(OUTPUTS, "predictions onto a pipe", [*EVALUATE, "--predictions", "p.tsv"], lambda folder: os.mkfifo(folder / "p.tsv")),
     Case(OUTPUTS, "a token file into a folder that is not there", ["prepare", "--input", "train.csv", "--output", "nowhere/out.h5", *PREPARE[5:]]),
     Case(OUTPUTS, "a token file onto its table", ["prepare", "--input", "train.csv", "--output", "train.csv", *PREPARE[5:]]),
     Case(OUTPUTS, "a new model onto a folder that holds something", ["init", "--output", "model", "--tokenizer", "tokenizer"]),

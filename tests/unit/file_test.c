@@ -140,6 +140,26 @@ static void refuses_what_is_no_regular_file(void **state) {
     assert_null(text);
 }
 
+/** A file would take the place of what has the name, which others may need. */
+static void replaces_no_pipe(void **state) {
+    (void)state;
+    const char *pipe = inside("outlet");
+    FILE *file = NULL;
+    Error probed = {0}, replaced = {0}, begun = {0};
+    struct stat about;
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(file_probe(pipe, &probed), STATUS_INPUT);
+    assert_int_equal(file_replace(pipe, "text", 4, &replaced), STATUS_INPUT);
+    assert_int_equal(file_begin(&file, pipe, &begun), STATUS_INPUT);
+    assert_non_null(strstr(probed.message, "outlet: cannot be written: it is a pipe"));
+    assert_string_equal(replaced.message, probed.message);
+    assert_string_equal(begun.message, probed.message);
+    assert_null(file);
+    assert_int_equal(stat(pipe, &about), 0);
+    assert_true(S_ISFIFO(about.st_mode));
+    assert_false(file_exists(inside("outlet.tmp")));
+}
+
 /** Of nothing but a hole, so that it costs no disk. */
 static void refuses_to_read_what_is_too_large(void **state) {
     (void)state;
@@ -251,6 +271,7 @@ int main(void) {
         cmocka_unit_test(probes_what_could_be_written),
         cmocka_unit_test(reads_zero_bytes),
         cmocka_unit_test(refuses_what_is_no_regular_file),
+        cmocka_unit_test(replaces_no_pipe),
         cmocka_unit_test(refuses_to_read_what_is_too_large),
         cmocka_unit_test(names_path_and_reason),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),

@@ -2,8 +2,8 @@
 # make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python waiting hosts slurm san; kill and errors are
-#                                   parts of python
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python waiting hosts slurm san; errors is a part of
+#                                   python, and so is kill, which tries more of it where LINNET_KILLS and LINNET_FAULTS say so
 #
 # A part that fails does not keep the others from running, unless the build fails. The parts that mostly wait (for a
 # launcher, a time limit, a queue) run beside the others where there are two cores. Every program runs under a time limit,
@@ -63,10 +63,9 @@ build() { # NAME MAKE-ARGUMENTS...
 
 # Count the tests of one cmocka program; a crash or a time-out counts as one more failed test.
 count_unit() { # NAME LOG
-    local name=$1 code ok bad
-    code=$(cat "$2.code")
+    local name=$1 code ok bad none
+    code=$(cat "$2.code" 2>/dev/null) || code=lost
     # cmocka reports a skipped test as "not ok 4 # SKIP name".
-    local none
     none=$(grep -c '^\(not \)\?ok .*# SKIP' "$2")
     ok=$(grep '^ok ' "$2" | grep -vc '# SKIP')
     bad=$(grep '^not ok ' "$2" | grep -vc '# SKIP')
@@ -231,12 +230,14 @@ start_beside() { # PART...
     ) >$logs/beside.log 2>&1 &
     beside=$!
     set +m
-    trap 'kill -INT -- -$beside 2>/dev/null' EXIT
+    # timeout has a group of its own and hands the signal on; the shell would start the next part, did it not end as well.
+    trap 'kill -INT $(cat /proc/$beside/task/$beside/children) 2>/dev/null; kill -- -$beside 2>/dev/null' EXIT
 }
 
 collect() {
     local ok bad none line
     wait $beside
+    trap - EXIT
     cat $logs/beside.log >&2
     { read -r ok bad none; } 2>/dev/null <$logs/beside.counts || { fail "what ran beside the others did not come to its end"; return; }
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + none))

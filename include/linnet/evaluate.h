@@ -24,8 +24,8 @@ size_t evaluate_batch_rows(int32_t positions);
 /** Open a token file and check this rank's share of its samples; all ranks together check all of them. Collective. */
 Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error);
 
-/** Where logits go: rank 0 is told those of samples first … first + count − 1 [count, labels], some thousand at a time, in the
- *  data set's order. Not collective; an error ends the evaluation on all ranks. */
+/** Where logits go: rank 0 is told those of samples first … first + count − 1 [count, labels], some thousand at a time, in
+ *  the data set's order. Not collective; an error ends the evaluation on all ranks. */
 typedef struct {
     Status (*take)(void *context, int64_t first, int64_t count, const double *logits, Error *error);
     void *context;

@@ -52,8 +52,9 @@ int64_t feed_largest_unit(const Feed *feed);
 /** Whether a window of an epoch is loaded: the answer is the same on all ranks. */
 bool feed_has(const Feed *feed, int64_t epoch, int64_t window);
 
-/** Load a window of an epoch and those of its epoch that follow it, as far as a span goes: at once where they have been read ahead. Then
- *  read on ahead. An error of reading ahead comes to light here, and only when that span is asked for. */
+/** Load a window of an epoch and those of its epoch that follow it, as far as a span goes: at once where they have been
+ *  read ahead. Then read on ahead. An error of reading ahead comes to light here, and only when that span is asked
+ *  for. */
 Status feed_load(Feed *feed, int64_t epoch, int64_t window, Error *error);
 
 /** What a window holds; valid until the next call. */

@@ -22,7 +22,7 @@ void order_randperm(int64_t *order, int64_t n, uint64_t seed);
 void order_shuffle(int64_t *order, int64_t n, uint64_t seed);
 
 /** A permutation whose every entry is computed for itself, after the block shuffles of streaming loaders (MosaicML
- *  Streaming's py1b): blocks of ORDER_BLOCK consecutive samples are permuted; the samples of each ORDER_GROUP samples that then
+ *  Streaming's py1b): blocks of ORDER_BLOCK consecutive samples are permuted, and each ORDER_GROUP samples that then
  *  follow each other are permuted among themselves. A stretch of the order so reads few runs of the file. Where blocks
  *  start is drawn as well, the last row being followed by the first; the samples left over behind the last whole block
  *  come last. n ≤ ORDER_GROUP is one group: wholly mixed. The permutations are Feistel networks over Philox

@@ -63,6 +63,8 @@ Status world_broadcast_text(const World *world, char **text, Error *error);
 void world_sum_doubles(const World *world, double *values, size_t count);
 void world_sum_integers(const World *world, int64_t *values, size_t count);
 void world_max_integers(const World *world, int64_t *values, size_t count);
+/** Seconds of the rank that has most, to the nanosecond, on every rank. Collective. */
+double world_slowest(const World *world, double seconds);
 
 /** Run [*first, *first + *count) of `total` items that fall to a rank when they are dealt in even runs, larger
  *  ones first. Not collective. */

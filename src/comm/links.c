@@ -22,13 +22,6 @@ typedef struct {
     MPI_Request *requests; /* [2 · BURST · count] */
 } Peers;
 
-/* The largest of all ranks' values, to the nanosecond. Collective. */
-static double slowest(const World *world, double seconds) {
-    int64_t nanoseconds = (int64_t)(seconds * 1e9);
-    world_max_integers(world, &nanoseconds, 1);
-    return (double)nanoseconds * 1e-9;
-}
-
 static int compare(const void *left, const void *right) {
     double a = *(const double *)left, b = *(const double *)right;
     return (a > b) - (a < b);
@@ -100,7 +93,7 @@ static double exchange(const Peers *peers, int times) {
     barrier(peers->world);
     double start = MPI_Wtime();
     wait_all(peers, post(peers, times));
-    return slowest(peers->world, MPI_Wtime() - start);
+    return world_slowest(peers->world, MPI_Wtime() - start);
 }
 
 /* The median of some. Collective. */
@@ -126,7 +119,7 @@ static double measure_latency(const World *world, bool remote) {
         seconds[i] = (MPI_Wtime() - start) / 2.0;
     }
     qsort(seconds, ROUNDS, sizeof *seconds, compare);
-    return slowest(world, world->rank == 0 ? seconds[ROUNDS / 2] : 0.0);
+    return world_slowest(world, world->rank == 0 ? seconds[ROUNDS / 2] : 0.0);
 }
 
 /* The bandwidth of exchanges as large as training's, on average: at times both directions run one after the other, as what
@@ -190,7 +183,7 @@ static void measure_overlap(const Peers *peers, const LinkWork *work, Link *link
         o.posted = post(peers, PIECES);
         while (o.end == 0.0) work->run(work->context, poll, &o);
         lost += fmax(0.0, o.end - start - (double)o.needed * step);
-        seconds += slowest(world, o.end - start);
+        seconds += world_slowest(world, o.end - start);
     }
     world_sum_doubles(world, &lost, 1);
     link->overlapped = bytes * times * world->node_size / seconds;

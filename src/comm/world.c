@@ -206,6 +206,12 @@ void world_max_integers(const World *world, int64_t *values, size_t count) {
     reduce(world, values, count, sizeof *values, MPI_INT64_T, MPI_MAX);
 }
 
+double world_slowest(const World *world, double seconds) {
+    int64_t nanoseconds = (int64_t)(seconds * 1e9);
+    world_max_integers(world, &nanoseconds, 1);
+    return (double)nanoseconds * 1e-9;
+}
+
 void world_deal(int64_t total, int ranks, int rank, int64_t *first, int64_t *count) {
     int64_t even = total / ranks, more = total % ranks;
     *first = rank * even + (rank < more ? rank : more);

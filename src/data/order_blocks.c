@@ -32,8 +32,8 @@ static uint64_t side_of(uint64_t n) {
 
 /* Where a keyed permutation of 0…n−1 puts x: a generalized Feistel network over pairs of numbers below √n, walked along
  * its cycle until it is below n (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002); at most some
- * 2 √n of the pairs are not. The network alone gives even permutations of the pairs, or odd ones, by their number: a coin decides
- * whether the first two of its inputs change places. */
+ * 2 √n of the pairs are not. The network alone gives even permutations of the pairs, or odd ones, by their number: a
+ * coin decides whether the first two of its inputs change places. */
 static uint64_t permute(uint64_t x, uint64_t n, uint64_t seed, uint64_t stream) {
     const uint64_t side = side_of(n);
     if (x < 2 && n > 1) x ^= draw(seed, stream, ROUNDS, 0) & 1;

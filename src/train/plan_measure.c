@@ -28,13 +28,6 @@ typedef struct {
     size_t sample_tokens;
 } Rig;
 
-/* Seconds of the slowest rank, to the nanosecond. Collective. */
-static double slowest(const World *world, double seconds) {
-    int64_t nanoseconds = (int64_t)(seconds * 1e9);
-    world_max_integers(world, &nanoseconds, 1);
-    return (double)nanoseconds * 1e-9;
-}
-
 static int compare(const void *left, const void *right) {
     double a = *(const double *)left, b = *(const double *)right;
     return (a > b) - (a < b);
@@ -145,9 +138,9 @@ static void measure_size(Rig *rig, size_t tokens, PlanConstants *c, double *adam
     time_pass(rig); /* wakes threads, touches memory */
     while (count < REPEATS_LEAST || (count < REPEATS_MOST && total < SECONDS_A_SIZE)) {
         world_check(rig->world, MPI_Barrier(rig->world->comm), "MPI_Barrier");
-        pass[count] = slowest(rig->world, time_pass(rig));
-        sum[count] = slowest(rig->world, time_add(rig));
-        update[count] = slowest(rig->world, time_adamw(rig));
+        pass[count] = world_slowest(rig->world, time_pass(rig));
+        sum[count] = world_slowest(rig->world, time_add(rig));
+        update[count] = world_slowest(rig->world, time_adamw(rig));
         total += pass[count] + sum[count] + update[count];
         count++;
     }

@@ -5,6 +5,7 @@
 #include "unit/model_files.h"
 #include "unit/token_file.h"
 #include <hdf5.h>
+#include <unistd.h>
 
 enum { MOST = 200 }; /* samples of a test's data set */
 
@@ -261,6 +262,27 @@ static void test_failure_ahead(void **state) {
     dataset_close(dataset);
 }
 
+/** What comes next is there without reading, once the thread has had its time: a millisecond, or twice that, … */
+static void test_reads_ahead(void **state) {
+    (void)state;
+    const FeedPlan plan = {.window = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .span = 20};
+    bool there = false;
+    for (unsigned microseconds = 1000; microseconds < 4000000 && !there; microseconds *= 2) {
+        Error error = {0};
+        Dataset *dataset = make_dataset(50);
+        Feed *feed = make_feed(dataset, &plan);
+        feed_load(feed, 0, 0, &error);
+        assert_fine(&error);
+        usleep(microseconds);
+        dataset_stop(dataset);
+        there = feed_load(feed, 0, 2, &error) == STATUS_OK;
+        assert_int_equal(error.status, there ? STATUS_OK : STATUS_STOPPED);
+        feed_destroy(feed);
+        dataset_close(dataset);
+    }
+    assert_true(there);
+}
+
 /** A thousand million samples take no more than a million, but for torch's order. */
 static void test_bytes(void **state) {
     (void)state;
@@ -290,13 +312,10 @@ static void test_destroy_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_cut_by_tokens),
-        cmocka_unit_test(test_epochs),
-        cmocka_unit_test(test_from_a_later_window),
-        cmocka_unit_test(test_failure_ahead),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_destroy_nothing),
+        cmocka_unit_test(test_cut),           cmocka_unit_test(test_cut_by_tokens),
+        cmocka_unit_test(test_epochs),        cmocka_unit_test(test_from_a_later_window),
+        cmocka_unit_test(test_failure_ahead), cmocka_unit_test(test_reads_ahead),
+        cmocka_unit_test(test_bytes),         cmocka_unit_test(test_destroy_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

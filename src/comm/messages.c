@@ -11,12 +11,9 @@ static void grow(const World *world, void **array, size_t count, size_t size) {
 }
 
 void messages_begin(Messages *m, const World *world, size_t receives, size_t sends, size_t at_once) {
-    size_t most = receives > sends ? receives : sends,
-           had = m->receive_room > m->send_room ? m->receive_room : m->send_room;
     m->receive_count = m->send_count = m->started = m->ended = 0;
     m->at_once = (int)at_once;
     /* A quarter more than is needed: the next window may need some more. */
-    if (most > had) grow(world, (void **)&m->arrived, most + most / 4, sizeof *m->arrived);
     if (receives > m->receive_room) {
         m->receive_room = receives + receives / 4;
         grow(world, (void **)&m->receives, m->receive_room, sizeof *m->receives);
@@ -27,6 +24,8 @@ void messages_begin(Messages *m, const World *world, size_t receives, size_t sen
         grow(world, (void **)&m->sends, m->send_room, sizeof *m->sends);
         grow(world, (void **)&m->queue, m->send_room, sizeof *m->queue);
     }
+    size_t most = m->receive_room > m->send_room ? m->receive_room : m->send_room;
+    if (most > m->arrived_room) grow(world, (void **)&m->arrived, m->arrived_room = most, sizeof *m->arrived);
 }
 
 void messages_free(Messages *m) {

@@ -16,10 +16,10 @@ typedef struct {
     MPI_Request *receives, *sends;
     Outgoing *queue; /* [send_count] all sends of the set */
     int *bucket;     /* [receive room] which bucket a receive is for */
-    int *arrived;    /* [the larger room] scratch */
+    int *arrived;    /* [arrived_room: the larger room] scratch */
     int receive_count;
     int send_count, started, ended, at_once;
-    size_t receive_room, send_room;
+    size_t receive_room, send_room, arrived_room;
 } Messages;
 
 /* Begin a set of at most so many messages, at most `at_once` (1 or more) sends under way at a time. The set before has to be at its end. */

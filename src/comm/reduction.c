@@ -79,6 +79,7 @@ cleanup:
 
 void reduction_destroy(Reduction *r) {
     if (r == NULL) return;
+    reduction_gather_end(r); /* an error may have come between a step and the next forward pass */
     shared_destroy(r->shared);
     shared_destroy(r->signs);
     messages_free(&r->gradients);

@@ -3,7 +3,7 @@
 /** AdamW over all ranks: each rank keeps the moments of the parameters it owns, updates those from the reduced
  *  gradient, and all get the result.
  *
- *  The gradients of an update travel as one slot of the ordered reduction: the dense buckets, then the window's
+ *  The gradients of an update travel as one slot of the reduction: the dense buckets, then the window's
  *  rows of the token table and of the position table as two more buckets. One update goes
  *
  *    optimizer_rows()     names the rows: for the next update, as soon as they are known

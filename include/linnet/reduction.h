@@ -53,7 +53,7 @@ typedef struct {
                         Borrowed. */
 } Bucket;
 
-/** Bytes that reduction_create() will share with the node on this rank. */
+/** Bytes of this rank's slots, which reduction_create() shares with the node (and 16 a bucket more). */
 size_t reduction_shared_bytes(const World *world, const ReductionRule *rule, size_t slot_length);
 
 /** Room for slots of `slot_length` floats cut into `buckets` buckets of together at most `blocks` blocks, each of
@@ -110,7 +110,7 @@ size_t reduction_blocks(const Reduction *reduction);
 size_t reduction_first_block(const Reduction *reduction, size_t bucket);
 
 /** Between updates: give the slots' memory back until the next one writes it, since saving needs memory of its
- *  own. Not collective, but no rank may be reading another's slots. */
+ *  own; not where neighbours send from them. Not collective, but no rank may be reading another's slots. */
 void reduction_forget(Reduction *reduction);
 
 /** Let messages move, and sum what has arrived: both of gradients and of values. By the thread that started MPI, also within a

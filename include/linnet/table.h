@@ -26,7 +26,7 @@ typedef struct {
     float *m, *v; /**< moments of this rank's rows: row id at id / ranks; untouched ones take no memory */
     /* for gathering and exchange */
     uint8_t *seen;     /**< [rows] 1 for rows in mine */
-    int32_t *mine;     /**< [capacity] this rank's own rows of the next update */
+    int32_t *mine;     /**< [rows] this rank's own rows of the next update */
     int32_t *gathered; /**< [capacity · ranks] all ranks' */
     size_t gathered_count;
     int *counts, *places;     /**< [ranks] */

@@ -19,7 +19,8 @@ static void test_set(const World *world, Messages *messages, int set, int count,
         for (size_t k = 0; k < FLOATS; k++) out[(size_t)i * FLOATS + k] = value_of(world->rank, i, set);
     messages_begin(messages, world, (size_t)count, (size_t)count, (size_t)at_once);
     for (int i = 0; i < count; i++)
-        messages_receive(messages, world, in + (size_t)i * FLOATS, FLOATS, MPI_FLOAT, before, i, (size_t)(count - 1 - i));
+        messages_receive(messages, world, in + (size_t)i * FLOATS, FLOATS, MPI_FLOAT, before, i,
+                         (size_t)(count - 1 - i));
     for (int i = 0; i < count; i++)
         messages_send(messages, world, out + (size_t)i * FLOATS, FLOATS, MPI_FLOAT, next, i);
     CHECK(messages->started <= at_once + messages->ended);

@@ -4,6 +4,7 @@
 #include "linnet/adamw.h"
 #include "mpi/check.h"
 #include <math.h>
+#include <sched.h>
 
 enum {
     UNITS = 9,
@@ -117,12 +118,12 @@ static void check_result(Case *c) {
     }
 }
 
-/** Owners write what the others do not have; some take their time, and all that others send has arrived before. */
+/** Owners write what the others do not have; at times some take long, and all that others send has arrived before. */
 static void write_values(Case *c) {
     reduction_gather_begin(c->reduction, c->values, BUCKETS);
     for (size_t b = 0; b < BUCKETS; b++) {
         size_t first, length;
-        if (c->world->rank % 2 == 1) usleep(200);
+        if (c->world->rank % 2 == 1 && c->update % 4 == 1) usleep(500);
         reduction_poll(c->reduction);
         reduction_owned(c->reduction, b, &first, &length);
         memcpy(c->values + first, reduction_result(c->reduction) + first, length * sizeof(float));
@@ -140,6 +141,7 @@ static void check_gathering(Case *c) {
         reduction_poll(c->reduction);
     }
     reduction_gather_end(c->reduction);
+    CHECK(messages_sent(&c->reduction->parameters)); /* they may be written to again */
 }
 
 /** Summed over the ranks, every block's squares are those of the block that all ranks now have, to the bit. */
@@ -190,6 +192,7 @@ static bool come_by_polling(Reduction *r, bool gradients) {
     bool there = false;
     while (!there && MPI_Wtime() < end) {
         reduction_poll(r);
+        sched_yield();
         there = messages_sent(gradients ? &r->gradients : &r->parameters) && (!gradients || r->unsummed == 0);
         for (size_t b = 0; b < BUCKETS; b++)
             there = there && (gradients || reduction_node_shows(r, 1, b, r->gathering));

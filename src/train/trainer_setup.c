@@ -113,14 +113,19 @@ static void settle_bf16(Trainer *t) {
             (int)lacking - 1, t->world->hosts[lacking - 1]);
 }
 
-/* How gradients are added. Where that is not along the tree alone, units promise no bits, and rank 0 says so. */
+/* How gradients are added. */
 static const char *sums_of(const Trainer *t) {
+    if (t->settings->reduction == REDUCTION_MPI) return "MPI's";
+    return t->settings->reduction_dtype == WIRE_BFLOAT16 && t->world->size > 1 ? "ordered, bfloat16" : "ordered";
+}
+
+/* Where gradients are not added along the tree alone, units promise no bits. Once it is known which ranks share memory. */
+static void warn_of_sums(const Trainer *t) {
     const Settings *s = t->settings;
-    bool mpi = s->reduction == REDUCTION_MPI, rounded = s->reduction_dtype == WIRE_BFLOAT16 && t->world->size > 1;
+    bool mpi = s->reduction == REDUCTION_MPI, rounded = s->reduction_dtype == WIRE_BFLOAT16 && t->world->nodes > 1;
     if ((mpi || rounded) && s->reduction_units > 0 && t->world->rank == 0)
         log_warning("reduction_units: with %s the last bits depend on the number of ranks all the same",
                     mpi ? "reduction \"mpi\"" : "reduction_dtype \"bfloat16\" and several hosts");
-    return mpi ? "MPI's" : rounded ? "ordered, bfloat16" : "ordered";
 }
 
 /* Ranks with other kernels or libraries than rank 0's add other last bits, depending on which units they get: the
@@ -244,8 +249,9 @@ FeedPlan trainer_feed_plan(const Trainer *t) {
 /* Model, optimizer and working memory. Collective. */
 static Status build(Trainer *t, const char *model, Error *error) {
     const Settings *s = t->settings;
-    if (choose_sharing(t, model, error) ||
-        replica_open(&t->replica, t->world, model, dataset_info(t->train_data), (uint64_t)s->seed, error))
+    if (choose_sharing(t, model, error)) return error->status;
+    warn_of_sums(t);
+    if (replica_open(&t->replica, t->world, model, dataset_info(t->train_data), (uint64_t)s->seed, error))
         return error->status;
     settle_model(t);
     if (t->eval_data != NULL)

@@ -113,8 +113,8 @@ size_t reduction_first_block(const Reduction *reduction, size_t bucket);
  *  own; not where neighbours send from them. Not collective, but no rank may be reading another's slots. */
 void reduction_forget(Reduction *reduction);
 
-/** Let messages move, and sum what has arrived: both of gradients and of values. By the thread that started MPI, also within a
- *  parallel region; nearly free where there is one node or no overlap. Not collective. */
+/** Let messages move, of gradients and of values, and outside of parallel regions sum what has arrived. By the thread that started MPI;
+ *  nearly free where there is one node or no overlap. Not collective. */
 void reduction_poll(Reduction *reduction);
 
 /** Seconds spent waiting for other ranks since the start, for gradients and for values. */

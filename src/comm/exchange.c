@@ -7,6 +7,7 @@
 #include "comm/reduction_private.h"
 
 #include "linnet/memory.h"
+#include <omp.h>
 #include <sched.h>
 
 /* Tags below `buckets` belong to the values. */
@@ -194,6 +195,7 @@ void exchange_announce(Reduction *r, size_t bucket) {
 void exchange_progress(Reduction *r) {
     int arrived = messages_take(&r->gradients, r->world);
     for (int i = 0; i < arrived; i++) r->state[r->gradients.arrived[i]].missing--;
+    if (omp_in_parallel()) return; /* one thread would sum while the others wait for it at the region's end */
     for (size_t b = 0; b < r->buckets && r->unsummed > 0; b++) {
         BucketState *state = &r->state[b];
         if (!state->announced || state->summed) continue;

@@ -11,7 +11,7 @@ static void grow(const World *world, void **array, size_t count, size_t size) {
 }
 
 void messages_begin(Messages *m, const World *world, size_t receives, size_t sends, size_t at_once) {
-    m->receive_count = m->send_count = m->started = m->ended = 0;
+    m->receive_count = m->received = m->send_count = m->started = m->ended = 0;
     m->at_once = (int)at_once;
     /* A quarter more than is needed: the next window may need some more. */
     if (receives > m->receive_room) {
@@ -61,17 +61,19 @@ void messages_send(Messages *m, const World *world, const void *from, size_t cou
     start_sends(m, world);
 }
 
-static int test_some(Messages *m, const World *world, MPI_Request *requests, int count) {
+/* How many of `count` requests end now, of which `before` have ended before. */
+static int test_some(Messages *m, const World *world, MPI_Request *requests, int count, int before) {
     int ended = 0;
-    if (count == 0) return 0;
+    if (count == before) return 0;
     world_check(world, MPI_Testsome(count, requests, &ended, m->arrived, MPI_STATUSES_IGNORE), "MPI_Testsome");
-    return ended == MPI_UNDEFINED ? 0 : ended; /* undefined: nothing is outstanding any more */
+    return ended;
 }
 
 int messages_take(Messages *m, const World *world) {
-    m->ended += test_some(m, world, m->sends, m->started);
+    m->ended += test_some(m, world, m->sends, m->started, m->ended);
     start_sends(m, world);
-    int arrived = test_some(m, world, m->receives, m->receive_count);
+    int arrived = test_some(m, world, m->receives, m->receive_count, m->received);
+    m->received += arrived;
     for (int i = 0; i < arrived; i++) m->arrived[i] = m->bucket[m->arrived[i]];
     return arrived;
 }

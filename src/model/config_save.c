@@ -10,7 +10,7 @@ static bool set_member(cJSON *object, const char *key, cJSON *item) {
     bool set = cJSON_GetObjectItemCaseSensitive(object, key) ? cJSON_ReplaceItemInObjectCaseSensitive(object, key, item)
                                                              : cJSON_AddItemToObject(object, key, item);
     if (!set) cJSON_Delete(item);
-    return set;
+    return set && item->string; /* cJSON 1.7.15 replaces also where there is no memory for the name */
 }
 
 static bool set_number(cJSON *object, const char *key, double value) {

@@ -158,6 +158,7 @@ def test_cut_link_in_every_phase(settings, at_call, make_hosts, tmp_path, phase,
     while not mark.exists():
         assert process.poll() is None and time.monotonic() < until, finish(process, limit=1)
         time.sleep(0.01)
+    time.sleep(0.5)  # the other rank comes into the phase, and tells it
     since = time.monotonic()
     hosts.cut(1)
     ended(hosts, process, since, 1, hosts.names[1], "no sign of life for", phase)

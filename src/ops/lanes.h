@@ -31,6 +31,23 @@ static inline void floats_store(float *to, Floats value) {
     memcpy(to, &value, sizeof value);
 }
 
+/** Store past the caches what will not be read soon: `to` is aligned to whole vectors. floats_streamed() before others read it. */
+static inline void floats_stream(float *to, Floats value) {
+#if defined __AVX512F__
+    _mm512_stream_ps(to, (__m512)value);
+#elif defined __AVX2__
+    _mm256_stream_ps(to, (__m256)value);
+#else
+    floats_store(to, value);
+#endif
+}
+
+static inline void floats_streamed(void) {
+#ifdef __AVX2__
+    _mm_sfence();
+#endif
+}
+
 /** 0, 1, 2 … */
 static inline Bits lane_numbers(void) {
     Bits numbers = {0};

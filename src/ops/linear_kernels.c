@@ -327,15 +327,22 @@ typedef struct {
     bool accumulate;
 } WeightPass;
 
+/* Up to a panel's columns of a row: whole panels that nothing is added to go past the caches, which a layer's gradient would fill. */
+static void store_sums(float *to, const float *from, size_t count, bool accumulate) {
+    if (!accumulate && count == PANEL && (uintptr_t)to % LANE_BYTES == 0) {
+        for (size_t i = 0; i < PANEL; i += LANES) floats_stream(to + i, floats_load(from + i));
+    } else {
+        for (size_t i = 0; i < count; i++) to[i] = accumulate ? to[i] + from[i] : from[i];
+    }
+}
+
 /* dweight = or += sums [columns / PANEL][rows][PANEL]. */
 static void store_weight(const WeightPass *pass, const float *sums, const Tile *t) {
     for (size_t r = 0; r < t->rows; r++)
-        for (size_t c = 0; c < t->columns; c += PANEL) {
-            const float *from = sums + c * t->rows + r * PANEL;
-            float *to = pass->dweight + (t->first_row + r) * pass->stride + t->first_column + c;
-            size_t count = smaller(PANEL, t->columns - c);
-            for (size_t i = 0; i < count; i++) to[i] = pass->accumulate ? to[i] + from[i] : from[i];
-        }
+        for (size_t c = 0; c < t->columns; c += PANEL)
+            store_sums(pass->dweight + (t->first_row + r) * pass->stride + t->first_column + c,
+                       sums + c * t->rows + r * PANEL, smaller(PANEL, t->columns - c), pass->accumulate);
+    floats_streamed();
 }
 
 /* Few tokens and whole panels: the gradient is written where it belongs at once, each line asked for one strip ahead. */

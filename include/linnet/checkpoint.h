@@ -72,8 +72,8 @@ char *checkpoint_path(const char *output_dir, int64_t step, Error *error);
 /** The highest step of the checkpoints in a folder; −1 when there is none. Not collective. */
 int64_t checkpoint_newest(const char *output_dir);
 
-/** The highest step of those that are whole; −1 when there is no checkpoint. Each one passed over is warned of, with what
- *  is wrong with it. STATUS_INPUT when there are some but none is whole. Not collective. */
+/** The highest step of those that are whole; −1 when there is no checkpoint. Each one passed over is warned of, with
+ *  what is wrong with it. STATUS_INPUT when there are some but none is whole. Not collective. */
 int64_t checkpoint_newest_whole(const char *output_dir, Error *error);
 
 /** Remove what a run that was killed left unfinished in its folder, or put it back where it is whole. Not while a run

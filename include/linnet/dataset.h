@@ -65,8 +65,8 @@ void samples_free(Samples *samples);
 /** Bytes that these two work with, a sample, besides their results. */
 enum { DATASET_WORK_BYTES = 56 };
 
-/** Have another thread that is in dataset_lengths() or dataset_load() return soon, with STATUS_STOPPED, and let nobody in
- *  any more: all that is left is dataset_close(). */
+/** Have another thread that is in dataset_lengths() or dataset_load() return soon, with STATUS_STOPPED, and let nobody
+ *  in any more: all that is left is dataset_close(). */
 void dataset_stop(Dataset *dataset);
 
 /** Writing: samples are added one by one and reach `path` only through dataset_writer_finish(), which flushes to

@@ -2,14 +2,14 @@
 #define LINNET_FEED_H
 /** Which samples a rank works on, and their tokens.
  *
- *  An epoch visits the samples in the order that the plan names (order.h); `window` consecutive ones make an update, cut
- *  into units, which are dealt to the ranks in runs. Units are cut where they hold about equally many tokens, so that
- *  ranks take equally long. All of this follows from the lengths of the window's samples, so every rank works it out for
- *  itself and loads the tokens of its own units alone.
+ *  An epoch visits the samples in the order that the plan names (order.h); `window` consecutive ones make an update,
+ *  cut into units, which are dealt to the ranks in runs. Units are cut where they hold about equally many tokens, so
+ *  that ranks take equally long. All of this follows from the lengths of the window's samples, so every rank works it
+ *  out for itself and loads the tokens of its own units alone.
  *
  *  Windows are loaded a *span* at a time, the same windows on every rank. While one span is worked on, a thread reads
- *  the next: memory follows the span, not the data (but for the order of DATA_ORDER_TORCH). That thread calls no MPI, and
- *  HDF5 in turns with others (h5_enter()). Not collective. */
+ *  the next: memory follows the span, not the data (but for the order of DATA_ORDER_TORCH). That thread calls no MPI,
+ *  and HDF5 in turns with others (h5_enter()). Not collective. */
 #include "linnet/dataset.h"
 #include "linnet/error.h"
 #include "linnet/order.h"
@@ -27,8 +27,8 @@ typedef struct {
     int64_t span;    /**< samples that are loaded together at the most; one window always is: see feed_span() */
 } FeedPlan;
 
-/** The span that training takes: ORDER_GROUP samples, or fewer where they are long, so that the tokens of a span take some
- *  64 MiB on all ranks together. Follows from the counts of samples and tokens alone. */
+/** The span that training takes: ORDER_GROUP samples, or fewer where they are long, so that the tokens of a span take
+ *  some 64 MiB on all ranks together. Follows from the counts of samples and tokens alone. */
 int64_t feed_span(const DatasetInfo *info);
 
 /** Bytes of the order that a rank holds. */

@@ -41,8 +41,8 @@ void gpt2_destroy(Gpt2 *gpt2);
 /** Charge both passes to `profile` (borrowed; NULL: to nobody). */
 void gpt2_set_profile(Gpt2 *gpt2, Profile *profile);
 
-/** Have `poll` called, by the calling thread and many times a pass, while passes compute, also within their parallel regions; NULL:
- *  nobody. */
+/** Have `poll` called, by the calling thread and many times a pass, while passes compute, also within their parallel
+ *  regions; NULL: nobody. */
 void gpt2_set_poll(Gpt2 *gpt2, void (*poll)(void *context), void *context);
 
 /** Multiply in bf16 from now on (see linear.h); false at first. */

@@ -2,8 +2,8 @@
 #define LINNET_ISA_H
 /** Which instruction set the kernels use. Every src/ops/<name>_kernels.c is compiled once for each set (the
  *  Makefile's ISAS); its functions are reached through a table chosen once, at the first call, by what the CPU
- *  has. The environment variable LINNET_ISA (base, avx2, avx512, avx512bf16) may ask for a lower set: for tests, and to make a
- *  mixed cluster's ranks use the same one. Not collective. */
+ *  has. The environment variable LINNET_ISA (base, avx2, avx512, avx512bf16) may ask for a lower set: for tests, and to
+ *  make a mixed cluster's ranks use the same one. Not collective. */
 
 /** "base", "avx2", "avx512" or, the same with bf16 products, "avx512bf16". */
 const char *isa_name(void);

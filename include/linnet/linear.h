@@ -1,10 +1,11 @@
 #ifndef LINNET_LINEAR_H
 #define LINNET_LINEAR_H
-/** Linear layers with weights [in, out] (GPT-2's Conv1D): y = x · W + b and its gradients, by linnet's own packed products or, on a CPU
- *  that it has no tuned kernels for, by BLAS calls over fixed tiles. Tiles depend on the shapes alone, so the bits do not
- *  depend on the number of threads (OpenBLAS's own threads may change them). The environment's LINNET_PRODUCTS=own or
- *  blas overrides the choice, once for a process; products in bf16 are always linnet's own. Rows, in and out are at least 1. Not collective; cannot fail; called outside
- *  of parallel regions.
+/** Linear layers with weights [in, out] (GPT-2's Conv1D): y = x · W + b and its gradients, by linnet's own packed
+ *  products, where each element is one sum in the order of the inner extent in whatever tile it lies, or, on a CPU that
+ *  it has no tuned kernels for, by BLAS calls over tiles that depend on the shapes alone: so the bits do not depend on
+ *  the number of threads (OpenBLAS's own threads may change them). The environment's LINNET_PRODUCTS=own or blas
+ *  overrides the choice, once for a process; products in bf16 are always linnet's own. Rows, in and out are at least 1.
+ *  Not collective; cannot fail; called outside of parallel regions.
  *
  *  With `bf16` both factors of every product are rounded to bf16 (to nearest even) and their products summed in
  *  float32, as PyTorch's autocast does; biases, results and what is added to stay float32.
@@ -32,15 +33,16 @@ typedef struct {
     void *poll_context;
 } LinearWork;
 
-/** Floats of scratch for products of up to `rows` rows in layers where the sum of `in` and `out` is at most that of these, on up to
- *  `threads` threads. */
+/** Floats of scratch for products of up to `rows` rows in layers where the sum of `in` and `out` is at most that of
+ *  these, on up to `threads` threads. */
 size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads);
 
 /** Who computes products in float32: "own" or "blas". */
 const char *linear_products(void);
 
-/** How this process multiplies in bf16: "bf16" where the CPU has AVX512-BF16 (and LINNET_ISA does not hide it), "bf16 emulated" where the
- *  environment's LINNET_BF16=emulate wants it at any speed, to compare numbers; else NULL: float32 is faster. */
+/** How this process multiplies in bf16: "bf16" where the CPU has AVX512-BF16 (and LINNET_ISA does not hide it), "bf16
+ *  emulated" where the environment's LINNET_BF16=emulate wants it at any speed, to compare numbers; else NULL: float32
+ *  is faster. */
 const char *linear_bf16(void);
 
 /** Use "own" or "blas" from now on; 0 for any other word. For tests; not while products run. */

@@ -22,8 +22,8 @@ typedef struct {
     size_t bytes; /**< of the gradient that training exchanges: messages are as large as there */
 } LinkWork;
 
-/** Between ranks of one node, and between nodes; all 0 where there are no two such ranks. Takes some ten seconds on slow
- *  networks. The same on all ranks. Collective. */
+/** Between ranks of one node, and between nodes; all 0 where there are no two such ranks. Takes some ten seconds on
+ *  slow networks. The same on all ranks. Collective. */
 Status links_measure(const World *world, const LinkWork *work, Link *node, Link *network, Error *error);
 
 #endif

@@ -23,12 +23,12 @@ void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *
  *  untouched. */
 void memory_will_fill(void *block, size_t bytes);
 
-/** madvise(2) on the whole pages inside start … start + bytes; what lies on a page with something else is left alone. A wish:
- *  where the system refuses, all is as before. */
+/** madvise(2) on the whole pages inside start … start + bytes; what lies on a page with something else is left alone. A
+ *  wish: where the system refuses, all is as before. */
 void memory_advise(void *start, size_t bytes, int advice);
 
-/** Say that a few bytes of a file mapped copy-on-write will be written: their pages are copied now. Reading them first would map their
- *  neighbours as well, up to a megabyte of the file each time. A wish, as memory_advise() is. */
+/** Say that a few bytes of a file mapped copy-on-write will be written: their pages are copied now. Reading them first
+ *  would map their neighbours as well, up to a megabyte of the file each time. A wish, as memory_advise() is. */
 void memory_will_change(void *start, size_t bytes);
 
 /** Bytes that this process could still take without driving the system, or the control group it is confined to, out of

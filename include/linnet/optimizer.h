@@ -58,8 +58,9 @@ Status optimizer_create(Optimizer *optimizer, const World *world, const Paramete
 /** Collective. */
 void optimizer_destroy(Optimizer *optimizer);
 
-/** This rank's units of the next update will touch token rows ids [count] and position rows positions [count]. Before the step of the update
- *  under way, where it can be: behind its parameters this small exchange would have to wait on a slow link. Collective. */
+/** This rank's units of the next update will touch token rows ids [count] and position rows positions [count]. Before
+ *  the step of the update under way, where it can be: behind its parameters this small exchange would have to wait on a
+ *  slow link. Collective. */
 void optimizer_rows(Optimizer *optimizer, const int32_t *ids, const int32_t *positions, size_t count);
 
 /** Start an update of `units` units, whose rows have been named. Not collective. */
@@ -81,15 +82,16 @@ void optimizer_reduce(Optimizer *optimizer);
  *  them. */
 double optimizer_norm(const Optimizer *optimizer);
 
-/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale. The tables are up to date then on all
- *  ranks; dense parameters may still be under way. Collective. */
+/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale. The tables are up to date
+ *  then on all ranks; dense parameters may still be under way. Collective. */
 void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);
 
 /** Return when a bucket's dense parameters may be read. See reduction_gather_await(). */
 void optimizer_await(Optimizer *optimizer, size_t bucket);
 
-/** Wait until the last step is at its end on this rank: all parameters may be read, none is being sent. To be called by all ranks before
- *  any of them reads parameters outside of a forward pass that awaits them, and before the next optimizer_reduce(). */
+/** Wait until the last step is at its end on this rank: all parameters may be read, none is being sent. To be called by
+ *  all ranks before any of them reads parameters outside of a forward pass that awaits them, and before the next
+ *  optimizer_reduce(). */
 void optimizer_settle(Optimizer *optimizer);
 
 #endif

@@ -25,7 +25,8 @@ typedef struct {
 enum { ORIGIN_PARTS = 7 };
 extern const OriginPart ORIGIN_PART[ORIGIN_PARTS];
 
-/** Of this process; bf16: its products are (linear_bf16() is not NULL); `sums`: how its job adds gradients. Not collective. */
+/** Of this process; bf16: its products are (linear_bf16() is not NULL); `sums`: how its job adds gradients. Not
+ *  collective. */
 void origin_here(Origin *origin, bool bf16, const char *sums);
 
 /** Room for the text of a difference. */

@@ -24,8 +24,8 @@ typedef struct {
 /** The parameters' layout of a model folder, without loading it. Not collective. */
 Status replica_layout(const char *path, ParameterLayout *layout, Error *error);
 
-/** What replica_open() does before it loads anything: configuration, layout and all checks, into an empty *replica, to be
- *  closed with replica_close(). Not collective. */
+/** What replica_open() does before it loads anything: configuration, layout and all checks, into an empty *replica, to
+ *  be closed with replica_close(). Not collective. */
 Status replica_describe(Replica *replica, const char *path, const DatasetInfo *data, Error *error);
 
 /** Load a model folder. With `data` the model must fit it: the same tokenizer (by digest, where the folder has

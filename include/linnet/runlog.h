@@ -17,9 +17,9 @@ typedef struct RunLog RunLog;
 Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error);
 
 /** Append one event (owned by the log from now on, also when this fails; NULL is an event there was no memory
- *  for): a line in metrics.jsonl, written at once, a line for people, and an entry of the history. When the file cannot be
- *  written (a full disk) the history has the event all the same, and each later call tries again to write what the file
- *  lacks; a file that is no longer in its place is started anew, whole. */
+ *  for): a line in metrics.jsonl, written at once, a line for people, and an entry of the history. When the file cannot
+ *  be written (a full disk) the history has the event all the same, and each later call tries again to write what the
+ *  file lacks; a file that is no longer in its place is started anew, whole. */
 Status runlog_add(RunLog *log, cJSON *event, Error *error);
 
 /** Whether the file lacks events of the history. */

@@ -1,8 +1,8 @@
 #ifndef LINNET_SAVER_H
 #define LINNET_SAVER_H
-/** Writing a checkpoint in the background, by a thread of rank 0. It works on a snapshot alone, calls no MPI, takes turns
- *  with the training thread at HDF5 (data/h5.h), and has stop signals blocked, which the training thread is there for.
- *  One checkpoint at a time. Not collective: the trainer agrees on what came of it. */
+/** Writing a checkpoint in the background, by a thread of rank 0. It works on a snapshot alone, calls no MPI, takes
+ *  turns with the training thread at HDF5 (data/h5.h), and has stop signals blocked, which the training thread is there
+ *  for. One checkpoint at a time. Not collective: the trainer agrees on what came of it. */
 #include "linnet/checkpoint.h"
 #include <pthread.h>
 #include <stdatomic.h>

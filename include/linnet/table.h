@@ -37,8 +37,8 @@ typedef struct {
 Status table_create(Table *table, const World *world, size_t rows, size_t width, size_t capacity, Error *error);
 void table_destroy(Table *table);
 
-/** Agree on the rows of the next update: ids [count] are this rank's (repeats allowed). What is known of the update under way stays.
- *  Collective. */
+/** Agree on the rows of the next update: ids [count] are this rank's (repeats allowed). What is known of the update
+ *  under way stays. Collective. */
 void table_list(Table *table, const int32_t *ids, size_t count);
 
 /** Begin the update whose rows were listed last. Not collective. */

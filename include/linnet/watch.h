@@ -25,8 +25,8 @@ typedef enum { RUN_START, RUN_LOAD, RUN_UPDATE, RUN_EVALUATION, RUN_SAVE, RUN_EN
 /** Room for the text of a phase. */
 #define WATCH_PHASE_TEXT 48
 
-/** Before MPI_Init: end this process when the ranks have not met LINNET_START_TIMEOUT seconds (60; 0: never) later, since
- *  a rank that is stopped or a host that is cut off then would hold the others for ever. Not collective. */
+/** Before MPI_Init: end this process when the ranks have not met LINNET_START_TIMEOUT seconds (60; 0: never) later,
+ *  since a rank that is stopped or a host that is cut off then would hold the others for ever. Not collective. */
 void watch_guard_start(void);
 /** The ranks are watched from here on. Not collective. */
 void watch_guard_end(void);
@@ -48,8 +48,8 @@ void watch_phase_text(const Watch *watch, char text[WATCH_PHASE_TEXT]);
  *  collective. */
 void watch_failed(Watch *watch);
 
-/** The run stops because a signal asked for it, and has saved: a launcher that was asked to end the job kills ranks from
- *  now on, which is no news. Not collective. */
+/** The run stops because a signal asked for it, and has saved: a launcher that was asked to end the job kills ranks
+ *  from now on, which is no news. Not collective. */
 void watch_stopping(Watch *watch);
 
 /** MPI has been finalized: wait until all ranks are as far, and end the watch. Frees it. */

@@ -28,9 +28,9 @@ struct World {
     Watch *watch;              /**< NULL where nobody is watched: one rank, or ranks out of each other's reach */
 };
 
-/** Start MPI, look around, and have every rank watched (watch.h) until world_finish() is through. What goes wrong is told
- *  here. STATUS_INPUT when this process is one of several that a launcher of another MPI started, each of which would
- *  run the whole job alone. Collective over all ranks; call once. */
+/** Start MPI, look around, and have every rank watched (watch.h) until world_finish() is through. What goes wrong is
+ *  told here. STATUS_INPUT when this process is one of several that a launcher of another MPI started, each of which
+ *  would run the whole job alone. Collective over all ranks; call once. */
 Status world_start(World **world, Error *error);
 
 /** Free everything and end MPI. Collective; NULL is fine. */

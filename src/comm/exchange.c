@@ -1,9 +1,9 @@
 /* The ordered kind's gradients, from the ranks to the owners, on two levels.
  *
- * A rank that has finished a bucket shows a sign to its neighbours. When all ranks of a node show it, each owner there sums
- * its part where the slots lie, and for owners elsewhere the delegate sums what the node has and sends it, a message for each
- * piece of the tree. Tags tell bucket and piece apart; MPI keeps messages of equal tags in order from one update to
- * the next. */
+ * A rank that has finished a bucket shows a sign to its neighbours. When all ranks of a node show it, each owner there
+ * sums its part where the slots lie, and for owners elsewhere the delegate sums what the node has and sends it, a
+ * message for each piece of the tree. Tags tell bucket and piece apart; MPI keeps messages of equal tags in order from
+ * one update to the next. */
 #include "comm/reduction_private.h"
 
 #include "linnet/memory.h"

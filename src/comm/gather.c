@@ -1,5 +1,6 @@
-/* New values, from the owners to all. Every owner sends its part once to each other node, where its delegate receives it into the
- * node's memory; a rank whose own part is written and whose messages have arrived shows a sign to its neighbours. */
+/* New values, from the owners to all. Every owner sends its part once to each other node, where its delegate receives
+ * it into the node's memory; a rank whose own part is written and whose messages have arrived shows a sign to its
+ * neighbours. */
 #include "comm/reduction_private.h"
 
 #include <sched.h>

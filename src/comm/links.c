@@ -122,8 +122,8 @@ static double measure_latency(const World *world, bool remote) {
     return world_slowest(world, world->rank == 0 ? seconds[ROUNDS / 2] : 0.0);
 }
 
-/* The bandwidth of exchanges as large as training's, on average: at times both directions run one after the other, as what
- * agrees on one waits behind the other's bytes, and training meets that as well. Collective. */
+/* The bandwidth of exchanges as large as training's, on average: at times both directions run one after the other, as
+ * what agrees on one waits behind the other's bytes, and training meets that as well. Collective. */
 static Status measure_bandwidth(Peers *peers, const LinkWork *work, Link *link, Error *error) {
     const World *world = peers->world;
     int64_t most = peers->count;

@@ -300,8 +300,8 @@ size_t reduction_first_block(const Reduction *r, size_t bucket) {
     return r->first_block[bucket];
 }
 void reduction_forget(Reduction *r) {
-    /* A neighbour that sends from this rank's slots may have their pages registered with the network card, which would go on reading
-     * those: MPI notices what its own process does to memory alone. */
+    /* A neighbour that sends from this rank's slots may have their pages registered with the network card, which would
+     * go on reading those: MPI notices what its own process does to memory alone. */
     if (r->world->nodes == 1 || r->world->node_size == 1) shared_forget(r->shared);
 }
 double reduction_waited(const Reduction *r) {

@@ -102,8 +102,8 @@ Sign *reduction_sign(const Reduction *reduction, int node_rank, int kind, size_t
 /* Whether all ranks of the node show at least `update`. */
 bool reduction_node_shows(const Reduction *reduction, int kind, size_t bucket, uint64_t update);
 
-/* Find this update's pieces and post its receives; tell that this rank's sums of a bucket are final; send, take and sum what can
- * be; wait until all is summed and sent. */
+/* Find this update's pieces and post its receives; tell that this rank's sums of a bucket are final; send, take and sum
+ * what can be; wait until all is summed and sent. */
 void exchange_begin(Reduction *reduction);
 void exchange_announce(Reduction *reduction, size_t bucket);
 void exchange_progress(Reduction *reduction);

@@ -31,8 +31,8 @@ static void say_all(Watch *watch, Word word) {
 
 /* A peer is lost. Rank 0 tells, and has the others end without a line. When rank 0 is lost, rank 1 tells; the others
  * do where it does not come to that, one after the other, so that there is one line where one gets through. A process
- * that was stopped itself and woken up by the launcher, which ends the run for that very reason, has nothing to tell; nor has one of a run that was asked to stop
- * and has saved. */
+ * that was stopped itself and woken up by the launcher, which ends the run for that very reason, has nothing to tell;
+ * nor has one of a run that was asked to stop and has saved. */
 static _Noreturn void lose(Watch *watch, const Peer *peer, const char *cause) {
     int rank = watch->world->rank;
     if (watch_now() - watch->woken < AFTER_SLEEP || atomic_load(&watch->stopping)) watch_end_silently();

@@ -34,8 +34,8 @@ static size_t field_in(const char *folder, const char *file, const char *name) {
     return read_field(path, name);
 }
 
-/* What one group has left: its limit less what it holds, the file pages that can be dropped at once not counted. A limit
- * that is not set reads as a word or as a number beyond any memory. */
+/* What one group has left: its limit less what it holds, the file pages that can be dropped at once not counted. A
+ * limit that is not set reads as a word or as a number beyond any memory. */
 static size_t group_left(const GroupKind *kind, const char *folder) {
     size_t limit = field_in(folder, kind->limit, ""), usage = field_in(folder, kind->usage, "");
     size_t droppable = field_in(folder, "memory.stat", kind->cache);

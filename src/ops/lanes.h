@@ -31,7 +31,8 @@ static inline void floats_store(float *to, Floats value) {
     memcpy(to, &value, sizeof value);
 }
 
-/** Store past the caches what will not be read soon: `to` is aligned to whole vectors. floats_streamed() before others read it. */
+/** Store past the caches what will not be read soon: `to` is aligned to whole vectors. floats_streamed() before others
+ *  read it. */
 static inline void floats_stream(float *to, Floats value) {
 #if defined __AVX512F__
     _mm512_stream_ps(to, (__m512)value);

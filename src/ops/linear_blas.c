@@ -5,10 +5,10 @@
  * tiles follow from the shapes alone. They are dealt dynamically, so that a core that a neighbour slows down does
  * not hold up the others.
  *
- * Why these sizes, measured on two cores at GPT-2 small's shapes over 74 to 590 tokens: where the result's rows are tokens,
- * narrower tiles than 384 columns pack the other operand again and again, and wider ones leave a width of 768 with nothing
- * to share out. A weight's gradient is written once and is larger than the caches: its tiles are whole rows, a fifth faster
- * than squares of the same area at 74 tokens. */
+ * Why these sizes, measured on two cores at GPT-2 small's shapes over 74 to 590 tokens: where the result's rows are
+ * tokens, narrower tiles than 384 columns pack the other operand again and again, and wider ones leave a width of 768
+ * with nothing to share out. A weight's gradient is written once and is larger than the caches: its tiles are whole
+ * rows, a fifth faster than squares of the same area at 74 tokens. */
 #include "ops/linear_blas.h"
 #include "linnet/rows.h"
 #include <cblas.h>

@@ -1,13 +1,12 @@
 /* Linear layers by products of packed blocks; product.h has the inner loop.
  *
  *                     left                       right (panels)             who packs what
- *   forward           rows of x                  columns of the weight      x once, by all threads; a tile's weight by itself
- *   input's gradient  rows of the weight         rows of dy                 dy once; a tile copies its weight
- *   weight's          columns of x               columns of dy              both once
+ *   forward rows of x columns of the weight x once, by all threads; a tile's weight by itself input's gradient rows of
+ *   the weight rows of dy dy once; a tile copies its weight weight's columns of x columns of dy both once
  *
  * A weight is read from memory once a row block, and while the threads multiply a block of it the next one is
- * fetched: at few tokens that is what bounds the speed. Tiles follow from the shapes alone and are dealt
- * dynamically, so that a core that a neighbour slows down does not hold up the others. */
+ * fetched: at few tokens that is what bounds the speed. Tiles are dealt dynamically, so that a core that a neighbour
+ * slows down does not hold up the others, and the last ones in parts, so that all are done at about the same time. */
 #include "ops/kernels.h"
 #include "ops/linear_scratch.h"
 #include "ops/product.h"
@@ -35,7 +34,8 @@ _Static_assert(TILE *WEIGHT_COLUMNS <= LINEAR_PART, "as the scratch is reckoned"
 /* Multiplications below which waking threads costs more than they save: about 30 µs of one core. */
 #define SMALL ((size_t)1 << 20)
 
-/* `pairs` is no constant any more where OpenMP has made a function of a parallel region: these choose at run time, once a strip. */
+/* `pairs` is no constant any more where OpenMP has made a function of a parallel region: these choose at run time, once
+ * a strip. */
 INLINE void multiply_packed(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
                             bool begin, size_t rows, const bool pairs) {
     (pairs ? product_packed_pairs : product_packed)(out, out_stride, strip, panel, steps, begin, rows);
@@ -132,8 +132,8 @@ INLINE void pack_four_rows(float *out, const float *x, size_t stride, size_t row
         for (size_t j = 0; j < 4; j++) out[s * width + j] = row[j][s];
 }
 
-/* x [rows ≤ width, inner ≤ a block] → [steps][width], zeros behind the last row. Where `width` is no multiple of four the
- * last four rows overlap those before. */
+/* x [rows ≤ width, inner ≤ a block] → [steps][width], zeros behind the last row. Where `width` is no multiple of four
+ * the last four rows overlap those before. */
 INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
                       const bool pairs) {
     for (size_t j = 0; j < width; j += 4) {
@@ -154,7 +154,8 @@ static size_t row_blocks(const Cut *cut) {
     return (cut->rows + cut->part - 1) / cut->part;
 }
 
-/* Where the rows from `row` on and the block of `inner` from `from` on lie among packed ones: [row block][block][unit][steps][unit]. */
+/* Where the rows from `row` on and the block of `inner` from `from` on lie among packed ones: [row
+ * block][block][unit][steps][unit]. */
 INLINE size_t packed_at(const Cut *cut, size_t row, size_t from, const bool pairs) {
     size_t first = row / cut->part * cut->part, in_block = round_up(smaller(cut->part, cut->rows - first), cut->unit);
     size_t most = pairs ? 2 * BLOCK : BLOCK, steps = steps_of(smaller(most, cut->inner - from), pairs);
@@ -327,7 +328,8 @@ typedef struct {
     bool accumulate;
 } WeightPass;
 
-/* Up to a panel's columns of a row: whole panels that nothing is added to go past the caches, which a layer's gradient would fill. */
+/* Up to a panel's columns of a row: whole panels that nothing is added to go past the caches, which a layer's gradient
+ * would fill. */
 static void store_sums(float *to, const float *from, size_t count, bool accumulate) {
     if (!accumulate && count == PANEL && (uintptr_t)to % LANE_BYTES == 0) {
         for (size_t i = 0; i < PANEL; i += LANES) floats_stream(to + i, floats_load(from + i));
@@ -345,7 +347,8 @@ static void store_weight(const WeightPass *pass, const float *sums, const Tile *
     floats_streamed();
 }
 
-/* Few tokens and whole panels: the gradient is written where it belongs at once, each line asked for one strip ahead. */
+/* Few tokens and whole panels: the gradient is written where it belongs at once, each line asked for one strip ahead.
+ * */
 INLINE void weight_tile_direct(const WeightPass *pass, const Tile *t, const bool pairs) {
     for (size_t c = 0; c < t->columns; c += PANEL)
         for (size_t r = 0; r < t->rows; r += STRIP) {

@@ -1,6 +1,7 @@
 #ifndef LINNET_OPS_LINEAR_SCRATCH_H
 #define LINNET_OPS_LINEAR_SCRATCH_H
-/** Scratch of the linear kernels: packed operands that all threads share, and a part a thread. Enough for every instruction set. */
+/** Scratch of the linear kernels: packed operands that all threads share, and a part a thread. Enough for every
+ *  instruction set. */
 #include <stddef.h>
 
 #define LINEAR_TILE_MOST ((size_t)96)   /**< columns of a tile of y or dx, rows of a weight's gradient */

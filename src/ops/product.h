@@ -2,10 +2,10 @@
 #define LINNET_OPS_PRODUCT_H
 /** The inner loop of the large matrix products, and the packing it reads from.
  *
- *  A product is out [rows, columns] = left [rows, inner] · right [inner, columns]. It is cut as in Goto and van de Geijn,
- *  "Anatomy of High-Performance Matrix Multiplication" (2008), and BLIS: STRIP rows of `left` times PANEL columns of `right`
- *  keep their sums in registers while they walk along BLOCK steps of `inner`; a panel of a block stays in the L1 cache, the strips
- *  that pass by it in L2.
+ *  A product is out [rows, columns] = left [rows, inner] · right [inner, columns]. It is cut as in Goto and van de
+ *  Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), and BLIS: STRIP rows of `left` times PANEL
+ *  columns of `right` keep their sums in registers while they walk along BLOCK steps of `inner`; a panel of a block
+ *  stays in the L1 cache, the strips that pass by it in L2.
  *
  *  A **step** of `inner` is one float32, or with `pairs` two bf16 in the same 32 bits (the earlier one low), as the dot
  *  product instruction of AVX512-BF16 takes them: so strips and panels have one layout for both kinds.
@@ -13,8 +13,8 @@
  *      strip    [steps, STRIP]     or rows as they lie: see Left
  *      panel    [steps, PANEL]
  *
- *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile. (What a weight's gradient is added to comes first in
- *  that sum or last: it depends on the shape and the instruction set, not on threads.) */
+ *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile. (What a weight's gradient
+ *  is added to comes first in that sum or last: it depends on the shape and the instruction set, not on threads.) */
 #include "ops/bf16_round.h"
 #include "ops/transpose.h"
 #include <stdbool.h>
@@ -50,8 +50,9 @@ INLINE size_t steps_of(size_t inner, const bool pairs) {
     return pairs ? (inner + 1) / 2 : inner;
 }
 
-/** sum + left · right for one step of a row, `left` the same for all lanes. Pairs: as the instruction does, the later element's product is
- *  added first, then the earlier one's; but it takes subnormal numbers for zero, which the emulation does not. */
+/** sum + left · right for one step of a row, `left` the same for all lanes. Pairs: as the instruction does, the later
+ *  element's product is added first, then the earlier one's; but it takes subnormal numbers for zero, which the
+ *  emulation does not. */
 INLINE Floats step_add(Floats sum, float left, Floats right, const bool pairs) {
     if (!pairs) return sum + left * right;
 #ifdef __AVX512BF16__

@@ -1,6 +1,6 @@
 /* Checkpoints: which there are, which are whole, and what is left of those that never were. See checkpoint.h;
- * checkpoint_save.c saves one, checkpoint_write.c has its folder, checkpoint_state.c the state, checkpoint_moments.c and
- * checkpoint_file.c the moments. */
+ * checkpoint_save.c saves one, checkpoint_write.c has its folder, checkpoint_state.c the state, checkpoint_moments.c
+ * and checkpoint_file.c the moments. */
 #include "linnet/checkpoint.h"
 
 #include "linnet/file.h"

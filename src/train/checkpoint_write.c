@@ -33,9 +33,9 @@ Status writing_begin(Writing *w, const char *output_dir, int64_t step, const Rep
     return moments_file_create(&w->moments, w->beside, shape, error);
 }
 
-/* Put a finished folder in the place of an older one of the same step, which is there at every moment: as checkpoint-STEP
- * or, where the file system cannot exchange two names at once, for a moment as checkpoint-STEP.old, which a start
- * renames back. */
+/* Put a finished folder in the place of an older one of the same step, which is there at every moment: as
+ * checkpoint-STEP or, where the file system cannot exchange two names at once, for a moment as checkpoint-STEP.old,
+ * which a start renames back. */
 static Status take_place(const char *beside, const char *path, Error *error) {
     if (renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_EXCHANGE) == 0) return file_remove(beside, error);
     char *old = with_ending(path, ".old", error);

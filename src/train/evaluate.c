@@ -49,8 +49,8 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
 }
 
 /* How the ranks learn in the middle that one of them wants to leave, because it was told to stop or met an error: a sum
- * is started after each round of batches and looked at after the next, so that no rank waits for one that is less than a
- * round behind. */
+ * is started after each round of batches and looked at after the next, so that no rank waits for one that is less than
+ * a round behind. */
 typedef struct {
     const Evaluator *evaluator;
     int mine, any;

@@ -229,7 +229,8 @@ void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double r
     AdamW decayed = plain;
     decayed.decay = s->weight_decay;
     const float *gradients = reduction_result(o->reduction);
-    /* First, since the next forward pass begins with them: behind the dense parameters they would have to wait on a slow link. */
+    /* First, since the next forward pass begins with them: behind the dense parameters they would have to wait on a
+     * slow link. */
     step_table(o, &o->token, parameters->token, gradients + token_start(o), &decayed);
     step_table(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
     reduction_gather_begin(o->reduction, parameters->dense, o->layout->buckets);

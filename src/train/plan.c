@@ -31,8 +31,8 @@ static double bucket_floats(const PlanJob *job, size_t bucket) {
     return (double)(job->layout->bucket_starts[bucket + 1] - job->layout->bucket_starts[bucket]);
 }
 
-/* Seconds of both passes over a micro-batch: straight lines between the measured ones, since a pass is work a token on top
- * of reading the weights. */
+/* Seconds of both passes over a micro-batch: straight lines between the measured ones, since a pass is work a token on
+ * top of reading the weights. */
 static double pass_seconds(const PlanJob *job, const PlanConstants *c, double tokens) {
     double seconds[PLAN_RATES], a_sample = (double)job->tokens / (double)job->samples;
     for (int i = 0; i < c->rates; i++) {
@@ -132,8 +132,8 @@ static void mpi_gradients(const PlanConstants *c, const Shape *s, PlanCost *cost
     }
 }
 
-/* A host sends each owner elsewhere what its ranks' sums make together, a bucket as soon as the last micro-batch's backward
- * pass has left its layer. */
+/* A host sends each owner elsewhere what its ranks' sums make together, a bucket as soon as the last micro-batch's
+ * backward pass has left its layer. */
 static void gradients(const PlanJob *job, const PlanConstants *c, const Shape *s, PlanCost *cost) {
     size_t layers = job->layout->buckets - 1;
     double a_float = s->pieces.sent * plan_wire_bytes(job) * (s->ranks - s->neighbours) / s->ranks;
@@ -153,8 +153,8 @@ static void gradients(const PlanJob *job, const PlanConstants *c, const Shape *s
                       HANDSHAKE * c->network.latency;
 }
 
-/* New weights: every owner sends its part once to each other host, a bucket as soon as AdamW is through with it; the next
- * forward pass awaits it before it reads it. */
+/* New weights: every owner sends its part once to each other host, a bucket as soon as AdamW is through with it; the
+ * next forward pass awaits it before it reads it. */
 static void weights(const PlanJob *job, const PlanConstants *c, const Shape *s, double adamw, PlanCost *cost) {
     size_t buckets = job->layout->buckets;
     double a_float = sizeof(float) * (s->hosts - 1.0) / s->hosts, dense = (double)job->layout->dense, sent = 0.0;

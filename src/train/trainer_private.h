@@ -88,8 +88,8 @@ void trainer_close(Trainer *trainer);
 /* One update, number state.step. Collective. */
 void trainer_update(Trainer *trainer);
 
-/* What a forward pass awaits, and what passes call to let messages move; `context` is the Trainer. See parameters_await() and
- * gpt2_set_poll(). */
+/* What a forward pass awaits, and what passes call to let messages move; `context` is the Trainer. See
+ * parameters_await() and gpt2_set_poll(). */
 void trainer_parameters_ready(void *context, size_t bucket);
 void trainer_poll(void *context);
 
@@ -107,8 +107,8 @@ typedef enum {
     SAVE_STOPPING /* and the run ends: a failure is the run's, whatever on_save_failure says */
 } SaveKind;
 
-/* Save a checkpoint of now and remove old ones; one that is under way is waited for. A failure is an error or a warning, as
- * on_save_failure says; saved_step tells. Collective. */
+/* Save a checkpoint of now and remove old ones; one that is under way is waited for. A failure is an error or a
+ * warning, as on_save_failure says; saved_step tells. Collective. */
 Status trainer_save(Trainer *trainer, SaveKind kind, Error *error);
 
 /* Wait for the checkpoint that is written in the background, if any, and tell what came of it. Collective. */

@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-/* What failed is as if it had never been begun: the last good checkpoint counts again. Every rank has the same cause; rank
- * 0 tells it. */
+/* What failed is as if it had never been begun: the last good checkpoint counts again. Every rank has the same cause;
+ * rank 0 tells it. */
 static Status save_failed(Trainer *t, const Error *cause, bool needed, Error *error) {
     char last[64] = "none was saved before";
     long long failed = (long long)t->saved_step;
@@ -32,7 +32,8 @@ Status trainer_settle(Trainer *t, Error *error) {
     return world_agree(t->world, &outcome, false) ? save_failed(t, &outcome, false, error) : STATUS_OK;
 }
 
-/* Copy what is to be saved and have it written. False when there is no memory for that, which is told once. Collective. */
+/* Copy what is to be saved and have it written. False when there is no memory for that, which is told once. Collective.
+ * */
 static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
     const Settings *s = t->settings;
     Snapshot *snapshot = NULL;

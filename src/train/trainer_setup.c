@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The checkpoint to go on from into *folder (NULL: none), whole as rank 0 sees the disk; freed with memory_free(). What a
- * crash left unfinished goes. Collective. */
+/* The checkpoint to go on from into *folder (NULL: none), whole as rank 0 sees the disk; freed with memory_free(). What
+ * a crash left unfinished goes. Collective. */
 static Status find_checkpoint(Trainer *t, char **folder, Error *error) {
     const char *wish = t->settings->resume_from_checkpoint;
     int64_t newest = -1;
@@ -119,7 +119,8 @@ static const char *sums_of(const Trainer *t) {
     return t->settings->reduction_dtype == WIRE_BFLOAT16 && t->world->size > 1 ? "ordered, bfloat16" : "ordered";
 }
 
-/* Where gradients are not added along the tree alone, units promise no bits. Once it is known which ranks share memory. */
+/* Where gradients are not added along the tree alone, units promise no bits. Once it is known which ranks share memory.
+ * */
 static void warn_of_sums(const Trainer *t) {
     const Settings *s = t->settings;
     bool mpi = s->reduction == REDUCTION_MPI, rounded = s->reduction_dtype == WIRE_BFLOAT16 && t->world->nodes > 1;

@@ -21,15 +21,13 @@ typedef struct {
     size_t y_stride;      /**< of y rows: N, or more */
 } LinearShape;
 
-/** How products are computed. */
+/** How products are computed. `poll` (NULL: nobody) is called by the calling thread now and then while products run, also
+ *  within their parallel regions, and after each. */
 typedef struct {
     float *scratch; /**< linear_scratch() floats of the caller's; holds nothing between calls */
     int threads;    /**< that the scratch has room for: no more are used */
     bool bf16;      /**< factors in bf16: faster where the CPU has AVX512-BF16, slower elsewhere */
-    void (*poll)(
-        void *
-            context); /**< called by the calling thread now and then while products run, also within a parallel region; NULL:
-                                      nobody */
+    void (*poll)(void *context);
     void *poll_context;
 } LinearWork;
 

@@ -35,13 +35,12 @@
 
 typedef enum { REDUCTION_ORDERED, REDUCTION_MPI } ReductionKind;
 
+/** `bf16`, of the ordered kind: what nodes send one another is rounded to bfloat16, half the bytes; the result then
+ *  depends on which ranks share a node. `overlap`: send and receive during the passes, else between them. */
 typedef struct {
     int units; /**< of a window, at most */
     ReductionKind kind;
-    bool
-        bf16; /**< ordered kind: what nodes send one another is rounded to bfloat16, half the bytes; the result then depends on
-                    which ranks share a node */
-    bool overlap; /**< send and receive during the passes; else between them */
+    bool bf16, overlap;
 } ReductionRule;
 
 typedef struct Reduction Reduction;

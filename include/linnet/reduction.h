@@ -62,8 +62,8 @@ size_t reduction_shared_bytes(const World *world, const ReductionRule *rule, siz
 Status reduction_create(Reduction **reduction, const World *world, const ReductionRule *rule, size_t buckets,
                         size_t slot_length, size_t blocks, size_t block, Error *error);
 
-/** Not during an update; values still under way are awaited, so their memory has to be there. Collective; NULL is fine.
- *  */
+/** Not during an update; values still under way are awaited, so their memory has to be there. Collective; NULL is
+ *  fine. */
 void reduction_destroy(Reduction *reduction);
 
 /** Set the buckets without starting an update, so that reduction_owned() can be asked. Not collective. */

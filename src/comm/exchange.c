@@ -48,24 +48,17 @@ static void add_here(Reduction *r, int rank, int end) {
     }
 }
 
-/* A run on another node, which sends sums of all its runs, `pieces` of them before this one; returns how many then. */
-static int add_elsewhere(Reduction *r, int rank, int end, int pieces) {
+/* A run on another node, whose delegate sends sums of all the node's runs and counts them through. */
+static void add_elsewhere(Reduction *r, int rank, int end) {
     int64_t first, count;
     units_of(r, rank, end, &first, &count);
-    if (count == 0) return pieces;
-    TreeNode *nodes = r->nodes + r->node_count;
-    size_t added = tree_nodes(r->units, (int)first, (int)count,
-                              reduction_delegate(r, r->world->node_of[rank], r->world->rank), nodes);
-    for (size_t i = 0; i < added; i++) nodes[i].slot = pieces++;
-    r->node_count += added;
-    return pieces;
-}
-
-/* Pieces that ranks before `rank` on its node make. */
-static int pieces_before(const Reduction *r, int rank) {
+    if (count == 0) return;
     int pieces = 0, delegate = reduction_delegate(r, r->world->node_of[rank], r->world->rank);
     for (size_t i = 0; i < r->node_count; i++) pieces += r->nodes[i].rank == delegate;
-    return pieces;
+    TreeNode *nodes = r->nodes + r->node_count;
+    size_t added = tree_nodes(r->units, (int)first, (int)count, delegate, nodes);
+    for (size_t i = 0; i < added; i++) nodes[i].slot = pieces++;
+    r->node_count += added;
 }
 
 static void find_pieces(Reduction *r) {
@@ -76,7 +69,7 @@ static void find_pieces(Reduction *r) {
         if (reduction_is_neighbour(r, rank))
             add_here(r, rank, end);
         else
-            add_elsewhere(r, rank, end, pieces_before(r, rank));
+            add_elsewhere(r, rank, end);
     }
 }
 

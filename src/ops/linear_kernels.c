@@ -347,8 +347,8 @@ static void store_weight(const WeightPass *pass, const float *sums, const Tile *
     floats_streamed();
 }
 
-/* Few tokens and whole panels: the gradient is written where it belongs at once, each line asked for one strip ahead.
- * */
+/* Few tokens and whole panels: the gradient is written where it belongs at once, each line asked for one strip
+ * ahead. */
 INLINE void weight_tile_direct(const WeightPass *pass, const Tile *t, const bool pairs) {
     for (size_t c = 0; c < t->columns; c += PANEL)
         for (size_t r = 0; r < t->rows; r += STRIP) {

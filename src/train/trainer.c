@@ -6,7 +6,6 @@
 
 Status trainer_stop(Trainer *t, Error *error) {
     *error = t->pending;
-    optimizer_settle(&t->optimizer);
     if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
     if (t->saved_step != t->state.step && trainer_save(t, SAVE_STOPPING, error)) return error->status;
     log_info("stopped by a signal after update %lld, saved in %s: run again with resume_from_checkpoint: true to go on",
@@ -39,7 +38,6 @@ static Status run_updates(Trainer *t, Error *error) {
         }
         trainer_update(t);
         if (t->failed) {
-            optimizer_settle(&t->optimizer);
             *error = t->pending;
             return world_agree(t->world, error, true);
         }

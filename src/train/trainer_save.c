@@ -32,8 +32,8 @@ Status trainer_settle(Trainer *t, Error *error) {
     return world_agree(t->world, &outcome, false) ? save_failed(t, &outcome, false, error) : STATUS_OK;
 }
 
-/* Copy what is to be saved and have it written. False when there is no memory for that, which is told once. Collective.
- * */
+/* Copy what is to be saved and have it written. False when there is no memory for that, which is told once.
+ * Collective. */
 static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
     const Settings *s = t->settings;
     Snapshot *snapshot = NULL;

@@ -119,8 +119,8 @@ static const char *sums_of(const Trainer *t) {
     return t->settings->reduction_dtype == WIRE_BFLOAT16 && t->world->size > 1 ? "ordered, bfloat16" : "ordered";
 }
 
-/* Where gradients are not added along the tree alone, units promise no bits. Once it is known which ranks share memory.
- * */
+/* Where gradients are not added along the tree alone, units promise no bits. Once it is known which ranks share
+ * memory. */
 static void warn_of_sums(const Trainer *t) {
     const Settings *s = t->settings;
     bool mpi = s->reduction == REDUCTION_MPI, rounded = s->reduction_dtype == WIRE_BFLOAT16 && t->world->nodes > 1;
@@ -322,8 +322,6 @@ cleanup:
 
 void trainer_close(Trainer *t) {
     Error late = {0};
-    /* An error between two updates leaves parameters on their way, into memory that goes now. */
-    if (t->optimizer.reduction != NULL) optimizer_settle(&t->optimizer);
     if (saver_finish(&t->saver, &late)) log_warning("a checkpoint could not be saved: %s", late.message);
     profile_destroy(t->profile);
     runlog_close(t->log);

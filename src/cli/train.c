@@ -3,6 +3,7 @@
 #include "cli/options.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
+#include "linnet/signals.h"
 #include "linnet/trainer.h"
 #include <stdio.h>
 
@@ -26,6 +27,7 @@ static Status run(const OptionList *operands, const OptionList *overrides, bool 
     World *world = NULL;
     Settings settings = {0};
     Error start = {0};
+    signals_install(); /* before anything that takes time: one that comes while loading stops the run after an update */
     if (world_start(&world, &start) != STATUS_OK) {
         *error = start;
     } else {

@@ -3,7 +3,6 @@
 #include "linnet/linear.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
-#include "linnet/signals.h"
 #include "linnet/threads.h"
 #include "train/trainer_private.h"
 
@@ -297,7 +296,6 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     watch_limit(world->watch, settings->rank_timeout);
     watch_phase(world->watch, RUN_LOAD, 0);
     t->threads = threads_choose(world, settings->threads_per_rank);
-    signals_install();
     if (profile) profile_create(&t->profile, error);
     if (world_agree(world, error, true)) goto cleanup;
     if (evaluate_open_data(world, &t->train_data, settings->train_file, error) || check_ranks(t, error)) goto cleanup;

@@ -1,6 +1,7 @@
 """Stop signals: save, exit 75, go on when run again."""
 import json
 import os
+import re
 import signal
 import time
 
@@ -57,6 +58,17 @@ def test_mpirun_passes_usr1_on(settings, never_stopped, tmp_path):
     assert weights_digest(run) == weights_digest(never_stopped)
 
 
+@pytest.mark.parametrize("ranks", [0, 2])
+def test_signal_while_loading(settings, tmp_path, ranks):
+    """As early as a rank can tell: one update is done and saved, and the exit code has a batch script go on with it."""
+    run = tmp_path / "run"
+    process = start(["train", write_config(tmp_path / "config.json", output_dir=run, **settings)], ranks)
+    os.kill(catching(process, ranks)[-1], signal.SIGTERM)
+    result = finish(process)
+    assert result.code == 75, result
+    assert checkpoints(run) == [1]
+
+
 def test_one_rank_told_is_all_told(settings, tmp_path):
     """A signal that reaches a single rank stops all of them at the same update."""
     stop(tmp_path, settings, 2, lambda process: os.kill(ranks_of(process)[-1], signal.SIGTERM))
@@ -72,6 +84,21 @@ def evaluating(settings, sample, tmp_path_factory):
     linnet("prepare", "--input", table, "--output", folder / "long.h5", "--tokenizer", sample.tokenizer)
     return {**settings, "max_steps": 4, "threads_per_rank": 1, "eval_file": folder / "long.h5", "eval_strategy": "steps", "eval_steps": 2,
             "per_device_eval_batch_size": 1, "metric_for_best_model": "loss"}
+
+
+def catching(process, ranks):
+    """Wait until a job's ranks catch SIGTERM; returns their process ids."""
+    def catches(pid):
+        with open(f"/proc/{pid}/status") as file:
+            return int(re.search(r"SigCgt:\s*(\w+)", file.read())[1], 16) >> (signal.SIGTERM - 1) & 1
+
+    until = time.monotonic() + 30
+    while time.monotonic() < until and process.poll() is None:
+        pids = ranks_of(process) if ranks else [process.pid]
+        if len(pids) == max(ranks, 1) and all(map(catches, pids)):
+            return pids
+        time.sleep(0.001)
+    raise AssertionError(f"no {ranks} ranks seen: {finish(process)}")
 
 
 def stop_in_evaluation(process, run, step):
@@ -95,6 +122,7 @@ def test_signal_in_an_evaluation(evaluating, tmp_path):
     assert json.loads((run / "checkpoint-2/trainer_state.json").read_text())["linnet"]["evaluation_due"] is True
     # Stopped in the same evaluation again, then in the last one.
     process = start(["train", config], 2)
+    catching(process, 2)
     time.sleep(0.5)
     stop_in_evaluation(process, run, 2)
     process = start(["train", config], 2)

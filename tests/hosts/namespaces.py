@@ -13,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 NETWORK = "10.78.0"
+GROUPS = Path("/sys/fs/cgroup/cpu")  # control groups, version 1; nsx knows the place as well
 
 
 def ip(*arguments, check=True):
@@ -38,10 +39,11 @@ def why_not():
 
 
 class Hosts:
-    """`count` hosts whose links carry `rate` (as tc writes it, "100mbit") each way."""
+    """`count` hosts whose links carry `rate` (as tc writes it, "100mbit") each way. `cores`, which may be a fraction: the time of so
+    many is a host's own, so that what one host leaves does not speed up the others."""
 
-    def __init__(self, count, rate, owner=None):
-        self.owner, self.rate = owner or os.getpid(), rate
+    def __init__(self, count, rate, owner=None, cores=None):
+        self.owner, self.rate, self.cores = owner or os.getpid(), rate, cores
         self.names = [f"lnh{self.owner}x{i + 1}" for i in range(count)]
         self.links = [f"lnv{self.owner}x{i + 1}" for i in range(count)]
         self.bridge = f"lnb{self.owner}"
@@ -64,7 +66,16 @@ class Hosts:
             folder = Path("/etc/netns") / name
             folder.mkdir(parents=True)
             (folder / "hosts").write_text(table)
+            if self.cores is not None:
+                self.limit_cores(name)
         return self
+
+    def limit_cores(self, name):
+        """In periods of a millisecond, the shortest there are: a message should not wait longer than needed."""
+        group = GROUPS / name
+        group.mkdir()
+        (group / "cpu.cfs_period_us").write_text("1000")
+        (group / "cpu.cfs_quota_us").write_text(str(round(1000 * self.cores)))
 
     def pids(self, i):
         return [int(pid) for pid in ip("netns", "pids", self.names[i], check=False).stdout.split()]
@@ -82,6 +93,8 @@ class Hosts:
             ip("link", "del", link, check=False)
             ip("netns", "del", name, check=False)
             shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
+            if (GROUPS / name).exists():
+                (GROUPS / name).rmdir()
         ip("link", "del", self.bridge, check=False)
         try:
             Path("/etc/netns").rmdir()

@@ -120,15 +120,16 @@ class Hosts:
         return int(Path(f"/sys/class/net/{self.links[i]}/statistics/rx_bytes").read_text())
 
     def mpirun(self, folder, ranks_per_host):
-        """The command line of mpirun, started on the first host, with as many ranks on each."""
+        """The command line of mpirun, started on the first host, with as many ranks on each; a list has a number for each host."""
+        ranks = ranks_per_host if isinstance(ranks_per_host, list) else [ranks_per_host] * len(self.names)
         hostfile = folder / "hostfile"
-        hostfile.write_text("".join(f"{name} slots={ranks_per_host}\n" for name in self.names))
+        hostfile.write_text("".join(f"{name} slots={count}\n" for name, count in zip(self.names, ranks)))
         network = f"{NETWORK}.0/24"
         options = {"plm": "rsh", "plm_rsh_agent": HERE / "nsx", "pml": "ob1", "btl": "self,vader,tcp",
                    "btl_tcp_if_include": network, "oob_tcp_if_include": network, "mpi_yield_when_idle": "1"}
         return [str(HERE / "nsx"), self.names[0], "mpirun", "--hostfile", str(hostfile), "--bind-to", "none",
                 *(str(word) for key, value in options.items() for word in ("--mca", key, value)),
-                "-n", str(len(self.names) * ranks_per_host)]
+                "-n", str(sum(ranks))]
 
 
 def remove_left_over():

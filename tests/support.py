@@ -54,15 +54,22 @@ def start(arguments, ranks=0, env=None, stdout=subprocess.PIPE, stderr=subproces
                             env={**ENVIRONMENT, **(env or {})}, start_new_session=True)
 
 
+def end_group(process):
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def finish(process, stdin=b"", limit=None):
     """Wait for a started program; one that takes too long is ended, with its ranks, and fails the test."""
     try:
         stdout, stderr = process.communicate(stdin, timeout=limit or LIMIT)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        end_group(process)
         stdout, stderr = process.communicate()
-        raise AssertionError(f"still running after {limit or LIMIT} s: {process.args}\n{stderr.decode(errors='replace')}")
-    return Result(" ".join(process.args), process.returncode, stdout.decode(), stderr.decode(errors="replace"))
+        raise AssertionError(f"still running after {limit or LIMIT} s: {process.args}\n{(stderr or b'').decode(errors='replace')}")
+    return Result(" ".join(map(str, process.args)), process.returncode, stdout.decode(), (stderr or b"").decode(errors="replace"))
 
 
 def descendants(pid):
@@ -119,6 +126,58 @@ def update_met(process, run, count=3):
             return
         time.sleep(0.01)
     raise AssertionError(f"no update seen: {finish(process)}")
+
+
+class Hold:
+    """A rank that waits in chosen calls (HOLD of tests/fault/at_call.c, which `environment` is for) until it is let go, so that a
+    test meets a run where it means to, however slow or fast the two are."""
+
+    def __init__(self, at_call, folder, rank, call, numbers, path="", **more):
+        self.mark = folder / "hold"
+        numbers = ",".join(map(str, numbers))
+        self.environment = at_call(rank, call, "HOLD", numbers, path, AT_MARK=str(self.mark), **more)
+
+    def is_reached(self, number):
+        return Path(f"{self.mark}.{number}").exists()
+
+    def reached(self, process, number):
+        """Wait until it waits in its n-th call."""
+        wait_for(lambda: self.is_reached(number), process, f"call {number}")
+
+    def let_go(self, number):
+        Path(f"{self.mark}.{number}.go").touch()
+
+
+def wait_for(condition, process, what, told=None):
+    """Wait until something has come while a job runs; `told`: the file with the job's messages, where they go into one."""
+    until = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > until or process.poll() is not None:
+            end_group(process)
+            result = finish(process)
+            raise AssertionError(f"waited in vain for {what}: {told.read_text() if told else result}")
+        time.sleep(0.005)
+
+
+def status_of(pid, name):
+    """A line of what Linux says of a process."""
+    with open(f"/proc/{pid}/status") as file:
+        return re.search(rf"^{name}:\s*(.*)$", file.read(), re.M)[1]
+
+
+def signals_of(pid, name):
+    """A set of signals of a process: ShdPnd are those that wait for it."""
+    mask = int(status_of(pid, name), 16)
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
+
+
+def signal_rank(process, pid, number, send):
+    """Have `send` send a signal of that number to a rank of a job, and see it come: a process that is stopped shows what waits for it."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: status_of(pid, "State").startswith("T"), process, "a stopped rank")
+    send()
+    wait_for(lambda: number in signals_of(pid, "ShdPnd"), process, "the signal")
+    os.kill(pid, signal.SIGCONT)
 
 
 def write_config(path, **settings):

@@ -1,14 +1,17 @@
 /* Makes one rank fail at a moment that a test chooses: preloaded, it stands before a few functions of the libraries that
  * linnet calls, and does something on the rank and at the call that the environment names.
  *
- *   AT_CALL  function, AT_PATH  what its path contains (where it has one), AT_NUMBER  which such call, from 1
- *   AT_RANK  rank, AT_DO  KILL, STOP, MEMORY (linnet's own code gets none from now on), LIMIT (the system gives no more to
- *            anybody), FAIL (the call does, with EIO) or a number of seconds to wait
- *   AT_MARK  file that is made right before that
+ *   AT_CALL  function, AT_PATH  what its path contains (where it has one), AT_NUMBER  which such call, from 1; with HOLD
+ *            several, as in 2,5
+ *   AT_RANK  rank, or any; AT_DO  KILL, STOP, MEMORY (linnet's own code gets none from now on), LIMIT (the system gives no more to
+ *            anybody), FAIL (the call does, with EIO), a number of seconds to wait, or HOLD: the calling thread alone, from
+ *            the n-th call until there is a file AT_MARK.n.go; AT_MARK.n is made when it has come there
+ *   AT_MARK  file that is made right before anything else
  *   AT_COUNT file that the number of calls is written to when the process ends, in place of doing anything */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -61,11 +64,28 @@ static bool is_program(const void *caller) {
     return (uintptr_t)caller >= program_low && (uintptr_t)caller < program_high;
 }
 
+static void make_file(const char *path) {
+    FILE *file = fopen(path, "w");
+    if (file != NULL) fclose(file);
+}
+
+/* Signals are taken meanwhile. */
+static void hold(int call) {
+    char mark[PATH_MAX], go[PATH_MAX + 3];
+    snprintf(mark, sizeof mark, "%s.%d", setting("AT_MARK"), call);
+    snprintf(go, sizeof go, "%s.go", mark);
+    make_file(mark);
+    while (access(go, F_OK) != 0) usleep(1000);
+}
+
 /* True when the call is to fail. */
-static bool act(void) {
+static bool act(int call) {
     const char *what = setting("AT_DO");
-    FILE *mark = getenv("AT_MARK") != NULL ? fopen(getenv("AT_MARK"), "w") : NULL;
-    if (mark != NULL) fclose(mark);
+    if (strcmp(what, "HOLD") == 0) {
+        hold(call);
+        return false;
+    }
+    if (getenv("AT_MARK") != NULL) make_file(getenv("AT_MARK"));
     if (strcmp(what, "FAIL") == 0) {
         errno = EIO;
         return true;
@@ -83,12 +103,25 @@ static bool act(void) {
     return false;
 }
 
+/* Whether AT_NUMBER names this call. */
+static bool is_chosen(int call) {
+    for (const char *next = setting("AT_NUMBER"); next != NULL; next = strchr(next, ',')) {
+        if (*next == ',') next++;
+        if (atoi(next) == call) return true;
+    }
+    return false;
+}
+
+static bool is_meant(void) {
+    const char *rank = setting("AT_RANK");
+    return strcmp(rank, "any") == 0 || strcmp(rank, setting("OMPI_COMM_WORLD_RANK")) == 0;
+}
+
 static bool at(const char *function, const char *path) {
-    if (strcmp(setting("AT_CALL"), function) != 0 || strcmp(setting("AT_RANK"), setting("OMPI_COMM_WORLD_RANK")) != 0)
-        return false;
+    if (strcmp(setting("AT_CALL"), function) != 0 || !is_meant()) return false;
     if (path != NULL && strstr(path, setting("AT_PATH")) == NULL) return false;
-    calls++;
-    return getenv("AT_COUNT") == NULL && calls == atoi(setting("AT_NUMBER")) && act();
+    int call = ++calls;
+    return getenv("AT_COUNT") == NULL && is_chosen(call) && act(call);
 }
 
 __attribute__((destructor)) static void count(void) {
@@ -123,8 +156,12 @@ int64_t H5Fopen(const char *path, unsigned flags, int64_t access) {
     return REAL("H5Fopen", int64_t, const char *, unsigned, int64_t)(path, flags, access);
 }
 
+/* The path is the file's. */
 int H5Dread(int64_t set, int64_t type, int64_t memory, int64_t file, int64_t transfer, void *into) {
-    if (at("H5Dread", NULL)) return -1;
+    char path[PATH_MAX] = "";
+    if (strcmp(setting("AT_CALL"), "H5Dread") == 0)
+        REAL("H5Fget_name", ssize_t, int64_t, char *, size_t)(set, path, sizeof path);
+    if (at("H5Dread", path)) return -1;
     return REAL("H5Dread", int, int64_t, int64_t, int64_t, int64_t, int64_t, void *)(set, type, memory, file, transfer,
                                                                                      into);
 }
@@ -132,6 +169,27 @@ int H5Dread(int64_t set, int64_t type, int64_t memory, int64_t file, int64_t tra
 int mkdir(const char *path, mode_t mode) {
     int code = REAL("mkdir", int, const char *, mode_t)(path, mode);
     return at("mkdir", path) ? -1 : code;
+}
+
+/* By linnet itself, which writes the lines of its log by it. */
+ssize_t pwrite(int file, const void *bytes, size_t size, off_t place) {
+    char link[64], path[PATH_MAX] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    if (is_program(__builtin_return_address(0)) && readlink(link, path, sizeof path - 1) > 0 && at("pwrite", path))
+        return -1;
+    return REAL("pwrite", ssize_t, int, const void *, size_t, off_t)(file, bytes, size, place);
+}
+
+/* A folder's path ends in "/.", so that it is told from what lies in it. */
+int fsync(int file) {
+    char link[64], path[PATH_MAX + 2] = "";
+    struct stat about;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    if (readlink(link, path, PATH_MAX - 1) > 0 && fstat(file, &about) == 0) {
+        if (S_ISDIR(about.st_mode)) strcat(path, "/.");
+        if (at("fsync", path)) return -1;
+    }
+    return REAL("fsync", int, int)(file);
 }
 
 /* Only to read, by linnet itself. */

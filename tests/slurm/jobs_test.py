@@ -1,7 +1,10 @@
 """The batch scripts under a real Slurm: whatever happens to a job, it ends with the bits of a run that was left in peace."""
+import re
+import signal
+
 import pytest
 
-from support import checkpoints, events, train, training_events, weights_digest, write_config
+from support import Hold, descendants, events, is_linnet, signal_rank, train, training_events, weights_digest, write_config
 
 # Two ranks a node, each a core wide, on the tests' hosts.
 SMALL = ["--ntasks-per-node=2", "--cpus-per-task=1"]
@@ -13,7 +16,7 @@ def settings(sample):
     """Training that 4 ranks of 2 hosts do in some seconds, so that it can be met in its middle; one rank needs a second."""
     return dict(model_name_or_path=sample.model, train_file=sample.train, eval_file=sample.test, global_batch_size=4,
                 reduction_units=4, learning_rate=1e-3, logging_steps=25, save_strategy="steps", save_steps=100,
-                dropout=0.1, threads_per_rank=1)
+                dropout=0.1, threads_per_rank=1, rank_timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,34 @@ def submit(cluster, settings, tmp_path):
         return job, run
 
     return submit
+
+
+@pytest.fixture
+def hold(at_call, tmp_path):
+    """Holds rank 0 of a job at a line of its log, so that it is met there, however slow or fast it is."""
+
+    class LineHold(Hold):
+        def __init__(self, line, log="/metrics.jsonl"):
+            super().__init__(at_call, tmp_path, "any", "pwrite", [line], log)
+            self.line, self.option = line, "--export=ALL," + ",".join(f"{name}={value}" for name, value in self.environment.items())
+
+        def reached(self, job):
+            job.until(lambda: self.is_reached(self.line), "the hold")
+
+        def let_go(self):
+            super().let_go(self.line)
+
+    return LineHold
+
+
+def signal_job(job, run):
+    """By hand, and wait until it has come to a rank."""
+
+    def is_rank(pid):
+        return is_linnet(pid) and str(run) in open(f"/proc/{pid}/cmdline").read()
+
+    rank = next(filter(is_rank, descendants(job.cluster.process.pid)))
+    signal_rank(job.cluster.process, rank, signal.SIGUSR1, job.signal)
 
 
 def is_whole(run, steps):
@@ -87,31 +118,34 @@ def test_time_limit_saves_requeues_and_goes_on(cluster, submit, undisturbed):
     assert weights_digest(run) == undisturbed(steps) and is_whole(run, steps)
 
 
-def test_signal_saves_requeues_and_goes_on(submit, undisturbed):
+def test_signal_saves_requeues_and_goes_on(submit, hold, undisturbed):
     """One host; the signal as somebody sends it by hand."""
-    job, run = submit("train.sbatch", "--ntasks=2")
-    job.until_step(run, 25)
-    job.signal()
+    held = hold(2)
+    job, run = submit("train.sbatch", "--ntasks=2", held.option)
+    held.reached(job)
+    signal_job(job, run)
+    held.let_go()
     job.until(lambda: job.restarts() == 1, "the restart")
-    saved = checkpoints(run)[-1]
-    assert 25 <= saved < STEPS, job
     job.until_ended()
-    assert f"going on from {run}/checkpoint-{saved}" in job.log.read_text(), job
+    assert re.search(rf"going on from {run}/checkpoint-5[12],", job.log.read_text()), job
     assert weights_digest(run) == undisturbed(STEPS) and is_whole(run, STEPS)
 
 
-def test_sweep_and_its_summary(cluster, settings, tmp_path):
+def test_sweep_and_its_summary(cluster, settings, hold, tmp_path):
     """Two rates x two seeds. The last task, whose job number is the array's own, is stopped: it alone goes back into the
     queue, and the summary waits for it."""
     config = write_config(tmp_path / "config.json", **settings, max_steps=2000)
+    stopped = tmp_path / "sweep/rate-3e-3-seed-2"
+    held = hold(1, f"{stopped.name}/metrics.jsonl")
     grid = dict(LINNET_RATES="1e-3 3e-3", LINNET_SEEDS="1 2", LINNET_SWEEP=tmp_path / "sweep")
     sweep = cluster.submit("sweep.sbatch", config, log=tmp_path / "sweep-%a.log",
-                           options=["--array=0-3", "--cpus-per-task=1"], **grid)
+                           options=["--array=0-3", "--cpus-per-task=1", held.option], **grid)
     summary = cluster.submit("sweep-summary.sbatch", log=tmp_path / "summary.log",
                              options=[f"--dependency=afterany:{sweep.number}"], **grid)
     last = sweep.task(3)
-    last.until_step(tmp_path / "sweep/rate-3e-3-seed-2", 25)
-    last.signal()
+    held.reached(last)
+    signal_job(last, stopped)
+    held.let_go()
     last.until(lambda: last.restarts() == 1, "the restart")
     assert summary.show()["JobState"] == "PENDING", summary
     sweep.until_ended()
@@ -128,13 +162,16 @@ def test_sweep_and_its_summary(cluster, settings, tmp_path):
 
 
 @pytest.mark.parametrize("how, script, which", [("cut", "train-srun.sbatch", 0), ("crash", "train-mpirun.sbatch", -1)])
-def test_lost_host(submit, undisturbed, how, script, which):
-    """A power cut takes the host that runs the script itself; a crash another one. The hosts left take over."""
-    job, run = submit(script)
-    job.until_step(run, 125)
+def test_lost_host(submit, hold, undisturbed, how, script, which):
+    """A power cut takes the host that runs the script itself; a crash another one. The hosts left take over. It comes when checkpoint-100 is
+    whole, as it is before the next is begun."""
+    held = hold(9)
+    job, run = submit(script, held.option)
+    held.reached(job)
     before = job.hosts()
     restarts = job.restarts()
     job.cluster.lose(how, before[which])
+    held.let_go()
     job.until(lambda: job.restarts() > restarts, "the restart")
     job.until_ended()
     assert before[which] not in job.hosts(), job

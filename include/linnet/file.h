@@ -39,6 +39,8 @@ Status file_probe(const char *path, Error *error);
 
 /** Flush a file, or a folder's list of names, to disk. */
 Status file_flush(const char *path, Error *error);
+/** Flush the folder that holds `path`, so that the name itself survives a crash. */
+Status file_flush_parent(const char *path, Error *error);
 
 /** Make a folder and its parents; one that exists is fine. */
 Status file_make_folder(const char *path, Error *error);

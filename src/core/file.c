@@ -234,8 +234,7 @@ Status file_flush(const char *path, Error *error) {
     return error->status;
 }
 
-/** Flush the folder that holds `path`, so that the name itself survives a crash. */
-static Status flush_parent(const char *path, Error *error) {
+Status file_flush_parent(const char *path, Error *error) {
     char *parent = memory_text(path, error);
     if (!parent) return error->status;
     size_t end = strlen(parent);
@@ -249,7 +248,7 @@ static Status flush_parent(const char *path, Error *error) {
 }
 
 static Status make_one_folder(const char *path, Error *error) {
-    if (mkdir(path, 0777) == 0) return flush_parent(path, error);
+    if (mkdir(path, 0777) == 0) return file_flush_parent(path, error);
     const int code = errno;
     if (file_is_folder(path)) return STATUS_OK;
     errno = code; /* the look at the path has changed it */
@@ -294,5 +293,5 @@ Status file_remove(const char *path, Error *error) {
 Status file_rename(const char *from, const char *to, Error *error) {
     if (rename(from, to))
         return error_set(error, STATUS_FAILURE, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
-    return flush_parent(to, error);
+    return file_flush_parent(to, error);
 }

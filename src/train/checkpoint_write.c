@@ -37,7 +37,11 @@ Status writing_begin(Writing *w, const char *output_dir, int64_t step, const Rep
  * checkpoint-STEP or, where the file system cannot exchange two names at once, for a moment as checkpoint-STEP.old,
  * which a start renames back. */
 static Status take_place(const char *beside, const char *path, Error *error) {
-    if (renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_EXCHANGE) == 0) return file_remove(beside, error);
+    if (renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
+        if (file_flush_parent(path, error) == STATUS_OK) return file_remove(beside, error);
+        renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_EXCHANGE); /* the older one stays */
+        return error->status;
+    }
     char *old = with_ending(path, ".old", error);
     if (old != NULL && file_remove(old, error) == STATUS_OK && file_rename(path, old, error) == STATUS_OK) {
         if (file_rename(beside, path, error) == STATUS_OK) {

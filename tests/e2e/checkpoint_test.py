@@ -3,11 +3,12 @@ import json
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
-from support import (LIMIT, LINNET, ROOT, checkpoints, evaluation_events, events, linnet, refused, train, weights_digest,
-                     without_timing, write_config)
+from support import (LIMIT, LINNET, ROOT, Hold, checkpoints, evaluation_events, events, finish, linnet, refused, start, train,
+                     weights_digest, without_timing, write_config)
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +246,23 @@ def test_checkpoint_resumed_from_may_go(settings, whole, tmp_path, background):
     assert checkpoints(run) == [12]
     assert weights_digest(run) == weights_digest(whole)
     assert (run / "vocab.json").read_bytes() == (whole / "vocab.json").read_bytes()
+
+
+def test_older_one_goes_when_the_newer_ones_name_is_on_disk(settings, at_call, tmp_path):
+    """Where a checkpoint of the same step is replaced, a power cut finds the one or the other."""
+    run = train(tmp_path, **{**settings, "max_steps": 3})
+    older = weights_digest(run / "checkpoint-3")
+    config = write_config(tmp_path / "config.json", output_dir=run, **{**settings, "max_steps": 3, "seed": 7})
+    flushes = range(1, 20)  # of the run's folder
+    hold, seen = Hold(at_call, tmp_path, "", "fsync", flushes, "/run/."), []
+    process = start(["train", config], env=hold.environment)
+    for number in flushes:
+        while process.poll() is None and not hold.is_reached(number):
+            time.sleep(0.005)
+        if process.poll() is not None:
+            break
+        beside = run / "checkpoint-3.tmp/model.safetensors"
+        seen.append(beside.exists() and weights_digest(beside.parent) == older and weights_digest(run / "checkpoint-3") != older)
+        hold.let_go(number)
+    assert finish(process).code == 0
+    assert any(seen), seen

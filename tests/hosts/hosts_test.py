@@ -12,8 +12,9 @@ import pytest
 import namespaces
 from support import LINNET, ROOT, checkpoints, finish, linnet, rank_of, ranks_of, train, update_met, weights_digest, write_config
 
-# Seconds of silence that the failing runs allow. mpirun takes a few more; on a cut link it is killed five seconds later.
-TIMEOUT, LIMIT = 2, 15
+# Seconds of silence that the failing runs allow, more than a busy machine starves a process for. mpirun takes a few more; on a cut link
+# it is killed five seconds later.
+TIMEOUT, LIMIT = 4, 60
 ROOT_ALLOWED = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 
@@ -123,7 +124,7 @@ def endless(settings):
 
 def ended(hosts, process, since, rank, host, cause, phase=r"in update \d+"):
     """The run ended in time with its one line, and nothing of it is left on any host."""
-    result = finish(process, limit=40)
+    result = finish(process)
     assert time.monotonic() - since < LIMIT, result
     assert result.code not in (0, 1, 75), result
     assert len(result.errors) == 1, result

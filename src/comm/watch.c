@@ -4,6 +4,7 @@
 #include "comm/watch_private.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
+#include "linnet/signals.h"
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -47,14 +48,9 @@ static int launched_rank(void) {
     return 0;
 }
 
-static void *guard_loop(void *unused) {
-    (void)unused;
-    char host[256] = "";
-    int rank = launched_rank();
+static bool started_within(double seconds) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    /* Ranks that come to their end here do so one after the other: the first one's line is the only one. */
-    double seconds = guard.seconds + 2.0 * (rank < 10 ? rank : 10);
     until.tv_sec += (time_t)seconds;
     until.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
     if (until.tv_nsec >= 1000000000L) {
@@ -64,7 +60,18 @@ static void *guard_loop(void *unused) {
     int code;
     do code = sem_timedwait(&guard.started, &until);
     while (code != 0 && errno == EINTR);
-    if (code == 0) return NULL;
+    return code == 0;
+}
+
+static void *guard_loop(void *unused) {
+    (void)unused;
+    char host[256] = "";
+    int rank = launched_rank();
+    /* Ranks that come to their end here do so one after the other: the first one's line is the only one. A launcher that
+     * ends the job after it asks the others to end before it kills them. */
+    bool started = started_within(guard.seconds + 2.0 * (rank < 10 ? rank : 10));
+    if (!started && rank > 0) started = started_within(0.5) || (signals_pending() != 0 && started_within(10.0));
+    if (started) return NULL;
     gethostname(host, sizeof host - 1);
     strcat(host, ", at the start");
     log_error_at(

@@ -20,6 +20,7 @@ static const Case CASES[] = {
     {29, 2, 90, 1, 3, 0},    {520, 40, 800, 7, 0, 9}, {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0},
     {520, 800, 40, 0, 1, 2}, {600, 522, 96, 0, 0, 0},
 };
+#define CASE_COUNT (sizeof CASES / sizeof *CASES)
 
 /* Who computes. */
 typedef struct {
@@ -97,9 +98,9 @@ static Layer layer_copy(const Layer *layer) {
 }
 
 /** The layer as its products see it. */
-static Layer factors(const Layer *layer) {
+static Layer factors(const Layer *layer, bool bf16) {
     Layer seen = layer_copy(layer);
-    if (!work.bf16) return seen;
+    if (!bf16) return seen;
     for (size_t i = 0; i < layer->weight_count; i++) seen.weight[i] = rounded_to_bf16(seen.weight[i]);
     for (size_t i = 0; i < layer->x_count; i++) seen.x[i] = rounded_to_bf16(seen.x[i]);
     for (size_t i = 0; i < layer->y_count; i++) seen.y[i] = rounded_to_bf16(seen.y[i]);
@@ -137,54 +138,120 @@ static float *filled(size_t count, float value) {
     return values;
 }
 
-static void check_forward(const Layer *layer, const Layer *seen, const Layer *positive, bool with_bias) {
-    const LinearShape *shape = &layer->shape;
-    float *results[3];
-    for (int i = 0; i < 3; i++) results[i] = filled(layer->y_count, UNTOUCHED);
-    linear_forward(results[0], layer->x, layer->weight, with_bias ? layer->bias : NULL, layer->rows, shape, &work);
-    linear_forward_ref(results[1], seen->x, seen->weight, with_bias ? layer->bias : NULL, layer->rows, shape);
-    linear_forward_ref(results[2], positive->x, positive->weight, with_bias ? positive->bias : NULL, layer->rows,
-                       shape);
-    assert_close(results[0], results[1], results[2], layer->rows, shape->out, shape->y_stride, shape->in);
-    for (int i = 0; i < 3; i++) memory_free(results[i]);
-}
+/** What the products of a layer should be and, as ..._size, the sums of the magnitudes of their terms. */
+typedef struct {
+    float *y[2], *y_size[2]; /* without and with bias */
+    float *dx, *dx_size;
+    float *dweight[2], *dweight_size[2], *dbias[2], *dbias_size[2]; /* written, and added to what is there */
+} Expected;
 
-static void check_backward_input(const Layer *layer, const Layer *seen, const Layer *positive) {
-    const LinearShape *shape = &layer->shape;
-    float *results[3];
-    for (int i = 0; i < 3; i++) results[i] = filled(layer->x_count, UNTOUCHED);
-    linear_backward_input(results[0], layer->y, layer->weight, layer->rows, shape, &work);
-    linear_backward_input_ref(results[1], seen->y, seen->weight, layer->rows, shape);
-    linear_backward_input_ref(results[2], positive->y, positive->weight, layer->rows, shape);
-    assert_close(results[0], results[1], results[2], layer->rows, shape->in, shape->x_stride, shape->out);
-    for (int i = 0; i < 3; i++) memory_free(results[i]);
-}
+/* By the plain references: once for every way of computing them, since that takes most of this test's time. */
+static Layer layers[CASE_COUNT];
+static Expected expected[CASE_COUNT][2]; /* in float32, in bf16 */
 
-static void check_backward_weight(const Layer *layer, const Layer *seen, const Layer *positive, bool accumulate,
-                                  bool with_bias) {
+static void expect_passes(Expected *e, const Layer *layer, const Layer *seen, const Layer *positive) {
     const LinearShape *shape = &layer->shape;
-    const Layer *from[3] = {layer, layer, positive}; /* what is added to is not rounded */
-    float *weights[4], *biases[3];
-    for (int i = 0; i < 3; i++) {
-        weights[i] = copy(from[i]->weight, layer->weight_count);
-        biases[i] = copy(from[i]->bias, shape->out);
+    e->dx = filled(layer->x_count, UNTOUCHED);
+    e->dx_size = filled(layer->x_count, UNTOUCHED);
+    linear_backward_input_ref(e->dx, seen->y, seen->weight, layer->rows, shape);
+    linear_backward_input_ref(e->dx_size, positive->y, positive->weight, layer->rows, shape);
+    for (int i = 0; i < 2; i++) {
+        e->y[i] = filled(layer->y_count, UNTOUCHED);
+        e->y_size[i] = filled(layer->y_count, UNTOUCHED);
+        linear_forward_ref(e->y[i], seen->x, seen->weight, i ? layer->bias : NULL, layer->rows, shape);
+        linear_forward_ref(e->y_size[i], positive->x, positive->weight, i ? positive->bias : NULL, layer->rows, shape);
     }
-    weights[3] = copy(layer->weight, layer->weight_count); /* biases are summed as they are: from values not rounded */
-    linear_backward_weight(weights[0], with_bias ? biases[0] : NULL, layer->x, layer->y, layer->rows, shape, accumulate,
+}
+
+/* What is added to is not rounded, nor is what a bias sums: that is the gradient of a weight of no rows but one. */
+static void expect_weights(Expected *e, const Layer *layer, const Layer *seen, const Layer *positive) {
+    const LinearShape *shape = &layer->shape, first = {1, shape->out, shape->out, shape->x_stride, shape->y_stride};
+    float *row = block(shape->out);
+    for (int i = 0; i < 2; i++) {
+        e->dweight[i] = copy(layer->weight, layer->weight_count);
+        e->dbias[i] = copy(layer->bias, shape->out);
+        e->dweight_size[i] = copy(positive->weight, layer->weight_count);
+        e->dbias_size[i] = copy(positive->bias, shape->out);
+        linear_backward_weight_ref(e->dweight[i], NULL, seen->x, seen->y, layer->rows, shape, i);
+        linear_backward_weight_ref(row, e->dbias[i], layer->x, layer->y, layer->rows, &first, i);
+        linear_backward_weight_ref(e->dweight_size[i], e->dbias_size[i], positive->x, positive->y, layer->rows, shape,
+                                   i);
+    }
+    memory_free(row);
+}
+
+static int make_expected(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CASE_COUNT; i++) {
+        layers[i] = layer_make(&CASES[i]);
+        for (int bf16 = 0; bf16 < 2; bf16++) {
+            Layer seen = factors(&layers[i], bf16), positive = magnitudes(&seen);
+            expect_passes(&expected[i][bf16], &layers[i], &seen, &positive);
+            expect_weights(&expected[i][bf16], &layers[i], &seen, &positive);
+            layer_free(&seen);
+            layer_free(&positive);
+        }
+    }
+    return 0;
+}
+
+static void expected_free(Expected *e) {
+    memory_free(e->dx);
+    memory_free(e->dx_size);
+    for (int i = 0; i < 2; i++) {
+        float *all[] = {e->y[i], e->y_size[i], e->dweight[i], e->dweight_size[i], e->dbias[i], e->dbias_size[i]};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++) memory_free(all[k]);
+    }
+}
+
+static int free_expected(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CASE_COUNT; i++) {
+        layer_free(&layers[i]);
+        expected_free(&expected[i][0]);
+        expected_free(&expected[i][1]);
+    }
+    return 0;
+}
+
+static void check_forward(const Layer *layer, const Expected *e) {
+    const LinearShape *shape = &layer->shape;
+    for (int with_bias = 0; with_bias < 2; with_bias++) {
+        float *y = filled(layer->y_count, UNTOUCHED);
+        linear_forward(y, layer->x, layer->weight, with_bias ? layer->bias : NULL, layer->rows, shape, &work);
+        assert_close(y, e->y[with_bias], e->y_size[with_bias], layer->rows, shape->out, shape->y_stride, shape->in);
+        memory_free(y);
+    }
+}
+
+static void check_backward_input(const Layer *layer, const Expected *e) {
+    const LinearShape *shape = &layer->shape;
+    float *dx = filled(layer->x_count, UNTOUCHED);
+    linear_backward_input(dx, layer->y, layer->weight, layer->rows, shape, &work);
+    assert_close(dx, e->dx, e->dx_size, layer->rows, shape->in, shape->x_stride, shape->out);
+    memory_free(dx);
+}
+
+static void check_weight(const Layer *layer, const Expected *e, bool accumulate, bool with_bias) {
+    const LinearShape *shape = &layer->shape;
+    float *dweight = copy(layer->weight, layer->weight_count), *dbias = copy(layer->bias, shape->out);
+    linear_backward_weight(dweight, with_bias ? dbias : NULL, layer->x, layer->y, layer->rows, shape, accumulate,
                            &work);
-    linear_backward_weight_ref(weights[1], NULL, seen->x, seen->y, layer->rows, shape, accumulate);
-    linear_backward_weight_ref(weights[3], with_bias ? biases[1] : NULL, layer->x, layer->y, layer->rows, shape,
-                               accumulate);
-    linear_backward_weight_ref(weights[2], with_bias ? biases[2] : NULL, positive->x, positive->y, layer->rows, shape,
-                               accumulate);
-    assert_close(weights[0], weights[1], weights[2], shape->in, shape->out, shape->weight_stride, layer->rows);
-    assert_close(biases[0], biases[1], biases[2], 1, shape->out, shape->out, layer->rows);
-    if (!with_bias) assert_memory_equal(biases[0], layer->bias, shape->out * sizeof(float));
-    for (int i = 0; i < 3; i++) {
-        memory_free(weights[i]);
-        memory_free(biases[i]);
-    }
-    memory_free(weights[3]);
+    assert_close(dweight, e->dweight[accumulate], e->dweight_size[accumulate], shape->in, shape->out,
+                 shape->weight_stride, layer->rows);
+    if (with_bias)
+        assert_close(dbias, e->dbias[accumulate], e->dbias_size[accumulate], 1, shape->out, shape->out, layer->rows);
+    else
+        assert_memory_equal(dbias, layer->bias, shape->out * sizeof(float));
+    memory_free(dweight);
+    memory_free(dbias);
+}
+
+static void check_backward_weight(const Layer *layer, const Expected *e) {
+    check_weight(layer, e, false, true);
+    check_weight(layer, e, true, true);
+    check_weight(layer, e, false, false);
+    check_weight(layer, e, true, false);
 }
 
 static float *scratch_for(const LinearShape *shape, size_t rows, size_t threads) {
@@ -210,33 +277,17 @@ static void for_all_ways(void (*check)(void)) {
 }
 
 /** Run `check` on every case. */
-static void for_all_cases(void (*check)(const Layer *layer, const Layer *seen, const Layer *positive)) {
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        Layer layer = layer_make(&CASES[i]), seen = factors(&layer), positive = magnitudes(&seen);
+static void for_all_cases(void (*check)(const Layer *layer, const Expected *e)) {
+    for (size_t i = 0; i < CASE_COUNT; i++) {
         work.threads = 2;
-        work.scratch = scratch_for(&layer.shape, layer.rows, 2);
-        check(&layer, &seen, &positive);
+        work.scratch = scratch_for(&layers[i].shape, layers[i].rows, 2);
+        check(&layers[i], &expected[i][work.bf16]);
         memory_free(work.scratch);
-        layer_free(&layer);
-        layer_free(&seen);
-        layer_free(&positive);
     }
 }
 
-static void forward_both(const Layer *layer, const Layer *seen, const Layer *positive) {
-    check_forward(layer, seen, positive, true);
-    check_forward(layer, seen, positive, false);
-}
-
-static void backward_weight_all(const Layer *layer, const Layer *seen, const Layer *positive) {
-    check_backward_weight(layer, seen, positive, false, true);
-    check_backward_weight(layer, seen, positive, true, true);
-    check_backward_weight(layer, seen, positive, false, false);
-    check_backward_weight(layer, seen, positive, true, false);
-}
-
 static void all_forward(void) {
-    for_all_cases(forward_both);
+    for_all_cases(check_forward);
 }
 
 static void test_forward(void **state) {
@@ -254,7 +305,7 @@ static void test_backward_input(void **state) {
 }
 
 static void all_backward_weight(void) {
-    for_all_cases(backward_weight_all);
+    for_all_cases(check_backward_weight);
 }
 
 static void test_backward_weight(void **state) {
@@ -278,17 +329,15 @@ static float *run_all(const Layer *layer, int threads, size_t *count) {
 }
 
 static void bits_on_threads(void) {
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        Layer layer = layer_make(&CASES[i]);
+    for (size_t i = 0; i < CASE_COUNT; i++) {
         size_t count;
-        float *one = run_all(&layer, 1, &count);
+        float *one = run_all(&layers[i], 1, &count);
         for (int threads = 2; threads <= 3; threads++) {
-            float *more = run_all(&layer, threads, &count);
+            float *more = run_all(&layers[i], threads, &count);
             assert_memory_equal(one, more, count * sizeof *one);
             memory_free(more);
         }
         memory_free(one);
-        layer_free(&layer);
     }
     omp_set_num_threads(2);
 }
@@ -333,18 +382,18 @@ static void bf16_of_special_values(void) {
     };
     if (!work.bf16) return;
     for (size_t i = 0; i < 2 * sizeof ROUNDED / sizeof *ROUNDED; i++) {
-        float x[2] = {0}, weight[2] = {i % 2 == 0, i % 2 == 1}, y, expected;
+        float x[2] = {0}, weight[2] = {i % 2 == 0, i % 2 == 1}, y, rounded;
         memcpy(&x[i % 2], &ROUNDED[i / 2].value, sizeof x[0]);
-        memcpy(&expected, &ROUNDED[i / 2].rounded, sizeof expected);
+        memcpy(&rounded, &ROUNDED[i / 2].rounded, sizeof rounded);
         LinearShape shape = {2, 1, 1, 2, 1};
         work.threads = 1;
         work.scratch = scratch_for(&shape, 1, 1);
         linear_forward(&y, x, weight, NULL, 1, &shape, &work);
         memory_free(work.scratch);
-        if (isnan(expected))
+        if (isnan(rounded))
             assert_true(isnan(y));
         else
-            assert_memory_equal(&y, &expected, sizeof y);
+            assert_memory_equal(&y, &rounded, sizeof y);
     }
 }
 
@@ -362,5 +411,5 @@ int main(void) {
         cmocka_unit_test(test_slices_of_a_weight),
         cmocka_unit_test(test_bf16_of_special_values),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_expected, free_expected);
 }

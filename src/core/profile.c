@@ -74,8 +74,9 @@ void profile_leave(Profile *profile, double operations) {
     int top = --profile->depth;
     Phase phase = profile->stack[top].phase;
     double start = profile->stack[top].start, seconds = profile_elapsed(profile) - start;
-    profile->seconds[phase] += seconds - profile->stack[top].inside;
-    profile->operations[phase] += operations;
+    Phase charged = profile->stack[0].phase == PHASE_EVALUATION ? PHASE_EVALUATION : phase;
+    profile->seconds[charged] += seconds - profile->stack[top].inside;
+    profile->operations[charged] += operations;
     if (top > 0) profile->stack[top - 1].inside += seconds;
     remember(profile, (Stretch){phase, start, seconds});
 }

@@ -134,6 +134,12 @@ double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples)
     return 2.0 * ((config->layers - 1) * m * block + last + b * c * config->labels);
 }
 
+double gpt2_attention_operations(const AttentionShape *shape) {
+    double visible = 0.0;
+    for (int32_t r = 0; r < shape->query_starts[shape->samples]; r++) visible += shape->visible[r];
+    return 4.0 * visible * (double)(shape->heads * shape->head_width);
+}
+
 Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
     if (gpt2_is_last(gpt2, layer)) return (Rows){batch->samples, batch->pooled_positions, batch->samples_ids};
     return (Rows){batch->tokens, batch->positions, batch->row_samples};
@@ -204,7 +210,7 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
         profile_enter(gpt2->profile, PHASE_ATTENTION);
         attention_forward(block->attended, block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c,
                           &shape, drop, gpt2->attention_scratch);
-        profile_leave(gpt2->profile, 0.0);
+        profile_leave(gpt2->profile, gpt2_attention_operations(&shape));
         return;
     }
     gather_pooled(gpt2->pooled_ln1, gpt2->normalized, batch, c);
@@ -215,7 +221,7 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     profile_enter(gpt2->profile, PHASE_ATTENTION);
     attention_forward(block->attended, block->lse, gpt2->query, c, block->qkv, block->qkv + c, 2 * c, &shape, drop,
                       gpt2->attention_scratch);
-    profile_leave(gpt2->profile, 0.0);
+    profile_leave(gpt2->profile, gpt2_attention_operations(&shape));
 }
 
 /* From the heads' outputs to the stream behind the block, `out`. */

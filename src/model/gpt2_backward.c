@@ -81,7 +81,7 @@ static void backward_attention(const Pass *pass, int layer) {
     attention_backward(gpt2->dqkv, gpt2->dqkv + c, gpt2->dqkv + 2 * c, gpt2->dattended, block->attended, block->lse,
                        block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c, &shape, drop,
                        gpt2->attention_scratch);
-    profile_leave(gpt2->profile, 0.0);
+    profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
     gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
     backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dqkv, m, c, 3 * c);
 }
@@ -98,7 +98,7 @@ static void backward_last_attention(const Pass *pass, int layer) {
     profile_enter(gpt2->profile, PHASE_ATTENTION);
     attention_backward(dquery, dkv, dkv + c, gpt2->dattended, block->attended, block->lse, gpt2->query, c, block->qkv,
                        block->qkv + c, 2 * c, &shape, drop, gpt2->attention_scratch);
-    profile_leave(gpt2->profile, 0.0);
+    profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
     float *weight = parameter(pass, layer, ATTN_WEIGHT);
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
     LinearShape query = {c, c, 3 * c, c, c}, keys_values = {c, 2 * c, 3 * c, c, 2 * c};

@@ -122,12 +122,15 @@ Status trainer_profile(const Trainer *t, Error *error) {
     if (t->world->rank == 0) {
         printf("profile, mean of %d rank%s\n  phase        seconds   share     GF/s\n", t->world->size,
                t->world->size > 1 ? "s" : "");
+        double rest = totals[2 * PHASE_COUNT];
         for (int p = 0; p < PHASE_COUNT; p++) {
+            rest -= totals[p];
             printf("  %-10s %9.3f  %5.1f %%", phase_name((Phase)p), totals[p],
                    100.0 * totals[p] / totals[2 * PHASE_COUNT]);
             if (totals[PHASE_COUNT + p] > 0.0) printf("  %7.1f", totals[PHASE_COUNT + p] / totals[p] / 1e9);
             putchar('\n');
         }
+        printf("  %-10s %9.3f  %5.1f %%\n", "rest", rest, 100.0 * rest / totals[2 * PHASE_COUNT]);
         printf("  %-10s %9.3f\n", "whole run", totals[2 * PHASE_COUNT]);
     }
     snprintf(name, sizeof name, "profile-%d.json", t->world->rank);

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from support import LABELS, SHARED, checkpoints, evaluation_events, linnet, read_safetensors, train
+from support import LABELS, SHARED, checkpoints, evaluation_events, linnet, read_safetensors, train, write_config
 
 
 def decoder(tokenizer):
@@ -48,6 +48,23 @@ def test_train_evaluate_predict_inspect(sample, job, tmp_path):
 
     for path in (run, run / "checkpoint-5", sample.train, sample.model):
         assert linnet("inspect", path).stdout.strip()
+
+
+def test_profile(sample, job, tmp_path):
+    """A row a phase, speeds where there are products, and a trace a rank, in which an evaluation's passes lie inside it."""
+    run = tmp_path / "run"
+    config = write_config(tmp_path / "config.json", output_dir=run, **{**job, "max_steps": 4, "eval_file": sample.test})
+    table = linnet("train", config, "--profile", ranks=2).stdout.split("profile, mean of 2 ranks\n")[1]
+    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()[1:]}
+    assert list(rows) == ["data", "forward", "attention", "backward", "reduction", "gather", "optimizer", "evaluation", "save", "rest", "whole"]
+    assert sum(float(row[0]) for name, row in rows.items() if name != "whole") == pytest.approx(float(rows["whole"][1]), abs=0.01)
+    assert [name for name, row in rows.items() if len(row) == 4] == ["forward", "attention", "backward", "evaluation"]
+    for rank in range(2):
+        trace = json.loads((run / f"profile-{rank}.json").read_text())["traceEvents"]
+        assert {event["pid"] for event in trace} == {rank}
+        evaluation, = [event for event in trace if event["name"] == "evaluation"]
+        begin, end = evaluation["ts"], evaluation["ts"] + evaluation["dur"]
+        assert [event for event in trace if event["name"] == "forward" and begin <= event["ts"] and event["ts"] + event["dur"] <= end]
 
 
 @pytest.mark.tiny

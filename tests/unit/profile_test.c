@@ -52,6 +52,22 @@ static void operations_are_summed_by_phase(void **state) {
     profile_destroy(profile);
 }
 
+static void evaluation_is_charged_with_its_passes(void **state) {
+    (void)state;
+    Profile *profile = nested();
+    double before = profile_seconds(profile, PHASE_FORWARD);
+    profile_enter(profile, PHASE_EVALUATION);
+    profile_enter(profile, PHASE_FORWARD);
+    sleep_milliseconds(10);
+    profile_leave(profile, 11.0);
+    profile_leave(profile, 0.0);
+    assert_true(profile_seconds(profile, PHASE_FORWARD) == before);
+    assert_true(profile_seconds(profile, PHASE_EVALUATION) >= 0.010);
+    assert_true(profile_operations(profile, PHASE_FORWARD) == 7.0);
+    assert_true(profile_operations(profile, PHASE_EVALUATION) == 11.0);
+    profile_destroy(profile);
+}
+
 static void no_profile_is_fine(void **state) {
     (void)state;
     profile_enter(NULL, PHASE_DATA);
@@ -88,6 +104,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inner_time_is_not_the_outer_ones),
         cmocka_unit_test(operations_are_summed_by_phase),
+        cmocka_unit_test(evaluation_is_charged_with_its_passes),
         cmocka_unit_test(no_profile_is_fine),
         cmocka_unit_test(trace_holds_every_stretch),
     };

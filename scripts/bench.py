@@ -47,6 +47,11 @@ class Bench:
         low, high = (f"{min(spread):.3f}", f"{max(spread):.3f}") if spread else ("", "")
         print(f"{name:46} {value:10.3f} {unit:10} {low:>8} … {high:<8} {'wanted ' + target if target else ''}", flush=True)
 
+    def left_out(self, name, reason):
+        """A row that cannot be had here is in the table all the same, without a value."""
+        self.rows.append(dict(name=name, value=None, why=reason))
+        print(f"{name:46} left out: {reason}", flush=True)
+
     def prepare_inputs(self):
         run([LINNET, "init", "--output", self.folder / "model", "--tokenizer", self.tokenizer])
         for name, source in (("train", self.train), ("test", self.test)):
@@ -110,7 +115,7 @@ class Bench:
         if not self.wanted(name):
             return
         if not re.search(r"^kernels +avx512bf16$", run([LINNET, "--version"]), re.M):
-            print("rows in bf16 are left out: this processor has no AVX512-BF16")
+            self.left_out(name, "this processor has no AVX512-BF16")
             return
         ours, limit, peer, tokens = [], [], [], round(32 * self.tokens_per_tweet())
         for _ in range(self.rounds):
@@ -205,9 +210,11 @@ class Bench:
             if self.peer:
                 peer.append(self.ask_peer("tokenize")["seconds"])
         self.row("prepare, whole command", statistics.median(ours), "s", ours)
-        if peer:
-            self.row("tokenizers, one by one", statistics.median(peer), "s", peer)
-            self.row("prepare, times faster", statistics.median(peer) / statistics.median(ours), "", target="≥ 4")
+        if not peer:
+            self.left_out("prepare, times faster", "no `tokenizers`: see `make bench-peer`")
+            return
+        self.row("tokenizers, one by one", statistics.median(peer), "s", peer)
+        self.row("prepare, times faster", statistics.median(peer) / statistics.median(ours), "", target="≥ 4")
 
     def ask_peer(self, *words):
         text = run([self.peer, ROOT / "scripts/bench_peer.py", "--tokenizer", self.tokenizer, "--tweets", self.train, *words],
@@ -215,13 +222,13 @@ class Bench:
         return json.loads(text.splitlines()[-1])
 
     def peers(self):
-        if not self.peer:
-            print("rows against PyTorch and Trainer are left out: see `make bench-peer`")
-            return
         for kind, window, pooling, target in (("loop", 8, "last_token", "≥ 1.6"), ("loop", 32, "last_token", "≥ 1.3"),
                                               ("trainer", 8, "last_token", "≥ 2.5"), ("tutorial", 4, "padded_end", "≥ 80")):
             name = f"training, window {window} ÷ {kind}"
             if not self.wanted(name):
+                continue
+            if not self.peer:
+                self.left_out(name, "no PyTorch: see `make bench-peer`")
                 continue
             # Updates differ in length: tweets of the peer's mean length count.
             length = LOOP_TOKENS if kind == "loop" else self.tokens_per_tweet()
@@ -280,9 +287,12 @@ def run(command, env=None):
     return done.stdout
 
 
-def machine():
+def machine(peer):
+    """What the figures hold for."""
+    ask = "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in ('torch', 'transformers', 'tokenizers')}))"
     cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    return dict(cpu=cpu.group(1) if cpu else platform.machine(), cores=CORES, versions=run([LINNET, "--version"]).splitlines())
+    return dict(cpu=cpu.group(1) if cpu else platform.machine(), cores=CORES, versions=run([LINNET, "--version"]).splitlines(),
+                peer=json.loads(run([peer, "-c", ask])) if peer else None)
 
 
 def main():
@@ -293,7 +303,9 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--only", nargs="*")
     arguments = parser.parse_args()
-    print("\n".join([machine()["cpu"] + f", {CORES} cores"] + machine()["versions"]))
+    about = machine(arguments.peer)
+    peer = [f"{name} {version}" for name, version in (about["peer"] or {}).items()]
+    print("\n".join([f"{about['cpu']}, {CORES} cores", *about["versions"], *peer]))
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments, pathlib.Path(folder))
         bench.prepare_inputs()
@@ -308,7 +320,7 @@ def main():
         bench.prepare()
         bench.peers()
         if arguments.json:
-            pathlib.Path(arguments.json).write_text(json.dumps(dict(machine=machine(), rows=bench.rows), indent=2, ensure_ascii=False) + "\n")
+            pathlib.Path(arguments.json).write_text(json.dumps(dict(machine=about, rows=bench.rows), indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

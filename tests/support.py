@@ -28,6 +28,11 @@ LIMIT = 60 if "/san/" not in LINNET else 300
 LABELS = ["negative", "neutral", "positive"]
 
 
+# mpirun gives what is left of a failed job a second, or two, to end. Of one that is refused nothing is left: every rank ends by
+# itself, and MPI_Finalize lets none end before the line is told.
+REFUSED = {"OMPI_MCA_odls_base_sigkill_timeout": "0"}
+
+
 class Result:
     """What a finished program left behind."""
 
@@ -104,7 +109,7 @@ def linnet(*arguments, ranks=0, code=0, env=None, stdin=b"", limit=None):
 
 def refused(*arguments, ranks=0, names=(), **options):
     """Run linnet on something wrong: exit code 1 and exactly one error line, which names each of `names`."""
-    result = linnet(*arguments, ranks=ranks, code=1, **options)
+    result = linnet(*arguments, ranks=ranks, code=1, env={**REFUSED, **(options.pop("env", None) or {})}, **options)
     assert len(result.errors) == 1, result
     for name in names:
         assert str(name) in result.errors[0], result

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from errors import CASES, SETTINGS, make_folder
-from support import LIMIT, ROOT, finish, linnet, start, train
+from support import LIMIT, REFUSED, ROOT, finish, linnet, start, train
 
 PAGE = ROOT / "docs/errors.md"
 WRITING = os.environ.get("LINNET_ERRORS") == "write"
@@ -49,11 +49,12 @@ def results(request, base, tmp_path_factory):
 
     def run(number, case, ranks):
         place = make_folder(case, folder / f"{number}-{ranks}", base)
-        return finish(start(case.command, ranks, cwd=place, before=AS_A_USER), limit=LIMIT), place
+        return finish(start(case.command, ranks, env=REFUSED, cwd=place, before=AS_A_USER), limit=LIMIT), place
 
     with ThreadPoolExecutor(8) as pool:
         chosen = [item.callspec.params for item in request.session.items if getattr(item, "originalname", "") == "test_refused"]
         yield {(case["case"].name, case["case"].command[0], case["ranks"]): pool.submit(run, number, **case) for number, case in enumerate(chosen)}
+        pool.shutdown(cancel_futures=True)  # of tests that are broken off
 
 
 def told(case, result):

@@ -2,13 +2,14 @@
 # make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi python waiting hosts slurm san; errors is a part of
-#                                   python, and so is kill, which tries more of it where LINNET_KILLS and LINNET_FAULTS say so
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi jobs errors kill faults waiting hosts slurm san;
+#                                   python is jobs, errors, kill and faults; kill tries more where LINNET_KILLS and
+#                                   LINNET_FAULTS say so
 #
-# A part that fails does not keep the others from running, unless the build fails. The parts that mostly wait (for a
-# launcher, a time limit, a queue) run beside the others where there are two cores. Every program runs under a time limit,
-# so that nothing hangs. What each one printed is kept in build/test/ and shown where it failed. Exit code 0 when all that
-# ran passed and something ran.
+# A part that fails does not keep the others from running, unless the build fails. Where there are two cores two parts run at a
+# time, one that computes beside one that mostly waits (for a launcher, a time limit, a queue), whose output comes when it is
+# over. Every program runs under a time limit, so that nothing hangs. What each one printed is kept in build/test/ and shown
+# where it failed. Broken off (Ctrl-C), it leaves no process behind. Exit code 0 when all that ran passed and something ran.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -29,11 +30,17 @@ fail() { # NAME LOG
     [ -z "${2:-}" ] || sed 's/^/    /' "$2" | tail -n 60 >&2
 }
 
+# Run a command so that a signal is seen to when it comes, not when the command has ended.
+attend() {
+    "$@" &
+    wait $!
+}
+
 # Run a command under a time limit with its output in a log; the exit code is the command's, 124 when it took too long.
 limited() { # SECONDS LOG COMMAND...
     local seconds=$1 log=$2 code
     shift 2
-    timeout --kill-after=10 "$seconds" "$@" >"$log" 2>&1 </dev/null
+    attend timeout --kill-after=10 "$seconds" "$@" >"$log" 2>&1 </dev/null
     code=$?
     [ $code != 124 ] && [ $code != 137 ] || echo "taken down after $seconds seconds" >>"$log"
     return $code
@@ -53,7 +60,7 @@ build() { # NAME MAKE-ARGUMENTS...
     local name=$1
     shift
     step "build${*:+ $*}"
-    if make -s -j"$(cores)" WERROR=1 "$@" all unit-programs mpi-programs >"$logs/$name.log" 2>&1; then
+    if attend make -s -j"$(cores)" WERROR=1 "$@" all unit-programs mpi-programs >"$logs/$name.log" 2>&1; then
         pass
     else
         fail "build${*:+ $*}" "$logs/$name.log"
@@ -89,7 +96,7 @@ test_unit() { # FOLDER WITH THE PROGRAMS
     step "unit tests in $1"
     names=$(cd tests/unit && printf '%s\n' *_test.c | sed 's/\.c$//')
     rm -f "$log"*
-    export -f limited
+    export -f attend limited
     # shellcheck disable=SC2016  # for the shells that are started
     echo "$names" | CMOCKA_MESSAGE_OUTPUT=TAP xargs -P "$(cores)" -I{} bash -c \
         'limited "$0" "$2{}.log" "$1/tests/unit/{}"; echo $? >"$2{}.log.code"' $UNIT_LIMIT "$1" "$log"
@@ -119,7 +126,7 @@ run_pytest() { # NAME PROGRAM ARGUMENTS...
     shift 2
     python=$(python_with pytest h5py numpy) || { skip "$name: no python3 with pytest, h5py and numpy"; return; }
     rm -f "$logs/$name.xml"
-    LINNET=$program timeout --kill-after=10 $PYTHON_LIMIT "$python" -m pytest -q -rfE --tb=short -p no:cacheprovider \
+    LINNET=$program attend timeout --kill-after=10 $PYTHON_LIMIT "$python" -m pytest -q -rfE --tb=short -p no:cacheprovider \
         --junitxml="$logs/$name.xml" "$@" </dev/null >&2
     code=$?
     counts=$("$python" - "$logs/$name.xml" <<'PY'
@@ -136,19 +143,31 @@ PY
     if [ "$2" -gt 0 ]; then failures+=("$name: $2"); elif [ $code != 0 ]; then fail "$name (exit code $code)"; fi
 }
 
-# Jobs that fail or lose a rank: most of their time the launcher waits.
-WAITING="tests/fault/bad_input_test.py tests/fault/lost_ranks_test.py"
-
-test_python() {
-    step "tests from outside: golden figures, bad use, whole jobs"
-    # shellcheck disable=SC2046,SC2086  # lists of words
-    run_pytest pytest build/linnet tests/golden tests/fault tests/e2e $(printf ' --ignore=%s' $WAITING)
+test_jobs() {
+    step "whole jobs, and golden figures"
+    run_pytest jobs build/linnet tests/golden tests/e2e
 }
 
+test_errors() {
+    step "what is refused"
+    run_pytest errors build/linnet tests/fault/errors_test.py
+}
+
+test_kill() {
+    step "jobs killed and calls that fail"
+    [ -z "${LINNET_KILLS:-}${LINNET_FAULTS:-}" ] || PYTHON_LIMIT=14400
+    run_pytest kill build/linnet tests/fault/kill_many_test.py tests/fault/fail_calls_test.py
+}
+
+test_faults() {
+    step "disks in trouble, and hostile surroundings"
+    run_pytest faults build/linnet tests/fault/disks_test.py tests/fault/hostile_test.py
+}
+
+# Jobs that fail or lose a rank: most of their time the launcher waits.
 test_waiting() {
     step "bad input, and ranks that are lost"
-    # shellcheck disable=SC2086
-    run_pytest waiting build/linnet $WAITING
+    run_pytest waiting build/linnet tests/fault/bad_input_test.py tests/fault/lost_ranks_test.py
 }
 
 # As root alone, since its hosts are namespaces. What it needs is installed where that works.
@@ -166,12 +185,6 @@ test_hosts() {
     step "several hosts, as network namespaces"
     run_pytest hosts build/linnet -rfEs tests/hosts
     python3 tests/hosts/namespaces.py
-}
-
-test_kill() {
-    step "jobs killed and calls that fail"
-    PYTHON_LIMIT=14400
-    run_pytest kill build/linnet tests/fault/kill_many_test.py tests/fault/fail_calls_test.py
 }
 
 # Under the sanitizers: no leak, no overrun, no undefined behaviour. Their exit code is none of linnet's, so that a test which
@@ -205,62 +218,103 @@ run_part() {
     format) test_format ;;
     build) build build || summary ;;
     unit) test_unit build ;;
-    mpi) test_mpi ;;
-    python) test_python ;;
-    waiting) test_waiting ;;
-    hosts) test_hosts ;;
-    slurm) test_slurm ;;
-    kill) test_kill ;;
+    mpi | jobs | errors | kill | faults | waiting | hosts | slurm) "test_$1" ;;
     san-build) build build-san SAN=address,undefined ;;
     san-unit) with_sanitizers test_unit build/san ;;
     san-jobs) with_sanitizers test_san_jobs ;;
-    errors) run_pytest errors build/linnet tests/fault/errors_test.py ;;
-    *) die "unknown part '$1': format, build, unit, mpi, python, waiting, hosts, slurm, kill, errors and san are known" ;;
+    *) die "unknown part '$1': format, build, unit, mpi, python, jobs, errors, kill, faults, waiting, hosts, slurm and san are known" ;;
     esac
 }
 
-# Run parts beside the others, in a process group of their own, until collect() counts what they found.
-start_beside() { # PART...
-    rm -f $logs/beside.counts
-    set -m
+# Run those of the parts that no other lane has taken, in a process of its own; what it found goes to a file.
+lane() { # NAME PART...
+    local name=$1 part
+    shift
+    rm -f "$logs/$name.counts"
     (
         passed=0 failed=0 skipped=0 failures=()
-        for part; do run_part "$part"; done
-        { echo "$passed $failed $skipped"; printf '%s\n' "${failures[@]}"; } >$logs/beside.counts
-    ) >$logs/beside.log 2>&1 &
-    beside=$!
-    set +m
-    # timeout has a group of its own and hands the signal on; the shell would start the next part, did it not end as well.
-    trap 'kill -INT $(cat /proc/$beside/task/$beside/children) 2>/dev/null; kill -- -$beside 2>/dev/null' EXIT
+        for part; do
+            mkdir "$logs/taken/$part" 2>/dev/null && run_part "$part"
+        done
+        { echo "$passed $failed $skipped"; [ ${#failures[@]} = 0 ] || printf '%s\n' "${failures[@]}"; } >"$logs/$name.counts"
+    ) &
+    lanes+=($!)
 }
 
-collect() {
+collect() { # NAME OF A LANE
     local ok bad none line
-    wait $beside
-    trap - EXIT
-    cat $logs/beside.log >&2
-    { read -r ok bad none; } 2>/dev/null <$logs/beside.counts || { fail "what ran beside the others did not come to its end"; return; }
+    { read -r ok bad none; } 2>/dev/null <"$logs/$1.counts" || { fail "the parts in $1 did not come to their end"; return; }
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + none))
-    while read -r line; do [ -z "$line" ] || failures+=("$line"); done < <(tail -n +2 $logs/beside.counts)
+    while read -r line; do failures+=("$line"); done < <(tail -n +2 "$logs/$1.counts")
+}
+
+# Run parts, one after the other from the first and, where there are two cores, beside them from the last, until these meet.
+run_parts() { # PART...
+    local part reversed=()
+    for part; do reversed=("$part" "${reversed[@]}"); done
+    rm -rf $logs/taken
+    mkdir $logs/taken
+    lane front "$@"
+    if [ $# -ge 2 ] && [ "$(cores)" -ge 2 ]; then
+        lane beside "${reversed[@]}" >$logs/beside.log 2>&1
+    fi
+    wait "${lanes[0]}"
+    collect front
+    [ ${#lanes[@]} = 2 ] || return
+    wait "${lanes[1]}"
+    cat $logs/beside.log >&2
+    collect beside
+}
+
+# All that this run starts has this in its environment, wherever it goes: launchers leave its process group, and so do the
+# tests' jobs and hosts.
+export LINNET_TEST_RUN=$$
+family() (
+    export -n LINNET_TEST_RUN # what looks is none of it
+    grep -lszx "LINNET_TEST_RUN=$$" /proc/[0-9]*/environ | cut -d/ -f3
+)
+is_a() { # NAME PID
+    [ "$(cat "/proc/$2/comm" 2>/dev/null)" = "$1" ]
+}
+
+# Broken off: no part starts another program, pytest takes down the hosts and disks that its tests have made, and then all that
+# is left is killed.
+break_off() { # EXIT-CODE
+    local pid left waits=100
+    trap '' INT TERM HUP
+    say "broken off"
+    kill "${lanes[@]}" 2>/dev/null
+    for pid in $(family); do
+        if is_a timeout "$pid"; then kill -INT "$pid"; elif is_a xargs "$pid" || is_a make "$pid"; then kill "$pid"; fi
+    done
+    while for pid in $(family); do is_a timeout "$pid" && break; done && [ $((waits--)) -gt 0 ]; do sleep 0.1; done
+    # Some more than once: a rank whose job is gone starts a process that looks after the launcher.
+    for waits in {1..30}; do
+        left=$(family)
+        [ -n "$left" ] || break
+        # shellcheck disable=SC2086  # a list of numbers
+        kill -KILL $left 2>/dev/null
+        sleep 0.1
+    done
+    python3 tests/hosts/namespaces.py
+    exit "$1"
 }
 
 scripts/dependencies.sh --test || die "the tests need more than is here"
 mkdir -p $logs
-first=() others=() waiting=() beside=
+lanes=()
+trap 'break_off 130' INT
+trap 'break_off 143' TERM
+trap 'break_off 129' HUP
+computing=() waiting=() sanitizers=()
 for part in ${*:-format build unit mpi python waiting hosts slurm san}; do
     case $part in
-    format | build) first+=("$part") ;;
+    format | build) run_part "$part" ;;
+    python) computing+=(jobs errors kill faults) ;;
     waiting | hosts | slurm) waiting+=("$part") ;;
-    san) first+=(san-build) others+=(san-unit) waiting+=(san-jobs) ;;
-    *) others+=("$part") ;;
+    san) run_part san-build && sanitizers+=(san-unit san-jobs) ;;
+    *) computing+=("$part") ;;
     esac
 done
-for part in ${first[@]+"${first[@]}"}; do run_part "$part"; done
-if [ ${#waiting[@]} -gt 0 ] && [ ${#others[@]} -gt 0 ] && [ "$(cores)" -ge 2 ]; then
-    start_beside "${waiting[@]}"
-else
-    others+=(${waiting[@]+"${waiting[@]}"})
-fi
-for part in ${others[@]+"${others[@]}"}; do run_part "$part"; done
-[ -z "$beside" ] || collect
+run_parts "${computing[@]}" "${sanitizers[@]}" "${waiting[@]}"
 summary

@@ -55,12 +55,12 @@ test_format() {
     if limited 60 "$logs/format.log" make -s format-check; then pass; else fail "layout (make format mends it)" "$logs/format.log"; fi
 }
 
-# Build everything with warnings as errors; extra arguments go to make.
+# Build with warnings as errors; the arguments go to make.
 build() { # NAME MAKE-ARGUMENTS...
     local name=$1
     shift
     step "build${*:+ $*}"
-    if attend make -s -j"$(cores)" WERROR=1 "$@" all unit-programs mpi-programs >"$logs/$name.log" 2>&1; then
+    if attend make -s -j"$(cores)" WERROR=1 "$@" >"$logs/$name.log" 2>&1; then
         pass
     else
         fail "build${*:+ $*}" "$logs/$name.log"
@@ -216,10 +216,10 @@ summary() {
 run_part() {
     case $1 in
     format) test_format ;;
-    build) build build || summary ;;
+    build) build build all unit-programs mpi-programs || summary ;;
     unit) test_unit build ;;
     mpi | jobs | errors | kill | faults | waiting | hosts | slurm) "test_$1" ;;
-    san-build) build build-san SAN=address,undefined ;;
+    san-build) build build-san SAN=address,undefined all unit-programs ;;
     san-unit) with_sanitizers test_unit build/san ;;
     san-jobs) with_sanitizers test_san_jobs ;;
     *) die "unknown part '$1': format, build, unit, mpi, python, jobs, errors, kill, faults, waiting, hosts, slurm and san are known" ;;

@@ -12,8 +12,6 @@ options=()
 if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
-# No network is needed, and Open MPI's search for a fast one takes 0.2 s.
-export OMPI_MCA_pml="${OMPI_MCA_pml:-ob1}"
 if [ "$ranks" -gt "$(cores)" ]; then
     options+=(--oversubscribe --bind-to none)
     # Waiting ranks give their core away in place of spinning.

@@ -115,17 +115,6 @@ static Status look_around(World *world, Error *error) {
     return watch_start(&world->watch, world, error);
 }
 
-/* A process that no launcher started sends to nobody. Open MPI would look for networks all the same, and start a daemon for
- * processes that might join, which takes 0.3 s. What the environment says already stays; another MPI does not read this. */
-static void expect_nobody(void) {
-    static const char *const launched[] = {"PMIX_RANK",     "PMI_RANK",     "PMI_FD",         "OMPI_COMM_WORLD_SIZE",
-                                           "SLURM_STEP_ID", "SLURM_PROCID", "MPI_LOCALNRANKS"};
-    for (size_t i = 0; i < sizeof launched / sizeof *launched; i++)
-        if (getenv(launched[i]) != NULL) return;
-    setenv("OMPI_MCA_pml", "ob1", 0);
-    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-}
-
 Status world_start(World **world, Error *error) {
     World *new = calloc(1, sizeof *new);
     int provided = 0;
@@ -133,7 +122,6 @@ Status world_start(World **world, Error *error) {
         log_error("out of memory when starting");
         return error_set(error, STATUS_FAILURE, "out of memory when starting");
     }
-    expect_nobody();
     /* Until the watch has begun a rank that is stopped would hold the others in these calls. */
     watch_guard_start();
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) == MPI_SUCCESS) {

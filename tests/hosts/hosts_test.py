@@ -192,8 +192,8 @@ def test_plan_over_hosts(settings, make_hosts, tmp_path):
     assert done.returncode == 0, done
     measured = json.loads(constants.read_text())
     assert (measured["ranks"], measured["nodes"]) == (2, 2)
-    # No link is faster than it is, but for what its bucket lets through at once.
-    assert 0 < measured["network_bytes_per_second"] < 1.05 * 1e9 / 8 and measured["network_latency_seconds"] > 0
+    # In bytes, not bits. The link's bucket lets half of an exchange of so small a model (512 KiB) through at once.
+    assert 0 < measured["network_bytes_per_second"] < 2.5 * 1e9 / 8 and measured["network_latency_seconds"] > 0
     planned = json.loads(linnet("plan", config, "--ranks", 2, "--hosts", 2, "--constants", constants, "--json").stdout)
     before = hosts.sent(0)
     result = finish(start_over(hosts, tmp_path, 1, settings), limit=60)

@@ -1,9 +1,9 @@
 #ifndef LINNET_PROFILE_H
 #define LINNET_PROFILE_H
 /** Where a rank's time goes: phases that nest, each charged with the time not spent in a phase inside it, and the
- *  floating-point operations done in it. What is inside an evaluation is charged to that, so that the passes' own figures are
- *  those of training; the trace has every stretch by its own name. With a NULL Profile every function does nothing, so that callers need not
- *  ask. One thread uses a Profile. Not collective. */
+ *  floating-point operations done in it. What is inside an evaluation is charged to that, so that the passes' own
+ *  figures are those of training; the trace has every stretch by its own name. With a NULL Profile every function does
+ *  nothing, so that callers need not ask. One thread uses a Profile. Not collective. */
 #include "linnet/error.h"
 
 typedef enum {

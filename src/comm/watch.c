@@ -48,6 +48,7 @@ static int launched_rank(void) {
     return 0;
 }
 
+/* Wait for the end of MPI's start, for so many seconds; whether it came. */
 static bool started_within(double seconds) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -67,8 +68,8 @@ static void *guard_loop(void *unused) {
     (void)unused;
     char host[256] = "";
     int rank = launched_rank();
-    /* Ranks that come to their end here do so one after the other: the first one's line is the only one. A launcher that
-     * ends the job after it asks the others to end before it kills them. */
+    /* Ranks that come to their end here do so one after the other: the first one's line is the only one. A launcher
+     * that ends the job after it asks the others to end before it kills them. */
     bool started = started_within(guard.seconds + 2.0 * (rank < 10 ? rank : 10));
     if (!started && rank > 0) started = started_within(0.5) || (signals_pending() != 0 && started_within(10.0));
     if (started) return NULL;

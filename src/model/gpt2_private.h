@@ -61,8 +61,8 @@ Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer)
 /* The attention of a block. Borrowed from the batch. */
 AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int layer);
 
-/* Floating-point operations of its forward pass: two products of head width for each key that a query sees. Backward there are
- * five such products, since the scores are computed again. */
+/* Floating-point operations of its forward pass: two products of head width for each key that a query sees. Backward
+ * there are five such products, since the scores are computed again. */
 double gpt2_attention_operations(const AttentionShape *shape);
 
 /* Fill *dropout for a site; NULL when nothing is dropped there, else `dropout`. */

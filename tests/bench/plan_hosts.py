@@ -4,7 +4,8 @@
 Hosts are network namespaces on this machine (tests/hosts), on links of a given rate; the constants are measured by the same
 ranks on the same hosts right before each run, since a machine that others use is not equally fast all the time. Prints a row of
 docs/scaling.md each: seconds an update, planned and measured (a run's is the median of its updates but the first; here the median
-run's), how far they are apart (median and all runs), seconds hidden, and MB that a host sends an update. Needs root."""
+run's), how far they are apart (median and all runs), seconds hidden, and MB that a host sends an update. Needs root, and control groups
+of version 1, which keep each host to its own share of the cores."""
 import argparse
 import json
 import os

@@ -20,8 +20,8 @@ static void test_phases(const World *world) {
     }
 }
 
-/** Computing threads that do nothing for longer than the limit, and not all the same long. The limit is more than a busy
- *  machine starves a thread for. */
+/** Computing threads that do nothing for longer than the limit, and not all the same long. The limit is more than a
+ *  busy machine starves a thread for. */
 static void test_busy(const World *world) {
     int64_t ranks = 1;
     watch_limit(world->watch, 2.5);

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support import (LINNET, Hold, checkpoints, evaluation_events, events, finish, linnet, rank_of, ranks_of, signal_rank, start, train,
+from support import (LIMIT, LINNET, Hold, checkpoints, evaluation_events, events, finish, linnet, rank_of, ranks_of, signal_rank, start, train,
                      training_events, wait_for, weights_digest, without_timing, write_config)
 
 STEPS = 12
@@ -61,7 +61,9 @@ def stop_in_middle(settings, stop):
     def stop_in_middle(ranks, number, **way):
         run = stop(settings, ranks, "pwrite", "metrics.jsonl", MIDDLE, number, **way)
         # At the next update; another rank than the one that is held may have done its part of that before.
-        assert checkpoints(run) in ([MIDDLE + 1], [MIDDLE + 2] if way.get("rank", 0) else [])
+        latest = MIDDLE + 2 if way.get("rank", 0) else MIDDLE + 1
+        step, = checkpoints(run)
+        assert MIDDLE + 1 <= step <= latest
         return run
 
     return stop_in_middle
@@ -143,10 +145,11 @@ def test_second_signal_ends_at_once(settings, fail_calls, tmp_path):
     time.sleep(1.5)
     assert process.poll() is None, "it ended without having saved"
     # One that comes within a second of the first is the same wish, and on a busy machine a process may learn of both late.
-    while process.poll() is None:
+    until = time.monotonic() + LIMIT
+    while process.poll() is None and time.monotonic() < until:
         process.send_signal(signal.SIGUSR1)
         time.sleep(1.5)
-    assert finish(process).code == -signal.SIGUSR1
+    assert finish(process, limit=10).code == -signal.SIGUSR1
     assert checkpoints(run) == [4] and (run / "checkpoint-8.tmp").exists()
     linnet("inspect", run / "checkpoint-4")
     linnet("train", config)

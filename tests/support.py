@@ -122,15 +122,21 @@ def rank_of(pid):
         return int(re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", file.read())[1])
 
 
+def wait_for(condition, process, what, told=None, limit=LIMIT):
+    """Wait until something has come while a job runs; `told`: the file with the job's messages, where they go into one."""
+    until = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > until or process.poll() is not None:
+            end_group(process)
+            result = finish(process)
+            raise AssertionError(f"waited in vain for {what}: {told.read_text() if told else result}")
+        time.sleep(0.005)
+
+
 def update_met(process, run, count=3):
     """Wait until some updates are done."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until and process.poll() is None:
-        log = run / "metrics.jsonl"
-        if log.exists() and log.read_text().count("\n") >= count:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"no update seen: {finish(process)}")
+    log = run / "metrics.jsonl"
+    wait_for(lambda: log.exists() and log.read_text().count("\n") >= count, process, f"{count} updates", limit=30)
 
 
 class Hold:
@@ -153,21 +159,15 @@ class Hold:
         Path(f"{self.mark}.{number}.go").touch()
 
 
-def wait_for(condition, process, what, told=None):
-    """Wait until something has come while a job runs; `told`: the file with the job's messages, where they go into one."""
-    until = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > until or process.poll() is not None:
-            end_group(process)
-            result = finish(process)
-            raise AssertionError(f"waited in vain for {what}: {told.read_text() if told else result}")
-        time.sleep(0.005)
-
-
 def status_of(pid, name):
     """A line of what Linux says of a process."""
     with open(f"/proc/{pid}/status") as file:
         return re.search(rf"^{name}:\s*(.*)$", file.read(), re.M)[1]
+
+
+def peak_memory(pid):
+    """The most that was resident of a process, in bytes."""
+    return 1024 * int(status_of(pid, "VmHWM").removesuffix(" kB"))
 
 
 def signals_of(pid, name):

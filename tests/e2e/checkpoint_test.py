@@ -3,12 +3,11 @@ import json
 import re
 import shutil
 import subprocess
-import time
 
 import pytest
 
 from support import (LIMIT, LINNET, ROOT, Hold, checkpoints, evaluation_events, events, finish, linnet, refused, start, train,
-                     weights_digest, without_timing, write_config)
+                     wait_for, weights_digest, without_timing, write_config)
 
 
 @pytest.fixture(scope="module")
@@ -257,8 +256,7 @@ def test_older_one_goes_when_the_newer_ones_name_is_on_disk(settings, at_call, t
     hold, seen = Hold(at_call, tmp_path, "", "fsync", flushes, "/run/."), []
     process = start(["train", config], env=hold.environment)
     for number in flushes:
-        while process.poll() is None and not hold.is_reached(number):
-            time.sleep(0.005)
+        wait_for(lambda: process.poll() is not None or hold.is_reached(number), process, f"flush {number}")
         if process.poll() is not None:
             break
         beside = run / "checkpoint-3.tmp/model.safetensors"

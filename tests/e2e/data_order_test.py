@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from support import checkpoints, linnet, losses, start, train, update_met, weights_digest, write_config
+from support import checkpoints, linnet, losses, peak_memory, start, train, update_met, weights_digest, write_config
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,7 @@ def peak_of(config, run):
     process = start(["train", config])
     try:
         update_met(process, run, 100)
-        with open(f"/proc/{process.pid}/status") as file:
-            return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", file.read())[1])
+        return peak_memory(process.pid)
     finally:
         process.kill()
         process.communicate()

@@ -1,10 +1,9 @@
 """linnet plan: constants from this machine, the plan made with them, and what it refuses."""
 import json
-import re
 
 import pytest
 
-from support import linnet, refused, start, update_met, write_config
+from support import linnet, peak_memory, refused, start, update_met, write_config
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +124,7 @@ def test_memory_of_a_run(config, constants, tmp_path):
     process = start(["train", config, "--set", "reduction_units=1", "--set", "max_steps=1000000", "--set", "learning_rate=0"])
     try:
         update_met(process, tmp_path / "run")
-        with open(f"/proc/{process.pid}/status") as file:
-            peak = 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", file.read())[1])
+        peak = peak_memory(process.pid)
     finally:
         process.kill()
         process.communicate()

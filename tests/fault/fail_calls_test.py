@@ -3,12 +3,12 @@
 By default every few call sites are tried, so that this takes half a minute; LINNET_FAULTS=all (make kill-many) tries each."""
 import os
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import LINNET, checkpoints, events, finish, linnet, start, train, weights_digest, without_timing, write_config
+from support import (LINNET, checkpoints, events, finish, linnet, start, train, wait_for, weights_digest, without_timing,
+                     write_config)
 
 ALL = os.environ.get("LINNET_FAULTS") == "all"
 # The library that lets calls fail stands before the sanitizers' own malloc, which they do not take.
@@ -88,14 +88,6 @@ def test_no_memory_for_a_copy(settings, undisturbed, fail_calls, tmp_path):
         assert mark.exists(), "no block was the copy's"
 
 
-def wait_for(condition, process, what):
-    until = time.monotonic() + 50
-    while not condition():
-        if time.monotonic() > until or process.poll() is not None:
-            raise AssertionError(f"waited in vain for {what}: {finish(process, limit=1)}")
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize("call, ranks", [("write", 2), ("open", 0)])
 def test_disk_that_is_full_for_a_while(settings, fail_calls, tmp_path, call, ranks):
     """Or read-only: one line a checkpoint that could not be saved, the last good one untouched, all well when it is over. Updates are many,
@@ -105,12 +97,12 @@ def test_disk_that_is_full_for_a_while(settings, fail_calls, tmp_path, call, ran
     config = write_config(tmp_path / "config.json", output_dir=run, **longer)
     with open(stderr, "wb") as file:
         process = start(["train", config], ranks, stderr=file, env=fail_calls(call=call, under="/run/", **{"while": full}))
-    wait_for(lambda: run.exists() and checkpoints(run), process, "the first checkpoint")
+    wait_for(lambda: run.exists() and checkpoints(run), process, "the first checkpoint", stderr, limit=50)
     full.touch()
-    wait_for(lambda: "could not be saved, training goes on" in stderr.read_text(), process, "a warning")
+    wait_for(lambda: "could not be saved, training goes on" in stderr.read_text(), process, "a warning", stderr, limit=50)
     good = checkpoints(run)
     assert good, "the last good checkpoint is gone"
-    wait_for(lambda: stderr.read_text().count("could not be saved, training goes on") > 1, process, "a second warning")
+    wait_for(lambda: stderr.read_text().count("could not be saved, training goes on") > 1, process, "a second warning", stderr, limit=50)
     assert checkpoints(run) == good
     assert_checkpoints_whole(run)
     full.unlink()
@@ -128,7 +120,7 @@ def test_run_may_end_when_saving_fails(settings, fail_calls, tmp_path):
               "on_save_failure": "stop"}
     config = write_config(tmp_path / "config.json", output_dir=run, **longer)
     process = start(["train", config], 2, env=fail_calls(call="write", under="/run/checkpoint", **{"while": full}))
-    wait_for(lambda: run.exists() and checkpoints(run), process, "the first checkpoint")
+    wait_for(lambda: run.exists() and checkpoints(run), process, "the first checkpoint", limit=50)
     full.touch()
     result = finish(process)
     assert result.code == 2 and len(result.errors) == 1, result
@@ -143,7 +135,7 @@ def test_output_folder_that_vanishes(settings, fail_calls, tmp_path):
     run = tmp_path / "run"
     config = write_config(tmp_path / "config.json", output_dir=run, **longer)
     process = start(["train", config], 2)
-    wait_for(lambda: run.exists() and checkpoints(run), process, "the first checkpoint")
+    wait_for(lambda: run.exists() and checkpoints(run), process, "the first checkpoint", limit=50)
     run.rename(tmp_path / "away")
     result = finish(process)
     assert result.code == 0, result

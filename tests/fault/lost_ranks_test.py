@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import pytest
 
-from support import (checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, weights_digest,
-                     write_config)
+from support import (checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, wait_for,
+                     weights_digest, write_config)
 
 # Seconds of silence that these runs allow, and within which they must have ended: the launcher takes some seconds of its own.
 TIMEOUT, LIMIT = 1.5, 12
@@ -184,9 +184,7 @@ def test_other_rank_while_saving(at_call, short, tmp_path, do):
     """Rank 0 writes for longer than the limit, which ends nothing; then a rank that waits for it is lost."""
     run = tmp_path / "run"
     process = start_run(tmp_path, short, 2, at_call(0, "mkdir", 20, path="checkpoint-4"))
-    until = time.monotonic() + 30
-    while not (run / "checkpoint-4.tmp").exists() and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_for((run / "checkpoint-4.tmp").exists, process, "checkpoint-4.tmp", limit=30)
     time.sleep(1.5 * TIMEOUT)
     assert process.poll() is None, finish(process)
     since = time.monotonic()

@@ -10,7 +10,8 @@ import time
 import pytest
 
 import namespaces
-from support import LINNET, ROOT, checkpoints, finish, linnet, rank_of, ranks_of, train, update_met, weights_digest, write_config
+from support import (LINNET, ROOT, checkpoints, finish, linnet, rank_of, ranks_of, train, update_met, wait_for, weights_digest,
+                     write_config)
 
 # Seconds of silence that the failing runs allow, more than a busy machine starves a process for. mpirun takes a few more; on a cut link
 # it is killed five seconds later.
@@ -158,10 +159,7 @@ def test_cut_link_in_every_phase(settings, at_call, make_hosts, tmp_path, phase,
         assert finish(start_over(hosts, tmp_path, 1, held, at_call(rank, call, 0, AT_COUNT=str(count))), limit=60).code == 0
         number = int(count.read_text())
     process = start_over(hosts, tmp_path, 1, held, at_call(rank, call, 60, number, path, AT_MARK=str(mark)))
-    until = time.monotonic() + 30
-    while not mark.exists():
-        assert process.poll() is None and time.monotonic() < until, finish(process, limit=1)
-        time.sleep(0.01)
+    wait_for(mark.exists, process, "the call", limit=30)
     time.sleep(0.5)  # the other rank comes into the phase, and tells it
     since = time.monotonic()
     hosts.cut(1)
@@ -182,9 +180,12 @@ def test_lost_rank_ends_the_run(settings, make_hosts, tmp_path, rank, number, ca
     ended(hosts, process, since, rank, hosts.names[rank], cause)
 
 
-def test_plan_over_hosts(settings, make_hosts, tmp_path):
-    """The network is measured, and the bytes that the plan expects of a host are those that its link carries."""
-    hosts = make_hosts(2, "1gbit")
+def test_plan_over_hosts(settings, sample, make_hosts, tmp_path):
+    """The network is measured, and the bytes that the plan expects of a host are those that its link carries. The model is so wide that an
+    exchange (6 MB) is many times what the link's bucket lets through at once (256 KiB)."""
+    hosts, wide = make_hosts(2, "1gbit"), tmp_path / "wide"
+    linnet("init", "--output", wide, "--tokenizer", sample.tokenizer, "--layers", "4", "--width", "256", "--heads", "4")
+    settings = {**settings, "model_name_or_path": wide}
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)
     constants = tmp_path / "constants.json"
     done = subprocess.run(hosts.mpirun(tmp_path, 1) + [LINNET, "plan", "--measure", str(config), "--constants", str(constants)],
@@ -192,8 +193,8 @@ def test_plan_over_hosts(settings, make_hosts, tmp_path):
     assert done.returncode == 0, done
     measured = json.loads(constants.read_text())
     assert (measured["ranks"], measured["nodes"]) == (2, 2)
-    # In bytes, not bits. The link's bucket lets half of an exchange of so small a model (512 KiB) through at once.
-    assert 0 < measured["network_bytes_per_second"] < 2.5 * 1e9 / 8 and measured["network_latency_seconds"] > 0
+    # No link is faster than it is, but for what its bucket lets through at once.
+    assert 0 < measured["network_bytes_per_second"] < 1.05 * 1e9 / 8 and measured["network_latency_seconds"] > 0
     planned = json.loads(linnet("plan", config, "--ranks", 2, "--hosts", 2, "--constants", constants, "--json").stdout)
     before = hosts.sent(0)
     result = finish(start_over(hosts, tmp_path, 1, settings), limit=60)

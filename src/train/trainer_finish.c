@@ -95,7 +95,8 @@ static Status evaluate_final(Trainer *t, Error *error) {
     return STATUS_OK;
 }
 
-Status trainer_finish(Trainer *t, Error *error) {
+/* Collective. */
+static Status finish(Trainer *t, Error *error) {
     *error = t->pending;
     optimizer_settle(&t->optimizer);
     if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
@@ -117,4 +118,12 @@ Status trainer_finish(Trainer *t, Error *error) {
     watch_phase(t->world->watch, RUN_END, 0);
     if (t->world->rank == 0) print_digest(t, error);
     return world_agree(t->world, error, true);
+}
+
+Status trainer_finish(Trainer *t, Error *error) {
+    finish(t, error);
+    /* What the run was given had been found good: a disk that is read-only by now, or a file that is gone, is this
+     * machine's failure, and the run worth starting again. */
+    if (error->status == STATUS_INPUT) error->status = STATUS_FAILURE;
+    return error->status;
 }

@@ -75,10 +75,11 @@ def test_trouble_that_ends(settings, undisturbed, at_call, tmp_path, kind):
         disk.unmount()
 
 
-def test_trouble_to_the_end(settings, at_call, tmp_path):
+@pytest.mark.parametrize("kind", [FullDisk, ReadOnlyDisk])
+def test_trouble_to_the_end(settings, at_call, tmp_path, kind):
     """The final model cannot be written either: exit code 2, one line, and the last good checkpoint to go on from."""
     try:
-        disk = FullDisk(tmp_path / "disk")
+        disk = kind(tmp_path / "disk")
     except Impossible as reason:
         pytest.skip(f"no such disk can be made here: {reason}")
     trouble = Trouble(at_call, disk, tmp_path, 2, settings)

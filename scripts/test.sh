@@ -160,8 +160,8 @@ test_kill() {
 }
 
 test_faults() {
-    step "disks in trouble, and hostile surroundings"
-    run_pytest faults build/linnet tests/fault/disks_test.py tests/fault/hostile_test.py
+    step "disks in trouble, two runs in one folder, and hostile surroundings"
+    run_pytest faults build/linnet tests/fault/disks_test.py tests/fault/lock_test.py tests/fault/hostile_test.py
 }
 
 # Jobs that fail or lose a rank: most of their time the launcher waits.

@@ -12,6 +12,7 @@
 #include "linnet/checkpoint.h"
 #include "linnet/evaluate.h"
 #include "linnet/feed.h"
+#include "linnet/lock.h"
 #include "linnet/optimizer.h"
 #include "linnet/replica.h"
 #include "linnet/runlog.h"
@@ -25,6 +26,7 @@ enum { TOTALS_STOP, TOTALS_FAILED, TOTALS_SAVED, TOTALS_WAITED };
 typedef struct {
     World *world;             /* borrowed */
     const Settings *settings; /* borrowed */
+    Lock lock;                /* of the output folder; rank 0 */
     int threads;
     bool bf16;        /* products in bf16; all ranks alike */
     Profile *profile; /* NULL unless asked for */

@@ -10,6 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* OUTPUT/ for this run alone, from here to its end: before anything in it is looked at, or removed as left unfinished.
+ * Collective. */
+static Status claim_output(Trainer *t, Error *error) {
+    const char *folder = t->settings->output_dir;
+    if (t->world->rank == 0 && file_make_folder(folder, error) == STATUS_OK) lock_take(&t->lock, folder, error);
+    if (world_agree(t->world, error, error->status != STATUS_STOPPED) == STATUS_STOPPED) {
+        log_info("%s", error->message);
+        watch_stopping(t->world->watch);
+    }
+    return error->status;
+}
+
 /* The checkpoint to go on from into *folder (NULL: none), whole as rank 0 sees the disk; freed with memory_free(). What
  * a crash left unfinished goes. Collective. */
 static Status find_checkpoint(Trainer *t, char **folder, Error *error) {
@@ -282,8 +294,8 @@ static void open_output(Trainer *t, const cJSON *history, Error *error) {
             "go on from there)",
             folder);
     char *text = settings_text(t->settings, error), *path = file_join(folder, "config.resolved.json", error);
-    if (error->status == STATUS_OK && file_make_folder(folder, error) == STATUS_OK &&
-        trainer_check_room(t, error) == STATUS_OK && file_replace(path, text, strlen(text), error) == STATUS_OK)
+    if (error->status == STATUS_OK && trainer_check_room(t, error) == STATUS_OK &&
+        file_replace(path, text, strlen(text), error) == STATUS_OK)
         runlog_open(&t->log, folder, history, t->state.step, error);
     memory_free(text);
     memory_free(path);
@@ -304,7 +316,7 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     plan_updates(t);
     settle_bf16(t);
     compare_origins(t);
-    if (find_checkpoint(t, &checkpoint, error)) goto cleanup;
+    if (claim_output(t, error) || find_checkpoint(t, &checkpoint, error)) goto cleanup;
     if (checkpoint != NULL && resume_state(t, checkpoint, &history, error)) goto cleanup;
     if (build(t, checkpoint != NULL ? checkpoint : settings->model_name_or_path, error)) goto cleanup;
     if (checkpoint != NULL && checkpoint_read_optimizer(world, checkpoint, &t->optimizer, error)) goto cleanup;
@@ -330,6 +342,7 @@ void trainer_close(Trainer *t) {
     feed_destroy(t->feed);
     dataset_close(t->train_data);
     dataset_close(t->eval_data);
+    lock_release(&t->lock);
     memory_free(t->dlogits);
     memory_free(t->totals);
     memory_free(t->ids);

@@ -2,6 +2,7 @@
 
 A case is made in a folder of its own that holds model/, tokenizer/, train.csv, train.h5 and test.h5, checkpoint/ (of a run on
 them) and run.json, whose paths are relative to it."""
+import fcntl
 import json
 import os
 import re
@@ -327,10 +328,24 @@ def read_only(folder):
     (folder / "locked").chmod(0o500)
 
 
+LOCKS = []  # files that are open, and locked, until the tests end
+
+
+def locked(folder):
+    """Another run's folder."""
+    (folder / "run").mkdir()
+    LOCKS.append(open(folder / "run/.lock", "w"))
+    LOCKS[-1].write("process 4242 on node01, job 17\n")
+    LOCKS[-1].flush()
+    fcntl.lockf(LOCKS[-1], fcntl.LOCK_EX)
+
+
 OUTPUTS = "Outputs, disk and ranks"
 OTHERS = [
     Case(OUTPUTS, "output_dir is a file", [*TRAIN, "--set", "output_dir=train.csv"]),
     Case(OUTPUTS, "output_dir in a folder that may not be written", [*TRAIN, "--set", "output_dir=locked/run"], read_only),
+    Case(OUTPUTS, "output_dir may not be written", [*TRAIN, "--set", "output_dir=locked"], read_only),
+    Case(OUTPUTS, "output_dir that another run writes into", TRAIN, locked),
     Case(OUTPUTS, "a disk too small for the plan",
          [*TRAIN, "--set", "max_steps=1000000000000", "--set", "save_strategy=steps", "--set", "save_steps=1"], upto="a model of"),
     Case(OUTPUTS, "more ranks than samples", [*TRAIN, "--set", "train_file=few.h5"], ranks=(3,)),

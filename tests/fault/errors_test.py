@@ -15,8 +15,8 @@ HEAD = """# What linnet refuses
 
 <!-- Made from tests/fault/errors.py by `make errors`; tests/fault/errors_test.py fails where the page and the program differ. -->
 
-Bad use and bad input end with exit code 1 and one line on standard error, before anything is computed or written. Below is every
-case that the tests bring about, with that line as they see it (after `linnet: error: `, and with several ranks the rank that met
+Bad use and bad input end with exit code 1 and one line on standard error, before anything is computed, or written but for the
+output folder and its `.lock`. Below is every case that the tests bring about, with that line as they see it (after `linnet: error: `, and with several ranks the rank that met
 it). `train` and `evaluate` are run alone and on 3 ranks; the line is the same. `…` stands for digests, and for what a library
 says in its own words. Other exit codes: [exit-codes.md](exit-codes.md).
 """
@@ -49,7 +49,8 @@ def results(request, base, tmp_path_factory):
 
     def run(number, case, ranks):
         place = make_folder(case, folder / f"{number}-{ranks}", base)
-        return finish(start(case.command, ranks, env=REFUSED, cwd=place, before=AS_A_USER), limit=LIMIT), place
+        environment = {**REFUSED, "LINNET_LOCK_TIMEOUT": "0"}
+        return finish(start(case.command, ranks, env=environment, cwd=place, before=AS_A_USER), limit=LIMIT), place
 
     with ThreadPoolExecutor(8) as pool:
         chosen = [item.callspec.params for item in request.session.items if getattr(item, "originalname", "") == "test_refused"]

@@ -1,7 +1,7 @@
 /* A library to be loaded before all others (LD_PRELOAD) that makes system calls fail as a broken machine would, or stops
  * the process in one so that it can be killed there. What it does is told by the environment:
  *
- *   FAULT_CALL    the call's name: write, fsync, rename, mmap, malloc, open, or "any" of those on files
+ *   FAULT_CALL    the call's name: write, fsync, rename, mmap, malloc, open, lock, or "any" of those on files
  *   FAULT_AT      n: the n-th call path (of the program's own functions) that leads to it fails, once
  *   FAULT_WHILE   a path: as long as it exists every such call on a file below FAULT_UNDER fails
  *   FAULT_PAUSE   n: at the n-th such call on a file below FAULT_UNDER the process makes FAULT_MARK and waits for its end
@@ -12,7 +12,7 @@
  *   FAULT_MARK    a file that the call path is written to when a call was made to fail
  *
  * Only calls by the program, HDF5 and cJSON count: what MPI does with a failing machine is not linnet's to say. write
- * stands for pwrite as well, malloc for calloc and realloc, rename for renameat2. */
+ * stands for pwrite as well, malloc for calloc and realloc, rename for renameat2; lock is fcntl's. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -248,6 +248,17 @@ int open64(const char *path, int flags, ...) {
 int mkdir(const char *path, mode_t mode) {
     if (fails("open", path, CALLER, EROFS)) return -1;
     return REAL(mkdir)(path, mode);
+}
+
+int fcntl(int file, int command, ...) {
+    char path[PATH_MAX];
+    va_list rest;
+    va_start(rest, command);
+    void *argument = va_arg(rest, void *);
+    va_end(rest);
+    const char *named = command == F_OFD_SETLK ? path_of(file, path) : NULL;
+    if (named && fails("lock", named, CALLER, ENOLCK)) return -1;
+    return REAL(fcntl)(file, command, argument);
 }
 
 void *mmap(void *address, size_t size, int protection, int flags, int file, off_t at) {

@@ -66,7 +66,7 @@ def test_what_else_lies_in_a_model_folder_is_left_alone(sample, tmp_path, copy_o
     run = train(tmp_path, env=env, model_name_or_path=model, train_file=sample.train, max_steps=1, save_strategy="no", global_batch_size=20)
     assert not mark.exists()
     assert sorted(path.name for path in run.iterdir()) == [
-        "config.json", "config.resolved.json", "merges.txt", "metrics.jsonl", "model.safetensors", "vocab.json"]
+        ".lock", "config.json", "config.resolved.json", "merges.txt", "metrics.jsonl", "model.safetensors", "vocab.json"]
 
 
 def test_index_cannot_lead_out_of_its_folder(sample, tmp_path, copy_of):

@@ -156,7 +156,7 @@ test_errors() {
 test_kill() {
     step "jobs killed and calls that fail"
     [ -z "${LINNET_KILLS:-}${LINNET_FAULTS:-}" ] || PYTHON_LIMIT=14400
-    run_pytest kill build/linnet tests/fault/kill_many_test.py tests/fault/fail_calls_test.py
+    run_pytest kill build/linnet tests/fault/kill_many_test.py tests/fault/final_model_test.py tests/fault/fail_calls_test.py
 }
 
 test_faults() {

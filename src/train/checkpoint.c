@@ -127,10 +127,7 @@ static Status settle_old(const char *output_dir, const char *old, int64_t step, 
 }
 
 static bool is_unfinished(const char *name) {
-    static const char *const others[] = {"model.tmp", "config.resolved.json.tmp"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(name, others[i]) == 0) return true;
-    return step_with(name, ".tmp") > 0;
+    return strcmp(name, "config.resolved.json.tmp") == 0 || step_with(name, ".tmp") > 0;
 }
 
 Status checkpoint_tidy(const char *output_dir, Error *error) {

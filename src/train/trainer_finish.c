@@ -1,34 +1,12 @@
 /* The end of a run: best model, final model, last evaluation. See trainer_private.h. */
 #include "linnet/digest.h"
 #include "linnet/file.h"
+#include "linnet/final_model.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
 #include "train/trainer_private.h"
 
 #include <stdio.h>
-
-/* The final model into OUTPUT/: written beside, then each file renamed into its place. Rank 0. */
-static void save_final(const Trainer *t, Error *error) {
-    static const char *const names[] = {"config.json", "vocab.json", "merges.txt", "model.safetensors"};
-    const char *output = t->settings->output_dir;
-    char *beside = file_join(output, "model.tmp", error);
-    if (beside == NULL || file_remove(beside, error) || file_make_folder(beside, error)) goto cleanup;
-    if (model_folder_save(beside, &t->replica.config, &t->replica.layout, &t->replica.parameters,
-                          &t->replica.tokenizer_files, error))
-        goto cleanup;
-    for (size_t i = 0; error->status == STATUS_OK && i < sizeof names / sizeof *names; i++) {
-        char *from = file_join(beside, names[i], error), *to = file_join(output, names[i], error);
-        if (error->status == STATUS_OK && file_exists(from)) file_rename(from, to, error);
-        memory_free(from);
-        memory_free(to);
-    }
-cleanup:
-    if (beside != NULL) {
-        Error ignored = {0}; /* what failed first is what is told */
-        file_remove(beside, error->status == STATUS_OK ? error : &ignored);
-    }
-    memory_free(beside);
-}
 
 /* Take the best checkpoint's values, where that is asked for and it is not what the model is. Collective. */
 static Status load_best(Trainer *t, Error *error) {
@@ -106,7 +84,7 @@ static Status finish(Trainer *t, Error *error) {
     profile_enter(t->profile, PHASE_SAVE);
     reduction_forget(t->optimizer.reduction);
     if (t->world->rank == 0) {
-        save_final(t, error);
+        final_model_save(t->settings->output_dir, &t->replica, error);
         catch_up(t, error);
     }
     profile_leave(t->profile, 0.0);

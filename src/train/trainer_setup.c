@@ -1,5 +1,6 @@
 /* Opening, planning and resuming a run. See trainer_private.h. */
 #include "linnet/file.h"
+#include "linnet/final_model.h"
 #include "linnet/linear.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
@@ -23,13 +24,14 @@ static Status claim_output(Trainer *t, Error *error) {
 }
 
 /* The checkpoint to go on from into *folder (NULL: none), whole as rank 0 sees the disk; freed with memory_free(). What
- * a crash left unfinished goes. Collective. */
+ * a crash left unfinished goes, or is finished. Collective. */
 static Status find_checkpoint(Trainer *t, char **folder, Error *error) {
     const char *wish = t->settings->resume_from_checkpoint;
     int64_t newest = -1;
     CheckpointInfo info;
     *folder = NULL;
-    if (t->world->rank == 0 && checkpoint_tidy(t->settings->output_dir, error) == STATUS_OK && wish != NULL) {
+    if (t->world->rank == 0 && checkpoint_tidy(t->settings->output_dir, error) == STATUS_OK &&
+        final_model_settle(t->settings->output_dir, error) == STATUS_OK && wish != NULL) {
         if (strcmp(wish, "auto") == 0)
             newest = checkpoint_newest_whole(t->settings->output_dir, error);
         else

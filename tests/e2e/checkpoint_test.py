@@ -220,7 +220,7 @@ def test_newest_whole_one_is_taken(settings, whole, tmp_path):
     result = linnet("train", config, ranks=2)
     assert len([line for line in result.stderr.splitlines() if "checkpoint-9 is passed over: " in line and "optimizer.h5" in line]) == 1
     assert "checkpoint-6, update 6 of 12" in result.stderr
-    assert not [path.name for path in run.iterdir() if path.name.endswith((".tmp", ".old"))]
+    assert not [path.name for path in run.iterdir() if path.name.endswith((".tmp", ".old", ".new"))]
     assert checkpoints(run) == [3, 6, 9, 12]
     for step in checkpoints(run):
         linnet("inspect", run / f"checkpoint-{step}")

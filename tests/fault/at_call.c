@@ -7,7 +7,8 @@
  *            anybody), FAIL (the call does, with EIO), a number of seconds to wait, or HOLD: the calling thread alone, from
  *            the n-th call until there is a file AT_MARK.n.go; AT_MARK.n is made when it has come there
  *   AT_MARK  file that is made right before anything else
- *   AT_COUNT file that the number of calls is written to when the process ends, in place of doing anything */
+ *   AT_COUNT file that the number of calls is written to when the process ends, in place of doing anything
+ *   AT_NO_EXCHANGE  where it is set renameat2 fails, as on a file system that lacks it */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -190,6 +191,32 @@ int fsync(int file) {
         if (at("fsync", path)) return -1;
     }
     return REAL("fsync", int, int)(file);
+}
+
+/* By linnet itself; the path is the new name. */
+int rename(const char *from, const char *to) {
+    if (is_program(__builtin_return_address(0)) && at("rename", to)) return -1;
+    return REAL("rename", int, const char *, const char *)(from, to);
+}
+
+/* Files and folders, by linnet itself. */
+int unlink(const char *path) {
+    if (is_program(__builtin_return_address(0)) && at("unlink", path)) return -1;
+    return REAL("unlink", int, const char *)(path);
+}
+int remove(const char *path) {
+    if (is_program(__builtin_return_address(0)) && at("unlink", path)) return -1;
+    return REAL("remove", int, const char *)(path);
+}
+
+/* Not every file system can exchange two names at once. */
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags) {
+    if (getenv("AT_NO_EXCHANGE") != NULL) {
+        errno = EINVAL;
+        return -1;
+    }
+    return REAL("renameat2", int, int, const char *, int, const char *, unsigned)(from_folder, from, to_folder, to,
+                                                                                  flags);
 }
 
 /* Only to read, by linnet itself. */

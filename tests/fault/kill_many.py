@@ -36,7 +36,7 @@ ALONE = 60  # seconds that mpirun has to end after its last rank, on a busy mach
 CALLS = {
     "save": [("write", "/run/checkpoint-", 90), ("fsync", "/run/checkpoint-", 60), ("open", "/run/checkpoint-", 60)],
     "rename": [("rename", "/run/", 50)],
-    "end": [("any", "/run/model.tmp", 25), ("rename", "/run/", 60)],
+    "end": [("any", "/run/model.", 30), ("rename", "/run/", 60)],
 }
 # Moments that are waited for from outside: seconds since the start, or lines of the log.
 MOMENTS = ["load", "step", "evaluation", *CALLS]
@@ -181,7 +181,7 @@ class Job:
             linnet("inspect", self.run / f"checkpoint-{step}")
 
     def check_complete(self):
-        left = [path.name for path in self.run.iterdir() if path.name.endswith((".tmp", ".old"))]
+        left = [path.name for path in self.run.iterdir() if path.name.endswith((".tmp", ".old", ".new"))]
         if left:
             raise Fault(f"left over: {left}")
         digest, log = self.undisturbed

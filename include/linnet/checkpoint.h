@@ -80,8 +80,9 @@ int64_t checkpoint_newest_whole(const char *output_dir, Error *error);
  *  writes there. Not collective. */
 Status checkpoint_tidy(const char *output_dir, Error *error);
 
-/** Remove checkpoints, the one written longest ago first, until `limit` are left; never those of steps `current`
- *  and `best` (0: none), so that more may be left. Not collective. */
+/** Remove checkpoints until `limit` are left: first those of steps above `current`, which an earlier run in this folder
+ *  has left, then the lowest steps; never those of steps `current` and `best` (0: none), so that more may be left. Not
+ *  collective. */
 Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error);
 
 /** Read trainer_state.json: *history (may be NULL) is the log history, freed with cJSON_Delete(). Not collective. */

@@ -41,36 +41,29 @@ static int64_t step_of(const char *name) {
     return step_with(name, "");
 }
 
-/* A checkpoint that lies in a folder. */
-typedef struct {
-    int64_t step;
-    struct timespec written;
-} Found;
-
-static bool is_older(const Found *a, const Found *b) {
-    if (a->written.tv_sec != b->written.tv_sec) return a->written.tv_sec < b->written.tv_sec;
-    if (a->written.tv_nsec != b->written.tv_nsec) return a->written.tv_nsec < b->written.tv_nsec;
-    return a->step < b->step;
-}
-
 /* What a walk over a folder's checkpoints finds. */
 typedef struct {
     int64_t count, newest_step;
-    int64_t spared[2]; /* steps that cannot be the oldest */
-    Found oldest;      /* step 0: none */
-    int64_t below;     /* 0, or: newest is looked for among the steps below this one */
+    int64_t below;         /* 0, or: newest is looked for among the steps below this one */
+    int64_t current, best; /* of a run: steps that stay */
+    int64_t first;         /* the step that goes first; 0: none */
 } Survey;
+
+/* What a run has not come to yet is an earlier run's, started anew or from further back. When a checkpoint was written says
+ * less: a copied folder's are all of the day of copying. */
+static bool goes_before(const Survey *survey, int64_t step, int64_t other) {
+    const bool earlier = step > survey->current, other_earlier = other > survey->current;
+    return earlier != other_earlier ? earlier : step < other;
+}
 
 static void survey_one(Survey *survey, int folder, const char *name) {
     struct stat about;
-    Found found = {.step = step_of(name)};
-    if (found.step == 0 || fstatat(folder, name, &about, 0) != 0 || !S_ISDIR(about.st_mode)) return;
-    found.written = about.st_mtim;
+    const int64_t step = step_of(name);
+    if (step == 0 || fstatat(folder, name, &about, 0) != 0 || !S_ISDIR(about.st_mode)) return;
     survey->count++;
-    if (found.step > survey->newest_step && (survey->below == 0 || found.step < survey->below))
-        survey->newest_step = found.step;
-    if (found.step == survey->spared[0] || found.step == survey->spared[1]) return;
-    if (survey->oldest.step == 0 || is_older(&found, &survey->oldest)) survey->oldest = found;
+    if (step > survey->newest_step && (survey->below == 0 || step < survey->below)) survey->newest_step = step;
+    if (step == survey->current || step == survey->best) return;
+    if (survey->first == 0 || goes_before(survey, step, survey->first)) survey->first = step;
 }
 
 static void survey_folder(Survey *survey, const char *output_dir) {
@@ -166,10 +159,10 @@ static Status remove_checkpoint(const char *output_dir, int64_t step, Error *err
 
 Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error) {
     while (error->status == STATUS_OK) {
-        Survey survey = {.newest_step = -1, .spared = {current, best}};
+        Survey survey = {.newest_step = -1, .current = current, .best = best};
         survey_folder(&survey, output_dir);
-        if (survey.count <= limit || survey.oldest.step == 0) break;
-        remove_checkpoint(output_dir, survey.oldest.step, error);
+        if (survey.count <= limit || survey.first == 0) break;
+        remove_checkpoint(output_dir, survey.first, error);
     }
     return error->status;
 }

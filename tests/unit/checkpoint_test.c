@@ -70,17 +70,17 @@ static void set_written(const char *name, time_t seconds) {
     assert_int_equal(utimensat(AT_FDCWD, in_folder(name), times, 0), 0);
 }
 
-/** Checkpoints of steps 2, 4 … 10, written in that order. */
+/** Checkpoints of steps 2, 4 … 10, in a copy of the folder that was made from the last one to the first. */
 static void make_five(void) {
     for (int step = 2; step <= 10; step += 2) {
         char name[32];
         snprintf(name, sizeof name, "checkpoint-%d", step);
         make_checkpoint(name);
-        set_written(name, 1000 + step);
+        set_written(name, 1000 - step);
     }
 }
 
-static void test_rotate_removes_the_oldest(void **state) {
+static void test_rotate_removes_the_lowest(void **state) {
     (void)state;
     make_others();
     make_checkpoint("checkpoint-007");
@@ -94,14 +94,19 @@ static void test_rotate_removes_the_oldest(void **state) {
     assert_true(is_there("checkpoint-") && is_there("old-checkpoint-96") && is_there("checkpoint-007"));
 }
 
-static void test_rotate_goes_by_age_not_by_number(void **state) {
+static void test_rotate_begins_with_an_earlier_runs(void **state) {
     (void)state;
     make_five();
-    make_checkpoint("checkpoint-500"); /* of an earlier run in the same folder */
-    set_written("checkpoint-500", 900);
+    make_checkpoint("checkpoint-500");
+    make_checkpoint("checkpoint-12");
+    rotate(6, 10, 0);
+    assert_false(is_there("checkpoint-12"));
     rotate(5, 10, 0);
     assert_false(is_there("checkpoint-500"));
     assert_true(is_there("checkpoint-2"));
+    rotate(4, 6, 10); /* a best one that an earlier run has come to stays */
+    assert_false(is_there("checkpoint-8"));
+    assert_true(is_there("checkpoint-2") && is_there("checkpoint-10"));
 }
 
 static void test_rotate_keeps_current_and_best(void **state) {
@@ -262,8 +267,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_path),
         TEST(test_newest),
-        TEST(test_rotate_removes_the_oldest),
-        TEST(test_rotate_goes_by_age_not_by_number),
+        TEST(test_rotate_removes_the_lowest),
+        TEST(test_rotate_begins_with_an_earlier_runs),
         TEST(test_rotate_keeps_current_and_best),
         TEST(test_read_state),
         TEST(test_no_best_yet),

@@ -1,7 +1,7 @@
 """Every way of using linnet wrongly that docs/errors.md lists: how to bring it about. See errors_test.py.
 
 A case is made in a folder of its own that holds model/, tokenizer/, train.csv, train.h5 and test.h5, checkpoint/ (of a run on
-them) and run.json, whose paths are relative to it."""
+them), constants.json (of `linnet plan`) and run.json, whose paths are relative to it."""
 import fcntl
 import json
 import os
@@ -22,6 +22,13 @@ EVALUATING = ["--set", "eval_file=test.h5", "--set", "eval_strategy=steps", "--s
 EVALUATE = ["evaluate", "--model", "model", "--data", "test.h5"]
 PREPARE = ["prepare", "--input", "train.csv", "--output", "out.h5", "--tokenizer", "tokenizer"]
 PREDICT = ["predict", "--model", "model", "a text"]
+PLAN = ["plan", "run.json", "--ranks", "2", "--constants", "constants.json"]
+
+# As linnet plan --measure writes them.
+CONSTANTS = dict(format_version=2, linnet="0.1.0", kernels="avx2", bf16=False, ranks=2, nodes=1, threads=1, width=32, inner=128, heads=4,
+                 adamw_bytes_per_second=4e9, add_bytes_per_second=6e9, program_bytes=5e7, node_latency_seconds=1e-6, node_message_seconds=1e-6,
+                 network_latency_seconds=0, network_message_seconds=0, network_bytes_per_second=0, network_overlapped_bytes_per_second=0,
+                 network_burden_seconds_per_byte=0, passes=[dict(tokens=8, gflops=1.5), dict(tokens=1024, gflops=20)])
 
 
 class Case:
@@ -223,6 +230,7 @@ def damaged(what, command, name, kinds=("missing", "empty", "cut short", "of ano
 READ = ("empty", "cut short", "of another kind", "unreadable", "a pipe")
 HDF5 = "damaged or cut short:"
 READING = "Files: model of `evaluate` and `predict`"
+CONSTANTS_OF = "Files: constants of `plan`"
 FILES = [
     *damaged("settings", TRAIN, "run.json"),
     *damaged("token file", TRAIN, "train.h5", upto=HDF5),
@@ -271,9 +279,15 @@ FILES = [
     Case("Files: checkpoint", "checkpoint/optimizer.h5: of another version", RESUME, h5("checkpoint/optimizer.h5", format_version=np.int64(2))),
     Case("Files: checkpoint", "checkpoint/optimizer.h5: a digest of a file outside the folder", RESUME,
          h5("checkpoint/optimizer.h5", **{"sha256:../run.json": np.bytes_(b"0" * 64)})),
-    *damaged("checkpoint", RESUME, "checkpoint/trainer_state.json", kinds=("missing", "a pipe")),
+    *damaged("checkpoint", RESUME, "checkpoint/trainer_state.json", kinds=("missing", "empty", "of another kind", "unreadable", "a pipe")),
     Case("Files: checkpoint", "checkpoint/trainer_state.json: cut short", RESUME, filled("checkpoint/trainer_state.json", b'{\n "global_step": 2')),
-    *damaged("checkpoint", RESUME, "checkpoint/model.safetensors", kinds=("missing", "cut short", "a pipe")),
+    *[case for name in ("model.safetensors", "config.json", "vocab.json", "merges.txt") for case in damaged("checkpoint", RESUME, f"checkpoint/{name}")],
+    *damaged("constants of `plan`", PLAN, "constants.json"),
+    Case(CONSTANTS_OF, "constants.json: of another version", PLAN, edited("constants.json", format_version=1)),
+    Case(CONSTANTS_OF, "constants.json: a number that is missing", PLAN, edited("constants.json", add_bytes_per_second=...)),
+    Case(CONSTANTS_OF, "constants.json: a number that none can be", PLAN, edited("constants.json", adamw_bytes_per_second=0)),
+    Case(CONSTANTS_OF, "constants.json: a count that is none", PLAN, edited("constants.json", threads=1.5)),
+    Case(CONSTANTS_OF, "constants.json: no passes", PLAN, edited("constants.json", passes=[])),
     *damaged("table", PREPARE, "train.csv", kinds=("missing", "empty", *READ[2:])),
     Case("Files: table", "t.csv: a device", ["prepare", "--input", "t.csv", *PREPARE[3:]], lambda folder: (folder / "t.csv").symlink_to("/dev/zero")),
     Case("Files: table", "train.csv: cut inside quotes", PREPARE, filled("train.csv", b'text,sentiment\n"fine, positive\n')),

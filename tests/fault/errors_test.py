@@ -1,12 +1,13 @@
 """docs/errors.md: every case of errors.py is refused with exit code 1 and the one line that the page says, alone and on 3
 ranks, within a time limit. `make errors` writes the page anew."""
+import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from errors import CASES, SETTINGS, make_folder
+from errors import CASES, CONSTANTS, SETTINGS, make_folder
 from support import LIMIT, REFUSED, ROOT, finish, linnet, start, train
 
 PAGE = ROOT / "docs/errors.md"
@@ -35,6 +36,7 @@ def base(sample, tmp_path_factory):
         os.symlink(path, folder / name)
     (folder / "few.csv").write_text("text,sentiment\na,positive\nb,negative\n")
     linnet("prepare", "--input", folder / "few.csv", "--output", folder / "few.h5", "--tokenizer", sample.tokenizer)
+    (folder / "constants.json").write_text(json.dumps(CONSTANTS, indent=1) + "\n")
     place = tmp_path_factory.mktemp("run")
     run = train(place, **{**SETTINGS, "model_name_or_path": sample.model, "train_file": sample.train, "output_dir": place / "run", "max_steps": 2,
                           "save_strategy": "steps", "save_steps": 2})

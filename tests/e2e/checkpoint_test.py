@@ -2,6 +2,7 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -264,3 +265,31 @@ def test_older_one_goes_when_the_newer_ones_name_is_on_disk(settings, at_call, t
         hold.let_go(number)
     assert finish(process).code == 0
     assert any(seen), seen
+
+
+@pytest.mark.parametrize("call, path", [("rename", "/run/checkpoint-3"), ("unlink", "/run/checkpoint-3.old")])
+def test_replaced_where_names_cannot_be_exchanged(settings, at_call, tmp_path, call, path):
+    """Killed at each step of putting a checkpoint in the place of one of the same step: the next start finds the older one, if need be
+    under its other name, or the newer, and nothing else is left."""
+    once = {**settings, "max_steps": 3, "eval_strategy": "no", "eval_steps": None, "threads_per_rank": 1}
+    first, run, found = train(tmp_path / "first", **once), tmp_path / "run", []
+    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, "seed": 7})
+    older = weights_digest(first / "checkpoint-3")
+    for number in range(1, 50):
+        shutil.copytree(first, run)
+        code = finish(start(["train", config], env=at_call("", call, "KILL", number, path, AT_NO_EXCHANGE="1"))).code
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        place, old = run / "checkpoint-3", run / "checkpoint-3.old"
+        found.append("aside" if not place.exists() else "both" if old.exists() else "older")
+        expected = weights_digest(place if place.exists() else old)
+        assert (expected == older) == (found[-1] != "both")
+        # A start that has tidied up is ended before it saves.
+        assert finish(start(["train", config], env=at_call("", "pwrite", "KILL", 1, "/run/metrics.jsonl"))).code == -signal.SIGKILL
+        assert not [path.name for path in run.iterdir() if path.name.endswith((".tmp", ".old", ".new"))]
+        linnet("inspect", place)
+        assert weights_digest(place) == expected
+        shutil.rmtree(run)
+    assert code == 0 and weights_digest(run / "checkpoint-3") != older and not (run / "checkpoint-3.old").exists()
+    assert set(found) == ({"older", "aside"} if call == "rename" else {"both"}), found

@@ -8,6 +8,13 @@
 
 #include <stdio.h>
 
+/* A run's own files are nothing that it was given: trouble with them is this machine's, such as a disk that has turned
+ * read-only, and the run worth starting again. */
+static Status blame_machine(Error *error) {
+    if (error->status == STATUS_INPUT) error->status = STATUS_FAILURE;
+    return error->status;
+}
+
 /* Take the best checkpoint's values, where that is asked for and it is not what the model is. Collective. */
 static Status load_best(Trainer *t, Error *error) {
     const RunState *state = &t->state;
@@ -58,6 +65,7 @@ static void print_digest(const Trainer *t, Error *error) {
     char digest[DIGEST_TEXT];
     char *path = file_join(t->settings->output_dir, "model.safetensors", error);
     if (path != NULL && digest_file(path, digest, error) == STATUS_OK) printf("SHA256 (%s) = %s\n", path, digest);
+    blame_machine(error);
     memory_free(path);
 }
 
@@ -73,18 +81,19 @@ static Status evaluate_final(Trainer *t, Error *error) {
     return STATUS_OK;
 }
 
-/* Collective. */
-static Status finish(Trainer *t, Error *error) {
+Status trainer_finish(Trainer *t, Error *error) {
     *error = t->pending;
     optimizer_settle(&t->optimizer);
     if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
     if (t->world->rank == 0) log_summary(t, error);
-    if (world_agree(t->world, error, true) || load_best(t, error)) return error->status;
+    if (world_agree(t->world, error, true)) return error->status;
+    if (load_best(t, error)) return blame_machine(error);
     watch_phase(t->world->watch, RUN_SAVE, t->state.step);
     profile_enter(t->profile, PHASE_SAVE);
     reduction_forget(t->optimizer.reduction);
     if (t->world->rank == 0) {
         final_model_save(t->settings->output_dir, &t->replica, error);
+        blame_machine(error);
         catch_up(t, error);
     }
     profile_leave(t->profile, 0.0);
@@ -96,12 +105,4 @@ static Status finish(Trainer *t, Error *error) {
     watch_phase(t->world->watch, RUN_END, 0);
     if (t->world->rank == 0) print_digest(t, error);
     return world_agree(t->world, error, true);
-}
-
-Status trainer_finish(Trainer *t, Error *error) {
-    finish(t, error);
-    /* What the run was given had been found good: a disk that is read-only by now, or a file that is gone, is this
-     * machine's failure, and the run worth starting again. */
-    if (error->status == STATUS_INPUT) error->status = STATUS_FAILURE;
-    return error->status;
 }

@@ -93,7 +93,7 @@ LOSSES = [
     Loss("in the evaluation", "FAIL", 2, "H5Dread", number=LAST, cause='test.h5: dataset "tokens" cannot be read', code=1),
     *[Loss("at the end", do, rank, "MPI_Finalize") for do in ("KILL", "STOP") for rank in (0, 1)],
     Loss("at the end", "MEMORY", 0, "open", "run/model.safetensors", code=2),
-    Loss("at the end", "FAIL", 0, "open", "run/model.safetensors", cause="model.safetensors: cannot open: Input/output error", code=1),
+    Loss("at the end", "FAIL", 0, "open", "run/model.safetensors", cause="model.safetensors: cannot open: Input/output error", code=2),
 ]
 
 

@@ -70,8 +70,8 @@ static int wait_for_lock(int file, const char *folder) {
     if (is_held(code) && seconds > 0) {
         char holder[HOLDER];
         read_holder(file, holder);
-        log_info("%s: another run, %s, writes into this folder: waiting for up to %g s for its end", folder, holder,
-                 seconds);
+        log_warning("%s: another run, %s, writes into this folder: waiting for up to %g s for its end", folder, holder,
+                    seconds);
     }
     while (is_held(code) && now() < end && !signals_pending()) {
         nanosleep(&(struct timespec){.tv_nsec = POLL_NANOSECONDS}, NULL);

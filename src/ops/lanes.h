@@ -129,7 +129,7 @@ static inline Floats floats_first(Floats value, size_t count, Floats other) {
 }
 
 static inline Floats floats_all(float value) {
-    return (Floats){0} + value;
+    return value - (Floats){0}; /* which is no operation: it keeps the sign of a zero */
 }
 
 #define LOG2_E 1.44269504f /* e^x = 2^(x · LOG2_E) */

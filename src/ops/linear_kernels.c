@@ -19,31 +19,26 @@
 #else
 #define TILE (LINEAR_TILE_MOST / 2)
 #endif
-#define WEIGHT_COLUMNS ((size_t)256) /* of a tile of a weight's gradient */
-#define TAIL_PARTS ((size_t)4)       /* of a tile at the end of a product */
-#define LINE ((size_t)16)            /* floats of a cache line */
+#define WEIGHT_COLUMNS (256 / PANEL * PANEL) /* of a tile of a weight's gradient */
+#define TAIL_PARTS ((size_t)4)               /* of a tile at the end of a product */
+#define LINE ((size_t)16)                    /* floats of a cache line */
 
 _Static_assert(LINEAR_ROWS_MOST % STRIP == 0 && LINEAR_ROWS_MOST % PANEL == 0,
                "row blocks are whole strips and panels");
 _Static_assert(TILE % STRIP == 0 && TILE % PANEL == 0 && WEIGHT_COLUMNS % PANEL == 0,
                "tiles are whole strips and panels");
-_Static_assert(STRIP % 3 == 0 && STRIP <= LINEAR_UNIT_MOST && PANEL <= LINEAR_UNIT_MOST, "as the scratch is reckoned");
-_Static_assert(BLOCK + LINE <= LINEAR_BLOCK_MOST && TILE <= LINEAR_TILE_MOST, "as the scratch is reckoned");
+_Static_assert(STRIP <= LINEAR_UNIT_MOST && PANEL <= LINEAR_UNIT_MOST, "as the scratch is reckoned");
+_Static_assert(BLOCK <= LINEAR_BLOCK_MOST && TILE <= LINEAR_TILE_MOST, "as the scratch is reckoned");
 _Static_assert(TILE *WEIGHT_COLUMNS <= LINEAR_PART, "as the scratch is reckoned");
 
 /* Multiplications below which waking threads costs more than they save: about 30 µs of one core. */
 #define SMALL ((size_t)1 << 20)
 
-/* `pairs` is no constant any more where OpenMP has made a function of a parallel region: these choose at run time, once
+/* `pairs` is no constant any more where OpenMP has made a function of a parallel region: this chooses at run time, once
  * a strip. */
-INLINE void multiply_packed(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
-                            bool begin, size_t rows, const bool pairs) {
-    (pairs ? product_packed_pairs : product_packed)(out, out_stride, strip, panel, steps, begin, rows);
-}
-
-INLINE void multiply_lying(float *out, size_t out_stride, const float *left, size_t row, const float *panel,
-                           size_t steps, bool begin, size_t rows, const bool pairs) {
-    (pairs ? product_lying_pairs : product_lying)(out, out_stride, left, row, panel, steps, begin, rows);
+INLINE void multiply(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
+                     size_t rows, const bool pairs) {
+    (pairs ? product_pairs : product_single)(out, out_stride, strip, panel, steps, begin, rows);
 }
 
 /* The length of even parts of at most `most`, each a multiple of `multiple`. */
@@ -71,7 +66,7 @@ typedef struct {
 
 static void fetch(Fetch *f, size_t lines) {
     for (size_t i = 0; i < lines && f->rows > 0; i++) {
-        __builtin_prefetch(f->row + f->column, 0, 2);
+        __builtin_prefetch(f->row + f->column);
         f->column += LINE;
         if (f->column < f->columns) continue;
         f->column = 0;
@@ -116,30 +111,38 @@ INLINE void convert_row(float *out, const float *x, size_t inner, const bool pai
     if (inner % 2 == 1) out[inner / 2] = step_of(x[inner - 1], 0.0F, true);
 }
 
-/* Four of up to `width` rows into their places in each step. */
-INLINE void pack_four_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
-                           const bool pairs) {
-    float row[4][BLOCK];
+/* Some rows into their places in each step, `most` of them at the most, zeros for those that are not there. */
+INLINE void pack_some_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
+                           const size_t most, const bool pairs) {
+    float copies[LANES][BLOCK];
     size_t steps = steps_of(inner, pairs), s = 0;
-    for (size_t j = 0; j < 4; j++) {
-        if (j < rows)
-            convert_row(row[j], x + j * stride, inner, pairs);
-        else
-            memset(row[j], 0, steps * sizeof row[j][0]);
+    if (pairs || rows < most) {
+        for (size_t j = 0; j < most; j++) {
+            if (j < rows)
+                convert_row(copies[j], x + j * stride, inner, pairs);
+            else
+                memset(copies[j], 0, steps * sizeof copies[j][0]);
+        }
+        x = copies[0];
+        stride = BLOCK;
     }
-    for (; s + 4 <= steps; s += 4) transpose_four(out + s * width, width, row[0] + s, BLOCK, 4);
+    if (most == LANES)
+        for (; s + LANES <= steps; s += LANES) transpose_lanes(out + s * width, width, x + s, stride);
+    else
+        for (; s + 4 <= steps; s += 4) transpose_four(out + s * width, width, x + s, stride, 4);
     for (; s < steps; s++)
-        for (size_t j = 0; j < 4; j++) out[s * width + j] = row[j][s];
+        for (size_t j = 0; j < most; j++) out[s * width + j] = x[j * stride + s];
 }
 
 /* x [rows ≤ width, inner ≤ a block] → [steps][width], zeros behind the last row. Where `width` is no multiple of four
  * the last four rows overlap those before. */
 INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
                       const bool pairs) {
-    for (size_t j = 0; j < width; j += 4) {
-        size_t first = j + 4 <= width ? j : width - 4;
-        size_t inside = rows > first ? smaller(4, rows - first) : 0;
-        pack_four_rows(out + first, x + first * stride, stride, inside, inner, width, pairs);
+    const size_t most = width % LANES == 0 ? LANES : 4;
+    for (size_t j = 0; j < width; j += most) {
+        size_t first = smaller(j, width - most);
+        size_t inside = rows > first ? smaller(most, rows - first) : 0;
+        pack_some_rows(out + first, x + first * stride, stride, inside, inner, width, most, pairs);
     }
 }
 
@@ -213,7 +216,7 @@ static Tile tile_at(const Cut *cut, size_t columns, size_t index) {
 }
 
 /* y = sums [columns / PANEL][rows][PANEL] + bias. */
-static void store_forward(float *y, size_t stride, const float *sums, const float *bias, const Tile *t) {
+static void store_tile(float *y, size_t stride, const float *sums, const float *bias, const Tile *t) {
     for (size_t r = 0; r < t->rows; r++)
         for (size_t c = 0; c < t->columns; c += PANEL) {
             const float *from = sums + c * t->rows + r * PANEL, *add = bias != NULL ? bias + c : NULL;
@@ -223,100 +226,93 @@ static void store_forward(float *y, size_t stride, const float *sums, const floa
         }
 }
 
-INLINE void forward_tile(float *y, const float *packed, const float *weight, const float *bias, const Cut *cut,
-                         const LinearShape *shape, const Tile *t, float *scratch, const bool pairs) {
-    size_t most = pairs ? 2 * BLOCK : BLOCK, stride = shape->weight_stride;
+/* What tokens are multiplied with: the weight for y, its transpose for dx. */
+typedef struct {
+    const float *weight;
+    size_t stride;
+    bool across; /* transposed: a column of the product is a row of the weight */
+} Right;
+
+/* The panels of a block of `inner` elements from `from` on, for a tile's columns. */
+INLINE void pack_right(float *panels, const Right *right, size_t from, size_t inner, const Tile *t, const bool across,
+                       const bool pairs) {
+    size_t steps = steps_of(inner, pairs);
+    if (!across) {
+        pack_columns(panels, right->weight + from * right->stride + t->first_column, right->stride, inner, t->columns,
+                     PANEL, pairs);
+        return;
+    }
+    for (size_t c = 0; c < t->columns; c += PANEL)
+        pack_rows(panels + c * steps, right->weight + (t->first_column + c) * right->stride + from, right->stride,
+                  smaller(PANEL, t->columns - c), inner, PANEL, pairs);
+}
+
+/* The same block, to be asked for. */
+static Fetch fetch_right(const Right *right, size_t from, size_t inner, const Tile *t) {
+    if (t->columns == 0) return (Fetch){0};
+    if (right->across)
+        return (Fetch){right->weight + t->first_column * right->stride + from, right->stride, inner, t->columns, 0};
+    return (Fetch){right->weight + from * right->stride + t->first_column, right->stride, t->columns, inner, 0};
+}
+
+/* One tile; meanwhile the first block of `after` is fetched as well. */
+INLINE void product_tile(float *y, size_t y_stride, const float *packed, const Right *right, const float *bias,
+                         const Cut *cut, const Tile *t, const Tile *after, float *scratch, const bool across,
+                         const bool pairs) {
+    size_t most = pairs ? 2 * BLOCK : BLOCK;
     float *panels = scratch, *sums = scratch + LINEAR_BLOCK_MOST * LINEAR_TILE_MOST;
-    const float *columns = weight + t->first_column;
-    for (size_t k = 0; k < shape->in; k += most) {
-        size_t inner = smaller(most, shape->in - k), steps = steps_of(inner, pairs);
-        pack_columns(panels, columns + k * stride, stride, inner, t->columns, PANEL, pairs);
-        Fetch next = {columns + (k + inner) * stride, stride, t->columns, smaller(most, shape->in - k - inner), 0};
-        size_t strips = (t->rows + STRIP - 1) / STRIP, panel_count = (t->columns + PANEL - 1) / PANEL;
-        size_t lines = fetch_share(&next, strips * panel_count);
+    for (size_t k = 0; k < cut->inner; k += most) {
+        size_t inner = smaller(most, cut->inner - k), steps = steps_of(inner, pairs);
+        pack_right(panels, right, k, inner, t, across, pairs);
+        bool last = k + inner == cut->inner;
+        size_t begin = last ? 0 : k + inner;
+        Fetch next = fetch_right(right, begin, smaller(most, cut->inner - begin), last ? after : t);
+        size_t lines = fetch_share(&next, (t->rows + STRIP - 1) / STRIP * ((t->columns + PANEL - 1) / PANEL));
         for (size_t c = 0; c < t->columns; c += PANEL)
             for (size_t r = 0; r < t->rows; r += STRIP) {
-                const float *strip = packed + packed_at(cut, t->first_row + r, k, pairs);
                 fetch(&next, lines);
-                multiply_packed(sums + c * t->rows + r * PANEL, PANEL, strip, panels + c * steps, steps, k == 0,
-                                smaller(STRIP, t->rows - r), pairs);
+                multiply(sums + c * t->rows + r * PANEL, PANEL, packed + packed_at(cut, t->first_row + r, k, pairs),
+                         panels + c * steps, steps, k == 0, smaller(STRIP, t->rows - r), pairs);
             }
     }
-    store_forward(y + t->first_row * shape->y_stride + t->first_column, shape->y_stride, sums,
-                  bias != NULL ? bias + t->first_column : NULL, t);
+    store_tile(y + t->first_row * y_stride + t->first_column, y_stride, sums,
+               bias != NULL ? bias + t->first_column : NULL, t);
+}
+
+/* y [rows, out] = x [rows, in] · right [in, out] + bias. */
+INLINE void product(float *y, size_t y_stride, const float *x, size_t x_stride, const Right *right, const float *bias,
+                    size_t rows, size_t in, size_t out, const LinearWork *work, int threads, const bool across,
+                    const bool pairs) {
+    float *scratch = work->scratch, *own = scratch + linear_shared(rows, in, out);
+    Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, STRIP), in, STRIP};
+#pragma omp parallel num_threads(threads)
+    {
+        pack_tokens(scratch, x, x_stride, &cut, STRIP, pairs);
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < tiles_of(&cut, out); i++) {
+            Tile t = tile_at(&cut, out, i);
+            if (t.rows == 0) continue;
+            size_t next = i + (size_t)omp_get_num_threads(); /* the likely one */
+            Tile after = next < tiles_of(&cut, out) ? tile_at(&cut, out, next) : (Tile){0};
+            product_tile(y, y_stride, scratch, right, bias, &cut, &t, &after,
+                         own + (size_t)omp_get_thread_num() * LINEAR_PART, across, pairs);
+            poll(work);
+        }
+    }
 }
 
 INLINE void forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,
                     const LinearShape *shape, const LinearWork *work, const bool pairs) {
-    float *scratch = work->scratch;
-    Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, STRIP), shape->in, STRIP};
-    float *own = scratch + linear_shared(rows, shape->in, shape->out);
-#pragma omp parallel num_threads(threads_for(rows, shape, work))
-    {
-        pack_tokens(scratch, x, shape->x_stride, &cut, STRIP, pairs);
-#pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < tiles_of(&cut, shape->out); i++) {
-            Tile t = tile_at(&cut, shape->out, i);
-            if (t.rows == 0) continue;
-            forward_tile(y, scratch, weight, bias, &cut, shape, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART,
-                         pairs);
-            poll(work);
-        }
-    }
-}
-
-/* dx = sums [rows / PANEL][columns][PANEL], read across. */
-static void store_input(float *dx, size_t stride, const float *sums, const Tile *t) {
-    for (size_t r = 0; r < t->rows; r += 4) {
-        const float *from = sums + r / PANEL * PANEL * t->columns + r % PANEL;
-        size_t c = 0, count = smaller(4, t->rows - r);
-        for (; count == 4 && c + 4 <= t->columns; c += 4)
-            transpose_four(dx + r * stride + c, stride, from + c * PANEL, PANEL, 4);
-        for (; c < t->columns; c++)
-            for (size_t j = 0; j < count; j++) dx[(r + j) * stride + c] = from[c * PANEL + j];
-    }
-}
-
-INLINE void input_tile(float *dx, const float *packed, const float *weight, const Cut *cut, const LinearShape *shape,
-                       const Tile *t, float *scratch, const bool pairs) {
-    size_t most = pairs ? 2 * BLOCK : BLOCK, stride = shape->weight_stride;
-    float *copy = scratch, *sums = scratch + LINEAR_BLOCK_MOST * LINEAR_TILE_MOST;
-    const float *weights = weight + t->first_column * stride;
-    for (size_t n = 0; n < shape->out; n += most) {
-        size_t inner = smaller(most, shape->out - n), steps = steps_of(inner, pairs);
-        size_t apart = steps + LINE; /* else rows of a power of two fall on the same sets of the cache */
-        for (size_t c = 0; c < t->columns; c++) convert_row(copy + c * apart, weights + c * stride + n, inner, pairs);
-        Fetch next = {weights + n + inner, stride, smaller(most, shape->out - n - inner), t->columns, 0};
-        if (next.columns == 0) next.rows = 0;
-        size_t strips = (t->columns + STRIP - 1) / STRIP, panels = (t->rows + PANEL - 1) / PANEL;
-        size_t lines = fetch_share(&next, strips * panels);
-        for (size_t r = 0; r < t->rows; r += PANEL)
-            for (size_t c = 0; c < t->columns; c += STRIP) {
-                const float *panel = packed + packed_at(cut, t->first_row + r, n, pairs);
-                fetch(&next, lines);
-                multiply_lying(sums + r * t->columns + c * PANEL, PANEL, copy + c * apart, apart, panel, steps, n == 0,
-                               smaller(STRIP, t->columns - c), pairs);
-            }
-    }
-    store_input(dx + t->first_row * shape->x_stride + t->first_column, shape->x_stride, sums, t);
+    Right right = {weight, shape->weight_stride, false};
+    product(y, shape->y_stride, x, shape->x_stride, &right, bias, rows, shape->in, shape->out, work,
+            threads_for(rows, shape, work), false, pairs);
 }
 
 INLINE void backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
                            const LinearWork *work, const bool pairs) {
-    float *scratch = work->scratch;
-    Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, PANEL), shape->out, PANEL};
-    float *own = scratch + linear_shared(rows, shape->in, shape->out);
-#pragma omp parallel num_threads(threads_for(rows, shape, work))
-    {
-        pack_tokens(scratch, dy, shape->y_stride, &cut, PANEL, pairs);
-#pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < tiles_of(&cut, shape->in); i++) {
-            Tile t = tile_at(&cut, shape->in, i);
-            if (t.rows == 0) continue;
-            input_tile(dx, scratch, weight, &cut, shape, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART, pairs);
-            poll(work);
-        }
-    }
+    Right right = {weight, shape->weight_stride, true};
+    product(dx, shape->x_stride, dy, shape->y_stride, &right, NULL, rows, shape->out, shape->in, work,
+            threads_for(rows, shape, work), true, pairs);
 }
 
 /* What the tiles of a weight's gradient share. */
@@ -356,9 +352,8 @@ INLINE void weight_tile_direct(const WeightPass *pass, const Tile *t, const bool
             size_t below = smaller(STRIP, t->rows - r);
             for (size_t i = 0; i < smaller(STRIP, t->rows - r - below); i++)
                 for (size_t v = 0; v < PANEL; v += LINE) __builtin_prefetch(out + (below + i) * pass->stride + v, 1, 3);
-            multiply_packed(out, pass->stride, pass->strips + (t->first_row + r) * pass->steps,
-                            pass->panels + (t->first_column + c) * pass->steps, pass->steps, !pass->accumulate, below,
-                            pairs);
+            multiply(out, pass->stride, pass->strips + (t->first_row + r) * pass->steps,
+                     pass->panels + (t->first_column + c) * pass->steps, pass->steps, !pass->accumulate, below, pairs);
         }
 }
 
@@ -371,10 +366,10 @@ INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums, cons
         size_t steps = smaller(pass->part, pass->steps - s);
         for (size_t c = 0; c < t->columns; c += PANEL)
             for (size_t r = 0; r < t->rows; r += STRIP)
-                multiply_packed(sums + c * t->rows + r * PANEL, PANEL,
-                                pass->strips + (t->first_row + r) * pass->steps + s * STRIP,
-                                pass->panels + (t->first_column + c) * pass->steps + s * PANEL, steps, s == 0,
-                                smaller(STRIP, t->rows - r), pairs);
+                multiply(sums + c * t->rows + r * PANEL, PANEL,
+                         pass->strips + (t->first_row + r) * pass->steps + s * STRIP,
+                         pass->panels + (t->first_column + c) * pass->steps + s * PANEL, steps, s == 0,
+                         smaller(STRIP, t->rows - r), pairs);
     }
     store_weight(pass, sums, t);
 }

@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 #define LINEAR_TILE_MOST ((size_t)96)   /**< columns of a tile of y or dx, rows of a weight's gradient */
-#define LINEAR_ROWS_MOST ((size_t)384)  /**< rows of tokens in a tile: a multiple of every strip and panel */
-#define LINEAR_BLOCK_MOST ((size_t)272) /**< steps of a packed block and its padding */
-#define LINEAR_UNIT_MOST ((size_t)32)   /**< rows or columns that packing may round up to */
+#define LINEAR_ROWS_MOST ((size_t)768)  /**< rows of tokens in a tile: a multiple of every strip and panel */
+#define LINEAR_BLOCK_MOST ((size_t)256) /**< steps of a packed block */
+#define LINEAR_UNIT_MOST ((size_t)48)   /**< rows or columns that packing may round up to */
 
 /** Floats that the threads share. */
 static inline size_t linear_shared(size_t rows, size_t in, size_t out) {

@@ -10,7 +10,7 @@
  *  A **step** of `inner` is one float32, or with `pairs` two bf16 in the same 32 bits (the earlier one low), as the dot
  *  product instruction of AVX512-BF16 takes them: so strips and panels have one layout for both kinds.
  *
- *      strip    [steps, STRIP]     or rows as they lie: see Left
+ *      strip    [steps, STRIP]
  *      panel    [steps, PANEL]
  *
  *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile. (What a weight's gradient
@@ -19,22 +19,21 @@
 #include "ops/transpose.h"
 #include <stdbool.h>
 
+/* What bounds the inner loop is often not the multiply-add units but the instructions that feed them, above all where
+ * another hyperthread takes half of the decoder. So the shape of a tile is the one with the fewest loads a
+ * multiply-add that the registers allow. */
 #if defined __AVX512F__
-#define STRIP ((size_t)12) /* 12 × 2 sums, 2 loads and a broadcast in 32 registers */
+#define STRIP ((size_t)8)
+#define VECTORS ((size_t)3) /* 8 × 3 sums, 3 loads and a broadcast in 32 registers */
+#define BLOCK ((size_t)128) /* steps: a panel of a block is 24 KB of an L1 cache of 32 or 48 KB */
 #else
-#define STRIP ((size_t)6) /* 6 × 2 sums, 2 loads and a broadcast in 16 registers */
+#define STRIP ((size_t)6)
+#define VECTORS ((size_t)2) /* 6 × 2 sums, 2 loads and a broadcast in 16 registers */
+#define BLOCK ((size_t)256) /* steps: a panel of a block is 16 KB, half of the L1 cache */
 #endif
-#define PANEL (2 * LANES)
-/* Steps: a panel of a block is 16 KB, half of a small L1 cache. */
-#define BLOCK ((size_t)4096 / PANEL < 256 ? (size_t)4096 / PANEL : (size_t)256)
+#define PANEL (VECTORS * LANES)
 
 #define INLINE static inline __attribute__((always_inline))
-
-/** Step s of row r is at[r · row + s · step]; constants after inlining where they can be. */
-typedef struct {
-    const float *at;
-    size_t row, step;
-} Left;
 
 /** One step: `low` alone, or both as a pair. */
 INLINE float step_of(float low, float high, const bool pairs) {
@@ -50,91 +49,91 @@ INLINE size_t steps_of(size_t inner, const bool pairs) {
     return pairs ? (inner + 1) / 2 : inner;
 }
 
+/** sum + left · right, rounded once. */
+INLINE Floats multiply_add(Floats sum, Floats left, Floats right) {
+#if defined __AVX512F__
+    /* Left to itself the compiler takes forms that overwrite a factor, and copies it before. */
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(left), "v"(right));
+    return sum;
+#else
+    return sum + left * right;
+#endif
+}
+
 /** sum + left · right for one step of a row, `left` the same for all lanes. Pairs: as the instruction does, the later
  *  element's product is added first, then the earlier one's; but it takes subnormal numbers for zero, which the
  *  emulation does not. */
-INLINE Floats step_add(Floats sum, float left, Floats right, const bool pairs) {
-    if (!pairs) return sum + left * right;
+INLINE Floats step_add(Floats sum, Floats left, Floats right, const bool pairs) {
+    if (!pairs) return multiply_add(sum, left, right);
 #ifdef __AVX512BF16__
-    uint32_t bits;
-    memcpy(&bits, &left, sizeof bits);
-    return (Floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32((int)bits), (__m512bh)(__m512)right);
+    return (Floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(__m512)left, (__m512bh)(__m512)right);
 #else
-    uint32_t bits;
-    memcpy(&bits, &left, sizeof bits);
-    uint32_t halves[2] = {bits << 16, bits & 0xffff0000U};
-    float low, high;
-    memcpy(&low, &halves[0], sizeof low);
-    memcpy(&high, &halves[1], sizeof high);
-    sum += high * (Floats)((Bits)right & 0xffff0000U);
-    return sum + low * (Floats)((Bits)right << 16);
+    sum += (Floats)((Bits)left & 0xffff0000U) * (Floats)((Bits)right & 0xffff0000U);
+    return sum + (Floats)((Bits)left << 16) * (Floats)((Bits)right << 16);
 #endif
 }
 
-/** sums += left · panel over one step. */
-INLINE void step_multiply(Floats sums[STRIP][2], const float *const a[STRIP / 3], size_t row, const float *panel,
-                          const size_t rows, const bool pairs) {
-    Floats first = floats_load(panel), second = floats_load(panel + LANES);
-#pragma GCC unroll 12
+/** sums += strip · panel over one step. */
+INLINE void step_multiply(Floats sums[STRIP][VECTORS], const float *strip, const float *panel, const size_t rows,
+                          const bool pairs) {
+    Floats right[VECTORS];
+#pragma GCC unroll 3
+    for (size_t v = 0; v < VECTORS; v++) right[v] = floats_load(panel + v * LANES);
+#pragma GCC unroll 8
     for (size_t r = 0; r < rows; r++) {
-        float value = a[r / 3][r % 3 * row];
-        sums[r][0] = step_add(sums[r][0], value, first, pairs);
-        sums[r][1] = step_add(sums[r][1], value, second, pairs);
+        Floats left = floats_all(strip[r]);
+#pragma GCC unroll 3
+        for (size_t v = 0; v < VECTORS; v++) sums[r][v] = step_add(sums[r][v], left, right[v], pairs);
     }
 }
 
-/** sums += left · panel. Three rows share a pointer: one each would not fit the registers of AVX-512's strips. */
-INLINE void strip_times_panel(Floats sums[STRIP][2], Left left, const float *panel, size_t steps, const size_t rows,
-                              const bool pairs) {
-    const float *a[STRIP / 3];
-#pragma GCC unroll 4
-    for (size_t g = 0; g < (rows + 2) / 3; g++) a[g] = left.at + 3 * g * left.row;
-#define STEP                                                                                                           \
-    do {                                                                                                               \
-        step_multiply(sums, a, left.row, panel, rows, pairs);                                                          \
-        _Pragma("GCC unroll 4") for (size_t g = 0; g < (rows + 2) / 3; g++) a[g] += left.step;                         \
-        panel += PANEL;                                                                                                \
-    } while (0)
-    size_t s = 0;
+/** sums += strip · panel. */
+INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, const float *panel, size_t steps,
+                              const size_t rows, const bool pairs) {
+#define STEP(I) step_multiply(sums, strip + (I)*STRIP, panel + (I)*PANEL, rows, pairs)
 #ifndef __SANITIZE_ADDRESS__ /* whose checks of so much straight code take the compiler minutes */
-    for (; s + 8 <= steps; s += 8) {
-        STEP;
-        STEP;
-        STEP;
-        STEP;
-        STEP;
-        STEP;
-        STEP;
-        STEP;
+#pragma GCC unroll 1
+    for (; steps >= 4; steps -= 4) {
+        STEP(0);
+        STEP(1);
+        STEP(2);
+        STEP(3);
+        strip += 4 * STRIP;
+        panel += 4 * PANEL;
     }
 #endif
 #pragma GCC unroll 1
-    for (; s < steps; s++) STEP;
+    for (; steps > 0; steps--) {
+        STEP(0);
+        strip += STRIP;
+        panel += PANEL;
+    }
 #undef STEP
 }
 
-/** out [rows, PANEL] = or, unless `begin`, += left · panel. */
-INLINE void product_rows(float *out, size_t out_stride, Left left, const float *panel, size_t steps, bool begin,
-                         const size_t rows, const bool pairs) {
-    Floats sums[STRIP][2];
-#pragma GCC unroll 12
+/** out [rows, PANEL] = or, unless `begin`, += strip · panel. */
+INLINE void product_rows(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
+                         bool begin, const size_t rows, const bool pairs) {
+    Floats sums[STRIP][VECTORS];
+#pragma GCC unroll 8
     for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 2
-        for (size_t v = 0; v < 2; v++) sums[r][v] = begin ? (Floats){0} : floats_load(out + r * out_stride + v * LANES);
-    strip_times_panel(sums, left, panel, steps, rows, pairs);
-#pragma GCC unroll 12
+#pragma GCC unroll 3
+        for (size_t v = 0; v < VECTORS; v++)
+            sums[r][v] = begin ? (Floats){0} : floats_load(out + r * out_stride + v * LANES);
+    strip_times_panel(sums, strip, panel, steps, rows, pairs);
+#pragma GCC unroll 8
     for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 2
-        for (size_t v = 0; v < 2; v++) floats_store(out + r * out_stride + v * LANES, sums[r][v]);
+#pragma GCC unroll 3
+        for (size_t v = 0; v < VECTORS; v++) floats_store(out + r * out_stride + v * LANES, sums[r][v]);
 }
 
 /** The same for any number of rows from 1 to STRIP. */
-INLINE void product_some(float *out, size_t out_stride, Left left, const float *panel, size_t steps, bool begin,
-                         size_t rows, const bool pairs) {
+INLINE void product_some(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
+                         bool begin, size_t rows, const bool pairs) {
     switch (rows) {
 #define ROWS(N)                                                                                                        \
     case N:                                                                                                            \
-        product_rows(out, out_stride, left, panel, steps, begin, N, pairs);                                            \
+        product_rows(out, out_stride, strip, panel, steps, begin, N, pairs);                                           \
         break
         ROWS(1);
         ROWS(2);
@@ -145,10 +144,6 @@ INLINE void product_some(float *out, size_t out_stride, Left left, const float *
 #if defined __AVX512F__
         ROWS(7);
         ROWS(8);
-        ROWS(9);
-        ROWS(10);
-        ROWS(11);
-        ROWS(12);
 #endif
 #undef ROWS
     }
@@ -157,23 +152,12 @@ INLINE void product_some(float *out, size_t out_stride, Left left, const float *
 /* Functions of their own, not inlined, so that the registers go to the sums and not to the caller's variables. */
 #define OWN static __attribute__((noinline))
 
-/** A packed strip times a panel. */
-OWN void product_packed(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
+OWN void product_single(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
                         size_t rows) {
-    product_some(out, out_stride, (Left){strip, 1, STRIP}, panel, steps, begin, rows, false);
+    product_some(out, out_stride, strip, panel, steps, begin, rows, false);
 }
-OWN void product_packed_pairs(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
-                              bool begin, size_t rows) {
-    product_some(out, out_stride, (Left){strip, 1, STRIP}, panel, steps, begin, rows, true);
-}
-
-/** Rows as they lie, `row` floats apart, times a panel. */
-OWN void product_lying(float *out, size_t out_stride, const float *left, size_t row, const float *panel, size_t steps,
-                       bool begin, size_t rows) {
-    product_some(out, out_stride, (Left){left, row, 1}, panel, steps, begin, rows, false);
-}
-OWN void product_lying_pairs(float *out, size_t out_stride, const float *left, size_t row, const float *panel,
-                             size_t steps, bool begin, size_t rows) {
-    product_some(out, out_stride, (Left){left, row, 1}, panel, steps, begin, rows, true);
+OWN void product_pairs(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
+                       size_t rows) {
+    product_some(out, out_stride, strip, panel, steps, begin, rows, true);
 }
 #endif

@@ -1,6 +1,6 @@
 #ifndef LINNET_OPS_TRANSPOSE_H
 #define LINNET_OPS_TRANSPOSE_H
-/** Rows read across, four by four: what packing and attention share. */
+/** Rows read across: what packing and attention share. */
 #include "ops/lanes.h"
 
 typedef float Four __attribute__((vector_size(16)));
@@ -26,5 +26,27 @@ static inline __attribute__((always_inline)) void transpose_four(float *out, siz
     Four row[4] = {{0}};
     for (size_t j = 0; j < rows; j++) memcpy(&row[j], x + j * stride, sizeof row[j]);
     transpose_rows(out, out_stride, row);
+}
+
+/** A piece of LANES × LANES: out[c][j] = x[j][c]. Rows `half` apart exchange every other run of `half` lanes, for each
+ *  power of two below LANES. */
+static inline __attribute__((always_inline)) void transpose_lanes(float *out, size_t out_stride, const float *x,
+                                                                  size_t stride) {
+    Floats row[LANES];
+#pragma GCC unroll 16
+    for (size_t r = 0; r < LANES; r++) row[r] = floats_load(x + r * stride);
+#pragma GCC unroll 4
+    for (uint32_t half = LANES / 2; half > 0; half /= 2) {
+        Bits upper = (Bits)((lane_numbers() & half) != 0) & ((uint32_t)LANES - half);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < LANES; r++) {
+            if (r & half) continue;
+            Floats a = row[r], b = row[r | half];
+            row[r] = __builtin_shuffle(a, b, lane_numbers() + upper);
+            row[r | half] = __builtin_shuffle(a, b, lane_numbers() + upper + half);
+        }
+    }
+#pragma GCC unroll 16
+    for (size_t c = 0; c < LANES; c++) floats_store(out + c * out_stride, row[c]);
 }
 #endif

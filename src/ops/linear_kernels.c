@@ -21,7 +21,6 @@
 #endif
 #define WEIGHT_COLUMNS (256 / PANEL * PANEL) /* of a tile of a weight's gradient */
 #define TAIL_PARTS ((size_t)4)               /* of a tile at the end of a product */
-#define LINE ((size_t)16)                    /* floats of a cache line */
 
 _Static_assert(LINEAR_ROWS_MOST % STRIP == 0 && LINEAR_ROWS_MOST % PANEL == 0,
                "row blocks are whole strips and panels");
@@ -37,8 +36,8 @@ _Static_assert(TILE *WEIGHT_COLUMNS <= LINEAR_PART, "as the scratch is reckoned"
 /* `pairs` is no constant any more where OpenMP has made a function of a parallel region: this chooses at run time, once
  * a strip. */
 INLINE void multiply(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
-                     size_t rows, const bool pairs) {
-    (pairs ? product_pairs : product_single)(out, out_stride, strip, panel, steps, begin, rows);
+                     size_t rows, const bool pairs, Fetch *next) {
+    (pairs ? product_pairs : product_single)(out, out_stride, strip, panel, steps, begin, rows, next);
 }
 
 /* The length of even parts of at most `most`, each a multiple of `multiple`. */
@@ -56,28 +55,6 @@ static int threads_for(size_t rows, const LinearShape *shape, const LinearWork *
     int most = omp_get_max_threads();
     if (rows * shape->in * shape->out <= SMALL) return 1;
     return most < work->threads ? most : work->threads;
-}
-
-/* Lines of a matrix that are fetched little by little while something else is computed. */
-typedef struct {
-    const float *row;
-    size_t stride, columns, rows, column;
-} Fetch;
-
-static void fetch(Fetch *f, size_t lines) {
-    for (size_t i = 0; i < lines && f->rows > 0; i++) {
-        __builtin_prefetch(f->row + f->column);
-        f->column += LINE;
-        if (f->column < f->columns) continue;
-        f->column = 0;
-        f->row += f->stride;
-        f->rows--;
-    }
-}
-
-/* Lines to fetch at each of `calls` calls. */
-static size_t fetch_share(const Fetch *f, size_t calls) {
-    return (f->rows * ((f->columns + LINE - 1) / LINE) + calls - 1) / calls;
 }
 
 /* x [inner, columns] → [columns / width][steps][width], zeros behind the last column. */
@@ -247,12 +224,17 @@ INLINE void pack_right(float *panels, const Right *right, size_t from, size_t in
                   smaller(PANEL, t->columns - c), inner, PANEL, pairs);
 }
 
-/* The same block, to be asked for. */
-static Fetch fetch_right(const Right *right, size_t from, size_t inner, const Tile *t) {
-    if (t->columns == 0) return (Fetch){0};
-    if (right->across)
-        return (Fetch){right->weight + t->first_column * right->stride + from, right->stride, inner, t->columns, 0};
-    return (Fetch){right->weight + from * right->stride + t->first_column, right->stride, t->columns, inner, 0};
+/* The same block, to be asked for while strips of so many rows are multiplied with a block of as many columns. */
+static Fetch fetch_right(const Right *right, size_t from, size_t inner, const Tile *t, size_t rows, size_t columns) {
+    size_t calls = (rows + STRIP - 1) / STRIP * ((columns + PANEL - 1) / PANEL), portions = calls * (BLOCK / 8);
+    Fetch f = {right->weight + from * right->stride + t->first_column, right->stride, t->columns, inner, 0, 1};
+    if (t->columns == 0)
+        f.rows = 0;
+    else if (right->across) {
+        f = (Fetch){right->weight + t->first_column * right->stride + from, right->stride, inner, t->columns, 0, 1};
+    }
+    f.portion = (f.rows * ((f.columns + LINE - 1) / LINE) + portions - 1) / portions;
+    return f;
 }
 
 /* One tile; meanwhile the first block of `after` is fetched as well. */
@@ -266,13 +248,12 @@ INLINE void product_tile(float *y, size_t y_stride, const float *packed, const R
         pack_right(panels, right, k, inner, t, across, pairs);
         bool last = k + inner == cut->inner;
         size_t begin = last ? 0 : k + inner;
-        Fetch next = fetch_right(right, begin, smaller(most, cut->inner - begin), last ? after : t);
-        size_t lines = fetch_share(&next, (t->rows + STRIP - 1) / STRIP * ((t->columns + PANEL - 1) / PANEL));
+        Fetch next =
+            fetch_right(right, begin, smaller(most, cut->inner - begin), last ? after : t, t->rows, t->columns);
         for (size_t c = 0; c < t->columns; c += PANEL)
             for (size_t r = 0; r < t->rows; r += STRIP) {
-                fetch(&next, lines);
                 multiply(sums + c * t->rows + r * PANEL, PANEL, packed + packed_at(cut, t->first_row + r, k, pairs),
-                         panels + c * steps, steps, k == 0, smaller(STRIP, t->rows - r), pairs);
+                         panels + c * steps, steps, k == 0, smaller(STRIP, t->rows - r), pairs, &next);
             }
     }
     store_tile(y + t->first_row * y_stride + t->first_column, y_stride, sums,
@@ -353,7 +334,8 @@ INLINE void weight_tile_direct(const WeightPass *pass, const Tile *t, const bool
             for (size_t i = 0; i < smaller(STRIP, t->rows - r - below); i++)
                 for (size_t v = 0; v < PANEL; v += LINE) __builtin_prefetch(out + (below + i) * pass->stride + v, 1, 3);
             multiply(out, pass->stride, pass->strips + (t->first_row + r) * pass->steps,
-                     pass->panels + (t->first_column + c) * pass->steps, pass->steps, !pass->accumulate, below, pairs);
+                     pass->panels + (t->first_column + c) * pass->steps, pass->steps, !pass->accumulate, below, pairs,
+                     &(Fetch){0});
         }
 }
 
@@ -369,7 +351,7 @@ INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums, cons
                 multiply(sums + c * t->rows + r * PANEL, PANEL,
                          pass->strips + (t->first_row + r) * pass->steps + s * STRIP,
                          pass->panels + (t->first_column + c) * pass->steps + s * PANEL, steps, s == 0,
-                         smaller(STRIP, t->rows - r), pairs);
+                         smaller(STRIP, t->rows - r), pairs, &(Fetch){0});
     }
     store_weight(pass, sums, t);
 }

@@ -87,19 +87,47 @@ INLINE void step_multiply(Floats sums[STRIP][VECTORS], const float *strip, const
     }
 }
 
+/** Part of a matrix that is asked for while something else is computed: a few lines at a time, since a core waits where
+ *  more are on their way than it can keep track of. */
+typedef struct {
+    const float *row;
+    size_t stride, columns, rows; /* still to come */
+    size_t column;
+    size_t portion; /* lines at a time */
+} Fetch;
+
+#define LINE ((size_t)16)       /* floats of a cache line */
+#define FETCH_STEPS ((size_t)8) /* from one portion to the next */
+
+INLINE void fetch(Fetch *f) {
+    for (size_t i = 0; i < f->portion && f->rows > 0; i++) {
+        __builtin_prefetch(f->row + f->column);
+        f->column += LINE;
+        if (f->column < f->columns) continue;
+        f->column = 0;
+        f->row += f->stride;
+        f->rows--;
+    }
+}
+
 /** sums += strip · panel. */
 INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, const float *panel, size_t steps,
-                              const size_t rows, const bool pairs) {
+                              const size_t rows, const bool pairs, Fetch *next) {
 #define STEP(I) step_multiply(sums, strip + (I)*STRIP, panel + (I)*PANEL, rows, pairs)
 #ifndef __SANITIZE_ADDRESS__ /* whose checks of so much straight code take the compiler minutes */
 #pragma GCC unroll 1
-    for (; steps >= 4; steps -= 4) {
+    for (; steps >= 8; steps -= 8) {
+        fetch(next);
         STEP(0);
         STEP(1);
         STEP(2);
         STEP(3);
-        strip += 4 * STRIP;
-        panel += 4 * PANEL;
+        STEP(4);
+        STEP(5);
+        STEP(6);
+        STEP(7);
+        strip += 8 * STRIP;
+        panel += 8 * PANEL;
     }
 #endif
 #pragma GCC unroll 1
@@ -113,14 +141,14 @@ INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, c
 
 /** out [rows, PANEL] = or, unless `begin`, += strip · panel. */
 INLINE void product_rows(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
-                         bool begin, const size_t rows, const bool pairs) {
+                         bool begin, const size_t rows, const bool pairs, Fetch *next) {
     Floats sums[STRIP][VECTORS];
 #pragma GCC unroll 8
     for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
         for (size_t v = 0; v < VECTORS; v++)
             sums[r][v] = begin ? (Floats){0} : floats_load(out + r * out_stride + v * LANES);
-    strip_times_panel(sums, strip, panel, steps, rows, pairs);
+    strip_times_panel(sums, strip, panel, steps, rows, pairs, next);
 #pragma GCC unroll 8
     for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
@@ -129,11 +157,11 @@ INLINE void product_rows(float *out, size_t out_stride, const float *strip, cons
 
 /** The same for any number of rows from 1 to STRIP. */
 INLINE void product_some(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
-                         bool begin, size_t rows, const bool pairs) {
+                         bool begin, size_t rows, const bool pairs, Fetch *next) {
     switch (rows) {
 #define ROWS(N)                                                                                                        \
     case N:                                                                                                            \
-        product_rows(out, out_stride, strip, panel, steps, begin, N, pairs);                                           \
+        product_rows(out, out_stride, strip, panel, steps, begin, N, pairs, next);                                     \
         break
         ROWS(1);
         ROWS(2);
@@ -153,11 +181,11 @@ INLINE void product_some(float *out, size_t out_stride, const float *strip, cons
 #define OWN static __attribute__((noinline))
 
 OWN void product_single(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
-                        size_t rows) {
-    product_some(out, out_stride, strip, panel, steps, begin, rows, false);
+                        size_t rows, Fetch *next) {
+    product_some(out, out_stride, strip, panel, steps, begin, rows, false, next);
 }
 OWN void product_pairs(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
-                       size_t rows) {
-    product_some(out, out_stride, strip, panel, steps, begin, rows, true);
+                       size_t rows, Fetch *next) {
+    product_some(out, out_stride, strip, panel, steps, begin, rows, true, next);
 }
 #endif

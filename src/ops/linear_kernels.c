@@ -1,12 +1,14 @@
 /* Linear layers by products of packed blocks; product.h has the inner loop.
  *
- *                     left                       right (panels)             who packs what
- *   forward rows of x columns of the weight x once, by all threads; a tile's weight by itself input's gradient rows of
- *   the weight rows of dy dy once; a tile copies its weight weight's columns of x columns of dy both once
+ * Forward, strips are rows of x and panels columns of the weight; for the input's gradient strips are rows of dy and
+ * panels rows of the weight, read across: one product for both, y = x · right. All threads pack the tokens once, and
+ * each the panels of its tiles, a block at a time. For a weight's gradient strips are columns of x and panels columns of
+ * dy, all packed once.
  *
  * A weight is read from memory once a row block, and while the threads multiply a block of it the next one is
- * fetched: at few tokens that is what bounds the speed. Tiles are dealt dynamically, so that a core that a neighbour
- * slows down does not hold up the others, and the last ones in parts, so that all are done at about the same time. */
+ * fetched: at few tokens that is what bounds the speed. Sums wait between blocks in the L2 cache; the last block's go
+ * where they belong at once. Tiles are dealt dynamically, so that a core that a neighbour slows down does not hold up
+ * the others, and the last ones in parts, so that all are done at about the same time. */
 #include "ops/kernels.h"
 #include "ops/linear_scratch.h"
 #include "ops/product.h"
@@ -18,6 +20,14 @@
 #define TILE LINEAR_TILE_MOST
 #else
 #define TILE (LINEAR_TILE_MOST / 2)
+#endif
+
+/* Steps of a weight's gradient between which sums stay in registers: there are few in all, so that one block of them is
+ * better than two short ones, though its panel fills the L1 cache. */
+#if defined __AVX512F__
+#define WEIGHT_BLOCK ((size_t)192)
+#else
+#define WEIGHT_BLOCK BLOCK
 #endif
 #define WEIGHT_COLUMNS (256 / PANEL * PANEL) /* of a tile of a weight's gradient */
 #define TAIL_PARTS ((size_t)4)               /* of a tile at the end of a product */
@@ -35,10 +45,12 @@ _Static_assert(TILE *WEIGHT_COLUMNS <= LINEAR_PART, "as the scratch is reckoned"
 
 /* `pairs` is no constant any more where OpenMP has made a function of a parallel region: this chooses at run time, once
  * a strip. */
-INLINE void multiply(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
-                     size_t rows, const bool pairs, Fetch *next) {
-    (pairs ? product_pairs : product_single)(out, out_stride, strip, panel, steps, begin, rows, next);
+INLINE void multiply(const Sums *at, const float *strip, const float *panel, size_t steps, size_t rows,
+                     const bool pairs, Fetch *next) {
+    (pairs ? product_pairs : product_single)(at, strip, panel, steps, rows, next);
 }
+
+static const float ZEROS[PANEL]; /* what sums begin at that are added to nothing */
 
 /* The length of even parts of at most `most`, each a multiple of `multiple`. */
 static size_t even_part(size_t extent, size_t most, size_t multiple) {
@@ -192,17 +204,6 @@ static Tile tile_at(const Cut *cut, size_t columns, size_t index) {
     return (Tile){tile.first_row + first, smaller(rows, tile.rows - first), tile.first_column, tile.columns};
 }
 
-/* y = sums [columns / PANEL][rows][PANEL] + bias. */
-static void store_tile(float *y, size_t stride, const float *sums, const float *bias, const Tile *t) {
-    for (size_t r = 0; r < t->rows; r++)
-        for (size_t c = 0; c < t->columns; c += PANEL) {
-            const float *from = sums + c * t->rows + r * PANEL, *add = bias != NULL ? bias + c : NULL;
-            float *to = y + r * stride + c;
-            size_t count = smaller(PANEL, t->columns - c);
-            for (size_t i = 0; i < count; i++) to[i] = from[i] + (add != NULL ? add[i] : 0.0F);
-        }
-}
-
 /* What tokens are multiplied with: the weight for y, its transpose for dx. */
 typedef struct {
     const float *weight;
@@ -224,46 +225,69 @@ INLINE void pack_right(float *panels, const Right *right, size_t from, size_t in
                   smaller(PANEL, t->columns - c), inner, PANEL, pairs);
 }
 
-/* The same block, to be asked for while strips of so many rows are multiplied with a block of as many columns. */
-static Fetch fetch_right(const Right *right, size_t from, size_t inner, const Tile *t, size_t rows, size_t columns) {
-    size_t calls = (rows + STRIP - 1) / STRIP * ((columns + PANEL - 1) / PANEL), portions = calls * (BLOCK / 8);
-    Fetch f = {right->weight + from * right->stride + t->first_column, right->stride, t->columns, inner, 0, 1};
-    if (t->columns == 0)
-        f.rows = 0;
-    else if (right->across) {
-        f = (Fetch){right->weight + t->first_column * right->stride + from, right->stride, inner, t->columns, 0, 1};
+/* The same block, to be asked for while the blocks of a tile `now` are multiplied. No columns: nothing. */
+static Fetch fetch_right(const Right *right, size_t from, size_t inner, const Tile *t, const Tile *now) {
+    size_t products = (now->rows + STRIP - 1) / STRIP * ((now->columns + PANEL - 1) / PANEL);
+    size_t portions = products * (BLOCK / FETCH_STEPS), stride = right->stride;
+    Fetch next = {right->weight + from * stride + t->first_column, stride, t->columns, inner, 0, 0};
+    if (right->across) next = (Fetch){right->weight + t->first_column * stride + from, stride, inner, t->columns, 0, 0};
+    if (next.columns == 0) next.rows = 0;
+    next.portion = (next.rows * ((next.columns + LINE - 1) / LINE) + portions - 1) / portions;
+    return next;
+}
+
+/* Add up to a panel's columns of sums to a matrix, or put them there. */
+static void store_part(float *out, size_t stride, const float *sums, size_t rows, size_t columns, bool add) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            out[r * stride + c] = add ? out[r * stride + c] + sums[r * PANEL + c] : sums[r * PANEL + c];
+}
+
+/* A product's result. */
+typedef struct {
+    float *y;
+    size_t stride;
+    const float *bias; /* NULL: none */
+} Result;
+
+/* One block of one panel's columns of a tile. */
+INLINE void product_block(const Result *result, const float *packed, const Cut *cut, const Tile *t, size_t column,
+                          size_t k, const float *panel, size_t steps, float *sums, bool last, Fetch *next,
+                          const bool pairs) {
+    size_t columns = smaller(PANEL, t->columns - column);
+    float *y = result->y + t->first_row * result->stride + t->first_column + column, start[PANEL] = {0};
+    bool whole = columns == PANEL;
+    if (result->bias != NULL) memcpy(start, result->bias + t->first_column + column, columns * sizeof *start);
+    for (size_t r = 0; r < t->rows; r += STRIP) {
+        float *own = sums + column * t->rows + r * PANEL;
+        Sums at = {own, own, PANEL, PANEL, false};
+        if (k == 0) at.from = start, at.from_stride = 0;
+        if (last && whole) at.to = y + r * result->stride, at.to_stride = result->stride;
+        multiply(&at, packed + packed_at(cut, t->first_row + r, k, pairs), panel, steps, smaller(STRIP, t->rows - r),
+                 pairs, next);
     }
-    f.portion = (f.rows * ((f.columns + LINE - 1) / LINE) + portions - 1) / portions;
-    return f;
+    if (last && !whole) store_part(y, result->stride, sums + column * t->rows, t->rows, columns, false);
 }
 
 /* One tile; meanwhile the first block of `after` is fetched as well. */
-INLINE void product_tile(float *y, size_t y_stride, const float *packed, const Right *right, const float *bias,
-                         const Cut *cut, const Tile *t, const Tile *after, float *scratch, const bool across,
-                         const bool pairs) {
+INLINE void product_tile(const Result *result, const float *packed, const Right *right, const Cut *cut, const Tile *t,
+                         const Tile *after, float *scratch, const bool across, const bool pairs) {
     size_t most = pairs ? 2 * BLOCK : BLOCK;
     float *panels = scratch, *sums = scratch + LINEAR_BLOCK_MOST * LINEAR_TILE_MOST;
     for (size_t k = 0; k < cut->inner; k += most) {
         size_t inner = smaller(most, cut->inner - k), steps = steps_of(inner, pairs);
-        pack_right(panels, right, k, inner, t, across, pairs);
         bool last = k + inner == cut->inner;
         size_t begin = last ? 0 : k + inner;
-        Fetch next =
-            fetch_right(right, begin, smaller(most, cut->inner - begin), last ? after : t, t->rows, t->columns);
+        pack_right(panels, right, k, inner, t, across, pairs);
+        Fetch next = fetch_right(right, begin, smaller(most, cut->inner - begin), last ? after : t, t);
         for (size_t c = 0; c < t->columns; c += PANEL)
-            for (size_t r = 0; r < t->rows; r += STRIP) {
-                multiply(sums + c * t->rows + r * PANEL, PANEL, packed + packed_at(cut, t->first_row + r, k, pairs),
-                         panels + c * steps, steps, k == 0, smaller(STRIP, t->rows - r), pairs, &next);
-            }
+            product_block(result, packed, cut, t, c, k, panels + c * steps, steps, sums, last, &next, pairs);
     }
-    store_tile(y + t->first_row * y_stride + t->first_column, y_stride, sums,
-               bias != NULL ? bias + t->first_column : NULL, t);
 }
 
 /* y [rows, out] = x [rows, in] · right [in, out] + bias. */
-INLINE void product(float *y, size_t y_stride, const float *x, size_t x_stride, const Right *right, const float *bias,
-                    size_t rows, size_t in, size_t out, const LinearWork *work, int threads, const bool across,
-                    const bool pairs) {
+INLINE void product(const Result *result, const float *x, size_t x_stride, const Right *right, size_t rows, size_t in,
+                    size_t out, const LinearWork *work, int threads, const bool across, const bool pairs) {
     float *scratch = work->scratch, *own = scratch + linear_shared(rows, in, out);
     Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, STRIP), in, STRIP};
 #pragma omp parallel num_threads(threads)
@@ -271,12 +295,12 @@ INLINE void product(float *y, size_t y_stride, const float *x, size_t x_stride, 
         pack_tokens(scratch, x, x_stride, &cut, STRIP, pairs);
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < tiles_of(&cut, out); i++) {
-            Tile t = tile_at(&cut, out, i);
+            Tile t = tile_at(&cut, out, i), after = {0};
+            size_t next = i + (size_t)omp_get_num_threads(); /* that this thread will probably take */
             if (t.rows == 0) continue;
-            size_t next = i + (size_t)omp_get_num_threads(); /* the likely one */
-            Tile after = next < tiles_of(&cut, out) ? tile_at(&cut, out, next) : (Tile){0};
-            product_tile(y, y_stride, scratch, right, bias, &cut, &t, &after,
-                         own + (size_t)omp_get_thread_num() * LINEAR_PART, across, pairs);
+            if (next < tiles_of(&cut, out)) after = tile_at(&cut, out, next);
+            product_tile(result, scratch, right, &cut, &t, &after, own + (size_t)omp_get_thread_num() * LINEAR_PART,
+                         across, pairs);
             poll(work);
         }
     }
@@ -285,15 +309,17 @@ INLINE void product(float *y, size_t y_stride, const float *x, size_t x_stride, 
 INLINE void forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,
                     const LinearShape *shape, const LinearWork *work, const bool pairs) {
     Right right = {weight, shape->weight_stride, false};
-    product(y, shape->y_stride, x, shape->x_stride, &right, bias, rows, shape->in, shape->out, work,
-            threads_for(rows, shape, work), false, pairs);
+    Result result = {y, shape->y_stride, bias};
+    product(&result, x, shape->x_stride, &right, rows, shape->in, shape->out, work, threads_for(rows, shape, work),
+            false, pairs);
 }
 
 INLINE void backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
                            const LinearWork *work, const bool pairs) {
     Right right = {weight, shape->weight_stride, true};
-    product(dx, shape->x_stride, dy, shape->y_stride, &right, NULL, rows, shape->out, shape->in, work,
-            threads_for(rows, shape, work), true, pairs);
+    Result result = {dx, shape->x_stride, NULL};
+    product(&result, dy, shape->y_stride, &right, rows, shape->out, shape->in, work, threads_for(rows, shape, work),
+            true, pairs);
 }
 
 /* What the tiles of a weight's gradient share. */
@@ -305,55 +331,42 @@ typedef struct {
     bool accumulate;
 } WeightPass;
 
-/* Up to a panel's columns of a row: whole panels that nothing is added to go past the caches, which a layer's gradient
- * would fill. */
-static void store_sums(float *to, const float *from, size_t count, bool accumulate) {
-    if (!accumulate && count == PANEL && (uintptr_t)to % LANE_BYTES == 0) {
-        for (size_t i = 0; i < PANEL; i += LANES) floats_stream(to + i, floats_load(from + i));
-    } else {
-        for (size_t i = 0; i < count; i++) to[i] = accumulate ? to[i] + from[i] : from[i];
-    }
+/* The rows of the gradient that come behind these, to be asked for. */
+static Fetch fetch_below(const float *row, size_t stride, size_t rows, size_t steps) {
+    size_t portions = steps / FETCH_STEPS + 1, lines = rows * (PANEL / LINE + 1);
+    return (Fetch){row, stride, PANEL, rows, 0, (lines + portions - 1) / portions};
 }
 
-/* dweight = or += sums [columns / PANEL][rows][PANEL]. */
-static void store_weight(const WeightPass *pass, const float *sums, const Tile *t) {
-    for (size_t r = 0; r < t->rows; r++)
-        for (size_t c = 0; c < t->columns; c += PANEL)
-            store_sums(pass->dweight + (t->first_row + r) * pass->stride + t->first_column + c,
-                       sums + c * t->rows + r * PANEL, smaller(PANEL, t->columns - c), pass->accumulate);
-    floats_streamed();
-}
-
-/* Few tokens and whole panels: the gradient is written where it belongs at once, each line asked for one strip
- * ahead. */
-INLINE void weight_tile_direct(const WeightPass *pass, const Tile *t, const bool pairs) {
-    for (size_t c = 0; c < t->columns; c += PANEL)
-        for (size_t r = 0; r < t->rows; r += STRIP) {
-            float *out = pass->dweight + (t->first_row + r) * pass->stride + t->first_column + c;
-            size_t below = smaller(STRIP, t->rows - r);
-            for (size_t i = 0; i < smaller(STRIP, t->rows - r - below); i++)
-                for (size_t v = 0; v < PANEL; v += LINE) __builtin_prefetch(out + (below + i) * pass->stride + v, 1, 3);
-            multiply(out, pass->stride, pass->strips + (t->first_row + r) * pass->steps,
-                     pass->panels + (t->first_column + c) * pass->steps, pass->steps, !pass->accumulate, below, pairs,
-                     &(Fetch){0});
-        }
-}
-
+/* A tile of the gradient. Whole panels that nothing is added to go past the caches, which a layer's gradient would
+ * fill. */
 INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums, const bool pairs) {
-    if (pass->part == pass->steps && t->columns % PANEL == 0) {
-        weight_tile_direct(pass, t, pairs);
-        return;
-    }
     for (size_t s = 0; s < pass->steps; s += pass->part) {
         size_t steps = smaller(pass->part, pass->steps - s);
-        for (size_t c = 0; c < t->columns; c += PANEL)
-            for (size_t r = 0; r < t->rows; r += STRIP)
-                multiply(sums + c * t->rows + r * PANEL, PANEL,
-                         pass->strips + (t->first_row + r) * pass->steps + s * STRIP,
-                         pass->panels + (t->first_column + c) * pass->steps + s * PANEL, steps, s == 0,
-                         smaller(STRIP, t->rows - r), pairs, &(Fetch){0});
+        bool last = s + steps == pass->steps;
+        for (size_t c = 0; c < t->columns; c += PANEL) {
+            size_t columns = smaller(PANEL, t->columns - c), stride = pass->stride;
+            float *out = pass->dweight + t->first_row * stride + t->first_column + c;
+            bool whole = columns == PANEL, add = pass->accumulate && whole && s == 0;
+            for (size_t r = 0; r < t->rows; r += STRIP, out += STRIP * stride) {
+                size_t rows = smaller(STRIP, t->rows - r), below = t->rows - r - rows;
+                float *own = sums + c * t->rows + r * PANEL;
+                Sums at = {own, own, PANEL, PANEL, false};
+                if (s == 0) at.from = add ? out : ZEROS, at.from_stride = add ? stride : 0;
+                if (last && whole) {
+                    at.to = out, at.to_stride = stride;
+                    at.past = !pass->accumulate && ((uintptr_t)out | stride * sizeof *out) % LANE_BYTES == 0;
+                }
+                Fetch next = {0};
+                if (add) next = fetch_below(out + STRIP * stride, stride, smaller(STRIP, below), steps);
+                multiply(&at, pass->strips + (t->first_row + r) * pass->steps + s * STRIP,
+                         pass->panels + (t->first_column + c) * pass->steps + s * PANEL, steps, rows, pairs, &next);
+            }
+            if (last && !whole)
+                store_part(pass->dweight + t->first_row * stride + t->first_column + c, stride, sums + c * t->rows,
+                           t->rows, columns, pass->accumulate);
+        }
     }
-    store_weight(pass, sums, t);
+    floats_streamed();
 }
 
 INLINE void backward_weight(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
@@ -362,7 +375,8 @@ INLINE void backward_weight(float *dweight, float *dbias, const float *x, const 
     size_t steps = steps_of(rows, pairs), in = shape->in, out = shape->out;
     float *panels = scratch + round_up(round_up(in, STRIP) * steps, LINE),
           *own = scratch + linear_shared(rows, in, out);
-    WeightPass pass = {dweight, shape->weight_stride, scratch, panels, steps, even_part(steps, BLOCK, 1), accumulate};
+    WeightPass pass = {dweight,   shape->weight_stride, scratch, panels, steps, even_part(steps, WEIGHT_BLOCK, 1),
+                       accumulate};
     size_t down = (in + TILE - 1) / TILE, across = (out + WEIGHT_COLUMNS - 1) / WEIGHT_COLUMNS;
 #pragma omp parallel num_threads(threads_for(rows, shape, work))
     {

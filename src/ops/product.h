@@ -97,8 +97,9 @@ typedef struct {
 } Fetch;
 
 #define LINE ((size_t)16)       /* floats of a cache line */
-#define FETCH_STEPS ((size_t)8) /* from one portion to the next */
+#define FETCH_STEPS ((size_t)8) /* of a product, from one portion to the next */
 
+/** One portion. */
 INLINE void fetch(Fetch *f) {
     for (size_t i = 0; i < f->portion && f->rows > 0; i++) {
         __builtin_prefetch(f->row + f->column);
@@ -110,13 +111,15 @@ INLINE void fetch(Fetch *f) {
     }
 }
 
-/** sums += strip · panel. */
+/** sums += strip · panel; meanwhile `next` is fetched, as far as it comes. */
 INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, const float *panel, size_t steps,
                               const size_t rows, const bool pairs, Fetch *next) {
 #define STEP(I) step_multiply(sums, strip + (I)*STRIP, panel + (I)*PANEL, rows, pairs)
-#ifndef __SANITIZE_ADDRESS__ /* whose checks of so much straight code take the compiler minutes */
+#ifdef __SANITIZE_ADDRESS__ /* whose checks of so much straight code take the compiler minutes */
+    (void)next;
+#else
 #pragma GCC unroll 1
-    for (; steps >= 8; steps -= 8) {
+    for (; steps >= FETCH_STEPS; steps -= FETCH_STEPS) {
         fetch(next);
         STEP(0);
         STEP(1);
@@ -126,8 +129,8 @@ INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, c
         STEP(5);
         STEP(6);
         STEP(7);
-        strip += 8 * STRIP;
-        panel += 8 * PANEL;
+        strip += FETCH_STEPS * STRIP;
+        panel += FETCH_STEPS * PANEL;
     }
 #endif
 #pragma GCC unroll 1
@@ -139,29 +142,43 @@ INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, c
 #undef STEP
 }
 
-/** out [rows, PANEL] = or, unless `begin`, += strip · panel. */
-INLINE void product_rows(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
-                         bool begin, const size_t rows, const bool pairs, Fetch *next) {
+/** Where the sums of a strip and a panel begin and end: rows of PANEL floats, a stride apart. */
+typedef struct {
+    const float *from; /* what they are added to; stride 0: the same for all rows */
+    float *to;         /* may be `from` */
+    size_t from_stride, to_stride;
+    bool past; /* `to`, which is aligned to whole vectors, is written past the caches: it is not read soon */
+} Sums;
+
+/** to [rows, PANEL] = from + strip · panel. */
+INLINE void product_rows(const Sums *at, const float *strip, const float *panel, size_t steps, const size_t rows,
+                         const bool pairs, Fetch *next) {
     Floats sums[STRIP][VECTORS];
 #pragma GCC unroll 8
     for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
-        for (size_t v = 0; v < VECTORS; v++)
-            sums[r][v] = begin ? (Floats){0} : floats_load(out + r * out_stride + v * LANES);
+        for (size_t v = 0; v < VECTORS; v++) sums[r][v] = floats_load(at->from + r * at->from_stride + v * LANES);
     strip_times_panel(sums, strip, panel, steps, rows, pairs, next);
+    if (at->past) {
+#pragma GCC unroll 8
+        for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 3
+            for (size_t v = 0; v < VECTORS; v++) floats_stream(at->to + r * at->to_stride + v * LANES, sums[r][v]);
+        return;
+    }
 #pragma GCC unroll 8
     for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
-        for (size_t v = 0; v < VECTORS; v++) floats_store(out + r * out_stride + v * LANES, sums[r][v]);
+        for (size_t v = 0; v < VECTORS; v++) floats_store(at->to + r * at->to_stride + v * LANES, sums[r][v]);
 }
 
 /** The same for any number of rows from 1 to STRIP. */
-INLINE void product_some(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps,
-                         bool begin, size_t rows, const bool pairs, Fetch *next) {
+INLINE void product_some(const Sums *at, const float *strip, const float *panel, size_t steps, size_t rows,
+                         const bool pairs, Fetch *next) {
     switch (rows) {
 #define ROWS(N)                                                                                                        \
     case N:                                                                                                            \
-        product_rows(out, out_stride, strip, panel, steps, begin, N, pairs, next);                                     \
+        product_rows(at, strip, panel, steps, N, pairs, next);                                                         \
         break
         ROWS(1);
         ROWS(2);
@@ -180,12 +197,11 @@ INLINE void product_some(float *out, size_t out_stride, const float *strip, cons
 /* Functions of their own, not inlined, so that the registers go to the sums and not to the caller's variables. */
 #define OWN static __attribute__((noinline))
 
-OWN void product_single(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
-                        size_t rows, Fetch *next) {
-    product_some(out, out_stride, strip, panel, steps, begin, rows, false, next);
+OWN void product_single(const Sums *at, const float *strip, const float *panel, size_t steps, size_t rows,
+                        Fetch *next) {
+    product_some(at, strip, panel, steps, rows, false, next);
 }
-OWN void product_pairs(float *out, size_t out_stride, const float *strip, const float *panel, size_t steps, bool begin,
-                       size_t rows, Fetch *next) {
-    product_some(out, out_stride, strip, panel, steps, begin, rows, true, next);
+OWN void product_pairs(const Sums *at, const float *strip, const float *panel, size_t steps, size_t rows, Fetch *next) {
+    product_some(at, strip, panel, steps, rows, true, next);
 }
 #endif

@@ -153,6 +153,17 @@ class Bench:
         self.row("training, window 32, 2 ranks × 1 thread", statistics.median(two), "tokens/s", two)
         self.row(name, statistics.median(two) / statistics.median(one), "", target=target)
 
+    def units(self, target):
+        name = "8 reduction units ÷ 1, 1 rank, window 32"
+        if not self.wanted(name):
+            return
+        eight, one = [], []
+        for _ in range(self.rounds):
+            one += self.train_updates(32, 6)[0]
+            eight += self.train_updates(32, 6, reduction_units=8)[0]
+        self.row("training, window 32, 8 reduction units", statistics.median(eight), "tokens/s", eight)
+        self.row(name, statistics.median(eight) / statistics.median(one), "", target=target)
+
     def memory(self):
         if self.wanted("peak memory"):
             self.row("peak memory, 1 rank, window 8", self.train_updates(8, 6)[3], "GB", target="≤ 1.5")
@@ -314,6 +325,7 @@ def main():
         bench.bf16()
         bench.evaluation("≥ 0.95")
         bench.scaling("≥ 1.85")
+        bench.units("≥ 0.85")
         bench.memory()
         bench.first_update()
         bench.saving()

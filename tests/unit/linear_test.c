@@ -13,8 +13,9 @@ typedef struct {
     size_t rows, in, out, weight_gap, x_gap, y_gap;
 } Case;
 
-/* Rows are cut into parts of at most 384, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into blocks of 256 steps:
- * the later ones have several of each, whole and in part. Small ones run on one thread, those of more than 2^20 multiplications on all. */
+/* Rows are cut into parts of at most 384, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into blocks of
+ * 128 or 256 steps, rows of a weight's gradient into blocks of 192 or 256: the later ones have several of each, whole
+ * and in part. Small ones run on one thread, those of more than 2^20 multiplications on all. */
 static const Case CASES[] = {
     {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},      {17, 33, 65, 0, 0, 0},   {8, 64, 3, 61, 0, 5},
     {29, 2, 90, 1, 3, 0},    {520, 40, 800, 7, 0, 9}, {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0},

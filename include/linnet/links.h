@@ -8,7 +8,7 @@
 
 typedef struct {
     double latency;   /**< seconds until a small message is there, one at a time; 0: not measured */
-    double message;   /**< seconds of a rank for a small message sent and one received, of many under way at once */
+    double message;   /**< seconds of a rank for a small message sent and one received, of many, a few at a time */
     double bandwidth; /**< bytes a second out of a node, all its ranks sending to all of other nodes; 0 within a node */
     /* while all ranks compute, and call MPI between two tiles of a product: */
     double overlapped; /**< bytes a second out of a node */

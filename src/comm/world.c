@@ -68,15 +68,16 @@ static Status find_nodes(World *world, Error *error) {
     world_check(world, MPI_Bcast(&lowest, 1, MPI_INT, 0, world->node), "MPI_Bcast");
     int mine[2] = {lowest, world->node_rank};
     int *all = memory_allocate((size_t)world->size, sizeof mine, error);
-    if (world_agree(world, error, true)) return error->status;
+    if (world_agree(world, error, true)) goto cleanup;
     world_check(world, MPI_Allgather(mine, 2, MPI_INT, all, 2, MPI_INT, world->comm), "MPI_Allgather");
     world->nodes = 0;
     for (int r = 0; r < world->size; r++) {
         world->local_of[r] = all[2 * r + 1];
         world->node_of[r] = all[2 * r] == r ? world->nodes++ : world->node_of[all[2 * r]];
     }
+cleanup:
     memory_free(all);
-    return STATUS_OK;
+    return error->status;
 }
 
 /* Make the communicator of the ranks that share memory (kind MPI_COMM_TYPE_SHARED) or of this rank alone

@@ -196,7 +196,7 @@ Status watch_start(Watch **watch, const World *world, Error *error) {
 
 void watch_limit(Watch *watch, double seconds) {
     if (watch == NULL) return;
-    atomic_store(&watch->limit_ms, (int)(seconds * 1e3));
+    atomic_store(&watch->limit_ms, (int)ceil(seconds * 1e3)); /* 0 would be never */
     watch_wake(watch);
 }
 

@@ -147,11 +147,26 @@ static void only_ranks_of_this_run_are_let_in(void **state) {
     close(one);
 }
 
+static void the_least_limit_is_a_limit(void **state) {
+    (void)state;
+    static const struct {
+        double seconds;
+        int limit_ms;
+    } cases[] = {{0.0, 0}, {1e-9, 1}, {4e-4, 1}, {2.5, 2500}, {86400.0, 86400000}};
+    Watch watch = {.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .woken = -1e9};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        watch_limit(&watch, cases[i].seconds);
+        assert_int_equal(atomic_load(&watch.limit_ms), cases[i].limit_ms);
+    }
+    close(watch.wake);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_of_one_host_use_no_network),
         cmocka_unit_test(strangers_hold_nobody_up),
         cmocka_unit_test(only_ranks_of_this_run_are_let_in),
+        cmocka_unit_test(the_least_limit_is_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

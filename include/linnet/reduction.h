@@ -119,7 +119,8 @@ void reduction_forget(Reduction *reduction);
  *  that started MPI; nearly free where there is one node or no overlap. Not collective. */
 void reduction_poll(Reduction *reduction);
 
-/** Seconds spent waiting for other ranks since the start, for gradients and for values. */
+/** Seconds spent waiting for other ranks since the start, for gradients and for values: without this rank's own sums,
+ *  but with those that MPI does in its call (REDUCTION_MPI). */
 double reduction_waited(const Reduction *reduction);
 
 /** Owners will write new `values` (shared by the node, laid out like a slot; node rank 0's block on all ranks of a

@@ -246,7 +246,8 @@ static const float *walk(Walk *w, int unit, int count, float *temporaries) {
     return temporaries;
 }
 
-void reduction_add_up(const Reduction *r, const Sum *sum) {
+void reduction_add_up(Reduction *r, const Sum *sum) {
+    double start = MPI_Wtime();
     size_t blocks = (sum->length + sum->block - 1) / sum->block;
 #pragma omp parallel for schedule(static) if (blocks > 1)
     for (size_t i = 0; i < blocks; i++) {
@@ -258,6 +259,7 @@ void reduction_add_up(const Reduction *r, const Sum *sum) {
         if (sum->into_bf16 != NULL) bf16_from_floats(sum->into_bf16 + at, values, w.n);
         if (sum->squares != NULL) sum->squares[i] = sum_of_squares(values, w.n);
     }
+    r->summing += MPI_Wtime() - start;
 }
 
 void reduction_sum(Reduction *r, size_t index) {
@@ -273,12 +275,12 @@ void reduction_sum(Reduction *r, size_t index) {
 }
 
 void reduction_finish(Reduction *r) {
-    double start = MPI_Wtime();
+    double start = MPI_Wtime(), summing = r->summing;
     if (r->rule.kind == REDUCTION_MPI)
         reduction_mpi_finish(r);
     else
         exchange_finish(r);
-    r->waited += MPI_Wtime() - start;
+    r->waited += MPI_Wtime() - start - (r->summing - summing); /* its own sums are this rank's work */
 }
 
 void reduction_poll(Reduction *r) {

@@ -40,7 +40,7 @@ struct Reduction {
     size_t temporary_count; /* floats a thread */
     int threads;
     double *squares;
-    double waited; /* seconds */
+    double waited, summing; /* seconds: for other ranks, and of this rank's own sums */
 
     /* this update */
     uint64_t update; /* counted from 1 */
@@ -83,7 +83,7 @@ typedef struct {
     uint16_t *into_bf16; /* [length], or NULL */
     double *squares;     /* a block each, or NULL */
 } Sum;
-void reduction_add_up(const Reduction *reduction, const Sum *sum);
+void reduction_add_up(Reduction *reduction, const Sum *sum);
 
 /* Floats of this rank's parts of the buckets before one. */
 size_t reduction_before(const Reduction *reduction, size_t bucket);

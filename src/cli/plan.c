@@ -27,13 +27,14 @@ typedef struct {
 /* What a configuration names. */
 typedef struct {
     Settings settings;
-    Dataset *dataset;
-    Replica model; /* described, not loaded */
+    Dataset *dataset, *evaluated; /* or NULL */
+    Replica model;                /* described, not loaded */
 } Subject;
 
 static void subject_close(Subject *subject) {
     replica_close(&subject->model);
     dataset_close(subject->dataset);
+    dataset_close(subject->evaluated);
     settings_free(&subject->settings);
 }
 
@@ -41,8 +42,12 @@ static void subject_close(Subject *subject) {
 static Status subject_open(Subject *subject, const Wish *wish, Error *error) {
     Settings *s = &subject->settings;
     if (settings_load(s, wish->config, wish->overrides.items, wish->overrides.count, error) == STATUS_OK &&
-        dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK)
-        replica_describe(&subject->model, s->model_name_or_path, dataset_info(subject->dataset), error);
+        dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK &&
+        (s->eval_file == NULL || dataset_open(&subject->evaluated, s->eval_file, error) == STATUS_OK) &&
+        replica_describe(&subject->model, s->model_name_or_path, dataset_info(subject->dataset), error) == STATUS_OK &&
+        subject->evaluated != NULL)
+        replica_check_data(&subject->model.config, subject->model.tokenizer, dataset_info(subject->evaluated),
+                           s->model_name_or_path, error);
     return error->status;
 }
 

@@ -1,5 +1,6 @@
 """linnet plan: constants from this machine, the plan made with them, and what it refuses."""
 import json
+import shutil
 
 import pytest
 
@@ -88,10 +89,24 @@ def test_table(config, constants):
     (["--ranks", 2, "--latency-us", "-1"], ["--latency-us", "-1"]),
     (["--ranks", 2, "--set", "learning_rat=1"], ["learning_rat", "learning_rate"]),
     (["--ranks", 2, "--set", "train_file=none.h5"], ["none.h5"]),
+    (["--ranks", 2, "--set", "eval_file=none.h5"], ["none.h5"]),
     (["--ranks", 2, "--set", "model_name_or_path=none"], ["none"]),
 ], ids=str)
 def test_what_cannot_be(config, constants, options, names):
     refused("plan", config, "--constants", constants, *options, names=names)
+
+
+@pytest.mark.tiny
+def test_evaluation_data_of_another_model(config, constants, sample, tmp_path):
+    """Refused with the words in which training would refuse it."""
+    other = tmp_path / "tokenizer"
+    shutil.copytree(sample.tokenizer, other)
+    (other / "merges.txt").write_text("".join((other / "merges.txt").read_text().splitlines(keepends=True)[:-1]))
+    linnet("prepare", "--input", sample.test_csv, "--output", tmp_path / "other.h5", "--tokenizer", other)
+    given = ["--set", f"eval_file={tmp_path / 'other.h5'}"]
+    names = [tmp_path / "other.h5", "prepared with another tokenizer"]
+    refused("train", config, *given, names=names)
+    refused("plan", config, "--ranks", 2, "--constants", constants, *given, names=names)
 
 
 @pytest.mark.tiny

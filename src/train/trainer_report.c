@@ -39,13 +39,18 @@ static void say_memory(const Trainer *t) {
     size_t rows = (size_t)feed_largest_unit(t->feed), most = t->batch.token_capacity;
     size_t slot = layout->dense * sizeof(float);
     ReductionRule rule = optimizer_rule(t->settings, (int)t->state.units);
-    log_info("memory    parameters %.0f MB a node and the embedding rows in use, gradients %.0f MB, moments %.0f MB, "
-             "activations up to %.0f MB a rank",
-             megabytes(layout->dense * sizeof(float)),
-             megabytes(reduction_shared_bytes(t->world, &rule, 1) / sizeof(float) * slot),
-             megabytes(optimizer_moment_bytes(t->world, layout)),
-             megabytes(gpt2_bytes(config, rows < most ? rows : most,
-                                  t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));
+    char tables[64] = "the embedding rows in use";
+    if (t->world->nodes > 1) /* every rank has its own copy: see replica_open() */
+        snprintf(tables, sizeof tables, "embeddings %.0f MB a rank",
+                 megabytes((layout->token.count + layout->position.count) * sizeof(float)));
+    log_info(
+        "memory    parameters %.0f MB a node and %s; on rank 0 gradients %.0f MB, moments %.0f MB, activations up to "
+        "%.0f MB",
+        megabytes(layout->dense * sizeof(float)), tables,
+        megabytes(reduction_shared_bytes(t->world, &rule, 1) / sizeof(float) * slot),
+        megabytes(optimizer_moment_bytes(t->world, layout)),
+        megabytes(gpt2_bytes(config, rows < most ? rows : most,
+                             t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));
     const DatasetInfo *data = dataset_info(t->train_data);
     FeedPlan plan = trainer_feed_plan(t);
     log_info("order     %s: %.0f MB a rank for the order, %.0f MB for the samples under way and the next ones",

@@ -26,6 +26,15 @@ def fixed_units(sample):
                 save_strategy="no", dropout=0.1, weight_decay=0.01)
 
 
+@pytest.mark.parametrize("env, tables", [({}, r"the embedding rows in use"), (APART, r"embeddings \d+ MB a rank")], ids=["shared", "apart"])
+def test_memory_in_the_banner(job, tmp_path, env, tables):
+    """Whose figures they are: rows of the file's tables where ranks share memory, else whole tables of each rank."""
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **{**job, "max_steps": 1})
+    said = linnet("train", config, ranks=2, env=env).stderr
+    line = rf"memory    parameters \d+ MB a node and {tables}; on rank 0 gradients \d+ MB, moments \d+ MB, activations up to \d+ MB\n"
+    assert re.search(line, said), said
+
+
 @pytest.mark.parametrize("ranks", [2, 3, 4])
 def test_loss_curve_is_the_same(sample, alone, tmp_path, ranks):
     """One unit a rank, so that sums are taken in another order on each number of ranks."""

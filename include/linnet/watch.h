@@ -35,7 +35,8 @@ void watch_guard_end(void);
  *  nobody is watched. Collective. */
 Status watch_start(Watch **watch, const World *world, Error *error);
 
-/** Seconds of silence after which a rank is given up, rounded up to a millisecond; 0: never. NULL is fine, here and below. Not collective. */
+/** Seconds of silence after which a rank is given up, rounded up to a millisecond; 0: never. NULL is fine, here and
+ *  below. Not collective. */
 void watch_limit(Watch *watch, double seconds);
 
 /** This rank enters a phase; `step` is the number of the update under way. Returns at once. Not collective. */

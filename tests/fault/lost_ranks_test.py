@@ -167,6 +167,19 @@ def test_in_an_update(short, tmp_path, rank, number):
     lost(tmp_path, process, rank, r"in update \d+", CAUSE["KILL" if number == signal.SIGKILL else "STOP"], since)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_by_default(short, tmp_path, number):
+    """A run that sets no limit of its own has ended 10 s later."""
+    settings = {**short, "max_steps": 100000, "save_steps": 100000, "max_grad_norm": 0, "learning_rate": 0}
+    del settings["rank_timeout"]
+    process = start_run(tmp_path, settings, 2)
+    update_met(process, tmp_path / "run")
+    since = time.monotonic()
+    os.kill(next(pid for pid in ranks_of(process) if rank_of(pid) == 1), number)
+    lost(tmp_path, process, 1, r"in update \d+", CAUSE["KILL" if number == signal.SIGKILL else "STOP"], since)
+    assert time.monotonic() - since < 10
+
+
 @DO
 def test_while_saving(at_call, short, tmp_path, do):
     """In the second checkpoint: the first is whole, and the run goes on from it to what it would have been."""

@@ -51,7 +51,8 @@ util-linux             : program nsenter
 '
 # Only for make fuzz and make valgrind, which make test does not run.
 FUZZ_NEEDS='
-clang                  : fuzzes
+clang                  : program clang
+libclang-rt-dev        : fuzzes
 '
 VALGRIND_NEEDS='
 valgrind               : program valgrind

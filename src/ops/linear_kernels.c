@@ -2,8 +2,8 @@
  *
  * Forward, strips are rows of x and panels columns of the weight; for the input's gradient strips are rows of dy and
  * panels rows of the weight, read across: one product for both, y = x · right. All threads pack the tokens once, and
- * each the panels of its tiles, a block at a time. For a weight's gradient strips are columns of x and panels columns of
- * dy, all packed once.
+ * each the panels of its tiles, a block at a time. For a weight's gradient strips are columns of x and panels columns
+ * of dy, all packed once.
  *
  * A weight is read from memory once a row block, and while the threads multiply a block of it the next one is
  * fetched: at few tokens that is what bounds the speed. Sums wait between blocks in the L2 cache; the last block's go
@@ -23,7 +23,7 @@
 #endif
 
 /* Steps of a weight's gradient between which sums stay in registers: there are few in all, so that one block of them is
- * better than two short ones, though its panel fills the L1 cache. */
+ * better than two short ones, though under AVX-512 its panel (36 KB) is more than a small L1 cache. */
 #if defined __AVX512F__
 #define WEIGHT_BLOCK ((size_t)192)
 #else
@@ -123,8 +123,8 @@ INLINE void pack_some_rows(float *out, const float *x, size_t stride, size_t row
         for (size_t j = 0; j < most; j++) out[s * width + j] = x[j * stride + s];
 }
 
-/* x [rows ≤ width, inner ≤ a block] → [steps][width], zeros behind the last row. Where `width` is no multiple of four
- * the last four rows overlap those before. */
+/* x [rows ≤ width, inner ≤ a block] → [steps][width], zeros behind the last row. Rows are taken by
+ * whole vectors or four at a time; where `width` is a multiple of neither the last four overlap those before. */
 INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
                       const bool pairs) {
     const size_t most = width % LANES == 0 ? LANES : 4;
@@ -139,7 +139,7 @@ INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, si
 typedef struct {
     size_t rows, part; /* of a row block: all but the last have `part` */
     size_t inner;      /* elements */
-    size_t unit;       /* rows of a strip or a panel */
+    size_t unit;       /* rows of a strip */
 } Cut;
 
 static size_t row_blocks(const Cut *cut) {

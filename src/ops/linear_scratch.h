@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #define LINEAR_TILE_MOST ((size_t)96)   /**< columns of a tile of y or dx, rows of a weight's gradient */
-#define LINEAR_ROWS_MOST ((size_t)384)  /**< rows of tokens in a tile: a multiple of every strip and panel */
+#define LINEAR_ROWS_MOST ((size_t)384)  /**< rows of tokens in a tile: a multiple of every strip */
 #define LINEAR_BLOCK_MOST ((size_t)256) /**< steps of a packed block */
 #define LINEAR_UNIT_MOST ((size_t)48)   /**< rows or columns that packing may round up to */
 

@@ -1,6 +1,6 @@
 #ifndef LINNET_OPS_PRODUCT_H
 #define LINNET_OPS_PRODUCT_H
-/** The inner loop of the large matrix products, and the packing it reads from.
+/** The inner loop of the large matrix products, and the layout it reads.
  *
  *  A product is out [rows, columns] = left [rows, inner] · right [inner, columns]. It is cut as in Goto and van de
  *  Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), and BLIS: STRIP rows of `left` times PANEL
@@ -29,7 +29,7 @@
 #else
 #define STRIP ((size_t)6)
 #define VECTORS ((size_t)2) /* 6 × 2 sums, 2 loads and a broadcast in 16 registers */
-#define BLOCK ((size_t)256) /* steps: a panel of a block is 16 KB, half of the L1 cache */
+#define BLOCK ((size_t)256) /* steps: a panel of a block is at most 16 KB, half of the L1 cache */
 #endif
 #define PANEL (VECTORS * LANES)
 

@@ -32,8 +32,7 @@
 #define WEIGHT_COLUMNS (256 / PANEL * PANEL) /* of a tile of a weight's gradient */
 #define TAIL_PARTS ((size_t)4)               /* of a tile at the end of a product */
 
-_Static_assert(LINEAR_ROWS_MOST % STRIP == 0 && LINEAR_ROWS_MOST % PANEL == 0,
-               "row blocks are whole strips and panels");
+_Static_assert(LINEAR_ROWS_MOST % STRIP == 0, "row blocks are whole strips");
 _Static_assert(TILE % STRIP == 0 && TILE % PANEL == 0 && WEIGHT_COLUMNS % PANEL == 0,
                "tiles are whole strips and panels");
 _Static_assert(STRIP <= LINEAR_UNIT_MOST && PANEL <= LINEAR_UNIT_MOST, "as the scratch is reckoned");
@@ -139,7 +138,6 @@ INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, si
 typedef struct {
     size_t rows, part; /* of a row block: all but the last have `part` */
     size_t inner;      /* elements */
-    size_t unit;       /* rows of a strip */
 } Cut;
 
 static size_t row_blocks(const Cut *cut) {
@@ -147,24 +145,23 @@ static size_t row_blocks(const Cut *cut) {
 }
 
 /* Where the rows from `row` on and the block of `inner` from `from` on lie among packed ones: [row
- * block][block][unit][steps][unit]. */
+ * block][block][strip][steps][STRIP]. */
 INLINE size_t packed_at(const Cut *cut, size_t row, size_t from, const bool pairs) {
-    size_t first = row / cut->part * cut->part, in_block = round_up(smaller(cut->part, cut->rows - first), cut->unit);
+    size_t first = row / cut->part * cut->part, in_block = round_up(smaller(cut->part, cut->rows - first), STRIP);
     size_t most = pairs ? 2 * BLOCK : BLOCK, steps = steps_of(smaller(most, cut->inner - from), pairs);
     return first * steps_of(cut->inner, pairs) + in_block * (from / most * BLOCK) + (row - first) * steps;
 }
 
 /* Pack the rows of tokens for a whole product. By the threads of a team together; a barrier at its end. */
-INLINE void pack_tokens(float *out, const float *x, size_t stride, const Cut *cut, const size_t width,
-                        const bool pairs) {
+INLINE void pack_tokens(float *out, const float *x, size_t stride, const Cut *cut, const bool pairs) {
     size_t most = pairs ? 2 * BLOCK : BLOCK;
 #pragma omp for schedule(static)
-    for (size_t r = 0; r < cut->rows; r += width) {
+    for (size_t r = 0; r < cut->rows; r += STRIP) {
         size_t first = r / cut->part * cut->part;
-        size_t rows = smaller(width, smaller(cut->part, cut->rows - first) - (r - first));
+        size_t rows = smaller(STRIP, smaller(cut->part, cut->rows - first) - (r - first));
         for (size_t from = 0; from < cut->inner; from += most)
             pack_rows(out + packed_at(cut, r, from, pairs), x + r * stride + from, stride, rows,
-                      smaller(most, cut->inner - from), width, pairs);
+                      smaller(most, cut->inner - from), STRIP, pairs);
     }
 }
 
@@ -199,7 +196,7 @@ static Tile tile_at(const Cut *cut, size_t columns, size_t index) {
     size_t whole = whole_tiles(cut, columns), uncut = whole - cut_tiles(whole);
     if (index < uncut) return whole_tile(cut, columns, index);
     Tile tile = whole_tile(cut, columns, uncut + (index - uncut) / TAIL_PARTS);
-    size_t rows = round_up((tile.rows + TAIL_PARTS - 1) / TAIL_PARTS, cut->unit);
+    size_t rows = round_up((tile.rows + TAIL_PARTS - 1) / TAIL_PARTS, STRIP);
     size_t first = smaller(tile.rows, (index - uncut) % TAIL_PARTS * rows);
     return (Tile){tile.first_row + first, smaller(rows, tile.rows - first), tile.first_column, tile.columns};
 }
@@ -212,10 +209,9 @@ typedef struct {
 } Right;
 
 /* The panels of a block of `inner` elements from `from` on, for a tile's columns. */
-INLINE void pack_right(float *panels, const Right *right, size_t from, size_t inner, const Tile *t, const bool across,
-                       const bool pairs) {
+INLINE void pack_right(float *panels, const Right *right, size_t from, size_t inner, const Tile *t, const bool pairs) {
     size_t steps = steps_of(inner, pairs);
-    if (!across) {
+    if (!right->across) {
         pack_columns(panels, right->weight + from * right->stride + t->first_column, right->stride, inner, t->columns,
                      PANEL, pairs);
         return;
@@ -225,15 +221,19 @@ INLINE void pack_right(float *panels, const Right *right, size_t from, size_t in
                   smaller(PANEL, t->columns - c), inner, PANEL, pairs);
 }
 
-/* The same block, to be asked for while the blocks of a tile `now` are multiplied. No columns: nothing. */
+/* Rows of a matrix to be asked for in so many portions. No columns: nothing. */
+static Fetch fetch_in(size_t portions, const float *row, size_t stride, size_t columns, size_t rows) {
+    size_t lines = rows * ((columns + LINE - 1) / LINE);
+    return (Fetch){row, stride, columns, lines > 0 ? rows : 0, 0, (lines + portions - 1) / portions};
+}
+
+/* The same block, to be asked for while the blocks of a tile `now` are multiplied. */
 static Fetch fetch_right(const Right *right, size_t from, size_t inner, const Tile *t, const Tile *now) {
     size_t products = (now->rows + STRIP - 1) / STRIP * ((now->columns + PANEL - 1) / PANEL);
     size_t portions = products * (BLOCK / FETCH_STEPS), stride = right->stride;
-    Fetch next = {right->weight + from * stride + t->first_column, stride, t->columns, inner, 0, 0};
-    if (right->across) next = (Fetch){right->weight + t->first_column * stride + from, stride, inner, t->columns, 0, 0};
-    if (next.columns == 0) next.rows = 0;
-    next.portion = (next.rows * ((next.columns + LINE - 1) / LINE) + portions - 1) / portions;
-    return next;
+    if (right->across)
+        return fetch_in(portions, right->weight + t->first_column * stride + from, stride, inner, t->columns);
+    return fetch_in(portions, right->weight + from * stride + t->first_column, stride, t->columns, inner);
 }
 
 /* Add up to a panel's columns of sums to a matrix, or put them there. */
@@ -271,14 +271,14 @@ INLINE void product_block(const Result *result, const float *packed, const Cut *
 
 /* One tile; meanwhile the first block of `after` is fetched as well. */
 INLINE void product_tile(const Result *result, const float *packed, const Right *right, const Cut *cut, const Tile *t,
-                         const Tile *after, float *scratch, const bool across, const bool pairs) {
+                         const Tile *after, float *scratch, const bool pairs) {
     size_t most = pairs ? 2 * BLOCK : BLOCK;
     float *panels = scratch, *sums = scratch + LINEAR_BLOCK_MOST * LINEAR_TILE_MOST;
     for (size_t k = 0; k < cut->inner; k += most) {
         size_t inner = smaller(most, cut->inner - k), steps = steps_of(inner, pairs);
         bool last = k + inner == cut->inner;
         size_t begin = last ? 0 : k + inner;
-        pack_right(panels, right, k, inner, t, across, pairs);
+        pack_right(panels, right, k, inner, t, pairs);
         Fetch next = fetch_right(right, begin, smaller(most, cut->inner - begin), last ? after : t, t);
         for (size_t c = 0; c < t->columns; c += PANEL)
             product_block(result, packed, cut, t, c, k, panels + c * steps, steps, sums, last, &next, pairs);
@@ -287,12 +287,12 @@ INLINE void product_tile(const Result *result, const float *packed, const Right 
 
 /* y [rows, out] = x [rows, in] · right [in, out] + bias. */
 INLINE void product(const Result *result, const float *x, size_t x_stride, const Right *right, size_t rows, size_t in,
-                    size_t out, const LinearWork *work, int threads, const bool across, const bool pairs) {
+                    size_t out, const LinearWork *work, int threads, const bool pairs) {
     float *scratch = work->scratch, *own = scratch + linear_shared(rows, in, out);
-    Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, STRIP), in, STRIP};
+    Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, STRIP), in};
 #pragma omp parallel num_threads(threads)
     {
-        pack_tokens(scratch, x, x_stride, &cut, STRIP, pairs);
+        pack_tokens(scratch, x, x_stride, &cut, pairs);
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < tiles_of(&cut, out); i++) {
             Tile t = tile_at(&cut, out, i), after = {0};
@@ -300,7 +300,7 @@ INLINE void product(const Result *result, const float *x, size_t x_stride, const
             if (t.rows == 0) continue;
             if (next < tiles_of(&cut, out)) after = tile_at(&cut, out, next);
             product_tile(result, scratch, right, &cut, &t, &after, own + (size_t)omp_get_thread_num() * LINEAR_PART,
-                         across, pairs);
+                         pairs);
             poll(work);
         }
     }
@@ -311,7 +311,7 @@ INLINE void forward(float *y, const float *x, const float *weight, const float *
     Right right = {weight, shape->weight_stride, false};
     Result result = {y, shape->y_stride, bias};
     product(&result, x, shape->x_stride, &right, rows, shape->in, shape->out, work, threads_for(rows, shape, work),
-            false, pairs);
+            pairs);
 }
 
 INLINE void backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
@@ -319,7 +319,7 @@ INLINE void backward_input(float *dx, const float *dy, const float *weight, size
     Right right = {weight, shape->weight_stride, true};
     Result result = {dx, shape->x_stride, NULL};
     product(&result, dy, shape->y_stride, &right, rows, shape->out, shape->in, work, threads_for(rows, shape, work),
-            true, pairs);
+            pairs);
 }
 
 /* What the tiles of a weight's gradient share. */
@@ -330,12 +330,6 @@ typedef struct {
     size_t steps, part;           /* in all; of a block of them */
     bool accumulate;
 } WeightPass;
-
-/* The rows of the gradient that come behind these, to be asked for. */
-static Fetch fetch_below(const float *row, size_t stride, size_t rows, size_t steps) {
-    size_t portions = steps / FETCH_STEPS + 1, lines = rows * (PANEL / LINE + 1);
-    return (Fetch){row, stride, PANEL, rows, 0, (lines + portions - 1) / portions};
-}
 
 /* A tile of the gradient. Whole panels that nothing is added to go past the caches, which a layer's gradient would
  * fill. */
@@ -357,7 +351,8 @@ INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums, cons
                     at.past = !pass->accumulate && ((uintptr_t)out | stride * sizeof *out) % LANE_BYTES == 0;
                 }
                 Fetch next = {0};
-                if (add) next = fetch_below(out + STRIP * stride, stride, smaller(STRIP, below), steps);
+                if (add) /* the rows below are read next */
+                    next = fetch_in(steps / FETCH_STEPS + 1, out + rows * stride, stride, PANEL, smaller(STRIP, below));
                 multiply(&at, pass->strips + (t->first_row + r) * pass->steps + s * STRIP,
                          pass->panels + (t->first_column + c) * pass->steps + s * PANEL, steps, rows, pairs, &next);
             }

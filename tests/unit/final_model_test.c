@@ -3,14 +3,9 @@
 #include "linnet/final_model.h"
 #include "unit/model_files.h"
 
-/** A file in OUTPUT/, made, or with NULL not there. */
+/** A file in OUTPUT/. */
 static void put(const char *name, const char *text) {
-    Error error = {0};
-    if (text)
-        write_text(in_folder(name), text);
-    else
-        file_remove(in_folder(name), &error);
-    assert_fine(&error);
+    write_text(in_folder(name), text);
 }
 
 static void assert_holds(const char *name, const char *text) {

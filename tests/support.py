@@ -237,6 +237,11 @@ def checkpoints(run):
     return sorted(int(match[1]) for match in found if match)
 
 
+def left_over(run, endings=(".tmp", ".old", ".new")):
+    """Names in a run's folder of what is unfinished or set aside, which only a crash may leave."""
+    return [path.name for path in run.iterdir() if path.name.endswith(endings)] if run.exists() else []
+
+
 def read_safetensors(path):
     """Tensors by name, as float32 arrays (only F32 is read)."""
     data = Path(path).read_bytes()

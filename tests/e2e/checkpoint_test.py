@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from support import (LIMIT, LINNET, ROOT, Hold, checkpoints, evaluation_events, events, finish, linnet, refused, start, train,
+from support import (LIMIT, LINNET, ROOT, Hold, checkpoints, evaluation_events, events, finish, left_over, linnet, refused, start, train,
                      wait_for, weights_digest, without_timing, write_config)
 
 
@@ -221,7 +221,7 @@ def test_newest_whole_one_is_taken(settings, whole, tmp_path):
     result = linnet("train", config, ranks=2)
     assert len([line for line in result.stderr.splitlines() if "checkpoint-9 is passed over: " in line and "optimizer.h5" in line]) == 1
     assert "checkpoint-6, update 6 of 12" in result.stderr
-    assert not [path.name for path in run.iterdir() if path.name.endswith((".tmp", ".old", ".new"))]
+    assert not left_over(run)
     assert checkpoints(run) == [3, 6, 9, 12]
     for step in checkpoints(run):
         linnet("inspect", run / f"checkpoint-{step}")
@@ -287,7 +287,7 @@ def test_replaced_where_names_cannot_be_exchanged(settings, at_call, tmp_path, c
         assert (expected == older) == (found[-1] != "both")
         # A start that has tidied up is ended before it saves.
         assert finish(start(["train", config], env=at_call("", "pwrite", "KILL", 1, "/run/metrics.jsonl"))).code == -signal.SIGKILL
-        assert not [path.name for path in run.iterdir() if path.name.endswith((".tmp", ".old", ".new"))]
+        assert not left_over(run)
         linnet("inspect", place)
         assert weights_digest(place) == expected
         shutil.rmtree(run)

@@ -3,7 +3,7 @@ and all is well when it is over. What may fail, call by call: fail_calls_test.py
 import pytest
 
 from disks import FullDisk, Impossible, QuotaDisk, ReadOnlyDisk
-from support import Hold, checkpoints, events, finish, linnet, start, train, wait_for, weights_digest, without_timing, write_config
+from support import Hold, checkpoints, events, finish, left_over, linnet, start, train, wait_for, weights_digest, without_timing, write_config
 
 LOST = "could not be saved, training goes on"
 
@@ -65,7 +65,7 @@ def test_trouble_that_ends(settings, undisturbed, at_call, tmp_path, kind):
         assert code == 0, told
         lost = [line for line in told.splitlines() if LOST in line]
         assert len(lost) > 1 and all(disk.says in line for line in lost), told
-        assert checkpoints(run) == [48] and not [path for path in run.iterdir() if path.suffix in (".tmp", ".old", ".new")], told
+        assert checkpoints(run) == [48] and not left_over(run), told
         linnet("inspect", run / "checkpoint-48")
         assert weights_digest(run) == weights_digest(undisturbed)
         assert without_timing(events(run)) == without_timing(events(undisturbed))

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import (LINNET, checkpoints, events, finish, linnet, start, train, wait_for, weights_digest, without_timing,
+from support import (LINNET, checkpoints, events, finish, left_over, linnet, start, train, wait_for, weights_digest, without_timing,
                      write_config)
 
 ALL = os.environ.get("LINNET_FAULTS") == "all"
@@ -26,10 +26,6 @@ def settings(sample):
 @pytest.fixture(scope="module")
 def undisturbed(settings, tmp_path_factory):
     return train(tmp_path_factory.mktemp("undisturbed"), **settings)
-
-
-def left_over(run, endings=(".tmp", ".old", ".new")):
-    return [path.name for path in run.iterdir() if path.name.endswith(endings)] if run.exists() else []
 
 
 def assert_checkpoints_whole(run):

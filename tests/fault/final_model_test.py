@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from support import finish, linnet, start, train, write_config
+from support import finish, left_over, linnet, start, train, write_config
 
 FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "vocab.json", "merges.txt")
 
@@ -67,7 +67,7 @@ def test_killed_at_each_step(settings, older, at_call, tmp_path, call):
             assert kind != "none"
         linnet("train", config)
         assert model_in(run) == new
-        assert not [path.name for path in run.iterdir() if path.name.endswith((".tmp", ".old", ".new"))]
+        assert not left_over(run)
         shutil.rmtree(run)
     assert code == 0 and model_in(run) == new
     # Before, between and, where its own folder is taken away at last, after.

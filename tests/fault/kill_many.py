@@ -26,7 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from support import checkpoints, events, is_linnet, linnet, ranks_of, start, weights_digest, without_timing, write_config  # noqa: E402
+from support import checkpoints, events, is_linnet, left_over, linnet, ranks_of, start, weights_digest, without_timing, write_config  # noqa: E402
 
 RANKS = 2
 UPDATES = 12
@@ -181,7 +181,7 @@ class Job:
             linnet("inspect", self.run / f"checkpoint-{step}")
 
     def check_complete(self):
-        left = [path.name for path in self.run.iterdir() if path.name.endswith((".tmp", ".old", ".new"))]
+        left = left_over(self.run)
         if left:
             raise Fault(f"left over: {left}")
         digest, log = self.undisturbed

@@ -141,28 +141,26 @@ class Bench:
         self.row("evaluation", statistics.median(ours), "tokens/s", ours)
         self.row(name, statistics.median(ours) / statistics.median(limit), "", target=target)
 
-    def scaling(self, target):
-        name = "2 ranks × 1 thread ÷ 1 × 1, window 32"
-        if not self.wanted(name) or CORES < 2:
-            return
-        one, two = [], []
-        for _ in range(self.rounds):
-            one += self.train_updates(32, 6, threads=1)[0]
-            two += self.train_updates(32, 6, ranks=2, threads=1)[0]
-        self.row("training, window 32, 1 rank × 1 thread", statistics.median(one), "tokens/s", one)
-        self.row("training, window 32, 2 ranks × 1 thread", statistics.median(two), "tokens/s", two)
-        self.row(name, statistics.median(two) / statistics.median(one), "", target=target)
-
-    def units(self, target):
-        name = "8 reduction units ÷ 1, 1 rank, window 32"
+    def in_turns(self, name, target, usual, changed):
+        """Training at window 32 with changed settings over that with the usual ones; each is its row's label, and settings."""
         if not self.wanted(name):
             return
-        eight, one = [], []
+        speeds = ([], [])
         for _ in range(self.rounds):
-            one += self.train_updates(32, 6)[0]
-            eight += self.train_updates(32, 6, reduction_units=8)[0]
-        self.row("training, window 32, 8 reduction units", statistics.median(eight), "tokens/s", eight)
-        self.row(name, statistics.median(eight) / statistics.median(one), "", target=target)
+            for found, (_, settings) in zip(speeds, (usual, changed)):
+                found += self.train_updates(32, 6, **settings)[0]
+        for found, (label, _) in zip(speeds, (usual, changed)):
+            self.row(f"training, window 32, {label}", statistics.median(found), "tokens/s", found)
+        self.row(name, statistics.median(speeds[1]) / statistics.median(speeds[0]), "", target=target)
+
+    def scaling(self, target):
+        if CORES >= 2:
+            self.in_turns("2 ranks × 1 thread ÷ 1 × 1, window 32", target, ("1 rank × 1 thread", dict(threads=1)),
+                          ("2 ranks × 1 thread", dict(ranks=2, threads=1)))
+
+    def units(self, target):
+        self.in_turns("8 reduction units ÷ 1, 1 rank, window 32", target, ("1 reduction unit", {}),
+                      ("8 reduction units", dict(reduction_units=8)))
 
     def memory(self):
         if self.wanted("peak memory"):

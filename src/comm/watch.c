@@ -116,7 +116,7 @@ static Status create(Watch **watch, const World *world, Error *error) {
     new->guests = memory_allocate((size_t) new->guest_room, sizeof *new->guests, error);
     new->ready = memory_allocate((size_t)(2 + new->count + new->guest_room), sizeof *new->ready, error);
     for (int i = 0; new->peers != NULL &&i < new->count; i++)
-        new->peers[i] = (Peer){.rank = world->rank == 0 ? i + 1 : 0, .socket = -1, .heard = watch_now()};
+        new->peers[i] = (Peer){.rank = world->rank == 0 ? i + 1 : 0, .socket = -1, .heard = clock_now()};
     return error->status;
 }
 
@@ -205,7 +205,7 @@ void watch_phase(Watch *watch, RunPhase phase, int64_t step) {
     bool entered = atomic_exchange(&watch->phase, (int)phase) != (int)phase;
     atomic_store(&watch->step, step);
     /* Said at once, since it may be the last word; of short updates only as many as cost nothing. */
-    double now = watch_now();
+    double now = clock_now();
     if (!entered && now - watch->phase_said < 5e-3 * (watch->world->size - 1)) return;
     watch->phase_said = now;
     for (int i = 0; i < watch->count; i++) watch_say(watch, &watch->peers[i], SAY_ALIVE);

@@ -6,19 +6,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A word every so many parts of the limit, and at least every second. */
 enum { BEATS = 20 };
 /* Seconds after this process was stopped itself in which it tells of nobody. */
 #define AFTER_SLEEP 2.0
-
-double watch_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 void watch_wake(Watch *watch) {
     uint64_t one = 1;
@@ -35,7 +28,7 @@ static void say_all(Watch *watch, Word word) {
  * nor has one of a run that was asked to stop and has saved. */
 static _Noreturn void lose(Watch *watch, const Peer *peer, const char *cause) {
     int rank = watch->world->rank;
-    if (watch_now() - watch->woken < AFTER_SLEEP || atomic_load(&watch->stopping)) watch_end_silently();
+    if (clock_now() - watch->woken < AFTER_SLEEP || atomic_load(&watch->stopping)) watch_end_silently();
     if (rank == 0)
         say_all(watch, SAY_FAILED);
     else if (rank > 1)
@@ -54,7 +47,7 @@ static void hear(Watch *watch, Peer *peer) {
             lose(watch, peer, "ended without a word: killed (by hand, or by the system for lack of memory) or crashed");
         return;
     }
-    peer->heard = watch_now();
+    peer->heard = clock_now();
     peer->phase = (RunPhase)message.phase;
     peer->step = message.step;
     if (message.word == SAY_LEAVE) peer->left = true;
@@ -68,7 +61,7 @@ static void hear(Watch *watch, Peer *peer) {
 static void check_silence(Watch *watch, double limit) {
     const Peer *first = NULL;
     int silent = 0;
-    double now = watch_now();
+    double now = clock_now();
     if (limit <= 0.0) return;
     for (int i = 0; i < watch->count; i++) {
         const Peer *peer = &watch->peers[i];
@@ -100,7 +93,7 @@ static void wait_for_word(Watch *watch, double seconds) {
 
 /* A thread that was stopped has heard nothing since `before`: everybody gets fresh time. */
 static void note_sleep(Watch *watch, double limit, double before) {
-    double now = watch_now();
+    double now = clock_now();
     if (limit <= 0.0 || now - before < 0.5 * limit) return;
     watch->woken = now;
     for (int i = 0; i < watch->count; i++) watch->peers[i].heard = now;
@@ -118,7 +111,7 @@ static void hear_all(Watch *watch) {
     /* From the last one, since those behind one that goes move up. */
     for (int i = watch->guest_count - 1; i >= 0; i--)
         if (ready[2 + watch->count + i].revents != 0) watch_hear_guest(watch, i);
-    watch_dismiss(watch, watch_now());
+    watch_dismiss(watch, clock_now());
     if (watch->listener >= 0 && ready[1].revents != 0) watch_accept(watch);
 }
 
@@ -148,7 +141,7 @@ void *watch_loop(void *argument) {
     double due = 0.0;
     while (!obey(watch, &said_leave)) {
         double limit = atomic_load(&watch->limit_ms) / 1e3, beat = limit > 0.0 && limit < BEATS ? limit / BEATS : 1.0;
-        double now = watch_now();
+        double now = clock_now();
         if (now >= due && !said_leave) {
             say_all(watch, SAY_ALIVE);
             due = now + beat;

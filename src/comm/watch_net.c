@@ -149,7 +149,7 @@ void watch_accept(Watch *watch) {
     set_up(connection);
     /* There is room for all ranks and a few more: the oldest guest, who has said nothing, is none. */
     if (watch->guest_count == watch->guest_room) dismiss(watch, 0, true);
-    watch->guests[watch->guest_count++] = (Guest){.socket = connection, .until = watch_now() + ANSWER_MS / 1e3};
+    watch->guests[watch->guest_count++] = (Guest){.socket = connection, .until = clock_now() + ANSWER_MS / 1e3};
 }
 
 void watch_hear_guest(Watch *watch, int i) {
@@ -165,7 +165,7 @@ void watch_hear_guest(Watch *watch, int i) {
     bool known = rank > 0 && watch->peers[rank - 1].socket < 0 &&
                  send(guest->socket, &hello, sizeof hello, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof hello;
     if (known) {
-        watch->peers[rank - 1].heard = watch_now();
+        watch->peers[rank - 1].heard = clock_now();
         watch->peers[rank - 1].socket = guest->socket;
     }
     dismiss(watch, i, !known);
@@ -188,7 +188,7 @@ static bool try_address(Watch *watch, const struct sockaddr *there, socklen_t si
         close(connection);
         return false;
     }
-    watch->peers[0].heard = watch_now();
+    watch->peers[0].heard = clock_now();
     watch->peers[0].socket = connection;
     return true;
 }
@@ -216,7 +216,7 @@ static bool is_near(uint32_t address) {
 
 bool watch_connect(Watch *watch, const Meeting *meeting) {
     const World *world = watch->world;
-    double start = watch_now();
+    double start = clock_now();
     if (meeting->local_size > 0)
         return try_address(watch, (const struct sockaddr *)&meeting->local, (socklen_t)meeting->local_size);
     if (meeting->count == 0) return false;
@@ -224,7 +224,7 @@ bool watch_connect(Watch *watch, const Meeting *meeting) {
         return true;
     /* Near addresses first: those of networks that this host does not have may swallow what is sent there. */
     for (int near = 1; near >= 0; near--)
-        for (int i = 0; i < meeting->count && watch_now() - start < 4.0; i++)
+        for (int i = 0; i < meeting->count && clock_now() - start < 4.0; i++)
             if (is_near(meeting->address[i]) == (near == 1) && try_network(watch, meeting->address[i], meeting->port))
                 return true;
     return false;

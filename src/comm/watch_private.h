@@ -2,6 +2,7 @@
 #define LINNET_WATCH_PRIVATE_H
 /* The watch's parts: watch.c (start, end, phases), watch_loop.c (the thread), watch_net.c (connections and messages),
  * watch_end.c (how a run is ended). */
+#include "linnet/clock.h"
 #include "linnet/watch.h"
 #include "linnet/world.h"
 #include <poll.h>
@@ -105,8 +106,6 @@ void watch_say(Watch *watch, Peer *peer, Word word);
 typedef enum { HEARD_NOTHING, HEARD_WORD, HEARD_END } Heard;
 /* The next whole message of a peer; HEARD_END when its connection is closed or not that of a rank. */
 Heard watch_hear(const Watch *watch, Peer *peer, Message *message);
-
-double watch_now(void);
 void phase_text(RunPhase phase, int64_t step, char text[WATCH_PHASE_TEXT]);
 
 /* End this process, and with it the run: after the line on what became of a peer, or without one. */

@@ -1,5 +1,6 @@
 #include "linnet/lock.h"
 
+#include "linnet/clock.h"
 #include "linnet/file.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
@@ -17,12 +18,6 @@
 #define POLL_NANOSECONDS 200000000L
 /** Room for who holds a lock, with the closing zero. */
 enum { HOLDER = 320 };
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 /** Lock the whole file for this opening of it alone, without waiting; 0, or errno. Such a lock reaches over NFS, Lustre
  *  and their like where locks do at all, and unlike a process's own it does not end when the process opens the file once
@@ -65,7 +60,7 @@ static void write_holder(int file) {
 /** Wait until the lock is had; the last try's errno. */
 static int wait_for_lock(int file, const char *folder) {
     const char *wish = getenv("LINNET_LOCK_TIMEOUT");
-    const double seconds = wish ? atof(wish) : TIMEOUT_DEFAULT, end = now() + seconds;
+    const double seconds = wish ? atof(wish) : TIMEOUT_DEFAULT, end = clock_now() + seconds;
     int code = try_lock(file);
     if (is_held(code) && seconds > 0) {
         char holder[HOLDER];
@@ -73,7 +68,7 @@ static int wait_for_lock(int file, const char *folder) {
         log_warning("%s: another run, %s, writes into this folder: waiting for up to %g s for its end", folder, holder,
                     seconds);
     }
-    while (is_held(code) && now() < end && !signals_pending()) {
+    while (is_held(code) && clock_now() < end && !signals_pending()) {
         nanosleep(&(struct timespec){.tv_nsec = POLL_NANOSECONDS}, NULL);
         code = try_lock(file);
     }

@@ -1,11 +1,11 @@
 /* Time by phase. See profile.h. */
 #include "linnet/profile.h"
 
+#include "linnet/clock.h"
 #include "linnet/file.h"
 #include "linnet/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { DEPTH = 16 };
 
@@ -15,7 +15,7 @@ typedef struct {
 } Stretch;
 
 struct Profile {
-    struct timespec origin;
+    double origin; /* by clock_now() */
     double seconds[PHASE_COUNT], operations[PHASE_COUNT];
     struct {
         Phase phase;
@@ -28,15 +28,13 @@ struct Profile {
 };
 
 double profile_elapsed(const Profile *profile) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - profile->origin.tv_sec) + 1e-9 * (double)(now.tv_nsec - profile->origin.tv_nsec);
+    return clock_now() - profile->origin;
 }
 
 Status profile_create(Profile **profile, Error *error) {
     Profile *new = memory_allocate(1, sizeof *new, error);
     if (new == NULL) return error->status;
-    clock_gettime(CLOCK_MONOTONIC, &new->origin);
+    new->origin = clock_now();
     *profile = new;
     return STATUS_OK;
 }

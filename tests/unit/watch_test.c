@@ -39,7 +39,7 @@ static void host_start(Host *host, int nodes) {
                           .guests = host->guests,
                           .guest_room = ROOM,
                           .ready = host->ready};
-    for (int i = 0; i < RANKS - 1; i++) host->peers[i] = (Peer){.rank = i + 1, .socket = -1, .heard = watch_now()};
+    for (int i = 0; i < RANKS - 1; i++) host->peers[i] = (Peer){.rank = i + 1, .socket = -1, .heard = clock_now()};
     pthread_mutex_init(&host->watch.saying, NULL);
     sem_init(&host->watch.told, 0, 0);
     watch_listen(&host->watch, &host->meeting);
@@ -56,7 +56,7 @@ static void host_end(Host *host) {
     atomic_store(&host->watch.closing, true);
     watch_wake(&host->watch);
     pthread_join(host->watch.thread, NULL);
-    watch_dismiss(&host->watch, watch_now() + 1e6);
+    watch_dismiss(&host->watch, clock_now() + 1e6);
     if (host->watch.listener >= 0) close(host->watch.listener);
     for (int i = 0; i < RANKS - 1; i++)
         if (host->peers[i].socket >= 0) close(host->peers[i].socket);

@@ -41,6 +41,12 @@ static void catch_up(Trainer *t, Error *error) {
         log_warning("%s: it lacks its last lines", failure.message);
 }
 
+/* A checkpoint that could not be removed when its time had come: the last chance. */
+static void tidy(const Trainer *t) {
+    Error failure = {0};
+    if (checkpoint_tidy(t->settings->output_dir, &failure)) log_warning("%s: it is left behind", failure.message);
+}
+
 /* A stop signal in the last evaluation. The next start evaluates again; to get there without training again it needs a
  * checkpoint of the last update, unless the weights are no longer those. Collective. */
 static Status stop_at_end(Trainer *t, Error *error) {
@@ -95,6 +101,7 @@ Status trainer_finish(Trainer *t, Error *error) {
         final_model_save(t->settings->output_dir, &t->replica, error);
         blame_machine(error);
         catch_up(t, error);
+        tidy(t);
     }
     profile_leave(t->profile, 0.0);
     if (world_agree(t->world, error, true)) return error->status;

@@ -1,7 +1,7 @@
 /* A library to be loaded before all others (LD_PRELOAD) that makes system calls fail as a broken machine would, or stops
  * the process in one so that it can be killed there. What it does is told by the environment:
  *
- *   FAULT_CALL    the call's name: write, fsync, rename, mmap, malloc, open, lock, or "any" of those on files
+ *   FAULT_CALL    the call's name: write, fsync, rename, remove, mmap, malloc, open, lock, or "any" of those on files
  *   FAULT_AT      n: the n-th call path (of the program's own functions) that leads to it fails, once
  *   FAULT_WHILE   a path: as long as it exists every such call on a file below FAULT_UNDER fails
  *   FAULT_PAUSE   n: at the n-th such call on a file below FAULT_UNDER the process makes FAULT_MARK and waits for its end
@@ -12,7 +12,7 @@
  *   FAULT_MARK    a file that the call path is written to when a call was made to fail
  *
  * Only calls by the program, HDF5 and cJSON count: what MPI does with a failing machine is not linnet's to say. write
- * stands for pwrite as well, malloc for calloc and realloc, rename for renameat2; lock is fcntl's. */
+ * stands for pwrite as well, malloc for calloc and realloc, rename for renameat2, remove for unlink; lock is fcntl's. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -221,6 +221,16 @@ int rename(const char *from, const char *to) {
 int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags) {
     if (fails("rename", to, CALLER, EINVAL)) return -1;
     return REAL(renameat2)(from_folder, from, to_folder, to, flags);
+}
+
+int remove(const char *path) {
+    if (fails("remove", path, CALLER, EBUSY)) return -1;
+    return REAL(remove)(path);
+}
+
+int unlink(const char *path) {
+    if (fails("remove", path, CALLER, EBUSY)) return -1;
+    return REAL(unlink)(path);
 }
 
 static int open_any(const char *path, int flags, mode_t mode, const void *caller, const char *name) {

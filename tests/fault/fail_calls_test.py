@@ -53,7 +53,7 @@ def run_with_fault(settings, undisturbed, folder, environment):
     return result
 
 
-@pytest.mark.parametrize("call, stride", [("write", 6), ("fsync", 8), ("rename", 4), ("open", 6), ("mmap", 1),
+@pytest.mark.parametrize("call, stride", [("write", 6), ("fsync", 8), ("rename", 4), ("remove", 1), ("open", 6), ("mmap", 1),
                                           ("malloc", 40)])
 def test_each_call_site(settings, undisturbed, fail_calls, tmp_path, call, stride):
     """Up to the first number that no call path has any more."""

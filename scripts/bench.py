@@ -141,26 +141,27 @@ class Bench:
         self.row("evaluation", statistics.median(ours), "tokens/s", ours)
         self.row(name, statistics.median(ours) / statistics.median(limit), "", target=target)
 
-    def in_turns(self, name, target, usual, changed):
-        """Training at window 32 with changed settings over that with the usual ones; each is its row's label, and settings."""
+    def in_turns(self, name, window, target, usual, changed):
+        """Training with changed settings over that with the usual ones; each is its row's label, and settings."""
         if not self.wanted(name):
             return
         speeds = ([], [])
         for _ in range(self.rounds):
             for found, (_, settings) in zip(speeds, (usual, changed)):
-                found += self.train_updates(32, 6, **settings)[0]
+                found += self.train_updates(window, 6 * 32 // window, **settings)[0]
         for found, (label, _) in zip(speeds, (usual, changed)):
-            self.row(f"training, window 32, {label}", statistics.median(found), "tokens/s", found)
+            self.row(f"training, window {window}, {label}", statistics.median(found), "tokens/s", found)
         self.row(name, statistics.median(speeds[1]) / statistics.median(speeds[0]), "", target=target)
 
     def scaling(self, target):
         if CORES >= 2:
-            self.in_turns("2 ranks × 1 thread ÷ 1 × 1, window 32", target, ("1 rank × 1 thread", dict(threads=1)),
+            self.in_turns("2 ranks × 1 thread ÷ 1 × 1, window 32", 32, target, ("1 rank × 1 thread", dict(threads=1)),
                           ("2 ranks × 1 thread", dict(ranks=2, threads=1)))
 
     def units(self, target):
-        self.in_turns("8 reduction units ÷ 1, 1 rank, window 32", target, ("1 reduction unit", {}),
-                      ("8 reduction units", dict(reduction_units=8)))
+        for window in 32, 8:
+            self.in_turns(f"8 reduction units ÷ 1, 1 rank, window {window}", window, target, ("1 reduction unit", {}),
+                          ("8 reduction units", dict(reduction_units=8)))
 
     def memory(self):
         if self.wanted("peak memory"):

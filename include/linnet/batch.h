@@ -10,8 +10,11 @@
  *   pooled     3 4 7                  the row that the head reads
  *  With POOLING_PADDED_END a sample of T < P tokens gets one more row: the end-of-text token at position P − 1 (P
  *  = n_positions), which sees the T tokens and not itself, and which the head reads (docs/numerics.md says why
- *  that is the padded text exactly). Nobody sees that row. */
+ *  that is the padded text exactly). Nobody sees that row.
+ *
+ *  The samples may be those of several units, whose gradients are summed apart (leaves.h). */
 #include "linnet/error.h"
+#include "linnet/leaves.h"
 #include "linnet/pooling.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +36,9 @@ typedef struct {
     int32_t *pooled_positions; /**< [B] positions[pooled[b]] */
     int32_t *pooled_visible;   /**< [B] visible[pooled[b]] */
     int32_t *pooled_starts;    /**< [B + 1] 0, 1, … B: the pooled rows as a packing of their own, one a sample */
+    size_t units;
+    size_t unit_rows[LEAVES_MOST + 1];    /**< where each unit's rows start, and M */
+    size_t unit_samples[LEAVES_MOST + 1]; /**< where its samples do, and B */
 } Batch;
 
 /** How texts become rows: from the model. */
@@ -50,7 +56,13 @@ void batch_destroy(Batch *batch);
 size_t batch_rows(const BatchRule *rule, size_t length);
 
 void batch_clear(Batch *batch);
+/** What is added from now on is another unit's: at most LEAVES_MOST, each with a sample. A batch begins with one. */
+void batch_next_unit(Batch *batch);
 /** Add a text of `length` ≥ 1 tokens; tokens past P are cut off. The caller has made sure that it fits. */
 void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t length, int32_t label, uint64_t sample);
+
+/** The units as leaves of a sum over all rows, or over the pooled ones. Borrowed. */
+Leaves batch_row_leaves(const Batch *batch);
+Leaves batch_sample_leaves(const Batch *batch);
 
 #endif

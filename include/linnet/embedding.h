@@ -2,6 +2,7 @@
 #define LINNET_EMBEDDING_H
 /** Token and position embedding, and the gradient of the rows they touch. Not collective; cannot fail. */
 #include "linnet/dropout.h"
+#include "linnet/leaves.h"
 
 /** out[r] = dropout(token[ids[r]] + position[positions[r]]). out [rows, width] written; token [vocabulary, width],
  *  position [positions, width] borrowed, any alignment; samples [rows]: the sample's identity for dropout; dropout
@@ -13,11 +14,13 @@ void embedding_forward_ref(float *out, const float *token, const float *position
                            const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
                            const Dropout *dropout);
 
-/** Sum the rows of a gradient by slot: out[slots[r]] += x[r], in the order of r. out [slot count, width] read and
- *  written; x [rows, width] borrowed; slots [rows]. Parallel over columns, so that the order of a sum is the order
- *  of rows whatever the number of threads. */
-void embedding_gather(float *out, const float *x, const int32_t *slots, size_t rows, size_t width);
-void embedding_gather_ref(float *out, const float *x, const int32_t *slots, size_t rows, size_t width);
+/** Sum the rows of a gradient by slot: out[slots[r]] += x[r]. out [count, width] read and written; x [rows, width]
+ *  borrowed; slots [rows]; rows those of all leaves; scratch [count + rows]. A leaf's rows are added in the order of r,
+ *  the first leaf's to what is there, and then the leaves' sums along the tree. Parallel over columns. */
+void embedding_gather(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
+                      size_t width, int32_t *scratch);
+void embedding_gather_ref(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
+                          size_t width);
 
 /** x[r] *= dropout factors, in place: the backward of embedding_forward's dropout. x [rows, width]. */
 void embedding_backward_dropout(float *x, const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,

@@ -46,8 +46,9 @@ void feed_destroy(Feed *feed);
 /** Updates an epoch: ceil(samples / window). */
 int64_t feed_windows(const Feed *feed);
 
-/** The most tokens that a rank's largest unit could have in any order: for planning memory. */
-int64_t feed_largest_unit(const Feed *feed);
+/** The most rows that a rank's units of an update could have in any order, one more a sample than its tokens included
+ *  (batch.h). */
+int64_t feed_largest_share(const DatasetInfo *info, const FeedPlan *plan);
 
 /** Whether a window of an epoch is loaded: the answer is the same on all ranks. */
 bool feed_has(const Feed *feed, int64_t epoch, int64_t window);

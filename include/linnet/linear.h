@@ -11,8 +11,8 @@
  *  float32, as PyTorch's autocast does; biases, results and what is added to stay float32.
  *
  *  Strides (in floats) let a layer use some columns of a wider weight, as the last block does with its queries. */
+#include "linnet/leaves.h"
 #include <stdbool.h>
-#include <stddef.h>
 
 typedef struct {
     size_t in, out;       /**< K, N */
@@ -43,6 +43,10 @@ const char *linear_products(void);
  *  is faster. */
 const char *linear_bf16(void);
 
+/** Whether a row of y and of dx has the same bits whatever rows are multiplied with it, so that units may be put
+ *  together. Not with a BLAS, which may take another way for another number of rows. */
+bool linear_rows_alone(const LinearWork *work);
+
 /** Use "own" or "blas" from now on; 0 for any other word. For tests; not while products run. */
 int linear_choose(const char *products);
 
@@ -57,10 +61,11 @@ void linear_backward_input(float *dx, const float *dy, const float *weight, size
                            const LinearWork *work);
 void linear_backward_input_ref(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape);
 
-/** dweight [in, out] = xᵀ · dy and dbias [out] = Σ rows of dy (NULL: none), added to what is there when
- *  `accumulate`. */
-void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
+/** dweight [in, out] = xᵀ · dy and dbias [out] = Σ rows of dy (NULL: none), by leaves: each leaf's rows apart, and
+ *  their sums along the tree. Of one leaf alone: added to what is there when `accumulate`. Several leaves are for
+ *  products whose rows stand alone (linear_rows_alone()). */
+void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
                             const LinearShape *shape, bool accumulate, const LinearWork *work);
-void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
+void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
                                 const LinearShape *shape, bool accumulate);
 #endif

@@ -8,8 +8,9 @@
  *
  *    optimizer_rows()     names the rows: for the next update, as soon as they are known
  *    optimizer_begin()    the reduction starts
- *    per unit:            gradients into optimizer_gradients(), reduction_bucket_done() for the dense buckets,
- *                         optimizer_add_rows() a micro-batch, optimizer_unit_done()
+ *    per subtree of this rank's units: optimizer_subtree_begin(), gradients into optimizer_gradients(),
+ *                         reduction_bucket_done() for the dense buckets, optimizer_add_rows() a micro-batch,
+ *                         optimizer_subtree_done()
  *    optimizer_reduce()   all owned sums are there, their squares in the reduction
  *    optimizer_step()     with the squares summed over ranks: clip, update, begin to share
  *    optimizer_await()    before a bucket is read; optimizer_settle() for all */
@@ -41,20 +42,22 @@ typedef struct {
     size_t piece_count;
     float *zeros;       /**< [width] the gradient of a row that this update does not touch */
     int32_t *row_slots; /**< [token capacity of a micro-batch] */
-    bool rows_added;    /**< whether the unit under way has written its table rows */
+    int32_t *row_links; /**< [the same and an update's rows] scratch of embedding_gather() */
+    bool rows_added;    /**< whether the subtree under way has written its table rows */
 } Optimizer;
 
 /** Bytes of memory by kind that optimizer_create() will use on this rank, rows not counted. */
 size_t optimizer_moment_bytes(const World *world, const ParameterLayout *layout);
 size_t optimizer_slot_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows);
 
-/** How settings want gradients to be summed, in windows of at most `units` units. */
-ReductionRule optimizer_rule(const Settings *settings, int units);
+/** How settings want gradients to be summed, in windows of at most `units` units; `whole`: see ReductionRule. */
+ReductionRule optimizer_rule(const Settings *settings, int units, bool whole);
 
-/** For windows of at most `units` units with at most `rows` tokens in all; micro-batches of at most
+/** For windows of at most rule->units units with at most `rows` tokens in all; micro-batches of at most
  *  `batch_tokens`. Collective. */
 Status optimizer_create(Optimizer *optimizer, const World *world, const ParameterLayout *layout,
-                        const Settings *settings, int units, size_t rows, size_t batch_tokens, Error *error);
+                        const Settings *settings, const ReductionRule *rule, size_t rows, size_t batch_tokens,
+                        Error *error);
 /** Collective. */
 void optimizer_destroy(Optimizer *optimizer);
 
@@ -66,14 +69,18 @@ void optimizer_rows(Optimizer *optimizer, const int32_t *ids, const int32_t *pos
 /** Start an update of `units` units, whose rows have been named. Not collective. */
 void optimizer_begin(Optimizer *optimizer, int units);
 
-/** Where the unit under way puts its dense gradient. Borrowed. */
+/** The next `count` units of this rank, a subtree, are summed together: see reduction_subtree_begin(). */
+void optimizer_subtree_begin(Optimizer *optimizer, int count);
+
+/** Where the subtree under way puts its dense gradient. Borrowed. */
 float *optimizer_gradients(Optimizer *optimizer);
 
-/** Add a micro-batch's embedding gradient, residual [batch->tokens, width], to the unit's table rows. */
+/** Add a micro-batch's embedding gradient, residual [batch->tokens, width], to the subtree's table rows: units along
+ *  the tree where it holds several, which then are the whole subtree. */
 void optimizer_add_rows(Optimizer *optimizer, const Batch *batch, const float *residual);
 
-/** The unit under way is whole: its rows go into the reduction as well. */
-void optimizer_unit_done(Optimizer *optimizer);
+/** The subtree under way is whole: its rows go into the reduction as well. */
+void optimizer_subtree_done(Optimizer *optimizer);
 
 /** Finish the reduction. */
 void optimizer_reduce(Optimizer *optimizer);

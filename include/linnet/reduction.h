@@ -9,7 +9,9 @@
  *  every bucket. One update goes
  *
  *   reduction_begin()                     units of this window, lengths of the buckets
- *   per unit:  write reduction_slot(), a bucket at a time, then reduction_bucket_done() for each
+ *   per subtree of this rank's units, in order:
+ *     reduction_subtree_begin(); write its sum to reduction_slot(), a bucket at a time, then reduction_bucket_done()
+ *     for each; reduction_subtree_done()
  *   reduction_finish()                    the sums of owned parts lie in reduction_result()
  *   reduction_gather_begin()              owners are about to write new values
  *   per bucket: write the owned part of the values, then reduction_gather_bucket()
@@ -41,6 +43,7 @@ typedef struct {
     int units; /**< of a window, at most */
     ReductionKind kind;
     bool bf16, overlap;
+    bool whole; /**< a rank always gives the largest subtrees of its units, which takes fewer slots */
 } ReductionRule;
 
 typedef struct Reduction Reduction;
@@ -78,15 +81,19 @@ void reduction_begin(Reduction *reduction, int units, const Bucket *buckets);
 int reduction_first_unit(const Reduction *reduction);
 int reduction_unit_count(const Reduction *reduction);
 
-/** Where the gradient of this rank's unit now under way is to be written, [slot_length]; what is there is old. */
+/** The next `count` of this rank's units, a subtree of the tree over all (tree_is_node()), are summed by the caller
+ *  along it: `count` = 1 is a unit by itself. With rule.whole, no larger subtree may be among this rank's units. */
+void reduction_subtree_begin(Reduction *reduction, int count);
+
+/** Where the sum of the subtree under way is to be written, [slot_length]; what is there is old. */
 float *reduction_slot(Reduction *reduction);
 
-/** The unit under way has finished a bucket: join it with its left neighbours as far as the tree says, and let it be
- *  read and sent if this was this rank's last unit. Each bucket once a unit, all ranks in the same order of buckets. */
+/** The subtree under way has finished a bucket: join it with its left neighbours as far as the tree says, and let it be
+ *  read and sent if this was this rank's last. Each bucket once a subtree, all ranks in the same order of buckets. */
 void reduction_bucket_done(Reduction *reduction, size_t bucket);
 
-/** The unit under way is whole: go on to the next. */
-void reduction_unit_done(Reduction *reduction);
+/** The subtree under way is whole. */
+void reduction_subtree_done(Reduction *reduction);
 
 /** Wait until every owned part is summed. Returns with all messages of this update done. Not a barrier: neighbours
  *  may still read this rank's slots; the caller has to pass a collective call on the node before it writes to a

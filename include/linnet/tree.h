@@ -39,4 +39,7 @@ int tree_depth(int n, int first, int count);
  *  runs that begin with unit 0. */
 int tree_depth_most(int count, bool from_start);
 
+/** The most nodes that a run of at most `count` units has in a tree over any number of them. */
+int tree_nodes_most(int count, bool from_start);
+
 #endif

@@ -7,12 +7,13 @@
 #include <omp.h>
 #include <string.h>
 
-/* The most slots this rank needs for any window. MPI sums one slot a rank; a unit behind the first needs another. */
+/* The most slots this rank needs for any window. MPI sums one slot a rank; a subtree behind the first needs another. */
 static int slots_needed(const World *world, const ReductionRule *rule) {
     int64_t first, count;
     world_deal(rule->units, world->size, world->rank, &first, &count);
-    if (rule->kind == REDUCTION_MPI) return count > 1 ? 2 : 1;
-    return count > 0 ? tree_depth_most((int)count, first == 0) : 1;
+    if (count == 0 || (rule->whole && world->size == 1)) return 1;
+    int most = rule->whole ? tree_nodes_most((int)count, first == 0) : tree_depth_most((int)count, first == 0);
+    return rule->kind == REDUCTION_MPI && most > 2 ? 2 : most;
 }
 
 size_t reduction_shared_bytes(const World *world, const ReductionRule *rule, size_t slot_length) {
@@ -146,13 +147,6 @@ size_t reduction_before(const Reduction *r, size_t bucket) {
     return before;
 }
 
-static void start_unit(Reduction *r) {
-    if (r->rule.kind == REDUCTION_MPI)
-        r->joins = r->unit > 0;
-    else
-        r->joins = r->unit < r->unit_count ? tree_joins(r->units, r->first_unit, r->first_unit + r->unit + 1) : 0;
-}
-
 void reduction_plan(Reduction *r, const Bucket *buckets) {
     memcpy(r->bucket, buckets, r->buckets * sizeof *buckets);
     r->first_block[0] = 0;
@@ -165,13 +159,12 @@ void reduction_begin(Reduction *r, int units, const Bucket *buckets) {
     r->units = units;
     r->first_unit = (int)first;
     r->unit_count = (int)count;
-    r->unit = r->height = 0;
+    r->unit = r->count = r->height = r->joins = 0;
     r->update++;
     reduction_plan(r, buckets);
     for (size_t b = 0; b < r->buckets; b++) r->state[b].announced = r->state[b].sent = r->state[b].summed = false;
     memset(r->squares, 0, r->first_block[r->buckets] * sizeof *r->squares);
     r->unsummed = r->buckets;
-    start_unit(r);
     if (r->rule.kind == REDUCTION_ORDERED) exchange_begin(r);
 }
 
@@ -180,6 +173,15 @@ int reduction_first_unit(const Reduction *r) {
 }
 int reduction_unit_count(const Reduction *r) {
     return r->unit_count;
+}
+
+void reduction_subtree_begin(Reduction *r, int count) {
+    TreeNode nodes[64];
+    int end = r->unit + count;
+    /* as many sums as the tree leaves of the units so far */
+    int left = r->rule.kind == REDUCTION_MPI ? 1 : (int)tree_nodes(r->units, r->first_unit, end, 0, nodes);
+    r->count = count;
+    r->joins = r->height + 1 - left;
 }
 
 float *reduction_slot(Reduction *r) {
@@ -204,13 +206,12 @@ void reduction_bucket_done(Reduction *r, size_t bucket) {
         join(left, top, &r->bucket[bucket]);
         top = left;
     }
-    if (r->unit == r->unit_count - 1 && r->rule.kind == REDUCTION_ORDERED) exchange_announce(r, bucket);
+    if (r->unit + r->count == r->unit_count && r->rule.kind == REDUCTION_ORDERED) exchange_announce(r, bucket);
 }
 
-void reduction_unit_done(Reduction *r) {
+void reduction_subtree_done(Reduction *r) {
     r->height += 1 - r->joins;
-    r->unit++;
-    start_unit(r);
+    r->unit += r->count;
 }
 
 /* One block of a sum under way through the tree. */

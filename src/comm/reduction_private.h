@@ -45,9 +45,10 @@ struct Reduction {
     /* this update */
     uint64_t update; /* counted from 1 */
     int units, first_unit, unit_count;
-    int unit;            /* under way, counted from 0 within the run */
+    int unit;            /* of the run, counted from 0, that the subtree under way starts with */
+    int count;           /* its units */
     int height;          /* sums on the stack */
-    int joins;           /* that the unit under way causes */
+    int joins;           /* that the subtree under way causes */
     Bucket *bucket;      /* [buckets] */
     size_t *first_block; /* [buckets + 1] */
     BucketState *state;  /* [buckets] */

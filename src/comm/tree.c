@@ -69,3 +69,11 @@ int tree_depth_most(int count, bool from_start) {
     int most = from_start ? halvings + 1 : 2 * halvings + 1;
     return most < count ? most : count;
 }
+
+int tree_nodes_most(int count, bool from_start) {
+    int most = 0, left = count;
+    /* From the start they shrink: at best by one half each. Elsewhere they first grow, then shrink. */
+    for (int size = 1; left >= size; size *= 2)
+        for (int twice = 0; twice < (from_start ? 1 : 2) && left >= size; twice++, most++) left -= size;
+    return most;
+}

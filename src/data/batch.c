@@ -58,6 +58,14 @@ void batch_clear(Batch *batch) {
     batch->tokens = batch->samples = 0;
     batch->text_tokens = 0;
     batch->starts[0] = 0;
+    batch->units = 1;
+    batch->unit_rows[1] = batch->unit_samples[1] = 0;
+}
+
+void batch_next_unit(Batch *batch) {
+    batch->units++;
+    batch->unit_rows[batch->units] = batch->tokens;
+    batch->unit_samples[batch->units] = batch->samples;
 }
 
 static void add_row(Batch *batch, int32_t id, int32_t position, int32_t visible, uint64_t sample) {
@@ -90,4 +98,14 @@ void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t 
     batch->samples_ids[b] = sample;
     batch->pooled_positions[b] = batch->positions[pooled];
     batch->pooled_visible[b] = batch->visible[pooled];
+    batch->unit_rows[batch->units] = batch->tokens;
+    batch->unit_samples[batch->units] = batch->samples;
+}
+
+Leaves batch_row_leaves(const Batch *batch) {
+    return (Leaves){batch->units, batch->unit_rows};
+}
+
+Leaves batch_sample_leaves(const Batch *batch) {
+    return (Leaves){batch->units, batch->unit_samples};
 }

@@ -117,10 +117,11 @@ int64_t feed_windows(const Feed *feed) {
     return feed->reader.windows;
 }
 
-int64_t feed_largest_unit(const Feed *feed) {
-    const FeedPlan *plan = &feed->reader.plan;
-    int64_t samples = plan->window < feed->reader.samples ? plan->window : feed->reader.samples;
-    return dataset_info(feed->reader.dataset)->longest * ((samples + plan->units - 1) / plan->units + 1);
+int64_t feed_largest_share(const DatasetInfo *info, const FeedPlan *plan) {
+    int64_t samples = plan->window < info->samples ? plan->window : info->samples;
+    int64_t units = (plan->units + plan->ranks - 1) / plan->ranks; /* of a rank, which hold equally many tokens … */
+    int64_t most = (samples * units + plan->units - 1) / plan->units + 1; /* … but for a part of a sample */
+    return (most < samples ? most : samples) * (info->longest + 1);
 }
 
 void feed_cut(int64_t *starts, const int32_t *lengths, int64_t samples, int units) {

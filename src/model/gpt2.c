@@ -64,7 +64,7 @@ static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, 
     gpt2->dattended = carve(carver, m, c);
     gpt2->dqkv = gpt2->dinner = gpt2->gelu;
     gpt2->dpooled = carve(carver, b, c);
-    gpt2->norm_scratch = carve(carver, 2 * LAYERNORM_PARTS, c);
+    gpt2->norm_scratch = carve(carver, LAYERNORM_SCRATCH, c);
 }
 
 static size_t carve_all(Gpt2 *gpt2, Block *blocks, float *base, const ModelConfig *config, size_t m, size_t b,
@@ -141,8 +141,9 @@ double gpt2_attention_operations(const AttentionShape *shape) {
 }
 
 Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
-    if (gpt2_is_last(gpt2, layer)) return (Rows){batch->samples, batch->pooled_positions, batch->samples_ids};
-    return (Rows){batch->tokens, batch->positions, batch->row_samples};
+    if (gpt2_is_last(gpt2, layer))
+        return (Rows){batch->samples, batch->pooled_positions, batch->samples_ids, batch_sample_leaves(batch)};
+    return (Rows){batch->tokens, batch->positions, batch->row_samples, batch_row_leaves(batch)};
 }
 
 AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int layer) {

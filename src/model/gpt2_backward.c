@@ -37,11 +37,11 @@ static void scatter_pooled(float *out, const float *x, const Batch *batch, size_
 
 /* One linear layer: its weight's and bias's gradients, and then its input's, which may take the place of x. */
 static void backward_linear(const Pass *pass, int layer, LayerTensor weight, LayerTensor bias, float *dx,
-                            const float *x, const float *dy, size_t rows, size_t in, size_t out) {
+                            const float *x, const float *dy, const Leaves *leaves, size_t in, size_t out) {
     LinearShape shape = {in, out, out, in, out};
-    linear_backward_weight(gradient(pass, layer, weight), gradient(pass, layer, bias), x, dy, rows, &shape,
+    linear_backward_weight(gradient(pass, layer, weight), gradient(pass, layer, bias), x, dy, leaves, &shape,
                            pass->accumulate, &pass->gpt2->products);
-    linear_backward_input(dx, dy, parameter(pass, layer, weight), rows, &shape, &pass->gpt2->products);
+    linear_backward_input(dx, dy, parameter(pass, layer, weight), leaves_rows(leaves), &shape, &pass->gpt2->products);
 }
 
 /* Through the MLP and the attention's projection: dstream [rows, C] is the gradient behind the block and becomes
@@ -56,16 +56,18 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
     residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
     gelu_forward(gpt2->gelu, block->fc, n * inner);
-    backward_linear(pass, layer, OUT_WEIGHT, OUT_BIAS, gpt2->dinner, gpt2->gelu, gpt2->dbranch, n, inner, c);
+    backward_linear(pass, layer, OUT_WEIGHT, OUT_BIAS, gpt2->dinner, gpt2->gelu, gpt2->dbranch, &rows.leaves, inner, c);
     gelu_backward(gpt2->dinner, gpt2->dinner, block->fc, n * inner);
     gpt2_normalize(gpt2, pass->parameters, layer, LN2_WEIGHT, n);
-    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dinner, n, c, inner);
+    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dinner, &rows.leaves, c,
+                    inner);
     layernorm_backward(dstream, gradient(pass, layer, LN2_WEIGHT), gradient(pass, layer, LN2_BIAS), gpt2->dbranch,
-                       block->middle, block->mean2, block->rstd2, parameter(pass, layer, LN2_WEIGHT), n, c,
+                       block->middle, block->mean2, block->rstd2, parameter(pass, layer, LN2_WEIGHT), &rows.leaves, c,
                        pass->accumulate, gpt2->norm_scratch);
     residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
-    backward_linear(pass, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->dattended, block->attended, gpt2->dbranch, n, c, c);
+    backward_linear(pass, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->dattended, block->attended, gpt2->dbranch, &rows.leaves,
+                    c, c);
 }
 
 /* Through the attention and its input layer: gpt2->dattended → the gradient of ln1's output in gpt2->dbranch [M,
@@ -83,7 +85,9 @@ static void backward_attention(const Pass *pass, int layer) {
                        gpt2->attention_scratch);
     profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
     gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
-    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dqkv, m, c, 3 * c);
+    Leaves leaves = batch_row_leaves(pass->batch);
+    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dqkv, &leaves, c,
+                    3 * c);
 }
 
 /* The same in the last block, where only the pooled rows have queries. */
@@ -103,8 +107,10 @@ static void backward_last_attention(const Pass *pass, int layer) {
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
     LinearShape query = {c, c, 3 * c, c, c}, keys_values = {c, 2 * c, 3 * c, c, 2 * c};
     gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
-    linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, b, &query, pass->accumulate, &gpt2->products);
-    linear_backward_weight(dweight + c, dbias + c, gpt2->normalized, dkv, m, &keys_values, pass->accumulate,
+    Leaves rows = batch_row_leaves(pass->batch), pooled = batch_sample_leaves(pass->batch);
+    linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, &pooled, &query, pass->accumulate,
+                           &gpt2->products);
+    linear_backward_weight(dweight + c, dbias + c, gpt2->normalized, dkv, &rows, &keys_values, pass->accumulate,
                            &gpt2->products);
     linear_backward_input(gpt2->dbranch, dkv, weight + c, m, &keys_values, &gpt2->products);
     linear_backward_input(gpt2->dattended, dquery, weight, b, &query, &gpt2->products);
@@ -115,6 +121,7 @@ static void backward_block(const Pass *pass, int layer) {
     Gpt2 *gpt2 = pass->gpt2;
     Block *block = &gpt2->blocks[layer];
     size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens;
+    Leaves leaves = batch_row_leaves(pass->batch);
     if (gpt2_is_last(gpt2, layer)) {
         backward_rest(pass, layer, gpt2->dpooled);
         backward_last_attention(pass, layer);
@@ -125,7 +132,7 @@ static void backward_block(const Pass *pass, int layer) {
         backward_attention(pass, layer);
     }
     layernorm_backward(gpt2->dstream, gradient(pass, layer, LN1_WEIGHT), gradient(pass, layer, LN1_BIAS), gpt2->dbranch,
-                       block->input, block->mean1, block->rstd1, parameter(pass, layer, LN1_WEIGHT), m, c,
+                       block->input, block->mean1, block->rstd1, parameter(pass, layer, LN1_WEIGHT), &leaves, c,
                        pass->accumulate, gpt2->norm_scratch);
 }
 
@@ -138,12 +145,13 @@ static void backward_head(const Pass *pass, const float *dlogits) {
     size_t weight = layout->tensor[parameters_final_weight(layout)].offset;
     size_t bias = layout->tensor[parameters_final_bias(layout)].offset;
     LinearShape shape = {labels, c, c, labels, c}; /* as in the forward pass: score is [labels, C] */
-    linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, b, &shape, pass->accumulate,
+    Leaves leaves = batch_sample_leaves(pass->batch);
+    linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, &leaves, &shape, pass->accumulate,
                            &gpt2->products);
     linear_forward(gpt2->dbranch, dlogits, pass->parameters + score, NULL, b, &shape, &gpt2->products);
     memset(gpt2->dpooled, 0, b * c * sizeof *gpt2->dpooled);
     layernorm_backward(gpt2->dpooled, pass->gradients + weight, pass->gradients + bias, gpt2->dbranch, gpt2->output,
-                       gpt2->final_mean, gpt2->final_rstd, pass->parameters + weight, b, c, pass->accumulate,
+                       gpt2->final_mean, gpt2->final_rstd, pass->parameters + weight, &leaves, c, pass->accumulate,
                        gpt2->norm_scratch);
 }
 

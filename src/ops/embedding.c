@@ -7,8 +7,9 @@ void embedding_forward(float *out, const float *token, const float *position, co
     kernels()->embedding_forward(out, token, position, ids, positions, samples, rows, width, dropout);
 }
 
-void embedding_gather(float *out, const float *x, const int32_t *slots, size_t rows, size_t width) {
-    kernels()->embedding_gather(out, x, slots, rows, width);
+void embedding_gather(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
+                      size_t width, int32_t *scratch) {
+    kernels()->embedding_gather(out, x, slots, count, leaves, width, scratch);
 }
 
 /** The same as what happens to the gradient of a residual branch; the site is in the dropout. */
@@ -27,7 +28,18 @@ void embedding_forward_ref(float *out, const float *token, const float *position
     }
 }
 
-void embedding_gather_ref(float *out, const float *x, const int32_t *slots, size_t rows, size_t width) {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < width; c++) out[(size_t)slots[r] * width + c] += x[r * width + c];
+void embedding_gather_ref(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
+                          size_t width) {
+    float sums[LEAVES_LEVELS];
+    for (size_t slot = 0; slot < count; slot++)
+        for (size_t c = 0; c < width; c++) {
+            for (size_t i = 0; i < leaves->count; i++) {
+                size_t top = leaf_height(i);
+                sums[top] = i == 0 ? out[slot * width + c] : 0.0f;
+                for (size_t r = leaves->starts[i]; r < leaves->starts[i + 1]; r++)
+                    if ((size_t)slots[r] == slot) sums[top] += x[r * width + c];
+                for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, top--) sums[top - 1] += sums[top];
+            }
+            out[slot * width + c] = sums[0];
+        }
 }

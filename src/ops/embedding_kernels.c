@@ -35,15 +35,53 @@ void KERNEL(embedding_forward)(float *out, const float *token, const float *posi
     }
 }
 
-void KERNEL(embedding_gather)(float *out, const float *x, const int32_t *slots, size_t rows, size_t width) {
-#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_ELEMENTS)
-    for (size_t first = 0; first < width; first += GATHER_COLUMNS) {
-        size_t end = smaller(first + GATHER_COLUMNS, width);
-        for (size_t r = 0; r < rows; r++) {
-            float *to = out + (size_t)slots[r] * width;
-            const float *from = x + r * width;
+static void add_to(float *sum, const float *x, size_t count) {
 #pragma omp simd
-            for (size_t c = first; c < end; c++) to[c] += from[c];
+    for (size_t c = 0; c < count; c++) sum[c] += x[c];
+}
+
+/** Rows by slot: the first one's number for each of `count` slots, and behind them for each row the next of its slot;
+ *  −1: none. */
+static void chain_rows(int32_t *chains, const int32_t *slots, size_t count, size_t rows) {
+    int32_t *next = chains + count;
+    for (size_t i = 0; i < count; i++) chains[i] = -1;
+    for (size_t r = rows; r-- > 0; chains[slots[r]] = (int32_t)r) next[r] = chains[slots[r]];
+}
+
+/** A slot's sum of columns first … first + columns − 1, its rows being a chain. A leaf that has none of them adds
+ *  nothing: no sum that begins at zero is −0, so that adding 0 would leave it as it is. */
+static void gather_slot(float *out, const float *x, int32_t row, const int32_t *next, const Leaves *leaves,
+                        size_t first, size_t columns, size_t width) {
+    float sums[LEAVES_LEVELS][GATHER_COLUMNS];
+    bool filled[LEAVES_LEVELS];
+    for (size_t i = 0; i < leaves->count; i++) {
+        size_t top = leaf_height(i);
+        float *sum = i == 0 ? out : sums[top];
+        filled[top] = i == 0;
+        for (; row >= 0 && (size_t)row < leaves->starts[i + 1]; row = next[row], filled[top] = true) {
+            if (!filled[top]) memset(sum, 0, columns * sizeof *sum);
+            add_to(sum, x + (size_t)row * width + first, columns);
+        }
+        for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, top--) {
+            if (!filled[top]) continue;
+            float *below = top == 1 ? out : sums[top - 1];
+            if (filled[top - 1])
+                add_to(below, sums[top], columns);
+            else
+                memcpy(below, sums[top], columns * sizeof *below);
+            filled[top - 1] = true;
         }
     }
+}
+
+void KERNEL(embedding_gather)(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
+                              size_t width, int32_t *scratch) {
+    size_t rows = leaves_rows(leaves);
+    chain_rows(scratch, slots, count, rows);
+#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_ELEMENTS)
+    for (size_t first = 0; first < width; first += GATHER_COLUMNS)
+        for (size_t slot = 0; slot < count; slot++)
+            if (scratch[slot] >= 0)
+                gather_slot(out + slot * width + first, x, scratch[slot], scratch + count, leaves, first,
+                            smaller(GATHER_COLUMNS, width - first), width);
 }

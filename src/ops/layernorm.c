@@ -8,8 +8,9 @@ void layernorm_forward(float *out, float *mean, float *rstd, const float *x, con
 }
 
 void layernorm_backward(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x, const float *mean,
-                        const float *rstd, const float *gamma, size_t n, size_t width, int accumulate, float *scratch) {
-    kernels()->layernorm_backward(dx, dgamma, dbeta, dout, x, mean, rstd, gamma, n, width, accumulate, scratch);
+                        const float *rstd, const float *gamma, const Leaves *leaves, size_t width, int accumulate,
+                        float *scratch) {
+    kernels()->layernorm_backward(dx, dgamma, dbeta, dout, x, mean, rstd, gamma, leaves, width, accumulate, scratch);
 }
 
 void layernorm_forward_ref(float *out, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
@@ -42,20 +43,39 @@ static void backward_input_ref(float *dx, const float *dout, const float *x, con
     }
 }
 
+/* Column c of dgamma and dbeta, from a leaf's rows on. */
+static void backward_column_ref(float *by_gamma, float *by_beta, const float *dout, const float *x, const float *mean,
+                                const float *rstd, size_t first, size_t end, size_t width, size_t c) {
+    double gamma_sum = *by_gamma, beta_sum = *by_beta;
+    for (size_t r = first; r < end; r++) {
+        double gradient = dout[r * width + c];
+        gamma_sum += gradient * ((double)x[r * width + c] - mean[r]) * rstd[r];
+        beta_sum += gradient;
+    }
+    *by_gamma = (float)gamma_sum;
+    *by_beta = (float)beta_sum;
+}
+
 void layernorm_backward_ref(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x,
-                            const float *mean, const float *rstd, const float *gamma, size_t n, size_t width,
-                            int accumulate, float *scratch) {
+                            const float *mean, const float *rstd, const float *gamma, const Leaves *leaves,
+                            size_t width, int accumulate, float *scratch) {
+    float gammas[LEAVES_LEVELS], betas[LEAVES_LEVELS];
     (void)scratch;
-    for (size_t r = 0; r < n; r++)
+    for (size_t r = 0; r < leaves_rows(leaves); r++)
         backward_input_ref(dx + r * width, dout + r * width, x + r * width, gamma, width, mean[r], rstd[r]);
     for (size_t c = 0; c < width; c++) {
-        double by_gamma = accumulate ? dgamma[c] : 0.0, by_beta = accumulate ? dbeta[c] : 0.0;
-        for (size_t r = 0; r < n; r++) {
-            double gradient = dout[r * width + c];
-            by_gamma += gradient * ((double)x[r * width + c] - mean[r]) * rstd[r];
-            by_beta += gradient;
+        for (size_t i = 0; i < leaves->count; i++) {
+            size_t top = leaf_height(i);
+            gammas[top] = i == 0 && accumulate ? dgamma[c] : 0.0f;
+            betas[top] = i == 0 && accumulate ? dbeta[c] : 0.0f;
+            backward_column_ref(&gammas[top], &betas[top], dout, x, mean, rstd, leaves->starts[i],
+                                leaves->starts[i + 1], width, c);
+            for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, top--) {
+                gammas[top - 1] += gammas[top];
+                betas[top - 1] += betas[top];
+            }
         }
-        dgamma[c] = (float)by_gamma;
-        dbeta[c] = (float)by_beta;
+        dgamma[c] = gammas[0];
+        dbeta[c] = betas[0];
     }
 }

@@ -59,34 +59,50 @@ static void backward_row(float *dx, float *dgamma, float *dbeta, const float *do
     }
 }
 
-/** out[first … end) = or += the sum of the parts, which lie `stride` floats apart. */
-static void sum_parts(float *out, const float *parts, size_t stride, size_t first, size_t end, int accumulate) {
+/** The sums of columns first … end − 1: a leaf's parts in order, which lie `stride` floats apart, onto the stack
+ *  [levels, stride] of leaves' sums. */
+static void sum_parts(float *stack, const float *parts, size_t stride, size_t first, size_t end, size_t leaf,
+                      size_t leaves) {
+    float *top = stack + leaf_height(leaf) * stride;
     for (size_t c = first; c < end; c++) {
         float sum = parts[c];
         for (size_t part = 1; part < LAYERNORM_PARTS; part++) sum += parts[part * stride + c];
-        out[c] = accumulate ? out[c] + sum : sum;
+        top[c] = sum;
     }
+    for (size_t j = leaf_joins(leaf, leaves); j > 0; j--, top -= stride)
+        for (size_t c = first; c < end; c++) (top - stride)[c] += top[c];
+}
+
+/** out[first … end) = or += sums. */
+static void put_sums(float *out, const float *sums, size_t first, size_t end, int accumulate) {
+    for (size_t c = first; c < end; c++) out[c] = accumulate ? out[c] + sums[c] : sums[c];
 }
 
 void KERNEL(layernorm_backward)(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x,
-                                const float *mean, const float *rstd, const float *gamma, size_t n, size_t width,
-                                int accumulate, float *scratch) {
-    size_t run = (n + LAYERNORM_PARTS - 1) / LAYERNORM_PARTS;
-#pragma omp parallel if (n * width > PARALLEL_ELEMENTS)
-    {
+                                const float *mean, const float *rstd, const float *gamma, const Leaves *leaves,
+                                size_t width, int accumulate, float *scratch) {
+    size_t stride = 2 * width; /* a column sum of dgamma, then of dbeta */
+    float *stack = scratch + LAYERNORM_PARTS * stride;
+#pragma omp parallel if (leaves_rows(leaves) * width > PARALLEL_ELEMENTS)
+    for (size_t leaf = 0; leaf < leaves->count; leaf++) {
+        size_t start = leaves->starts[leaf], end = leaves->starts[leaf + 1];
+        size_t run = (end - start + LAYERNORM_PARTS - 1) / LAYERNORM_PARTS;
 #pragma omp for schedule(static)
         for (size_t part = 0; part < LAYERNORM_PARTS; part++) {
-            float *sums = scratch + part * 2 * width;
-            memset(sums, 0, 2 * width * sizeof *sums);
-            for (size_t r = part * run; r < smaller((part + 1) * run, n); r++)
+            float *sums = scratch + part * stride;
+            memset(sums, 0, stride * sizeof *sums);
+            for (size_t r = start + part * run; r < smaller(start + (part + 1) * run, end); r++)
                 backward_row(dx + r * width, sums, sums + width, dout + r * width, x + r * width, gamma, width, mean[r],
                              rstd[r]);
         }
 #pragma omp for schedule(static)
         for (size_t first = 0; first < width; first += SUM_COLUMNS) {
-            size_t end = smaller(first + SUM_COLUMNS, width);
-            sum_parts(dgamma, scratch, 2 * width, first, end, accumulate);
-            sum_parts(dbeta, scratch + width, 2 * width, first, end, accumulate);
+            size_t last = smaller(first + SUM_COLUMNS, width);
+            sum_parts(stack, scratch, stride, first, last, leaf, leaves->count);
+            sum_parts(stack + width, scratch + width, stride, first, last, leaf, leaves->count);
+            if (leaf + 1 < leaves->count) continue;
+            put_sums(dgamma, stack, first, last, accumulate);
+            put_sums(dbeta, stack + width, first, last, accumulate);
         }
     }
 }

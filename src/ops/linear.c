@@ -50,6 +50,10 @@ int linear_choose(const char *products) {
     return 1;
 }
 
+bool linear_rows_alone(const LinearWork *work) {
+    return !use_blas(work);
+}
+
 const char *linear_products(void) {
     return use_blas(&(LinearWork){0}) ? "blas" : "own";
 }
@@ -72,12 +76,12 @@ void linear_backward_input(float *dx, const float *dy, const float *weight, size
     poll(work);
 }
 
-void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
+void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
                             const LinearShape *shape, bool accumulate, const LinearWork *work) {
     if (use_blas(work))
-        linear_blas_backward_weight(dweight, dbias, x, dy, rows, shape, accumulate);
+        linear_blas_backward_weight(dweight, dbias, x, dy, leaves_rows(leaves), shape, accumulate);
     else
-        kernels()->linear_backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work);
+        kernels()->linear_backward_weight(dweight, dbias, x, dy, leaves, shape, accumulate, work);
     poll(work);
 }
 
@@ -102,19 +106,29 @@ void linear_backward_input_ref(float *dx, const float *dy, const float *weight, 
         }
 }
 
-void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
+/* One element of a weight's gradient, or of a bias's where x is NULL. */
+static float leaves_sum_ref(float start, const float *x, size_t x_stride, const float *dy, size_t dy_stride,
+                            const Leaves *leaves) {
+    float sums[LEAVES_LEVELS];
+    for (size_t i = 0; i < leaves->count; i++) {
+        double sum = i == 0 ? (double)start : 0.0;
+        for (size_t r = leaves->starts[i]; r < leaves->starts[i + 1]; r++)
+            sum += (x != NULL ? (double)x[r * x_stride] : 1.0) * (double)dy[r * dy_stride];
+        size_t height = leaf_height(i);
+        sums[height] = (float)sum;
+        for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, height--) sums[height - 1] += sums[height];
+    }
+    return sums[0];
+}
+
+void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
                                 const LinearShape *shape, bool accumulate) {
     for (size_t i = 0; i < shape->in; i++)
         for (size_t o = 0; o < shape->out; o++) {
             float *element = dweight + i * shape->weight_stride + o;
-            double sum = accumulate ? (double)*element : 0.0;
-            for (size_t r = 0; r < rows; r++)
-                sum += (double)x[r * shape->x_stride + i] * (double)dy[r * shape->y_stride + o];
-            *element = (float)sum;
+            *element =
+                leaves_sum_ref(accumulate ? *element : 0.0F, x + i, shape->x_stride, dy + o, shape->y_stride, leaves);
         }
-    for (size_t o = 0; dbias != NULL && o < shape->out; o++) {
-        double sum = accumulate ? (double)dbias[o] : 0.0;
-        for (size_t r = 0; r < rows; r++) sum += (double)dy[r * shape->y_stride + o];
-        dbias[o] = (float)sum;
-    }
+    for (size_t o = 0; dbias != NULL && o < shape->out; o++)
+        dbias[o] = leaves_sum_ref(accumulate ? dbias[o] : 0.0F, NULL, 0, dy + o, shape->y_stride, leaves);
 }

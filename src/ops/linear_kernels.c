@@ -37,7 +37,8 @@ _Static_assert(TILE % STRIP == 0 && TILE % PANEL == 0 && WEIGHT_COLUMNS % PANEL 
                "tiles are whole strips and panels");
 _Static_assert(STRIP <= LINEAR_UNIT_MOST && PANEL <= LINEAR_UNIT_MOST, "as the scratch is reckoned");
 _Static_assert(BLOCK <= LINEAR_BLOCK_MOST && TILE <= LINEAR_TILE_MOST, "as the scratch is reckoned");
-_Static_assert(TILE *WEIGHT_COLUMNS <= LINEAR_PART, "as the scratch is reckoned");
+_Static_assert(TILE *WEIGHT_COLUMNS <= LINEAR_SUMS, "as the scratch is reckoned");
+_Static_assert(TILE *(LINEAR_BLOCK_MOST + LINEAR_ROWS_MOST) <= LINEAR_PART, "as the scratch is reckoned");
 
 /* Multiplications below which waking threads costs more than they save: about 30 µs of one core. */
 #define SMALL ((size_t)1 << 20)
@@ -260,7 +261,7 @@ INLINE void product_block(const Result *result, const float *packed, const Cut *
     if (result->bias != NULL) memcpy(start, result->bias + t->first_column + column, columns * sizeof *start);
     for (size_t r = 0; r < t->rows; r += STRIP) {
         float *own = sums + column * t->rows + r * PANEL;
-        Sums at = {own, own, PANEL, PANEL, false};
+        Sums at = {.from = own, .to = own, .from_stride = PANEL, .to_stride = PANEL};
         if (k == 0) at.from = start, at.from_stride = 0;
         if (last && whole) at.to = y + r * result->stride, at.to_stride = result->stride;
         multiply(&at, packed + packed_at(cut, t->first_row + r, k, pairs), panel, steps, smaller(STRIP, t->rows - r),
@@ -326,63 +327,140 @@ INLINE void backward_input(float *dx, const float *dy, const float *weight, size
 typedef struct {
     float *dweight;
     size_t stride;
-    const float *strips, *panels; /* packed x and dy: [strip or panel][steps][…] */
-    size_t steps, part;           /* in all; of a block of them */
+    const float *strips, *panels; /* packed x and dy: [leaf][strip or panel][steps][…] */
+    size_t in, out;               /* columns there, whole strips and panels */
+    const Leaves *leaves;
     bool accumulate;
 } WeightPass;
 
-/* A tile of the gradient. Whole panels that nothing is added to go past the caches, which a layer's gradient would
- * fill. */
-INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums, const bool pairs) {
-    for (size_t s = 0; s < pass->steps; s += pass->part) {
-        size_t steps = smaller(pass->part, pass->steps - s);
-        bool last = s + steps == pass->steps;
-        for (size_t c = 0; c < t->columns; c += PANEL) {
-            size_t columns = smaller(PANEL, t->columns - c), stride = pass->stride;
-            float *out = pass->dweight + t->first_row * stride + t->first_column + c;
-            bool whole = columns == PANEL, add = pass->accumulate && whole && s == 0;
-            for (size_t r = 0; r < t->rows; r += STRIP, out += STRIP * stride) {
-                size_t rows = smaller(STRIP, t->rows - r), below = t->rows - r - rows;
-                float *own = sums + c * t->rows + r * PANEL;
-                Sums at = {own, own, PANEL, PANEL, false};
-                if (s == 0) at.from = add ? out : ZEROS, at.from_stride = add ? stride : 0;
-                if (last && whole) {
-                    at.to = out, at.to_stride = stride;
-                    at.past = !pass->accumulate && ((uintptr_t)out | stride * sizeof *out) % LANE_BYTES == 0;
-                }
-                Fetch next = {0};
-                if (add) /* the rows below are read next */
-                    next = fetch_in(steps / FETCH_STEPS + 1, out + rows * stride, stride, PANEL, smaller(STRIP, below));
-                multiply(&at, pass->strips + (t->first_row + r) * pass->steps + s * STRIP,
-                         pass->panels + (t->first_column + c) * pass->steps + s * PANEL, steps, rows, pairs, &next);
-            }
-            if (last && !whole)
-                store_part(pass->dweight + t->first_row * stride + t->first_column + c, stride, sums + c * t->rows,
-                           t->rows, columns, pass->accumulate);
-        }
+/* Steps that are multiplied at once: a part of a leaf, or all of it. */
+typedef struct {
+    size_t leaf, first, steps;
+} Span;
+
+static size_t leaf_rows(const Leaves *leaves, size_t leaf) {
+    return leaves->starts[leaf + 1] - leaves->starts[leaf];
+}
+
+/* The span that starts at step `first` of a leaf; at the leaf's end, the next leaf's first. */
+INLINE Span span_at(const Leaves *leaves, size_t leaf, size_t first, const bool pairs) {
+    size_t steps = steps_of(leaf_rows(leaves, leaf), pairs);
+    if (first == steps) {
+        first = 0;
+        if (++leaf == leaves->count) return (Span){leaf, 0, 0};
+        steps = steps_of(leaf_rows(leaves, leaf), pairs);
     }
+    size_t part = steps <= WEIGHT_BLOCK ? steps : even_part(steps, WEIGHT_BLOCK, 1);
+    return (Span){leaf, first, smaller(part, steps - first)};
+}
+
+INLINE Span next_span(const Leaves *leaves, Span span, const bool pairs) {
+    return span_at(leaves, span.leaf, span.first + span.steps, pairs);
+}
+
+/* The first span behind those that are multiplied with one panel before the next panel's turn: short leaves'
+ * together. */
+INLINE Span end_of_group(const Leaves *leaves, Span span, const bool pairs) {
+    size_t steps = 0;
+    do {
+        steps += span.steps;
+        span = next_span(leaves, span, pairs);
+    } while (span.leaf < leaves->count && steps + span.steps <= WEIGHT_BLOCK);
+    return span;
+}
+
+/* A span's product for some rows and a panel's columns of a tile, and where the leaf ends, the sums that the tree
+ * joins. Whole panels that nothing is added to go past the caches, which a layer's gradient would fill. */
+INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t r, size_t c, float *sums,
+                        const bool pairs) {
+    const Leaves *leaves = pass->leaves;
+    size_t start = leaves->starts[span.leaf], all = steps_of(leaf_rows(leaves, span.leaf), pairs);
+    size_t rows = smaller(STRIP, t->rows - r), stride = pass->stride;
+    float *out = pass->dweight + (t->first_row + r) * stride + t->first_column + c;
+    bool begins = span.first == 0, ends = span.first + span.steps == all, whole = t->columns - c >= PANEL;
+    float *own = sums + leaf_height(span.leaf) * LINEAR_SUMS + c * t->rows + r * PANEL;
+    Sums at = {.from = own, .to = own, .from_stride = PANEL, .to_stride = PANEL, .top = own, .level = LINEAR_SUMS};
+    Fetch next = {0};
+    if (begins && pass->accumulate && whole && span.leaf == 0) {
+        size_t below = t->rows - r - rows; /* these are read next */
+        at.from = out, at.from_stride = stride;
+        next = fetch_in(span.steps / FETCH_STEPS + 1, out + rows * stride, stride, PANEL, smaller(STRIP, below));
+    } else if (begins) {
+        at.from = ZEROS, at.from_stride = 0;
+    }
+    if (ends) {
+        at.joins = leaf_joins(span.leaf, leaves->count);
+        at.to = own - at.joins * LINEAR_SUMS;
+    }
+    if (ends && whole && span.leaf + 1 == leaves->count) {
+        at.to = out, at.to_stride = stride;
+        at.past = !pass->accumulate && ((uintptr_t)out | stride * sizeof *out) % LANE_BYTES == 0;
+    }
+    multiply(&at, pass->strips + pass->in * start + (t->first_row + r) * all + span.first * STRIP,
+             pass->panels + pass->out * start + (t->first_column + c) * all + span.first * PANEL, span.steps, rows,
+             pairs, &next);
+}
+
+/* A tile of the gradient. */
+INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums, const bool pairs) {
+    const Leaves *leaves = pass->leaves;
+    for (Span span = span_at(leaves, 0, 0, pairs), end; span.leaf < leaves->count; span = end) {
+        end = end_of_group(leaves, span, pairs);
+        for (size_t c = 0; c < t->columns; c += PANEL)
+            for (size_t r = 0; r < t->rows; r += STRIP)
+                for (Span s = span; s.leaf != end.leaf || s.first != end.first; s = next_span(leaves, s, pairs))
+                    weight_span(pass, s, t, r, c, sums, pairs);
+    }
+    size_t rest = t->columns % PANEL, c = t->columns - rest;
+    if (rest > 0)
+        store_part(pass->dweight + t->first_row * pass->stride + t->first_column + c, pass->stride, sums + c * t->rows,
+                   t->rows, rest, pass->accumulate);
     floats_streamed();
 }
 
-INLINE void backward_weight(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
+/* dbias = the sum of dy's rows, columns first … first + columns − 1, at most a tile's. */
+static void sum_bias(float *dbias, const float *dy, size_t stride, const Leaves *leaves, size_t columns,
+                     bool accumulate) {
+    float sums[LEAVES_LEVELS][TILE];
+    for (size_t i = 0; i < leaves->count; i++) {
+        size_t height = leaf_height(i);
+        bool added = i == 0 && accumulate;
+        if (added) memcpy(sums[0], dbias, columns * sizeof *dbias);
+        KERNEL(rows_sum)(sums[height], dy + leaves->starts[i] * stride, stride, leaf_rows(leaves, i), columns, added);
+        for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, height--)
+            KERNEL(vector_add)(sums[height - 1], sums[height - 1], sums[height], columns);
+    }
+    memcpy(dbias, sums[0], columns * sizeof *dbias);
+}
+
+/* Pack columns of x or dy, first … first + columns − 1 of `all`, leaf by leaf. */
+INLINE void pack_leaves(float *out, size_t all, const float *x, size_t stride, const Leaves *leaves, size_t first,
+                        size_t columns, const size_t width, const bool pairs) {
+    for (size_t i = 0; i < leaves->count; i++) {
+        size_t start = leaves->starts[i], rows = leaf_rows(leaves, i);
+        pack_columns(out + all * start + first * steps_of(rows, pairs), x + start * stride + first, stride, rows,
+                     columns, width, pairs);
+    }
+}
+
+INLINE void backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
                             const LinearShape *shape, bool accumulate, const LinearWork *work, const bool pairs) {
-    float *scratch = work->scratch;
-    size_t steps = steps_of(rows, pairs), in = shape->in, out = shape->out;
-    float *panels = scratch + round_up(round_up(in, STRIP) * steps, LINE),
-          *own = scratch + linear_shared(rows, in, out);
-    WeightPass pass = {dweight,   shape->weight_stride, scratch, panels, steps, even_part(steps, WEIGHT_BLOCK, 1),
-                       accumulate};
+    size_t rows = leaves_rows(leaves), in = shape->in, out = shape->out;
+    float *strips = work->scratch, *panels = strips + round_up(round_up(in, STRIP) * rows, LINE),
+          *own = strips + linear_shared(rows, in, out);
+    WeightPass pass = {
+        dweight, shape->weight_stride, strips, panels, round_up(in, STRIP), round_up(out, PANEL), leaves, accumulate};
     size_t down = (in + TILE - 1) / TILE, across = (out + WEIGHT_COLUMNS - 1) / WEIGHT_COLUMNS;
 #pragma omp parallel num_threads(threads_for(rows, shape, work))
     {
 #pragma omp for schedule(static) nowait
         for (size_t k = 0; k < in; k += TILE)
-            pack_columns(scratch + k * steps, x + k, shape->x_stride, rows, smaller(TILE, in - k), STRIP, pairs);
+            pack_leaves(strips, pass.in, x, shape->x_stride, leaves, k, smaller(TILE, in - k), STRIP, pairs);
 #pragma omp for schedule(static)
         for (size_t n = 0; n < out; n += TILE) {
             size_t columns = smaller(TILE, out - n);
-            pack_columns(panels + n * steps, dy + n, shape->y_stride, rows, columns, PANEL, pairs);
-            if (dbias != NULL) KERNEL(rows_sum)(dbias + n, dy + n, shape->y_stride, rows, columns, accumulate);
+            pack_leaves(panels, pass.out, dy, shape->y_stride, leaves, n, columns, PANEL, pairs);
+            if (dbias != NULL) sum_bias(dbias + n, dy + n, shape->y_stride, leaves, columns, accumulate);
         }
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < down * across; i++) {
@@ -410,10 +488,10 @@ void KERNEL(linear_backward_input)(float *dx, const float *dy, const float *weig
         backward_input(dx, dy, weight, rows, shape, work, false);
 }
 
-void KERNEL(linear_backward_weight)(float *dweight, float *dbias, const float *x, const float *dy, size_t rows,
+void KERNEL(linear_backward_weight)(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
                                     const LinearShape *shape, bool accumulate, const LinearWork *work) {
     if (work->bf16)
-        backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work, true);
+        backward_weight(dweight, dbias, x, dy, leaves, shape, accumulate, work, true);
     else
-        backward_weight(dweight, dbias, x, dy, rows, shape, accumulate, work, false);
+        backward_weight(dweight, dbias, x, dy, leaves, shape, accumulate, work, false);
 }

@@ -2,6 +2,7 @@
 #define LINNET_OPS_LINEAR_SCRATCH_H
 /** Scratch of the linear kernels: packed operands that all threads share, and a part a thread. Enough for every
  *  instruction set. */
+#include "linnet/leaves.h"
 #include <stddef.h>
 
 #define LINEAR_TILE_MOST ((size_t)96)   /**< columns of a tile of y or dx, rows of a weight's gradient */
@@ -14,6 +15,9 @@ static inline size_t linear_shared(size_t rows, size_t in, size_t out) {
     return ((rows + LINEAR_UNIT_MOST) * (in + out + 2 * LINEAR_UNIT_MOST) + 15) / 16 * 16; /* whole cache lines */
 }
 
-/** Floats that one thread needs: a block of one operand and the tile's sums. */
-#define LINEAR_PART (LINEAR_TILE_MOST * (LINEAR_BLOCK_MOST + LINEAR_ROWS_MOST))
+#define LINEAR_SUMS (LINEAR_TILE_MOST * 256) /**< floats of a tile of a weight's gradient, at most */
+
+/** Floats that one thread needs: the sums of a weight's tile that wait for others; of y or dx, a block of one operand
+ *  and the tile's sums, which are fewer. */
+#define LINEAR_PART (LEAVES_LEVELS * LINEAR_SUMS)
 #endif

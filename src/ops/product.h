@@ -147,10 +147,12 @@ typedef struct {
     const float *from; /* what they are added to; stride 0: the same for all rows */
     float *to;         /* may be `from` */
     size_t from_stride, to_stride;
-    bool past; /* `to`, which is aligned to whole vectors, is written past the caches: it is not read soon */
+    bool past;           /* `to`, which is aligned to whole vectors, is written past the caches: it is not read soon */
+    const float *top;    /* sums of the same form that are added at the end, the last first: each lies `level` floats */
+    size_t level, joins; /* below the one before, the first of them below `top` */
 } Sums;
 
-/** to [rows, PANEL] = from + strip · panel. */
+/** to [rows, PANEL] = from + strip · panel, joined with earlier sums. */
 INLINE void product_rows(const Sums *at, const float *strip, const float *panel, size_t steps, const size_t rows,
                          const bool pairs, Fetch *next) {
     Floats sums[STRIP][VECTORS];
@@ -159,6 +161,15 @@ INLINE void product_rows(const Sums *at, const float *strip, const float *panel,
 #pragma GCC unroll 3
         for (size_t v = 0; v < VECTORS; v++) sums[r][v] = floats_load(at->from + r * at->from_stride + v * LANES);
     strip_times_panel(sums, strip, panel, steps, rows, pairs, next);
+    const float *below = at->top;
+#pragma GCC unroll 1
+    for (size_t j = 0; j < at->joins; j++) {
+        below -= at->level;
+#pragma GCC unroll 8
+        for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 3
+            for (size_t v = 0; v < VECTORS; v++) sums[r][v] += floats_load(below + r * PANEL + v * LANES);
+    }
     if (at->past) {
 #pragma GCC unroll 8
         for (size_t r = 0; r < rows; r++)

@@ -72,17 +72,20 @@ static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
     if (o->v != NULL) memory_will_fill(o->v, o->owned * sizeof *o->v);
     o->zeros = memory_allocate(o->token.width, sizeof *o->zeros, error);
     o->row_slots = memory_allocate(batch_tokens, sizeof *o->row_slots, error);
+    o->row_links =
+        memory_allocate(batch_tokens + o->token.capacity + o->position.capacity, sizeof *o->row_links, error);
 }
 
-ReductionRule optimizer_rule(const Settings *settings, int units) {
+ReductionRule optimizer_rule(const Settings *settings, int units, bool whole) {
     return (ReductionRule){.units = units,
+                           .whole = whole,
                            .kind = settings->reduction,
                            .bf16 = settings->reduction_dtype == WIRE_BFLOAT16,
                            .overlap = settings->overlap_comm};
 }
 
 Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout *layout, const Settings *settings,
-                        int units, size_t rows, size_t batch_tokens, Error *error) {
+                        const ReductionRule *rule, size_t rows, size_t batch_tokens, Error *error) {
     *o = (Optimizer){.world = world, .layout = layout, .settings = settings};
     size_t width = (size_t)layout->token.shape[1], buckets = layout->buckets + 2;
     table_create(&o->token, world, (size_t)layout->token.shape[0], width, rows, error);
@@ -91,8 +94,7 @@ Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout 
     if (world_agree(world, error, true)) return error->status;
     size_t blocks = layout->dense / PARAMETERS_BLOCK + o->token.capacity + o->position.capacity;
     size_t block = width > PARAMETERS_BLOCK ? width : PARAMETERS_BLOCK;
-    ReductionRule rule = optimizer_rule(settings, units);
-    if (reduction_create(&o->reduction, world, &rule, buckets,
+    if (reduction_create(&o->reduction, world, rule, buckets,
                          optimizer_slot_floats(layout, o->token.capacity, o->position.capacity), blocks, block, error))
         return error->status;
     set_buckets(o);
@@ -113,6 +115,7 @@ void optimizer_destroy(Optimizer *o) {
     memory_free(o->v);
     memory_free(o->zeros);
     memory_free(o->row_slots);
+    memory_free(o->row_links);
     *o = (Optimizer){0};
 }
 
@@ -126,6 +129,10 @@ void optimizer_begin(Optimizer *o, int units) {
     table_begin(&o->position);
     set_buckets(o);
     reduction_begin(o->reduction, units, o->buckets);
+}
+
+void optimizer_subtree_begin(Optimizer *o, int count) {
+    reduction_subtree_begin(o->reduction, count);
     o->rows_added = false;
 }
 
@@ -135,12 +142,12 @@ float *optimizer_gradients(Optimizer *o) {
 
 /* out[slot of keys[r]] += residual[r] */
 static void add_rows(Optimizer *o, const Table *table, float *out, const int32_t *keys, const float *residual,
-                     size_t rows) {
-    for (size_t r = 0; r < rows; r++) o->row_slots[r] = table->slots[keys[r]];
-    embedding_gather(out, residual, o->row_slots, rows, table->width);
+                     const Leaves *leaves) {
+    for (size_t r = 0; r < leaves_rows(leaves); r++) o->row_slots[r] = table->slots[keys[r]];
+    embedding_gather(out, residual, o->row_slots, table->count, leaves, table->width, o->row_links);
 }
 
-/* The rows of the unit under way start from zero. */
+/* The rows of the subtree under way start from zero. */
 static void clear_rows(Optimizer *o) {
     float *slot = reduction_slot(o->reduction);
     memset(slot + token_start(o), 0, o->token.count * o->token.width * sizeof *slot);
@@ -151,15 +158,15 @@ static void clear_rows(Optimizer *o) {
 void optimizer_add_rows(Optimizer *o, const Batch *batch, const float *residual) {
     if (!o->rows_added) clear_rows(o);
     float *slot = reduction_slot(o->reduction);
-    add_rows(o, &o->token, slot + token_start(o), batch->ids, residual, batch->tokens);
-    add_rows(o, &o->position, slot + position_start(o), batch->positions, residual, batch->tokens);
+    Leaves leaves = batch_row_leaves(batch);
+    add_rows(o, &o->token, slot + token_start(o), batch->ids, residual, &leaves);
+    add_rows(o, &o->position, slot + position_start(o), batch->positions, residual, &leaves);
 }
 
-void optimizer_unit_done(Optimizer *o) {
+void optimizer_subtree_done(Optimizer *o) {
     reduction_bucket_done(o->reduction, o->layout->buckets);
     reduction_bucket_done(o->reduction, o->layout->buckets + 1);
-    reduction_unit_done(o->reduction);
-    o->rows_added = false;
+    reduction_subtree_done(o->reduction);
 }
 
 void optimizer_reduce(Optimizer *o) {

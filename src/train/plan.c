@@ -1,5 +1,4 @@
 /* Seconds of an update. See plan.h; docs/scaling.md has the formulas. */
-#include "linnet/evaluate.h"
 #include "linnet/gpt2.h"
 #include "train/plan_private.h"
 
@@ -55,10 +54,8 @@ static Shape shape_of(const PlanJob *job, const PlanConstants *c, double *passes
                .rows = plan_row_floats(job),
                .buckets = (double)job->layout->buckets + 2.0,
                .pieces = plan_pieces(job)};
-    double unit = job->busiest_tokens / s.pieces.units, most = (double)evaluate_batch_rows(job->config->positions);
-    double batches = ceil(unit / most);
-    s.last = pass_seconds(job, c, unit / batches);
-    *passes = s.pieces.units * batches * s.last;
+    s.last = pass_seconds(job, c, job->busiest_tokens / s.pieces.runs);
+    *passes = s.pieces.runs * s.last;
     return s;
 }
 
@@ -66,10 +63,9 @@ static Shape shape_of(const PlanJob *job, const PlanConstants *c, double *passes
 static double sums(const PlanJob *job, const PlanConstants *c, const Shape *s) {
     const PlanPieces *p = &s->pieces;
     double f = sizeof(float), wire = plan_wire_bytes(job), owned = s->slot / s->ranks;
-    double bytes = p->units * s->rows * f; /* rows of a unit start from zero */
+    double bytes = p->subtrees * s->rows * f; /* rows start from zero */
     if (job->settings->reduction == REDUCTION_MPI)
-        return (bytes + ((p->units - 1.0) * s->slot + owned * (s->ranks - 1.0)) * ADD_BYTES + owned * f) /
-               c->add_bandwidth;
+        return (bytes + (p->joins * s->slot + owned * (s->ranks - 1.0)) * ADD_BYTES + owned * f) / c->add_bandwidth;
     bytes += p->joins * s->slot * ADD_BYTES;
     if (s->hosts > 1.0) bytes += owned * (s->ranks - s->neighbours) / s->neighbours * (p->parts * f + p->made * wire);
     bytes += owned * (p->local * f + p->remote * wire + (s->ranks > 1.0 ? f : 0.0));

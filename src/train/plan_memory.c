@@ -26,7 +26,7 @@ static double slot_share(const PlanJob *job) {
 
 static double gradient_bytes(const PlanJob *job, int rank) {
     const World world = {.size = job->ranks, .rank = rank};
-    const ReductionRule rule = optimizer_rule(job->settings, (int)job->units);
+    const ReductionRule rule = optimizer_rule(job->settings, (int)job->units, plan_runs_whole(job));
     return (double)reduction_shared_bytes(&world, &rule, slot_floats(job)) * slot_share(job);
 }
 
@@ -52,20 +52,17 @@ static double table_bytes(const PlanJob *job) {
 }
 
 static double activation_bytes(const PlanJob *job) {
-    size_t most = evaluate_batch_rows(job->config->positions),
-           samples = (size_t)((job->window + job->units - 1) / job->units) + 1;
-    size_t rows = less(samples * (size_t)job->longest, most);
-    return (double)gpt2_bytes(job->config, rows, less(samples, rows), true);
+    const DatasetInfo info = plan_data(job);
+    const FeedPlan plan = plan_feed(job);
+    size_t most = evaluate_batch_rows(job->config->positions);
+    size_t rows = less((size_t)feed_largest_share(&info, &plan), most);
+    return (double)gpt2_bytes(job->config, rows, less((size_t)job->window, rows), true);
 }
 
 /* What the feed holds, and the window's list of rows. */
 static double data_bytes(const PlanJob *job) {
-    const DatasetInfo info = {.samples = job->samples, .tokens = job->tokens};
-    const FeedPlan plan = {.window = job->window,
-                           .units = (int)job->units,
-                           .ranks = job->ranks,
-                           .order = job->settings->data_order,
-                           .span = feed_span(&info)};
+    const DatasetInfo info = plan_data(job);
+    const FeedPlan plan = plan_feed(job);
     return feed_bytes(&info, &plan) + (double)job->window * (job->longest + 1.0) * 2 * sizeof(int32_t);
 }
 

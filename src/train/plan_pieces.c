@@ -1,5 +1,8 @@
 /* Pieces of the tree that ranks hold and hosts send. See plan_private.h. */
+#include "linnet/evaluate.h"
+#include "linnet/linear.h"
 #include "linnet/tree.h"
+#include "linnet/units.h"
 #include "train/plan_private.h"
 
 #include <math.h>
@@ -8,6 +11,25 @@
 typedef struct {
     double sent, made, parts, local;
 } HostPieces;
+
+FeedPlan plan_feed(const PlanJob *job) {
+    const DatasetInfo info = plan_data(job);
+    return (FeedPlan){.window = job->window,
+                      .units = (int)job->units,
+                      .ranks = job->ranks,
+                      .order = job->settings->data_order,
+                      .span = feed_span(&info)};
+}
+
+DatasetInfo plan_data(const PlanJob *job) {
+    return (DatasetInfo){.samples = job->samples, .tokens = job->tokens, .longest = job->longest};
+}
+
+bool plan_runs_whole(const PlanJob *job) {
+    const DatasetInfo info = plan_data(job);
+    const FeedPlan feed = plan_feed(job);
+    return units_whole(&info, &feed, evaluate_batch_rows(job->config->positions), job->settings->bf16);
+}
 
 double plan_wire_bytes(const PlanJob *job) {
     return job->settings->reduction_dtype == WIRE_BFLOAT16 ? sizeof(uint16_t) : sizeof(float);
@@ -30,6 +52,13 @@ static size_t run_nodes(const PlanJob *job, int rank, int end, TreeNode nodes[64
     return tree_nodes((int)job->units, (int)first, (int)(last + count - first), rank, nodes);
 }
 
+/* Runs of a rank that has `units` units, which make `sums` subtrees. */
+static double runs_of(const PlanJob *job, double units, double sums) {
+    double most = (double)evaluate_batch_rows(job->config->positions), tokens = job->busiest_tokens;
+    if (!linear_rows_alone(&(LinearWork){.bf16 = job->settings->bf16})) return units * ceil(tokens / units / most);
+    return fmax(sums, ceil(tokens / most));
+}
+
 /* What the ranks of a host hold, and what that is put together to. */
 static void add_host(const PlanJob *job, int host, HostPieces *h, PlanPieces *most) {
     TreeNode held[64], outgoing[64];
@@ -39,8 +68,11 @@ static void add_host(const PlanJob *job, int host, HostPieces *h, PlanPieces *mo
     size_t pieces = run_nodes(job, first, first + neighbours, outgoing, &units), piece = 0;
     for (int r = first; r < first + neighbours; r++) {
         size_t sums = run_nodes(job, r, r + 1, held, &units);
-        most->units = fmax(most->units, units);
-        most->joins = fmax(most->joins, units - (double)sums);
+        double runs = runs_of(job, units, (double)sums);
+        most->runs = fmax(most->runs, runs);
+        double subtrees = fmin(units, runs), left = job->settings->reduction == REDUCTION_MPI ? 1.0 : (double)sums;
+        most->subtrees = fmax(most->subtrees, subtrees);
+        most->joins = fmax(most->joins, subtrees - left);
         h->local += (double)sums;
         for (size_t i = 0; i < sums; parts[piece]++, i++)
             while (held[i].first >= outgoing[piece].first + outgoing[piece].count) piece++;

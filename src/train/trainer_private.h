@@ -81,6 +81,8 @@ typedef struct {
 Status trainer_setup(Trainer *trainer, World *world, const Settings *settings, bool profile, Error *error);
 /* How the run's samples are fed. */
 FeedPlan trainer_feed_plan(const Trainer *trainer);
+/* How its gradients are summed. */
+ReductionRule trainer_rule(const Trainer *trainer, const ParameterLayout *layout);
 /* STATUS_INPUT when the disk that output_dir (which exists) lies on has no room for what the plan will write at least.
  * Rank 0. */
 Status trainer_check_room(const Trainer *trainer, Error *error);

@@ -36,9 +36,10 @@ static double megabytes(size_t bytes) {
 static void say_memory(const Trainer *t) {
     const ModelConfig *config = &t->replica.config;
     const ParameterLayout *layout = &t->replica.layout;
-    size_t rows = (size_t)feed_largest_unit(t->feed), most = t->batch.token_capacity;
+    FeedPlan plan = trainer_feed_plan(t);
+    size_t rows = (size_t)feed_largest_share(dataset_info(t->train_data), &plan), most = t->batch.token_capacity;
     size_t slot = layout->dense * sizeof(float);
-    ReductionRule rule = optimizer_rule(t->settings, (int)t->state.units);
+    ReductionRule rule = trainer_rule(t, layout);
     char tables[64] = "the embedding rows in use";
     if (t->world->nodes > 1) /* every rank has its own copy: see replica_open() */
         snprintf(tables, sizeof tables, "embeddings %.0f MB a rank",
@@ -52,7 +53,6 @@ static void say_memory(const Trainer *t) {
         megabytes(gpt2_bytes(config, rows < most ? rows : most,
                              t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));
     const DatasetInfo *data = dataset_info(t->train_data);
-    FeedPlan plan = trainer_feed_plan(t);
     log_info("order     %s: %.0f MB a rank for the order, %.0f MB for the samples under way and the next ones",
              DATA_ORDER_NAMES[plan.order], feed_order_bytes(data->samples, plan.order) / 1e6,
              (feed_bytes(data, &plan) - feed_order_bytes(data->samples, plan.order)) / 1e6);

@@ -5,6 +5,7 @@
 #include "linnet/log.h"
 #include "linnet/memory.h"
 #include "linnet/threads.h"
+#include "linnet/units.h"
 #include "train/trainer_private.h"
 
 #include <math.h>
@@ -200,11 +201,17 @@ static size_t window_rows(const Trainer *t) {
     return (size_t)samples * ((size_t)dataset_info(t->train_data)->longest + 1);
 }
 
+ReductionRule trainer_rule(const Trainer *t, const ParameterLayout *layout) {
+    FeedPlan plan = trainer_feed_plan(t);
+    size_t capacity = evaluate_batch_rows((int32_t)layout->position.shape[0]);
+    return optimizer_rule(t->settings, plan.units, units_whole(dataset_info(t->train_data), &plan, capacity, t->bf16));
+}
+
 /* Bytes that the ranks of a node would share. */
 static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout) {
     size_t rows = window_rows(t), tokens = (size_t)layout->token.shape[0], places = (size_t)layout->position.shape[0];
     size_t slot = optimizer_slot_floats(layout, rows < tokens ? rows : tokens, rows < places ? rows : places);
-    ReductionRule rule = optimizer_rule(t->settings, (int)t->state.units);
+    ReductionRule rule = trainer_rule(t, layout);
     return layout->dense * sizeof(float) + (size_t)t->world->node_size * reduction_shared_bytes(t->world, &rule, slot);
 }
 
@@ -276,7 +283,8 @@ static Status build(Trainer *t, const char *model, Error *error) {
     if (t->replica.tokenizer == NULL)
         log_info("%s holds no vocab.json and merges.txt: that the data was made with its tokenizer cannot be checked",
                  model);
-    if (optimizer_create(&t->optimizer, t->world, &t->replica.layout, s, (int)t->state.units, window_rows(t),
+    ReductionRule rule = trainer_rule(t, &t->replica.layout);
+    if (optimizer_create(&t->optimizer, t->world, &t->replica.layout, s, &rule, window_rows(t),
                          evaluate_batch_rows(t->replica.config.positions), error))
         return error->status;
     t->replica.parameters.ready = trainer_parameters_ready;

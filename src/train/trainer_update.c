@@ -3,19 +3,20 @@
 #include "linnet/loss.h"
 #include "linnet/memory.h"
 #include "linnet/signals.h"
+#include "linnet/units.h"
 #include "train/trainer_private.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A unit under way. */
+/* A subtree of units under way. */
 typedef struct {
     Trainer *trainer;
     const Window *window;
     DropoutRule dropout;
     int64_t position; /* in the window, of the batch's first sample */
-    bool accumulate;  /* whether the unit's gradient has been begun */
-} Unit;
+    bool accumulate;  /* whether the gradient has been begun */
+} Subtree;
 
 void trainer_parameters_ready(void *context, size_t bucket) {
     Trainer *t = context;
@@ -34,37 +35,52 @@ static void bucket_done(void *context, size_t bucket) {
 }
 
 /* Forward and backward over what the batch holds. */
-static void run_batch(Unit *unit, bool last) {
-    Trainer *t = unit->trainer;
+static void run_batch(Subtree *subtree, bool last) {
+    Trainer *t = subtree->trainer;
     Batch *batch = &t->batch;
     size_t labels = (size_t)t->replica.config.labels;
-    const float *logits = gpt2_forward(t->gpt2, &t->replica.parameters, batch, &unit->dropout);
-    loss_forward_backward(t->totals + t->losses_at + unit->position, t->dlogits, logits, batch->labels, batch->samples,
-                          labels, t->settings->label_smoothing_factor, 1.0 / (double)unit->window->samples);
+    const float *logits = gpt2_forward(t->gpt2, &t->replica.parameters, batch, &subtree->dropout);
+    loss_forward_backward(t->totals + t->losses_at + subtree->position, t->dlogits, logits, batch->labels,
+                          batch->samples, labels, t->settings->label_smoothing_factor,
+                          1.0 / (double)subtree->window->samples);
     Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
-    gpt2_backward(t->gpt2, &t->replica.parameters, batch, &unit->dropout, t->dlogits, &gradients, unit->accumulate,
-                  last ? bucket_done : NULL, t->optimizer.reduction);
+    gpt2_backward(t->gpt2, &t->replica.parameters, batch, &subtree->dropout, t->dlogits, &gradients,
+                  subtree->accumulate, last ? bucket_done : NULL, t->optimizer.reduction);
     optimizer_add_rows(&t->optimizer, batch, gradients.residual);
-    unit->position += (int64_t)batch->samples;
-    unit->accumulate = true;
+    subtree->position += (int64_t)batch->samples;
+    subtree->accumulate = true;
     batch_clear(batch);
 }
 
-static void run_unit(Trainer *t, const Window *window, int index) {
-    Unit unit = {.trainer = t,
-                 .window = window,
-                 .dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout},
-                 .position = window->unit_starts[index]};
+/* Units first … first + count − 1: at once, or a unit by itself a batch at a time. */
+static void run_subtree(Trainer *t, const Window *window, int first, int count) {
+    Subtree subtree = {.trainer = t,
+                       .window = window,
+                       .dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout},
+                       .position = window->unit_starts[first]};
+    optimizer_subtree_begin(&t->optimizer, count);
     batch_clear(&t->batch);
-    for (int64_t i = window->unit_starts[index]; i < window->unit_starts[index + 1]; i++) {
-        FeedSample sample = feed_sample(t->feed, i);
-        if (t->batch.tokens + batch_rows(&t->rule, sample.length) > t->batch.token_capacity ||
-            t->batch.samples == t->batch.sample_capacity)
-            run_batch(&unit, false);
-        batch_add(&t->batch, &t->rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
+    for (int unit = first; unit < first + count; unit++) {
+        if (unit > first) batch_next_unit(&t->batch);
+        for (int64_t i = window->unit_starts[unit]; i < window->unit_starts[unit + 1]; i++) {
+            FeedSample sample = feed_sample(t->feed, i);
+            if (t->batch.tokens + batch_rows(&t->rule, sample.length) > t->batch.token_capacity ||
+                t->batch.samples == t->batch.sample_capacity)
+                run_batch(&subtree, false);
+            batch_add(&t->batch, &t->rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
+        }
     }
-    run_batch(&unit, true);
-    optimizer_unit_done(&t->optimizer);
+    run_batch(&subtree, true);
+    optimizer_subtree_done(&t->optimizer);
+}
+
+/* Forward and backward over this rank's units. */
+static void run_units(Trainer *t, const Window *window) {
+    int end = window->first_unit + window->unit_count;
+    for (int unit = window->first_unit, count; unit < end; unit += count) {
+        count = units_at_once(t->feed, window, unit, &t->rule, t->batch.token_capacity, t->bf16);
+        run_subtree(t, window, unit, count);
+    }
 }
 
 /* The embedding rows that this rank's units touch; returns their number. */
@@ -162,7 +178,7 @@ void trainer_update(Trainer *t) {
     feed_window(t->feed, number, &window);
     optimizer_begin(&t->optimizer, window.units);
     memset(t->totals, 0, (t->losses_at + (size_t)window.samples) * sizeof *t->totals);
-    for (int u = 0; u < window.unit_count; u++) run_unit(t, &window, window.first_unit + u);
+    run_units(t, &window);
     settle(t); /* a rank without units has awaited nothing yet */
     profile_enter(t->profile, PHASE_REDUCTION);
     optimizer_reduce(&t->optimizer);

@@ -23,8 +23,8 @@ static void run_open(Run *run, const World *world, const char *model) {
     plain_make(&run->plain, world, &SETTINGS);
     replica_open(&run->replica, world, model, NULL, 7, &error);
     FINE(world, &error);
-    optimizer_create(&run->optimizer, world, &run->replica.layout, &SETTINGS, PLAIN_UNITS, PLAIN_ROWS, PLAIN_BATCH_ROWS,
-                     &error);
+    ReductionRule rule = optimizer_rule(&SETTINGS, PLAIN_UNITS, false);
+    optimizer_create(&run->optimizer, world, &run->replica.layout, &SETTINGS, &rule, PLAIN_ROWS, PLAIN_ROWS, &error);
     FINE(world, &error);
 }
 

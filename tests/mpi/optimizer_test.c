@@ -55,7 +55,8 @@ static void check_updates(World *world, const Settings *settings) {
     int clipped = 0;
     plain_make(&plain, world, settings);
     Held held = hold(world, &plain);
-    optimizer_create(&optimizer, world, &plain.layout, settings, PLAIN_UNITS, PLAIN_ROWS, PLAIN_BATCH_ROWS, &error);
+    ReductionRule rule = optimizer_rule(settings, PLAIN_UNITS, false);
+    optimizer_create(&optimizer, world, &plain.layout, settings, &rule, PLAIN_ROWS, PLAIN_ROWS, &error);
     FINE(world, &error);
     check_pieces(world, &optimizer);
     for (int update = 0; update < UPDATES; update++) {

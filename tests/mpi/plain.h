@@ -41,8 +41,10 @@ typedef struct {
     PlainValues values, m, v;
     PlainValues gradients[PLAIN_UNITS];
     Batch batch;
-    float *residual; /* [PLAIN_BATCH_ROWS, width] */
-    double norm;     /* of the last update */
+    float *residual;       /* [PLAIN_BATCH_ROWS, width] */
+    Batch units;           /* several units at once */
+    float *units_residual; /* [PLAIN_ROWS, width] */
+    double norm;           /* of the last update */
 } Plain;
 
 static inline PlainValues plain_values(const World *world, const ParameterLayout *layout) {
@@ -73,7 +75,10 @@ static inline void plain_make(Plain *plain, const World *world, const Settings *
     FINE(world, &error);
     batch_create(&plain->batch, PLAIN_BATCH_ROWS, PLAIN_BATCH_ROWS, &error);
     FINE(world, &error);
+    batch_create(&plain->units, PLAIN_ROWS, PLAIN_ROWS, &error);
+    FINE(world, &error);
     plain->residual = check_allocate(world, PLAIN_BATCH_ROWS * (size_t)PLAIN_CONFIG.width, sizeof(float));
+    plain->units_residual = check_allocate(world, PLAIN_ROWS * (size_t)PLAIN_CONFIG.width, sizeof(float));
     plain->values = plain_values(world, &plain->layout);
     plain->m = plain_values(world, &plain->layout);
     plain->v = plain_values(world, &plain->layout);
@@ -87,7 +92,9 @@ static inline void plain_free(Plain *plain) {
     plain_values_free(&plain->v);
     for (size_t u = 0; u < PLAIN_UNITS; u++) plain_values_free(&plain->gradients[u]);
     memory_free(plain->residual);
+    memory_free(plain->units_residual);
     batch_destroy(&plain->batch);
+    batch_destroy(&plain->units);
     parameters_layout_free(&plain->layout);
 }
 
@@ -101,19 +108,26 @@ static inline int plain_micro_batches(int update, int unit) {
     return 1 + (update + unit) % PLAIN_MICRO;
 }
 
-/** Texts of one micro-batch into plain->batch: in early updates of few token ids, so that not all rows are ever touched. */
-static inline void plain_pack(Plain *plain, int update, int unit, int micro) {
+/** Texts of one micro-batch into `batch`, their gradient into `residual`: in early updates of few token ids, so that not
+ *  all rows are ever touched. */
+static inline void plain_add_texts(Batch *batch, float *residual, int update, int unit, int micro) {
     const BatchRule rule = {POOLING_PADDED_END, 0, PLAIN_VOCABULARY - 1, PLAIN_POSITIONS};
-    batch_clear(&plain->batch);
+    size_t width = (size_t)PLAIN_CONFIG.width, before = batch->tokens;
     for (int text = 0; text < 2; text++) {
         uint16_t ids[4];
         size_t length = (size_t)(1 + (update + 2 * unit + micro + text) % 4);
         for (size_t i = 0; i < length; i++)
             ids[i] = (uint16_t)((update * 3 + unit * 5 + micro * 7 + text * 2 + (int)(i * i)) % 13);
-        batch_add(&plain->batch, &rule, ids, length, 0, 0);
+        batch_add(batch, &rule, ids, length, 0, 0);
     }
-    for (size_t i = 0; i < plain->batch.tokens * (size_t)PLAIN_CONFIG.width; i++)
-        plain->residual[i] = any_float((uint64_t)update + 1000, (uint64_t)(unit * PLAIN_MICRO + micro), i);
+    for (size_t i = 0; i < (batch->tokens - before) * width; i++)
+        residual[before * width + i] = any_float((uint64_t)update + 1000, (uint64_t)(unit * PLAIN_MICRO + micro), i);
+}
+
+/** One micro-batch into plain->batch. */
+static inline void plain_pack(Plain *plain, int update, int unit, int micro) {
+    batch_clear(&plain->batch);
+    plain_add_texts(&plain->batch, plain->residual, update, unit, micro);
 }
 
 /** A unit's dense gradient; what lies between tensors is left alone. */
@@ -220,17 +234,58 @@ static inline size_t plain_list_rows(Plain *plain, const World *world, int updat
     return count;
 }
 
-/** One unit's gradients into the optimizer, in the order in which the trainer has them. */
+/** The sum of units' dense gradients along the tree. */
+static inline void plain_dense_sum(const Plain *plain, float *dense, int update, int first, int count) {
+    if (count == 1) {
+        plain_dense_gradient(dense, &plain->layout, update, first);
+        return;
+    }
+    int left = tree_split(count);
+    float *right = check_allocate(plain->world, plain->layout.dense, sizeof(float));
+    plain_dense_sum(plain, dense, update, first, left);
+    plain_dense_sum(plain, right, update, first + left, count - left);
+    for (size_t t = 0; t < plain->layout.tensors; t++) {
+        const ParameterTensor *tensor = &plain->layout.tensor[t];
+        plain_add(dense + tensor->offset, right + tensor->offset, tensor->count);
+    }
+    memory_free(right);
+}
+
+/** One unit's micro-batches. */
 static inline void plain_give_unit(Plain *plain, Optimizer *optimizer, int update, int unit) {
     int micro_batches = plain_micro_batches(update, unit);
-    plain_dense_gradient(optimizer_gradients(optimizer), &plain->layout, update, unit);
     for (int micro = 0; micro < micro_batches; micro++) {
         plain_pack(plain, update, unit, micro);
-        if (micro == micro_batches - 1)
-            for (size_t b = plain->layout.buckets; b-- > 0;) reduction_bucket_done(optimizer->reduction, b);
         optimizer_add_rows(optimizer, &plain->batch, plain->residual);
     }
-    optimizer_unit_done(optimizer);
+}
+
+/** Several units in one batch. */
+static inline void plain_give_units(Plain *plain, Optimizer *optimizer, int update, int first, int count) {
+    batch_clear(&plain->units);
+    for (int unit = first; unit < first + count; unit++) {
+        if (unit > first) batch_next_unit(&plain->units);
+        for (int micro = 0; micro < plain_micro_batches(update, unit); micro++)
+            plain_add_texts(&plain->units, plain->units_residual, update, unit, micro);
+    }
+    optimizer_add_rows(optimizer, &plain->units, plain->units_residual);
+}
+
+/** The next subtree's gradients into the optimizer, in the order in which the trainer has them: in some updates units one
+ *  by one, in others the largest subtrees. Returns its units. */
+static inline int plain_give_subtree(Plain *plain, Optimizer *optimizer, int update, int first, int end) {
+    int count = 1;
+    for (int more = 2; first + more <= end && update % 3 != 1; more++)
+        if (tree_is_node(plain_units(update), first, more)) count = more;
+    optimizer_subtree_begin(optimizer, count);
+    plain_dense_sum(plain, optimizer_gradients(optimizer), update, first, count);
+    for (size_t b = plain->layout.buckets; b-- > 0;) reduction_bucket_done(optimizer->reduction, b);
+    if (count > 1)
+        plain_give_units(plain, optimizer, update, first, count);
+    else
+        plain_give_unit(plain, optimizer, update, first);
+    optimizer_subtree_done(optimizer);
+    return count;
 }
 
 /** The same update by the optimizer; returns the norm. Collective over the optimizer's world. */
@@ -242,7 +297,7 @@ static inline double plain_optimizer_update(Plain *plain, Optimizer *optimizer, 
     world_deal(plain_units(update), world->size, world->rank, &first, &units);
     optimizer_rows(optimizer, ids, positions, count);
     optimizer_begin(optimizer, plain_units(update));
-    for (int u = (int)first; u < (int)(first + units); u++) plain_give_unit(plain, optimizer, update, u);
+    for (int u = (int)first, end = u + (int)units; u < end;) u += plain_give_subtree(plain, optimizer, update, u, end);
     optimizer_reduce(optimizer);
     world_sum_doubles(world, reduction_squares(optimizer->reduction), reduction_blocks(optimizer->reduction));
     double norm = optimizer_norm(optimizer);

@@ -64,21 +64,32 @@ static void plan(Case *c, int update) {
         c->cuts[r + 1] = r == ranks - 1 ? rows : c->cuts[r] + (rows - c->cuts[r]) * (size_t)((update + r) % 3) / 2;
 }
 
-/** This rank's units, the last bucket first, as a backward pass has them; the table at the end. */
+/** Units of the subtree that comes next: the largest, or in turn the unit alone. */
+static int next_subtree(const Case *c, int unit, int end) {
+    int count = 1;
+    for (int more = 2; unit + more <= end; more++)
+        if (tree_is_node(c->units, unit, more)) count = more;
+    return c->rule.whole || (c->update + unit) % 2 == 0 ? count : 1;
+}
+
+/** This rank's subtrees, the last bucket first, as a backward pass has them; the table at the end. */
 static void write_units(Case *c) {
     static const size_t order[BUCKETS] = {3, 2, 1, 0, 4};
     Reduction *r = c->reduction;
     int64_t first, count;
     world_deal(c->units, c->world->size, c->world->rank, &first, &count);
     CHECK(reduction_first_unit(r) == first && reduction_unit_count(r) == count);
-    for (int unit = (int)first; unit < (int)(first + count); unit++) {
+    for (int unit = (int)first, end = unit + (int)count, units; unit < end; unit += units) {
+        units = next_subtree(c, unit, end);
+        reduction_subtree_begin(r, units);
         float *slot = reduction_slot(r);
         for (size_t k = 0; k < BUCKETS; k++) {
             const Bucket *bucket = &c->buckets[order[k]];
-            for (size_t i = bucket->start; i < bucket->start + bucket->length; i++) slot[i] = contribution(c, unit, i);
+            for (size_t i = bucket->start; i < bucket->start + bucket->length; i++)
+                slot[i] = plain_sum(c, unit, units, i);
             reduction_bucket_done(r, order[k]);
         }
-        reduction_unit_done(r);
+        reduction_subtree_done(r);
     }
 }
 
@@ -258,6 +269,10 @@ static void test_shared_bytes(World *world) {
     CHECK(bytes >= SLOT * sizeof(float) && bytes <= 5 * SLOT * sizeof(float));
     CHECK(bytes % (SLOT * sizeof(float)) == 0);
     if (world->size >= UNITS) CHECK(bytes == SLOT * sizeof(float));
+    const ReductionRule whole = {.units = UNITS, .whole = true};
+    size_t fewer = reduction_shared_bytes(world, &whole, SLOT);
+    CHECK(fewer >= SLOT * sizeof(float) && fewer <= bytes);
+    if (world->size == 1) CHECK(fewer == SLOT * sizeof(float));
 }
 
 int main(void) {
@@ -267,10 +282,12 @@ int main(void) {
     for (NodesKind kind = 0; kind < NODES_ARRANGEMENTS; kind++) {
         check_arrange(world, kind);
         for (int overlap = 0; overlap < 2; overlap++) {
-            test_updates(world, (ReductionRule){UNITS, REDUCTION_ORDERED, false, overlap});
-            test_updates(world, (ReductionRule){UNITS, REDUCTION_ORDERED, true, overlap});
+            test_updates(world, (ReductionRule){UNITS, REDUCTION_ORDERED, false, overlap, false});
+            test_updates(world, (ReductionRule){UNITS, REDUCTION_ORDERED, true, overlap, false});
         }
-        test_updates(world, (ReductionRule){UNITS, REDUCTION_MPI, false, true});
+        test_updates(world, (ReductionRule){UNITS, REDUCTION_ORDERED, false, true, true});
+        test_updates(world, (ReductionRule){UNITS, REDUCTION_MPI, false, true, false});
+        test_updates(world, (ReductionRule){UNITS, REDUCTION_MPI, false, true, true});
         test_overlap(world);
     }
     reduction_destroy(NULL);

@@ -51,6 +51,8 @@ static void test_example(void **state) {
     assert_memory_equal(batch.row_samples, rows, sizeof rows);
     static const uint64_t samples[3] = {100, (uint64_t)1 << 40, 7};
     assert_memory_equal(batch.samples_ids, samples, sizeof samples);
+    Leaves one = batch_row_leaves(&batch);
+    assert_true(one.count == 1 && leaves_rows(&one) == 8);
     batch_clear(&batch); /* nothing of the old texts stays */
     batch_add(&batch, &LAST, IDS, 2, 1, 3);
     assert_int_equal(batch.tokens, 2);
@@ -125,10 +127,32 @@ static void test_no_memory(void **state) {
     batch_destroy(NULL);
 }
 
+static void test_units(void **state) {
+    (void)state;
+    Batch batch = batch_new();
+    for (int twice = 0; twice < 2; twice++) {
+        batch_clear(&batch);
+        batch_add(&batch, &LAST, IDS, 4, 0, 0);
+        batch_add(&batch, &LAST, IDS, 1, 0, 1);
+        batch_next_unit(&batch);
+        batch_add(&batch, &LAST, IDS, 3, 0, 2);
+        batch_next_unit(&batch);
+        batch_add(&batch, &LAST, IDS, 2, 0, 3);
+        batch_add(&batch, &LAST, IDS, 5, 0, 4);
+        Leaves rows = batch_row_leaves(&batch), samples = batch_sample_leaves(&batch);
+        static const size_t row_starts[] = {0, 5, 8, 15}, sample_starts[] = {0, 2, 3, 5};
+        assert_true(rows.count == 3 && samples.count == 3);
+        assert_memory_equal(rows.starts, row_starts, sizeof row_starts);
+        assert_memory_equal(samples.starts, sample_starts, sizeof sample_starts);
+    }
+    batch_destroy(&batch);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_example), cmocka_unit_test(test_padded_end), cmocka_unit_test(test_last_token_skips_pads),
-        cmocka_unit_test(test_cut),     cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_units),      cmocka_unit_test(test_example),
+        cmocka_unit_test(test_padded_end), cmocka_unit_test(test_last_token_skips_pads),
+        cmocka_unit_test(test_cut),        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

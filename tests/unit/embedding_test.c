@@ -3,11 +3,14 @@
 
 #define VOCABULARY 50
 #define POSITIONS 40
+#define SLOTS ((size_t)12) /* the last one without rows */
 
 typedef struct {
     size_t rows, width;
     float *token, *position, *gradient;
-    int32_t *ids, *positions, *slots;
+    int32_t *ids, *positions, *slots, *scratch;
+    size_t starts[LEAVES_MOST + 1];
+    Leaves leaves;
     uint64_t *samples;
     Dropout dropout;
 } Texts;
@@ -22,6 +25,7 @@ static Texts texts_new(size_t rows, size_t width) {
         .ids = calloc(rows, sizeof(int32_t)),
         .positions = calloc(rows, sizeof(int32_t)),
         .slots = calloc(rows, sizeof(int32_t)),
+        .scratch = calloc(SLOTS + rows, sizeof(int32_t)),
         .samples = calloc(rows, sizeof(uint64_t)),
         .dropout = dropout_make(0.2, 42, 3, 0, DROPOUT_EMBEDDING),
     };
@@ -41,6 +45,7 @@ static void texts_free(Texts *texts) {
     free(texts->ids);
     free(texts->positions);
     free(texts->slots);
+    free(texts->scratch);
     free(texts->samples);
 }
 
@@ -49,28 +54,43 @@ static void forward(float *out, const void *with) {
     embedding_forward(out, t->token, t->position, t->ids, t->positions, t->samples, t->rows, t->width, &t->dropout);
 }
 
-/** out [11, width] */
+/** out [SLOTS, width] */
 static void gather(float *out, const void *with) {
     const Texts *t = with;
-    floats_fill(out, 11 * t->width, 1.0, 9);
-    embedding_gather(out, t->gradient, t->slots, t->rows, t->width);
+    floats_fill(out, SLOTS * t->width, 1.0, 9);
+    embedding_gather(out, t->gradient, t->slots, SLOTS, &t->leaves, t->width, t->scratch);
+}
+
+static void gather_ref(float *out, const Texts *t) {
+    floats_fill(out, SLOTS * t->width, 1.0, 9);
+    embedding_gather_ref(out, t->gradient, t->slots, SLOTS, &t->leaves, t->width);
+}
+
+/** The order of a sum is part of the contract, for any number of leaves. */
+static void check_gather(Texts *t, float *actual, float *expected) {
+    static const size_t counts[] = {1, 2, 3, 8, 33, LEAVES_MOST};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts && counts[i] <= t->rows; i++) {
+        t->leaves = (Leaves){counts[i], t->starts};
+        for (size_t leaf = 0; leaf <= counts[i]; leaf++)
+            t->starts[leaf] = leaf + (t->rows - counts[i]) * leaf * leaf / (counts[i] * counts[i]);
+        gather(actual, t);
+        gather_ref(expected, t);
+        assert_same_bits(actual, expected, SLOTS * t->width);
+        assert_threads_agree(gather, t, SLOTS * t->width);
+    }
 }
 
 static void check(size_t rows, size_t width) {
     Texts t = texts_new(rows, width);
-    float *actual = floats_new((rows + 11) * width), *expected = floats_new((rows + 11) * width);
+    float *actual = floats_new((rows + SLOTS) * width), *expected = floats_new((rows + SLOTS) * width);
     forward(actual, &t);
     embedding_forward_ref(expected, t.token, t.position, t.ids, t.positions, t.samples, rows, width, &t.dropout);
     assert_same_bits(actual, expected, rows * width); /* a sum and a product, each rounded */
     embedding_forward(actual, t.token, t.position, t.ids, t.positions, t.samples, rows, width, NULL);
     embedding_forward_ref(expected, t.token, t.position, t.ids, t.positions, t.samples, rows, width, NULL);
     assert_same_bits(actual, expected, rows * width);
-    gather(actual, &t);
-    floats_fill(expected, 11 * width, 1.0, 9);
-    embedding_gather_ref(expected, t.gradient, t.slots, rows, width);
-    assert_same_bits(actual, expected, 11 * width); /* the order of a sum is part of the contract */
     assert_threads_agree(forward, &t, rows * width);
-    assert_threads_agree(gather, &t, 11 * width);
+    check_gather(&t, actual, expected);
     free(actual);
     free(expected);
     texts_free(&t);

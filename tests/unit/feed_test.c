@@ -1,6 +1,8 @@
 #include "linnet/feed.h"
 #include "linnet/order.h"
 #include "linnet/random.h"
+#include "linnet/tree.h"
+#include "linnet/units.h"
 #include "linnet/world.h"
 #include "unit/model_files.h"
 #include "unit/token_file.h"
@@ -137,24 +139,51 @@ static void check_window(const Window *window, const int64_t *order, int64_t sam
     assert_memory_equal(window->unit_starts, starts, (size_t)(taking_part + 1) * sizeof *starts);
 }
 
+/** Units that are run at once are a subtree that fits, and no larger one does; all that could fit, do. */
+static void check_at_once(const Feed *feed, const Window *window, const FeedPlan *plan, const DatasetInfo *info,
+                          size_t capacity) {
+    const BatchRule rule = {POOLING_PADDED_END, 0, 0, 1000}; /* a row more a sample */
+    int end = window->first_unit + window->unit_count;
+    bool whole = true;
+    for (int unit = window->first_unit, count; unit < end; unit += count) {
+        count = units_at_once(feed, window, unit, &rule, capacity, true);
+        assert_true(count >= 1 && unit + count <= end && tree_is_node(window->units, unit, count));
+        int64_t rows = 0;
+        for (int most = 1; unit + most <= end; most++) {
+            int64_t from = window->unit_starts[unit + most - 1], to = window->unit_starts[unit + most];
+            for (int64_t i = from; i < to; i++) rows += (int64_t)feed_sample(feed, i).length + 1;
+            if (most == count && most > 1) assert_true(rows <= (int64_t)capacity);
+            if (most <= count || !tree_is_node(window->units, unit, most)) continue;
+            assert_true(rows > (int64_t)capacity);
+            whole = false;
+        }
+    }
+    if (units_whole(info, plan, capacity, true)) assert_true(whole);
+}
+
 /** This rank's samples of one window of an epoch; adds to seen [samples]. */
 static void visit(Feed *feed, int64_t window_index, const FeedPlan *plan, int64_t samples, const int64_t *order,
                   int *seen) {
     Window window;
-    int64_t start = window_index * plan->window, left = samples - start;
+    int64_t start = window_index * plan->window, left = samples - start, rows = 0;
     feed_window(feed, window_index, &window);
     check_window(&window, order + start, left < plan->window ? left : plan->window, plan->units, plan->ranks,
                  plan->rank);
     for (int u = window.first_unit; u < window.first_unit + window.unit_count; u++) {
-        int64_t tokens = 0;
         for (int64_t i = window.unit_starts[u]; i < window.unit_starts[u + 1]; i++) {
             FeedSample sample = feed_sample(feed, i);
             assert_sample(&sample, order[start + i]);
-            tokens += (int64_t)sample.length;
+            rows += (int64_t)sample.length + 1;
             seen[sample.index]++;
         }
-        assert_true(tokens <= feed_largest_unit(feed));
     }
+    DatasetInfo info = {.samples = samples};
+    for (int64_t i = 0; i < samples; i++)
+        if ((int32_t)length_of(i) > info.longest) info.longest = (int32_t)length_of(i);
+    assert_true(rows <= feed_largest_share(&info, plan));
+    static const size_t capacities[] = {1, 40, 100, 300, 2000};
+    for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++)
+        check_at_once(feed, &window, plan, &info, capacities[i]);
 }
 
 /** An epoch's windows from `first` on, loaded as they are needed; returns how often. */

@@ -1,4 +1,5 @@
 /* The backward pass against finite differences of the float64 reference's loss. */
+#include "linnet/linear.h"
 #include "unit/gpt2_model.h"
 
 /* A central difference with this step in float64 is off by about h² = 1e-10 of the third derivative and 1e-16 / h
@@ -29,18 +30,23 @@ static void whole_free(Whole *whole) {
     memory_free(whole->position);
 }
 
-/** Forward and backward over texts first … first + count − 1, whose loss is weighted as a part of all texts. */
-static void backward(Whole *whole, Gpt2 *gpt2, const Tiny *tiny, size_t first, size_t count, bool accumulate,
-                     BucketDone done, void *context) {
+/** Forward and backward over units of texts starts[u] … starts[u + 1] − 1, whose loss is weighted as a part of all
+ *  texts. */
+static void backward_units(Whole *whole, Gpt2 *gpt2, const Tiny *tiny, const size_t *starts, size_t units,
+                           bool accumulate, BucketDone done, void *context) {
     double losses[TINY_SAMPLES];
     float dlogits[TINY_SAMPLES * TINY_LABELS];
     Gradients gradients = {.dense = whole->dense};
     size_t width = (size_t)tiny->config.width;
     Batch batch;
     tiny_batch(&batch);
-    tiny_pack(&batch, tiny, first, count);
+    batch_clear(&batch);
+    for (size_t u = 0; u < units; u++) {
+        if (u > 0) batch_next_unit(&batch);
+        tiny_add(&batch, tiny, starts[u], starts[u + 1] - starts[u]);
+    }
     const float *logits = gpt2_forward(gpt2, &tiny->parameters, &batch, tiny->dropout);
-    loss_forward_backward(losses, dlogits, logits, batch.labels, count, TINY_LABELS, 0.0, 1.0 / TINY_SAMPLES);
+    loss_forward_backward(losses, dlogits, logits, batch.labels, batch.samples, TINY_LABELS, 0.0, 1.0 / TINY_SAMPLES);
     gpt2_backward(gpt2, &tiny->parameters, &batch, tiny->dropout, dlogits, &gradients, accumulate, done, context);
     for (size_t r = 0; r < batch.tokens; r++)
         for (size_t i = 0; i < width; i++) {
@@ -48,6 +54,12 @@ static void backward(Whole *whole, Gpt2 *gpt2, const Tiny *tiny, size_t first, s
             whole->position[(size_t)batch.positions[r] * width + i] += gradients.residual[r * width + i];
         }
     batch_destroy(&batch);
+}
+
+/** The same over texts first … first + count − 1 as one unit. */
+static void backward(Whole *whole, Gpt2 *gpt2, const Tiny *tiny, size_t first, size_t count, bool accumulate,
+                     BucketDone done, void *context) {
+    backward_units(whole, gpt2, tiny, (const size_t[]){first, first + count}, 1, accumulate, done, context);
 }
 
 static double largest(const float *values, size_t count) {
@@ -130,6 +142,40 @@ static void test_micro_batches_add_up(void **state) {
     }
 }
 
+/** Several units' gradient at once has the bits of each unit's alone, summed along the tree. */
+static void test_units_at_once(void **state) {
+    (void)state;
+    static const size_t starts[] = {0, 1, 4, TINY_SAMPLES};
+    const char *products = linear_products();
+    linear_choose("own"); /* BLAS takes units one by one */
+    for (size_t k = 0; k < TINY_KIND_COUNT; k++) {
+        Tiny tiny;
+        tiny_make(&tiny, &TINY_KINDS[k]);
+        Whole once = whole_make(&tiny), units[3];
+        Gpt2 *gpt2 = tiny_gpt2(&tiny, true);
+        backward_units(&once, gpt2, &tiny, starts, 3, false, NULL, NULL);
+        for (size_t u = 0; u < 3; u++) {
+            units[u] = whole_make(&tiny);
+            backward(&units[u], gpt2, &tiny, starts[u], starts[u + 1] - starts[u], false, NULL, NULL);
+        }
+        for (size_t t = 0; t < tiny.layout.tensors; t++) {
+            const ParameterTensor *tensor = &tiny.layout.tensor[t];
+            for (size_t i = tensor->offset; i < tensor->offset + tensor->count; i++) {
+                float sum = units[0].dense[i] + units[1].dense[i];
+                sum += units[2].dense[i];
+                if (memcmp(&sum, &once.dense[i], sizeof sum) != 0)
+                    fail_msg("%s[%zu]: %.9g, not %.9g", tensor->name, i - tensor->offset, (double)once.dense[i],
+                             (double)sum);
+            }
+        }
+        for (size_t u = 0; u < 3; u++) whole_free(&units[u]);
+        gpt2_destroy(gpt2);
+        whole_free(&once);
+        tiny_free(&tiny);
+    }
+    linear_choose(products);
+}
+
 /** Without `accumulate` what was there does not matter; what lies between the tensors is never written. */
 static void test_writes_tensors_and_nothing_else(void **state) {
     (void)state;
@@ -194,6 +240,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finite_differences),
         cmocka_unit_test(test_micro_batches_add_up),
+        cmocka_unit_test(test_units_at_once),
         cmocka_unit_test(test_writes_tensors_and_nothing_else),
         cmocka_unit_test(test_buckets_are_final_when_done),
     };

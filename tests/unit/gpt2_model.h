@@ -140,12 +140,17 @@ static inline void tiny_batch(Batch *batch) {
     assert_fine(&error);
 }
 
-/** Put texts first … first + count − 1 into a batch. */
-static inline void tiny_pack(Batch *batch, const Tiny *tiny, size_t first, size_t count) {
-    batch_clear(batch);
+/** Add texts first … first + count − 1 to a batch. */
+static inline void tiny_add(Batch *batch, const Tiny *tiny, size_t first, size_t count) {
     for (size_t i = first; i < first + count; i++)
         batch_add(batch, &tiny->rule, TINY_TEXTS[i].ids, TINY_TEXTS[i].length, TINY_TEXTS[i].label,
                   TINY_TEXTS[i].sample);
+}
+
+/** Put these alone into it. */
+static inline void tiny_pack(Batch *batch, const Tiny *tiny, size_t first, size_t count) {
+    batch_clear(batch);
+    tiny_add(batch, tiny, first, count);
 }
 
 static inline void tiny_reference_logits(double logits[TINY_SAMPLES][TINY_LABELS], const Tiny *tiny) {

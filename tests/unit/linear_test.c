@@ -1,6 +1,7 @@
 #include "linnet/isa.h"
 #include "linnet/linear.h"
 #include "linnet/random.h"
+#include "linnet/tree.h"
 #include "unit/model_files.h"
 #include <math.h>
 #include <omp.h>
@@ -35,6 +36,8 @@ static const Way WAYS[] = {
 };
 
 static LinearWork work;
+
+#define ONE_LEAF(rows) (&(Leaves){1, (const size_t[]){0, rows}})
 
 typedef struct {
     LinearShape shape;
@@ -173,10 +176,10 @@ static void expect_weights(Expected *e, const Layer *layer, const Layer *seen, c
         e->dbias[i] = copy(layer->bias, shape->out);
         e->dweight_size[i] = copy(positive->weight, layer->weight_count);
         e->dbias_size[i] = copy(positive->bias, shape->out);
-        linear_backward_weight_ref(e->dweight[i], NULL, seen->x, seen->y, layer->rows, shape, i);
-        linear_backward_weight_ref(row, e->dbias[i], layer->x, layer->y, layer->rows, &first, i);
-        linear_backward_weight_ref(e->dweight_size[i], e->dbias_size[i], positive->x, positive->y, layer->rows, shape,
-                                   i);
+        linear_backward_weight_ref(e->dweight[i], NULL, seen->x, seen->y, ONE_LEAF(layer->rows), shape, i);
+        linear_backward_weight_ref(row, e->dbias[i], layer->x, layer->y, ONE_LEAF(layer->rows), &first, i);
+        linear_backward_weight_ref(e->dweight_size[i], e->dbias_size[i], positive->x, positive->y,
+                                   ONE_LEAF(layer->rows), shape, i);
     }
     memory_free(row);
 }
@@ -236,8 +239,8 @@ static void check_backward_input(const Layer *layer, const Expected *e) {
 static void check_weight(const Layer *layer, const Expected *e, bool accumulate, bool with_bias) {
     const LinearShape *shape = &layer->shape;
     float *dweight = copy(layer->weight, layer->weight_count), *dbias = copy(layer->bias, shape->out);
-    linear_backward_weight(dweight, with_bias ? dbias : NULL, layer->x, layer->y, layer->rows, shape, accumulate,
-                           &work);
+    linear_backward_weight(dweight, with_bias ? dbias : NULL, layer->x, layer->y, ONE_LEAF(layer->rows), shape,
+                           accumulate, &work);
     assert_close(dweight, e->dweight[accumulate], e->dweight_size[accumulate], shape->in, shape->out,
                  shape->weight_stride, layer->rows);
     if (with_bias)
@@ -324,7 +327,8 @@ static float *run_all(const Layer *layer, int threads, size_t *count) {
     work.scratch = scratch_for(shape, layer->rows, (size_t)threads);
     linear_forward(results, layer->x, layer->weight, layer->bias, layer->rows, shape, &work);
     linear_backward_input(dx, layer->y, layer->weight, layer->rows, shape, &work);
-    linear_backward_weight(dweight, dweight + layer->weight_count, layer->x, layer->y, layer->rows, shape, true, &work);
+    linear_backward_weight(dweight, dweight + layer->weight_count, layer->x, layer->y, ONE_LEAF(layer->rows), shape,
+                           true, &work);
     memory_free(work.scratch);
     return results;
 }
@@ -346,6 +350,103 @@ static void bits_on_threads(void) {
 static void test_bits_do_not_depend_on_threads(void **state) {
     (void)state;
     for_all_ways(bits_on_threads);
+}
+
+/** Leaves of uneven numbers of rows, as many as wanted or as there are rows. */
+static Leaves cut_leaves(size_t starts[LEAVES_MOST + 1], size_t rows, size_t wanted) {
+    Leaves leaves = {wanted < rows ? wanted : rows, starts};
+    for (size_t i = 0; i <= leaves.count; i++) {
+        starts[i] = rows * i * (i + 3) / (leaves.count * (leaves.count + 3));
+        if (i > 0 && starts[i] <= starts[i - 1]) starts[i] = starts[i - 1] + 1;
+    }
+    return leaves;
+}
+
+/** What a weight's and a bias's gradient are for each leaf alone, joined along the tree: one behind the other in a
+ *  block. */
+static float *joined(const Layer *layer, const Leaves *leaves, size_t unit, size_t count) {
+    const LinearShape *shape = &layer->shape;
+    size_t size = layer->weight_count + shape->out, first = leaves->starts[unit];
+    float *sum = filled(size, UNTOUCHED);
+    if (count == 1) {
+        linear_backward_weight(sum, sum + layer->weight_count, layer->x + first * shape->x_stride,
+                               layer->y + first * shape->y_stride, ONE_LEAF(leaves->starts[unit + 1] - first), shape,
+                               false, &work);
+        return sum;
+    }
+    size_t left = (size_t)tree_split((int)count);
+    float *a = joined(layer, leaves, unit, left), *b = joined(layer, leaves, unit + left, count - left);
+    for (size_t i = 0; i < size; i++) sum[i] = a[i] == UNTOUCHED ? UNTOUCHED : a[i] + b[i];
+    memory_free(a);
+    memory_free(b);
+    return sum;
+}
+
+static void check_leaves(const Layer *layer, const Expected *e) {
+    static const size_t COUNTS[] = {2, 3, 8, 13, LEAVES_MOST};
+    const LinearShape *shape = &layer->shape;
+    if (!linear_rows_alone(&work)) return;
+    for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
+        size_t starts[LEAVES_MOST + 1], size = layer->weight_count + shape->out;
+        Leaves leaves = cut_leaves(starts, layer->rows, COUNTS[i]);
+        float *expected_bits = joined(layer, &leaves, 0, leaves.count), *dweight = filled(size, UNTOUCHED);
+        linear_backward_weight(dweight, dweight + layer->weight_count, layer->x, layer->y, &leaves, shape, false,
+                               &work);
+        assert_memory_equal(dweight, expected_bits, size * sizeof *dweight);
+        assert_close(dweight, e->dweight[0], e->dweight_size[0], shape->in, shape->out, shape->weight_stride,
+                     layer->rows);
+        memory_free(dweight);
+        memory_free(expected_bits);
+        if (layer->rows * shape->in * shape->out > 100000) continue; /* the reference is slow */
+        float *reference = copy(layer->weight, layer->weight_count), *bias = filled(shape->out, UNTOUCHED);
+        linear_backward_weight_ref(reference, bias, layer->x, layer->y, &leaves, shape, false);
+        if (!work.bf16)
+            assert_close(reference, e->dweight[0], e->dweight_size[0], shape->in, shape->out, shape->weight_stride,
+                         layer->rows);
+        memory_free(reference);
+        memory_free(bias);
+    }
+}
+
+static void all_leaves(void) {
+    for_all_cases(check_leaves);
+}
+
+static void test_leaves(void **state) {
+    (void)state;
+    for_all_ways(all_leaves);
+}
+
+/** A row of y and of dx has the same bits alone as among others. */
+static void check_rows_alone(const Layer *layer, const Expected *e) {
+    const LinearShape *shape = &layer->shape;
+    (void)e;
+    if (!linear_rows_alone(&work)) return;
+    float *y = filled(layer->y_count, UNTOUCHED), *dx = filled(layer->x_count, UNTOUCHED);
+    float *some_y = filled(layer->y_count, UNTOUCHED), *some_dx = filled(layer->x_count, UNTOUCHED);
+    linear_forward(y, layer->x, layer->weight, layer->bias, layer->rows, shape, &work);
+    linear_backward_input(dx, layer->y, layer->weight, layer->rows, shape, &work);
+    for (size_t first = 0, count = 1; first < layer->rows; first += count, count = 2 * count + 1) {
+        if (count > layer->rows - first) count = layer->rows - first;
+        size_t at_x = first * shape->x_stride, at_y = first * shape->y_stride;
+        linear_forward(some_y + at_y, layer->x + at_x, layer->weight, layer->bias, count, shape, &work);
+        linear_backward_input(some_dx + at_x, layer->y + at_y, layer->weight, count, shape, &work);
+    }
+    assert_memory_equal(y, some_y, layer->y_count * sizeof *y);
+    assert_memory_equal(dx, some_dx, layer->x_count * sizeof *dx);
+    memory_free(y);
+    memory_free(dx);
+    memory_free(some_y);
+    memory_free(some_dx);
+}
+
+static void all_rows_alone(void) {
+    for_all_cases(check_rows_alone);
+}
+
+static void test_rows_alone(void **state) {
+    (void)state;
+    for_all_ways(all_rows_alone);
 }
 
 /** The columns of a wider weight, as the last block uses its queries' and its keys' and values'. */
@@ -408,6 +509,8 @@ int main(void) {
         cmocka_unit_test(test_forward),
         cmocka_unit_test(test_backward_input),
         cmocka_unit_test(test_backward_weight),
+        cmocka_unit_test(test_leaves),
+        cmocka_unit_test(test_rows_alone),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),
         cmocka_unit_test(test_slices_of_a_weight),
         cmocka_unit_test(test_bf16_of_special_values),

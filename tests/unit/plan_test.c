@@ -1,5 +1,6 @@
 #include "linnet/file.h"
 #include "linnet/gpt2.h"
+#include "linnet/linear.h"
 #include "linnet/memory.h"
 #include "linnet/optimizer.h"
 #include "linnet/plan.h"
@@ -137,20 +138,33 @@ static void counts_partial_sums(void **state) {
     NEAR(cost_of(f, 4, 2, 10).gradient_bytes, 2.0 * one);
 }
 
+/** Two units a rank that do not fit one batch of 1,024 rows. */
+static double sums_of_large_units(Fixture *f) {
+    PlanCost cost;
+    job_of(f, 2, 2, 4)->busiest_tokens = 2000.0;
+    plan_cost(&f->job, &f->machine, &cost);
+    return cost.sums;
+}
+
 /** What two ranks of a host sum for owners elsewhere, and the owners of what is theirs. */
 static void counts_what_is_added(void **state) {
     Fixture *f = *state;
+    const char *products = linear_products();
     double slot = slot_bytes(f), rows = (300.0 + LONGEST) * WIDTH * 4.0;
+    linear_choose("own");
     /* Of 4 ranks one reads two slots and writes their sum for its half of the other host's half, then two slots and a
      * piece for its quarter, and writes their sum. */
     NEAR(cost_of(f, 4, 2, 4).sums, (rows + slot / 4.0 * 3.0 + slot / 4.0 * 4.0) / 2e10);
     f->settings.reduction_dtype = WIRE_BFLOAT16;
     NEAR(cost_of(f, 4, 2, 4).sums, (rows + slot / 4.0 * 2.5 + slot / 4.0 * 3.5) / 2e10);
     f->settings.reduction_dtype = WIRE_FLOAT32;
-    /* One rank a host sends from its slot; a second unit is added to the first. */
-    NEAR(cost_of(f, 2, 2, 4).sums, (2.0 * rows + slot * 3.0 + slot / 2.0 * 3.0) / 2e10);
+    /* One rank a host sends from its slot, where its two units' sum lies; a unit that is run by itself is added. */
+    NEAR(cost_of(f, 2, 2, 4).sums, (rows + slot / 2.0 * 3.0) / 2e10);
+    NEAR(sums_of_large_units(f), (2.0 * rows + slot * 3.0 + slot / 2.0 * 3.0) / 2e10);
     f->settings.reduction = REDUCTION_MPI;
-    NEAR(cost_of(f, 2, 2, 4).sums, (2.0 * rows + slot * 3.0 + slot / 2.0 * 4.0) / 2e10);
+    NEAR(cost_of(f, 2, 2, 4).sums, (rows + slot / 2.0 * 4.0) / 2e10);
+    NEAR(sums_of_large_units(f), (2.0 * rows + slot * 3.0 + slot / 2.0 * 4.0) / 2e10);
+    linear_choose(products);
 }
 
 // --- Seconds -----------------------------------------------------------------------------------------------------------
@@ -174,7 +188,14 @@ static double seconds_at(const Fixture *f, int i) {
     return 3e-9 * gpt2_operations(&f->config, (size_t)tokens, (size_t)fmax(1.0, tokens / 20.0)) / f->machine.gflops[i];
 }
 
-/** Micro-batches of measured sizes take what was measured, between them on a straight line; large units are several. */
+static double passes_of(Fixture *f, int units, double tokens) {
+    PlanCost cost;
+    job_of(f, 2, 1, units)->busiest_tokens = tokens;
+    plan_cost(&f->job, &f->machine, &cost);
+    return cost.passes;
+}
+
+/** Batches of measured sizes take what was measured, between them on a straight line. */
 static void times_passes(void **state) {
     Fixture *f = *state;
     const struct {
@@ -184,16 +205,17 @@ static void times_passes(void **state) {
                  {100, seconds_at(f, 1)},
                  {1000, seconds_at(f, 2)},
                  {550, (seconds_at(f, 1) + seconds_at(f, 2)) / 2.0},
-                 {4000, 4.0 * seconds_at(f, 2)}}; /* a micro-batch holds 1,024 rows */
+                 {4000, 4.0 * seconds_at(f, 2)}}; /* a batch holds 1,024 rows */
+    const char *products = linear_products();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        PlanCost cost;
-        job_of(f, 2, 1, 2)->busiest_tokens = cases[i].tokens;
-        plan_cost(&f->job, &f->machine, &cost);
-        NEAR(cost.passes, cases[i].expected);
-        job_of(f, 2, 1, 6)->busiest_tokens = 3.0 * cases[i].tokens;
-        plan_cost(&f->job, &f->machine, &cost);
-        NEAR(cost.passes, 3.0 * cases[i].expected);
+        linear_choose("own");
+        NEAR(passes_of(f, 2, cases[i].tokens), cases[i].expected);
+        NEAR(passes_of(f, 8, cases[i].tokens), cases[i].expected);             /* four units at once */
+        NEAR(passes_of(f, 6, 2.0 * cases[i].tokens), 2.0 * cases[i].expected); /* three: a pair and one */
+        linear_choose("blas");                                                 /* one by one */
+        NEAR(passes_of(f, 6, 3.0 * cases[i].tokens), 3.0 * cases[i].expected);
     }
+    linear_choose(products);
 }
 
 static void waits_for_links(void **state) {

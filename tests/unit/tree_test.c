@@ -1,3 +1,4 @@
+#include "linnet/leaves.h"
 #include "linnet/random.h"
 #include "linnet/tree.h"
 #include "linnet/world.h"
@@ -7,8 +8,8 @@ enum { UNITS = 40 };
 
 /** What each unit adds: magnitudes far apart, so that another order of adding gives other bits. */
 static float value_of(int unit) {
-    static float values[UNITS];
-    if (values[0] == 0.0F) random_normal(values, UNITS, 1.0F, 3, 0);
+    static float values[LEAVES_MOST];
+    if (values[0] == 0.0F) random_normal(values, LEAVES_MOST, 1.0F, 3, 0);
     return values[unit] * (float)(1 << unit % 7);
 }
 
@@ -156,8 +157,43 @@ static void test_depth_is_bounded(void **state) {
     assert_int_equal(tree_depth_most(15, false), tree_depth(32, 1, 15));
 }
 
+static void test_number_of_nodes_is_bounded(void **state) {
+    (void)state;
+    TreeNode nodes[64];
+    int reached[2][UNITS + 1] = {{0}};
+    for (int n = 1; n <= UNITS; n++)
+        for (int first = 0; first < n; first++)
+            for (int count = 1; count <= n - first; count++) {
+                int found = (int)tree_nodes(n, first, count, 0, nodes), start = first == 0;
+                assert_true(found <= tree_nodes_most(count, start));
+                for (int most = count; most <= UNITS; most++)
+                    if (found > reached[start][most]) reached[start][most] = found;
+            }
+    for (int count = 1; count <= UNITS / 2; count++) /* and the bound is no larger than it need be */
+        for (int start = 0; start < 2; start++) assert_int_equal(tree_nodes_most(count, start), reached[start][count]);
+}
+
+/** A stack that goes by leaves.h makes the sums of a whole tree. */
+static void test_leaves(void **state) {
+    (void)state;
+    for (int n = 1; n <= (int)LEAVES_MOST; n++) {
+        float sums[LEAVES_LEVELS], expected = tree_sum(0, n);
+        for (int leaf = 0; leaf < n; leaf++) {
+            size_t height = leaf_height((size_t)leaf), joins = leaf_joins((size_t)leaf, (size_t)n);
+            assert_true(height < LEAVES_LEVELS && joins <= height);
+            assert_int_equal(joins, tree_joins(n, 0, leaf + 1));
+            sums[height] = value_of(leaf);
+            for (; joins > 0; joins--, height--) sums[height - 1] += sums[height];
+            assert_int_equal(leaf + 1 < n ? leaf_height((size_t)leaf + 1) : 1, height + 1);
+        }
+        assert_memory_equal(&sums[0], &expected, sizeof expected);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_number_of_nodes_is_bounded),
+        cmocka_unit_test(test_leaves),
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_nodes_of_the_tree),

@@ -13,6 +13,10 @@
  *  batch's, in rows; `bf16`: whether products are. */
 int units_at_once(const Feed *feed, const Window *window, int first, const BatchRule *rule, size_t capacity, bool bf16);
 
+/** Rows of a batch after which the next one begins, for units `first` … first + count − 1 of which units_at_once() is
+ *  `count`: a unit that is larger than a batch goes in even parts, since gradients are sent during the last one. */
+size_t units_part(const Feed *feed, const Window *window, int first, int count, const BatchRule *rule, size_t capacity);
+
 /** Whether in any order of the samples a rank's units are run in no more parts than their tree has. */
 bool units_whole(const DatasetInfo *info, const FeedPlan *plan, size_t capacity, bool bf16);
 #endif

@@ -58,14 +58,15 @@ static void run_subtree(Trainer *t, const Window *window, int first, int count) 
                        .window = window,
                        .dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout},
                        .position = window->unit_starts[first]};
+    size_t part = units_part(t->feed, window, first, count, &t->rule, t->batch.token_capacity);
     optimizer_subtree_begin(&t->optimizer, count);
     batch_clear(&t->batch);
     for (int unit = first; unit < first + count; unit++) {
         if (unit > first) batch_next_unit(&t->batch);
         for (int64_t i = window->unit_starts[unit]; i < window->unit_starts[unit + 1]; i++) {
             FeedSample sample = feed_sample(t->feed, i);
-            if (t->batch.tokens + batch_rows(&t->rule, sample.length) > t->batch.token_capacity ||
-                t->batch.samples == t->batch.sample_capacity)
+            if (t->batch.tokens >= part ||
+                t->batch.tokens + batch_rows(&t->rule, sample.length) > t->batch.token_capacity)
                 run_batch(&subtree, false);
             batch_add(&t->batch, &t->rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
         }

@@ -24,6 +24,13 @@ int units_at_once(const Feed *feed, const Window *window, int first, const Batch
     return most;
 }
 
+size_t units_part(const Feed *feed, const Window *window, int first, int count, const BatchRule *rule,
+                  size_t capacity) {
+    if (count > 1) return capacity;
+    size_t rows = unit_rows(feed, window, first, rule), parts = (rows + capacity - 1) / capacity;
+    return (rows + parts - 1) / parts;
+}
+
 bool units_whole(const DatasetInfo *info, const FeedPlan *plan, size_t capacity, bool bf16) {
     int units = (plan->units + plan->ranks - 1) / plan->ranks;
     if (units == 1) return true;

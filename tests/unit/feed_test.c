@@ -148,11 +148,15 @@ static void check_at_once(const Feed *feed, const Window *window, const FeedPlan
     for (int unit = window->first_unit, count; unit < end; unit += count) {
         count = units_at_once(feed, window, unit, &rule, capacity, true);
         assert_true(count >= 1 && unit + count <= end && tree_is_node(window->units, unit, count));
-        int64_t rows = 0;
+        int64_t rows = 0, part = (int64_t)units_part(feed, window, unit, count, &rule, capacity);
         for (int most = 1; unit + most <= end; most++) {
             int64_t from = window->unit_starts[unit + most - 1], to = window->unit_starts[unit + most];
             for (int64_t i = from; i < to; i++) rows += (int64_t)feed_sample(feed, i).length + 1;
             if (most == count && most > 1) assert_true(rows <= (int64_t)capacity);
+            if (most == 1 && count == 1) { /* in as few even parts as can be */
+                int64_t parts = (rows + (int64_t)capacity - 1) / (int64_t)capacity;
+                assert_true(part <= (int64_t)capacity && part * parts >= rows && (part - 1) * parts < rows);
+            }
             if (most <= count || !tree_is_node(window->units, unit, most)) continue;
             assert_true(rows > (int64_t)capacity);
             whole = false;

@@ -11,7 +11,7 @@ enum { ROUNDS = 200, REPEATS = 3, MANY = 8, BURST = 16, TAG = 77 };
 enum { PIECES = 8 };                   /* messages to a peer at once: the reduction sends one a bucket */
 #define FEWEST_BYTES ((size_t)1 << 16) /* of a message that tells of bandwidth */
 #define MOST_BYTES ((size_t)256 << 20) /* received by a rank at once */
-#define LONG_ENOUGH 4.0                /* seconds of exchanges that tell a bandwidth */
+#define LONG_ENOUGH 8.0                /* seconds of exchanges that tell a bandwidth */
 #define PAUSE 0.1                      /* seconds between exchanges, as training computes between them */
 
 /* The ranks that one exchanges with. */

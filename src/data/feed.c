@@ -121,7 +121,10 @@ int64_t feed_largest_share(const DatasetInfo *info, const FeedPlan *plan) {
     int64_t samples = plan->window < info->samples ? plan->window : info->samples;
     int64_t units = (plan->units + plan->ranks - 1) / plan->ranks; /* of a rank, which hold equally many tokens … */
     int64_t most = (samples * units + plan->units - 1) / plan->units + 1; /* … but for a part of a sample */
-    return (most < samples ? most : samples) * (info->longest + 1);
+    /* Texts of one token have the most rows for their tokens, two. A share of nothing else has fewer rows all the same
+     * than one of the longest texts, since it pulls the mean down; unless it is a small part of the window. */
+    int64_t rows = units * (info->longest + 1) < plan->units ? 2 * info->longest : info->longest + 1;
+    return (most < samples ? most : samples) * rows;
 }
 
 void feed_cut(int64_t *starts, const int32_t *lengths, int64_t samples, int units) {

@@ -75,6 +75,40 @@ static void test_cut_by_tokens(void **state) {
     assert_int_equal(starts[2], 4);
 }
 
+/** Rows of the rank that has most of a window's, one more a sample than its tokens. */
+static int64_t largest_share(const int32_t *lengths, int64_t samples, const FeedPlan *plan) {
+    int64_t starts[65], most = 0, first, count;
+    int units = samples < plan->units ? (int)samples : plan->units;
+    feed_cut(starts, lengths, samples, units);
+    for (int rank = 0; rank < plan->ranks; rank++) {
+        int64_t rows = 0;
+        world_deal(units, plan->ranks, rank, &first, &count);
+        for (int64_t i = starts[first]; i < starts[first + count]; i++) rows += lengths[i] + 1;
+        if (rows > most) most = rows;
+    }
+    return most;
+}
+
+/** Short texts and long ones: the shortest have most rows for their tokens. Windows of a multiple of all units, where
+ *  nothing is rounded up, and those that an epoch ends with. */
+static void test_largest_share(void **state) {
+    (void)state;
+    enum { WINDOW = 64 };
+    for (int units = 1; units <= WINDOW; units *= 2)
+        for (int ranks = 1; ranks <= units; ranks++)
+            for (int32_t longest = 1; longest <= 20; longest++) {
+                FeedPlan plan = {.window = WINDOW, .units = units, .ranks = ranks};
+                DatasetInfo info = {.samples = 1000, .longest = longest};
+                for (int round = 0; round < 20; round++) {
+                    int32_t lengths[WINDOW], shorts = any(WINDOW);
+                    for (int i = 0; i < WINDOW; i++)
+                        lengths[i] = round % 4 == 0 ? 1 + any(longest) : i < WINDOW - shorts ? longest : 1;
+                    int64_t samples = round % 4 == 1 ? 1 + any(WINDOW) : WINDOW;
+                    assert_true(largest_share(lengths, samples, &plan) <= feed_largest_share(&info, &plan));
+                }
+            }
+}
+
 static Dataset *make_dataset(int64_t samples) {
     Error error = {0};
     const char *path = in_folder("feed.h5");
@@ -345,10 +379,15 @@ static void test_destroy_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut),           cmocka_unit_test(test_cut_by_tokens),
-        cmocka_unit_test(test_epochs),        cmocka_unit_test(test_from_a_later_window),
-        cmocka_unit_test(test_failure_ahead), cmocka_unit_test(test_reads_ahead),
-        cmocka_unit_test(test_bytes),         cmocka_unit_test(test_destroy_nothing),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_cut_by_tokens),
+        cmocka_unit_test(test_largest_share),
+        cmocka_unit_test(test_epochs),
+        cmocka_unit_test(test_from_a_later_window),
+        cmocka_unit_test(test_failure_ahead),
+        cmocka_unit_test(test_reads_ahead),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_destroy_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

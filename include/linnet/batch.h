@@ -56,7 +56,7 @@ void batch_destroy(Batch *batch);
 size_t batch_rows(const BatchRule *rule, size_t length);
 
 void batch_clear(Batch *batch);
-/** What is added from now on is another unit's: at most LEAVES_MOST, each with a sample. A batch begins with one. */
+/** What is added from now on is another unit's: at most LEAVES_MOST, each with a sample. A cleared batch has one. */
 void batch_next_unit(Batch *batch);
 /** Add a text of `length` ≥ 1 tokens; tokens past P are cut off. The caller has made sure that it fits. */
 void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t length, int32_t label, uint64_t sample);

@@ -14,9 +14,9 @@ void embedding_forward_ref(float *out, const float *token, const float *position
                            const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
                            const Dropout *dropout);
 
-/** Sum the rows of a gradient by slot: out[slots[r]] += x[r]. out [count, width] read and written; x [rows, width]
- *  borrowed; slots [rows]; rows those of all leaves; scratch [count + rows]. A leaf's rows are added in the order of r,
- *  the first leaf's to what is there, and then the leaves' sums along the tree. Parallel over columns. */
+/** Sum the rows of a gradient by slot: out[slots[r]] += x[r]. out [count, width] read and written, nothing in it −0;
+ *  x [rows, width] borrowed; slots [rows]; rows those of all leaves; scratch [count + rows]. A leaf's rows are added in
+ *  the order of r, the first leaf's to what is there, and then the leaves' sums along the tree. Parallel over columns. */
 void embedding_gather(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
                       size_t width, int32_t *scratch);
 void embedding_gather_ref(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,

@@ -15,7 +15,8 @@
 
 typedef struct Gpt2 Gpt2;
 
-/** The gradient of a micro-batch, added up over micro-batches by the caller's choice of `accumulate`. */
+/** The gradient of a micro-batch, its units' summed along the tree; added up over the micro-batches of a unit by the
+ *  caller's choice of `accumulate`. */
 typedef struct {
     float *dense;    /**< [layout.dense], laid out like the parameters; owned by whoever made it */
     float *residual; /**< [M, width] the gradient of token + position embedding, a row a token; borrowed from the
@@ -60,7 +61,7 @@ size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);
 
 /** The gradients of the batch last run forward (same batch, parameters and dropout) from dlogits [B, labels]:
- *  written to gradients->dense, or added to it when `accumulate`; gradients->residual set. done (may be NULL) is
+ *  written to gradients->dense, or, of a batch of one unit, added to it when `accumulate`; gradients->residual set. done (may be NULL) is
  *  called with `context`. */
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
                    const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context);

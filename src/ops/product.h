@@ -13,8 +13,9 @@
  *      strip    [steps, STRIP]
  *      panel    [steps, PANEL]
  *
- *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile. (What a weight's gradient
- *  is added to comes first in that sum or last: it depends on the shape and the instruction set, not on threads.) */
+ *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile; of a weight's gradient,
+ *  one such sum a leaf (leaves.h). (What the gradient of one leaf is added to comes first in that sum or last: it
+ *  depends on the shape and the instruction set, not on threads.) */
 #include "ops/bf16_round.h"
 #include "ops/transpose.h"
 #include <stdbool.h>

@@ -25,18 +25,11 @@ int tree_split(int n);
 /** Whether units first … first + count − 1 are a subtree of the tree over n units. */
 bool tree_is_node(int n, int first, int count);
 
-/** After a rank has put the sum of the unit at the end of the run [first, end) on its stack of nodes: how many
- *  times the two topmost nodes are to be joined. */
-int tree_joins(int n, int first, int end);
-
 /** The nodes of the run of `count` units from `first`, in order, into nodes (room for 64); returns their number. */
 size_t tree_nodes(int n, int first, int count, int rank, TreeNode *nodes);
 
-/** The most slots that a rank's stack needs while it works through the run of `count` units from `first`. */
-int tree_depth(int n, int first, int count);
-
-/** The most that tree_depth() gives for a run of `count` units in a tree over any number of them; `from_start`: for
- *  runs that begin with unit 0. */
+/** The most sums that a rank has on its stack while it works through a run of `count` units one by one, in a tree over any
+ *  number of them, joining the topmost two as soon as they are a node; `from_start`: for runs that begin with unit 0. */
 int tree_depth_most(int count, bool from_start);
 
 /** The most nodes that a run of at most `count` units has in a tree over any number of them. */

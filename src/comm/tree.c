@@ -21,45 +21,27 @@ bool tree_is_node(int n, int first, int count) {
     return low == first && n == count;
 }
 
-/* The nodes of [first, end) as a stack: sizes[0] is the first node's count. Returns the stack's height; *joins
- * (may be NULL) gets the joins that the last unit caused, *highest (may be NULL) the greatest height before
- * joining. */
-static int build_stack(int n, int first, int end, int sizes[64], int *joins, int *highest) {
+/* The nodes of [first, end) as a stack: sizes[0] is the first node's count. Returns the stack's height. */
+static int build_stack(int n, int first, int end, int sizes[64]) {
     int height = 0, starts[64];
     for (int unit = first; unit < end; unit++) {
         starts[height] = unit;
         sizes[height++] = 1;
-        if (highest != NULL && height > *highest) *highest = height;
-        int joined = 0;
         while (height >= 2 && tree_is_node(n, starts[height - 2], sizes[height - 2] + sizes[height - 1]) &&
                unit + 1 == starts[height - 1] + sizes[height - 1]) {
             sizes[height - 2] += sizes[height - 1];
             height--;
-            joined++;
         }
-        if (joins != NULL) *joins = joined;
     }
     return height;
 }
 
-int tree_joins(int n, int first, int end) {
-    int sizes[64], joins = 0;
-    build_stack(n, first, end, sizes, &joins, NULL);
-    return joins;
-}
-
 size_t tree_nodes(int n, int first, int count, int rank, TreeNode *nodes) {
     int sizes[64];
-    int height = build_stack(n, first, first + count, sizes, NULL, NULL);
+    int height = build_stack(n, first, first + count, sizes);
     for (int i = 0, unit = first; i < height; unit += sizes[i], i++)
         nodes[i] = (TreeNode){.first = unit, .count = sizes[i], .rank = rank, .slot = i};
     return (size_t)height;
-}
-
-int tree_depth(int n, int first, int count) {
-    int sizes[64], highest = 0;
-    build_stack(n, first, first + count, sizes, NULL, &highest);
-    return highest;
 }
 
 int tree_depth_most(int count, bool from_start) {

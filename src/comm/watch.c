@@ -16,87 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Seconds that MPI has to start. Hosts of a large job load the program one after the other. */
-#define START_TIMEOUT_DEFAULT 60.0
-
 /* Strangers at rank 0's listener that leave all ranks their room. */
 enum { SPARE_GUESTS = 16 };
 
-/* The guard of MPI's start: one a process, since there is no World yet. */
-static struct {
-    pthread_t thread;
-    bool running;
-    double seconds;
-    sem_t started;
-} guard;
-
-/* Start a thread that no signal is delivered to: they are the computing thread's. */
-static bool start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
+bool watch_start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool started = pthread_create(thread, NULL, run, argument) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
-}
-
-/* This process's rank as its launcher says; 0 where it does not. */
-static int launched_rank(void) {
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (getenv(names[i]) != NULL) return atoi(getenv(names[i]));
-    return 0;
-}
-
-/* Wait for the end of MPI's start, for so many seconds; whether it came. */
-static bool started_within(double seconds) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)seconds;
-    until.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    int code;
-    do code = sem_timedwait(&guard.started, &until);
-    while (code != 0 && errno == EINTR);
-    return code == 0;
-}
-
-static void *guard_loop(void *unused) {
-    (void)unused;
-    char host[256] = "";
-    int rank = launched_rank();
-    /* Ranks that come to their end here do so one after the other: the first one's line is the only one. A launcher
-     * that ends the job after it asks the others to end before it kills them. */
-    bool started = started_within(guard.seconds + 2.0 * (rank < 10 ? rank : 10));
-    if (!started && rank > 0) started = started_within(0.5) || (signals_pending() != 0 && started_within(10.0));
-    if (started) return NULL;
-    gethostname(host, sizeof host - 1);
-    strcat(host, ", at the start");
-    log_error_at(
-        rank, host,
-        "the ranks have not met within %g s (LINNET_START_TIMEOUT): another rank is stopped or ended, or a host "
-        "cannot be reached",
-        guard.seconds);
-    watch_end_launcher();
-    _Exit(STATUS_FAILURE);
-}
-
-void watch_guard_start(void) {
-    const char *wish = getenv("LINNET_START_TIMEOUT");
-    guard.seconds = wish != NULL ? atof(wish) : START_TIMEOUT_DEFAULT;
-    if (guard.seconds <= 0.0 || sem_init(&guard.started, 0, 0) != 0) return;
-    guard.running = start_thread(&guard.thread, guard_loop, NULL);
-}
-
-void watch_guard_end(void) {
-    if (!guard.running) return;
-    sem_post(&guard.started);
-    pthread_join(guard.thread, NULL);
-    sem_destroy(&guard.started);
-    guard.running = false;
 }
 
 /* Peers and what the thread needs, still without connections. */
@@ -142,7 +71,7 @@ static void join(Watch *watch) {
 
 static void start_loop(Watch *watch) {
     Error error = {0};
-    if (start_thread(&watch->thread, watch_loop, watch)) return;
+    if (watch_start_thread(&watch->thread, watch_loop, watch)) return;
     error_set(&error, STATUS_FAILURE, "no thread could be started for the watch");
     world_abort(watch->world, &error);
 }

@@ -22,14 +22,7 @@ void phase_text(RunPhase phase, int64_t step, char text[WATCH_PHASE_TEXT]) {
         snprintf(text, WATCH_PHASE_TEXT, "%s", names[phase]);
 }
 
-/* A process's name, parent, and the time it was started, as /proc/PID/stat has them. */
-typedef struct {
-    char name[32];
-    long parent;
-    unsigned long long started;
-} Process;
-
-static bool read_process(long pid, Process *process) {
+bool process_read(long pid, Process *process) {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     FILE *file = fopen(path, "re");
@@ -42,15 +35,15 @@ static bool read_process(long pid, Process *process) {
     *rest = '\0';
     snprintf(process->name, sizeof process->name, "%s", name + 1);
     /* Behind the name: the state, the parent, and as the twentieth field the start. */
-    return sscanf(rest + 1, " %*c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                  &process->parent, &process->started) == 2;
+    return sscanf(rest + 1, " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                  &process->state, &process->parent, &process->started) == 3;
 }
 
 /* Open MPI's launcher above this process, or 0. Slurm's own is left alone: it sees to lost nodes by itself. */
 static long find_launcher(Process *process) {
     static const char *const names[] = {"mpirun", "mpiexec", "orterun", "orted", "prterun", "prte", "prted"};
     long pid = getppid();
-    for (int level = 0; level < 8 && pid > 1 && read_process(pid, process); level++, pid = process->parent)
+    for (int level = 0; level < 8 && pid > 1 && process_read(pid, process); level++, pid = process->parent)
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)
             if (strcmp(process->name, names[i]) == 0) return pid;
     return 0;

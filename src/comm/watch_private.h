@@ -1,7 +1,7 @@
 #ifndef LINNET_WATCH_PRIVATE_H
 #define LINNET_WATCH_PRIVATE_H
-/* The watch's parts: watch.c (start, end, phases), watch_loop.c (the thread), watch_net.c (connections and messages),
- * watch_end.c (how a run is ended). */
+/* The watch's parts: watch_guard.c (before MPI has started), watch.c (start, end, phases), watch_loop.c (the thread),
+ * watch_net.c (connections and messages), watch_end.c (how a run is ended). */
 #include "linnet/clock.h"
 #include "linnet/watch.h"
 #include "linnet/world.h"
@@ -85,6 +85,8 @@ typedef struct {
     uint16_t port;                     /* network order */
 } Meeting;
 
+/* Start a thread that no signal is delivered to: they are the computing thread's. */
+bool watch_start_thread(pthread_t *thread, void *(*run)(void *), void *argument);
 /* The thread. */
 void *watch_loop(void *watch);
 /* Wake the thread up. */
@@ -107,6 +109,14 @@ typedef enum { HEARD_NOTHING, HEARD_WORD, HEARD_END } Heard;
 /* The next whole message of a peer; HEARD_END when its connection is closed or not that of a rank. */
 Heard watch_hear(const Watch *watch, Peer *peer, Message *message);
 void phase_text(RunPhase phase, int64_t step, char text[WATCH_PHASE_TEXT]);
+
+/* A process's name, state, parent, and the time it was started, as /proc/PID/stat has them; false where there is none. */
+typedef struct {
+    char name[32], state;
+    long parent;
+    unsigned long long started;
+} Process;
+bool process_read(long pid, Process *process);
 
 /* End this process, and with it the run: after the line on what became of a peer, or without one. */
 _Noreturn void watch_end_telling(const Watch *watch, const Peer *peer, const char *cause);

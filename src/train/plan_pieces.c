@@ -56,7 +56,7 @@ static size_t run_nodes(const PlanJob *job, int rank, int end, TreeNode nodes[64
 static double runs_of(const PlanJob *job, double units, double sums) {
     double most = (double)evaluate_batch_rows(job->config->positions), tokens = job->busiest_tokens;
     if (!linear_rows_alone(&(LinearWork){.bf16 = job->settings->bf16})) return units * ceil(tokens / units / most);
-    return fmax(sums, ceil(tokens / most));
+    return fmax(sums, fmax(ceil(tokens / most), ceil(units / (double)LEAVES_MOST)));
 }
 
 /* What the ranks of a host hold, and what that is put together to. */

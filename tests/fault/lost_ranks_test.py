@@ -137,17 +137,27 @@ def test_lost(outcomes, loss):
     outcomes[loss.name].result()
 
 
-@DO
-@pytest.mark.parametrize("call", ["MPI_Init_thread", "MPI_Comm_split_type"])
-def test_at_the_start(at_call, short, tmp_path, call, do):
+STARTING = pytest.mark.parametrize("call", ["MPI_Init_thread", "MPI_Comm_split_type"])
+
+
+@STARTING
+def test_killed_at_the_start(at_call, short, tmp_path, call):
     """Before MPI has started, and right after; the watch needs MPI to begin. What a launcher sees by itself it tells by itself."""
-    env = at_call(1, call, do, LINNET_START_TIMEOUT="2")
-    process = start_run(tmp_path, short, 2, env)
-    if do == "STOP":
-        lost(tmp_path, process, 0, "at the start", "the ranks have not met within 2 s")
-        return
-    result = finish(process, limit=LIMIT)
+    result = finish(start_run(tmp_path, short, 2, at_call(1, call, "KILL")), limit=LIMIT)
     assert result.code not in (0, 75) and "rank 1" in result.stderr, result
+
+
+@STARTING
+@pytest.mark.parametrize("rank", [0, 1])
+def test_stopped_at_the_start(at_call, short, tmp_path, call, rank):
+    """The other ranks of its host see it."""
+    process = start_run(tmp_path, short, 3, at_call(rank, call, "STOP"))
+    lost(tmp_path, process, rank, "at the start", "the process is stopped")
+
+
+def test_not_met_at_the_start(at_call, short, tmp_path):
+    process = start_run(tmp_path, short, 2, at_call(1, "MPI_Init_thread", "STOP", LINNET_START_TIMEOUT="2"))
+    lost(tmp_path, process, 0, "at the start", "the ranks have not met within 2 s")
 
 
 def test_no_memory_at_the_start(at_call, short, tmp_path):

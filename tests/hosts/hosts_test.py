@@ -180,6 +180,17 @@ def test_lost_rank_ends_the_run(settings, make_hosts, tmp_path, rank, number, ca
     ended(hosts, process, since, rank, hosts.names[rank], cause)
 
 
+@pytest.mark.parametrize("ranks, limit, told, cause", [(2, 60, 3, "the process is stopped"), (1, TIMEOUT, 0, "the ranks have not met within")])
+def test_stopped_at_the_start(settings, at_call, make_hosts, tmp_path, ranks, limit, told, cause):
+    """The last rank, before MPI has started: another rank of its host sees it; where there is none, the time limit ends the run."""
+    hosts, mark = make_hosts(2, "1gbit"), tmp_path / "mark"
+    last = 2 * ranks - 1
+    process = start_over(hosts, tmp_path, ranks, settings,
+                         at_call(last, "MPI_Init_thread", "STOP", AT_MARK=str(mark), LINNET_START_TIMEOUT=limit))
+    wait_for(mark.exists, process, "the call", limit=30)
+    ended(hosts, process, time.monotonic(), told, hosts.names[told // ranks], cause, "at the start")
+
+
 def test_plan_over_hosts(settings, sample, make_hosts, tmp_path):
     """The network is measured, and the bytes that the plan expects of a host are those that its link carries. The model is so wide that an
     exchange (6 MB) is many times what the link's bucket lets through at once (256 KiB)."""

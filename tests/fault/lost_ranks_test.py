@@ -88,6 +88,8 @@ LOSSES = [
     Loss(UPDATE, "MEMORY", 1, "H5Dread", number=LAST - 1, epochs=True, code=2),
     Loss(UPDATE, "FAIL", 2, "H5Dread", number=LAST, epochs=True, cause='train.h5: dataset "tokens" cannot be read', code=1),
     *[Loss("in the evaluation", do, 1, "H5Dread", number=LAST) for do in ("KILL", "STOP")],
+    # In the thread that saves: the training one may be anywhere.
+    Loss(r"(in update \d+|in the evaluation|while saving|at the end)", "MEMORY", 0, "mkdir", "run/checkpoint-4", code=2),
     Loss("in the evaluation", "MEMORY", 1, "H5Dread", number=LAST - 1, code=2),
     Loss("in the evaluation", "KILL", 0, "H5Dread", number=LAST),
     Loss("in the evaluation", "FAIL", 2, "H5Dread", number=LAST, cause='test.h5: dataset "tokens" cannot be read', code=1),

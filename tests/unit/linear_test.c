@@ -317,19 +317,29 @@ static void test_backward_weight(void **state) {
     for_all_ways(all_backward_weight);
 }
 
-/** Forward and backward on a number of threads, one behind the other in a block. */
-static float *run_all(const Layer *layer, int threads, size_t *count) {
+/** Results of forward and backward, one behind the other. */
+static size_t result_count(const Layer *layer) {
+    return layer->y_count + layer->x_count + layer->weight_count + layer->shape.out;
+}
+
+static void run_into(float *results, const Layer *layer, int threads, bool accumulate) {
     const LinearShape *shape = &layer->shape;
-    *count = layer->y_count + layer->x_count + layer->weight_count + shape->out;
-    float *results = filled(*count, UNTOUCHED), *dx = results + layer->y_count, *dweight = dx + layer->x_count;
+    float *dx = results + layer->y_count, *dweight = dx + layer->x_count;
     omp_set_num_threads(threads);
     work.threads = threads;
     work.scratch = scratch_for(shape, layer->rows, (size_t)threads);
     linear_forward(results, layer->x, layer->weight, layer->bias, layer->rows, shape, &work);
     linear_backward_input(dx, layer->y, layer->weight, layer->rows, shape, &work);
     linear_backward_weight(dweight, dweight + layer->weight_count, layer->x, layer->y, ONE_LEAF(layer->rows), shape,
-                           true, &work);
+                           accumulate, &work);
     memory_free(work.scratch);
+}
+
+/** The same on a number of threads, in a block. */
+static float *run_all(const Layer *layer, int threads, size_t *count) {
+    *count = result_count(layer);
+    float *results = filled(*count, UNTOUCHED);
+    run_into(results, layer, threads, true);
     return results;
 }
 
@@ -449,6 +459,41 @@ static void test_rows_alone(void **state) {
     for_all_ways(all_rows_alone);
 }
 
+/** The same values a float further on. */
+static float *shifted(const float *values, size_t count) {
+    float *moved = block(count + 1);
+    memcpy(moved + 1, values, count * sizeof *moved);
+    return moved;
+}
+
+/** Where arrays begin does not matter: what is written past the caches has to be aligned, and is only where it is. */
+static void check_alignment(const Layer *layer, const Expected *e) {
+    size_t count = result_count(layer);
+    float *aligned = filled(count, UNTOUCHED), *moved = filled(count + 1, UNTOUCHED);
+    float *blocks[] = {shifted(layer->x, layer->x_count), shifted(layer->y, layer->y_count),
+                       shifted(layer->weight, layer->weight_count), shifted(layer->bias, layer->shape.out)};
+    Layer other = *layer;
+    (void)e;
+    other.x = blocks[0] + 1, other.y = blocks[1] + 1, other.weight = blocks[2] + 1, other.bias = blocks[3] + 1;
+    memory_free(work.scratch); /* run_into() brings its own */
+    run_into(aligned, layer, 2, false);
+    run_into(moved + 1, &other, 2, false);
+    work.scratch = NULL;
+    assert_memory_equal(aligned, moved + 1, count * sizeof *aligned);
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) memory_free(blocks[i]);
+    memory_free(aligned);
+    memory_free(moved);
+}
+
+static void all_alignments(void) {
+    for_all_cases(check_alignment);
+}
+
+static void test_alignment(void **state) {
+    (void)state;
+    for_all_ways(all_alignments);
+}
+
 /** The columns of a wider weight, as the last block uses its queries' and its keys' and values'. */
 static void test_slices_of_a_weight(void **state) {
     (void)state;
@@ -512,6 +557,7 @@ int main(void) {
         cmocka_unit_test(test_leaves),
         cmocka_unit_test(test_rows_alone),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),
+        cmocka_unit_test(test_alignment),
         cmocka_unit_test(test_slices_of_a_weight),
         cmocka_unit_test(test_bf16_of_special_values),
     };

@@ -324,7 +324,7 @@ def main():
         bench.bf16()
         bench.evaluation("≥ 0.95")
         bench.scaling("≥ 1.85")
-        bench.units("≥ 0.85")
+        bench.units("≥ 0.87")
         bench.memory()
         bench.first_update()
         bench.saving()

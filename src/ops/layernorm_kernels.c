@@ -59,14 +59,14 @@ static void backward_row(float *dx, float *dgamma, float *dbeta, const float *do
     }
 }
 
-/** The sums of columns first … end − 1: a leaf's parts in order, which lie `stride` floats apart, onto the stack
+/** The sums of columns first … end − 1: a leaf's `count` parts in order, which lie `stride` floats apart, onto the stack
  *  [levels, stride] of leaves' sums. */
-static void sum_parts(float *stack, const float *parts, size_t stride, size_t first, size_t end, size_t leaf,
-                      size_t leaves) {
+static void sum_parts(float *stack, const float *parts, size_t count, size_t stride, size_t first, size_t end,
+                      size_t leaf, size_t leaves) {
     float *top = stack + leaf_height(leaf) * stride;
     for (size_t c = first; c < end; c++) {
         float sum = parts[c];
-        for (size_t part = 1; part < LAYERNORM_PARTS; part++) sum += parts[part * stride + c];
+        for (size_t part = 1; part < count; part++) sum += parts[part * stride + c];
         top[c] = sum;
     }
     for (size_t j = leaf_joins(leaf, leaves); j > 0; j--, top -= stride)
@@ -87,8 +87,9 @@ void KERNEL(layernorm_backward)(float *dx, float *dgamma, float *dbeta, const fl
     for (size_t leaf = 0; leaf < leaves->count; leaf++) {
         size_t start = leaves->starts[leaf], end = leaves->starts[leaf + 1];
         size_t run = (end - start + LAYERNORM_PARTS - 1) / LAYERNORM_PARTS;
+        size_t parts = (end - start + run - 1) / run; /* that have rows */
 #pragma omp for schedule(static)
-        for (size_t part = 0; part < LAYERNORM_PARTS; part++) {
+        for (size_t part = 0; part < parts; part++) {
             float *sums = scratch + part * stride;
             memset(sums, 0, stride * sizeof *sums);
             for (size_t r = start + part * run; r < smaller(start + (part + 1) * run, end); r++)
@@ -98,8 +99,8 @@ void KERNEL(layernorm_backward)(float *dx, float *dgamma, float *dbeta, const fl
 #pragma omp for schedule(static)
         for (size_t first = 0; first < width; first += SUM_COLUMNS) {
             size_t last = smaller(first + SUM_COLUMNS, width);
-            sum_parts(stack, scratch, stride, first, last, leaf, leaves->count);
-            sum_parts(stack + width, scratch + width, stride, first, last, leaf, leaves->count);
+            sum_parts(stack, scratch, parts, stride, first, last, leaf, leaves->count);
+            sum_parts(stack + width, scratch + width, parts, stride, first, last, leaf, leaves->count);
             if (leaf + 1 < leaves->count) continue;
             put_sums(dgamma, stack, first, last, accumulate);
             put_sums(dbeta, stack + width, first, last, accumulate);

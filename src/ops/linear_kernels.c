@@ -50,8 +50,6 @@ INLINE void multiply(const Sums *at, const float *strip, const float *panel, siz
     (pairs ? product_pairs : product_single)(at, strip, panel, steps, rows, next);
 }
 
-static const float ZEROS[PANEL]; /* what sums begin at that are added to nothing */
-
 /* The length of even parts of at most `most`, each a multiple of `multiple`. */
 static size_t even_part(size_t extent, size_t most, size_t multiple) {
     size_t parts = (extent + most - 1) / most;
@@ -386,7 +384,7 @@ INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t
         at.from = out, at.from_stride = stride;
         next = fetch_in(span.steps / FETCH_STEPS + 1, out + rows * stride, stride, PANEL, smaller(STRIP, below));
     } else if (begins) {
-        at.from = ZEROS, at.from_stride = 0;
+        at.from = NULL;
     }
     if (ends) {
         at.joins = leaf_joins(span.leaf, leaves->count);

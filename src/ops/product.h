@@ -145,7 +145,7 @@ INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, c
 
 /** Where the sums of a strip and a panel begin and end: rows of PANEL floats, a stride apart. */
 typedef struct {
-    const float *from; /* what they are added to; stride 0: the same for all rows */
+    const float *from; /* what they are added to, NULL: nothing; stride 0: the same for all rows */
     float *to;         /* may be `from` */
     size_t from_stride, to_stride;
     bool past;           /* `to`, which is aligned to whole vectors, is written past the caches: it is not read soon */
@@ -157,10 +157,17 @@ typedef struct {
 INLINE void product_rows(const Sums *at, const float *strip, const float *panel, size_t steps, const size_t rows,
                          const bool pairs, Fetch *next) {
     Floats sums[STRIP][VECTORS];
+    if (at->from != NULL) {
 #pragma GCC unroll 8
-    for (size_t r = 0; r < rows; r++)
+        for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
-        for (size_t v = 0; v < VECTORS; v++) sums[r][v] = floats_load(at->from + r * at->from_stride + v * LANES);
+            for (size_t v = 0; v < VECTORS; v++) sums[r][v] = floats_load(at->from + r * at->from_stride + v * LANES);
+    } else {
+#pragma GCC unroll 8
+        for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 3
+            for (size_t v = 0; v < VECTORS; v++) sums[r][v] = (Floats){0};
+    }
     strip_times_panel(sums, strip, panel, steps, rows, pairs, next);
     const float *below = at->top;
 #pragma GCC unroll 1

@@ -61,8 +61,8 @@ size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);
 
 /** The gradients of the batch last run forward (same batch, parameters and dropout) from dlogits [B, labels]:
- *  written to gradients->dense, or, of a batch of one unit, added to it when `accumulate`; gradients->residual set. done (may be NULL) is
- *  called with `context`. */
+ *  written to gradients->dense, or, of a batch of one unit, added to it when `accumulate`; gradients->residual set.
+ *  done (may be NULL) is called with `context`. */
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
                    const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context);
 

@@ -39,4 +39,10 @@ static inline size_t leaf_height(size_t leaf) {
 static inline size_t leaf_joins(size_t leaf, size_t count) {
     return leaf + 1 < count ? (size_t)__builtin_ctzll(leaf + 1) : leaf_height(leaf);
 }
+
+/** Make them on a stack of single floats, sums [LEAVES_LEVELS]: for the plain references. */
+static inline void leaf_join(float *sums, size_t leaf, size_t count) {
+    size_t top = leaf_height(leaf);
+    for (size_t j = leaf_joins(leaf, count); j > 0; j--, top--) sums[top - 1] += sums[top];
+}
 #endif

@@ -45,7 +45,7 @@ const char *linear_bf16(void);
 
 /** Whether a row of y and of dx has the same bits whatever rows are multiplied with it, so that units may be put
  *  together. Not with a BLAS, which may take another way for another number of rows. */
-bool linear_rows_alone(const LinearWork *work);
+bool linear_rows_alone(bool bf16);
 
 /** Use "own" or "blas" from now on; 0 for any other word. For tests; not while products run. */
 int linear_choose(const char *products);

@@ -38,7 +38,7 @@ void embedding_gather_ref(float *out, const float *x, const int32_t *slots, size
                 sums[top] = i == 0 ? out[slot * width + c] : 0.0f;
                 for (size_t r = leaves->starts[i]; r < leaves->starts[i + 1]; r++)
                     if ((size_t)slots[r] == slot) sums[top] += x[r * width + c];
-                for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, top--) sums[top - 1] += sums[top];
+                leaf_join(sums, i, leaves->count);
             }
             out[slot * width + c] = sums[0];
         }

@@ -35,11 +35,6 @@ void KERNEL(embedding_forward)(float *out, const float *token, const float *posi
     }
 }
 
-static void add_to(float *sum, const float *x, size_t count) {
-#pragma omp simd
-    for (size_t c = 0; c < count; c++) sum[c] += x[c];
-}
-
 /** Rows by slot: the first one's number for each of `count` slots, and behind them for each row the next of its slot;
  *  −1: none. */
 static void chain_rows(int32_t *chains, const int32_t *slots, size_t count, size_t rows) {
@@ -60,13 +55,13 @@ static void gather_slot(float *out, const float *x, int32_t row, const int32_t *
         filled[top] = i == 0;
         for (; row >= 0 && (size_t)row < leaves->starts[i + 1]; row = next[row], filled[top] = true) {
             if (!filled[top]) memset(sum, 0, columns * sizeof *sum);
-            add_to(sum, x + (size_t)row * width + first, columns);
+            KERNEL(vector_add)(sum, sum, x + (size_t)row * width + first, columns);
         }
         for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, top--) {
             if (!filled[top]) continue;
             float *below = top == 1 ? out : sums[top - 1];
             if (filled[top - 1])
-                add_to(below, sums[top], columns);
+                KERNEL(vector_add)(below, below, sums[top], columns);
             else
                 memcpy(below, sums[top], columns * sizeof *below);
             filled[top - 1] = true;

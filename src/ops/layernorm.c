@@ -70,10 +70,8 @@ void layernorm_backward_ref(float *dx, float *dgamma, float *dbeta, const float 
             betas[top] = i == 0 && accumulate ? dbeta[c] : 0.0f;
             backward_column_ref(&gammas[top], &betas[top], dout, x, mean, rstd, leaves->starts[i],
                                 leaves->starts[i + 1], width, c);
-            for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, top--) {
-                gammas[top - 1] += gammas[top];
-                betas[top - 1] += betas[top];
-            }
+            leaf_join(gammas, i, leaves->count);
+            leaf_join(betas, i, leaves->count);
         }
         dgamma[c] = gammas[0];
         dbeta[c] = betas[0];

@@ -70,7 +70,7 @@ static void sum_parts(float *stack, const float *parts, size_t count, size_t str
         top[c] = sum;
     }
     for (size_t j = leaf_joins(leaf, leaves); j > 0; j--, top -= stride)
-        for (size_t c = first; c < end; c++) (top - stride)[c] += top[c];
+        KERNEL(vector_add)(top - stride + first, top - stride + first, top + first, end - first);
 }
 
 /** out[first … end) = or += sums. */

@@ -50,8 +50,8 @@ int linear_choose(const char *products) {
     return 1;
 }
 
-bool linear_rows_alone(const LinearWork *work) {
-    return !use_blas(work);
+bool linear_rows_alone(bool bf16) {
+    return !use_blas(&(LinearWork){.bf16 = bf16});
 }
 
 const char *linear_products(void) {
@@ -114,9 +114,8 @@ static float leaves_sum_ref(float start, const float *x, size_t x_stride, const 
         double sum = i == 0 ? (double)start : 0.0;
         for (size_t r = leaves->starts[i]; r < leaves->starts[i + 1]; r++)
             sum += (x != NULL ? (double)x[r * x_stride] : 1.0) * (double)dy[r * dy_stride];
-        size_t height = leaf_height(i);
-        sums[height] = (float)sum;
-        for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, height--) sums[height - 1] += sums[height];
+        sums[leaf_height(i)] = (float)sum;
+        leaf_join(sums, i, leaves->count);
     }
     return sums[0];
 }

@@ -260,7 +260,7 @@ INLINE void product_block(const Result *result, const float *packed, const Cut *
     for (size_t r = 0; r < t->rows; r += STRIP) {
         float *own = sums + column * t->rows + r * PANEL;
         Sums at = {.from = own, .to = own, .from_stride = PANEL, .to_stride = PANEL};
-        if (k == 0) at.from = start, at.from_stride = 0;
+        if (k == 0) at.from = result->bias != NULL ? start : NULL, at.from_stride = 0;
         if (last && whole) at.to = y + r * result->stride, at.to_stride = result->stride;
         multiply(&at, packed + packed_at(cut, t->first_row + r, k, pairs), panel, steps, smaller(STRIP, t->rows - r),
                  pairs, next);

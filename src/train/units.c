@@ -14,8 +14,8 @@ static size_t unit_rows(const Feed *feed, const Window *window, int unit, const 
 int units_at_once(const Feed *feed, const Window *window, int first, const BatchRule *rule, size_t capacity,
                   bool bf16) {
     int end = window->first_unit + window->unit_count, most = 1;
+    if (!linear_rows_alone(bf16)) return 1;
     size_t rows = unit_rows(feed, window, first, rule);
-    if (!linear_rows_alone(&(LinearWork){.bf16 = bf16})) return 1;
     for (int count = 2; first + count <= end && count <= (int)LEAVES_MOST; count++) {
         rows += unit_rows(feed, window, first + count - 1, rule);
         if (rows > capacity) break;
@@ -34,6 +34,5 @@ size_t units_part(const Feed *feed, const Window *window, int first, int count, 
 bool units_whole(const DatasetInfo *info, const FeedPlan *plan, size_t capacity, bool bf16) {
     int units = (plan->units + plan->ranks - 1) / plan->ranks;
     if (units == 1) return true;
-    return linear_rows_alone(&(LinearWork){.bf16 = bf16}) && units <= (int)LEAVES_MOST &&
-           feed_largest_share(info, plan) <= (int64_t)capacity;
+    return linear_rows_alone(bf16) && units <= (int)LEAVES_MOST && feed_largest_share(info, plan) <= (int64_t)capacity;
 }

@@ -125,8 +125,11 @@ def rank_of(pid):
 def wait_for(condition, process, what, told=None, limit=LIMIT):
     """Wait until something has come while a job runs; `told`: the file with the job's messages, where they go into one."""
     until = time.monotonic() + limit
-    while not condition():
-        if time.monotonic() > until or process.poll() is not None:
+    while True:
+        ended = process.poll() is not None  # asked first: what a job did before its end counts
+        if condition():
+            return
+        if ended or time.monotonic() > until:
             end_group(process)
             result = finish(process)
             raise AssertionError(f"waited in vain for {what}: {told.read_text() if told else result}")

@@ -88,9 +88,10 @@ def descendants(pid):
 
 
 def is_linnet(pid):
-    """Whether a process runs the program; one that has ended, waited for or not, does not."""
+    """Whether a process runs the program; one that has ended, waited for or not, does not, nor does the sentinel of a rank that starts."""
     try:
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet"
+        with open(f"/proc/{pid}/comm") as file:
+            return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet" and file.read() != "linnet-sentinel\n"
     except OSError:
         return False
 

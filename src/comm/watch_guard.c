@@ -3,19 +3,19 @@
 
 #include "linnet/log.h"
 #include "linnet/signals.h"
-#include <dirent.h>
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Seconds that MPI has to start. Hosts of a large job load the program one after the other. */
 #define START_TIMEOUT_DEFAULT 60.0
 
-/* Seconds between two looks at this host's other ranks. */
-#define LOOK_SECONDS 1.0
+/* Seconds between two looks of a sentinel at its rank. */
+#define LOOK_SECONDS 0.25
 
 /* One a process, since there is no World yet. */
 static struct {
@@ -23,52 +23,56 @@ static struct {
     bool running;
     double seconds;
     sem_t started;
+    pid_t sentinel; /* 0: none */
+    int rank;       /* by the launcher's word, -1: it has said none */
+    char host[256]; /* and where the rank stands, for lines */
 } guard;
 
 static const char *const RANKS[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID"};
-static const char *const LOCAL_RANKS[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"};
-
-/* A number that the launcher has put under one of some names; 0 where it has not. */
-static int launched_as(const char *const *names, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (getenv(names[i]) != NULL) return atoi(getenv(names[i]));
-    return 0;
-}
-#define LAUNCHED_AS(names) launched_as(names, sizeof(names) / sizeof *(names))
-
-/* The rank of another process, from its environment; -1: it is none. */
-static int rank_of(long pid) {
-    char path[64], *word = NULL;
-    size_t room = 0;
-    int rank = -1;
-    snprintf(path, sizeof path, "/proc/%ld/environ", pid);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) return -1;
-    while (rank < 0 && getdelim(&word, &room, '\0', file) > 0)
-        for (size_t i = 0; i < sizeof RANKS / sizeof *RANKS; i++) {
-            size_t length = strlen(RANKS[i]);
-            if (strncmp(word, RANKS[i], length) == 0 && word[length] == '=') rank = atoi(word + length + 1);
-        }
-    free(word);
-    fclose(file);
-    return rank;
+/* This process's rank; -1 where no launcher has started it. */
+static int launched_rank(void) {
+    for (size_t i = 0; i < sizeof RANKS / sizeof *RANKS; i++)
+        if (getenv(RANKS[i]) != NULL) return atoi(getenv(RANKS[i]));
+    return -1;
 }
 
-/* A rank that the same launcher has started on this host and that is stopped, the lowest; -1: there is none. */
-static int stopped_rank(void) {
-    int lowest = -1;
-    DIR *all = opendir("/proc");
-    if (all == NULL) return -1;
-    for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
+/* What a rank's sentinel does, a child of it: a process that is stopped can neither tell of it nor end, and may be alone
+ * on its host. One that was found stopped at every look for WATCH_LIMIT_DEFAULT seconds is ended, which its launcher
+ * sees. A job that is suspended has its sentinels suspended too; a rank that a debugger holds is in another state. */
+static _Noreturn void sentinel_loop(pid_t rank) {
+    const struct timespec look = {.tv_nsec = (long)(LOOK_SECONDS * 1e9)};
+    prctl(PR_SET_NAME, "linnet-sentinel");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (double stopped = 0.0; stopped < WATCH_LIMIT_DEFAULT;) {
         Process process;
-        long pid = strtol(entry->d_name, NULL, 10);
-        if (pid <= 0 || !process_read(pid, &process) || process.parent != getppid()) continue;
-        if (process.state != 'T' && process.state != 't') continue;
-        int rank = rank_of(pid);
-        if (rank >= 0 && (lowest < 0 || rank < lowest)) lowest = rank;
+        if (getppid() != rank || !process_read(rank, &process)) _exit(STATUS_OK);
+        stopped = process.state == 'T' ? stopped + LOOK_SECONDS : 0.0;
+        nanosleep(&look, NULL);
     }
-    closedir(all);
-    return lowest;
+    log_error_at(guard.rank, guard.host, "the process is stopped");
+    watch_end_launcher();
+    kill(rank, SIGKILL);
+    _exit(STATUS_FAILURE);
+}
+
+/* Before MPI has started, when a process may still become two. Signals are the rank's, but for those that suspend. */
+static void start_sentinel(void) {
+    const pid_t rank = getpid();
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGTSTP);
+    sigprocmask(SIG_SETMASK, &blocked, &before);
+    guard.sentinel = fork();
+    if (guard.sentinel == 0) sentinel_loop(rank);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (guard.sentinel < 0) guard.sentinel = 0; /* a process too many here: LINNET_START_TIMEOUT is left */
+}
+
+static void end_sentinel(void) {
+    if (guard.sentinel == 0) return;
+    kill(guard.sentinel, SIGKILL);
+    while (waitpid(guard.sentinel, NULL, 0) < 0 && errno == EINTR) continue;
+    guard.sentinel = 0;
 }
 
 /* Wait for the end of MPI's start, for so many seconds; whether it came. */
@@ -87,45 +91,19 @@ static bool started_within(double seconds) {
     return code == 0;
 }
 
-/* The same, looking meanwhile after this host's ranks: one that is found stopped at every look for WATCH_LIMIT_DEFAULT
- * seconds and a few more (`patience`) is *stopped, and the waiting over. A job that is suspended as a whole looks at
- * nothing meanwhile. */
-static bool started_or_stopped(double seconds, double patience, int *stopped) {
-    double looked = 0.0, since = 0.0;
-    int rank = -1;
-    *stopped = -1;
-    for (; looked < seconds; looked += LOOK_SECONDS) {
-        if (started_within(fmin(LOOK_SECONDS, seconds - looked))) return true;
-        int found = stopped_rank();
-        if (found < 0 || found != rank) since = looked;
-        rank = found;
-        if (rank >= 0 && looked - since >= WATCH_LIMIT_DEFAULT + patience) {
-            *stopped = rank;
-            return false;
-        }
-    }
-    return false;
-}
-
 static void *guard_loop(void *unused) {
     (void)unused;
-    char host[256] = "";
-    int rank = LAUNCHED_AS(RANKS), local = LAUNCHED_AS(LOCAL_RANKS), stopped;
+    const int rank = guard.rank < 0 ? 0 : guard.rank;
     /* Ranks that come to their end here do so one after the other: the first one's line is the only one. A launcher
      * that ends the job after it asks the others to end before it kills them. */
-    bool started = started_or_stopped(guard.seconds + 2.0 * (rank < 10 ? rank : 10), local < 10 ? local : 10, &stopped);
+    bool started = started_within(guard.seconds + 2.0 * (rank < 10 ? rank : 10));
     if (!started && rank > 0) started = started_within(0.5) || (signals_pending() != 0 && started_within(10.0));
     if (started) return NULL;
-    gethostname(host, sizeof host - 1);
-    strcat(host, ", at the start");
-    if (stopped >= 0)
-        log_error_at(stopped, host, "the process is stopped");
-    else
-        log_error_at(
-            rank, host,
-            "the ranks have not met within %g s (LINNET_START_TIMEOUT): another rank is stopped or ended, or a host "
-            "cannot be reached",
-            guard.seconds);
+    log_error_at(
+        rank, guard.host,
+        "the ranks have not met within %g s (LINNET_START_TIMEOUT): another rank is stopped or ended, or a host cannot "
+        "be reached",
+        guard.seconds);
     watch_end_launcher();
     _Exit(STATUS_FAILURE);
 }
@@ -134,10 +112,15 @@ void watch_guard_start(void) {
     const char *wish = getenv("LINNET_START_TIMEOUT");
     guard.seconds = wish != NULL ? atof(wish) : START_TIMEOUT_DEFAULT;
     if (guard.seconds <= 0.0 || sem_init(&guard.started, 0, 0) != 0) return;
+    guard.rank = launched_rank();
+    gethostname(guard.host, sizeof guard.host - sizeof ", at the start");
+    strcat(guard.host, ", at the start");
+    if (guard.rank >= 0) start_sentinel();
     guard.running = watch_start_thread(&guard.thread, guard_loop, NULL);
 }
 
 void watch_guard_end(void) {
+    end_sentinel();
     if (!guard.running) return;
     sem_post(&guard.started);
     pthread_join(guard.thread, NULL);

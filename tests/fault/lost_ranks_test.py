@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import pytest
 
-from support import (checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, wait_for,
+from support import (checkpoints, descendants, finish, linnet, rank_of, ranks_of, start, train, update_met, wait_for,
                      weights_digest, write_config)
 
 # Seconds of silence that these runs allow, and within which they must have ended: the launcher takes some seconds of its own.
@@ -152,7 +152,7 @@ def test_killed_at_the_start(at_call, short, tmp_path, call):
 @STARTING
 @pytest.mark.parametrize("rank", [0, 1])
 def test_stopped_at_the_start(at_call, short, tmp_path, call, rank):
-    """The other ranks of its host see it."""
+    """It is its sentinel that sees it."""
     process = start_run(tmp_path, short, 3, at_call(rank, call, "STOP"))
     lost(tmp_path, process, rank, "at the start", "the process is stopped")
 
@@ -261,3 +261,18 @@ def test_whole_job_suspended(short, tmp_path):
     process.send_signal(signal.SIGUSR1)
     result = finish(process)
     assert result.code == 75 and not result.errors, result
+
+
+def test_whole_job_suspended_at_the_start(at_call, short, tmp_path):
+    """The ranks' sentinels are suspended with them: none of them ends its rank when they go on."""
+    mark = tmp_path / "mark"
+    process = start_run(tmp_path, short, 2, at_call(1, "MPI_Init_thread", 1, AT_MARK=str(mark)))
+    wait_for(mark.exists, process, "the call")
+    pids = descendants(process.pid)
+    assert len(pids) >= 4, pids  # two ranks, two sentinels
+    for number, seconds in ((signal.SIGSTOP, 6.0), (signal.SIGCONT, 0.0)):  # a sentinel has 5 s of patience
+        for pid in pids:
+            os.kill(pid, number)
+        time.sleep(seconds)
+    result = finish(process)
+    assert result.code == 0 and not result.errors, result

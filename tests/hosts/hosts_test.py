@@ -180,15 +180,23 @@ def test_lost_rank_ends_the_run(settings, make_hosts, tmp_path, rank, number, ca
     ended(hosts, process, since, rank, hosts.names[rank], cause)
 
 
-@pytest.mark.parametrize("ranks, limit, told, cause", [(2, 60, 3, "the process is stopped"), (1, TIMEOUT, 0, "the ranks have not met within")])
-def test_stopped_at_the_start(settings, at_call, make_hosts, tmp_path, ranks, limit, told, cause):
-    """The last rank, before MPI has started: another rank of its host sees it; where there is none, the time limit ends the run."""
-    hosts, mark = make_hosts(2, "1gbit"), tmp_path / "mark"
-    last = 2 * ranks - 1
-    process = start_over(hosts, tmp_path, ranks, settings,
-                         at_call(last, "MPI_Init_thread", "STOP", AT_MARK=str(mark), LINNET_START_TIMEOUT=limit))
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_stopped_at_the_start(settings, at_call, make_hosts, tmp_path, ranks):
+    """The last rank, before MPI has started, alone on its host or not."""
+    hosts, mark, last = make_hosts(2, "1gbit"), tmp_path / "mark", 2 * ranks - 1
+    process = start_over(hosts, tmp_path, ranks, settings, at_call(last, "MPI_Init_thread", "STOP", AT_MARK=str(mark)))
     wait_for(mark.exists, process, "the call", limit=30)
-    ended(hosts, process, time.monotonic(), told, hosts.names[told // ranks], cause, "at the start")
+    ended(hosts, process, time.monotonic(), last, hosts.names[1], "the process is stopped", "at the start")
+
+
+def test_cut_link_at_the_start(settings, at_call, make_hosts, tmp_path):
+    """Before MPI has started nothing but a time limit tells of it."""
+    hosts, mark = make_hosts(2, "1gbit"), tmp_path / "mark"
+    process = start_over(hosts, tmp_path, 1, settings,
+                         at_call(1, "MPI_Init_thread", 60, AT_MARK=str(mark), LINNET_START_TIMEOUT="3"))
+    wait_for(mark.exists, process, "the call", limit=30)
+    hosts.cut(1)
+    ended(hosts, process, time.monotonic(), 0, hosts.names[0], "the ranks have not met within 3 s", "at the start")
 
 
 def test_plan_over_hosts(settings, sample, make_hosts, tmp_path):

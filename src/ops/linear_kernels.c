@@ -78,7 +78,10 @@ INLINE void pack_columns(float *out, const float *x, size_t stride, size_t inner
         for (size_t c = 0; c < whole; c += width) {
             const float *high = odd ? none : low + stride + c;
             float *to = out + c * steps + s * width;
-            for (size_t i = 0; i < width; i++) to[i] = step_of(low[c + i], high[i], pairs);
+            if (pairs)
+                steps_down(to, low + c, high, width);
+            else
+                for (size_t i = 0; i < width; i++) to[i] = low[c + i];
         }
         for (size_t i = 0; whole < columns && i < width; i++) {
             bool inside = whole + i < columns;
@@ -88,16 +91,6 @@ INLINE void pack_columns(float *out, const float *x, size_t stride, size_t inner
     }
 }
 
-/* The steps of a row as it lies. */
-INLINE void convert_row(float *out, const float *x, size_t inner, const bool pairs) {
-    if (!pairs) {
-        memcpy(out, x, inner * sizeof *out);
-        return;
-    }
-    for (size_t s = 0; s < inner / 2; s++) out[s] = step_of(x[2 * s], x[2 * s + 1], true);
-    if (inner % 2 == 1) out[inner / 2] = step_of(x[inner - 1], 0.0F, true);
-}
-
 /* Some rows into their places in each step, `most` of them at the most, zeros for those that are not there. */
 INLINE void pack_some_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
                            const size_t most, const bool pairs) {
@@ -105,10 +98,12 @@ INLINE void pack_some_rows(float *out, const float *x, size_t stride, size_t row
     size_t steps = steps_of(inner, pairs), s = 0;
     if (pairs || rows < most) {
         for (size_t j = 0; j < most; j++) {
-            if (j < rows)
-                convert_row(copies[j], x + j * stride, inner, pairs);
-            else
+            if (j >= rows)
                 memset(copies[j], 0, steps * sizeof copies[j][0]);
+            else if (pairs)
+                steps_along(copies[j], x + j * stride, inner);
+            else
+                memcpy(copies[j], x + j * stride, inner * sizeof copies[j][0]);
         }
         x = copies[0];
         stride = BLOCK;

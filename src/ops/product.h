@@ -45,6 +45,48 @@ INLINE float step_of(float low, float high, const bool pairs) {
     return step;
 }
 
+#ifdef __AVX512BF16__
+typedef uint16_t Halves __attribute__((vector_size(LANE_BYTES)));
+
+/** Rounded as by step_of(), `low` before `high`; but subnormal numbers become zero, as which the product takes them. */
+INLINE Halves halves_of(Floats low, Floats high) {
+    return (Halves)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+}
+
+/** Steps whose pairs are low[i] and high[i]. */
+INLINE Floats steps_of_lanes(Floats low, Floats high) {
+    Halves both = halves_of(low, high);
+    return (Floats)__builtin_shufflevector(both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9,
+                                           25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+#endif
+
+/** Steps of pairs from two rows, one below the other. */
+INLINE void steps_down(float *out, const float *low, const float *high, const size_t count) {
+    size_t i = 0;
+#ifdef __AVX512BF16__
+    for (; i + LANES <= count; i += LANES)
+        floats_store(out + i, steps_of_lanes(floats_load(low + i), floats_load(high + i)));
+    if (i + STRIP <= count) {
+        Floats few = steps_of_lanes(floats_load_part(low + i, STRIP), floats_load_part(high + i, STRIP));
+        floats_store_part(out + i, few, STRIP);
+        i += STRIP;
+    }
+#endif
+    for (; i < count; i++) out[i] = step_of(low[i], high[i], true);
+}
+
+/** Steps of the pairs of a row. */
+INLINE void steps_along(float *out, const float *x, size_t inner) {
+    size_t s = 0;
+#ifdef __AVX512BF16__
+    for (; s + LANES <= inner / 2; s += LANES)
+        floats_store(out + s, (Floats)halves_of(floats_load(x + 2 * s), floats_load(x + 2 * s + LANES)));
+#endif
+    for (; s < inner / 2; s++) out[s] = step_of(x[2 * s], x[2 * s + 1], true);
+    if (inner % 2 == 1) out[s] = step_of(x[inner - 1], 0.0F, true);
+}
+
 /** Steps that `inner` elements make. */
 INLINE size_t steps_of(size_t inner, const bool pairs) {
     return pairs ? (inner + 1) / 2 : inner;

@@ -26,8 +26,9 @@ typedef enum { RUN_START, RUN_LOAD, RUN_UPDATE, RUN_EVALUATION, RUN_SAVE, RUN_EN
 #define WATCH_PHASE_TEXT 48
 
 /** Before MPI_Init: end this process when the ranks have not met LINNET_START_TIMEOUT seconds (60; 0: never) later,
- *  since a host that is cut off then would hold the others for ever; or once it has been stopped for WATCH_LIMIT_DEFAULT
- *  seconds: a child of it sees to that until watch_guard_end(). Not collective. */
+ *  since a host that is cut off then would hold the others for ever; or, where that is not 0 and a launcher has started
+ *  the process, once it has been stopped for a little longer than WATCH_LIMIT_DEFAULT seconds: a child of it sees to
+ *  that until watch_guard_end(). Not collective. */
 void watch_guard_start(void);
 /** The ranks are watched from here on. Not collective. */
 void watch_guard_end(void);

@@ -14,8 +14,10 @@
 /* Seconds that MPI has to start. Hosts of a large job load the program one after the other. */
 #define START_TIMEOUT_DEFAULT 60.0
 
-/* Seconds between two looks of a sentinel at its rank. */
+/* Seconds between two looks of a sentinel at its rank, and of its patience: while the ranks meet the watch of another
+ * one may see the same. It tells after WATCH_LIMIT_DEFAULT, and its abort has the launcher continue what is stopped. */
 #define LOOK_SECONDS 0.25
+#define SENTINEL_SECONDS (WATCH_LIMIT_DEFAULT + 1.5)
 
 /* One a process, since there is no World yet. */
 static struct {
@@ -36,23 +38,24 @@ static int launched_rank(void) {
     return -1;
 }
 
-/* What a rank's sentinel does, a child of it: a process that is stopped can neither tell of it nor end, and may be alone
- * on its host. One that was found stopped at every look for WATCH_LIMIT_DEFAULT seconds is ended, which its launcher
- * sees. A job that is suspended has its sentinels suspended too; a rank that a debugger holds is in another state. */
+/* What a rank's sentinel does, a child of it: a process that is stopped can neither tell of it nor end, and may be
+ * alone on its host. One that was found stopped at every look for SENTINEL_SECONDS, the last one included, is ended,
+ * which its launcher sees. A job that is suspended has its sentinels suspended too; a rank that a debugger holds is in
+ * another state. */
 static _Noreturn void sentinel_loop(pid_t rank) {
     const struct timespec look = {.tv_nsec = (long)(LOOK_SECONDS * 1e9)};
     prctl(PR_SET_NAME, "linnet-sentinel");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (double stopped = 0.0; stopped < WATCH_LIMIT_DEFAULT;) {
-        Process process;
-        if (getppid() != rank || !process_read(rank, &process)) _exit(STATUS_OK);
+    Process process;
+    for (double stopped = 0.0; getppid() == rank && process_read(rank, &process); nanosleep(&look, NULL)) {
         stopped = process.state == 'T' ? stopped + LOOK_SECONDS : 0.0;
-        nanosleep(&look, NULL);
+        if (stopped <= SENTINEL_SECONDS) continue;
+        log_error_at(guard.rank, guard.host, "the process is stopped");
+        watch_end_launcher();
+        kill(rank, SIGKILL);
+        _exit(STATUS_FAILURE);
     }
-    log_error_at(guard.rank, guard.host, "the process is stopped");
-    watch_end_launcher();
-    kill(rank, SIGKILL);
-    _exit(STATUS_FAILURE);
+    _exit(STATUS_OK);
 }
 
 /* Before MPI has started, when a process may still become two. Signals are the rank's, but for those that suspend. */

@@ -139,6 +139,8 @@ void *watch_loop(void *argument) {
     Watch *watch = argument;
     bool said_leave = false;
     double due = 0.0;
+    /* From its creation to here the process may have been stopped as well. */
+    note_sleep(watch, WATCH_LIMIT_DEFAULT, watch->peers[0].heard);
     while (!obey(watch, &said_leave)) {
         double limit = atomic_load(&watch->limit_ms) / 1e3, beat = limit > 0.0 && limit < BEATS ? limit / BEATS : 1.0;
         double now = clock_now();

@@ -157,6 +157,14 @@ def test_stopped_at_the_start(at_call, short, tmp_path, call, rank):
     lost(tmp_path, process, rank, "at the start", "the process is stopped")
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_stopped_while_the_ranks_meet(at_call, short, tmp_path, rank):
+    """Rank 0's watch has begun and sees rank 1 as its sentinel does; rank 1 wakes up when the launcher ends the run. Of
+    rank 0 its sentinel alone can tell. In either case one of them does."""
+    process = start_run(tmp_path, short, 3, at_call(rank, "socket", "STOP", path="local"))
+    lost(tmp_path, process, rank, "at the start", "the process is stopped")
+
+
 def test_not_met_at_the_start(at_call, short, tmp_path):
     process = start_run(tmp_path, short, 2, at_call(1, "MPI_Init_thread", "STOP", LINNET_START_TIMEOUT="2"))
     lost(tmp_path, process, 0, "at the start", "the ranks have not met within 2 s")

@@ -277,7 +277,7 @@ def test_whole_job_suspended_at_the_start(at_call, short, tmp_path):
     process = start_run(tmp_path, short, 2, at_call(1, "MPI_Init_thread", 2, AT_MARK=str(mark)))
     wait_for(lambda: mark.exists() and len(descendants(process.pid)) == 4, process, "two ranks and two sentinels")
     pids = descendants(process.pid)
-    for number, seconds in ((signal.SIGSTOP, 6.0), (signal.SIGCONT, 0.0)):  # a sentinel has 5 s of patience
+    for number, seconds in ((signal.SIGSTOP, 8.0), (signal.SIGCONT, 0.0)):  # a sentinel has 6.5 s of patience
         for pid in pids:
             os.kill(pid, number)
         time.sleep(seconds)

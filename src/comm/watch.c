@@ -69,15 +69,14 @@ static void join(Watch *watch) {
     pthread_join(watch->thread, NULL);
 }
 
-static void start_loop(Watch *watch) {
-    Error error = {0};
-    if (watch_start_thread(&watch->thread, watch_loop, watch)) return;
-    error_set(&error, STATUS_FAILURE, "no thread could be started for the watch");
-    world_abort(watch->world, &error);
+static void start_loop(Watch *watch, Error *error) {
+    watch->running = watch_start_thread(&watch->thread, watch_loop, watch);
+    if (!watch->running) error_set(error, STATUS_FAILURE, "no thread could be started for the watch");
 }
 
-/* Connect all ranks with rank 0. True on every rank when all are. Collective. */
-static bool meet(Watch *watch) {
+/* Connect all ranks with rank 0. True on every rank when all are. A rank that gets no thread keeps its connection until
+ * all know, so that nobody takes it for one that has ended. Collective. */
+static bool meet(Watch *watch, Error *error) {
     const World *world = watch->world;
     Meeting meeting = {0};
     int64_t lost = 0;
@@ -85,17 +84,17 @@ static bool meet(Watch *watch) {
         if (getrandom(&watch->secret, sizeof watch->secret, 0) != (ssize_t)sizeof watch->secret) lost = 1;
         watch_listen(watch, &meeting);
         meeting.secret = watch->secret;
-        start_loop(watch);
+        start_loop(watch, error);
     }
     world_broadcast(world, &meeting, sizeof meeting);
     if (world->rank != 0) {
         watch->secret = meeting.secret;
         lost = !watch_connect(watch, &meeting);
-        start_loop(watch);
+        start_loop(watch, error);
     }
     world_max_integers(world, &lost, 1);
     atomic_store(&watch->settled, true);
-    return lost == 0;
+    return world_agree(world, error, true) == STATUS_OK && lost == 0;
 }
 
 Status watch_start(Watch **watch, const World *world, Error *error) {
@@ -107,20 +106,20 @@ Status watch_start(Watch **watch, const World *world, Error *error) {
         destroy(new);
         return error->status;
     }
-    if (meet(new)) {
+    if (meet(new, error)) {
         watch_wake(new);
         *watch = new;
         return STATUS_OK;
     }
-    if (world->rank == 0)
+    if (world->rank == 0 && error->status == STATUS_OK)
         log_warning("ranks cannot reach rank 0 on %s by TCP: the run would not notice one that is stopped or cut off",
                     world->host);
     atomic_store(&new->closing, true);
-    join(new);
+    if (new->running) join(new);
     int64_t all_joined = 1; /* before that a connection's end would be taken for a rank's */
     world_max_integers(world, &all_joined, 1);
     destroy(new);
-    return STATUS_OK;
+    return error->status;
 }
 
 void watch_limit(Watch *watch, double seconds) {

@@ -53,6 +53,7 @@ typedef struct {
 struct Watch {
     const World *world; /* borrowed */
     pthread_t thread;
+    bool running; /* whether it could be started */
     int wake;     /* eventfd: the main thread has something to say */
     int listener; /* rank 0's, until all are connected */
     uint64_t secret;

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -227,6 +228,13 @@ int open(const char *path, int flags, ...) {
     va_end(rest);
     if ((flags & O_ACCMODE) == O_RDONLY && is_program(__builtin_return_address(0)) && at("open", path)) return -1;
     return REAL("open", int, const char *, int, ...)(path, flags, mode);
+}
+
+/* By linnet itself. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
+    if (is_program(__builtin_return_address(0)) && at("pthread_create", NULL)) return EAGAIN;
+    return REAL("pthread_create", int, pthread_t *, const pthread_attr_t *, void *(*)(void *),
+                void *)(thread, attributes, run, argument);
 }
 
 /* By linnet itself; the path is the kind of address. */

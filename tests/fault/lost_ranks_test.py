@@ -175,6 +175,13 @@ def test_no_memory_at_the_start(at_call, short, tmp_path):
     lost(tmp_path, start_run(tmp_path, short, 3, env), 1, "at the start", "out of memory")
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_no_thread_at_the_start(at_call, short, tmp_path, rank):
+    """Where the system gives a rank no thread for its watch; the first is the guard's of MPI's start."""
+    process = start_run(tmp_path, short, 3, at_call(rank, "pthread_create", "FAIL", number=2))
+    lost(tmp_path, process, rank, "at the start", "no thread could be started for the watch", code=2)
+
+
 @pytest.mark.parametrize("rank, number, own_limit", [
     *[(rank, number, True) for number in (signal.SIGKILL, signal.SIGSTOP) for rank in (0, 2)],
     (1, signal.SIGKILL, False), (1, signal.SIGSTOP, False)])

@@ -23,6 +23,7 @@ typedef struct {
     char message[1024]; /**< one line: what was wrong, where, and what would be right */
     const char *file;   /**< source position that found it; static text */
     int line;
+    int rank; /**< that met it, once world_agree() has had all agree on it */
 } Error;
 
 /** Fill *error unless it already holds an error; returns the status that *error then holds. Not collective. */

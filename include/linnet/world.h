@@ -36,10 +36,13 @@ Status world_start(World **world, Error *error);
 /** Free everything and end MPI. Collective; NULL is fine. */
 void world_finish(World *world);
 
-/** Agree on an error: every rank returns the status of the lowest failing rank, whose error *error then holds on
- *  all ranks (OK when none failed). That rank alone prints it when `print`, with its host and phase where there are
+/** Agree on an error: every rank returns the status of the lowest failing rank, whose error, with its number, *error
+ *  then holds on all ranks (OK when none failed). That rank alone prints it when `print`, with its host and phase where there are
  *  several ranks. Collective. */
 Status world_agree(const World *world, Error *error, bool print);
+
+/** Print one line on an error: this rank's, with its host and phase where there are several ranks. Not collective. */
+void world_tell(const World *world, const Error *error);
 
 /** Make every rank a node of its own from now on: nothing is shared then, and all goes by messages. Collective. */
 Status world_isolate(World *world, Error *error);

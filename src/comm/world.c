@@ -23,8 +23,7 @@ void world_check(const World *world, int code, const char *what) {
     world_abort(world, &error);
 }
 
-/* One line, from this rank. */
-static void tell(const World *world, const Error *error) {
+void world_tell(const World *world, const Error *error) {
     char phase[WATCH_PHASE_TEXT], where[sizeof world->host + sizeof phase + 4];
     watch_phase_text(world->watch, phase);
     snprintf(where, sizeof where, "%s, %s", world->host, phase);
@@ -35,7 +34,7 @@ static void tell(const World *world, const Error *error) {
 }
 
 _Noreturn void world_abort(const World *world, const Error *error) {
-    tell(world, error);
+    world_tell(world, error);
     watch_failed(world->watch);
     fflush(NULL);
     MPI_Abort(world->comm, error->status);
@@ -164,8 +163,9 @@ Status world_agree(const World *world, Error *error, bool print) {
     Error first = *error;
     world_check(world, MPI_Bcast(&first, (int)sizeof first, MPI_BYTE, lowest, world->comm), "MPI_Bcast");
     first.file = error->file; /* a pointer of another process means nothing here */
+    first.rank = lowest;
     *error = first;
-    if (print && world->rank == lowest) tell(world, error);
+    if (print && world->rank == lowest) world_tell(world, error);
     return error->status;
 }
 

@@ -42,15 +42,13 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     Direct direct = {0};
     gathering_open(&gathering, world, parts->optimizer, error);
     if (world->rank == 0 && error->status == STATUS_OK) direct_begin(&direct, parts, &gathering, error);
-    if (world_agree(world, error, false) == STATUS_OK) {
-        gathering_run(&gathering, &(MomentsSink){&direct, direct_room, direct_take});
-        if (world->rank == 0) writing_end(&direct.writing, error);
-    } else if (world->rank == 0) {
-        writing_end(&direct.writing, error);
-    }
+    bool begun = world_agree(world, error, false) == STATUS_OK;
+    if (begun) gathering_run(&gathering, &(MomentsSink){&direct, direct_room, direct_take});
+    if (world->rank == 0) writing_end(&direct.writing, error);
     memory_free(direct.room);
     gathering_close(&gathering);
-    return world_agree(world, error, false);
+    /* Agreed on twice, an error would be taken for rank 0's. */
+    return begun ? world_agree(world, error, false) : error->status;
 }
 
 /* --- From a copy -------------------------------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 /* What failed is as if it had never been begun: the last good checkpoint counts again. Every rank has the same cause;
- * rank 0 tells it. */
+ * the one that met it tells it. */
 static Status save_failed(Trainer *t, const Error *cause, bool needed, Error *error) {
     char last[64] = "none was saved before";
     long long failed = (long long)t->saved_step;
@@ -14,12 +14,12 @@ static Status save_failed(Trainer *t, const Error *cause, bool needed, Error *er
     t->state.best_saved = t->kept_best;
     if (t->kept_step > 0) snprintf(last, sizeof last, "checkpoint-%lld is the last good one", (long long)t->kept_step);
     if (!needed && t->settings->on_save_failure == SAVE_FAILURE_CONTINUE) {
-        if (t->world->rank == 0)
+        if (t->world->rank == cause->rank)
             log_warning("checkpoint-%lld could not be saved, training goes on (%s): %s", failed, last, cause->message);
         return STATUS_OK;
     }
     error_set(error, STATUS_FAILURE, "checkpoint-%lld could not be saved (%s): %s", failed, last, cause->message);
-    if (t->world->rank == 0) log_error("%s", error->message);
+    if (t->world->rank == cause->rank) world_tell(t->world, error);
     return error->status;
 }
 

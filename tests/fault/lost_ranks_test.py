@@ -227,6 +227,20 @@ def test_other_rank_while_saving(at_call, short, tmp_path, do):
     linnet("inspect", run / "checkpoint-2")
 
 
+def test_no_memory_of_another_rank_while_saving(at_call, short, tmp_path):
+    """Rank 0 writes, but the line is that of the rank that could not give its part: from its last reading on it gets no memory."""
+    settings = {**short, "max_steps": 6, "eval_file": None, "on_save_failure": "stop"}
+    count = tmp_path / "count"
+    (tmp_path / "undisturbed").mkdir()
+    env = at_call(1, "H5Dread", "MEMORY", path="train.h5", AT_COUNT=str(count))
+    assert finish(start_run(tmp_path / "undisturbed", settings, 2, env)).code == 0
+    env = at_call(1, "H5Dread", "MEMORY", int(count.read_text()), "train.h5")
+    lost(tmp_path, start_run(tmp_path, settings, 2, env), 1, "while saving", r"could not be saved .*out of memory", code=2)
+    (tmp_path / "continued").mkdir()
+    result = finish(start_run(tmp_path / "continued", {**settings, "on_save_failure": "continue"}, 2, env))
+    assert result.code == 0 and re.search("warning: rank 1: checkpoint-6 could not be saved, training goes on .*out of memory", result.stderr), result
+
+
 @DO
 def test_evaluate_command(sample, at_call, tmp_path, do):
     env = at_call(1, "H5Dread", do, number=1)

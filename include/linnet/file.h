@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/** Whose fault it is when a file cannot be read, by its errno: STATUS_FAILURE where this machine has no memory or no
+ *  descriptors left, which says nothing of the file; else the file's, STATUS_INPUT. */
+Status file_blame(int code);
+
 /** folder + "/" + name into a new text, to be freed with memory_free(). */
 char *file_join(const char *folder, const char *name, Error *error);
 
@@ -14,14 +18,14 @@ bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 
 /** Open a regular file for reading; *file is a descriptor of the caller's to close, -1 on failure. STATUS_INPUT when
- *  there is none, and at once for what could block or never end: a pipe, a device, a folder. */
+ *  there is none, and at once for what could block or never end: a pipe, a device, a folder. Else as file_blame() says. */
 Status file_open(const char *path, int *file, Error *error);
 
 /** The same as a stream, to be closed with fclose(); NULL on failure. */
 Status file_open_stream(const char *path, FILE **stream, Error *error);
 
 /** The whole regular file in one new block with a closing zero byte; *size (may be NULL) without that byte. To be freed
- *  with memory_free(). STATUS_INPUT when it cannot be read or is larger than 1 GiB. */
+ *  with memory_free(). STATUS_INPUT when it is larger than 1 GiB; else as file_blame() says. */
 Status file_read(const char *path, char **text, size_t *size, Error *error);
 
 /** Replace the file at once: write `path.tmp`, flush it to disk, rename, flush the folder. After a crash the file

@@ -65,7 +65,7 @@ Status digest_file(const char *path, char text[DIGEST_TEXT], Error *error) {
     if (!piece || digest_create(&digest, error)) goto cleanup;
     for (size_t count; (count = fread(piece, 1, PIECE_BYTES, file)) > 0;) digest_add(digest, piece, count);
     if (ferror(file))
-        error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
+        error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
     else
         digest_finish(digest, text);
 cleanup:

@@ -36,6 +36,10 @@ static Status fail(Error *error, const char *path, const char *what) {
     return error_set(error, status, "%s: cannot %s: %s", path, what, strerror(code));
 }
 
+Status file_blame(int code) {
+    return code == ENOMEM || code == EMFILE || code == ENFILE ? STATUS_FAILURE : STATUS_INPUT;
+}
+
 char *file_join(const char *folder, const char *name, Error *error) {
     const size_t head = strlen(folder), tail = strlen(name);
     char *path = memory_allocate(head + tail + 2, 1, error);
@@ -67,7 +71,7 @@ Status file_open(const char *path, int *file, Error *error) {
     struct stat about;
     // A pipe that nobody writes into would hold whoever opens it in another way.
     *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*file < 0) return error_set(error, STATUS_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    if (*file < 0) return error_set(error, file_blame(errno), "%s: cannot open: %s", path, strerror(errno));
     if (fstat(*file, &about) == 0 && S_ISREG(about.st_mode)) return STATUS_OK;
     close(*file);
     *file = -1;
@@ -133,7 +137,7 @@ Status file_read(const char *path, char **text, size_t *size, Error *error) {
         block = larger;
         const ssize_t count = read_some(file, block + done, capacity - done);
         if (count < 0) {
-            error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
+            error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
             goto cleanup;
         }
         done += (size_t)count;

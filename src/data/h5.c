@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,14 +41,25 @@ void h5_leave(void) {
 }
 
 // --- Errors ---
+typedef struct {
+    char text[512];
+    bool starved; // HDF5 got no memory
+} Reason;
+
 static herr_t keep_first(unsigned position, const H5E_error2_t *entry, void *context) {
-    if (position == 0) snprintf(context, 512, "%s", entry->desc ? entry->desc : "");
+    Reason *reason = context;
+    if (position > 0) return 0;
+    snprintf(reason->text, sizeof reason->text, "%s", entry->desc ? entry->desc : "");
+    reason->starved = entry->maj_num == H5E_RESOURCE;
     return 0;
 }
 
 Status h5_error(Error *error, Status status, const char *path, const char *what) {
-    char reason[512] = "";
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, reason);
+    Reason found = {0};
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &found);
+    const char *reason = found.text;
+    const char *code = strstr(reason, "errno = ");
+    if (found.starved || (code && file_blame(atoi(code + strlen("errno = "))) != STATUS_INPUT)) status = STATUS_FAILURE;
     // Where a system call failed HDF5 lists addresses, times and flags; the reason itself is the part in
     // quotes.
     const char *start = strstr(reason, "error message = '");
@@ -85,7 +97,7 @@ static Status check_start(const char *path, int file, Error *error) {
     struct stat about;
     const ssize_t count = pread(file, &start, sizeof start, 0);
     if (count < 0 || fstat(file, &about) != 0)
-        return error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
+        return error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
     if (memcmp(start.signature, signature, sizeof start.signature) != 0)
         return error_set(error, STATUS_INPUT, "%s: not an HDF5 file", path);
     if (start.version < 2 || start.version > 3)

@@ -46,7 +46,7 @@ Status rows_fill(RowWindow *window, bool *more, Error *error) {
     }
     size_t got = fread(window->bytes + held, 1, window->capacity - held, window->file);
     if (got == 0 && ferror(window->file))
-        return error_set(error, STATUS_INPUT, "%s: cannot be read: %s", window->path, strerror(errno));
+        return error_set(error, file_blame(errno), "%s: cannot be read: %s", window->path, strerror(errno));
     window->end += got;
     window->ended = got == 0;
     *more = got > 0;

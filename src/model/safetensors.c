@@ -19,7 +19,7 @@ static Status map_file(SafetensorsFile *file, Error *error) {
     struct stat status;
     if (file_open(file->path, &descriptor, error)) return error->status;
     if (fstat(descriptor, &status)) {
-        error_set(error, STATUS_INPUT, "%s: cannot be read: %s", file->path, strerror(errno));
+        error_set(error, file_blame(errno), "%s: cannot be read: %s", file->path, strerror(errno));
         goto cleanup;
     }
     file->size = (size_t)status.st_size;

@@ -228,6 +228,20 @@ def test_newest_whole_one_is_taken(settings, whole, tmp_path):
     assert weights_digest(run) == weights_digest(whole)
 
 
+def test_no_memory_is_no_damage(settings, whole, at_call, tmp_path):
+    """A machine that has no memory to read a checkpoint by says nothing of the checkpoint: it is not passed over, and the run is worth
+    starting again."""
+    run = tmp_path / "run"
+    for step in (6, 9):
+        shutil.copytree(whole / f"checkpoint-{step}", run / f"checkpoint-{step}")
+    config = write_config(tmp_path / "config.json", output_dir=run, resume_from_checkpoint="auto", **settings)
+    result = linnet("train", config, ranks=2, code=2, env=at_call(0, "H5Dread", "HDF5", path="checkpoint-9/optimizer.h5"))
+    assert len(result.errors) == 1 and "optimizer.h5" in result.errors[0] and "memory" in result.errors[0], result
+    assert "passed over" not in result.stderr, result
+    assert "checkpoint-9, update 9 of 12" in linnet("train", config, ranks=2).stderr
+    assert weights_digest(run) == weights_digest(whole)
+
+
 def test_no_whole_checkpoint_is_no_start_from_the_beginning(settings, whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole / "checkpoint-3", run / "checkpoint-3")

@@ -3,7 +3,8 @@
  *
  *   AT_CALL  function, AT_PATH  what its path contains (where it has one), AT_NUMBER  which such call, from 1; with HOLD
  *            several, as in 2,5
- *   AT_RANK  rank, or any; AT_DO  KILL, STOP, MEMORY (linnet's own code gets none from now on), LIMIT (the system gives no more to
+ *   AT_RANK  rank, or any; AT_DO  KILL, STOP, MEMORY (linnet's own code gets none from now on), HDF5 (that library gets
+ *            no large blocks from now on), LIMIT (the system gives no more to
  *            anybody), FAIL (the call does, with EIO), a number of seconds to wait, or HOLD: the calling thread alone, from
  *            the n-th call until there is a file AT_MARK.n.go; AT_MARK.n is made when it has come there
  *   AT_MARK  file that is made right before anything else
@@ -28,8 +29,14 @@
 #include <unistd.h>
 
 static int calls;
-static volatile bool starved;
-static uintptr_t program_low, program_high; /* the program's own code */
+static volatile bool starved, hdf5_starved;
+enum { LARGE = 1 << 16 }; /* bytes: without small blocks HDF5 could not say what is wrong */
+
+/* Where code lies. */
+typedef struct {
+    uintptr_t low, high;
+} Range;
+static Range program, hdf5;
 
 static const char *setting(const char *name) {
     const char *value = getenv(name);
@@ -46,24 +53,30 @@ static void limit_memory(void) {
 }
 
 /* The first object that is listed is the program. */
-static int find_program(struct dl_phdr_info *object, size_t size, void *unused) {
+static int find_code(struct dl_phdr_info *object, size_t size, void *count) {
     (void)size;
-    (void)unused;
-    for (int i = 0; i < object->dlpi_phnum; i++) {
+    const bool first = (*(int *)count)++ == 0;
+    Range *range = first ? &program : strstr(object->dlpi_name, "/libhdf5") != NULL ? &hdf5 : NULL;
+    for (int i = 0; range != NULL && i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &object->dlpi_phdr[i];
         if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0) continue;
-        program_low = object->dlpi_addr + part->p_vaddr;
-        program_high = program_low + part->p_memsz;
+        range->low = object->dlpi_addr + part->p_vaddr;
+        range->high = range->low + part->p_memsz;
     }
-    return 1;
+    return 0;
 }
 
 __attribute__((constructor)) static void start(void) {
-    dl_iterate_phdr(find_program, NULL);
+    int count = 0;
+    dl_iterate_phdr(find_code, &count);
+}
+
+static bool is_within(const void *caller, Range range) {
+    return (uintptr_t)caller >= range.low && (uintptr_t)caller < range.high;
 }
 
 static bool is_program(const void *caller) {
-    return (uintptr_t)caller >= program_low && (uintptr_t)caller < program_high;
+    return is_within(caller, program);
 }
 
 static void make_file(const char *path) {
@@ -98,6 +111,8 @@ static bool act(int call) {
         kill(getpid(), SIGSTOP);
     else if (strcmp(what, "MEMORY") == 0)
         starved = true;
+    else if (strcmp(what, "HDF5") == 0)
+        hdf5_starved = true;
     else if (strcmp(what, "LIMIT") == 0)
         limit_memory();
     else
@@ -249,20 +264,20 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
 
-static bool gets_none(const void *caller) {
-    if (!starved || !is_program(caller)) return false;
+static bool gets_none(const void *caller, size_t size) {
+    if (!(starved && is_program(caller)) && !(hdf5_starved && size >= LARGE && is_within(caller, hdf5))) return false;
     errno = ENOMEM;
     return true;
 }
 
 void *malloc(size_t size) {
-    return gets_none(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+    return gets_none(__builtin_return_address(0), size) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size) {
-    return gets_none(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+    return gets_none(__builtin_return_address(0), count * size) ? NULL : __libc_calloc(count, size);
 }
 
 void *realloc(void *block, size_t size) {
-    return gets_none(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
+    return gets_none(__builtin_return_address(0), size) ? NULL : __libc_realloc(block, size);
 }

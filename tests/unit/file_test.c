@@ -215,6 +215,28 @@ static void a_failed_write_leaves_the_old_file(void **state) {
     free(big);
 }
 
+/* Then nothing is said of the file. */
+static void tells_what_the_machine_lacks_from_bad_files(void **state) {
+    (void)state;
+    const char *path = inside("kept");
+    int file = 0;
+    char *text = NULL;
+    Error opening = {0}, reading = {0}, missing = {0};
+    struct rlimit old, none;
+    write_text(path, "old");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    file_open(path, &file, &opening);
+    file_read(path, &text, NULL, &reading);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(opening.status, STATUS_FAILURE);
+    assert_int_equal(reading.status, STATUS_FAILURE);
+    assert_non_null(strstr(opening.message, "kept: cannot open: Too many open files"));
+    assert_int_equal(file_open(inside("nothing"), &file, &missing), STATUS_INPUT);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void makes_and_removes_folders(void **state) {
     (void)state;
     const char *deep = inside("a/b//c/");
@@ -275,6 +297,7 @@ int main(void) {
         cmocka_unit_test(refuses_to_read_what_is_too_large),
         cmocka_unit_test(names_path_and_reason),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(tells_what_the_machine_lacks_from_bad_files),
         cmocka_unit_test(makes_and_removes_folders),
         cmocka_unit_test(renames_and_flushes),
     };

@@ -18,7 +18,7 @@ Status inspect_checkpoint(const char *path, Error *error) {
     if (checkpoint_verify(path, &info, error)) return error->status;
     if (inspect_model(path, "checkpoint", error)) return error->status;
     print_state(&info);
-    inspect_line("verified", "digests of %d files, sizes of the moments", info.files);
+    inspect_line("verified", "digests of %d files and of the moments, whose sizes fit", info.files);
     return STATUS_OK;
 }
 

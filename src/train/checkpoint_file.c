@@ -49,6 +49,29 @@ static void write_rows(const MomentsFile *file, hid_t array, hid_t type, size_t 
     H5Sclose(file_space);
 }
 
+/* Finish an array's digest. HDF5's own checksums are of sums that do not tell a word of zeros from one of ones. */
+static void write_array_digest(const MomentsFile *file, hid_t array, Digest *digest, Error *error) {
+    char text[DIGEST_TEXT];
+    if (error->status != STATUS_OK) return;
+    digest_finish(digest, text);
+    if (!h5_put_text(array, MOMENTS_ARRAY_DIGEST, text))
+        h5_error(error, STATUS_FAILURE, file->path, "a digest cannot be written");
+}
+
+/* A table's list of rows, at once. */
+static void write_row_ids(const MomentsFile *file, MomentsPart part, Error *error) {
+    const size_t length = file->shape->length[part];
+    Digest *digest = NULL;
+    hid_t rows = create_array(file, ROWS[part], H5T_STD_I32LE, 1, part, error);
+    write_rows(file, rows, H5T_NATIVE_INT32, 0, length, 1, file->shape->ids[part], error);
+    if (error->status == STATUS_OK && digest_create(&digest, error) == STATUS_OK) {
+        digest_add(digest, file->shape->ids[part], length * sizeof(int32_t));
+        write_array_digest(file, rows, digest, error);
+    }
+    digest_destroy(digest);
+    if (rows >= 0 && H5Dclose(rows) < 0) h5_error(error, STATUS_FAILURE, file->path, ROWS[part]);
+}
+
 /* The digest of every file that already lies in the folder, as an attribute of its name. */
 static void write_digests(const MomentsFile *file, const char *folder, Error *error) {
     DIR *entries = opendir(folder);
@@ -79,13 +102,12 @@ static void create(MomentsFile *file, Error *error) {
         h5_error(error, STATUS_FAILURE, file->path, "attributes cannot be written");
     for (MomentsPart part = 0; part < MOMENTS_PARTS; part++) {
         file->chunk[part] = chunk_rows(shape, part);
-        for (int which = 0; which < 2; which++)
+        for (int which = 0; which < 2; which++) {
             file->arrays[part][which] =
                 create_array(file, ARRAYS[part][which], H5T_IEEE_F32LE, part == MOMENTS_DENSE ? 1 : 2, part, error);
-        if (part == MOMENTS_DENSE) continue;
-        hid_t rows = create_array(file, ROWS[part], H5T_STD_I32LE, 1, part, error);
-        write_rows(file, rows, H5T_NATIVE_INT32, 0, shape->length[part], 1, shape->ids[part], error);
-        if (rows >= 0 && H5Dclose(rows) < 0) h5_error(error, STATUS_FAILURE, file->path, ROWS[part]);
+            if (error->status == STATUS_OK) digest_create(&file->digests[part][which], error);
+        }
+        if (part != MOMENTS_DENSE) write_row_ids(file, part, error);
     }
 }
 
@@ -111,11 +133,16 @@ void moments_file_write(MomentsFile *file, const MomentsRun *run, const float *v
         write_rows(file, array, H5T_NATIVE_FLOAT, first, rows, width, values + (first - run->first) * width, error);
         h5_leave();
     }
+    if (error->status == STATUS_OK)
+        digest_add(file->digests[run->part][run->which], values, run->rows * width * sizeof *values);
 }
 
 void moments_file_flush(MomentsFile *file, Error *error) {
     h5_enter();
-    if (H5Fflush(file->file, H5F_SCOPE_LOCAL) < 0)
+    for (int part = 0; part < MOMENTS_PARTS; part++)
+        for (int which = 0; which < 2; which++)
+            write_array_digest(file, file->arrays[part][which], file->digests[part][which], error);
+    if (error->status == STATUS_OK && H5Fflush(file->file, H5F_SCOPE_LOCAL) < 0)
         h5_error(error, STATUS_FAILURE, file->path, "the moments cannot be written");
     h5_leave();
 }
@@ -123,9 +150,11 @@ void moments_file_flush(MomentsFile *file, Error *error) {
 Status moments_file_close(MomentsFile *file, Error *error) {
     h5_enter();
     for (int part = 0; part < MOMENTS_PARTS; part++)
-        for (int which = 0; which < 2; which++)
+        for (int which = 0; which < 2; which++) {
+            digest_destroy(file->digests[part][which]);
             if (file->arrays[part][which] >= 0 && H5Dclose(file->arrays[part][which]) < 0)
                 h5_error(error, STATUS_FAILURE, file->path, ARRAYS[part][which]);
+        }
     if (file->file >= 0 && H5Fclose(file->file) < 0)
         h5_error(error, STATUS_FAILURE, file->path, "the file cannot be closed");
     h5_leave();

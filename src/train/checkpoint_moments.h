@@ -6,10 +6,12 @@
  * itself, or a copy in memory that is written later. */
 #include "data/h5.h"
 #include "linnet/checkpoint.h"
+#include "linnet/digest.h"
 
 #define MOMENTS_VERSION 1
-#define MOMENTS_CHUNK 262144     /* floats (1 MiB) */
-#define MOMENTS_DIGEST "sha256:" /* attribute sha256:NAME is the digest of file NAME */
+#define MOMENTS_CHUNK 262144          /* floats (1 MiB) */
+#define MOMENTS_DIGEST "sha256:"      /* attribute sha256:NAME is the digest of file NAME */
+#define MOMENTS_ARRAY_DIGEST "sha256" /* an array's attribute: the digest of its values */
 
 typedef enum { MOMENTS_DENSE, MOMENTS_TOKEN, MOMENTS_POSITION, MOMENTS_PARTS } MomentsPart;
 
@@ -56,16 +58,17 @@ typedef struct {
     char *path;
     hid_t file;
     hid_t arrays[MOMENTS_PARTS][2];
-    hsize_t chunk[MOMENTS_PARTS]; /* rows */
-    const MomentsShape *shape;    /* borrowed */
+    Digest *digests[MOMENTS_PARTS][2]; /* of what has been written so far */
+    hsize_t chunk[MOMENTS_PARTS];      /* rows */
+    const MomentsShape *shape;         /* borrowed */
 } MomentsFile;
 
 /* Create folder/optimizer.h5 with the digests of the files that are in the folder. Not collective; by one thread at a
  * time, while others may use HDF5 between h5_enter() and h5_leave(). */
 Status moments_file_create(MomentsFile *file, const char *folder, const MomentsShape *shape, Error *error);
-/* Does nothing once *error is set. */
+/* The runs of an array come in the order of their rows, all of them. Does nothing once *error is set. */
 void moments_file_write(MomentsFile *file, const MomentsRun *run, const float *values, Error *error);
-/* Write what HDF5 still holds back. */
+/* Write the arrays' digests, and what HDF5 still holds back. */
 void moments_file_flush(MomentsFile *file, Error *error);
 /* Also after a failure of the others; flushes the file to disk when there was none. */
 Status moments_file_close(MomentsFile *file, Error *error);

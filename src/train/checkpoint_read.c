@@ -142,15 +142,33 @@ static herr_t check_digest(hid_t file, const char *name, const H5A_info_t *attri
     return r->error->status != STATUS_OK;
 }
 
-/* Read an array to its end, so that HDF5 checks its checksums; returns its rows. Elements have 4 bytes. */
+/* Hold what was read of an array against its digest. A checkpoint of an earlier version has none. */
+static void check_array_digest(Reader *r, const H5Array *array, const char *name, Digest *digest) {
+    char expected[DIGEST_TEXT], found[DIGEST_TEXT];
+    if (r->error->status != STATUS_OK || H5Aexists(array->array, MOMENTS_ARRAY_DIGEST) == 0) return;
+    if (h5_get_text(array->array, MOMENTS_ARRAY_DIGEST, expected, sizeof expected, r->path, r->error)) return;
+    digest_finish(digest, found);
+    if (strcmp(found, expected) != 0)
+        error_set(r->error, STATUS_INPUT, "%s: dataset \"%s\" is not what was written (SHA-256 %.12s…, not %.12s…)",
+                  r->path, name, found, expected);
+}
+
+/* Read an array to its end, so that HDF5 checks its checksums, and check its digest; returns its rows. Elements have 4
+ * bytes. */
 static int64_t prove_array(Reader *r, H5ArrayKind kind) {
     H5Array array = open_array(r, kind);
     const hsize_t rows = array.size[0], columns = array.size[1], run = MOMENTS_CHUNK / (columns > 0 ? columns : 1) + 1;
     hid_t type = kind.class == H5T_FLOAT ? H5T_NATIVE_FLOAT : H5T_NATIVE_INT32;
+    Digest *digest = NULL;
     void *values = r->error->status == STATUS_OK ? memory_allocate(run * columns, kind.size, r->error) : NULL;
-    for (hsize_t first = 0; r->error->status == STATUS_OK && first < rows; first += run)
-        h5_array_read(&array, type, first, rows - first < run ? rows - first : run, values, kind.name, r->path,
-                      r->error);
+    if (r->error->status == STATUS_OK) digest_create(&digest, r->error);
+    for (hsize_t first = 0, count; r->error->status == STATUS_OK && first < rows; first += count) {
+        count = rows - first < run ? rows - first : run;
+        if (h5_array_read(&array, type, first, count, values, kind.name, r->path, r->error) == STATUS_OK)
+            digest_add(digest, values, count * columns * kind.size);
+    }
+    check_array_digest(r, &array, kind.name, digest);
+    digest_destroy(digest);
     memory_free(values);
     h5_array_close(&array);
     return (int64_t)rows;

@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 
+import h5py
+import numpy as np
 import pytest
 
 from support import (LIMIT, LINNET, ROOT, Hold, checkpoints, evaluation_events, events, finish, left_over, linnet, refused, start, train,
@@ -202,6 +204,23 @@ def test_damaged_checkpoint_is_refused(settings, whole, tmp_path, copy_of, name)
     config.write_text(json.dumps({**settings, "output_dir": tmp_path / "run", "resume_from_checkpoint": damaged}, default=str))
     refused("train", config, names=[name])
     refused("train", config, ranks=2, names=[name])
+
+
+def test_damage_that_checksums_do_not_see(whole, tmp_path, copy_of):
+    """HDF5's are sums modulo 65,535, by which words of ones are as good as zeros. Here they stand for numbers that are none."""
+    folder = copy_of(whole / "checkpoint-9")
+    path = folder / "optimizer.h5"
+    with h5py.File(path) as file:
+        values = file["exp_avg"][:]
+        start = file["exp_avg"].id.get_chunk_info(0).byte_offset
+    place = start + 4 * int(np.flatnonzero(values == 0)[0])
+    data = bytearray(path.read_bytes())
+    assert data[place:place + 4] == bytes(4)
+    data[place:place + 4] = b"\xff" * 4
+    path.write_bytes(data)
+    with h5py.File(path) as file:
+        assert np.isnan(file["exp_avg"][:]).sum() == 1, "the checksums do see it"
+    refused("inspect", folder, names=["optimizer.h5", "exp_avg"])
 
 
 def test_newest_whole_one_is_taken(settings, whole, tmp_path):

@@ -119,12 +119,16 @@ const SettingRow SETTING_ROWS[] = {
              "signs; 0: never"},
 };
 
+/* An upper bound that only guards the arithmetic is of no interest to a reader. */
+bool setting_tells_maximum(const SettingRow *row) {
+    return row->maximum < WHOLE_MAX;
+}
+
 static void number_range(const SettingRow *row, char *text, size_t room) {
     const char *lower = row->open ? "above" : "at least", *upper = row->open_end ? "below" : "at most";
     const char *kind = row->type == SETTING_INT ? "a whole number" : "a number";
     const char *whole = row->type == SETTING_STEPS ? ", whole if above 1" : "";
-    /* An upper bound that only guards the arithmetic is of no interest to a reader. */
-    if (row->maximum >= WHOLE_MAX)
+    if (!setting_tells_maximum(row))
         snprintf(text, room, "%s, %s %.10g%s", kind, lower, row->minimum, whole);
     else
         snprintf(text, room, "%s, %s %.10g and %s %.10g%s", kind, lower, row->minimum, upper, row->maximum, whole);

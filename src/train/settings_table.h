@@ -59,6 +59,8 @@ extern const RenamedRow RENAMED_ROWS[];
 #define SETTING_RANGE_TEXT 96
 /** What a row's value may be, for messages and for the page: "a whole number, at least 1". */
 void setting_range(const SettingRow *row, char text[SETTING_RANGE_TEXT]);
+/** Whether that text has the largest number there may be. */
+bool setting_tells_maximum(const SettingRow *row);
 
 /** The field of a row in settings. */
 void *setting_field(const SettingRow *row, Settings *settings);

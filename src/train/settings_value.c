@@ -7,12 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** What a number that is too large must be below, where the range has no word of that. */
+static void untold_maximum(const SettingRow *row, const Given *given, char text[SETTING_RANGE_TEXT]) {
+    *text = '\0';
+    if (cJSON_IsNumber(given->value) && given->value->valuedouble > row->maximum && !setting_tells_maximum(row))
+        snprintf(text, SETTING_RANGE_TEXT, ", and at most %.16g", row->maximum);
+}
+
 static Status refuse(const SettingRow *row, const Source *source, const Given *given, Error *error) {
-    char where[SOURCE_WHERE], range[SETTING_RANGE_TEXT];
+    char where[SOURCE_WHERE], range[SETTING_RANGE_TEXT], most[SETTING_RANGE_TEXT];
     setting_range(row, range);
-    char *found = cJSON_PrintUnformatted(given->value);
-    error_set(error, STATUS_INPUT, "%s: %s must be %s, not %.80s", source_where(source, given, where), row->key, range,
-              found ? found : "this");
+    untold_maximum(row, given, most);
+    bool endless = cJSON_IsNumber(given->value) && isinf(given->value->valuedouble);
+    char *found = cJSON_PrintUnformatted(given->value); /* null for what no double holds */
+    error_set(error, STATUS_INPUT, "%s: %s must be %s%s, not %.80s", source_where(source, given, where), row->key,
+              range, most,
+              endless ? "so large a number"
+              : found ? found
+                      : "this");
     cJSON_free(found);
     return error->status;
 }

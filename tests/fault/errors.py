@@ -77,6 +77,8 @@ def setting_cases():
     for key, (_, kind, _) in own:
         for what, value in wrong_values(kind):
             yield setting(f"`{key}`: {what}", {key: value})
+        if key.endswith("steps") and "at most" not in kind:  # the bound that guards the arithmetic
+            yield setting(f"`{key}`: too large", {key: 10**20})
     for key, (_, _) in table_rows("\n## Keys of TrainingArguments with one"):
         yield setting(f"`{key}`: what linnet does not do", {key: 12345})
 

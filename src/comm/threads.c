@@ -36,3 +36,7 @@ int threads_choose(const World *world, int64_t wanted) {
     omp_set_num_threads(threads);
     return threads;
 }
+
+void threads_spare(int threads, bool busy) {
+    omp_set_num_threads(busy && threads > 1 ? threads - 1 : threads);
+}

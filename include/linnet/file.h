@@ -18,7 +18,8 @@ bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 
 /** Open a regular file for reading; *file is a descriptor of the caller's to close, -1 on failure. STATUS_INPUT when
- *  there is none, and at once for what could block or never end: a pipe, a device, a folder. Else as file_blame() says. */
+ *  there is none, and at once for what could block or never end: a pipe, a device, a folder. Else as file_blame()
+ *  says. */
 Status file_open(const char *path, int *file, Error *error);
 
 /** The same as a stream, to be closed with fclose(); NULL on failure. */

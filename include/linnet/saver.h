@@ -22,9 +22,6 @@ typedef struct {
 void saver_start(Saver *saver, Snapshot *snapshot, const char *output_dir, int64_t limit, int64_t current,
                  int64_t best);
 
-/** Whether a write is under way. Not collective. */
-bool saver_works(const Saver *saver);
-
 /** Whether a write has ended that saver_finish() was not called for yet. */
 bool saver_ended(const Saver *saver);
 

@@ -9,8 +9,8 @@
  *  that call it. Collective over the node. */
 int threads_choose(const World *world, int64_t wanted);
 
-/** While `busy`, leave one of this rank's `threads` to a thread beside them, if there are several: all would wait for
- *  the one that shares its processor with it. Not collective, and no bits depend on it. */
+/** From now on compute with all of this rank's `threads` or, while a thread beside them is `busy`, with one less if there
+ *  are several: all would wait for the one that shares its processor with it. No bits depend on it. Not collective. */
 void threads_spare(int threads, bool busy);
 
 #endif

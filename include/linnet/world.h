@@ -37,8 +37,8 @@ Status world_start(World **world, Error *error);
 void world_finish(World *world);
 
 /** Agree on an error: every rank returns the status of the lowest failing rank, whose error, with its number, *error
- *  then holds on all ranks (OK when none failed). That rank alone prints it when `print`, with its host and phase where there are
- *  several ranks. Collective. */
+ *  then holds on all ranks (OK when none failed). That rank alone prints it when `print`, with its host and phase where
+ *  there are several ranks. Collective. */
 Status world_agree(const World *world, Error *error, bool print);
 
 /** Print one line on an error: this rank's, with its host and phase where there are several ranks. Not collective. */

@@ -31,6 +31,7 @@ static struct {
 } guard;
 
 static const char *const RANKS[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID"};
+
 /* This process's rank; -1 where no launcher has started it. */
 static int launched_rank(void) {
     for (size_t i = 0; i < sizeof RANKS / sizeof *RANKS; i++)

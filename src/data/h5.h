@@ -22,8 +22,8 @@ Status h5_open(hid_t *file, const char *path, Error *error);
 /** Create (or empty) for writing, without file locks. STATUS_INPUT when the path is at fault. */
 Status h5_create(hid_t *file, const char *path, Error *error);
 
-/** Fill *error with "path: what: " and the most specific entry of HDF5's error stack. STATUS_FAILURE in place of `status` when
- *  that is that this machine has no memory or no descriptors left. */
+/** Fill *error with "path: what: " and the most specific entry of HDF5's error stack. STATUS_FAILURE in place of
+ *  `status` when that is that this machine has no memory or no descriptors left. */
 Status h5_error(Error *error, Status status, const char *path, const char *what);
 
 /** Read an attribute of `object`; STATUS_INPUT when it is missing, of another type or not within low…high. */

@@ -12,7 +12,6 @@
 static void *write_and_rotate(void *context) {
     Saver *saver = context;
     Error rotation = {0};
-    if (saver->threaded) setpriority(PRIO_PROCESS, (id_t)gettid(), SAVER_NICE);
     if (snapshot_write(saver->snapshot, &saver->error) == STATUS_OK && saver->limit > 0 &&
         checkpoint_rotate(saver->output_dir, saver->limit, saver->current, saver->best, &rotation))
         log_warning("an older checkpoint could not be removed: %s", rotation.message);
@@ -20,6 +19,11 @@ static void *write_and_rotate(void *context) {
     saver->snapshot = NULL;
     atomic_store(&saver->ended, true);
     return NULL;
+}
+
+static void *saver_run(void *saver) {
+    setpriority(PRIO_PROCESS, (id_t)gettid(), SAVER_NICE);
+    return write_and_rotate(saver);
 }
 
 void saver_start(Saver *saver, Snapshot *snapshot, const char *output_dir, int64_t limit, int64_t current,
@@ -35,14 +39,9 @@ void saver_start(Saver *saver, Snapshot *snapshot, const char *output_dir, int64
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread starts with its maker's mask */
-    saver->threaded = true;
-    if (pthread_create(&saver->thread, NULL, write_and_rotate, saver) != 0) saver->threaded = false;
+    saver->threaded = pthread_create(&saver->thread, NULL, saver_run, saver) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!saver->threaded) write_and_rotate(saver);
-}
-
-bool saver_works(const Saver *saver) {
-    return saver->started && !atomic_load(&saver->ended);
 }
 
 bool saver_ended(const Saver *saver) {

@@ -1,6 +1,7 @@
 /* Saving: in the background where that is wanted and memory is there, else while training waits; and what follows when
  * it fails. See trainer_private.h. */
 #include "linnet/log.h"
+#include "linnet/threads.h"
 #include "train/trainer_private.h"
 
 #include <stdio.h>
@@ -27,7 +28,10 @@ Status trainer_settle(Trainer *t, Error *error) {
     Error outcome = {0};
     t->save_ended = false;
     if (!t->saving) return STATUS_OK;
-    if (t->world->rank == 0) saver_finish(&t->saver, &outcome);
+    if (t->world->rank == 0) {
+        saver_finish(&t->saver, &outcome);
+        threads_spare(t->threads, false);
+    }
     t->saving = false;
     return world_agree(t->world, &outcome, false) ? save_failed(t, &outcome, false, error) : STATUS_OK;
 }
@@ -45,8 +49,10 @@ static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
         t->told_shortage = true;
         return false;
     }
-    if (t->world->rank == 0)
+    if (t->world->rank == 0) {
         saver_start(&t->saver, snapshot, s->output_dir, s->save_total_limit, t->state.step, t->state.best_saved);
+        threads_spare(t->threads, true);
+    }
     t->saving = true;
     return true;
 }

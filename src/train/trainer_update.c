@@ -3,7 +3,6 @@
 #include "linnet/loss.h"
 #include "linnet/memory.h"
 #include "linnet/signals.h"
-#include "linnet/threads.h"
 #include "linnet/units.h"
 #include "train/trainer_private.h"
 
@@ -175,7 +174,6 @@ void trainer_update(Trainer *t) {
     Window window;
     int64_t number = t->state.step % t->windows;
     watch_phase(t->world->watch, RUN_UPDATE, t->state.step + 1);
-    threads_spare(t->threads, saver_works(&t->saver));
     if (!t->rows_named) name_rows(t, number);
     t->rows_named = false;
     feed_window(t->feed, number, &window);

@@ -16,6 +16,11 @@
 #include "linnet/residual.h"
 #include "linnet/rows.h"
 
+/** The public functions' kernels where LinearWork asks for bf16. */
+__typeof__(linear_forward) linear_forward_bf16;
+__typeof__(linear_backward_input) linear_backward_input_bf16;
+__typeof__(linear_backward_weight) linear_backward_weight_bf16;
+
 #define KERNEL_LIST(X)                                                                                                 \
     X(embedding_forward)                                                                                               \
     X(embedding_gather)                                                                                                \
@@ -24,6 +29,9 @@
     X(linear_forward)                                                                                                  \
     X(linear_backward_input)                                                                                           \
     X(linear_backward_weight)                                                                                          \
+    X(linear_forward_bf16)                                                                                             \
+    X(linear_backward_input_bf16)                                                                                      \
+    X(linear_backward_weight_bf16)                                                                                     \
     X(attention_forward)                                                                                               \
     X(attention_backward)                                                                                              \
     X(gelu_forward)                                                                                                    \

@@ -62,6 +62,8 @@ void linear_forward(float *y, const float *x, const float *weight, const float *
                     const LinearShape *shape, const LinearWork *work) {
     if (use_blas(work))
         linear_blas_forward(y, x, weight, bias, rows, shape);
+    else if (work->bf16)
+        kernels()->linear_forward_bf16(y, x, weight, bias, rows, shape, work);
     else
         kernels()->linear_forward(y, x, weight, bias, rows, shape, work);
     poll(work);
@@ -71,6 +73,8 @@ void linear_backward_input(float *dx, const float *dy, const float *weight, size
                            const LinearWork *work) {
     if (use_blas(work))
         linear_blas_backward_input(dx, dy, weight, rows, shape);
+    else if (work->bf16)
+        kernels()->linear_backward_input_bf16(dx, dy, weight, rows, shape, work);
     else
         kernels()->linear_backward_input(dx, dy, weight, rows, shape, work);
     poll(work);
@@ -80,6 +84,8 @@ void linear_backward_weight(float *dweight, float *dbias, const float *x, const 
                             const LinearShape *shape, bool accumulate, const LinearWork *work) {
     if (use_blas(work))
         linear_blas_backward_weight(dweight, dbias, x, dy, leaves_rows(leaves), shape, accumulate);
+    else if (work->bf16)
+        kernels()->linear_backward_weight_bf16(dweight, dbias, x, dy, leaves, shape, accumulate, work);
     else
         kernels()->linear_backward_weight(dweight, dbias, x, dy, leaves, shape, accumulate, work);
     poll(work);

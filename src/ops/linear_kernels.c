@@ -11,8 +11,18 @@
  * the others, and the last ones in parts, so that all are done at about the same time. */
 #include "ops/kernels.h"
 #include "ops/linear_scratch.h"
-#include "ops/product.h"
 #include <omp.h>
+
+#ifndef PAIRS /* as linear_bf16_kernels.c does */
+#define PAIRS 0
+#endif
+#include "ops/product.h"
+
+#if PAIRS
+#define LINEAR(name) KERNEL(name##_bf16)
+#else
+#define LINEAR(name) KERNEL(name)
+#endif
 
 /* Columns of a tile of y or dx, and rows of one of a weight's gradient: a block of the weight, that of the rows and
  * the sums fit the L2 cache together, 512 KB where vectors are narrow and 1 MB or more where they are wide. */
@@ -43,13 +53,6 @@ _Static_assert(TILE *(LINEAR_BLOCK_MOST + LINEAR_ROWS_MOST) <= LINEAR_PART, "as 
 /* Multiplications below which waking threads costs more than they save: about 30 µs of one core. */
 #define SMALL ((size_t)1 << 20)
 
-/* `pairs` is no constant any more where OpenMP has made a function of a parallel region: this chooses at run time, once
- * a strip. */
-INLINE void multiply(const Sums *at, const float *strip, const float *panel, size_t steps, size_t rows,
-                     const bool pairs, Fetch *next) {
-    (pairs ? product_pairs : product_single)(at, strip, panel, steps, rows, next);
-}
-
 /* The length of even parts of at most `most`, each a multiple of `multiple`. */
 static size_t even_part(size_t extent, size_t most, size_t multiple) {
     size_t parts = (extent + most - 1) / most;
@@ -68,17 +71,16 @@ static int threads_for(size_t rows, const LinearShape *shape, const LinearWork *
 }
 
 /* x [inner, columns] → [columns / width][steps][width], zeros behind the last column. */
-INLINE void pack_columns(float *out, const float *x, size_t stride, size_t inner, size_t columns, const size_t width,
-                         const bool pairs) {
+INLINE void pack_columns(float *out, const float *x, size_t stride, size_t inner, size_t columns, const size_t width) {
     static const float none[LINEAR_TILE_MOST];
-    size_t steps = steps_of(inner, pairs), whole = columns / width * width;
+    size_t steps = steps_of(inner), whole = columns / width * width;
     for (size_t s = 0; s < steps; s++) {
-        const float *low = x + (pairs ? 2 * s : s) * stride;
-        bool odd = !pairs || 2 * s + 1 == inner;
+        const float *low = x + (PAIRS ? 2 * s : s) * stride;
+        bool odd = !PAIRS || 2 * s + 1 == inner;
         for (size_t c = 0; c < whole; c += width) {
             const float *high = odd ? none : low + stride + c;
             float *to = out + c * steps + s * width;
-            if (pairs)
+            if (PAIRS)
                 steps_down(to, low + c, high, width);
             else
                 for (size_t i = 0; i < width; i++) to[i] = low[c + i];
@@ -86,21 +88,21 @@ INLINE void pack_columns(float *out, const float *x, size_t stride, size_t inner
         for (size_t i = 0; whole < columns && i < width; i++) {
             bool inside = whole + i < columns;
             out[whole * steps + s * width + i] =
-                inside ? step_of(low[whole + i], odd ? 0.0F : low[stride + whole + i], pairs) : 0.0F;
+                inside ? step_of(low[whole + i], odd ? 0.0F : low[stride + whole + i]) : 0.0F;
         }
     }
 }
 
 /* Some rows into their places in each step, `most` of them at the most, zeros for those that are not there. */
 INLINE void pack_some_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
-                           const size_t most, const bool pairs) {
+                           const size_t most) {
     float copies[LANES][BLOCK];
-    size_t steps = steps_of(inner, pairs), s = 0;
-    if (pairs || rows < most) {
+    size_t steps = steps_of(inner), s = 0;
+    if (PAIRS || rows < most) {
         for (size_t j = 0; j < most; j++) {
             if (j >= rows)
                 memset(copies[j], 0, steps * sizeof copies[j][0]);
-            else if (pairs)
+            else if (PAIRS)
                 steps_along(copies[j], x + j * stride, inner);
             else
                 memcpy(copies[j], x + j * stride, inner * sizeof copies[j][0]);
@@ -118,13 +120,12 @@ INLINE void pack_some_rows(float *out, const float *x, size_t stride, size_t row
 
 /* x [rows ≤ width, inner ≤ a block] → [steps][width], zeros behind the last row. Rows are taken by
  * whole vectors or four at a time; where `width` is a multiple of neither the last four overlap those before. */
-INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width,
-                      const bool pairs) {
+INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width) {
     const size_t most = width % LANES == 0 ? LANES : 4;
     for (size_t j = 0; j < width; j += most) {
         size_t first = smaller(j, width - most);
         size_t inside = rows > first ? smaller(most, rows - first) : 0;
-        pack_some_rows(out + first, x + first * stride, stride, inside, inner, width, most, pairs);
+        pack_some_rows(out + first, x + first * stride, stride, inside, inner, width, most);
     }
 }
 
@@ -140,22 +141,21 @@ static size_t row_blocks(const Cut *cut) {
 
 /* Where the rows from `row` on and the block of `inner` from `from` on lie among packed ones: [row
  * block][block][strip][steps][STRIP]. */
-INLINE size_t packed_at(const Cut *cut, size_t row, size_t from, const bool pairs) {
+INLINE size_t packed_at(const Cut *cut, size_t row, size_t from) {
     size_t first = row / cut->part * cut->part, in_block = round_up(smaller(cut->part, cut->rows - first), STRIP);
-    size_t most = pairs ? 2 * BLOCK : BLOCK, steps = steps_of(smaller(most, cut->inner - from), pairs);
-    return first * steps_of(cut->inner, pairs) + in_block * (from / most * BLOCK) + (row - first) * steps;
+    size_t steps = steps_of(smaller(BLOCK_INNER, cut->inner - from));
+    return first * steps_of(cut->inner) + in_block * (from / BLOCK_INNER * BLOCK) + (row - first) * steps;
 }
 
 /* Pack the rows of tokens for a whole product. By the threads of a team together; a barrier at its end. */
-INLINE void pack_tokens(float *out, const float *x, size_t stride, const Cut *cut, const bool pairs) {
-    size_t most = pairs ? 2 * BLOCK : BLOCK;
+INLINE void pack_tokens(float *out, const float *x, size_t stride, const Cut *cut) {
 #pragma omp for schedule(static)
     for (size_t r = 0; r < cut->rows; r += STRIP) {
         size_t first = r / cut->part * cut->part;
         size_t rows = smaller(STRIP, smaller(cut->part, cut->rows - first) - (r - first));
-        for (size_t from = 0; from < cut->inner; from += most)
-            pack_rows(out + packed_at(cut, r, from, pairs), x + r * stride + from, stride, rows,
-                      smaller(most, cut->inner - from), STRIP, pairs);
+        for (size_t from = 0; from < cut->inner; from += BLOCK_INNER)
+            pack_rows(out + packed_at(cut, r, from), x + r * stride + from, stride, rows,
+                      smaller(BLOCK_INNER, cut->inner - from), STRIP);
     }
 }
 
@@ -203,16 +203,16 @@ typedef struct {
 } Right;
 
 /* The panels of a block of `inner` elements from `from` on, for a tile's columns. */
-INLINE void pack_right(float *panels, const Right *right, size_t from, size_t inner, const Tile *t, const bool pairs) {
-    size_t steps = steps_of(inner, pairs);
+INLINE void pack_right(float *panels, const Right *right, size_t from, size_t inner, const Tile *t) {
+    size_t steps = steps_of(inner);
     if (!right->across) {
         pack_columns(panels, right->weight + from * right->stride + t->first_column, right->stride, inner, t->columns,
-                     PANEL, pairs);
+                     PANEL);
         return;
     }
     for (size_t c = 0; c < t->columns; c += PANEL)
         pack_rows(panels + c * steps, right->weight + (t->first_column + c) * right->stride + from, right->stride,
-                  smaller(PANEL, t->columns - c), inner, PANEL, pairs);
+                  smaller(PANEL, t->columns - c), inner, PANEL);
 }
 
 /* Rows of a matrix to be asked for in so many portions. No columns: nothing. */
@@ -246,8 +246,7 @@ typedef struct {
 
 /* One block of one panel's columns of a tile. */
 INLINE void product_block(const Result *result, const float *packed, const Cut *cut, const Tile *t, size_t column,
-                          size_t k, const float *panel, size_t steps, float *sums, bool last, Fetch *next,
-                          const bool pairs) {
+                          size_t k, const float *panel, size_t steps, float *sums, bool last, Fetch *next) {
     size_t columns = smaller(PANEL, t->columns - column);
     float *y = result->y + t->first_row * result->stride + t->first_column + column, start[PANEL] = {0};
     bool whole = columns == PANEL;
@@ -257,63 +256,58 @@ INLINE void product_block(const Result *result, const float *packed, const Cut *
         Sums at = {.from = own, .to = own, .from_stride = PANEL, .to_stride = PANEL};
         if (k == 0) at.from = result->bias != NULL ? start : NULL, at.from_stride = 0;
         if (last && whole) at.to = y + r * result->stride, at.to_stride = result->stride;
-        multiply(&at, packed + packed_at(cut, t->first_row + r, k, pairs), panel, steps, smaller(STRIP, t->rows - r),
-                 pairs, next);
+        multiply(&at, packed + packed_at(cut, t->first_row + r, k), panel, steps, smaller(STRIP, t->rows - r), next);
     }
     if (last && !whole) store_part(y, result->stride, sums + column * t->rows, t->rows, columns, false);
 }
 
 /* One tile; meanwhile the first block of `after` is fetched as well. */
 INLINE void product_tile(const Result *result, const float *packed, const Right *right, const Cut *cut, const Tile *t,
-                         const Tile *after, float *scratch, const bool pairs) {
-    size_t most = pairs ? 2 * BLOCK : BLOCK;
+                         const Tile *after, float *scratch) {
     float *panels = scratch, *sums = scratch + LINEAR_BLOCK_MOST * LINEAR_TILE_MOST;
-    for (size_t k = 0; k < cut->inner; k += most) {
-        size_t inner = smaller(most, cut->inner - k), steps = steps_of(inner, pairs);
+    for (size_t k = 0; k < cut->inner; k += BLOCK_INNER) {
+        size_t inner = smaller(BLOCK_INNER, cut->inner - k), steps = steps_of(inner);
         bool last = k + inner == cut->inner;
         size_t begin = last ? 0 : k + inner;
-        pack_right(panels, right, k, inner, t, pairs);
-        Fetch next = fetch_right(right, begin, smaller(most, cut->inner - begin), last ? after : t, t);
+        pack_right(panels, right, k, inner, t);
+        Fetch next = fetch_right(right, begin, smaller(BLOCK_INNER, cut->inner - begin), last ? after : t, t);
         for (size_t c = 0; c < t->columns; c += PANEL)
-            product_block(result, packed, cut, t, c, k, panels + c * steps, steps, sums, last, &next, pairs);
+            product_block(result, packed, cut, t, c, k, panels + c * steps, steps, sums, last, &next);
     }
 }
 
 /* y [rows, out] = x [rows, in] · right [in, out] + bias. */
 INLINE void product(const Result *result, const float *x, size_t x_stride, const Right *right, size_t rows, size_t in,
-                    size_t out, const LinearWork *work, int threads, const bool pairs) {
+                    size_t out, const LinearWork *work, int threads) {
     float *scratch = work->scratch, *own = scratch + linear_shared(rows, in, out);
     Cut cut = {rows, even_part(rows, LINEAR_ROWS_MOST, STRIP), in};
 #pragma omp parallel num_threads(threads)
     {
-        pack_tokens(scratch, x, x_stride, &cut, pairs);
+        pack_tokens(scratch, x, x_stride, &cut);
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < tiles_of(&cut, out); i++) {
             Tile t = tile_at(&cut, out, i), after = {0};
             size_t next = i + (size_t)omp_get_num_threads(); /* that this thread will probably take */
             if (t.rows == 0) continue;
             if (next < tiles_of(&cut, out)) after = tile_at(&cut, out, next);
-            product_tile(result, scratch, right, &cut, &t, &after, own + (size_t)omp_get_thread_num() * LINEAR_PART,
-                         pairs);
+            product_tile(result, scratch, right, &cut, &t, &after, own + (size_t)omp_get_thread_num() * LINEAR_PART);
             poll(work);
         }
     }
 }
 
-INLINE void forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,
-                    const LinearShape *shape, const LinearWork *work, const bool pairs) {
+void LINEAR(linear_forward)(float *y, const float *x, const float *weight, const float *bias, size_t rows,
+                            const LinearShape *shape, const LinearWork *work) {
     Right right = {weight, shape->weight_stride, false};
     Result result = {y, shape->y_stride, bias};
-    product(&result, x, shape->x_stride, &right, rows, shape->in, shape->out, work, threads_for(rows, shape, work),
-            pairs);
+    product(&result, x, shape->x_stride, &right, rows, shape->in, shape->out, work, threads_for(rows, shape, work));
 }
 
-INLINE void backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
-                           const LinearWork *work, const bool pairs) {
+void LINEAR(linear_backward_input)(float *dx, const float *dy, const float *weight, size_t rows,
+                                   const LinearShape *shape, const LinearWork *work) {
     Right right = {weight, shape->weight_stride, true};
     Result result = {dx, shape->x_stride, NULL};
-    product(&result, dy, shape->y_stride, &right, rows, shape->out, shape->in, work, threads_for(rows, shape, work),
-            pairs);
+    product(&result, dy, shape->y_stride, &right, rows, shape->out, shape->in, work, threads_for(rows, shape, work));
 }
 
 /* What the tiles of a weight's gradient share. */
@@ -336,38 +330,37 @@ static size_t leaf_rows(const Leaves *leaves, size_t leaf) {
 }
 
 /* The span that starts at step `first` of a leaf; at the leaf's end, the next leaf's first. */
-INLINE Span span_at(const Leaves *leaves, size_t leaf, size_t first, const bool pairs) {
-    size_t steps = steps_of(leaf_rows(leaves, leaf), pairs);
+INLINE Span span_at(const Leaves *leaves, size_t leaf, size_t first) {
+    size_t steps = steps_of(leaf_rows(leaves, leaf));
     if (first == steps) {
         first = 0;
         if (++leaf == leaves->count) return (Span){leaf, 0, 0};
-        steps = steps_of(leaf_rows(leaves, leaf), pairs);
+        steps = steps_of(leaf_rows(leaves, leaf));
     }
     size_t part = steps <= WEIGHT_BLOCK ? steps : even_part(steps, WEIGHT_BLOCK, 1);
     return (Span){leaf, first, smaller(part, steps - first)};
 }
 
-INLINE Span next_span(const Leaves *leaves, Span span, const bool pairs) {
-    return span_at(leaves, span.leaf, span.first + span.steps, pairs);
+INLINE Span next_span(const Leaves *leaves, Span span) {
+    return span_at(leaves, span.leaf, span.first + span.steps);
 }
 
 /* The first span behind those that are multiplied with one panel before the next panel's turn: short leaves'
  * together. */
-INLINE Span end_of_group(const Leaves *leaves, Span span, const bool pairs) {
+INLINE Span end_of_group(const Leaves *leaves, Span span) {
     size_t steps = 0;
     do {
         steps += span.steps;
-        span = next_span(leaves, span, pairs);
+        span = next_span(leaves, span);
     } while (span.leaf < leaves->count && steps + span.steps <= WEIGHT_BLOCK);
     return span;
 }
 
 /* A span's product for some rows and a panel's columns of a tile, and where the leaf ends, the sums that the tree
  * joins. Whole panels that nothing is added to go past the caches, which a layer's gradient would fill. */
-INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t r, size_t c, float *sums,
-                        const bool pairs) {
+INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t r, size_t c, float *sums) {
     const Leaves *leaves = pass->leaves;
-    size_t start = leaves->starts[span.leaf], all = steps_of(leaf_rows(leaves, span.leaf), pairs);
+    size_t start = leaves->starts[span.leaf], all = steps_of(leaf_rows(leaves, span.leaf));
     size_t rows = smaller(STRIP, t->rows - r), stride = pass->stride;
     float *out = pass->dweight + (t->first_row + r) * stride + t->first_column + c;
     bool begins = span.first == 0, ends = span.first + span.steps == all, whole = t->columns - c >= PANEL;
@@ -391,18 +384,18 @@ INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t
     }
     multiply(&at, pass->strips + pass->in * start + (t->first_row + r) * all + span.first * STRIP,
              pass->panels + pass->out * start + (t->first_column + c) * all + span.first * PANEL, span.steps, rows,
-             pairs, &next);
+             &next);
 }
 
 /* A tile of the gradient. */
-INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums, const bool pairs) {
+INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums) {
     const Leaves *leaves = pass->leaves;
-    for (Span span = span_at(leaves, 0, 0, pairs), end; span.leaf < leaves->count; span = end) {
-        end = end_of_group(leaves, span, pairs);
+    for (Span span = span_at(leaves, 0, 0), end; span.leaf < leaves->count; span = end) {
+        end = end_of_group(leaves, span);
         for (size_t c = 0; c < t->columns; c += PANEL)
             for (size_t r = 0; r < t->rows; r += STRIP)
-                for (Span s = span; s.leaf != end.leaf || s.first != end.first; s = next_span(leaves, s, pairs))
-                    weight_span(pass, s, t, r, c, sums, pairs);
+                for (Span s = span; s.leaf != end.leaf || s.first != end.first; s = next_span(leaves, s))
+                    weight_span(pass, s, t, r, c, sums);
     }
     size_t rest = t->columns % PANEL, c = t->columns - rest;
     if (rest > 0)
@@ -428,16 +421,16 @@ static void sum_bias(float *dbias, const float *dy, size_t stride, const Leaves 
 
 /* Pack columns of x or dy, first … first + columns − 1 of `all`, leaf by leaf. */
 INLINE void pack_leaves(float *out, size_t all, const float *x, size_t stride, const Leaves *leaves, size_t first,
-                        size_t columns, const size_t width, const bool pairs) {
+                        size_t columns, const size_t width) {
     for (size_t i = 0; i < leaves->count; i++) {
         size_t start = leaves->starts[i], rows = leaf_rows(leaves, i);
-        pack_columns(out + all * start + first * steps_of(rows, pairs), x + start * stride + first, stride, rows,
-                     columns, width, pairs);
+        pack_columns(out + all * start + first * steps_of(rows), x + start * stride + first, stride, rows, columns,
+                     width);
     }
 }
 
-INLINE void backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
-                            const LinearShape *shape, bool accumulate, const LinearWork *work, const bool pairs) {
+void LINEAR(linear_backward_weight)(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
+                                    const LinearShape *shape, bool accumulate, const LinearWork *work) {
     size_t rows = leaves_rows(leaves), in = shape->in, out = shape->out;
     float *strips = work->scratch, *panels = strips + round_up(round_up(in, STRIP) * rows, LINE),
           *own = strips + linear_shared(rows, in, out);
@@ -448,43 +441,19 @@ INLINE void backward_weight(float *dweight, float *dbias, const float *x, const 
     {
 #pragma omp for schedule(static) nowait
         for (size_t k = 0; k < in; k += TILE)
-            pack_leaves(strips, pass.in, x, shape->x_stride, leaves, k, smaller(TILE, in - k), STRIP, pairs);
+            pack_leaves(strips, pass.in, x, shape->x_stride, leaves, k, smaller(TILE, in - k), STRIP);
 #pragma omp for schedule(static)
         for (size_t n = 0; n < out; n += TILE) {
             size_t columns = smaller(TILE, out - n);
-            pack_leaves(panels, pass.out, dy, shape->y_stride, leaves, n, columns, PANEL, pairs);
+            pack_leaves(panels, pass.out, dy, shape->y_stride, leaves, n, columns, PANEL);
             if (dbias != NULL) sum_bias(dbias + n, dy + n, shape->y_stride, leaves, columns, accumulate);
         }
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < down * across; i++) {
             size_t row = i % down * TILE, column = i / down * WEIGHT_COLUMNS;
             Tile t = {row, smaller(TILE, in - row), column, smaller(WEIGHT_COLUMNS, out - column)};
-            weight_tile(&pass, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART, pairs);
+            weight_tile(&pass, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART);
             poll(work);
         }
     }
-}
-
-void KERNEL(linear_forward)(float *y, const float *x, const float *weight, const float *bias, size_t rows,
-                            const LinearShape *shape, const LinearWork *work) {
-    if (work->bf16)
-        forward(y, x, weight, bias, rows, shape, work, true);
-    else
-        forward(y, x, weight, bias, rows, shape, work, false);
-}
-
-void KERNEL(linear_backward_input)(float *dx, const float *dy, const float *weight, size_t rows,
-                                   const LinearShape *shape, const LinearWork *work) {
-    if (work->bf16)
-        backward_input(dx, dy, weight, rows, shape, work, true);
-    else
-        backward_input(dx, dy, weight, rows, shape, work, false);
-}
-
-void KERNEL(linear_backward_weight)(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
-                                    const LinearShape *shape, bool accumulate, const LinearWork *work) {
-    if (work->bf16)
-        backward_weight(dweight, dbias, x, dy, leaves, shape, accumulate, work, true);
-    else
-        backward_weight(dweight, dbias, x, dy, leaves, shape, accumulate, work, false);
 }

@@ -7,8 +7,8 @@
  *  columns of `right` keep their sums in registers while they walk along BLOCK steps of `inner`; a panel of a block
  *  stays in the L1 cache, the strips that pass by it in L2.
  *
- *  A **step** of `inner` is one float32, or with `pairs` two bf16 in the same 32 bits (the earlier one low), as the dot
- *  product instruction of AVX512-BF16 takes them: so strips and panels have one layout for both kinds.
+ *  A **step** of `inner` is one float32, or where PAIRS is 1 two bf16 in the same 32 bits (the earlier one low), as the
+ *  dot product instruction of AVX512-BF16 takes them: so strips and panels have one layout for both kinds.
  *
  *      strip    [steps, STRIP]
  *      panel    [steps, PANEL]
@@ -33,12 +33,13 @@
 #define BLOCK ((size_t)256) /* steps: a panel of a block is at most 16 KB, half of the L1 cache */
 #endif
 #define PANEL (VECTORS * LANES)
+#define BLOCK_INNER (PAIRS ? 2 * BLOCK : BLOCK) /* elements of `inner` in a block */
 
 #define INLINE static inline __attribute__((always_inline))
 
 /** One step: `low` alone, or both as a pair. */
-INLINE float step_of(float low, float high, const bool pairs) {
-    if (!pairs) return low;
+INLINE float step_of(float low, float high) {
+    if (!PAIRS) return low;
     uint32_t bits = bf16_round(low) >> 16 | (bf16_round(high) & 0xffff0000U);
     float step;
     memcpy(&step, &bits, sizeof step);
@@ -73,7 +74,7 @@ INLINE void steps_down(float *out, const float *low, const float *high, const si
         i += STRIP;
     }
 #endif
-    for (; i < count; i++) out[i] = step_of(low[i], high[i], true);
+    for (; i < count; i++) out[i] = step_of(low[i], high[i]);
 }
 
 /** Steps of the pairs of a row. */
@@ -83,51 +84,13 @@ INLINE void steps_along(float *out, const float *x, size_t inner) {
     for (; s + LANES <= inner / 2; s += LANES)
         floats_store(out + s, (Floats)halves_of(floats_load(x + 2 * s), floats_load(x + 2 * s + LANES)));
 #endif
-    for (; s < inner / 2; s++) out[s] = step_of(x[2 * s], x[2 * s + 1], true);
-    if (inner % 2 == 1) out[s] = step_of(x[inner - 1], 0.0F, true);
+    for (; s < inner / 2; s++) out[s] = step_of(x[2 * s], x[2 * s + 1]);
+    if (inner % 2 == 1) out[s] = step_of(x[inner - 1], 0.0F);
 }
 
 /** Steps that `inner` elements make. */
-INLINE size_t steps_of(size_t inner, const bool pairs) {
-    return pairs ? (inner + 1) / 2 : inner;
-}
-
-/** sum + left · right, rounded once. */
-INLINE Floats multiply_add(Floats sum, Floats left, Floats right) {
-#if defined __AVX512F__
-    /* Left to itself the compiler takes forms that overwrite a factor, and copies it before. */
-    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(left), "v"(right));
-    return sum;
-#else
-    return sum + left * right;
-#endif
-}
-
-/** sum + left · right for one step of a row, `left` the same for all lanes. Pairs: as the instruction does, the later
- *  element's product is added first, then the earlier one's; but it takes subnormal numbers for zero, which the
- *  emulation does not. */
-INLINE Floats step_add(Floats sum, Floats left, Floats right, const bool pairs) {
-    if (!pairs) return multiply_add(sum, left, right);
-#ifdef __AVX512BF16__
-    return (Floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(__m512)left, (__m512bh)(__m512)right);
-#else
-    sum += (Floats)((Bits)left & 0xffff0000U) * (Floats)((Bits)right & 0xffff0000U);
-    return sum + (Floats)((Bits)left << 16) * (Floats)((Bits)right << 16);
-#endif
-}
-
-/** sums += strip · panel over one step. */
-INLINE void step_multiply(Floats sums[STRIP][VECTORS], const float *strip, const float *panel, const size_t rows,
-                          const bool pairs) {
-    Floats right[VECTORS];
-#pragma GCC unroll 3
-    for (size_t v = 0; v < VECTORS; v++) right[v] = floats_load(panel + v * LANES);
-#pragma GCC unroll 8
-    for (size_t r = 0; r < rows; r++) {
-        Floats left = floats_all(strip[r]);
-#pragma GCC unroll 3
-        for (size_t v = 0; v < VECTORS; v++) sums[r][v] = step_add(sums[r][v], left, right[v], pairs);
-    }
+INLINE size_t steps_of(size_t inner) {
+    return PAIRS ? (inner + 1) / 2 : inner;
 }
 
 /** Part of a matrix that is asked for while something else is computed: a few lines at a time, since a core waits where
@@ -154,36 +117,7 @@ INLINE void fetch(Fetch *f) {
     }
 }
 
-/** sums += strip · panel; meanwhile `next` is fetched, as far as it comes. */
-INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, const float *panel, size_t steps,
-                              const size_t rows, const bool pairs, Fetch *next) {
-#define STEP(I) step_multiply(sums, strip + (I)*STRIP, panel + (I)*PANEL, rows, pairs)
-#ifdef __SANITIZE_ADDRESS__ /* whose checks of so much straight code take the compiler minutes */
-    (void)next;
-#else
-#pragma GCC unroll 1
-    for (; steps >= FETCH_STEPS; steps -= FETCH_STEPS) {
-        fetch(next);
-        STEP(0);
-        STEP(1);
-        STEP(2);
-        STEP(3);
-        STEP(4);
-        STEP(5);
-        STEP(6);
-        STEP(7);
-        strip += FETCH_STEPS * STRIP;
-        panel += FETCH_STEPS * PANEL;
-    }
-#endif
-#pragma GCC unroll 1
-    for (; steps > 0; steps--) {
-        STEP(0);
-        strip += STRIP;
-        panel += PANEL;
-    }
-#undef STEP
-}
+#include "ops/product_vectors.h"
 
 /** Where the sums of a strip and a panel begin and end: rows of PANEL floats, a stride apart. */
 typedef struct {
@@ -197,7 +131,7 @@ typedef struct {
 
 /** to [rows, PANEL] = from + strip · panel, joined with earlier sums. */
 INLINE void product_rows(const Sums *at, const float *strip, const float *panel, size_t steps, const size_t rows,
-                         const bool pairs, Fetch *next) {
+                         Fetch *next) {
     Floats sums[STRIP][VECTORS];
     if (at->from != NULL) {
 #pragma GCC unroll 8
@@ -210,7 +144,7 @@ INLINE void product_rows(const Sums *at, const float *strip, const float *panel,
 #pragma GCC unroll 3
             for (size_t v = 0; v < VECTORS; v++) sums[r][v] = (Floats){0};
     }
-    strip_times_panel(sums, strip, panel, steps, rows, pairs, next);
+    strip_times_panel(sums, strip, panel, steps, rows, next);
     const float *below = at->top;
 #pragma GCC unroll 1
     for (size_t j = 0; j < at->joins; j++) {
@@ -233,13 +167,14 @@ INLINE void product_rows(const Sums *at, const float *strip, const float *panel,
         for (size_t v = 0; v < VECTORS; v++) floats_store(at->to + r * at->to_stride + v * LANES, sums[r][v]);
 }
 
-/** The same for any number of rows from 1 to STRIP. */
-INLINE void product_some(const Sums *at, const float *strip, const float *panel, size_t steps, size_t rows,
-                         const bool pairs, Fetch *next) {
+/** The same for any number of rows from 1 to STRIP. A function of its own, not inlined, so that the registers go to the
+ *  sums and not to the caller's variables. */
+static __attribute__((noinline)) void multiply(const Sums *at, const float *strip, const float *panel, size_t steps,
+                                               size_t rows, Fetch *next) {
     switch (rows) {
 #define ROWS(N)                                                                                                        \
     case N:                                                                                                            \
-        product_rows(at, strip, panel, steps, N, pairs, next);                                                         \
+        product_rows(at, strip, panel, steps, N, next);                                                                \
         break
         ROWS(1);
         ROWS(2);
@@ -253,16 +188,5 @@ INLINE void product_some(const Sums *at, const float *strip, const float *panel,
 #endif
 #undef ROWS
     }
-}
-
-/* Functions of their own, not inlined, so that the registers go to the sums and not to the caller's variables. */
-#define OWN static __attribute__((noinline))
-
-OWN void product_single(const Sums *at, const float *strip, const float *panel, size_t steps, size_t rows,
-                        Fetch *next) {
-    product_some(at, strip, panel, steps, rows, false, next);
-}
-OWN void product_pairs(const Sums *at, const float *strip, const float *panel, size_t steps, size_t rows, Fetch *next) {
-    product_some(at, strip, panel, steps, rows, true, next);
 }
 #endif

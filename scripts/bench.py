@@ -114,8 +114,8 @@ class Bench:
         name = "training, window 32, bf16 ÷ products alone in float32"
         if not self.wanted(name):
             return
-        if not re.search(r"^kernels +avx512bf16$", run([LINNET, "--version"]), re.M):
-            self.left_out(name, "this processor has no AVX512-BF16")
+        if not re.search(r"^kernels +(avx512bf16|amx)$", run([LINNET, "--version"]), re.M):
+            self.left_out(name, "this processor has neither AVX512-BF16 nor AMX")
             return
         ours, limit, peer, tokens = [], [], [], round(32 * self.tokens_per_tweet())
         for _ in range(self.rounds):

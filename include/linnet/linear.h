@@ -26,7 +26,7 @@ typedef struct {
 typedef struct {
     float *scratch; /**< linear_scratch() floats of the caller's; holds nothing between calls */
     int threads;    /**< that the scratch has room for: no more are used */
-    bool bf16;      /**< factors in bf16: faster where the CPU has AVX512-BF16, slower elsewhere */
+    bool bf16;      /**< factors in bf16: faster where isa_bf16(), slower elsewhere */
     void (*poll)(void *context);
     void *poll_context;
 } LinearWork;
@@ -38,8 +38,8 @@ size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads);
 /** Who computes products in float32: "own" or "blas". */
 const char *linear_products(void);
 
-/** How this process multiplies in bf16: "bf16" where the CPU has AVX512-BF16 (and LINNET_ISA does not hide it), "bf16
- *  emulated" where the environment's LINNET_BF16=emulate wants it at any speed, to compare numbers; else NULL: float32
+/** How this process multiplies in bf16: "bf16" where the CPU has AVX512-BF16 or AMX (and LINNET_ISA does not hide
+ *  it), "bf16 emulated" where the environment's LINNET_BF16=emulate wants it at any speed, to compare numbers; else NULL: float32
  *  is faster. */
 const char *linear_bf16(void);
 

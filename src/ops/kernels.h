@@ -56,11 +56,14 @@ typedef struct {
 
 extern const Kernels kernels_base;
 #ifdef __x86_64__
-extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512bf16;
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512bf16, kernels_amx;
 #endif
 
 /** The set in use; chosen at the first call, by any thread. */
 const Kernels *kernels(void);
+
+/** Use this set from now on, whether the CPU has its instructions or not. For tests; not while kernels run. */
+void kernels_use(const Kernels *set);
 
 /** A parallel region costs a few microseconds; with fewer elements than this one thread is done sooner. */
 #define PARALLEL_ELEMENTS 16384

@@ -39,7 +39,7 @@ static void poll(const LinearWork *work) {
 
 const char *linear_bf16(void) {
     const char *wanted = getenv("LINNET_BF16");
-    if (strcmp(isa_name(), "avx512bf16") == 0) return "bf16";
+    if (isa_bf16()) return "bf16";
     return wanted != NULL && strcmp(wanted, "emulate") == 0 ? "bf16 emulated" : NULL;
 }
 

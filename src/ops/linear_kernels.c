@@ -129,6 +129,47 @@ INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, si
     }
 }
 
+/* x [rows ≤ STRIP, inner ≤ a block] → a strip, zeros behind the last row. */
+INLINE void pack_strip(float *out, const float *x, size_t stride, size_t rows, size_t inner) {
+#if TILES
+    float row[BLOCK];
+    size_t steps = steps_of(inner);
+    for (size_t j = 0; j < STRIP; j++) {
+        if (j < rows) steps_along(row, x + j * stride, inner);
+        for (size_t s = 0; s < steps; s += GROUP) {
+            size_t piece = smaller(GROUP, steps - s);
+            float *to = out + s * STRIP + j * piece;
+            if (j < rows)
+                memcpy(to, row + s, piece * sizeof *to);
+            else
+                memset(to, 0, piece * sizeof *to);
+        }
+    }
+#else
+    pack_rows(out, x, stride, rows, inner, STRIP);
+#endif
+}
+
+/* x [inner, columns] → strips of columns, zeros behind the last one. */
+INLINE void pack_strips_across(float *out, const float *x, size_t stride, size_t inner, size_t columns) {
+#if TILES
+    size_t steps = steps_of(inner);
+    for (size_t c = 0; c < columns; c += STRIP)
+        for (size_t s = 0; s < steps; s += GROUP) {
+            float across[GROUP * STRIP], *to = out + c * steps + s * STRIP;
+            size_t piece = smaller(GROUP, steps - s);
+            pack_columns(across, x + 2 * s * stride + c, stride, smaller(2 * GROUP, inner - 2 * s),
+                         smaller(STRIP, columns - c), STRIP);
+            if (piece == GROUP)
+                transpose_lanes(to, GROUP, across, STRIP);
+            else
+                for (size_t i = 0; i < STRIP * piece; i++) to[i] = across[i % piece * STRIP + i / piece];
+        }
+#else
+    pack_columns(out, x, stride, inner, columns, STRIP);
+#endif
+}
+
 /* How rows of tokens are cut, and the block of `inner` that steps into them. */
 typedef struct {
     size_t rows, part; /* of a row block: all but the last have `part` */
@@ -154,8 +195,8 @@ INLINE void pack_tokens(float *out, const float *x, size_t stride, const Cut *cu
         size_t first = r / cut->part * cut->part;
         size_t rows = smaller(STRIP, smaller(cut->part, cut->rows - first) - (r - first));
         for (size_t from = 0; from < cut->inner; from += BLOCK_INNER)
-            pack_rows(out + packed_at(cut, r, from), x + r * stride + from, stride, rows,
-                      smaller(BLOCK_INNER, cut->inner - from), STRIP);
+            pack_strip(out + packed_at(cut, r, from), x + r * stride + from, stride, rows,
+                       smaller(BLOCK_INNER, cut->inner - from));
     }
 }
 
@@ -293,6 +334,7 @@ INLINE void product(const Result *result, const float *x, size_t x_stride, const
             product_tile(result, scratch, right, &cut, &t, &after, own + (size_t)omp_get_thread_num() * LINEAR_PART);
             poll(work);
         }
+        products_end();
     }
 }
 
@@ -337,7 +379,7 @@ INLINE Span span_at(const Leaves *leaves, size_t leaf, size_t first) {
         if (++leaf == leaves->count) return (Span){leaf, 0, 0};
         steps = steps_of(leaf_rows(leaves, leaf));
     }
-    size_t part = steps <= WEIGHT_BLOCK ? steps : even_part(steps, WEIGHT_BLOCK, 1);
+    size_t part = steps <= WEIGHT_BLOCK ? steps : even_part(steps, WEIGHT_BLOCK, GROUP);
     return (Span){leaf, first, smaller(part, steps - first)};
 }
 
@@ -419,13 +461,16 @@ static void sum_bias(float *dbias, const float *dy, size_t stride, const Leaves 
     memcpy(dbias, sums[0], columns * sizeof *dbias);
 }
 
-/* Pack columns of x or dy, first … first + columns − 1 of `all`, leaf by leaf. */
+/* Pack columns of x or dy, first … first + columns − 1 of `all`, leaf by leaf, as strips or as panels. */
 INLINE void pack_leaves(float *out, size_t all, const float *x, size_t stride, const Leaves *leaves, size_t first,
-                        size_t columns, const size_t width) {
+                        size_t columns, const bool strips) {
     for (size_t i = 0; i < leaves->count; i++) {
         size_t start = leaves->starts[i], rows = leaf_rows(leaves, i);
-        pack_columns(out + all * start + first * steps_of(rows), x + start * stride + first, stride, rows, columns,
-                     width);
+        float *to = out + all * start + first * steps_of(rows);
+        if (strips)
+            pack_strips_across(to, x + start * stride + first, stride, rows, columns);
+        else
+            pack_columns(to, x + start * stride + first, stride, rows, columns, PANEL);
     }
 }
 
@@ -441,11 +486,11 @@ void LINEAR(linear_backward_weight)(float *dweight, float *dbias, const float *x
     {
 #pragma omp for schedule(static) nowait
         for (size_t k = 0; k < in; k += TILE)
-            pack_leaves(strips, pass.in, x, shape->x_stride, leaves, k, smaller(TILE, in - k), STRIP);
+            pack_leaves(strips, pass.in, x, shape->x_stride, leaves, k, smaller(TILE, in - k), true);
 #pragma omp for schedule(static)
         for (size_t n = 0; n < out; n += TILE) {
             size_t columns = smaller(TILE, out - n);
-            pack_leaves(panels, pass.out, dy, shape->y_stride, leaves, n, columns, PANEL);
+            pack_leaves(panels, pass.out, dy, shape->y_stride, leaves, n, columns, false);
             if (dbias != NULL) sum_bias(dbias + n, dy + n, shape->y_stride, leaves, columns, accumulate);
         }
 #pragma omp for schedule(dynamic)
@@ -455,5 +500,6 @@ void LINEAR(linear_backward_weight)(float *dweight, float *dbias, const float *x
             weight_tile(&pass, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART);
             poll(work);
         }
+        products_end();
     }
 }

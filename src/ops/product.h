@@ -8,27 +8,40 @@
  *  stays in the L1 cache, the strips that pass by it in L2.
  *
  *  A **step** of `inner` is one float32, or where PAIRS is 1 two bf16 in the same 32 bits (the earlier one low), as the
- *  dot product instruction of AVX512-BF16 takes them: so strips and panels have one layout for both kinds.
+ *  dot product instructions of AVX512-BF16 and AMX-BF16 take them: so strips and panels have one layout for both kinds.
  *
- *      strip    [steps, STRIP]
+ *      strip    [steps / GROUP] pieces of [STRIP, GROUP], the last of them narrower; [steps, STRIP] where GROUP is 1
  *      panel    [steps, PANEL]
  *
  *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile; of a weight's gradient,
- *  one such sum a leaf (leaves.h). (What the gradient of one leaf is added to comes first in that sum or last: it
+ *  one such sum a leaf (leaves.h); AMX sums a group apart (product_tiles.h). (What the gradient of one leaf is added to comes first in that sum or last: it
  *  depends on the shape and the instruction set, not on threads.) */
 #include "ops/bf16_round.h"
 #include "ops/transpose.h"
 #include <stdbool.h>
 
+#if PAIRS && defined __AMX_BF16__
+#define TILES 1 /* the sums of a strip and a panel in AMX's tiles, not in vector registers */
+#else
+#define TILES 0
+#endif
+
 /* What bounds the inner loop is often not the multiply-add units but the instructions that feed them, above all where
  * another hyperthread takes half of the decoder. So the shape of a tile is the one with the fewest loads a
  * multiply-add that the registers allow. */
-#if defined __AVX512F__
+#if TILES
+#define STRIP ((size_t)16)  /* rows of a tile */
+#define GROUP ((size_t)16)  /* steps of a tile */
+#define VECTORS ((size_t)3) /* tiles of sums: while one is added to, the next ones can be */
+#define BLOCK ((size_t)128)
+#elif defined __AVX512F__
 #define STRIP ((size_t)8)
+#define GROUP ((size_t)1)
 #define VECTORS ((size_t)3) /* 8 × 3 sums, 3 loads and a broadcast in 32 registers */
 #define BLOCK ((size_t)128) /* steps: a panel of a block is 24 KB of an L1 cache of 32 or 48 KB */
 #else
 #define STRIP ((size_t)6)
+#define GROUP ((size_t)1)
 #define VECTORS ((size_t)2) /* 6 × 2 sums, 2 loads and a broadcast in 16 registers */
 #define BLOCK ((size_t)256) /* steps: a panel of a block is at most 16 KB, half of the L1 cache */
 #endif
@@ -117,7 +130,11 @@ INLINE void fetch(Fetch *f) {
     }
 }
 
+#if TILES
+#include "ops/product_tiles.h"
+#else
 #include "ops/product_vectors.h"
+#endif
 
 /** Where the sums of a strip and a panel begin and end: rows of PANEL floats, a stride apart. */
 typedef struct {
@@ -171,6 +188,9 @@ INLINE void product_rows(const Sums *at, const float *strip, const float *panel,
  *  sums and not to the caller's variables. */
 static __attribute__((noinline)) void multiply(const Sums *at, const float *strip, const float *panel, size_t steps,
                                                size_t rows, Fetch *next) {
+#if TILES
+    product_rows(at, strip, panel, steps, rows, next);
+#else
     switch (rows) {
 #define ROWS(N)                                                                                                        \
     case N:                                                                                                            \
@@ -188,5 +208,6 @@ static __attribute__((noinline)) void multiply(const Sums *at, const float *stri
 #endif
 #undef ROWS
     }
+#endif
 }
 #endif

@@ -69,4 +69,6 @@ INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, c
     }
 #undef STEP
 }
+
+INLINE void products_end(void) {}
 #endif

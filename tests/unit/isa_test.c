@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const SETS[] = {"base", "avx2", "avx512", "avx512bf16"};
+static const char *const SETS[] = {"base", "avx2", "avx512", "avx512bf16", "amx"};
 
 /** The set that a fresh process picks when LINNET_ISA is `wanted`; its messages go nowhere. Its exit code says which. */
 static int picked(const char *wanted) {
@@ -27,11 +27,12 @@ static int picked(const char *wanted) {
 static void test_environment(void **state) {
     (void)state;
     int best = picked("");
-    assert_in_range(best, 1, 4);
+    assert_in_range(best, 1, 5);
     assert_int_equal(picked("base"), 1);
     assert_int_equal(picked("avx2"), best >= 2 ? 2 : best);
     assert_int_equal(picked("avx512"), best >= 3 ? 3 : best);
-    assert_int_equal(picked("avx512bf16"), best);
+    assert_int_equal(picked("avx512bf16"), best >= 4 ? 4 : best);
+    assert_int_equal(picked("amx"), best);
     assert_int_equal(picked("nonsense"), best);
 }
 

@@ -1,0 +1,95 @@
+#ifndef LINNET_OPS_PRODUCT_TILES_H
+#define LINNET_OPS_PRODUCT_TILES_H
+/** The inner loop of a product of bf16 with its sums in AMX's tiles: part of product.h. Intel's Software Developer's
+ *  Manual has the instructions (volume 1, chapter 18; TDPBF16PS in volume 2).
+ *
+ *  A tile is 16 rows of 64 bytes. Of a strip it holds STRIP rows of GROUP steps, of a panel GROUP steps of LANES
+ *  columns. The instruction sums a group's earlier elements of each pair, and apart from them its later ones, each from
+ *  zero in the order of `inner`; then both sums are added to one another, and that to the tile of sums. Groups begin at
+ *  multiples of GROUP steps of `inner`, or of a leaf, wherever a tile lies.
+ *
+ *  Tiles are state of a thread, which whoever switches threads saves as well: they are there from a product's start
+ *  to products_end(). */
+
+_Static_assert(STRIP == LANES && GROUP == LANES, "tiles are square, so that strips are transposed by whole vectors");
+
+/* The compiler knows neither that these read memory nor which tiles they change, so that it is told the first and uses
+ * no tiles itself. */
+#define TILE_CONFIGURE(form) __asm__ volatile("ldtilecfg %0" ::"m"(form))
+#define TILE_RELEASE() __asm__ volatile("tilerelease")
+#define TILE_LOAD(tile, from, stride)                                                                                  \
+    __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile ::"r"(from), "r"((stride) * sizeof(float)) : "memory")
+#define TILE_STORE(tile, to, stride)                                                                                   \
+    __asm__ volatile("tilestored %%tmm" #tile ", (%0,%1,1)" ::"r"(to), "r"((stride) * sizeof(float)) : "memory")
+#define TILE_MULTIPLY(sums, strip, panel) __asm__ volatile("tdpbf16ps %%tmm" #panel ", %%tmm" #strip ", %%tmm" #sums ::)
+
+/* Tiles 0 to 2 are sums, 3 is of a strip and 4 and 5 are of a panel; 6 and 7 are the same for the steps that are left,
+ * fewer than a group. */
+enum { REST_STRIP = 6, REST_PANEL = 7, TILE_COUNT = 8 };
+
+typedef struct {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} TileForm;
+
+#define TILES_NONE ((size_t)-1)
+static _Thread_local size_t tiles_rest = TILES_NONE; /* steps that tiles 6 and 7 have room for */
+
+INLINE void tiles_configure(size_t rest) {
+    if (tiles_rest == rest) return;
+    TileForm form = {.palette = 1};
+    for (size_t i = 0; i < TILE_COUNT; i++) {
+        form.rows[i] = (uint8_t)GROUP;
+        form.row_bytes[i] = LANE_BYTES;
+    }
+    form.row_bytes[REST_STRIP] = (uint16_t)(rest * sizeof(float));
+    form.rows[REST_PANEL] = (uint8_t)rest;
+    if (rest == 0) form.rows[REST_STRIP] = 0, form.row_bytes[REST_PANEL] = 0;
+    TILE_CONFIGURE(form);
+    tiles_rest = rest;
+}
+
+/** sums += strip · panel; meanwhile `next` is fetched, as far as it comes. All STRIP rows are multiplied: those behind
+ *  `rows` are zeros in a strip. */
+INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, const float *panel, size_t steps,
+                              size_t rows, Fetch *next) {
+    for (size_t r = rows; r < STRIP; r++)
+        for (size_t v = 0; v < VECTORS; v++) sums[r][v] = (Floats){0};
+    tiles_configure(steps % GROUP);
+    TILE_LOAD(0, &sums[0][0], PANEL);
+    TILE_LOAD(1, &sums[0][1], PANEL);
+    TILE_LOAD(2, &sums[0][2], PANEL);
+    for (; steps >= GROUP; steps -= GROUP) {
+        for (size_t i = 0; i < GROUP; i += FETCH_STEPS) fetch(next);
+        TILE_LOAD(3, strip, GROUP);
+        TILE_LOAD(4, panel, PANEL);
+        TILE_MULTIPLY(0, 3, 4);
+        TILE_LOAD(5, panel + LANES, PANEL);
+        TILE_MULTIPLY(1, 3, 5);
+        TILE_LOAD(4, panel + 2 * LANES, PANEL);
+        TILE_MULTIPLY(2, 3, 4);
+        strip += STRIP * GROUP;
+        panel += GROUP * PANEL;
+    }
+    if (steps > 0) {
+        TILE_LOAD(6, strip, steps);
+        TILE_LOAD(7, panel, PANEL);
+        TILE_MULTIPLY(0, 6, 7);
+        TILE_LOAD(7, panel + LANES, PANEL);
+        TILE_MULTIPLY(1, 6, 7);
+        TILE_LOAD(7, panel + 2 * LANES, PANEL);
+        TILE_MULTIPLY(2, 6, 7);
+    }
+    TILE_STORE(0, &sums[0][0], PANEL);
+    TILE_STORE(1, &sums[0][1], PANEL);
+    TILE_STORE(2, &sums[0][2], PANEL);
+}
+
+/** By each thread that multiplied, when it is done. */
+INLINE void products_end(void) {
+    if (tiles_rest == TILES_NONE) return;
+    TILE_RELEASE();
+    tiles_rest = TILES_NONE;
+}
+#endif

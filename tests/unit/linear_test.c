@@ -2,6 +2,7 @@
 #include "linnet/linear.h"
 #include "linnet/random.h"
 #include "linnet/tree.h"
+#include "unit/missing_instructions.h"
 #include "unit/model_files.h"
 #include <math.h>
 #include <omp.h>
@@ -16,11 +17,13 @@ typedef struct {
 
 /* Rows are cut into parts of at most 384, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into blocks of
  * 128 or 256 steps, rows of a weight's gradient into blocks of 192 or 256: the later ones have several of each, whole
- * and in part. Small ones run on one thread, those of more than 2^20 multiplications on all. */
+ * and in part, the last three in few multiplications. Small ones run on one thread, those of more than 2^20
+ * multiplications on all. */
 static const Case CASES[] = {
     {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},      {17, 33, 65, 0, 0, 0},   {8, 64, 3, 61, 0, 5},
     {29, 2, 90, 1, 3, 0},    {520, 40, 800, 7, 0, 9}, {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0},
-    {520, 800, 40, 0, 1, 2}, {600, 522, 96, 0, 0, 0},
+    {520, 800, 40, 0, 1, 2}, {600, 522, 96, 0, 0, 0}, {5, 530, 70, 0, 3, 0},   {4, 70, 530, 6, 0, 2},
+    {800, 44, 36, 0, 0, 0},
 };
 #define CASE_COUNT (sizeof CASES / sizeof *CASES)
 
@@ -31,11 +34,30 @@ typedef struct {
 } Way;
 
 static const Way WAYS[] = {
-    {"base", "blas", false}, {"base", "own", false}, {"avx2", "own", false},  {"avx512", "own", false},
-    {"base", "own", true},   {"avx2", "own", true},  {"avx512", "own", true}, {"avx512bf16", "own", true},
+    {"base", "blas", false},  {"base", "own", false},      {"avx2", "own", false},
+    {"avx512", "own", false}, {"base", "own", true},       {"avx2", "own", true},
+    {"avx512", "own", true},  {"avx512bf16", "own", true}, {"amx", "own", true},
 };
 
+static size_t multiplications(const Case *c) {
+    return c->rows * c->in * c->out;
+}
+
 static LinearWork work;
+
+/* Where software stands in for instructions, products of more multiplications than this are left out; AMX's do more at
+ * once, so that there are fewer of them. */
+enum { MOST_BY_AVX512BF16 = 400000, MOST_BY_AMX = 1300000 };
+static size_t most_multiplications; /* in one product, of the way that is tested */
+
+/** Use the kernels of a set that this machine has, or that software can stand in for. */
+static bool choose(const char *isa) {
+    most_multiplications = SIZE_MAX;
+    if (isa_choose(isa)) return true;
+    if (!isa_choose_missing(isa)) return false;
+    most_multiplications = strcmp(isa, "amx") == 0 ? MOST_BY_AMX : MOST_BY_AVX512BF16;
+    return true;
+}
 
 #define ONE_LEAF(rows) (&(Leaves){1, (const size_t[]){0, rows}})
 
@@ -268,7 +290,7 @@ static void for_all_ways(void (*check)(void)) {
     int threads = omp_get_max_threads();
     omp_set_num_threads(2);
     for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
-        if (!isa_choose(WAYS[i].isa)) continue;
+        if (!choose(WAYS[i].isa)) continue;
         assert_int_equal(linear_choose(WAYS[i].products), 1);
         work.bf16 = WAYS[i].bf16;
         check();
@@ -283,6 +305,7 @@ static void for_all_ways(void (*check)(void)) {
 /** Run `check` on every case. */
 static void for_all_cases(void (*check)(const Layer *layer, const Expected *e)) {
     for (size_t i = 0; i < CASE_COUNT; i++) {
+        if (multiplications(&CASES[i]) > most_multiplications) continue;
         work.threads = 2;
         work.scratch = scratch_for(&layers[i].shape, layers[i].rows, 2);
         check(&layers[i], &expected[i][work.bf16]);
@@ -345,6 +368,7 @@ static float *run_all(const Layer *layer, int threads, size_t *count) {
 
 static void bits_on_threads(void) {
     for (size_t i = 0; i < CASE_COUNT; i++) {
+        if (multiplications(&CASES[i]) > most_multiplications) continue;
         size_t count;
         float *one = run_all(&layers[i], 1, &count);
         for (int threads = 2; threads <= 3; threads++) {

@@ -1,6 +1,7 @@
 /* Memory shared by a node's ranks. See shared.h. */
 #include "linnet/shared.h"
 
+#include "linnet/environment.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
 #include <stdlib.h>
@@ -88,8 +89,8 @@ void shared_destroy(Shared *shared) {
 
 /* Whether this machine has room for `bytes`. */
 static bool fits(size_t bytes) {
-    const char *wish = getenv("LINNET_SHARED_MEMORY");
-    if (wish != NULL && strcmp(wish, "0") == 0) return false;
+    static const char *const WORDS[] = {"0", "1", NULL};
+    if (environment_word("LINNET_SHARED_MEMORY", WORDS, "sharing") == 0) return false;
     struct statvfs room;
     if (statvfs("/dev/shm", &room) != 0) return true; /* not Linux's way of sharing: let MPI find out */
     return (size_t)room.f_bavail * room.f_frsize >= bytes;

@@ -1,6 +1,7 @@
 /* The guard of MPI's start, while ranks have no connection yet. See watch.h. */
 #include "comm/watch_private.h"
 
+#include "linnet/environment.h"
 #include "linnet/log.h"
 #include "linnet/signals.h"
 #include <errno.h>
@@ -113,10 +114,9 @@ static void *guard_loop(void *unused) {
 }
 
 void watch_guard_start(void) {
-    const char *wish = getenv("LINNET_START_TIMEOUT");
-    guard.seconds = wish != NULL ? atof(wish) : START_TIMEOUT_DEFAULT;
-    if (guard.seconds <= 0.0 || sem_init(&guard.started, 0, 0) != 0) return;
     guard.rank = launched_rank();
+    guard.seconds = environment_seconds("LINNET_START_TIMEOUT", START_TIMEOUT_DEFAULT, guard.rank <= 0);
+    if (guard.seconds <= 0.0 || sem_init(&guard.started, 0, 0) != 0) return;
     gethostname(guard.host, sizeof guard.host - sizeof ", at the start");
     strcat(guard.host, ", at the start");
     if (guard.rank >= 0) start_sentinel();

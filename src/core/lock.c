@@ -1,6 +1,7 @@
 #include "linnet/lock.h"
 
 #include "linnet/clock.h"
+#include "linnet/environment.h"
 #include "linnet/file.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
@@ -59,8 +60,8 @@ static void write_holder(int file) {
 
 /** Wait until the lock is had; the last try's errno. */
 static int wait_for_lock(int file, const char *folder) {
-    const char *wish = getenv("LINNET_LOCK_TIMEOUT");
-    const double seconds = wish ? atof(wish) : TIMEOUT_DEFAULT, end = clock_now() + seconds;
+    const double seconds = environment_seconds("LINNET_LOCK_TIMEOUT", TIMEOUT_DEFAULT, true);
+    const double end = clock_now() + seconds;
     int code = try_lock(file);
     if (is_held(code) && seconds > 0) {
         char holder[HOLDER];

@@ -1,6 +1,6 @@
 /* Linear layers: who computes them, and the plain references. linear.h has the contract. */
+#include "linnet/environment.h"
 #include "linnet/isa.h"
-#include "linnet/log.h"
 #include "ops/kernels.h"
 #include "ops/linear_blas.h"
 #include "ops/linear_scratch.h"
@@ -14,13 +14,10 @@ size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads) {
 
 /* The base kernels are plain C for any CPU: there a BLAS that was tuned for it is faster. */
 static bool choose_blas(void) {
-    const char *wanted = getenv("LINNET_PRODUCTS");
+    static const char *const WORDS[] = {"own", "blas", NULL};
     bool tuned = strcmp(isa_name(), "base") != 0;
-    if (wanted == NULL || *wanted == '\0') return !tuned;
-    if (strcmp(wanted, "blas") == 0) return true;
-    if (strcmp(wanted, "own") != 0)
-        log_warning("LINNET_PRODUCTS=%s: neither own nor blas; using %s", wanted, tuned ? "own" : "blas");
-    return strcmp(wanted, "own") != 0 && !tuned;
+    int wanted = environment_word("LINNET_PRODUCTS", WORDS, tuned ? "using own" : "using blas");
+    return wanted < 0 ? !tuned : wanted == 1;
 }
 
 /* -1 before the first use, which may be by several threads at once: all find the same. */
@@ -38,9 +35,9 @@ static void poll(const LinearWork *work) {
 }
 
 const char *linear_bf16(void) {
-    const char *wanted = getenv("LINNET_BF16");
+    static const char *const WORDS[] = {"emulate", NULL};
     if (isa_bf16()) return "bf16";
-    return wanted != NULL && strcmp(wanted, "emulate") == 0 ? "bf16 emulated" : NULL;
+    return environment_word("LINNET_BF16", WORDS, "not emulating") == 0 ? "bf16 emulated" : NULL;
 }
 
 int linear_choose(const char *products) {

@@ -26,6 +26,11 @@ void plan_print(const Planned *p, const PlanConstants *constants, double node_me
         mega(m->activations), mega(m->moments), mega(m->received), mega(m->tables), mega(m->data), mega(m->order),
         DATA_ORDER_NAMES[job->settings->data_order], mega(m->program));
     if (m->shared > 0.0) printf("shared      %.2f GB of it in each host's /dev/shm\n", giga(m->shared));
+    if (m->saving > 0.0)
+        printf(
+            "saving      %.2f GB more on rank 0's host while a checkpoint is written in the background; training waits "
+            "for it where they are not there\n",
+            giga(m->saving));
     printf("sent        %.1f MB a host an update: gradients %.1f, weights %.1f, embedding rows %.1f\n",
            mega(c->gradient_bytes + c->weight_bytes + c->row_bytes), mega(c->gradient_bytes), mega(c->weight_bytes),
            mega(c->row_bytes));
@@ -60,6 +65,7 @@ Status plan_print_json(const Planned *p, Error *error) {
                    {"rank_gradient_bytes", m->gradients},
                    {"host_bytes", m->node},
                    {"host_shared_bytes", m->shared},
+                   {"saving_bytes", m->saving},
                    {"host_sent_bytes", c->gradient_bytes + c->weight_bytes + c->row_bytes},
                    {"update_seconds", c->seconds},
                    {"pass_seconds", c->passes},

@@ -66,6 +66,16 @@ static double data_bytes(const PlanJob *job) {
     return feed_bytes(&info, &plan) + (double)job->window * (job->longest + 1.0) * 2 * sizeof(int32_t);
 }
 
+/* What checkpoint_snapshot() copies: all weights, the moments of the dense ones and of the rows in use. Without room for
+ * it training waits while a checkpoint is written, so that no run is refused for it. */
+static double saving_bytes(const PlanJob *job) {
+    const ParameterLayout *layout = job->layout;
+    const Settings *s = job->settings;
+    if (s->save_strategy == STRATEGY_NO || !s->save_in_background) return 0.0;
+    double moments = 2.0 * ((double)layout->dense + (job->ever_rows + job->longest) * job->config->width);
+    return (double)sizeof(float) * ((double)(layout->dense + layout->token.count + layout->position.count) + moments);
+}
+
 void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *m) {
     const World world = {.size = job->ranks};
     int neighbours = job->ranks / job->hosts;
@@ -80,7 +90,8 @@ void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory 
                       .activations = activation_bytes(job),
                       .data = data_bytes(job),
                       .order = feed_order_bytes(job->samples, job->settings->data_order),
-                      .program = constants->program_bytes};
+                      .program = constants->program_bytes,
+                      .saving = saving_bytes(job)};
     m->rank = m->tables + m->received + m->moments + m->activations + m->data + m->program;
     m->shared = neighbours > 1 ? m->weights + slots : 0.0;
     m->node = neighbours * m->rank + m->weights + slots;

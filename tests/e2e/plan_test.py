@@ -49,6 +49,14 @@ def test_plan_of_the_job(config, constants, job):
         assert f"\n{word} " in "\n" + linnet("plan", config, "--ranks", 2, "--constants", constants).stdout
 
 
+def test_plan_says_what_saving_takes(config, constants):
+    assert plan(config, constants, "--ranks", 2)["saving_bytes"] == 0
+    saving = ["--set", "save_strategy=steps", "--set", "save_steps=5"]
+    assert plan(config, constants, "--ranks", 2, *saving)["saving_bytes"] > 0
+    assert "\nsaving " in linnet("plan", config, "--ranks", 2, "--constants", constants, *saving).stdout
+    assert "\nsaving " not in linnet("plan", config, "--ranks", 2, "--constants", constants, *saving, "--set", "save_in_background=false").stdout
+
+
 def test_plan_writes_nothing(config, constants, tmp_path):
     before = sorted(tmp_path.iterdir())
     plan(config, constants, "--ranks", 2, "--set", "output_dir=" + str(tmp_path / "other"))

@@ -336,6 +336,26 @@ static void counts_memory(void **state) {
     NEAR(four.received - mpi.received, 1.25 * slot_bytes(f) / 2.0);
 }
 
+/** A copy of all weights and both moments of what has any; none where nothing is saved, or training waits for it. */
+static void counts_the_copy_that_is_saved(void **state) {
+    Fixture *f = *state;
+    const ParameterLayout *layout = &f->layout;
+    PlanMemory one;
+    f->settings.save_strategy = STRATEGY_STEPS;
+    f->settings.save_in_background = true;
+    plan_memory(job_of(f, 1, 1, 1), &f->machine, &one);
+    double tables = (double)(layout->token.count + layout->position.count), rows = (1200.0 + LONGEST) * WIDTH;
+    NEAR(one.saving, 4.0 * ((double)layout->dense * 3.0 + tables + 2.0 * rows));
+    NEAR(one.node, one.rank + one.weights + one.gradients);
+    f->settings.save_in_background = false;
+    plan_memory(&f->job, &f->machine, &one);
+    NEAR(one.saving, 0.0);
+    f->settings.save_in_background = true;
+    f->settings.save_strategy = STRATEGY_NO;
+    plan_memory(&f->job, &f->machine, &one);
+    NEAR(one.saving, 0.0);
+}
+
 /** With data_order "blocks" a thousand million samples take what a million do. */
 static void counts_the_order(void **state) {
     Fixture *f = *state;
@@ -478,6 +498,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(charges_messages_to_the_cores, setup, teardown),
         cmocka_unit_test_setup_teardown(names_what_takes_longest, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_the_copy_that_is_saved, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_the_order, setup, teardown),
         cmocka_unit_test_setup_teardown(looks_at_the_data, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_constants, setup, teardown),

@@ -16,6 +16,8 @@ char *file_join(const char *folder, const char *name, Error *error);
 
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
+/** Whether both paths lead to one file or folder that is there. */
+bool file_same(const char *a, const char *b);
 
 /** Open a regular file for reading; *file is a descriptor of the caller's to close, -1 on failure. STATUS_INPUT when
  *  there is none, and at once for what could block or never end: a pipe, a device, a folder. Else as file_blame()

@@ -42,9 +42,7 @@ static Status source_size(const char *path, int64_t *size, Error *error) {
 }
 
 static Status refuse_same_file(const char *input, const char *output, Error *error) {
-    struct stat from, to;
-    if (stat(input, &from) != 0 || stat(output, &to) != 0) return STATUS_OK;
-    if (from.st_dev != to.st_dev || from.st_ino != to.st_ino) return STATUS_OK;
+    if (!file_same(input, output)) return STATUS_OK;
     return error_set(error, STATUS_INPUT, "%s: the token file would replace the table it is made from", output);
 }
 

@@ -73,3 +73,14 @@ def test_killed_at_each_step(settings, older, at_call, tmp_path, call):
     # Before, between and, where its own folder is taken away at last, after.
     assert sorted(set(found), key=found.index) == (["old", "none"] if call == "rename" else ["old", "none", "new"]), found
     assert completed > 1
+
+
+def test_into_the_folder_of_the_model(sample, copy_of, tmp_path):
+    """As with Trainer the trained model replaces the other, but not without a word."""
+    elsewhere = train(tmp_path / "elsewhere", model_name_or_path=sample.model, train_file=sample.train, max_steps=2, learning_rate=1e-3)
+    model = copy_of(sample.model)
+    config = write_config(tmp_path / "config.json", model_name_or_path=model, output_dir=str(model) + "/.", train_file=sample.train,
+                          max_steps=2, learning_rate=1e-3)
+    warnings = linnet("train", config).stderr
+    assert warnings.count("warning") == 1 and "output_dir is the folder of the model" in warnings
+    assert model_in(model) == model_in(elsewhere) != model_in(sample.model)

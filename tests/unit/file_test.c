@@ -246,6 +246,8 @@ static void makes_and_removes_folders(void **state) {
     assert_int_equal(file_make_folder(deep, &error), STATUS_OK);
     write_text(inside("a/b/file"), "x");
     assert_false(file_is_folder(inside("a/b/file")));
+    assert_true(file_same(deep, inside("a/../a/b/c")));
+    assert_false(file_same(deep, inside("a/b")) || file_same(deep, inside("none")) || file_same(inside("none"), deep));
     assert_int_equal(file_make_folder(inside("a/b/file/d"), &in_the_way), STATUS_INPUT);
 
     // What a link leads to is not what is removed.

@@ -46,7 +46,7 @@ static size_t multiplications(const Case *c) {
 static LinearWork work;
 
 /* Where software stands in for instructions, products of more multiplications than this are left out; AMX's do more at
- * once, so that there are fewer of them. */
+ * once, so that there are fewer of them, and the largest ones run on two threads. */
 enum { MOST_BY_AVX512BF16 = 400000, MOST_BY_AMX = 1300000 };
 static size_t most_multiplications; /* in one product, of the way that is tested */
 
@@ -280,6 +280,47 @@ static void check_backward_weight(const Layer *layer, const Expected *e) {
     check_weight(layer, e, true, false);
 }
 
+/* A sum of products of bf16 in the order that docs/numerics.md promises. */
+static float sum_in_order(float sum, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t terms) {
+    const size_t group = strcmp(isa_name(), "amx") == 0 ? 32 : 2;
+    for (size_t first = 0; first < terms; first += group) {
+        float parts[2] = {0.0F, 0.0F};
+        for (size_t i = first; i < terms && i < first + group; i++) parts[i % 2] += a[i * a_stride] * b[i * b_stride];
+        if (group > 2)
+            sum += parts[0] + parts[1];
+        else
+            sum = sum + parts[1] + parts[0];
+    }
+    return sum;
+}
+
+static void check_order(const Layer *layer, const Expected *e) {
+    const LinearShape *shape = &layer->shape;
+    (void)e;
+    if (!work.bf16) return;
+    Layer seen = factors(layer, true);
+    float *y = filled(layer->y_count, UNTOUCHED), *dx = filled(layer->x_count, UNTOUCHED);
+    float *dweight = filled(layer->weight_count, UNTOUCHED);
+    linear_forward(y, layer->x, layer->weight, layer->bias, layer->rows, shape, &work);
+    linear_backward_input(dx, layer->y, layer->weight, layer->rows, shape, &work);
+    linear_backward_weight(dweight, NULL, layer->x, layer->y, ONE_LEAF(layer->rows), shape, false, &work);
+    const size_t xs = shape->x_stride, ys = shape->y_stride, ws = shape->weight_stride;
+    for (size_t r = 0; r < layer->rows; r++) {
+        for (size_t o = 0; o < shape->out; o++)
+            assert_true(y[r * ys + o] ==
+                        sum_in_order(layer->bias[o], seen.x + r * xs, 1, seen.weight + o, ws, shape->in));
+        for (size_t i = 0; i < shape->in; i++)
+            assert_true(dx[r * xs + i] == sum_in_order(0.0F, seen.y + r * ys, 1, seen.weight + i * ws, 1, shape->out));
+    }
+    for (size_t i = 0; i < shape->in; i++)
+        for (size_t o = 0; o < shape->out; o++)
+            assert_true(dweight[i * ws + o] == sum_in_order(0.0F, seen.x + i, xs, seen.y + o, ys, layer->rows));
+    layer_free(&seen);
+    memory_free(y);
+    memory_free(dx);
+    memory_free(dweight);
+}
+
 static float *scratch_for(const LinearShape *shape, size_t rows, size_t threads) {
     return block(linear_scratch(rows, shape->in, shape->out, threads));
 }
@@ -329,6 +370,15 @@ static void all_backward_input(void) {
 static void test_backward_input(void **state) {
     (void)state;
     for_all_ways(all_backward_input);
+}
+
+static void all_orders(void) {
+    for_all_cases(check_order);
+}
+
+static void test_order_of_bf16(void **state) {
+    (void)state;
+    for_all_ways(all_orders);
 }
 
 static void all_backward_weight(void) {
@@ -578,6 +628,7 @@ int main(void) {
         cmocka_unit_test(test_forward),
         cmocka_unit_test(test_backward_input),
         cmocka_unit_test(test_backward_weight),
+        cmocka_unit_test(test_order_of_bf16),
         cmocka_unit_test(test_leaves),
         cmocka_unit_test(test_rows_alone),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),

@@ -38,9 +38,8 @@ size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads);
 /** Who computes products in float32: "own" or "blas". */
 const char *linear_products(void);
 
-/** How this process multiplies in bf16: "bf16" where the CPU has AVX512-BF16 or AMX (and LINNET_ISA does not hide
- *  it), "bf16 emulated" where the environment's LINNET_BF16=emulate wants it at any speed, to compare numbers; else NULL: float32
- *  is faster. */
+/** How this process multiplies in bf16: "bf16" where isa_bf16(), "bf16 emulated" where the environment's
+ *  LINNET_BF16=emulate wants it at any speed, to compare numbers; else NULL: float32 is faster. */
 const char *linear_bf16(void);
 
 /** Whether a row of y and of dx has the same bits whatever rows are multiplied with it, so that units may be put

@@ -26,8 +26,8 @@ static int has_avx512bf16(void) {
     return has_avx512() && __builtin_cpu_supports("avx512bf16");
 }
 
-/* The system keeps room for a thread's tiles only where it was asked to: arch_prctl(2), Linux 5.16. It refuses where the
- * CPU has none, or where it does not save them. */
+/* The system keeps room for a thread's tiles only where it was asked to: arch_prctl(2), Linux 5.16. It refuses where it
+ * does not save them, or where a thread's stack for signals is too small for them; from then on all must be larger. */
 static int has_amx(void) {
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18, TILES = 1 << 24, TILES_BF16 = 1 << 22 };
     unsigned a, b, c, d;
@@ -54,7 +54,7 @@ static const Kernels *choose(void) {
     const Kernels *found = find(wanted), *set = found ? found : find(NULL), *none = NULL;
     if (!atomic_compare_exchange_strong(&chosen, &none, set)) return none;
     if (!found)
-        log_warning("LINNET_ISA=%s: this build or this CPU has no such instruction set; using %s "
+        log_warning("LINNET_ISA=%s: this build, CPU or system has no such instruction set; using %s "
                     "(known: base, avx2, avx512, avx512bf16, amx)",
                     wanted, set->isa);
     return set;

@@ -14,8 +14,8 @@
  *      panel    [steps, PANEL]
  *
  *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile; of a weight's gradient,
- *  one such sum a leaf (leaves.h); AMX sums a group apart (product_tiles.h). (What the gradient of one leaf is added to comes first in that sum or last: it
- *  depends on the shape and the instruction set, not on threads.) */
+ *  one such sum a leaf (leaves.h); except that AMX sums a group apart (product_tiles.h). (What the gradient of one leaf
+ *  is added to comes first in that sum or last: it depends on the shape and the instruction set, not on threads.) */
 #include "ops/bf16_round.h"
 #include "ops/transpose.h"
 #include <stdbool.h>
@@ -32,7 +32,7 @@
 #if TILES
 #define STRIP ((size_t)16)  /* rows of a tile */
 #define GROUP ((size_t)16)  /* steps of a tile */
-#define VECTORS ((size_t)3) /* tiles of sums: while one is added to, the next ones can be */
+#define VECTORS ((size_t)3) /* tiles of sums: nearly as many as hide how long a product takes */
 #define BLOCK ((size_t)128)
 #elif defined __AVX512F__
 #define STRIP ((size_t)8)
@@ -62,7 +62,8 @@ INLINE float step_of(float low, float high) {
 #ifdef __AVX512BF16__
 typedef uint16_t Halves __attribute__((vector_size(LANE_BYTES)));
 
-/** Rounded as by step_of(), `low` before `high`; but subnormal numbers become zero, as which the product takes them. */
+/** Rounded as by step_of(), `low` before `high`; but all subnormal numbers become zero, as which the product takes
+ *  them, also the largest, which step_of() rounds up to a normal one. */
 INLINE Halves halves_of(Floats low, Floats high) {
     return (Halves)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
 }
@@ -130,12 +131,6 @@ INLINE void fetch(Fetch *f) {
     }
 }
 
-#if TILES
-#include "ops/product_tiles.h"
-#else
-#include "ops/product_vectors.h"
-#endif
-
 /** Where the sums of a strip and a panel begin and end: rows of PANEL floats, a stride apart. */
 typedef struct {
     const float *from; /* what they are added to, NULL: nothing; stride 0: the same for all rows */
@@ -146,22 +141,23 @@ typedef struct {
     size_t level, joins; /* below the one before, the first of them below `top` */
 } Sums;
 
-/** to [rows, PANEL] = from + strip · panel, joined with earlier sums. */
-INLINE void product_rows(const Sums *at, const float *strip, const float *panel, size_t steps, const size_t rows,
-                         Fetch *next) {
-    Floats sums[STRIP][VECTORS];
-    if (at->from != NULL) {
-#pragma GCC unroll 8
-        for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 3
-            for (size_t v = 0; v < VECTORS; v++) sums[r][v] = floats_load(at->from + r * at->from_stride + v * LANES);
-    } else {
+/** What sums are added to, or zeros. */
+INLINE void sums_begin(Floats sums[STRIP][VECTORS], const Sums *at, const size_t rows) {
+    if (at->from == NULL) {
 #pragma GCC unroll 8
         for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
             for (size_t v = 0; v < VECTORS; v++) sums[r][v] = (Floats){0};
+        return;
     }
-    strip_times_panel(sums, strip, panel, steps, rows, next);
+#pragma GCC unroll 8
+    for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 3
+        for (size_t v = 0; v < VECTORS; v++) sums[r][v] = floats_load(at->from + r * at->from_stride + v * LANES);
+}
+
+/** Join sums with earlier ones, and put them where they belong. */
+INLINE void sums_end(Floats sums[STRIP][VECTORS], const Sums *at, const size_t rows) {
     const float *below = at->top;
 #pragma GCC unroll 1
     for (size_t j = 0; j < at->joins; j++) {
@@ -184,30 +180,12 @@ INLINE void product_rows(const Sums *at, const float *strip, const float *panel,
         for (size_t v = 0; v < VECTORS; v++) floats_store(at->to + r * at->to_stride + v * LANES, sums[r][v]);
 }
 
-/** The same for any number of rows from 1 to STRIP. A function of its own, not inlined, so that the registers go to the
- *  sums and not to the caller's variables. */
-static __attribute__((noinline)) void multiply(const Sums *at, const float *strip, const float *panel, size_t steps,
-                                               size_t rows, Fetch *next) {
+/** multiply(): to [rows, PANEL] = from + strip · panel, joined with earlier sums, for 1 to STRIP rows; meanwhile `next`
+ *  is fetched, as far as it comes. A function of its own, not inlined, so that the registers go to the sums and not to
+ *  the caller's variables. products_end(): by each thread that multiplied, when it is done. */
 #if TILES
-    product_rows(at, strip, panel, steps, rows, next);
+#include "ops/product_tiles.h"
 #else
-    switch (rows) {
-#define ROWS(N)                                                                                                        \
-    case N:                                                                                                            \
-        product_rows(at, strip, panel, steps, N, next);                                                                \
-        break
-        ROWS(1);
-        ROWS(2);
-        ROWS(3);
-        ROWS(4);
-        ROWS(5);
-        ROWS(6);
-#if defined __AVX512F__
-        ROWS(7);
-        ROWS(8);
+#include "ops/product_vectors.h"
 #endif
-#undef ROWS
-    }
-#endif
-}
 #endif

@@ -1,6 +1,6 @@
 #ifndef LINNET_OPS_PRODUCT_TILES_H
 #define LINNET_OPS_PRODUCT_TILES_H
-/** The inner loop of a product of bf16 with its sums in AMX's tiles: part of product.h. Intel's Software Developer's
+/** A product of bf16 with its sums in AMX's tiles: part of product.h. Intel's Software Developer's
  *  Manual has the instructions (volume 1, chapter 18; TDPBF16PS in volume 2).
  *
  *  A tile is 16 rows of 64 bytes. Of a strip it holds STRIP rows of GROUP steps, of a panel GROUP steps of LANES
@@ -8,15 +8,16 @@
  *  zero in the order of `inner`; then both sums are added to one another, and that to the tile of sums. Groups begin at
  *  multiples of GROUP steps of `inner`, or of a leaf, wherever a tile lies.
  *
- *  Tiles are state of a thread, which whoever switches threads saves as well: they are there from a product's start
+ *  Tiles belong to a thread, and the system saves them with its registers: so they are there only from a product's start
  *  to products_end(). */
 
 _Static_assert(STRIP == LANES && GROUP == LANES, "tiles are square, so that strips are transposed by whole vectors");
 
-/* The compiler knows neither that these read memory nor which tiles they change, so that it is told the first and uses
- * no tiles itself. */
+/* The compiler does not know by itself that these read and write memory, and is told. Nor does it know which tiles they
+ * change, but it uses none. */
 #define TILE_CONFIGURE(form) __asm__ volatile("ldtilecfg %0" ::"m"(form))
 #define TILE_RELEASE() __asm__ volatile("tilerelease")
+#define TILE_ZERO(tile) __asm__ volatile("tilezero %%tmm" #tile ::)
 #define TILE_LOAD(tile, from, stride)                                                                                  \
     __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile ::"r"(from), "r"((stride) * sizeof(float)) : "memory")
 #define TILE_STORE(tile, to, stride)                                                                                   \
@@ -50,16 +51,19 @@ INLINE void tiles_configure(size_t rest) {
     tiles_rest = rest;
 }
 
-/** sums += strip · panel; meanwhile `next` is fetched, as far as it comes. All STRIP rows are multiplied: those behind
- *  `rows` are zeros in a strip. */
-INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, const float *panel, size_t steps,
-                              size_t rows, Fetch *next) {
-    for (size_t r = rows; r < STRIP; r++)
-        for (size_t v = 0; v < VECTORS; v++) sums[r][v] = (Floats){0};
+/** to [STRIP, PANEL] = from + strip · panel; `from` NULL: from zero. */
+INLINE void strip_times_panel(const float *from, size_t from_stride, float *to, size_t to_stride, const float *strip,
+                              const float *panel, size_t steps, Fetch *next) {
     tiles_configure(steps % GROUP);
-    TILE_LOAD(0, &sums[0][0], PANEL);
-    TILE_LOAD(1, &sums[0][1], PANEL);
-    TILE_LOAD(2, &sums[0][2], PANEL);
+    if (from == NULL) {
+        TILE_ZERO(0);
+        TILE_ZERO(1);
+        TILE_ZERO(2);
+    } else {
+        TILE_LOAD(0, from, from_stride);
+        TILE_LOAD(1, from + LANES, from_stride);
+        TILE_LOAD(2, from + 2 * LANES, from_stride);
+    }
     for (; steps >= GROUP; steps -= GROUP) {
         for (size_t i = 0; i < GROUP; i += FETCH_STEPS) fetch(next);
         TILE_LOAD(3, strip, GROUP);
@@ -81,12 +85,28 @@ INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, c
         TILE_LOAD(7, panel + 2 * LANES, PANEL);
         TILE_MULTIPLY(2, 6, 7);
     }
-    TILE_STORE(0, &sums[0][0], PANEL);
-    TILE_STORE(1, &sums[0][1], PANEL);
-    TILE_STORE(2, &sums[0][2], PANEL);
+    TILE_STORE(0, to, to_stride);
+    TILE_STORE(1, to + LANES, to_stride);
+    TILE_STORE(2, to + 2 * LANES, to_stride);
 }
 
-/** By each thread that multiplied, when it is done. */
+/* A strip's rows behind `rows` are zeros, and are multiplied as the others are: what they are added to, and their sums,
+ * must not lie behind the caller's rows. */
+static __attribute__((noinline)) void multiply(const Sums *at, const float *strip, const float *panel, size_t steps,
+                                               size_t rows, Fetch *next) {
+    Floats own[STRIP][VECTORS];
+    float *room = (float *)own;
+    bool from_there = rows == STRIP || at->from == NULL, to_there = rows == STRIP && at->joins == 0 && !at->past;
+    if (!from_there) {
+        sums_begin(own, at, rows);
+        for (size_t r = rows; r < STRIP; r++)
+            for (size_t v = 0; v < VECTORS; v++) own[r][v] = (Floats){0};
+    }
+    strip_times_panel(from_there ? at->from : room, from_there ? at->from_stride : PANEL, to_there ? at->to : room,
+                      to_there ? at->to_stride : PANEL, strip, panel, steps, next);
+    if (!to_there) sums_end(own, at, rows);
+}
+
 INLINE void products_end(void) {
     if (tiles_rest == TILES_NONE) return;
     TILE_RELEASE();

@@ -1,6 +1,6 @@
 #ifndef LINNET_OPS_PRODUCT_VECTORS_H
 #define LINNET_OPS_PRODUCT_VECTORS_H
-/** The inner loop of a product with its sums in vector registers: part of product.h. */
+/** A product with its sums in vector registers: part of product.h. */
 
 /** sum + left · right, rounded once. */
 INLINE Floats multiply_add(Floats sum, Floats left, Floats right) {
@@ -39,7 +39,7 @@ INLINE void step_multiply(Floats sums[STRIP][VECTORS], const float *strip, const
     }
 }
 
-/** sums += strip · panel; meanwhile `next` is fetched, as far as it comes. */
+/** sums += strip · panel. */
 INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, const float *panel, size_t steps,
                               const size_t rows, Fetch *next) {
 #define STEP(I) step_multiply(sums, strip + (I)*STRIP, panel + (I)*PANEL, rows)
@@ -68,6 +68,35 @@ INLINE void strip_times_panel(Floats sums[STRIP][VECTORS], const float *strip, c
         panel += PANEL;
     }
 #undef STEP
+}
+
+INLINE void product_rows(const Sums *at, const float *strip, const float *panel, size_t steps, const size_t rows,
+                         Fetch *next) {
+    Floats sums[STRIP][VECTORS];
+    sums_begin(sums, at, rows);
+    strip_times_panel(sums, strip, panel, steps, rows, next);
+    sums_end(sums, at, rows);
+}
+
+static __attribute__((noinline)) void multiply(const Sums *at, const float *strip, const float *panel, size_t steps,
+                                               size_t rows, Fetch *next) {
+    switch (rows) {
+#define ROWS(N)                                                                                                        \
+    case N:                                                                                                            \
+        product_rows(at, strip, panel, steps, N, next);                                                                \
+        break
+        ROWS(1);
+        ROWS(2);
+        ROWS(3);
+        ROWS(4);
+        ROWS(5);
+        ROWS(6);
+#if defined __AVX512F__
+        ROWS(7);
+        ROWS(8);
+#endif
+#undef ROWS
+    }
 }
 
 INLINE void products_end(void) {}

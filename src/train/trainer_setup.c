@@ -126,10 +126,9 @@ static void settle_bf16(Trainer *t) {
     world_max_integers(t->world, &lacking, 1);
     t->bf16 = t->settings->bf16 && lacking == 0;
     if (lacking > 0 && t->world->rank == 0)
-        log_warning(
-            "bf16: the processor of rank %d on %s has neither AVX512-BF16 nor AMX, without which float32 is faster; "
-            "computing in float32",
-            (int)lacking - 1, t->world->hosts[lacking - 1]);
+        log_warning("bf16: the processor of rank %d on %s has no AVX512-BF16, without which float32 is faster; "
+                    "computing in float32",
+                    (int)lacking - 1, t->world->hosts[lacking - 1]);
 }
 
 /* How gradients are added. */

@@ -64,7 +64,7 @@ static void missing_operands(Operands *o, const ucontext_t *context, const uint8
         o->rm = (sib & 7U) + 8 * b;
         base = mode != 0 || (sib & 7U) != 5;
     } else if (mode == 0 && low == 5) {
-        missing_end("an address beside the instruction pointer", modrm - 5);
+        missing_end("an address beside the instruction pointer", modrm);
     }
     int32_t distance = 0;
     if (mode == 1) {
@@ -135,7 +135,7 @@ static float missing_wide(uint16_t bf16) {
     return missing_flush(x);
 }
 
-/** A product of two bf16 has 16 bits: it is exact, so that the sum alone is rounded. */
+/** A product of two bf16 has 16 bits: while it is no subnormal number it is exact, so that the sum alone is rounded. */
 static float missing_multiply_add(float sum, uint16_t a, uint16_t b) {
     return missing_flush(missing_flush(sum) + missing_wide(a) * missing_wide(b));
 }

@@ -10,6 +10,9 @@
 /** Say who prints. `rank` of `size` ranks; `quiet` leaves only warnings and errors. Not collective. */
 void log_setup(int rank, int size, bool quiet);
 
+/** The rank that was given there; 0 before. */
+int log_rank(void);
+
 /** Information: printed by rank 0 alone, and not when quiet. */
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** `linnet: warning: …`, printed by whichever rank calls it. */

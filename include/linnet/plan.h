@@ -77,7 +77,7 @@ typedef struct {
     double rank;   /**< all of a rank but what is shared */
     double node;   /**< all of a node */
     double shared; /**< of that in /dev/shm */
-    double saving; /**< rank 0's copy besides, while a checkpoint is written in the background */
+    double saving; /**< rank 0's copy besides, in neither, while a checkpoint is written in the background */
 } PlanMemory;
 
 void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *memory);

@@ -83,7 +83,7 @@ static Status measure(const World *world, const Wish *wish, Error *error) {
     world_broadcast(world, &shape, sizeof shape);
     world_broadcast(world, &threads, sizeof threads);
     int used = threads_choose(world, threads);
-    int64_t lacking = linear_bf16() == NULL;
+    int64_t lacking = shape.bf16 && linear_bf16() == NULL;
     world_max_integers(world, &lacking, 1);
     shape.bf16 = shape.bf16 && !lacking; /* as in training: all ranks, or none */
     if (plan_measure(world, &shape, used, &constants, error)) return error->status;

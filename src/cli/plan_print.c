@@ -28,8 +28,8 @@ void plan_print(const Planned *p, const PlanConstants *constants, double node_me
     if (m->shared > 0.0) printf("shared      %.2f GB of it in each host's /dev/shm\n", giga(m->shared));
     if (m->saving > 0.0)
         printf(
-            "saving      %.2f GB more on rank 0's host while a checkpoint is written in the background; training waits "
-            "for it where they are not there\n",
+            "saving      up to %.2f GB more on rank 0's host while a checkpoint is written in the background; a host "
+            "without that room waits for each save\n",
             giga(m->saving));
     printf("sent        %.1f MB a host an update: gradients %.1f, weights %.1f, embedding rows %.1f\n",
            mega(c->gradient_bytes + c->weight_bytes + c->row_bytes), mega(c->gradient_bytes), mega(c->weight_bytes),

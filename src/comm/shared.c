@@ -4,8 +4,6 @@
 #include "linnet/environment.h"
 #include "linnet/log.h"
 #include "linnet/memory.h"
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 

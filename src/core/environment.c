@@ -1,11 +1,12 @@
 #include "linnet/environment.h"
 
 #include "linnet/log.h"
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SECONDS_MOST 1e9 /* thirty years: far from what times of the system can hold */
 
 static const char *given(const char *name) {
     const char *value = getenv(name);
@@ -17,8 +18,8 @@ double environment_seconds(const char *name, double usual, bool tell) {
     if (value == NULL) return usual;
     char *end;
     const double seconds = strtod(value, &end);
-    if (end != value && *end == '\0' && isfinite(seconds) && seconds >= 0.0) return seconds;
-    if (tell) log_warning("%s=%.200s: not a number of seconds from 0 on; using %g", name, value, usual);
+    if (end != value && *end == '\0' && seconds >= 0.0 && seconds <= SECONDS_MOST) return seconds;
+    if (tell) log_warning("%s=%.200s: not a number of seconds from 0 to 1e9; using %g", name, value, usual);
     return usual;
 }
 
@@ -32,6 +33,6 @@ int environment_word(const char *name, const char *const *words, const char *oth
         if (length < sizeof known)
             length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i > 0 ? ", " : "", words[i]);
     }
-    log_warning("%s=%.200s: unknown (known: %s); %s", name, value, known, otherwise);
+    if (log_rank() == 0) log_warning("%s=%.200s: unknown (known: %s); %s", name, value, known, otherwise);
     return -1;
 }

@@ -29,6 +29,10 @@ void log_setup(int rank, int size, bool quiet) {
     setup.quiet = quiet;
 }
 
+int log_rank(void) {
+    return setup.rank;
+}
+
 /** Colour is for people at a terminal who have not refused it (https://no-color.org). */
 static bool colour_wanted(void) {
     const char *refused = getenv("NO_COLOR"), *terminal = getenv("TERM");

@@ -5,7 +5,6 @@
 #include "ops/linear_blas.h"
 #include "ops/linear_scratch.h"
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads) {

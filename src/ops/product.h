@@ -32,7 +32,7 @@
 #if TILES
 #define STRIP ((size_t)16)  /* rows of a tile */
 #define GROUP ((size_t)16)  /* steps of a tile */
-#define VECTORS ((size_t)3) /* tiles of sums: nearly as many as hide how long a product takes */
+#define VECTORS ((size_t)3) /* tiles of sums; a fourth would hide a product's latency, but has no place */
 #define BLOCK ((size_t)128)
 #elif defined __AVX512F__
 #define STRIP ((size_t)8)

@@ -19,7 +19,7 @@ static Status claim_output(Trainer *t, Error *error) {
     if (t->world->rank == 0 && file_make_folder(folder, error) == STATUS_OK) {
         if (file_same(folder, t->settings->model_name_or_path))
             log_warning("output_dir is the folder of the model: at the end the trained model replaces the one that "
-                        "training starts from");
+                        "training starts from, and a start without a checkpoint trains it further");
         lock_take(&t->lock, folder, error);
     }
     if (world_agree(t->world, error, error->status != STATUS_STOPPED) == STATUS_STOPPED) {

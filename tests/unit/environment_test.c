@@ -1,4 +1,5 @@
 #include "linnet/environment.h"
+#include "linnet/log.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,11 +40,12 @@ static void takes_seconds(void **state) {
         const char *value;
         double seconds;
     } GOOD[] = {{"", 7.0}, {"0", 0.0}, {"2.5", 2.5}, {"1e3", 1000.0}, {"120", 120.0}};
-    static const char *const BAD[] = {"abc", "2m", "-1", "nan", "inf", "1e999", "5 "};
+    static const char *const BAD[] = {"abc", "2m", "-1", "nan", "inf", "1e999", "9.3e18", "5 "};
     (void)state;
     unsetenv(NAME);
     hear(ask_seconds);
     assert_true(seconds == 7.0);
+    assert_string_equal(told, "");
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
         setenv(NAME, GOOD[i].value, 1);
         hear(ask_seconds);
@@ -52,7 +54,7 @@ static void takes_seconds(void **state) {
     }
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         char line[200];
-        snprintf(line, sizeof line, "linnet: warning: %s=%s: not a number of seconds from 0 on; using 7\n", NAME,
+        snprintf(line, sizeof line, "linnet: warning: %s=%s: not a number of seconds from 0 to 1e9; using 7\n", NAME,
                  BAD[i]);
         setenv(NAME, BAD[i], 1);
         hear(ask_seconds);
@@ -61,6 +63,7 @@ static void takes_seconds(void **state) {
     }
     aloud = false;
     hear(ask_seconds);
+    assert_true(seconds == 7.0);
     assert_string_equal(told, "");
     aloud = true;
 }
@@ -74,6 +77,12 @@ static void ask_word(void) {
 
 static void takes_words(void **state) {
     (void)state;
+    unsetenv(NAME);
+    hear(ask_word);
+    assert_int_equal(word, -1);
+    setenv(NAME, "own", 1);
+    hear(ask_word);
+    assert_int_equal(word, 0);
     setenv(NAME, "blas", 1);
     hear(ask_word);
     assert_int_equal(word, 1);
@@ -85,6 +94,11 @@ static void takes_words(void **state) {
     hear(ask_word);
     assert_int_equal(word, -1);
     assert_string_equal(told, "linnet: warning: " NAME "=Own: unknown (known: own, blas); using own\n");
+    log_setup(1, 2, false);
+    hear(ask_word);
+    assert_int_equal(word, -1);
+    assert_string_equal(told, ""); /* rank 0 has said it */
+    log_setup(0, 1, false);
 }
 
 int main(void) {

@@ -17,13 +17,13 @@ typedef struct {
 
 /* Rows are cut into parts of at most 384, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into blocks of
  * 128 or 256 steps, rows of a weight's gradient into blocks of 192 or 256: the later ones have several of each, whole
- * and in part, the last three in few multiplications. Small ones run on one thread, those of more than 2^20
+ * and in part, the last five in few multiplications. Small ones run on one thread, those of more than 2^20
  * multiplications on all. */
 static const Case CASES[] = {
     {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},      {17, 33, 65, 0, 0, 0},   {8, 64, 3, 61, 0, 5},
     {29, 2, 90, 1, 3, 0},    {520, 40, 800, 7, 0, 9}, {1025, 9, 385, 0, 2, 0}, {70, 1030, 400, 3, 5, 0},
     {520, 800, 40, 0, 1, 2}, {600, 522, 96, 0, 0, 0}, {5, 530, 70, 0, 3, 0},   {4, 70, 530, 6, 0, 2},
-    {800, 44, 36, 0, 0, 0},
+    {800, 44, 36, 0, 0, 0},  {17, 270, 64, 0, 0, 0},  {17, 64, 270, 2, 0, 2},
 };
 #define CASE_COUNT (sizeof CASES / sizeof *CASES)
 

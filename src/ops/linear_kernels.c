@@ -1,4 +1,4 @@
-/* Linear layers by products of packed blocks; product.h has the inner loop.
+/* Linear layers by products of packed blocks; product.h has the blocks and, by its parts, the inner loop.
  *
  * Forward, strips are rows of x and panels columns of the weight; for the input's gradient strips are rows of dy and
  * panels rows of the weight, read across: one product for both, y = x · right. All threads pack the tokens once, and

@@ -1,6 +1,7 @@
 #ifndef LINNET_OPS_PRODUCT_H
 #define LINNET_OPS_PRODUCT_H
-/** The inner loop of the large matrix products, and the layout it reads.
+/** What the large matrix products read and write: blocks, their packing, and where sums begin and end. The inner loop is
+ *  in product_vectors.h or, for AMX, in product_tiles.h.
  *
  *  A product is out [rows, columns] = left [rows, inner] · right [inner, columns]. It is cut as in Goto and van de
  *  Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), and BLIS: STRIP rows of `left` times PANEL

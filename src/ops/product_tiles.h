@@ -1,7 +1,7 @@
 #ifndef LINNET_OPS_PRODUCT_TILES_H
 #define LINNET_OPS_PRODUCT_TILES_H
-/** A product of bf16 with its sums in AMX's tiles: part of product.h. Intel's Software Developer's
- *  Manual has the instructions (volume 1, chapter 18; TDPBF16PS in volume 2).
+/** A product of bf16 with its sums in AMX's tiles: part of product.h. Intel's Software Developer's Manual has the
+ *  instructions (volume 1, chapter 18; TDPBF16PS in volume 2).
  *
  *  A tile is 16 rows of 64 bytes. Of a strip it holds STRIP rows of GROUP steps, of a panel GROUP steps of LANES
  *  columns. The instruction sums a group's earlier elements of each pair, and apart from them its later ones, each from
@@ -27,6 +27,18 @@ _Static_assert(STRIP == LANES && GROUP == LANES, "tiles are square, so that stri
 /* Tiles 0 to 2 are sums, 3 is of a strip and 4 and 5 are of a panel; 6 and 7 are the same for the steps that are left,
  * fewer than a group. */
 enum { REST_STRIP = 6, REST_PANEL = 7, TILE_COUNT = 8 };
+
+/* sums += strip · panel, the strip's steps in tile `a`, the panel's columns by turns in `b` and `other`. */
+#define TILES_ADD(a, b, other, strip, steps, panel)                                                                    \
+    do {                                                                                                               \
+        TILE_LOAD(a, strip, steps);                                                                                    \
+        TILE_LOAD(b, panel, PANEL);                                                                                    \
+        TILE_MULTIPLY(0, a, b);                                                                                        \
+        TILE_LOAD(other, (panel) + LANES, PANEL);                                                                      \
+        TILE_MULTIPLY(1, a, other);                                                                                    \
+        TILE_LOAD(b, (panel) + 2 * LANES, PANEL);                                                                      \
+        TILE_MULTIPLY(2, a, b);                                                                                        \
+    } while (0)
 
 typedef struct {
     uint8_t palette, start_row, reserved[14];
@@ -66,25 +78,11 @@ INLINE void strip_times_panel(const float *from, size_t from_stride, float *to, 
     }
     for (; steps >= GROUP; steps -= GROUP) {
         for (size_t i = 0; i < GROUP; i += FETCH_STEPS) fetch(next);
-        TILE_LOAD(3, strip, GROUP);
-        TILE_LOAD(4, panel, PANEL);
-        TILE_MULTIPLY(0, 3, 4);
-        TILE_LOAD(5, panel + LANES, PANEL);
-        TILE_MULTIPLY(1, 3, 5);
-        TILE_LOAD(4, panel + 2 * LANES, PANEL);
-        TILE_MULTIPLY(2, 3, 4);
+        TILES_ADD(3, 4, 5, strip, GROUP, panel);
         strip += STRIP * GROUP;
         panel += GROUP * PANEL;
     }
-    if (steps > 0) {
-        TILE_LOAD(6, strip, steps);
-        TILE_LOAD(7, panel, PANEL);
-        TILE_MULTIPLY(0, 6, 7);
-        TILE_LOAD(7, panel + LANES, PANEL);
-        TILE_MULTIPLY(1, 6, 7);
-        TILE_LOAD(7, panel + 2 * LANES, PANEL);
-        TILE_MULTIPLY(2, 6, 7);
-    }
+    if (steps > 0) TILES_ADD(6, 7, 7, strip, steps, panel);
     TILE_STORE(0, to, to_stride);
     TILE_STORE(1, to + LANES, to_stride);
     TILE_STORE(2, to + 2 * LANES, to_stride);

@@ -54,8 +54,9 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error);
 /** A copy in memory of all that a checkpoint holds, so that it can be written while training goes on. */
 typedef struct Snapshot Snapshot;
 
-/** Bytes of a snapshot on rank 0, at the most (every row of the tables in use). */
-size_t checkpoint_snapshot_bytes(const ParameterLayout *layout);
+/** Bytes of a snapshot's values, on rank 0: all weights, and both moments of the dense ones and of `rows` rows of the
+ *  tables, those in use. */
+size_t checkpoint_snapshot_bytes(const ParameterLayout *layout, size_t rows);
 
 /** Make a copy: *snapshot is rank 0's, NULL elsewhere and when this fails for lack of memory, which all ranks get and
  *  none prints. Collective. */

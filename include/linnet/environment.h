@@ -8,8 +8,8 @@
 /** A number of seconds from 0 to 1e9; `usual` where none is given. `tell` false: no warning, another process has it. */
 double environment_seconds(const char *name, double usual, bool tell);
 
-/** Which of `words` (NULL ends them) it is, by its place; -1: none is given. The warning, of rank 0
- *  alone, says that `otherwise` is done then. */
+/** Which of `words` (NULL ends them) it is, by its place; -1: none is given. The warning, of rank 0 alone, says that
+ *  `otherwise` is done then. */
 int environment_word(const char *name, const char *const *words, const char *otherwise);
 
 #endif

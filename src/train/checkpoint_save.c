@@ -68,15 +68,9 @@ static size_t moment_floats(const MomentsShape *shape, int part) {
     return shape->length[part] * shape->width[part];
 }
 
-static size_t snapshot_floats(const ParameterLayout *layout, const MomentsShape *shape) {
-    size_t floats = layout->dense + layout->token.count + layout->position.count;
-    for (int part = 0; part < MOMENTS_PARTS; part++) floats += 2 * moment_floats(shape, part);
-    return floats;
-}
-
-/* What every table row in use would take. */
-size_t checkpoint_snapshot_bytes(const ParameterLayout *layout) {
-    return sizeof(float) * 3 * (layout->dense + layout->token.count + layout->position.count);
+size_t checkpoint_snapshot_bytes(const ParameterLayout *layout, size_t rows) {
+    size_t moments = 2 * (layout->dense + rows * (size_t)layout->token.shape[1]);
+    return sizeof(float) * (layout->dense + layout->token.count + layout->position.count + moments);
 }
 
 /* Lay out the block and copy the model's values. */
@@ -109,7 +103,8 @@ static void snapshot_take(void *context, const MomentsRun *run, const float *val
 /* Memory for the copy. The system may promise more than it has, and end the process when that is used: so it is asked
  * what it has. */
 static Status allocate_block(Snapshot *s, Error *error) {
-    size_t bytes = snapshot_floats(&s->replica->layout, &s->shape) * sizeof *s->block, left = memory_available();
+    size_t rows = s->shape.length[MOMENTS_TOKEN] + s->shape.length[MOMENTS_POSITION];
+    size_t bytes = checkpoint_snapshot_bytes(&s->replica->layout, rows), left = memory_available();
     if (left < bytes)
         return error_set(error, STATUS_FAILURE, "a copy takes %zu MB, this machine has %zu MB left", bytes / 1000000,
                          left / 1000000);

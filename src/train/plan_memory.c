@@ -1,4 +1,5 @@
 /* Bytes of a rank and a node. See plan.h. */
+#include "linnet/checkpoint.h"
 #include "linnet/evaluate.h"
 #include "linnet/feed.h"
 #include "linnet/gpt2.h"
@@ -66,14 +67,10 @@ static double data_bytes(const PlanJob *job) {
     return feed_bytes(&info, &plan) + (double)job->window * (job->longest + 1.0) * 2 * sizeof(int32_t);
 }
 
-/* What checkpoint_snapshot() copies: all weights, the moments of the dense ones and of the rows in use. Without room for
- * it training waits while a checkpoint is written, so that no run is refused for it. */
+/* Without room for it training waits while a checkpoint is written, so that no run is refused for it. */
 static double saving_bytes(const PlanJob *job) {
-    const ParameterLayout *layout = job->layout;
-    const Settings *s = job->settings;
-    if (s->save_strategy == STRATEGY_NO || !s->save_in_background) return 0.0;
-    double moments = 2.0 * ((double)layout->dense + (job->ever_rows + job->longest) * job->config->width);
-    return (double)sizeof(float) * ((double)(layout->dense + layout->token.count + layout->position.count) + moments);
+    if (job->settings->save_strategy == STRATEGY_NO || !job->settings->save_in_background) return 0.0;
+    return (double)checkpoint_snapshot_bytes(job->layout, (size_t)(job->ever_rows + job->longest));
 }
 
 void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *m) {

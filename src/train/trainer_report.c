@@ -56,9 +56,10 @@ static void say_memory(const Trainer *t) {
     log_info("order     %s: %.0f MB a rank for the order, %.0f MB for the samples under way and the next ones",
              DATA_ORDER_NAMES[plan.order], feed_order_bytes(data->samples, plan.order) / 1e6,
              (feed_bytes(data, &plan) - feed_order_bytes(data->samples, plan.order)) / 1e6);
+    const size_t all = (size_t)(layout->token.shape[0] + layout->position.shape[0]); /* rows in use, at the most */
     if (t->settings->save_in_background && t->settings->save_strategy != STRATEGY_NO)
         log_info("saving    up to %.0f MB more on rank 0 while a checkpoint is written in the background",
-                 megabytes(checkpoint_snapshot_bytes(layout)));
+                 megabytes(checkpoint_snapshot_bytes(layout, all)));
 }
 
 void trainer_banner(const Trainer *t) {

@@ -43,7 +43,7 @@ CFLAGS   += -std=c11 $(OPT) -g -fopenmp -ffp-contract=fast -fno-math-errno -fno-
             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 LDFLAGS  += -fopenmp $(if $(SAN),-fsanitize=$(SAN))
 
-# Files named *_kernels.c are compiled once for every instruction set; the program picks at run time (src/ops/isa.c).
+# Files named *_kernels.c are compiled once for every instruction set; the program picks at run time (src/kernels/isa.c).
 ISAS            := base $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16 amx)
 ISA_FLAGS_base  :=
 ISA_FLAGS_avx2  := -mavx2 -mfma -mf16c -mprefer-vector-width=256
@@ -55,7 +55,7 @@ SOURCES := $(sort $(wildcard src/*/*.c))
 KERNELS := $(filter %_kernels.c,$(SOURCES))
 PLAIN   := $(filter-out %_kernels.c src/cli/main.c,$(SOURCES))
 OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%.c=$(BUILD)/obj/%.$(i).o))
-UNITS   := $(sort $(wildcard tests/unit/*_test.c))
+UNITS   := $(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
 .PHONY: all clean install uninstall unit test kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind
@@ -101,8 +101,8 @@ $(BUILD)/tests/bench/%: tests/bench/%.c
 # comes from the library as it is.
 FUZZ      := $(BUILD)/fuzz
 FUZZERS   := $(addprefix $(FUZZ)/,$(shell sed -n 's/^void feed_\([a-z0-9]*\).*/\1/p' tests/fuzz/readers.h))
-FUZZED    := $(wildcard src/core/*.c src/data/*.c src/model/*config*.c src/model/model_folder.c src/model/parameters.c \
-                        src/model/safetensors*.c src/model/shards.c src/train/settings*.c src/train/checkpoint_*.c)
+FUZZED    := $(wildcard src/core/*.c src/data/*.c src/text/*.c src/model/*config*.c src/model/model_folder.c src/model/parameters.c \
+                        src/model/safetensors*.c src/model/shards.c src/settings/*.c src/checkpoint/checkpoint_*.c)
 FUZZ_OBJECTS := $(FUZZED:src/%.c=$(FUZZ)/obj/%.o) $(FUZZ_READERS:tests/fuzz/%.c=$(FUZZ)/obj/%.o)
 FUZZ_FLAGS := -std=c11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 $(FUZZ)/obj/%.o: src/%.c
@@ -169,7 +169,7 @@ install: all
 uninstall:
 	rm -rf $(BINDIR)/linnet $(DOCDIR) $(SHAREDIR)
 
-C_FILES = $(wildcard include/linnet/*.h src/*/*.[ch] tests/*/*.[ch])
+C_FILES = $(wildcard include/linnet/*/*.h src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 format:
 	clang-format -i $(C_FILES)
 format-check:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Write src/data/unicode_classes.h: the letters, numbers and white space of Hugging Face `tokenizers`.
+"""Write src/text/unicode_classes.h: the letters, numbers and white space of Hugging Face `tokenizers`.
 
 Every code point is put to the peer's own pre-tokenizer, so that the classes are those of its regular-expression
 engine, whatever Unicode version PCRE2 or Python has. Needs: tokenizers.
 
-usage: make_unicode_classes.py > src/data/unicode_classes.h
+usage: make_unicode_classes.py > src/text/unicode_classes.h
 """
 import tokenizers
 from tokenizers.pre_tokenizers import ByteLevel

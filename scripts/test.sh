@@ -92,15 +92,16 @@ count_unit() { # NAME LOG
 
 # As many programs at a time as there are cores.
 test_unit() { # FOLDER WITH THE PROGRAMS
-    local name log=$logs/$(echo "$1" | tr / -)-unit- names
+    local name log=$logs/$(echo "$1" | tr / -)-unit names
     step "unit tests in $1"
-    names=$(cd tests/unit && printf '%s\n' *_test.c | sed 's/\.c$//')
-    rm -f "$log"*
+    names=$(find tests/unit -name '*_test.c' | sed 's,^tests/unit/,,; s,\.c$,,' | sort)
+    rm -rf "$log"
+    echo "$names" | sed 's,[^/]*$,,' | sort -u | while read -r name; do mkdir -p "$log/$name"; done
     export -f attend limited
     # shellcheck disable=SC2016  # for the shells that are started
     echo "$names" | CMOCKA_MESSAGE_OUTPUT=TAP xargs -P "$(cores)" -I{} bash -c \
-        'limited "$0" "$2{}.log" "$1/tests/unit/{}"; echo $? >"$2{}.log.code"' $UNIT_LIMIT "$1" "$log"
-    for name in $names; do count_unit "$name" "$log$name.log"; done
+        'limited "$0" "$2/{}.log" "$1/tests/unit/{}"; echo $? >"$2/{}.log.code"' $UNIT_LIMIT "$1" "$log"
+    for name in $names; do count_unit "$name" "$log/$name.log"; done
 }
 
 test_mpi() {

@@ -1,5 +1,5 @@
-#ifndef LINNET_COMMANDS_H
-#define LINNET_COMMANDS_H
+#ifndef LINNET_CLI_COMMANDS_H
+#define LINNET_CLI_COMMANDS_H
 /** The program's commands: each takes the arguments behind its name and returns the program's exit code. A command
  *  that fails has printed its one line. train, evaluate and plan --measure are collective over MPI_COMM_WORLD and
  *  start MPI themselves; the others never touch MPI. */

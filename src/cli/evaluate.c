@@ -1,14 +1,14 @@
 /* linnet evaluate: a model on a token file, by all ranks. */
-#include "linnet/evaluate.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "linnet/file.h"
-#include "linnet/log.h"
-#include "linnet/loss.h"
-#include "linnet/memory.h"
-#include "linnet/replica.h"
-#include "linnet/report.h"
-#include "linnet/threads.h"
+#include "linnet/comm/threads.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/evaluate/evaluation.h"
+#include "linnet/evaluate/score_table.h"
+#include "linnet/kernels/loss.h"
+#include "linnet/model/model.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

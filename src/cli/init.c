@@ -1,12 +1,12 @@
 /** linnet init: a new model folder with random weights. */
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "linnet/dataset.h"
-#include "linnet/file.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
-#include "linnet/model_folder.h"
-#include "linnet/tokenizer.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/data/dataset.h"
+#include "linnet/model/model_folder.h"
+#include "linnet/text/tokenizer.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,10 +2,10 @@
 #include "cli/inspect.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "linnet/checkpoint.h"
-#include "linnet/file.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
+#include "linnet/checkpoint/checkpoint.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
-#ifndef LINNET_INSPECT_H
-#define LINNET_INSPECT_H
+#ifndef LINNET_CLI_INSPECT_H
+#define LINNET_CLI_INSPECT_H
 /** What `linnet inspect` does for each kind of path: print what it holds to standard output, then check all of it.
  *  STATUS_INPUT when something is wrong with it. Not collective. */
-#include "linnet/error.h"
+#include "linnet/core/error.h"
 
 Status inspect_tokens(const char *path, Error *error);
 /** `kind` is what the folder is called in print. */

@@ -1,5 +1,5 @@
 #include "cli/inspect.h"
-#include "linnet/checkpoint.h"
+#include "linnet/checkpoint/checkpoint.h"
 #include <inttypes.h>
 
 static void print_state(const CheckpointInfo *info) {

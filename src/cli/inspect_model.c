@@ -1,10 +1,10 @@
 #include "cli/inspect.h"
-#include "linnet/digest.h"
-#include "linnet/file.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
-#include "linnet/model_folder.h"
-#include "linnet/tokenizer.h"
+#include "linnet/core/digest.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/model/model_folder.h"
+#include "linnet/text/tokenizer.h"
 #include <math.h>
 
 static void print_config(const ModelFolder *folder, const ParameterLayout *layout) {

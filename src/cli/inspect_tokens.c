@@ -1,6 +1,6 @@
 #include "cli/inspect.h"
-#include "linnet/dataset.h"
-#include "linnet/memory.h"
+#include "linnet/core/memory.h"
+#include "linnet/data/dataset.h"
 #include <inttypes.h>
 
 #define BLOCK 4096 /* samples read at a time */

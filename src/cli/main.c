@@ -1,9 +1,9 @@
 /** linnet: start, dispatch to a command, turn its status into the exit code. */
 #include "cli/commands.h"
 #include "cli/version.h"
-#include "linnet/error.h"
-#include "linnet/log.h"
-#include "linnet/nearest.h"
+#include "linnet/core/error.h"
+#include "linnet/core/log.h"
+#include "linnet/core/nearest.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

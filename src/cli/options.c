@@ -1,6 +1,6 @@
 #include "cli/options.h"
-#include "linnet/memory.h"
-#include "linnet/nearest.h"
+#include "linnet/core/memory.h"
+#include "linnet/core/nearest.h"
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
-#ifndef LINNET_OPTIONS_H
-#define LINNET_OPTIONS_H
+#ifndef LINNET_CLI_OPTIONS_H
+#define LINNET_CLI_OPTIONS_H
 /** Command lines from a table: one row an option, from which both the parser and --help are made. Not collective. */
-#include "linnet/error.h"
+#include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,13 +1,13 @@
 /* linnet plan: what a run will need, before it is submitted; --measure takes the machine's constants. */
-#include "linnet/plan.h"
+#include "linnet/plan/plan.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/plan_print.h"
-#include "linnet/file.h"
-#include "linnet/linear.h"
-#include "linnet/log.h"
-#include "linnet/replica.h"
-#include "linnet/threads.h"
+#include "linnet/comm/threads.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/kernels/linear.h"
+#include "linnet/model/model.h"
 #include <omp.h>
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 #ifndef LINNET_CLI_PLAN_PRINT_H
 #define LINNET_CLI_PLAN_PRINT_H
 /* What linnet plan prints, on standard output. */
-#include "linnet/plan.h"
+#include "linnet/plan/plan.h"
 
 /* A plan worked out. */
 typedef struct {

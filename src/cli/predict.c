@@ -1,14 +1,14 @@
 /* linnet predict: the labels of texts. No MPI: one process, all its threads. */
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "linnet/evaluate.h"
-#include "linnet/gpt2.h"
-#include "linnet/log.h"
-#include "linnet/loss.h"
-#include "linnet/memory.h"
-#include "linnet/metrics.h"
-#include "linnet/model_folder.h"
-#include "linnet/tokenizer.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/evaluate/evaluation.h"
+#include "linnet/evaluate/metrics.h"
+#include "linnet/kernels/loss.h"
+#include "linnet/model/gpt2.h"
+#include "linnet/model/model_folder.h"
+#include "linnet/text/tokenizer.h"
 #include <cblas.h>
 #include <cjson/cJSON.h>
 #include <omp.h>

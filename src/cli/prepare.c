@@ -1,8 +1,8 @@
-#include "linnet/prepare.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/text/preparation.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

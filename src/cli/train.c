@@ -1,10 +1,10 @@
 /* linnet train: settings from a file, then the run. */
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
-#include "linnet/signals.h"
-#include "linnet/trainer.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/core/signals.h"
+#include "linnet/train/trainer.h"
 #include <stdio.h>
 
 /* Rank 0 reads the configuration, all get its resolved text. Collective. */

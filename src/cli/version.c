@@ -1,6 +1,6 @@
 #include "cli/version.h"
-#include "linnet/isa.h"
-#include "linnet/linear.h"
+#include "linnet/kernels/isa.h"
+#include "linnet/kernels/linear.h"
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <cblas.h>
 #include <cjson/cJSON.h>

@@ -1,8 +1,8 @@
 /* What messages cost. See links.h. */
-#include "linnet/links.h"
+#include "linnet/comm/links.h"
 
 #include "comm/messages.h"
-#include "linnet/memory.h"
+#include "linnet/core/memory.h"
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Messages under way. See messages.h. */
 #include "comm/messages.h"
 
-#include "linnet/memory.h"
+#include "linnet/core/memory.h"
 
 static void grow(const World *world, void **array, size_t count, size_t size) {
     Error error = {0};

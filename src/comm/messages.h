@@ -1,9 +1,9 @@
-#ifndef LINNET_MESSAGES_H
-#define LINNET_MESSAGES_H
+#ifndef LINNET_COMM_MESSAGES_H
+#define LINNET_COMM_MESSAGES_H
 /* A set of messages under way: receives, each of which belongs to a bucket, and sends, of which only the first few are
  * given to MPI at a time: given all of them, it would send a piece of each in turn, and what is needed first would
  * arrive with the last. Not collective; what MPI or the system refuses ends the job (world_abort()). */
-#include "linnet/world.h"
+#include "linnet/comm/world.h"
 
 /* A send that waits for its turn. */
 typedef struct {

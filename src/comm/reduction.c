@@ -1,9 +1,9 @@
 /* Slots, the tree's sums, who owns what. See reduction.h and reduction_private.h. */
 #include "comm/reduction_private.h"
 
-#include "linnet/adamw.h"
-#include "linnet/bf16.h"
-#include "linnet/memory.h"
+#include "linnet/core/memory.h"
+#include "linnet/kernels/adamw.h"
+#include "linnet/kernels/bf16.h"
 #include <omp.h>
 #include <string.h>
 

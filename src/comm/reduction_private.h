@@ -1,15 +1,15 @@
-#ifndef LINNET_REDUCTION_PRIVATE_H
-#define LINNET_REDUCTION_PRIVATE_H
+#ifndef LINNET_COMM_REDUCTION_PRIVATE_H
+#define LINNET_COMM_REDUCTION_PRIVATE_H
 /* The state of a reduction, shared by
  *
  *    reduction.c        slots, the tree's sums, who owns what
- *    exchange.c         the ordered kind's gradients, from the ranks to the owners
- *    gather.c           values, from the owners to all
- *    reduction_mpi.c    the MPI kind */
+ *    reduce_scatter.c         the ordered kind's gradients, from the ranks to the owners
+ *    all_gather.c           values, from the owners to all
+ *    all_reduce_mpi.c    the MPI kind */
 #include "comm/messages.h"
-#include "linnet/reduction.h"
-#include "linnet/shared.h"
-#include "linnet/tree.h"
+#include "linnet/comm/reduction.h"
+#include "linnet/comm/shared.h"
+#include "linnet/comm/tree.h"
 #include <stdatomic.h>
 
 /* What becomes of a bucket in the course of an update. */

@@ -1,9 +1,9 @@
 /* Memory shared by a node's ranks. See shared.h. */
-#include "linnet/shared.h"
+#include "linnet/comm/shared.h"
 
-#include "linnet/environment.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
+#include "linnet/core/environment.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 

@@ -1,5 +1,5 @@
 /* Threads a rank. See threads.h. */
-#include "linnet/threads.h"
+#include "linnet/comm/threads.h"
 
 #include <cblas.h>
 #include <omp.h>

@@ -1,5 +1,5 @@
 /* The fixed binary tree over units. See tree.h. */
-#include "linnet/tree.h"
+#include "linnet/comm/tree.h"
 
 int tree_split(int n) {
     int p = 1;

@@ -1,8 +1,8 @@
 /* Ranks, agreement and abort. See world.h. */
-#include "linnet/world.h"
+#include "linnet/comm/world.h"
 
-#include "linnet/log.h"
-#include "linnet/memory.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "linnet/clock.h"
+#include "linnet/core/clock.h"
 
 #include <time.h>
 

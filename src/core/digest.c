@@ -1,8 +1,8 @@
-#include "linnet/digest.h"
+#include "linnet/core/digest.h"
 
-#include "linnet/file.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-#include "linnet/environment.h"
+#include "linnet/core/environment.h"
 
-#include "linnet/log.h"
+#include "linnet/core/log.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "linnet/error.h"
+#include "linnet/core/error.h"
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
-#include "linnet/file.h"
+#include "linnet/core/file.h"
 
-#include "linnet/memory.h"
+#include "linnet/core/memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>

@@ -1,8 +1,8 @@
-#include "linnet/json.h"
+#include "linnet/core/json.h"
 
 #include "core/json_scan.h"
-#include "linnet/file.h"
-#include "linnet/memory.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #define LINNET_CORE_JSON_SCAN_H
 /** The grammar of JSON (RFC 8259), checked to the letter, with line and column: cJSON lets pass what is not JSON
  *  (`01`, `1.`, bad \u escapes, raw control characters) and cuts a text at \u0000. */
-#include "linnet/error.h"
+#include "linnet/core/error.h"
 #include <stddef.h>
 
 /** Called for every key, in the order of the text. `depth` counts the objects and arrays around it: 1 in a

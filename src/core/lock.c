@@ -1,11 +1,11 @@
-#include "linnet/lock.h"
+#include "linnet/core/lock.h"
 
-#include "linnet/clock.h"
-#include "linnet/environment.h"
-#include "linnet/file.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
-#include "linnet/signals.h"
+#include "linnet/core/clock.h"
+#include "linnet/core/environment.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/core/signals.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

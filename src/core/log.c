@@ -1,4 +1,4 @@
-#include "linnet/log.h"
+#include "linnet/core/log.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "linnet/memory.h"
+#include "linnet/core/memory.h"
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* How much memory is left. See memory.h. */
-#include "linnet/memory.h"
+#include "linnet/core/memory.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "linnet/nearest.h"
+#include "linnet/core/nearest.h"
 #include <ctype.h>
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* Time by phase. See profile.h. */
-#include "linnet/profile.h"
+#include "linnet/core/profile.h"
 
-#include "linnet/clock.h"
-#include "linnet/file.h"
-#include "linnet/memory.h"
+#include "linnet/core/clock.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "linnet/random.h"
+#include "linnet/core/random.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "linnet/signals.h"
+#include "linnet/core/signals.h"
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>

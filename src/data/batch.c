@@ -1,5 +1,5 @@
-#include "linnet/batch.h"
-#include "linnet/memory.h"
+#include "linnet/data/batch.h"
+#include "linnet/core/memory.h"
 #include <stdbool.h>
 #include <string.h>
 

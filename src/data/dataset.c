@@ -1,7 +1,7 @@
-#include "linnet/dataset.h"
+#include "linnet/data/dataset.h"
 
 #include "data/dataset_columns.h"
-#include "linnet/memory.h"
+#include "linnet/core/memory.h"
 #include <string.h>
 
 #define SAMPLES_AT_ONCE ((int64_t)8192)

@@ -2,7 +2,7 @@
 #define LINNET_DATA_DATASET_COLUMNS_H
 /** The token file's four arrays ("columns"), and reading a range of one. */
 #include "data/h5_array.h"
-#include "linnet/dataset.h"
+#include "linnet/data/dataset.h"
 #include <stdatomic.h>
 
 typedef enum { COLUMN_TOKENS, COLUMN_OFFSETS, COLUMN_LABELS, COLUMN_ROWS, COLUMNS } ColumnName;

@@ -1,7 +1,7 @@
 /* Loading chosen samples: their places are sorted and merged into runs, so that the number of reads follows the
  * chunks that hold them, not the samples. */
 #include "data/dataset_columns.h"
-#include "linnet/memory.h"
+#include "linnet/core/memory.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "data/dataset_columns.h"
-#include "linnet/file.h"
-#include "linnet/memory.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
 #include <string.h>
 #include <unistd.h>
 

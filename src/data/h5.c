@@ -1,8 +1,8 @@
 #include "data/h5.h"
 
-#include "data/utf8.h"
-#include "linnet/file.h"
-#include "linnet/memory.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
+#include "linnet/core/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

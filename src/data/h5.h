@@ -2,7 +2,7 @@
 #define LINNET_DATA_H5_H
 /** What linnet needs of HDF5's C API: files opened without locks, attributes with their types checked, and one
  *  clear line out of HDF5's error stack. Not collective. */
-#include "linnet/error.h"
+#include "linnet/core/error.h"
 #include <hdf5.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-#include "linnet/order.h"
+#include "linnet/data/order.h"
 
-#include "linnet/random.h"
+#include "linnet/core/random.h"
 #include <stddef.h>
 
 const char *const DATA_ORDER_NAMES[] = {[DATA_ORDER_TORCH] = "torch", [DATA_ORDER_BLOCKS] = "blocks", NULL};

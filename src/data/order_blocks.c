@@ -1,7 +1,7 @@
 /* An order without memory: permutations that are computed entry by entry. See order.h. */
-#include "linnet/order.h"
+#include "linnet/data/order.h"
 
-#include "linnet/random.h"
+#include "linnet/core/random.h"
 #include <math.h>
 
 /* Philox keyed by the seed also gives dropout and new weights: the last word of the counter keeps the orders apart. */

@@ -1,6 +1,6 @@
 #include "model/config_labels.h"
-#include "linnet/json.h"
-#include "linnet/memory.h"
+#include "linnet/core/json.h"
+#include "linnet/core/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

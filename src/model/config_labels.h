@@ -1,7 +1,7 @@
-#ifndef LINNET_CONFIG_LABELS_H
-#define LINNET_CONFIG_LABELS_H
+#ifndef LINNET_MODEL_CONFIG_LABELS_H
+#define LINNET_MODEL_CONFIG_LABELS_H
 /** The classes' names in a config.json. */
-#include "linnet/model_config.h"
+#include "linnet/model/model_config.h"
 
 /** Set labels and label_names from id2label; where it is absent, Transformers' LABEL_0 … (num_labels of them, else
  *  two). One label alone passes: some language models are saved with it, and get others from the data. */

@@ -1,5 +1,5 @@
-#include "linnet/json.h"
-#include "linnet/model_config.h"
+#include "linnet/core/json.h"
+#include "linnet/model/model_config.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* GPT-2's working memory and forward pass. gpt2.h has the contract, gpt2_backward.c the way back. */
 #include "model/gpt2_private.h"
 
-#include "linnet/embedding.h"
-#include "linnet/gelu.h"
-#include "linnet/layernorm.h"
-#include "linnet/linear.h"
-#include "linnet/memory.h"
-#include "linnet/residual.h"
+#include "linnet/core/memory.h"
+#include "linnet/kernels/embedding.h"
+#include "linnet/kernels/gelu.h"
+#include "linnet/kernels/layernorm.h"
+#include "linnet/kernels/linear.h"
+#include "linnet/kernels/residual.h"
 #include <math.h>
 #include <omp.h>
 #include <string.h>

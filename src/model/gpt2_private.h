@@ -1,11 +1,11 @@
-#ifndef LINNET_GPT2_PRIVATE_H
-#define LINNET_GPT2_PRIVATE_H
+#ifndef LINNET_MODEL_GPT2_PRIVATE_H
+#define LINNET_MODEL_GPT2_PRIVATE_H
 /* What the forward pass (gpt2.c) leaves for the backward pass (gpt2_backward.c). Shapes: M rows, B samples, C
  * width, I inner width, H heads. In the last block the rows behind the attention are the B pooled ones. */
-#include "linnet/attention.h"
-#include "linnet/dropout.h"
-#include "linnet/gpt2.h"
-#include "linnet/linear.h"
+#include "linnet/kernels/attention.h"
+#include "linnet/kernels/dropout.h"
+#include "linnet/kernels/linear.h"
+#include "linnet/model/gpt2.h"
 
 /* The activations of one block that the backward pass needs. Outputs of LayerNorm and GELU are cheaper to compute
  * again than to keep. */

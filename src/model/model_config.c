@@ -1,7 +1,7 @@
-#include "linnet/model_config.h"
-#include "linnet/file.h"
-#include "linnet/json.h"
-#include "linnet/memory.h"
+#include "linnet/model/model_config.h"
+#include "linnet/core/file.h"
+#include "linnet/core/json.h"
+#include "linnet/core/memory.h"
 #include "model/config_labels.h"
 #include <limits.h>
 #include <stdio.h>

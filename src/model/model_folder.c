@@ -1,7 +1,7 @@
-#include "linnet/model_folder.h"
-#include "linnet/file.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
+#include "linnet/model/model_folder.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include "model/shards.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-#include "linnet/model_folder.h"
-#include "linnet/random.h"
+#include "linnet/core/random.h"
+#include "linnet/model/model_folder.h"
 #include <math.h>
 
 /* A stream of random numbers a tensor: the tables' and then the layout's, so that none depends on another. */

@@ -1,5 +1,5 @@
-#include "linnet/parameters.h"
-#include "linnet/memory.h"
+#include "linnet/model/parameters.h"
+#include "linnet/core/memory.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-#include "linnet/safetensors.h"
-#include "linnet/file.h"
-#include "linnet/memory.h"
+#include "linnet/model/safetensors.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
 #include "model/safetensors_file.h"
 #include <assert.h>
 #include <errno.h>

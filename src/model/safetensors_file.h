@@ -1,7 +1,7 @@
-#ifndef LINNET_SAFETENSORS_FILE_H
-#define LINNET_SAFETENSORS_FILE_H
+#ifndef LINNET_MODEL_SAFETENSORS_FILE_H
+#define LINNET_MODEL_SAFETENSORS_FILE_H
 /** What the parts of the safetensors reader share: the mapped file and its parsed header. */
-#include "linnet/safetensors.h"
+#include "linnet/model/safetensors.h"
 #include <cjson/cJSON.h>
 
 struct SafetensorsFile {

@@ -1,5 +1,5 @@
-#include "linnet/json.h"
-#include "linnet/memory.h"
+#include "linnet/core/json.h"
+#include "linnet/core/memory.h"
 #include "model/safetensors_file.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-#include "linnet/file.h"
-#include "linnet/memory.h"
-#include "linnet/safetensors.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
+#include "linnet/model/safetensors.h"
 #include <assert.h>
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "model/shards.h"
-#include "linnet/file.h"
-#include "linnet/json.h"
-#include "linnet/memory.h"
+#include "linnet/core/file.h"
+#include "linnet/core/json.h"
+#include "linnet/core/memory.h"
 #include <stdlib.h>
 #include <string.h>
 

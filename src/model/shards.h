@@ -1,8 +1,8 @@
-#ifndef LINNET_SHARDS_H
-#define LINNET_SHARDS_H
+#ifndef LINNET_MODEL_SHARDS_H
+#define LINNET_MODEL_SHARDS_H
 /** The safetensors files of a model folder as one set of tensors: model.safetensors, or the shards that
  *  model.safetensors.index.json names. */
-#include "linnet/safetensors.h"
+#include "linnet/model/safetensors.h"
 
 typedef struct {
     SafetensorsFile **files; /**< [count] */

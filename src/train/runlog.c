@@ -1,7 +1,7 @@
-#include "linnet/runlog.h"
-#include "linnet/file.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
+#include "linnet/train/runlog.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The loop over updates. See trainer.h and trainer_private.h. */
-#include "linnet/trainer.h"
+#include "linnet/train/trainer.h"
 
-#include "linnet/log.h"
+#include "linnet/core/log.h"
 #include "train/trainer_private.h"
 
 Status trainer_stop(Trainer *t, Error *error) {

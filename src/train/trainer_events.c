@@ -1,6 +1,6 @@
 /* Between updates: log, evaluate, save, stop early. See trainer_private.h. */
-#include "linnet/log.h"
-#include "linnet/signals.h"
+#include "linnet/core/log.h"
+#include "linnet/core/signals.h"
 #include "train/trainer_private.h"
 
 #include <string.h>

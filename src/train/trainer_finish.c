@@ -1,9 +1,9 @@
 /* The end of a run: best model, final model, last evaluation. See trainer_private.h. */
-#include "linnet/digest.h"
-#include "linnet/file.h"
-#include "linnet/final_model.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
+#include "linnet/checkpoint/final_model.h"
+#include "linnet/core/digest.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include "train/trainer_private.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-#ifndef LINNET_TRAINER_PRIVATE_H
-#define LINNET_TRAINER_PRIVATE_H
+#ifndef LINNET_TRAIN_TRAINER_PRIVATE_H
+#define LINNET_TRAIN_TRAINER_PRIVATE_H
 /* A run's parts, shared by the trainer's files:
  *
  *    trainer.c         the loop over updates
@@ -9,16 +9,16 @@
  *    trainer_save.c    saving, and what follows when it fails
  *    trainer_finish.c  the end: best model, final model, last evaluation
  *    trainer_report.c  the banner and the final table */
-#include "linnet/checkpoint.h"
-#include "linnet/evaluate.h"
-#include "linnet/feed.h"
-#include "linnet/lock.h"
-#include "linnet/optimizer.h"
-#include "linnet/replica.h"
-#include "linnet/runlog.h"
-#include "linnet/saver.h"
-#include "linnet/schedule.h"
-#include "linnet/trainer.h"
+#include "linnet/checkpoint/checkpoint.h"
+#include "linnet/checkpoint/checkpoint_writer.h"
+#include "linnet/core/lock.h"
+#include "linnet/data/loader.h"
+#include "linnet/evaluate/evaluation.h"
+#include "linnet/model/model.h"
+#include "linnet/optim/optimizer.h"
+#include "linnet/optim/schedule.h"
+#include "linnet/train/runlog.h"
+#include "linnet/train/trainer.h"
 
 /* What Trainer.totals holds before the losses: three flags, then each rank's seconds of waiting. */
 enum { TOTALS_STOP, TOTALS_FAILED, TOTALS_SAVED, TOTALS_WAITED };

@@ -1,10 +1,10 @@
 /* What a run says of itself: the banner before, the table after. See trainer_private.h. */
-#include "linnet/file.h"
-#include "linnet/isa.h"
-#include "linnet/linear.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
-#include "linnet/report.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/evaluate/score_table.h"
+#include "linnet/kernels/isa.h"
+#include "linnet/kernels/linear.h"
 #include "train/trainer_private.h"
 
 #include <inttypes.h>

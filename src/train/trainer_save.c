@@ -1,7 +1,7 @@
 /* Saving: in the background where that is wanted and memory is there, else while training waits; and what follows when
  * it fails. See trainer_private.h. */
-#include "linnet/log.h"
-#include "linnet/threads.h"
+#include "linnet/comm/threads.h"
+#include "linnet/core/log.h"
 #include "train/trainer_private.h"
 
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* Opening, planning and resuming a run. See trainer_private.h. */
-#include "linnet/file.h"
-#include "linnet/final_model.h"
-#include "linnet/linear.h"
-#include "linnet/log.h"
-#include "linnet/memory.h"
-#include "linnet/threads.h"
-#include "linnet/units.h"
+#include "linnet/checkpoint/final_model.h"
+#include "linnet/comm/threads.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/kernels/linear.h"
+#include "linnet/model/unit_groups.h"
 #include "train/trainer_private.h"
 
 #include <math.h>

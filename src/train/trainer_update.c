@@ -1,9 +1,9 @@
 /* One update: forward and backward over this rank's units, the ordered reduction, clipping, AdamW. See
  * trainer_private.h. */
-#include "linnet/loss.h"
-#include "linnet/memory.h"
-#include "linnet/signals.h"
-#include "linnet/units.h"
+#include "linnet/core/memory.h"
+#include "linnet/core/signals.h"
+#include "linnet/kernels/loss.h"
+#include "linnet/model/unit_groups.h"
 #include "train/trainer_private.h"
 
 #include <math.h>

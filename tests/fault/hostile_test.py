@@ -35,8 +35,8 @@ def test_nothing_is_executed_and_nothing_connected():
     calls = imported()
     names = {name for _, name in calls}
     assert {"open", "H5Fopen", "MPI_Init_thread"} <= names, "the symbols cannot be told"
-    assert {(file, name) for file, name in calls if name in STARTS} == {("watch_end.o", "posix_spawn"), ("watch_guard.o", "fork")}
-    assert {file for file, name in calls if name in CONNECTS} == {"watch_net.o"}
+    assert {(file, name) for file, name in calls if name in STARTS} == {("heartbeat_end.o", "posix_spawn"), ("heartbeat_guard.o", "fork")}
+    assert {file for file, name in calls if name in CONNECTS} == {"heartbeat_net.o"}
     assert not names & RESOLVES
     assert "H5PLset_loading_state" in names, "HDF5 would load filters from the disk"
 

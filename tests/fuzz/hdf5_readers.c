@@ -1,10 +1,10 @@
 /* Token files and a checkpoint's moments: their bytes, and files that HDF5 itself wrote with any content. */
+#include "checkpoint/checkpoint_moments.h"
 #include "data/h5.h"
 #include "fuzz/readers.h"
-#include "linnet/dataset.h"
-#include "linnet/file.h"
-#include "linnet/memory.h"
-#include "train/checkpoint_moments.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
+#include "linnet/data/dataset.h"
 #include <stdlib.h>
 #include <string.h>
 

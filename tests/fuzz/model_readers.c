@@ -1,7 +1,7 @@
 /* safetensors files, alone and by an index. */
 #include "fuzz/readers.h"
-#include "linnet/file.h"
-#include "linnet/safetensors.h"
+#include "linnet/core/file.h"
+#include "linnet/model/safetensors.h"
 #include "model/shards.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #include "fuzz/readers.h"
-#include "data/utf8.h"
-#include "linnet/file.h"
+#include "linnet/core/file.h"
+#include "linnet/core/utf8.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  *  finds wrong with a reader (a status other than done or bad input, a message that is not one line, a result that
  *  breaks the reader's contract) ends the process. Used by libFuzzer (fuzz.c) and, without it, by
  *  tests/unit/fuzz_cases_test.c. Runs in the repository's root. */
-#include "linnet/error.h"
+#include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,12 +1,12 @@
 /* Tables, settings, a model's configuration, a checkpoint's state. */
-#include "data/utf8.h"
 #include "fuzz/readers.h"
-#include "linnet/checkpoint.h"
-#include "linnet/memory.h"
-#include "linnet/model_config.h"
-#include "linnet/parameters.h"
-#include "linnet/records.h"
-#include "linnet/settings.h"
+#include "linnet/checkpoint/checkpoint.h"
+#include "linnet/core/memory.h"
+#include "linnet/core/utf8.h"
+#include "linnet/model/model_config.h"
+#include "linnet/model/parameters.h"
+#include "linnet/settings/settings.h"
+#include "linnet/text/records.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* vocab.json and merges.txt, and the tokenizer made of them. */
-#include "data/bpe.h"
-#include "data/utf8.h"
 #include "fuzz/readers.h"
-#include "linnet/tokenizer.h"
+#include "linnet/core/utf8.h"
+#include "linnet/text/tokenizer.h"
+#include "text/bpe.h"
 #include <string.h>
 
 /** vocab.json, a zero byte, merges.txt. */

@@ -3,9 +3,9 @@
 /** What the tests under several ranks share. A check that fails is printed and counted, and the program goes on: a
  *  rank that left would let the others hang. Every rank must go through the same collective calls whatever it
  *  finds. */
-#include "linnet/file.h"
-#include "linnet/memory.h"
-#include "linnet/world.h"
+#include "linnet/comm/world.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>

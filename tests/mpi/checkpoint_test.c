@@ -1,7 +1,7 @@
 /* Checkpoints over all ranks: what is saved on some number of ranks is read on any other to the bit, and what is
  * damaged is refused. */
-#include "linnet/checkpoint.h"
-#include "linnet/saver.h"
+#include "linnet/checkpoint/checkpoint.h"
+#include "linnet/checkpoint/checkpoint_writer.h"
 #include "mpi/model.h"
 
 enum { BEFORE = 3, AFTER = 2 }; /* updates before saving, and behind it */

@@ -1,5 +1,5 @@
 /* The constants of links: measured where there are such ranks, the same on all of them. */
-#include "linnet/links.h"
+#include "linnet/comm/links.h"
 #include "mpi/check.h"
 
 static bool same(const World *world, const Link *link) {

@@ -1,11 +1,11 @@
 #ifndef LINNET_TESTS_MPI_MODEL_H
 #define LINNET_TESTS_MPI_MODEL_H
 /** Model folders made for a test, in the shape of plain.h's model. */
-#include "linnet/file.h"
-#include "linnet/log.h"
-#include "linnet/replica.h"
-#include "linnet/safetensors.h"
-#include "linnet/tokenizer.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/model/model.h"
+#include "linnet/model/safetensors.h"
+#include "linnet/text/tokenizer.h"
 #include "mpi/plain.h"
 
 #define TEST_TOKENIZER "tests/golden/tokenizer_small"

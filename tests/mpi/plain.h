@@ -3,11 +3,11 @@
 /** A small model trained on made-up gradients, twice: by the optimizer over all ranks, and plainly by every rank
  *  for itself, with no ranks, blocks or touched rows: all units' gradients whole, summed along the tree, and
  *  AdamW's reference over all parameters. Both must have the same bits. */
-#include "linnet/adamw.h"
-#include "linnet/optimizer.h"
-#include "linnet/random.h"
-#include "linnet/shared.h"
-#include "linnet/tree.h"
+#include "linnet/comm/shared.h"
+#include "linnet/comm/tree.h"
+#include "linnet/core/random.h"
+#include "linnet/kernels/adamw.h"
+#include "linnet/optim/optimizer.h"
 #include "mpi/check.h"
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Memory shared by the ranks of a node. */
-#include "linnet/shared.h"
+#include "linnet/comm/shared.h"
 #include "mpi/check.h"
 
 enum { BYTES = 10000 };

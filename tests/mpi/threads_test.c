@@ -1,5 +1,5 @@
 /* How many threads a rank gets. */
-#include "linnet/threads.h"
+#include "linnet/comm/threads.h"
 #include "mpi/check.h"
 #include <omp.h>
 #include <sched.h>

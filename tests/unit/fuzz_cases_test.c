@@ -1,8 +1,8 @@
 /* Without a fuzzer: the seeds of every reader (tests/fuzz/seeds) and the inputs that once found something
  * (tests/fuzz/found) are fed again. A reader that fails ends the program. */
 #include "fuzz/readers.h"
-#include "linnet/file.h"
-#include "linnet/memory.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 #ifndef LINNET_TESTS_GPT2_MODEL_H
 #define LINNET_TESTS_GPT2_MODEL_H
 /** A tiny random model, texts for it, and both of linnet's model and the float64 reference over them. */
-#include "linnet/loss.h"
-#include "linnet/random.h"
+#include "linnet/core/random.h"
+#include "linnet/kernels/loss.h"
 #include "unit/model_files.h"
 
 #include "unit/gpt2_reference.h"

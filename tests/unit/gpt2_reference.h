@@ -4,10 +4,10 @@
  *  at a time, every row through every layer, with padded_end the whole text padded to n_positions under an
  *  attention mask. Nothing is saved or fused here. Parameters are float64 copies, so that one of them can be moved
  *  by a tiny step. After cmocka.h. */
-#include "linnet/batch.h"
-#include "linnet/dropout.h"
-#include "linnet/gpt2.h"
-#include "linnet/parameters.h"
+#include "linnet/data/batch.h"
+#include "linnet/kernels/dropout.h"
+#include "linnet/model/gpt2.h"
+#include "linnet/model/parameters.h"
 #include <math.h>
 
 enum { REFERENCE_ROWS = 32, REFERENCE_WIDTH = 64, REFERENCE_LABELS = 8 };

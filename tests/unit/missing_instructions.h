@@ -4,8 +4,8 @@
  *  ends in SIGILL there, and the handler does by plain C what Intel's Software Developer's Manual (volume 2) says of it.
  *  So the compiled kernels are tested, though not their speed. What the manual forbids, and what this does not know,
  *  ends the process. For x86-64 on Linux. */
-#include "linnet/isa.h"
-#include "ops/kernels.h"
+#include "kernels/kernels.h"
+#include "linnet/kernels/isa.h"
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
 #ifndef LINNET_TESTS_MODEL_FILES_H
 #define LINNET_TESTS_MODEL_FILES_H
 /** What the tests of the model's files share: a folder of their own, files made in it, and what must be refused. */
-#include "linnet/error.h"
-#include "linnet/file.h"
-#include "linnet/memory.h"
+#include "linnet/core/error.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

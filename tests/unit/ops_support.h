@@ -1,7 +1,7 @@
 #ifndef LINNET_TESTS_OPS_SUPPORT_H
 #define LINNET_TESTS_OPS_SUPPORT_H
 /** What the tests of the kernels share: repeatable numbers, every instruction set, any number of threads. */
-#include "linnet/isa.h"
+#include "linnet/kernels/isa.h"
 #include <math.h>
 #include <omp.h>
 #include <setjmp.h>

@@ -1,9 +1,9 @@
 #ifndef LINNET_SETTINGS_SUPPORT_H
 #define LINNET_SETTINGS_SUPPORT_H
 /** What the tests of settings share: a file of settings in a folder of its own, loaded and refused. */
-#include "linnet/file.h"
-#include "linnet/memory.h"
-#include "linnet/settings.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
+#include "linnet/settings/settings.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 #ifndef LINNET_TESTS_TOKEN_FILE_H
 #define LINNET_TESTS_TOKEN_FILE_H
 /* A token file whose content follows from its size, for the tests of datasets. After cmocka.h. */
-#include "linnet/dataset.h"
+#include "linnet/data/dataset.h"
 
 #define VOCABULARY 50257
 #define DIGEST_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

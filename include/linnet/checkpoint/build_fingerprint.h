@@ -1,0 +1,38 @@
+#ifndef LINNET_CHECKPOINT_BUILD_FINGERPRINT_H
+#define LINNET_CHECKPOINT_BUILD_FINGERPRINT_H
+/** What the last bits of a run depend on beside its settings: the kernels in use and the versions of what they were
+ *  built with and call. A checkpoint records it, so that a run that goes on elsewhere can say that the bits may
+ *  differ. */
+#include <stdbool.h>
+#include <stddef.h>
+
+/** Texts; empty where nothing is known. */
+typedef struct {
+    char linnet[32];
+    char kernels[16];   /**< isa_name() */
+    char products[16];  /**< linear_products() or linear_bf16() */
+    char sums[24];      /**< how ranks add gradients */
+    char openblas[160]; /**< version, options, and the kind of CPU that it found */
+    char libc[32];      /**< the mathematical functions' */
+    char compiler[64];
+} Origin;
+
+/** A member of an Origin by name, for files and messages. */
+typedef struct {
+    const char *name;
+    size_t offset, size;
+} OriginPart;
+enum { ORIGIN_PARTS = 7 };
+extern const OriginPart ORIGIN_PART[ORIGIN_PARTS];
+
+/** Of this process; bf16: its products are (linear_bf16() is not NULL); `sums`: how its job adds gradients. Not
+ *  collective. */
+void origin_here(Origin *origin, bool bf16, const char *sums);
+
+/** Room for the text of a difference. */
+#define ORIGIN_TEXT 512
+
+/** Whether two differ in a part that both know; `text` then says in which: "kernels avx512, not avx2". */
+bool origin_differs(const Origin *there, const Origin *here, char text[ORIGIN_TEXT]);
+
+#endif

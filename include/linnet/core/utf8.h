@@ -1,0 +1,14 @@
+#ifndef LINNET_CORE_UTF8_H
+#define LINNET_CORE_UTF8_H
+/** UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
+#include <stddef.h>
+#include <stdint.h>
+
+/** Length of the longest valid start of text: `size` when all of it is UTF-8, else the offset of the first bad
+ *  byte. */
+size_t utf8_valid_length(const char *text, size_t size);
+
+/** Write a code point (not a surrogate, at most U+10FFFF) to out; returns its 1 to 4 bytes. */
+size_t utf8_write(char out[4], uint32_t code_point);
+
+#endif

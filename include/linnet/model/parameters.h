@@ -1,0 +1,81 @@
+#ifndef LINNET_MODEL_PARAMETERS_H
+#define LINNET_MODEL_PARAMETERS_H
+/** Where each of GPT-2's parameters lies.
+ *
+ *  Two *tables* (token and position embedding) are touched in few rows an update and are kept apart. All else is
+ *  *dense*: one array of floats cut into *buckets*, one a layer and one for the final LayerNorm and the head,
+ *  since the backward pass finishes a layer at a time and the reduction starts on each as it does. Parameters,
+ *  gradients and moments all have this layout, so one offset serves all three.
+ *
+ *  Buckets start at multiples of PARAMETERS_BLOCK floats, tensors at multiples of 16 (64 bytes); what lies between
+ *  is zero and stays zero. Work that must not depend on the number of ranks or threads (norms, shards) is cut by
+ *  blocks. Not collective. */
+#include "linnet/core/error.h"
+#include "linnet/model/model_config.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PARAMETERS_BLOCK 16384 /**< floats (64 KiB) */
+#define LAYER_TENSORS 12
+
+/** A layer's tensors, in the order in which they lie in its bucket. */
+typedef enum {
+    LN1_WEIGHT,
+    LN1_BIAS,
+    ATTN_WEIGHT,
+    ATTN_BIAS,
+    PROJ_WEIGHT,
+    PROJ_BIAS,
+    LN2_WEIGHT,
+    LN2_BIAS,
+    FC_WEIGHT,
+    FC_BIAS,
+    OUT_WEIGHT,
+    OUT_BIAS
+} LayerTensor;
+
+typedef struct {
+    char name[64]; /**< as Transformers names it: transformer.h.0.ln_1.weight */
+    int dimensions;
+    int64_t shape[2];
+    size_t offset; /**< floats from the start of the dense array (tables: 0) */
+    size_t count;  /**< floats */
+    bool decay;    /**< weight decay applies: all but biases and LayerNorm, as Trainer */
+} ParameterTensor;
+
+typedef struct {
+    int layers;
+    size_t buckets;                  /**< layers + 1; bucket l is layer l, the last one holds ln_f and score */
+    size_t *bucket_starts;           /**< [buckets + 1] floats, multiples of PARAMETERS_BLOCK */
+    size_t dense;                    /**< floats in all: bucket_starts[buckets] */
+    size_t tensors;                  /**< 12 · layers + 3 */
+    ParameterTensor *tensor;         /**< [tensors] ascending by offset */
+    ParameterTensor token, position; /**< the tables: transformer.wte.weight, transformer.wpe.weight */
+} ParameterLayout;
+
+Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error);
+void parameters_layout_free(ParameterLayout *layout);
+
+/** Index in layout->tensor. */
+size_t parameters_layer(const ParameterLayout *layout, int layer, LayerTensor which);
+size_t parameters_final_weight(const ParameterLayout *layout);
+size_t parameters_final_bias(const ParameterLayout *layout);
+size_t parameters_score(const ParameterLayout *layout);
+
+/** Returns when a bucket's values may be read. */
+typedef void (*ParametersReady)(void *context, size_t bucket);
+
+/** A model's values. The tables may be a copy-on-write mapping of the model file (unaligned to 64 bytes; untouched
+ *  rows stay on disk) or memory. Dense values of an update may still be under way when the next forward pass starts: it
+ *  awaits a bucket before it reads it. */
+typedef struct {
+    float *dense;          /**< [layout.dense] */
+    float *token;          /**< [vocabulary, width] */
+    float *position;       /**< [positions, width] */
+    ParametersReady ready; /**< NULL: all values are there */
+    void *ready_context;   /**< borrowed */
+} Parameters;
+
+/** Wait until a bucket may be read: at once where it was awaited before since the last update. */
+void parameters_await(const Parameters *parameters, size_t bucket);
+#endif

@@ -1,0 +1,104 @@
+#ifndef LINNET_OPTIM_OPTIMIZER_H
+#define LINNET_OPTIM_OPTIMIZER_H
+/** AdamW over all ranks: each rank keeps the moments of the parameters it owns, updates those from the reduced
+ *  gradient, and all get the result.
+ *
+ *  The gradients of an update travel as one slot of the reduction: the dense buckets, then the window's
+ *  rows of the token table and of the position table as two more buckets. One update goes
+ *
+ *    optimizer_rows()     names the rows: for the next update, as soon as they are known
+ *    optimizer_begin()    the reduction starts
+ *    per subtree of this rank's units: optimizer_subtree_begin(), gradients into optimizer_gradients(),
+ *                         reduction_bucket_done() for the dense buckets, optimizer_add_rows() a micro-batch,
+ *                         optimizer_subtree_done()
+ *    optimizer_reduce()   all owned sums are there, their squares in the reduction
+ *    optimizer_step()     with the squares summed over ranks: clip, update, begin to share
+ *    optimizer_await()    before a bucket is read; optimizer_settle() for all */
+#include "linnet/comm/reduction.h"
+#include "linnet/data/batch.h"
+#include "linnet/model/parameters.h"
+#include "linnet/optim/sparse_embedding.h"
+#include "linnet/settings/settings.h"
+
+/** A piece of this rank's dense part: one tensor's floats within one block. */
+typedef struct {
+    size_t offset; /**< in the dense array */
+    size_t moment; /**< in m and v */
+    size_t length;
+    bool decay;
+} Piece;
+
+typedef struct {
+    const World *world;            /**< borrowed */
+    const ParameterLayout *layout; /**< borrowed */
+    const Settings *settings;      /**< borrowed */
+    Reduction *reduction;
+    Table token, position;
+    Bucket *buckets;       /**< [layout.buckets + 2] */
+    float *m, *v;          /**< [owned dense floats] */
+    size_t owned;          /**< dense floats that this rank owns */
+    Piece *pieces;         /**< [piece_count] */
+    size_t *bucket_pieces; /**< [layout.buckets + 1] the first piece of each bucket */
+    size_t piece_count;
+    float *zeros;       /**< [width] the gradient of a row that this update does not touch */
+    int32_t *row_slots; /**< [token capacity of a micro-batch] */
+    int32_t *row_links; /**< [the same and an update's rows] scratch of embedding_gather() */
+    bool rows_added;    /**< whether the subtree under way has written its table rows */
+} Optimizer;
+
+/** Bytes of memory by kind that optimizer_create() will use on this rank, rows not counted. */
+size_t optimizer_moment_bytes(const World *world, const ParameterLayout *layout);
+size_t optimizer_slot_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows);
+
+/** How settings want gradients to be summed, in windows of at most `units` units; `whole`: see ReductionRule. */
+ReductionRule optimizer_rule(const Settings *settings, int units, bool whole);
+
+/** For windows of at most rule->units units with at most `rows` tokens in all; micro-batches of at most
+ *  `batch_tokens`. Collective. */
+Status optimizer_create(Optimizer *optimizer, const World *world, const ParameterLayout *layout,
+                        const Settings *settings, const ReductionRule *rule, size_t rows, size_t batch_tokens,
+                        Error *error);
+/** Collective. */
+void optimizer_destroy(Optimizer *optimizer);
+
+/** This rank's units of the next update will touch token rows ids [count] and position rows positions [count]. Before
+ *  the step of the update under way, where it can be: behind its parameters this small exchange would have to wait on a
+ *  slow link. Collective. */
+void optimizer_rows(Optimizer *optimizer, const int32_t *ids, const int32_t *positions, size_t count);
+
+/** Start an update of `units` units, whose rows have been named. Not collective. */
+void optimizer_begin(Optimizer *optimizer, int units);
+
+/** The next `count` units of this rank, a subtree, are summed together: see reduction_subtree_begin(). */
+void optimizer_subtree_begin(Optimizer *optimizer, int count);
+
+/** Where the subtree under way puts its dense gradient. Borrowed. */
+float *optimizer_gradients(Optimizer *optimizer);
+
+/** Add a micro-batch's embedding gradient, residual [batch->tokens, width], to the subtree's table rows: units along
+ *  the tree where it holds several, which then are the whole subtree. */
+void optimizer_add_rows(Optimizer *optimizer, const Batch *batch, const float *residual);
+
+/** The subtree under way is whole: its rows go into the reduction as well. */
+void optimizer_subtree_done(Optimizer *optimizer);
+
+/** Finish the reduction. */
+void optimizer_reduce(Optimizer *optimizer);
+
+/** The gradient's norm from the squares of all blocks, summed over the ranks: the same bits for every number of
+ *  them. */
+double optimizer_norm(const Optimizer *optimizer);
+
+/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale. The tables are up to date
+ *  then on all ranks; dense parameters may still be under way. Collective. */
+void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);
+
+/** Return when a bucket's dense parameters may be read. See reduction_gather_await(). */
+void optimizer_await(Optimizer *optimizer, size_t bucket);
+
+/** Wait until the last step is at its end on this rank: all parameters may be read, none is being sent. To be called by
+ *  all ranks before any of them reads parameters outside of a forward pass that awaits them, and before the next
+ *  optimizer_reduce(). */
+void optimizer_settle(Optimizer *optimizer);
+
+#endif

@@ -1,0 +1,174 @@
+/* Checkpoints: which there are, which are whole, and what is left of those that never were. See checkpoint.h;
+ * checkpoint_save.c saves one, checkpoint_folder.c has its folder, checkpoint_state.c the state, checkpoint_moments.c
+ * and checkpoint_file.c the moments. */
+#include "linnet/checkpoint/checkpoint.h"
+
+#include "checkpoint/checkpoint_moments.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+char *checkpoint_path(const char *output_dir, int64_t step, Error *error) {
+    char name[64];
+    snprintf(name, sizeof name, "checkpoint-%lld", (long long)step);
+    return file_join(output_dir, name, error);
+}
+
+bool checkpoint_is(const char *folder) {
+    Error error = {0};
+    char *path = file_join(folder, "optimizer.h5", &error);
+    bool is = path != NULL && file_exists(path);
+    memory_free(path);
+    return is;
+}
+
+/* The step in a name like checkpoint-12 with this ending; 0 for any other name. */
+static int64_t step_with(const char *name, const char *ending) {
+    static const char prefix[] = "checkpoint-";
+    const char *digits = name + sizeof prefix - 1;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0 || digits[0] < '1' || digits[0] > '9') return 0;
+    size_t length = strspn(digits, "0123456789");
+    return strcmp(digits + length, ending) != 0 || length > 18 ? 0 : (int64_t)strtoll(digits, NULL, 10);
+}
+
+/* The step of a checkpoint's name (checkpoint-12.tmp is one that was never finished). */
+static int64_t step_of(const char *name) {
+    return step_with(name, "");
+}
+
+/* What a walk over a folder's checkpoints finds. */
+typedef struct {
+    int64_t count, newest_step;
+    int64_t below;         /* 0, or: newest is looked for among the steps below this one */
+    int64_t current, best; /* of a run: steps that stay */
+    int64_t first;         /* the step that goes first; 0: none */
+} Survey;
+
+/* What a run has not come to yet is an earlier run's, started anew or from further back. When a checkpoint was written says
+ * less: a copied folder's are all of the day of copying. */
+static bool goes_before(const Survey *survey, int64_t step, int64_t other) {
+    const bool earlier = step > survey->current, other_earlier = other > survey->current;
+    return earlier != other_earlier ? earlier : step < other;
+}
+
+static void survey_one(Survey *survey, int folder, const char *name) {
+    struct stat about;
+    const int64_t step = step_of(name);
+    if (step == 0 || fstatat(folder, name, &about, 0) != 0 || !S_ISDIR(about.st_mode)) return;
+    survey->count++;
+    if (step > survey->newest_step && (survey->below == 0 || step < survey->below)) survey->newest_step = step;
+    if (step == survey->current || step == survey->best) return;
+    if (survey->first == 0 || goes_before(survey, step, survey->first)) survey->first = step;
+}
+
+static void survey_folder(Survey *survey, const char *output_dir) {
+    DIR *folder = opendir(output_dir);
+    if (folder == NULL) return;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) survey_one(survey, dirfd(folder), entry->d_name);
+    closedir(folder);
+}
+
+static int64_t newest_below(const char *output_dir, int64_t below) {
+    Survey survey = {.newest_step = -1, .below = below};
+    survey_folder(&survey, output_dir);
+    return survey.newest_step;
+}
+
+int64_t checkpoint_newest(const char *output_dir) {
+    return newest_below(output_dir, 0);
+}
+
+int64_t checkpoint_newest_whole(const char *output_dir, Error *error) {
+    CheckpointInfo info;
+    int64_t newest = checkpoint_newest(output_dir), step = newest;
+    for (; step > 0 && error->status == STATUS_OK; step = newest_below(output_dir, step)) {
+        Error damage = {0};
+        char *path = checkpoint_path(output_dir, step, error);
+        if (path == NULL || checkpoint_verify(path, &info, &damage) == STATUS_OK) {
+            memory_free(path);
+            break;
+        }
+        memory_free(path);
+        if (damage.status != STATUS_INPUT)
+            *error = damage; /* this machine is at fault, not the checkpoint */
+        else
+            log_warning("checkpoint-%lld is passed over: %s", (long long)step, damage.message);
+    }
+    if (newest > 0 && step < 0)
+        error_set(error, STATUS_INPUT,
+                  "%s holds checkpoints but none that is whole: remove them to start from the beginning", output_dir);
+    return step;
+}
+
+/* --- What a crash leaves --------------------------------------------------------------------------------------- */
+
+/* A whole checkpoint in whose place a newer one of the same step was being put: back to its name, unless the newer one
+ * got there. */
+static Status settle_old(const char *output_dir, const char *old, int64_t step, Error *error) {
+    char *path = checkpoint_path(output_dir, step, error);
+    if (path != NULL && file_exists(path))
+        file_remove(old, error);
+    else if (path != NULL)
+        file_rename(old, path, error);
+    memory_free(path);
+    return error->status;
+}
+
+static bool is_unfinished(const char *name) {
+    return strcmp(name, "config.resolved.json.tmp") == 0 || step_with(name, ".tmp") > 0;
+}
+
+Status checkpoint_tidy(const char *output_dir, Error *error) {
+    DIR *folder = opendir(output_dir);
+    if (folder == NULL) return STATUS_OK;
+    for (struct dirent *entry; error->status == STATUS_OK && (entry = readdir(folder)) != NULL;) {
+        int64_t old = step_with(entry->d_name, ".old");
+        if (old == 0 && !is_unfinished(entry->d_name)) continue;
+        char *path = file_join(output_dir, entry->d_name, error);
+        if (path == NULL) break;
+        log_info("%s was left unfinished: %s", path, old > 0 ? "it is put back or removed" : "it is removed");
+        if (old > 0)
+            settle_old(output_dir, path, old, error);
+        else
+            file_remove(path, error);
+        memory_free(path);
+    }
+    closedir(folder);
+    return error->status;
+}
+
+/* Under another name first: a crash in the middle leaves no checkpoint that lacks some of its files. */
+static Status remove_checkpoint(const char *output_dir, int64_t step, Error *error) {
+    char *path = checkpoint_path(output_dir, step, error), *away = NULL;
+    if (path != NULL) away = memory_allocate(strlen(path) + sizeof ".tmp", 1, error);
+    if (away != NULL && file_remove(strcat(strcpy(away, path), ".tmp"), error) == STATUS_OK) {
+        Error after = {0};
+        file_rename(path, away, error);
+        file_remove(away,
+                    error->status == STATUS_OK ? error : &after); /* renamed, if not flushed: it goes all the same */
+    }
+    memory_free(away);
+    memory_free(path);
+    return error->status;
+}
+
+Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error) {
+    while (error->status == STATUS_OK) {
+        Survey survey = {.newest_step = -1, .current = current, .best = best};
+        survey_folder(&survey, output_dir);
+        if (survey.count <= limit || survey.first == 0) break;
+        remove_checkpoint(output_dir, survey.first, error);
+    }
+    return error->status;
+}
+
+Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error) {
+    *info = (CheckpointInfo){0};
+    if (checkpoint_read_state(folder, &info->state, NULL, error)) return error->status;
+    return moments_verify(folder, info, error);
+}

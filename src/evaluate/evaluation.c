@@ -1,0 +1,168 @@
+/* Evaluation over all ranks. See evaluation.h. */
+#include "linnet/evaluate/evaluation.h"
+
+#include "linnet/core/memory.h"
+#include "linnet/kernels/loss.h"
+#include <string.h>
+
+enum {
+    BATCH_ROWS = 1024, /* more rows at a time make the products no faster, only the memory larger */
+    GROUP = 4096       /* samples read from the file at a time */
+};
+
+size_t evaluate_batch_rows(int32_t positions) {
+    size_t longest = (size_t)positions + 1; /* a text and the row that padded_end adds */
+    return longest > BATCH_ROWS ? longest : BATCH_ROWS;
+}
+
+Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error) {
+    if (dataset_open(dataset, path, error) == STATUS_OK) {
+        int64_t first, count;
+        world_deal(dataset_info(*dataset)->samples, world->size, world->rank, &first, &count);
+        dataset_verify(*dataset, first, count, error);
+    }
+    return world_agree(world, error, true);
+}
+
+/* Where counts go. */
+typedef struct {
+    Metrics *metrics;
+    double *logits; /* [samples of a group, labels] or NULL */
+    int64_t first;  /* sample of the group */
+    size_t labels;
+    double *losses; /* [capacity of a batch] */
+} Sink;
+
+/* Run what the batch holds and count it. */
+static void run_batch(const Evaluator *e, const Sink *sink) {
+    Batch *batch = e->batch;
+    if (batch->samples == 0) return;
+    const float *logits = gpt2_forward(e->gpt2, e->parameters, batch, NULL);
+    loss_forward_backward(sink->losses, NULL, logits, batch->labels, batch->samples, sink->labels, 0.0, 1.0);
+    for (size_t b = 0; b < batch->samples; b++) {
+        const float *row = logits + b * sink->labels;
+        metrics_add(sink->metrics, row, batch->labels[b], sink->losses[b]);
+        for (size_t k = 0; sink->logits != NULL && k < sink->labels; k++)
+            sink->logits[(batch->samples_ids[b] - (uint64_t)sink->first) * sink->labels + k] = (double)row[k];
+    }
+    batch_clear(batch);
+}
+
+/* How the ranks learn in the middle that one of them wants to leave, because it was told to stop or met an error: a sum
+ * is started after each round of batches and looked at after the next, so that no rank waits for one that is less than
+ * a round behind. */
+typedef struct {
+    const Evaluator *evaluator;
+    int mine, any;
+    MPI_Request request;
+    bool stop; /* some rank was told to stop, or failed */
+} Rounds;
+
+static void rounds_settle(Rounds *rounds) {
+    world_check(rounds->evaluator->world, MPI_Wait(&rounds->request, MPI_STATUS_IGNORE), "MPI_Wait");
+    if (rounds->any) rounds->stop = true;
+}
+
+/* After a round; true when all ranks are to leave. Collective. */
+static bool rounds_next(Rounds *rounds, const Error *error) {
+    const Evaluator *e = rounds->evaluator;
+    rounds_settle(rounds);
+    if (rounds->stop) return true;
+    rounds->mine = error->status != STATUS_OK || (e->stop != NULL && e->stop());
+    rounds->any = 0;
+    world_check(e->world,
+                MPI_Iallreduce(&rounds->mine, &rounds->any, 1, MPI_INT, MPI_MAX, e->world->comm, &rounds->request),
+                "MPI_Iallreduce");
+    return false;
+}
+
+/* Run loaded samples first … end − 1, fewer at a time where they would not fit. */
+static void run_samples(const Evaluator *e, const Samples *samples, int64_t first, int64_t end, const Sink *sink) {
+    Batch *batch = e->batch;
+    for (int64_t i = first; i < end; i++) {
+        size_t length = (size_t)(samples->starts[i + 1] - samples->starts[i]);
+        bool full = batch->tokens + batch_rows(&e->rule, length) > batch->token_capacity ||
+                    batch->samples == batch->sample_capacity;
+        if (full) run_batch(e, sink);
+        batch_add(batch, &e->rule, samples->ids + samples->starts[i], length, samples->labels[i],
+                  (uint64_t)samples->indices[i]);
+    }
+    run_batch(e, sink);
+}
+
+/* This rank's batches of samples first … first + count − 1, in as many rounds as any rank has; indices has room for
+ * them. */
+static void run_group(Rounds *rounds, Dataset *dataset, int64_t first, int64_t count, int64_t batch_size,
+                      int64_t *indices, const Sink *sink, Error *error) {
+    const Evaluator *e = rounds->evaluator;
+    int64_t mine = 0, batches = (count + batch_size - 1) / batch_size;
+    for (int64_t i = first; error->status == STATUS_OK && i < first + count; i++)
+        if (i / batch_size % e->world->size == e->world->rank) indices[mine++] = i;
+    Samples samples = {0};
+    if (mine > 0) dataset_load(dataset, indices, mine, &samples, error);
+    for (int64_t done = 0, round = 0; round * e->world->size < batches; round++, done += batch_size) {
+        int64_t end = done + batch_size < samples.count ? done + batch_size : samples.count;
+        run_samples(e, &samples, done, end, sink);
+        if (rounds_next(rounds, error)) break;
+    }
+    samples_free(&samples);
+}
+
+/* All fields of Metrics but the number of labels are int64 sums. */
+static void sum_metrics(const World *world, Metrics *metrics) {
+    int64_t counts[3] = {metrics->samples, metrics->loss_high, metrics->loss_low};
+    world_sum_integers(world, counts, 3);
+    metrics->samples = counts[0];
+    metrics->loss_high = counts[1];
+    metrics->loss_low = counts[2];
+    world_sum_integers(world, metrics->confusion, (size_t)metrics->labels * (size_t)metrics->labels);
+}
+
+/* A group's logits, of which each rank has some, to rank 0's sink. Collective. */
+static void hand_over(const Evaluator *e, const Sink *sink, int64_t count, const LogitsSink *logits, Error *error) {
+    size_t values = (size_t)count * sink->labels;
+    world_sum_doubles(e->world, sink->logits, values);
+    if (e->world->rank == 0 && error->status == STATUS_OK)
+        logits->take(logits->context, sink->first, count, sink->logits, error);
+    memset(sink->logits, 0, values * sizeof *sink->logits);
+}
+
+/* All groups; every rank is in the same one at any time. Collective. */
+static void run_groups(Rounds *rounds, Dataset *dataset, int64_t batch_size, int64_t group, Sink *sink,
+                       const LogitsSink *logits, Error *error) {
+    const Evaluator *e = rounds->evaluator;
+    int64_t samples = dataset_info(dataset)->samples;
+    int64_t *indices = memory_allocate((size_t)group, sizeof *indices, error);
+    for (int64_t first = 0; !rounds->stop && first < samples; first += group) {
+        int64_t count = samples - first < group ? samples - first : group;
+        sink->first = first;
+        run_group(rounds, dataset, first, count, batch_size, indices, sink, error);
+        if (logits != NULL && !rounds->stop) hand_over(e, sink, count, logits, error);
+    }
+    memory_free(indices);
+}
+
+Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics,
+                    const LogitsSink *logits, Error *error) {
+    const DatasetInfo *info = dataset_info(dataset);
+    if (batch_size > info->samples) batch_size = info->samples;
+    int64_t group = batch_size * (GROUP / batch_size + 1); /* whole batches */
+    Sink sink = {.metrics = metrics,
+                 .labels = (size_t)info->labels,
+                 .losses = memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
+    if (logits != NULL) sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
+    metrics_clear(metrics, info->labels);
+    batch_clear(e->batch);
+    Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
+    if (world_agree(e->world, error, true) == STATUS_OK) {
+        run_groups(&rounds, dataset, batch_size, group, &sink, logits, error);
+        rounds_settle(&rounds);
+        world_agree(e->world, error, true);
+    }
+    memory_free(sink.losses);
+    memory_free(sink.logits);
+    if (error->status != STATUS_OK) return error->status;
+    if (rounds.stop) return error_set(error, STATUS_STOPPED, "stopped by a signal");
+    sum_metrics(e->world, metrics);
+    return STATUS_OK;
+}

@@ -1,0 +1,43 @@
+/* The table of an evaluation. See score_table.h. */
+#include "linnet/evaluate/score_table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Bytes of UTF-8 that take no column of their own: those that continue a character. */
+static int continuation_bytes(const char *text) {
+    int count = 0;
+    for (; *text != '\0'; text++) count += ((unsigned char)*text & 0xC0) == 0x80;
+    return count;
+}
+
+static int columns(const char *text) {
+    return (int)strlen(text) - continuation_bytes(text);
+}
+
+/* A text at the right of `width` columns. */
+static void print_right(const char *text, int width) {
+    printf("  %*s", width + continuation_bytes(text), text);
+}
+
+void report_scores(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
+                   double samples_per_second) {
+    int width = 8;
+    for (int32_t i = 0; i < metrics->labels; i++)
+        if (columns(label_names[i]) > width) width = columns(label_names[i]);
+    printf("%s\n", title);
+    printf("  samples   %" PRId64
+           "\n  accuracy  %.4f\n  macro F1  %.4f\n  loss      %.4f\n  speed     %.1f samples/s\n",
+           metrics->samples, scores->accuracy, scores->f1, scores->loss, samples_per_second);
+    printf("  truth \\ predicted\n");
+    print_right("", width);
+    for (int32_t p = 0; p < metrics->labels; p++) print_right(label_names[p], width);
+    printf("\n");
+    for (int32_t truth = 0; truth < metrics->labels; truth++) {
+        print_right(label_names[truth], width);
+        for (int32_t p = 0; p < metrics->labels; p++)
+            printf("  %*" PRId64, width, metrics->confusion[truth * metrics->labels + p]);
+        printf("\n");
+    }
+}

@@ -1,0 +1,108 @@
+/* How the watch ends a run. See heartbeat_private.h. */
+#include "heartbeat/heartbeat_private.h"
+
+#include "linnet/core/log.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Seconds that a launcher has to end by itself: mpirun takes 1 to 4 after MPI_Abort. */
+#define LAUNCHER_SECONDS "5"
+
+void phase_text(RunPhase phase, int64_t step, char text[WATCH_PHASE_TEXT]) {
+    static const char *const names[] = {"at the start",      "while loading", "in update",
+                                        "in the evaluation", "while saving",  "at the end"};
+    if (phase == RUN_UPDATE)
+        snprintf(text, WATCH_PHASE_TEXT, "%s %lld", names[phase], (long long)step);
+    else
+        snprintf(text, WATCH_PHASE_TEXT, "%s", names[phase]);
+}
+
+bool process_read(long pid, Process *process) {
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return false;
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[size] = '\0';
+    char *name = strchr(text, '('), *rest = strrchr(text, ')');
+    if (name == NULL || rest == NULL) return false;
+    *rest = '\0';
+    snprintf(process->name, sizeof process->name, "%s", name + 1);
+    /* Behind the name: the state, the parent, and as the twentieth field the start. */
+    return sscanf(rest + 1, " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                  &process->state, &process->parent, &process->started) == 3;
+}
+
+/* Open MPI's launcher above this process, or 0. Slurm's own is left alone: it sees to lost nodes by itself. */
+static long find_launcher(Process *process) {
+    static const char *const names[] = {"mpirun", "mpiexec", "orterun", "orted", "prterun", "prte", "prted"};
+    long pid = getppid();
+    for (int level = 0; level < 8 && pid > 1 && process_read(pid, process); level++, pid = process->parent)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (strcmp(process->name, names[i]) == 0) return pid;
+    return 0;
+}
+
+void watch_end_launcher(void) {
+    Process process;
+    char script[512];
+    long pid = find_launcher(&process);
+    if (pid == 0) return;
+    /* In a session and a process of its own, since the launcher ends this one. It signals only while the process of
+     * that number is the one meant. SIGTERM would make Open MPI 4.1 crash. */
+    snprintf(script, sizeof script,
+             "same() { s=$(cat /proc/%ld/stat 2>/dev/null) && set -- ${s##*)} && [ \"${20}\" = %llu ]; }\n"
+             "sleep " LAUNCHER_SECONDS "; same && kill -KILL %ld\n",
+             pid, process.started, pid);
+    char *const arguments[] = {(char[]){"sh"}, (char[]){"-c"}, script, NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    pid_t child;
+    if (posix_spawn_file_actions_init(&files) != 0) return;
+    if (posix_spawnattr_init(&attributes) == 0) {
+        /* Nothing of this process stays open in it: others wait for these files' ends. */
+        posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+        posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+        posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
+        posix_spawn_file_actions_addclosefrom_np(&files, 3);
+        sigset_t none;
+        sigemptyset(&none);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+        posix_spawn(&child, "/bin/sh", &files, &attributes, arguments, environ);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&files);
+}
+
+/* MPI_Abort asks the launcher, which may be out of reach: then the alarm ends this process, whatever the main thread
+ * waits for. */
+static _Noreturn void end_by_abort(void) {
+    int finalized = 0;
+    signal(SIGALRM, SIG_DFL);
+    alarm(3);
+    MPI_Finalized(&finalized);
+    if (!finalized) MPI_Abort(MPI_COMM_WORLD, STATUS_FAILURE);
+    _Exit(STATUS_FAILURE);
+}
+
+_Noreturn void watch_end_telling(const Watch *watch, const Peer *peer, const char *cause) {
+    char where[sizeof watch->world->host + WATCH_PHASE_TEXT + 4], phase[WATCH_PHASE_TEXT];
+    phase_text(peer->phase, peer->step, phase);
+    snprintf(where, sizeof where, "%s, %s", watch->world->hosts[peer->rank], phase);
+    log_error_at(peer->rank, where, "%s", cause);
+    watch_end_launcher();
+    end_by_abort();
+}
+
+_Noreturn void watch_end_silently(void) {
+    watch_end_launcher();
+    sleep(2); /* the one that told has asked the launcher to end all */
+    _Exit(STATUS_FAILURE);
+}

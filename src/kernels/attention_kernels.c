@@ -1,0 +1,270 @@
+#include "kernels/attention_scratch.h"
+#include "kernels/dropout_lanes.h"
+#include "kernels/kernels.h"
+#include "kernels/tile_product.h"
+#include <math.h>
+#include <omp.h>
+
+/** The arguments of a call, forward or backward; what a pass does not use is NULL. */
+typedef struct {
+    const AttentionShape *shape;
+    const DropoutLanes *dropout; /**< NULL: none */
+    const float *q, *k, *v, *dout, *out_read, *lse_read;
+    float *out, *lse, *dq, *dk, *dv;
+    size_t q_stride, kv_stride, out_stride;
+} Call;
+
+/** One head of one sample: where its rows begin. */
+typedef struct {
+    size_t sample, head, query, queries, key, keys;
+    size_t column; /**< head · head width */
+} Head;
+
+static Head head_of(const AttentionShape *shape, size_t item) {
+    size_t b = item / shape->heads, h = item % shape->heads;
+    return (Head){
+        .sample = b,
+        .head = h,
+        .query = (size_t)shape->query_starts[b],
+        .queries = (size_t)(shape->query_starts[b + 1] - shape->query_starts[b]),
+        .key = (size_t)shape->key_starts[b],
+        .keys = (size_t)(shape->key_starts[b + 1] - shape->key_starts[b]),
+        .column = h * shape->head_width,
+    };
+}
+
+static size_t most_keys(const AttentionShape *shape) {
+    int32_t most = 0;
+    for (size_t b = 0; b < shape->samples; b++) {
+        int32_t keys = shape->key_starts[b + 1] - shape->key_starts[b];
+        if (keys > most) most = keys;
+    }
+    return (size_t)most;
+}
+
+/** Keys that any of a tile's queries sees. */
+static size_t tile_keys(const int32_t *visible, size_t rows) {
+    int32_t most = 0;
+    for (size_t r = 0; r < rows; r++)
+        if (visible[r] > most) most = visible[r];
+    return (size_t)most;
+}
+
+static void draw_factors(const Call *call, const Head *head, size_t query, size_t count, float *factors) {
+    const AttentionShape *shape = call->shape;
+    dropout_factors(factors, 0, count, call->dropout, shape->sample_ids[head->sample], shape->positions[query],
+                    head->head);
+}
+
+/** Lanes of the vector at j that a query sees. */
+static inline size_t lanes_seen(size_t seen, size_t j) {
+    return seen > j ? smaller(seen - j, LANES) : 0;
+}
+
+/** One query's scores [end] become 2^(scale · score − largest), and zero where it does not see. Returns their sum;
+ *  *largest is of scale · score. */
+static float powers(float *x, size_t seen, size_t end, float scale, float *largest) {
+    const Floats hidden = floats_all(-INFINITY);
+    Floats most = hidden, sum = {0};
+    for (size_t j = 0; j < seen; j += LANES)
+        most = floats_max(most, floats_first(floats_load(x + j), lanes_seen(seen, j), hidden));
+    most = floats_max_all(most) * scale;
+    for (size_t j = 0; j < end; j += LANES) {
+        Floats score = floats_first(floats_load(x + j), lanes_seen(seen, j), hidden);
+        Floats power = floats_exp2_any(score * scale - most);
+        floats_store(x + j, power);
+        sum += power;
+    }
+    *largest = most[0];
+    return floats_sum(sum);
+}
+
+/** One query's scores [end] become weights, with dropout. */
+static void weigh_row(const Call *call, const Head *head, size_t query, float *weights, size_t end, float *factors) {
+    const AttentionShape *shape = call->shape;
+    float largest, sum = powers(weights, (size_t)shape->visible[query], end, shape->scale * LOG2_E, &largest);
+    float share = 1.0f / sum;
+    if (call->lse) call->lse[query * shape->heads + head->head] = largest / LOG2_E + logf(sum);
+    if (call->dropout) {
+        draw_factors(call, head, query, end, factors);
+        for (size_t j = 0; j < end; j += LANES)
+            floats_store(weights + j, floats_load(weights + j) * share * floats_load(factors + j));
+    } else {
+        for (size_t j = 0; j < end; j += LANES) floats_store(weights + j, floats_load(weights + j) * share);
+    }
+}
+
+static void forward_head(const Call *call, const Head *head, const AttentionScratch *scratch) {
+    size_t d = call->shape->head_width, stride = scratch->stride;
+    const float *k = call->k + head->key * call->kv_stride + head->column;
+    const float *v = call->v + head->key * call->kv_stride + head->column;
+    transpose(scratch->keys, stride, k, call->kv_stride, head->keys, d);
+    for (size_t done = 0; done < head->queries; done += TILE_ROWS) {
+        size_t rows = smaller(TILE_ROWS, head->queries - done), query = head->query + done;
+        size_t seen = tile_keys(call->shape->visible + query, rows), end = round_up(seen, LANES);
+        Left q = {call->q + query * call->q_stride + head->column, call->q_stride, 1};
+        tile_product(scratch->weights, stride, q, scratch->keys, stride, rows, d, end, false);
+        for (size_t r = 0; r < rows; r++)
+            weigh_row(call, head, query + r, scratch->weights + r * stride, end, scratch->factors);
+        float *out = call->out + query * call->out_stride + head->column;
+        tile_product(out, call->out_stride, (Left){scratch->weights, stride, 1}, v, call->kv_stride, rows, seen, d,
+                     false);
+    }
+}
+
+/** Bring the rows of up to ATTENTION_QUERIES queries together: they are read several times over, and in the
+ *  caller's long rows the pieces of one head fall on the same few sets of the L1 cache. */
+static void gather_queries(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
+                           size_t count) {
+    size_t d = call->shape->head_width;
+    for (size_t r = 0; r < count; r++) {
+        const float *q = call->q + (first + r) * call->q_stride + head->column;
+        const float *dout = call->dout + (first + r) * call->out_stride + head->column;
+        const float *out = call->out_read + (first + r) * call->out_stride + head->column;
+        float *to_q = scratch->queries + r * d, *to_dout = scratch->gradients + r * d, pull = 0.0f;
+#pragma omp simd reduction(+ : pull)
+        for (size_t c = 0; c < d; c++) {
+            to_q[c] = q[c];
+            to_dout[c] = dout[c];
+            pull += dout[c] * out[c];
+        }
+        scratch->pulls[r] = pull; /* Σ weight · d weight over the keys, which is this shorter sum */
+    }
+}
+
+/** Scores → weights with dropout, and d weights → d scores, of one query; both zero from the last key seen to
+ *  `padded`. */
+static void unweigh_row(const Call *call, const Head *head, size_t query, float *weights, float *scores, size_t padded,
+                        float pull, float *factors) {
+    const Floats none = {0};
+    size_t seen = (size_t)call->shape->visible[query], j = 0;
+    float scale = call->shape->scale, lse = call->lse_read[query * call->shape->heads + head->head];
+    if (call->dropout) draw_factors(call, head, query, seen, factors);
+    for (; j < seen; j += LANES) {
+        Floats weight = floats_exp2_any(floats_load(weights + j) * (scale * LOG2_E) - lse * LOG2_E);
+        weight = floats_first(weight, lanes_seen(seen, j), none);
+        Floats factor = call->dropout ? floats_load(factors + j) : floats_all(1.0f);
+        Floats dweight = floats_first(floats_load(scores + j), lanes_seen(seen, j), none);
+        floats_store(scores + j, weight * (factor * dweight - pull) * scale);
+        floats_store(weights + j, weight * factor);
+    }
+    for (; j < padded; j += LANES) {
+        floats_store(weights + j, none);
+        floats_store(scores + j, none);
+    }
+}
+
+/** Weights and score gradients of up to ATTENTION_QUERIES queries from `first` on, and their dq. */
+static void backward_queries(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
+                             size_t count) {
+    size_t d = call->shape->head_width, stride = scratch->stride, padded = round_up(head->keys, LANES);
+    const float *k = call->k + head->key * call->kv_stride + head->column;
+    gather_queries(call, head, scratch, first, count);
+    for (size_t done = 0; done < count; done += TILE_ROWS) {
+        size_t rows = smaller(TILE_ROWS, count - done), query = first + done;
+        size_t seen = tile_keys(call->shape->visible + query, rows), end = round_up(seen, LANES);
+        float *weights = scratch->weights + done * stride, *scores = scratch->scores + done * stride;
+        Left q = {scratch->queries + done * d, d, 1}, dout = {scratch->gradients + done * d, d, 1};
+        tile_product(weights, stride, q, scratch->keys, stride, rows, d, end, false);
+        tile_product(scores, stride, dout, scratch->values, stride, rows, d, end, false);
+        for (size_t r = 0; r < rows; r++)
+            unweigh_row(call, head, query + r, weights + r * stride, scores + r * stride, padded,
+                        scratch->pulls[done + r], scratch->factors);
+        float *dq = call->dq + query * call->q_stride + head->column;
+        tile_product(dq, call->q_stride, (Left){scores, stride, 1}, k, call->kv_stride, rows, seen, d, false);
+    }
+}
+
+/** What those queries add to dk and dv. */
+static void backward_keys(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
+                          size_t count, bool accumulate) {
+    size_t d = call->shape->head_width, stride = scratch->stride;
+    const int32_t *visible = call->shape->visible + first;
+    for (size_t j = 0; j < head->keys; j += TILE_ROWS) {
+        size_t rows = smaller(TILE_ROWS, head->keys - j), blind = 0;
+        while (blind < count && (size_t)visible[blind] <= j) blind++; /* in a causal sample, the queries before j */
+        size_t inner = count - blind, to = (head->key + j) * call->kv_stride + head->column;
+        const float *q = scratch->queries + blind * d, *dout = scratch->gradients + blind * d;
+        Left weights = {scratch->weights + blind * stride + j, 1, stride};
+        Left scores = {scratch->scores + blind * stride + j, 1, stride};
+        tile_product(call->dv + to, call->kv_stride, weights, dout, d, rows, inner, d, accumulate);
+        tile_product(call->dk + to, call->kv_stride, scores, q, d, rows, inner, d, accumulate);
+    }
+}
+
+static void backward_head(const Call *call, const Head *head, const AttentionScratch *scratch) {
+    size_t d = call->shape->head_width, from = head->key * call->kv_stride + head->column;
+    transpose(scratch->keys, scratch->stride, call->k + from, call->kv_stride, head->keys, d);
+    transpose(scratch->values, scratch->stride, call->v + from, call->kv_stride, head->keys, d);
+    size_t done = 0;
+    do { /* also for a sample without queries, whose dk and dv are zero */
+        size_t count = smaller(ATTENTION_QUERIES, head->queries - done), first = head->query + done;
+        backward_queries(call, head, scratch, first, count);
+        backward_keys(call, head, scratch, first, count, done > 0);
+        done += count;
+    } while (done < head->queries);
+}
+
+/** Deal out the heads of all samples; each is computed by one thread in one order. */
+static void each_head(const Call *call, float *scratch,
+                      void (*pass)(const Call *, const Head *, const AttentionScratch *)) {
+    const AttentionShape *shape = call->shape;
+    size_t keys = most_keys(shape), queries = (size_t)shape->query_starts[shape->samples];
+    size_t items = shape->samples * shape->heads;
+    size_t part = attention_part(keys, shape->head_width);
+#pragma omp parallel if (items > 1 && queries * shape->heads * shape->head_width > PARALLEL_ELEMENTS)
+    {
+        float *base = scratch + (size_t)omp_get_thread_num() * part;
+        AttentionScratch own = attention_scratch_at(base, keys, shape->head_width);
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < items; i++) {
+            Head head = head_of(shape, i);
+            pass(call, &head, &own);
+        }
+    }
+}
+
+void KERNEL(attention_forward)(float *out, float *lse, const float *q, size_t q_stride, const float *k, const float *v,
+                               size_t kv_stride, const AttentionShape *shape, const Dropout *dropout, float *scratch) {
+    DropoutLanes lanes = {0};
+    bool dropping = dropout && dropout->threshold;
+    if (dropping) lanes = dropout_lanes(dropout);
+    Call call = {
+        .shape = shape,
+        .dropout = dropping ? &lanes : NULL,
+        .q = q,
+        .k = k,
+        .v = v,
+        .out = out,
+        .lse = lse,
+        .q_stride = q_stride,
+        .kv_stride = kv_stride,
+        .out_stride = shape->heads * shape->head_width,
+    };
+    each_head(&call, scratch, forward_head);
+}
+
+void KERNEL(attention_backward)(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *lse,
+                                const float *q, size_t q_stride, const float *k, const float *v, size_t kv_stride,
+                                const AttentionShape *shape, const Dropout *dropout, float *scratch) {
+    DropoutLanes lanes = {0};
+    bool dropping = dropout && dropout->threshold;
+    if (dropping) lanes = dropout_lanes(dropout);
+    Call call = {
+        .shape = shape,
+        .dropout = dropping ? &lanes : NULL,
+        .q = q,
+        .k = k,
+        .v = v,
+        .dout = dout,
+        .out_read = out,
+        .lse_read = lse,
+        .dq = dq,
+        .dk = dk,
+        .dv = dv,
+        .q_stride = q_stride,
+        .kv_stride = kv_stride,
+        .out_stride = shape->heads * shape->head_width,
+    };
+    each_head(&call, scratch, backward_head);
+}

@@ -1,0 +1,45 @@
+#ifndef LINNET_KERNELS_ATTENTION_SCRATCH_H
+#define LINNET_KERNELS_ATTENTION_SCRATCH_H
+/** One thread's scratch of the attention kernels; the same for every instruction set. */
+#include <stddef.h>
+
+/** Queries whose weights are held at once in the backward pass: bounds the scratch of long samples. */
+#define ATTENTION_QUERIES ((size_t)32)
+
+typedef struct {
+    size_t stride;        /**< floats between rows of the arrays below: keys, padded */
+    float *keys, *values; /**< [head width, stride] transposed */
+    float *weights;       /**< [ATTENTION_QUERIES, stride] probabilities, with dropout */
+    float *scores;        /**< [ATTENTION_QUERIES, stride] gradients of the scores */
+    float *queries;       /**< [ATTENTION_QUERIES, head width] rows of q, close together */
+    float *gradients;     /**< [ATTENTION_QUERIES, head width] rows of dout */
+    float *pulls;         /**< [ATTENTION_QUERIES] dout · out */
+    float *factors;       /**< [stride] dropout factors of one query */
+} AttentionScratch;
+
+/** Whole steps of 64 floats, which is whole vectors and whole dropout steps; and one more cache line, so that a
+ *  column's elements do not all fall on the same few sets of the L1 cache when the length is a power of two. */
+static inline size_t attention_stride(size_t keys) {
+    return (keys + 63) / 64 * 64 + 16;
+}
+
+/** Floats that one thread needs. */
+static inline size_t attention_part(size_t keys, size_t head_width) {
+    size_t stride = attention_stride(keys);
+    return (2 * head_width + 2 * ATTENTION_QUERIES + 1) * stride + ATTENTION_QUERIES * (2 * head_width + 1);
+}
+
+/** One thread's part, attention_part() floats from `base` on. */
+static inline AttentionScratch attention_scratch_at(float *base, size_t keys, size_t head_width) {
+    size_t stride = attention_stride(keys), rows = ATTENTION_QUERIES;
+    AttentionScratch scratch = {.stride = stride, .keys = base};
+    scratch.values = scratch.keys + head_width * stride;
+    scratch.weights = scratch.values + head_width * stride;
+    scratch.scores = scratch.weights + rows * stride;
+    scratch.factors = scratch.scores + rows * stride;
+    scratch.queries = scratch.factors + stride;
+    scratch.gradients = scratch.queries + rows * head_width;
+    scratch.pulls = scratch.gradients + rows * head_width;
+    return scratch;
+}
+#endif

@@ -1,0 +1,82 @@
+#include "kernels/dropout_lanes.h"
+#include "kernels/kernels.h"
+
+/** Columns whose factors are made at once: they stay in the L1 cache until they are used. */
+#define CHUNK ((size_t)256)
+/** Columns of a gradient that one thread sums at a time: few enough to share, enough to fill cache lines. */
+#define GATHER_COLUMNS ((size_t)64)
+
+static void add_row(float *out, const float *token, const float *position, size_t width) {
+#pragma omp simd
+    for (size_t c = 0; c < width; c++) out[c] = token[c] + position[c];
+}
+
+static void drop_row(float *x, size_t width, const DropoutLanes *lanes, uint64_t sample, int32_t position) {
+    float factors[CHUNK];
+    for (size_t first = 0; first < width; first += CHUNK) {
+        size_t count = smaller(CHUNK, width - first);
+        dropout_factors(factors, first, count, lanes, sample, position, 0);
+#pragma omp simd
+        for (size_t c = 0; c < count; c++) x[first + c] *= factors[c];
+    }
+}
+
+void KERNEL(embedding_forward)(float *out, const float *token, const float *position, const int32_t *ids,
+                               const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
+                               const Dropout *dropout) {
+    bool dropping = dropout && dropout->threshold;
+    DropoutLanes lanes = {0};
+    if (dropping) lanes = dropout_lanes(dropout);
+#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_ELEMENTS)
+    for (size_t r = 0; r < rows; r++) {
+        float *row = out + r * width;
+        add_row(row, token + (size_t)ids[r] * width, position + (size_t)positions[r] * width, width);
+        if (dropping) drop_row(row, width, &lanes, samples[r], positions[r]);
+    }
+}
+
+/** Rows by slot: the first one's number for each of `count` slots, and behind them for each row the next of its slot;
+ *  −1: none. */
+static void chain_rows(int32_t *chains, const int32_t *slots, size_t count, size_t rows) {
+    int32_t *next = chains + count;
+    for (size_t i = 0; i < count; i++) chains[i] = -1;
+    for (size_t r = rows; r-- > 0; chains[slots[r]] = (int32_t)r) next[r] = chains[slots[r]];
+}
+
+/** A slot's sum of columns first … first + columns − 1, its rows being a chain. A leaf that has none of them adds
+ *  nothing: no sum that begins at zero is −0, so that adding 0 would leave it as it is. */
+static void gather_slot(float *out, const float *x, int32_t row, const int32_t *next, const Leaves *leaves,
+                        size_t first, size_t columns, size_t width) {
+    float sums[LEAVES_LEVELS][GATHER_COLUMNS];
+    bool filled[LEAVES_LEVELS];
+    for (size_t i = 0; i < leaves->count; i++) {
+        size_t top = leaf_height(i);
+        float *sum = i == 0 ? out : sums[top];
+        filled[top] = i == 0;
+        for (; row >= 0 && (size_t)row < leaves->starts[i + 1]; row = next[row], filled[top] = true) {
+            if (!filled[top]) memset(sum, 0, columns * sizeof *sum);
+            KERNEL(vector_add)(sum, sum, x + (size_t)row * width + first, columns);
+        }
+        for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, top--) {
+            if (!filled[top]) continue;
+            float *below = top == 1 ? out : sums[top - 1];
+            if (filled[top - 1])
+                KERNEL(vector_add)(below, below, sums[top], columns);
+            else
+                memcpy(below, sums[top], columns * sizeof *below);
+            filled[top - 1] = true;
+        }
+    }
+}
+
+void KERNEL(embedding_gather)(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
+                              size_t width, int32_t *scratch) {
+    size_t rows = leaves_rows(leaves);
+    chain_rows(scratch, slots, count, rows);
+#pragma omp parallel for schedule(static) if (rows * width > PARALLEL_ELEMENTS)
+    for (size_t first = 0; first < width; first += GATHER_COLUMNS)
+        for (size_t slot = 0; slot < count; slot++)
+            if (scratch[slot] >= 0)
+                gather_slot(out + slot * width + first, x, scratch[slot], scratch + count, leaves, first,
+                            smaller(GATHER_COLUMNS, width - first), width);
+}

@@ -1,0 +1,88 @@
+#include "linnet/kernels/isa.h"
+#include "kernels/kernels.h"
+#include "linnet/core/log.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic(const Kernels *) chosen;
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The flags of the Makefile's ISA_FLAGS; the builtin also asks the system whether it saves the wide registers. */
+static int has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+static int has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+static int has_avx512bf16(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+
+/* The system keeps room for a thread's tiles only where it was asked to: arch_prctl(2), Linux 5.16. It refuses where it
+ * does not save them, or where a thread's stack for signals is too small for them; from then on all must be larger. */
+static int has_amx(void) {
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18, TILES = 1 << 24, TILES_BF16 = 1 << 22 };
+    unsigned a, b, c, d;
+    return has_avx512bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & TILES) && (d & TILES_BF16) &&
+           syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+#endif
+
+/** The best set that the CPU has, or the one with that name; NULL when there is none. */
+static const Kernels *find(const char *name) {
+#ifdef __x86_64__
+    if ((!name || strcmp(name, kernels_amx.isa) == 0) && has_amx()) return &kernels_amx;
+    if (has_avx512bf16() && (!name || strcmp(name, kernels_avx512bf16.isa) == 0)) return &kernels_avx512bf16;
+    if (has_avx512() && (!name || strcmp(name, kernels_avx512.isa) == 0)) return &kernels_avx512;
+    if (has_avx2() && (!name || strcmp(name, kernels_avx2.isa) == 0)) return &kernels_avx2;
+#endif
+    return !name || strcmp(name, kernels_base.isa) == 0 ? &kernels_base : NULL;
+}
+
+/** First use, perhaps by several threads at once: all find the same set, one of them warns. */
+static const Kernels *choose(void) {
+    const char *wanted = getenv("LINNET_ISA");
+    if (wanted && !*wanted) wanted = NULL;
+    const Kernels *found = find(wanted), *set = found ? found : find(NULL), *none = NULL;
+    if (!atomic_compare_exchange_strong(&chosen, &none, set)) return none;
+    if (!found)
+        log_warning("LINNET_ISA=%s: this build, CPU or system has no such instruction set; using %s "
+                    "(known: base, avx2, avx512, avx512bf16, amx)",
+                    wanted, set->isa);
+    return set;
+}
+
+const Kernels *kernels(void) {
+    const Kernels *set = atomic_load_explicit(&chosen, memory_order_relaxed);
+    return set ? set : choose();
+}
+
+const char *isa_name(void) {
+    return kernels()->isa;
+}
+
+int isa_bf16(void) {
+#ifdef __x86_64__
+    return kernels() == &kernels_avx512bf16 || kernels() == &kernels_amx;
+#else
+    return 0;
+#endif
+}
+
+void kernels_use(const Kernels *set) {
+    atomic_store(&chosen, set);
+}
+
+int isa_choose(const char *name) {
+    const Kernels *set = find(name);
+    if (set) kernels_use(set);
+    return set != NULL;
+}

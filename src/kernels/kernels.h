@@ -1,0 +1,80 @@
+#ifndef LINNET_KERNELS_KERNELS_H
+#define LINNET_KERNELS_KERNELS_H
+/** The kernels that exist once for every instruction set. A file <name>_kernels.c is compiled once a set with
+ *  ISA=base, avx2 … and defines KERNEL(function); table_kernels.c gathers a set's functions in a Kernels;
+ *  isa.c picks one.
+ *
+ *  To add a kernel: declare the public function in its header, add its name to KERNEL_LIST, define KERNEL(name) in
+ *  a *_kernels.c, and call kernels()->name from the public function. */
+#include "linnet/kernels/adamw.h"
+#include "linnet/kernels/attention.h"
+#include "linnet/kernels/bf16.h"
+#include "linnet/kernels/bias.h"
+#include "linnet/kernels/embedding.h"
+#include "linnet/kernels/gelu.h"
+#include "linnet/kernels/layernorm.h"
+#include "linnet/kernels/linear.h"
+#include "linnet/kernels/residual.h"
+
+/** The public functions' kernels where LinearWork asks for bf16. */
+__typeof__(linear_forward) linear_forward_bf16;
+__typeof__(linear_backward_input) linear_backward_input_bf16;
+__typeof__(linear_backward_weight) linear_backward_weight_bf16;
+
+#define KERNEL_LIST(X)                                                                                                 \
+    X(embedding_forward)                                                                                               \
+    X(embedding_gather)                                                                                                \
+    X(layernorm_forward)                                                                                               \
+    X(layernorm_backward)                                                                                              \
+    X(linear_forward)                                                                                                  \
+    X(linear_backward_input)                                                                                           \
+    X(linear_backward_weight)                                                                                          \
+    X(linear_forward_bf16)                                                                                             \
+    X(linear_backward_input_bf16)                                                                                      \
+    X(linear_backward_weight_bf16)                                                                                     \
+    X(attention_forward)                                                                                               \
+    X(attention_backward)                                                                                              \
+    X(gelu_forward)                                                                                                    \
+    X(gelu_backward)                                                                                                   \
+    X(residual_forward)                                                                                                \
+    X(residual_backward)                                                                                               \
+    X(adamw_update)                                                                                                    \
+    X(sum_of_squares)                                                                                                  \
+    X(vector_add)                                                                                                      \
+    X(bf16_from_floats)                                                                                                \
+    X(floats_from_bf16)                                                                                                \
+    X(rows_add_bias)                                                                                                   \
+    X(rows_sum)
+
+/** One instruction set's kernels: every member has the type and the contract of the public function of its name. */
+typedef struct {
+    const char *isa;
+#define KERNEL_MEMBER(name) __typeof__(name) *name;
+    KERNEL_LIST(KERNEL_MEMBER)
+#undef KERNEL_MEMBER
+} Kernels;
+
+extern const Kernels kernels_base;
+#ifdef __x86_64__
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512bf16, kernels_amx;
+#endif
+
+/** The set in use; chosen at the first call, by any thread. */
+const Kernels *kernels(void);
+
+/** Use this set from now on, whether the CPU has its instructions or not. For tests; not while kernels run. */
+void kernels_use(const Kernels *set);
+
+/** A parallel region costs a few microseconds; with fewer elements than this one thread is done sooner. */
+#define PARALLEL_ELEMENTS 16384
+
+#ifdef ISA
+#define KERNEL_PASTE(name, isa) name##_##isa
+#define KERNEL_NAME(name, isa) KERNEL_PASTE(name, isa)
+#define KERNEL(name) KERNEL_NAME(name, ISA)
+#define KERNEL_DECLARE(name) __typeof__(name) KERNEL(name);
+KERNEL_LIST(KERNEL_DECLARE)
+#undef KERNEL_DECLARE
+#endif
+
+#endif

@@ -1,0 +1,158 @@
+#ifndef LINNET_KERNELS_LANES_H
+#define LINNET_KERNELS_LANES_H
+/** What the kernels share: the instruction set's widest vector, and a power of two. */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+#if defined __AVX512F__
+#define LANE_BYTES 64
+#elif defined __AVX2__
+#define LANE_BYTES 32
+#else
+#define LANE_BYTES 16
+#endif
+#define LANES ((size_t)LANE_BYTES / sizeof(float))
+
+typedef float Floats __attribute__((vector_size(LANE_BYTES)));
+typedef uint32_t Bits __attribute__((vector_size(LANE_BYTES)));
+
+/** Any alignment. */
+static inline Floats floats_load(const float *from) {
+    Floats value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline void floats_store(float *to, Floats value) {
+    memcpy(to, &value, sizeof value);
+}
+
+/** Store past the caches what will not be read soon: `to` is aligned to whole vectors. floats_streamed() before others
+ *  read it. */
+static inline void floats_stream(float *to, Floats value) {
+#if defined __AVX512F__
+    _mm512_stream_ps(to, (__m512)value);
+#elif defined __AVX2__
+    _mm256_stream_ps(to, (__m256)value);
+#else
+    floats_store(to, value);
+#endif
+}
+
+static inline void floats_streamed(void) {
+#ifdef __AVX2__
+    _mm_sfence();
+#endif
+}
+
+/** 0, 1, 2 … */
+static inline Bits lane_numbers(void) {
+    Bits numbers = {0};
+    for (uint32_t i = 0; i < LANES; i++) numbers[i] = i;
+    return numbers;
+}
+
+/** The sum of the lanes, in every lane: halves upon halves. */
+static inline Floats floats_sum_all(Floats value) {
+#pragma GCC unroll 4
+    for (uint32_t half = LANES / 2; half > 0; half /= 2) value += __builtin_shuffle(value, lane_numbers() ^ half);
+    return value;
+}
+
+static inline float floats_sum(Floats value) {
+    return floats_sum_all(value)[0];
+}
+
+static inline size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static inline size_t round_up(size_t value, size_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+/** The first `count` < LANES elements, zeros behind them. */
+static inline Floats floats_load_part(const float *from, size_t count) {
+    Floats value = {0};
+    memcpy(&value, from, count * sizeof *from);
+    return value;
+}
+
+static inline void floats_store_part(float *to, Floats value, size_t count) {
+    memcpy(to, &value, count * sizeof *to);
+}
+
+/** The smaller of both, lane by lane; b where either is not a number: so NaN in b passes a limit in a. */
+static inline Floats floats_min(Floats a, Floats b) {
+#if defined __AVX512F__
+    return (Floats)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined __AVX2__
+    return (Floats)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined __SSE2__
+    return (Floats)_mm_min_ps((__m128)a, (__m128)b);
+#else
+    for (size_t i = 0; i < LANES; i++) b[i] = a[i] < b[i] ? a[i] : b[i];
+    return b;
+#endif
+}
+
+/** The larger of both, as floats_min(). */
+static inline Floats floats_max(Floats a, Floats b) {
+#if defined __AVX512F__
+    return (Floats)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined __AVX2__
+    return (Floats)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined __SSE2__
+    return (Floats)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    for (size_t i = 0; i < LANES; i++) b[i] = a[i] > b[i] ? a[i] : b[i];
+    return b;
+#endif
+}
+
+/** The largest lane, in every lane. */
+static inline Floats floats_max_all(Floats value) {
+#pragma GCC unroll 4
+    for (uint32_t half = LANES / 2; half > 0; half /= 2)
+        value = floats_max(value, __builtin_shuffle(value, lane_numbers() ^ half));
+    return value;
+}
+
+/** `value` in the lanes before `count`, `other` behind. */
+static inline Floats floats_first(Floats value, size_t count, Floats other) {
+    Bits mask = (Bits)(lane_numbers() < (uint32_t)count);
+    return (Floats)(((Bits)value & mask) | ((Bits)other & ~mask));
+}
+
+static inline Floats floats_all(float value) {
+    return value - (Floats){0}; /* which is no operation: it keeps the sign of a zero */
+}
+
+#define LOG2_E 1.44269504f /* e^x = 2^(x · LOG2_E) */
+
+/** 2^x for x in [−126, 127.5): 2^n · 2^r with n = round(x) and a minimax polynomial for 2^r, |r| ≤ ½, whose own
+ *  relative error is 1.6e-8. Relative error with roundings at most 1.2e-7. NaN gives NaN. */
+static inline Floats floats_exp2(Floats x) {
+    const float rounder = 0x1.8p23f; /* adding it leaves the nearest integer in the low bits */
+    Floats shifted = x + rounder;
+    Floats r = x - (shifted - rounder);
+    Floats power = floats_all(0x1.41fbbcp-13f);
+    power = power * r + 0x1.5f3e52p-10f;
+    power = power * r + 0x1.3b2d4cp-7f;
+    power = power * r + 0x1.c6aee8p-5f;
+    power = power * r + 0x1.ebfbdcp-3f;
+    power = power * r + 0x1.62e430p-1f;
+    power = power * r + 1.0f;
+    Bits scale = ((Bits)shifted + 127u) << 23; /* n + 127 is the exponent of 2^n: 0 makes zero, 255 infinity */
+    return power * (Floats)scale;
+}
+
+/** 2^x for any x: from −126 down it sinks to 0, which it is below −126.5; infinity from 127.5 on; NaN gives NaN. */
+static inline Floats floats_exp2_any(Floats x) {
+    return floats_exp2(floats_min(floats_all(128.0f), floats_max(floats_all(-127.0f), x)));
+}
+#endif

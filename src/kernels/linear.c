@@ -1,0 +1,135 @@
+/* Linear layers: who computes them, and the plain references. linear.h has the contract. */
+#include "kernels/kernels.h"
+#include "kernels/linear_blas.h"
+#include "kernels/linear_scratch.h"
+#include "linnet/core/environment.h"
+#include "linnet/kernels/isa.h"
+#include <stdatomic.h>
+#include <string.h>
+
+size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads) {
+    return linear_shared(rows, in, out) + threads * LINEAR_PART;
+}
+
+/* The base kernels are plain C for any CPU: there a BLAS that was tuned for it is faster. */
+static bool choose_blas(void) {
+    static const char *const WORDS[] = {"own", "blas", NULL};
+    bool tuned = strcmp(isa_name(), "base") != 0;
+    int wanted = environment_word("LINNET_PRODUCTS", WORDS, tuned ? "using own" : "using blas");
+    return wanted < 0 ? !tuned : wanted == 1;
+}
+
+/* -1 before the first use, which may be by several threads at once: all find the same. */
+static atomic_int by_blas = -1;
+
+static bool use_blas(const LinearWork *work) {
+    int known = atomic_load_explicit(&by_blas, memory_order_relaxed);
+    if (known < 0) atomic_store(&by_blas, known = choose_blas());
+    return known && !work->bf16;
+}
+
+/* After a product as well: BLAS looks after nothing else while it runs. */
+static void poll(const LinearWork *work) {
+    if (work->poll != NULL) work->poll(work->poll_context);
+}
+
+const char *linear_bf16(void) {
+    static const char *const WORDS[] = {"emulate", NULL};
+    if (isa_bf16()) return "bf16";
+    return environment_word("LINNET_BF16", WORDS, "not emulating") == 0 ? "bf16 emulated" : NULL;
+}
+
+int linear_choose(const char *products) {
+    bool blas = strcmp(products, "blas") == 0;
+    if (!blas && strcmp(products, "own") != 0) return 0;
+    atomic_store(&by_blas, blas);
+    return 1;
+}
+
+bool linear_rows_alone(bool bf16) {
+    return !use_blas(&(LinearWork){.bf16 = bf16});
+}
+
+const char *linear_products(void) {
+    return use_blas(&(LinearWork){0}) ? "blas" : "own";
+}
+
+void linear_forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,
+                    const LinearShape *shape, const LinearWork *work) {
+    if (use_blas(work))
+        linear_blas_forward(y, x, weight, bias, rows, shape);
+    else if (work->bf16)
+        kernels()->linear_forward_bf16(y, x, weight, bias, rows, shape, work);
+    else
+        kernels()->linear_forward(y, x, weight, bias, rows, shape, work);
+    poll(work);
+}
+
+void linear_backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
+                           const LinearWork *work) {
+    if (use_blas(work))
+        linear_blas_backward_input(dx, dy, weight, rows, shape);
+    else if (work->bf16)
+        kernels()->linear_backward_input_bf16(dx, dy, weight, rows, shape, work);
+    else
+        kernels()->linear_backward_input(dx, dy, weight, rows, shape, work);
+    poll(work);
+}
+
+void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
+                            const LinearShape *shape, bool accumulate, const LinearWork *work) {
+    if (use_blas(work))
+        linear_blas_backward_weight(dweight, dbias, x, dy, leaves_rows(leaves), shape, accumulate);
+    else if (work->bf16)
+        kernels()->linear_backward_weight_bf16(dweight, dbias, x, dy, leaves, shape, accumulate, work);
+    else
+        kernels()->linear_backward_weight(dweight, dbias, x, dy, leaves, shape, accumulate, work);
+    poll(work);
+}
+
+void linear_forward_ref(float *y, const float *x, const float *weight, const float *bias, size_t rows,
+                        const LinearShape *shape) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < shape->out; o++) {
+            double sum = bias != NULL ? (double)bias[o] : 0.0;
+            for (size_t i = 0; i < shape->in; i++)
+                sum += (double)x[r * shape->x_stride + i] * (double)weight[i * shape->weight_stride + o];
+            y[r * shape->y_stride + o] = (float)sum;
+        }
+}
+
+void linear_backward_input_ref(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < shape->in; i++) {
+            double sum = 0.0;
+            for (size_t o = 0; o < shape->out; o++)
+                sum += (double)dy[r * shape->y_stride + o] * (double)weight[i * shape->weight_stride + o];
+            dx[r * shape->x_stride + i] = (float)sum;
+        }
+}
+
+/* One element of a weight's gradient, or of a bias's where x is NULL. */
+static float leaves_sum_ref(float start, const float *x, size_t x_stride, const float *dy, size_t dy_stride,
+                            const Leaves *leaves) {
+    float sums[LEAVES_LEVELS];
+    for (size_t i = 0; i < leaves->count; i++) {
+        double sum = i == 0 ? (double)start : 0.0;
+        for (size_t r = leaves->starts[i]; r < leaves->starts[i + 1]; r++)
+            sum += (x != NULL ? (double)x[r * x_stride] : 1.0) * (double)dy[r * dy_stride];
+        sums[leaf_height(i)] = (float)sum;
+        leaf_join(sums, i, leaves->count);
+    }
+    return sums[0];
+}
+
+void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
+                                const LinearShape *shape, bool accumulate) {
+    for (size_t i = 0; i < shape->in; i++)
+        for (size_t o = 0; o < shape->out; o++) {
+            float *element = dweight + i * shape->weight_stride + o;
+            *element =
+                leaves_sum_ref(accumulate ? *element : 0.0F, x + i, shape->x_stride, dy + o, shape->y_stride, leaves);
+        }
+    for (size_t o = 0; dbias != NULL && o < shape->out; o++)
+        dbias[o] = leaves_sum_ref(accumulate ? dbias[o] : 0.0F, NULL, 0, dy + o, shape->y_stride, leaves);
+}

@@ -1,0 +1,52 @@
+#ifndef LINNET_KERNELS_TRANSPOSE_H
+#define LINNET_KERNELS_TRANSPOSE_H
+/** Rows read across: what packing and attention share. */
+#include "kernels/lanes.h"
+
+typedef float Four __attribute__((vector_size(16)));
+
+/** out[c][j] = row[j][c]. */
+static inline __attribute__((always_inline)) void transpose_rows(float *out, size_t out_stride, const Four row[4]) {
+    Four a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5),
+         b = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+    Four c = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7),
+         d = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+    Four column[4] = {
+        __builtin_shufflevector(a, b, 0, 1, 4, 5),
+        __builtin_shufflevector(a, b, 2, 3, 6, 7),
+        __builtin_shufflevector(c, d, 0, 1, 4, 5),
+        __builtin_shufflevector(c, d, 2, 3, 6, 7),
+    };
+    for (size_t k = 0; k < 4; k++) memcpy(out + k * out_stride, &column[k], sizeof column[k]);
+}
+
+/** A 4 × 4 piece: out[c][j] = x[j][c]; `rows` < 4 leaves zeros in the columns behind. */
+static inline __attribute__((always_inline)) void transpose_four(float *out, size_t out_stride, const float *x,
+                                                                 size_t stride, size_t rows) {
+    Four row[4] = {{0}};
+    for (size_t j = 0; j < rows; j++) memcpy(&row[j], x + j * stride, sizeof row[j]);
+    transpose_rows(out, out_stride, row);
+}
+
+/** A piece of LANES × LANES: out[c][j] = x[j][c]. Rows `half` apart exchange every other run of `half` lanes, for each
+ *  power of two below LANES. */
+static inline __attribute__((always_inline)) void transpose_lanes(float *out, size_t out_stride, const float *x,
+                                                                  size_t stride) {
+    Floats row[LANES];
+#pragma GCC unroll 16
+    for (size_t r = 0; r < LANES; r++) row[r] = floats_load(x + r * stride);
+#pragma GCC unroll 4
+    for (uint32_t half = LANES / 2; half > 0; half /= 2) {
+        Bits upper = (Bits)((lane_numbers() & half) != 0) & ((uint32_t)LANES - half);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < LANES; r++) {
+            if (r & half) continue;
+            Floats a = row[r], b = row[r | half];
+            row[r] = __builtin_shuffle(a, b, lane_numbers() + upper);
+            row[r | half] = __builtin_shuffle(a, b, lane_numbers() + upper + half);
+        }
+    }
+#pragma GCC unroll 16
+    for (size_t c = 0; c < LANES; c++) floats_store(out + c * out_stride, row[c]);
+}
+#endif

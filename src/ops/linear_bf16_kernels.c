@@ -1,3 +1,0 @@
-/* Linear layers with the factors of every product in bf16: what linear_kernels.c has, compiled for pairs. */
-#define PAIRS 1
-#include "ops/linear_kernels.c"

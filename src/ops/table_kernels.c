@@ -1,7 +1,0 @@
-#include "ops/kernels.h"
-
-#define TEXT_OF(word) #word
-#define TEXT(word) TEXT_OF(word)
-#define ENTRY(name) .name = KERNEL(name),
-
-const Kernels KERNEL(kernels) = {.isa = TEXT(ISA), KERNEL_LIST(ENTRY)};

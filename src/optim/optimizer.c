@@ -1,0 +1,256 @@
+/* AdamW with its state dealt to the ranks. See optimizer.h. */
+#include "linnet/optim/optimizer.h"
+
+#include "linnet/core/memory.h"
+#include "linnet/kernels/adamw.h"
+#include "linnet/kernels/embedding.h"
+#include <math.h>
+#include <string.h>
+
+size_t optimizer_moment_bytes(const World *world, const ParameterLayout *layout) {
+    return 2 * layout->dense / (size_t)world->size * sizeof(float);
+}
+
+size_t optimizer_slot_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows) {
+    return layout->dense + (token_rows + position_rows) * (size_t)layout->token.shape[1];
+}
+
+/* Where the slot's three parts start: dense buckets, token rows, position rows. */
+static size_t token_start(const Optimizer *o) {
+    return o->layout->dense;
+}
+static size_t position_start(const Optimizer *o) {
+    return o->layout->dense + o->token.capacity * o->token.width;
+}
+
+static void set_buckets(Optimizer *o) {
+    const ParameterLayout *layout = o->layout;
+    for (size_t b = 0; b < layout->buckets; b++)
+        o->buckets[b] = (Bucket){.start = layout->bucket_starts[b],
+                                 .length = layout->bucket_starts[b + 1] - layout->bucket_starts[b],
+                                 .block = PARAMETERS_BLOCK};
+    o->buckets[layout->buckets] =
+        (Bucket){token_start(o), o->token.count * o->token.width, o->token.width, o->token.cuts};
+    o->buckets[layout->buckets + 1] =
+        (Bucket){position_start(o), o->position.count * o->position.width, o->position.width, o->position.cuts};
+}
+
+/* List the pieces of this rank's dense part (first pass: pieces NULL, counts alone). */
+static void list_pieces(Optimizer *o) {
+    const ParameterLayout *layout = o->layout;
+    size_t owned = 0, count = 0, t = 0;
+    for (size_t b = 0; b < layout->buckets; b++) {
+        size_t first, length;
+        reduction_owned(o->reduction, b, &first, &length);
+        o->bucket_pieces[b] = count;
+        for (size_t at = first, end = first + length; at < end;) {
+            while (t + 1 < layout->tensors && layout->tensor[t + 1].offset <= at) t++;
+            size_t stop = t + 1 < layout->tensors ? layout->tensor[t + 1].offset : layout->dense;
+            size_t block = (at / PARAMETERS_BLOCK + 1) * PARAMETERS_BLOCK;
+            if (stop > block) stop = block;
+            if (stop > end) stop = end;
+            if (o->pieces != NULL)
+                o->pieces[count] = (Piece){at, owned + (at - first), stop - at, layout->tensor[t].decay};
+            count++;
+            at = stop;
+        }
+        owned += length;
+    }
+    o->owned = owned;
+    o->bucket_pieces[layout->buckets] = o->piece_count = count;
+}
+
+static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
+    o->bucket_pieces = memory_allocate(o->layout->buckets + 1, sizeof *o->bucket_pieces, error);
+    if (o->bucket_pieces == NULL) return;
+    list_pieces(o);
+    o->pieces = memory_allocate(o->piece_count, sizeof *o->pieces, error);
+    if (o->pieces != NULL) list_pieces(o);
+    o->m = memory_allocate(o->owned, sizeof *o->m, error);
+    o->v = memory_allocate(o->owned, sizeof *o->v, error);
+    if (o->m != NULL) memory_will_fill(o->m, o->owned * sizeof *o->m);
+    if (o->v != NULL) memory_will_fill(o->v, o->owned * sizeof *o->v);
+    o->zeros = memory_allocate(o->token.width, sizeof *o->zeros, error);
+    o->row_slots = memory_allocate(batch_tokens, sizeof *o->row_slots, error);
+    o->row_links =
+        memory_allocate(batch_tokens + o->token.capacity + o->position.capacity, sizeof *o->row_links, error);
+}
+
+ReductionRule optimizer_rule(const Settings *settings, int units, bool whole) {
+    return (ReductionRule){.units = units,
+                           .whole = whole,
+                           .kind = settings->reduction,
+                           .bf16 = settings->reduction_dtype == WIRE_BFLOAT16,
+                           .overlap = settings->overlap_comm};
+}
+
+Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout *layout, const Settings *settings,
+                        const ReductionRule *rule, size_t rows, size_t batch_tokens, Error *error) {
+    *o = (Optimizer){.world = world, .layout = layout, .settings = settings};
+    size_t width = (size_t)layout->token.shape[1], buckets = layout->buckets + 2;
+    table_create(&o->token, world, (size_t)layout->token.shape[0], width, rows, error);
+    table_create(&o->position, world, (size_t)layout->position.shape[0], width, rows, error);
+    o->buckets = memory_allocate(buckets, sizeof *o->buckets, error);
+    if (world_agree(world, error, true)) return error->status;
+    size_t blocks = layout->dense / PARAMETERS_BLOCK + o->token.capacity + o->position.capacity;
+    size_t block = width > PARAMETERS_BLOCK ? width : PARAMETERS_BLOCK;
+    if (reduction_create(&o->reduction, world, rule, buckets,
+                         optimizer_slot_floats(layout, o->token.capacity, o->position.capacity), blocks, block, error))
+        return error->status;
+    set_buckets(o);
+    reduction_plan(o->reduction, o->buckets);
+    memory_will_fill(reduction_slot(o->reduction), layout->dense * sizeof(float));
+    allocate_state(o, batch_tokens, error);
+    return world_agree(world, error, true);
+}
+
+void optimizer_destroy(Optimizer *o) {
+    reduction_destroy(o->reduction);
+    table_destroy(&o->token);
+    table_destroy(&o->position);
+    memory_free(o->buckets);
+    memory_free(o->pieces);
+    memory_free(o->bucket_pieces);
+    memory_free(o->m);
+    memory_free(o->v);
+    memory_free(o->zeros);
+    memory_free(o->row_slots);
+    memory_free(o->row_links);
+    *o = (Optimizer){0};
+}
+
+void optimizer_rows(Optimizer *o, const int32_t *ids, const int32_t *positions, size_t count) {
+    table_list(&o->token, ids, count);
+    table_list(&o->position, positions, count);
+}
+
+void optimizer_begin(Optimizer *o, int units) {
+    table_begin(&o->token);
+    table_begin(&o->position);
+    set_buckets(o);
+    reduction_begin(o->reduction, units, o->buckets);
+}
+
+void optimizer_subtree_begin(Optimizer *o, int count) {
+    reduction_subtree_begin(o->reduction, count);
+    o->rows_added = false;
+}
+
+float *optimizer_gradients(Optimizer *o) {
+    return reduction_slot(o->reduction);
+}
+
+/* out[slot of keys[r]] += residual[r] */
+static void add_rows(Optimizer *o, const Table *table, float *out, const int32_t *keys, const float *residual,
+                     const Leaves *leaves) {
+    for (size_t r = 0; r < leaves_rows(leaves); r++) o->row_slots[r] = table->slots[keys[r]];
+    embedding_gather(out, residual, o->row_slots, table->count, leaves, table->width, o->row_links);
+}
+
+/* The rows of the subtree under way start from zero. */
+static void clear_rows(Optimizer *o) {
+    float *slot = reduction_slot(o->reduction);
+    memset(slot + token_start(o), 0, o->token.count * o->token.width * sizeof *slot);
+    memset(slot + position_start(o), 0, o->position.count * o->position.width * sizeof *slot);
+    o->rows_added = true;
+}
+
+void optimizer_add_rows(Optimizer *o, const Batch *batch, const float *residual) {
+    if (!o->rows_added) clear_rows(o);
+    float *slot = reduction_slot(o->reduction);
+    Leaves leaves = batch_row_leaves(batch);
+    add_rows(o, &o->token, slot + token_start(o), batch->ids, residual, &leaves);
+    add_rows(o, &o->position, slot + position_start(o), batch->positions, residual, &leaves);
+}
+
+void optimizer_subtree_done(Optimizer *o) {
+    reduction_bucket_done(o->reduction, o->layout->buckets);
+    reduction_bucket_done(o->reduction, o->layout->buckets + 1);
+    reduction_subtree_done(o->reduction);
+}
+
+void optimizer_reduce(Optimizer *o) {
+    reduction_finish(o->reduction);
+}
+
+/* Σ over a table's rows by ascending id, whoever owns them. */
+static double table_squares(const Table *table, const double *squares) {
+    double sum = 0.0;
+    for (size_t id = 0; id < table->rows; id++)
+        if (table->slots[id] >= 0) sum += squares[table->slots[id]];
+    return sum;
+}
+
+double optimizer_norm(const Optimizer *o) {
+    const double *squares = reduction_squares(o->reduction);
+    size_t dense = reduction_first_block(o->reduction, o->layout->buckets);
+    double sum = 0.0;
+    for (size_t i = 0; i < dense; i++) sum += squares[i];
+    sum += table_squares(&o->token, squares + dense);
+    sum += table_squares(&o->position, squares + reduction_first_block(o->reduction, o->layout->buckets + 1));
+    return sqrt(sum);
+}
+
+/* Rows never touched have no gradient and no moments: AdamW only shrinks them, on every rank alike. */
+static void decay_untouched(const Table *table, float *values, float keep) {
+#pragma omp parallel for schedule(static)
+    for (size_t id = 0; id < table->rows; id++) {
+        if (table->touched[id]) continue;
+        for (size_t k = 0; k < table->width; k++) values[id * table->width + k] *= keep;
+    }
+}
+
+/* All rows of this rank that were ever touched, then everybody's to everybody. */
+static void step_table(Optimizer *o, Table *table, float *values, const float *gradients, const AdamW *adamw) {
+    size_t width = table->width;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < table->owned_count; i++) {
+        size_t id = (size_t)table->owned[i], moment = table_moment(table, table->owned[i]);
+        int32_t slot = table->slots[id];
+        const float *gradient = slot >= 0 ? gradients + (size_t)slot * width : o->zeros;
+        adamw_update(values + id * width, table->m + moment, table->v + moment, gradient, width, adamw);
+    }
+    if (adamw->decay != 0.0) decay_untouched(table, values, (float)(1.0 - adamw->rate * adamw->decay));
+    table_exchange(table, values);
+}
+
+/* This rank's pieces of a bucket. */
+static void step_bucket(Optimizer *o, size_t bucket, float *dense, const float *gradients, const AdamW *plain,
+                        const AdamW *decayed) {
+#pragma omp parallel for schedule(static)
+    for (size_t i = o->bucket_pieces[bucket]; i < o->bucket_pieces[bucket + 1]; i++) {
+        const Piece *p = &o->pieces[i];
+        adamw_update(dense + p->offset, o->m + p->moment, o->v + p->moment, gradients + p->offset, p->length,
+                     p->decay ? decayed : plain);
+    }
+}
+
+void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double rate, double grad_scale) {
+    const Settings *s = o->settings;
+    AdamW plain = {.rate = rate,
+                   .beta1 = s->adam_beta1,
+                   .beta2 = s->adam_beta2,
+                   .epsilon = s->adam_epsilon,
+                   .step = step,
+                   .grad_scale = (float)grad_scale};
+    AdamW decayed = plain;
+    decayed.decay = s->weight_decay;
+    const float *gradients = reduction_result(o->reduction);
+    /* First, since the next forward pass begins with them: behind the dense parameters they would have to wait on a
+     * slow link. */
+    step_table(o, &o->token, parameters->token, gradients + token_start(o), &decayed);
+    step_table(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
+    reduction_gather_begin(o->reduction, parameters->dense, o->layout->buckets);
+    for (size_t b = 0; b < o->layout->buckets; b++) {
+        step_bucket(o, b, parameters->dense, gradients, &plain, &decayed);
+        reduction_gather_bucket(o->reduction, b);
+    }
+}
+
+void optimizer_await(Optimizer *o, size_t bucket) {
+    reduction_gather_await(o->reduction, bucket);
+}
+
+void optimizer_settle(Optimizer *o) {
+    reduction_gather_end(o->reduction);
+}

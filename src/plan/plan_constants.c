@@ -1,0 +1,128 @@
+/* The machine's constants as a file. See plan.h. */
+#include "linnet/checkpoint/build_fingerprint.h"
+#include "linnet/core/json.h"
+#include "linnet/core/log.h"
+#include "linnet/plan/plan.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum { FORMAT_VERSION = 2 };
+
+/* A number of the file: its key, where it lies in PlanConstants, and whether 0 is possible. */
+typedef struct {
+    const char *key;
+    size_t offset;
+    bool zero;
+} Number;
+
+static const Number NUMBERS[] = {
+    {"adamw_bytes_per_second", offsetof(PlanConstants, adamw_bandwidth), false},
+    {"add_bytes_per_second", offsetof(PlanConstants, add_bandwidth), false},
+    {"program_bytes", offsetof(PlanConstants, program_bytes), false},
+    {"node_latency_seconds", offsetof(PlanConstants, node.latency), true},
+    {"node_message_seconds", offsetof(PlanConstants, node.message), true},
+    {"network_latency_seconds", offsetof(PlanConstants, network.latency), true},
+    {"network_message_seconds", offsetof(PlanConstants, network.message), true},
+    {"network_bytes_per_second", offsetof(PlanConstants, network.bandwidth), true},
+    {"network_overlapped_bytes_per_second", offsetof(PlanConstants, network.overlapped), true},
+    {"network_burden_seconds_per_byte", offsetof(PlanConstants, network.burden), true},
+};
+
+static const Number COUNTS[] = {
+    {"ranks", offsetof(PlanConstants, ranks), false},     {"nodes", offsetof(PlanConstants, nodes), false},
+    {"threads", offsetof(PlanConstants, threads), false}, {"width", offsetof(PlanConstants, width), false},
+    {"inner", offsetof(PlanConstants, inner), false},     {"heads", offsetof(PlanConstants, heads), false},
+};
+
+static bool add_all(cJSON *tree, const PlanConstants *c) {
+    Origin origin;
+    origin_here(&origin, c->bf16, "ordered");
+    bool whole = cJSON_AddNumberToObject(tree, "format_version", FORMAT_VERSION) != NULL &&
+                 cJSON_AddStringToObject(tree, "linnet", origin.linnet) != NULL &&
+                 cJSON_AddStringToObject(tree, "kernels", origin.kernels) != NULL &&
+                 cJSON_AddBoolToObject(tree, "bf16", c->bf16) != NULL;
+    for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++)
+        whole = whole && cJSON_AddNumberToObject(tree, COUNTS[i].key,
+                                                 *(const int32_t *)((const char *)c + COUNTS[i].offset)) != NULL;
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++)
+        whole = whole && cJSON_AddNumberToObject(tree, NUMBERS[i].key,
+                                                 *(const double *)((const char *)c + NUMBERS[i].offset)) != NULL;
+    cJSON *passes = cJSON_AddArrayToObject(tree, "passes");
+    for (int i = 0; i < c->rates; i++) {
+        cJSON *pass = cJSON_CreateObject();
+        whole = whole && cJSON_AddItemToArray(passes, pass) &&
+                cJSON_AddNumberToObject(pass, "tokens", c->tokens[i]) != NULL &&
+                cJSON_AddNumberToObject(pass, "gflops", c->gflops[i]) != NULL;
+    }
+    return whole;
+}
+
+Status plan_constants_save(const PlanConstants *constants, const char *path, Error *error) {
+    cJSON *tree = cJSON_CreateObject();
+    if (!add_all(tree, constants))
+        error_set(error, STATUS_FAILURE, "out of memory for %s", path);
+    else
+        json_save(tree, path, true, error);
+    cJSON_Delete(tree);
+    return error->status;
+}
+
+/* A number above 0, or 0 where that is possible. */
+static Status read_number(const cJSON *object, const char *key, bool zero, double *value, const char *path,
+                          Error *error) {
+    *value = -1.0;
+    if (json_get_double(object, key, value, path, error)) return error->status;
+    if (*value < 0.0 || (*value == 0.0 && !zero))
+        return error_set(error, STATUS_INPUT, "%s: '%s' must be a number %s: measure again with linnet plan --measure",
+                         path, key, zero ? "from 0 on" : "above 0");
+    return STATUS_OK;
+}
+
+static Status read_passes(const cJSON *tree, PlanConstants *c, const char *path, Error *error) {
+    const cJSON *passes = cJSON_GetObjectItemCaseSensitive(tree, "passes"), *pass;
+    int count = cJSON_IsArray(passes) ? cJSON_GetArraySize(passes) : 0;
+    if (count < 1 || count > PLAN_RATES)
+        return error_set(error, STATUS_INPUT,
+                         "%s: 'passes' must be a list of 1 to %d entries: measure again with linnet plan --measure",
+                         path, PLAN_RATES);
+    cJSON_ArrayForEach(pass, passes) {
+        int i = c->rates++;
+        if (read_number(pass, "tokens", false, &c->tokens[i], path, error) ||
+            read_number(pass, "gflops", false, &c->gflops[i], path, error))
+            return error->status;
+        if (i > 0 && c->tokens[i] <= c->tokens[i - 1])
+            return error_set(error, STATUS_INPUT, "%s: 'tokens' of 'passes' must rise from one to the next", path);
+    }
+    return STATUS_OK;
+}
+
+static Status read_all(const cJSON *tree, PlanConstants *c, const char *path, Error *error) {
+    int64_t version = 0;
+    if (json_get_int(tree, "format_version", &version, path, error)) return error->status;
+    if (version != FORMAT_VERSION)
+        return error_set(
+            error, STATUS_INPUT,
+            "%s: 'format_version' must be %d: it is no file of linnet plan --measure, or another version's", path,
+            FORMAT_VERSION);
+    for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
+        int64_t count = 0;
+        if (json_get_int(tree, COUNTS[i].key, &count, path, error)) return error->status;
+        if (count < 1 || count > INT32_MAX)
+            return error_set(error, STATUS_INPUT, "%s: '%s' must be a whole number from 1 on", path, COUNTS[i].key);
+        *(int32_t *)((char *)c + COUNTS[i].offset) = (int32_t)count;
+    }
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++)
+        if (read_number(tree, NUMBERS[i].key, NUMBERS[i].zero, (double *)((char *)c + NUMBERS[i].offset), path, error))
+            return error->status;
+    json_get_bool(tree, "bf16", &c->bf16, path, error);
+    return error->status != STATUS_OK ? error->status : read_passes(tree, c, path, error);
+}
+
+Status plan_constants_load(PlanConstants *constants, const char *path, Error *error) {
+    cJSON *tree = NULL;
+    *constants = (PlanConstants){0};
+    if (json_load(&tree, path, error) == STATUS_OK) read_all(tree, constants, path, error);
+    cJSON_Delete(tree);
+    return error->status;
+}

@@ -1,0 +1,134 @@
+/* What one key's value means for another's; the rules are those of Trainer and its TrainingArguments. */
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "settings/settings_source.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WARNING_KEYS 2048 /* bytes: room for the name of every foreign key */
+
+/** An error at the place of `key`, or of the file where it was not given. */
+static Status refuse(const Source *source, const char *key, const char *text, Error *error) {
+    char where[SOURCE_WHERE];
+    const Given *given = source_given(source, key), nowhere = {0};
+    source_where(source, given ? given : &nowhere, where);
+    return error_set(error, STATUS_INPUT, "%s: %s %s", where, key, text);
+}
+
+static bool is_accepted(const ForeignRow *row, const cJSON *value) {
+    cJSON *accepted = cJSON_Parse(row->accepted);
+    bool found = false;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, accepted) found = found || cJSON_Compare(item, value, true);
+    cJSON_Delete(accepted);
+    return found;
+}
+
+static Status refuse_foreign(const ForeignRow *row, const Source *source, const Given *given, Error *error) {
+    char where[SOURCE_WHERE], range[FOREIGN_RANGE_TEXT];
+    foreign_range(row, range);
+    char *found = cJSON_PrintUnformatted(given->value);
+    error_set(error, STATUS_INPUT, "%s: %s must be %s, not %.80s: %s", source_where(source, given, where), row->key,
+              range, found ? found : "this", row->instead);
+    cJSON_free(found);
+    return error->status;
+}
+
+Status settings_check_foreign(const Source *source, Error *error) {
+    for (size_t i = 0; i < FOREIGN_COUNT; i++) {
+        const Given *given = &source->foreign[i];
+        if (!given->value || cJSON_IsNull(given->value) || !FOREIGN_ROWS[i].accepted) continue;
+        if (!is_accepted(&FOREIGN_ROWS[i], given->value)) return refuse_foreign(&FOREIGN_ROWS[i], source, given, error);
+    }
+    return STATUS_OK;
+}
+
+static Status check_data_seed(const Settings *settings, const Source *source, Error *error) {
+    const Given *given = source_given(source, FOREIGN_DATA_SEED);
+    if (!given || (cJSON_IsNumber(given->value) && given->value->valuedouble == (double)settings->seed))
+        return STATUS_OK;
+    return refuse(source, FOREIGN_DATA_SEED, "must be null or equal seed: the epochs' orders come from seed", error);
+}
+
+static Status resolve(Settings *settings, const Source *source, Error *error) {
+    if (settings->eval_steps == 0) settings->eval_steps = settings->logging_steps;
+    if (settings->load_best_model_at_end && !settings->metric_for_best_model) {
+        settings->metric_for_best_model = memory_text("loss", error);
+        if (!settings->metric_for_best_model) return error->status;
+    }
+    if (settings->metric_for_best_model && !source_given(source, "greater_is_better"))
+        settings->greater_is_better = strcmp(settings->metric_for_best_model, "loss") != 0;
+    return STATUS_OK;
+}
+
+/** Trainer's test that a checkpoint is written only where an evaluation is: also of two shares of all updates. */
+static bool saves_when_it_evaluates(double save_steps, double eval_steps) {
+    if (fmod(save_steps, eval_steps) == 0) return true;
+    if (save_steps >= 1 || eval_steps >= 1) return false;
+    return fmod(save_steps * 1e6, eval_steps * 1e6) == 0;
+}
+
+static Status check_best(const Settings *settings, const Source *source, Error *error) {
+    if (settings->save_strategy == STRATEGY_BEST && !settings->metric_for_best_model)
+        return refuse(source, "save_strategy", "\"best\" needs metric_for_best_model", error);
+    if (!settings->load_best_model_at_end || settings->save_strategy == STRATEGY_BEST) return STATUS_OK;
+    if (settings->eval_strategy != settings->save_strategy)
+        return refuse(source, "load_best_model_at_end",
+                      "needs the same eval_strategy and save_strategy, or save_strategy \"best\"", error);
+    if (settings->eval_strategy != STRATEGY_STEPS ||
+        saves_when_it_evaluates(settings->save_steps, settings->eval_steps))
+        return STATUS_OK;
+    char text[160];
+    snprintf(text, sizeof text, "needs a save_steps that is a multiple of eval_steps, but %g is none of %g",
+             settings->save_steps, settings->eval_steps);
+    return refuse(source, "load_best_model_at_end", text, error);
+}
+
+static Status check_evaluation(const Settings *settings, const Source *source, Error *error) {
+    if (settings->early_stopping_patience > 0 && !settings->metric_for_best_model)
+        return refuse(source, "early_stopping_patience", "needs metric_for_best_model", error);
+    if (settings->eval_strategy != STRATEGY_NO) {
+        if (settings->eval_file) return STATUS_OK;
+        return refuse(source, "eval_strategy", "needs eval_file, the token file to evaluate on", error);
+    }
+    const char *needs = "needs eval_strategy \"steps\" or \"epoch\"";
+    if (settings->early_stopping_patience > 0) return refuse(source, "early_stopping_patience", needs, error);
+    if (settings->load_best_model_at_end) return refuse(source, "load_best_model_at_end", needs, error);
+    if (settings->save_strategy == STRATEGY_BEST) return refuse(source, "save_strategy", needs, error);
+    return STATUS_OK;
+}
+
+Status settings_check(Settings *settings, const Source *source, Error *error) {
+    if (check_data_seed(settings, source, error) || resolve(settings, source, error)) return error->status;
+    if (settings->global_batch_size > 0 && source_given(source, "gradient_accumulation_steps"))
+        return refuse(source, "global_batch_size",
+                      "takes the place of gradient_accumulation_steps: only one of them may be given", error);
+    if (settings->reduction == REDUCTION_MPI && settings->reduction_dtype != WIRE_FLOAT32)
+        return refuse(source, "reduction_dtype", "bfloat16 needs reduction \"ordered\"", error);
+    if (check_evaluation(settings, source, error)) return error->status;
+    return check_best(settings, source, error);
+}
+
+static void warn_of_foreign(const Source *source) {
+    char keys[WARNING_KEYS] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < FOREIGN_COUNT; i++) {
+        const ForeignRow *row = &FOREIGN_ROWS[i];
+        if (row->accepted || strcmp(row->key, FOREIGN_DATA_SEED) == 0 || !source_given(source, row->key)) continue;
+        used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "", row->key);
+    }
+    if (used > 0) log_warning("%s: without effect in linnet: %s", source->name, keys);
+}
+
+void settings_warn(const Settings *settings, const Source *source) {
+    warn_of_foreign(source);
+    if (settings->lr_scheduler_type == SCHEDULE_CONSTANT && settings->warmup_steps > 0)
+        log_warning("%s: warmup_steps has no effect on lr_scheduler_type constant; constant_with_warmup is the one "
+                    "that warms up",
+                    source->name);
+    if (settings->early_stopping_patience > 0 && !settings->load_best_model_at_end)
+        log_warning("%s: early_stopping_patience without load_best_model_at_end: the run ends with its last weights, "
+                    "not its best",
+                    source->name);
+}

@@ -1,0 +1,69 @@
+#ifndef LINNET_SETTINGS_SETTINGS_TABLE_H
+#define LINNET_SETTINGS_SETTINGS_TABLE_H
+/** The configuration's tables: the keys that linnet acts on, and what else TrainingArguments has. Private to the
+ *  settings_*.c files. */
+#include "linnet/settings/settings.h"
+
+typedef enum {
+    SETTING_PATH,   /**< char *, a file or folder; a leading ~ is the home folder */
+    SETTING_RESUME, /**< char *, a folder, "auto" or NULL; true and false stand for the last two */
+    SETTING_METRIC, /**< char *, one of choices, also written with eval_ before it */
+    SETTING_INT,    /**< int64_t */
+    SETTING_REAL,   /**< double */
+    SETTING_STEPS,  /**< double, whole above 1: updates; below 1 a share of all updates */
+    SETTING_BOOL,   /**< bool */
+    SETTING_CHOICE  /**< an enum, whose values count choices */
+} SettingType;
+
+typedef struct {
+    const char *key;
+    SettingType type;
+    size_t offset;              /**< of the field in Settings */
+    const char *fallback;       /**< the default as JSON; "null" stands for `none` */
+    double none;                /**< what a number's null is stored as */
+    double minimum, maximum;    /**< of a number */
+    bool open;                  /**< the number must be above the minimum */
+    bool open_end;              /**< the number must be below the maximum */
+    bool required;              /**< must be given and not null */
+    bool own;                   /**< TrainingArguments has no such key */
+    const char *const *choices; /**< ends with NULL */
+    const char *help;           /**< one line, in Markdown */
+} SettingRow;
+
+#define SETTINGS_COUNT 43
+extern const SettingRow SETTING_ROWS[];
+
+/** A key of TrainingArguments that linnet does not act on. */
+typedef struct {
+    const char *key;
+    const char *accepted; /**< JSON array of the values that ask for what linnet does; NULL: any, without effect */
+    const char *instead;  /**< what linnet does, for the error about any other value */
+} ForeignRow;
+
+#define FOREIGN_COUNT 87
+#define FOREIGN_DATA_SEED "data_seed" /**< accepted when it is null or equals seed (settings_check.c) */
+extern const ForeignRow FOREIGN_ROWS[];
+
+#define FOREIGN_RANGE_TEXT 256
+/** The accepted values of a row that has some, for messages and for the page: "false or null". */
+void foreign_range(const ForeignRow *row, char text[FOREIGN_RANGE_TEXT]);
+
+/** A key that Transformers 5 no longer has, and what took its place. */
+typedef struct {
+    const char *key, *now;
+} RenamedRow;
+
+#define RENAMED_COUNT 6
+extern const RenamedRow RENAMED_ROWS[];
+
+#define SETTING_RANGE_TEXT 96
+/** What a row's value may be, for messages and for the page: "a whole number, at least 1". */
+void setting_range(const SettingRow *row, char text[SETTING_RANGE_TEXT]);
+/** Whether that text has the largest number there may be. */
+bool setting_tells_maximum(const SettingRow *row);
+
+/** The field of a row in settings. */
+void *setting_field(const SettingRow *row, Settings *settings);
+const void *setting_field_const(const SettingRow *row, const Settings *settings);
+
+#endif

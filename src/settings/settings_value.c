@@ -1,0 +1,142 @@
+/* One value: from JSON, checked, into its field of Settings. */
+#include "linnet/core/memory.h"
+#include "settings/settings_source.h"
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** What a number that is too large must be below, where the range has no word of that. */
+static void untold_maximum(const SettingRow *row, const Given *given, char text[SETTING_RANGE_TEXT]) {
+    *text = '\0';
+    if (cJSON_IsNumber(given->value) && given->value->valuedouble > row->maximum && !setting_tells_maximum(row))
+        snprintf(text, SETTING_RANGE_TEXT, ", and at most %.16g", row->maximum);
+}
+
+static Status refuse(const SettingRow *row, const Source *source, const Given *given, Error *error) {
+    char where[SOURCE_WHERE], range[SETTING_RANGE_TEXT], most[SETTING_RANGE_TEXT];
+    setting_range(row, range);
+    untold_maximum(row, given, most);
+    bool endless = cJSON_IsNumber(given->value) && isinf(given->value->valuedouble);
+    char *found = cJSON_PrintUnformatted(given->value); /* null for what no double holds */
+    error_set(error, STATUS_INPUT, "%s: %s must be %s%s, not %.80s", source_where(source, given, where), row->key,
+              range, most,
+              endless ? "so large a number"
+              : found ? found
+                      : "this");
+    cJSON_free(found);
+    return error->status;
+}
+
+static bool in_range(const SettingRow *row, double number) {
+    if (!isfinite(number) || number < row->minimum || number > row->maximum) return false;
+    if ((row->open && number == row->minimum) || (row->open_end && number == row->maximum)) return false;
+    bool whole = number == floor(number);
+    return whole || !(row->type == SETTING_INT || (row->type == SETTING_STEPS && number > 1));
+}
+
+static void store_number(Settings *settings, const SettingRow *row, double number) {
+    void *field = setting_field(row, settings);
+    if (row->type == SETTING_INT)
+        *(int64_t *)field = (int64_t)number;
+    else
+        *(double *)field = number;
+}
+
+/** -1 when `name` is none of the choices. */
+static int find_choice(const SettingRow *row, const char *name) {
+    for (int i = 0; row->choices[i]; i++)
+        if (strcmp(row->choices[i], name) == 0) return i;
+    return -1;
+}
+
+static void store_choice(Settings *settings, const SettingRow *row, int choice) {
+    static_assert(sizeof(Strategy) == sizeof choice && sizeof(ScheduleKind) == sizeof choice &&
+                      sizeof(SaveFailure) == sizeof choice && sizeof(Pooling) == sizeof choice,
+                  "the enums have the size of int");
+    memcpy(setting_field(row, settings), &choice, sizeof choice);
+}
+
+static Status store_text(Settings *settings, const SettingRow *row, const char *text, Error *error) {
+    char *copy = memory_text(text, error);
+    if (copy) *(char **)setting_field(row, settings) = copy;
+    return error->status;
+}
+
+/** The shell leaves ~ alone in JSON and behind an `=`; Trainer expands it too. */
+static Status store_path(Settings *settings, const SettingRow *row, const char *path, Error *error) {
+    const char *home = path[0] == '~' && (path[1] == '/' || path[1] == '\0') ? getenv("HOME") : NULL;
+    if (!home) return store_text(settings, row, path, error);
+    size_t size = strlen(home) + strlen(path);
+    char *expanded = memory_allocate(size, 1, error);
+    if (!expanded) return error->status;
+    snprintf(expanded, size, "%s%s", home, path + 1);
+    *(char **)setting_field(row, settings) = expanded;
+    return STATUS_OK;
+}
+
+/** The text of a value that must be one; of an override also what would have been JSON of another type, such as
+ *  the folder `7` of output_dir=7. */
+static const char *value_text(const Given *given) {
+    if (cJSON_IsString(given->value)) return given->value->valuestring;
+    return given->override ? strchr(given->override, '=') + 1 : NULL;
+}
+
+static Status store_given(Settings *settings, const SettingRow *row, const Source *source, const Given *given,
+                          Error *error) {
+    const cJSON *value = given->value;
+    const char *text = cJSON_IsString(value) ? value->valuestring : NULL;
+    switch (row->type) {
+    case SETTING_INT:
+    case SETTING_REAL:
+    case SETTING_STEPS:
+        if (!cJSON_IsNumber(value) || !in_range(row, value->valuedouble)) break;
+        store_number(settings, row, value->valuedouble);
+        return STATUS_OK;
+    case SETTING_BOOL:
+        if (!cJSON_IsBool(value)) break;
+        *(bool *)setting_field(row, settings) = cJSON_IsTrue(value);
+        return STATUS_OK;
+    case SETTING_CHOICE:
+        if (!text || find_choice(row, text) < 0) break;
+        store_choice(settings, row, find_choice(row, text));
+        return STATUS_OK;
+    case SETTING_METRIC:
+        if (text && strncmp(text, "eval_", 5) == 0) text += 5;
+        if (!text || find_choice(row, text) < 0) break;
+        return store_text(settings, row, text, error);
+    case SETTING_RESUME:
+        if (cJSON_IsFalse(value)) return STATUS_OK;
+        if (cJSON_IsTrue(value)) return store_text(settings, row, "auto", error);
+        /* fall through */
+    case SETTING_PATH:
+        text = value_text(given);
+        if (!text || !*text) break;
+        return store_path(settings, row, text, error);
+    }
+    return refuse(row, source, given, error);
+}
+
+static Status store_fallback(Settings *settings, const SettingRow *row, Error *error) {
+    bool number = row->type == SETTING_INT || row->type == SETTING_REAL || row->type == SETTING_STEPS;
+    cJSON *value = cJSON_Parse(row->fallback);
+    if (!value) return error_set(error, STATUS_FAILURE, "out of memory for the default of %s", row->key);
+    Given given = {.value = value};
+    Status status = STATUS_OK;
+    if (!cJSON_IsNull(value))
+        status = store_given(settings, row, &(Source){.name = "defaults"}, &given, error);
+    else if (number)
+        store_number(settings, row, row->none);
+    cJSON_Delete(value);
+    return status;
+}
+
+Status setting_store(Settings *settings, const SettingRow *row, const Source *source, const Given *given,
+                     Error *error) {
+    if (given->value && !cJSON_IsNull(given->value)) return store_given(settings, row, source, given, error);
+    if (!row->required) return store_fallback(settings, row, error);
+    char where[SOURCE_WHERE];
+    return error_set(error, STATUS_INPUT, "%s: %s is missing: %s", source_where(source, given, where), row->key,
+                     row->help);
+}

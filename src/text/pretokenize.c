@@ -1,0 +1,103 @@
+#include "text/pretokenize.h"
+#include "linnet/core/memory.h"
+#include "text/unicode_classes.h"
+#include <stdarg.h>
+#include <stdio.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+struct Pretokenizer {
+    pcre2_code *code;
+    pcre2_match_data *match;
+};
+
+/** The pattern as published (openai/gpt-2, encoder.py), but for the classes: `%L` stands for \p{L}, `%N` for \p{N}
+ *  and `%S` for \s, inside brackets. Spelling them out costs nothing on ASCII and makes the words independent of
+ *  PCRE2's version. */
+static const char PATTERN[] = "'s|'t|'re|'ve|'m|'ll|'d| ?[%L]+| ?[%N]+| ?[^%S%L%N]+|[%S]+(?![^%S])|[%S]+";
+
+/** A text under construction; `used` counts what was to be written even where it no longer fits. */
+typedef struct {
+    char *text;
+    size_t size, used;
+} Writer;
+
+__attribute__((format(printf, 2, 3))) static void write_text(Writer *writer, const char *format, ...) {
+    size_t room = writer->used < writer->size ? writer->size - writer->used : 0;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(room ? writer->text + writer->used : NULL, room, format, arguments);
+    va_end(arguments);
+    writer->used += (size_t)length;
+}
+
+static void write_class(Writer *writer, char name) {
+    static const struct {
+        char name;
+        const uint32_t (*ranges)[2];
+        size_t count;
+    } CLASSES[] = {{'L', LETTERS, sizeof LETTERS / sizeof LETTERS[0]},
+                   {'N', NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0]},
+                   {'S', WHITE_SPACE, sizeof WHITE_SPACE / sizeof WHITE_SPACE[0]}};
+    for (size_t c = 0; c < sizeof CLASSES / sizeof CLASSES[0]; c++)
+        for (size_t i = 0; CLASSES[c].name == name && i < CLASSES[c].count; i++)
+            write_text(writer, "\\x{%X}-\\x{%X}", (unsigned)CLASSES[c].ranges[i][0], (unsigned)CLASSES[c].ranges[i][1]);
+}
+
+static void write_pattern(Writer *writer) {
+    for (const char *p = PATTERN; *p; p++) {
+        if (*p == '%')
+            write_class(writer, *++p);
+        else
+            write_text(writer, "%c", *p);
+    }
+}
+
+static Status compile(Pretokenizer *pretokenizer, const Writer *pattern, Error *error) {
+    int code = 0;
+    size_t offset = 0;
+    pretokenizer->code = pcre2_compile((PCRE2_SPTR)pattern->text, pattern->used, PCRE2_UTF, &code, &offset, NULL);
+    if (!pretokenizer->code) {
+        char reason[128] = "";
+        pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
+        return error_set(error, STATUS_FAILURE, "PCRE2 refuses the tokenizer's pattern: %s", reason);
+    }
+    /* Where PCRE2 has no JIT for the machine, pcre2_match() interprets: slower, the same words. */
+    pcre2_jit_compile(pretokenizer->code, PCRE2_JIT_COMPLETE);
+    pretokenizer->match = pcre2_match_data_create(1, NULL);
+    return pretokenizer->match ? STATUS_OK : error_set(error, STATUS_FAILURE, "out of memory for PCRE2");
+}
+
+Status pretokenizer_create(Pretokenizer **pretokenizer, Error *error) {
+    Writer pattern = {0};
+    write_pattern(&pattern); /* measures */
+    Pretokenizer *made = memory_allocate(1, sizeof *made, error);
+    pattern.size = pattern.used + 1;
+    pattern.used = 0;
+    pattern.text = memory_allocate(pattern.size, 1, error);
+    if (!made || !pattern.text) goto cleanup;
+    write_pattern(&pattern);
+    if (compile(made, &pattern, error)) goto cleanup;
+    *pretokenizer = made;
+    made = NULL;
+cleanup:
+    memory_free(pattern.text);
+    pretokenizer_destroy(made);
+    return error->status;
+}
+
+Status pretokenizer_next(Pretokenizer *pretokenizer, const char *text, size_t size, size_t at, size_t *end,
+                         Error *error) {
+    int code =
+        pcre2_match(pretokenizer->code, (PCRE2_SPTR)text, size, at, PCRE2_NO_UTF_CHECK, pretokenizer->match, NULL);
+    if (code < 0) return error_set(error, STATUS_FAILURE, "PCRE2 failed with code %d at byte %zu of a text", code, at);
+    *end = pcre2_get_ovector_pointer(pretokenizer->match)[1];
+    return STATUS_OK;
+}
+
+void pretokenizer_destroy(Pretokenizer *pretokenizer) {
+    if (!pretokenizer) return;
+    pcre2_match_data_free(pretokenizer->match);
+    pcre2_code_free(pretokenizer->code);
+    memory_free(pretokenizer);
+}

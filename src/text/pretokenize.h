@@ -1,0 +1,17 @@
+#ifndef LINNET_TEXT_PRETOKENIZE_H
+#define LINNET_TEXT_PRETOKENIZE_H
+/** GPT-2's splitting of a text into words, by its published pattern in PCRE2. */
+#include "linnet/core/error.h"
+#include <stddef.h>
+
+typedef struct Pretokenizer Pretokenizer;
+
+Status pretokenizer_create(Pretokenizer **pretokenizer, Error *error);
+void pretokenizer_destroy(Pretokenizer *pretokenizer);
+
+/** The end of the word that starts at `at` < size; the words of a text lie one behind the other without gaps.
+ *  `text` must be UTF-8. STATUS_FAILURE when PCRE2 fails. */
+Status pretokenizer_next(Pretokenizer *pretokenizer, const char *text, size_t size, size_t at, size_t *end,
+                         Error *error);
+
+#endif

@@ -1,0 +1,307 @@
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/linnet-file-XXXXXX";
+
+/** A path inside the test's folder; eight are good at a time. */
+static const char *inside(const char *name) {
+    static char paths[8][256];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void write_text(const char *path, const char *text) {
+    Error error = {0};
+    assert_int_equal(file_replace(path, text, strlen(text), &error), STATUS_OK);
+}
+
+static void assert_text(const char *path, const char *expected) {
+    char *text = NULL;
+    size_t size = 0;
+    Error error = {0};
+    assert_int_equal(file_read(path, &text, &size, &error), STATUS_OK);
+    assert_int_equal(size, strlen(expected));
+    assert_string_equal(text, expected);
+    memory_free(text);
+}
+
+static void joins_names(void **state) {
+    (void)state;
+    Error error = {0};
+    char *path = file_join("/a/b", "c.txt", &error);
+    assert_string_equal(path, "/a/b/c.txt");
+    memory_free(path);
+}
+
+/** Written bit by bit, it takes its place at the end, or not at all. */
+static void replaces_large_files(void **state) {
+    (void)state;
+    const char *path = inside("large"), *beside = inside("large.tmp");
+    Error error = {0}, failed = {0}, none = {0};
+    FILE *file = NULL;
+    write_text(path, "old");
+    assert_int_equal(file_begin(&file, path, &error), STATUS_OK);
+    fprintf(file, "new, ");
+    assert_text(path, "old");
+    fprintf(file, "whole");
+    assert_int_equal(file_end(file, path, &error), STATUS_OK);
+    assert_text(path, "new, whole");
+    assert_false(file_exists(beside));
+    assert_int_equal(file_begin(&file, path, &error), STATUS_OK);
+    fprintf(file, "half");
+    error_set(&failed, STATUS_FAILURE, "something else");
+    assert_int_equal(file_end(file, path, &failed), STATUS_FAILURE);
+    assert_string_equal(failed.message, "something else");
+    assert_text(path, "new, whole");
+    assert_false(file_exists(beside));
+    assert_int_equal(file_begin(&file, inside("none/large"), &none), STATUS_INPUT);
+    assert_null(file);
+    assert_int_equal(file_end(NULL, path, &error), STATUS_OK);
+}
+
+static void replaces_whole_files(void **state) {
+    (void)state;
+    const char *path = inside("replaced");
+    write_text(path, "first, and longer");
+    assert_text(path, "first, and longer");
+    write_text(path, "second");
+    assert_text(path, "second");
+    write_text(path, "");
+    assert_text(path, "");
+    assert_false(file_exists(inside("replaced.tmp")));
+}
+
+static void probes_what_could_be_written(void **state) {
+    (void)state;
+    Error fine = {0}, there = {0}, nowhere = {0}, is_folder = {0};
+    assert_int_equal(file_probe(inside("probed"), &fine), STATUS_OK);
+    assert_false(file_exists(inside("probed")));
+    assert_false(file_exists(inside("probed.tmp")));
+    write_text(inside("probed"), "stays");
+    assert_int_equal(file_probe(inside("probed"), &there), STATUS_OK);
+    assert_text(inside("probed"), "stays");
+    assert_int_equal(file_probe(inside("nowhere/probed"), &nowhere), STATUS_INPUT);
+    assert_non_null(strstr(nowhere.message, "nowhere/probed: cannot create: No such file or directory"));
+    assert_int_equal(file_probe(folder, &is_folder), STATUS_INPUT);
+    assert_non_null(strstr(is_folder.message, "it is a folder"));
+}
+
+static void reads_zero_bytes(void **state) {
+    (void)state;
+    const char *path = inside("zeros");
+    char *text = NULL;
+    size_t size = 0;
+    Error error = {0};
+    assert_int_equal(file_replace(path, "a\0b", 3, &error), STATUS_OK);
+    assert_int_equal(file_read(path, &text, &size, &error), STATUS_OK);
+    assert_int_equal(size, 3);
+    assert_memory_equal(text, "a\0b", 4); // with the closing zero byte
+    memory_free(text);
+}
+
+/** Whether nobody writes into it, so that opening it the usual way would wait for ever, or somebody does. */
+static void refuses_what_is_no_regular_file(void **state) {
+    (void)state;
+    const char *pipe = inside("pipe");
+    char *text = NULL;
+    FILE *stream = NULL;
+    int file = 0;
+    Error silent = {0}, written = {0}, device = {0}, is_folder = {0}, streamed = {0};
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(file_read(pipe, &text, NULL, &silent), STATUS_INPUT);
+    assert_non_null(strstr(silent.message, "pipe: cannot open: it is a pipe, not a regular file"));
+    const int both = open(pipe, O_RDWR);
+    assert_int_equal(write(both, "text", 4), 4);
+    assert_int_equal(file_read(pipe, &text, NULL, &written), STATUS_INPUT);
+    close(both);
+    assert_int_equal(file_read("/dev/zero", &text, NULL, &device), STATUS_INPUT);
+    assert_non_null(strstr(device.message, "/dev/zero: cannot open: it is a device, not a regular file"));
+    assert_int_equal(file_open(folder, &file, &is_folder), STATUS_INPUT);
+    assert_int_equal(file, -1);
+    assert_non_null(strstr(is_folder.message, "it is a folder, not a regular file"));
+    assert_int_equal(file_open_stream(pipe, &stream, &streamed), STATUS_INPUT);
+    assert_null(stream);
+    assert_null(text);
+}
+
+/** A file would take the place of what has the name, which others may need. */
+static void replaces_no_pipe(void **state) {
+    (void)state;
+    const char *pipe = inside("outlet");
+    FILE *file = NULL;
+    Error probed = {0}, replaced = {0}, begun = {0};
+    struct stat about;
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(file_probe(pipe, &probed), STATUS_INPUT);
+    assert_int_equal(file_replace(pipe, "text", 4, &replaced), STATUS_INPUT);
+    assert_int_equal(file_begin(&file, pipe, &begun), STATUS_INPUT);
+    assert_non_null(strstr(probed.message, "outlet: cannot be written: it is a pipe"));
+    assert_string_equal(replaced.message, probed.message);
+    assert_string_equal(begun.message, probed.message);
+    assert_null(file);
+    assert_int_equal(stat(pipe, &about), 0);
+    assert_true(S_ISFIFO(about.st_mode));
+    assert_false(file_exists(inside("outlet.tmp")));
+}
+
+/** Of nothing but a hole, so that it costs no disk. */
+static void refuses_to_read_what_is_too_large(void **state) {
+    (void)state;
+    char *text = NULL;
+    Error error = {0};
+    const char *path = inside("large");
+    write_text(path, "");
+    assert_int_equal(truncate(path, (off_t)1 << 40), 0);
+    assert_int_equal(file_read(path, &text, NULL, &error), STATUS_INPUT);
+    assert_non_null(strstr(error.message, "large: larger than 1 GiB"));
+    assert_null(text);
+}
+
+static void names_path_and_reason(void **state) {
+    (void)state;
+    char *text = NULL, expected[512];
+    Error missing = {0}, directory = {0}, target = {0};
+    assert_int_equal(file_read(inside("none"), &text, NULL, &missing), STATUS_INPUT);
+    snprintf(expected, sizeof expected, "%s: cannot open: No such file or directory", inside("none"));
+    assert_string_equal(missing.message, expected);
+    assert_int_equal(file_read(folder, &text, NULL, &directory), STATUS_INPUT);
+    snprintf(expected, sizeof expected, "%s: cannot open: it is a folder, not a regular file", folder);
+    assert_string_equal(directory.message, expected);
+    assert_int_equal(file_replace(inside("none/x"), "", 0, &target), STATUS_INPUT);
+    snprintf(expected, sizeof expected, "%s.tmp: cannot create: No such file or directory", inside("none/x"));
+    assert_string_equal(target.message, expected);
+    assert_null(text);
+}
+
+/** What a full disk does: write(2) fails in the middle. Here a limit on the size of files makes it fail. */
+static void a_failed_write_leaves_the_old_file(void **state) {
+    (void)state;
+    const char *path = inside("kept");
+    char *big = calloc(1, 100000);
+    assert_non_null(big);
+    Error replacing = {0};
+    write_text(path, "old");
+
+    struct rlimit old, low;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = old;
+    low.rlim_cur = 5000;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    file_replace(path, big, 100000, &replacing);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, SIG_DFL);
+
+    assert_int_equal(replacing.status, STATUS_FAILURE);
+    assert_non_null(strstr(replacing.message, "kept.tmp: cannot write: File too large"));
+    assert_text(path, "old");
+    assert_false(file_exists(inside("kept.tmp")));
+    free(big);
+}
+
+/* Then nothing is said of the file. */
+static void tells_what_the_machine_lacks_from_bad_files(void **state) {
+    (void)state;
+    const char *path = inside("kept");
+    int file = 0;
+    char *text = NULL;
+    Error opening = {0}, reading = {0}, missing = {0};
+    struct rlimit old, none;
+    write_text(path, "old");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    file_open(path, &file, &opening);
+    file_read(path, &text, NULL, &reading);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(opening.status, STATUS_FAILURE);
+    assert_int_equal(reading.status, STATUS_FAILURE);
+    assert_non_null(strstr(opening.message, "kept: cannot open: Too many open files"));
+    assert_int_equal(file_open(inside("nothing"), &file, &missing), STATUS_INPUT);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void makes_and_removes_folders(void **state) {
+    (void)state;
+    const char *deep = inside("a/b//c/");
+    Error error = {0}, in_the_way = {0};
+    assert_int_equal(file_make_folder(deep, &error), STATUS_OK);
+    assert_true(file_is_folder(deep));
+    assert_int_equal(file_make_folder(deep, &error), STATUS_OK);
+    write_text(inside("a/b/file"), "x");
+    assert_false(file_is_folder(inside("a/b/file")));
+    assert_true(file_same(deep, inside("a/../a/b/c")));
+    assert_false(file_same(deep, inside("a/b")) || file_same(deep, inside("none")) || file_same(inside("none"), deep));
+    assert_int_equal(file_make_folder(inside("a/b/file/d"), &in_the_way), STATUS_INPUT);
+
+    // What a link leads to is not what is removed.
+    write_text(inside("outside"), "stays");
+    assert_int_equal(symlink(inside("outside"), inside("a/link")), 0);
+    assert_int_equal(symlink(folder, inside("a/b/up")), 0);
+    assert_int_equal(file_remove(inside("a"), &error), STATUS_OK);
+    assert_false(file_exists(inside("a")));
+    assert_text(inside("outside"), "stays");
+    assert_int_equal(file_remove(inside("a"), &error), STATUS_OK);
+    assert_int_equal(file_remove(inside("outside"), &error), STATUS_OK);
+    assert_false(file_exists(inside("outside")));
+}
+
+static void renames_and_flushes(void **state) {
+    (void)state;
+    Error error = {0}, missing = {0}, unknown = {0};
+    write_text(inside("old name"), "x");
+    assert_int_equal(file_rename(inside("old name"), inside("new name"), &error), STATUS_OK);
+    assert_false(file_exists(inside("old name")));
+    assert_text(inside("new name"), "x");
+    assert_int_equal(file_flush(inside("new name"), &error), STATUS_OK);
+    assert_int_equal(file_flush(folder, &error), STATUS_OK);
+    assert_int_equal(file_rename(inside("none"), inside("x"), &missing), STATUS_FAILURE);
+    assert_non_null(strstr(missing.message, "none: cannot be renamed to "));
+    assert_int_equal(file_flush(inside("none"), &unknown), STATUS_INPUT);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    Error error = {0};
+    return (int)file_remove(folder, &error);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(joins_names),
+        cmocka_unit_test(replaces_whole_files),
+        cmocka_unit_test(replaces_large_files),
+        cmocka_unit_test(probes_what_could_be_written),
+        cmocka_unit_test(reads_zero_bytes),
+        cmocka_unit_test(refuses_what_is_no_regular_file),
+        cmocka_unit_test(replaces_no_pipe),
+        cmocka_unit_test(refuses_to_read_what_is_too_large),
+        cmocka_unit_test(names_path_and_reason),
+        cmocka_unit_test(a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(tells_what_the_machine_lacks_from_bad_files),
+        cmocka_unit_test(makes_and_removes_folders),
+        cmocka_unit_test(renames_and_flushes),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,194 @@
+#include "linnet/core/file.h"
+#include "linnet/core/lock.h"
+#include "linnet/core/memory.h"
+#include "linnet/core/signals.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/linnet-lock-XXXXXX";
+static int lock_errno; /* what locking says; 0: what the system says */
+
+/** In the C library's place: a file system without locks cannot be had everywhere. */
+int fcntl(int file, int command, ...) {
+    va_list rest;
+    va_start(rest, command);
+    void *argument = va_arg(rest, void *);
+    va_end(rest);
+    if (command == F_OFD_SETLK && lock_errno) {
+        errno = lock_errno;
+        return -1;
+    }
+    return (int)syscall(SYS_fcntl, file, command, argument);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    setenv("LINNET_LOCK_TIMEOUT", "0", 1);
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    Error error = {0};
+    file_remove(folder, &error);
+    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    return error.status;
+}
+
+static const char *lock_path(void) {
+    static char path[64];
+    snprintf(path, sizeof path, "%s/" LOCK_NAME, folder);
+    return path;
+}
+
+static Lock taken(void) {
+    Lock lock;
+    Error error = {0};
+    assert_int_equal(lock_take(&lock, folder, &error), STATUS_OK);
+    assert_true(lock.held);
+    return lock;
+}
+
+static void assert_refused(Status status, const char *what) {
+    Lock lock;
+    Error error = {0};
+    assert_int_equal(lock_take(&lock, folder, &error), status);
+    assert_false(lock.held);
+    if (!strstr(error.message, what)) fail_msg("'%s' not in: %s", what, error.message);
+}
+
+static void excludes_others_until_given_back(void **state) {
+    (void)state;
+    Lock lock = taken();
+    char mine[32];
+    snprintf(mine, sizeof mine, "process %ld on ", (long)getpid());
+    assert_refused(STATUS_INPUT, mine);
+    assert_refused(STATUS_INPUT, folder); /* one who was refused has not taken it away */
+    lock_release(&lock);
+    assert_false(lock.held);
+    lock = taken();
+    lock_release(&lock);
+    lock_release(&lock);
+}
+
+static void says_who_holds_it(void **state) {
+    (void)state;
+    char *text, expected[400], host[256] = "";
+    Error error = {0};
+    gethostname(host, sizeof host - 1);
+    setenv("SLURM_JOB_ID", "1234567", 1);
+    Lock lock = taken();
+    unsetenv("SLURM_JOB_ID");
+    assert_int_equal(file_read(lock_path(), &text, NULL, &error), STATUS_OK);
+    snprintf(expected, sizeof expected, "process %ld on %s, job 1234567\n", (long)getpid(), host);
+    assert_string_equal(text, expected);
+    memory_free(text);
+    lock_release(&lock);
+}
+
+/** What the file says is somebody else's word: it is shown on one line, as far as it is a text. */
+static void shows_no_more_than_a_line(void **state) {
+    (void)state;
+    Lock lock = taken();
+    static const char text[] = "somebody\x1b[2J\nelse";
+    assert_int_equal(pwrite(lock.file, text, sizeof text, 0), sizeof text);
+    assert_refused(STATUS_INPUT, "another run, somebody, writes");
+    assert_int_equal(ftruncate(lock.file, 0), 0);
+    assert_refused(STATUS_INPUT, "of which nothing is known");
+    lock_release(&lock);
+}
+
+static void goes_with_a_process_that_is_killed(void **state) {
+    (void)state;
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        Lock lock;
+        Error error = {0};
+        byte = lock_take(&lock, folder, &error) == STATUS_OK && lock.held ? 'y' : 'n';
+        if (write(ready[1], &byte, 1) == 1)
+            for (;;) pause();
+        _exit(1);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(byte, 'y');
+    assert_refused(STATUS_INPUT, "another run");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    Lock lock = taken();
+    lock_release(&lock);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+static void goes_on_where_there_are_no_locks(void **state) {
+    (void)state;
+    static const int unknown[] = {ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        Lock lock;
+        Error error = {0};
+        lock_errno = unknown[i];
+        assert_int_equal(lock_take(&lock, folder, &error), STATUS_OK);
+        assert_false(lock.held);
+        lock_release(&lock);
+    }
+    lock_errno = EIO;
+    assert_refused(STATUS_FAILURE, strerror(EIO));
+    lock_errno = 0;
+}
+
+static void stops_waiting_for_a_signal(void **state) {
+    (void)state;
+    setenv("LINNET_LOCK_TIMEOUT", "1000000", 1);
+    Lock lock = taken();
+    signals_install();
+    raise(SIGUSR1);
+    assert_refused(STATUS_STOPPED, "signal");
+    signals_install(); /* and it is forgotten */
+    lock_release(&lock);
+}
+
+/** A link could lead out of the folder, to a file that would be overwritten. */
+static void follows_no_link(void **state) {
+    (void)state;
+    char target[64];
+    Error error = {0};
+    snprintf(target, sizeof target, "%s/precious", folder);
+    assert_int_equal(file_replace(target, "text", 4, &error), STATUS_OK);
+    assert_int_equal(symlink(target, lock_path()), 0);
+    assert_refused(STATUS_INPUT, LOCK_NAME);
+    char *text;
+    assert_int_equal(file_read(target, &text, NULL, &error), STATUS_OK);
+    assert_string_equal(text, "text");
+    memory_free(text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(excludes_others_until_given_back),
+        TEST(says_who_holds_it),
+        TEST(shows_no_more_than_a_line),
+        TEST(goes_with_a_process_that_is_killed),
+        TEST(goes_on_where_there_are_no_locks),
+        TEST(stops_waiting_for_a_signal),
+        TEST(follows_no_link),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,158 @@
+#include "linnet/data/batch.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define END 50256
+
+static const BatchRule LAST = {.pooling = POOLING_LAST_TOKEN, .pad = END, .end_of_text = END, .positions = 8};
+static const BatchRule PADDED = {.pooling = POOLING_PADDED_END, .pad = END, .end_of_text = END, .positions = 8};
+static const uint16_t IDS[10] = {11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+
+static Batch batch_new(void) {
+    Error error = {0};
+    Batch batch;
+    assert_int_equal(batch_create(&batch, 40, 5, &error), STATUS_OK);
+    return batch;
+}
+
+#define assert_values(actual, ...)                                                                                     \
+    do {                                                                                                               \
+        const int32_t expected_[] = {__VA_ARGS__};                                                                     \
+        for (size_t i_ = 0; i_ < sizeof expected_ / sizeof *expected_; i_++)                                           \
+            assert_int_equal((actual)[i_], expected_[i_]);                                                             \
+    } while (0)
+
+/** The example of the header. */
+static void test_example(void **state) {
+    (void)state;
+    Batch batch = batch_new();
+    batch_clear(&batch);
+    batch_add(&batch, &LAST, IDS, 4, 2, 100);
+    batch_add(&batch, &LAST, IDS + 4, 1, 0, (uint64_t)1 << 40);
+    batch_add(&batch, &LAST, IDS + 5, 3, 1, 7);
+    assert_int_equal(batch.tokens, 8);
+    assert_int_equal(batch.samples, 3);
+    assert_int_equal(batch.text_tokens, 8);
+    assert_values(batch.ids, 11, 12, 13, 14, 15, 16, 17, 18);
+    assert_values(batch.positions, 0, 1, 2, 3, 0, 0, 1, 2);
+    assert_values(batch.visible, 1, 2, 3, 4, 1, 1, 2, 3);
+    assert_values(batch.starts, 0, 4, 5, 8);
+    assert_values(batch.pooled, 3, 4, 7);
+    assert_values(batch.labels, 2, 0, 1);
+    assert_values(batch.pooled_positions, 3, 0, 2);
+    assert_values(batch.pooled_visible, 4, 1, 3);
+    assert_values(batch.pooled_starts, 0, 1, 2, 3, 4, 5);
+    static const uint64_t rows[8] = {100, 100, 100, 100, (uint64_t)1 << 40, 7, 7, 7};
+    assert_memory_equal(batch.row_samples, rows, sizeof rows);
+    static const uint64_t samples[3] = {100, (uint64_t)1 << 40, 7};
+    assert_memory_equal(batch.samples_ids, samples, sizeof samples);
+    Leaves one = batch_row_leaves(&batch);
+    assert_true(one.count == 1 && leaves_rows(&one) == 8);
+    batch_clear(&batch); /* nothing of the old texts stays */
+    batch_add(&batch, &LAST, IDS, 2, 1, 3);
+    assert_int_equal(batch.tokens, 2);
+    assert_int_equal(batch.text_tokens, 2);
+    assert_values(batch.starts, 0, 2);
+    batch_destroy(&batch);
+}
+
+/** A text gets one more row, which sees the text and not itself; a text that fills all positions gets none. */
+static void test_padded_end(void **state) {
+    (void)state;
+    Batch batch = batch_new();
+    batch_clear(&batch);
+    batch_add(&batch, &PADDED, IDS, 3, 0, 1);
+    batch_add(&batch, &PADDED, IDS, 8, 1, 2);
+    batch_add(&batch, &PADDED, IDS, 7, 2, 3);
+    assert_int_equal(batch_rows(&PADDED, 3), 4);
+    assert_int_equal(batch_rows(&PADDED, 7), 8);
+    assert_int_equal(batch_rows(&PADDED, 8), 8);
+    assert_int_equal(batch_rows(&PADDED, 9), 8);
+    assert_int_equal(batch.tokens, 20);
+    assert_int_equal(batch.text_tokens, 18);
+    assert_values(batch.starts, 0, 4, 12, 20);
+    assert_values(batch.ids, 11, 12, 13, END, 11);
+    assert_values(batch.positions, 0, 1, 2, 7, 0);
+    assert_values(batch.visible, 1, 2, 3, 3, 1);
+    assert_values(batch.pooled, 3, 11, 19);
+    assert_values(batch.pooled_positions, 7, 7, 7);
+    assert_values(batch.pooled_visible, 3, 8, 7);
+    batch_destroy(&batch);
+}
+
+/** The rightmost token that is no pad; the first one of nothing but pads, as Transformers' argmax has it. */
+static void test_last_token_skips_pads(void **state) {
+    (void)state;
+    static const uint16_t ends[4] = {5, END, 6, END}, pads[3] = {END, END, END};
+    Batch batch = batch_new();
+    batch_clear(&batch);
+    batch_add(&batch, &LAST, ends, 4, 0, 1);
+    batch_add(&batch, &LAST, pads, 3, 0, 2);
+    assert_int_equal(batch.tokens, 7); /* the pads stay rows of the text */
+    assert_values(batch.pooled, 2, 4);
+    assert_values(batch.pooled_positions, 2, 0);
+    assert_values(batch.pooled_visible, 3, 1);
+    batch_destroy(&batch);
+}
+
+/** Tokens past the last position are cut off before the rule looks at the text. */
+static void test_cut(void **state) {
+    (void)state;
+    uint16_t ids[10];
+    memcpy(ids, IDS, sizeof ids);
+    ids[7] = END;
+    Batch batch = batch_new();
+    batch_clear(&batch);
+    batch_add(&batch, &LAST, ids, 10, 0, 1);
+    batch_add(&batch, &PADDED, ids, 10, 0, 2);
+    assert_int_equal(batch_rows(&LAST, 10), 8);
+    assert_int_equal(batch.tokens, 16);
+    assert_int_equal(batch.text_tokens, 16);
+    assert_values(batch.pooled, 6, 15);
+    batch_destroy(&batch);
+}
+
+static void test_no_memory(void **state) {
+    (void)state;
+    Error error = {0};
+    Batch batch;
+    assert_int_equal(batch_create(&batch, SIZE_MAX / 2, 5, &error), STATUS_FAILURE);
+    assert_null(batch.labels); /* what was there has been given back */
+    batch_destroy(&batch);
+    batch_destroy(NULL);
+}
+
+static void test_units(void **state) {
+    (void)state;
+    Batch batch = batch_new();
+    for (int twice = 0; twice < 2; twice++) {
+        batch_clear(&batch);
+        batch_add(&batch, &LAST, IDS, 4, 0, 0);
+        batch_add(&batch, &LAST, IDS, 1, 0, 1);
+        batch_next_unit(&batch);
+        batch_add(&batch, &LAST, IDS, 3, 0, 2);
+        batch_next_unit(&batch);
+        batch_add(&batch, &LAST, IDS, 2, 0, 3);
+        batch_add(&batch, &LAST, IDS, 5, 0, 4);
+        Leaves rows = batch_row_leaves(&batch), samples = batch_sample_leaves(&batch);
+        static const size_t row_starts[] = {0, 5, 8, 15}, sample_starts[] = {0, 2, 3, 5};
+        assert_true(rows.count == 3 && samples.count == 3);
+        assert_memory_equal(rows.starts, row_starts, sizeof row_starts);
+        assert_memory_equal(samples.starts, sample_starts, sizeof sample_starts);
+    }
+    batch_destroy(&batch);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_units),      cmocka_unit_test(test_example),
+        cmocka_unit_test(test_padded_end), cmocka_unit_test(test_last_token_skips_pads),
+        cmocka_unit_test(test_cut),        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,333 @@
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
+#include "linnet/data/dataset.h"
+#include "linnet/data/order.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "unit/token_file.h"
+
+#define SMALL 48
+#define LARGE 30000 // with 65 tokens a sample: 30 chunks of tokens, 4 of offsets and rows
+
+static char folder[] = "/tmp/linnet-dataset-XXXXXX";
+static char *small, *large, *broken;
+
+// --- Writing and reading back ---
+static void info_comes_back(void **state) {
+    (void)state;
+    Dataset *dataset = open_good(small);
+    const DatasetInfo *info = dataset_info(dataset);
+    int64_t tokens = 0;
+    size_t longest = 0;
+    for (int64_t i = 0; i < SMALL; i++) {
+        tokens += (int64_t)length_of(i);
+        if (length_of(i) > longest) longest = length_of(i);
+    }
+    assert_int_equal(info->samples, SMALL);
+    assert_int_equal(info->tokens, tokens);
+    assert_int_equal(info->longest, longest);
+    assert_int_equal(info->vocabulary, VOCABULARY);
+    assert_int_equal(info->end_of_text, 50256);
+    assert_int_equal(info->max_length, 1024);
+    assert_int_equal(info->labels, 3);
+    assert_string_equal(info->label_names[0], "negative");
+    assert_string_equal(info->label_names[1], "neutral");
+    assert_string_equal(info->label_names[2], "sehr gut 😀");
+    assert_string_equal(info->tokenizer_digest, DIGEST_A);
+    assert_string_equal(info->source_name, "tweets.csv");
+    assert_string_equal(info->source_digest, DIGEST_B);
+    assert_int_equal(info->source_size, 12345);
+    dataset_close(dataset);
+    dataset_close(NULL);
+}
+
+static void verify_covers_all_blocks(void **state) {
+    (void)state;
+    Error error = {0};
+    Dataset *dataset = open_good(large);
+    assert_int_equal(dataset_verify(dataset, 0, LARGE, &error), STATUS_OK);
+    assert_int_equal(dataset_verify(dataset, 12345, 10001, &error), STATUS_OK);
+    assert_int_equal(dataset_verify(dataset, LARGE, 0, &error), STATUS_OK);
+    dataset_close(dataset);
+}
+
+/** Lengths and samples are those asked for, in that order. */
+static void assert_loads(Dataset *dataset, const int64_t *indices, int64_t count) {
+    Samples samples = {0};
+    Error error = {0};
+    int32_t *lengths = malloc((size_t)count * sizeof *lengths + 1);
+    assert_non_null(lengths);
+    if (dataset_lengths(dataset, indices, count, lengths, &error)) fail_msg("%s", error.message);
+    for (int64_t i = 0; i < count; i++) assert_int_equal(lengths[i], length_of(indices[i]));
+    free(lengths);
+    if (dataset_load(dataset, indices, count, &samples, &error)) fail_msg("%s", error.message);
+    assert_int_equal(samples.count, count);
+    assert_int_equal(samples.starts[0], 0);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t sample = indices[i], start = samples.starts[i];
+        assert_int_equal(samples.indices[i], sample);
+        assert_int_equal(samples.labels[i], label_of(sample));
+        assert_int_equal(samples.rows[i], row_of(sample));
+        assert_int_equal(samples.starts[i + 1] - start, length_of(sample));
+        for (size_t k = 0; k < length_of(sample); k++)
+            assert_int_equal(samples.ids[start + (int64_t)k], token_of(sample, k));
+    }
+    samples_free(&samples);
+    assert_null(samples.ids);
+}
+
+static void loads_in_any_order(void **state) {
+    (void)state;
+    Dataset *dataset = open_good(large);
+    int64_t *order = malloc(LARGE * sizeof *order);
+    assert_non_null(order);
+    order_randperm(order, LARGE, 42);
+    assert_loads(dataset, order, LARGE);
+    for (int64_t first = 0; first < LARGE; first += 3000) assert_loads(dataset, order + first, 7);
+    assert_loads(dataset, (int64_t[]){LARGE - 1, 0, 5, 5, 4, 5, LARGE - 1, 12000}, 8);
+    assert_loads(dataset, (int64_t[]){LARGE - 1}, 1);
+    assert_loads(dataset, NULL, 0);
+    free(order);
+    dataset_close(dataset);
+}
+
+static void refuses_samples_that_are_not_there(void **state) {
+    (void)state;
+    Dataset *dataset = open_good(small);
+    Samples samples = {0};
+    Error above = {0}, below = {0}, length = {0};
+    int32_t lengths[1];
+    assert_int_equal(dataset_load(dataset, (int64_t[]){0, SMALL}, 2, &samples, &above), STATUS_INPUT);
+    assert_non_null(strstr(above.message, "there is no sample 48; the file holds 48"));
+    assert_int_equal(dataset_load(dataset, (int64_t[]){-1}, 1, &samples, &below), STATUS_INPUT);
+    assert_int_equal(dataset_lengths(dataset, (int64_t[]){SMALL}, 1, lengths, &length), STATUS_INPUT);
+    assert_null(samples.starts);
+    dataset_close(dataset);
+}
+
+static void reading_can_be_given_up(void **state) {
+    (void)state;
+    Dataset *dataset = open_good(small);
+    Samples samples = {0};
+    Error loading = {0}, measuring = {0};
+    int32_t lengths[1];
+    dataset_stop(dataset);
+    assert_int_equal(dataset_load(dataset, (int64_t[]){0}, 1, &samples, &loading), STATUS_STOPPED);
+    assert_int_equal(dataset_lengths(dataset, (int64_t[]){0}, 1, lengths, &measuring), STATUS_STOPPED);
+    assert_null(samples.starts);
+    dataset_close(dataset);
+}
+
+/** One sample longer than what is read at once (1 Mi tokens), between short ones. */
+static void loads_a_sample_longer_than_a_run(void **state) {
+    (void)state;
+    const size_t length = 1500000;
+    DatasetInfo info = make_info();
+    info.max_length = 2000000;
+    DatasetWriter *writer = NULL;
+    Error error = {0};
+    int32_t *ids = malloc(length * sizeof *ids);
+    assert_non_null(ids);
+    for (size_t i = 0; i < length; i++) ids[i] = token_of(3, i);
+    assert_int_equal(dataset_writer_create(&writer, broken, &info, &error), STATUS_OK);
+    dataset_writer_add(writer, ids, 10, 0, 0, &error);
+    dataset_writer_add(writer, ids, length, 1, 1, &error);
+    dataset_writer_add(writer, ids, 20, 2, 2, &error);
+    assert_int_equal(dataset_writer_finish(writer, DIGEST_B, 0, &error), STATUS_OK);
+    dataset_writer_destroy(writer);
+
+    Dataset *dataset = open_good(broken);
+    Samples samples = {0};
+    assert_int_equal(dataset_verify(dataset, 0, 3, &error), STATUS_OK);
+    assert_int_equal(dataset_load(dataset, (int64_t[]){2, 1, 0}, 3, &samples, &error), STATUS_OK);
+    for (size_t i = 0; i < 20; i++) assert_int_equal(samples.ids[i], ids[i]);
+    for (size_t i = 0; i < length; i++) assert_int_equal(samples.ids[20 + i], ids[i]);
+    for (size_t i = 0; i < 10; i++) assert_int_equal(samples.ids[20 + length + i], ids[i]);
+    samples_free(&samples);
+    dataset_close(dataset);
+    free(ids);
+}
+
+/** NFS and Lustre often refuse locks. flock(2) is what HDF5 would use; an exclusive one held elsewhere makes it
+ *  fail. */
+static void reading_takes_no_lock(void **state) {
+    (void)state;
+    int ready[2], release[2];
+    assert_true(pipe(ready) == 0 && pipe(release) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        close(release[1]); // then the end of this test, however it comes, ends the child
+        const int own = open(small, O_RDWR);
+        char held = own >= 0 && flock(own, LOCK_EX) == 0;
+        _exit(write(ready[1], &held, 1) == 1 && read(release[0], &held, 1) == 0);
+    }
+    char held = 0;
+    assert_int_equal(read(ready[0], &held, 1), 1);
+    assert_int_equal(held, 1);
+    dataset_close(open_good(small));
+    close(release[1]);
+    close(release[0]);
+    close(ready[0]);
+    close(ready[1]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+// --- What the writer refuses ---
+static void writer_refuses_bad_samples(void **state) {
+    (void)state;
+    static const struct {
+        int32_t id;
+        size_t count;
+        int32_t label;
+        int64_t row;
+        const char *message;
+    } cases[] = {
+        {VOCABULARY, 1, 0, 7, "row 7: token 50257, not 0 to 50256"},
+        {-1, 1, 0, 7, "row 7: token -1, not 0 to 50256"},
+        {0, 0, 0, 7, "row 7: 0 tokens, not 1 to 1024"},
+        {0, 1025, 0, 7, "row 7: 1025 tokens, not 1 to 1024"},
+        {0, 1, 3, 7, "row 7: label 3, not 0 to 2"},
+        {0, 1, -1, 7, "row 7: label -1, not 0 to 2"},
+        {0, 1, 0, -1, "row -1: rows are numbered from 0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const DatasetInfo info = make_info();
+        DatasetWriter *writer = NULL;
+        Error error = {0};
+        int32_t ids[1025] = {cases[i].id};
+        assert_int_equal(dataset_writer_create(&writer, broken, &info, &error), STATUS_OK);
+        assert_int_equal(dataset_writer_add(writer, ids, cases[i].count, cases[i].label, cases[i].row, &error),
+                         STATUS_INPUT);
+        assert_string_equal(error.message, cases[i].message);
+        dataset_writer_destroy(writer);
+    }
+}
+
+static bool is_left(const char *path) {
+    char beside[512];
+    snprintf(beside, sizeof beside, "%s.tmp", path);
+    return file_exists(beside);
+}
+
+static void the_target_changes_only_when_all_is_written(void **state) {
+    (void)state;
+    Error error = {0}, empty = {0}, nowhere = {0};
+    const DatasetInfo info = make_info();
+    DatasetWriter *writer = NULL;
+    assert_int_equal(file_replace(broken, "old", 3, &error), STATUS_OK);
+    assert_int_equal(dataset_writer_create(&writer, broken, &info, &error), STATUS_OK);
+    assert_int_equal(add_sample(writer, 0, &error), STATUS_OK);
+    assert_true(is_left(broken));
+    dataset_writer_destroy(writer);
+    assert_false(is_left(broken));
+    char *text = NULL;
+    assert_int_equal(file_read(broken, &text, NULL, &error), STATUS_OK);
+    assert_string_equal(text, "old");
+    memory_free(text);
+
+    assert_int_equal(write_samples(broken, 0, &empty), STATUS_INPUT);
+    assert_non_null(strstr(empty.message, "no samples to write"));
+    assert_false(is_left(broken));
+    assert_int_equal(write_samples("/tmp/linnet-no-such-folder/x.h5", 1, &nowhere), STATUS_INPUT);
+    assert_non_null(strstr(nowhere.message, "/tmp/linnet-no-such-folder/x.h5.tmp: cannot create: No such file"));
+}
+
+/** What a full disk does, at whatever moment: a limit on the size of files makes write(2) fail. A child does it,
+ *  so that its exit shows whether HDF5 survives, too. */
+static Status write_with_limit(const char *path, rlim_t limit, int64_t samples) {
+    int status = 0;
+    const pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit low = {limit, limit};
+        Error error = {0};
+        signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &low)) _exit(99);
+        write_samples(path, samples, &error);
+        const bool names_it = !strncmp(error.message, path, strlen(path)) && strstr(error.message, ": cannot write") &&
+                              strstr(error.message, ": File too large");
+        exit(error.status == STATUS_FAILURE && !names_it ? 98 : (int)error.status);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status)) fail_msg("limit %ld: died of signal %d", (long)limit, WTERMSIG(status));
+    return (Status)WEXITSTATUS(status);
+}
+
+static void a_full_disk_is_a_failure_and_leaves_nothing(void **state) {
+    (void)state;
+    struct stat about;
+    assert_int_equal(stat(large, &about), 0);
+    assert_int_equal(unlink(broken), 0);
+    for (int part = 0; part < 16; part++) {
+        assert_int_equal(write_with_limit(broken, (rlim_t)(about.st_size * part / 16), LARGE), STATUS_FAILURE);
+        assert_false(file_exists(broken));
+        assert_false(is_left(broken));
+    }
+    assert_int_equal(write_with_limit(broken, (rlim_t)about.st_size - 1, LARGE), STATUS_FAILURE);
+    assert_false(file_exists(broken));
+    assert_int_equal(write_with_limit(broken, (rlim_t)about.st_size + 65536, LARGE), STATUS_OK);
+    assert_true(file_exists(broken));
+}
+
+static void the_same_samples_give_the_same_bytes(void **state) {
+    (void)state;
+    char first[DIGEST_TEXT], second[DIGEST_TEXT];
+    Error error = {0};
+    write_samples(broken, SMALL, &error);
+    assert_int_equal(digest_file(small, first, &error), STATUS_OK);
+    assert_int_equal(digest_file(broken, second, &error), STATUS_OK);
+    assert_string_equal(first, second);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    Error error = {0};
+    if (!mkdtemp(folder)) return -1;
+    small = file_join(folder, "small.h5", &error);
+    large = file_join(folder, "large.h5", &error);
+    broken = file_join(folder, "broken.h5", &error);
+    write_samples(small, SMALL, &error);
+    write_samples(large, LARGE, &error);
+    if (error.status) print_error("%s\n", error.message);
+    return (int)error.status;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    Error error = {0};
+    memory_free(small);
+    memory_free(large);
+    memory_free(broken);
+    return (int)file_remove(folder, &error);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(info_comes_back),
+        cmocka_unit_test(verify_covers_all_blocks),
+        cmocka_unit_test(loads_in_any_order),
+        cmocka_unit_test(refuses_samples_that_are_not_there),
+        cmocka_unit_test(reading_can_be_given_up),
+        cmocka_unit_test(loads_a_sample_longer_than_a_run),
+        cmocka_unit_test(reading_takes_no_lock),
+        cmocka_unit_test(writer_refuses_bad_samples),
+        cmocka_unit_test(the_target_changes_only_when_all_is_written),
+        cmocka_unit_test(a_full_disk_is_a_failure_and_leaves_nothing),
+        cmocka_unit_test(the_same_samples_give_the_same_bytes),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

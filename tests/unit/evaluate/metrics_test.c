@@ -1,0 +1,125 @@
+#include "linnet/evaluate/metrics.h"
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ONE_UNIT 0x1p-32 /* what a loss is a multiple of */
+
+static void add(Metrics *metrics, int32_t label, int32_t predicted, double loss) {
+    float logits[METRICS_LABELS_MAX] = {0};
+    logits[predicted] = 1;
+    metrics_add(metrics, logits, label, loss);
+}
+
+static Metrics *make(int32_t labels) {
+    Metrics *metrics = malloc(sizeof *metrics);
+    assert_non_null(metrics);
+    metrics_clear(metrics, labels);
+    return metrics;
+}
+
+/** Truth 0 0 0 1 1 2, prediction 0 0 1 1 2 2: by hand, label 0 has 2tp = 4 of 4 + 0 + 1 = 5, label 1 has 2 of 2 +
+ *  1 + 1 = 4, label 2 has 2 of 2 + 1 + 0 = 3. */
+static void scores_a_small_set(void **state) {
+    (void)state;
+    static const int32_t truth[] = {0, 0, 0, 1, 1, 2}, predicted[] = {0, 0, 1, 1, 2, 2};
+    static const double losses[] = {0.5, 0.25, 1.5, 0.125, 2, 0.25};
+    Metrics *metrics = make(3);
+    for (size_t i = 0; i < 6; i++) add(metrics, truth[i], predicted[i], losses[i]);
+    Scores scores = metrics_scores(metrics);
+    assert_int_equal(metrics->samples, 6);
+    assert_int_equal(metrics->confusion[0 * 3 + 1], 1);
+    assert_int_equal(metrics->confusion[1 * 3 + 2], 1);
+    assert_int_equal(metrics->confusion[1 * 3 + 0], 0);
+    assert_true(scores.loss == 4.625 / 6); /* the losses are whole multiples of 2^-32 */
+    assert_true(scores.accuracy == 4.0 / 6);
+    /* two roundings of sums near 2 and one of the quotient */
+    assert_true(fabs(scores.f1 - (4.0 / 5 + 2.0 / 4 + 2.0 / 3) / 3) <= 2 * DBL_EPSILON);
+    free(metrics);
+}
+
+/** Label 2 occurs nowhere and does not count; label 1 occurs as a prediction only and counts as 0. */
+static void means_f1_over_the_labels_that_occur(void **state) {
+    (void)state;
+    Metrics *metrics = make(3);
+    add(metrics, 0, 0, 1);
+    add(metrics, 0, 1, 1);
+    assert_true(fabs(metrics_scores(metrics).f1 - (2.0 / 3 + 0) / 2) <= DBL_EPSILON);
+    metrics_clear(metrics, 3);
+    add(metrics, 1, 1, 1);
+    assert_true(metrics_scores(metrics).f1 == 1);
+    free(metrics);
+}
+
+static void predicts_the_first_of_equal_logits(void **state) {
+    (void)state;
+    static const float logits[] = {-1, 3, 3};
+    Metrics *metrics = make(3);
+    metrics_add(metrics, logits, 2, 0);
+    assert_int_equal(metrics->confusion[2 * 3 + 1], 1);
+    free(metrics);
+}
+
+static void sums_losses_without_order(void **state) {
+    (void)state;
+    enum { SAMPLES = 1000 };
+    Metrics *forward = make(2), *backward = make(2);
+    double exact = 0;
+    for (int i = 0; i < SAMPLES; i++) {
+        double loss = fabs(sin(i)) * pow(10, i % 7 - 3);
+        exact += loss;
+        add(forward, 0, 0, loss);
+    }
+    for (int i = SAMPLES - 1; i >= 0; i--) add(backward, 0, 0, fabs(sin(i)) * pow(10, i % 7 - 3));
+    double loss = metrics_scores(forward).loss;
+    assert_true(metrics_scores(backward).loss == loss);
+    /* each loss is rounded to the nearest unit; `exact` itself is 1000 additions of float64 */
+    assert_true(fabs(loss - exact / SAMPLES) <= ONE_UNIT / 2 + SAMPLES * DBL_EPSILON * exact / SAMPLES);
+    free(backward);
+    free(forward);
+}
+
+static void counts_losses_without_end_as_the_largest(void **state) {
+    (void)state;
+    static const double losses[] = {INFINITY, -INFINITY, NAN, 0x1p31, 1e300};
+    Metrics *metrics = make(2);
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        metrics_clear(metrics, 2);
+        add(metrics, 0, 0, losses[i]);
+        assert_true(metrics_scores(metrics).loss == 0x1p31);
+    }
+    metrics_clear(metrics, 2);
+    add(metrics, 0, 0, 0x1p31 - 1);
+    add(metrics, 0, 0, -ONE_UNIT); /* rounding may push a loss of nothing below 0 */
+    assert_true(metrics_scores(metrics).loss == (0x1p31 - 1 - ONE_UNIT) / 2);
+    free(metrics);
+}
+
+static void scores_nothing_as_zero(void **state) {
+    (void)state;
+    Metrics *metrics = make(METRICS_LABELS_MAX);
+    Scores scores = metrics_scores(metrics);
+    assert_true(scores.loss == 0 && scores.accuracy == 0 && scores.f1 == 0);
+    add(metrics, METRICS_LABELS_MAX - 1, METRICS_LABELS_MAX - 1, 1);
+    assert_true(metrics_scores(metrics).f1 == 1);
+    free(metrics);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_a_small_set),
+        cmocka_unit_test(means_f1_over_the_labels_that_occur),
+        cmocka_unit_test(predicts_the_first_of_equal_logits),
+        cmocka_unit_test(sums_losses_without_order),
+        cmocka_unit_test(counts_losses_without_end_as_the_largest),
+        cmocka_unit_test(scores_nothing_as_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,80 @@
+/* report.h: the table of an evaluation, to the letter. */
+#include "linnet/core/memory.h"
+#include "linnet/evaluate/score_table.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/** What report_scores() writes to standard output. */
+static void capture(char *text, size_t size, const Metrics *metrics, char *const *names) {
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fflush(stdout);
+    int saved = dup(STDOUT_FILENO);
+    assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
+    Scores scores = metrics_scores(metrics);
+    report_scores("a model on some data", metrics, &scores, names, 12.34);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    rewind(file);
+    text[fread(text, 1, size - 1, file)] = '\0';
+    fclose(file);
+}
+
+/** Two of three right: the truth 0 0 1, predicted 0 1 1. */
+static Metrics *three_samples(void) {
+    Error error = {0};
+    Metrics *metrics = memory_allocate(1, sizeof *metrics, &error);
+    assert_non_null(metrics);
+    const float zero[] = {1.0F, 0.0F}, one[] = {0.0F, 1.0F};
+    metrics_clear(metrics, 2);
+    metrics_add(metrics, zero, 0, 0.25);
+    metrics_add(metrics, one, 0, 1.0);
+    metrics_add(metrics, one, 1, 0.25);
+    return metrics;
+}
+
+static void table_is_as_written(void **state) {
+    (void)state;
+    char text[2048], *names[] = {"bad", "good"};
+    Metrics *metrics = three_samples();
+    capture(text, sizeof text, metrics, names);
+    assert_string_equal(text, "a model on some data\n"
+                              "  samples   3\n"
+                              "  accuracy  0.6667\n"
+                              "  macro F1  0.6667\n"
+                              "  loss      0.5000\n"
+                              "  speed     12.3 samples/s\n"
+                              "  truth \\ predicted\n"
+                              "                 bad      good\n"
+                              "       bad         1         1\n"
+                              "      good         0         1\n");
+    memory_free(metrics);
+}
+
+/** A name's width is its characters, not its bytes. */
+static void names_in_utf8_line_up(void **state) {
+    (void)state;
+    char text[2048], *names[] = {"négatif", "très positif"};
+    Metrics *metrics = three_samples();
+    capture(text, sizeof text, metrics, names);
+    assert_non_null(strstr(text, "\n                     négatif  très positif\n"
+                                 "       négatif             1             1\n"
+                                 "  très positif             0             1\n"));
+    memory_free(metrics);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_is_as_written),
+        cmocka_unit_test(names_in_utf8_line_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

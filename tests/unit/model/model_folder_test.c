@@ -1,0 +1,462 @@
+#include "linnet/model/model_folder.h"
+#include "linnet/model/safetensors.h"
+#include "unit/model_files.h"
+#include <math.h>
+#include <sys/stat.h>
+
+/* A model of one layer, small enough to write by hand: V, P, D, inner, labels. */
+enum { VOCABULARY = 11, POSITIONS = 6, WIDTH = 4, INNER = 5, LABELS = 3, SOURCES_MAX = 32 };
+
+static const char CONFIG[] = "{\"model_type\": \"gpt2\", \"vocab_size\": 11, \"n_positions\": 6, \"n_embd\": 4,"
+                             " \"n_layer\": 1, \"n_head\": 2, \"n_inner\": 5, \"initializer_range\": 0.5,"
+                             " \"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}}";
+
+/** A model's tensors before they are written: tests rename, drop or reshape them first. */
+typedef struct {
+    TensorSource sources[SOURCES_MAX];
+    char names[SOURCES_MAX][64];
+    size_t count;
+} Tensors;
+
+/** Element i of the tensor number n in a file: a value that float16 and bfloat16 hold exactly. */
+static float value_of(size_t n, size_t i) {
+    return (float)((n * 7 + i) % 128) / 4 - 16;
+}
+
+static ParameterLayout small_layout(void) {
+    const ModelConfig config = {.vocabulary = VOCABULARY,
+                                .positions = POSITIONS,
+                                .width = WIDTH,
+                                .layers = 1,
+                                .heads = 2,
+                                .inner = INNER,
+                                .labels = LABELS};
+    ParameterLayout layout;
+    Error error = {0};
+    parameters_layout(&layout, &config, &error);
+    assert_fine(&error);
+    return layout;
+}
+
+static void add(Tensors *tensors, const char *name, int dimensions, int64_t rows, int64_t columns) {
+    static float values[SOURCES_MAX][128];
+    const size_t n = tensors->count++;
+    for (size_t i = 0; i < 128; i++) values[n][i] = value_of(n, i);
+    snprintf(tensors->names[n], sizeof tensors->names[n], "%s", name);
+    tensors->sources[n] = (TensorSource){
+        .name = tensors->names[n], .dimensions = dimensions, .shape = {rows, columns}, .values = values[n]};
+}
+
+/** A whole model: tensor 0 the tokens, 1 the positions, 2 … the layout's, the head last. */
+static Tensors *whole_model(void) {
+    static Tensors tensors;
+    ParameterLayout layout = small_layout();
+    tensors.count = 0;
+    add(&tensors, layout.token.name, 2, VOCABULARY, WIDTH);
+    add(&tensors, layout.position.name, 2, POSITIONS, WIDTH);
+    for (size_t i = 0; i < layout.tensors; i++) {
+        const ParameterTensor *tensor = &layout.tensor[i];
+        add(&tensors, tensor->name, tensor->dimensions, tensor->shape[0], tensor->shape[1]);
+    }
+    parameters_layout_free(&layout);
+    return &tensors;
+}
+
+/** A fresh model folder with this name and configuration. */
+static const char *new_folder(const char *name, const char *config) {
+    char path[256];
+    const char *model = in_folder(name);
+    Error error = {0};
+    file_make_folder(model, &error);
+    assert_fine(&error);
+    snprintf(path, sizeof path, "%s/config.json", model);
+    write_text(path, config);
+    return model;
+}
+
+static void save_as(const char *model, const char *file, const TensorSource *sources, size_t count) {
+    char path[256];
+    Error error = {0};
+    snprintf(path, sizeof path, "%s/%s", model, file);
+    safetensors_save(path, sources, count, &error);
+    assert_fine(&error);
+}
+
+static const char *save_model(const char *name, const Tensors *tensors) {
+    const char *model = new_folder(name, CONFIG);
+    save_as(model, "model.safetensors", tensors->sources, tensors->count);
+    return model;
+}
+
+static void refuse(const char *model, const char *what) {
+    ModelFolder *opened;
+    Error error = {0};
+    model_folder_open(&opened, model, &error);
+    assert_refused(&error, what);
+    assert_null(opened);
+}
+
+static ModelFolder *open_fine(const char *model) {
+    ModelFolder *opened;
+    Error error = {0};
+    model_folder_open(&opened, model, &error);
+    assert_fine(&error);
+    return opened;
+}
+
+static void assert_values(const float *values, size_t count, size_t n) {
+    for (size_t i = 0; i < count; i++) assert_true(values[i] == value_of(n, i));
+}
+
+/** All values must be those of whole_model(); with no head, what was in its place before. */
+static void assert_model(const char *model, bool head) {
+    ModelFolder *opened = open_fine(model);
+    ParameterLayout layout = small_layout();
+    Error error = {0};
+    Parameters parameters = {.dense = memory_allocate(layout.dense, sizeof(float), &error)};
+    const ParameterTensor *score = &layout.tensor[parameters_score(&layout)];
+    parameters.dense[score->offset] = 99;
+    model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense);
+    model_folder_tables(opened, &parameters, &error);
+    assert_fine(&error);
+    assert_int_equal(model_folder_has_head(opened), head);
+    assert_int_equal(model_folder_head_labels(opened), head ? LABELS : 0);
+    assert_values(parameters.token, layout.token.count, 0);
+    assert_values(parameters.position, layout.position.count, 1);
+    for (size_t i = 0; i < layout.tensors - !head; i++)
+        assert_values(parameters.dense + layout.tensor[i].offset, layout.tensor[i].count, i + 2);
+    if (!head) assert_true(parameters.dense[score->offset] == 99);
+    parameters.token[0] = 5; /* the tables may be written */
+    parameters_layout_free(&layout);
+    memory_free(parameters.dense);
+    model_folder_close(opened);
+}
+
+static void test_opens_a_classifier(void **state) {
+    (void)state;
+    const char *model = save_model("classifier", whole_model());
+    assert_model(model, true);
+    assert_model(model, true); /* what was written into the tables has not reached the file */
+}
+
+/** A language model as the hub has them: no prefix, no head, masks and the output layer among the tensors. */
+static void test_opens_a_language_model(void **state) {
+    (void)state;
+    Tensors *tensors = whole_model();
+    tensors->count--;
+    for (size_t i = 0; i < tensors->count; i++) tensors->sources[i].name += strlen("transformer.");
+    add(tensors, "lm_head.weight", 2, VOCABULARY, WIDTH);
+    add(tensors, "h.0.attn.bias", 2, POSITIONS, POSITIONS);
+    add(tensors, "h.0.attn.masked_bias", 0, 0, 0);
+    assert_model(save_model("language", tensors), false);
+}
+
+static void test_opens_with_unknown_tensors(void **state) {
+    (void)state;
+    Tensors *tensors = whole_model();
+    add(tensors, "transformer.h.0.crossattention.c_attn.bias", 1, 3, 0);
+    assert_model(save_model("unknown", tensors), true);
+}
+
+static void test_refuses_tensors(void **state) {
+    (void)state;
+    for (size_t i = 0; i + 1 < whole_model()->count; i++) {
+        Tensors *tensors = whole_model();
+        snprintf(tensors->names[i], sizeof tensors->names[i], "other");
+        refuse(save_model("missing", tensors), "is missing");
+    }
+    for (size_t i = 0; i < whole_model()->count; i++) {
+        Tensors *tensors = whole_model();
+        tensors->sources[i].shape[0]++;
+        refuse(save_model("shape", tensors), "by config.json it should have");
+    }
+    Tensors *tensors = whole_model();
+    tensors->sources[2].dimensions = 2;
+    tensors->sources[2].shape[1] = 1;
+    refuse(save_model("dimensions", tensors), "has shape [4, 1], by config.json it should have [4]");
+    tensors = whole_model();
+    add(tensors, "ln_f.bias", 1, WIDTH, 0);
+    refuse(save_model("both", tensors), "holds both");
+}
+
+static void test_refuses_folders(void **state) {
+    (void)state;
+    refuse(in_folder("absent"), "not a folder");
+    refuse(new_folder("empty", CONFIG), "neither model.safetensors");
+    write_text(in_folder("empty/pytorch_model.bin"), "");
+    refuse(in_folder("empty"), "convert it to model.safetensors");
+    refuse(new_folder("other", "{\"model_type\": \"bert\"}"), "model_type");
+    write_text(in_folder("other/config.json"), CONFIG);
+    write_text(in_folder("other/model.safetensors"), "no tensors in here");
+    refuse(in_folder("other"), "not a safetensors file");
+    write_text(in_folder("classifier/config.json"), "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
+                                                    "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 2}");
+    refuse(in_folder("classifier"), "score.weight has shape [3, 4], by config.json it should have [2, 4]");
+}
+
+static void test_refuses_a_head_of_one_label(void **state) {
+    (void)state;
+    Tensors *tensors = whole_model();
+    tensors->sources[tensors->count - 1].shape[0] = 1;
+    const char *model = save_model("regression", tensors);
+    write_text(in_folder("regression/config.json"), "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
+                                                    "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 1}");
+    refuse(model, "one label");
+}
+
+/** Write whole_model() with every tensor in a narrow dtype, by hand. `shift` moves the data by a few bytes. */
+static const char *save_narrow(const char *name, const char *dtype, int shift) {
+    Tensors *tensors = whole_model();
+    char header[4096] = "{", path[256];
+    static unsigned char data[4096];
+    size_t used = 1, place = 0;
+    for (size_t n = 0; n < tensors->count; n++) {
+        const TensorSource *source = &tensors->sources[n];
+        const size_t count = (size_t)source->shape[0] * (size_t)(source->dimensions == 2 ? source->shape[1] : 1);
+        const bool two = source->dimensions == 2;
+        char columns[24] = "";
+        if (two) snprintf(columns, sizeof columns, ",%d", (int)source->shape[1]);
+        used +=
+            (size_t)snprintf(header + used, sizeof header - used,
+                             "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%d%s],\"data_offsets\":[%zu,%zu]}", n ? "," : "",
+                             source->name, dtype, (int)source->shape[0], columns, place, place + 2 * count);
+        for (size_t i = 0; i < count; i++, place += 2) {
+            uint32_t bits;
+            memcpy(&bits, &source->values[i], sizeof bits);
+            /* All values but 0 are normal in both types: half's exponent is float32's less 112. */
+            uint32_t narrow = bits >> 16;
+            if (strcmp(dtype, "F16") == 0)
+                narrow = source->values[i] == 0 ? 0 : (bits >> 16 & 0x8000) | ((bits >> 13 & 0x3ffff) - (112u << 10));
+            data[place] = (unsigned char)narrow;
+            data[place + 1] = (unsigned char)(narrow >> 8);
+        }
+    }
+    snprintf(header + used, sizeof header - used, "}%*s", shift, "");
+    const char *model = new_folder(name, CONFIG);
+    snprintf(path, sizeof path, "%s/model.safetensors", model);
+    write_tensors(path, header, data, place);
+    return model;
+}
+
+static void test_converts(void **state) {
+    (void)state;
+    assert_model(save_narrow("half", "F16", 0), true);
+    assert_model(save_narrow("half", "F16", 1), true);
+    assert_model(save_narrow("brain", "BF16", 0), true);
+    refuse(save_narrow("integer", "I16", 0), "must be of dtype F32, F16 or BF16");
+}
+
+/** A float32 table at an odd address (a header of odd length) is copied, not used where it lies. */
+static void test_copies_a_table_at_an_odd_address(void **state) {
+    (void)state;
+    const char *model = save_model("odd", whole_model());
+    char *text;
+    size_t size;
+    Error error = {0};
+    file_read(in_folder("odd/model.safetensors"), &text, &size, &error);
+    assert_fine(&error);
+    unsigned char *longer = malloc(size + 1);
+    assert_non_null(longer);
+    const size_t header = (size_t)(unsigned char)text[0] + ((size_t)(unsigned char)text[1] << 8);
+    memcpy(longer, text, 8 + header);
+    longer[0]++; /* no carry: the header is padded to a multiple of 64 less 8 */
+    longer[8 + header] = ' ';
+    memcpy(longer + 9 + header, text + 8 + header, size - 8 - header);
+    write_bytes(in_folder("odd/model.safetensors"), longer, size + 1);
+    free(longer);
+    memory_free(text);
+    assert_model(model, true);
+}
+
+/** The tensors in two files and their index, which places `swap_name` (may be NULL) in swap_file. */
+static const char *save_sharded(const char *name, const char *swap_name, const char *swap_file) {
+    Tensors *tensors = whole_model();
+    const char *model = new_folder(name, CONFIG);
+    char index[4096], path[256];
+    size_t used = (size_t)snprintf(index, sizeof index, "{\"metadata\":{\"total_size\":1},\"weight_map\":{");
+    save_as(model, "model-00001-of-00002.safetensors", tensors->sources, 5);
+    save_as(model, "model-00002-of-00002.safetensors", tensors->sources + 5, tensors->count - 5);
+    for (size_t i = 0; i < tensors->count; i++) {
+        const char *file = i < 5 ? "model-00001-of-00002.safetensors" : "model-00002-of-00002.safetensors";
+        const bool swap = swap_name && strcmp(tensors->names[i], swap_name) == 0;
+        used += (size_t)snprintf(index + used, sizeof index - used, "%s\"%s\":\"%s\"", i ? "," : "", tensors->names[i],
+                                 swap ? swap_file : file);
+    }
+    snprintf(index + used, sizeof index - used, "}}");
+    snprintf(path, sizeof path, "%s/model.safetensors.index.json", model);
+    write_text(path, index);
+    return model;
+}
+
+static void test_shards(void **state) {
+    (void)state;
+    static const char one[] = "transformer.wte.weight";
+    assert_model(save_sharded("shards", NULL, NULL), true);
+    refuse(save_sharded("slash", one, "../shards/model-00001-of-00002.safetensors"), "file in this folder");
+    refuse(save_sharded("slash", one, "/etc/passwd"), "file in this folder");
+    refuse(save_sharded("slash", one, ".."), "file in this folder");
+    refuse(save_sharded("slash", one, ""), "file in this folder");
+    refuse(save_sharded("absent-shard", one, "model-00003-of-00002.safetensors"), "cannot open");
+    refuse(save_sharded("wrong-shard", one, "model-00002-of-00002.safetensors"), "does not have it");
+    const char *model = save_sharded("twice", NULL, NULL);
+    save_as(model, "model-00002-of-00002.safetensors", whole_model()->sources, whole_model()->count);
+    refuse(model, "in two of the files");
+    static const char *const broken[] = {"{}", "{\"weight_map\":[]}", "{\"weight_map\":{}}"};
+    for (size_t i = 0; i < 3; i++) {
+        write_text(in_folder("twice/model.safetensors.index.json"), broken[i]);
+        refuse(model, "weight_map must be an object");
+    }
+    write_text(in_folder("twice/model.safetensors.index.json"), "{\"weight_map\":{\"a\":1}}");
+    refuse(model, "file in this folder");
+    write_text(in_folder("twice/model.safetensors.index.json"), "{\"weight_map\":{\"a\":\"b\",\"a\":\"b\"}}");
+    refuse(model, "twice");
+}
+
+/** A head for other labels than the folder's is left as it is. */
+static void test_read_leaves_another_head(void **state) {
+    (void)state;
+    write_text(in_folder("classifier/config.json"), CONFIG);
+    ModelFolder *opened = open_fine(in_folder("classifier"));
+    ModelConfig config = *model_folder_config(opened);
+    ParameterLayout layout;
+    Error error = {0};
+    config.labels = 7;
+    parameters_layout(&layout, &config, &error);
+    assert_fine(&error);
+    float *dense = memory_allocate(layout.dense, sizeof *dense, &error);
+    const size_t score = parameters_score(&layout);
+    model_folder_read(opened, &layout, 0, layout.tensors, dense);
+    for (size_t i = 0; i < layout.tensor[score].count; i++) assert_true(dense[layout.tensor[score].offset + i] == 0);
+    assert_values(dense + layout.tensor[0].offset, layout.tensor[0].count, 2);
+    memory_free(dense);
+    parameters_layout_free(&layout);
+    model_folder_close(opened);
+}
+
+/** Mean and deviation of n draws must be those of N(0, σ²): the mean strays by σ/√n, the deviation by σ/√(2n), and
+ *  five times that is met by one seed in a million. */
+static void assert_normal(const float *values, size_t n, double deviation) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)values[i];
+        squares += (double)values[i] * (double)values[i];
+    }
+    const double stray = 5 * deviation / sqrt((double)n);
+    assert_true(fabs(sum / (double)n) < stray);
+    assert_true(fabs(sqrt(squares / (double)n) - deviation) < stray);
+}
+
+static Parameters allocate(const ParameterLayout *layout) {
+    Error error = {0};
+    const Parameters parameters = {.dense = memory_allocate(layout->dense, sizeof(float), &error),
+                                   .token = memory_allocate(layout->token.count, sizeof(float), &error),
+                                   .position = memory_allocate(layout->position.count, sizeof(float), &error)};
+    assert_fine(&error);
+    return parameters;
+}
+
+static void release(Parameters *parameters) {
+    memory_free(parameters->dense);
+    memory_free(parameters->token);
+    memory_free(parameters->position);
+}
+
+static void test_new_model(void **state) {
+    (void)state;
+    const ModelConfig config = {.vocabulary = 300,
+                                .positions = 100,
+                                .width = 64,
+                                .layers = 2,
+                                .heads = 2,
+                                .inner = 256,
+                                .labels = 40,
+                                .initializer_range = 0.5};
+    ParameterLayout layout;
+    Error error = {0};
+    parameters_layout(&layout, &config, &error);
+    Parameters first = allocate(&layout), second = allocate(&layout);
+    model_folder_new_model(&layout, &config, 42, &first);
+    model_folder_new_model(&layout, &config, 42, &second);
+    assert_memory_equal(first.dense, second.dense, layout.dense * sizeof(float));
+    assert_memory_equal(first.token, second.token, layout.token.count * sizeof(float));
+    model_folder_new_model(&layout, &config, 43, &second);
+    assert_memory_not_equal(first.token, second.token, layout.token.count * sizeof(float));
+    assert_memory_not_equal(first.token, first.position, layout.position.count * sizeof(float));
+    assert_normal(first.token, layout.token.count, 0.5);
+    assert_normal(first.position, layout.position.count, 0.5);
+    for (size_t i = 0; i < layout.tensors; i++) {
+        const ParameterTensor *tensor = &layout.tensor[i];
+        const float *values = first.dense + tensor->offset;
+        const bool residual = strstr(tensor->name, "c_proj.weight") != NULL;
+        const bool one = strstr(tensor->name, "ln_") && strstr(tensor->name, "weight");
+        if (tensor->decay)
+            assert_normal(values, tensor->count, residual ? 0.25 : 0.5); /* 0.5 / √(2 · 2 layers) */
+        else
+            for (size_t j = 0; j < tensor->count; j++) assert_true(values[j] == (one ? 1.0f : 0.0f));
+    }
+    release(&first);
+    release(&second);
+    parameters_layout_free(&layout);
+}
+
+static void assert_same_file(const char *left, const char *right) {
+    char *a = NULL, *b = NULL;
+    size_t m, n;
+    Error error = {0};
+    file_read(left, &a, &m, &error);
+    file_read(right, &b, &n, &error);
+    assert_fine(&error);
+    assert_int_equal(m, n);
+    assert_memory_equal(a, b, m);
+    memory_free(a);
+    memory_free(b);
+}
+
+/** Save what was read into another folder, then into the same one, while it is mapped. */
+static void test_save(void **state) {
+    (void)state;
+    const char *model = save_model("saved", whole_model());
+    write_text(in_folder("saved/vocab.json"), "{}");
+    write_text(in_folder("saved/merges.txt"), "#version: 0.2\n");
+    new_folder("copy", "");
+    ModelFolder *opened = open_fine(model);
+    const ModelConfig *config = model_folder_config(opened);
+    ParameterLayout layout = small_layout();
+    Error error = {0};
+    Parameters parameters = {.dense = memory_allocate(layout.dense, sizeof(float), &error)};
+    model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense);
+    model_folder_tables(opened, &parameters, &error);
+    TokenizerFiles tokenizer = {0};
+    tokenizer_files_read(&tokenizer, model, &error);
+    model_folder_save(in_folder("copy"), config, &layout, &parameters, &tokenizer, &error);
+    model_folder_save(model, config, &layout, &parameters, &tokenizer, &error);
+    tokenizer_files_free(&tokenizer);
+    assert_fine(&error);
+    assert_same_file(in_folder("saved/vocab.json"), in_folder("copy/vocab.json"));
+    assert_same_file(in_folder("saved/merges.txt"), in_folder("copy/merges.txt"));
+    assert_int_equal(tokenizer_files_read(&tokenizer, in_folder("absent"), &error), STATUS_INPUT);
+    assert_non_null(strstr(error.message, "absent/vocab.json"));
+    model_folder_close(opened);
+    assert_model(in_folder("saved"), true);
+    assert_model(in_folder("copy"), true);
+    memory_free(parameters.dense);
+    parameters_layout_free(&layout);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_opens_a_classifier),
+        cmocka_unit_test(test_opens_a_language_model),
+        cmocka_unit_test(test_opens_with_unknown_tensors),
+        cmocka_unit_test(test_read_leaves_another_head),
+        cmocka_unit_test(test_refuses_tensors),
+        cmocka_unit_test(test_refuses_folders),
+        cmocka_unit_test(test_refuses_a_head_of_one_label),
+        cmocka_unit_test(test_converts),
+        cmocka_unit_test(test_copies_a_table_at_an_odd_address),
+        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_new_model),
+        cmocka_unit_test(test_save),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

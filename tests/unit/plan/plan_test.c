@@ -1,0 +1,508 @@
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
+#include "linnet/kernels/linear.h"
+#include "linnet/model/gpt2.h"
+#include "linnet/optim/optimizer.h"
+#include "linnet/plan/plan.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "unit/token_file.h"
+
+/* What a model says must be what the same formula gives, but for the order of additions. */
+#define NEAR(a, b) assert_true(fabs((double)(a) - (double)(b)) <= 1e-9 * fabs((double)(b)))
+
+enum { LAYERS = 4, WIDTH = 64, POSITIONS = 128, WINDOW = 64, LONGEST = 30 };
+
+/** A model, a job on it and a machine, all made up. */
+typedef struct {
+    ModelConfig config;
+    ParameterLayout layout;
+    Settings settings;
+    PlanJob job;
+    PlanConstants machine;
+} Fixture;
+
+static int setup(void **state) {
+    static const char *const labels[] = {"a", "b", "c"};
+    Error error = {0};
+    Fixture *f = calloc(1, sizeof *f);
+    assert_int_equal(model_config_create(&f->config, VOCABULARY, POSITIONS, WIDTH, LAYERS, 4, labels, 3, 0, &error), 0);
+    assert_int_equal(parameters_layout(&f->layout, &f->config, &error), 0);
+    f->settings.global_batch_size = WINDOW;
+    f->settings.max_steps = 100;
+    f->machine = (PlanConstants){.ranks = 1,
+                                 .nodes = 1,
+                                 .threads = 1,
+                                 .width = WIDTH,
+                                 .inner = 4 * WIDTH,
+                                 .heads = 4,
+                                 .rates = 3,
+                                 .tokens = {10, 100, 1000},
+                                 .gflops = {10, 40, 50},
+                                 .adamw_bandwidth = 1e10,
+                                 .add_bandwidth = 2e10,
+                                 .program_bytes = 3e7,
+                                 .node = {.latency = 1e-6, .message = 5e-7},
+                                 .network = {.latency = 5e-5, .message = 1e-5, .bandwidth = 1e8, .overlapped = 5e7}};
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    Fixture *f = *state;
+    parameters_layout_free(&f->layout);
+    model_config_free(&f->config);
+    free(f);
+    return 0;
+}
+
+/** A job of some ranks on some hosts, of 20 tokens a text. */
+static PlanJob *job_of(Fixture *f, int ranks, int hosts, int64_t units) {
+    f->job = (PlanJob){.settings = &f->settings,
+                       .config = &f->config,
+                       .layout = &f->layout,
+                       .ranks = ranks,
+                       .hosts = hosts,
+                       .samples = 1000,
+                       .tokens = 20000,
+                       .longest = LONGEST,
+                       .window = WINDOW,
+                       .units = units,
+                       .updates = 100,
+                       .window_tokens = 20.0 * WINDOW,
+                       .busiest_tokens = 20.0 * WINDOW / ranks,
+                       .window_rows = 300,
+                       .touched_rows = 900,
+                       .ever_rows = 1200};
+    return &f->job;
+}
+
+static PlanCost cost_of(Fixture *f, int ranks, int hosts, int64_t units) {
+    PlanCost cost;
+    plan_cost(job_of(f, ranks, hosts, units), &f->machine, &cost);
+    return cost;
+}
+
+static double slot_bytes(const Fixture *f) {
+    return ((double)f->layout.dense + (300.0 + LONGEST) * WIDTH) * 4.0;
+}
+
+// --- Bytes -----------------------------------------------------------------------------------------------------------
+static void sends_nothing_on_one_host(void **state) {
+    const int ranks[] = {1, 2, 8};
+    for (size_t i = 0; i < 3; i++) {
+        PlanCost cost = cost_of(*state, ranks[i], 1, ranks[i]);
+        NEAR(cost.gradient_bytes + cost.weight_bytes + cost.row_bytes, 0.0);
+    }
+}
+
+/** Every host sends each float of the others once, however many ranks it has, and its share of the weights to all others. */
+static void counts_the_bytes_of_a_host(void **state) {
+    Fixture *f = *state;
+    const struct { int ranks, hosts; } cases[] = {{2, 2}, {4, 2}, {8, 4}, {1024, 128}};
+    f->settings.global_batch_size = 2048;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double n = cases[i].ranks, h = cases[i].hosts;
+        PlanCost cost = cost_of(f, cases[i].ranks, cases[i].hosts, cases[i].ranks);
+        NEAR(cost.gradient_bytes, slot_bytes(f) * (n - n / h) / n);
+        NEAR(cost.weight_bytes, (double)f->layout.dense * 4.0 * (h - 1.0) / h);
+        NEAR(cost.row_bytes, (900.0 + LONGEST) * WIDTH * 4.0 * (n - 1.0) / n);
+    }
+    f->settings.reduction_dtype = WIRE_BFLOAT16;
+    NEAR(cost_of(f, 8, 4, 8).gradient_bytes, slot_bytes(f) * 0.75 / 2.0);
+    f->settings.reduction = REDUCTION_MPI;
+    NEAR(cost_of(f, 8, 4, 8).gradient_bytes, 2.0 * slot_bytes(f) * 7.0 / 8.0);
+    NEAR(cost_of(f, 8, 1, 8).gradient_bytes, 0.0);
+}
+
+/** Two units that are neighbours in the tree travel as one sum, whichever ranks of a host have them; three of five do not. */
+static void counts_partial_sums(void **state) {
+    Fixture *f = *state;
+    double one = cost_of(f, 2, 2, 2).gradient_bytes;
+    NEAR(cost_of(f, 2, 2, 4).gradient_bytes, one);
+    NEAR(cost_of(f, 2, 2, 8).gradient_bytes, one);
+    NEAR(cost_of(f, 4, 2, 8).gradient_bytes, one);
+    /* 5 units dealt 3 and 2: nodes {0 1} {2} and {3} {4}. */
+    NEAR(cost_of(f, 2, 2, 5).gradient_bytes, 2.0 * one);
+    /* 10 units dealt 3, 3, 2, 2: a host's ranks have {0 1} {2} and {3} {4 5}, together {0 1 2 3} and {4 5}. */
+    NEAR(cost_of(f, 4, 2, 10).gradient_bytes, 2.0 * one);
+}
+
+/** Two units a rank that do not fit one batch of 1,024 rows. */
+static double sums_of_large_units(Fixture *f) {
+    PlanCost cost;
+    job_of(f, 2, 2, 4)->busiest_tokens = 2000.0;
+    plan_cost(&f->job, &f->machine, &cost);
+    return cost.sums;
+}
+
+/** What two ranks of a host sum for owners elsewhere, and the owners of what is theirs. */
+static void counts_what_is_added(void **state) {
+    Fixture *f = *state;
+    const char *products = linear_products();
+    double slot = slot_bytes(f), rows = (300.0 + LONGEST) * WIDTH * 4.0;
+    linear_choose("own");
+    /* Of 4 ranks one reads two slots and writes their sum for its half of the other host's half, then two slots and a
+     * piece for its quarter, and writes their sum. */
+    NEAR(cost_of(f, 4, 2, 4).sums, (rows + slot / 4.0 * 3.0 + slot / 4.0 * 4.0) / 2e10);
+    f->settings.reduction_dtype = WIRE_BFLOAT16;
+    NEAR(cost_of(f, 4, 2, 4).sums, (rows + slot / 4.0 * 2.5 + slot / 4.0 * 3.5) / 2e10);
+    f->settings.reduction_dtype = WIRE_FLOAT32;
+    /* One rank a host sends from its slot, where its two units' sum lies; a unit that is run by itself is added. */
+    NEAR(cost_of(f, 2, 2, 4).sums, (rows + slot / 2.0 * 3.0) / 2e10);
+    NEAR(sums_of_large_units(f), (2.0 * rows + slot * 3.0 + slot / 2.0 * 3.0) / 2e10);
+    f->settings.reduction = REDUCTION_MPI;
+    NEAR(cost_of(f, 2, 2, 4).sums, (rows + slot / 2.0 * 4.0) / 2e10);
+    NEAR(sums_of_large_units(f), (2.0 * rows + slot * 3.0 + slot / 2.0 * 4.0) / 2e10);
+    linear_choose(products);
+}
+
+// --- Seconds -----------------------------------------------------------------------------------------------------------
+/** On one rank: passes, clearing rows and the squares of the gradient, AdamW. */
+static void times_one_rank(void **state) {
+    Fixture *f = *state;
+    PlanCost cost = cost_of(f, 1, 1, 1);
+    double rows = (300.0 + LONGEST) * WIDTH * 4.0, moved = ((double)f->layout.dense + 900.0 * WIDTH) * 28.0;
+    NEAR(cost.sums, (rows + slot_bytes(f)) / 2e10);
+    NEAR(cost.optimizer, moved / 1e10);
+    NEAR(cost.gradients + cost.weights + cost.rows + cost.totals, 0.0);
+    NEAR(cost.seconds, cost.passes + cost.sums + cost.optimizer);
+    NEAR(plan_efficiency(&f->job, &f->machine, &cost), 1.0);
+    /* Rows never touched are read and written where weights decay. */
+    f->settings.weight_decay = 0.1;
+    NEAR(cost_of(f, 1, 1, 1).optimizer, (moved + (VOCABULARY + POSITIONS - 900.0) * WIDTH * 8.0) / 1e10);
+}
+
+static double seconds_at(const Fixture *f, int i) {
+    double tokens = f->machine.tokens[i];
+    return 3e-9 * gpt2_operations(&f->config, (size_t)tokens, (size_t)fmax(1.0, tokens / 20.0)) / f->machine.gflops[i];
+}
+
+static double passes_of(Fixture *f, int units, double tokens) {
+    PlanCost cost;
+    job_of(f, 2, 1, units)->busiest_tokens = tokens;
+    plan_cost(&f->job, &f->machine, &cost);
+    return cost.passes;
+}
+
+/** Batches of measured sizes take what was measured, between them on a straight line. */
+static void times_passes(void **state) {
+    Fixture *f = *state;
+    const struct {
+        double tokens, expected;
+    } cases[] = {{10, seconds_at(f, 0)},
+                 {4, seconds_at(f, 0)},
+                 {100, seconds_at(f, 1)},
+                 {1000, seconds_at(f, 2)},
+                 {550, (seconds_at(f, 1) + seconds_at(f, 2)) / 2.0},
+                 {4000, 4.0 * seconds_at(f, 2)}}; /* a batch holds 1,024 rows */
+    const char *products = linear_products();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        linear_choose("own");
+        NEAR(passes_of(f, 2, cases[i].tokens), cases[i].expected);
+        NEAR(passes_of(f, 8, cases[i].tokens), cases[i].expected);             /* four units at once */
+        NEAR(passes_of(f, 6, 2.0 * cases[i].tokens), 2.0 * cases[i].expected); /* three: a pair and one */
+        linear_choose("blas");                                                 /* one by one */
+        NEAR(passes_of(f, 6, 3.0 * cases[i].tokens), 3.0 * cases[i].expected);
+    }
+    linear_choose(products);
+}
+
+static void waits_for_links(void **state) {
+    Fixture *f = *state;
+    PlanCost slow = cost_of(f, 4, 2, 4);
+    f->machine.network.bandwidth *= 10.0;
+    f->machine.network.overlapped *= 10.0;
+    PlanCost fast = cost_of(f, 4, 2, 4);
+    assert_true(slow.gradients > fast.gradients && slow.weights > fast.weights);
+    NEAR(slow.rows - fast.rows, slow.row_bytes / 1e8 * 0.9);
+    assert_true(plan_efficiency(&f->job, &f->machine, &fast) > plan_efficiency(&f->job, &f->machine, &slow));
+    assert_true(plan_efficiency(&f->job, &f->machine, &fast) < 1.0);
+}
+
+/* Costs that an exchange has by itself: messages, and one message's way. */
+static double overhead(const Fixture *f, double messages) {
+    return messages * f->machine.network.message + 3.0 * f->machine.network.latency;
+}
+
+/** With nothing hidden the whole exchange is waited for. */
+static void waits_without_overlap(void **state) {
+    Fixture *f = *state;
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    NEAR(cost.gradients_hidden + cost.weights_hidden, 0.0);
+    NEAR(cost.gradients, cost.gradient_bytes / 1e8 + overhead(f, LAYERS + 3));
+    NEAR(cost.weights, cost.weight_bytes / 1e8 + overhead(f, LAYERS + 1));
+    f->settings.reduction = REDUCTION_MPI;
+    cost = cost_of(f, 2, 2, 2);
+    NEAR(cost.gradients, cost.gradient_bytes / 1e8 + (LAYERS + 3) * 2.0 * 5e-5);
+}
+
+/** On a link that is busy all the time, what it carries during the backward pass, AdamW and the forward pass is hidden. */
+static void hides_what_travels_meanwhile(void **state) {
+    Fixture *f = *state;
+    f->settings.overlap_comm = true;
+    f->machine.network.bandwidth = f->machine.network.overlapped = 1e6; /* far slower than the passes */
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    /* The head's gradients are there at once, and soon gone; those of a layer at the layer's end. */
+    double slice = cost.passes * 2.0 / 3.0 / LAYERS,
+           head = (double)(f->layout.dense - f->layout.bucket_starts[LAYERS]) * 2.0;
+    double first = fmin(slice, head / 1e6), rest = (LAYERS - 1) * slice;
+    if (head / 1e6 > slice) rest = fmin(rest, LAYERS * slice);
+    NEAR(cost.gradients_hidden, first + rest);
+    NEAR(cost.gradients + cost.gradients_hidden, cost.gradient_bytes / 1e6 + overhead(f, LAYERS + 3));
+    NEAR(cost.weights + cost.weights_hidden, cost.weight_bytes / 1e6 + overhead(f, LAYERS + 1));
+    /* From the first bucket's end on, AdamW and then the forward pass: but not behind what a layer still lacks. */
+    double adamw = (double)f->layout.dense / 2.0 * 28.0 / 1e10, layer = (double)f->layout.bucket_starts[1];
+    NEAR(cost.weights_hidden, adamw * (1.0 - layer / (double)f->layout.dense) + cost.passes / 3.0);
+}
+
+/** Slow passes hide all but what is ready at their end; the forward pass hides all but what its first layer needs. */
+static void cannot_hide_the_ends(void **state) {
+    Fixture *f = *state;
+    f->settings.overlap_comm = true;
+    for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e-3;
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    double layer = (double)f->layout.bucket_starts[1] * 2.0, rows = (300.0 + LONGEST) * WIDTH * 2.0;
+    NEAR(cost.gradients, (layer + rows) / 1e8 + overhead(f, LAYERS + 3));
+    double adamw = (double)f->layout.dense / 2.0 * 28.0 / 1e10;
+    double meanwhile = 5e7 * adamw * (1.0 - layer / 2.0 / (double)f->layout.dense);
+    NEAR(cost.weights, fmax(0.0, layer - meanwhile) / 1e8 + overhead(f, LAYERS + 1));
+}
+
+/** What messages take from computing is charged to them, shared by the ranks of a host; no link takes more than half. */
+static void charges_messages_to_the_cores(void **state) {
+    Fixture *f = *state;
+    f->settings.overlap_comm = true;
+    for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e-3;
+    PlanCost free = cost_of(f, 2, 2, 2);
+    f->machine.network.burden = 4e-9; /* a fifth of the time at 5e7 bytes a second */
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    double hidden = cost.gradients_hidden * 1e8;
+    NEAR(cost.gradients - free.gradients, hidden * 4e-9);
+    f->machine.network.burden = 1.0;
+    for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e6;
+    f->machine.network.overlapped = 1e12;
+    cost = cost_of(f, 2, 2, 2);
+    assert_true(cost.gradients_hidden * 1e8 <= cost.passes); /* a byte a second of the slowed passes, twice as long */
+}
+
+static void names_what_takes_longest(void **state) {
+    Fixture *f = *state;
+    PlanCost cost = cost_of(f, 2, 2, 2);
+    assert_string_equal(plan_bound(&cost), "gradients");
+    cost.totals = 1e9;
+    assert_string_equal(plan_bound(&cost), "small calls");
+    PlanCost alone = cost_of(f, 1, 1, 1);
+    assert_string_equal(plan_bound(&alone), "AdamW");
+}
+
+// --- Memory ------------------------------------------------------------------------------------------------------------
+static void counts_memory(void **state) {
+    Fixture *f = *state;
+    PlanMemory one, two, hosts;
+    plan_memory(job_of(f, 1, 1, 1), &f->machine, &one);
+    plan_memory(job_of(f, 2, 1, 2), &f->machine, &two);
+    plan_memory(job_of(f, 2, 2, 2), &f->machine, &hosts);
+    double dense = (double)f->layout.dense * 4.0;
+    NEAR(one.weights, dense);
+    NEAR(one.gradients, slot_bytes(f));
+    NEAR(one.shared, 0.0);
+    NEAR(one.received, 0.0);
+    NEAR(one.node, one.rank + one.weights + one.gradients);
+    NEAR(two.shared, dense + 2.0 * slot_bytes(f));
+    NEAR(two.node, 2.0 * two.rank + two.shared);
+    NEAR(two.moments, dense + (1200.0 + LONGEST) * WIDTH * 4.0); /* two, halved */
+    assert_true(hosts.tables > two.tables);                      /* whole copies where there are several hosts */
+    NEAR(hosts.received - two.received, 1.25 * slot_bytes(f) / 2.0);
+    /* Of a host's two ranks each gets one piece of its quarter, and makes one of its half of the other host's half. */
+    PlanMemory four, halved;
+    plan_memory(job_of(f, 4, 2, 4), &f->machine, &four);
+    f->settings.reduction_dtype = WIRE_BFLOAT16;
+    plan_memory(&f->job, &f->machine, &halved);
+    NEAR(four.received - halved.received, 1.25 * slot_bytes(f) / 4.0);
+    f->settings.reduction = REDUCTION_MPI;
+    PlanMemory mpi;
+    plan_memory(&f->job, &f->machine, &mpi);
+    NEAR(four.received - mpi.received, 1.25 * slot_bytes(f) / 2.0);
+}
+
+/** A copy of all weights and both moments of what has any; none where nothing is saved, or training waits for it. */
+static void counts_the_copy_that_is_saved(void **state) {
+    Fixture *f = *state;
+    const ParameterLayout *layout = &f->layout;
+    PlanMemory one;
+    f->settings.save_strategy = STRATEGY_STEPS;
+    f->settings.save_in_background = true;
+    plan_memory(job_of(f, 1, 1, 1), &f->machine, &one);
+    double tables = (double)(layout->token.count + layout->position.count), rows = (1200.0 + LONGEST) * WIDTH;
+    NEAR(one.saving, 4.0 * ((double)layout->dense * 3.0 + tables + 2.0 * rows));
+    NEAR(one.node, one.rank + one.weights + one.gradients);
+    f->settings.save_in_background = false;
+    plan_memory(&f->job, &f->machine, &one);
+    NEAR(one.saving, 0.0);
+    f->settings.save_in_background = true;
+    f->settings.save_strategy = STRATEGY_NO;
+    plan_memory(&f->job, &f->machine, &one);
+    NEAR(one.saving, 0.0);
+}
+
+/** With data_order "blocks" a thousand million samples take what a million do. */
+static void counts_the_order(void **state) {
+    Fixture *f = *state;
+    PlanMemory million, many, torch;
+    PlanJob *job = job_of(f, 2, 1, 2);
+    f->settings.data_order = DATA_ORDER_BLOCKS;
+    job->samples = 1000000;
+    job->tokens = 20 * job->samples;
+    plan_memory(job, &f->machine, &million);
+    job->samples = 1000000000;
+    job->tokens = 20 * job->samples;
+    plan_memory(job, &f->machine, &many);
+    NEAR(many.rank, million.rank);
+    NEAR(many.order, 0.0);
+    f->settings.data_order = DATA_ORDER_TORCH;
+    plan_memory(job, &f->machine, &torch);
+    NEAR(torch.order, 8e9);
+    NEAR(torch.rank - many.rank, 8e9);
+    NEAR(torch.data - many.data, 8e9);
+}
+
+// --- The job from a token file ---------------------------------------------------------------------------------------
+static void looks_at_the_data(void **state) {
+    enum { SAMPLES = 300 };
+    Fixture *f = *state;
+    char path[] = "/tmp/linnet-plan-XXXXXX";
+    assert_true(close(mkstemp(path)) == 0);
+    Error error = {0};
+    DatasetWriter *writer = NULL;
+    Dataset *dataset = NULL;
+    DatasetInfo info = make_info();
+    assert_int_equal(dataset_writer_create(&writer, path, &info, &error), 0);
+    int64_t tokens = 0;
+    bool *seen = calloc(VOCABULARY, sizeof *seen);
+    int64_t distinct = 0;
+    for (int64_t s = 0; s < SAMPLES; s++) {
+        assert_int_equal(add_sample(writer, s, &error), 0);
+        tokens += (int64_t)length_of(s);
+        for (size_t i = 0; i < length_of(s); i++) {
+            distinct += !seen[token_of(s, i)];
+            seen[token_of(s, i)] = true;
+        }
+    }
+    free(seen);
+    assert_int_equal(dataset_writer_finish(writer, DIGEST_B, 1, &error), 0);
+    dataset_writer_destroy(writer);
+    assert_int_equal(dataset_open(&dataset, path, &error), 0);
+
+    /* One window of everything: nothing is left to chance. */
+    f->settings.global_batch_size = 1000;
+    PlanJob job;
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 4, 2, &error), 0);
+    assert_int_equal(job.window, SAMPLES);
+    assert_int_equal(job.units, 4);
+    assert_int_equal(job.updates, 100);
+    NEAR(job.window_tokens, tokens);
+    NEAR(job.window_rows, distinct);
+    NEAR(job.ever_rows, distinct);
+    NEAR(job.touched_rows, distinct);
+    assert_true(job.busiest_tokens >= (double)tokens / 4.0 && job.busiest_tokens < (double)tokens / 4.0 + 129.0);
+    /* Rows are touched little by little. */
+    f->settings.global_batch_size = 10;
+    f->settings.max_steps = 2;
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 1, 1, &error), 0);
+    NEAR(job.busiest_tokens, job.window_tokens);
+    assert_true(job.window_rows < job.touched_rows && job.touched_rows < job.ever_rows);
+
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 11, 1, &error), STATUS_INPUT);
+    assert_non_null(strstr(error.message, "a window of 10 samples is smaller than 11 ranks"));
+    error = (Error){0};
+    f->settings.reduction_units = 4;
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 5, 1, &error), STATUS_INPUT);
+    assert_non_null(strstr(error.message, "reduction_units = 4 is smaller than 5 ranks"));
+    dataset_close(dataset);
+    unlink(path);
+}
+
+// --- Constants -------------------------------------------------------------------------------------------------------
+static void keeps_constants(void **state) {
+    Fixture *f = *state;
+    char path[] = "/tmp/linnet-constants-XXXXXX";
+    assert_true(close(mkstemp(path)) == 0);
+    Error error = {0};
+    PlanConstants read;
+    f->machine.bf16 = true;
+    f->machine.network.burden = 1e-9;
+    f->settings.overlap_comm = true;
+    assert_int_equal(plan_constants_save(&f->machine, path, &error), 0);
+    assert_int_equal(plan_constants_load(&read, path, &error), 0);
+    PlanCost before = cost_of(f, 4, 2, 4), after;
+    plan_cost(&f->job, &read, &after);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_true(read.bf16 && read.width == WIDTH && read.ranks == 1 && read.rates == 3);
+    unlink(path);
+}
+
+static void refuses_wrong_constants(void **state) {
+    Fixture *f = *state;
+    static const struct {
+        const char *from, *to, *names;
+    } cases[] = {{"\"format_version\": 2", "\"format_version\": 1", "format_version"},
+                 {"\"ranks\": 1", "\"ranks\": 0", "ranks"},
+                 {"\"threads\": 1", "\"threads\": 1.5", "threads"},
+                 {"adamw_bytes", "adam_bytes", "adamw_bytes_per_second"},
+                 {"\"gflops\": 10", "\"gflops\": -10", "gflops"},
+                 {"\"tokens\": 100,", "\"tokens\": 10,", "rise"},
+                 {"\"passes\"", "\"pases\"", "passes"}};
+    char path[] = "/tmp/linnet-constants-XXXXXX";
+    assert_true(close(mkstemp(path)) == 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Error error = {0};
+        PlanConstants read;
+        char *text = NULL, changed[4096];
+        assert_int_equal(plan_constants_save(&f->machine, path, &error), 0);
+        assert_int_equal(file_read(path, &text, NULL, &error), 0);
+        char *at = strstr(text, cases[i].from);
+        if (at == NULL) fail_msg("no %s in %s", cases[i].from, text);
+        snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, cases[i].to, at + strlen(cases[i].from));
+        assert_int_equal(file_replace(path, changed, strlen(changed), &error), 0);
+        memory_free(text);
+        assert_int_equal(plan_constants_load(&read, path, &error), STATUS_INPUT);
+        if (strstr(error.message, cases[i].names) == NULL || strstr(error.message, path) == NULL)
+            fail_msg("%s: %s", cases[i].names, error.message);
+    }
+    unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sends_nothing_on_one_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_the_bytes_of_a_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_partial_sums, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_what_is_added, setup, teardown),
+        cmocka_unit_test_setup_teardown(times_one_rank, setup, teardown),
+        cmocka_unit_test_setup_teardown(times_passes, setup, teardown),
+        cmocka_unit_test_setup_teardown(waits_for_links, setup, teardown),
+        cmocka_unit_test_setup_teardown(waits_without_overlap, setup, teardown),
+        cmocka_unit_test_setup_teardown(hides_what_travels_meanwhile, setup, teardown),
+        cmocka_unit_test_setup_teardown(cannot_hide_the_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(charges_messages_to_the_cores, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_what_takes_longest, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_the_copy_that_is_saved, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_the_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(looks_at_the_data, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_constants, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_wrong_constants, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,345 @@
+#include "linnet/core/file.h"
+#include "linnet/core/json.h"
+#include "linnet/core/memory.h"
+#include "linnet/core/utf8.h"
+#include "linnet/text/records.h"
+#include "linnet/text/tokenizer.h"
+#include "text/pretokenize.h"
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/linnet-tokenizer-XXXXXX";
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    Error error = {0};
+    return (int)file_remove(folder, &error);
+}
+
+static void write_file(const char *name, const char *text) {
+    char path[256];
+    Error error = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(file_replace(path, text, strlen(text), &error), STATUS_OK);
+}
+
+/** A vocabulary of the single bytes (ids 0…255 in the order of their characters) and what `more` adds behind them;
+ *  `without` leaves one byte out. */
+static void write_vocabulary(const char *more, int without) {
+    char text[8192] = "{";
+    size_t used = 1;
+    int id = 0;
+    for (uint32_t character = 0x21; id < 256; character++) {
+        if (character == 0x7F) character = 0xA1;
+        if (character == 0xAD) continue;
+        char token[5] = "";
+        utf8_write(token, character);
+        const char *escape = character == '"' || character == '\\' ? "\\" : "";
+        if (id++ == without) continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "\"%s%s\": %d, ", escape, token, id - 1);
+    }
+    snprintf(text + used, sizeof text - used, "%s}", more);
+    write_file("vocab.json", text);
+}
+
+#define MORE "\"he\": 256, \"ll\": 257, \"hell\": 258, \"hello\": 259, \"Ġw\": 260, \"<|endoftext|>\": 300"
+#define MERGES "#version: 0.2\nh e\nl l\nhe ll\nhell o\nĠ w\n"
+
+static Tokenizer *open_small(void) {
+    Error error = {0};
+    Tokenizer *tokenizer = NULL;
+    write_vocabulary(MORE, -1);
+    write_file("merges.txt", MERGES);
+    assert_int_equal(tokenizer_create(&tokenizer, folder, &error), STATUS_OK);
+    return tokenizer;
+}
+
+/** The ids as `1 2 3`. */
+static const char *encode(Tokenizer *tokenizer, const char *text, size_t size) {
+    static char out[4096];
+    Error error = {0};
+    const int32_t *ids;
+    size_t count, used = 0;
+    out[0] = 0;
+    assert_int_equal(tokenizer_encode(tokenizer, text, size, &ids, &count, &error), STATUS_OK);
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)snprintf(out + used, sizeof out - used, "%s%" PRId32, i ? " " : "", ids[i]);
+    return out;
+}
+
+static const char *encode_text(Tokenizer *tokenizer, const char *text) {
+    return encode(tokenizer, text, strlen(text));
+}
+
+static void test_small_vocabulary(void **state) {
+    (void)state;
+    Tokenizer *tokenizer = open_small();
+    assert_int_equal(tokenizer_vocabulary(tokenizer), 301);
+    assert_int_equal(tokenizer_end_of_text(tokenizer), 300);
+    for (int round = 0; round < 2; round++) { /* the second time from the cache */
+        assert_string_equal(encode_text(tokenizer, "hello"), "259");
+        assert_string_equal(encode_text(tokenizer, "hello wa"), "259 260 64");
+        assert_string_equal(encode_text(tokenizer, "helll"), "258 75");
+        assert_string_equal(encode_text(tokenizer, "a  w"), "64 220 260");
+        assert_string_equal(encode_text(tokenizer, "hellohellohellohellohello"), "259 259 259 259 259");
+        assert_string_equal(encode_text(tokenizer, ""), "");
+        assert_string_equal(encode(tokenizer, "a\0b", 3), "64 188 65");
+        assert_string_equal(encode_text(tokenizer, "he's"), "256 6 82");
+    }
+    tokenizer_destroy(tokenizer);
+}
+
+static void test_end_of_text_is_special(void **state) {
+    (void)state;
+    Tokenizer *tokenizer = open_small();
+    assert_string_equal(encode_text(tokenizer, "<|endoftext|>"), "300");
+    assert_string_equal(encode_text(tokenizer, "a<|endoftext|><|endoftext|> w"), "64 300 300 260");
+    assert_string_equal(encode_text(tokenizer, "a <|endoftext|>"), "64 220 300");
+    assert_string_equal(encode_text(tokenizer, "<|<|endoftext|>"), "27 91 300");
+    tokenizer_destroy(tokenizer);
+}
+
+static void test_text_that_is_not_utf8(void **state) {
+    (void)state;
+    Tokenizer *tokenizer = open_small();
+    static const char *const texts[] = {"ab\xFF", "abcdefghij\xC3", "\xED\xA0\x80",
+                                        "a\x80",  "\xE0\x80\x80",   "\xF8\x88\x80\x80"};
+    static const int places[] = {3, 11, 1, 2, 1, 1};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        Error error = {0};
+        const int32_t *ids;
+        size_t count;
+        char expected[32];
+        snprintf(expected, sizeof expected, "byte %d of the text", places[i]);
+        assert_int_equal(tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), &ids, &count, &error), STATUS_INPUT);
+        assert_memory_equal(error.message, expected, strlen(expected));
+    }
+    assert_string_equal(encode_text(tokenizer, "hello"), "259"); /* it can go on */
+    tokenizer_destroy(tokenizer);
+}
+
+static void test_digest(void **state) {
+    (void)state;
+    Tokenizer *tokenizer = open_small();
+    Error error = {0};
+    char path[256], *vocabulary, digest_text[DIGEST_TEXT];
+    size_t size;
+    Digest *digest;
+    snprintf(path, sizeof path, "%s/vocab.json", folder);
+    assert_int_equal(file_read(path, &vocabulary, &size, &error), STATUS_OK);
+    assert_int_equal(digest_create(&digest, &error), STATUS_OK);
+    digest_add(digest, vocabulary, size);
+    digest_add(digest, MERGES, strlen(MERGES));
+    digest_finish(digest, digest_text);
+    assert_string_equal(tokenizer_digest(tokenizer), digest_text);
+    digest_destroy(digest);
+    memory_free(vocabulary);
+    tokenizer_destroy(tokenizer);
+}
+
+static void assert_refused(const char *reason) {
+    Error error = {0};
+    Tokenizer *tokenizer = NULL;
+    assert_int_equal(tokenizer_create(&tokenizer, folder, &error), STATUS_INPUT);
+    assert_null(tokenizer);
+    assert_memory_equal(error.message, folder, strlen(folder));
+    if (!strstr(error.message, reason)) fail_msg("`%s` does not say `%s`", error.message, reason);
+}
+
+static void test_damaged_vocabulary(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"\"he\": 256", "vocab.json: no token `<|endoftext|>`"},
+        {"\"he\": 65536, \"<|endoftext|>\": 1", "vocab.json: the id of token `he` is not a whole number"},
+        {"\"he\": -1, \"<|endoftext|>\": 1", "vocab.json: the id of token `he` is not a whole number"},
+        {"\"he\": 1.5, \"<|endoftext|>\": 1", "vocab.json: the id of token `he` is not a whole number"},
+        {"\"he\": \"1\", \"<|endoftext|>\": 1", "vocab.json: the id of token `he` is not a whole number"},
+        {"\"he\": 256, \"he\": 257, \"<|endoftext|>\": 1", "vocab.json: token `he` is there twice"},
+        {"\"\": 256, \"<|endoftext|>\": 1", "vocab.json: a token is empty"},
+        {"\"he\" 256", "vocab.json:1"},
+    };
+    write_file("merges.txt", MERGES);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_vocabulary(cases[i][0], -1);
+        assert_refused(cases[i][1]);
+    }
+    write_file("vocab.json", "[1, 2]");
+    assert_refused("vocab.json: must be one JSON object");
+    for (int byte = 0; byte < 256; byte++) { /* whichever is missing */
+        write_vocabulary(MORE, byte);
+        assert_refused("for the byte 0x");
+    }
+}
+
+static void test_damaged_merges(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"#version: 0.2\nh e\nl\n", "merges.txt:3: a merge must be two tokens"},
+        {"h e\n\nl l\n", "merges.txt:2: a merge must be two tokens"},
+        {"h e l\n", "merges.txt:1: a merge must be two tokens"},
+        {"h  e\n", "merges.txt:1: a merge must be two tokens"},
+        {" e\n", "merges.txt:1: a merge must be two tokens"},
+        {"h e\r\nzz e", "merges.txt:2: token `zz` is not in vocab.json"},
+        {"h e\nh zz\n", "merges.txt:2: token `zz` is not in vocab.json"},
+        {"h e\ne h\n", "merges.txt:2: token `eh` is not in vocab.json"},
+    };
+    write_vocabulary(MORE, -1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file("merges.txt", cases[i][0]);
+        assert_refused(cases[i][1]);
+    }
+}
+
+static void test_missing_files(void **state) {
+    (void)state;
+    char path[256];
+    tokenizer_destroy(open_small());
+    snprintf(path, sizeof path, "%s/merges.txt", folder);
+    unlink(path);
+    assert_refused("merges.txt");
+    snprintf(path, sizeof path, "%s/vocab.json", folder);
+    unlink(path);
+    assert_refused("vocab.json");
+}
+
+/** The peer's ids for every text of a cases file: lines {"text": …, "ids": […]}. */
+static void check_cases(const char *tokenizer_folder, const char *cases, int at_least) {
+    static const char *const column[] = {"text"};
+    Error error = {0};
+    Tokenizer *tokenizer = NULL;
+    Records *records = NULL;
+    FILE *file = fopen(cases, "r");
+    char *line = NULL;
+    size_t room = 0;
+    int checked = 0;
+    assert_non_null(file);
+    assert_int_equal(tokenizer_create(&tokenizer, tokenizer_folder, &error), STATUS_OK);
+    assert_int_equal(records_open(&records, cases, column, 1, &error), STATUS_OK);
+    for (ssize_t length; (length = getline(&line, &room, file)) > 0; checked++) {
+        Field field;
+        bool more;
+        const int32_t *ids;
+        size_t count, i = 0;
+        cJSON *tree =
+            cJSON_ParseWithLength(line, (size_t)length); /* the ids; a text's zero bytes only records.h keeps */
+        const cJSON *expected = cJSON_GetObjectItem(tree, "ids"), *id;
+        assert_int_equal(records_next(records, &field, &more, &error), STATUS_OK);
+        assert_true(more);
+        assert_int_equal(tokenizer_encode(tokenizer, field.text, field.size, &ids, &count, &error), STATUS_OK);
+        bool equal = count == (size_t)cJSON_GetArraySize(expected);
+        cJSON_ArrayForEach(id, expected) equal = equal && ids[i++] == (int32_t)id->valuedouble;
+        if (!equal) fail_msg("%s:%d: other ids", cases, checked + 1);
+        cJSON_Delete(tree);
+    }
+    assert_true(checked >= at_least);
+    free(line);
+    fclose(file);
+    records_close(records);
+    tokenizer_destroy(tokenizer);
+}
+
+static void test_golden_small(void **state) {
+    (void)state;
+    check_cases("tests/golden/tokenizer_small", "tests/golden/tokenizer_small/cases.jsonl", 200);
+}
+
+static void test_golden_shared(void **state) {
+    (void)state;
+    if (!file_exists("../shared/golden/tokenizer.jsonl") || !file_is_folder("../shared/data/gpt2-tokenizer")) skip();
+    check_cases("../shared/data/gpt2-tokenizer", "../shared/golden/tokenizer.jsonl", 2000);
+}
+
+/** Is neighbour + code point one word? */
+static bool joins(Pretokenizer *pretokenizer, char neighbour, uint32_t code_point) {
+    char text[5] = {neighbour};
+    Error error = {0};
+    size_t size = 1 + utf8_write(text + 1, code_point), end;
+    assert_int_equal(pretokenizer_next(pretokenizer, text, size, 0, &end, &error), STATUS_OK);
+    return end == size;
+}
+
+/** Every code point is of the class that the peer's engine gives it, whatever the installed PCRE2 thinks of it. */
+static void test_classes_of_all_code_points(void **state) {
+    (void)state;
+    static const char *const names[4] = {"letters", "numbers", "signs", "spaces"};
+    static const char neighbours[3] = {'a', '1', '!'};
+    Error error = {0};
+    Pretokenizer *pretokenizer = NULL;
+    int64_t counts[4] = {0};
+    uint64_t hashes[4];
+    for (int i = 0; i < 4; i++) hashes[i] = UINT64_C(0xCBF29CE484222325);
+    assert_int_equal(pretokenizer_create(&pretokenizer, &error), STATUS_OK);
+    for (uint32_t c = 0; c < 0x110000; c++) {
+        if (c == 0xD800) c = 0xE000; /* surrogates are no characters */
+        int class = 0;
+        while (class < 3 && !joins(pretokenizer, neighbours[class], c)) class ++;
+        counts[class]++;
+        for (int shift = 0; shift < 32; shift += 8)
+            hashes[class] = (hashes[class] ^ (c >> shift & 0xFF)) * UINT64_C(0x100000001B3);
+    }
+    pretokenizer_destroy(pretokenizer);
+    cJSON *tree = NULL;
+    assert_int_equal(json_load(&tree, "tests/golden/tokenizer_small/classes.json", &error), STATUS_OK);
+    for (int i = 0; i < 4; i++) {
+        const cJSON *expected = cJSON_GetObjectItem(tree, names[i]);
+        char hash[17];
+        snprintf(hash, sizeof hash, "%016" PRIx64, hashes[i]);
+        assert_int_equal(counts[i], (int64_t)cJSON_GetObjectItem(expected, "count")->valuedouble);
+        assert_string_equal(hash, cJSON_GetObjectItem(expected, "fnv")->valuestring);
+    }
+    cJSON_Delete(tree);
+}
+
+/** A word of a million bytes: log-linear merging takes well under a second, quadratic would take a quarter of an
+ *  hour. */
+static void test_long_word_takes_no_quadratic_time(void **state) {
+    (void)state;
+    const size_t size = 1000000;
+    const double limit = 30; /* seconds: a slow machine under a sanitizer still passes */
+    Error error = {0};
+    Tokenizer *tokenizer = open_small();
+    char *text = memory_allocate(size, 1, &error);
+    assert_non_null(text);
+    for (size_t i = 0; i < size; i++) text[i] = "hello"[i % 5];
+    const int32_t *ids;
+    size_t count;
+    clock_t start = clock();
+    assert_int_equal(tokenizer_encode(tokenizer, text, size, &ids, &count, &error), STATUS_OK);
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < limit);
+    assert_int_equal(count, size / 5);
+    for (size_t i = 0; i < count; i++) assert_int_equal(ids[i], 259);
+    memory_free(text);
+    tokenizer_destroy(tokenizer);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small_vocabulary),
+        cmocka_unit_test(test_end_of_text_is_special),
+        cmocka_unit_test(test_text_that_is_not_utf8),
+        cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_damaged_vocabulary),
+        cmocka_unit_test(test_damaged_merges),
+        cmocka_unit_test(test_missing_files),
+        cmocka_unit_test(test_golden_small),
+        cmocka_unit_test(test_golden_shared),
+        cmocka_unit_test(test_classes_of_all_code_points),
+        cmocka_unit_test(test_long_word_takes_no_quadratic_time),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -57,14 +57,14 @@ class Bench:
         for name, source in (("train", self.train), ("test", self.test)):
             run([LINNET, "prepare", "--input", source, "--output", self.folder / f"{name}.h5", "--tokenizer", self.tokenizer])
 
-    def train_updates(self, window, updates, ranks=1, threads=None, watch=False, **settings):
+    def train_updates(self, global_batch, updates, ranks=1, threads=None, watch=False, **settings):
         """tokens/s and samples/s of each update but the first two, seconds until the first ended, and the peak of memory in GB
         (of several ranks: only when watched)."""
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         config = self.folder / "config.json"
         config.write_text(json.dumps(dict(model_name_or_path=str(self.folder / "model"), train_file=str(self.folder / "train.h5"),
-                                          output_dir=str(out), global_batch_size=window, max_steps=updates, logging_steps=1,
+                                          output_dir=str(out), global_batch_size=global_batch, max_steps=updates, logging_steps=1,
                                           save_strategy="no", threads_per_rank=threads, **settings)))
         command = [LINNET, "train", config] if ranks == 1 else [MPIRUN, ranks, LINNET, "train", config]
         started, first, peak = time.time(), None, Peak()
@@ -96,22 +96,22 @@ class Bench:
         tokens, samples = (int(re.search(rf"^ *{key}\s+(\d+)", text, re.M).group(1)) for key in ("tokens", "samples"))
         return tokens / samples
 
-    def against_products(self, window, updates, target):
-        name = f"training, window {window} ÷ products alone"
+    def against_products(self, global_batch, updates, target):
+        name = f"training, global batch {global_batch} ÷ products alone"
         if not self.wanted(name):
             return
-        ours, limit, tokens = [], [], round(window * self.tokens_per_tweet())
+        ours, limit, tokens = [], [], round(global_batch * self.tokens_per_tweet())
         for _ in range(self.rounds):
             limit += self.products(tokens)
-            ours += self.train_updates(window, updates)[0]
+            ours += self.train_updates(global_batch, updates)[0]
         ratio = statistics.median(ours) / statistics.median(limit)
-        self.row(f"training, window {window}", statistics.median(ours), "tokens/s", ours)
+        self.row(f"training, global batch {global_batch}", statistics.median(ours), "tokens/s", ours)
         self.row(f"products alone, {tokens} tokens", statistics.median(limit), "tokens/s", limit)
         self.row(name, ratio, "", target=target)
 
     def bf16(self):
         """Where the processor has the instruction, against products and loop in float32 and bf16."""
-        name = "training, window 32, bf16 ÷ products alone in float32"
+        name = "training, global batch 32, bf16 ÷ products alone in float32"
         if not self.wanted(name):
             return
         if not re.search(r"^kernels +(avx512bf16|amx)$", run([LINNET, "--version"]), re.M):
@@ -123,10 +123,10 @@ class Bench:
             ours += self.train_updates(32, 8, bf16=True)[0]
             if self.peer:
                 peer.append(self.ask_peer("loop-bf16", "32")["samples_per_second"])
-        self.row("training, window 32, bf16", statistics.median(ours), "tokens/s", ours)
+        self.row("training, global batch 32, bf16", statistics.median(ours), "tokens/s", ours)
         self.row(name, statistics.median(ours) / statistics.median(limit), "", target="≥ 1.5")
         if peer:
-            self.row("training, window 32, bf16 ÷ loop-bf16", statistics.median(ours) / LOOP_TOKENS / statistics.median(peer), "",
+            self.row("training, global batch 32, bf16 ÷ loop-bf16", statistics.median(ours) / LOOP_TOKENS / statistics.median(peer), "",
                      target="≥ 1.15")
 
     def evaluation(self, target):
@@ -141,37 +141,37 @@ class Bench:
         self.row("evaluation", statistics.median(ours), "tokens/s", ours)
         self.row(name, statistics.median(ours) / statistics.median(limit), "", target=target)
 
-    def in_turns(self, name, window, target, usual, changed):
+    def in_turns(self, name, global_batch, target, usual, changed):
         """Training with changed settings over that with the usual ones; each is its row's label, and settings."""
         if not self.wanted(name):
             return
         speeds = ([], [])
         for _ in range(self.rounds):
             for found, (_, settings) in zip(speeds, (usual, changed)):
-                found += self.train_updates(window, 6 * 32 // window, **settings)[0]
+                found += self.train_updates(global_batch, 6 * 32 // global_batch, **settings)[0]
         for found, (label, _) in zip(speeds, (usual, changed)):
-            self.row(f"training, window {window}, {label}", statistics.median(found), "tokens/s", found)
+            self.row(f"training, global batch {global_batch}, {label}", statistics.median(found), "tokens/s", found)
         self.row(name, statistics.median(speeds[1]) / statistics.median(speeds[0]), "", target=target)
 
     def scaling(self, target):
         if CORES >= 2:
-            self.in_turns("2 ranks × 1 thread ÷ 1 × 1, window 32", 32, target, ("1 rank × 1 thread", dict(threads=1)),
+            self.in_turns("2 ranks × 1 thread ÷ 1 × 1, global batch 32", 32, target, ("1 rank × 1 thread", dict(threads=1)),
                           ("2 ranks × 1 thread", dict(ranks=2, threads=1)))
 
     def units(self, target):
-        for window in 32, 8:
-            self.in_turns(f"8 reduction units ÷ 1, 1 rank, window {window}", window, target, ("1 reduction unit", {}),
+        for global_batch in 32, 8:
+            self.in_turns(f"8 reduction units ÷ 1, 1 rank, global batch {global_batch}", global_batch, target, ("1 reduction unit", {}),
                           ("8 reduction units", dict(reduction_units=8)))
 
     def memory(self):
         if self.wanted("peak memory"):
-            self.row("peak memory, 1 rank, window 8", self.train_updates(8, 6)[3], "GB", target="≤ 1.5")
-            self.row("peak memory, 2 ranks, window 16", self.train_updates(16, 6, ranks=2, threads=1, watch=True)[3], "GB", target="≤ 2.2")
+            self.row("peak memory, 1 rank, global batch 8", self.train_updates(8, 6)[3], "GB", target="≤ 1.5")
+            self.row("peak memory, 2 ranks, global batch 16", self.train_updates(16, 6, ranks=2, threads=1, watch=True)[3], "GB", target="≤ 2.2")
 
     def first_update(self):
         if self.wanted("first update"):
             times = [self.train_updates(8, 3)[2] for _ in range(self.rounds)]
-            self.row("first update after start, window 8", statistics.median(times), "s", times, target="≤ 1.5")
+            self.row("first update after start, global batch 8", statistics.median(times), "s", times, target="≤ 1.5")
 
     def lines_until(self, updates, **settings):
         """When the line of each update came, in seconds, of a run that is ended behind the last."""
@@ -205,7 +205,7 @@ class Bench:
             held.append(came[save] - came[save - 1])
         update = statistics.median((came[last - 1] - came[first - 1]) / (last - first) for came in plain)
         shares = [100 * (seconds - (last - first) * update) / (500 * update) for seconds in saving]
-        self.row("a save, of 500 updates of window 4", statistics.median(shares), "%", shares, target="≤ 3")
+        self.row("a save, of 500 updates of global batch 4", statistics.median(shares), "%", shares, target="≤ 3")
         self.row("training stopped meanwhile", statistics.median(held) - update, "s", [each - update for each in held])
 
     def prepare(self):
@@ -232,9 +232,9 @@ class Bench:
         return json.loads(text.splitlines()[-1])
 
     def peers(self):
-        for kind, window, pooling, target in (("loop", 8, "last_token", "≥ 1.6"), ("loop", 32, "last_token", "≥ 1.3"),
+        for kind, global_batch, pooling, target in (("loop", 8, "last_token", "≥ 1.6"), ("loop", 32, "last_token", "≥ 1.3"),
                                               ("trainer", 8, "last_token", "≥ 2.5"), ("tutorial", 4, "padded_end", "≥ 80")):
-            name = f"training, window {window} ÷ {kind}"
+            name = f"training, global batch {global_batch} ÷ {kind}"
             if not self.wanted(name):
                 continue
             if not self.peer:
@@ -244,9 +244,9 @@ class Bench:
             length = LOOP_TOKENS if kind == "loop" else self.tokens_per_tweet()
             ours, peer = [], []
             for _ in range(1 if kind == "tutorial" else self.rounds):
-                peer.append(self.ask_peer(kind, str(window))["samples_per_second"])
-                ours += [speed / length for speed in self.train_updates(window, 10, pooling=pooling)[0]]
-            self.row(f"{kind}, window {window}", statistics.median(peer), "tweets/s", peer)
+                peer.append(self.ask_peer(kind, str(global_batch))["samples_per_second"])
+                ours += [speed / length for speed in self.train_updates(global_batch, 10, pooling=pooling)[0]]
+            self.row(f"{kind}, global batch {global_batch}", statistics.median(peer), "tweets/s", peer)
             self.row(name, statistics.median(ours) / statistics.median(peer), "", target=target)
 
 
@@ -319,8 +319,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments, pathlib.Path(folder))
         bench.prepare_inputs()
-        for window, updates, target in ((32, 6, "≥ 0.95"), (8, 12, "≥ 0.85"), (4, 20, "≥ 0.75")):
-            bench.against_products(window, updates, target)
+        for global_batch, updates, target in ((32, 6, "≥ 0.95"), (8, 12, "≥ 0.85"), (4, 20, "≥ 0.75")):
+            bench.against_products(global_batch, updates, target)
         bench.bf16()
         bench.evaluation("≥ 0.95")
         bench.scaling("≥ 1.85")

@@ -33,13 +33,13 @@ def tokenize(arguments):
     return dict(seconds=time.time() - started)
 
 
-def loop(window, bf16, length=18, updates=9):
+def loop(global_batch, bf16, length=18, updates=9):
     """Samples of `length` tokens a second; bench.py knows that length."""
     import torch
     from transformers import GPT2Config, GPT2ForSequenceClassification
     model = GPT2ForSequenceClassification(GPT2Config(num_labels=3, pad_token_id=50256)).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, fused=True)
-    ids, labels, times = torch.randint(0, 50000, (window, length)), torch.randint(0, 3, (window,)), []
+    ids, labels, times = torch.randint(0, 50000, (global_batch, length)), torch.randint(0, 3, (global_batch,)), []
     for _ in range(updates):
         started = time.time()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -49,10 +49,10 @@ def loop(window, bf16, length=18, updates=9):
         optimizer.step()
         optimizer.zero_grad()
         times.append(time.time() - started)
-    return dict(samples_per_second=window / statistics.median(times[2:]))
+    return dict(samples_per_second=global_batch / statistics.median(times[2:]))
 
 
-def trainer(arguments, window, padded):
+def trainer(arguments, global_batch, padded):
     import torch
     from transformers import GPT2Config, GPT2ForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
     tokenizer, rows = load(arguments)
@@ -71,13 +71,13 @@ def trainer(arguments, window, padded):
                     labels=torch.tensor([label for _, label in batch]))
 
     config = GPT2Config(num_labels=3, **({} if padded else {"pad_token_id": end}))
-    options = TrainingArguments(output_dir=tempfile.mkdtemp(), per_device_train_batch_size=1 if padded else window,
-                                gradient_accumulation_steps=window if padded else 1, max_steps=4 if padded else 12, report_to=[],
+    options = TrainingArguments(output_dir=tempfile.mkdtemp(), per_device_train_batch_size=1 if padded else global_batch,
+                                gradient_accumulation_steps=global_batch if padded else 1, max_steps=4 if padded else 12, report_to=[],
                                 use_cpu=True, disable_tqdm=True, save_strategy="no", logging_steps=10**6)
     Trainer(model=GPT2ForSequenceClassification(config), train_dataset=data, data_collator=collate, callbacks=[Clock()],
             args=options).train()
     times = [end - start for start, end in zip(ends, ends[1:])]
-    return dict(samples_per_second=window / statistics.median(times))
+    return dict(samples_per_second=global_batch / statistics.median(times))
 
 
 def main():
@@ -85,14 +85,14 @@ def main():
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--tweets", required=True)
     parser.add_argument("what", choices=["tokenize", "loop", "loop-bf16", "trainer", "tutorial"])
-    parser.add_argument("window", type=int, nargs="?", default=8)
+    parser.add_argument("global_batch", type=int, nargs="?", default=8)
     arguments = parser.parse_args()
     if arguments.what == "tokenize":
         result = tokenize(arguments)
     elif arguments.what.startswith("loop"):
-        result = loop(arguments.window, arguments.what == "loop-bf16")
+        result = loop(arguments.global_batch, arguments.what == "loop-bf16")
     else:
-        result = trainer(arguments, arguments.window, arguments.what == "tutorial")
+        result = trainer(arguments, arguments.global_batch, arguments.what == "tutorial")
     print(json.dumps(result))
 
 

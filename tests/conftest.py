@@ -25,7 +25,7 @@ def pytest_sessionstart(session):
 def sample(tmp_path_factory):
     """A small sample, prepared, and a tiny model: .folder .tokenizer .train .test .model, .train_csv .test_csv.
 
-    90 training samples: not a multiple of the tests' windows, so that every epoch ends in a partial one."""
+    90 training samples: not a multiple of the tests' global batches, so that every epoch ends in a partial one."""
     folder = tmp_path_factory.mktemp("sample")
     subprocess.run([sys.executable, ROOT / "scripts/make_sample.py", folder, "--train", "90", "--test", "41", "--merges", "200"],
                    check=True, timeout=60)

@@ -9,34 +9,35 @@
 #include <string.h>
 
 #define PART(field)                                                                                                    \
-    { #field, offsetof(Origin, field), sizeof((Origin *)0)->field }
-const OriginPart ORIGIN_PART[ORIGIN_PARTS] = {PART(linnet),   PART(kernels), PART(products), PART(sums),
-                                              PART(openblas), PART(libc),    PART(compiler)};
+    { #field, offsetof(BuildFingerprint, field), sizeof((BuildFingerprint *)0)->field }
+const BuildFingerprintPart BUILD_FINGERPRINT_PART[BUILD_FINGERPRINT_PARTS] = {
+    PART(linnet), PART(kernels), PART(products), PART(sums), PART(openblas), PART(libc), PART(compiler)};
 
 static void set(char *field, size_t room, const char *text) {
     snprintf(field, room, "%s", text);
 }
 
-void origin_here(Origin *origin, bool bf16, const char *sums) {
-    *origin = (Origin){0};
-    set(origin->linnet, sizeof origin->linnet, LINNET_VERSION);
-    set(origin->kernels, sizeof origin->kernels, isa_name());
-    set(origin->products, sizeof origin->products, bf16 ? linear_bf16() : linear_products());
-    set(origin->sums, sizeof origin->sums, sums);
-    set(origin->openblas, sizeof origin->openblas, openblas_get_config());
-    set(origin->libc, sizeof origin->libc, gnu_get_libc_version());
-    set(origin->compiler, sizeof origin->compiler, __VERSION__);
+void build_fingerprint_here(BuildFingerprint *fingerprint, bool bf16, const char *sums) {
+    *fingerprint = (BuildFingerprint){0};
+    set(fingerprint->linnet, sizeof fingerprint->linnet, LINNET_VERSION);
+    set(fingerprint->kernels, sizeof fingerprint->kernels, isa_name());
+    set(fingerprint->products, sizeof fingerprint->products, bf16 ? linear_bf16() : linear_products());
+    set(fingerprint->sums, sizeof fingerprint->sums, sums);
+    set(fingerprint->openblas, sizeof fingerprint->openblas, openblas_get_config());
+    set(fingerprint->libc, sizeof fingerprint->libc, gnu_get_libc_version());
+    set(fingerprint->compiler, sizeof fingerprint->compiler, __VERSION__);
 }
 
-bool origin_differs(const Origin *there, const Origin *here, char text[ORIGIN_TEXT]) {
+bool build_fingerprint_differs(const BuildFingerprint *there, const BuildFingerprint *here,
+                               char text[BUILD_FINGERPRINT_TEXT]) {
     size_t used = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < ORIGIN_PARTS; i++) {
-        const OriginPart *part = &ORIGIN_PART[i];
+    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++) {
+        const BuildFingerprintPart *part = &BUILD_FINGERPRINT_PART[i];
         const char *a = (const char *)there + part->offset, *b = (const char *)here + part->offset;
-        if (a[0] == '\0' || b[0] == '\0' || strcmp(a, b) == 0 || used >= ORIGIN_TEXT) continue;
-        used += (size_t)snprintf(text + used, ORIGIN_TEXT - used, "%s%s %s, not %s", used > 0 ? "; " : "", part->name,
-                                 a, b);
+        if (a[0] == '\0' || b[0] == '\0' || strcmp(a, b) == 0 || used >= BUILD_FINGERPRINT_TEXT) continue;
+        used += (size_t)snprintf(text + used, BUILD_FINGERPRINT_TEXT - used, "%s%s %s, not %s", used > 0 ? "; " : "",
+                                 part->name, a, b);
     }
     return used > 0;
 }

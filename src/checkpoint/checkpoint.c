@@ -47,43 +47,43 @@ typedef struct {
     int64_t below;         /* 0, or: newest is looked for among the steps below this one */
     int64_t current, best; /* of a run: steps that stay */
     int64_t first;         /* the step that goes first; 0: none */
-} Survey;
+} Scan;
 
 /* What a run has not come to yet is an earlier run's, started anew or from further back. When a checkpoint was written says
  * less: a copied folder's are all of the day of copying. */
-static bool goes_before(const Survey *survey, int64_t step, int64_t other) {
-    const bool earlier = step > survey->current, other_earlier = other > survey->current;
+static bool goes_before(const Scan *scan, int64_t step, int64_t other) {
+    const bool earlier = step > scan->current, other_earlier = other > scan->current;
     return earlier != other_earlier ? earlier : step < other;
 }
 
-static void survey_one(Survey *survey, int folder, const char *name) {
+static void scan_one(Scan *scan, int folder, const char *name) {
     struct stat about;
     const int64_t step = step_of(name);
     if (step == 0 || fstatat(folder, name, &about, 0) != 0 || !S_ISDIR(about.st_mode)) return;
-    survey->count++;
-    if (step > survey->newest_step && (survey->below == 0 || step < survey->below)) survey->newest_step = step;
-    if (step == survey->current || step == survey->best) return;
-    if (survey->first == 0 || goes_before(survey, step, survey->first)) survey->first = step;
+    scan->count++;
+    if (step > scan->newest_step && (scan->below == 0 || step < scan->below)) scan->newest_step = step;
+    if (step == scan->current || step == scan->best) return;
+    if (scan->first == 0 || goes_before(scan, step, scan->first)) scan->first = step;
 }
 
-static void survey_folder(Survey *survey, const char *output_dir) {
+static void scan_folder(Scan *scan, const char *output_dir) {
     DIR *folder = opendir(output_dir);
     if (folder == NULL) return;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) survey_one(survey, dirfd(folder), entry->d_name);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) scan_one(scan, dirfd(folder), entry->d_name);
     closedir(folder);
 }
 
 static int64_t newest_below(const char *output_dir, int64_t below) {
-    Survey survey = {.newest_step = -1, .below = below};
-    survey_folder(&survey, output_dir);
-    return survey.newest_step;
+    Scan scan = {.newest_step = -1, .below = below};
+    scan_folder(&scan, output_dir);
+    return scan.newest_step;
 }
 
 int64_t checkpoint_newest(const char *output_dir) {
     return newest_below(output_dir, 0);
 }
 
-int64_t checkpoint_newest_whole(const char *output_dir, Error *error) {
+int64_t checkpoint_newest_intact(const char *output_dir, Error *error) {
     CheckpointInfo info;
     int64_t newest = checkpoint_newest(output_dir), step = newest;
     for (; step > 0 && error->status == STATUS_OK; step = newest_below(output_dir, step)) {
@@ -109,7 +109,7 @@ int64_t checkpoint_newest_whole(const char *output_dir, Error *error) {
 
 /* A whole checkpoint in whose place a newer one of the same step was being put: back to its name, unless the newer one
  * got there. */
-static Status settle_old(const char *output_dir, const char *old, int64_t step, Error *error) {
+static Status recover_old(const char *output_dir, const char *old, int64_t step, Error *error) {
     char *path = checkpoint_path(output_dir, step, error);
     if (path != NULL && file_exists(path))
         file_remove(old, error);
@@ -133,7 +133,7 @@ Status checkpoint_tidy(const char *output_dir, Error *error) {
         if (path == NULL) break;
         log_info("%s was left unfinished: %s", path, old > 0 ? "it is put back or removed" : "it is removed");
         if (old > 0)
-            settle_old(output_dir, path, old, error);
+            recover_old(output_dir, path, old, error);
         else
             file_remove(path, error);
         memory_free(path);
@@ -159,10 +159,10 @@ static Status remove_checkpoint(const char *output_dir, int64_t step, Error *err
 
 Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error) {
     while (error->status == STATUS_OK) {
-        Survey survey = {.newest_step = -1, .current = current, .best = best};
-        survey_folder(&survey, output_dir);
-        if (survey.count <= limit || survey.first == 0) break;
-        remove_checkpoint(output_dir, survey.first, error);
+        Scan scan = {.newest_step = -1, .current = current, .best = best};
+        scan_folder(&scan, output_dir);
+        if (scan.count <= limit || scan.first == 0) break;
+        remove_checkpoint(output_dir, scan.first, error);
     }
     return error->status;
 }

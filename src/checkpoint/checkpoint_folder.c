@@ -15,15 +15,15 @@ static char *with_ending(const char *path, const char *ending, Error *error) {
     return text;
 }
 
-static void write_model(const char *folder, const Replica *model, const Parameters *parameters, const cJSON *state,
+static void write_model(const char *folder, const Model *model, const Parameters *parameters, const cJSON *state,
                         Error *error) {
     if (file_remove(folder, error) || file_make_folder(folder, error)) return;
     if (model_folder_save(folder, &model->config, &model->layout, parameters, &model->tokenizer_files, error)) return;
     state_save(folder, state, error);
 }
 
-Status writing_begin(Writing *w, const char *output_dir, int64_t step, const Replica *model,
-                     const Parameters *parameters, const cJSON *state, const MomentsShape *shape, Error *error) {
+Status writing_begin(Writing *w, const char *output_dir, int64_t step, const Model *model, const Parameters *parameters,
+                     const cJSON *state, const MomentsShape *shape, Error *error) {
     *w = (Writing){.path = checkpoint_path(output_dir, step, error)};
     if (w->path != NULL) w->beside = with_ending(w->path, ".tmp", error);
     if (w->beside == NULL) return error->status;

@@ -13,7 +13,7 @@ typedef struct {
 
 /* Write all but the moments. `state` is trainer_state.json; parameters [model's layout] need not be the model's own.
  * After a failure too the writing is ended by writing_end(). Not collective. */
-Status writing_begin(Writing *writing, const char *output_dir, int64_t step, const Replica *model,
+Status writing_begin(Writing *writing, const char *output_dir, int64_t step, const Model *model,
                      const Parameters *parameters, const cJSON *state, const MomentsShape *shape, Error *error);
 /* Put the folder in its place, or remove it when *error is set. Not collective. */
 Status writing_end(Writing *writing, Error *error);

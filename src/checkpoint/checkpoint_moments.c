@@ -14,7 +14,7 @@ void moments_copy(float *to, const float *from, size_t floats) {
 }
 
 /* A table's rows that were ever touched, by owner, then id; every rank knows them all. */
-static void list_rows(MomentsShape *shape, MomentsPart part, const Table *table, Error *error) {
+static void list_rows(MomentsShape *shape, MomentsPart part, const SparseEmbedding *table, Error *error) {
     size_t count = 0, ranks = (size_t)table->world->size;
     for (size_t id = 0; id < table->rows; id++) count += table->touched[id];
     shape->length[part] = count;
@@ -77,7 +77,8 @@ static void bring_dense(const Gathering *g, const MomentsSink *sink, int which) 
         }
 }
 
-static void bring_table(const Gathering *g, const MomentsSink *sink, MomentsPart part, const Table *table, int which) {
+static void bring_table(const Gathering *g, const MomentsSink *sink, MomentsPart part, const SparseEmbedding *table,
+                        int which) {
     const float *moment = which == 0 ? table->m : table->v;
     const int32_t *ids = g->shape.ids[part];
     size_t width = table->width, count = g->shape.length[part];
@@ -88,7 +89,8 @@ static void bring_table(const Gathering *g, const MomentsSink *sink, MomentsPart
         for (run.rows = 0; run.rows < RUN_ROWS && run.first + run.rows < count; run.rows++)
             if (ids[run.first + run.rows] % ranks != owner) break;
         for (size_t i = 0; owner == g->world->rank && i < run.rows; i++)
-            memcpy(g->packed + i * width, moment + table_moment(table, ids[run.first + i]), width * sizeof *moment);
+            memcpy(g->packed + i * width, moment + sparse_embedding_moment(table, ids[run.first + i]),
+                   width * sizeof *moment);
         bring(g, sink, &run, owner, g->packed);
     }
 }

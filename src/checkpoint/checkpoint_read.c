@@ -58,8 +58,8 @@ static void read_dense(Reader *r, const Optimizer *o, const char *name, float *m
 }
 
 /* One moment of a table: read all rows in runs, keep those that this rank owns. */
-static void read_table_moment(Reader *r, const Table *table, const char *name, const int32_t *ids, size_t count,
-                              float *moment) {
+static void read_table_moment(Reader *r, const SparseEmbedding *table, const char *name, const int32_t *ids,
+                              size_t count, float *moment) {
     enum { RUN = 1024 };
     H5Array array = open_array(r, floats(name, 2));
     float *run = memory_allocate(RUN * table->width, sizeof *run, r->error);
@@ -70,14 +70,14 @@ static void read_table_moment(Reader *r, const Table *table, const char *name, c
         h5_array_read(&array, H5T_NATIVE_FLOAT, first, rows, run, name, r->path, r->error);
         for (size_t i = 0; i < rows; i++)
             if (ids[first + i] % table->world->size == table->world->rank)
-                memcpy(moment + table_moment(table, ids[first + i]), run + i * table->width,
+                memcpy(moment + sparse_embedding_moment(table, ids[first + i]), run + i * table->width,
                        table->width * sizeof *run);
     }
     memory_free(run);
     h5_array_close(&array);
 }
 
-static void read_table(Reader *r, Table *table, const char *name) {
+static void read_table(Reader *r, SparseEmbedding *table, const char *name) {
     char text[64];
     snprintf(text, sizeof text, "%s_rows", name);
     H5Array array = open_array(r, row_ids(text));
@@ -91,7 +91,7 @@ static void read_table(Reader *r, Table *table, const char *name) {
         if (ids[i] < 0 || (size_t)ids[i] >= table->rows)
             error_set(r->error, STATUS_INPUT, "%s: %s names row %d of a table of %zu", r->path, text, ids[i],
                       table->rows);
-    if (r->error->status == STATUS_OK) table_restore(table, ids, count);
+    if (r->error->status == STATUS_OK) sparse_embedding_restore(table, ids, count);
     for (int which = 0; which < 2; which++) {
         snprintf(text, sizeof text, "%s_%s", name, which == 0 ? "exp_avg" : "exp_avg_sq");
         if (r->error->status == STATUS_OK)

@@ -31,8 +31,8 @@ static void direct_begin(Direct *direct, const CheckpointParts *parts, const Gat
     direct->error = error;
     direct->room = memory_allocate(gathering->largest, sizeof *direct->room, error);
     if (error->status == STATUS_OK)
-        writing_begin(&direct->writing, parts->output_dir, parts->state->step, parts->replica,
-                      &parts->replica->parameters, state, &gathering->shape, error);
+        writing_begin(&direct->writing, parts->output_dir, parts->state->step, parts->model, &parts->model->parameters,
+                      state, &gathering->shape, error);
     cJSON_Delete(state);
 }
 
@@ -54,7 +54,7 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
 /* --- From a copy -------------------------------------------------------------------------------------------------- */
 
 struct Snapshot {
-    const Replica *replica; /* borrowed: for all but its values */
+    const Model *model; /* borrowed: for all but its values */
     char *output_dir;
     int64_t step;
     cJSON *state;
@@ -75,8 +75,8 @@ size_t checkpoint_snapshot_bytes(const ParameterLayout *layout, size_t rows) {
 
 /* Lay out the block and copy the model's values. */
 static void copy_parameters(Snapshot *s) {
-    const ParameterLayout *layout = &s->replica->layout;
-    const Parameters *from = &s->replica->parameters;
+    const ParameterLayout *layout = &s->model->layout;
+    const Parameters *from = &s->model->parameters;
     s->parameters.dense = s->block;
     s->parameters.token = s->parameters.dense + layout->dense;
     s->parameters.position = s->parameters.token + layout->token.count;
@@ -104,12 +104,12 @@ static void snapshot_take(void *context, const MomentsRun *run, const float *val
  * what it has. */
 static Status allocate_block(Snapshot *s, Error *error) {
     size_t rows = s->shape.length[MOMENTS_TOKEN] + s->shape.length[MOMENTS_POSITION];
-    size_t bytes = checkpoint_snapshot_bytes(&s->replica->layout, rows), left = memory_available();
+    size_t bytes = checkpoint_snapshot_bytes(&s->model->layout, rows), left = memory_available();
     if (left < bytes)
         return error_set(error, STATUS_FAILURE, "a copy takes %zu MB, this machine has %zu MB left", bytes / 1000000,
                          left / 1000000);
     s->block = memory_allocate(bytes, 1, error);
-    if (s->block != NULL) memory_will_fill(s->block, bytes);
+    if (s->block != NULL) memory_prefault(s->block, bytes);
     return error->status;
 }
 
@@ -117,7 +117,7 @@ static void snapshot_begin(Snapshot **snapshot, const CheckpointParts *parts, co
                            Error *error) {
     Snapshot *s = memory_allocate(1, sizeof *s, error);
     if (s == NULL) return;
-    *s = (Snapshot){.replica = parts->replica, .step = parts->state->step, .shape = gathering->shape};
+    *s = (Snapshot){.model = parts->model, .step = parts->state->step, .shape = gathering->shape};
     s->output_dir = memory_text(parts->output_dir, error);
     s->state = state_tree(parts->state, parts->output_dir, parts->history, error);
     if (error->status == STATUS_OK) allocate_block(s, error);
@@ -145,7 +145,7 @@ Status checkpoint_snapshot(Snapshot **snapshot, const CheckpointParts *parts, Er
 
 Status snapshot_write(const Snapshot *s, Error *error) {
     Writing writing;
-    writing_begin(&writing, s->output_dir, s->step, s->replica, &s->parameters, s->state, &s->shape, error);
+    writing_begin(&writing, s->output_dir, s->step, s->model, &s->parameters, s->state, &s->shape, error);
     for (MomentsPart part = 0; part < MOMENTS_PARTS; part++)
         for (int which = 0; which < 2; which++) {
             MomentsRun run = {.part = part, .which = which, .rows = s->shape.length[part]};

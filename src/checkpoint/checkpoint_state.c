@@ -19,9 +19,9 @@ static void add_exact(cJSON *object, const char *name, double value) {
 
 static const char *const MEMBERS[] = {
     "best_metric", "best_global_step", "best_model_checkpoint", "epoch", "global_step", "max_steps", "log_history"};
-static const char *const OWN_MEMBERS[] = {"window",      "units",      "samples",         "tokens",
-                                          "data_sha256", "seed",       "best_saved_step", "evaluations_since_best",
-                                          "loss_sum",    "loss_steps", "loss_total"};
+static const char *const OWN_MEMBERS[] = {"global_batch", "units",      "samples",         "tokens",
+                                          "data_sha256",  "seed",       "best_saved_step", "evaluations_since_best",
+                                          "loss_sum",     "loss_steps", "loss_total"};
 
 /* The first member that is missing, or NULL. */
 static const char *missing(const cJSON *tree) {
@@ -48,7 +48,7 @@ cJSON *state_tree(const RunState *state, const char *output_dir, const cJSON *hi
     cJSON_AddNumberToObject(tree, "global_step", (double)state->step);
     cJSON_AddNumberToObject(tree, "max_steps", (double)state->total);
     cJSON_AddItemToObject(tree, "log_history", cJSON_Duplicate(history, 1));
-    cJSON_AddNumberToObject(own, "window", (double)state->window);
+    cJSON_AddNumberToObject(own, "global_batch", (double)state->global_batch);
     cJSON_AddNumberToObject(own, "units", (double)state->units);
     cJSON_AddNumberToObject(own, "samples", (double)state->samples);
     cJSON_AddNumberToObject(own, "tokens", (double)state->tokens);
@@ -59,9 +59,10 @@ cJSON *state_tree(const RunState *state, const char *output_dir, const cJSON *hi
     add_exact(own, "loss_sum", state->loss_sum);
     cJSON_AddNumberToObject(own, "loss_steps", (double)state->loss_steps);
     add_exact(own, "loss_total", state->loss_total);
-    cJSON *origin = cJSON_AddObjectToObject(own, "made_with");
-    for (size_t i = 0; i < ORIGIN_PARTS; i++)
-        cJSON_AddStringToObject(origin, ORIGIN_PART[i].name, (const char *)&state->origin + ORIGIN_PART[i].offset);
+    cJSON *fingerprint = cJSON_AddObjectToObject(own, "made_with");
+    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++)
+        cJSON_AddStringToObject(fingerprint, BUILD_FINGERPRINT_PART[i].name,
+                                (const char *)&state->fingerprint + BUILD_FINGERPRINT_PART[i].offset);
     bool whole = cJSON_AddStringToObject(own, "data_order", DATA_ORDER_NAMES[state->data_order]) != NULL &&
                  (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due") != NULL);
     memory_free(best);
@@ -77,11 +78,13 @@ void state_save(const char *folder, const cJSON *tree, Error *error) {
 }
 
 /* Absent from checkpoints of before it was recorded: then nothing is known. */
-static void read_origin(const cJSON *own, Origin *origin) {
+static void read_fingerprint(const cJSON *own, BuildFingerprint *fingerprint) {
     const cJSON *tree = cJSON_GetObjectItemCaseSensitive(own, "made_with");
-    for (size_t i = 0; i < ORIGIN_PARTS; i++) {
-        const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, ORIGIN_PART[i].name));
-        if (text != NULL) snprintf((char *)origin + ORIGIN_PART[i].offset, ORIGIN_PART[i].size, "%s", text);
+    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++) {
+        const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, BUILD_FINGERPRINT_PART[i].name));
+        if (text != NULL)
+            snprintf((char *)fingerprint + BUILD_FINGERPRINT_PART[i].offset, BUILD_FINGERPRINT_PART[i].size, "%s",
+                     text);
     }
 }
 
@@ -122,7 +125,7 @@ static Status read_own(const cJSON *tree, RunState *state, const char *path, Err
     json_get_int(tree, "global_step", &state->step, path, error);
     json_get_int(tree, "max_steps", &state->total, path, error);
     json_get_double(tree, "epoch", &state->epoch, path, error);
-    json_get_int(own, "window", &state->window, path, error);
+    json_get_int(own, "global_batch", &state->global_batch, path, error);
     json_get_int(own, "units", &state->units, path, error);
     json_get_int(own, "samples", &state->samples, path, error);
     json_get_int(own, "seed", &state->seed, path, error);
@@ -138,7 +141,7 @@ static Status read_own(const cJSON *tree, RunState *state, const char *path, Err
     json_get_text(own, "data_sha256", &digest, path, error);
     snprintf(state->data_digest, sizeof state->data_digest, "%s", digest);
     read_order(own, &state->data_order, path, error);
-    read_origin(own, &state->origin);
+    read_fingerprint(own, &state->fingerprint);
     state->has_best = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "best_metric"));
     json_get_double(tree, "best_metric", &state->best_metric, path, error);
     json_get_int(tree, "best_global_step", &state->best_step, path, error);

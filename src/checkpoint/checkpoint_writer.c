@@ -10,48 +10,48 @@
 #define SAVER_NICE 10
 
 static void *write_and_rotate(void *context) {
-    Saver *saver = context;
+    CheckpointWriter *writer = context;
     Error rotation = {0};
-    if (snapshot_write(saver->snapshot, &saver->error) == STATUS_OK && saver->limit > 0 &&
-        checkpoint_rotate(saver->output_dir, saver->limit, saver->current, saver->best, &rotation))
+    if (snapshot_write(writer->snapshot, &writer->error) == STATUS_OK && writer->limit > 0 &&
+        checkpoint_rotate(writer->output_dir, writer->limit, writer->current, writer->best, &rotation))
         log_warning("an older checkpoint could not be removed: %s", rotation.message);
-    snapshot_destroy(saver->snapshot); /* here, so that its memory is free as early as can be */
-    saver->snapshot = NULL;
-    atomic_store(&saver->ended, true);
+    snapshot_destroy(writer->snapshot); /* here, so that its memory is free as early as can be */
+    writer->snapshot = NULL;
+    atomic_store(&writer->ended, true);
     return NULL;
 }
 
-static void *saver_run(void *saver) {
+static void *checkpoint_writer_run(void *writer) {
     setpriority(PRIO_PROCESS, (id_t)gettid(), SAVER_NICE);
-    return write_and_rotate(saver);
+    return write_and_rotate(writer);
 }
 
-void saver_start(Saver *saver, Snapshot *snapshot, const char *output_dir, int64_t limit, int64_t current,
-                 int64_t best) {
-    saver->snapshot = snapshot;
-    saver->output_dir = output_dir;
-    saver->limit = limit;
-    saver->current = current;
-    saver->best = best;
-    saver->error = (Error){0};
-    saver->started = true;
-    atomic_store(&saver->ended, false);
+void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const char *output_dir, int64_t limit,
+                             int64_t current, int64_t best) {
+    writer->snapshot = snapshot;
+    writer->output_dir = output_dir;
+    writer->limit = limit;
+    writer->current = current;
+    writer->best = best;
+    writer->error = (Error){0};
+    writer->started = true;
+    atomic_store(&writer->ended, false);
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread starts with its maker's mask */
-    saver->threaded = pthread_create(&saver->thread, NULL, saver_run, saver) == 0;
+    writer->threaded = pthread_create(&writer->thread, NULL, checkpoint_writer_run, writer) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!saver->threaded) write_and_rotate(saver);
+    if (!writer->threaded) write_and_rotate(writer);
 }
 
-bool saver_ended(const Saver *saver) {
-    return saver->started && atomic_load(&saver->ended);
+bool checkpoint_writer_ended(const CheckpointWriter *writer) {
+    return writer->started && atomic_load(&writer->ended);
 }
 
-Status saver_finish(Saver *saver, Error *error) {
-    if (!saver->started) return STATUS_OK;
-    if (saver->threaded) pthread_join(saver->thread, NULL);
-    saver->started = false;
-    if (saver->error.status != STATUS_OK) error_set(error, saver->error.status, "%s", saver->error.message);
+Status checkpoint_writer_finish(CheckpointWriter *writer, Error *error) {
+    if (!writer->started) return STATUS_OK;
+    if (writer->threaded) pthread_join(writer->thread, NULL);
+    writer->started = false;
+    if (writer->error.status != STATUS_OK) error_set(error, writer->error.status, "%s", writer->error.message);
     return error->status;
 }

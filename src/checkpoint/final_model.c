@@ -47,14 +47,14 @@ static Status put_in_place(const char *whole, const char *output_dir, Error *err
     return error->status;
 }
 
-static Status write_beside(const char *beside, const Replica *model, Error *error) {
+static Status write_beside(const char *beside, const Model *model, Error *error) {
     if (file_remove(beside, error) || file_make_folder(beside, error)) return error->status;
     if (model_folder_save(beside, &model->config, &model->layout, &model->parameters, &model->tokenizer_files, error))
         return error->status;
     return file_flush(beside, error);
 }
 
-Status final_model_save(const char *output_dir, const Replica *model, Error *error) {
+Status final_model_save(const char *output_dir, const Model *model, Error *error) {
     char *beside = file_join(output_dir, "model.tmp", error), *whole = file_join(output_dir, "model.new", error);
     if (error->status == STATUS_OK) {
         if (write_beside(beside, model, error) || file_rename(beside, whole, error)) {
@@ -69,7 +69,7 @@ Status final_model_save(const char *output_dir, const Replica *model, Error *err
     return error->status;
 }
 
-Status final_model_settle(const char *output_dir, Error *error) {
+Status final_model_recover(const char *output_dir, Error *error) {
     char *beside = file_join(output_dir, "model.tmp", error), *whole = file_join(output_dir, "model.new", error);
     if (error->status == STATUS_OK && file_exists(whole)) {
         log_info("%s is the whole model of a run that was ended before it lay in its place: it is put there", whole);

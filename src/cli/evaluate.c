@@ -19,12 +19,12 @@ typedef struct {
     const char *model, *data, *predictions;
     int64_t batch_size, threads, rank_timeout;
     bool quiet;
-} Wish;
+} CommandOptions;
 
 /* What the command holds while it runs. */
 typedef struct {
     World *world;
-    Replica replica;
+    Model model;
     Dataset *dataset;
     Batch batch;
     Gpt2 *gpt2;
@@ -34,26 +34,26 @@ typedef struct {
 } Job;
 
 /* Whether the ranks of a node share the model. Collective. */
-static Status settle_sharing(Job *job, const Wish *wish, Error *error) {
+static Status choose_sharing(Job *job, const CommandOptions *options, Error *error) {
     ParameterLayout layout = {0};
-    replica_layout(wish->model, &layout, error);
+    model_layout(options->model, &layout, error);
     size_t bytes = layout.dense * sizeof(float);
     parameters_layout_free(&layout);
     if (world_agree(job->world, error, true)) return error->status;
-    return shared_settle(job->world, bytes, error);
+    return shared_choose(job->world, bytes, error);
 }
 
 /* Open data and model. Collective. */
-static Status open_job(Job *job, const Wish *wish, Error *error) {
-    if (evaluate_open_data(job->world, &job->dataset, wish->data, error)) return error->status;
+static Status open_job(Job *job, const CommandOptions *options, Error *error) {
+    if (evaluate_open_data(job->world, &job->dataset, options->data, error)) return error->status;
     const DatasetInfo *info = dataset_info(job->dataset);
-    if (settle_sharing(job, wish, error)) return error->status;
-    if (replica_open(&job->replica, job->world, wish->model, NULL, 0, error)) return error->status;
-    const ModelConfig *config = &job->replica.config;
-    size_t rows = evaluate_batch_rows(config->positions);
-    if (replica_check_data(config, job->replica.tokenizer, info, wish->model, error) == STATUS_OK) {
+    if (choose_sharing(job, options, error)) return error->status;
+    if (model_open(&job->model, job->world, options->model, NULL, 0, error)) return error->status;
+    const ModelConfig *config = &job->model.config;
+    size_t rows = batch_rows_max(config->positions);
+    if (model_check_data(config, job->model.tokenizer, info, options->model, error) == STATUS_OK) {
         batch_create(&job->batch, rows, rows, error);
-        gpt2_create(&job->gpt2, config, &job->replica.layout, rows, rows, false, error);
+        gpt2_create(&job->gpt2, config, &job->model.layout, rows, rows, false, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
     }
     return world_agree(job->world, error, true);
@@ -62,7 +62,7 @@ static Status open_job(Job *job, const Wish *wish, Error *error) {
 static void close_job(Job *job) {
     gpt2_destroy(job->gpt2);
     batch_destroy(&job->batch);
-    replica_close(&job->replica);
+    model_close(&job->model);
     dataset_close(job->dataset);
     memory_free(job->metrics);
 }
@@ -114,56 +114,57 @@ static Status take_predictions(void *context, int64_t first, int64_t count, cons
 }
 
 /* Evaluate and tell. Collective. */
-static Status evaluate(Job *job, const Wish *wish, Error *error) {
-    watch_limit(job->world->watch, (double)wish->rank_timeout);
-    watch_phase(job->world->watch, RUN_LOAD, 0);
-    int threads = threads_choose(job->world, wish->threads);
-    if (wish->predictions != NULL && job->world->rank == 0) file_probe(wish->predictions, error);
+static Status evaluate(Job *job, const CommandOptions *options, Error *error) {
+    heartbeat_limit(job->world->heartbeat, (double)options->rank_timeout);
+    heartbeat_phase(job->world->heartbeat, RUN_LOAD, 0);
+    int threads = threads_choose(job->world, options->threads);
+    if (options->predictions != NULL && job->world->rank == 0) file_probe(options->predictions, error);
     if (world_agree(job->world, error, true)) return error->status;
-    if (open_job(job, wish, error)) return error->status;
-    if (wish->predictions != NULL && job->world->rank == 0) begin_predictions(job, wish->predictions, error);
+    if (open_job(job, options, error)) return error->status;
+    if (options->predictions != NULL && job->world->rank == 0) begin_predictions(job, options->predictions, error);
     if (world_agree(job->world, error, true)) return error->status;
     const DatasetInfo *info = dataset_info(job->dataset);
     log_info("linnet %s: %d rank%s x %d thread%s; %s on %s, %" PRId64 " samples", LINNET_VERSION, job->world->size,
-             job->world->size > 1 ? "s" : "", threads, threads > 1 ? "s" : "", wish->model, wish->data, info->samples);
-    const ModelConfig *config = &job->replica.config;
+             job->world->size > 1 ? "s" : "", threads, threads > 1 ? "s" : "", options->model, options->data,
+             info->samples);
+    const ModelConfig *config = &job->model.config;
     Evaluator evaluator = {.world = job->world,
                            .gpt2 = job->gpt2,
-                           .parameters = &job->replica.parameters,
+                           .parameters = &job->model.parameters,
                            .batch = &job->batch,
                            .rule = {.pooling = config->pooling,
                                     .pad = config->pad_token >= 0 ? config->pad_token : info->end_of_text,
                                     .end_of_text = info->end_of_text,
                                     .positions = config->positions}};
     double start = MPI_Wtime();
-    watch_phase(job->world->watch, RUN_EVALUATION, 0);
+    heartbeat_phase(job->world->heartbeat, RUN_EVALUATION, 0);
     const LogitsSink sink = {take_predictions, job};
-    if (evaluate_run(&evaluator, job->dataset, wish->batch_size, job->metrics, wish->predictions != NULL ? &sink : NULL,
-                     error))
+    if (evaluate_run(&evaluator, job->dataset, options->batch_size, job->metrics,
+                     options->predictions != NULL ? &sink : NULL, error))
         return error->status;
     double seconds = MPI_Wtime() - start;
-    watch_phase(job->world->watch, RUN_SAVE, 0);
+    heartbeat_phase(job->world->heartbeat, RUN_SAVE, 0);
     if (job->predictions != NULL) {
-        file_end(job->predictions, wish->predictions, error);
+        file_end(job->predictions, options->predictions, error);
         job->predictions = NULL;
     }
     if (job->world->rank == 0 && error->status == STATUS_OK) {
         Scores scores = metrics_scores(job->metrics);
-        report_scores(wish->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);
+        score_table_print(options->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);
     }
     return world_agree(job->world, error, true);
 }
 
 /* The command under MPI; `error` may hold what the command line got wrong. */
-static Status run(const Wish *wish, Error *error) {
+static Status run(const CommandOptions *options, Error *error) {
     Job job = {0};
     Error start = {0};
     if (world_start(&job.world, &start) != STATUS_OK) {
         *error = start;
     } else {
-        log_setup(job.world->rank, job.world->size, wish->quiet);
-        if (world_agree(job.world, error, true) == STATUS_OK) evaluate(&job, wish, error);
-        file_end(job.predictions, wish->predictions, error); /* what an error left unfinished */
+        log_setup(job.world->rank, job.world->size, options->quiet);
+        if (world_agree(job.world, error, true) == STATUS_OK) evaluate(&job, options, error);
+        file_end(job.predictions, options->predictions, error); /* what an error left unfinished */
         close_job(&job);
     }
     world_finish(job.world);
@@ -171,39 +172,39 @@ static Status run(const Wish *wish, Error *error) {
 }
 
 int command_evaluate(int argc, char **argv) {
-    Wish wish = {.batch_size = 8, .rank_timeout = (int64_t)WATCH_LIMIT_DEFAULT};
+    CommandOptions options = {.batch_size = 8, .rank_timeout = (int64_t)HEARTBEAT_LIMIT_DEFAULT};
     bool helped = false;
     Error error = {0};
-    const Option options[] = {
+    const Option table[] = {
         {.name = "model",
          .kind = OPTION_TEXT,
-         .value = &wish.model,
+         .value = &options.model,
          .required = true,
          .help = "DIR: a model folder or checkpoint"},
         {.name = "data",
          .kind = OPTION_TEXT,
-         .value = &wish.data,
+         .value = &options.data,
          .required = true,
          .help = "FILE.h5: a token file with labels"},
         {.name = "predictions",
          .kind = OPTION_TEXT,
-         .value = &wish.predictions,
+         .value = &options.predictions,
          .help = "FILE.tsv: write each sample's prediction"},
         {.name = "batch-size",
          .kind = OPTION_INT,
-         .value = &wish.batch_size,
+         .value = &options.batch_size,
          .minimum = 1,
          .maximum = 1 << 20,
          .help = "N: samples that run together (default 8)"},
         {.name = "threads",
          .kind = OPTION_INT,
-         .value = &wish.threads,
+         .value = &options.threads,
          .minimum = 0,
          .maximum = 4096,
          .help = "N: threads a rank (default 0: from the binding)"},
         {.name = "rank-timeout",
          .kind = OPTION_INT,
-         .value = &wish.rank_timeout,
+         .value = &options.rank_timeout,
          .minimum = 0,
          .maximum = 86400,
          .help = "N: seconds without a sign of life after which a rank counts as lost (default 5; 0: never)"},
@@ -212,10 +213,10 @@ int command_evaluate(int argc, char **argv) {
         .synopsis = "linnet evaluate --model DIR --data FILE.h5 [--predictions FILE.tsv]",
         .summary =
             "Accuracy, macro F1, loss and confusion matrix of a model on a token file: alone, or under mpirun or srun.",
-        .options = options,
-        .count = sizeof options / sizeof *options,
+        .options = table,
+        .count = sizeof table / sizeof *table,
     };
-    options_parse(&line, argc, argv, &helped, &wish.quiet, NULL, &error);
-    if (!helped) run(&wish, &error);
+    options_parse(&line, argc, argv, &helped, &options.quiet, NULL, &error);
+    if (!helped) run(&options, &error);
     return error.status;
 }

@@ -18,7 +18,7 @@ typedef struct {
 } InitOptions;
 
 static Status read_options(InitOptions *init, int argc, char **argv, bool *helped, Error *error) {
-    const Option options[] = {
+    const Option table[] = {
         {.name = "output",
          .kind = OPTION_TEXT,
          .value = &init->output,
@@ -66,8 +66,8 @@ static Status read_options(InitOptions *init, int argc, char **argv, bool *helpe
     };
     const CommandLine line = {.synopsis = "linnet init --output DIR --tokenizer DIR [OPTIONS]",
                               .summary = "Make a new GPT-2 model folder with random weights.",
-                              .options = options,
-                              .count = sizeof options / sizeof *options};
+                              .options = table,
+                              .count = sizeof table / sizeof *table};
     bool quiet = false;
     options_parse(&line, argc, argv, helped, &quiet, NULL, error);
     log_setup(0, 1, quiet);

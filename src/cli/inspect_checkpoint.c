@@ -6,8 +6,8 @@ static void print_state(const CheckpointInfo *info) {
     const RunState *state = &info->state;
     inspect_line("step", "%" PRId64 " of %" PRId64 ", epoch %.4g", state->step, state->total, state->epoch);
     if (state->has_best) inspect_line("best", "%.6g at step %" PRId64, state->best_metric, state->best_step);
-    inspect_line("run", "%" PRId64 " samples, window %" PRId64 ", units %" PRId64 ", seed %" PRId64 ", order %s",
-                 state->samples, state->window, state->units, state->seed, DATA_ORDER_NAMES[state->data_order]);
+    inspect_line("run", "%" PRId64 " samples, global batch %" PRId64 ", units %" PRId64 ", seed %" PRId64 ", order %s",
+                 state->samples, state->global_batch, state->units, state->seed, DATA_ORDER_NAMES[state->data_order]);
     inspect_line("moments", "%" PRId64 " dense, of %" PRId64 " token and %" PRId64 " position rows", info->dense,
                  info->token_rows, info->position_rows);
 }

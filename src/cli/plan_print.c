@@ -17,7 +17,7 @@ void plan_print(const Planned *p, const PlanConstants *constants, double node_me
     const PlanCost *c = &p->cost;
     printf("plan        %d ranks x %d threads on %d hosts; an update: %" PRId64 " samples in %" PRId64
            " units, %.0f tokens, at most %.0f a rank\n",
-           job->ranks, constants->threads, job->hosts, job->window, job->units, job->window_tokens,
+           job->ranks, constants->threads, job->hosts, job->global_batch, job->units, job->global_batch_tokens,
            job->busiest_tokens);
     printf(
         "memory      up to %.2f GB a host of %.2f: %.0f MB weights and %d times %.0f MB gradients, %.0f activations, %.0f "
@@ -39,7 +39,7 @@ void plan_print(const Planned *p, const PlanConstants *constants, double node_me
         "hidden), rows %.4f, small calls %.4f\n",
         c->seconds, c->passes, c->sums, c->optimizer, c->gradients, c->gradients_hidden, c->weights, c->weights_hidden,
         c->rows, c->totals);
-    printf("efficiency  %.2f of one rank's speed at the same window; beside the passes most goes to %s\n",
+    printf("efficiency  %.2f of one rank's speed at the same global batch; beside the passes most goes to %s\n",
            p->efficiency, plan_bound(c));
     printf("run         %" PRId64 " updates, %.2f hours without evaluations and saving\n", job->updates,
            (double)job->updates * c->seconds / 3600.0);
@@ -54,10 +54,10 @@ Status plan_print_json(const Planned *p, Error *error) {
         double value;
     } members[] = {{"ranks", job->ranks},
                    {"hosts", job->hosts},
-                   {"window", (double)job->window},
+                   {"global_batch", (double)job->global_batch},
                    {"units", (double)job->units},
                    {"updates", (double)job->updates},
-                   {"window_tokens", job->window_tokens},
+                   {"global_batch_tokens", job->global_batch_tokens},
                    {"rank_tokens", job->busiest_tokens},
                    {"rank_bytes", m->rank},
                    {"rank_data_bytes", m->data},
@@ -94,7 +94,7 @@ Status plan_print_json(const Planned *p, Error *error) {
 }
 
 void plan_print_header(const double *gbits, int links) {
-    printf("| ranks | hosts | window | tokens a rank | GB a host | MB sent a host |");
+    printf("| ranks | hosts | global batch | tokens a rank | GB a host | MB sent a host |");
     for (int i = 0; i < links; i++) printf(" %g Gb/s |", gbits[i]);
     printf("\n|---|---|---|---|---|---|");
     for (int i = 0; i < links; i++) printf("---|");
@@ -103,7 +103,7 @@ void plan_print_header(const double *gbits, int links) {
 
 void plan_print_row(const Planned *p, int links, double node_memory) {
     const PlanCost *c = &p->cost;
-    printf("| %d | %d | %" PRId64 " | %.0f | %.1f%s | %.0f |", p->job.ranks, p->job.hosts, p->job.window,
+    printf("| %d | %d | %" PRId64 " | %.0f | %.1f%s | %.0f |", p->job.ranks, p->job.hosts, p->job.global_batch,
            p->job.busiest_tokens, giga(p->memory.node), p->memory.node > node_memory ? " (too much)" : "",
            mega(c->gradient_bytes + c->weight_bytes + c->row_bytes));
     for (int i = 0; i < links; i++)

@@ -38,7 +38,7 @@ static Status load_parameters(Oracle *o, Error *error) {
     return model_folder_tables(o->folder, &o->parameters, error);
 }
 
-static Status open_oracle(Oracle *o, const char *model, Error *error) {
+static Status open_predictor(Oracle *o, const char *model, Error *error) {
     if (model_folder_open(&o->folder, model, error)) return error->status;
     if (!model_folder_has_head(o->folder))
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", model);
@@ -55,14 +55,14 @@ static Status open_oracle(Oracle *o, const char *model, Error *error) {
                           .pad = o->config->pad_token >= 0 ? o->config->pad_token : end_of_text,
                           .end_of_text = end_of_text,
                           .positions = o->config->positions};
-    size_t rows = evaluate_batch_rows(o->config->positions);
+    size_t rows = batch_rows_max(o->config->positions);
     o->ids = memory_allocate((size_t)o->config->positions, sizeof *o->ids, error);
     batch_create(&o->batch, rows, 1, error);
     gpt2_create(&o->gpt2, o->config, &o->layout, rows, 1, false, error);
     return error->status;
 }
 
-static void close_oracle(Oracle *o) {
+static void close_predictor(Oracle *o) {
     gpt2_destroy(o->gpt2);
     batch_destroy(&o->batch);
     tokenizer_destroy(o->tokenizer);
@@ -137,11 +137,11 @@ static Status answer_input(Oracle *o, Error *error) {
 
 int command_predict(int argc, char **argv) {
     const char *model = NULL;
-    Oracle oracle = {0};
+    Oracle predictor = {0};
     bool helped = false, quiet = false;
     OptionList texts = {0};
     Error error = {0};
-    const Option options[] = {
+    const Option table[] = {
         {.name = "model",
          .kind = OPTION_TEXT,
          .value = &model,
@@ -149,14 +149,14 @@ int command_predict(int argc, char **argv) {
          .help = "DIR: a trained model folder or checkpoint"},
         {.name = "json",
          .kind = OPTION_FLAG,
-         .value = &oracle.json,
+         .value = &predictor.json,
          .help = "one object a line: {\"text\", \"label\", \"probabilities\"}"},
     };
     const CommandLine line = {
         .synopsis = "linnet predict --model DIR [--json] [TEXT ...]",
         .summary = "The label of each text, or of each line of standard input: label, its probability, the text.",
-        .options = options,
-        .count = sizeof options / sizeof *options,
+        .options = table,
+        .count = sizeof table / sizeof *table,
         .operands = "TEXT",
     };
     if (options_parse(&line, argc, argv, &helped, &quiet, &texts, &error) != STATUS_OK || helped) goto cleanup;
@@ -164,13 +164,13 @@ int command_predict(int argc, char **argv) {
     int threads = omp_get_max_threads();
     openblas_set_num_threads(1); /* threads are linnet's own: see threads.h */
     omp_set_num_threads(threads);
-    if (open_oracle(&oracle, model, &error) != STATUS_OK) goto cleanup;
+    if (open_predictor(&predictor, model, &error) != STATUS_OK) goto cleanup;
     for (size_t i = 0; i < texts.count && error.status == STATUS_OK; i++)
-        answer(&oracle, texts.items[i], strlen(texts.items[i]), &error);
-    if (texts.count == 0) answer_input(&oracle, &error);
+        answer(&predictor, texts.items[i], strlen(texts.items[i]), &error);
+    if (texts.count == 0) answer_input(&predictor, &error);
 cleanup:
     if (error.status != STATUS_OK) log_error("%s", error.message);
-    close_oracle(&oracle);
+    close_predictor(&predictor);
     options_free_list(&texts);
     return error.status;
 }

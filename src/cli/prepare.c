@@ -16,7 +16,7 @@ typedef struct {
 
 static Status parse(Command *command, int argc, char **argv, Error *error) {
     PrepareOptions *prepare = &command->prepare;
-    const Option options[] = {
+    const Option table[] = {
         {"input", OPTION_TEXT, &prepare->input, "the table: .csv, .tsv, .jsonl or .ndjson", true, 0, 0},
         {"output", OPTION_TEXT, &prepare->output, "the token file to make", true, 0, 0},
         {"tokenizer", OPTION_TEXT, &prepare->tokenizer, "folder with vocab.json and merges.txt", true, 0, 0},
@@ -31,8 +31,8 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     const CommandLine line = {
         .synopsis = "linnet prepare --input FILE --output FILE.h5 --tokenizer DIR [OPTIONS]",
         .summary = "Turn a table of labelled texts into a token file for train and evaluate.",
-        .options = options,
-        .count = sizeof options / sizeof options[0],
+        .options = table,
+        .count = sizeof table / sizeof *table,
     };
     bool quiet = false;
     if (options_parse(&line, argc, argv, &command->helped, &quiet, NULL, error)) return error->status;

@@ -56,7 +56,7 @@ int command_train(int argc, char **argv) {
     bool helped = false, quiet = false, settings = false, profile = false;
     OptionList overrides = {0}, operands = {0};
     Error error = {0};
-    const Option options[] = {
+    const Option table[] = {
         {.name = "set",
          .kind = OPTION_LIST,
          .value = &overrides,
@@ -74,8 +74,8 @@ int command_train(int argc, char **argv) {
         .synopsis = "linnet train CONFIG.json [--set key=value ...]",
         .summary =
             "Fine-tune a GPT-2 model folder on a token file: alone, or under mpirun or srun with any number of ranks.",
-        .options = options,
-        .count = sizeof options / sizeof *options,
+        .options = table,
+        .count = sizeof table / sizeof *table,
         .operands = "CONFIG.json",
     };
     if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped && !settings &&

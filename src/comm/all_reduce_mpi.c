@@ -4,7 +4,7 @@
 #include <string.h>
 
 void reduction_mpi_finish(Reduction *r) {
-    /* What MPI leaves in this rank's slot is the sum already: a tree of one node, of which the squares are to be taken. */
+    /* What MPI segments in this rank's slot is the sum already: a tree of one node, of which the squares are to be taken. */
     r->nodes[0] = (TreeNode){.count = r->units, .rank = r->world->rank};
     for (size_t b = 0; b < r->buckets; b++) {
         float *sums = r->mine + r->bucket[b].start;

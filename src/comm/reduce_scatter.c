@@ -1,7 +1,7 @@
 /* The ordered kind's gradients, from the ranks to the owners, on two levels.
  *
  * A rank that has finished a bucket shows a sign to its neighbours. When all ranks of a node show it, each owner there
- * sums its part where the slots lie, and for owners elsewhere the delegate sums what the node has and sends it, a
+ * sums its part where the slots lie, and for owners elsewhere the node leader sums what the node has and sends it, a
  * message for each piece of the tree. Tags tell bucket and piece apart; MPI keeps messages of equal tags in order from
  * one update to the next. */
 #include "comm/reduction_private.h"
@@ -48,16 +48,16 @@ static void add_here(Reduction *r, int rank, int end) {
     }
 }
 
-/* A run on another node, whose delegate sends sums of all the node's runs and counts them through. */
+/* A run on another node, whose node leader sends sums of all the node's runs and counts them through. */
 static void add_elsewhere(Reduction *r, int rank, int end) {
     int64_t first, count;
     units_of(r, rank, end, &first, &count);
     if (count == 0) return;
-    int pieces = 0, delegate = reduction_delegate(r, r->world->node_of[rank], r->world->rank);
-    for (size_t i = 0; i < r->node_count; i++) pieces += r->nodes[i].rank == delegate;
+    int pieces = 0, leader = reduction_node_leader(r, r->world->node_of[rank], r->world->rank);
+    for (size_t i = 0; i < r->node_count; i++) pieces += r->nodes[i].rank == leader;
     TreeNode *nodes = r->nodes + r->node_count;
-    size_t added = tree_nodes(r->units, (int)first, (int)count, delegate, nodes);
-    for (size_t i = 0; i < added; i++) nodes[i].slot = pieces++;
+    size_t added = tree_nodes(r->units, (int)first, (int)count, leader, nodes);
+    for (size_t i = 0; i < added; i++) nodes[i].buffer = pieces++;
     r->node_count += added;
 }
 
@@ -86,7 +86,7 @@ static void make_room(const Reduction *r, void **room, size_t *has, size_t bytes
 /* Whether this rank is to send `owner` what its node has. */
 static bool serves(const Reduction *r, int owner) {
     return !reduction_is_neighbour(r, owner) &&
-           reduction_delegate(r, r->world->node_of[r->world->rank], owner) == r->world->rank;
+           reduction_node_leader(r, r->world->node_of[r->world->rank], owner) == r->world->rank;
 }
 
 /* A piece that one slot of the node holds can be sent from there. */
@@ -120,14 +120,14 @@ static void post_receives(Reduction *r) {
             const TreeNode *node = &r->nodes[i];
             if (reduction_is_neighbour(r, node->rank)) continue;
             char *into = (char *)r->receive + (r->node_receive[i] + before) * wire_bytes(r);
-            messages_receive(&r->gradients, r->world, into, length, wire_type(r), node->rank, tag_of(r, b, node->slot),
-                             b);
+            messages_receive(&r->gradients, r->world, into, length, wire_type(r), node->rank,
+                             tag_of(r, b, node->buffer), b);
             r->state[b].missing++;
         }
     }
 }
 
-void exchange_begin(Reduction *r) {
+void reduce_scatter_begin(Reduction *r) {
     size_t owned = reduction_before(r, r->buckets), remote = 0, sends;
     find_pieces(r);
     for (size_t i = 0; i < r->node_count; i++)
@@ -137,7 +137,7 @@ void exchange_begin(Reduction *r) {
     r->staged = 0;
     messages_begin(&r->gradients, r->world, r->buckets * remote, sends, 2 * sends / r->buckets + 1); /* two buckets */
     post_receives(r);
-    for (size_t b = 0; b < r->buckets && r->unit_count == 0; b++) exchange_announce(r, b);
+    for (size_t b = 0; b < r->buckets && r->unit_count == 0; b++) reduce_scatter_bucket_ready(r, b);
 }
 
 /* Send an owner elsewhere one piece of a bucket. */
@@ -151,8 +151,8 @@ static void send_piece(Reduction *r, size_t bucket, int owner, size_t piece) {
     if (sum.length == 0) return;
     const void *from;
     if (node != NULL) {
-        const float *slots = shared_block(r->shared, r->world->local_of[node->rank]);
-        from = slots + (size_t)node->slot * r->slot_length + sum.first;
+        const float *buffers = shared_block(r->shared, r->world->local_of[node->rank]);
+        from = buffers + (size_t)node->buffer * r->buffer_length + sum.first;
     } else {
         void *made = (char *)r->stage + r->staged;
         from = made;
@@ -178,14 +178,14 @@ static void send_bucket(Reduction *r, size_t bucket) {
     r->state[bucket].sent = true;
 }
 
-void exchange_announce(Reduction *r, size_t bucket) {
+void reduce_scatter_bucket_ready(Reduction *r, size_t bucket) {
     shared_fence(r->shared);
-    atomic_store_explicit(reduction_sign(r, r->world->node_rank, 0, bucket), r->update, memory_order_release);
+    atomic_store_explicit(reduction_ready_flag(r, r->world->node_rank, 0, bucket), r->update, memory_order_release);
     r->state[bucket].announced = true;
-    if (r->rule.overlap) exchange_progress(r);
+    if (r->rule.overlap) reduce_scatter_progress(r);
 }
 
-void exchange_progress(Reduction *r) {
+void reduce_scatter_progress(Reduction *r) {
     int arrived = messages_take(&r->gradients, r->world);
     for (int i = 0; i < arrived; i++) r->state[r->gradients.arrived[i]].missing--;
     if (omp_in_parallel()) return; /* one thread would sum while the others wait for it at the region's end */
@@ -197,9 +197,9 @@ void exchange_progress(Reduction *r) {
     }
 }
 
-void exchange_finish(Reduction *r) {
+void reduce_scatter_finish(Reduction *r) {
     while (r->unsummed > 0 || !messages_sent(&r->gradients)) {
-        exchange_progress(r);
+        reduce_scatter_progress(r);
         if (r->unsummed > 0) sched_yield(); /* whom this rank waits for may need the core */
     }
 }

@@ -7,8 +7,8 @@
 #include <omp.h>
 #include <string.h>
 
-/* The most slots this rank needs for any window. MPI sums one slot a rank; a subtree behind the first needs another. */
-static int slots_needed(const World *world, const ReductionRule *rule) {
+/* The most slots this rank needs for any global batch. MPI sums one slot a rank; a subtree behind the first needs another. */
+static int buffers_needed(const World *world, const ReductionRule *rule) {
     int64_t first, count;
     world_deal(rule->units, world->size, world->rank, &first, &count);
     if (count == 0 || (rule->whole && world->size == 1)) return 1;
@@ -16,8 +16,8 @@ static int slots_needed(const World *world, const ReductionRule *rule) {
     return rule->kind == REDUCTION_MPI && most > 2 ? 2 : most;
 }
 
-size_t reduction_shared_bytes(const World *world, const ReductionRule *rule, size_t slot_length) {
-    return (size_t)slots_needed(world, rule) * slot_length * sizeof(float);
+size_t reduction_shared_bytes(const World *world, const ReductionRule *rule, size_t buffer_length) {
+    return (size_t)buffers_needed(world, rule) * buffer_length * sizeof(float);
 }
 
 /* Levels of temporary sums that walking the tree needs. */
@@ -53,22 +53,22 @@ static void list_members(Reduction *r) {
 }
 
 Status reduction_create(Reduction **reduction, const World *world, const ReductionRule *rule, size_t buckets,
-                        size_t slot_length, size_t blocks, size_t block, Error *error) {
+                        size_t buffer_length, size_t blocks, size_t block, Error *error) {
     Reduction *r = memory_allocate(1, sizeof *r, error);
     if (r != NULL) {
         *r = (Reduction){.world = world,
                          .rule = *rule,
                          .buckets = buckets,
-                         .slot_length = slot_length,
+                         .buffer_length = buffer_length,
                          .block_max = block,
-                         .slots = slots_needed(world, rule),
+                         .buffers = buffers_needed(world, rule),
                          .threads = omp_get_max_threads()};
         allocate_tables(r, blocks, error);
     }
     if (world_agree(world, error, true)) goto cleanup;
     list_members(r);
-    if (shared_create(&r->shared, world, (size_t)r->slots * slot_length * sizeof(float), error) ||
-        shared_create(&r->signs, world, 2 * buckets * sizeof(Sign), error))
+    if (shared_create(&r->shared, world, (size_t)r->buffers * buffer_length * sizeof(float), error) ||
+        shared_create(&r->ready_flags, world, 2 * buckets * sizeof(ReadyFlag), error))
         goto cleanup;
     r->mine = shared_block(r->shared, world->node_rank);
     *reduction = r;
@@ -80,9 +80,9 @@ cleanup:
 
 void reduction_destroy(Reduction *r) {
     if (r == NULL) return;
-    reduction_gather_end(r); /* an error may have come between a step and the next forward pass */
+    reduction_all_gather_end(r); /* an error may have come between a step and the next forward pass */
     shared_destroy(r->shared);
-    shared_destroy(r->signs);
+    shared_destroy(r->ready_flags);
     messages_free(&r->gradients);
     messages_free(&r->parameters);
     void *blocks[] = {r->bucket,      r->first_block,   r->state,  r->nodes,        r->node_receive,
@@ -96,19 +96,20 @@ bool reduction_is_neighbour(const Reduction *r, int rank) {
     return r->world->node_of[rank] == r->world->node_of[r->world->rank];
 }
 
-int reduction_delegate(const Reduction *r, int node, int owner) {
+int reduction_node_leader(const Reduction *r, int node, int owner) {
     const int *member = r->member + r->first_member[node];
     return member[owner % (r->first_member[node + 1] - r->first_member[node])];
 }
 
-Sign *reduction_sign(const Reduction *r, int node_rank, int kind, size_t bucket) {
-    Sign *signs = shared_block(r->signs, node_rank);
-    return &signs[(size_t)kind * r->buckets + bucket];
+ReadyFlag *reduction_ready_flag(const Reduction *r, int node_rank, int kind, size_t bucket) {
+    ReadyFlag *ready_flags = shared_block(r->ready_flags, node_rank);
+    return &ready_flags[(size_t)kind * r->buckets + bucket];
 }
 
 bool reduction_node_shows(const Reduction *r, int kind, size_t bucket, uint64_t update) {
     for (int rank = 0; rank < r->world->node_size; rank++)
-        if (atomic_load_explicit(reduction_sign(r, rank, kind, bucket), memory_order_acquire) < update) return false;
+        if (atomic_load_explicit(reduction_ready_flag(r, rank, kind, bucket), memory_order_acquire) < update)
+            return false;
     return true;
 }
 
@@ -165,7 +166,7 @@ void reduction_begin(Reduction *r, int units, const Bucket *buckets) {
     for (size_t b = 0; b < r->buckets; b++) r->state[b].announced = r->state[b].sent = r->state[b].summed = false;
     memset(r->squares, 0, r->first_block[r->buckets] * sizeof *r->squares);
     r->unsummed = r->buckets;
-    if (r->rule.kind == REDUCTION_ORDERED) exchange_begin(r);
+    if (r->rule.kind == REDUCTION_ORDERED) reduce_scatter_begin(r);
 }
 
 int reduction_first_unit(const Reduction *r) {
@@ -178,14 +179,14 @@ int reduction_unit_count(const Reduction *r) {
 void reduction_subtree_begin(Reduction *r, int count) {
     TreeNode nodes[64];
     int end = r->unit + count;
-    /* as many sums as the tree leaves of the units so far */
+    /* as many sums as the tree segments of the units so far */
     int left = r->rule.kind == REDUCTION_MPI ? 1 : (int)tree_nodes(r->units, r->first_unit, end, 0, nodes);
     r->count = count;
     r->joins = r->height + 1 - left;
 }
 
-float *reduction_slot(Reduction *r) {
-    return r->mine + (size_t)r->height * r->slot_length;
+float *reduction_gradient_buffer(Reduction *r) {
+    return r->mine + (size_t)r->height * r->buffer_length;
 }
 
 /* left [i] += right [i], a block at a time over the threads. */
@@ -200,13 +201,14 @@ static void join(float *left, const float *right, const Bucket *bucket) {
 }
 
 void reduction_bucket_done(Reduction *r, size_t bucket) {
-    float *top = reduction_slot(r);
+    float *top = reduction_gradient_buffer(r);
     for (int j = 0; j < r->joins; j++) {
-        float *left = top - r->slot_length;
+        float *left = top - r->buffer_length;
         join(left, top, &r->bucket[bucket]);
         top = left;
     }
-    if (r->unit + r->count == r->unit_count && r->rule.kind == REDUCTION_ORDERED) exchange_announce(r, bucket);
+    if (r->unit + r->count == r->unit_count && r->rule.kind == REDUCTION_ORDERED)
+        reduce_scatter_bucket_ready(r, bucket);
 }
 
 void reduction_subtree_done(Reduction *r) {
@@ -227,8 +229,8 @@ static const float *node_values(const Walk *w, size_t index, float *room) {
     const Reduction *r = w->reduction;
     const TreeNode *node = &r->nodes[index];
     if (reduction_is_neighbour(r, node->rank)) {
-        const float *slots = shared_block(r->shared, r->world->local_of[node->rank]);
-        return slots + (size_t)node->slot * r->slot_length + w->sum->first + w->at;
+        const float *buffers = shared_block(r->shared, r->world->local_of[node->rank]);
+        return buffers + (size_t)node->buffer * r->buffer_length + w->sum->first + w->at;
     }
     size_t place = r->node_receive[index] + w->sum->before + w->at;
     if (!r->rule.bf16) return (const float *)r->receive + place;
@@ -280,14 +282,14 @@ void reduction_finish(Reduction *r) {
     if (r->rule.kind == REDUCTION_MPI)
         reduction_mpi_finish(r);
     else
-        exchange_finish(r);
+        reduce_scatter_finish(r);
     r->waited += MPI_Wtime() - start - (r->summing - summing); /* its own sums are this rank's work */
 }
 
 void reduction_poll(Reduction *r) {
     if (!r->rule.overlap || r->world->nodes == 1) return;
-    gather_progress(r);
-    if (r->rule.kind == REDUCTION_ORDERED) exchange_progress(r);
+    all_gather_progress(r);
+    if (r->rule.kind == REDUCTION_ORDERED) reduce_scatter_progress(r);
 }
 
 float *reduction_result(Reduction *r) {
@@ -302,10 +304,10 @@ size_t reduction_blocks(const Reduction *r) {
 size_t reduction_first_block(const Reduction *r, size_t bucket) {
     return r->first_block[bucket];
 }
-void reduction_forget(Reduction *r) {
+void reduction_discard(Reduction *r) {
     /* A neighbour that sends from this rank's slots may have their pages registered with the network card, which would
      * go on reading those: MPI notices what its own process does to memory alone. */
-    if (r->world->nodes == 1 || r->world->node_size == 1) shared_forget(r->shared);
+    if (r->world->nodes == 1 || r->world->node_size == 1) shared_discard(r->shared);
 }
 double reduction_waited(const Reduction *r) {
     return r->waited;

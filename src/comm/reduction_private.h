@@ -24,16 +24,16 @@ typedef struct {
 } BucketState;
 
 /* How far a rank is with each bucket, for its neighbours to see: the number of the update, once it is so far. */
-typedef _Atomic uint64_t Sign;
+typedef _Atomic uint64_t ReadyFlag;
 
 struct Reduction {
     const World *world; /* borrowed */
     ReductionRule rule;
-    size_t buckets, slot_length, block_max;
-    int slots;              /* this rank has */
+    size_t buckets, buffer_length, block_max;
+    int buffers;            /* this rank has */
     Shared *shared;         /* every rank's slots */
-    float *mine;            /* slot i at mine + i · slot_length */
-    Shared *signs;          /* every rank's: [buckets] of gradients, [buckets] of values */
+    float *mine;            /* slot i at mine + i · buffer_length */
+    Shared *ready_flags;    /* every rank's: [buckets] of gradients, [buckets] of values */
     int *member;            /* [ranks] by node and rank in it */
     int *first_member;      /* [nodes + 1] */
     float *temporaries;     /* per thread, tree depth × block_max */
@@ -56,7 +56,7 @@ struct Reduction {
 
     /* gradients */
     TreeNode *nodes; /* [node_count] ascending by unit: those of the node's ranks in their slots, and other nodes' sums,
-                             whose rank is the delegate and whose slot counts them */
+                             whose rank is the node leader and whose slot counts them */
     size_t *node_receive; /* [node_count] where in `receive` (elements) another node's pieces start */
     size_t node_count;
     TreeNode *outgoing;    /* [outgoing_count] what this node sends */
@@ -95,23 +95,23 @@ void reduction_sum(Reduction *reduction, size_t bucket);
 bool reduction_is_neighbour(const Reduction *reduction, int rank);
 
 /* The rank of `node` that sends and receives for it what belongs to `owner`, a rank elsewhere. */
-int reduction_delegate(const Reduction *reduction, int node, int owner);
+int reduction_node_leader(const Reduction *reduction, int node, int owner);
 
 /* One of a rank's signs; `kind` 0: gradients, 1: values. */
-Sign *reduction_sign(const Reduction *reduction, int node_rank, int kind, size_t bucket);
+ReadyFlag *reduction_ready_flag(const Reduction *reduction, int node_rank, int kind, size_t bucket);
 
 /* Whether all ranks of the node show at least `update`. */
 bool reduction_node_shows(const Reduction *reduction, int kind, size_t bucket, uint64_t update);
 
 /* Find this update's pieces and post its receives; tell that this rank's sums of a bucket are final; send, take and sum
  * what can be; wait until all is summed and sent. */
-void exchange_begin(Reduction *reduction);
-void exchange_announce(Reduction *reduction, size_t bucket);
-void exchange_progress(Reduction *reduction);
-void exchange_finish(Reduction *reduction);
+void reduce_scatter_begin(Reduction *reduction);
+void reduce_scatter_bucket_ready(Reduction *reduction, size_t bucket);
+void reduce_scatter_progress(Reduction *reduction);
+void reduce_scatter_finish(Reduction *reduction);
 
 /* Pass values on that have arrived. */
-void gather_progress(Reduction *reduction);
+void all_gather_progress(Reduction *reduction);
 
 /* The MPI kind: sum all buckets over the ranks. */
 void reduction_mpi_finish(Reduction *reduction);

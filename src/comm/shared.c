@@ -68,7 +68,7 @@ void shared_fence(const Shared *shared) {
     if (shared->window != MPI_WIN_NULL) world_check(shared->world, MPI_Win_sync(shared->window), "MPI_Win_sync");
 }
 
-void shared_forget(Shared *shared) {
+void shared_discard(Shared *shared) {
     /* Where the system will not, the memory stays: nobody may count on zeros before writing. */
     memory_advise(shared->blocks[shared->world->node_rank], shared->bytes,
                   shared->plain != NULL ? MADV_DONTNEED : MADV_REMOVE);
@@ -94,7 +94,7 @@ static bool fits(size_t bytes) {
     return (size_t)room.f_bavail * room.f_frsize >= bytes;
 }
 
-Status shared_settle(World *world, size_t bytes, Error *error) {
+Status shared_choose(World *world, size_t bytes, Error *error) {
     int64_t alone = world->node_size > 1 && !fits(bytes);
     world_max_integers(world, &alone, 1);
     if (!alone) return STATUS_OK;

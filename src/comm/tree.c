@@ -40,7 +40,7 @@ size_t tree_nodes(int n, int first, int count, int rank, TreeNode *nodes) {
     int sizes[64];
     int height = build_stack(n, first, first + count, sizes);
     for (int i = 0, unit = first; i < height; unit += sizes[i], i++)
-        nodes[i] = (TreeNode){.first = unit, .count = sizes[i], .rank = rank, .slot = i};
+        nodes[i] = (TreeNode){.first = unit, .count = sizes[i], .rank = rank, .buffer = i};
     return (size_t)height;
 }
 

@@ -19,13 +19,13 @@ void world_check(const World *world, int code, const char *what) {
     Error error = {0};
     error_set(&error, STATUS_FAILURE, "%s failed: %.*s", what, length, text);
     /* Mostly another rank has ended: then the watch, which knows which and where, tells and ends this process. */
-    if (world->watch != NULL) sleep(1);
+    if (world->heartbeat != NULL) sleep(1);
     world_abort(world, &error);
 }
 
 void world_tell(const World *world, const Error *error) {
-    char phase[WATCH_PHASE_TEXT], where[sizeof world->host + sizeof phase + 4];
-    watch_phase_text(world->watch, phase);
+    char phase[HEARTBEAT_PHASE_TEXT], where[sizeof world->host + sizeof phase + 4];
+    heartbeat_phase_text(world->heartbeat, phase);
     snprintf(where, sizeof where, "%s, %s", world->host, phase);
     if (world->size > 1)
         log_error_at(world->rank, where, "%s", error->message);
@@ -35,7 +35,7 @@ void world_tell(const World *world, const Error *error) {
 
 _Noreturn void world_abort(const World *world, const Error *error) {
     world_tell(world, error);
-    watch_failed(world->watch);
+    heartbeat_failed(world->heartbeat);
     fflush(NULL);
     MPI_Abort(world->comm, error->status);
     _Exit(error->status);
@@ -112,7 +112,7 @@ static Status look_around(World *world, Error *error) {
         return error->status;
     }
     if (split_nodes(world, MPI_COMM_TYPE_SHARED, error) || gather_hosts(world, error)) return error->status;
-    return watch_start(&world->watch, world, error);
+    return heartbeat_start(&world->heartbeat, world, error);
 }
 
 Status world_start(World **world, Error *error) {
@@ -123,7 +123,7 @@ Status world_start(World **world, Error *error) {
         return error_set(error, STATUS_FAILURE, "out of memory when starting");
     }
     /* Until the watch has begun a rank that is stopped would hold the others in these calls. */
-    watch_guard_start();
+    heartbeat_guard_start();
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) == MPI_SUCCESS) {
         *world = new;
         look_around(new, error);
@@ -132,7 +132,7 @@ Status world_start(World **world, Error *error) {
         error_set(error, STATUS_FAILURE, "MPI could not be started");
         log_error("%s", error->message);
     }
-    watch_guard_end();
+    heartbeat_guard_end();
     return error->status;
 }
 
@@ -148,10 +148,10 @@ void world_finish(World *world) {
     if (world == NULL) return;
     memory_free(world->node_of);
     memory_free(world->local_of);
-    watch_phase(world->watch, RUN_END, 0);
+    heartbeat_phase(world->heartbeat, RUN_END, 0);
     if (world->node_size > 0) MPI_Comm_free(&world->node);
     MPI_Finalize();
-    watch_finish(world->watch);
+    heartbeat_finish(world->heartbeat);
     memory_free(world->hosts);
     free(world);
 }

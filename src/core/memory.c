@@ -49,7 +49,7 @@ void memory_advise(void *start, size_t bytes, int advice) {
     if (first < end) madvise((void *)first, end - first, advice);
 }
 
-void memory_will_change(void *start, size_t bytes) {
+void memory_prefault_copy(void *start, size_t bytes) {
 #ifdef MADV_POPULATE_WRITE
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), address = (uintptr_t)start;
     uintptr_t first = address / page * page, end = (address + bytes + page - 1) / page * page;
@@ -60,7 +60,7 @@ void memory_will_change(void *start, size_t bytes) {
 #endif
 }
 
-void memory_will_fill(void *block, size_t bytes) {
+void memory_prefault(void *block, size_t bytes) {
     memory_advise(block, bytes, MADV_HUGEPAGE);
 }
 

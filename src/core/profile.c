@@ -10,15 +10,15 @@
 enum { DEPTH = 16 };
 
 typedef struct {
-    Phase phase;
+    Region phase;
     double start, seconds; /* seconds since the profile was made */
 } Stretch;
 
 struct Profile {
-    double origin; /* by clock_now() */
-    double seconds[PHASE_COUNT], operations[PHASE_COUNT];
+    double began; /* by clock_now() */
+    double seconds[REGION_COUNT], operations[REGION_COUNT];
     struct {
-        Phase phase;
+        Region phase;
         double start;
         double inside; /* seconds in phases inside this one */
     } stack[DEPTH];
@@ -28,13 +28,13 @@ struct Profile {
 };
 
 double profile_elapsed(const Profile *profile) {
-    return clock_now() - profile->origin;
+    return clock_now() - profile->began;
 }
 
 Status profile_create(Profile **profile, Error *error) {
     Profile *new = memory_allocate(1, sizeof *new, error);
     if (new == NULL) return error->status;
-    new->origin = clock_now();
+    new->began = clock_now();
     *profile = new;
     return STATUS_OK;
 }
@@ -45,7 +45,7 @@ void profile_destroy(Profile *profile) {
     memory_free(profile);
 }
 
-void profile_enter(Profile *profile, Phase phase) {
+void profile_enter(Profile *profile, Region phase) {
     if (profile == NULL || profile->depth == DEPTH) return;
     int top = profile->depth++;
     profile->stack[top].phase = phase;
@@ -70,25 +70,25 @@ static void remember(Profile *profile, Stretch stretch) {
 void profile_leave(Profile *profile, double operations) {
     if (profile == NULL || profile->depth == 0) return;
     int top = --profile->depth;
-    Phase phase = profile->stack[top].phase;
+    Region phase = profile->stack[top].phase;
     double start = profile->stack[top].start, seconds = profile_elapsed(profile) - start;
-    Phase charged = profile->stack[0].phase == PHASE_EVALUATION ? PHASE_EVALUATION : phase;
+    Region charged = profile->stack[0].phase == REGION_EVALUATION ? REGION_EVALUATION : phase;
     profile->seconds[charged] += seconds - profile->stack[top].inside;
     profile->operations[charged] += operations;
     if (top > 0) profile->stack[top - 1].inside += seconds;
     remember(profile, (Stretch){phase, start, seconds});
 }
 
-const char *phase_name(Phase phase) {
-    static const char *const names[PHASE_COUNT] = {"data",   "forward",   "attention",  "backward", "reduction",
-                                                   "gather", "optimizer", "evaluation", "save"};
+const char *region_name(Region phase) {
+    static const char *const names[REGION_COUNT] = {"data",   "forward",   "attention",  "backward", "reduction",
+                                                    "gather", "optimizer", "evaluation", "save"};
     return names[phase];
 }
 
-double profile_seconds(const Profile *profile, Phase phase) {
+double profile_seconds(const Profile *profile, Region phase) {
     return profile->seconds[phase];
 }
-double profile_operations(const Profile *profile, Phase phase) {
+double profile_operations(const Profile *profile, Region phase) {
     return profile->operations[phase];
 }
 
@@ -101,7 +101,7 @@ Status profile_save_trace(const Profile *profile, int rank, const char *path, Er
     for (size_t i = 0; i < profile->count; i++) {
         const Stretch *s = &profile->stretches[i];
         fprintf(file, "%s\n{\"name\":\"%s\",\"ph\":\"X\",\"pid\":%d,\"tid\":0,\"ts\":%.3f,\"dur\":%.3f}",
-                i > 0 ? "," : "", phase_name(s->phase), rank, s->start * 1e6, s->seconds * 1e6);
+                i > 0 ? "," : "", region_name(s->phase), rank, s->start * 1e6, s->seconds * 1e6);
     }
     fputs("\n],\"displayTimeUnit\":\"ms\"}\n", file);
     if (fclose(file) != 0) error_set(error, STATUS_FAILURE, "out of memory for %s", path);

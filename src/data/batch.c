@@ -10,21 +10,21 @@ Status batch_create(Batch *batch, size_t token_capacity, size_t sample_capacity,
         .sample_capacity = samples,
         .ids = memory_allocate(tokens, sizeof(int32_t), error),
         .positions = memory_allocate(tokens, sizeof(int32_t), error),
-        .visible = memory_allocate(tokens, sizeof(int32_t), error),
+        .key_counts = memory_allocate(tokens, sizeof(int32_t), error),
         .row_samples = memory_allocate(tokens, sizeof(uint64_t), error),
         .starts = memory_allocate(samples + 1, sizeof(int32_t), error),
         .pooled = memory_allocate(samples, sizeof(int32_t), error),
         .labels = memory_allocate(samples, sizeof(int32_t), error),
         .samples_ids = memory_allocate(samples, sizeof(uint64_t), error),
         .pooled_positions = memory_allocate(samples, sizeof(int32_t), error),
-        .pooled_visible = memory_allocate(samples, sizeof(int32_t), error),
-        .pooled_starts = memory_allocate(samples + 1, sizeof(int32_t), error),
+        .pooled_key_counts = memory_allocate(samples, sizeof(int32_t), error),
+        .pooled_cu_seqlens = memory_allocate(samples + 1, sizeof(int32_t), error),
     };
     if (error->status) {
         batch_destroy(batch);
         return error->status;
     }
-    for (size_t b = 0; b <= samples; b++) batch->pooled_starts[b] = (int32_t)b;
+    for (size_t b = 0; b <= samples; b++) batch->pooled_cu_seqlens[b] = (int32_t)b;
     return STATUS_OK;
 }
 
@@ -32,15 +32,15 @@ void batch_destroy(Batch *batch) {
     if (!batch) return;
     memory_free(batch->ids);
     memory_free(batch->positions);
-    memory_free(batch->visible);
+    memory_free(batch->key_counts);
     memory_free(batch->row_samples);
     memory_free(batch->starts);
     memory_free(batch->pooled);
     memory_free(batch->labels);
     memory_free(batch->samples_ids);
     memory_free(batch->pooled_positions);
-    memory_free(batch->pooled_visible);
-    memory_free(batch->pooled_starts);
+    memory_free(batch->pooled_key_counts);
+    memory_free(batch->pooled_cu_seqlens);
     memset(batch, 0, sizeof *batch);
 }
 
@@ -68,11 +68,11 @@ void batch_next_unit(Batch *batch) {
     batch->unit_samples[batch->units] = batch->samples;
 }
 
-static void add_row(Batch *batch, int32_t id, int32_t position, int32_t visible, uint64_t sample) {
+static void add_row(Batch *batch, int32_t id, int32_t position, int32_t key_count, uint64_t sample) {
     size_t row = batch->tokens++;
     batch->ids[row] = id;
     batch->positions[row] = position;
-    batch->visible[row] = visible;
+    batch->key_counts[row] = key_count;
     batch->row_samples[row] = sample;
 }
 
@@ -97,15 +97,15 @@ void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t 
     batch->labels[b] = label;
     batch->samples_ids[b] = sample;
     batch->pooled_positions[b] = batch->positions[pooled];
-    batch->pooled_visible[b] = batch->visible[pooled];
+    batch->pooled_key_counts[b] = batch->key_counts[pooled];
     batch->unit_rows[batch->units] = batch->tokens;
     batch->unit_samples[batch->units] = batch->samples;
 }
 
-Leaves batch_row_leaves(const Batch *batch) {
-    return (Leaves){batch->units, batch->unit_rows};
+Segments batch_row_segments(const Batch *batch) {
+    return (Segments){batch->units, batch->unit_rows};
 }
 
-Leaves batch_sample_leaves(const Batch *batch) {
-    return (Leaves){batch->units, batch->unit_samples};
+Segments batch_sample_segments(const Batch *batch) {
+    return (Segments){batch->units, batch->unit_samples};
 }

@@ -1,6 +1,6 @@
 #ifndef LINNET_DATA_H5_ARRAY_H
 #define LINNET_DATA_H5_ARRAY_H
-/** Arrays in an HDF5 file of unknown origin: what a file could be made to do to its reader (take memory without
+/** Arrays in an HDF5 file of unknown fingerprint: what a file could be made to do to its reader (take memory without
  *  end, lead into another file, load a filter) is refused before any of it is read. Not collective. */
 #include "data/h5.h"
 

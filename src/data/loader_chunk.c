@@ -1,62 +1,63 @@
-/* Reading a span of windows: its order, its lengths, this rank's samples. See loader_chunk.h. */
+/* Reading a prefetch chunk of global batches: its order, its lengths, this rank's samples. See loader_chunk.h. */
 #include "data/loader_chunk.h"
 
 #include "linnet/comm/world.h"
 #include "linnet/core/memory.h"
 
-int64_t span_windows(int64_t samples, const FeedPlan *plan) {
-    int64_t windows = (samples + plan->window - 1) / plan->window, most = plan->span / plan->window;
+int64_t chunk_batches(int64_t samples, const LoaderPlan *plan) {
+    int64_t steps_per_epoch = (samples + plan->global_batch - 1) / plan->global_batch,
+            most = plan->chunk / plan->global_batch;
     if (most < 1) most = 1;
-    return windows < most ? windows : most;
+    return steps_per_epoch < most ? steps_per_epoch : most;
 }
 
-int64_t span_samples(const SpanReader *reader) {
-    int64_t samples = reader->span * reader->plan.window;
+int64_t chunk_samples(const ChunkReader *reader) {
+    int64_t samples = reader->chunk * reader->plan.global_batch;
     return samples < reader->samples ? samples : reader->samples;
 }
 
-Status span_reader_create(SpanReader *reader, Dataset *dataset, const FeedPlan *plan, Error *error) {
-    *reader = (SpanReader){.dataset = dataset, .plan = *plan, .order_epoch = -1};
+Status chunk_reader_create(ChunkReader *reader, Dataset *dataset, const LoaderPlan *plan, Error *error) {
+    *reader = (ChunkReader){.dataset = dataset, .plan = *plan, .order_epoch = -1};
     reader->samples = dataset_info(dataset)->samples;
-    reader->windows = (reader->samples + plan->window - 1) / plan->window;
-    reader->span = span_windows(reader->samples, plan);
+    reader->steps_per_epoch = (reader->samples + plan->global_batch - 1) / plan->global_batch;
+    reader->chunk = chunk_batches(reader->samples, plan);
     if (plan->order == DATA_ORDER_TORCH)
         reader->order = memory_allocate((size_t)reader->samples, sizeof *reader->order, error);
-    reader->indices = memory_allocate((size_t)span_samples(reader), sizeof *reader->indices, error);
+    reader->indices = memory_allocate((size_t)chunk_samples(reader), sizeof *reader->indices, error);
     reader->unit_starts = memory_allocate((size_t)plan->units + 1, sizeof *reader->unit_starts, error);
     return error->status;
 }
 
-void span_reader_free(SpanReader *reader) {
+void chunk_reader_free(ChunkReader *reader) {
     memory_free(reader->order);
     memory_free(reader->indices);
     memory_free(reader->unit_starts);
 }
 
-Status span_create(Span *span, const SpanReader *reader, Error *error) {
-    span->lengths = memory_allocate((size_t)span_samples(reader), sizeof *span->lengths, error);
-    span->place = memory_allocate((size_t)reader->span, sizeof *span->place, error);
+Status chunk_create(Chunk *chunk, const ChunkReader *reader, Error *error) {
+    chunk->lengths = memory_allocate((size_t)chunk_samples(reader), sizeof *chunk->lengths, error);
+    chunk->place = memory_allocate((size_t)reader->chunk, sizeof *chunk->place, error);
     return error->status;
 }
 
-void span_free(Span *span) {
-    samples_free(&span->loaded);
-    memory_free(span->lengths);
-    memory_free(span->place);
+void chunk_free(Chunk *chunk) {
+    samples_free(&chunk->loaded);
+    memory_free(chunk->lengths);
+    memory_free(chunk->place);
 }
 
-bool span_holds(const Span *span, int64_t epoch, int64_t window) {
-    return span->epoch == epoch && span->first <= window && window < span->end;
+bool chunk_holds(const Chunk *chunk, int64_t epoch, int64_t global_batch) {
+    return chunk->epoch == epoch && chunk->first <= global_batch && global_batch < chunk->end;
 }
 
-/* Samples of a window of the epoch. */
-static int64_t window_samples(const SpanReader *reader, int64_t window) {
-    int64_t left = reader->samples - window * reader->plan.window;
-    return left < reader->plan.window ? left : reader->plan.window;
+/* Samples of a global batch of the epoch. */
+static int64_t batch_samples(const ChunkReader *reader, int64_t global_batch) {
+    int64_t left = reader->samples - global_batch * reader->plan.global_batch;
+    return left < reader->plan.global_batch ? left : reader->plan.global_batch;
 }
 
 /* The rows at count positions of an epoch's order, from `start` on. */
-static void find_rows(SpanReader *reader, int64_t epoch, int64_t start, int64_t count) {
+static void find_rows(ChunkReader *reader, int64_t epoch, int64_t start, int64_t count) {
     const uint64_t seed = reader->plan.seed + (uint64_t)epoch;
     if (reader->plan.order == DATA_ORDER_BLOCKS) {
         const BlockOrder order = block_order(reader->samples, seed);
@@ -68,47 +69,47 @@ static void find_rows(SpanReader *reader, int64_t epoch, int64_t start, int64_t 
     for (int64_t i = 0; i < count; i++) reader->indices[i] = reader->order[start + i];
 }
 
-void span_cut(const SpanReader *reader, const Span *span, int64_t index, int64_t *unit_starts, Window *window,
-              int64_t *first, int64_t *end) {
-    const FeedPlan *plan = &reader->plan;
-    const int32_t *lengths = span->lengths + (index - span->first) * plan->window;
-    int64_t samples = window_samples(reader, index), first_unit, unit_count;
+void chunk_cut(const ChunkReader *reader, const Chunk *chunk, int64_t index, int64_t *unit_starts,
+               GlobalBatch *global_batch, int64_t *first, int64_t *end) {
+    const LoaderPlan *plan = &reader->plan;
+    const int32_t *lengths = chunk->lengths + (index - chunk->first) * plan->global_batch;
+    int64_t samples = batch_samples(reader, index), first_unit, unit_count;
     int units = samples < plan->units ? (int)samples : plan->units;
-    feed_cut(unit_starts, lengths, samples, units);
+    loader_cut_units(unit_starts, lengths, samples, units);
     world_deal(units, plan->ranks, plan->rank, &first_unit, &unit_count); /* as the reduction deals */
     *first = unit_starts[first_unit];
     *end = unit_starts[first_unit + unit_count];
-    *window = (Window){.samples = samples,
-                       .units = units,
-                       .first_unit = (int)first_unit,
-                       .unit_count = (int)unit_count,
-                       .unit_starts = unit_starts};
-    for (int64_t i = 0; i < samples; i++) window->tokens += lengths[i];
+    *global_batch = (GlobalBatch){.samples = samples,
+                                  .units = units,
+                                  .first_unit = (int)first_unit,
+                                  .unit_count = (int)unit_count,
+                                  .unit_starts = unit_starts};
+    for (int64_t i = 0; i < samples; i++) global_batch->tokens += lengths[i];
 }
 
-/* Leave of the indices this rank's own, window by window; returns their number. */
-static int64_t keep_own(SpanReader *reader, Span *span) {
+/* Leave of the indices this rank's own, global batch by global batch; returns their number. */
+static int64_t keep_own(ChunkReader *reader, Chunk *chunk) {
     int64_t count = 0;
-    for (int64_t w = span->first; w < span->end; w++) {
-        Window window;
-        int64_t first, end, start = (w - span->first) * reader->plan.window;
-        span_cut(reader, span, w, reader->unit_starts, &window, &first, &end);
-        span->place[w - span->first] = count;
+    for (int64_t w = chunk->first; w < chunk->end; w++) {
+        GlobalBatch global_batch;
+        int64_t first, end, start = (w - chunk->first) * reader->plan.global_batch;
+        chunk_cut(reader, chunk, w, reader->unit_starts, &global_batch, &first, &end);
+        chunk->place[w - chunk->first] = count;
         for (int64_t i = first; i < end; i++) reader->indices[count++] = reader->indices[start + i];
     }
     return count;
 }
 
-Status span_read(SpanReader *reader, Span *span, int64_t epoch, int64_t first, Error *error) {
-    const int64_t window = reader->plan.window, left = reader->windows - first;
-    span->epoch = epoch;
-    span->first = first;
-    span->end = first + (left < reader->span ? left : reader->span);
-    const int64_t start = first * window, rest = reader->samples - start;
-    const int64_t samples = rest < (span->end - first) * window ? rest : (span->end - first) * window;
-    samples_free(&span->loaded);
+Status chunk_read(ChunkReader *reader, Chunk *chunk, int64_t epoch, int64_t first, Error *error) {
+    const int64_t global_batch = reader->plan.global_batch, left = reader->steps_per_epoch - first;
+    chunk->epoch = epoch;
+    chunk->first = first;
+    chunk->end = first + (left < reader->chunk ? left : reader->chunk);
+    const int64_t start = first * global_batch, rest = reader->samples - start;
+    const int64_t samples = rest < (chunk->end - first) * global_batch ? rest : (chunk->end - first) * global_batch;
+    samples_free(&chunk->loaded);
     find_rows(reader, epoch, start, samples);
-    if (dataset_lengths(reader->dataset, reader->indices, samples, span->lengths, error)) return error->status;
-    const int64_t own = keep_own(reader, span);
-    return dataset_load(reader->dataset, reader->indices, own, &span->loaded, error);
+    if (dataset_lengths(reader->dataset, reader->indices, samples, chunk->lengths, error)) return error->status;
+    const int64_t own = keep_own(reader, chunk);
+    return dataset_load(reader->dataset, reader->indices, own, &chunk->loaded, error);
 }

@@ -10,7 +10,7 @@ enum {
     GROUP = 4096       /* samples read from the file at a time */
 };
 
-size_t evaluate_batch_rows(int32_t positions) {
+size_t batch_rows_max(int32_t positions) {
     size_t longest = (size_t)positions + 1; /* a text and the row that padded_end adds */
     return longest > BATCH_ROWS ? longest : BATCH_ROWS;
 }

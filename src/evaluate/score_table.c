@@ -21,8 +21,8 @@ static void print_right(const char *text, int width) {
     printf("  %*s", width + continuation_bytes(text), text);
 }
 
-void report_scores(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
-                   double samples_per_second) {
+void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
+                       double samples_per_second) {
     int width = 8;
     for (int32_t i = 0; i < metrics->labels; i++)
         if (columns(label_names[i]) > width) width = columns(label_names[i]);

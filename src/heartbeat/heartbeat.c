@@ -19,7 +19,7 @@
 /* Strangers at rank 0's listener that leave all ranks their room. */
 enum { SPARE_GUESTS = 16 };
 
-bool watch_start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
+bool heartbeat_start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -29,13 +29,13 @@ bool watch_start_thread(pthread_t *thread, void *(*run)(void *), void *argument)
 }
 
 /* Peers and what the thread needs, still without connections. */
-static Status create(Watch **watch, const World *world, Error *error) {
-    Watch *new = memory_allocate(1, sizeof *new, error);
+static Status create(Heartbeat **heartbeat, const World *world, Error *error) {
+    Heartbeat *new = memory_allocate(1, sizeof *new, error);
     if (new == NULL) return error->status;
-    *new = (Watch){
+    *new = (Heartbeat){
         .world = world, .wake = -1, .listener = -1, .woken = -1e9, .count = world->rank == 0 ? world->size - 1 : 1};
-    atomic_init(&new->limit_ms, (int)(WATCH_LIMIT_DEFAULT * 1e3));
-    *watch = new;
+    atomic_init(&new->limit_ms, (int)(HEARTBEAT_LIMIT_DEFAULT * 1e3));
+    *heartbeat = new;
     sem_init(&new->told, 0, 0);
     pthread_mutex_init(&new->saying, NULL);
     new->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -49,57 +49,57 @@ static Status create(Watch **watch, const World *world, Error *error) {
     return error->status;
 }
 
-static void destroy(Watch *watch) {
-    if (watch == NULL) return;
-    for (int i = 0; watch->peers != NULL && i < watch->count; i++)
-        if (watch->peers[i].socket >= 0) close(watch->peers[i].socket);
-    watch_dismiss(watch, HUGE_VAL);
-    if (watch->listener >= 0) close(watch->listener);
-    if (watch->wake >= 0) close(watch->wake);
-    sem_destroy(&watch->told);
-    pthread_mutex_destroy(&watch->saying);
-    memory_free(watch->guests);
-    memory_free(watch->ready);
-    memory_free(watch->peers);
-    memory_free(watch);
+static void destroy(Heartbeat *heartbeat) {
+    if (heartbeat == NULL) return;
+    for (int i = 0; heartbeat->peers != NULL && i < heartbeat->count; i++)
+        if (heartbeat->peers[i].socket >= 0) close(heartbeat->peers[i].socket);
+    heartbeat_close(heartbeat, HUGE_VAL);
+    if (heartbeat->listener >= 0) close(heartbeat->listener);
+    if (heartbeat->wake >= 0) close(heartbeat->wake);
+    sem_destroy(&heartbeat->told);
+    pthread_mutex_destroy(&heartbeat->saying);
+    memory_free(heartbeat->guests);
+    memory_free(heartbeat->ready);
+    memory_free(heartbeat->peers);
+    memory_free(heartbeat);
 }
 
-static void join(Watch *watch) {
-    watch_wake(watch);
-    pthread_join(watch->thread, NULL);
+static void join(Heartbeat *heartbeat) {
+    heartbeat_wake(heartbeat);
+    pthread_join(heartbeat->thread, NULL);
 }
 
-static void start_loop(Watch *watch, Error *error) {
-    watch->running = watch_start_thread(&watch->thread, watch_loop, watch);
-    if (!watch->running) error_set(error, STATUS_FAILURE, "no thread could be started for the watch");
+static void start_loop(Heartbeat *heartbeat, Error *error) {
+    heartbeat->running = heartbeat_start_thread(&heartbeat->thread, heartbeat_loop, heartbeat);
+    if (!heartbeat->running) error_set(error, STATUS_FAILURE, "no thread could be started for the watch");
 }
 
 /* Connect all ranks with rank 0. True on every rank when all are. A rank that gets no thread keeps its connection until
  * all know, so that nobody takes it for one that has ended. Collective. */
-static bool meet(Watch *watch, Error *error) {
-    const World *world = watch->world;
+static bool meet(Heartbeat *heartbeat, Error *error) {
+    const World *world = heartbeat->world;
     Meeting meeting = {0};
     int64_t lost = 0;
     if (world->rank == 0) {
-        if (getrandom(&watch->secret, sizeof watch->secret, 0) != (ssize_t)sizeof watch->secret) lost = 1;
-        watch_listen(watch, &meeting);
-        meeting.secret = watch->secret;
-        start_loop(watch, error);
+        if (getrandom(&heartbeat->secret, sizeof heartbeat->secret, 0) != (ssize_t)sizeof heartbeat->secret) lost = 1;
+        heartbeat_listen(heartbeat, &meeting);
+        meeting.secret = heartbeat->secret;
+        start_loop(heartbeat, error);
     }
     world_broadcast(world, &meeting, sizeof meeting);
     if (world->rank != 0) {
-        watch->secret = meeting.secret;
-        lost = !watch_connect(watch, &meeting);
-        start_loop(watch, error);
+        heartbeat->secret = meeting.secret;
+        lost = !heartbeat_connect(heartbeat, &meeting);
+        start_loop(heartbeat, error);
     }
     world_max_integers(world, &lost, 1);
-    atomic_store(&watch->settled, true);
+    atomic_store(&heartbeat->settled, true);
     return world_agree(world, error, true) == STATUS_OK && lost == 0;
 }
 
-Status watch_start(Watch **watch, const World *world, Error *error) {
-    Watch *new = NULL;
-    *watch = NULL;
+Status heartbeat_start(Heartbeat **heartbeat, const World *world, Error *error) {
+    Heartbeat *new = NULL;
+    *heartbeat = NULL;
     if (world->size == 1) return STATUS_OK;
     create(&new, world, error);
     if (world_agree(world, error, true)) {
@@ -107,8 +107,8 @@ Status watch_start(Watch **watch, const World *world, Error *error) {
         return error->status;
     }
     if (meet(new, error)) {
-        watch_wake(new);
-        *watch = new;
+        heartbeat_wake(new);
+        *heartbeat = new;
         return STATUS_OK;
     }
     if (world->rank == 0 && error->status == STATUS_OK)
@@ -122,47 +122,47 @@ Status watch_start(Watch **watch, const World *world, Error *error) {
     return error->status;
 }
 
-void watch_limit(Watch *watch, double seconds) {
-    if (watch == NULL) return;
-    atomic_store(&watch->limit_ms, (int)ceil(seconds * 1e3)); /* 0 would be never */
-    watch_wake(watch);
+void heartbeat_limit(Heartbeat *heartbeat, double seconds) {
+    if (heartbeat == NULL) return;
+    atomic_store(&heartbeat->limit_ms, (int)ceil(seconds * 1e3)); /* 0 would be never */
+    heartbeat_wake(heartbeat);
 }
 
-void watch_phase(Watch *watch, RunPhase phase, int64_t step) {
-    if (watch == NULL) return;
-    bool entered = atomic_exchange(&watch->phase, (int)phase) != (int)phase;
-    atomic_store(&watch->step, step);
+void heartbeat_phase(Heartbeat *heartbeat, RunPhase phase, int64_t step) {
+    if (heartbeat == NULL) return;
+    bool entered = atomic_exchange(&heartbeat->phase, (int)phase) != (int)phase;
+    atomic_store(&heartbeat->step, step);
     /* Said at once, since it may be the last word; of short updates only as many as cost nothing. */
     double now = clock_now();
-    if (!entered && now - watch->phase_said < 5e-3 * (watch->world->size - 1)) return;
-    watch->phase_said = now;
-    for (int i = 0; i < watch->count; i++) watch_say(watch, &watch->peers[i], SAY_ALIVE);
+    if (!entered && now - heartbeat->phase_said < 5e-3 * (heartbeat->world->size - 1)) return;
+    heartbeat->phase_said = now;
+    for (int i = 0; i < heartbeat->count; i++) heartbeat_send(heartbeat, &heartbeat->peers[i], SAY_ALIVE);
 }
 
-void watch_phase_text(const Watch *watch, char text[WATCH_PHASE_TEXT]) {
-    if (watch == NULL)
+void heartbeat_phase_text(const Heartbeat *heartbeat, char text[HEARTBEAT_PHASE_TEXT]) {
+    if (heartbeat == NULL)
         phase_text(RUN_START, 0, text);
     else
-        phase_text((RunPhase)atomic_load(&watch->phase), atomic_load(&watch->step), text);
+        phase_text((RunPhase)atomic_load(&heartbeat->phase), atomic_load(&heartbeat->step), text);
 }
 
-void watch_failed(Watch *watch) {
-    if (watch == NULL) return;
+void heartbeat_failed(Heartbeat *heartbeat) {
+    if (heartbeat == NULL) return;
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 1;
-    atomic_store(&watch->failing, true);
-    watch_wake(watch);
-    sem_timedwait(&watch->told, &until);
+    atomic_store(&heartbeat->failing, true);
+    heartbeat_wake(heartbeat);
+    sem_timedwait(&heartbeat->told, &until);
 }
 
-void watch_stopping(Watch *watch) {
-    if (watch != NULL) atomic_store(&watch->stopping, true);
+void heartbeat_stopping(Heartbeat *heartbeat) {
+    if (heartbeat != NULL) atomic_store(&heartbeat->stopping, true);
 }
 
-void watch_finish(Watch *watch) {
-    if (watch == NULL) return;
-    atomic_store(&watch->leaving, true);
-    join(watch);
-    destroy(watch);
+void heartbeat_finish(Heartbeat *heartbeat) {
+    if (heartbeat == NULL) return;
+    atomic_store(&heartbeat->leaving, true);
+    join(heartbeat);
+    destroy(heartbeat);
 }

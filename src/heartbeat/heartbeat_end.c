@@ -13,13 +13,13 @@
 /* Seconds that a launcher has to end by itself: mpirun takes 1 to 4 after MPI_Abort. */
 #define LAUNCHER_SECONDS "5"
 
-void phase_text(RunPhase phase, int64_t step, char text[WATCH_PHASE_TEXT]) {
+void phase_text(RunPhase phase, int64_t step, char text[HEARTBEAT_PHASE_TEXT]) {
     static const char *const names[] = {"at the start",      "while loading", "in update",
                                         "in the evaluation", "while saving",  "at the end"};
     if (phase == RUN_UPDATE)
-        snprintf(text, WATCH_PHASE_TEXT, "%s %lld", names[phase], (long long)step);
+        snprintf(text, HEARTBEAT_PHASE_TEXT, "%s %lld", names[phase], (long long)step);
     else
-        snprintf(text, WATCH_PHASE_TEXT, "%s", names[phase]);
+        snprintf(text, HEARTBEAT_PHASE_TEXT, "%s", names[phase]);
 }
 
 bool process_read(long pid, Process *process) {
@@ -49,7 +49,7 @@ static long find_launcher(Process *process) {
     return 0;
 }
 
-void watch_end_launcher(void) {
+void heartbeat_end_launcher(void) {
     Process process;
     char script[512];
     long pid = find_launcher(&process);
@@ -92,17 +92,17 @@ static _Noreturn void end_by_abort(void) {
     _Exit(STATUS_FAILURE);
 }
 
-_Noreturn void watch_end_telling(const Watch *watch, const Peer *peer, const char *cause) {
-    char where[sizeof watch->world->host + WATCH_PHASE_TEXT + 4], phase[WATCH_PHASE_TEXT];
+_Noreturn void heartbeat_end_telling(const Heartbeat *heartbeat, const Peer *peer, const char *cause) {
+    char where[sizeof heartbeat->world->host + HEARTBEAT_PHASE_TEXT + 4], phase[HEARTBEAT_PHASE_TEXT];
     phase_text(peer->phase, peer->step, phase);
-    snprintf(where, sizeof where, "%s, %s", watch->world->hosts[peer->rank], phase);
+    snprintf(where, sizeof where, "%s, %s", heartbeat->world->hosts[peer->rank], phase);
     log_error_at(peer->rank, where, "%s", cause);
-    watch_end_launcher();
+    heartbeat_end_launcher();
     end_by_abort();
 }
 
-_Noreturn void watch_end_silently(void) {
-    watch_end_launcher();
+_Noreturn void heartbeat_end_silently(void) {
+    heartbeat_end_launcher();
     sleep(2); /* the one that told has asked the launcher to end all */
     _Exit(STATUS_FAILURE);
 }

@@ -16,9 +16,9 @@
 #define START_TIMEOUT_DEFAULT 60.0
 
 /* Seconds between two looks of a sentinel at its rank, and of its patience: while the ranks meet the watch of another
- * one may see the same. It tells after WATCH_LIMIT_DEFAULT, and its abort has the launcher continue what is stopped. */
+ * one may see the same. It tells after HEARTBEAT_LIMIT_DEFAULT, and its abort has the launcher continue what is stopped. */
 #define LOOK_SECONDS 0.25
-#define SENTINEL_SECONDS (WATCH_LIMIT_DEFAULT + 1.5)
+#define SENTINEL_SECONDS (HEARTBEAT_LIMIT_DEFAULT + 1.5)
 
 /* One a process, since there is no World yet. */
 static struct {
@@ -53,7 +53,7 @@ static _Noreturn void sentinel_loop(pid_t rank) {
         stopped = process.state == 'T' ? stopped + LOOK_SECONDS : 0.0;
         if (stopped <= SENTINEL_SECONDS) continue;
         log_error_at(guard.rank, guard.host, "the process is stopped");
-        watch_end_launcher();
+        heartbeat_end_launcher();
         kill(rank, SIGKILL);
         _exit(STATUS_FAILURE);
     }
@@ -109,21 +109,21 @@ static void *guard_loop(void *unused) {
         "the ranks have not met within %g s (LINNET_START_TIMEOUT): another rank is stopped or ended, or a host cannot "
         "be reached",
         guard.seconds);
-    watch_end_launcher();
+    heartbeat_end_launcher();
     _Exit(STATUS_FAILURE);
 }
 
-void watch_guard_start(void) {
+void heartbeat_guard_start(void) {
     guard.rank = launched_rank();
     guard.seconds = environment_seconds("LINNET_START_TIMEOUT", START_TIMEOUT_DEFAULT, guard.rank <= 0);
     if (guard.seconds <= 0.0 || sem_init(&guard.started, 0, 0) != 0) return;
     gethostname(guard.host, sizeof guard.host - sizeof ", at the start");
     strcat(guard.host, ", at the start");
     if (guard.rank >= 0) start_sentinel();
-    guard.running = watch_start_thread(&guard.thread, guard_loop, NULL);
+    guard.running = heartbeat_start_thread(&guard.thread, guard_loop, NULL);
 }
 
-void watch_guard_end(void) {
+void heartbeat_guard_end(void) {
     end_sentinel();
     if (!guard.running) return;
     sem_post(&guard.started);

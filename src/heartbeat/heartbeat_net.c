@@ -43,7 +43,7 @@ static void list_addresses(Meeting *meeting) {
     const char *wanted = getenv("OMPI_MCA_btl_tcp_if_include");
     struct ifaddrs *all = NULL;
     if (getifaddrs(&all) != 0) return;
-    for (const struct ifaddrs *i = all; i != NULL && meeting->count < WATCH_ADDRESSES; i = i->ifa_next) {
+    for (const struct ifaddrs *i = all; i != NULL && meeting->count < HEARTBEAT_ADDRESSES; i = i->ifa_next) {
         if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET) continue;
         if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
         struct sockaddr_in address;
@@ -64,54 +64,54 @@ static void allow_files(int ranks) {
 }
 
 /* Open the listener at an address, which the system completes; false where it cannot. */
-static bool listen_at(Watch *watch, struct sockaddr *here, socklen_t given, socklen_t *size) {
-    watch->listener = socket(here->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return watch->listener >= 0 && bind(watch->listener, here, given) == 0 && listen(watch->listener, SOMAXCONN) == 0 &&
-           getsockname(watch->listener, here, size) == 0;
+static bool listen_at(Heartbeat *heartbeat, struct sockaddr *here, socklen_t given, socklen_t *size) {
+    heartbeat->listener = socket(here->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return heartbeat->listener >= 0 && bind(heartbeat->listener, here, given) == 0 &&
+           listen(heartbeat->listener, SOMAXCONN) == 0 && getsockname(heartbeat->listener, here, size) == 0;
 }
 
-void watch_listen(Watch *watch, Meeting *meeting) {
-    allow_files(watch->world->size);
-    if (watch->world->nodes == 1) {
+void heartbeat_listen(Heartbeat *heartbeat, Meeting *meeting) {
+    allow_files(heartbeat->world->size);
+    if (heartbeat->world->nodes == 1) {
         /* All ranks are on this host, and nothing of theirs need touch a network. The system chooses a name that is in
          * no folder. */
         meeting->local = (struct sockaddr_un){.sun_family = AF_UNIX};
         socklen_t size = sizeof meeting->local;
-        if (listen_at(watch, (struct sockaddr *)&meeting->local, sizeof meeting->local.sun_family, &size))
+        if (listen_at(heartbeat, (struct sockaddr *)&meeting->local, sizeof meeting->local.sun_family, &size))
             meeting->local_size = (int32_t)size;
         return;
     }
     struct sockaddr_in here = place(htonl(INADDR_ANY), 0);
     socklen_t size = sizeof here;
-    if (!listen_at(watch, (struct sockaddr *)&here, size, &size)) return;
+    if (!listen_at(heartbeat, (struct sockaddr *)&here, size, &size)) return;
     meeting->port = here.sin_port;
     list_addresses(meeting);
 }
 
-static Message message_of(const Watch *watch, Word word) {
-    return (Message){.secret = watch->secret,
+static Message message_of(const Heartbeat *heartbeat, Word word) {
+    return (Message){.secret = heartbeat->secret,
                      .word = word,
-                     .rank = watch->world->rank,
-                     .phase = atomic_load(&watch->phase),
-                     .step = atomic_load(&watch->step)};
+                     .rank = heartbeat->world->rank,
+                     .phase = atomic_load(&heartbeat->phase),
+                     .step = atomic_load(&heartbeat->step)};
 }
 
-void watch_say(Watch *watch, Peer *peer, Word word) {
+void heartbeat_send(Heartbeat *heartbeat, Peer *peer, Word word) {
     int connection = peer->socket;
     if (connection < 0) return;
-    Message message = message_of(watch, word);
+    Message message = message_of(heartbeat, word);
     /* Both threads say words, whole ones. One that finds a full buffer is dropped: the peer reads nothing, and is about
      * to be given up; but what has been begun must be ended, or all that follows would be misread. */
-    pthread_mutex_lock(&watch->saying);
+    pthread_mutex_lock(&heartbeat->saying);
     ssize_t sent = send(connection, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent > 0 && (size_t)sent < sizeof message) {
         ssize_t more = send(connection, (const char *)&message + sent, sizeof message - (size_t)sent, MSG_NOSIGNAL);
         sent = more > 0 ? sent + more : more;
     }
-    pthread_mutex_unlock(&watch->saying);
+    pthread_mutex_unlock(&heartbeat->saying);
 }
 
-Heard watch_hear(const Watch *watch, Peer *peer, Message *message) {
+Heard heartbeat_receive(const Heartbeat *heartbeat, Peer *peer, Message *message) {
     ssize_t got = recv(peer->socket, (char *)&peer->part + peer->have, sizeof peer->part - peer->have, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return HEARD_NOTHING;
     if (got <= 0) return HEARD_END;
@@ -119,12 +119,12 @@ Heard watch_hear(const Watch *watch, Peer *peer, Message *message) {
     if (peer->have < sizeof peer->part) return HEARD_NOTHING;
     peer->have = 0;
     *message = peer->part;
-    return message->secret == watch->secret && message->rank == peer->rank ? HEARD_WORD : HEARD_END;
+    return message->secret == heartbeat->secret && message->rank == peer->rank ? HEARD_WORD : HEARD_END;
 }
 
-static bool is_hello(const Watch *watch, const Message *heard) {
-    return heard->secret == watch->secret && heard->word == SAY_HELLO && heard->rank >= 0 &&
-           heard->rank < watch->world->size;
+static bool is_hello(const Heartbeat *heartbeat, const Message *heard) {
+    return heard->secret == heartbeat->secret && heard->word == SAY_HELLO && heard->rank >= 0 &&
+           heard->rank < heartbeat->world->size;
 }
 
 /* No call on a connection waits for longer than the time for an answer, connect() included. */
@@ -137,65 +137,66 @@ static void set_up(int connection) {
 }
 
 /* Forget a guest; his connection is closed unless it is a rank's now. */
-static void dismiss(Watch *watch, int i, bool closing) {
-    if (closing) close(watch->guests[i].socket);
-    watch->guest_count--;
-    memmove(watch->guests + i, watch->guests + i + 1, (size_t)(watch->guest_count - i) * sizeof *watch->guests);
+static void dismiss(Heartbeat *heartbeat, int i, bool closing) {
+    if (closing) close(heartbeat->guests[i].socket);
+    heartbeat->guest_count--;
+    memmove(heartbeat->guests + i, heartbeat->guests + i + 1,
+            (size_t)(heartbeat->guest_count - i) * sizeof *heartbeat->guests);
 }
 
-void watch_accept(Watch *watch) {
-    int connection = accept4(watch->listener, NULL, NULL, SOCK_CLOEXEC);
+void heartbeat_accept(Heartbeat *heartbeat) {
+    int connection = accept4(heartbeat->listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0) return;
     set_up(connection);
     /* There is room for all ranks and a few more: the oldest guest, who has said nothing, is none. */
-    if (watch->guest_count == watch->guest_room) dismiss(watch, 0, true);
-    watch->guests[watch->guest_count++] = (Guest){.socket = connection, .until = clock_now() + ANSWER_MS / 1e3};
+    if (heartbeat->guest_count == heartbeat->guest_room) dismiss(heartbeat, 0, true);
+    heartbeat->guests[heartbeat->guest_count++] = (Guest){.socket = connection, .until = clock_now() + ANSWER_MS / 1e3};
 }
 
-void watch_hear_guest(Watch *watch, int i) {
-    Guest *guest = &watch->guests[i];
+void heartbeat_receive_pending(Heartbeat *heartbeat, int i) {
+    Guest *guest = &heartbeat->guests[i];
     ssize_t got =
         recv(guest->socket, (char *)&guest->part + guest->have, sizeof guest->part - guest->have, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
     guest->have += got > 0 ? (size_t)got : 0;
     if (got > 0 && guest->have < sizeof guest->part) return;
     /* Who knocks speaks first: whoever finds the port is not told the secret. */
-    Message hello = message_of(watch, SAY_HELLO);
-    int rank = got > 0 && is_hello(watch, &guest->part) ? guest->part.rank : 0;
-    bool known = rank > 0 && watch->peers[rank - 1].socket < 0 &&
+    Message hello = message_of(heartbeat, SAY_HELLO);
+    int rank = got > 0 && is_hello(heartbeat, &guest->part) ? guest->part.rank : 0;
+    bool known = rank > 0 && heartbeat->peers[rank - 1].socket < 0 &&
                  send(guest->socket, &hello, sizeof hello, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof hello;
     if (known) {
-        watch->peers[rank - 1].heard = clock_now();
-        watch->peers[rank - 1].socket = guest->socket;
+        heartbeat->peers[rank - 1].heard = clock_now();
+        heartbeat->peers[rank - 1].socket = guest->socket;
     }
-    dismiss(watch, i, !known);
+    dismiss(heartbeat, i, !known);
 }
 
-void watch_dismiss(Watch *watch, double before) {
-    while (watch->guest_count > 0 && watch->guests[0].until < before) dismiss(watch, 0, true);
+void heartbeat_close(Heartbeat *heartbeat, double before) {
+    while (heartbeat->guest_count > 0 && heartbeat->guests[0].until < before) dismiss(heartbeat, 0, true);
 }
 
 /* Connect to rank 0 at an address, and exchange hellos with it. */
-static bool try_address(Watch *watch, const struct sockaddr *there, socklen_t size) {
-    Message hello = message_of(watch, SAY_HELLO), heard;
+static bool try_address(Heartbeat *heartbeat, const struct sockaddr *there, socklen_t size) {
+    Message hello = message_of(heartbeat, SAY_HELLO), heard;
     int connection = socket(there->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection < 0) return false;
     set_up(connection);
     if (connect(connection, there, size) != 0 ||
         send(connection, &hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello ||
-        recv(connection, &heard, sizeof heard, MSG_WAITALL) != (ssize_t)sizeof heard || !is_hello(watch, &heard) ||
+        recv(connection, &heard, sizeof heard, MSG_WAITALL) != (ssize_t)sizeof heard || !is_hello(heartbeat, &heard) ||
         heard.rank != 0) {
         close(connection);
         return false;
     }
-    watch->peers[0].heard = clock_now();
-    watch->peers[0].socket = connection;
+    heartbeat->peers[0].heard = clock_now();
+    heartbeat->peers[0].socket = connection;
     return true;
 }
 
-static bool try_network(Watch *watch, uint32_t address, uint16_t port) {
+static bool try_network(Heartbeat *heartbeat, uint32_t address, uint16_t port) {
     struct sockaddr_in there = place(address, port);
-    return try_address(watch, (struct sockaddr *)&there, sizeof there);
+    return try_address(heartbeat, (struct sockaddr *)&there, sizeof there);
 }
 
 /* Whether an address lies in a network that this host has an interface in. */
@@ -214,18 +215,20 @@ static bool is_near(uint32_t address) {
     return near;
 }
 
-bool watch_connect(Watch *watch, const Meeting *meeting) {
-    const World *world = watch->world;
+bool heartbeat_connect(Heartbeat *heartbeat, const Meeting *meeting) {
+    const World *world = heartbeat->world;
     double start = clock_now();
     if (meeting->local_size > 0)
-        return try_address(watch, (const struct sockaddr *)&meeting->local, (socklen_t)meeting->local_size);
+        return try_address(heartbeat, (const struct sockaddr *)&meeting->local, (socklen_t)meeting->local_size);
     if (meeting->count == 0) return false;
-    if (world->node_of[0] == world->node_of[world->rank] && try_network(watch, htonl(INADDR_LOOPBACK), meeting->port))
+    if (world->node_of[0] == world->node_of[world->rank] &&
+        try_network(heartbeat, htonl(INADDR_LOOPBACK), meeting->port))
         return true;
     /* Near addresses first: those of networks that this host does not have may swallow what is sent there. */
     for (int near = 1; near >= 0; near--)
         for (int i = 0; i < meeting->count && clock_now() - start < 4.0; i++)
-            if (is_near(meeting->address[i]) == (near == 1) && try_network(watch, meeting->address[i], meeting->port))
+            if (is_near(meeting->address[i]) == (near == 1) &&
+                try_network(heartbeat, meeting->address[i], meeting->port))
                 return true;
     return false;
 }

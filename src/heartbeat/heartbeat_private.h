@@ -50,7 +50,7 @@ typedef struct {
     size_t have;
 } Guest;
 
-struct Watch {
+struct Heartbeat {
     const World *world; /* borrowed */
     pthread_t thread;
     bool running; /* whether it could be started */
@@ -76,40 +76,40 @@ struct Watch {
 };
 
 /* Where rank 0 can be reached: on one host by a name that only this host has, else over the network. */
-enum { WATCH_ADDRESSES = 16 };
+enum { HEARTBEAT_ADDRESSES = 16 };
 typedef struct {
     uint64_t secret;
     struct sockaddr_un local;
-    int32_t local_size;                /* bytes of it; 0: none */
-    int32_t count;                     /* of addresses; 0: none */
-    uint32_t address[WATCH_ADDRESSES]; /* IPv4, network order */
-    uint16_t port;                     /* network order */
+    int32_t local_size;                    /* bytes of it; 0: none */
+    int32_t count;                         /* of addresses; 0: none */
+    uint32_t address[HEARTBEAT_ADDRESSES]; /* IPv4, network order */
+    uint16_t port;                         /* network order */
 } Meeting;
 
 /* Start a thread that no signal is delivered to: they are the computing thread's. */
-bool watch_start_thread(pthread_t *thread, void *(*run)(void *), void *argument);
+bool heartbeat_start_thread(pthread_t *thread, void *(*run)(void *), void *argument);
 /* The thread. */
-void *watch_loop(void *watch);
+void *heartbeat_loop(void *heartbeat);
 /* Wake the thread up. */
-void watch_wake(Watch *watch);
+void heartbeat_wake(Heartbeat *heartbeat);
 
 /* Rank 0: open a listener and say where; the meeting stays as it was where that fails. */
-void watch_listen(Watch *watch, Meeting *meeting);
+void heartbeat_listen(Heartbeat *heartbeat, Meeting *meeting);
 /* The others: connect to rank 0 at one of its addresses; false where none answers. Takes at most some seconds. */
-bool watch_connect(Watch *watch, const Meeting *meeting);
+bool heartbeat_connect(Heartbeat *heartbeat, const Meeting *meeting);
 /* Rank 0: let in whoever knocks. Nothing here waits for him. */
-void watch_accept(Watch *watch);
+void heartbeat_accept(Heartbeat *heartbeat);
 /* Rank 0: hear a guest, who is taken for the rank that he proves to be, or sent away. */
-void watch_hear_guest(Watch *watch, int guest);
+void heartbeat_receive_pending(Heartbeat *heartbeat, int guest);
 /* Rank 0: send the guests away whose time was over before this one (seconds). */
-void watch_dismiss(Watch *watch, double before);
+void heartbeat_close(Heartbeat *heartbeat, double before);
 /* Say a word to a peer; what cannot be said at once is dropped. */
-void watch_say(Watch *watch, Peer *peer, Word word);
+void heartbeat_send(Heartbeat *heartbeat, Peer *peer, Word word);
 
 typedef enum { HEARD_NOTHING, HEARD_WORD, HEARD_END } Heard;
 /* The next whole message of a peer; HEARD_END when its connection is closed or not that of a rank. */
-Heard watch_hear(const Watch *watch, Peer *peer, Message *message);
-void phase_text(RunPhase phase, int64_t step, char text[WATCH_PHASE_TEXT]);
+Heard heartbeat_receive(const Heartbeat *heartbeat, Peer *peer, Message *message);
+void phase_text(RunPhase phase, int64_t step, char text[HEARTBEAT_PHASE_TEXT]);
 
 /* A process's name, state, parent, and the time it was started, as /proc/PID/stat has them; false where there is none. */
 typedef struct {
@@ -120,9 +120,9 @@ typedef struct {
 bool process_read(long pid, Process *process);
 
 /* End this process, and with it the run: after the line on what became of a peer, or without one. */
-_Noreturn void watch_end_telling(const Watch *watch, const Peer *peer, const char *cause);
-_Noreturn void watch_end_silently(void);
+_Noreturn void heartbeat_end_telling(const Heartbeat *heartbeat, const Peer *peer, const char *cause);
+_Noreturn void heartbeat_end_silently(void);
 /* Have the launcher (mpirun, or its daemon on this host) ended some seconds from now if it is still there then. */
-void watch_end_launcher(void);
+void heartbeat_end_launcher(void);
 
 #endif

@@ -28,13 +28,13 @@ static double dot(const float *a, const float *b, size_t n) {
 /** scores [visible] of one query of one head, scaled; returns the log of the sum of their exponentials. */
 static double scores_ref(float *scores, const float *q, const float *k, size_t kv_stride, const AttentionShape *shape,
                          size_t query) {
-    size_t visible = (size_t)shape->visible[query];
+    size_t key_counts = (size_t)shape->key_counts[query];
     double largest = -INFINITY, sum = 0.0;
-    for (size_t j = 0; j < visible; j++) {
+    for (size_t j = 0; j < key_counts; j++) {
         scores[j] = (float)(shape->scale * dot(q, k + j * kv_stride, shape->head_width));
         largest = fmax(largest, scores[j]);
     }
-    for (size_t j = 0; j < visible; j++) sum += exp(scores[j] - largest);
+    for (size_t j = 0; j < key_counts; j++) sum += exp(scores[j] - largest);
     return largest + log(sum);
 }
 
@@ -42,11 +42,11 @@ static double scores_ref(float *scores, const float *q, const float *k, size_t k
 static void forward_query_ref(float *out, float *lse, const float *q, const float *k, const float *v, size_t kv_stride,
                               const AttentionShape *shape, const Dropout *dropout, size_t b, size_t h, size_t query,
                               float *scores) {
-    size_t d = shape->head_width, visible = (size_t)shape->visible[query];
+    size_t d = shape->head_width, key_counts = (size_t)shape->key_counts[query];
     double log_sum = scores_ref(scores, q, k, kv_stride, shape, query);
     for (size_t c = 0; c < d; c++) {
         double sum = 0.0;
-        for (size_t j = 0; j < visible; j++)
+        for (size_t j = 0; j < key_counts; j++)
             sum += exp(scores[j] - log_sum) * v[j * kv_stride + c] *
                    dropout_factor_ref(dropout, j, shape->sample_ids[b], shape->positions[query], (int)h);
         out[c] = (float)sum;
@@ -59,8 +59,8 @@ void attention_forward_ref(float *out, float *lse, const float *q, size_t q_stri
     size_t d = shape->head_width, heads = shape->heads;
     for (size_t b = 0; b < shape->samples; b++)
         for (size_t h = 0; h < heads; h++)
-            for (size_t r = (size_t)shape->query_starts[b]; r < (size_t)shape->query_starts[b + 1]; r++) {
-                size_t from = (size_t)shape->key_starts[b] * kv_stride + h * d;
+            for (size_t r = (size_t)shape->cu_seqlens_q[b]; r < (size_t)shape->cu_seqlens_q[b + 1]; r++) {
+                size_t from = (size_t)shape->cu_seqlens_k[b] * kv_stride + h * d;
                 forward_query_ref(out + (r * heads + h) * d, lse ? lse + r * heads + h : NULL, q + r * q_stride + h * d,
                                   k + from, v + from, kv_stride, shape, dropout, b, h, r, scratch);
             }
@@ -71,13 +71,13 @@ static void backward_query_ref(float *dq, float *dk, float *dv, const float *dou
                                const float *q, const float *k, const float *v, size_t kv_stride,
                                const AttentionShape *shape, const Dropout *dropout, size_t b, size_t h, size_t query) {
     size_t d = shape->head_width;
-    double pull = dot(dout, out, d);
+    double delta = dot(dout, out, d);
     memset(dq, 0, d * sizeof *dq);
-    for (size_t j = 0; j < (size_t)shape->visible[query]; j++) {
+    for (size_t j = 0; j < (size_t)shape->key_counts[query]; j++) {
         const float *key = k + j * kv_stride, *value = v + j * kv_stride;
         double factor = dropout_factor_ref(dropout, j, shape->sample_ids[b], shape->positions[query], (int)h);
         double weight = exp(shape->scale * dot(q, key, d) - lse);
-        double dscore = weight * (factor * dot(dout, value, d) - pull) * shape->scale;
+        double dscore = weight * (factor * dot(dout, value, d) - delta) * shape->scale;
         for (size_t c = 0; c < d; c++) {
             dv[j * kv_stride + c] += (float)(weight * factor * dout[c]);
             dk[j * kv_stride + c] += (float)(dscore * q[c]);
@@ -93,12 +93,12 @@ void attention_backward_ref(float *dq, float *dk, float *dv, const float *dout, 
     size_t d = shape->head_width, heads = shape->heads;
     for (size_t b = 0; b < shape->samples; b++)
         for (size_t h = 0; h < heads; h++) {
-            size_t from = (size_t)shape->key_starts[b] * kv_stride + h * d;
-            for (size_t j = 0; j < (size_t)(shape->key_starts[b + 1] - shape->key_starts[b]); j++) {
+            size_t from = (size_t)shape->cu_seqlens_k[b] * kv_stride + h * d;
+            for (size_t j = 0; j < (size_t)(shape->cu_seqlens_k[b + 1] - shape->cu_seqlens_k[b]); j++) {
                 memset(dk + from + j * kv_stride, 0, d * sizeof *dk);
                 memset(dv + from + j * kv_stride, 0, d * sizeof *dv);
             }
-            for (size_t r = (size_t)shape->query_starts[b]; r < (size_t)shape->query_starts[b + 1]; r++)
+            for (size_t r = (size_t)shape->cu_seqlens_q[b]; r < (size_t)shape->cu_seqlens_q[b + 1]; r++)
                 backward_query_ref(dq + r * q_stride + h * d, dk + from, dv + from, dout + (r * heads + h) * d,
                                    out + (r * heads + h) * d, lse[r * heads + h], q + r * q_stride + h * d, k + from,
                                    v + from, kv_stride, shape, dropout, b, h, r);

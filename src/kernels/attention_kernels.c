@@ -25,10 +25,10 @@ static Head head_of(const AttentionShape *shape, size_t item) {
     return (Head){
         .sample = b,
         .head = h,
-        .query = (size_t)shape->query_starts[b],
-        .queries = (size_t)(shape->query_starts[b + 1] - shape->query_starts[b]),
-        .key = (size_t)shape->key_starts[b],
-        .keys = (size_t)(shape->key_starts[b + 1] - shape->key_starts[b]),
+        .query = (size_t)shape->cu_seqlens_q[b],
+        .queries = (size_t)(shape->cu_seqlens_q[b + 1] - shape->cu_seqlens_q[b]),
+        .key = (size_t)shape->cu_seqlens_k[b],
+        .keys = (size_t)(shape->cu_seqlens_k[b + 1] - shape->cu_seqlens_k[b]),
         .column = h * shape->head_width,
     };
 }
@@ -36,17 +36,17 @@ static Head head_of(const AttentionShape *shape, size_t item) {
 static size_t most_keys(const AttentionShape *shape) {
     int32_t most = 0;
     for (size_t b = 0; b < shape->samples; b++) {
-        int32_t keys = shape->key_starts[b + 1] - shape->key_starts[b];
+        int32_t keys = shape->cu_seqlens_k[b + 1] - shape->cu_seqlens_k[b];
         if (keys > most) most = keys;
     }
     return (size_t)most;
 }
 
 /** Keys that any of a tile's queries sees. */
-static size_t tile_keys(const int32_t *visible, size_t rows) {
+static size_t tile_keys(const int32_t *key_counts, size_t rows) {
     int32_t most = 0;
     for (size_t r = 0; r < rows; r++)
-        if (visible[r] > most) most = visible[r];
+        if (key_counts[r] > most) most = key_counts[r];
     return (size_t)most;
 }
 
@@ -82,7 +82,7 @@ static float powers(float *x, size_t seen, size_t end, float scale, float *large
 /** One query's scores [end] become weights, with dropout. */
 static void weigh_row(const Call *call, const Head *head, size_t query, float *weights, size_t end, float *factors) {
     const AttentionShape *shape = call->shape;
-    float largest, sum = powers(weights, (size_t)shape->visible[query], end, shape->scale * LOG2_E, &largest);
+    float largest, sum = powers(weights, (size_t)shape->key_counts[query], end, shape->scale * LOG2_E, &largest);
     float share = 1.0f / sum;
     if (call->lse) call->lse[query * shape->heads + head->head] = largest / LOG2_E + logf(sum);
     if (call->dropout) {
@@ -101,7 +101,7 @@ static void forward_head(const Call *call, const Head *head, const AttentionScra
     transpose(scratch->keys, stride, k, call->kv_stride, head->keys, d);
     for (size_t done = 0; done < head->queries; done += TILE_ROWS) {
         size_t rows = smaller(TILE_ROWS, head->queries - done), query = head->query + done;
-        size_t seen = tile_keys(call->shape->visible + query, rows), end = round_up(seen, LANES);
+        size_t seen = tile_keys(call->shape->key_counts + query, rows), end = round_up(seen, LANES);
         Left q = {call->q + query * call->q_stride + head->column, call->q_stride, 1};
         tile_product(scratch->weights, stride, q, scratch->keys, stride, rows, d, end, false);
         for (size_t r = 0; r < rows; r++)
@@ -121,23 +121,23 @@ static void gather_queries(const Call *call, const Head *head, const AttentionSc
         const float *q = call->q + (first + r) * call->q_stride + head->column;
         const float *dout = call->dout + (first + r) * call->out_stride + head->column;
         const float *out = call->out_read + (first + r) * call->out_stride + head->column;
-        float *to_q = scratch->queries + r * d, *to_dout = scratch->gradients + r * d, pull = 0.0f;
-#pragma omp simd reduction(+ : pull)
+        float *to_q = scratch->queries + r * d, *to_dout = scratch->gradients + r * d, delta = 0.0f;
+#pragma omp simd reduction(+ : delta)
         for (size_t c = 0; c < d; c++) {
             to_q[c] = q[c];
             to_dout[c] = dout[c];
-            pull += dout[c] * out[c];
+            delta += dout[c] * out[c];
         }
-        scratch->pulls[r] = pull; /* Σ weight · d weight over the keys, which is this shorter sum */
+        scratch->deltas[r] = delta; /* Σ weight · d weight over the keys, which is this shorter sum */
     }
 }
 
 /** Scores → weights with dropout, and d weights → d scores, of one query; both zero from the last key seen to
  *  `padded`. */
 static void unweigh_row(const Call *call, const Head *head, size_t query, float *weights, float *scores, size_t padded,
-                        float pull, float *factors) {
+                        float delta, float *factors) {
     const Floats none = {0};
-    size_t seen = (size_t)call->shape->visible[query], j = 0;
+    size_t seen = (size_t)call->shape->key_counts[query], j = 0;
     float scale = call->shape->scale, lse = call->lse_read[query * call->shape->heads + head->head];
     if (call->dropout) draw_factors(call, head, query, seen, factors);
     for (; j < seen; j += LANES) {
@@ -145,7 +145,7 @@ static void unweigh_row(const Call *call, const Head *head, size_t query, float 
         weight = floats_first(weight, lanes_seen(seen, j), none);
         Floats factor = call->dropout ? floats_load(factors + j) : floats_all(1.0f);
         Floats dweight = floats_first(floats_load(scores + j), lanes_seen(seen, j), none);
-        floats_store(scores + j, weight * (factor * dweight - pull) * scale);
+        floats_store(scores + j, weight * (factor * dweight - delta) * scale);
         floats_store(weights + j, weight * factor);
     }
     for (; j < padded; j += LANES) {
@@ -162,14 +162,14 @@ static void backward_queries(const Call *call, const Head *head, const Attention
     gather_queries(call, head, scratch, first, count);
     for (size_t done = 0; done < count; done += TILE_ROWS) {
         size_t rows = smaller(TILE_ROWS, count - done), query = first + done;
-        size_t seen = tile_keys(call->shape->visible + query, rows), end = round_up(seen, LANES);
+        size_t seen = tile_keys(call->shape->key_counts + query, rows), end = round_up(seen, LANES);
         float *weights = scratch->weights + done * stride, *scores = scratch->scores + done * stride;
         Left q = {scratch->queries + done * d, d, 1}, dout = {scratch->gradients + done * d, d, 1};
         tile_product(weights, stride, q, scratch->keys, stride, rows, d, end, false);
         tile_product(scores, stride, dout, scratch->values, stride, rows, d, end, false);
         for (size_t r = 0; r < rows; r++)
             unweigh_row(call, head, query + r, weights + r * stride, scores + r * stride, padded,
-                        scratch->pulls[done + r], scratch->factors);
+                        scratch->deltas[done + r], scratch->factors);
         float *dq = call->dq + query * call->q_stride + head->column;
         tile_product(dq, call->q_stride, (Left){scores, stride, 1}, k, call->kv_stride, rows, seen, d, false);
     }
@@ -179,10 +179,10 @@ static void backward_queries(const Call *call, const Head *head, const Attention
 static void backward_keys(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
                           size_t count, bool accumulate) {
     size_t d = call->shape->head_width, stride = scratch->stride;
-    const int32_t *visible = call->shape->visible + first;
+    const int32_t *key_counts = call->shape->key_counts + first;
     for (size_t j = 0; j < head->keys; j += TILE_ROWS) {
         size_t rows = smaller(TILE_ROWS, head->keys - j), blind = 0;
-        while (blind < count && (size_t)visible[blind] <= j) blind++; /* in a causal sample, the queries before j */
+        while (blind < count && (size_t)key_counts[blind] <= j) blind++; /* in a causal sample, the queries before j */
         size_t inner = count - blind, to = (head->key + j) * call->kv_stride + head->column;
         const float *q = scratch->queries + blind * d, *dout = scratch->gradients + blind * d;
         Left weights = {scratch->weights + blind * stride + j, 1, stride};
@@ -209,7 +209,7 @@ static void backward_head(const Call *call, const Head *head, const AttentionScr
 static void each_head(const Call *call, float *scratch,
                       void (*pass)(const Call *, const Head *, const AttentionScratch *)) {
     const AttentionShape *shape = call->shape;
-    size_t keys = most_keys(shape), queries = (size_t)shape->query_starts[shape->samples];
+    size_t keys = most_keys(shape), queries = (size_t)shape->cu_seqlens_q[shape->samples];
     size_t items = shape->samples * shape->heads;
     size_t part = attention_part(keys, shape->head_width);
 #pragma omp parallel if (items > 1 && queries * shape->heads * shape->head_width > PARALLEL_ELEMENTS)

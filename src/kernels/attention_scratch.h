@@ -13,7 +13,7 @@ typedef struct {
     float *scores;        /**< [ATTENTION_QUERIES, stride] gradients of the scores */
     float *queries;       /**< [ATTENTION_QUERIES, head width] rows of q, close together */
     float *gradients;     /**< [ATTENTION_QUERIES, head width] rows of dout */
-    float *pulls;         /**< [ATTENTION_QUERIES] dout · out */
+    float *deltas;        /**< [ATTENTION_QUERIES] dout · out */
     float *factors;       /**< [stride] dropout factors of one query */
 } AttentionScratch;
 
@@ -39,7 +39,7 @@ static inline AttentionScratch attention_scratch_at(float *base, size_t keys, si
     scratch.factors = scratch.scores + rows * stride;
     scratch.queries = scratch.factors + stride;
     scratch.gradients = scratch.queries + rows * head_width;
-    scratch.pulls = scratch.gradients + rows * head_width;
+    scratch.deltas = scratch.gradients + rows * head_width;
     return scratch;
 }
 #endif

@@ -1,7 +1,7 @@
 #include "kernels/kernels.h"
 #include "kernels/lanes.h"
 
-void KERNEL(rows_add_bias)(float *y, size_t y_stride, const float *bias, size_t rows, size_t columns) {
+void KERNEL(bias_add)(float *y, size_t y_stride, const float *bias, size_t rows, size_t columns) {
     for (size_t r = 0; r < rows; r++) {
         float *row = y + r * y_stride;
 #pragma omp simd
@@ -10,7 +10,7 @@ void KERNEL(rows_add_bias)(float *y, size_t y_stride, const float *bias, size_t 
 }
 
 /** Row after row as they lie in memory: `out` stays in the L1 cache meanwhile. */
-void KERNEL(rows_sum)(float *out, const float *x, size_t stride, size_t rows, size_t columns, bool accumulate) {
+void KERNEL(bias_gradient)(float *out, const float *x, size_t stride, size_t rows, size_t columns, bool accumulate) {
     if (!accumulate) memset(out, 0, columns * sizeof *out);
     size_t r = 0;
     for (; r + 8 <= rows; r += 8) {

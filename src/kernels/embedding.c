@@ -7,9 +7,9 @@ void embedding_forward(float *out, const float *token, const float *position, co
     kernels()->embedding_forward(out, token, position, ids, positions, samples, rows, width, dropout);
 }
 
-void embedding_gather(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
-                      size_t width, int32_t *scratch) {
-    kernels()->embedding_gather(out, x, slots, count, leaves, width, scratch);
+void embedding_index_add(float *out, const float *x, const int32_t *index, size_t count, const Segments *segments,
+                         size_t width, int32_t *scratch) {
+    kernels()->embedding_index_add(out, x, index, count, segments, width, scratch);
 }
 
 /** The same as what happens to the gradient of a residual branch; the site is in the dropout. */
@@ -28,18 +28,18 @@ void embedding_forward_ref(float *out, const float *token, const float *position
     }
 }
 
-void embedding_gather_ref(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
-                          size_t width) {
-    float sums[LEAVES_LEVELS];
-    for (size_t slot = 0; slot < count; slot++)
+void embedding_index_add_ref(float *out, const float *x, const int32_t *index, size_t count, const Segments *segments,
+                             size_t width) {
+    float sums[SEGMENT_LEVELS];
+    for (size_t target = 0; target < count; target++)
         for (size_t c = 0; c < width; c++) {
-            for (size_t i = 0; i < leaves->count; i++) {
-                size_t top = leaf_height(i);
-                sums[top] = i == 0 ? out[slot * width + c] : 0.0f;
-                for (size_t r = leaves->starts[i]; r < leaves->starts[i + 1]; r++)
-                    if ((size_t)slots[r] == slot) sums[top] += x[r * width + c];
-                leaf_join(sums, i, leaves->count);
+            for (size_t i = 0; i < segments->count; i++) {
+                size_t top = segment_height(i);
+                sums[top] = i == 0 ? out[target * width + c] : 0.0f;
+                for (size_t r = segments->starts[i]; r < segments->starts[i + 1]; r++)
+                    if ((size_t)index[r] == target) sums[top] += x[r * width + c];
+                segment_join(sums, i, segments->count);
             }
-            out[slot * width + c] = sums[0];
+            out[target * width + c] = sums[0];
         }
 }

@@ -37,27 +37,27 @@ void KERNEL(embedding_forward)(float *out, const float *token, const float *posi
 
 /** Rows by slot: the first one's number for each of `count` slots, and behind them for each row the next of its slot;
  *  −1: none. */
-static void chain_rows(int32_t *chains, const int32_t *slots, size_t count, size_t rows) {
+static void chain_rows(int32_t *chains, const int32_t *index, size_t count, size_t rows) {
     int32_t *next = chains + count;
     for (size_t i = 0; i < count; i++) chains[i] = -1;
-    for (size_t r = rows; r-- > 0; chains[slots[r]] = (int32_t)r) next[r] = chains[slots[r]];
+    for (size_t r = rows; r-- > 0; chains[index[r]] = (int32_t)r) next[r] = chains[index[r]];
 }
 
-/** A slot's sum of columns first … first + columns − 1, its rows being a chain. A leaf that has none of them adds
+/** A slot's sum of columns first … first + columns − 1, its rows being a chain. A segment that has none of them adds
  *  nothing: no sum that begins at zero is −0, so that adding 0 would leave it as it is. */
-static void gather_slot(float *out, const float *x, int32_t row, const int32_t *next, const Leaves *leaves,
-                        size_t first, size_t columns, size_t width) {
-    float sums[LEAVES_LEVELS][GATHER_COLUMNS];
-    bool filled[LEAVES_LEVELS];
-    for (size_t i = 0; i < leaves->count; i++) {
-        size_t top = leaf_height(i);
+static void add_row_chain(float *out, const float *x, int32_t row, const int32_t *next, const Segments *segments,
+                          size_t first, size_t columns, size_t width) {
+    float sums[SEGMENT_LEVELS][GATHER_COLUMNS];
+    bool filled[SEGMENT_LEVELS];
+    for (size_t i = 0; i < segments->count; i++) {
+        size_t top = segment_height(i);
         float *sum = i == 0 ? out : sums[top];
         filled[top] = i == 0;
-        for (; row >= 0 && (size_t)row < leaves->starts[i + 1]; row = next[row], filled[top] = true) {
+        for (; row >= 0 && (size_t)row < segments->starts[i + 1]; row = next[row], filled[top] = true) {
             if (!filled[top]) memset(sum, 0, columns * sizeof *sum);
             KERNEL(vector_add)(sum, sum, x + (size_t)row * width + first, columns);
         }
-        for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, top--) {
+        for (size_t j = segment_joins(i, segments->count); j > 0; j--, top--) {
             if (!filled[top]) continue;
             float *below = top == 1 ? out : sums[top - 1];
             if (filled[top - 1])
@@ -69,14 +69,14 @@ static void gather_slot(float *out, const float *x, int32_t row, const int32_t *
     }
 }
 
-void KERNEL(embedding_gather)(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
-                              size_t width, int32_t *scratch) {
-    size_t rows = leaves_rows(leaves);
-    chain_rows(scratch, slots, count, rows);
+void KERNEL(embedding_index_add)(float *out, const float *x, const int32_t *index, size_t count,
+                                 const Segments *segments, size_t width, int32_t *scratch) {
+    size_t rows = segments_rows(segments);
+    chain_rows(scratch, index, count, rows);
 #pragma omp parallel for schedule(static) if (rows * width > PARALLEL_ELEMENTS)
     for (size_t first = 0; first < width; first += GATHER_COLUMNS)
-        for (size_t slot = 0; slot < count; slot++)
-            if (scratch[slot] >= 0)
-                gather_slot(out + slot * width + first, x, scratch[slot], scratch + count, leaves, first,
-                            smaller(GATHER_COLUMNS, width - first), width);
+        for (size_t target = 0; target < count; target++)
+            if (scratch[target] >= 0)
+                add_row_chain(out + target * width + first, x, scratch[target], scratch + count, segments, first,
+                              smaller(GATHER_COLUMNS, width - first), width);
 }

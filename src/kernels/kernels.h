@@ -23,7 +23,7 @@ __typeof__(linear_backward_weight) linear_backward_weight_bf16;
 
 #define KERNEL_LIST(X)                                                                                                 \
     X(embedding_forward)                                                                                               \
-    X(embedding_gather)                                                                                                \
+    X(embedding_index_add)                                                                                             \
     X(layernorm_forward)                                                                                               \
     X(layernorm_backward)                                                                                              \
     X(linear_forward)                                                                                                  \
@@ -43,8 +43,8 @@ __typeof__(linear_backward_weight) linear_backward_weight_bf16;
     X(vector_add)                                                                                                      \
     X(bf16_from_floats)                                                                                                \
     X(floats_from_bf16)                                                                                                \
-    X(rows_add_bias)                                                                                                   \
-    X(rows_sum)
+    X(bias_add)                                                                                                        \
+    X(bias_gradient)
 
 /** One instruction set's kernels: every member has the type and the contract of the public function of its name. */
 typedef struct {

@@ -8,9 +8,9 @@ void layernorm_forward(float *out, float *mean, float *rstd, const float *x, con
 }
 
 void layernorm_backward(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x, const float *mean,
-                        const float *rstd, const float *gamma, const Leaves *leaves, size_t width, int accumulate,
+                        const float *rstd, const float *gamma, const Segments *segments, size_t width, int accumulate,
                         float *scratch) {
-    kernels()->layernorm_backward(dx, dgamma, dbeta, dout, x, mean, rstd, gamma, leaves, width, accumulate, scratch);
+    kernels()->layernorm_backward(dx, dgamma, dbeta, dout, x, mean, rstd, gamma, segments, width, accumulate, scratch);
 }
 
 void layernorm_forward_ref(float *out, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
@@ -43,7 +43,7 @@ static void backward_input_ref(float *dx, const float *dout, const float *x, con
     }
 }
 
-/* Column c of dgamma and dbeta, from a leaf's rows on. */
+/* Column c of dgamma and dbeta, from a segment's rows on. */
 static void backward_column_ref(float *by_gamma, float *by_beta, const float *dout, const float *x, const float *mean,
                                 const float *rstd, size_t first, size_t end, size_t width, size_t c) {
     double gamma_sum = *by_gamma, beta_sum = *by_beta;
@@ -57,21 +57,21 @@ static void backward_column_ref(float *by_gamma, float *by_beta, const float *do
 }
 
 void layernorm_backward_ref(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x,
-                            const float *mean, const float *rstd, const float *gamma, const Leaves *leaves,
+                            const float *mean, const float *rstd, const float *gamma, const Segments *segments,
                             size_t width, int accumulate, float *scratch) {
-    float gammas[LEAVES_LEVELS], betas[LEAVES_LEVELS];
+    float gammas[SEGMENT_LEVELS], betas[SEGMENT_LEVELS];
     (void)scratch;
-    for (size_t r = 0; r < leaves_rows(leaves); r++)
+    for (size_t r = 0; r < segments_rows(segments); r++)
         backward_input_ref(dx + r * width, dout + r * width, x + r * width, gamma, width, mean[r], rstd[r]);
     for (size_t c = 0; c < width; c++) {
-        for (size_t i = 0; i < leaves->count; i++) {
-            size_t top = leaf_height(i);
+        for (size_t i = 0; i < segments->count; i++) {
+            size_t top = segment_height(i);
             gammas[top] = i == 0 && accumulate ? dgamma[c] : 0.0f;
             betas[top] = i == 0 && accumulate ? dbeta[c] : 0.0f;
-            backward_column_ref(&gammas[top], &betas[top], dout, x, mean, rstd, leaves->starts[i],
-                                leaves->starts[i + 1], width, c);
-            leaf_join(gammas, i, leaves->count);
-            leaf_join(betas, i, leaves->count);
+            backward_column_ref(&gammas[top], &betas[top], dout, x, mean, rstd, segments->starts[i],
+                                segments->starts[i + 1], width, c);
+            segment_join(gammas, i, segments->count);
+            segment_join(betas, i, segments->count);
         }
         dgamma[c] = gammas[0];
         dbeta[c] = betas[0];

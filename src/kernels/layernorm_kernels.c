@@ -59,17 +59,17 @@ static void backward_row(float *dx, float *dgamma, float *dbeta, const float *do
     }
 }
 
-/** The sums of columns first … end − 1: a leaf's `count` parts in order, which lie `stride` floats apart, onto the stack
+/** The sums of columns first … end − 1: a segment's `count` parts in order, which lie `stride` floats apart, onto the stack
  *  [levels, stride] of leaves' sums. */
 static void sum_parts(float *stack, const float *parts, size_t count, size_t stride, size_t first, size_t end,
-                      size_t leaf, size_t leaves) {
-    float *top = stack + leaf_height(leaf) * stride;
+                      size_t segment, size_t segments) {
+    float *top = stack + segment_height(segment) * stride;
     for (size_t c = first; c < end; c++) {
         float sum = parts[c];
         for (size_t part = 1; part < count; part++) sum += parts[part * stride + c];
         top[c] = sum;
     }
-    for (size_t j = leaf_joins(leaf, leaves); j > 0; j--, top -= stride)
+    for (size_t j = segment_joins(segment, segments); j > 0; j--, top -= stride)
         KERNEL(vector_add)(top - stride + first, top - stride + first, top + first, end - first);
 }
 
@@ -79,13 +79,13 @@ static void put_sums(float *out, const float *sums, size_t first, size_t end, in
 }
 
 void KERNEL(layernorm_backward)(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x,
-                                const float *mean, const float *rstd, const float *gamma, const Leaves *leaves,
+                                const float *mean, const float *rstd, const float *gamma, const Segments *segments,
                                 size_t width, int accumulate, float *scratch) {
     size_t stride = 2 * width; /* a column sum of dgamma, then of dbeta */
     float *stack = scratch + LAYERNORM_PARTS * stride;
-#pragma omp parallel if (leaves_rows(leaves) * width > PARALLEL_ELEMENTS)
-    for (size_t leaf = 0; leaf < leaves->count; leaf++) {
-        size_t start = leaves->starts[leaf], end = leaves->starts[leaf + 1];
+#pragma omp parallel if (segments_rows(segments) * width > PARALLEL_ELEMENTS)
+    for (size_t segment = 0; segment < segments->count; segment++) {
+        size_t start = segments->starts[segment], end = segments->starts[segment + 1];
         size_t run = (end - start + LAYERNORM_PARTS - 1) / LAYERNORM_PARTS;
         size_t parts = (end - start + run - 1) / run; /* that have rows */
 #pragma omp for schedule(static)
@@ -99,9 +99,9 @@ void KERNEL(layernorm_backward)(float *dx, float *dgamma, float *dbeta, const fl
 #pragma omp for schedule(static)
         for (size_t first = 0; first < width; first += SUM_COLUMNS) {
             size_t last = smaller(first + SUM_COLUMNS, width);
-            sum_parts(stack, scratch, parts, stride, first, last, leaf, leaves->count);
-            sum_parts(stack + width, scratch + width, parts, stride, first, last, leaf, leaves->count);
-            if (leaf + 1 < leaves->count) continue;
+            sum_parts(stack, scratch, parts, stride, first, last, segment, segments->count);
+            sum_parts(stack + width, scratch + width, parts, stride, first, last, segment, segments->count);
+            if (segment + 1 < segments->count) continue;
             put_sums(dgamma, stack, first, last, accumulate);
             put_sums(dbeta, stack + width, first, last, accumulate);
         }

@@ -76,14 +76,14 @@ void linear_backward_input(float *dx, const float *dy, const float *weight, size
     poll(work);
 }
 
-void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
+void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Segments *segments,
                             const LinearShape *shape, bool accumulate, const LinearWork *work) {
     if (use_blas(work))
-        linear_blas_backward_weight(dweight, dbias, x, dy, leaves_rows(leaves), shape, accumulate);
+        linear_blas_backward_weight(dweight, dbias, x, dy, segments_rows(segments), shape, accumulate);
     else if (work->bf16)
-        kernels()->linear_backward_weight_bf16(dweight, dbias, x, dy, leaves, shape, accumulate, work);
+        kernels()->linear_backward_weight_bf16(dweight, dbias, x, dy, segments, shape, accumulate, work);
     else
-        kernels()->linear_backward_weight(dweight, dbias, x, dy, leaves, shape, accumulate, work);
+        kernels()->linear_backward_weight(dweight, dbias, x, dy, segments, shape, accumulate, work);
     poll(work);
 }
 
@@ -109,27 +109,27 @@ void linear_backward_input_ref(float *dx, const float *dy, const float *weight, 
 }
 
 /* One element of a weight's gradient, or of a bias's where x is NULL. */
-static float leaves_sum_ref(float start, const float *x, size_t x_stride, const float *dy, size_t dy_stride,
-                            const Leaves *leaves) {
-    float sums[LEAVES_LEVELS];
-    for (size_t i = 0; i < leaves->count; i++) {
+static float segments_sum_ref(float start, const float *x, size_t x_stride, const float *dy, size_t dy_stride,
+                              const Segments *segments) {
+    float sums[SEGMENT_LEVELS];
+    for (size_t i = 0; i < segments->count; i++) {
         double sum = i == 0 ? (double)start : 0.0;
-        for (size_t r = leaves->starts[i]; r < leaves->starts[i + 1]; r++)
+        for (size_t r = segments->starts[i]; r < segments->starts[i + 1]; r++)
             sum += (x != NULL ? (double)x[r * x_stride] : 1.0) * (double)dy[r * dy_stride];
-        sums[leaf_height(i)] = (float)sum;
-        leaf_join(sums, i, leaves->count);
+        sums[segment_height(i)] = (float)sum;
+        segment_join(sums, i, segments->count);
     }
     return sums[0];
 }
 
-void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
+void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, const Segments *segments,
                                 const LinearShape *shape, bool accumulate) {
     for (size_t i = 0; i < shape->in; i++)
         for (size_t o = 0; o < shape->out; o++) {
             float *element = dweight + i * shape->weight_stride + o;
-            *element =
-                leaves_sum_ref(accumulate ? *element : 0.0F, x + i, shape->x_stride, dy + o, shape->y_stride, leaves);
+            *element = segments_sum_ref(accumulate ? *element : 0.0F, x + i, shape->x_stride, dy + o, shape->y_stride,
+                                        segments);
         }
     for (size_t o = 0; dbias != NULL && o < shape->out; o++)
-        dbias[o] = leaves_sum_ref(accumulate ? dbias[o] : 0.0F, NULL, 0, dy + o, shape->y_stride, leaves);
+        dbias[o] = segments_sum_ref(accumulate ? dbias[o] : 0.0F, NULL, 0, dy + o, shape->y_stride, segments);
 }

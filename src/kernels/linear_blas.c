@@ -90,7 +90,7 @@ void linear_blas_forward(float *y, const float *x, const float *weight, const fl
         float *out = y + t.first_row * shape->y_stride + t.first_column;
         product(CblasNoTrans, CblasNoTrans, t.rows, t.columns, shape->in, x + t.first_row * shape->x_stride,
                 shape->x_stride, weight + t.first_column, shape->weight_stride, 0.0F, out, shape->y_stride);
-        if (bias != NULL) rows_add_bias(out, shape->y_stride, bias + t.first_column, t.rows, t.columns);
+        if (bias != NULL) bias_add(out, shape->y_stride, bias + t.first_column, t.rows, t.columns);
     }
 }
 
@@ -118,6 +118,6 @@ void linear_blas_backward_weight(float *dweight, float *dbias, const float *x, c
                 dy + t.first_column, shape->y_stride, accumulate ? 1.0F : 0.0F,
                 dweight + t.first_row * shape->weight_stride + t.first_column, shape->weight_stride);
         if (dbias != NULL && t.first_row == 0)
-            rows_sum(dbias + t.first_column, dy + t.first_column, shape->y_stride, rows, t.columns, accumulate);
+            bias_gradient(dbias + t.first_column, dy + t.first_column, shape->y_stride, rows, t.columns, accumulate);
     }
 }

@@ -356,60 +356,60 @@ void LINEAR(linear_backward_input)(float *dx, const float *dy, const float *weig
 typedef struct {
     float *dweight;
     size_t stride;
-    const float *strips, *panels; /* packed x and dy: [leaf][strip or panel][steps][…] */
+    const float *strips, *panels; /* packed x and dy: [segment][strip or panel][steps][…] */
     size_t in, out;               /* columns there, whole strips and panels */
-    const Leaves *leaves;
+    const Segments *segments;
     bool accumulate;
 } WeightPass;
 
-/* Steps that are multiplied at once: a part of a leaf, or all of it. */
+/* Steps that are multiplied at once: a part of a segment, or all of it. */
 typedef struct {
-    size_t leaf, first, steps;
+    size_t segment, first, steps;
 } Span;
 
-static size_t leaf_rows(const Leaves *leaves, size_t leaf) {
-    return leaves->starts[leaf + 1] - leaves->starts[leaf];
+static size_t segment_rows(const Segments *segments, size_t segment) {
+    return segments->starts[segment + 1] - segments->starts[segment];
 }
 
-/* The span that starts at step `first` of a leaf; at the leaf's end, the next leaf's first. */
-INLINE Span span_at(const Leaves *leaves, size_t leaf, size_t first) {
-    size_t steps = steps_of(leaf_rows(leaves, leaf));
+/* The prefetch chunk that starts at step `first` of a segment; at the segment's end, the next segment's first. */
+INLINE Span chunk_at(const Segments *segments, size_t segment, size_t first) {
+    size_t steps = steps_of(segment_rows(segments, segment));
     if (first == steps) {
         first = 0;
-        if (++leaf == leaves->count) return (Span){leaf, 0, 0};
-        steps = steps_of(leaf_rows(leaves, leaf));
+        if (++segment == segments->count) return (Span){segment, 0, 0};
+        steps = steps_of(segment_rows(segments, segment));
     }
     size_t part = steps <= WEIGHT_BLOCK ? steps : even_part(steps, WEIGHT_BLOCK, GROUP);
-    return (Span){leaf, first, smaller(part, steps - first)};
+    return (Span){segment, first, smaller(part, steps - first)};
 }
 
-INLINE Span next_span(const Leaves *leaves, Span span) {
-    return span_at(leaves, span.leaf, span.first + span.steps);
+INLINE Span next_chunk(const Segments *segments, Span span) {
+    return chunk_at(segments, span.segment, span.first + span.steps);
 }
 
-/* The first span behind those that are multiplied with one panel before the next panel's turn: short leaves'
+/* The first prefetch chunk behind those that are multiplied with one panel before the next panel's turn: short leaves'
  * together. */
-INLINE Span end_of_group(const Leaves *leaves, Span span) {
+INLINE Span end_of_group(const Segments *segments, Span span) {
     size_t steps = 0;
     do {
         steps += span.steps;
-        span = next_span(leaves, span);
-    } while (span.leaf < leaves->count && steps + span.steps <= WEIGHT_BLOCK);
+        span = next_chunk(segments, span);
+    } while (span.segment < segments->count && steps + span.steps <= WEIGHT_BLOCK);
     return span;
 }
 
-/* A span's product for some rows and a panel's columns of a tile, and where the leaf ends, the sums that the tree
+/* A prefetch chunk's product for some rows and a panel's columns of a tile, and where the segment ends, the sums that the tree
  * joins. Whole panels that nothing is added to go past the caches, which a layer's gradient would fill. */
 INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t r, size_t c, float *sums) {
-    const Leaves *leaves = pass->leaves;
-    size_t start = leaves->starts[span.leaf], all = steps_of(leaf_rows(leaves, span.leaf));
+    const Segments *segments = pass->segments;
+    size_t start = segments->starts[span.segment], all = steps_of(segment_rows(segments, span.segment));
     size_t rows = smaller(STRIP, t->rows - r), stride = pass->stride;
     float *out = pass->dweight + (t->first_row + r) * stride + t->first_column + c;
     bool begins = span.first == 0, ends = span.first + span.steps == all, whole = t->columns - c >= PANEL;
-    float *own = sums + leaf_height(span.leaf) * LINEAR_SUMS + c * t->rows + r * PANEL;
+    float *own = sums + segment_height(span.segment) * LINEAR_SUMS + c * t->rows + r * PANEL;
     Sums at = {.from = own, .to = own, .from_stride = PANEL, .to_stride = PANEL, .top = own, .level = LINEAR_SUMS};
     Fetch next = {0};
-    if (begins && pass->accumulate && whole && span.leaf == 0) {
+    if (begins && pass->accumulate && whole && span.segment == 0) {
         size_t below = t->rows - r - rows; /* these are read next */
         at.from = out, at.from_stride = stride;
         next = fetch_in(span.steps / FETCH_STEPS + 1, out + rows * stride, stride, PANEL, smaller(STRIP, below));
@@ -417,10 +417,10 @@ INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t
         at.from = NULL;
     }
     if (ends) {
-        at.joins = leaf_joins(span.leaf, leaves->count);
+        at.joins = segment_joins(span.segment, segments->count);
         at.to = own - at.joins * LINEAR_SUMS;
     }
-    if (ends && whole && span.leaf + 1 == leaves->count) {
+    if (ends && whole && span.segment + 1 == segments->count) {
         at.to = out, at.to_stride = stride;
         at.past = !pass->accumulate && ((uintptr_t)out | stride * sizeof *out) % LANE_BYTES == 0;
     }
@@ -431,12 +431,12 @@ INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t
 
 /* A tile of the gradient. */
 INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums) {
-    const Leaves *leaves = pass->leaves;
-    for (Span span = span_at(leaves, 0, 0), end; span.leaf < leaves->count; span = end) {
-        end = end_of_group(leaves, span);
+    const Segments *segments = pass->segments;
+    for (Span span = chunk_at(segments, 0, 0), end; span.segment < segments->count; span = end) {
+        end = end_of_group(segments, span);
         for (size_t c = 0; c < t->columns; c += PANEL)
             for (size_t r = 0; r < t->rows; r += STRIP)
-                for (Span s = span; s.leaf != end.leaf || s.first != end.first; s = next_span(leaves, s))
+                for (Span s = span; s.segment != end.segment || s.first != end.first; s = next_chunk(segments, s))
                     weight_span(pass, s, t, r, c, sums);
     }
     size_t rest = t->columns % PANEL, c = t->columns - rest;
@@ -447,25 +447,26 @@ INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums) {
 }
 
 /* dbias = the sum of dy's rows, columns first … first + columns − 1, at most a tile's. */
-static void sum_bias(float *dbias, const float *dy, size_t stride, const Leaves *leaves, size_t columns,
+static void sum_bias(float *dbias, const float *dy, size_t stride, const Segments *segments, size_t columns,
                      bool accumulate) {
-    float sums[LEAVES_LEVELS][TILE];
-    for (size_t i = 0; i < leaves->count; i++) {
-        size_t height = leaf_height(i);
+    float sums[SEGMENT_LEVELS][TILE];
+    for (size_t i = 0; i < segments->count; i++) {
+        size_t height = segment_height(i);
         bool added = i == 0 && accumulate;
         if (added) memcpy(sums[0], dbias, columns * sizeof *dbias);
-        KERNEL(rows_sum)(sums[height], dy + leaves->starts[i] * stride, stride, leaf_rows(leaves, i), columns, added);
-        for (size_t j = leaf_joins(i, leaves->count); j > 0; j--, height--)
+        KERNEL(bias_gradient)
+        (sums[height], dy + segments->starts[i] * stride, stride, segment_rows(segments, i), columns, added);
+        for (size_t j = segment_joins(i, segments->count); j > 0; j--, height--)
             KERNEL(vector_add)(sums[height - 1], sums[height - 1], sums[height], columns);
     }
     memcpy(dbias, sums[0], columns * sizeof *dbias);
 }
 
-/* Pack columns of x or dy, first … first + columns − 1 of `all`, leaf by leaf, as strips or as panels. */
-INLINE void pack_leaves(float *out, size_t all, const float *x, size_t stride, const Leaves *leaves, size_t first,
-                        size_t columns, const bool strips) {
-    for (size_t i = 0; i < leaves->count; i++) {
-        size_t start = leaves->starts[i], rows = leaf_rows(leaves, i);
+/* Pack columns of x or dy, first … first + columns − 1 of `all`, segment by segment, as strips or as panels. */
+INLINE void pack_segments(float *out, size_t all, const float *x, size_t stride, const Segments *segments, size_t first,
+                          size_t columns, const bool strips) {
+    for (size_t i = 0; i < segments->count; i++) {
+        size_t start = segments->starts[i], rows = segment_rows(segments, i);
         float *to = out + all * start + first * steps_of(rows);
         if (strips)
             pack_strips_across(to, x + start * stride + first, stride, rows, columns);
@@ -474,24 +475,25 @@ INLINE void pack_leaves(float *out, size_t all, const float *x, size_t stride, c
     }
 }
 
-void LINEAR(linear_backward_weight)(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
-                                    const LinearShape *shape, bool accumulate, const LinearWork *work) {
-    size_t rows = leaves_rows(leaves), in = shape->in, out = shape->out;
+void LINEAR(linear_backward_weight)(float *dweight, float *dbias, const float *x, const float *dy,
+                                    const Segments *segments, const LinearShape *shape, bool accumulate,
+                                    const LinearWork *work) {
+    size_t rows = segments_rows(segments), in = shape->in, out = shape->out;
     float *strips = work->scratch, *panels = strips + round_up(round_up(in, STRIP) * rows, LINE),
           *own = strips + linear_shared(rows, in, out);
     WeightPass pass = {
-        dweight, shape->weight_stride, strips, panels, round_up(in, STRIP), round_up(out, PANEL), leaves, accumulate};
+        dweight, shape->weight_stride, strips, panels, round_up(in, STRIP), round_up(out, PANEL), segments, accumulate};
     size_t down = (in + TILE - 1) / TILE, across = (out + WEIGHT_COLUMNS - 1) / WEIGHT_COLUMNS;
 #pragma omp parallel num_threads(threads_for(rows, shape, work))
     {
 #pragma omp for schedule(static) nowait
         for (size_t k = 0; k < in; k += TILE)
-            pack_leaves(strips, pass.in, x, shape->x_stride, leaves, k, smaller(TILE, in - k), true);
+            pack_segments(strips, pass.in, x, shape->x_stride, segments, k, smaller(TILE, in - k), true);
 #pragma omp for schedule(static)
         for (size_t n = 0; n < out; n += TILE) {
             size_t columns = smaller(TILE, out - n);
-            pack_leaves(panels, pass.out, dy, shape->y_stride, leaves, n, columns, false);
-            if (dbias != NULL) sum_bias(dbias + n, dy + n, shape->y_stride, leaves, columns, accumulate);
+            pack_segments(panels, pass.out, dy, shape->y_stride, segments, n, columns, false);
+            if (dbias != NULL) sum_bias(dbias + n, dy + n, shape->y_stride, segments, columns, accumulate);
         }
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < down * across; i++) {

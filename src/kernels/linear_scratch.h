@@ -19,5 +19,5 @@ static inline size_t linear_shared(size_t rows, size_t in, size_t out) {
 
 /** Floats that one thread needs: the sums of a weight's tile that wait for others; of y or dx, a block of one operand
  *  and the tile's sums, which are fewer. */
-#define LINEAR_PART (LEAVES_LEVELS * LINEAR_SUMS)
+#define LINEAR_PART (SEGMENT_LEVELS * LINEAR_SUMS)
 #endif

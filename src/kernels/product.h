@@ -15,7 +15,7 @@
  *      panel    [steps, PANEL]
  *
  *  Each element of a product is one sum in the order of `inner`, wherever it lies in a tile; of a weight's gradient,
- *  one such sum a leaf (segments.h); except that AMX sums a group apart (product_tiles.h). (What the gradient of one leaf
+ *  one such sum a segment (segments.h); except that AMX sums a group apart (product_tiles.h). (What the gradient of one segment
  *  is added to comes first in that sum or last: it depends on the shape and the instruction set, not on threads.) */
 #include "kernels/bf16_round.h"
 #include "kernels/transpose.h"

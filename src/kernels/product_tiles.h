@@ -6,7 +6,7 @@
  *  A tile is 16 rows of 64 bytes. Of a strip it holds STRIP rows of GROUP steps, of a panel GROUP steps of LANES
  *  columns. The instruction sums a group's earlier elements of each pair, and apart from them its later ones, each from
  *  zero in the order of `inner`; then both sums are added to one another, and that to the tile of sums. Groups begin at
- *  multiples of GROUP steps of `inner`, or of a leaf, wherever a tile lies.
+ *  multiples of GROUP steps of `inner`, or of a segment, wherever a tile lies.
  *
  *  Tiles belong to a thread, and the system saves them with its registers: so they are there only from a product's start
  *  to products_end(). */

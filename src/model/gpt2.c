@@ -15,79 +15,79 @@
 typedef struct {
     float *base;
     size_t used; /* floats */
-} Carver;
+} Arena;
 
-static float *carve(Carver *carver, size_t rows, size_t columns) {
-    float *array = carver->base != NULL ? carver->base + carver->used : NULL;
-    carver->used += (rows * columns + 15) / 16 * 16;
+static float *arena_take(Arena *arena, size_t rows, size_t columns) {
+    float *array = arena->base != NULL ? arena->base + arena->used : NULL;
+    arena->used += (rows * columns + 15) / 16 * 16;
     return array;
 }
 
-static void carve_block(Carver *carver, Block *block, const ModelConfig *config, size_t m) {
+static void place_block(Arena *arena, Block *block, const ModelConfig *config, size_t m) {
     size_t c = (size_t)config->width;
-    block->input = carve(carver, m, c);
-    block->mean1 = carve(carver, m, 1);
-    block->rstd1 = carve(carver, m, 1);
-    block->qkv = carve(carver, m, 3 * c);
-    block->lse = carve(carver, m, (size_t)config->heads);
-    block->attended = carve(carver, m, c);
-    block->middle = carve(carver, m, c);
-    block->mean2 = carve(carver, m, 1);
-    block->rstd2 = carve(carver, m, 1);
-    block->fc = carve(carver, m, (size_t)config->inner);
+    block->input = arena_take(arena, m, c);
+    block->mean1 = arena_take(arena, m, 1);
+    block->rstd1 = arena_take(arena, m, 1);
+    block->qkv = arena_take(arena, m, 3 * c);
+    block->lse = arena_take(arena, m, (size_t)config->heads);
+    block->attended = arena_take(arena, m, c);
+    block->middle = arena_take(arena, m, c);
+    block->mean2 = arena_take(arena, m, 1);
+    block->rstd2 = arena_take(arena, m, 1);
+    block->fc = arena_take(arena, m, (size_t)config->inner);
 }
 
 /* Everything but the blocks. */
-static void carve_shared(Carver *carver, Gpt2 *gpt2, const ModelConfig *config, size_t m, size_t b, bool training) {
+static void place_shared(Arena *arena, Gpt2 *gpt2, const ModelConfig *config, size_t m, size_t b, bool training) {
     size_t c = (size_t)config->width, inner = (size_t)config->inner;
-    gpt2->query = carve(carver, b, c);
-    gpt2->pooled_ln1 = carve(carver, b, c);
-    gpt2->pooled_input = carve(carver, b, c);
-    gpt2->normalized = carve(carver, m, c);
-    gpt2->gelu = carve(carver, m, training && 3 * c > inner ? 3 * c : inner);
-    gpt2->branch = carve(carver, m, c);
-    gpt2->output = carve(carver, b, c);
-    gpt2->final = carve(carver, b, c);
-    gpt2->final_mean = carve(carver, b, 1);
-    gpt2->final_rstd = carve(carver, b, 1);
-    gpt2->logits = carve(carver, b, (size_t)config->labels);
-    gpt2->attention_scratch = carve(
-        carver, 1,
+    gpt2->query = arena_take(arena, b, c);
+    gpt2->pooled_ln1 = arena_take(arena, b, c);
+    gpt2->pooled_input = arena_take(arena, b, c);
+    gpt2->normalized = arena_take(arena, m, c);
+    gpt2->gelu = arena_take(arena, m, training && 3 * c > inner ? 3 * c : inner);
+    gpt2->branch = arena_take(arena, m, c);
+    gpt2->output = arena_take(arena, b, c);
+    gpt2->final = arena_take(arena, b, c);
+    gpt2->final_mean = arena_take(arena, b, 1);
+    gpt2->final_rstd = arena_take(arena, b, 1);
+    gpt2->logits = arena_take(arena, b, (size_t)config->labels);
+    gpt2->attention_scratch = arena_take(
+        arena, 1,
         attention_scratch((size_t)config->positions + 1, c / (size_t)config->heads, (size_t)omp_get_max_threads()));
     size_t widest = inner > 3 * c ? inner : 3 * c, labels = (size_t)config->labels;
     gpt2->products.threads = omp_get_max_threads();
-    gpt2->products.scratch = carve(
-        carver, 1, linear_scratch(m > b ? m : b, c, widest > labels ? widest : labels, (size_t)gpt2->products.threads));
+    gpt2->products.scratch = arena_take(
+        arena, 1, linear_scratch(m > b ? m : b, c, widest > labels ? widest : labels, (size_t)gpt2->products.threads));
     if (!training) return;
-    gpt2->dstream = carve(carver, m, c);
+    gpt2->dstream = arena_take(arena, m, c);
     gpt2->dbranch = gpt2->branch;
-    gpt2->dattended = carve(carver, m, c);
+    gpt2->dattended = arena_take(arena, m, c);
     gpt2->dqkv = gpt2->dinner = gpt2->gelu;
-    gpt2->dpooled = carve(carver, b, c);
-    gpt2->norm_scratch = carve(carver, LAYERNORM_SCRATCH, c);
+    gpt2->dpooled = arena_take(arena, b, c);
+    gpt2->norm_scratch = arena_take(arena, LAYERNORM_SCRATCH, c);
 }
 
-static size_t carve_all(Gpt2 *gpt2, Block *blocks, float *base, const ModelConfig *config, size_t m, size_t b,
+static size_t place_all(Gpt2 *gpt2, Block *blocks, float *base, const ModelConfig *config, size_t m, size_t b,
                         bool training) {
-    Carver carver = {.base = base};
+    Arena arena = {.base = base};
     for (int l = 0; l < config->layers; l++) {
         if (training || l == 0)
-            carve_block(&carver, &blocks[l], config, m);
+            place_block(&arena, &blocks[l], config, m);
         else
             blocks[l] = blocks[0];
     }
-    carve_shared(&carver, gpt2, config, m, b, training);
-    return carver.used;
+    place_shared(&arena, gpt2, config, m, b, training);
+    return arena.used;
 }
 
 size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool training) {
     Gpt2 shared = {0};
     Block block = {0};
-    Carver carver = {0};
-    carve_block(&carver, &block, config, tokens);
-    size_t one = carver.used;
-    carve_shared(&carver, &shared, config, tokens, samples, training);
-    return (carver.used + (training ? (size_t)(config->layers - 1) * one : 0)) * sizeof(float);
+    Arena arena = {0};
+    place_block(&arena, &block, config, tokens);
+    size_t one = arena.used;
+    place_shared(&arena, &shared, config, tokens, samples, training);
+    return (arena.used + (training ? (size_t)(config->layers - 1) * one : 0)) * sizeof(float);
 }
 
 Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout, size_t token_capacity,
@@ -102,7 +102,7 @@ Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout
         gpt2_destroy(new);
         return error->status;
     }
-    carve_all(new, new->blocks, new->pool, config, token_capacity, sample_capacity, training);
+    place_all(new, new->blocks, new->pool, config, token_capacity, sample_capacity, training);
     *gpt2 = new;
     return STATUS_OK;
 }
@@ -135,15 +135,15 @@ double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples)
 }
 
 double gpt2_attention_operations(const AttentionShape *shape) {
-    double visible = 0.0;
-    for (int32_t r = 0; r < shape->query_starts[shape->samples]; r++) visible += shape->visible[r];
-    return 4.0 * visible * (double)(shape->heads * shape->head_width);
+    double key_counts = 0.0;
+    for (int32_t r = 0; r < shape->cu_seqlens_q[shape->samples]; r++) key_counts += shape->key_counts[r];
+    return 4.0 * key_counts * (double)(shape->heads * shape->head_width);
 }
 
 Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
     if (gpt2_is_last(gpt2, layer))
-        return (Rows){batch->samples, batch->pooled_positions, batch->samples_ids, batch_sample_leaves(batch)};
-    return (Rows){batch->tokens, batch->positions, batch->row_samples, batch_row_leaves(batch)};
+        return (Rows){batch->samples, batch->pooled_positions, batch->samples_ids, batch_sample_segments(batch)};
+    return (Rows){batch->tokens, batch->positions, batch->row_samples, batch_row_segments(batch)};
 }
 
 AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int layer) {
@@ -156,9 +156,9 @@ AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int la
         .samples = batch->samples,
         .heads = heads,
         .head_width = d,
-        .query_starts = last ? batch->pooled_starts : batch->starts,
-        .key_starts = batch->starts,
-        .visible = last ? batch->pooled_visible : batch->visible,
+        .cu_seqlens_q = last ? batch->pooled_cu_seqlens : batch->starts,
+        .cu_seqlens_k = batch->starts,
+        .key_counts = last ? batch->pooled_key_counts : batch->key_counts,
         .positions = last ? batch->pooled_positions : batch->positions,
         .sample_ids = batch->samples_ids,
         .scale = (float)scale,
@@ -208,7 +208,7 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     if (!gpt2_is_last(gpt2, layer)) {
         linear_forward(block->qkv, gpt2->normalized, weight, bias, m, &(LinearShape){c, 3 * c, 3 * c, c, 3 * c},
                        &gpt2->products);
-        profile_enter(gpt2->profile, PHASE_ATTENTION);
+        profile_enter(gpt2->profile, REGION_ATTENTION);
         attention_forward(block->attended, block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c,
                           &shape, drop, gpt2->attention_scratch);
         profile_leave(gpt2->profile, gpt2_attention_operations(&shape));
@@ -219,7 +219,7 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
                    &gpt2->products);
     linear_forward(block->qkv, gpt2->normalized, weight + c, bias + c, m, &(LinearShape){c, 2 * c, 3 * c, c, 2 * c},
                    &gpt2->products);
-    profile_enter(gpt2->profile, PHASE_ATTENTION);
+    profile_enter(gpt2->profile, REGION_ATTENTION);
     attention_forward(block->attended, block->lse, gpt2->query, c, block->qkv, block->qkv + c, 2 * c, &shape, drop,
                       gpt2->attention_scratch);
     profile_leave(gpt2->profile, gpt2_attention_operations(&shape));
@@ -255,7 +255,7 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
     size_t c = (size_t)config->width, b = batch->samples, labels = (size_t)config->labels;
     float *dense = parameters->dense;
     Dropout dropout;
-    profile_enter(gpt2->profile, PHASE_FORWARD);
+    profile_enter(gpt2->profile, REGION_FORWARD);
     embedding_forward(gpt2->blocks[0].input, parameters->token, parameters->position, batch->ids, batch->positions,
                       batch->row_samples, batch->tokens, c, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
     for (int l = 0; l < config->layers; l++) {

@@ -37,11 +37,12 @@ static void scatter_pooled(float *out, const float *x, const Batch *batch, size_
 
 /* One linear layer: its weight's and bias's gradients, and then its input's, which may take the place of x. */
 static void backward_linear(const Pass *pass, int layer, LayerTensor weight, LayerTensor bias, float *dx,
-                            const float *x, const float *dy, const Leaves *leaves, size_t in, size_t out) {
+                            const float *x, const float *dy, const Segments *segments, size_t in, size_t out) {
     LinearShape shape = {in, out, out, in, out};
-    linear_backward_weight(gradient(pass, layer, weight), gradient(pass, layer, bias), x, dy, leaves, &shape,
+    linear_backward_weight(gradient(pass, layer, weight), gradient(pass, layer, bias), x, dy, segments, &shape,
                            pass->accumulate, &pass->gpt2->products);
-    linear_backward_input(dx, dy, parameter(pass, layer, weight), leaves_rows(leaves), &shape, &pass->gpt2->products);
+    linear_backward_input(dx, dy, parameter(pass, layer, weight), segments_rows(segments), &shape,
+                          &pass->gpt2->products);
 }
 
 /* Through the MLP and the attention's projection: dstream [rows, C] is the gradient behind the block and becomes
@@ -56,18 +57,19 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
     residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
     gelu_forward(gpt2->gelu, block->fc, n * inner);
-    backward_linear(pass, layer, OUT_WEIGHT, OUT_BIAS, gpt2->dinner, gpt2->gelu, gpt2->dbranch, &rows.leaves, inner, c);
+    backward_linear(pass, layer, OUT_WEIGHT, OUT_BIAS, gpt2->dinner, gpt2->gelu, gpt2->dbranch, &rows.segments, inner,
+                    c);
     gelu_backward(gpt2->dinner, gpt2->dinner, block->fc, n * inner);
     gpt2_normalize(gpt2, pass->parameters, layer, LN2_WEIGHT, n);
-    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dinner, &rows.leaves, c,
+    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dinner, &rows.segments, c,
                     inner);
     layernorm_backward(dstream, gradient(pass, layer, LN2_WEIGHT), gradient(pass, layer, LN2_BIAS), gpt2->dbranch,
-                       block->middle, block->mean2, block->rstd2, parameter(pass, layer, LN2_WEIGHT), &rows.leaves, c,
+                       block->middle, block->mean2, block->rstd2, parameter(pass, layer, LN2_WEIGHT), &rows.segments, c,
                        pass->accumulate, gpt2->norm_scratch);
     residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
-    backward_linear(pass, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->dattended, block->attended, gpt2->dbranch, &rows.leaves,
-                    c, c);
+    backward_linear(pass, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->dattended, block->attended, gpt2->dbranch,
+                    &rows.segments, c, c);
 }
 
 /* Through the attention and its input layer: gpt2->dattended → the gradient of ln1's output in gpt2->dbranch [M,
@@ -79,14 +81,14 @@ static void backward_attention(const Pass *pass, int layer) {
     Dropout dropout;
     const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
-    profile_enter(gpt2->profile, PHASE_ATTENTION);
+    profile_enter(gpt2->profile, REGION_ATTENTION);
     attention_backward(gpt2->dqkv, gpt2->dqkv + c, gpt2->dqkv + 2 * c, gpt2->dattended, block->attended, block->lse,
                        block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c, &shape, drop,
                        gpt2->attention_scratch);
     profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
     gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
-    Leaves leaves = batch_row_leaves(pass->batch);
-    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dqkv, &leaves, c,
+    Segments segments = batch_row_segments(pass->batch);
+    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dqkv, &segments, c,
                     3 * c);
 }
 
@@ -99,7 +101,7 @@ static void backward_last_attention(const Pass *pass, int layer) {
     Dropout dropout;
     const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
-    profile_enter(gpt2->profile, PHASE_ATTENTION);
+    profile_enter(gpt2->profile, REGION_ATTENTION);
     attention_backward(dquery, dkv, dkv + c, gpt2->dattended, block->attended, block->lse, gpt2->query, c, block->qkv,
                        block->qkv + c, 2 * c, &shape, drop, gpt2->attention_scratch);
     profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
@@ -107,7 +109,7 @@ static void backward_last_attention(const Pass *pass, int layer) {
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
     LinearShape query = {c, c, 3 * c, c, c}, keys_values = {c, 2 * c, 3 * c, c, 2 * c};
     gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
-    Leaves rows = batch_row_leaves(pass->batch), pooled = batch_sample_leaves(pass->batch);
+    Segments rows = batch_row_segments(pass->batch), pooled = batch_sample_segments(pass->batch);
     linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, &pooled, &query, pass->accumulate,
                            &gpt2->products);
     linear_backward_weight(dweight + c, dbias + c, gpt2->normalized, dkv, &rows, &keys_values, pass->accumulate,
@@ -121,7 +123,7 @@ static void backward_block(const Pass *pass, int layer) {
     Gpt2 *gpt2 = pass->gpt2;
     Block *block = &gpt2->blocks[layer];
     size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens;
-    Leaves leaves = batch_row_leaves(pass->batch);
+    Segments segments = batch_row_segments(pass->batch);
     if (gpt2_is_last(gpt2, layer)) {
         backward_rest(pass, layer, gpt2->dpooled);
         backward_last_attention(pass, layer);
@@ -132,7 +134,7 @@ static void backward_block(const Pass *pass, int layer) {
         backward_attention(pass, layer);
     }
     layernorm_backward(gpt2->dstream, gradient(pass, layer, LN1_WEIGHT), gradient(pass, layer, LN1_BIAS), gpt2->dbranch,
-                       block->input, block->mean1, block->rstd1, parameter(pass, layer, LN1_WEIGHT), &leaves, c,
+                       block->input, block->mean1, block->rstd1, parameter(pass, layer, LN1_WEIGHT), &segments, c,
                        pass->accumulate, gpt2->norm_scratch);
 }
 
@@ -145,13 +147,13 @@ static void backward_head(const Pass *pass, const float *dlogits) {
     size_t weight = layout->tensor[parameters_final_weight(layout)].offset;
     size_t bias = layout->tensor[parameters_final_bias(layout)].offset;
     LinearShape shape = {labels, c, c, labels, c}; /* as in the forward pass: score is [labels, C] */
-    Leaves leaves = batch_sample_leaves(pass->batch);
-    linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, &leaves, &shape, pass->accumulate,
+    Segments segments = batch_sample_segments(pass->batch);
+    linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, &segments, &shape, pass->accumulate,
                            &gpt2->products);
     linear_forward(gpt2->dbranch, dlogits, pass->parameters + score, NULL, b, &shape, &gpt2->products);
     memset(gpt2->dpooled, 0, b * c * sizeof *gpt2->dpooled);
     layernorm_backward(gpt2->dpooled, pass->gradients + weight, pass->gradients + bias, gpt2->dbranch, gpt2->output,
-                       gpt2->final_mean, gpt2->final_rstd, pass->parameters + weight, &leaves, c, pass->accumulate,
+                       gpt2->final_mean, gpt2->final_rstd, pass->parameters + weight, &segments, c, pass->accumulate,
                        gpt2->norm_scratch);
 }
 
@@ -160,7 +162,7 @@ void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch,
     Pass pass = {gpt2, parameters->dense, gradients->dense, batch, rule, accumulate};
     size_t bucket = gpt2->layout->buckets - 1;
     Dropout dropout;
-    profile_enter(gpt2->profile, PHASE_BACKWARD);
+    profile_enter(gpt2->profile, REGION_BACKWARD);
     backward_head(&pass, dlogits);
     if (done != NULL) done(context, bucket);
     for (int l = gpt2->config->layers - 1; l >= 0; l--) {

@@ -53,7 +53,7 @@ typedef struct {
     size_t count;
     const int32_t *positions;
     const uint64_t *samples;
-    Leaves leaves; /* by unit; borrowed from the batch */
+    Segments segments; /* by unit; borrowed from the batch */
 } Rows;
 
 /* The rows behind the attention of a block: all, or in the last block the pooled ones. */

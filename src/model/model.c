@@ -9,10 +9,10 @@
 #include <string.h>
 
 /* The folder itself when it holds a tokenizer. */
-static Status find_tokenizer(Replica *replica, const char *path, Error *error) {
+static Status find_tokenizer(Model *model, const char *path, Error *error) {
     char *vocabulary = file_join(path, "vocab.json", error), *merges = file_join(path, "merges.txt", error);
     if (error->status == STATUS_OK && file_exists(vocabulary) && file_exists(merges))
-        replica->tokenizer = memory_text(path, error);
+        model->tokenizer = memory_text(path, error);
     memory_free(vocabulary);
     memory_free(merges);
     return error->status;
@@ -37,8 +37,8 @@ static Status check_labels(const ModelConfig *config, const DatasetInfo *data, c
     return STATUS_OK;
 }
 
-Status replica_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
-                          Error *error) {
+Status model_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
+                        Error *error) {
     if (data->vocabulary > config->vocabulary)
         return error_set(error, STATUS_INPUT,
                          "%s has a vocabulary of %d tokens, %s only %d: another tokenizer made the data", data->path,
@@ -56,7 +56,7 @@ Status replica_check_data(const ModelConfig *config, const char *tokenizer, cons
     return check_labels(config, data, path, error);
 }
 
-Status replica_layout(const char *path, ParameterLayout *layout, Error *error) {
+Status model_layout(const char *path, ParameterLayout *layout, Error *error) {
     ModelConfig config = {0};
     if (model_folder_check(path, error)) return error->status;
     char *file = file_join(path, "config.json", error);
@@ -67,106 +67,105 @@ Status replica_layout(const char *path, ParameterLayout *layout, Error *error) {
 }
 
 /* Copy the tables out of the mapping. */
-static Status own_tables(Replica *replica, Error *error) {
-    const ParameterLayout *layout = &replica->layout;
+static Status own_tables(Model *model, Error *error) {
+    const ParameterLayout *layout = &model->layout;
     float *tables = memory_allocate(layout->token.count + layout->position.count, sizeof *tables, error);
     if (tables == NULL) return error->status;
-    memcpy(tables, replica->parameters.token, layout->token.count * sizeof *tables);
-    memcpy(tables + layout->token.count, replica->parameters.position, layout->position.count * sizeof *tables);
-    replica->parameters.token = tables;
-    replica->parameters.position = tables + layout->token.count;
-    memory_free(replica->tables);
-    replica->tables = tables;
+    memcpy(tables, model->parameters.token, layout->token.count * sizeof *tables);
+    memcpy(tables + layout->token.count, model->parameters.position, layout->position.count * sizeof *tables);
+    model->parameters.token = tables;
+    model->parameters.position = tables + layout->token.count;
+    memory_free(model->tables);
+    model->tables = tables;
     return STATUS_OK;
 }
 
-Status replica_describe(Replica *replica, const char *path, const DatasetInfo *data, Error *error) {
-    if (model_folder_open(&replica->folder, path, error)) return error->status;
+Status model_describe(Model *model, const char *path, const DatasetInfo *data, Error *error) {
+    if (model_folder_open(&model->folder, path, error)) return error->status;
     char *config = file_join(path, "config.json", error);
-    if (config != NULL) model_config_load(&replica->config, config, error);
+    if (config != NULL) model_config_load(&model->config, config, error);
     memory_free(config);
-    if (error->status != STATUS_OK || find_tokenizer(replica, path, error)) return error->status;
-    replica->new_head = !model_folder_has_head(replica->folder);
+    if (error->status != STATUS_OK || find_tokenizer(model, path, error)) return error->status;
+    model->new_head = !model_folder_has_head(model->folder);
     if (data != NULL) {
-        bool takes_names =
-            replica->new_head || (replica->config.labels == data->labels && has_plain_names(&replica->config));
+        bool takes_names = model->new_head || (model->config.labels == data->labels && has_plain_names(&model->config));
         if (takes_names &&
-            model_config_set_labels(&replica->config, (const char *const *)data->label_names, data->labels, error))
+            model_config_set_labels(&model->config, (const char *const *)data->label_names, data->labels, error))
             return error->status;
-        if (replica_check_data(&replica->config, replica->tokenizer, data, path, error)) return error->status;
-    } else if (replica->new_head) {
+        if (model_check_data(&model->config, model->tokenizer, data, path, error)) return error->status;
+    } else if (model->new_head) {
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", path);
     }
-    return parameters_layout(&replica->layout, &replica->config, error);
+    return parameters_layout(&model->layout, &model->config, error);
 }
 
 /* Configuration, layout and mapped tables: what each rank does alone. */
-static Status open_alone(Replica *replica, const char *path, const DatasetInfo *data, Error *error) {
-    if (replica_describe(replica, path, data, error)) return error->status;
+static Status open_alone(Model *model, const char *path, const DatasetInfo *data, Error *error) {
+    if (model_describe(model, path, data, error)) return error->status;
     /* Rank 0 keeps them for saving. */
-    if (replica->tokenizer != NULL && replica->world->rank == 0 &&
-        tokenizer_files_read(&replica->tokenizer_files, path, error))
+    if (model->tokenizer != NULL && model->world->rank == 0 &&
+        tokenizer_files_read(&model->tokenizer_files, path, error))
         return error->status;
-    if (model_folder_tables(replica->folder, &replica->parameters, error)) return error->status;
-    return replica->world->nodes > 1 ? own_tables(replica, error) : STATUS_OK;
+    if (model_folder_tables(model->folder, &model->parameters, error)) return error->status;
+    return model->world->nodes > 1 ? own_tables(model, error) : STATUS_OK;
 }
 
 /* The dense part: a share of its tensors by each rank of the node. */
-static void read_dense(Replica *replica, uint64_t seed) {
-    const World *world = replica->world;
+static void read_dense(Model *model, uint64_t seed) {
+    const World *world = model->world;
     int64_t first, count;
-    world_deal((int64_t)replica->layout.tensors, world->node_size, world->node_rank, &first, &count);
-    model_folder_read(replica->folder, &replica->layout, (size_t)first, (size_t)count, replica->parameters.dense);
-    if (world->node_rank == 0 && replica->new_head)
-        model_folder_new_head(&replica->layout, &replica->config, seed, replica->parameters.dense);
-    shared_fence(replica->dense);
+    world_deal((int64_t)model->layout.tensors, world->node_size, world->node_rank, &first, &count);
+    model_folder_read(model->folder, &model->layout, (size_t)first, (size_t)count, model->parameters.dense);
+    if (world->node_rank == 0 && model->new_head)
+        model_folder_new_head(&model->layout, &model->config, seed, model->parameters.dense);
+    shared_fence(model->dense);
     world_check(world, MPI_Barrier(world->node), "MPI_Barrier");
-    shared_fence(replica->dense);
+    shared_fence(model->dense);
 }
 
-Status replica_open(Replica *replica, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
-                    Error *error) {
-    *replica = (Replica){.world = world};
-    open_alone(replica, path, data, error);
+Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
+                  Error *error) {
+    *model = (Model){.world = world};
+    open_alone(model, path, data, error);
     if (world_agree(world, error, true)) return error->status;
-    size_t bytes = world->node_rank == 0 ? replica->layout.dense * sizeof(float) : 0;
-    if (shared_create(&replica->dense, world, bytes, error)) return error->status;
-    replica->parameters.dense = shared_block(replica->dense, 0);
-    memory_will_fill(replica->parameters.dense, replica->layout.dense * sizeof(float));
-    read_dense(replica, seed);
+    size_t bytes = world->node_rank == 0 ? model->layout.dense * sizeof(float) : 0;
+    if (shared_create(&model->dense, world, bytes, error)) return error->status;
+    model->parameters.dense = shared_block(model->dense, 0);
+    memory_prefault(model->parameters.dense, model->layout.dense * sizeof(float));
+    read_dense(model, seed);
     return STATUS_OK;
 }
 
-Status replica_reload(Replica *replica, const char *path, Error *error) {
+Status model_reload(Model *model, const char *path, Error *error) {
     ModelFolder *folder = NULL;
-    Parameters tables = replica->parameters;
+    Parameters tables = model->parameters;
     if (model_folder_open(&folder, path, error) == STATUS_OK) {
-        if (model_folder_head_labels(folder) != replica->config.labels)
+        if (model_folder_head_labels(folder) != model->config.labels)
             error_set(error, STATUS_INPUT, "%s is not a checkpoint of this model: it has %d labels in place of %d",
-                      path, model_folder_head_labels(folder), replica->config.labels);
+                      path, model_folder_head_labels(folder), model->config.labels);
         else
             model_folder_tables(folder, &tables, error);
     }
-    if (world_agree(replica->world, error, true)) {
+    if (world_agree(model->world, error, true)) {
         model_folder_close(folder);
         return error->status;
     }
-    model_folder_close(replica->folder);
-    replica->folder = folder;
-    replica->parameters = tables;
-    replica->new_head = false;
-    read_dense(replica, 0);
-    if (replica->world->nodes > 1) own_tables(replica, error);
-    return world_agree(replica->world, error, true);
+    model_folder_close(model->folder);
+    model->folder = folder;
+    model->parameters = tables;
+    model->new_head = false;
+    read_dense(model, 0);
+    if (model->world->nodes > 1) own_tables(model, error);
+    return world_agree(model->world, error, true);
 }
 
-void replica_close(Replica *replica) {
-    shared_destroy(replica->dense);
-    model_folder_close(replica->folder);
-    parameters_layout_free(&replica->layout);
-    model_config_free(&replica->config);
-    memory_free(replica->tokenizer);
-    tokenizer_files_free(&replica->tokenizer_files);
-    memory_free(replica->tables);
-    *replica = (Replica){0};
+void model_close(Model *model) {
+    shared_destroy(model->dense);
+    model_folder_close(model->folder);
+    parameters_layout_free(&model->layout);
+    model_config_free(&model->config);
+    memory_free(model->tokenizer);
+    tokenizer_files_free(&model->tokenizer_files);
+    memory_free(model->tables);
+    *model = (Model){0};
 }

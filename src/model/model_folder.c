@@ -185,7 +185,7 @@ void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout,
         const Tensor *tensor = folder->found[i];
         if (!tensor || !has_shape(tensor, wanted)) continue;
         safetensors_read(tensor, 0, wanted->count, dense + wanted->offset);
-        safetensors_forget(tensor); /* else every rank would hold the model twice */
+        safetensors_discard(tensor); /* else every rank would hold the model twice */
     }
 }
 

@@ -114,6 +114,6 @@ void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *o
     }
 }
 
-void safetensors_forget(const Tensor *tensor) {
+void safetensors_discard(const Tensor *tensor) {
     memory_advise((void *)(uintptr_t)tensor->bytes, tensor->size, MADV_DONTNEED);
 }

@@ -11,7 +11,7 @@ size_t optimizer_moment_bytes(const World *world, const ParameterLayout *layout)
     return 2 * layout->dense / (size_t)world->size * sizeof(float);
 }
 
-size_t optimizer_slot_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows) {
+size_t optimizer_gradient_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows) {
     return layout->dense + (token_rows + position_rows) * (size_t)layout->token.shape[1];
 }
 
@@ -68,10 +68,10 @@ static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
     if (o->pieces != NULL) list_pieces(o);
     o->m = memory_allocate(o->owned, sizeof *o->m, error);
     o->v = memory_allocate(o->owned, sizeof *o->v, error);
-    if (o->m != NULL) memory_will_fill(o->m, o->owned * sizeof *o->m);
-    if (o->v != NULL) memory_will_fill(o->v, o->owned * sizeof *o->v);
+    if (o->m != NULL) memory_prefault(o->m, o->owned * sizeof *o->m);
+    if (o->v != NULL) memory_prefault(o->v, o->owned * sizeof *o->v);
     o->zeros = memory_allocate(o->token.width, sizeof *o->zeros, error);
-    o->row_slots = memory_allocate(batch_tokens, sizeof *o->row_slots, error);
+    o->row_indices = memory_allocate(batch_tokens, sizeof *o->row_indices, error);
     o->row_links =
         memory_allocate(batch_tokens + o->token.capacity + o->position.capacity, sizeof *o->row_links, error);
 }
@@ -88,45 +88,46 @@ Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout 
                         const ReductionRule *rule, size_t rows, size_t batch_tokens, Error *error) {
     *o = (Optimizer){.world = world, .layout = layout, .settings = settings};
     size_t width = (size_t)layout->token.shape[1], buckets = layout->buckets + 2;
-    table_create(&o->token, world, (size_t)layout->token.shape[0], width, rows, error);
-    table_create(&o->position, world, (size_t)layout->position.shape[0], width, rows, error);
+    sparse_embedding_create(&o->token, world, (size_t)layout->token.shape[0], width, rows, error);
+    sparse_embedding_create(&o->position, world, (size_t)layout->position.shape[0], width, rows, error);
     o->buckets = memory_allocate(buckets, sizeof *o->buckets, error);
     if (world_agree(world, error, true)) return error->status;
     size_t blocks = layout->dense / PARAMETERS_BLOCK + o->token.capacity + o->position.capacity;
     size_t block = width > PARAMETERS_BLOCK ? width : PARAMETERS_BLOCK;
     if (reduction_create(&o->reduction, world, rule, buckets,
-                         optimizer_slot_floats(layout, o->token.capacity, o->position.capacity), blocks, block, error))
+                         optimizer_gradient_floats(layout, o->token.capacity, o->position.capacity), blocks, block,
+                         error))
         return error->status;
     set_buckets(o);
     reduction_plan(o->reduction, o->buckets);
-    memory_will_fill(reduction_slot(o->reduction), layout->dense * sizeof(float));
+    memory_prefault(reduction_gradient_buffer(o->reduction), layout->dense * sizeof(float));
     allocate_state(o, batch_tokens, error);
     return world_agree(world, error, true);
 }
 
 void optimizer_destroy(Optimizer *o) {
     reduction_destroy(o->reduction);
-    table_destroy(&o->token);
-    table_destroy(&o->position);
+    sparse_embedding_destroy(&o->token);
+    sparse_embedding_destroy(&o->position);
     memory_free(o->buckets);
     memory_free(o->pieces);
     memory_free(o->bucket_pieces);
     memory_free(o->m);
     memory_free(o->v);
     memory_free(o->zeros);
-    memory_free(o->row_slots);
+    memory_free(o->row_indices);
     memory_free(o->row_links);
     *o = (Optimizer){0};
 }
 
 void optimizer_rows(Optimizer *o, const int32_t *ids, const int32_t *positions, size_t count) {
-    table_list(&o->token, ids, count);
-    table_list(&o->position, positions, count);
+    sparse_embedding_list(&o->token, ids, count);
+    sparse_embedding_list(&o->position, positions, count);
 }
 
 void optimizer_begin(Optimizer *o, int units) {
-    table_begin(&o->token);
-    table_begin(&o->position);
+    sparse_embedding_begin(&o->token);
+    sparse_embedding_begin(&o->position);
     set_buckets(o);
     reduction_begin(o->reduction, units, o->buckets);
 }
@@ -137,30 +138,30 @@ void optimizer_subtree_begin(Optimizer *o, int count) {
 }
 
 float *optimizer_gradients(Optimizer *o) {
-    return reduction_slot(o->reduction);
+    return reduction_gradient_buffer(o->reduction);
 }
 
 /* out[slot of keys[r]] += residual[r] */
-static void add_rows(Optimizer *o, const Table *table, float *out, const int32_t *keys, const float *residual,
-                     const Leaves *leaves) {
-    for (size_t r = 0; r < leaves_rows(leaves); r++) o->row_slots[r] = table->slots[keys[r]];
-    embedding_gather(out, residual, o->row_slots, table->count, leaves, table->width, o->row_links);
+static void add_rows(Optimizer *o, const SparseEmbedding *embedding, float *out, const int32_t *keys,
+                     const float *residual, const Segments *segments) {
+    for (size_t r = 0; r < segments_rows(segments); r++) o->row_indices[r] = embedding->row_index[keys[r]];
+    embedding_index_add(out, residual, o->row_indices, embedding->count, segments, embedding->width, o->row_links);
 }
 
 /* The rows of the subtree under way start from zero. */
 static void clear_rows(Optimizer *o) {
-    float *slot = reduction_slot(o->reduction);
-    memset(slot + token_start(o), 0, o->token.count * o->token.width * sizeof *slot);
-    memset(slot + position_start(o), 0, o->position.count * o->position.width * sizeof *slot);
+    float *buffer = reduction_gradient_buffer(o->reduction);
+    memset(buffer + token_start(o), 0, o->token.count * o->token.width * sizeof *buffer);
+    memset(buffer + position_start(o), 0, o->position.count * o->position.width * sizeof *buffer);
     o->rows_added = true;
 }
 
 void optimizer_add_rows(Optimizer *o, const Batch *batch, const float *residual) {
     if (!o->rows_added) clear_rows(o);
-    float *slot = reduction_slot(o->reduction);
-    Leaves leaves = batch_row_leaves(batch);
-    add_rows(o, &o->token, slot + token_start(o), batch->ids, residual, &leaves);
-    add_rows(o, &o->position, slot + position_start(o), batch->positions, residual, &leaves);
+    float *buffer = reduction_gradient_buffer(o->reduction);
+    Segments segments = batch_row_segments(batch);
+    add_rows(o, &o->token, buffer + token_start(o), batch->ids, residual, &segments);
+    add_rows(o, &o->position, buffer + position_start(o), batch->positions, residual, &segments);
 }
 
 void optimizer_subtree_done(Optimizer *o) {
@@ -174,10 +175,10 @@ void optimizer_reduce(Optimizer *o) {
 }
 
 /* Σ over a table's rows by ascending id, whoever owns them. */
-static double table_squares(const Table *table, const double *squares) {
+static double embedding_squares(const SparseEmbedding *embedding, const double *squares) {
     double sum = 0.0;
-    for (size_t id = 0; id < table->rows; id++)
-        if (table->slots[id] >= 0) sum += squares[table->slots[id]];
+    for (size_t id = 0; id < embedding->rows; id++)
+        if (embedding->row_index[id] >= 0) sum += squares[embedding->row_index[id]];
     return sum;
 }
 
@@ -186,32 +187,33 @@ double optimizer_norm(const Optimizer *o) {
     size_t dense = reduction_first_block(o->reduction, o->layout->buckets);
     double sum = 0.0;
     for (size_t i = 0; i < dense; i++) sum += squares[i];
-    sum += table_squares(&o->token, squares + dense);
-    sum += table_squares(&o->position, squares + reduction_first_block(o->reduction, o->layout->buckets + 1));
+    sum += embedding_squares(&o->token, squares + dense);
+    sum += embedding_squares(&o->position, squares + reduction_first_block(o->reduction, o->layout->buckets + 1));
     return sqrt(sum);
 }
 
 /* Rows never touched have no gradient and no moments: AdamW only shrinks them, on every rank alike. */
-static void decay_untouched(const Table *table, float *values, float keep) {
+static void decay_untouched(const SparseEmbedding *embedding, float *values, float keep) {
 #pragma omp parallel for schedule(static)
-    for (size_t id = 0; id < table->rows; id++) {
-        if (table->touched[id]) continue;
-        for (size_t k = 0; k < table->width; k++) values[id * table->width + k] *= keep;
+    for (size_t id = 0; id < embedding->rows; id++) {
+        if (embedding->touched[id]) continue;
+        for (size_t k = 0; k < embedding->width; k++) values[id * embedding->width + k] *= keep;
     }
 }
 
 /* All rows of this rank that were ever touched, then everybody's to everybody. */
-static void step_table(Optimizer *o, Table *table, float *values, const float *gradients, const AdamW *adamw) {
-    size_t width = table->width;
+static void step_embedding(Optimizer *o, SparseEmbedding *embedding, float *values, const float *gradients,
+                           const AdamW *adamw) {
+    size_t width = embedding->width;
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < table->owned_count; i++) {
-        size_t id = (size_t)table->owned[i], moment = table_moment(table, table->owned[i]);
-        int32_t slot = table->slots[id];
-        const float *gradient = slot >= 0 ? gradients + (size_t)slot * width : o->zeros;
-        adamw_update(values + id * width, table->m + moment, table->v + moment, gradient, width, adamw);
+    for (size_t i = 0; i < embedding->owned_count; i++) {
+        size_t id = (size_t)embedding->owned[i], moment = sparse_embedding_moment(embedding, embedding->owned[i]);
+        int32_t buffer = embedding->row_index[id];
+        const float *gradient = buffer >= 0 ? gradients + (size_t)buffer * width : o->zeros;
+        adamw_update(values + id * width, embedding->m + moment, embedding->v + moment, gradient, width, adamw);
     }
-    if (adamw->decay != 0.0) decay_untouched(table, values, (float)(1.0 - adamw->rate * adamw->decay));
-    table_exchange(table, values);
+    if (adamw->decay != 0.0) decay_untouched(embedding, values, (float)(1.0 - adamw->rate * adamw->decay));
+    sparse_embedding_all_gather(embedding, values);
 }
 
 /* This rank's pieces of a bucket. */
@@ -238,19 +240,19 @@ void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double r
     const float *gradients = reduction_result(o->reduction);
     /* First, since the next forward pass begins with them: behind the dense parameters they would have to wait on a
      * slow link. */
-    step_table(o, &o->token, parameters->token, gradients + token_start(o), &decayed);
-    step_table(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
-    reduction_gather_begin(o->reduction, parameters->dense, o->layout->buckets);
+    step_embedding(o, &o->token, parameters->token, gradients + token_start(o), &decayed);
+    step_embedding(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
+    reduction_all_gather_begin(o->reduction, parameters->dense, o->layout->buckets);
     for (size_t b = 0; b < o->layout->buckets; b++) {
         step_bucket(o, b, parameters->dense, gradients, &plain, &decayed);
-        reduction_gather_bucket(o->reduction, b);
+        reduction_all_gather_bucket(o->reduction, b);
     }
 }
 
 void optimizer_await(Optimizer *o, size_t bucket) {
-    reduction_gather_await(o->reduction, bucket);
+    reduction_all_gather_await(o->reduction, bucket);
 }
 
-void optimizer_settle(Optimizer *o) {
-    reduction_gather_end(o->reduction);
+void optimizer_await_all(Optimizer *o) {
+    reduction_all_gather_end(o->reduction);
 }

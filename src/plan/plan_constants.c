@@ -36,11 +36,11 @@ static const Number COUNTS[] = {
 };
 
 static bool add_all(cJSON *tree, const PlanConstants *c) {
-    Origin origin;
-    origin_here(&origin, c->bf16, "ordered");
+    BuildFingerprint fingerprint;
+    build_fingerprint_here(&fingerprint, c->bf16, "ordered");
     bool whole = cJSON_AddNumberToObject(tree, "format_version", FORMAT_VERSION) != NULL &&
-                 cJSON_AddStringToObject(tree, "linnet", origin.linnet) != NULL &&
-                 cJSON_AddStringToObject(tree, "kernels", origin.kernels) != NULL &&
+                 cJSON_AddStringToObject(tree, "linnet", fingerprint.linnet) != NULL &&
+                 cJSON_AddStringToObject(tree, "kernels", fingerprint.kernels) != NULL &&
                  cJSON_AddBoolToObject(tree, "bf16", c->bf16) != NULL;
     for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++)
         whole = whole && cJSON_AddNumberToObject(tree, COUNTS[i].key,

@@ -12,7 +12,7 @@
 /* The update's ranks and what they exchange. */
 typedef struct {
     double ranks, hosts, neighbours; /* neighbours: ranks a host */
-    double slot, rows;               /* floats of a gradient, and those of table rows in it */
+    double buffer, rows;             /* floats of a gradient, and those of table rows in it */
     double buckets;
     PlanPieces pieces;
     double last; /* seconds of a micro-batch's passes */
@@ -50,7 +50,7 @@ static Shape shape_of(const PlanJob *job, const PlanConstants *c, double *passes
     Shape s = {.ranks = job->ranks,
                .hosts = job->hosts,
                .neighbours = (double)job->ranks / job->hosts,
-               .slot = plan_slot_floats(job),
+               .buffer = plan_gradient_floats(job),
                .rows = plan_row_floats(job),
                .buckets = (double)job->layout->buckets + 2.0,
                .pieces = plan_pieces(job)};
@@ -62,11 +62,11 @@ static Shape shape_of(const PlanJob *job, const PlanConstants *c, double *passes
 /* Adding: a rank's units, what its host sends, and the sums of what it owns. */
 static double sums(const PlanJob *job, const PlanConstants *c, const Shape *s) {
     const PlanPieces *p = &s->pieces;
-    double f = sizeof(float), wire = plan_wire_bytes(job), owned = s->slot / s->ranks;
+    double f = sizeof(float), wire = plan_wire_bytes(job), owned = s->buffer / s->ranks;
     double bytes = p->subtrees * s->rows * f; /* rows start from zero */
     if (job->settings->reduction == REDUCTION_MPI)
-        return (bytes + (p->joins * s->slot + owned * (s->ranks - 1.0)) * ADD_BYTES + owned * f) / c->add_bandwidth;
-    bytes += p->joins * s->slot * ADD_BYTES;
+        return (bytes + (p->joins * s->buffer + owned * (s->ranks - 1.0)) * ADD_BYTES + owned * f) / c->add_bandwidth;
+    bytes += p->joins * s->buffer * ADD_BYTES;
     if (s->hosts > 1.0) bytes += owned * (s->ranks - s->neighbours) / s->neighbours * (p->parts * f + p->made * wire);
     bytes += owned * (p->local * f + p->remote * wire + (s->ranks > 1.0 ? f : 0.0));
     return bytes / c->add_bandwidth;
@@ -117,7 +117,7 @@ static void pipe_await(Pipe *pipe, double left) {
 
 /* MPI_Allreduce, a bucket at a time, taken as a ring: through memory within a host. */
 static void mpi_gradients(const PlanConstants *c, const Shape *s, PlanCost *cost) {
-    double bytes = 2.0 * s->slot * sizeof(float) * (s->ranks - 1.0) / s->ranks;
+    double bytes = 2.0 * s->buffer * sizeof(float) * (s->ranks - 1.0) / s->ranks;
     const Link *link = s->hosts > 1.0 ? &c->network : &c->node;
     cost->gradients = s->buckets * 2.0 * (s->ranks - 1.0) * link->latency;
     if (s->hosts > 1.0) {
@@ -136,7 +136,7 @@ static void gradients(const PlanJob *job, const PlanConstants *c, const Shape *s
     double slice = s->last * 2.0 / 3.0 / (double)layers;
     Pipe pipe = pipe_of(job, c, s);
     if (s->hosts < 2.0) return;
-    cost->gradient_bytes = a_float * s->slot;
+    cost->gradient_bytes = a_float * s->buffer;
     pipe.queued = a_float * bucket_floats(job, layers);
     for (size_t l = layers; l-- > 0;) {
         pipe_compute(&pipe, slice);
@@ -184,11 +184,11 @@ static void rows(const PlanJob *job, const PlanConstants *c, const Shape *s, Pla
     cost->rows += cost->row_bytes / net->bandwidth;
 }
 
-/* The sum of losses and squares, and the lists of the next window's rows. */
+/* The sum of losses and squares, and the lists of the next global batch's rows. */
 static double totals(const PlanJob *job, const PlanConstants *c, const Shape *s) {
-    double blocks = (double)job->layout->dense / PARAMETERS_BLOCK + job->window_rows + job->longest;
-    double bytes = 2.0 * sizeof(double) * (2.0 + s->ranks + (double)job->window + blocks);
-    bytes += sizeof(int32_t) * (job->window_tokens + s->ranks * job->longest);
+    double blocks = (double)job->layout->dense / PARAMETERS_BLOCK + job->global_batch_rows + job->longest;
+    double bytes = 2.0 * sizeof(double) * (2.0 + s->ranks + (double)job->global_batch + blocks);
+    bytes += sizeof(int32_t) * (job->global_batch_tokens + s->ranks * job->longest);
     double calls = 2.0 + 2.0 * 2.0, rounds = ceil(log2(s->ranks));
     double bandwidth = s->hosts > 1.0 ? c->network.bandwidth : c->add_bandwidth;
     double latency = s->hosts > 1.0 ? c->network.latency : c->node.latency;
@@ -215,8 +215,8 @@ void plan_cost(const PlanJob *job, const PlanConstants *c, PlanCost *cost) {
 PlanJob plan_alone(const PlanJob *job) {
     PlanJob alone = *job;
     alone.ranks = alone.hosts = 1;
-    alone.units = settings_units(job->settings, 1, job->window);
-    alone.busiest_tokens = job->window_tokens;
+    alone.units = settings_units(job->settings, 1, job->global_batch);
+    alone.busiest_tokens = job->global_batch_tokens;
     return alone;
 }
 

@@ -54,7 +54,7 @@ static Status choose_layers(Rig *rig, const PlanShape *shape, Error *error) {
 }
 
 static Status rig_create(Rig *rig, const World *world, const PlanShape *shape, Error *error) {
-    size_t rows = evaluate_batch_rows(shape->positions);
+    size_t rows = batch_rows_max(shape->positions);
     *rig =
         (Rig){.world = world, .sample_tokens = shape->sample_tokens < 1.0 ? 1 : (size_t)(shape->sample_tokens + 0.5)};
     if (choose_layers(rig, shape, error) == STATUS_OK) {
@@ -72,7 +72,7 @@ static Status rig_create(Rig *rig, const World *world, const PlanShape *shape, E
     if (world_agree(world, error, true)) return error->status;
     float *const large[] = {rig->parameters.dense, rig->m, rig->v, rig->gradient};
     for (size_t i = 0; i < sizeof large / sizeof *large; i++)
-        memory_will_fill(large[i], rig->layout.dense * sizeof(float));
+        memory_prefault(large[i], rig->layout.dense * sizeof(float));
     model_folder_new_model(&rig->layout, &rig->config, 1, &rig->parameters);
     gpt2_set_bf16(rig->gpt2, shape->bf16);
     return STATUS_OK;

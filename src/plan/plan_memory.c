@@ -12,23 +12,23 @@ static size_t less(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Floats of a slot: room for the rows of any window. */
-static size_t slot_floats(const PlanJob *job) {
+/* Floats of a slot: room for the rows of any global batch. */
+static size_t gradient_floats(const PlanJob *job) {
     const ParameterLayout *layout = job->layout;
-    size_t rows = (size_t)job->window * ((size_t)job->longest + 1);
-    return optimizer_slot_floats(layout, less(rows, (size_t)layout->token.shape[0]),
-                                 less(rows, (size_t)layout->position.shape[0]));
+    size_t rows = (size_t)job->global_batch * ((size_t)job->longest + 1);
+    return optimizer_gradient_floats(layout, less(rows, (size_t)layout->token.shape[0]),
+                                     less(rows, (size_t)layout->position.shape[0]));
 }
 
-/* Share of a slot that is written: of the tables' part only the rows that windows touch. */
-static double slot_share(const PlanJob *job) {
-    return plan_slot_floats(job) / (double)slot_floats(job);
+/* Share of a slot that is written: of the tables' part only the rows that global batches touch. */
+static double gradient_share(const PlanJob *job) {
+    return plan_gradient_floats(job) / (double)gradient_floats(job);
 }
 
 static double gradient_bytes(const PlanJob *job, int rank) {
     const World world = {.size = job->ranks, .rank = rank};
     const ReductionRule rule = optimizer_rule(job->settings, (int)job->units, plan_runs_whole(job));
-    return (double)reduction_shared_bytes(&world, &rule, slot_floats(job)) * slot_share(job);
+    return (double)reduction_shared_bytes(&world, &rule, gradient_floats(job)) * gradient_share(job);
 }
 
 /* Pieces of gradients that come from other hosts, and those put together for them; the tables' rows of other ranks. */
@@ -36,7 +36,7 @@ static double received_bytes(const PlanJob *job) {
     double n = job->ranks, neighbours = n / job->hosts, width = job->config->width, pieces = 0.0;
     if (job->hosts > 1 && job->settings->reduction == REDUCTION_ORDERED) {
         PlanPieces p = plan_pieces(job);
-        double share = plan_slot_floats(job) / n * plan_wire_bytes(job);
+        double share = plan_gradient_floats(job) / n * plan_wire_bytes(job);
         pieces =
             1.25 * share * (p.remote + p.made * (n - neighbours) / neighbours); /* see reduce_scatter.c, make_room() */
     }
@@ -55,17 +55,17 @@ static double table_bytes(const PlanJob *job) {
 
 static double activation_bytes(const PlanJob *job) {
     const DatasetInfo info = plan_data(job);
-    const FeedPlan plan = plan_feed(job);
-    size_t most = evaluate_batch_rows(job->config->positions);
-    size_t rows = less((size_t)feed_largest_share(&info, &plan), most);
-    return (double)gpt2_bytes(job->config, rows, less((size_t)job->window, rows), true);
+    const LoaderPlan plan = plan_loader(job);
+    size_t most = batch_rows_max(job->config->positions);
+    size_t rows = less((size_t)loader_largest_share(&info, &plan), most);
+    return (double)gpt2_bytes(job->config, rows, less((size_t)job->global_batch, rows), true);
 }
 
-/* What the feed holds, and the window's list of rows. */
+/* What the feed holds, and the global batch's list of rows. */
 static double data_bytes(const PlanJob *job) {
     const DatasetInfo info = plan_data(job);
-    const FeedPlan plan = plan_feed(job);
-    return feed_bytes(&info, &plan) + (double)job->window * (job->longest + 1.0) * 2 * sizeof(int32_t);
+    const LoaderPlan plan = plan_loader(job);
+    return loader_bytes(&info, &plan) + (double)job->global_batch * (job->longest + 1.0) * 2 * sizeof(int32_t);
 }
 
 /* Without room for it training waits while a checkpoint is written, so that no run is refused for it. */
@@ -77,8 +77,8 @@ static double saving_bytes(const PlanJob *job) {
 void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *m) {
     const World world = {.size = job->ranks};
     int neighbours = job->ranks / job->hosts;
-    double slots = 0.0, rows = (job->ever_rows + job->longest) / job->ranks;
-    for (int r = 0; r < neighbours; r++) slots += gradient_bytes(job, r);
+    double buffers = 0.0, rows = (job->ever_rows + job->longest) / job->ranks;
+    for (int r = 0; r < neighbours; r++) buffers += gradient_bytes(job, r);
     *m = (PlanMemory){.weights = (double)job->layout->dense * sizeof(float),
                       .tables = table_bytes(job),
                       .gradients = gradient_bytes(job, neighbours > 1 ? 1 : 0),
@@ -87,10 +87,10 @@ void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory 
                                  2.0 * rows * job->config->width * sizeof(float),
                       .activations = activation_bytes(job),
                       .data = data_bytes(job),
-                      .order = feed_order_bytes(job->samples, job->settings->data_order),
+                      .order = loader_order_bytes(job->samples, job->settings->data_order),
                       .program = constants->program_bytes,
                       .saving = saving_bytes(job)};
     m->rank = m->tables + m->received + m->moments + m->activations + m->data + m->program;
-    m->shared = neighbours > 1 ? m->weights + slots : 0.0;
-    m->node = neighbours * m->rank + m->weights + slots;
+    m->shared = neighbours > 1 ? m->weights + buffers : 0.0;
+    m->node = neighbours * m->rank + m->weights + buffers;
 }

@@ -12,13 +12,13 @@ typedef struct {
     double sent, made, parts, local;
 } HostPieces;
 
-FeedPlan plan_feed(const PlanJob *job) {
+LoaderPlan plan_loader(const PlanJob *job) {
     const DatasetInfo info = plan_data(job);
-    return (FeedPlan){.window = job->window,
-                      .units = (int)job->units,
-                      .ranks = job->ranks,
-                      .order = job->settings->data_order,
-                      .span = feed_span(&info)};
+    return (LoaderPlan){.global_batch = job->global_batch,
+                        .units = (int)job->units,
+                        .ranks = job->ranks,
+                        .order = job->settings->data_order,
+                        .chunk = loader_chunk_samples(&info)};
 }
 
 DatasetInfo plan_data(const PlanJob *job) {
@@ -27,8 +27,8 @@ DatasetInfo plan_data(const PlanJob *job) {
 
 bool plan_runs_whole(const PlanJob *job) {
     const DatasetInfo info = plan_data(job);
-    const FeedPlan feed = plan_feed(job);
-    return units_whole(&info, &feed, evaluate_batch_rows(job->config->positions), job->settings->bf16);
+    const LoaderPlan loader = plan_loader(job);
+    return unit_groups_unsplit(&info, &loader, batch_rows_max(job->config->positions), job->settings->bf16);
 }
 
 double plan_wire_bytes(const PlanJob *job) {
@@ -36,10 +36,10 @@ double plan_wire_bytes(const PlanJob *job) {
 }
 
 double plan_row_floats(const PlanJob *job) {
-    return (job->window_rows + job->longest) * job->config->width;
+    return (job->global_batch_rows + job->longest) * job->config->width;
 }
 
-double plan_slot_floats(const PlanJob *job) {
+double plan_gradient_floats(const PlanJob *job) {
     return (double)job->layout->dense + plan_row_floats(job);
 }
 
@@ -54,9 +54,9 @@ static size_t run_nodes(const PlanJob *job, int rank, int end, TreeNode nodes[64
 
 /* Runs of a rank that has `units` units, which make `sums` subtrees. */
 static double runs_of(const PlanJob *job, double units, double sums) {
-    double most = (double)evaluate_batch_rows(job->config->positions), tokens = job->busiest_tokens;
+    double most = (double)batch_rows_max(job->config->positions), tokens = job->busiest_tokens;
     if (!linear_rows_alone(job->settings->bf16)) return units * ceil(tokens / units / most);
-    return fmax(sums, fmax(ceil(tokens / most), ceil(units / (double)LEAVES_MOST)));
+    return fmax(sums, fmax(ceil(tokens / most), ceil(units / (double)SEGMENTS_MAX)));
 }
 
 /* What the ranks of a host hold, and what that is put together to. */

@@ -19,17 +19,17 @@ typedef struct {
 PlanPieces plan_pieces(const PlanJob *job);
 
 /* The job as its feed sees it. */
-FeedPlan plan_feed(const PlanJob *job);
+LoaderPlan plan_loader(const PlanJob *job);
 DatasetInfo plan_data(const PlanJob *job);
 
-/* units_whole() of the job. */
+/* unit_groups_unsplit() of the job. */
 bool plan_runs_whole(const PlanJob *job);
 
 /* Bytes of a float of a gradient on its way between hosts. */
 double plan_wire_bytes(const PlanJob *job);
 
-/* Floats of a gradient, rows of a window among them. */
+/* Floats of a gradient, rows of a global batch among them. */
 double plan_row_floats(const PlanJob *job);
-double plan_slot_floats(const PlanJob *job);
+double plan_gradient_floats(const PlanJob *job);
 
 #endif

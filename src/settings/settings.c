@@ -49,16 +49,16 @@ void settings_free(Settings *settings) {
     *settings = (Settings){0};
 }
 
-int64_t settings_window(const Settings *s, int ranks, int64_t samples) {
-    int64_t window = s->global_batch_size;
-    if (window == 0 &&
-        (__builtin_mul_overflow(s->per_device_train_batch_size, s->gradient_accumulation_steps, &window) ||
-         __builtin_mul_overflow(window, (int64_t)ranks, &window)))
-        window = samples;
-    return window < samples ? window : samples;
+int64_t settings_global_batch(const Settings *s, int ranks, int64_t samples) {
+    int64_t global_batch = s->global_batch_size;
+    if (global_batch == 0 &&
+        (__builtin_mul_overflow(s->per_device_train_batch_size, s->gradient_accumulation_steps, &global_batch) ||
+         __builtin_mul_overflow(global_batch, (int64_t)ranks, &global_batch)))
+        global_batch = samples;
+    return global_batch < samples ? global_batch : samples;
 }
 
-int64_t settings_units(const Settings *s, int ranks, int64_t window) {
+int64_t settings_units(const Settings *s, int ranks, int64_t global_batch) {
     int64_t units = s->reduction_units > 0 ? s->reduction_units : ranks;
-    return units < window ? units : window;
+    return units < global_batch ? units : global_batch;
 }

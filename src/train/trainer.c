@@ -6,11 +6,11 @@
 
 Status trainer_stop(Trainer *t, Error *error) {
     *error = t->pending;
-    if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
+    if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
     if (t->saved_step != t->state.step && trainer_save(t, SAVE_STOPPING, error)) return error->status;
     log_info("stopped by a signal after update %lld, saved in %s: run again with resume_from_checkpoint: true to go on",
              (long long)t->state.step, t->settings->output_dir);
-    watch_stopping(t->world->watch);
+    heartbeat_stopping(t->world->heartbeat);
     return error_set(error, STATUS_STOPPED, "stopped by a signal");
 }
 
@@ -27,10 +27,10 @@ static Status run_updates(Trainer *t, Error *error) {
     if (owed && trainer_due(t, error)) return error->status;
     if (must_stop(t)) return trainer_stop(t, error);
     while (t->state.step < t->state.total && !t->stop_early) {
-        int64_t epoch = t->state.step / t->windows, window = t->state.step % t->windows;
-        if (!feed_has(t->feed, epoch, window)) {
-            profile_enter(t->profile, PHASE_DATA);
-            feed_load(t->feed, epoch, window, error);
+        int64_t epoch = t->state.step / t->steps_per_epoch, global_batch = t->state.step % t->steps_per_epoch;
+        if (!loader_has(t->loader, epoch, global_batch)) {
+            profile_enter(t->profile, REGION_DATA);
+            loader_load(t->loader, epoch, global_batch, error);
             profile_leave(t->profile, 0.0);
             double start = MPI_Wtime();
             if (world_agree(t->world, error, true)) return error->status;
@@ -41,7 +41,7 @@ static Status run_updates(Trainer *t, Error *error) {
             *error = t->pending;
             return world_agree(t->world, error, true);
         }
-        if ((t->save_ended && trainer_settle(t, error)) || trainer_events(t, error)) return error->status;
+        if ((t->save_ended && trainer_join_writer(t, error)) || trainer_events(t, error)) return error->status;
         if (must_stop(t)) return trainer_stop(t, error);
     }
     return STATUS_OK;
@@ -52,7 +52,7 @@ Status trainer_run(World *world, const Settings *settings, bool profile, Error *
     if (trainer_setup(&trainer, world, settings, profile, error) == STATUS_OK &&
         run_updates(&trainer, error) == STATUS_OK && trainer_finish(&trainer, error) == STATUS_OK && profile)
         trainer_profile(&trainer, error);
-    watch_phase(world->watch, RUN_END, 0);
+    heartbeat_phase(world->heartbeat, RUN_END, 0);
     trainer_close(&trainer);
     return error->status;
 }

@@ -46,11 +46,11 @@ static bool stop_asked(void) {
 }
 
 Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
-    Evaluator evaluator = {t->world, t->gpt2, &t->replica.parameters, &t->batch, t->rule, stop_asked};
+    Evaluator evaluator = {t->world, t->gpt2, &t->model.parameters, &t->batch, t->rule, stop_asked};
     double start = MPI_Wtime();
-    optimizer_settle(&t->optimizer);
-    watch_phase(t->world->watch, RUN_EVALUATION, t->state.step);
-    profile_enter(t->profile, PHASE_EVALUATION);
+    optimizer_await_all(&t->optimizer);
+    heartbeat_phase(t->world->heartbeat, RUN_EVALUATION, t->state.step);
+    profile_enter(t->profile, REGION_EVALUATION);
     evaluate_run(&evaluator, t->eval_data, t->settings->per_device_eval_batch_size, t->metrics, NULL, error);
     profile_leave(t->profile, 0.0);
     t->state.evaluation_due = error->status == STATUS_STOPPED;
@@ -101,7 +101,7 @@ static bool note_best(Trainer *t, const Scores *scores) {
 static bool is_due(const Trainer *t, Strategy strategy, int64_t every) {
     bool ends = t->state.step == t->state.total || t->stop_early;
     if (strategy == STRATEGY_STEPS) return due(t->state.step, every) || ends;
-    return strategy == STRATEGY_EPOCH && (t->state.step % t->windows == 0 || ends);
+    return strategy == STRATEGY_EPOCH && (t->state.step % t->steps_per_epoch == 0 || ends);
 }
 
 Status trainer_due(Trainer *t, Error *error) {

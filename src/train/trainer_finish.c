@@ -26,7 +26,7 @@ static Status load_best(Trainer *t, Error *error) {
     char *path = checkpoint_path(t->settings->output_dir, state->best_saved, error);
     if (world_agree(t->world, error, true) == STATUS_OK) {
         log_info("loading the best model, %s", path);
-        replica_reload(&t->replica, path, error);
+        model_reload(&t->model, path, error);
         t->evaluated_step = 0;
         t->best_loaded = true;
     }
@@ -52,7 +52,7 @@ static void tidy(const Trainer *t) {
 static Status stop_at_end(Trainer *t, Error *error) {
     if (!t->best_loaded || t->saved_step == t->state.step) return trainer_stop(t, error);
     log_info("stopped by a signal in the last evaluation: the model is in %s", t->settings->output_dir);
-    watch_stopping(t->world->watch);
+    heartbeat_stopping(t->world->heartbeat);
     return error_set(error, STATUS_STOPPED, "stopped by a signal");
 }
 
@@ -89,16 +89,16 @@ static Status evaluate_final(Trainer *t, Error *error) {
 
 Status trainer_finish(Trainer *t, Error *error) {
     *error = t->pending;
-    optimizer_settle(&t->optimizer);
-    if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
+    optimizer_await_all(&t->optimizer);
+    if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
     if (t->world->rank == 0) log_summary(t, error);
     if (world_agree(t->world, error, true)) return error->status;
     if (load_best(t, error)) return blame_machine(error);
-    watch_phase(t->world->watch, RUN_SAVE, t->state.step);
-    profile_enter(t->profile, PHASE_SAVE);
-    reduction_forget(t->optimizer.reduction);
+    heartbeat_phase(t->world->heartbeat, RUN_SAVE, t->state.step);
+    profile_enter(t->profile, REGION_SAVE);
+    reduction_discard(t->optimizer.reduction);
     if (t->world->rank == 0) {
-        final_model_save(t->settings->output_dir, &t->replica, error);
+        final_model_save(t->settings->output_dir, &t->model, error);
         blame_machine(error);
         catch_up(t, error);
         tidy(t);
@@ -109,7 +109,7 @@ Status trainer_finish(Trainer *t, Error *error) {
         log_info("done: the model is in %s", t->settings->output_dir);
     else if (evaluate_final(t, error))
         return error->status;
-    watch_phase(t->world->watch, RUN_END, 0);
+    heartbeat_phase(t->world->heartbeat, RUN_END, 0);
     if (t->world->rank == 0) print_digest(t, error);
     return world_agree(t->world, error, true);
 }

@@ -32,8 +32,8 @@ typedef struct {
     Profile *profile; /* NULL unless asked for */
 
     Dataset *train_data, *eval_data; /* eval_data may be NULL */
-    Feed *feed;
-    Replica replica;
+    Loader *loader;
+    Model model;
     Optimizer optimizer;
     Gpt2 *gpt2;
     Batch batch;
@@ -43,7 +43,7 @@ typedef struct {
     RunState state;
     Metrics *metrics;
 
-    int64_t windows;                           /* updates an epoch */
+    int64_t steps_per_epoch;                   /* updates an epoch */
     int64_t log_every, eval_every, save_every; /* updates; 0 = never */
     bool stop_early;
     bool best_loaded;                   /* the weights are the best checkpoint's, no longer the last update's */
@@ -52,7 +52,7 @@ typedef struct {
     bool failed;                        /* some rank has a pending error; agreed on by all */
     Error pending;                      /* this rank's, to be told with the next update's sums */
 
-    Saver saver;                    /* rank 0 */
+    CheckpointWriter writer;        /* rank 0 */
     bool saving;                    /* a checkpoint is being written in the background */
     bool save_ended;                /* and has come to its end; agreed on by all */
     int64_t kept_step, kept_best;   /* saved_step and state.best_saved of before, which count again if saving fails */
@@ -60,7 +60,8 @@ typedef struct {
 
     /* one update */
     float *dlogits; /* [samples of a micro-batch, labels] */
-    double *totals; /* [losses_at + window + blocks]: flags, each rank's seconds of waiting for others since the last
+    double
+        *totals; /* [losses_at + global batch + blocks]: flags, each rank's seconds of waiting for others since the last
                        log line, each sample's loss, squares; summed over ranks */
     size_t losses_at;
     int32_t *ids, *positions; /* rows that this rank's units touch */
@@ -80,7 +81,7 @@ typedef struct {
 /* Open everything, resume where asked to. Collective. */
 Status trainer_setup(Trainer *trainer, World *world, const Settings *settings, bool profile, Error *error);
 /* How the run's samples are fed. */
-FeedPlan trainer_feed_plan(const Trainer *trainer);
+LoaderPlan trainer_loader_plan(const Trainer *trainer);
 /* How its gradients are summed. */
 ReductionRule trainer_rule(const Trainer *trainer, const ParameterLayout *layout);
 /* STATUS_INPUT when the disk that output_dir (which exists) lies on has no room for what the plan will write at least.
@@ -116,7 +117,7 @@ typedef enum {
 Status trainer_save(Trainer *trainer, SaveKind kind, Error *error);
 
 /* Wait for the checkpoint that is written in the background, if any, and tell what came of it. Collective. */
-Status trainer_settle(Trainer *trainer, Error *error);
+Status trainer_join_writer(Trainer *trainer, Error *error);
 
 /* Save and say that the run can go on; always fills *error, with STATUS_STOPPED when all went well. Collective. */
 Status trainer_stop(Trainer *trainer, Error *error);

@@ -34,28 +34,28 @@ static double megabytes(size_t bytes) {
 }
 
 static void say_memory(const Trainer *t) {
-    const ModelConfig *config = &t->replica.config;
-    const ParameterLayout *layout = &t->replica.layout;
-    FeedPlan plan = trainer_feed_plan(t);
-    size_t rows = (size_t)feed_largest_share(dataset_info(t->train_data), &plan), most = t->batch.token_capacity;
-    size_t slot = layout->dense * sizeof(float);
+    const ModelConfig *config = &t->model.config;
+    const ParameterLayout *layout = &t->model.layout;
+    LoaderPlan plan = trainer_loader_plan(t);
+    size_t rows = (size_t)loader_largest_share(dataset_info(t->train_data), &plan), most = t->batch.token_capacity;
+    size_t buffer = layout->dense * sizeof(float);
     ReductionRule rule = trainer_rule(t, layout);
     char tables[64] = "the embedding rows in use";
-    if (t->world->nodes > 1) /* every rank has its own copy: see replica_open() */
+    if (t->world->nodes > 1) /* every rank has its own copy: see model_open() */
         snprintf(tables, sizeof tables, "embeddings %.0f MB a rank",
                  megabytes((layout->token.count + layout->position.count) * sizeof(float)));
     log_info(
         "memory    parameters %.0f MB a node and %s; on rank 0 gradients %.0f MB, moments %.0f MB, activations up to "
         "%.0f MB",
         megabytes(layout->dense * sizeof(float)), tables,
-        megabytes(reduction_shared_bytes(t->world, &rule, 1) / sizeof(float) * slot),
+        megabytes(reduction_shared_bytes(t->world, &rule, 1) / sizeof(float) * buffer),
         megabytes(optimizer_moment_bytes(t->world, layout)),
         megabytes(gpt2_bytes(config, rows < most ? rows : most,
                              t->batch.sample_capacity < rows ? t->batch.sample_capacity : rows, true)));
     const DatasetInfo *data = dataset_info(t->train_data);
     log_info("order     %s: %.0f MB a rank for the order, %.0f MB for the samples under way and the next ones",
-             DATA_ORDER_NAMES[plan.order], feed_order_bytes(data->samples, plan.order) / 1e6,
-             (feed_bytes(data, &plan) - feed_order_bytes(data->samples, plan.order)) / 1e6);
+             DATA_ORDER_NAMES[plan.order], loader_order_bytes(data->samples, plan.order) / 1e6,
+             (loader_bytes(data, &plan) - loader_order_bytes(data->samples, plan.order)) / 1e6);
     const size_t all = (size_t)(layout->token.shape[0] + layout->position.shape[0]); /* rows in use, at the most */
     if (t->settings->save_in_background && t->settings->save_strategy != STRATEGY_NO)
         log_info("saving    up to %.0f MB more on rank 0 while a checkpoint is written in the background",
@@ -64,9 +64,9 @@ static void say_memory(const Trainer *t) {
 
 void trainer_banner(const Trainer *t) {
     const Settings *s = t->settings;
-    const ModelConfig *config = &t->replica.config;
+    const ModelConfig *config = &t->model.config;
     const DatasetInfo *data = dataset_info(t->train_data);
-    const ParameterLayout *layout = &t->replica.layout;
+    const ParameterLayout *layout = &t->model.layout;
     char hosts[1024];
     if (t->world->rank != 0) return;
     list_hosts(t->world, hosts, sizeof hosts);
@@ -74,14 +74,14 @@ void trainer_banner(const Trainer *t) {
     for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
     log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels, products %s", t->world->size,
              t->world->size > 1 ? "s" : "", t->threads, t->threads > 1 ? "s" : "", hosts, isa_name(),
-             t->state.origin.products);
+             t->state.fingerprint.products);
     log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters", s->model_name_or_path,
              config->layers, config->width, config->heads, config->labels, (double)count / 1e6);
     log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples, data->tokens,
              s->eval_file != NULL ? "; evaluated on " : "", s->eval_file != NULL ? s->eval_file : "");
     log_info("updates   %" PRId64 " of %" PRId64 " samples in %" PRId64 " unit%s, %" PRId64 " an epoch; %" PRId64
              " to come",
-             t->state.total, t->state.window, t->state.units, t->state.units > 1 ? "s" : "", t->windows,
+             t->state.total, t->state.global_batch, t->state.units, t->state.units > 1 ? "s" : "", t->steps_per_epoch,
              t->state.total - t->state.step);
     say_memory(t);
 }
@@ -107,37 +107,37 @@ void trainer_table(const Trainer *t, const Scores *scores, double seconds) {
     char text[256];
     snprintf(text, sizeof text, "%s on %s after %" PRId64 " updates", t->settings->output_dir, t->settings->eval_file,
              t->state.step);
-    report_scores(text, t->metrics, scores, t->replica.config.label_names, (double)t->metrics->samples / seconds);
+    score_table_print(text, t->metrics, scores, t->model.config.label_names, (double)t->metrics->samples / seconds);
 }
 
 /* Mean over the ranks of seconds and operations by phase, then the whole run's seconds. Collective. */
-static void sum_profile(const Trainer *t, double totals[2 * PHASE_COUNT + 1]) {
-    for (int p = 0; p < PHASE_COUNT; p++) {
-        totals[p] = profile_seconds(t->profile, (Phase)p);
-        totals[PHASE_COUNT + p] = profile_operations(t->profile, (Phase)p);
+static void sum_profile(const Trainer *t, double totals[2 * REGION_COUNT + 1]) {
+    for (int p = 0; p < REGION_COUNT; p++) {
+        totals[p] = profile_seconds(t->profile, (Region)p);
+        totals[REGION_COUNT + p] = profile_operations(t->profile, (Region)p);
     }
-    totals[2 * PHASE_COUNT] = profile_elapsed(t->profile);
-    world_sum_doubles(t->world, totals, 2 * PHASE_COUNT + 1);
-    for (int i = 0; i < 2 * PHASE_COUNT + 1; i++) totals[i] /= t->world->size;
+    totals[2 * REGION_COUNT] = profile_elapsed(t->profile);
+    world_sum_doubles(t->world, totals, 2 * REGION_COUNT + 1);
+    for (int i = 0; i < 2 * REGION_COUNT + 1; i++) totals[i] /= t->world->size;
 }
 
 Status trainer_profile(const Trainer *t, Error *error) {
-    double totals[2 * PHASE_COUNT + 1];
+    double totals[2 * REGION_COUNT + 1];
     char name[64];
     sum_profile(t, totals);
     if (t->world->rank == 0) {
         printf("profile, mean of %d rank%s\n  phase        seconds   share     GF/s\n", t->world->size,
                t->world->size > 1 ? "s" : "");
-        double rest = totals[2 * PHASE_COUNT];
-        for (int p = 0; p < PHASE_COUNT; p++) {
+        double rest = totals[2 * REGION_COUNT];
+        for (int p = 0; p < REGION_COUNT; p++) {
             rest -= totals[p];
-            printf("  %-10s %9.3f  %5.1f %%", phase_name((Phase)p), totals[p],
-                   100.0 * totals[p] / totals[2 * PHASE_COUNT]);
-            if (totals[PHASE_COUNT + p] > 0.0) printf("  %7.1f", totals[PHASE_COUNT + p] / totals[p] / 1e9);
+            printf("  %-10s %9.3f  %5.1f %%", region_name((Region)p), totals[p],
+                   100.0 * totals[p] / totals[2 * REGION_COUNT]);
+            if (totals[REGION_COUNT + p] > 0.0) printf("  %7.1f", totals[REGION_COUNT + p] / totals[p] / 1e9);
             putchar('\n');
         }
-        printf("  %-10s %9.3f  %5.1f %%\n", "rest", rest, 100.0 * rest / totals[2 * PHASE_COUNT]);
-        printf("  %-10s %9.3f\n", "whole run", totals[2 * PHASE_COUNT]);
+        printf("  %-10s %9.3f  %5.1f %%\n", "rest", rest, 100.0 * rest / totals[2 * REGION_COUNT]);
+        printf("  %-10s %9.3f\n", "whole run", totals[2 * REGION_COUNT]);
     }
     snprintf(name, sizeof name, "profile-%d.json", t->world->rank);
     char *path = file_join(t->settings->output_dir, name, error);

@@ -19,12 +19,12 @@ static double planned_saves(const Trainer *t) {
     double updates = (double)(t->state.total - t->state.step);
     if (s->save_strategy == STRATEGY_NO || updates <= 0) return 0;
     if (s->save_strategy == STRATEGY_BEST || s->early_stopping_patience > 0) return 1;
-    double every = s->save_strategy == STRATEGY_STEPS ? (double)t->save_every : (double)t->windows;
+    double every = s->save_strategy == STRATEGY_STEPS ? (double)t->save_every : (double)t->steps_per_epoch;
     return ceil((double)t->state.total / every) - floor((double)t->state.step / every);
 }
 
 static Needs plan_needs(const Trainer *t) {
-    const ParameterLayout *layout = &t->replica.layout;
+    const ParameterLayout *layout = &t->model.layout;
     const int64_t limit = t->settings->save_total_limit;
     Needs needs = {.count = planned_saves(t)};
     size_t floats = layout->token.count + layout->position.count;

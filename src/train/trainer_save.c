@@ -24,12 +24,12 @@ static Status save_failed(Trainer *t, const Error *cause, bool needed, Error *er
     return error->status;
 }
 
-Status trainer_settle(Trainer *t, Error *error) {
+Status trainer_join_writer(Trainer *t, Error *error) {
     Error outcome = {0};
     t->save_ended = false;
     if (!t->saving) return STATUS_OK;
     if (t->world->rank == 0) {
-        saver_finish(&t->saver, &outcome);
+        checkpoint_writer_finish(&t->writer, &outcome);
         threads_spare(t->threads, false);
     }
     t->saving = false;
@@ -50,7 +50,8 @@ static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
         return false;
     }
     if (t->world->rank == 0) {
-        saver_start(&t->saver, snapshot, s->output_dir, s->save_total_limit, t->state.step, t->state.best_saved);
+        checkpoint_writer_start(&t->writer, snapshot, s->output_dir, s->save_total_limit, t->state.step,
+                                t->state.best_saved);
         threads_spare(t->threads, true);
     }
     t->saving = true;
@@ -61,7 +62,7 @@ static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
 static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed, Error *error) {
     const Settings *s = t->settings;
     Error cause = {0}, rotation = {0};
-    reduction_forget(t->optimizer.reduction);
+    reduction_discard(t->optimizer.reduction);
     if (checkpoint_save(parts, &cause)) return save_failed(t, &cause, needed, error);
     if (t->world->rank == 0 && s->save_total_limit > 0 &&
         checkpoint_rotate(s->output_dir, s->save_total_limit, t->state.step, t->state.best_saved, &rotation))
@@ -71,12 +72,12 @@ static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed
 
 Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     double start = MPI_Wtime();
-    optimizer_settle(&t->optimizer);
+    optimizer_await_all(&t->optimizer);
     /* A checkpoint whose history lacks a line that got lost would hand that on to the run that goes on from it. */
     *error = t->pending;
-    if (world_agree(t->world, error, true) || trainer_settle(t, error)) return error->status;
-    watch_phase(t->world->watch, RUN_SAVE, t->state.step);
-    profile_enter(t->profile, PHASE_SAVE);
+    if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
+    heartbeat_phase(t->world->heartbeat, RUN_SAVE, t->state.step);
+    profile_enter(t->profile, REGION_SAVE);
     t->kept_step = t->saved_step;
     t->kept_best = t->state.best_saved;
     t->saved_step = t->state.step;
@@ -85,7 +86,7 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
                              .output_dir = t->settings->output_dir,
                              .state = &t->state,
                              .history = t->log != NULL ? runlog_history(t->log) : NULL,
-                             .replica = &t->replica,
+                             .model = &t->model,
                              .optimizer = &t->optimizer};
     bool background = kind == SAVE_BETWEEN && t->settings->save_in_background && save_in_background(t, &parts);
     if (!background) save_at_once(t, &parts, kind == SAVE_STOPPING, error);

@@ -24,7 +24,7 @@ static Status claim_output(Trainer *t, Error *error) {
     }
     if (world_agree(t->world, error, error->status != STATUS_STOPPED) == STATUS_STOPPED) {
         log_info("%s", error->message);
-        watch_stopping(t->world->watch);
+        heartbeat_stopping(t->world->heartbeat);
     }
     return error->status;
 }
@@ -37,9 +37,9 @@ static Status find_checkpoint(Trainer *t, char **folder, Error *error) {
     CheckpointInfo info;
     *folder = NULL;
     if (t->world->rank == 0 && checkpoint_tidy(t->settings->output_dir, error) == STATUS_OK &&
-        final_model_settle(t->settings->output_dir, error) == STATUS_OK && wish != NULL) {
+        final_model_recover(t->settings->output_dir, error) == STATUS_OK && wish != NULL) {
         if (strcmp(wish, "auto") == 0)
-            newest = checkpoint_newest_whole(t->settings->output_dir, error);
+            newest = checkpoint_newest_intact(t->settings->output_dir, error);
         else
             checkpoint_verify(wish, &info, error);
     }
@@ -62,7 +62,7 @@ static Status check_resumed(const Trainer *t, const RunState *was, const char *f
     const struct {
         const char *name;
         int64_t then, now;
-    } same[] = {{"samples an update", was->window, t->state.window},
+    } same[] = {{"samples an update", was->global_batch, t->state.global_batch},
                 {"samples in the training file", was->samples, t->state.samples},
                 {"tokens in the training file", was->tokens, t->state.tokens},
                 {"seed", was->seed, t->state.seed}};
@@ -81,8 +81,8 @@ static Status check_resumed(const Trainer *t, const RunState *was, const char *f
             error, STATUS_INPUT,
             "%s was made with data of another source (SHA-256 %.12s…) than %s: give the same, or start without resuming",
             folder, was->data_digest, t->settings->train_file);
-    char text[ORIGIN_TEXT];
-    if (origin_differs(&was->origin, &t->state.origin, text))
+    char text[BUILD_FINGERPRINT_TEXT];
+    if (build_fingerprint_differs(&was->fingerprint, &t->state.fingerprint, text))
         log_warning("%s was made with %s: the last bits may differ from those of a run that was never stopped", folder,
                     text);
     if (was->units != t->state.units && t->world->rank == 0)
@@ -111,7 +111,7 @@ static Status resume_state(Trainer *t, const char *folder, cJSON **history, Erro
     world_broadcast(t->world, &was, sizeof was);
     was.units = t->state.units;
     was.total = t->state.total;
-    was.origin = t->state.origin;
+    was.fingerprint = t->state.fingerprint;
     t->state = was;
     t->saved_step = was.step;
     /* A run that had stopped early stays stopped. */
@@ -121,7 +121,7 @@ static Status resume_state(Trainer *t, const char *folder, cJSON **history, Erro
 }
 
 /* All ranks multiply in bf16, or none does: a sum of both would be neither. Collective. */
-static void settle_bf16(Trainer *t) {
+static void agree_on_bf16(Trainer *t) {
     int64_t lacking = t->settings->bf16 && linear_bf16() == NULL ? t->world->rank + 1 : 0;
     world_max_integers(t->world, &lacking, 1);
     t->bf16 = t->settings->bf16 && lacking == 0;
@@ -149,13 +149,14 @@ static void warn_of_sums(const Trainer *t) {
 
 /* Ranks with other kernels or libraries than rank 0's add other last bits, depending on which units they get: the
  * lowest of them says so. Collective. */
-static void compare_origins(Trainer *t) {
-    Origin first;
-    char text[ORIGIN_TEXT];
-    origin_here(&t->state.origin, t->bf16, sums_of(t));
-    first = t->state.origin;
+static void compare_fingerprints(Trainer *t) {
+    BuildFingerprint first;
+    char text[BUILD_FINGERPRINT_TEXT];
+    build_fingerprint_here(&t->state.fingerprint, t->bf16, sums_of(t));
+    first = t->state.fingerprint;
     world_broadcast(t->world, &first, sizeof first);
-    int64_t mine = origin_differs(&t->state.origin, &first, text) ? t->world->size - t->world->rank : 0, most = mine;
+    int64_t mine = build_fingerprint_differs(&t->state.fingerprint, &first, text) ? t->world->size - t->world->rank : 0,
+            most = mine;
     world_max_integers(t->world, &most, 1);
     if (mine > 0 && mine == most)
         log_warning("%s has %s as on rank 0: the run's last bits depend on the number of ranks", t->world->host, text);
@@ -175,7 +176,7 @@ static Status check_ranks(const Trainer *t, Error *error) {
     return world_agree(t->world, error, true);
 }
 
-/* Window, units and number of updates. */
+/* Global batch, units and number of updates. */
 static void plan_updates(Trainer *t) {
     const Settings *s = t->settings;
     const DatasetInfo *info = dataset_info(t->train_data);
@@ -186,10 +187,10 @@ static void plan_updates(Trainer *t) {
     memcpy(state->data_digest, info->source_digest, sizeof state->data_digest);
     state->seed = s->seed;
     state->data_order = s->data_order;
-    state->window = settings_window(s, ranks, info->samples);
-    state->units = settings_units(s, ranks, state->window);
-    t->windows = (state->samples + state->window - 1) / state->window;
-    state->total = s->max_steps > 0 ? s->max_steps : (int64_t)ceil(s->num_train_epochs * (double)t->windows);
+    state->global_batch = settings_global_batch(s, ranks, info->samples);
+    state->units = settings_units(s, ranks, state->global_batch);
+    t->steps_per_epoch = (state->samples + state->global_batch - 1) / state->global_batch;
+    state->total = s->max_steps > 0 ? s->max_steps : (int64_t)ceil(s->num_train_epochs * (double)t->steps_per_epoch);
     t->schedule = schedule_make(s, state->total);
     t->log_every = steps_of(s->logging_steps, state->total);
     t->eval_every = s->eval_strategy == STRATEGY_STEPS ? steps_of(s->eval_steps, state->total) : 0;
@@ -200,46 +201,49 @@ static void plan_updates(Trainer *t) {
 }
 
 /* The most rows that an update can have over all ranks. */
-static size_t window_rows(const Trainer *t) {
-    int64_t samples = t->state.window < t->state.samples ? t->state.window : t->state.samples;
+static size_t global_batch_rows(const Trainer *t) {
+    int64_t samples = t->state.global_batch < t->state.samples ? t->state.global_batch : t->state.samples;
     return (size_t)samples * ((size_t)dataset_info(t->train_data)->longest + 1);
 }
 
 ReductionRule trainer_rule(const Trainer *t, const ParameterLayout *layout) {
-    FeedPlan plan = trainer_feed_plan(t);
-    size_t capacity = evaluate_batch_rows((int32_t)layout->position.shape[0]);
-    return optimizer_rule(t->settings, plan.units, units_whole(dataset_info(t->train_data), &plan, capacity, t->bf16));
+    LoaderPlan plan = trainer_loader_plan(t);
+    size_t capacity = batch_rows_max((int32_t)layout->position.shape[0]);
+    return optimizer_rule(t->settings, plan.units,
+                          unit_groups_unsplit(dataset_info(t->train_data), &plan, capacity, t->bf16));
 }
 
 /* Bytes that the ranks of a node would share. */
 static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout) {
-    size_t rows = window_rows(t), tokens = (size_t)layout->token.shape[0], places = (size_t)layout->position.shape[0];
-    size_t slot = optimizer_slot_floats(layout, rows < tokens ? rows : tokens, rows < places ? rows : places);
+    size_t rows = global_batch_rows(t), tokens = (size_t)layout->token.shape[0],
+           places = (size_t)layout->position.shape[0];
+    size_t buffer = optimizer_gradient_floats(layout, rows < tokens ? rows : tokens, rows < places ? rows : places);
     ReductionRule rule = trainer_rule(t, layout);
-    return layout->dense * sizeof(float) + (size_t)t->world->node_size * reduction_shared_bytes(t->world, &rule, slot);
+    return layout->dense * sizeof(float) +
+           (size_t)t->world->node_size * reduction_shared_bytes(t->world, &rule, buffer);
 }
 
 /* Whether the ranks share memory: asked before anything is shared. Collective. */
 static Status choose_sharing(Trainer *t, const char *model, Error *error) {
     ParameterLayout layout = {0};
-    size_t bytes = replica_layout(model, &layout, error) == STATUS_OK ? shared_bytes(t, &layout) : 0;
+    size_t bytes = model_layout(model, &layout, error) == STATUS_OK ? shared_bytes(t, &layout) : 0;
     parameters_layout_free(&layout);
     if (world_agree(t->world, error, true)) return error->status;
-    return shared_settle(t->world, bytes, error);
+    return shared_choose(t->world, bytes, error);
 }
 
 /* Working memory of this rank. */
 static void allocate_work(Trainer *t, Error *error) {
-    const ModelConfig *config = &t->replica.config;
-    size_t rows = evaluate_batch_rows(config->positions), window = window_rows(t);
+    const ModelConfig *config = &t->model.config;
+    size_t rows = batch_rows_max(config->positions), global_batch = global_batch_rows(t);
     size_t blocks =
-        t->replica.layout.dense / PARAMETERS_BLOCK + t->optimizer.token.capacity + t->optimizer.position.capacity;
+        t->model.layout.dense / PARAMETERS_BLOCK + t->optimizer.token.capacity + t->optimizer.position.capacity;
     t->rule = (BatchRule){.pooling = t->settings->pooling,
                           .pad = config->pad_token,
                           .end_of_text = dataset_info(t->train_data)->end_of_text,
                           .positions = config->positions};
     batch_create(&t->batch, rows, rows, error);
-    gpt2_create(&t->gpt2, config, &t->replica.layout, rows, rows, true, error);
+    gpt2_create(&t->gpt2, config, &t->model.layout, rows, rows, true, error);
     if (error->status == STATUS_OK) {
         gpt2_set_profile(t->gpt2, t->profile);
         gpt2_set_poll(t->gpt2, trainer_poll, t);
@@ -247,28 +251,28 @@ static void allocate_work(Trainer *t, Error *error) {
     }
     t->dlogits = memory_allocate(rows * (size_t)config->labels, sizeof *t->dlogits, error);
     t->losses_at = TOTALS_WAITED + (size_t)t->world->size;
-    t->totals = memory_allocate(t->losses_at + (size_t)t->state.window + blocks, sizeof *t->totals, error);
-    t->ids = memory_allocate(window, sizeof *t->ids, error);
-    t->positions = memory_allocate(window, sizeof *t->positions, error);
+    t->totals = memory_allocate(t->losses_at + (size_t)t->state.global_batch + blocks, sizeof *t->totals, error);
+    t->ids = memory_allocate(global_batch, sizeof *t->ids, error);
+    t->positions = memory_allocate(global_batch, sizeof *t->positions, error);
     t->metrics = memory_allocate(1, sizeof *t->metrics, error);
 }
 
 /* The model that is trained: what the head reads, and what it is padded with. */
-static void settle_model(Trainer *t) {
-    ModelConfig *config = &t->replica.config;
+static void set_model_config(Trainer *t) {
+    ModelConfig *config = &t->model.config;
     config->pooling = t->settings->pooling;
     if (config->pad_token < 0) config->pad_token = dataset_info(t->train_data)->end_of_text;
 }
 
-FeedPlan trainer_feed_plan(const Trainer *t) {
-    return (FeedPlan){.window = t->state.window,
-                      .units = (int)t->state.units,
-                      .ranks = t->world->size,
-                      .rank = t->world->rank,
-                      .seed = (uint64_t)t->state.seed,
-                      .order = t->state.data_order,
-                      .updates = t->state.total,
-                      .span = feed_span(dataset_info(t->train_data))};
+LoaderPlan trainer_loader_plan(const Trainer *t) {
+    return (LoaderPlan){.global_batch = t->state.global_batch,
+                        .units = (int)t->state.units,
+                        .ranks = t->world->size,
+                        .rank = t->world->rank,
+                        .seed = (uint64_t)t->state.seed,
+                        .order = t->state.data_order,
+                        .updates = t->state.total,
+                        .chunk = loader_chunk_samples(dataset_info(t->train_data))};
 }
 
 /* Model, optimizer and working memory. Collective. */
@@ -276,26 +280,26 @@ static Status build(Trainer *t, const char *model, Error *error) {
     const Settings *s = t->settings;
     if (choose_sharing(t, model, error)) return error->status;
     warn_of_sums(t);
-    if (replica_open(&t->replica, t->world, model, dataset_info(t->train_data), (uint64_t)s->seed, error))
+    if (model_open(&t->model, t->world, model, dataset_info(t->train_data), (uint64_t)s->seed, error))
         return error->status;
-    settle_model(t);
+    set_model_config(t);
     if (t->eval_data != NULL)
-        replica_check_data(&t->replica.config, t->replica.tokenizer, dataset_info(t->eval_data), model, error);
+        model_check_data(&t->model.config, t->model.tokenizer, dataset_info(t->eval_data), model, error);
     if (world_agree(t->world, error, true)) return error->status;
-    if (t->replica.new_head)
+    if (t->model.new_head)
         log_info("%s has no head: a new one was drawn (normal, seed %lld)", model, (long long)s->seed);
-    if (t->replica.tokenizer == NULL)
+    if (t->model.tokenizer == NULL)
         log_info("%s holds no vocab.json and merges.txt: that the data was made with its tokenizer cannot be checked",
                  model);
-    ReductionRule rule = trainer_rule(t, &t->replica.layout);
-    if (optimizer_create(&t->optimizer, t->world, &t->replica.layout, s, &rule, window_rows(t),
-                         evaluate_batch_rows(t->replica.config.positions), error))
+    ReductionRule rule = trainer_rule(t, &t->model.layout);
+    if (optimizer_create(&t->optimizer, t->world, &t->model.layout, s, &rule, global_batch_rows(t),
+                         batch_rows_max(t->model.config.positions), error))
         return error->status;
-    t->replica.parameters.ready = trainer_parameters_ready;
-    t->replica.parameters.ready_context = t;
+    t->model.parameters.ready = trainer_parameters_ready;
+    t->model.parameters.ready_context = t;
     allocate_work(t, error);
-    FeedPlan plan = trainer_feed_plan(t);
-    if (error->status == STATUS_OK) feed_create(&t->feed, t->train_data, &plan, error);
+    LoaderPlan plan = trainer_loader_plan(t);
+    if (error->status == STATUS_OK) loader_create(&t->loader, t->train_data, &plan, error);
     return world_agree(t->world, error, true);
 }
 
@@ -319,8 +323,8 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     *t = (Trainer){.world = world, .settings = settings, .started_at = MPI_Wtime()};
     char *checkpoint = NULL;
     cJSON *history = NULL;
-    watch_limit(world->watch, settings->rank_timeout);
-    watch_phase(world->watch, RUN_LOAD, 0);
+    heartbeat_limit(world->heartbeat, settings->rank_timeout);
+    heartbeat_phase(world->heartbeat, RUN_LOAD, 0);
     t->threads = threads_choose(world, settings->threads_per_rank);
     if (profile) profile_create(&t->profile, error);
     if (world_agree(world, error, true)) goto cleanup;
@@ -328,8 +332,8 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     if (settings->eval_file != NULL && evaluate_open_data(world, &t->eval_data, settings->eval_file, error))
         goto cleanup;
     plan_updates(t);
-    settle_bf16(t);
-    compare_origins(t);
+    agree_on_bf16(t);
+    compare_fingerprints(t);
     if (claim_output(t, error) || find_checkpoint(t, &checkpoint, error)) goto cleanup;
     if (checkpoint != NULL && resume_state(t, checkpoint, &history, error)) goto cleanup;
     if (build(t, checkpoint != NULL ? checkpoint : settings->model_name_or_path, error)) goto cleanup;
@@ -346,14 +350,14 @@ cleanup:
 
 void trainer_close(Trainer *t) {
     Error late = {0};
-    if (saver_finish(&t->saver, &late)) log_warning("a checkpoint could not be saved: %s", late.message);
+    if (checkpoint_writer_finish(&t->writer, &late)) log_warning("a checkpoint could not be saved: %s", late.message);
     profile_destroy(t->profile);
     runlog_close(t->log);
     optimizer_destroy(&t->optimizer);
-    replica_close(&t->replica);
+    model_close(&t->model);
     gpt2_destroy(t->gpt2);
     batch_destroy(&t->batch);
-    feed_destroy(t->feed);
+    loader_destroy(t->loader);
     dataset_close(t->train_data);
     dataset_close(t->eval_data);
     lock_release(&t->lock);

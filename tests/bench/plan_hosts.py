@@ -31,9 +31,9 @@ def run(*command):
     return done.stdout
 
 
-def seconds_an_update(folder, window):
+def seconds_an_update(folder, global_batch):
     events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return statistics.median(window / event["samples_per_second"] for event in events if "loss" in event and event["step"] > 1)
+    return statistics.median(global_batch / event["samples_per_second"] for event in events if "loss" in event and event["step"] > 1)
 
 
 def compare(config, hosts, ranks, folder, sets):
@@ -45,7 +45,7 @@ def compare(config, hosts, ranks, folder, sets):
     before = [hosts.sent(i) for i in range(count)]
     run(*launcher, LINNET, "train", config, "--set", f"output_dir={folder / 'run'}", "--set", "logging_steps=1", *sets)
     sent = max(hosts.sent(i) - before[i] for i in range(count)) / plan["updates"]
-    return plan, seconds_an_update(folder / "run", plan["window"]), sent
+    return plan, seconds_an_update(folder / "run", plan["global_batch"]), sent
 
 
 def row(done):

@@ -37,9 +37,9 @@ def test_measured_constants(constants):
 
 
 def test_plan_of_the_job(config, constants, job):
-    """What the plan says of windows and units is what training does."""
+    """What the plan says of global batches and units is what training does."""
     planned = plan(config, constants, "--ranks", 2)
-    assert (planned["ranks"], planned["hosts"], planned["window"], planned["units"]) == (2, 1, 20, 4)
+    assert (planned["ranks"], planned["hosts"], planned["global_batch"], planned["units"]) == (2, 1, 20, 4)
     assert planned["updates"] == job["max_steps"] and planned["host_sent_bytes"] == 0
     parts = [planned[key] for key in ("pass_seconds", "add_seconds", "adamw_seconds", "gradient_seconds", "weight_seconds",
                                       "row_seconds", "small_call_seconds")]
@@ -87,7 +87,7 @@ def test_table(config, constants):
 
 @pytest.mark.tiny
 @pytest.mark.parametrize("options, names", [
-    (["--ranks", 21, "--set", "reduction_units=null"], ["window of 20 samples", "21 ranks", "global_batch_size"]),
+    (["--ranks", 21, "--set", "reduction_units=null"], ["global batch of 20 samples", "21 ranks", "global_batch_size"]),
     (["--ranks", 5], ["reduction_units = 4", "5 ranks"]),
     (["--ranks", 2, "--node-memory-gb", 0.001], ["GB a host", "more than its 0.00"]),
     (["--ranks", 3, "--hosts", 2], ["--ranks 3", "--hosts 2", "multiple"]),

@@ -94,8 +94,8 @@ def test_seed_changes_the_run(sample, alone, tmp_path):
     assert weights_digest(run) != weights_digest(alone)
 
 
-def test_window_by_batch_and_accumulation(sample, tmp_path):
-    """batch 5 × accumulation 2 × 2 ranks is the window of global_batch_size 20."""
+def test_global_batch_by_batch_and_accumulation(sample, tmp_path):
+    """batch 5 × accumulation 2 × 2 ranks is the global batch of global_batch_size 20."""
     settings = {**fixed_units(sample), "eval_strategy": "no"}
     by_size = train(tmp_path / "a", ranks=2, **settings)
     del settings["global_batch_size"]

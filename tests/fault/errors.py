@@ -325,7 +325,7 @@ MISFITS = [
     Case(TOGETHER, "a tokenizer larger than the model's vocabulary", PREDICT, lambda folder: (
         edited("model/config.json", vocab_size=100)(folder),
         tensors("model/model.safetensors", lambda t: t.update({"transformer.wte.weight": t["transformer.wte.weight"][:100]}))(folder))),
-    Case(TOGETHER, "a checkpoint of another window", [*RESUME, "--set", "global_batch_size=10"]),
+    Case(TOGETHER, "a checkpoint of another global batch", [*RESUME, "--set", "global_batch_size=10"]),
     Case(TOGETHER, "a checkpoint of another seed", [*RESUME, "--set", "seed=1"]),
     Case(TOGETHER, "a checkpoint of another `data_order`", [*RESUME, "--set", "data_order=blocks"]),
     Case(TOGETHER, "a checkpoint of other data", [*RESUME, "--set", "train_file=test.h5"]),

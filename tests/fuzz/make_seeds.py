@@ -44,7 +44,7 @@ def json_files():
                                         "id2label": {"0": "negative", "1": "neutral"}, "pad_token_id": 299, "linnet": {"pooling": "padded_end"}}))
     seed("config", "more", json.dumps({"n_ctx": 8, "hidden_size": 8, "num_attention_heads": 1, "n_inner": 3, "num_labels": 5, "eos_token_id": [1, 2],
                                        "resid_pdrop": 0.5, "layer_norm_epsilon": 1e-3, "activation_function": "gelu_pytorch_tanh"}))
-    own = {"window": 4, "units": 2, "samples": 9, "tokens": 90, "data_sha256": "0" * 64, "seed": 42, "best_saved_step": 2,
+    own = {"global_batch": 4, "units": 2, "samples": 9, "tokens": 90, "data_sha256": "0" * 64, "seed": 42, "best_saved_step": 2,
            "evaluations_since_best": 0, "loss_sum": 1.5, "loss_steps": 1, "loss_total": None}
     seed("state", "plain", json.dumps({"best_metric": 0.5, "best_global_step": 2, "epoch": 0.5, "global_step": 3, "max_steps": 6,
                                        "log_history": [{"step": 1, "loss": 1.0}], "linnet": own}))

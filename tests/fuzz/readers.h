@@ -1,6 +1,6 @@
 #ifndef LINNET_TESTS_FUZZ_READERS_H
 #define LINNET_TESTS_FUZZ_READERS_H
-/** Every reader of files or texts of unknown origin, as a function of bytes. A feed never returns anything: what it
+/** Every reader of files or texts of unknown fingerprint, as a function of bytes. A feed never returns anything: what it
  *  finds wrong with a reader (a status other than done or bad input, a message that is not one line, a result that
  *  breaks the reader's contract) ends the process. Used by libFuzzer (fuzz.c) and, without it, by
  *  tests/unit/fuzz_cases_test.c. Runs in the repository's root. */

@@ -130,8 +130,8 @@ def main():
     runs = {
         "batch4": run(three, 3, 4, 1, 2, "last_token", learning_rate=1e-3),
         "tutorial_ga4": run(three, 3, 1, 4, 1, "padded_end", learning_rate=1e-3, max_grad_norm=0.5),
-        # 44 samples in windows of 12: the last update has two micro-batches, both whole.
-        "partial_window": run(three, 3, 4, 3, 2, "last_token", samples=44, learning_rate=1e-3),
+        # 44 samples in global batches of 12: the last update has two micro-batches, both whole.
+        "partial_global_batch": run(three, 3, 4, 3, 2, "last_token", samples=44, learning_rate=1e-3),
         "warmup_decay_smoothing": run(three, 3, 4, 1, 2, "last_token", learning_rate=3e-3, weight_decay=0.1, warmup_steps=5,
                                       lr_scheduler_type="cosine", label_smoothing_factor=0.1, max_grad_norm=0.5),
         "five_labels": run(five, 5, 6, 1, 2, "last_token", learning_rate=1e-3, lr_scheduler_type="constant_with_warmup", warmup_steps=3,

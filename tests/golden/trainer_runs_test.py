@@ -32,28 +32,28 @@ def settings_of(case, reference, folder):
                 num_train_epochs=reference["epochs"], logging_steps=1, save_strategy="no", **reference["options"])
 
 
-def windows(reference):
+def global_batches(reference):
     """The number of samples and of Trainer's micro-batches in each update."""
     batch, samples = reference["per_device_train_batch_size"], reference["train_samples"]
-    window = batch * reference["gradient_accumulation_steps"]
-    epoch = [min(window, samples - first) for first in range(0, samples, window)]
+    global_batch = batch * reference["gradient_accumulation_steps"]
+    epoch = [min(global_batch, samples - first) for first in range(0, samples, global_batch)]
     return [(size, math.ceil(size / batch)) for size in epoch] * reference["epochs"]
 
 
 def check_log(reference, found, micro_batches_alike=True):
     assert [event["step"] for event in found] == [event["step"] for event in reference["log"]]
     batch = reference["per_device_train_batch_size"]
-    for event, expected, (samples, micro_batches) in zip(found, reference["log"], windows(reference)):
+    for event, expected, (samples, micro_batches) in zip(found, reference["log"], global_batches(reference)):
         # Transformers logs the sum over micro-batches of what is a mean in each.
         loss, norm = expected["loss"] / micro_batches, expected["grad_norm"] / micro_batches
         # Trainer gives every micro-batch of an update the same weight, linnet every sample: with 5 + 3 samples in the last
-        # window a sample's weight differs by a fifth, and loss and norm by what samples differ from each other.
+        # global batch a sample's weight differs by a fifth, and loss and norm by what samples differ from each other.
         uneven = samples % batch != 0 and micro_batches > 1
         assert event["loss"] == pytest.approx(loss, rel=5e-3 if uneven else CLOSE_LOSS), event
         # A norm moves ten times as much as the loss with weights that differ in their last bits.
         assert event["grad_norm"] == pytest.approx(norm, rel=5e-2 if uneven else 10 * CLOSE_LOSS), event
         assert event["learning_rate"] == pytest.approx(expected["learning_rate"], rel=1e-12, abs=1e-20), event
-        # Trainer counts passes in micro-batches, which a window given as a whole does not have.
+        # Trainer counts passes in micro-batches, which a global batch given as a whole does not have.
         close_epoch = 1e-9 if micro_batches_alike else batch / reference["train_samples"]
         assert event["epoch"] == pytest.approx(expected["epoch"], rel=1e-9, abs=close_epoch), event
 
@@ -96,11 +96,11 @@ def test_run_on_one_rank(run_of, tmp_path):
     check_evaluation(case, reference, run)
 
 
-def test_same_window_on_three_ranks(run_of, tmp_path):
-    """The update is that of one rank, however many share the window."""
+def test_same_global_batch_on_three_ranks(run_of, tmp_path):
+    """The update is that of one rank, however many share the global batch."""
     case, reference = run_of
-    window = reference["per_device_train_batch_size"] * reference["gradient_accumulation_steps"]
-    run = train(tmp_path, ranks=3, global_batch_size=window, **settings_of(case, reference, tmp_path))
+    global_batch = reference["per_device_train_batch_size"] * reference["gradient_accumulation_steps"]
+    run = train(tmp_path, ranks=3, global_batch_size=global_batch, **settings_of(case, reference, tmp_path))
     check_log(reference, training_events(run), micro_batches_alike=False)
     check_model(case, reference, run)
     check_evaluation(case, reference, run)

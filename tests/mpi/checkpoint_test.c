@@ -13,7 +13,7 @@ static const Settings SETTINGS = {
 typedef struct {
     const World *world;
     Plain plain;
-    Replica replica;
+    Model model;
     Optimizer optimizer;
 } Run;
 
@@ -21,16 +21,16 @@ static void run_open(Run *run, const World *world, const char *model) {
     Error error = {0};
     run->world = world;
     plain_make(&run->plain, world, &SETTINGS);
-    replica_open(&run->replica, world, model, NULL, 7, &error);
+    model_open(&run->model, world, model, NULL, 7, &error);
     FINE(world, &error);
     ReductionRule rule = optimizer_rule(&SETTINGS, PLAIN_UNITS, false);
-    optimizer_create(&run->optimizer, world, &run->replica.layout, &SETTINGS, &rule, PLAIN_ROWS, PLAIN_ROWS, &error);
+    optimizer_create(&run->optimizer, world, &run->model.layout, &SETTINGS, &rule, PLAIN_ROWS, PLAIN_ROWS, &error);
     FINE(world, &error);
 }
 
 static void run_close(Run *run) {
     optimizer_destroy(&run->optimizer);
-    replica_close(&run->replica);
+    model_close(&run->model);
     plain_free(&run->plain);
 }
 
@@ -38,8 +38,8 @@ static void run_close(Run *run) {
 static void run_updates(Run *run, int first, int count) {
     for (int update = first; update < first + count; update++) {
         plain_update(&run->plain, update);
-        plain_optimizer_update(&run->plain, &run->optimizer, &run->replica.parameters, update);
-        CHECK(plain_same(&run->plain, &run->replica.parameters));
+        plain_optimizer_update(&run->plain, &run->optimizer, &run->model.parameters, update);
+        CHECK(plain_same(&run->plain, &run->model.parameters));
         MPI_Barrier(run->world->comm);
     }
 }
@@ -55,14 +55,14 @@ static RunState state_of(int64_t step) {
                       .stale = 1,
                       .loss_sum = 2.0 / 3.0,
                       .loss_steps = 3,
-                      .window = 16,
+                      .global_batch = 16,
                       .units = PLAIN_UNITS,
                       .loss_total = 1e300,
                       .samples = 400,
                       .tokens = 7001,
                       .data_digest = "0123",
                       .seed = 42,
-                      .origin = {"0.1", "avx2", "own", "OpenBLAS \"x\"", "", "gcc"}};
+                      .fingerprint = {"0.1", "avx2", "own", "OpenBLAS \"x\"", "", "gcc"}};
 }
 
 static CheckpointParts parts_of(Run *run, const char *folder, const RunState *state, const cJSON *history) {
@@ -70,13 +70,13 @@ static CheckpointParts parts_of(Run *run, const char *folder, const RunState *st
                              .output_dir = folder,
                              .state = state,
                              .history = history,
-                             .replica = &run->replica,
+                             .model = &run->model,
                              .optimizer = &run->optimizer};
 }
 
 /** Training goes on behind a snapshot: change the values that it was made of. */
 static void spoil(Run *run) {
-    Parameters *parameters = &run->replica.parameters;
+    Parameters *parameters = &run->model.parameters;
     if (run->world->node_rank == 0) parameters->dense[0] += 1.0F;
     parameters->token[0] += 1.0F;
     parameters->position[0] += 1.0F;
@@ -92,14 +92,14 @@ static void save(Run *run, const char *folder, int64_t step, bool at_once) {
     if (at_once) {
         CHECK(checkpoint_save(&parts, &error) == STATUS_OK);
     } else {
-        Saver saver = {0};
+        CheckpointWriter writer = {0};
         Snapshot *snapshot = NULL;
         CHECK(checkpoint_snapshot(&snapshot, &parts, &error) == STATUS_OK);
         CHECK((snapshot != NULL) == (run->world->rank == 0));
-        if (snapshot != NULL) saver_start(&saver, snapshot, folder, 0, 0, 0);
+        if (snapshot != NULL) checkpoint_writer_start(&writer, snapshot, folder, 0, 0, 0);
         spoil(run); /* what is saved is the copy */
-        saver_finish(&saver, &error);
-        CHECK(!saver_ended(&saver));
+        checkpoint_writer_finish(&writer, &error);
+        CHECK(!checkpoint_writer_ended(&writer));
         MPI_Barrier(run->world->comm);
     }
     FINE(run->world, &error);
@@ -120,11 +120,11 @@ static void check_state(const World *world, const char *checkpoint, int64_t step
           state.loss_steps == expected.loss_steps);
     CHECK(state.best_saved == expected.best_saved && state.loss_total == expected.loss_total);
     CHECK(state.tokens == expected.tokens && strcmp(state.data_digest, expected.data_digest) == 0);
-    CHECK(state.window == expected.window && state.units == expected.units);
+    CHECK(state.global_batch == expected.global_batch && state.units == expected.units);
     CHECK(state.samples == expected.samples && state.seed == expected.seed);
-    for (size_t i = 0; i < ORIGIN_PARTS; i++)
-        CHECK(strcmp((const char *)&state.origin + ORIGIN_PART[i].offset,
-                     (const char *)&expected.origin + ORIGIN_PART[i].offset) == 0);
+    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++)
+        CHECK(strcmp((const char *)&state.fingerprint + BUILD_FINGERPRINT_PART[i].offset,
+                     (const char *)&expected.fingerprint + BUILD_FINGERPRINT_PART[i].offset) == 0);
     CHECK(cJSON_GetArraySize(history) == 2);
     cJSON_Delete(history);
 }
@@ -139,7 +139,7 @@ static void check_whole(const Run *run, const char *checkpoint, int files) {
     for (size_t i = 0; i < PLAIN_VOCABULARY; i++) token += run->optimizer.token.touched[i];
     for (size_t i = 0; i < PLAIN_POSITIONS; i++) position += run->optimizer.position.touched[i];
     CHECK(info.files == files);
-    CHECK(info.dense == (int64_t)run->replica.layout.dense);
+    CHECK(info.dense == (int64_t)run->model.layout.dense);
     CHECK(info.token_rows == token && info.position_rows == position && token > 0 && token < PLAIN_VOCABULARY);
     CHECK(checkpoint_is(checkpoint));
 }
@@ -152,7 +152,7 @@ static void resume(const World *world, const char *checkpoint) {
     for (int update = 0; update < BEFORE; update++) plain_update(&run.plain, update);
     CHECK(checkpoint_read_optimizer(world, checkpoint, &run.optimizer, &error) == STATUS_OK);
     FINE(world, &error);
-    CHECK(plain_same(&run.plain, &run.replica.parameters));
+    CHECK(plain_same(&run.plain, &run.model.parameters));
     CHECK(plain_same_moments(&run.plain, &run.optimizer));
     run_updates(&run, BEFORE, AFTER);
     CHECK(plain_same_moments(&run.plain, &run.optimizer));

@@ -12,10 +12,10 @@ static void test_phases(const World *world) {
                   {RUN_EVALUATION, 3, "in the evaluation"},
                   {RUN_SAVE, 3, "while saving"},
                   {RUN_END, 0, "at the end"}};
-    char text[WATCH_PHASE_TEXT];
-    for (size_t i = 0; world->watch != NULL && i < sizeof phases / sizeof *phases; i++) {
-        watch_phase(world->watch, phases[i].phase, phases[i].step);
-        watch_phase_text(world->watch, text);
+    char text[HEARTBEAT_PHASE_TEXT];
+    for (size_t i = 0; world->heartbeat != NULL && i < sizeof phases / sizeof *phases; i++) {
+        heartbeat_phase(world->heartbeat, phases[i].phase, phases[i].step);
+        heartbeat_phase_text(world->heartbeat, text);
         CHECK(strcmp(text, phases[i].text) == 0);
     }
 }
@@ -24,7 +24,7 @@ static void test_phases(const World *world) {
  *  busy machine starves a thread for. */
 static void test_busy(const World *world) {
     int64_t ranks = 1;
-    watch_limit(world->watch, 2.5);
+    heartbeat_limit(world->heartbeat, 2.5);
     if (world->size > 1) usleep(3200000 + 200000 * (unsigned)world->rank);
     world_sum_integers(world, &ranks, 1);
     CHECK(ranks == world->size);
@@ -33,19 +33,19 @@ static void test_busy(const World *world) {
 /** More words than fit into a connection's buffer at once, while the others read them. */
 static void test_many_phases(const World *world) {
     int64_t ranks = 1;
-    for (int i = 0; i < 20000; i++) watch_phase(world->watch, i % 2 == 0 ? RUN_SAVE : RUN_LOAD, i);
+    for (int i = 0; i < 20000; i++) heartbeat_phase(world->heartbeat, i % 2 == 0 ? RUN_SAVE : RUN_LOAD, i);
     world_sum_integers(world, &ranks, 1);
     CHECK(ranks == world->size);
 }
 
 int main(void) {
     World *world = check_start();
-    CHECK((world->watch != NULL) == (world->size > 1));
+    CHECK((world->heartbeat != NULL) == (world->size > 1));
     for (int r = 0; r < world->size; r++) CHECK(strcmp(world->hosts[r], world->host) == 0);
     test_phases(world);
     test_busy(world);
     test_many_phases(world);
-    watch_limit(world->watch, 0.0);
-    watch_phase(NULL, RUN_LOAD, 0);
+    heartbeat_limit(world->heartbeat, 0.0);
+    heartbeat_phase(NULL, RUN_LOAD, 0);
     return check_finish(world);
 }

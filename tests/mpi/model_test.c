@@ -2,94 +2,93 @@
 #include "mpi/model.h"
 
 /** All values but the head's. */
-static bool same_body(const Plain *plain, const Replica *replica) {
+static bool same_body(const Plain *plain, const Model *model) {
     size_t head = plain->layout.tensor[parameters_score(&plain->layout)].offset;
-    const Parameters *p = &replica->parameters;
+    const Parameters *p = &model->parameters;
     return memcmp(p->dense, plain->values.dense, head * sizeof(float)) == 0 &&
            memcmp(p->token, plain->values.token, plain->layout.token.count * sizeof(float)) == 0 &&
            memcmp(p->position, plain->values.position, plain->layout.position.count * sizeof(float)) == 0;
 }
 
 static void test_open(const World *world, const Plain *plain, const char *path, bool tokenizer) {
-    Replica replica;
+    Model model;
     Error error = {0};
     DatasetInfo data = model_data(world, MODEL_LABELS);
-    CHECK(replica_open(&replica, world, path, &data, 7, &error) == STATUS_OK);
+    CHECK(model_open(&model, world, path, &data, 7, &error) == STATUS_OK);
     FINE(world, &error);
-    CHECK(plain_same(plain, &replica.parameters));
-    CHECK(!replica.new_head);
-    CHECK((replica.tokenizer != NULL) == tokenizer);
-    CHECK(replica.layout.dense == plain->layout.dense && replica.config.labels == 3);
-    replica_close(&replica);
-    CHECK(replica_open(&replica, world, path, NULL, 7, &error) == STATUS_OK); /* for evaluation: as it is */
-    CHECK(plain_same(plain, &replica.parameters));
-    replica_close(&replica);
+    CHECK(plain_same(plain, &model.parameters));
+    CHECK(!model.new_head);
+    CHECK((model.tokenizer != NULL) == tokenizer);
+    CHECK(model.layout.dense == plain->layout.dense && model.config.labels == 3);
+    model_close(&model);
+    CHECK(model_open(&model, world, path, NULL, 7, &error) == STATUS_OK); /* for evaluation: as it is */
+    CHECK(plain_same(plain, &model.parameters));
+    model_close(&model);
     memory_free(data.label_names);
 }
 
 /** The dense part lies once a node; tables are every rank's own. */
 static void test_sharing(const World *world, const Plain *plain, const char *path) {
-    Replica replica;
+    Model model;
     Error error = {0};
-    replica_open(&replica, world, path, NULL, 7, &error);
+    model_open(&model, world, path, NULL, 7, &error);
     FINE(world, &error);
-    replica.parameters.token[5] = (float)world->rank + 100.0F;
-    if (world->node_rank == 0) replica.parameters.dense[3] = 55.0F + (float)world->node_of[world->rank];
-    shared_fence(replica.dense);
+    model.parameters.token[5] = (float)world->rank + 100.0F;
+    if (world->node_rank == 0) model.parameters.dense[3] = 55.0F + (float)world->node_of[world->rank];
+    shared_fence(model.dense);
     MPI_Barrier(world->comm);
-    shared_fence(replica.dense);
-    CHECK(replica.parameters.dense[3] == 55.0F + (float)world->node_of[world->rank]);
-    CHECK(replica.parameters.token[5] == (float)world->rank + 100.0F);
-    replica_close(&replica);
-    replica_open(&replica, world, path, NULL, 7, &error); /* and none of it reached the file */
+    shared_fence(model.dense);
+    CHECK(model.parameters.dense[3] == 55.0F + (float)world->node_of[world->rank]);
+    CHECK(model.parameters.token[5] == (float)world->rank + 100.0F);
+    model_close(&model);
+    model_open(&model, world, path, NULL, 7, &error); /* and none of it reached the file */
     FINE(world, &error);
-    CHECK(plain_same(plain, &replica.parameters));
-    replica_close(&replica);
+    CHECK(plain_same(plain, &model.parameters));
+    model_close(&model);
 }
 
 /** A folder without a head gets one, the same on all ranks, with the data's classes. */
 static void test_new_head(const World *world, const Plain *plain, const char *path) {
-    Replica replica;
+    Model model;
     Error error = {0};
     DatasetInfo data = model_data(world, OTHER_LABELS);
     float *expected = check_allocate(world, plain->layout.dense, sizeof *expected);
-    CHECK(replica_open(&replica, world, path, &data, 7, &error) == STATUS_OK);
+    CHECK(model_open(&model, world, path, &data, 7, &error) == STATUS_OK);
     FINE(world, &error);
-    CHECK(replica.new_head);
-    CHECK(same_body(plain, &replica));
-    CHECK(strcmp(replica.config.label_names[1], "so so") == 0);
-    model_folder_new_head(&replica.layout, &replica.config, 7, expected);
-    const ParameterTensor *score = &replica.layout.tensor[parameters_score(&replica.layout)];
-    CHECK(memcmp(replica.parameters.dense + score->offset, expected + score->offset, score->count * sizeof(float)) ==
-          0);
+    CHECK(model.new_head);
+    CHECK(same_body(plain, &model));
+    CHECK(strcmp(model.config.label_names[1], "so so") == 0);
+    model_folder_new_head(&model.layout, &model.config, 7, expected);
+    const ParameterTensor *score = &model.layout.tensor[parameters_score(&model.layout)];
+    CHECK(memcmp(model.parameters.dense + score->offset, expected + score->offset, score->count * sizeof(float)) == 0);
     CHECK(expected[score->offset] != 0.0F);
-    replica_close(&replica);
-    CHECK(replica_open(&replica, world, path, NULL, 7, &error) == STATUS_INPUT); /* nothing to evaluate */
+    model_close(&model);
+    CHECK(model_open(&model, world, path, NULL, 7, &error) == STATUS_INPUT); /* nothing to evaluate */
     CHECK(strstr(error.message, "head") != NULL);
-    replica_close(&replica);
+    model_close(&model);
     memory_free(expected);
     memory_free(data.label_names);
 }
 
 /** Names like LABEL_0 say nothing: the data's take their place, and the head stays. */
 static void test_plain_names(const World *world, const Plain *plain, const char *path) {
-    Replica replica;
+    Model model;
     Error error = {0};
     DatasetInfo data = model_data(world, OTHER_LABELS);
-    CHECK(replica_open(&replica, world, path, &data, 7, &error) == STATUS_OK);
+    CHECK(model_open(&model, world, path, &data, 7, &error) == STATUS_OK);
     FINE(world, &error);
-    CHECK(!replica.new_head && plain_same(plain, &replica.parameters));
-    CHECK(strcmp(replica.config.label_names[2], "fine") == 0);
-    replica_close(&replica);
+    CHECK(!model.new_head && plain_same(plain, &model.parameters));
+    CHECK(strcmp(model.config.label_names[2], "fine") == 0);
+    model_close(&model);
     memory_free(data.label_names);
 }
 
 static void refuse(const World *world, const char *path, const DatasetInfo *data, const char *what) {
-    Replica replica;
+    Model model;
     Error error = {0};
-    CHECK(replica_open(&replica, world, path, data, 7, &error) == STATUS_INPUT);
+    CHECK(model_open(&model, world, path, data, 7, &error) == STATUS_INPUT);
     CHECK(strstr(error.message, what) != NULL);
-    replica_close(&replica);
+    model_close(&model);
 }
 
 /** Data that another model's tokenizer or labels made; the last fault is seen by the last rank alone. */
@@ -116,17 +115,17 @@ static void test_refusals(const World *world, const char *path) {
 
 static void test_reload(const World *world, const char *first, const char *second, const Plain *other,
                         const char *headless) {
-    Replica replica;
+    Model model;
     Error error = {0};
-    replica_open(&replica, world, first, NULL, 7, &error);
+    model_open(&model, world, first, NULL, 7, &error);
     FINE(world, &error);
-    replica.parameters.token[3] = -1.0F; /* trained values go */
-    CHECK(replica_reload(&replica, second, &error) == STATUS_OK);
+    model.parameters.token[3] = -1.0F; /* trained values go */
+    CHECK(model_reload(&model, second, &error) == STATUS_OK);
     FINE(world, &error);
-    CHECK(plain_same(other, &replica.parameters));
-    CHECK(replica_reload(&replica, headless, &error) == STATUS_INPUT);
-    CHECK(plain_same(other, &replica.parameters)); /* a refusal changes nothing */
-    replica_close(&replica);
+    CHECK(plain_same(other, &model.parameters));
+    CHECK(model_reload(&model, headless, &error) == STATUS_INPUT);
+    CHECK(plain_same(other, &model.parameters)); /* a refusal changes nothing */
+    model_close(&model);
 }
 
 int main(void) {

@@ -4,7 +4,7 @@
 
 enum { UPDATES = 7 };
 
-/** Parameters as a replica holds them: dense once a node, tables on every rank. */
+/** Parameters as a model holds them: dense once a node, tables on every rank. */
 typedef struct {
     Shared *shared;
     Parameters parameters;

@@ -302,7 +302,7 @@ static inline double plain_optimizer_update(Plain *plain, Optimizer *optimizer, 
     world_sum_doubles(world, reduction_squares(optimizer->reduction), reduction_blocks(optimizer->reduction));
     double norm = optimizer_norm(optimizer);
     optimizer_step(optimizer, parameters, update + 1, plain_rate(update), plain_clip(plain->settings, norm));
-    optimizer_settle(optimizer);
+    optimizer_await_all(optimizer);
     return norm;
 }
 
@@ -315,10 +315,10 @@ static inline bool plain_same(const Plain *plain, const Parameters *parameters) 
 }
 
 /** Whether a table's moments of this rank's rows have the plain ones' bits; rows never touched have none. */
-static inline bool plain_same_rows(const Table *table, const float *m, const float *v) {
+static inline bool plain_same_rows(const SparseEmbedding *table, const float *m, const float *v) {
     size_t bytes = table->width * sizeof(float);
     for (size_t i = 0; i < table->owned_count; i++) {
-        size_t at = (size_t)table->owned[i] * table->width, moment = table_moment(table, table->owned[i]);
+        size_t at = (size_t)table->owned[i] * table->width, moment = sparse_embedding_moment(table, table->owned[i]);
         if (memcmp(table->m + moment, m + at, bytes) != 0 || memcmp(table->v + moment, v + at, bytes) != 0)
             return false;
     }

@@ -82,11 +82,11 @@ static void write_units(Case *c) {
     for (int unit = (int)first, end = unit + (int)count, units; unit < end; unit += units) {
         units = next_subtree(c, unit, end);
         reduction_subtree_begin(r, units);
-        float *slot = reduction_slot(r);
+        float *buffer = reduction_gradient_buffer(r);
         for (size_t k = 0; k < BUCKETS; k++) {
             const Bucket *bucket = &c->buckets[order[k]];
             for (size_t i = bucket->start; i < bucket->start + bucket->length; i++)
-                slot[i] = plain_sum(c, unit, units, i);
+                buffer[i] = plain_sum(c, unit, units, i);
             reduction_bucket_done(r, order[k]);
         }
         reduction_subtree_done(r);
@@ -131,14 +131,14 @@ static void check_result(Case *c) {
 
 /** Owners write what the others do not have; at times some take long, and all that others send has arrived before. */
 static void write_values(Case *c) {
-    reduction_gather_begin(c->reduction, c->values, BUCKETS);
+    reduction_all_gather_begin(c->reduction, c->values, BUCKETS);
     for (size_t b = 0; b < BUCKETS; b++) {
         size_t first, length;
         if (c->world->rank % 2 == 1 && c->update % 4 == 1) usleep(500);
         reduction_poll(c->reduction);
         reduction_owned(c->reduction, b, &first, &length);
         memcpy(c->values + first, reduction_result(c->reduction) + first, length * sizeof(float));
-        reduction_gather_bucket(c->reduction, b);
+        reduction_all_gather_bucket(c->reduction, b);
     }
 }
 
@@ -146,12 +146,12 @@ static void write_values(Case *c) {
 static void check_gathering(Case *c) {
     write_values(c);
     for (size_t b = 0; b < BUCKETS; b++) {
-        reduction_gather_await(c->reduction, b);
+        reduction_all_gather_await(c->reduction, b);
         for (size_t i = c->buckets[b].start; i < c->buckets[b].start + c->buckets[b].length; i++)
             CHECK(good(c, c->values[i], i));
         reduction_poll(c->reduction);
     }
-    reduction_gather_end(c->reduction);
+    reduction_all_gather_end(c->reduction);
     CHECK(messages_sent(&c->reduction->parameters)); /* they may be written to again */
 }
 
@@ -180,7 +180,7 @@ static void test_updates(World *world, ReductionRule rule) {
     shared_create(&c.shared, world, world->node_rank == 0 ? SLOT * sizeof(float) : 0, &error);
     FINE(world, &error);
     c.values = shared_block(c.shared, 0);
-    reduction_gather_await(c.reduction, 0); /* nothing is under way yet */
+    reduction_all_gather_await(c.reduction, 0); /* nothing is under way yet */
     for (int update = 0; update < UPDATES; update++) {
         plan(&c, update);
         reduction_begin(c.reduction, c.units, c.buckets);
@@ -233,9 +233,9 @@ static void test_overlap(World *world) {
         plan(&c, update);
         reduction_begin(c.reduction, c.units, c.buckets);
         if (update > 3 && world->nodes > 1) CHECK(come_by_polling(c.reduction, false));
-        for (size_t b = 0; update > 3 && b < BUCKETS; b++) reduction_gather_await(c.reduction, b);
+        for (size_t b = 0; update > 3 && b < BUCKETS; b++) reduction_all_gather_await(c.reduction, b);
         if (update > 3) check_values(&c, &before);
-        reduction_gather_end(c.reduction);
+        reduction_all_gather_end(c.reduction);
         write_units(&c);
         if (world->nodes > 1) CHECK(come_by_polling(c.reduction, true));
         reduction_finish(c.reduction);

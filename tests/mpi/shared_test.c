@@ -62,9 +62,9 @@ static void test_settle(World *world) {
     Error error = {0};
     int sharing = world->node_size;
     unsetenv("LINNET_SHARED_MEMORY");
-    CHECK(shared_settle(world, 1, &error) == STATUS_OK && world->node_size == sharing);
+    CHECK(shared_choose(world, 1, &error) == STATUS_OK && world->node_size == sharing);
     if (world->rank == world->size - 1) setenv("LINNET_SHARED_MEMORY", "0", 1); /* one rank's wish binds all */
-    CHECK(shared_settle(world, 1, &error) == STATUS_OK && world->node_size == 1 && world->nodes == world->size);
+    CHECK(shared_choose(world, 1, &error) == STATUS_OK && world->node_size == 1 && world->nodes == world->size);
     unsetenv("LINNET_SHARED_MEMORY");
 }
 
@@ -72,7 +72,7 @@ static void test_settle(World *world) {
 static void test_too_much(World *world) {
     Error error = {0};
     if (access("/dev/shm", F_OK) != 0) return;
-    CHECK(shared_settle(world, SIZE_MAX, &error) == STATUS_OK && world->node_size == 1);
+    CHECK(shared_choose(world, SIZE_MAX, &error) == STATUS_OK && world->node_size == 1);
 }
 
 int main(void) {

@@ -24,28 +24,28 @@ static void mark(const World *world, int update, bool *marks) {
 }
 
 /** The list must hold the marked rows by owner, then id, and everything that goes with it. */
-static void check_rows(const Table *table, const bool *now, const bool *ever) {
+static void check_rows(const SparseEmbedding *embedding, const bool *now, const bool *ever) {
     size_t at = 0, owned = 0;
-    for (int owner = 0; owner < table->world->size; owner++) {
-        CHECK(table->cuts[owner] == at);
-        for (int32_t id = owner; id < ROWS; id += table->world->size) {
+    for (int owner = 0; owner < embedding->world->size; owner++) {
+        CHECK(embedding->cuts[owner] == at);
+        for (int32_t id = owner; id < ROWS; id += embedding->world->size) {
             if (!now[id]) continue;
-            CHECK(table->ids[at] == id);
-            CHECK(table->slots[id] == (int32_t)at);
+            CHECK(embedding->ids[at] == id);
+            CHECK(embedding->row_index[id] == (int32_t)at);
             at++;
         }
     }
-    CHECK(table->count == at && table->cuts[table->world->size] == at);
+    CHECK(embedding->count == at && embedding->cuts[embedding->world->size] == at);
     for (int32_t id = 0; id < ROWS; id++) {
-        CHECK(table->touched[id] == ever[id]);
-        if (!now[id]) CHECK(table->slots[id] == -1);
-        owned += ever[id] && id % table->world->size == table->world->rank;
+        CHECK(embedding->touched[id] == ever[id]);
+        if (!now[id]) CHECK(embedding->row_index[id] == -1);
+        owned += ever[id] && id % embedding->world->size == embedding->world->rank;
     }
-    CHECK(table->owned_count == owned);
-    for (size_t i = 0; i < table->owned_count; i++) {
-        int32_t id = table->owned[i];
-        CHECK(id % table->world->size == table->world->rank && ever[id]);
-        for (size_t k = 0; k < i; k++) CHECK(table->owned[k] != id);
+    CHECK(embedding->owned_count == owned);
+    for (size_t i = 0; i < embedding->owned_count; i++) {
+        int32_t id = embedding->owned[i];
+        CHECK(id % embedding->world->size == embedding->world->rank && ever[id]);
+        for (size_t k = 0; k < i; k++) CHECK(embedding->owned[k] != id);
     }
 }
 
@@ -54,58 +54,58 @@ static float value_of(int update, int32_t id, size_t k) {
 }
 
 /** Owners write all their rows ever touched; the others have them afterwards, and rows never touched stay as they are. */
-static void check_exchange(Table *table, float *values, const bool *ever, int update) {
-    for (size_t i = 0; i < table->owned_count; i++)
+static void check_exchange(SparseEmbedding *embedding, float *values, const bool *ever, int update) {
+    for (size_t i = 0; i < embedding->owned_count; i++)
         for (size_t k = 0; k < WIDTH; k++)
-            values[(size_t)table->owned[i] * WIDTH + k] = value_of(update, table->owned[i], k);
-    table_exchange(table, values);
+            values[(size_t)embedding->owned[i] * WIDTH + k] = value_of(update, embedding->owned[i], k);
+    sparse_embedding_all_gather(embedding, values);
     for (int32_t id = 0; id < ROWS; id++)
         for (size_t k = 0; k < WIDTH; k++) {
-            float expected = ever[id] ? value_of(update, id, k) : 1000.0F * (float)(1 + table->world->rank);
+            float expected = ever[id] ? value_of(update, id, k) : 1000.0F * (float)(1 + embedding->world->rank);
             CHECK(values[(size_t)id * WIDTH + k] == expected);
         }
 }
 
 static void test_updates(const World *world, bool restored) {
-    Table table;
+    SparseEmbedding embedding;
     Error error = {0};
     bool ever[ROWS] = {false};
     float values[ROWS * WIDTH];
     for (size_t i = 0; i < ROWS * WIDTH; i++) values[i] = 1000.0F * (float)(1 + world->rank);
-    table_create(&table, world, ROWS, WIDTH, CAPACITY * (size_t)world->size, &error);
+    sparse_embedding_create(&embedding, world, ROWS, WIDTH, CAPACITY * (size_t)world->size, &error);
     FINE(world, &error);
     if (restored) {
         const int32_t before[] = {22, 1, 7, 1};
-        table_restore(&table, before, 4);
+        sparse_embedding_restore(&embedding, before, 4);
         ever[22] = ever[1] = ever[7] = true;
     }
     int32_t first[IDS_MAX];
-    table_list(&table, first, ids_of(0, world->rank, first));
+    sparse_embedding_list(&embedding, first, ids_of(0, world->rank, first));
     for (int update = 0; update < UPDATES; update++) {
         bool now[ROWS] = {false};
         mark(world, update, now);
         mark(world, update, ever);
-        table_begin(&table);
-        check_rows(&table, now, ever);
+        sparse_embedding_begin(&embedding);
+        check_rows(&embedding, now, ever);
         /* The next update's rows change nothing that this one's exchange needs. */
         int32_t next[IDS_MAX];
-        table_list(&table, next, ids_of(update + 1, world->rank, next));
-        check_rows(&table, now, ever);
-        check_exchange(&table, values, ever, update);
+        sparse_embedding_list(&embedding, next, ids_of(update + 1, world->rank, next));
+        check_rows(&embedding, now, ever);
+        check_exchange(&embedding, values, ever, update);
     }
-    table_destroy(&table);
+    sparse_embedding_destroy(&embedding);
 }
 
 /** Moments of a rank's rows must lie side by side without overlap. */
 static void test_moments(const World *world) {
-    Table table;
+    SparseEmbedding embedding;
     Error error = {0};
-    table_create(&table, world, ROWS, WIDTH, CAPACITY, &error);
+    sparse_embedding_create(&embedding, world, ROWS, WIDTH, CAPACITY, &error);
     FINE(world, &error);
     bool taken[ROWS * WIDTH] = {false};
     size_t share = (ROWS + (size_t)world->size - 1) / (size_t)world->size;
     for (int32_t id = world->rank; id < ROWS; id += world->size) {
-        size_t at = table_moment(&table, id);
+        size_t at = sparse_embedding_moment(&embedding, id);
         CHECK(at + WIDTH <= share * WIDTH);
         CHECK(!taken[at]);
         for (size_t k = 0; k < WIDTH; k++) {
@@ -113,22 +113,22 @@ static void test_moments(const World *world) {
             taken[at + k] = true;
         }
     }
-    table_destroy(&table);
+    sparse_embedding_destroy(&embedding);
 }
 
 /** More rows an update than the table has are never needed. */
 static void test_capacity(const World *world) {
-    Table table;
+    SparseEmbedding embedding;
     Error error = {0};
     int32_t ids[2 * ROWS];
     for (int32_t i = 0; i < 2 * ROWS; i++) ids[i] = (i * 5) % ROWS;
-    table_create(&table, world, ROWS, WIDTH, 100 * ROWS, &error);
+    sparse_embedding_create(&embedding, world, ROWS, WIDTH, 100 * ROWS, &error);
     FINE(world, &error);
-    CHECK(table.capacity == ROWS);
-    table_list(&table, ids, 2 * ROWS);
-    table_begin(&table);
-    CHECK(table.count == ROWS);
-    table_destroy(&table);
+    CHECK(embedding.capacity == ROWS);
+    sparse_embedding_list(&embedding, ids, 2 * ROWS);
+    sparse_embedding_begin(&embedding);
+    CHECK(embedding.count == ROWS);
+    sparse_embedding_destroy(&embedding);
 }
 
 int main(void) {

@@ -15,24 +15,25 @@ typedef struct {
     char openblas[160]; /**< version, options, and the kind of CPU that it found */
     char libc[32];      /**< the mathematical functions' */
     char compiler[64];
-} Origin;
+} BuildFingerprint;
 
 /** A member of an Origin by name, for files and messages. */
 typedef struct {
     const char *name;
     size_t offset, size;
-} OriginPart;
-enum { ORIGIN_PARTS = 7 };
-extern const OriginPart ORIGIN_PART[ORIGIN_PARTS];
+} BuildFingerprintPart;
+enum { BUILD_FINGERPRINT_PARTS = 7 };
+extern const BuildFingerprintPart BUILD_FINGERPRINT_PART[BUILD_FINGERPRINT_PARTS];
 
 /** Of this process; bf16: its products are (linear_bf16() is not NULL); `sums`: how its job adds gradients. Not
  *  collective. */
-void origin_here(Origin *origin, bool bf16, const char *sums);
+void build_fingerprint_here(BuildFingerprint *fingerprint, bool bf16, const char *sums);
 
 /** Room for the text of a difference. */
-#define ORIGIN_TEXT 512
+#define BUILD_FINGERPRINT_TEXT 512
 
 /** Whether two differ in a part that both know; `text` then says in which: "kernels avx512, not avx2". */
-bool origin_differs(const Origin *there, const Origin *here, char text[ORIGIN_TEXT]);
+bool build_fingerprint_differs(const BuildFingerprint *there, const BuildFingerprint *here,
+                               char text[BUILD_FINGERPRINT_TEXT]);
 
 #endif

@@ -29,12 +29,12 @@ typedef struct {
     int64_t loss_steps;
     double loss_total;   /**< of all updates */
     bool evaluation_due; /**< this update's evaluation was given up for a stop signal: a resumed run begins with it */
-    /* what a resumed run is compared by: all but units and origin must be the same; these only warn */
-    int64_t window, units, samples, tokens;
+    /* what a resumed run is compared by: all but units and fingerprint must be the same; these only warn */
+    int64_t global_batch, units, samples, tokens;
     int64_t seed;
     DataOrder data_order;
     char data_digest[DIGEST_TEXT]; /**< of the table that the training data was prepared from */
-    Origin origin;                 /**< of the process that wrote it, rank 0's; a difference only warns */
+    BuildFingerprint fingerprint;  /**< of the process that wrote it, rank 0's; a difference only warns */
 } RunState;
 
 /** What a checkpoint is made from; all borrowed. */
@@ -43,7 +43,7 @@ typedef struct {
     const char *output_dir;
     const RunState *state;
     const cJSON *history; /**< the log's, on rank 0 */
-    const Replica *replica;
+    const Model *model;
     Optimizer *optimizer;
 } CheckpointParts;
 
@@ -75,7 +75,7 @@ int64_t checkpoint_newest(const char *output_dir);
 
 /** The highest step of those that are whole; −1 when there is no checkpoint. Each one passed over is warned of, with
  *  what is wrong with it. STATUS_INPUT when there are some but none is whole. Not collective. */
-int64_t checkpoint_newest_whole(const char *output_dir, Error *error);
+int64_t checkpoint_newest_intact(const char *output_dir, Error *error);
 
 /** Remove what a run that was killed left unfinished in its folder, or put it back where it is whole. Not while a run
  *  writes there. Not collective. */

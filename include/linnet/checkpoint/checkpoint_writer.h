@@ -15,17 +15,17 @@ typedef struct {
     bool started, threaded;
     atomic_bool ended;
     pthread_t thread;
-} Saver;
+} CheckpointWriter;
 
-/** Start writing a snapshot, which the saver owns from now on; afterwards older checkpoints are removed as
+/** Start writing a snapshot, which the checkpoint writer owns from now on; afterwards older checkpoints are removed as
  *  checkpoint_rotate() says. Nothing may be under way. Where no thread can be had it is written before this returns. */
-void saver_start(Saver *saver, Snapshot *snapshot, const char *output_dir, int64_t limit, int64_t current,
-                 int64_t best);
+void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const char *output_dir, int64_t limit,
+                             int64_t current, int64_t best);
 
-/** Whether a write has ended that saver_finish() was not called for yet. */
-bool saver_ended(const Saver *saver);
+/** Whether a write has ended that checkpoint_writer_finish() was not called for yet. */
+bool checkpoint_writer_ended(const CheckpointWriter *writer);
 
 /** Wait for the write that was started, if any; its error. */
-Status saver_finish(Saver *saver, Error *error);
+Status checkpoint_writer_finish(CheckpointWriter *writer, Error *error);
 
 #endif

@@ -14,10 +14,10 @@
 #include "linnet/model/model.h"
 
 /** Write a run's final model into its output folder. After an error in step 1 or 2 what was there before is untouched. */
-Status final_model_save(const char *output_dir, const Replica *model, Error *error);
+Status final_model_save(const char *output_dir, const Model *model, Error *error);
 
 /** What a run that was killed left of its final model: put in place when it is whole, else removed. Not while a run
  *  writes there. */
-Status final_model_settle(const char *output_dir, Error *error);
+Status final_model_recover(const char *output_dir, Error *error);
 
 #endif

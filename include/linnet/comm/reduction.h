@@ -8,21 +8,21 @@
  *  fixed number of floats (the last may be shorter). Blocks are dealt to the ranks in runs: a rank owns its run of
  *  every bucket. One update goes
  *
- *   reduction_begin()                     units of this window, lengths of the buckets
+ *   reduction_begin()                     units of this global batch, lengths of the buckets
  *   per subtree of this rank's units, in order:
- *     reduction_subtree_begin(); write its sum to reduction_slot(), a bucket at a time, then reduction_bucket_done()
+ *     reduction_subtree_begin(); write its sum to reduction_gradient_buffer(), a bucket at a time, then reduction_bucket_done()
  *     for each; reduction_subtree_done()
  *   reduction_finish()                    the sums of owned parts lie in reduction_result()
- *   reduction_gather_begin()              owners are about to write new values
- *   per bucket: write the owned part of the values, then reduction_gather_bucket()
- *   reduction_gather_await()              before a bucket is read; reduction_gather_end() for all of them
+ *   reduction_all_gather_begin()              owners are about to write new values
+ *   per bucket: write the owned part of the values, then reduction_all_gather_bucket()
+ *   reduction_all_gather_await()              before a bucket is read; reduction_all_gather_end() for all of them
  *
  *  **The ordered kind** sums along one fixed tree (tree.h), every addition in float32 and in the tree's order: the
  *  result has the same bits for any number of ranks, nodes and threads. It has two levels. The ranks of a node read one
- *  another's slots where they lie. For every owner elsewhere one rank of the node, its *delegate*, sums what the node's
+ *  another's slots where they lie. For every owner elsewhere one rank of the node, its *node leader*, sums what the node's
  *  ranks hold (the largest subtrees inside a run of neighbouring ranks) and sends that: a node sends each float once
  *  for each such subtree, however many ranks it has. On the way back an owner sends its part once to each node, to its
- *  delegate there, which receives it into the memory that the node shares.
+ *  node leader there, which receives it into the memory that the node shares.
  *
  *  With `overlap` a bucket is sent as soon as the node's ranks have finished it, while the backward pass goes on with
  *  the next, and new values are received while the next forward pass goes through the buckets before them. Messages
@@ -40,7 +40,7 @@ typedef enum { REDUCTION_ORDERED, REDUCTION_MPI } ReductionKind;
 /** `bf16`, of the ordered kind: what nodes send one another is rounded to bfloat16, half the bytes; the result then
  *  depends on which ranks share a node. `overlap`: send and receive during the passes, else between them. */
 typedef struct {
-    int units; /**< of a window, at most */
+    int units; /**< of a global batch, at most */
     ReductionKind kind;
     bool bf16, overlap;
     bool whole; /**< a rank always gives the largest subtrees of its units, which takes fewer slots */
@@ -58,12 +58,12 @@ typedef struct {
 } Bucket;
 
 /** Bytes of this rank's slots, which reduction_create() shares with the node (and 16 a bucket more). */
-size_t reduction_shared_bytes(const World *world, const ReductionRule *rule, size_t slot_length);
+size_t reduction_shared_bytes(const World *world, const ReductionRule *rule, size_t buffer_length);
 
-/** Room for slots of `slot_length` floats cut into `buckets` buckets of together at most `blocks` blocks, each of
+/** Room for slots of `buffer_length` floats cut into `buckets` buckets of together at most `blocks` blocks, each of
  *  at most `block` floats. Collective. */
 Status reduction_create(Reduction **reduction, const World *world, const ReductionRule *rule, size_t buckets,
-                        size_t slot_length, size_t blocks, size_t block, Error *error);
+                        size_t buffer_length, size_t blocks, size_t block, Error *error);
 
 /** Not during an update; values still under way are awaited, so their memory has to be there. Collective; NULL is
  *  fine. */
@@ -85,8 +85,8 @@ int reduction_unit_count(const Reduction *reduction);
  *  along it: `count` = 1 is a unit by itself. With rule.whole, no larger subtree may be among this rank's units. */
 void reduction_subtree_begin(Reduction *reduction, int count);
 
-/** Where the sum of the subtree under way is to be written, [slot_length]; what is there is old. */
-float *reduction_slot(Reduction *reduction);
+/** Where the sum of the subtree under way is to be written, [buffer_length]; what is there is old. */
+float *reduction_gradient_buffer(Reduction *reduction);
 
 /** The subtree under way has finished a bucket: join it with its left neighbours as far as the tree says, and let it be
  *  read and sent if this was this rank's last. Each bucket once a subtree, all ranks in the same order of buckets. */
@@ -120,7 +120,7 @@ size_t reduction_first_block(const Reduction *reduction, size_t bucket);
 
 /** Between updates: give the slots' memory back until the next one writes it, since saving needs memory of its
  *  own; not where neighbours send from them. Not collective, but no rank may be reading another's slots. */
-void reduction_forget(Reduction *reduction);
+void reduction_discard(Reduction *reduction);
 
 /** Let messages move, of gradients and of values, and outside of parallel regions sum what has arrived. By the thread
  *  that started MPI; nearly free where there is one node or no overlap. Not collective. */
@@ -134,18 +134,18 @@ double reduction_waited(const Reduction *reduction);
  *  node) of the first `buckets` buckets. Posts the receives into them: no rank of the node may be reading them. What
  *  was under way before has to be at its end. Not collective itself, but every rank must call it, after a collective
  *  call since the last values were read. */
-void reduction_gather_begin(Reduction *reduction, float *values, size_t buckets);
+void reduction_all_gather_begin(Reduction *reduction, float *values, size_t buckets);
 
 /** This rank's part of a bucket is written: send it to the other nodes and let neighbours read it. Once a bucket, in
  *  any order. */
-void reduction_gather_bucket(Reduction *reduction, size_t bucket);
+void reduction_all_gather_bucket(Reduction *reduction, size_t bucket);
 
 /** Return when all of a bucket's values are there; at once when no update has begun yet, or it was awaited before.
- *  Every rank of the node must come here, or to reduction_gather_end(), before it enters a collective call that would
+ *  Every rank of the node must come here, or to reduction_all_gather_end(), before it enters a collective call that would
  *  keep others from coming: what a rank receives for its node is passed on by calls of its own. */
-void reduction_gather_await(Reduction *reduction, size_t bucket);
+void reduction_all_gather_await(Reduction *reduction, size_t bucket);
 
 /** Await all buckets and the end of this rank's sending. */
-void reduction_gather_end(Reduction *reduction);
+void reduction_all_gather_end(Reduction *reduction);
 
 #endif

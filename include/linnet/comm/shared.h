@@ -21,7 +21,7 @@ void *shared_block(const Shared *shared, int node_rank);
 void shared_fence(const Shared *shared);
 
 /** Give this rank's block back to the system until it is written again; what it holds is lost. Not collective. */
-void shared_forget(Shared *shared);
+void shared_discard(Shared *shared);
 
 /** Collective over the world; NULL is fine. */
 void shared_destroy(Shared *shared);
@@ -30,6 +30,6 @@ void shared_destroy(Shared *shared);
  *  too small for that (a container's /dev/shm may be, and a page that finds no room there kills the process) or
  *  LINNET_SHARED_MEMORY=0 is set on any rank. Then every rank becomes a node of its own (world_isolate()). Before
  *  anything is shared. Collective. */
-Status shared_settle(World *world, size_t bytes, Error *error);
+Status shared_choose(World *world, size_t bytes, Error *error);
 
 #endif

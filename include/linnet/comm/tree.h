@@ -16,7 +16,7 @@
 typedef struct {
     int first, count; /**< units first … first + count − 1, a subtree */
     int rank;         /**< who holds its sum */
-    int slot;         /**< and in which of that rank's slots, from 0 */
+    int buffer;       /**< and in which of that rank's slots, from 0 */
 } TreeNode;
 
 /** Units of the left part of a tree over n ≥ 2 units. */

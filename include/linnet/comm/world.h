@@ -25,7 +25,7 @@ struct World {
     int *local_of; /**< [size] each rank's rank in its node */
     char host[WORLD_HOST];
     char (*hosts)[WORLD_HOST]; /**< [size] each rank's host */
-    Watch *watch;              /**< NULL where nobody is watched: one rank, or ranks out of each other's reach */
+    Heartbeat *heartbeat;      /**< NULL where nobody is watched: one rank, or ranks out of each other's reach */
 };
 
 /** Start MPI, look around, and have every rank watched (heartbeat.h) until world_finish() is through. What goes wrong is

@@ -7,7 +7,7 @@
  *  write, so that lines of several ranks do not mix. */
 #include <stdbool.h>
 
-/** Say who prints. `rank` of `size` ranks; `quiet` leaves only warnings and errors. Not collective. */
+/** Say who prints. `rank` of `size` ranks; `quiet` segments only warnings and errors. Not collective. */
 void log_setup(int rank, int size, bool quiet);
 
 /** The rank that was given there; 0 before. */

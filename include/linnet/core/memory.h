@@ -21,7 +21,7 @@ void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *
 /** Say that all of a large block will be written, so that the system may back it with large pages: fewer page
  *  faults at first, fewer misses in the processor's page tables later. Not for blocks of which much stays
  *  untouched. */
-void memory_will_fill(void *block, size_t bytes);
+void memory_prefault(void *block, size_t bytes);
 
 /** madvise(2) on the whole pages inside start … start + bytes; what lies on a page with something else is left alone. A
  *  wish: where the system refuses, all is as before. */
@@ -29,7 +29,7 @@ void memory_advise(void *start, size_t bytes, int advice);
 
 /** Say that a few bytes of a file mapped copy-on-write will be written: their pages are copied now. Reading them first
  *  would map their neighbours as well, up to a megabyte of the file each time. A wish, as memory_advise() is. */
-void memory_will_change(void *start, size_t bytes);
+void memory_prefault_copy(void *start, size_t bytes);
 
 /** Bytes that this process could still take without driving the system, or the control group it is confined to, out of
  *  memory; SIZE_MAX where the system does not tell. An estimate: others take memory too. */

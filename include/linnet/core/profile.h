@@ -7,30 +7,30 @@
 #include "linnet/core/error.h"
 
 typedef enum {
-    PHASE_DATA,
-    PHASE_FORWARD,
-    PHASE_ATTENTION, /**< of both passes */
-    PHASE_BACKWARD,
-    PHASE_REDUCTION, /**< waiting for gradients of other ranks and summing what came late */
-    PHASE_GATHER,    /**< waiting for parameters of other ranks */
-    PHASE_OPTIMIZER,
-    PHASE_EVALUATION,
-    PHASE_SAVE,
-    PHASE_COUNT
-} Phase;
+    REGION_DATA,
+    REGION_FORWARD,
+    REGION_ATTENTION, /**< of both passes */
+    REGION_BACKWARD,
+    REGION_REDUCTION,  /**< waiting for gradients of other ranks and summing what came late */
+    REGION_ALL_GATHER, /**< waiting for parameters of other ranks */
+    REGION_OPTIMIZER,
+    REGION_EVALUATION,
+    REGION_SAVE,
+    REGION_COUNT
+} Region;
 
 typedef struct Profile Profile;
 
 Status profile_create(Profile **profile, Error *error);
 void profile_destroy(Profile *profile);
 
-void profile_enter(Profile *profile, Phase phase);
+void profile_enter(Profile *profile, Region phase);
 /** Leave the phase entered last, in which `operations` floating-point operations were done. */
 void profile_leave(Profile *profile, double operations);
 
-const char *phase_name(Phase phase);
-double profile_seconds(const Profile *profile, Phase phase);
-double profile_operations(const Profile *profile, Phase phase);
+const char *region_name(Region phase);
+double profile_seconds(const Profile *profile, Region phase);
+double profile_operations(const Profile *profile, Region phase);
 /** Seconds since the profile was made. */
 double profile_elapsed(const Profile *profile);
 

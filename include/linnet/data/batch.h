@@ -22,23 +22,23 @@
 /** All arrays are owned by the Batch and sized by its capacity. M rows (tokens), B samples. */
 typedef struct {
     size_t token_capacity, sample_capacity;
-    size_t tokens;             /**< M */
-    size_t samples;            /**< B */
-    int64_t text_tokens;       /**< tokens of text, without end-of-text rows added here */
-    int32_t *ids;              /**< [M] */
-    int32_t *positions;        /**< [M] */
-    int32_t *visible;          /**< [M] */
-    uint64_t *row_samples;     /**< [M] the identity of the row's sample (its index in the token file), for dropout */
-    int32_t *starts;           /**< [B + 1] */
-    int32_t *pooled;           /**< [B] */
-    int32_t *labels;           /**< [B] */
-    uint64_t *samples_ids;     /**< [B] index in the token file */
-    int32_t *pooled_positions; /**< [B] positions[pooled[b]] */
-    int32_t *pooled_visible;   /**< [B] visible[pooled[b]] */
-    int32_t *pooled_starts;    /**< [B + 1] 0, 1, … B: the pooled rows as a packing of their own, one a sample */
+    size_t tokens;              /**< M */
+    size_t samples;             /**< B */
+    int64_t text_tokens;        /**< tokens of text, without end-of-text rows added here */
+    int32_t *ids;               /**< [M] */
+    int32_t *positions;         /**< [M] */
+    int32_t *key_counts;        /**< [M] */
+    uint64_t *row_samples;      /**< [M] the identity of the row's sample (its index in the token file), for dropout */
+    int32_t *starts;            /**< [B + 1] */
+    int32_t *pooled;            /**< [B] */
+    int32_t *labels;            /**< [B] */
+    uint64_t *samples_ids;      /**< [B] index in the token file */
+    int32_t *pooled_positions;  /**< [B] positions[pooled[b]] */
+    int32_t *pooled_key_counts; /**< [B] visible[pooled[b]] */
+    int32_t *pooled_cu_seqlens; /**< [B + 1] 0, 1, … B: the pooled rows as a packing of their own, one a sample */
     size_t units;
-    size_t unit_rows[LEAVES_MOST + 1];    /**< where each unit's rows start, and M */
-    size_t unit_samples[LEAVES_MOST + 1]; /**< where its samples do, and B */
+    size_t unit_rows[SEGMENTS_MAX + 1];    /**< where each unit's rows start, and M */
+    size_t unit_samples[SEGMENTS_MAX + 1]; /**< where its samples do, and B */
 } Batch;
 
 /** How texts become rows: from the model. */
@@ -56,13 +56,13 @@ void batch_destroy(Batch *batch);
 size_t batch_rows(const BatchRule *rule, size_t length);
 
 void batch_clear(Batch *batch);
-/** What is added from now on is another unit's: at most LEAVES_MOST, each with a sample. A cleared batch has one. */
+/** What is added from now on is another unit's: at most SEGMENTS_MAX, each with a sample. A cleared batch has one. */
 void batch_next_unit(Batch *batch);
 /** Add a text of `length` ≥ 1 tokens; tokens past P are cut off. The caller has made sure that it fits. */
 void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t length, int32_t label, uint64_t sample);
 
-/** The units as leaves of a sum over all rows, or over the pooled ones. Borrowed. */
-Leaves batch_row_leaves(const Batch *batch);
-Leaves batch_sample_leaves(const Batch *batch);
+/** The units as segments of a sum over all rows, or over the pooled ones. Borrowed. */
+Segments batch_row_segments(const Batch *batch);
+Segments batch_sample_segments(const Batch *batch);
 
 #endif

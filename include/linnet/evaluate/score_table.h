@@ -5,7 +5,7 @@
 
 /** Accuracy, macro F1, loss, samples a second, and the confusion matrix (rows: the truth). label_names
  *  [metrics->labels]. */
-void report_scores(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
-                   double samples_per_second);
+void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
+                       double samples_per_second);
 
 #endif

@@ -14,48 +14,48 @@
 #include <stdint.h>
 
 typedef struct World World;
-typedef struct Watch Watch;
+typedef struct Heartbeat Heartbeat;
 
 /** Where a rank stands, for the line that tells of its end. */
 typedef enum { RUN_START, RUN_LOAD, RUN_UPDATE, RUN_EVALUATION, RUN_SAVE, RUN_END } RunPhase;
 
-/** Seconds of silence until watch_limit() says otherwise; the default of the setting rank_timeout. */
-#define WATCH_LIMIT_DEFAULT 5.0
+/** Seconds of silence until heartbeat_limit() says otherwise; the default of the setting rank_timeout. */
+#define HEARTBEAT_LIMIT_DEFAULT 5.0
 
 /** Room for the text of a phase. */
-#define WATCH_PHASE_TEXT 48
+#define HEARTBEAT_PHASE_TEXT 48
 
 /** Before MPI_Init: end this process when the ranks have not met LINNET_START_TIMEOUT seconds (60; 0: never) later,
  *  since a host that is cut off then would hold the others for ever; or, where that is not 0 and a launcher has started
- *  the process, once it has been stopped for a little longer than WATCH_LIMIT_DEFAULT seconds: a child of it sees to
- *  that until watch_guard_end(). Not collective. */
-void watch_guard_start(void);
+ *  the process, once it has been stopped for a little longer than HEARTBEAT_LIMIT_DEFAULT seconds: a child of it sees to
+ *  that until heartbeat_guard_end(). Not collective. */
+void heartbeat_guard_start(void);
 /** The ranks are watched from here on. Not collective. */
-void watch_guard_end(void);
+void heartbeat_guard_end(void);
 
 /** Start watching; *watch stays NULL for one rank. Where ranks cannot reach rank 0 by TCP a warning says so, and
  *  nobody is watched. Collective. */
-Status watch_start(Watch **watch, const World *world, Error *error);
+Status heartbeat_start(Heartbeat **heartbeat, const World *world, Error *error);
 
 /** Seconds of silence after which a rank is given up, rounded up to a millisecond; 0: never. NULL is fine, here and
  *  below. Not collective. */
-void watch_limit(Watch *watch, double seconds);
+void heartbeat_limit(Heartbeat *heartbeat, double seconds);
 
 /** This rank enters a phase; `step` is the number of the update under way. Returns at once. Not collective. */
-void watch_phase(Watch *watch, RunPhase phase, int64_t step);
+void heartbeat_phase(Heartbeat *heartbeat, RunPhase phase, int64_t step);
 
 /** "while loading", "in update 12": where this rank stands. Not collective. */
-void watch_phase_text(const Watch *watch, char text[WATCH_PHASE_TEXT]);
+void heartbeat_phase_text(const Heartbeat *heartbeat, char text[HEARTBEAT_PHASE_TEXT]);
 
 /** This rank has told of a failure and is about to abort: the others end without a line of their own. Not
  *  collective. */
-void watch_failed(Watch *watch);
+void heartbeat_failed(Heartbeat *heartbeat);
 
 /** The run stops because a signal asked for it, and has saved: a launcher that was asked to end the job kills ranks
  *  from now on, which is no news. Not collective. */
-void watch_stopping(Watch *watch);
+void heartbeat_stopping(Heartbeat *heartbeat);
 
 /** MPI has been finalized: wait until all ranks are as far, and end the watch. Frees it. */
-void watch_finish(Watch *watch);
+void heartbeat_finish(Heartbeat *heartbeat);
 
 #endif

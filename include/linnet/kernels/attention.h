@@ -4,7 +4,7 @@
  *  weights from each row's log-sum-exp, as arXiv:2205.14135, so that no T × T array goes to memory). Not
  *  collective; cannot fail.
  *
- *  A sample b has keys key_starts[b] … key_starts[b + 1] − 1 and queries query_starts[b] … ; query r sees the
+ *  A sample b has keys cu_seqlens_k[b] … cu_seqlens_k[b + 1] − 1 and queries cu_seqlens_q[b] … ; query r sees the
  *  first visible[r] keys of its sample. In all blocks but the last every row is a query; in the last only the
  *  pooled ones. */
 #include "linnet/kernels/dropout.h"
@@ -13,9 +13,9 @@ typedef struct {
     size_t samples;
     size_t heads;
     size_t head_width;           /**< d; width C = heads · d */
-    const int32_t *query_starts; /**< [samples + 1] */
-    const int32_t *key_starts;   /**< [samples + 1] */
-    const int32_t *visible;      /**< [queries] keys seen, at least 1 */
+    const int32_t *cu_seqlens_q; /**< [samples + 1] */
+    const int32_t *cu_seqlens_k; /**< [samples + 1] */
+    const int32_t *key_counts;   /**< [queries] keys seen, at least 1 */
     const int32_t *positions;    /**< [queries] for dropout */
     const uint64_t *sample_ids;  /**< [samples] for dropout */
     float scale;                 /**< 1 / √d, or as the model's configuration says */

@@ -7,12 +7,12 @@
 #include <stddef.h>
 
 /** y[r, c] += bias[c].  y [rows, columns] with row stride y_stride, read and written; bias [columns]. */
-void rows_add_bias(float *y, size_t y_stride, const float *bias, size_t rows, size_t columns);
-void rows_add_bias_ref(float *y, size_t y_stride, const float *bias, size_t rows, size_t columns);
+void bias_add(float *y, size_t y_stride, const float *bias, size_t rows, size_t columns);
+void bias_add_ref(float *y, size_t y_stride, const float *bias, size_t rows, size_t columns);
 
 /** out[c] = Σ_r x[r, c], or out[c] += … when `accumulate`.  out [columns]; x [rows, columns] with row stride
  *  `stride`. In float32: runs of eight rows as a tree, ((0+1)+(2+3))+((4+5)+(6+7)), then the runs in order, then
  *  the rows left over. */
-void rows_sum(float *out, const float *x, size_t stride, size_t rows, size_t columns, bool accumulate);
-void rows_sum_ref(float *out, const float *x, size_t stride, size_t rows, size_t columns, bool accumulate);
+void bias_gradient(float *out, const float *x, size_t stride, size_t rows, size_t columns, bool accumulate);
+void bias_gradient_ref(float *out, const float *x, size_t stride, size_t rows, size_t columns, bool accumulate);
 #endif

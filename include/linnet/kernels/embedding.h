@@ -15,12 +15,12 @@ void embedding_forward_ref(float *out, const float *token, const float *position
                            const Dropout *dropout);
 
 /** Sum the rows of a gradient by slot: out[slots[r]] += x[r]. out [count, width] read and written, nothing in it −0;
- *  x [rows, width] borrowed; slots [rows]; rows those of all leaves; scratch [count + rows]. A leaf's rows are added in
- *  the order of r, the first leaf's to what is there, and then the leaves' sums along the tree. Parallel over columns. */
-void embedding_gather(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
-                      size_t width, int32_t *scratch);
-void embedding_gather_ref(float *out, const float *x, const int32_t *slots, size_t count, const Leaves *leaves,
-                          size_t width);
+ *  x [rows, width] borrowed; slots [rows]; rows those of all leaves; scratch [count + rows]. A segment's rows are added in
+ *  the order of r, the first segment's to what is there, and then the leaves' sums along the tree. Parallel over columns. */
+void embedding_index_add(float *out, const float *x, const int32_t *index, size_t count, const Segments *segments,
+                         size_t width, int32_t *scratch);
+void embedding_index_add_ref(float *out, const float *x, const int32_t *index, size_t count, const Segments *segments,
+                             size_t width);
 
 /** x[r] *= dropout factors, in place: the backward of embedding_forward's dropout. x [rows, width]. */
 void embedding_backward_dropout(float *x, const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,

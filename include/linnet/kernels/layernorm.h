@@ -13,17 +13,17 @@ void layernorm_forward_ref(float *out, float *mean, float *rstd, const float *x,
                            size_t n, size_t width, float epsilon);
 
 /** The gradient of layernorm_forward. dx [n, width] read and written: dx += gradient by x (the residual stream's
- *  gradient passes by on the same buffer); dgamma, dbeta [width]: written, or, of one leaf alone, added to when
+ *  gradient passes by on the same buffer); dgamma, dbeta [width]: written, or, of one segment alone, added to when
  *  `accumulate`; dout [n, width], x, mean, rstd, gamma as in the forward pass, n the rows of all leaves; scratch
- *  [LAYERNORM_SCRATCH · width] floats. Column sums over a leaf's rows go by LAYERNORM_PARTS fixed runs of rows, then
+ *  [LAYERNORM_SCRATCH · width] floats. Column sums over a segment's rows go by LAYERNORM_PARTS fixed runs of rows, then
  *  over the parts in order, so that the bits depend on the number of rows and not on the threads; then the leaves' along
  *  the tree. */
 #define LAYERNORM_PARTS 16
-#define LAYERNORM_SCRATCH (2 * (LAYERNORM_PARTS + LEAVES_LEVELS))
+#define LAYERNORM_SCRATCH (2 * (LAYERNORM_PARTS + SEGMENT_LEVELS))
 void layernorm_backward(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x, const float *mean,
-                        const float *rstd, const float *gamma, const Leaves *leaves, size_t width, int accumulate,
+                        const float *rstd, const float *gamma, const Segments *segments, size_t width, int accumulate,
                         float *scratch);
 void layernorm_backward_ref(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x,
-                            const float *mean, const float *rstd, const float *gamma, const Leaves *leaves,
+                            const float *mean, const float *rstd, const float *gamma, const Segments *segments,
                             size_t width, int accumulate, float *scratch);
 #endif

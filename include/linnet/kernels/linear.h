@@ -60,11 +60,11 @@ void linear_backward_input(float *dx, const float *dy, const float *weight, size
                            const LinearWork *work);
 void linear_backward_input_ref(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape);
 
-/** dweight [in, out] = xᵀ · dy and dbias [out] = Σ rows of dy (NULL: none), by leaves: each leaf's rows apart, and
- *  their sums along the tree. Of one leaf alone: added to what is there when `accumulate`. Several leaves are for
+/** dweight [in, out] = xᵀ · dy and dbias [out] = Σ rows of dy (NULL: none), by leaves: each segment's rows apart, and
+ *  their sums along the tree. Of one segment alone: added to what is there when `accumulate`. Several segments are for
  *  products whose rows stand alone (linear_rows_alone()). */
-void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
+void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Segments *segments,
                             const LinearShape *shape, bool accumulate, const LinearWork *work);
-void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, const Leaves *leaves,
+void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, const Segments *segments,
                                 const LinearShape *shape, bool accumulate);
 #endif

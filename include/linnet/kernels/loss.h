@@ -11,7 +11,7 @@
  *     dlogits[b] = weight · d losses[b] / d logits[b]
  *
  *  losses [n] in float64, written; dlogits [n, labels] written, may be NULL; logits [n, labels];
- *  targets [n]. Computed in float64, rounded once. Serial: n is at most a window. */
+ *  targets [n]. Computed in float64, rounded once. Serial: n is at most a global batch. */
 void loss_forward_backward(double *losses, float *dlogits, const float *logits, const int32_t *targets, size_t n,
                            size_t labels, double smoothing, double weight);
 

@@ -19,30 +19,30 @@ typedef struct {
     Shared *dense;
     ModelFolder *folder; /**< behind the tables, where they are mapped */
     float *tables;       /**< behind them, where they are not */
-} Replica;
+} Model;
 
 /** The parameters' layout of a model folder, without loading it. Not collective. */
-Status replica_layout(const char *path, ParameterLayout *layout, Error *error);
+Status model_layout(const char *path, ParameterLayout *layout, Error *error);
 
-/** What replica_open() does before it loads anything: configuration, layout and all checks, into an empty *replica, to
- *  be closed with replica_close(). Not collective. */
-Status replica_describe(Replica *replica, const char *path, const DatasetInfo *data, Error *error);
+/** What model_open() does before it loads anything: configuration, layout and all checks, into an empty *model, to
+ *  be closed with model_close(). Not collective. */
+Status model_describe(Model *model, const char *path, const DatasetInfo *data, Error *error);
 
 /** Load a model folder. With `data` the model must fit it: the same tokenizer (by digest, where the folder has
  *  one), a vocabulary that holds its ids, the same classes in the same order; a folder without a head gets the
  *  data's classes and a new head from `seed`, one whose classes are only LABEL_0 … the data's names. Collective. */
-Status replica_open(Replica *replica, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
-                    Error *error);
+Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
+                  Error *error);
 
 /** Take the values of another folder of the same model (a checkpoint of it). Collective. */
-Status replica_reload(Replica *replica, const char *path, Error *error);
+Status model_reload(Model *model, const char *path, Error *error);
 
 /** Collective. */
-void replica_close(Replica *replica);
+void model_close(Model *model);
 
-/** Check that a data set fits a model, as replica_open() does: `path` is the model's folder, for messages. Not
+/** Check that a data set fits a model, as model_open() does: `path` is the model's folder, for messages. Not
  *  collective. */
-Status replica_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
-                          Error *error);
+Status model_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
+                        Error *error);
 
 #endif

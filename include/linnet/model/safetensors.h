@@ -34,7 +34,7 @@ void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *o
 
 /** Give back the memory of a tensor that was read and will hardly be read again; its bytes come back from the file
  *  if it is. Only for a tensor whose bytes in the mapping nobody has changed: changes are lost. */
-void safetensors_forget(const Tensor *tensor);
+void safetensors_discard(const Tensor *tensor);
 
 /** A model being written: declare all tensors, then write each one's bytes in that order. */
 typedef struct {

@@ -3,7 +3,7 @@
 /** AdamW over all ranks: each rank keeps the moments of the parameters it owns, updates those from the reduced
  *  gradient, and all get the result.
  *
- *  The gradients of an update travel as one slot of the reduction: the dense buckets, then the window's
+ *  The gradients of an update travel as one slot of the reduction: the dense buckets, then the global batch's
  *  rows of the token table and of the position table as two more buckets. One update goes
  *
  *    optimizer_rows()     names the rows: for the next update, as soon as they are known
@@ -13,7 +13,7 @@
  *                         optimizer_subtree_done()
  *    optimizer_reduce()   all owned sums are there, their squares in the reduction
  *    optimizer_step()     with the squares summed over ranks: clip, update, begin to share
- *    optimizer_await()    before a bucket is read; optimizer_settle() for all */
+ *    optimizer_await()    before a bucket is read; optimizer_await_all() for all */
 #include "linnet/comm/reduction.h"
 #include "linnet/data/batch.h"
 #include "linnet/model/parameters.h"
@@ -33,27 +33,27 @@ typedef struct {
     const ParameterLayout *layout; /**< borrowed */
     const Settings *settings;      /**< borrowed */
     Reduction *reduction;
-    Table token, position;
+    SparseEmbedding token, position;
     Bucket *buckets;       /**< [layout.buckets + 2] */
     float *m, *v;          /**< [owned dense floats] */
     size_t owned;          /**< dense floats that this rank owns */
     Piece *pieces;         /**< [piece_count] */
     size_t *bucket_pieces; /**< [layout.buckets + 1] the first piece of each bucket */
     size_t piece_count;
-    float *zeros;       /**< [width] the gradient of a row that this update does not touch */
-    int32_t *row_slots; /**< [token capacity of a micro-batch] */
-    int32_t *row_links; /**< [the same and an update's rows] scratch of embedding_gather() */
-    bool rows_added;    /**< whether the subtree under way has written its table rows */
+    float *zeros;         /**< [width] the gradient of a row that this update does not touch */
+    int32_t *row_indices; /**< [token capacity of a micro-batch] */
+    int32_t *row_links;   /**< [the same and an update's rows] scratch of embedding_index_add() */
+    bool rows_added;      /**< whether the subtree under way has written its table rows */
 } Optimizer;
 
 /** Bytes of memory by kind that optimizer_create() will use on this rank, rows not counted. */
 size_t optimizer_moment_bytes(const World *world, const ParameterLayout *layout);
-size_t optimizer_slot_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows);
+size_t optimizer_gradient_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows);
 
-/** How settings want gradients to be summed, in windows of at most `units` units; `whole`: see ReductionRule. */
+/** How settings want gradients to be summed, in global batches of at most `units` units; `whole`: see ReductionRule. */
 ReductionRule optimizer_rule(const Settings *settings, int units, bool whole);
 
-/** For windows of at most rule->units units with at most `rows` tokens in all; micro-batches of at most
+/** For global batches of at most rule->units units with at most `rows` tokens in all; micro-batches of at most
  *  `batch_tokens`. Collective. */
 Status optimizer_create(Optimizer *optimizer, const World *world, const ParameterLayout *layout,
                         const Settings *settings, const ReductionRule *rule, size_t rows, size_t batch_tokens,
@@ -93,12 +93,12 @@ double optimizer_norm(const Optimizer *optimizer);
  *  then on all ranks; dense parameters may still be under way. Collective. */
 void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);
 
-/** Return when a bucket's dense parameters may be read. See reduction_gather_await(). */
+/** Return when a bucket's dense parameters may be read. See reduction_all_gather_await(). */
 void optimizer_await(Optimizer *optimizer, size_t bucket);
 
 /** Wait until the last step is at its end on this rank: all parameters may be read, none is being sent. To be called by
  *  all ranks before any of them reads parameters outside of a forward pass that awaits them, and before the next
  *  optimizer_reduce(). */
-void optimizer_settle(Optimizer *optimizer);
+void optimizer_await_all(Optimizer *optimizer);
 
 #endif

@@ -17,11 +17,11 @@ typedef struct {
     size_t rows, width; /**< of the whole table */
     int32_t *ids;       /**< [count] rows touched in this update by any rank, by owner and id */
     size_t count;
-    size_t capacity;  /**< the most rows an update can touch */
-    int32_t *slots;   /**< [rows] place of a row in ids; −1 when not in this update */
-    size_t *cuts;     /**< [ranks + 1] where each owner's rows start in ids */
-    uint8_t *touched; /**< [rows] 1 for rows ever touched by any rank */
-    int32_t *owned;   /**< [owned_count] rows of this rank ever touched, in no order that matters */
+    size_t capacity;    /**< the most rows an update can touch */
+    int32_t *row_index; /**< [rows] place of a row in ids; −1 when not in this update */
+    size_t *cuts;       /**< [ranks + 1] where each owner's rows start in ids */
+    uint8_t *touched;   /**< [rows] 1 for rows ever touched by any rank */
+    int32_t *owned;     /**< [owned_count] rows of this rank ever touched, in no order that matters */
     size_t owned_count;
     float *m, *v; /**< moments of this rank's rows: row id at id / ranks; untouched ones take no memory */
     /* for gathering and exchange */
@@ -31,27 +31,28 @@ typedef struct {
     size_t gathered_count;
     int *counts, *places;     /**< [ranks] */
     float *packed, *received; /**< rows on their way between ranks; untouched pages take no memory */
-} Table;
+} SparseEmbedding;
 
 /** A table of rows × width of which an update touches at most `capacity` rows over all ranks. Not collective. */
-Status table_create(Table *table, const World *world, size_t rows, size_t width, size_t capacity, Error *error);
-void table_destroy(Table *table);
+Status sparse_embedding_create(SparseEmbedding *embedding, const World *world, size_t rows, size_t width,
+                               size_t capacity, Error *error);
+void sparse_embedding_destroy(SparseEmbedding *embedding);
 
 /** Agree on the rows of the next update: ids [count] are this rank's (repeats allowed). What is known of the update
  *  under way stays. Collective. */
-void table_list(Table *table, const int32_t *ids, size_t count);
+void sparse_embedding_list(SparseEmbedding *embedding, const int32_t *ids, size_t count);
 
 /** Begin the update whose rows were listed last. Not collective. */
-void table_begin(Table *table);
+void sparse_embedding_begin(SparseEmbedding *embedding);
 
 /** Mark rows as touched before (when resuming): ids [count] of all ranks. Not collective. */
-void table_restore(Table *table, const int32_t *ids, size_t count);
+void sparse_embedding_restore(SparseEmbedding *embedding, const int32_t *ids, size_t count);
 
 /** Give every rank the rows that their owners have updated in `values` [rows, width], this rank's private copy.
  *  Collective. */
-void table_exchange(Table *table, float *values);
+void sparse_embedding_all_gather(SparseEmbedding *embedding, float *values);
 
 /** Place of a row's moments in m and v, in floats; for the row's owner. */
-size_t table_moment(const Table *table, int32_t id);
+size_t sparse_embedding_moment(const SparseEmbedding *embedding, int32_t id);
 
 #endif

@@ -49,17 +49,17 @@ typedef struct {
     int ranks, hosts;              /**< hosts divides ranks */
     int64_t samples;               /**< of the token file */
     int64_t tokens;
-    int32_t longest;                /**< tokens */
-    int64_t window, units, updates; /**< updates of the whole run */
+    int32_t longest;                      /**< tokens */
+    int64_t global_batch, units, updates; /**< updates of the whole run */
     /* from samples looked at */
-    double window_tokens;  /**< mean over windows */
-    double busiest_tokens; /**< of the rank that has most, mean over windows */
-    double window_rows;    /**< token rows that a window touches, mean */
-    double touched_rows;   /**< token rows ever touched, mean over the run's updates */
-    double ever_rows;      /**< at its end */
+    double global_batch_tokens; /**< mean over global batches */
+    double busiest_tokens;      /**< of the rank that has most, mean over global batches */
+    double global_batch_rows;   /**< token rows that a global batch touches, mean */
+    double touched_rows;        /**< token rows ever touched, mean over the run's updates */
+    double ever_rows;           /**< at its end */
 } PlanJob;
 
-/** Fill a job for a number of ranks. STATUS_INPUT: more ranks than a window has samples or units. */
+/** Fill a job for a number of ranks. STATUS_INPUT: more ranks than a global batch has samples or units. */
 Status plan_job(PlanJob *job, const Settings *settings, const ModelConfig *config, const ParameterLayout *layout,
                 Dataset *dataset, int ranks, int hosts, Error *error);
 
@@ -98,10 +98,10 @@ typedef struct {
 
 void plan_cost(const PlanJob *job, const PlanConstants *constants, PlanCost *cost);
 
-/** The same windows on one rank. */
+/** The same global batches on one rank. */
 PlanJob plan_alone(const PlanJob *job);
 
-/** Speedup over one rank with the same windows, over the number of ranks. */
+/** Speedup over one rank with the same global batches, over the number of ranks. */
 double plan_efficiency(const PlanJob *job, const PlanConstants *constants, const PlanCost *cost);
 
 /** Name of the part beside the passes that takes longest. */

@@ -82,10 +82,10 @@ char *settings_text(const Settings *settings, Error *error);
 char *settings_markdown(Error *error);
 
 /** Samples of an update on `ranks` ranks: never more than the `samples` there are, which changes nothing but memory. */
-int64_t settings_window(const Settings *settings, int ranks, int64_t samples);
+int64_t settings_global_batch(const Settings *settings, int ranks, int64_t samples);
 
 /** Units that such an update is cut into: a unit has a sample at least. */
-int64_t settings_units(const Settings *settings, int ranks, int64_t window);
+int64_t settings_units(const Settings *settings, int ranks, int64_t global_batch);
 
 void settings_free(Settings *settings);
 

@@ -9,31 +9,33 @@
 
 static void test_here(void **state) {
     (void)state;
-    Origin origin;
-    char text[ORIGIN_TEXT];
-    origin_here(&origin, false, "ordered");
-    for (size_t i = 0; i < ORIGIN_PARTS; i++) assert_true(*((const char *)&origin + ORIGIN_PART[i].offset) != '\0');
-    assert_string_equal(origin.kernels, isa_name());
-    assert_false(origin_differs(&origin, &origin, text));
+    BuildFingerprint fingerprint;
+    char text[BUILD_FINGERPRINT_TEXT];
+    build_fingerprint_here(&fingerprint, false, "ordered");
+    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++)
+        assert_true(*((const char *)&fingerprint + BUILD_FINGERPRINT_PART[i].offset) != '\0');
+    assert_string_equal(fingerprint.kernels, isa_name());
+    assert_false(build_fingerprint_differs(&fingerprint, &fingerprint, text));
     assert_string_equal(text, "");
 }
 
 static void test_differences(void **state) {
     (void)state;
-    const Origin there = {.kernels = "avx512", .libc = "2.36", .openblas = "OpenBLAS 0.3.21 Zen"};
-    const Origin here = {.kernels = "avx2", .libc = "2.41", .openblas = "OpenBLAS 0.3.21 Zen", .compiler = "12.2"};
-    char text[ORIGIN_TEXT];
-    assert_true(origin_differs(&there, &here, text));
+    const BuildFingerprint there = {.kernels = "avx512", .libc = "2.36", .openblas = "OpenBLAS 0.3.21 Zen"};
+    const BuildFingerprint here = {
+        .kernels = "avx2", .libc = "2.41", .openblas = "OpenBLAS 0.3.21 Zen", .compiler = "12.2"};
+    char text[BUILD_FINGERPRINT_TEXT];
+    assert_true(build_fingerprint_differs(&there, &here, text));
     assert_string_equal(text, "kernels avx512, not avx2; libc 2.36, not 2.41");
 }
 
 /** What is not known cannot differ: a checkpoint of before it was recorded warns of nothing. */
 static void test_unknown(void **state) {
     (void)state;
-    Origin nothing = {0}, here;
-    char text[ORIGIN_TEXT];
-    origin_here(&here, false, "ordered");
-    assert_false(origin_differs(&nothing, &here, text));
+    BuildFingerprint nothing = {0}, here;
+    char text[BUILD_FINGERPRINT_TEXT];
+    build_fingerprint_here(&here, false, "ordered");
+    assert_false(build_fingerprint_differs(&nothing, &here, text));
 }
 
 int main(void) {

@@ -126,7 +126,7 @@ static void test_rotate_keeps_current_and_best(void **state) {
 static const char STATE[] =
     "{\"best_metric\": 0.625, \"best_global_step\": 20, \"best_model_checkpoint\": \"out/checkpoint-20\","
     " \"epoch\": 1.2345678901234567, \"global_step\": 30, \"max_steps\": 90, \"log_history\": [{\"loss\": 1.5}, {\"loss\": 1}],"
-    " \"linnet\": {\"window\": 16, \"units\": 4, \"samples\": 400, \"tokens\": 7000, \"data_sha256\": \"abc\","
+    " \"linnet\": {\"global_batch\": 16, \"units\": 4, \"samples\": 400, \"tokens\": 7000, \"data_sha256\": \"abc\","
     " \"seed\": 42, \"best_saved_step\": 20, \"evaluations_since_best\": 1, \"loss_total\": null,"
     " \"loss_sum\": 3.3000000000000003, \"loss_steps\": 5}}";
 
@@ -147,7 +147,7 @@ static void test_read_state(void **state) {
     assert_true(run.epoch == 1.2345678901234567);
     assert_int_equal(run.step, 30);
     assert_int_equal(run.total, 90);
-    assert_int_equal(run.window, 16);
+    assert_int_equal(run.global_batch, 16);
     assert_int_equal(run.units, 4);
     assert_int_equal(run.samples, 400);
     assert_int_equal(run.seed, 42);
@@ -219,12 +219,12 @@ static void test_damaged_states(void **state) {
     assert_state_refused("trainer_state.json");
     write_changed("\"linnet\": {", "\"other\": {");
     assert_state_refused("linnet");
-    write_changed("\"linnet\": {\"window\": 16,", "\"linnet\": 3, \"x\": {");
+    write_changed("\"linnet\": {\"global_batch\": 16,", "\"linnet\": 3, \"x\": {");
     assert_state_refused("linnet");
     write_changed("\"global_step\": 30", "\"global_step\": \"thirty\"");
     assert_state_refused("global_step");
-    write_changed("\"window\": 16", "\"window\": 16.5");
-    assert_state_refused("window");
+    write_changed("\"global_batch\": 16", "\"global_batch\": 16.5");
+    assert_state_refused("global_batch");
     write_changed("\"epoch\": 1.2345678901234567", "\"epoch\": true");
     assert_state_refused("epoch");
     write_changed("\"loss_sum\": 3.3000000000000003", "\"loss_sum\": [1]");

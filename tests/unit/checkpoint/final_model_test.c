@@ -28,7 +28,7 @@ static void make_model_new(void) {
 
 static void settle(void) {
     Error error = {0};
-    final_model_settle(folder, &error);
+    final_model_recover(folder, &error);
     assert_fine(&error);
     assert_false(file_exists(in_folder("model.new")) || file_exists(in_folder("model.tmp")));
 }

@@ -8,8 +8,8 @@ enum { UNITS = 40 };
 
 /** What each unit adds: magnitudes far apart, so that another order of adding gives other bits. */
 static float value_of(int unit) {
-    static float values[LEAVES_MOST];
-    if (values[0] == 0.0F) random_normal(values, LEAVES_MOST, 1.0F, 3, 0);
+    static float values[SEGMENTS_MAX];
+    if (values[0] == 0.0F) random_normal(values, SEGMENTS_MAX, 1.0F, 3, 0);
     return values[unit] * (float)(1 << unit % 7);
 }
 
@@ -61,16 +61,16 @@ static int joins_of(int n, int first, int unit, int height) {
 
 /** A rank works through its run with a stack, as the reduction does: slots [64] are the sums left on it. Returns
  *  their number; *highest is the most there were. */
-static int work_through(int n, int first, int count, float *slots, int *highest) {
+static int work_through(int n, int first, int count, float *buffers, int *highest) {
     int height = 0;
     *highest = 0;
     for (int unit = first; unit < first + count; unit++) {
         int joins = joins_of(n, first, unit, height);
-        slots[height++] = value_of(unit);
+        buffers[height++] = value_of(unit);
         if (height > *highest) *highest = height;
         for (; joins > 0; joins--) {
             assert_true(height >= 2);
-            slots[height - 2] += slots[height - 1];
+            buffers[height - 2] += buffers[height - 1];
             height--;
         }
     }
@@ -84,7 +84,7 @@ static void check_nodes(int n, int first, int count, int rank, const TreeNode *n
         const TreeNode *node = &nodes[i];
         assert_int_equal(node->first, at);
         assert_int_equal(node->rank, rank);
-        assert_int_equal(node->slot, i);
+        assert_int_equal(node->buffer, i);
         assert_true(node->count >= 1 && tree_is_node(n, node->first, node->count));
         for (int from = first; from <= at; from++)
             for (int to = at + node->count; to <= first + count; to++)
@@ -100,13 +100,13 @@ static void test_nodes_of_any_run(void **state) {
         for (int first = 0; first < n; first++)
             for (int count = 1; count <= n - first; count++) {
                 TreeNode nodes[64];
-                float slots[64];
+                float buffers[64];
                 int highest;
                 size_t node_count = tree_nodes(n, first, count, 5, nodes);
                 check_nodes(n, first, count, 5, nodes, node_count);
-                assert_int_equal(work_through(n, first, count, slots, &highest), node_count);
+                assert_int_equal(work_through(n, first, count, buffers, &highest), node_count);
                 for (size_t i = 0; i < node_count; i++)
-                    assert_true(slots[i] == tree_sum(nodes[i].first, nodes[i].count));
+                    assert_true(buffers[i] == tree_sum(nodes[i].first, nodes[i].count));
             }
 }
 
@@ -153,9 +153,9 @@ static void test_any_number_of_ranks_gives_the_same_bits(void **state) {
 }
 
 static int depth(int n, int first, int count) {
-    float slots[64];
+    float buffers[64];
     int highest;
-    work_through(n, first, count, slots, &highest);
+    work_through(n, first, count, buffers, &highest);
     return highest;
 }
 
@@ -187,17 +187,17 @@ static void test_number_of_nodes_is_bounded(void **state) {
 }
 
 /** A stack that goes by leaves.h makes the sums of a whole tree. */
-static void test_leaves(void **state) {
+static void test_segments(void **state) {
     (void)state;
-    for (int n = 1; n <= (int)LEAVES_MOST; n++) {
-        float sums[LEAVES_LEVELS], expected = tree_sum(0, n);
-        for (int leaf = 0; leaf < n; leaf++) {
-            size_t height = leaf_height((size_t)leaf), joins = leaf_joins((size_t)leaf, (size_t)n);
-            assert_true(height < LEAVES_LEVELS && joins <= height);
-            assert_int_equal(joins, joins_of(n, 0, leaf, (int)height));
-            sums[height] = value_of(leaf);
+    for (int n = 1; n <= (int)SEGMENTS_MAX; n++) {
+        float sums[SEGMENT_LEVELS], expected = tree_sum(0, n);
+        for (int segment = 0; segment < n; segment++) {
+            size_t height = segment_height((size_t)segment), joins = segment_joins((size_t)segment, (size_t)n);
+            assert_true(height < SEGMENT_LEVELS && joins <= height);
+            assert_int_equal(joins, joins_of(n, 0, segment, (int)height));
+            sums[height] = value_of(segment);
             for (; joins > 0; joins--, height--) sums[height - 1] += sums[height];
-            assert_int_equal(leaf + 1 < n ? leaf_height((size_t)leaf + 1) : 1, height + 1);
+            assert_int_equal(segment + 1 < n ? segment_height((size_t)segment + 1) : 1, height + 1);
         }
         assert_memory_equal(&sums[0], &expected, sizeof expected);
     }
@@ -206,7 +206,7 @@ static void test_leaves(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_number_of_nodes_is_bounded),
-        cmocka_unit_test(test_leaves),
+        cmocka_unit_test(test_segments),
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_nodes_of_the_tree),

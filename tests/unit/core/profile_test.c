@@ -22,9 +22,9 @@ static Profile *nested(void) {
     Error error = {0};
     Profile *profile = NULL;
     assert_int_equal(profile_create(&profile, &error), STATUS_OK);
-    profile_enter(profile, PHASE_FORWARD);
+    profile_enter(profile, REGION_FORWARD);
     sleep_milliseconds(20);
-    profile_enter(profile, PHASE_ATTENTION);
+    profile_enter(profile, REGION_ATTENTION);
     sleep_milliseconds(60);
     profile_leave(profile, 5.0);
     profile_leave(profile, 7.0);
@@ -34,43 +34,43 @@ static Profile *nested(void) {
 static void inner_time_is_not_the_outer_ones(void **state) {
     (void)state;
     Profile *profile = nested();
-    double outer = profile_seconds(profile, PHASE_FORWARD), inner = profile_seconds(profile, PHASE_ATTENTION);
+    double outer = profile_seconds(profile, REGION_FORWARD), inner = profile_seconds(profile, REGION_ATTENTION);
     /* A sleep lasts at least as long as it was asked to; how much longer is the machine's affair. */
     assert_true(outer >= 0.020 && inner >= 0.060);
     assert_true(outer + inner <= profile_elapsed(profile));
-    assert_true(profile_seconds(profile, PHASE_SAVE) == 0.0);
+    assert_true(profile_seconds(profile, REGION_SAVE) == 0.0);
     profile_destroy(profile);
 }
 
 static void operations_are_summed_by_phase(void **state) {
     (void)state;
     Profile *profile = nested();
-    profile_enter(profile, PHASE_FORWARD);
+    profile_enter(profile, REGION_FORWARD);
     profile_leave(profile, 11.0);
-    assert_true(profile_operations(profile, PHASE_FORWARD) == 18.0);
-    assert_true(profile_operations(profile, PHASE_ATTENTION) == 5.0);
+    assert_true(profile_operations(profile, REGION_FORWARD) == 18.0);
+    assert_true(profile_operations(profile, REGION_ATTENTION) == 5.0);
     profile_destroy(profile);
 }
 
 static void evaluation_is_charged_with_its_passes(void **state) {
     (void)state;
     Profile *profile = nested();
-    double before = profile_seconds(profile, PHASE_FORWARD);
-    profile_enter(profile, PHASE_EVALUATION);
-    profile_enter(profile, PHASE_FORWARD);
+    double before = profile_seconds(profile, REGION_FORWARD);
+    profile_enter(profile, REGION_EVALUATION);
+    profile_enter(profile, REGION_FORWARD);
     sleep_milliseconds(10);
     profile_leave(profile, 11.0);
     profile_leave(profile, 0.0);
-    assert_true(profile_seconds(profile, PHASE_FORWARD) == before);
-    assert_true(profile_seconds(profile, PHASE_EVALUATION) >= 0.010);
-    assert_true(profile_operations(profile, PHASE_FORWARD) == 7.0);
-    assert_true(profile_operations(profile, PHASE_EVALUATION) == 11.0);
+    assert_true(profile_seconds(profile, REGION_FORWARD) == before);
+    assert_true(profile_seconds(profile, REGION_EVALUATION) >= 0.010);
+    assert_true(profile_operations(profile, REGION_FORWARD) == 7.0);
+    assert_true(profile_operations(profile, REGION_EVALUATION) == 11.0);
     profile_destroy(profile);
 }
 
 static void no_profile_is_fine(void **state) {
     (void)state;
-    profile_enter(NULL, PHASE_DATA);
+    profile_enter(NULL, REGION_DATA);
     profile_leave(NULL, 1.0);
     profile_destroy(NULL);
 }

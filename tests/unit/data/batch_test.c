@@ -40,19 +40,19 @@ static void test_example(void **state) {
     assert_int_equal(batch.text_tokens, 8);
     assert_values(batch.ids, 11, 12, 13, 14, 15, 16, 17, 18);
     assert_values(batch.positions, 0, 1, 2, 3, 0, 0, 1, 2);
-    assert_values(batch.visible, 1, 2, 3, 4, 1, 1, 2, 3);
+    assert_values(batch.key_counts, 1, 2, 3, 4, 1, 1, 2, 3);
     assert_values(batch.starts, 0, 4, 5, 8);
     assert_values(batch.pooled, 3, 4, 7);
     assert_values(batch.labels, 2, 0, 1);
     assert_values(batch.pooled_positions, 3, 0, 2);
-    assert_values(batch.pooled_visible, 4, 1, 3);
-    assert_values(batch.pooled_starts, 0, 1, 2, 3, 4, 5);
+    assert_values(batch.pooled_key_counts, 4, 1, 3);
+    assert_values(batch.pooled_cu_seqlens, 0, 1, 2, 3, 4, 5);
     static const uint64_t rows[8] = {100, 100, 100, 100, (uint64_t)1 << 40, 7, 7, 7};
     assert_memory_equal(batch.row_samples, rows, sizeof rows);
     static const uint64_t samples[3] = {100, (uint64_t)1 << 40, 7};
     assert_memory_equal(batch.samples_ids, samples, sizeof samples);
-    Leaves one = batch_row_leaves(&batch);
-    assert_true(one.count == 1 && leaves_rows(&one) == 8);
+    Segments one = batch_row_segments(&batch);
+    assert_true(one.count == 1 && segments_rows(&one) == 8);
     batch_clear(&batch); /* nothing of the old texts stays */
     batch_add(&batch, &LAST, IDS, 2, 1, 3);
     assert_int_equal(batch.tokens, 2);
@@ -78,10 +78,10 @@ static void test_padded_end(void **state) {
     assert_values(batch.starts, 0, 4, 12, 20);
     assert_values(batch.ids, 11, 12, 13, END, 11);
     assert_values(batch.positions, 0, 1, 2, 7, 0);
-    assert_values(batch.visible, 1, 2, 3, 3, 1);
+    assert_values(batch.key_counts, 1, 2, 3, 3, 1);
     assert_values(batch.pooled, 3, 11, 19);
     assert_values(batch.pooled_positions, 7, 7, 7);
-    assert_values(batch.pooled_visible, 3, 8, 7);
+    assert_values(batch.pooled_key_counts, 3, 8, 7);
     batch_destroy(&batch);
 }
 
@@ -96,7 +96,7 @@ static void test_last_token_skips_pads(void **state) {
     assert_int_equal(batch.tokens, 7); /* the pads stay rows of the text */
     assert_values(batch.pooled, 2, 4);
     assert_values(batch.pooled_positions, 2, 0);
-    assert_values(batch.pooled_visible, 3, 1);
+    assert_values(batch.pooled_key_counts, 3, 1);
     batch_destroy(&batch);
 }
 
@@ -139,7 +139,7 @@ static void test_units(void **state) {
         batch_next_unit(&batch);
         batch_add(&batch, &LAST, IDS, 2, 0, 3);
         batch_add(&batch, &LAST, IDS, 5, 0, 4);
-        Leaves rows = batch_row_leaves(&batch), samples = batch_sample_leaves(&batch);
+        Segments rows = batch_row_segments(&batch), samples = batch_sample_segments(&batch);
         static const size_t row_starts[] = {0, 5, 8, 15}, sample_starts[] = {0, 2, 3, 5};
         assert_true(rows.count == 3 && samples.count == 3);
         assert_memory_equal(rows.starts, row_starts, sizeof row_starts);

@@ -34,7 +34,7 @@ static int64_t nearest_cut(const int32_t *lengths, int64_t samples, int units, i
 
 static void check_cut(const int32_t *lengths, int64_t samples, int units) {
     int64_t starts[65], total = 0, longest = 0;
-    feed_cut(starts, lengths, samples, units);
+    loader_cut_units(starts, lengths, samples, units);
     for (int64_t i = 0; i < samples; i++) {
         total += lengths[i];
         if (lengths[i] > longest) longest = lengths[i];
@@ -66,20 +66,20 @@ static void test_cut(void **state) {
 static void test_cut_by_tokens(void **state) {
     (void)state;
     int64_t starts[4];
-    feed_cut(starts, (const int32_t[]){900, 10, 10, 10, 10}, 5, 2);
+    loader_cut_units(starts, (const int32_t[]){900, 10, 10, 10, 10}, 5, 2);
     assert_int_equal(starts[1], 1);
-    feed_cut(starts, (const int32_t[]){10, 10, 10, 10, 900}, 5, 2);
+    loader_cut_units(starts, (const int32_t[]){10, 10, 10, 10, 900}, 5, 2);
     assert_int_equal(starts[1], 4);
-    feed_cut(starts, (const int32_t[]){10, 10, 10, 10, 10, 10}, 6, 3);
+    loader_cut_units(starts, (const int32_t[]){10, 10, 10, 10, 10, 10}, 6, 3);
     assert_int_equal(starts[1], 2);
     assert_int_equal(starts[2], 4);
 }
 
-/** Rows of the rank that has most of a window's, one more a sample than its tokens. */
-static int64_t largest_share(const int32_t *lengths, int64_t samples, const FeedPlan *plan) {
+/** Rows of the rank that has most of a global batch's, one more a sample than its tokens. */
+static int64_t largest_share(const int32_t *lengths, int64_t samples, const LoaderPlan *plan) {
     int64_t starts[65], most = 0, first, count;
     int units = samples < plan->units ? (int)samples : plan->units;
-    feed_cut(starts, lengths, samples, units);
+    loader_cut_units(starts, lengths, samples, units);
     for (int rank = 0; rank < plan->ranks; rank++) {
         int64_t rows = 0;
         world_deal(units, plan->ranks, rank, &first, &count);
@@ -89,22 +89,22 @@ static int64_t largest_share(const int32_t *lengths, int64_t samples, const Feed
     return most;
 }
 
-/** Short texts and long ones: the shortest have most rows for their tokens. Windows of a multiple of all units, where
+/** Short texts and long ones: the shortest have most rows for their tokens. Global batches of a multiple of all units, where
  *  nothing is rounded up, and those that an epoch ends with. */
 static void test_largest_share(void **state) {
     (void)state;
-    enum { WINDOW = 64 };
-    for (int units = 1; units <= WINDOW; units *= 2)
+    enum { GLOBAL_BATCH = 64 };
+    for (int units = 1; units <= GLOBAL_BATCH; units *= 2)
         for (int ranks = 1; ranks <= units; ranks++)
             for (int32_t longest = 1; longest <= 20; longest++) {
-                FeedPlan plan = {.window = WINDOW, .units = units, .ranks = ranks};
+                LoaderPlan plan = {.global_batch = GLOBAL_BATCH, .units = units, .ranks = ranks};
                 DatasetInfo info = {.samples = 1000, .longest = longest};
                 for (int round = 0; round < 20; round++) {
-                    int32_t lengths[WINDOW], shorts = any(WINDOW);
-                    for (int i = 0; i < WINDOW; i++)
-                        lengths[i] = round % 4 == 0 ? 1 + any(longest) : i < WINDOW - shorts ? longest : 1;
-                    int64_t samples = round % 4 == 1 ? 1 + any(WINDOW) : WINDOW;
-                    assert_true(largest_share(lengths, samples, &plan) <= feed_largest_share(&info, &plan));
+                    int32_t lengths[GLOBAL_BATCH], shorts = any(GLOBAL_BATCH);
+                    for (int i = 0; i < GLOBAL_BATCH; i++)
+                        lengths[i] = round % 4 == 0 ? 1 + any(longest) : i < GLOBAL_BATCH - shorts ? longest : 1;
+                    int64_t samples = round % 4 == 1 ? 1 + any(GLOBAL_BATCH) : GLOBAL_BATCH;
+                    assert_true(largest_share(lengths, samples, &plan) <= loader_largest_share(&info, &plan));
                 }
             }
 }
@@ -130,16 +130,16 @@ static void set_label(const char *path, int64_t sample, uint8_t label) {
     assert_true(H5Fclose(file) >= 0);
 }
 
-static Feed *make_feed(Dataset *dataset, const FeedPlan *plan) {
-    Feed *feed = NULL;
+static Loader *make_loader(Dataset *dataset, const LoaderPlan *plan) {
+    Loader *loader = NULL;
     Error error = {0};
-    feed_create(&feed, dataset, plan, &error);
+    loader_create(&loader, dataset, plan, &error);
     assert_fine(&error);
-    return feed;
+    return loader;
 }
 
 /** An epoch's order [samples], as order.h has it. */
-static void make_order(int64_t *order, int64_t samples, const FeedPlan *plan, int64_t epoch) {
+static void make_order(int64_t *order, int64_t samples, const LoaderPlan *plan, int64_t epoch) {
     const uint64_t seed = plan->seed + (uint64_t)epoch;
     const BlockOrder blocks = block_order(samples, seed);
     if (plan->order == DATA_ORDER_TORCH) order_randperm(order, samples, seed);
@@ -147,15 +147,16 @@ static void make_order(int64_t *order, int64_t samples, const FeedPlan *plan, in
 }
 
 /** A sample must be the one that the token file has at this index. */
-static void assert_sample(const FeedSample *sample, int64_t index) {
+static void assert_sample(const LoaderSample *sample, int64_t index) {
     assert_int_equal(sample->index, index);
     assert_int_equal(sample->length, length_of(index));
     assert_int_equal(sample->label, label_of(index));
     for (size_t i = 0; i < sample->length; i++) assert_int_equal(sample->ids[i], token_of(index, i));
 }
 
-/** What the window must be, from the epoch's order alone. */
-static void check_window(const Window *window, const int64_t *order, int64_t samples, int units, int ranks, int rank) {
+/** What the global batch must be, from the epoch's order alone. */
+static void check_global_batch(const GlobalBatch *global_batch, const int64_t *order, int64_t samples, int units,
+                               int ranks, int rank) {
     int64_t first, count, tokens = 0, starts[65];
     int32_t lengths[64];
     for (int64_t i = 0; i < samples; i++) {
@@ -164,52 +165,52 @@ static void check_window(const Window *window, const int64_t *order, int64_t sam
     }
     int taking_part = samples < units ? (int)samples : units;
     world_deal(taking_part, ranks, rank, &first, &count);
-    feed_cut(starts, lengths, samples, taking_part);
-    assert_int_equal(window->samples, samples);
-    assert_int_equal(window->tokens, tokens);
-    assert_int_equal(window->units, taking_part);
-    assert_int_equal(window->first_unit, first);
-    assert_int_equal(window->unit_count, count);
-    assert_memory_equal(window->unit_starts, starts, (size_t)(taking_part + 1) * sizeof *starts);
+    loader_cut_units(starts, lengths, samples, taking_part);
+    assert_int_equal(global_batch->samples, samples);
+    assert_int_equal(global_batch->tokens, tokens);
+    assert_int_equal(global_batch->units, taking_part);
+    assert_int_equal(global_batch->first_unit, first);
+    assert_int_equal(global_batch->unit_count, count);
+    assert_memory_equal(global_batch->unit_starts, starts, (size_t)(taking_part + 1) * sizeof *starts);
 }
 
 /** Units that are run at once are a subtree that fits, and no larger one does; all that could fit, do. */
-static void check_at_once(const Feed *feed, const Window *window, const FeedPlan *plan, const DatasetInfo *info,
-                          size_t capacity) {
+static void check_at_once(const Loader *loader, const GlobalBatch *global_batch, const LoaderPlan *plan,
+                          const DatasetInfo *info, size_t capacity) {
     const BatchRule rule = {POOLING_PADDED_END, 0, 0, 1000}; /* a row more a sample */
-    int end = window->first_unit + window->unit_count;
+    int end = global_batch->first_unit + global_batch->unit_count;
     bool whole = true;
-    for (int unit = window->first_unit, count; unit < end; unit += count) {
-        count = units_at_once(feed, window, unit, &rule, capacity, true);
-        assert_true(count >= 1 && unit + count <= end && tree_is_node(window->units, unit, count));
-        int64_t rows = 0, part = (int64_t)units_part(feed, window, unit, count, &rule, capacity);
+    for (int unit = global_batch->first_unit, count; unit < end; unit += count) {
+        count = unit_group_size(loader, global_batch, unit, &rule, capacity, true);
+        assert_true(count >= 1 && unit + count <= end && tree_is_node(global_batch->units, unit, count));
+        int64_t rows = 0, part = (int64_t)unit_group_part_rows(loader, global_batch, unit, count, &rule, capacity);
         for (int most = 1; unit + most <= end; most++) {
-            int64_t from = window->unit_starts[unit + most - 1], to = window->unit_starts[unit + most];
-            for (int64_t i = from; i < to; i++) rows += (int64_t)feed_sample(feed, i).length + 1;
+            int64_t from = global_batch->unit_starts[unit + most - 1], to = global_batch->unit_starts[unit + most];
+            for (int64_t i = from; i < to; i++) rows += (int64_t)loader_sample(loader, i).length + 1;
             if (most == count && most > 1) assert_true(rows <= (int64_t)capacity);
             if (most == 1 && count == 1) { /* in as few even parts as can be */
                 int64_t parts = (rows + (int64_t)capacity - 1) / (int64_t)capacity;
                 assert_true(part <= (int64_t)capacity && part * parts >= rows && (part - 1) * parts < rows);
             }
-            if (most <= count || !tree_is_node(window->units, unit, most)) continue;
+            if (most <= count || !tree_is_node(global_batch->units, unit, most)) continue;
             assert_true(rows > (int64_t)capacity);
             whole = false;
         }
     }
-    if (units_whole(info, plan, capacity, true)) assert_true(whole);
+    if (unit_groups_unsplit(info, plan, capacity, true)) assert_true(whole);
 }
 
-/** This rank's samples of one window of an epoch; adds to seen [samples]. */
-static void visit(Feed *feed, int64_t window_index, const FeedPlan *plan, int64_t samples, const int64_t *order,
+/** This rank's samples of one global batch of an epoch; adds to seen [samples]. */
+static void visit(Loader *loader, int64_t batch_index, const LoaderPlan *plan, int64_t samples, const int64_t *order,
                   int *seen) {
-    Window window;
-    int64_t start = window_index * plan->window, left = samples - start, rows = 0;
-    feed_window(feed, window_index, &window);
-    check_window(&window, order + start, left < plan->window ? left : plan->window, plan->units, plan->ranks,
-                 plan->rank);
-    for (int u = window.first_unit; u < window.first_unit + window.unit_count; u++) {
-        for (int64_t i = window.unit_starts[u]; i < window.unit_starts[u + 1]; i++) {
-            FeedSample sample = feed_sample(feed, i);
+    GlobalBatch global_batch;
+    int64_t start = batch_index * plan->global_batch, left = samples - start, rows = 0;
+    loader_global_batch(loader, batch_index, &global_batch);
+    check_global_batch(&global_batch, order + start, left < plan->global_batch ? left : plan->global_batch, plan->units,
+                       plan->ranks, plan->rank);
+    for (int u = global_batch.first_unit; u < global_batch.first_unit + global_batch.unit_count; u++) {
+        for (int64_t i = global_batch.unit_starts[u]; i < global_batch.unit_starts[u + 1]; i++) {
+            LoaderSample sample = loader_sample(loader, i);
             assert_sample(&sample, order[start + i]);
             rows += (int64_t)sample.length + 1;
             seen[sample.index]++;
@@ -218,47 +219,49 @@ static void visit(Feed *feed, int64_t window_index, const FeedPlan *plan, int64_
     DatasetInfo info = {.samples = samples};
     for (int64_t i = 0; i < samples; i++)
         if ((int32_t)length_of(i) > info.longest) info.longest = (int32_t)length_of(i);
-    assert_true(rows <= feed_largest_share(&info, plan));
+    assert_true(rows <= loader_largest_share(&info, plan));
     static const size_t capacities[] = {1, 40, 100, 300, 2000};
     for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++)
-        check_at_once(feed, &window, plan, &info, capacities[i]);
+        check_at_once(loader, &global_batch, plan, &info, capacities[i]);
 }
 
-/** An epoch's windows from `first` on, loaded as they are needed; returns how often. */
-static int visit_epoch(Feed *feed, int64_t epoch, int64_t first, const FeedPlan *plan, int64_t samples, int *seen) {
+/** An epoch's global batches from `first` on, loaded as they are needed; returns how often. */
+static int visit_epoch(Loader *loader, int64_t epoch, int64_t first, const LoaderPlan *plan, int64_t samples,
+                       int *seen) {
     int64_t order[MOST];
     int loads = 0;
     make_order(order, samples, plan, epoch);
-    for (int64_t w = first; w < feed_windows(feed); w++) {
+    for (int64_t w = first; w < loader_steps_per_epoch(loader); w++) {
         Error error = {0};
-        if (!feed_has(feed, epoch, w)) {
-            feed_load(feed, epoch, w, &error);
+        if (!loader_has(loader, epoch, w)) {
+            loader_load(loader, epoch, w, &error);
             loads++;
         }
         assert_fine(&error);
-        assert_true(feed_has(feed, epoch, w));
-        assert_false(feed_has(feed, epoch + 1, w));
-        visit(feed, w, plan, samples, order, seen);
+        assert_true(loader_has(loader, epoch, w));
+        assert_false(loader_has(loader, epoch + 1, w));
+        visit(loader, w, plan, samples, order, seen);
     }
     return loads;
 }
 
-/** All ranks' feeds over whole epochs: every sample exactly once, in the plan's order, as many windows at a time as a span
- *  has. The windows are those of an order that is known whole, so that spans cannot be told from them. */
-static void check_epochs(int64_t samples, FeedPlan plan) {
+/** All ranks' feeds over whole epochs: every sample exactly once, in the plan's order, as many global batches at a time as a prefetch chunk
+ *  has. The global batches are those of an order that is known whole, so that prefetch chunks cannot be told from them. */
+static void check_epochs(int64_t samples, LoaderPlan plan) {
     enum { EPOCHS = 3 };
     Dataset *dataset = make_dataset(samples);
     int seen[EPOCHS][MOST] = {{0}};
-    const int64_t windows = (samples + plan.window - 1) / plan.window;
-    const int64_t span = plan.span < plan.window ? 1 : plan.span / plan.window;
+    const int64_t steps_per_epoch = (samples + plan.global_batch - 1) / plan.global_batch;
+    const int64_t chunk = plan.chunk < plan.global_batch ? 1 : plan.chunk / plan.global_batch;
     plan.seed = 42;
-    plan.updates = EPOCHS * windows;
+    plan.updates = EPOCHS * steps_per_epoch;
     for (plan.rank = 0; plan.rank < plan.ranks; plan.rank++) {
-        Feed *feed = make_feed(dataset, &plan);
-        assert_int_equal(feed_windows(feed), windows);
+        Loader *loader = make_loader(dataset, &plan);
+        assert_int_equal(loader_steps_per_epoch(loader), steps_per_epoch);
         for (int epoch = 0; epoch < EPOCHS; epoch++)
-            assert_int_equal(visit_epoch(feed, epoch, 0, &plan, samples, seen[epoch]), (windows + span - 1) / span);
-        feed_destroy(feed);
+            assert_int_equal(visit_epoch(loader, epoch, 0, &plan, samples, seen[epoch]),
+                             (steps_per_epoch + chunk - 1) / chunk);
+        loader_destroy(loader);
     }
     for (int epoch = 0; epoch < EPOCHS; epoch++)
         for (int64_t i = 0; i < samples; i++) assert_int_equal(seen[epoch][i], 1);
@@ -268,26 +271,27 @@ static void check_epochs(int64_t samples, FeedPlan plan) {
 static void test_epochs(void **state) {
     (void)state;
     static const struct {
-        int64_t samples, window;
+        int64_t samples, global_batch;
         int units, ranks;
     } jobs[] = {
-        {150, 16, 4, 4}, /* the last window holds 6 samples */
-        {147, 16, 8, 3}, /* units that ranks do not divide; the last window has 3 samples for 8 units */
-        {33, 16, 5, 2},  /* a last window of one sample */
-        {32, 16, 16, 1}, /* whole windows, a sample a unit */
+        {150, 16, 4, 4}, /* the last global batch holds 6 samples */
+        {147, 16, 8, 3}, /* units that ranks do not divide; the last global batch has 3 samples for 8 units */
+        {33, 16, 5, 2},  /* a last global batch of one sample */
+        {32, 16, 16, 1}, /* whole global batches, a sample a unit */
         {20, 4, 2, 5},   /* more ranks than units: some have nothing to do */
-        {3, 64, 8, 4},   /* less than one window, fewer samples than units and ranks */
+        {3, 64, 8, 4},   /* less than one global batch, fewer samples than units and ranks */
         {1, 1, 1, 1},
     };
-    static const int64_t spans[] = {1000, 49, 32, 1}; /* all, three windows, two, one that is larger than the span */
+    static const int64_t chunks[] = {
+        1000, 49, 32, 1}; /* all, three global batches, two, one that is larger than the prefetch chunk */
     for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++)
-        for (size_t s = 0; s < sizeof spans / sizeof *spans; s++)
+        for (size_t s = 0; s < sizeof chunks / sizeof *chunks; s++)
             for (DataOrder order = DATA_ORDER_TORCH; order <= DATA_ORDER_BLOCKS; order++)
-                check_epochs(jobs[j].samples, (FeedPlan){.window = jobs[j].window,
-                                                         .units = jobs[j].units,
-                                                         .ranks = jobs[j].ranks,
-                                                         .order = order,
-                                                         .span = spans[s]});
+                check_epochs(jobs[j].samples, (LoaderPlan){.global_batch = jobs[j].global_batch,
+                                                           .units = jobs[j].units,
+                                                           .ranks = jobs[j].ranks,
+                                                           .order = order,
+                                                           .chunk = chunks[s]});
 }
 
 /** A resumed run starts in the middle of an epoch. */
@@ -295,23 +299,29 @@ static void test_from_a_later_window(void **state) {
     (void)state;
     enum { SAMPLES = 50, FROM = 2 };
     for (DataOrder order = DATA_ORDER_TORCH; order <= DATA_ORDER_BLOCKS; order++) {
-        const FeedPlan plan = {
-            .window = 12, .units = 3, .ranks = 2, .rank = 1, .seed = 42, .order = order, .updates = 100, .span = 24};
+        const LoaderPlan plan = {.global_batch = 12,
+                                 .units = 3,
+                                 .ranks = 2,
+                                 .rank = 1,
+                                 .seed = 42,
+                                 .order = order,
+                                 .updates = 100,
+                                 .chunk = 24};
         Dataset *dataset = make_dataset(SAMPLES);
-        Feed *feed = make_feed(dataset, &plan);
+        Loader *loader = make_loader(dataset, &plan);
         int seen[MOST] = {0};
-        assert_int_equal(visit_epoch(feed, 5, FROM, &plan, SAMPLES, seen), 2);
-        assert_int_equal(visit_epoch(feed, 2, 0, &plan, SAMPLES, seen), 3); /* not what was read ahead */
-        feed_destroy(feed);
+        assert_int_equal(visit_epoch(loader, 5, FROM, &plan, SAMPLES, seen), 2);
+        assert_int_equal(visit_epoch(loader, 2, 0, &plan, SAMPLES, seen), 3); /* not what was read ahead */
+        loader_destroy(loader);
         dataset_close(dataset);
     }
 }
 
-/** A sample that cannot be read ends the run when its span is needed, not before. */
+/** A sample that cannot be read ends the run when its prefetch chunk is needed, not before. */
 static void test_failure_ahead(void **state) {
     (void)state;
     enum { SAMPLES = 50 };
-    const FeedPlan plan = {.window = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .span = 20};
+    const LoaderPlan plan = {.global_batch = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
     int64_t order[SAMPLES];
     Error error = {0};
     int seen[MOST] = {0};
@@ -319,32 +329,32 @@ static void test_failure_ahead(void **state) {
     make_order(order, SAMPLES, &plan, 0);
     set_label(in_folder("feed.h5"), order[25], 200);
     Dataset *dataset = open_good(in_folder("feed.h5"));
-    Feed *feed = make_feed(dataset, &plan);
-    feed_load(feed, 0, 0, &error);
+    Loader *loader = make_loader(dataset, &plan);
+    loader_load(loader, 0, 0, &error);
     assert_fine(&error);
-    for (int64_t w = 0; w < 2; w++) visit(feed, w, &plan, SAMPLES, order, seen);
-    assert_int_equal(feed_load(feed, 0, 2, &error), STATUS_INPUT);
+    for (int64_t w = 0; w < 2; w++) visit(loader, w, &plan, SAMPLES, order, seen);
+    assert_int_equal(loader_load(loader, 0, 2, &error), STATUS_INPUT);
     assert_non_null(strstr(error.message, "is 200; there are 3 labels"));
-    feed_destroy(feed);
+    loader_destroy(loader);
     dataset_close(dataset);
 }
 
 /** What comes next is there without reading, once the thread has had its time: a millisecond, or twice that, … */
 static void test_reads_ahead(void **state) {
     (void)state;
-    const FeedPlan plan = {.window = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .span = 20};
+    const LoaderPlan plan = {.global_batch = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
     bool there = false;
     for (unsigned microseconds = 1000; microseconds < 4000000 && !there; microseconds *= 2) {
         Error error = {0};
         Dataset *dataset = make_dataset(50);
-        Feed *feed = make_feed(dataset, &plan);
-        feed_load(feed, 0, 0, &error);
+        Loader *loader = make_loader(dataset, &plan);
+        loader_load(loader, 0, 0, &error);
         assert_fine(&error);
         usleep(microseconds);
         dataset_stop(dataset);
-        there = feed_load(feed, 0, 2, &error) == STATUS_OK;
+        there = loader_load(loader, 0, 2, &error) == STATUS_OK;
         assert_int_equal(error.status, there ? STATUS_OK : STATUS_STOPPED);
-        feed_destroy(feed);
+        loader_destroy(loader);
         dataset_close(dataset);
     }
     assert_true(there);
@@ -356,25 +366,27 @@ static void test_bytes(void **state) {
     const DatasetInfo million = {.samples = 1000000, .tokens = 20000000};
     const DatasetInfo many = {.samples = 1000000000, .tokens = 20000000000};
     const DatasetInfo long_texts = {.samples = 1000000000, .tokens = 1000000000000};
-    FeedPlan plan = {.window = 64, .units = 8, .ranks = 4, .order = DATA_ORDER_BLOCKS, .span = feed_span(&many)};
-    assert_int_equal(plan.span, ORDER_GROUP);
-    assert_true(feed_bytes(&many, &plan) == feed_bytes(&million, &plan));
-    assert_true(feed_bytes(&many, &plan) < 64e6);
-    assert_true(feed_order_bytes(many.samples, DATA_ORDER_BLOCKS) == 0.0);
-    const double blocks = feed_bytes(&many, &plan);
+    LoaderPlan plan = {
+        .global_batch = 64, .units = 8, .ranks = 4, .order = DATA_ORDER_BLOCKS, .chunk = loader_chunk_samples(&many)};
+    assert_int_equal(plan.chunk, ORDER_GROUP);
+    assert_true(loader_bytes(&many, &plan) == loader_bytes(&million, &plan));
+    assert_true(loader_bytes(&many, &plan) < 64e6);
+    assert_true(loader_order_bytes(many.samples, DATA_ORDER_BLOCKS) == 0.0);
+    const double blocks = loader_bytes(&many, &plan);
     plan.order = DATA_ORDER_TORCH;
-    assert_true(feed_bytes(&many, &plan) == blocks + 8e9);
-    assert_true(feed_order_bytes(many.samples, DATA_ORDER_TORCH) == 8e9);
-    plan.span = feed_span(&long_texts); /* fewer, since each takes 2 kB */
-    assert_int_equal(plan.span, (1 << 25) / 1000);
-    plan.window = 1 << 20; /* more samples than a span would have: a span of one window */
+    assert_true(loader_bytes(&many, &plan) == blocks + 8e9);
+    assert_true(loader_order_bytes(many.samples, DATA_ORDER_TORCH) == 8e9);
+    plan.chunk = loader_chunk_samples(&long_texts); /* fewer, since each takes 2 kB */
+    assert_int_equal(plan.chunk, (1 << 25) / 1000);
+    plan.global_batch =
+        1 << 20; /* more samples than a prefetch chunk would have: a prefetch chunk of one global batch */
     plan.order = DATA_ORDER_BLOCKS;
-    assert_true(feed_bytes(&many, &plan) > 2.0 * (1 << 20) / 4 * 20 * sizeof(uint16_t));
+    assert_true(loader_bytes(&many, &plan) > 2.0 * (1 << 20) / 4 * 20 * sizeof(uint16_t));
 }
 
 static void test_destroy_nothing(void **state) {
     (void)state;
-    feed_destroy(NULL);
+    loader_destroy(NULL);
 }
 
 int main(void) {

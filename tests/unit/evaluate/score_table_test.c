@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/** What report_scores() writes to standard output. */
+/** What score_table_print() writes to standard output. */
 static void capture(char *text, size_t size, const Metrics *metrics, char *const *names) {
     FILE *file = tmpfile();
     assert_non_null(file);
@@ -19,7 +19,7 @@ static void capture(char *text, size_t size, const Metrics *metrics, char *const
     int saved = dup(STDOUT_FILENO);
     assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
     Scores scores = metrics_scores(metrics);
-    report_scores("a model on some data", metrics, &scores, names, 12.34);
+    score_table_print("a model on some data", metrics, &scores, names, 12.34);
     fflush(stdout);
     dup2(saved, STDOUT_FILENO);
     close(saved);

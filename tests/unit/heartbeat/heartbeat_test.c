@@ -23,46 +23,46 @@ typedef struct {
     Peer peers[RANKS - 1];
     Guest guests[ROOM];
     struct pollfd ready[2 + RANKS - 1 + ROOM];
-    Watch watch;
+    Heartbeat heartbeat;
     Meeting meeting;
 } Host;
 
 static void host_start(Host *host, int nodes) {
     *host = (Host){.world = {.rank = 0, .size = RANKS, .nodes = nodes, .node_of = host->node_of}};
-    host->watch = (Watch){.world = &host->world,
-                          .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-                          .listener = -1,
-                          .woken = -1e9,
-                          .secret = SECRET,
-                          .peers = host->peers,
-                          .count = RANKS - 1,
-                          .guests = host->guests,
-                          .guest_room = ROOM,
-                          .ready = host->ready};
+    host->heartbeat = (Heartbeat){.world = &host->world,
+                                  .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+                                  .listener = -1,
+                                  .woken = -1e9,
+                                  .secret = SECRET,
+                                  .peers = host->peers,
+                                  .count = RANKS - 1,
+                                  .guests = host->guests,
+                                  .guest_room = ROOM,
+                                  .ready = host->ready};
     for (int i = 0; i < RANKS - 1; i++) host->peers[i] = (Peer){.rank = i + 1, .socket = -1, .heard = clock_now()};
-    pthread_mutex_init(&host->watch.saying, NULL);
-    sem_init(&host->watch.told, 0, 0);
-    watch_listen(&host->watch, &host->meeting);
+    pthread_mutex_init(&host->heartbeat.saying, NULL);
+    sem_init(&host->heartbeat.told, 0, 0);
+    heartbeat_listen(&host->heartbeat, &host->meeting);
     host->meeting.secret = SECRET;
     if (nodes > 1) { /* there may be no network here, but this host can be reached */
         host->meeting.count = 1;
         host->meeting.address[0] = htonl(INADDR_LOOPBACK);
     }
-    assert_int_equal(pthread_create(&host->watch.thread, NULL, watch_loop, &host->watch), 0);
+    assert_int_equal(pthread_create(&host->heartbeat.thread, NULL, heartbeat_loop, &host->heartbeat), 0);
 }
 
 static void host_end(Host *host) {
-    atomic_store(&host->watch.settled, true);
-    atomic_store(&host->watch.closing, true);
-    watch_wake(&host->watch);
-    pthread_join(host->watch.thread, NULL);
-    watch_dismiss(&host->watch, clock_now() + 1e6);
-    if (host->watch.listener >= 0) close(host->watch.listener);
+    atomic_store(&host->heartbeat.settled, true);
+    atomic_store(&host->heartbeat.closing, true);
+    heartbeat_wake(&host->heartbeat);
+    pthread_join(host->heartbeat.thread, NULL);
+    heartbeat_close(&host->heartbeat, clock_now() + 1e6);
+    if (host->heartbeat.listener >= 0) close(host->heartbeat.listener);
     for (int i = 0; i < RANKS - 1; i++)
         if (host->peers[i].socket >= 0) close(host->peers[i].socket);
-    close(host->watch.wake);
-    pthread_mutex_destroy(&host->watch.saying);
-    sem_destroy(&host->watch.told);
+    close(host->heartbeat.wake);
+    pthread_mutex_destroy(&host->heartbeat.saying);
+    sem_destroy(&host->heartbeat.told);
 }
 
 /* A rank that connects, or tries to; its connection or -1. */
@@ -70,8 +70,8 @@ static int rank_connect(Host *host, int rank, uint64_t secret) {
     World world = host->world;
     Peer peer = {.rank = 0, .socket = -1};
     world.rank = rank;
-    Watch watch = {.world = &world, .secret = secret, .peers = &peer, .count = 1};
-    bool connected = watch_connect(&watch, &host->meeting);
+    Heartbeat heartbeat = {.world = &world, .secret = secret, .peers = &peer, .count = 1};
+    bool connected = heartbeat_connect(&heartbeat, &host->meeting);
     assert_int_equal(connected, peer.socket >= 0);
     return peer.socket;
 }
@@ -153,12 +153,12 @@ static void the_least_limit_is_a_limit(void **state) {
         double seconds;
         int limit_ms;
     } cases[] = {{0.0, 0}, {1e-9, 1}, {4e-4, 1}, {2.5, 2500}, {86400.0, 86400000}};
-    Watch watch = {.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .woken = -1e9};
+    Heartbeat heartbeat = {.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .woken = -1e9};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        watch_limit(&watch, cases[i].seconds);
-        assert_int_equal(atomic_load(&watch.limit_ms), cases[i].limit_ms);
+        heartbeat_limit(&heartbeat, cases[i].seconds);
+        assert_int_equal(atomic_load(&heartbeat.limit_ms), cases[i].limit_ms);
     }
-    close(watch.wake);
+    close(heartbeat.wake);
 }
 
 int main(void) {

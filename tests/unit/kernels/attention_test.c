@@ -7,8 +7,8 @@
 /** A packed batch with everything that a call takes; q, k and v lie in one array of rows, as the model has them. */
 typedef struct {
     AttentionShape shape;
-    int32_t query_starts[MOST_SAMPLES + 1], key_starts[MOST_SAMPLES + 1];
-    int32_t *visible, *positions;
+    int32_t cu_seqlens_q[MOST_SAMPLES + 1], cu_seqlens_k[MOST_SAMPLES + 1];
+    int32_t *key_counts, *positions;
     uint64_t ids[MOST_SAMPLES];
     size_t queries, keys, width, stride; /* stride 3 · width + 2: rows have a gap */
     float *qkv, *dout, *out, *lse, *scratch;
@@ -22,21 +22,21 @@ static Case case_new(const int32_t *lengths, size_t samples, size_t heads, size_
     Case made = {.width = heads * head_width, .stride = 3 * heads * head_width + 2};
     for (size_t b = 0; b < samples; b++) {
         made.ids[b] = ((uint64_t)3 << 32) + b * 5;
-        made.key_starts[b + 1] = made.key_starts[b] + lengths[b];
-        made.query_starts[b + 1] = made.query_starts[b] + (kind == LAST_QUERY ? 1 : lengths[b]);
+        made.cu_seqlens_k[b + 1] = made.cu_seqlens_k[b] + lengths[b];
+        made.cu_seqlens_q[b + 1] = made.cu_seqlens_q[b] + (kind == LAST_QUERY ? 1 : lengths[b]);
     }
-    made.queries = (size_t)made.query_starts[samples];
-    made.keys = (size_t)made.key_starts[samples];
-    made.visible = calloc(made.queries + 1, sizeof(int32_t));
+    made.queries = (size_t)made.cu_seqlens_q[samples];
+    made.keys = (size_t)made.cu_seqlens_k[samples];
+    made.key_counts = calloc(made.queries + 1, sizeof(int32_t));
     made.positions = calloc(made.queries + 1, sizeof(int32_t));
     int32_t most = 1;
     for (size_t b = 0; b < samples; b++) {
         if (lengths[b] > most) most = lengths[b];
-        for (int32_t r = made.query_starts[b]; r < made.query_starts[b + 1]; r++) {
-            int32_t t = kind == LAST_QUERY ? lengths[b] - 1 : r - made.query_starts[b];
+        for (int32_t r = made.cu_seqlens_q[b]; r < made.cu_seqlens_q[b + 1]; r++) {
+            int32_t t = kind == LAST_QUERY ? lengths[b] - 1 : r - made.cu_seqlens_q[b];
             bool end = kind == END_ROW && t == lengths[b] - 1 && t > 0;
             made.positions[r] = end ? 1023 : t;
-            made.visible[r] = end ? t : t + 1;
+            made.key_counts[r] = end ? t : t + 1;
         }
     }
     made.qkv = floats_random(made.keys * made.stride, 1.5, 7);
@@ -51,15 +51,15 @@ static Case case_new(const int32_t *lengths, size_t samples, size_t heads, size_
 
 /** The pointers into the Case itself, which has moved since case_new(). */
 static void case_tie(Case *c) {
-    c->shape.query_starts = c->query_starts;
-    c->shape.key_starts = c->key_starts;
-    c->shape.visible = c->visible;
+    c->shape.cu_seqlens_q = c->cu_seqlens_q;
+    c->shape.cu_seqlens_k = c->cu_seqlens_k;
+    c->shape.key_counts = c->key_counts;
     c->shape.positions = c->positions;
     c->shape.sample_ids = c->ids;
 }
 
 static void case_free(Case *c) {
-    void *all[] = {c->visible, c->positions, c->qkv, c->dout, c->out, c->lse, c->scratch};
+    void *all[] = {c->key_counts, c->positions, c->qkv, c->dout, c->out, c->lse, c->scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 

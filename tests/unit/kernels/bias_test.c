@@ -5,14 +5,14 @@ static void check_sum(size_t rows, size_t columns, size_t stride) {
     float *x = floats_random(rows * stride, 1.0, 1), *out = floats_random(columns, 1.0, 2);
     float *expected = floats_copy(out, columns), *split = floats_copy(out, columns);
     for (int accumulate = 0; accumulate < 2; accumulate++) {
-        rows_sum(out, x, stride, rows, columns, accumulate);
-        rows_sum_ref(expected, x, stride, rows, columns, accumulate);
+        bias_gradient(out, x, stride, rows, columns, accumulate);
+        bias_gradient_ref(expected, x, stride, rows, columns, accumulate);
         /* rows / 8 + 4 roundings of a sum that stays below rows; random signs keep it at their square root */
         assert_near(out, expected, columns, FLOAT_EPSILON * (double)(rows + 8), FLOAT_EPSILON);
         memcpy(expected, out, columns * sizeof *out);
         for (size_t first = 0; first < columns; first += 5) {
             size_t count = columns - first < 5 ? columns - first : 5;
-            rows_sum(split + first, x + first, stride, rows, count, accumulate);
+            bias_gradient(split + first, x + first, stride, rows, count, accumulate);
         }
         assert_same_bits(split, out, columns);
     }
@@ -38,7 +38,7 @@ static void test_sum_order_once(void) {
     float x[17] = {large, 1.0f, 1.0f, 1.0f, 0.0f, 0.0f, 0.5f, 0.5f,  1.0f,
                    0.0f,  0.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f, -large};
     float sum;
-    rows_sum(&sum, x, 1, 17, 1, false);
+    bias_gradient(&sum, x, 1, 17, 1, false);
     /* (2^24 + 1 → 2^24) + (1 + 1) = 2^24 + 2; + (0 + (0.5 + 0.5)) = 2^24 + 3 → 2^24 + 4 (to even); + (1 + 1); − 2^24 */
     assert_true(sum == 6.0f);
 }
@@ -50,8 +50,8 @@ static void test_add_bias_once(void) {
         size_t rows = shapes[i][0], columns = shapes[i][1], stride = shapes[i][2];
         float *y = floats_random(rows * stride, 1.0, 1), *bias = floats_random(columns, 1.0, 2);
         float *expected = floats_copy(y, rows * stride);
-        rows_add_bias(y, stride, bias, rows, columns);
-        rows_add_bias_ref(expected, stride, bias, rows, columns);
+        bias_add(y, stride, bias, rows, columns);
+        bias_add_ref(expected, stride, bias, rows, columns);
         assert_same_bits(y, expected, rows * stride); /* one sum; and nothing between the rows is touched */
         free(y);
         free(bias);

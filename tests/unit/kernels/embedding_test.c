@@ -8,9 +8,9 @@
 typedef struct {
     size_t rows, width;
     float *token, *position, *gradient;
-    int32_t *ids, *positions, *slots, *scratch;
-    size_t starts[LEAVES_MOST + 1];
-    Leaves leaves;
+    int32_t *ids, *positions, *index, *scratch;
+    size_t starts[SEGMENTS_MAX + 1];
+    Segments segments;
     uint64_t *samples;
     Dropout dropout;
 } Texts;
@@ -24,7 +24,7 @@ static Texts texts_new(size_t rows, size_t width) {
         .gradient = floats_random(rows * width, 1.0, 3),
         .ids = calloc(rows, sizeof(int32_t)),
         .positions = calloc(rows, sizeof(int32_t)),
-        .slots = calloc(rows, sizeof(int32_t)),
+        .index = calloc(rows, sizeof(int32_t)),
         .scratch = calloc(SLOTS + rows, sizeof(int32_t)),
         .samples = calloc(rows, sizeof(uint64_t)),
         .dropout = dropout_make(0.2, 42, 3, 0, DROPOUT_EMBEDDING),
@@ -32,7 +32,7 @@ static Texts texts_new(size_t rows, size_t width) {
     for (size_t r = 0; r < rows; r++) {
         made.ids[r] = (int32_t)(r * 17 % VOCABULARY);
         made.positions[r] = (int32_t)(r % POSITIONS);
-        made.slots[r] = (int32_t)(r * r % 11);
+        made.index[r] = (int32_t)(r * r % 11);
         made.samples[r] = r / POSITIONS;
     }
     return made;
@@ -44,7 +44,7 @@ static void texts_free(Texts *texts) {
     free(texts->gradient);
     free(texts->ids);
     free(texts->positions);
-    free(texts->slots);
+    free(texts->index);
     free(texts->scratch);
     free(texts->samples);
 }
@@ -58,21 +58,21 @@ static void forward(float *out, const void *with) {
 static void gather(float *out, const void *with) {
     const Texts *t = with;
     floats_fill(out, SLOTS * t->width, 1.0, 9);
-    embedding_gather(out, t->gradient, t->slots, SLOTS, &t->leaves, t->width, t->scratch);
+    embedding_index_add(out, t->gradient, t->index, SLOTS, &t->segments, t->width, t->scratch);
 }
 
 static void gather_ref(float *out, const Texts *t) {
     floats_fill(out, SLOTS * t->width, 1.0, 9);
-    embedding_gather_ref(out, t->gradient, t->slots, SLOTS, &t->leaves, t->width);
+    embedding_index_add_ref(out, t->gradient, t->index, SLOTS, &t->segments, t->width);
 }
 
 /** The order of a sum is part of the contract, for any number of leaves. */
 static void check_gather(Texts *t, float *actual, float *expected) {
-    static const size_t counts[] = {1, 2, 3, 8, 33, LEAVES_MOST};
+    static const size_t counts[] = {1, 2, 3, 8, 33, SEGMENTS_MAX};
     for (size_t i = 0; i < sizeof counts / sizeof *counts && counts[i] <= t->rows; i++) {
-        t->leaves = (Leaves){counts[i], t->starts};
-        for (size_t leaf = 0; leaf <= counts[i]; leaf++)
-            t->starts[leaf] = leaf + (t->rows - counts[i]) * leaf * leaf / (counts[i] * counts[i]);
+        t->segments = (Segments){counts[i], t->starts};
+        for (size_t segment = 0; segment <= counts[i]; segment++)
+            t->starts[segment] = segment + (t->rows - counts[i]) * segment * segment / (counts[i] * counts[i]);
         gather(actual, t);
         gather_ref(expected, t);
         assert_same_bits(actual, expected, SLOTS * t->width);

@@ -6,16 +6,16 @@
 
 typedef struct {
     size_t n, width;
-    size_t starts[LEAVES_MOST + 1];
-    Leaves leaves; /* of the backward pass */
+    size_t starts[SEGMENTS_MAX + 1];
+    Segments segments; /* of the backward pass */
     int accumulate;
     float *x, *gamma, *beta, *dout, *mean, *rstd, *scratch;
 } Norm;
 
-/** Cut the rows into so many leaves of uneven length. */
-static void cut(Norm *norm, size_t leaves) {
-    norm->leaves = (Leaves){leaves, norm->starts};
-    for (size_t i = 0; i <= leaves; i++) norm->starts[i] = i + (norm->n - leaves) * i * i / (leaves * leaves);
+/** Cut the rows into so many segments of uneven length. */
+static void cut(Norm *norm, size_t segments) {
+    norm->segments = (Segments){segments, norm->starts};
+    for (size_t i = 0; i <= segments; i++) norm->starts[i] = i + (norm->n - segments) * i * i / (segments * segments);
 }
 
 /** x is `offset` ± 2. */
@@ -55,14 +55,14 @@ static void forward_ref(float *out, const void *with) {
 }
 
 typedef void Backward(float *, float *, float *, const float *, const float *, const float *, const float *,
-                      const float *, const Leaves *, size_t, int, float *);
+                      const float *, const Segments *, size_t, int, float *);
 
 /** out [n · width + 2 width]: dx, dgamma, dbeta, all of which hold something before. */
 static void backward_with(float *out, const Norm *a, Backward *backward) {
     size_t count = a->n * a->width;
     floats_fill(out, count + 2 * a->width, 1.0, 5);
-    backward(out, out + count, out + count + a->width, a->dout, a->x, a->mean, a->rstd, a->gamma, &a->leaves, a->width,
-             a->accumulate, a->scratch);
+    backward(out, out + count, out + count + a->width, a->dout, a->x, a->mean, a->rstd, a->gamma, &a->segments,
+             a->width, a->accumulate, a->scratch);
 }
 
 static void backward(float *out, const void *with) {
@@ -120,12 +120,12 @@ static float *joined(const Norm *a, size_t unit, size_t count) {
     size_t first = a->starts[unit], starts[] = {0, a->starts[unit + 1] - first};
     float *sum = floats_new(2 * width), *dx = floats_new(starts[1] * width);
     layernorm_backward(dx, sum, sum + width, a->dout + first * width, a->x + first * width, a->mean + first,
-                       a->rstd + first, a->gamma, &(Leaves){1, starts}, width, 0, a->scratch);
+                       a->rstd + first, a->gamma, &(Segments){1, starts}, width, 0, a->scratch);
     free(dx);
     return sum;
 }
 
-static void check_leaves(size_t n, size_t width, size_t leaves) {
+static void check_segments(size_t n, size_t width, size_t segments) {
     Norm a = norm_new(n, width, 0.5f);
     size_t count = n * width;
     float *out = floats_new(count + 2 * (n + width)), *expected = floats_new(count + 2 * (n + width));
@@ -133,9 +133,9 @@ static void check_leaves(size_t n, size_t width, size_t leaves) {
     memcpy(a.mean, out + count, n * sizeof(float));
     memcpy(a.rstd, out + count + n, n * sizeof(float));
     a.accumulate = 0;
-    cut(&a, leaves);
+    cut(&a, segments);
     backward_with(out, &a, layernorm_backward);
-    float *sums = joined(&a, 0, leaves);
+    float *sums = joined(&a, 0, segments);
     assert_same_bits(out + count, sums, 2 * width);
     backward_with(expected, &a, layernorm_backward_ref);
     assert_near(out, expected, count, 16.0 * FLOAT_EPSILON * 9.0, 8.0 * FLOAT_EPSILON); /* as in check() */
@@ -147,13 +147,13 @@ static void check_leaves(size_t n, size_t width, size_t leaves) {
     norm_free(&a);
 }
 
-static void test_leaves_once(void) {
-    check_leaves(2, 67, 2);
-    check_leaves(40, 768, 3);
-    check_leaves(64, 15, LEAVES_MOST);
-    check_leaves(590, 100, 8);
+static void test_segments_once(void) {
+    check_segments(2, 67, 2);
+    check_segments(40, 768, 3);
+    check_segments(64, 15, SEGMENTS_MAX);
+    check_segments(590, 100, 8);
 }
-TEST_EVERY_ISA(test_leaves)
+TEST_EVERY_ISA(test_segments)
 
 static void test_in_place_without_statistics_once(void) {
     Norm a = norm_new(6, 77, 0.5f);
@@ -174,7 +174,7 @@ static void test_constant_row_once(void) {
     for (size_t i = 0; i < 64; i++) a.x[i] = 0.75f;
     forward(out, &a);
     assert_same_bits(out, a.beta, 64);
-    layernorm_backward(dx, dgamma, dbeta, a.dout, a.x, out + 64, out + 65, a.gamma, &a.leaves, 64, 0, a.scratch);
+    layernorm_backward(dx, dgamma, dbeta, a.dout, a.x, out + 64, out + 65, a.gamma, &a.segments, 64, 0, a.scratch);
     for (size_t i = 0; i < 64; i++) assert_true(isfinite(dx[i]) && dgamma[i] == 0.0f);
     norm_free(&a);
 }
@@ -211,7 +211,7 @@ static void test_gradient_once(void) {
     forward(out, &a);
     memcpy(a.mean, out + 60, 4 * sizeof(float));
     memcpy(a.rstd, out + 64, 4 * sizeof(float));
-    layernorm_backward(gradients, gradients + 60, gradients + 75, a.dout, a.x, a.mean, a.rstd, a.gamma, &a.leaves, 15,
+    layernorm_backward(gradients, gradients + 60, gradients + 75, a.dout, a.x, a.mean, a.rstd, a.gamma, &a.segments, 15,
                        0, a.scratch);
     assert_slopes(&a, a.x, gradients, 60);
     assert_slopes(&a, a.gamma, gradients + 60, 15);
@@ -225,7 +225,7 @@ TEST_EVERY_ISA(test_gradient)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_reference),
-        cmocka_unit_test(test_leaves),
+        cmocka_unit_test(test_segments),
         cmocka_unit_test(test_in_place_without_statistics),
         cmocka_unit_test(test_constant_row),
         cmocka_unit_test(test_gradient),

@@ -59,7 +59,7 @@ static bool choose(const char *isa) {
     return true;
 }
 
-#define ONE_LEAF(rows) (&(Leaves){1, (const size_t[]){0, rows}})
+#define ONE_LEAF(rows) (&(Segments){1, (const size_t[]){0, rows}})
 
 typedef struct {
     LinearShape shape;
@@ -436,45 +436,45 @@ static void test_bits_do_not_depend_on_threads(void **state) {
     for_all_ways(bits_on_threads);
 }
 
-/** Leaves of uneven numbers of rows, as many as wanted or as there are rows. */
-static Leaves cut_leaves(size_t starts[LEAVES_MOST + 1], size_t rows, size_t wanted) {
-    Leaves leaves = {wanted < rows ? wanted : rows, starts};
-    for (size_t i = 0; i <= leaves.count; i++) {
-        starts[i] = rows * i * (i + 3) / (leaves.count * (leaves.count + 3));
+/** Segments of uneven numbers of rows, as many as wanted or as there are rows. */
+static Segments cut_segments(size_t starts[SEGMENTS_MAX + 1], size_t rows, size_t wanted) {
+    Segments segments = {wanted < rows ? wanted : rows, starts};
+    for (size_t i = 0; i <= segments.count; i++) {
+        starts[i] = rows * i * (i + 3) / (segments.count * (segments.count + 3));
         if (i > 0 && starts[i] <= starts[i - 1]) starts[i] = starts[i - 1] + 1;
     }
-    return leaves;
+    return segments;
 }
 
-/** What a weight's and a bias's gradient are for each leaf alone, joined along the tree: one behind the other in a
+/** What a weight's and a bias's gradient are for each segment alone, joined along the tree: one behind the other in a
  *  block. */
-static float *joined(const Layer *layer, const Leaves *leaves, size_t unit, size_t count) {
+static float *joined(const Layer *layer, const Segments *segments, size_t unit, size_t count) {
     const LinearShape *shape = &layer->shape;
-    size_t size = layer->weight_count + shape->out, first = leaves->starts[unit];
+    size_t size = layer->weight_count + shape->out, first = segments->starts[unit];
     float *sum = filled(size, UNTOUCHED);
     if (count == 1) {
         linear_backward_weight(sum, sum + layer->weight_count, layer->x + first * shape->x_stride,
-                               layer->y + first * shape->y_stride, ONE_LEAF(leaves->starts[unit + 1] - first), shape,
+                               layer->y + first * shape->y_stride, ONE_LEAF(segments->starts[unit + 1] - first), shape,
                                false, &work);
         return sum;
     }
     size_t left = (size_t)tree_split((int)count);
-    float *a = joined(layer, leaves, unit, left), *b = joined(layer, leaves, unit + left, count - left);
+    float *a = joined(layer, segments, unit, left), *b = joined(layer, segments, unit + left, count - left);
     for (size_t i = 0; i < size; i++) sum[i] = a[i] == UNTOUCHED ? UNTOUCHED : a[i] + b[i];
     memory_free(a);
     memory_free(b);
     return sum;
 }
 
-static void check_leaves(const Layer *layer, const Expected *e) {
-    static const size_t COUNTS[] = {2, 3, 8, 13, LEAVES_MOST};
+static void check_segments(const Layer *layer, const Expected *e) {
+    static const size_t COUNTS[] = {2, 3, 8, 13, SEGMENTS_MAX};
     const LinearShape *shape = &layer->shape;
     if (!linear_rows_alone(work.bf16)) return;
     for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
-        size_t starts[LEAVES_MOST + 1], size = layer->weight_count + shape->out;
-        Leaves leaves = cut_leaves(starts, layer->rows, COUNTS[i]);
-        float *expected_bits = joined(layer, &leaves, 0, leaves.count), *dweight = filled(size, UNTOUCHED);
-        linear_backward_weight(dweight, dweight + layer->weight_count, layer->x, layer->y, &leaves, shape, false,
+        size_t starts[SEGMENTS_MAX + 1], size = layer->weight_count + shape->out;
+        Segments segments = cut_segments(starts, layer->rows, COUNTS[i]);
+        float *expected_bits = joined(layer, &segments, 0, segments.count), *dweight = filled(size, UNTOUCHED);
+        linear_backward_weight(dweight, dweight + layer->weight_count, layer->x, layer->y, &segments, shape, false,
                                &work);
         assert_memory_equal(dweight, expected_bits, size * sizeof *dweight);
         assert_close(dweight, e->dweight[0], e->dweight_size[0], shape->in, shape->out, shape->weight_stride,
@@ -483,7 +483,7 @@ static void check_leaves(const Layer *layer, const Expected *e) {
         memory_free(expected_bits);
         if (layer->rows * shape->in * shape->out > 100000) continue; /* the reference is slow */
         float *reference = copy(layer->weight, layer->weight_count), *bias = filled(shape->out, UNTOUCHED);
-        linear_backward_weight_ref(reference, bias, layer->x, layer->y, &leaves, shape, false);
+        linear_backward_weight_ref(reference, bias, layer->x, layer->y, &segments, shape, false);
         if (!work.bf16)
             assert_close(reference, e->dweight[0], e->dweight_size[0], shape->in, shape->out, shape->weight_stride,
                          layer->rows);
@@ -492,13 +492,13 @@ static void check_leaves(const Layer *layer, const Expected *e) {
     }
 }
 
-static void all_leaves(void) {
-    for_all_cases(check_leaves);
+static void all_segments(void) {
+    for_all_cases(check_segments);
 }
 
-static void test_leaves(void **state) {
+static void test_segments(void **state) {
     (void)state;
-    for_all_ways(all_leaves);
+    for_all_ways(all_segments);
 }
 
 /** A row of y and of dx has the same bits alone as among others. */
@@ -629,7 +629,7 @@ int main(void) {
         cmocka_unit_test(test_backward_input),
         cmocka_unit_test(test_backward_weight),
         cmocka_unit_test(test_order_of_bf16),
-        cmocka_unit_test(test_leaves),
+        cmocka_unit_test(test_segments),
         cmocka_unit_test(test_rows_alone),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),
         cmocka_unit_test(test_alignment),

@@ -208,10 +208,10 @@ typedef struct {
     const float *dense;
     float *kept;
     size_t next; /* buckets that are still to come */
-} Watch;
+} Heartbeat;
 
 static void bucket_done(void *context, size_t bucket) {
-    Watch *watch = context;
+    Heartbeat *watch = context;
     const size_t *starts = watch->tiny->layout.bucket_starts;
     assert_int_equal(bucket, --watch->next);
     memcpy(watch->kept + starts[bucket], watch->dense + starts[bucket],
@@ -225,7 +225,7 @@ static void test_buckets_are_final_when_done(void **state) {
         tiny_make(&tiny, &TINY_KINDS[k]);
         Whole whole = whole_make(&tiny), kept = whole_make(&tiny);
         Gpt2 *gpt2 = tiny_gpt2(&tiny, true);
-        Watch watch = {&tiny, whole.dense, kept.dense, tiny.layout.buckets};
+        Heartbeat watch = {&tiny, whole.dense, kept.dense, tiny.layout.buckets};
         backward(&whole, gpt2, &tiny, 0, TINY_SAMPLES, false, bucket_done, &watch);
         assert_int_equal(watch.next, 0);
         assert_memory_equal(whole.dense, kept.dense, tiny.layout.dense * sizeof(float));

@@ -21,7 +21,7 @@
 /* What a model says must be what the same formula gives, but for the order of additions. */
 #define NEAR(a, b) assert_true(fabs((double)(a) - (double)(b)) <= 1e-9 * fabs((double)(b)))
 
-enum { LAYERS = 4, WIDTH = 64, POSITIONS = 128, WINDOW = 64, LONGEST = 30 };
+enum { LAYERS = 4, WIDTH = 64, POSITIONS = 128, GLOBAL_BATCH = 64, LONGEST = 30 };
 
 /** A model, a job on it and a machine, all made up. */
 typedef struct {
@@ -38,7 +38,7 @@ static int setup(void **state) {
     Fixture *f = calloc(1, sizeof *f);
     assert_int_equal(model_config_create(&f->config, VOCABULARY, POSITIONS, WIDTH, LAYERS, 4, labels, 3, 0, &error), 0);
     assert_int_equal(parameters_layout(&f->layout, &f->config, &error), 0);
-    f->settings.global_batch_size = WINDOW;
+    f->settings.global_batch_size = GLOBAL_BATCH;
     f->settings.max_steps = 100;
     f->machine = (PlanConstants){.ranks = 1,
                                  .nodes = 1,
@@ -76,12 +76,12 @@ static PlanJob *job_of(Fixture *f, int ranks, int hosts, int64_t units) {
                        .samples = 1000,
                        .tokens = 20000,
                        .longest = LONGEST,
-                       .window = WINDOW,
+                       .global_batch = GLOBAL_BATCH,
                        .units = units,
                        .updates = 100,
-                       .window_tokens = 20.0 * WINDOW,
-                       .busiest_tokens = 20.0 * WINDOW / ranks,
-                       .window_rows = 300,
+                       .global_batch_tokens = 20.0 * GLOBAL_BATCH,
+                       .busiest_tokens = 20.0 * GLOBAL_BATCH / ranks,
+                       .global_batch_rows = 300,
                        .touched_rows = 900,
                        .ever_rows = 1200};
     return &f->job;
@@ -93,7 +93,7 @@ static PlanCost cost_of(Fixture *f, int ranks, int hosts, int64_t units) {
     return cost;
 }
 
-static double slot_bytes(const Fixture *f) {
+static double gradient_buffer_bytes(const Fixture *f) {
     return ((double)f->layout.dense + (300.0 + LONGEST) * WIDTH) * 4.0;
 }
 
@@ -114,14 +114,14 @@ static void counts_the_bytes_of_a_host(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double n = cases[i].ranks, h = cases[i].hosts;
         PlanCost cost = cost_of(f, cases[i].ranks, cases[i].hosts, cases[i].ranks);
-        NEAR(cost.gradient_bytes, slot_bytes(f) * (n - n / h) / n);
+        NEAR(cost.gradient_bytes, gradient_buffer_bytes(f) * (n - n / h) / n);
         NEAR(cost.weight_bytes, (double)f->layout.dense * 4.0 * (h - 1.0) / h);
         NEAR(cost.row_bytes, (900.0 + LONGEST) * WIDTH * 4.0 * (n - 1.0) / n);
     }
     f->settings.reduction_dtype = WIRE_BFLOAT16;
-    NEAR(cost_of(f, 8, 4, 8).gradient_bytes, slot_bytes(f) * 0.75 / 2.0);
+    NEAR(cost_of(f, 8, 4, 8).gradient_bytes, gradient_buffer_bytes(f) * 0.75 / 2.0);
     f->settings.reduction = REDUCTION_MPI;
-    NEAR(cost_of(f, 8, 4, 8).gradient_bytes, 2.0 * slot_bytes(f) * 7.0 / 8.0);
+    NEAR(cost_of(f, 8, 4, 8).gradient_bytes, 2.0 * gradient_buffer_bytes(f) * 7.0 / 8.0);
     NEAR(cost_of(f, 8, 1, 8).gradient_bytes, 0.0);
 }
 
@@ -150,20 +150,20 @@ static double sums_of_large_units(Fixture *f) {
 static void counts_what_is_added(void **state) {
     Fixture *f = *state;
     const char *products = linear_products();
-    double slot = slot_bytes(f), rows = (300.0 + LONGEST) * WIDTH * 4.0;
+    double buffer = gradient_buffer_bytes(f), rows = (300.0 + LONGEST) * WIDTH * 4.0;
     linear_choose("own");
     /* Of 4 ranks one reads two slots and writes their sum for its half of the other host's half, then two slots and a
      * piece for its quarter, and writes their sum. */
-    NEAR(cost_of(f, 4, 2, 4).sums, (rows + slot / 4.0 * 3.0 + slot / 4.0 * 4.0) / 2e10);
+    NEAR(cost_of(f, 4, 2, 4).sums, (rows + buffer / 4.0 * 3.0 + buffer / 4.0 * 4.0) / 2e10);
     f->settings.reduction_dtype = WIRE_BFLOAT16;
-    NEAR(cost_of(f, 4, 2, 4).sums, (rows + slot / 4.0 * 2.5 + slot / 4.0 * 3.5) / 2e10);
+    NEAR(cost_of(f, 4, 2, 4).sums, (rows + buffer / 4.0 * 2.5 + buffer / 4.0 * 3.5) / 2e10);
     f->settings.reduction_dtype = WIRE_FLOAT32;
     /* One rank a host sends from its slot, where its two units' sum lies; a unit that is run by itself is added. */
-    NEAR(cost_of(f, 2, 2, 4).sums, (rows + slot / 2.0 * 3.0) / 2e10);
-    NEAR(sums_of_large_units(f), (2.0 * rows + slot * 3.0 + slot / 2.0 * 3.0) / 2e10);
+    NEAR(cost_of(f, 2, 2, 4).sums, (rows + buffer / 2.0 * 3.0) / 2e10);
+    NEAR(sums_of_large_units(f), (2.0 * rows + buffer * 3.0 + buffer / 2.0 * 3.0) / 2e10);
     f->settings.reduction = REDUCTION_MPI;
-    NEAR(cost_of(f, 2, 2, 4).sums, (rows + slot / 2.0 * 4.0) / 2e10);
-    NEAR(sums_of_large_units(f), (2.0 * rows + slot * 3.0 + slot / 2.0 * 4.0) / 2e10);
+    NEAR(cost_of(f, 2, 2, 4).sums, (rows + buffer / 2.0 * 4.0) / 2e10);
+    NEAR(sums_of_large_units(f), (2.0 * rows + buffer * 3.0 + buffer / 2.0 * 4.0) / 2e10);
     linear_choose(products);
 }
 
@@ -173,7 +173,7 @@ static void times_one_rank(void **state) {
     Fixture *f = *state;
     PlanCost cost = cost_of(f, 1, 1, 1);
     double rows = (300.0 + LONGEST) * WIDTH * 4.0, moved = ((double)f->layout.dense + 900.0 * WIDTH) * 28.0;
-    NEAR(cost.sums, (rows + slot_bytes(f)) / 2e10);
+    NEAR(cost.sums, (rows + gradient_buffer_bytes(f)) / 2e10);
     NEAR(cost.optimizer, moved / 1e10);
     NEAR(cost.gradients + cost.weights + cost.rows + cost.totals, 0.0);
     NEAR(cost.seconds, cost.passes + cost.sums + cost.optimizer);
@@ -315,25 +315,25 @@ static void counts_memory(void **state) {
     plan_memory(job_of(f, 2, 2, 2), &f->machine, &hosts);
     double dense = (double)f->layout.dense * 4.0;
     NEAR(one.weights, dense);
-    NEAR(one.gradients, slot_bytes(f));
+    NEAR(one.gradients, gradient_buffer_bytes(f));
     NEAR(one.shared, 0.0);
     NEAR(one.received, 0.0);
     NEAR(one.node, one.rank + one.weights + one.gradients);
-    NEAR(two.shared, dense + 2.0 * slot_bytes(f));
+    NEAR(two.shared, dense + 2.0 * gradient_buffer_bytes(f));
     NEAR(two.node, 2.0 * two.rank + two.shared);
     NEAR(two.moments, dense + (1200.0 + LONGEST) * WIDTH * 4.0); /* two, halved */
     assert_true(hosts.tables > two.tables);                      /* whole copies where there are several hosts */
-    NEAR(hosts.received - two.received, 1.25 * slot_bytes(f) / 2.0);
+    NEAR(hosts.received - two.received, 1.25 * gradient_buffer_bytes(f) / 2.0);
     /* Of a host's two ranks each gets one piece of its quarter, and makes one of its half of the other host's half. */
     PlanMemory four, halved;
     plan_memory(job_of(f, 4, 2, 4), &f->machine, &four);
     f->settings.reduction_dtype = WIRE_BFLOAT16;
     plan_memory(&f->job, &f->machine, &halved);
-    NEAR(four.received - halved.received, 1.25 * slot_bytes(f) / 4.0);
+    NEAR(four.received - halved.received, 1.25 * gradient_buffer_bytes(f) / 4.0);
     f->settings.reduction = REDUCTION_MPI;
     PlanMemory mpi;
     plan_memory(&f->job, &f->machine, &mpi);
-    NEAR(four.received - mpi.received, 1.25 * slot_bytes(f) / 2.0);
+    NEAR(four.received - mpi.received, 1.25 * gradient_buffer_bytes(f) / 2.0);
 }
 
 /** A copy of all weights and both moments of what has any; none where nothing is saved, or training waits for it. */
@@ -404,15 +404,15 @@ static void looks_at_the_data(void **state) {
     dataset_writer_destroy(writer);
     assert_int_equal(dataset_open(&dataset, path, &error), 0);
 
-    /* One window of everything: nothing is left to chance. */
+    /* One global batch of everything: nothing is left to chance. */
     f->settings.global_batch_size = 1000;
     PlanJob job;
     assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 4, 2, &error), 0);
-    assert_int_equal(job.window, SAMPLES);
+    assert_int_equal(job.global_batch, SAMPLES);
     assert_int_equal(job.units, 4);
     assert_int_equal(job.updates, 100);
-    NEAR(job.window_tokens, tokens);
-    NEAR(job.window_rows, distinct);
+    NEAR(job.global_batch_tokens, tokens);
+    NEAR(job.global_batch_rows, distinct);
     NEAR(job.ever_rows, distinct);
     NEAR(job.touched_rows, distinct);
     assert_true(job.busiest_tokens >= (double)tokens / 4.0 && job.busiest_tokens < (double)tokens / 4.0 + 129.0);
@@ -420,11 +420,11 @@ static void looks_at_the_data(void **state) {
     f->settings.global_batch_size = 10;
     f->settings.max_steps = 2;
     assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 1, 1, &error), 0);
-    NEAR(job.busiest_tokens, job.window_tokens);
-    assert_true(job.window_rows < job.touched_rows && job.touched_rows < job.ever_rows);
+    NEAR(job.busiest_tokens, job.global_batch_tokens);
+    assert_true(job.global_batch_rows < job.touched_rows && job.touched_rows < job.ever_rows);
 
     assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 11, 1, &error), STATUS_INPUT);
-    assert_non_null(strstr(error.message, "a window of 10 samples is smaller than 11 ranks"));
+    assert_non_null(strstr(error.message, "a global batch of 10 samples is smaller than 11 ranks"));
     error = (Error){0};
     f->settings.reduction_units = 4;
     assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 5, 1, &error), STATUS_INPUT);

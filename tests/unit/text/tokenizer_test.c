@@ -39,7 +39,7 @@ static void write_file(const char *name, const char *text) {
 }
 
 /** A vocabulary of the single bytes (ids 0…255 in the order of their characters) and what `more` adds behind them;
- *  `without` leaves one byte out. */
+ *  `without` segments one byte out. */
 static void write_vocabulary(const char *more, int without) {
     char text[8192] = "{";
     size_t used = 1;

@@ -36,7 +36,7 @@ endif
 
 VERSION  := 0.1.0
 ARCH     := $(shell uname -m)
-CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DLINNET_VERSION='"$(VERSION)"'
+CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DH5_USE_110_API -DLINNET_VERSION='"$(VERSION)"'
 OPT      ?= $(if $(SAN),-O1,-O3)
 CFLAGS   += -std=c11 $(OPT) -g -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
             -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(WERROR),-Werror) \

@@ -59,7 +59,7 @@ static void backward_column_ref(float *by_gamma, float *by_beta, const float *do
 void layernorm_backward_ref(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x,
                             const float *mean, const float *rstd, const float *gamma, const Segments *segments,
                             size_t width, int accumulate, float *scratch) {
-    float gammas[SEGMENT_LEVELS], betas[SEGMENT_LEVELS];
+    float gammas[SEGMENT_LEVELS] = {0}, betas[SEGMENT_LEVELS] = {0};
     (void)scratch;
     for (size_t r = 0; r < segments_rows(segments); r++)
         backward_input_ref(dx + r * width, dout + r * width, x + r * width, gamma, width, mean[r], rstd[r]);

@@ -111,7 +111,7 @@ void linear_backward_input_ref(float *dx, const float *dy, const float *weight, 
 /* One element of a weight's gradient, or of a bias's where x is NULL. */
 static float segments_sum_ref(float start, const float *x, size_t x_stride, const float *dy, size_t dy_stride,
                               const Segments *segments) {
-    float sums[SEGMENT_LEVELS];
+    float sums[SEGMENT_LEVELS] = {0};
     for (size_t i = 0; i < segments->count; i++) {
         double sum = i == 0 ? (double)start : 0.0;
         for (size_t r = segments->starts[i]; r < segments->starts[i + 1]; r++)

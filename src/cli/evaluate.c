@@ -218,5 +218,5 @@ int command_evaluate(int argc, char **argv) {
     };
     options_parse(&line, argc, argv, &helped, &options.quiet, NULL, &error);
     if (!helped) run(&options, &error);
-    return error.status;
+    return (int)error.status;
 }

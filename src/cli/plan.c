@@ -307,5 +307,5 @@ int command_plan(int argc, char **argv) {
     }
     options_free_list(&options.overrides);
     options_free_list(&operands);
-    return error.status;
+    return (int)error.status;
 }

@@ -172,5 +172,5 @@ cleanup:
     if (error.status != STATUS_OK) log_error("%s", error.message);
     close_predictor(&predictor);
     options_free_list(&texts);
-    return error.status;
+    return (int)error.status;
 }

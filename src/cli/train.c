@@ -88,5 +88,5 @@ int command_train(int argc, char **argv) {
         run(&operands, &overrides, quiet, profile, &error);
     options_free_list(&overrides);
     options_free_list(&operands);
-    return error.status;
+    return (int)error.status;
 }

@@ -37,8 +37,8 @@ _Noreturn void world_abort(const World *world, const Error *error) {
     world_tell(world, error);
     heartbeat_failed(world->heartbeat);
     fflush(NULL);
-    MPI_Abort(world->comm, error->status);
-    _Exit(error->status);
+    MPI_Abort(world->comm, (int)error->status);
+    _Exit((int)error->status);
 }
 
 /* A process that is alone in MPI_COMM_WORLD though its launcher started several was started by another MPI's

@@ -90,7 +90,7 @@ void heartbeat_listen(Heartbeat *heartbeat, Meeting *meeting) {
 
 static Message message_of(const Heartbeat *heartbeat, Word word) {
     return (Message){.secret = heartbeat->secret,
-                     .word = word,
+                     .word = (int32_t)word,
                      .rank = heartbeat->world->rank,
                      .phase = atomic_load(&heartbeat->phase),
                      .step = atomic_load(&heartbeat->step)};

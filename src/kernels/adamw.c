@@ -1,4 +1,4 @@
-#pragma GCC optimize("fp-contract=off") /* as adamw_kernels.c: where the compiler's default CPU can fuse */
+/* The Makefile turns fused multiply-adds off for this file, as for adamw_kernels.c. */
 #include "linnet/kernels/adamw.h"
 #include "kernels/adamw_factors.h"
 #include "kernels/kernels.h"

@@ -1,6 +1,5 @@
-/* Multiply-adds must not be fused here: an update then has the same bits on every CPU, those of
+/* The Makefile turns fused multiply-adds off for this file: an update then has the same bits on every CPU, those of
  * adamw_update_ref(). It costs nothing, since memory is what limits these loops. */
-#pragma GCC optimize("fp-contract=off")
 #include "kernels/adamw_factors.h"
 #include "kernels/kernels.h"
 #include "kernels/lanes.h"

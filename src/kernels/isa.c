@@ -12,9 +12,15 @@ static _Atomic(const Kernels *) chosen;
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* clang 14's builtin does not know this name. */
+static int has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 /* The flags of the Makefile's ISA_FLAGS; the builtin also asks the system whether it saves the wide registers. */
 static int has_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 static int has_avx512(void) {

@@ -20,6 +20,25 @@
 typedef float Floats __attribute__((vector_size(LANE_BYTES)));
 typedef uint32_t Bits __attribute__((vector_size(LANE_BYTES)));
 
+/** The lanes that the constant indices name: those of b follow those of a. Order is an integer vector type with as many
+ *  lanes. */
+#ifdef __clang__
+#define SHUFFLE(Order, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(Order, a, b, ...) __builtin_shuffle(a, b, (Order){__VA_ARGS__})
+#endif
+
+/** SHUFFLE with indices that the compiler works out: cheap where they are constant after unrolling. */
+static inline Floats floats_shuffle(Floats a, Floats b, Bits order) {
+#ifdef __clang__
+    Bits from_b = (Bits)(order >= (uint32_t)LANES);
+    return (Floats)(((Bits)__builtin_shufflevector(a, order) & ~from_b) |
+                    ((Bits)__builtin_shufflevector(b, order) & from_b));
+#else
+    return __builtin_shuffle(a, b, order);
+#endif
+}
+
 /** Any alignment. */
 static inline Floats floats_load(const float *from) {
     Floats value;
@@ -59,7 +78,7 @@ static inline Bits lane_numbers(void) {
 /** The sum of the lanes, in every lane: halves upon halves. */
 static inline Floats floats_sum_all(Floats value) {
 #pragma GCC unroll 4
-    for (uint32_t half = LANES / 2; half > 0; half /= 2) value += __builtin_shuffle(value, lane_numbers() ^ half);
+    for (uint32_t half = LANES / 2; half > 0; half /= 2) value += floats_shuffle(value, value, lane_numbers() ^ half);
     return value;
 }
 
@@ -118,7 +137,7 @@ static inline Floats floats_max(Floats a, Floats b) {
 static inline Floats floats_max_all(Floats value) {
 #pragma GCC unroll 4
     for (uint32_t half = LANES / 2; half > 0; half /= 2)
-        value = floats_max(value, __builtin_shuffle(value, lane_numbers() ^ half));
+        value = floats_max(value, floats_shuffle(value, value, lane_numbers() ^ half));
     return value;
 }
 

@@ -72,8 +72,8 @@ INLINE Halves halves_of(Floats low, Floats high) {
 /** Steps whose pairs are low[i] and high[i]. */
 INLINE Floats steps_of_lanes(Floats low, Floats high) {
     Halves both = halves_of(low, high);
-    return (Floats)__builtin_shufflevector(both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9,
-                                           25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return (Floats)SHUFFLE(Halves, both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10,
+                           26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 #endif
 

@@ -4,18 +4,17 @@
 #include "kernels/lanes.h"
 
 typedef float Four __attribute__((vector_size(16)));
+typedef uint32_t FourBits __attribute__((vector_size(16)));
 
 /** out[c][j] = row[j][c]. */
 static inline __attribute__((always_inline)) void transpose_rows(float *out, size_t out_stride, const Four row[4]) {
-    Four a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5),
-         b = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
-    Four c = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7),
-         d = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+    Four a = SHUFFLE(FourBits, row[0], row[1], 0, 4, 1, 5), b = SHUFFLE(FourBits, row[2], row[3], 0, 4, 1, 5);
+    Four c = SHUFFLE(FourBits, row[0], row[1], 2, 6, 3, 7), d = SHUFFLE(FourBits, row[2], row[3], 2, 6, 3, 7);
     Four column[4] = {
-        __builtin_shufflevector(a, b, 0, 1, 4, 5),
-        __builtin_shufflevector(a, b, 2, 3, 6, 7),
-        __builtin_shufflevector(c, d, 0, 1, 4, 5),
-        __builtin_shufflevector(c, d, 2, 3, 6, 7),
+        SHUFFLE(FourBits, a, b, 0, 1, 4, 5),
+        SHUFFLE(FourBits, a, b, 2, 3, 6, 7),
+        SHUFFLE(FourBits, c, d, 0, 1, 4, 5),
+        SHUFFLE(FourBits, c, d, 2, 3, 6, 7),
     };
     for (size_t k = 0; k < 4; k++) memcpy(out + k * out_stride, &column[k], sizeof column[k]);
 }
@@ -42,8 +41,8 @@ static inline __attribute__((always_inline)) void transpose_lanes(float *out, si
         for (size_t r = 0; r < LANES; r++) {
             if (r & half) continue;
             Floats a = row[r], b = row[r | half];
-            row[r] = __builtin_shuffle(a, b, lane_numbers() + upper);
-            row[r | half] = __builtin_shuffle(a, b, lane_numbers() + upper + half);
+            row[r] = floats_shuffle(a, b, lane_numbers() + upper);
+            row[r | half] = floats_shuffle(a, b, lane_numbers() + upper + half);
         }
     }
 #pragma GCC unroll 16

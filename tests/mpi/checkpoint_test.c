@@ -62,7 +62,7 @@ static RunState state_of(int64_t step) {
                       .tokens = 7001,
                       .data_digest = "0123",
                       .seed = 42,
-                      .fingerprint = {"0.1", "avx2", "own", "OpenBLAS \"x\"", "", "gcc"}};
+                      .fingerprint = {"0.1", "avx2", "own", "", "OpenBLAS \"x\"", "", "gcc"}};
 }
 
 static CheckpointParts parts_of(Run *run, const char *folder, const RunState *state, const cJSON *history) {

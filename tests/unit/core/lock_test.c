@@ -45,7 +45,7 @@ static int remove_folder(void **state) {
     Error error = {0};
     file_remove(folder, &error);
     strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return error.status;
+    return (int)error.status;
 }
 
 static const char *lock_path(void) {

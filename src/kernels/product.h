@@ -21,7 +21,7 @@
 #include "kernels/transpose.h"
 #include <stdbool.h>
 
-#if PAIRS && defined __AMX_BF16__
+#if PAIRS && (defined __AMX_BF16__ || defined __AMXBF16__) /* the second is the name of clang before 16 */
 #define TILES 1 /* the sums of a strip and a panel in AMX's tiles, not in vector registers */
 #else
 #define TILES 0

@@ -32,10 +32,9 @@
  *  chooses, so that the last bits depend on the number of ranks. The way back is the same.
  *
  *  Also gathered on the way: the sum of squares of every owned block. */
+#include "linnet/comm/reduction_kind.h"
 #include "linnet/comm/world.h"
 #include "linnet/core/error.h"
-
-typedef enum { REDUCTION_ORDERED, REDUCTION_MPI } ReductionKind;
 
 /** `bf16`, of the ordered kind: what nodes send one another is rounded to bfloat16, half the bytes; the result then
  *  depends on which ranks share a node. `overlap`: send and receive during the passes, else between them. */

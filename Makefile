@@ -80,7 +80,7 @@ endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
 # An update of AdamW has the same bits on every CPU (adamw_kernels.c).
-$(filter %/adamw.o $(foreach i,$(ISAS),%/adamw_kernels.$(i).o),$(OBJECTS)): CFLAGS += -ffp-contract=off
+$(filter %/adamw.o %/vector.o $(foreach i,$(ISAS),%/adamw_kernels.$(i).o %/vector_kernels.$(i).o),$(OBJECTS)): CFLAGS += -ffp-contract=off
 
 # Unit tests: one program a module, cmocka; MPI tests: one program each, run under 1 to 4 ranks.
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/liblinnet.a

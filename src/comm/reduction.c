@@ -2,8 +2,8 @@
 #include "comm/reduction_private.h"
 
 #include "linnet/core/memory.h"
-#include "linnet/kernels/adamw.h"
 #include "linnet/kernels/bf16.h"
+#include "linnet/kernels/vector.h"
 #include <omp.h>
 #include <string.h>
 

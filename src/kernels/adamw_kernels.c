@@ -1,12 +1,9 @@
-/* The Makefile turns fused multiply-adds off for this file: an update then has the same bits on every CPU, those of
+/* AdamW's update, compiled once for each instruction set.
+ *
+ * The Makefile turns fused multiply-adds off for this file: an update then has the same bits on every CPU, those of
  * adamw_update_ref(). It costs nothing, since memory is what limits these loops. */
 #include "kernels/adamw_factors.h"
 #include "kernels/kernels.h"
-#include "kernels/lanes.h"
-
-typedef float HalfFloats __attribute__((vector_size(LANE_BYTES / 2)));
-typedef double Doubles __attribute__((vector_size(LANE_BYTES)));
-#define DOUBLE_LANES ((size_t)LANE_BYTES / sizeof(double))
 
 void KERNEL(adamw_update)(float *p, float *m, float *v, const float *g, size_t n, const AdamW *adamw) {
     const AdamWFactors f = adamw_factors(adamw);
@@ -20,27 +17,4 @@ void KERNEL(adamw_update)(float *p, float *m, float *v, const float *g, size_t n
         m[i] = mean;
         v[i] = square;
     }
-}
-
-double KERNEL(sum_of_squares)(const float *x, size_t n) {
-    Doubles sums[4] = {{0}};
-    size_t i = 0;
-    for (; i + 4 * DOUBLE_LANES <= n; i += 4 * DOUBLE_LANES)
-#pragma GCC unroll 4
-        for (size_t k = 0; k < 4; k++) {
-            HalfFloats narrow;
-            memcpy(&narrow, x + i + k * DOUBLE_LANES, sizeof narrow);
-            Doubles wide = __builtin_convertvector(narrow, Doubles);
-            sums[k] += wide * wide;
-        }
-    Doubles lanes = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    double sum = 0.0;
-    for (size_t k = 0; k < DOUBLE_LANES; k++) sum += lanes[k];
-    for (; i < n; i++) sum += (double)x[i] * x[i];
-    return sum;
-}
-
-void KERNEL(vector_add)(float *out, const float *a, const float *b, size_t n) {
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }

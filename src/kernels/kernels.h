@@ -15,6 +15,7 @@
 #include "linnet/kernels/layernorm.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/kernels/residual.h"
+#include "linnet/kernels/vector.h"
 
 /** The public functions' kernels where LinearWork asks for bf16. */
 __typeof__(linear_forward) linear_forward_bf16;

@@ -1,12 +1,12 @@
 /* GPT-2's backward pass, from the logits' gradient to each bucket's and the embedding's. gpt2.h has the contract. */
 #include "model/gpt2_private.h"
 
-#include "linnet/kernels/adamw.h"
 #include "linnet/kernels/embedding.h"
 #include "linnet/kernels/gelu.h"
 #include "linnet/kernels/layernorm.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/kernels/residual.h"
+#include "linnet/kernels/vector.h"
 #include <string.h>
 
 /* What all steps of one backward pass share. */

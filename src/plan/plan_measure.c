@@ -2,6 +2,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/evaluation.h"
 #include "linnet/kernels/adamw.h"
+#include "linnet/kernels/vector.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_folder.h"
 #include "linnet/plan/plan.h"

@@ -7,6 +7,7 @@
 #include "linnet/comm/tree.h"
 #include "linnet/core/random.h"
 #include "linnet/kernels/adamw.h"
+#include "linnet/kernels/vector.h"
 #include "linnet/optim/optimizer.h"
 #include "mpi/check.h"
 #include <math.h>

@@ -1,7 +1,7 @@
 /* The reduction: every owned float must have the bits of the plain sum along the tree, whatever the number of ranks and
  * however they lie on nodes; the kinds that promise less come near it. */
 #include "comm/reduction_private.h"
-#include "linnet/kernels/adamw.h"
+#include "linnet/kernels/vector.h"
 #include "mpi/check.h"
 #include <math.h>
 #include <sched.h>

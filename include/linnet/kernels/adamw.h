@@ -25,11 +25,4 @@ typedef struct {
  *  Element-wise in float32, coefficients from float64. Serial (the caller cuts work into runs for its threads). */
 void adamw_update(float *p, float *m, float *v, const float *g, size_t n, const AdamW *adamw);
 void adamw_update_ref(float *p, float *m, float *v, const float *g, size_t n, const AdamW *adamw);
-
-/** Σ x² over x [n], in float64 lanes in one fixed order. Serial. */
-double sum_of_squares(const float *x, size_t n);
-double sum_of_squares_ref(const float *x, size_t n);
-
-/** out [n] = a [n] + b [n]; out may be either. Serial. The one addition of the ordered reduction. */
-void vector_add(float *out, const float *a, const float *b, size_t n);
 #endif

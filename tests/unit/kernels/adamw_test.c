@@ -63,40 +63,10 @@ static void test_reference_bits_once(void) {
 }
 TEST_EVERY_ISA(test_reference_bits)
 
-static void test_sum_of_squares_once(void) {
-    float *x = floats_random(5003, 3.0, 1);
-    for (size_t n = 0; n < 5003; n = n * 3 + 1) {
-        double expected = sum_of_squares_ref(x, n);
-        assert_true(fabs(sum_of_squares(x, n) - expected) <= 1e-12 * expected); /* n roundings of 1.1e-16 */
-    }
-    for (size_t i = 0; i < 100; i++) x[i] = 1e30f;                 /* its square is beyond float32 */
-    assert_true(fabs(sum_of_squares(x, 100) / 1e62 - 1.0) < 1e-6); /* 1e30f itself is off by 1e-8 */
-    x[50] = NAN;
-    assert_true(isnan(sum_of_squares(x, 100)));
-    free(x);
-}
-TEST_EVERY_ISA(test_sum_of_squares)
-
-static void test_vector_add_once(void) {
-    float *a = floats_random(77, 1.0, 1), *b = floats_random(77, 1.0, 2), *sum = floats_new(77);
-    for (size_t i = 0; i < 77; i++) sum[i] = a[i] + b[i];
-    vector_add(a, a, b, 77);
-    assert_same_bits(a, sum, 77);
-    floats_fill(a, 77, 1.0, 1);
-    vector_add(b, a, b, 77);
-    assert_same_bits(b, sum, 77);
-    free(a);
-    free(b);
-    free(sum);
-}
-TEST_EVERY_ISA(test_vector_add)
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pytorch_figures),
         cmocka_unit_test(test_reference_bits),
-        cmocka_unit_test(test_sum_of_squares),
-        cmocka_unit_test(test_vector_add),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

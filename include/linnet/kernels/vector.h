@@ -1,0 +1,12 @@
+#ifndef LINNET_KERNELS_VECTOR_H
+#define LINNET_KERNELS_VECTOR_H
+/** Sums over plain arrays of floats, with the same bits on every CPU. Not collective; cannot fail. */
+#include <stddef.h>
+
+/** Σ x² over x [n], in float64 lanes in one fixed order. Serial. */
+double sum_of_squares(const float *x, size_t n);
+double sum_of_squares_ref(const float *x, size_t n);
+
+/** out [n] = a [n] + b [n]; out may be either. Serial. The one addition of the ordered reduction. */
+void vector_add(float *out, const float *a, const float *b, size_t n);
+#endif

@@ -1,4 +1,4 @@
-/* AdamW with its state dealt to the ranks. See optimizer.h. */
+/* AdamW with its moments split over the ranks. See optimizer.h. */
 #include "linnet/optim/optimizer.h"
 
 #include "linnet/core/memory.h"
@@ -15,7 +15,7 @@ size_t optimizer_gradient_floats(const ParameterLayout *layout, size_t token_row
     return layout->dense + (token_rows + position_rows) * (size_t)layout->token.shape[1];
 }
 
-/* Where the slot's three parts start: dense buckets, token rows, position rows. */
+/* Where the gradient buffer's three parts start: dense buckets, token rows, position rows. */
 static size_t token_start(const Optimizer *o) {
     return o->layout->dense;
 }
@@ -49,7 +49,7 @@ static void list_pieces(Optimizer *o) {
             size_t block = (at / PARAMETERS_BLOCK + 1) * PARAMETERS_BLOCK;
             if (stop > block) stop = block;
             if (stop > end) stop = end;
-            if (o->pieces != NULL)
+            if (o->pieces)
                 o->pieces[count] = (Piece){at, owned + (at - first), stop - at, layout->tensor[t].decay};
             count++;
             at = stop;
@@ -62,14 +62,14 @@ static void list_pieces(Optimizer *o) {
 
 static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
     o->bucket_pieces = memory_allocate(o->layout->buckets + 1, sizeof *o->bucket_pieces, error);
-    if (o->bucket_pieces == NULL) return;
+    if (!o->bucket_pieces) return;
     list_pieces(o);
     o->pieces = memory_allocate(o->piece_count, sizeof *o->pieces, error);
-    if (o->pieces != NULL) list_pieces(o);
+    if (o->pieces) list_pieces(o);
     o->m = memory_allocate(o->owned, sizeof *o->m, error);
     o->v = memory_allocate(o->owned, sizeof *o->v, error);
-    if (o->m != NULL) memory_prefault(o->m, o->owned * sizeof *o->m);
-    if (o->v != NULL) memory_prefault(o->v, o->owned * sizeof *o->v);
+    if (o->m) memory_prefault(o->m, o->owned * sizeof *o->m);
+    if (o->v) memory_prefault(o->v, o->owned * sizeof *o->v);
     o->zeros = memory_allocate(o->token.width, sizeof *o->zeros, error);
     o->row_indices = memory_allocate(batch_tokens, sizeof *o->row_indices, error);
     o->row_links =
@@ -141,14 +141,14 @@ float *optimizer_gradients(Optimizer *o) {
     return reduction_gradient_buffer(o->reduction);
 }
 
-/* out[slot of keys[r]] += residual[r] */
+/* out[row of keys[r]] += residual[r] */
 static void add_rows(Optimizer *o, const SparseEmbedding *embedding, float *out, const int32_t *keys,
                      const float *residual, const Segments *segments) {
     for (size_t r = 0; r < segments_rows(segments); r++) o->row_indices[r] = embedding->row_index[keys[r]];
     embedding_index_add(out, residual, o->row_indices, embedding->count, segments, embedding->width, o->row_links);
 }
 
-/* The rows of the subtree under way start from zero. */
+/* Set the rows of the subtree under way to zero. */
 static void clear_rows(Optimizer *o) {
     float *buffer = reduction_gradient_buffer(o->reduction);
     memset(buffer + token_start(o), 0, o->token.count * o->token.width * sizeof *buffer);
@@ -164,6 +164,10 @@ void optimizer_add_rows(Optimizer *o, const Batch *batch, const float *residual)
     add_rows(o, &o->position, buffer + position_start(o), batch->positions, residual, &segments);
 }
 
+void optimizer_bucket_done(Optimizer *o, size_t bucket) {
+    reduction_bucket_done(o->reduction, bucket);
+}
+
 void optimizer_subtree_done(Optimizer *o) {
     reduction_bucket_done(o->reduction, o->layout->buckets);
     reduction_bucket_done(o->reduction, o->layout->buckets + 1);
@@ -174,7 +178,20 @@ void optimizer_reduce(Optimizer *o) {
     reduction_finish(o->reduction);
 }
 
-/* Σ over a table's rows by ascending id, whoever owns them. */
+void optimizer_poll(Optimizer *o) {
+    reduction_poll(o->reduction);
+}
+
+double optimizer_waited(const Optimizer *o) {
+    return reduction_waited(o->reduction);
+}
+
+double *optimizer_squares(Optimizer *o, size_t *blocks) {
+    *blocks = reduction_blocks(o->reduction);
+    return reduction_squares(o->reduction);
+}
+
+/* Sum over an embedding's rows by ascending id, whichever rank owns them. */
 static double embedding_squares(const SparseEmbedding *embedding, const double *squares) {
     double sum = 0.0;
     for (size_t id = 0; id < embedding->rows; id++)
@@ -192,7 +209,7 @@ double optimizer_norm(const Optimizer *o) {
     return sqrt(sum);
 }
 
-/* Rows never touched have no gradient and no moments: AdamW only shrinks them, on every rank alike. */
+/* Rows never touched have no gradient and no moments: AdamW only shrinks them, and every rank does so by itself. */
 static void decay_untouched(const SparseEmbedding *embedding, float *values, float keep) {
 #pragma omp parallel for schedule(static)
     for (size_t id = 0; id < embedding->rows; id++) {
@@ -201,7 +218,7 @@ static void decay_untouched(const SparseEmbedding *embedding, float *values, flo
     }
 }
 
-/* All rows of this rank that were ever touched, then everybody's to everybody. */
+/* Update this rank's rows that were ever touched, then all-gather the rows of all ranks. */
 static void step_embedding(Optimizer *o, SparseEmbedding *embedding, float *values, const float *gradients,
                            const AdamW *adamw) {
     size_t width = embedding->width;
@@ -238,8 +255,8 @@ void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double r
     AdamW decayed = plain;
     decayed.decay = s->weight_decay;
     const float *gradients = reduction_result(o->reduction);
-    /* First, since the next forward pass begins with them: behind the dense parameters they would have to wait on a
-     * slow link. */
+    /* First, since the next forward pass begins with them: on a slow link they would have to wait for the dense
+     * parameters. */
     step_embedding(o, &o->token, parameters->token, gradients + token_start(o), &decayed);
     step_embedding(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
     reduction_all_gather_begin(o->reduction, parameters->dense, o->layout->buckets);
@@ -255,4 +272,16 @@ void optimizer_await(Optimizer *o, size_t bucket) {
 
 void optimizer_await_all(Optimizer *o) {
     reduction_all_gather_end(o->reduction);
+}
+
+void optimizer_discard_gradients(Optimizer *o) {
+    reduction_discard(o->reduction);
+}
+
+bool optimizer_has_token(const Optimizer *o, int32_t id) {
+    return o->token.touched[id];
+}
+
+void optimizer_part_of(const Optimizer *o, size_t bucket, int rank, size_t *first, size_t *length) {
+    reduction_part_of(o->reduction, bucket, rank, first, length);
 }

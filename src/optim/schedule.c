@@ -1,3 +1,4 @@
+/* Learning rate schedules, as Transformers computes them. */
 #include "linnet/optim/schedule.h"
 #include <math.h>
 
@@ -12,13 +13,13 @@ Schedule schedule_make(const Settings *settings, int64_t total) {
                       .total = total};
 }
 
-/** Share of the decay's way that is done at `step`; above 1 behind the run's end. */
+/* The part of the decay that is done at `step`, from 0 to 1 at the end of the run. */
 static double share_done(const Schedule *schedule, int64_t step) {
     int64_t decay = schedule->total - schedule->warmup;
     return (double)(step - schedule->warmup) / (double)(decay > 1 ? decay : 1);
 }
 
-/** What is left of it: 1 − share_done() would round otherwise than Transformers does. */
+/* The part that is left. 1 − share_done() would round otherwise than Transformers does. */
 static double share_left(const Schedule *schedule, int64_t step) {
     int64_t decay = schedule->total - schedule->warmup;
     return (double)(schedule->total - step) / (double)(decay > 1 ? decay : 1);

@@ -1,4 +1,4 @@
-/* Embedding tables in training. See sparse_embedding.h. */
+/* Sparse embeddings: which rows an update touches, and their all-gather. See sparse_embedding.h. */
 #include "linnet/optim/sparse_embedding.h"
 
 #include "linnet/core/memory.h"
@@ -43,6 +43,18 @@ static void touch(SparseEmbedding *embedding, int32_t id) {
     if (embedding->touched[id]) return;
     embedding->touched[id] = 1;
     if (id % embedding->world->size == embedding->world->rank) embedding->owned[embedding->owned_count++] = id;
+}
+
+size_t sparse_embedding_touched(const SparseEmbedding *embedding, int32_t *ids) {
+    const size_t ranks = (size_t)embedding->world->size;
+    size_t count = 0;
+    for (size_t owner = 0; owner < ranks; owner++)
+        for (size_t id = owner; id < embedding->rows; id += ranks)
+            if (embedding->touched[id]) {
+                if (ids) ids[count] = (int32_t)id;
+                count++;
+            }
+    return count;
 }
 
 void sparse_embedding_restore(SparseEmbedding *embedding, const int32_t *ids, size_t count) {

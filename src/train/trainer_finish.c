@@ -96,7 +96,7 @@ Status trainer_finish(Trainer *t, Error *error) {
     if (load_best(t, error)) return blame_machine(error);
     heartbeat_phase(t->world->heartbeat, RUN_SAVE, t->state.step);
     profile_enter(t->profile, REGION_SAVE);
-    reduction_discard(t->optimizer.reduction);
+    optimizer_discard_gradients(&t->optimizer);
     if (t->world->rank == 0) {
         final_model_save(t->settings->output_dir, &t->model, error);
         blame_machine(error);

@@ -68,7 +68,7 @@ typedef struct {
     bool rows_named;          /* of the next update */
     double norm, rate;        /* of the last update */
     double waited; /* seconds that this rank waited for others since the last log line, but for the reduction's waits
-                      since the start: add reduction_waited() to have all */
+                      since the start: add optimizer_waited() to have all */
 
     /* since the last log line */
     int64_t tokens, samples;

@@ -62,7 +62,7 @@ static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
 static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed, Error *error) {
     const Settings *s = t->settings;
     Error cause = {0}, rotation = {0};
-    reduction_discard(t->optimizer.reduction);
+    optimizer_discard_gradients(&t->optimizer);
     if (checkpoint_save(parts, &cause)) return save_failed(t, &cause, needed, error);
     if (t->world->rank == 0 && s->save_total_limit > 0 &&
         checkpoint_rotate(s->output_dir, s->save_total_limit, t->state.step, t->state.best_saved, &rotation))

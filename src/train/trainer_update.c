@@ -27,11 +27,11 @@ void trainer_parameters_ready(void *context, size_t bucket) {
 
 void trainer_poll(void *context) {
     Trainer *t = context;
-    reduction_poll(t->optimizer.reduction);
+    optimizer_poll(&t->optimizer);
 }
 
 static void bucket_done(void *context, size_t bucket) {
-    reduction_bucket_done(context, bucket);
+    optimizer_bucket_done(context, bucket);
 }
 
 /* Forward and backward over what the batch holds. */
@@ -45,7 +45,7 @@ static void run_batch(Subtree *subtree, bool last) {
                           1.0 / (double)subtree->global_batch->samples);
     Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
     gpt2_backward(t->gpt2, &t->model.parameters, batch, &subtree->dropout, t->dlogits, &gradients, subtree->accumulate,
-                  last ? bucket_done : NULL, t->optimizer.reduction);
+                  last ? bucket_done : NULL, &t->optimizer);
     optimizer_add_rows(&t->optimizer, batch, gradients.residual);
     subtree->position += (int64_t)batch->samples;
     subtree->accumulate = true;
@@ -105,17 +105,17 @@ static size_t list_rows(Trainer *t, const GlobalBatch *global_batch) {
 
 /* Sum losses, squares and flags over the ranks, each of which holds what the others do not: exact. */
 static void share_totals(Trainer *t, const GlobalBatch *global_batch) {
-    Reduction *reduction = t->optimizer.reduction;
-    size_t losses = t->losses_at + (size_t)global_batch->samples, blocks = reduction_blocks(reduction);
-    memcpy(t->totals + losses, reduction_squares(reduction), blocks * sizeof *t->totals);
+    size_t losses = t->losses_at + (size_t)global_batch->samples, blocks;
+    double *squares = optimizer_squares(&t->optimizer, &blocks);
+    memcpy(t->totals + losses, squares, blocks * sizeof *t->totals);
     t->totals[TOTALS_STOP] = signals_pending() != 0;
     t->totals[TOTALS_FAILED] = t->pending.status != STATUS_OK;
     t->totals[TOTALS_SAVED] = checkpoint_writer_ended(&t->writer);
-    t->totals[TOTALS_WAITED + t->world->rank] = t->waited + reduction_waited(reduction);
+    t->totals[TOTALS_WAITED + t->world->rank] = t->waited + optimizer_waited(&t->optimizer);
     double start = MPI_Wtime();
     world_sum_doubles(t->world, t->totals, losses + blocks);
     t->waited += MPI_Wtime() - start;
-    memcpy(reduction_squares(reduction), t->totals + losses, blocks * sizeof *t->totals);
+    memcpy(squares, t->totals + losses, blocks * sizeof *t->totals);
     t->stop_signal = t->totals[TOTALS_STOP] != 0.0;
     t->failed = t->totals[TOTALS_FAILED] != 0.0;
     t->save_ended = t->totals[TOTALS_SAVED] != 0.0;
@@ -143,7 +143,7 @@ static void take_rows(const Trainer *t, size_t count) {
     const Parameters *parameters = &t->model.parameters;
     size_t width = (size_t)t->model.layout.token.shape[1];
     for (size_t i = 0; i < count; i++)
-        if (!t->optimizer.token.touched[t->ids[i]])
+        if (!optimizer_has_token(&t->optimizer, t->ids[i]))
             memory_prefault_copy(parameters->token + (size_t)t->ids[i] * width, width * sizeof(float));
 }
 

@@ -280,7 +280,7 @@ static inline int plain_give_subtree(Plain *plain, Optimizer *optimizer, int upd
         if (tree_is_node(plain_units(update), first, more)) count = more;
     optimizer_subtree_begin(optimizer, count);
     plain_dense_sum(plain, optimizer_gradients(optimizer), update, first, count);
-    for (size_t b = plain->layout.buckets; b-- > 0;) reduction_bucket_done(optimizer->reduction, b);
+    for (size_t b = plain->layout.buckets; b-- > 0;) optimizer_bucket_done(optimizer, b);
     if (count > 1)
         plain_give_units(plain, optimizer, update, first, count);
     else
@@ -300,7 +300,9 @@ static inline double plain_optimizer_update(Plain *plain, Optimizer *optimizer, 
     optimizer_begin(optimizer, plain_units(update));
     for (int u = (int)first, end = u + (int)units; u < end;) u += plain_give_subtree(plain, optimizer, update, u, end);
     optimizer_reduce(optimizer);
-    world_sum_doubles(world, reduction_squares(optimizer->reduction), reduction_blocks(optimizer->reduction));
+    size_t blocks;
+    double *squares = optimizer_squares(optimizer, &blocks);
+    world_sum_doubles(world, squares, blocks);
     double norm = optimizer_norm(optimizer);
     optimizer_step(optimizer, parameters, update + 1, plain_rate(update), plain_clip(plain->settings, norm));
     optimizer_await_all(optimizer);

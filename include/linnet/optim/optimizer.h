@@ -1,18 +1,18 @@
 #ifndef LINNET_OPTIM_OPTIMIZER_H
 #define LINNET_OPTIM_OPTIMIZER_H
 /** AdamW over all ranks: each rank keeps the moments of the parameters it owns, updates those from the reduced
- *  gradient, and all get the result.
+ *  gradient, and sends the new values to all.
  *
- *  The gradients of an update travel as one slot of the reduction: the dense buckets, then the global batch's
- *  rows of the token table and of the position table as two more buckets. One update goes
+ *  The gradients of an update lie in one gradient buffer of the reduction: the dense buckets, then, as two more buckets,
+ *  the rows of the token and of the position embedding that the global batch touches. One update goes
  *
  *    optimizer_rows()     names the rows: for the next update, as soon as they are known
  *    optimizer_begin()    the reduction starts
  *    per subtree of this rank's units: optimizer_subtree_begin(), gradients into optimizer_gradients(),
- *                         reduction_bucket_done() for the dense buckets, optimizer_add_rows() a micro-batch,
+ *                         optimizer_bucket_done() for each dense bucket, optimizer_add_rows() for each micro-batch,
  *                         optimizer_subtree_done()
- *    optimizer_reduce()   all owned sums are there, their squares in the reduction
- *    optimizer_step()     with the squares summed over ranks: clip, update, begin to share
+ *    optimizer_reduce()   all owned sums are there, their squares in optimizer_squares()
+ *    optimizer_step()     with the squares summed over ranks: clip, update, start the all-gather
  *    optimizer_await()    before a bucket is read; optimizer_await_all() for all */
 #include "linnet/comm/reduction.h"
 #include "linnet/data/batch.h"
@@ -32,7 +32,7 @@ typedef struct {
     const World *world;            /**< borrowed */
     const ParameterLayout *layout; /**< borrowed */
     const Settings *settings;      /**< borrowed */
-    Reduction *reduction;
+    Reduction *reduction; /**< private to optim/ */
     SparseEmbedding token, position;
     Bucket *buckets;       /**< [layout.buckets + 2] */
     float *m, *v;          /**< [owned dense floats] */
@@ -43,7 +43,7 @@ typedef struct {
     float *zeros;         /**< [width] the gradient of a row that this update does not touch */
     int32_t *row_indices; /**< [token capacity of a micro-batch] */
     int32_t *row_links;   /**< [the same and an update's rows] scratch of embedding_index_add() */
-    bool rows_added;      /**< whether the subtree under way has written its table rows */
+    bool rows_added;      /**< whether the subtree under way has written its embedding rows */
 } Optimizer;
 
 /** Bytes of memory by kind that optimizer_create() will use on this rank, rows not counted. */
@@ -61,9 +61,9 @@ Status optimizer_create(Optimizer *optimizer, const World *world, const Paramete
 /** Collective. */
 void optimizer_destroy(Optimizer *optimizer);
 
-/** This rank's units of the next update will touch token rows ids [count] and position rows positions [count]. Before
- *  the step of the update under way, where it can be: behind its parameters this small exchange would have to wait on a
- *  slow link. Collective. */
+/** This rank's units of the next update will touch token rows ids [count] and position rows positions [count]. Call it
+ *  before the step of the update under way where possible: on a slow link this small all-gather would have to wait for
+ *  that step's parameters. Collective. */
 void optimizer_rows(Optimizer *optimizer, const int32_t *ids, const int32_t *positions, size_t count);
 
 /** Start an update of `units` units, whose rows have been named. Not collective. */
@@ -72,25 +72,38 @@ void optimizer_begin(Optimizer *optimizer, int units);
 /** The next `count` units of this rank, a subtree, are summed together: see reduction_subtree_begin(). */
 void optimizer_subtree_begin(Optimizer *optimizer, int count);
 
-/** Where the subtree under way puts its dense gradient. Borrowed. */
+/** The buffer for the dense gradient of the subtree under way. Borrowed. */
 float *optimizer_gradients(Optimizer *optimizer);
 
-/** Add a micro-batch's embedding gradient, residual [batch->tokens, width], to the subtree's table rows: units along
- *  the tree where it holds several, which then are the whole subtree. */
+/** The subtree under way has finished a dense bucket: see reduction_bucket_done(). */
+void optimizer_bucket_done(Optimizer *optimizer, size_t bucket);
+
+/** Add a micro-batch's embedding gradient, residual [batch->tokens, width], to the subtree's embedding rows. A batch of
+ *  several units holds the complete subtree; they are summed along the tree. */
 void optimizer_add_rows(Optimizer *optimizer, const Batch *batch, const float *residual);
 
-/** The subtree under way is whole: its rows go into the reduction as well. */
+/** The subtree under way is complete: its embedding rows go into the reduction as well. */
 void optimizer_subtree_done(Optimizer *optimizer);
 
 /** Finish the reduction. */
 void optimizer_reduce(Optimizer *optimizer);
 
+/** Let messages of the reduction and of the all-gather move: see reduction_poll(). Not collective. */
+void optimizer_poll(Optimizer *optimizer);
+
+/** Seconds that this rank has waited for other ranks in the reduction and the all-gather since the start. */
+double optimizer_waited(const Optimizer *optimizer);
+
+/** Each block's sum of squares after optimizer_reduce(), [*blocks], zero for blocks of other ranks. The caller sums it
+ *  over the ranks in place before optimizer_norm(). Borrowed. */
+double *optimizer_squares(Optimizer *optimizer, size_t *blocks);
+
 /** The gradient's norm from the squares of all blocks, summed over the ranks: the same bits for every number of
  *  them. */
 double optimizer_norm(const Optimizer *optimizer);
 
-/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale. The tables are up to date
- *  then on all ranks; dense parameters may still be under way. Collective. */
+/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale. Afterwards the embeddings
+ *  are up to date on all ranks; dense parameters may still be under way. Collective. */
 void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);
 
 /** Return when a bucket's dense parameters may be read. See reduction_all_gather_await(). */
@@ -100,5 +113,16 @@ void optimizer_await(Optimizer *optimizer, size_t bucket);
  *  all ranks before any of them reads parameters outside of a forward pass that awaits them, and before the next
  *  optimizer_reduce(). */
 void optimizer_await_all(Optimizer *optimizer);
+
+/** Between updates: give the gradient buffers' memory back until the next update: see reduction_discard(). Not
+ *  collective. */
+void optimizer_discard_gradients(Optimizer *optimizer);
+
+/** Whether an update of this run, also one before it was resumed, has touched a token's row. */
+bool optimizer_has_token(const Optimizer *optimizer, int32_t id);
+
+/** First float and length of the part of a dense bucket that a rank owns. m and v hold a rank's parts in the order of
+ *  the buckets. */
+void optimizer_part_of(const Optimizer *optimizer, size_t bucket, int rank, size_t *first, size_t *length);
 
 #endif

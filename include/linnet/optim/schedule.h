@@ -8,7 +8,7 @@ typedef struct {
     ScheduleKind kind;
     double peak;    /**< learning_rate */
     int64_t warmup; /**< updates */
-    int64_t total;  /**< updates of the whole run */
+    int64_t total;  /**< updates of the complete run */
 } Schedule;
 
 /** The schedule of a run of `total` updates: warmup_steps below 1 is a share, rounded up as Trainer rounds it. */

@@ -1,7 +1,7 @@
 #ifndef LINNET_OPTIM_SPARSE_EMBEDDING_H
 #define LINNET_OPTIM_SPARSE_EMBEDDING_H
-/** An embedding table in training: its gradient has few rows that are not zero, so only those are summed,
- *  exchanged and updated, and moments are kept only of rows ever touched. Exact: a row never touched has a zero
+/** A sparse embedding: an embedding's weight in training, whose gradient has few rows that are not zero. Only those are
+ *  summed, sent and updated, and only rows ever touched have moments. This is exact: a row never touched has a zero
  *  gradient and zero moments, and AdamW leaves it as it is (with weight decay it shrinks, which every rank does by
  *  itself).
  *
@@ -14,7 +14,7 @@
 
 typedef struct {
     const World *world; /**< borrowed */
-    size_t rows, width; /**< of the whole table */
+    size_t rows, width; /**< of the complete embedding */
     int32_t *ids;       /**< [count] rows touched in this update by any rank, by owner and id */
     size_t count;
     size_t capacity;    /**< the most rows an update can touch */
@@ -24,7 +24,7 @@ typedef struct {
     int32_t *owned;     /**< [owned_count] rows of this rank ever touched, in no order that matters */
     size_t owned_count;
     float *m, *v; /**< moments of this rank's rows: row id at id / ranks; untouched ones take no memory */
-    /* for gathering and exchange */
+    /* scratch of the all-gathers */
     uint8_t *seen;     /**< [rows] 1 for rows in mine */
     int32_t *mine;     /**< [rows] this rank's own rows of the next update */
     int32_t *gathered; /**< [capacity · ranks] all ranks' */
@@ -33,7 +33,7 @@ typedef struct {
     float *packed, *received; /**< rows on their way between ranks; untouched pages take no memory */
 } SparseEmbedding;
 
-/** A table of rows × width of which an update touches at most `capacity` rows over all ranks. Not collective. */
+/** An embedding of rows × width of which an update touches at most `capacity` rows over all ranks. Not collective. */
 Status sparse_embedding_create(SparseEmbedding *embedding, const World *world, size_t rows, size_t width,
                                size_t capacity, Error *error);
 void sparse_embedding_destroy(SparseEmbedding *embedding);
@@ -44,6 +44,10 @@ void sparse_embedding_list(SparseEmbedding *embedding, const int32_t *ids, size_
 
 /** Begin the update whose rows were listed last. Not collective. */
 void sparse_embedding_begin(SparseEmbedding *embedding);
+
+/** Rows ever touched, by owner, then id, into ids (NULL: none); returns their number, the same on all ranks. Not
+ *  collective. */
+size_t sparse_embedding_touched(const SparseEmbedding *embedding, int32_t *ids);
 
 /** Mark rows as touched before (when resuming): ids [count] of all ranks. Not collective. */
 void sparse_embedding_restore(SparseEmbedding *embedding, const int32_t *ids, size_t count);

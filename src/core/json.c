@@ -1,21 +1,28 @@
+/* JSON files through cJSON: parsing, repeated keys, lines of keys, members by type, saving. See json.h. */
 #include "linnet/core/json.h"
 
-#include "core/json_scan.h"
 #include "linnet/core/file.h"
+#include "linnet/core/json_scan.h"
 #include "linnet/core/memory.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WHOLE_LIMIT 0x1p53 // from here on neighbouring whole numbers share one double
+#define INTEGER_LIMIT 0x1p53 /* from here on a double cannot hold every integer */
+
+/* Check the grammar, past a byte-order mark, which cJSON skips too. */
+static Status check(const char *text, size_t size, const char *name, JsonSeen seen, void *context, Error *error) {
+    const JsonScan scan = {.name = name, .line = 1, .seen = seen, .context = context};
+    const size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    return json_scan(&scan, text + mark, size - mark, error);
+}
 
 Status json_parse(cJSON **tree, const char *text, size_t size, const char *name, Error *error) {
-    if (json_scan(text, size, name, NULL, NULL, error)) return error->status;
+    if (check(text, size, name, NULL, NULL, error)) return error->status;
     const char *end = text;
     cJSON *parsed = cJSON_ParseWithLengthOpts(text, size, &end, false);
-    // cJSON stops in a number of more than 63 characters (newer ones do not): what it has then is not the
-    // number.
+    /* cJSON 1.7.15 stops inside a number of more than 63 characters. */
     while (parsed && end < text + size && strchr(" \t\r\n", *end)) end++;
     if (parsed && end < text + size) {
         cJSON_Delete(parsed);
@@ -37,27 +44,28 @@ Status json_load(cJSON **tree, const char *path, Error *error) {
     return error->status;
 }
 
-// --- Keys and their lines ---
-/** Finds the line of one key: the `wanted`-th that is seen, among those at `depth` (0: at any depth). */
+/* --- Keys and their lines --- */
+
+/* Finds the line of one key: the `wanted`-th (from 0) among those at `depth` (0: at any depth). */
 typedef struct {
     int64_t wanted, seen;
     int depth, line;
 } KeyFinder;
 
-static void find_key(void *context, int depth, int line) {
+static void find_key(void *context, const JsonItem *item) {
     KeyFinder *finder = context;
-    if (finder->depth && depth != finder->depth) return;
-    if (finder->seen++ == finder->wanted) finder->line = line;
+    if (item->kind != JSON_KEY || (finder->depth && item->depth != finder->depth)) return;
+    if (finder->seen++ == finder->wanted) finder->line = item->line;
 }
 
 int json_key_line(const char *text, int index) {
     KeyFinder finder = {.wanted = index, .depth = 1};
-    Error ignored = {0}; // who asks for a line has parsed the text already
-    json_scan(text, strlen(text), "", find_key, &finder, &ignored);
+    Error ignored = {0}; /* the caller has parsed the text */
+    check(text, strlen(text), "", find_key, &finder, &ignored);
     return finder.line;
 }
 
-/** A key and its number in the order of the whole text. */
+/* A key and its number in the order of the text. */
 typedef struct {
     const char *key;
     int64_t ordinal;
@@ -69,10 +77,10 @@ static int compare_keys(const void *left, const void *right) {
     return order ? order : (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
 }
 
-/** The keys of a tree, object by object. */
+/* A walk over the keys of a tree, object by object. */
 typedef struct {
     int64_t keys; /**< seen so far */
-    Key repeated; /**< the first of the text that stands in its object already; ordinal −1 if none */
+    Key repeated; /**< the first in the text that its object already has; ordinal −1 if there is none */
     Error *error;
 } KeyWalk;
 
@@ -85,7 +93,7 @@ static Status walk_keys(const cJSON *node, KeyWalk *walk) {
         if (own < count) keys[own++] = (Key){item->string, walk->keys++};
         if (item->child && walk_keys(item, walk)) break;
     }
-    // Sorted, since a vocabulary has 50,000 keys in one object.
+    /* Sorted, since a vocabulary has 50,000 keys in one object. */
     qsort(keys, own, sizeof *keys, compare_keys);
     for (size_t i = 1; i < own; i++) {
         if (strcmp(keys[i].key, keys[i - 1].key) != 0) continue;
@@ -100,13 +108,14 @@ Status json_refuse_repeats(const cJSON *tree, const char *text, const char *name
     if (walk_keys(tree, &walk) || walk.repeated.ordinal < 0) return error->status;
     KeyFinder finder = {.wanted = walk.repeated.ordinal};
     Error ignored = {0};
-    json_scan(text, strlen(text), name, find_key, &finder, &ignored);
-    return error_set(error, STATUS_INPUT, "%s:%d: the key \"%s\" stands twice in one object", name, finder.line,
+    check(text, strlen(text), name, find_key, &finder, &ignored);
+    return error_set(error, STATUS_INPUT, "%s:%d: the key \"%s\" appears twice in one object", name, finder.line,
                      walk.repeated.key);
 }
 
-// --- Members ---
-/** The member, or NULL where it is absent or null. */
+/* --- Members --- */
+
+/* The member, or NULL where it is absent or null. */
 static const cJSON *member(const cJSON *object, const char *key) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
     return cJSON_IsNull(item) ? NULL : item;
@@ -114,7 +123,7 @@ static const cJSON *member(const cJSON *object, const char *key) {
 
 static Status wrong_type(const cJSON *item, const char *key, const char *wanted, const char *name, Error *error) {
     char *found = cJSON_PrintUnformatted(item);
-    error_set(error, STATUS_INPUT, "%s: \"%s\" must be %s, not %.80s", name, key, wanted,
+    error_set(error, STATUS_INPUT, "%s: \"%s\": expected %s, got %.80s", name, key, wanted,
               found ? found : "something else");
     cJSON_free(found);
     return error->status;
@@ -124,8 +133,8 @@ Status json_get_int(const cJSON *object, const char *key, int64_t *value, const 
     const cJSON *item = member(object, key);
     if (!item) return STATUS_OK;
     const double number = item->valuedouble;
-    if (!cJSON_IsNumber(item) || number != floor(number)) return wrong_type(item, key, "a whole number", name, error);
-    if (fabs(number) >= WHOLE_LIMIT) return wrong_type(item, key, "between -2^53 and 2^53", name, error);
+    if (!cJSON_IsNumber(item) || number != floor(number)) return wrong_type(item, key, "an integer", name, error);
+    if (fabs(number) >= INTEGER_LIMIT) return wrong_type(item, key, "an integer between -2^53 and 2^53", name, error);
     *value = (int64_t)number;
     return STATUS_OK;
 }
@@ -151,14 +160,15 @@ Status json_get_bool(const cJSON *object, const char *key, bool *value, const ch
 Status json_get_text(const cJSON *object, const char *key, const char **value, const char *name, Error *error) {
     const cJSON *item = member(object, key);
     if (!item) return STATUS_OK;
-    if (!cJSON_IsString(item)) return wrong_type(item, key, "a text", name, error);
+    if (!cJSON_IsString(item)) return wrong_type(item, key, "a string", name, error);
     *value = item->valuestring;
     return STATUS_OK;
 }
 
-// --- Writing ---
-/** cJSON indents with tabs and sets one behind each ':'; in a text a tab is escaped, so each raw one is layout.
- *  Returns the new length; `out` holds twice the length of `text` and two bytes more. */
+/* --- Writing --- */
+
+/* cJSON indents with tabs and writes one after each ':'; a tab inside a string is escaped, so each raw tab is layout.
+ * Returns the new length; `out` holds twice the length of `text` and two bytes more. */
 static size_t tabs_to_spaces(const char *text, char *out) {
     size_t length = 0;
     for (const char *at = text; *at; at++) {
@@ -171,7 +181,7 @@ static size_t tabs_to_spaces(const char *text, char *out) {
 
 Status json_save(const cJSON *tree, const char *path, bool indented, Error *error) {
     char *printed = indented ? cJSON_Print(tree) : cJSON_PrintUnformatted(tree);
-    if (!printed) return error_set(error, STATUS_FAILURE, "%s: no memory to write it", path);
+    if (!printed) return error_set(error, STATUS_FAILURE, "%s: cannot write: out of memory", path);
     size_t room = 0;
     char *text = NULL;
     if (memory_multiply(strlen(printed) + 1, 2, &room)) text = memory_allocate(room, 1, error);

@@ -12,8 +12,8 @@ static size_t ascii_run(const char *text, size_t size) {
     return at;
 }
 
-/** Bytes of the valid character at text[0], 0 if it is not one (RFC 3629, section 4). */
-static size_t character_length(const unsigned char *text, size_t size) {
+size_t utf8_character_length(const char *bytes, size_t size) {
+    const unsigned char *text = (const unsigned char *)bytes;
     unsigned char first = text[0];
     if (first < 0x80) return 1;
     if (first < 0xC2 || first > 0xF4) return 0;
@@ -33,7 +33,7 @@ size_t utf8_valid_length(const char *text, size_t size) {
     while (at < size) {
         at += ascii_run(text + at, size - at);
         if (at == size) break;
-        size_t length = character_length((const unsigned char *)text + at, size - at);
+        size_t length = utf8_character_length(text + at, size - at);
         if (length == 0) break;
         at += length;
     }

@@ -1,10 +1,12 @@
-#include "text/row_reader.h"
+/* Rows of CSV and TSV. See csv.h. */
+#include "text/csv.h"
+#include "linnet/core/utf8.h"
 #include <inttypes.h>
 #include <string.h>
 
-/** Where the reader stands in a row. Offsets count from the window's start. */
+/* Where the reader stands in a row. Offsets count from the buffer's start. */
 typedef struct {
-    RowWindow *window;
+    RowBuffer *buffer;
     char separator;
     size_t at;
     int64_t line;
@@ -12,41 +14,56 @@ typedef struct {
 } Reader;
 
 static char *bytes_of(const Reader *reader) {
-    return reader->window->bytes + reader->window->start;
+    return row_buffer_row(reader->buffer);
 }
 
 static int64_t column_of(const Reader *reader, size_t offset) {
     return (int64_t)offset - reader->line_start + 1;
 }
 
-/** Bytes of the line end at `offset`: 1 for LF, 2 for CRLF, 0 if there is none. A CR that ends the file counts. */
+/* Check that the bytes from `from` to the reader's place are UTF-8, and count the lines that end in them. */
+static Status check_utf8(Reader *reader, size_t from, Error *error) {
+    const char *bytes = bytes_of(reader);
+    size_t bad = from + utf8_valid_length(bytes + from, reader->at - from);
+    for (size_t i = from; i < bad; i++)
+        if (bytes[i] == '\n') {
+            reader->line++;
+            reader->line_start = (int64_t)i + 1;
+        }
+    if (bad == reader->at) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "%s:%" PRId64 ":%" PRId64 ": byte 0x%02X is not UTF-8: convert the file to UTF-8",
+                     reader->buffer->path, reader->line, column_of(reader, bad), (unsigned)(unsigned char)bytes[bad]);
+}
+
+/* Bytes of the line end at `offset`: 1 for LF, 2 for CRLF, 0 if there is none. A CR that ends the file counts. */
 static Status line_end_at(Reader *reader, size_t offset, size_t *length, Error *error) {
     *length = 0;
     bool there;
-    if (rows_need(reader->window, offset, &there, error)) return error->status;
+    if (row_buffer_need(reader->buffer, offset, &there, error)) return error->status;
     if (!there) return STATUS_OK;
     char byte = bytes_of(reader)[offset];
     if (byte == '\n') *length = 1;
     if (byte != '\r') return STATUS_OK;
-    if (rows_need(reader->window, offset + 1, &there, error)) return error->status;
+    if (row_buffer_need(reader->buffer, offset + 1, &there, error)) return error->status;
     *length = !there ? 1 : bytes_of(reader)[offset + 1] == '\n' ? 2 : 0;
     return STATUS_OK;
 }
 
-/** Move on to the separator, line end or CR that is next, or to the end of what the window holds. */
+/* Move on to the separator, line end or CR that is next, or to the end of what the buffer holds. */
 static void pass_plain_bytes(Reader *reader) {
-    const char *at = bytes_of(reader) + reader->at, *end = reader->window->bytes + reader->window->end;
+    const char *at = bytes_of(reader) + reader->at, *end = reader->buffer->bytes + reader->buffer->end;
     while (at < end && *at != reader->separator && *at != '\n' && *at != '\r') at++;
     reader->at = (size_t)(at - bytes_of(reader));
 }
 
-/** A field without quotes: up to the separator, the line's end or the file's. A quote inside it is plain text, and
- *  so is a CR without LF. */
+/* A field without quotes: up to the separator, the line's end or the file's. A quote inside it is plain text, and
+ * so is a CR without LF. */
 static Status read_plain(Reader *reader, Cell *cell, Error *error) {
     size_t from = reader->at;
     for (bool there;; reader->at++) {
         pass_plain_bytes(reader);
-        if (rows_need(reader->window, reader->at, &there, error)) return error->status;
+        if (row_buffer_need(reader->buffer, reader->at, &there, error)) return error->status;
         if (!there) break;
         char byte = bytes_of(reader)[reader->at];
         if (byte == reader->separator || byte == '\n') break;
@@ -55,34 +72,27 @@ static Status read_plain(Reader *reader, Cell *cell, Error *error) {
         if (end > 0) break;
     }
     *cell = (Cell){from, reader->at - from, reader->line, column_of(reader, from)};
-    return rows_check_utf8(reader->window, from, reader->at, reader->line, reader->line_start, error);
+    return check_utf8(reader, from, error);
 }
 
-/** Move on to the next quote; the text before it is checked and its lines are counted. */
+/* Move on to the next quote; the text before it is checked and its lines are counted. */
 static Status find_quote(Reader *reader, const Cell *cell, Error *error) {
     size_t from = reader->at, searched = from;
     const char *quote = NULL;
     for (bool there = true; there && !quote;) {
-        size_t held = reader->window->end - reader->window->start;
+        size_t held = reader->buffer->end - reader->buffer->start;
         if (held > searched) quote = memchr(bytes_of(reader) + searched, '"', held - searched);
         searched = held > searched ? held : searched;
-        if (!quote && rows_need(reader->window, searched, &there, error)) return error->status;
+        if (!quote && row_buffer_need(reader->buffer, searched, &there, error)) return error->status;
     }
     if (!quote)
-        return error_set(error, STATUS_INPUT, "%s:%" PRId64 ":%" PRId64 ": this quote is never closed",
-                         reader->window->path, cell->line, cell->column);
+        return error_set(error, STATUS_INPUT, "%s:%" PRId64 ":%" PRId64 ": the closing quote is missing",
+                         reader->buffer->path, cell->line, cell->column);
     reader->at = (size_t)(quote - bytes_of(reader));
-    if (rows_check_utf8(reader->window, from, reader->at, reader->line, reader->line_start, error))
-        return error->status;
-    for (size_t i = from; i < reader->at; i++)
-        if (bytes_of(reader)[i] == '\n') {
-            reader->line++;
-            reader->line_start = (int64_t)i + 1;
-        }
-    return STATUS_OK;
+    return check_utf8(reader, from, error);
 }
 
-/** A field in quotes; `at` stands on the opening one. The text moves down over undoubled quotes. */
+/* A field in quotes; `at` stands on the opening one. The text moves down over undoubled quotes. */
 static Status read_quoted(Reader *reader, Cell *cell, Error *error) {
     *cell = (Cell){reader->at + 1, 0, reader->line, column_of(reader, reader->at)};
     for (bool doubled = true; doubled;) {
@@ -92,18 +102,18 @@ static Status read_quoted(Reader *reader, Cell *cell, Error *error) {
         cell->size += reader->at - from;
         reader->at++;
         bool there;
-        if (rows_need(reader->window, reader->at, &there, error)) return error->status;
+        if (row_buffer_need(reader->buffer, reader->at, &there, error)) return error->status;
         doubled = there && bytes_of(reader)[reader->at] == '"';
         if (doubled) bytes_of(reader)[cell->at + cell->size++] = '"';
     }
     return STATUS_OK;
 }
 
-/** What stands behind a field: *more when a separator does; else the row's end is passed by. */
+/* What stands behind a field: *more when a separator does; else the row's end is passed by. */
 static Status pass_field_end(Reader *reader, bool *more, Error *error) {
     bool there;
     *more = false;
-    if (rows_need(reader->window, reader->at, &there, error)) return error->status;
+    if (row_buffer_need(reader->buffer, reader->at, &there, error)) return error->status;
     if (!there) return STATUS_OK;
     if (bytes_of(reader)[reader->at] == reader->separator) {
         reader->at++;
@@ -113,9 +123,11 @@ static Status pass_field_end(Reader *reader, bool *more, Error *error) {
     size_t end;
     if (line_end_at(reader, reader->at, &end, error)) return error->status;
     if (end == 0)
-        return error_set(error, STATUS_INPUT,
-                         "%s:%" PRId64 ":%" PRId64 ": text after a closing quote; a quote inside quotes is doubled",
-                         reader->window->path, reader->line, column_of(reader, reader->at));
+        return error_set(
+            error, STATUS_INPUT,
+            "%s:%" PRId64 ":%" PRId64
+            ": expected a separator or a line end after the closing quote; a quote inside a quoted field must be doubled",
+            reader->buffer->path, reader->line, column_of(reader, reader->at));
     reader->at += end;
     reader->line++;
     return STATUS_OK;
@@ -124,28 +136,26 @@ static Status pass_field_end(Reader *reader, bool *more, Error *error) {
 static Status skip_blank_lines(Reader *reader, Error *error) {
     for (size_t end = 1; end > 0;) {
         if (line_end_at(reader, 0, &end, error)) return error->status;
-        reader->window->start += end;
-        reader->window->line += end > 0;
+        row_buffer_skip(reader->buffer, end, end > 0);
     }
     return STATUS_OK;
 }
 
-Status csv_read_row(RowWindow *window, char separator, Row *row, size_t *length, int64_t *lines, bool *more,
-                    Error *error) {
-    Reader reader = {.window = window, .separator = separator};
+Status csv_read_row(RowBuffer *buffer, char separator, Row *row, bool *more, Error *error) {
+    Reader reader = {.buffer = buffer, .separator = separator};
     row->count = 0;
     if (skip_blank_lines(&reader, error)) return error->status;
-    reader.line = window->line;
-    if (rows_need(window, 0, more, error) || !*more) return error->status;
+    reader.line = buffer->line;
+    if (row_buffer_need(buffer, 0, more, error) || !*more) return error->status;
     for (bool another = true; another;) {
         Cell cell;
         bool there;
-        if (rows_need(window, reader.at, &there, error)) return error->status;
+        if (row_buffer_need(buffer, reader.at, &there, error)) return error->status;
         bool quoted = there && bytes_of(&reader)[reader.at] == '"';
         if (quoted ? read_quoted(&reader, &cell, error) : read_plain(&reader, &cell, error)) return error->status;
         if (row_append(row, cell, error) || pass_field_end(&reader, &another, error)) return error->status;
     }
-    *length = reader.at;
-    *lines = reader.line - window->line;
+    row->bytes = reader.at;
+    row->lines = reader.line - buffer->line;
     return STATUS_OK;
 }

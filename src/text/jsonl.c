@@ -1,254 +1,107 @@
-#include "linnet/core/utf8.h"
-#include "text/row_reader.h"
+/* Rows of JSON Lines. See jsonl.h. */
+#include "text/jsonl.h"
+#include "linnet/core/json_scan.h"
 #include <inttypes.h>
 #include <string.h>
 
-/* cJSON ends a text at an escaped zero byte and accepts more than RFC 8259 does, hence a reader of our own:
- * strict, in place, and it knows the column of everything. */
-
-#define DEPTH_MAX 100 /**< of arrays and objects in each other; bounds the recursion */
-
+/* What is known of a line while it is scanned. */
 typedef struct {
-    char *text; /**< one line */
-    size_t size, at;
-    const char *path;
-    int64_t line;
+    RowBuffer *buffer;
+    const char *const *columns;
+    size_t count;
+    Row *row;
+    size_t column; /* of the last key of the object; `count`: not asked for */
+    char names[256];
     Error *error;
-} Cursor;
+} Object;
 
-typedef enum { VALUE_TEXT, VALUE_WHOLE, VALUE_NULL, VALUE_OTHER } ValueKind;
-
-typedef struct {
-    ValueKind kind;
-    const char *text; /**< decoded text, or a number's digits */
-    size_t size;
-    size_t at; /**< where the value starts */
-} Value;
-
-static Status fault(Cursor *cursor, size_t at, const char *what) {
-    return error_set(cursor->error, STATUS_INPUT, "%s:%" PRId64 ":%zu: %s", cursor->path, cursor->line, at + 1, what);
+static void fault(const Object *object, size_t at, const char *what) {
+    error_set(object->error, STATUS_INPUT, "%s:%" PRId64 ":%zu: %s", object->buffer->path, object->buffer->line, at + 1,
+              what);
 }
 
-/** The byte at the cursor; 0 at the line's end, which is no byte of valid JSON. */
-static char peek(const Cursor *cursor) {
-    return cursor->at < cursor->size ? cursor->text[cursor->at] : 0;
+static void fault_member(const Object *object, size_t at, const char *what) {
+    error_set(object->error, STATUS_INPUT, "%s:%" PRId64 ":%zu: member `%s` %s", object->buffer->path,
+              object->buffer->line, at + 1, object->columns[object->column], what);
 }
 
-static bool is_digit(char byte) {
-    return byte >= '0' && byte <= '9';
-}
-
-static void skip_space(Cursor *cursor) {
-    while (peek(cursor) == ' ' || peek(cursor) == '\t' || peek(cursor) == '\r') cursor->at++;
-}
-
-static Status expect(Cursor *cursor, char byte) {
-    skip_space(cursor);
-    if (peek(cursor) != byte) {
-        char what[] = "broken JSON: expected `?` here";
-        *strchr(what, '?') = byte;
-        return fault(cursor, cursor->at, what);
+static void take_key(Object *object, const JsonItem *item) {
+    char *string = row_buffer_row(object->buffer) + item->at;
+    size_t size = json_decode(string, item->size);
+    row_list_name(object->names, sizeof object->names, string + 1, size);
+    for (object->column = 0; object->column < object->count; object->column++) {
+        const char *name = object->columns[object->column];
+        if (strlen(name) == size && memcmp(name, string + 1, size) == 0) break;
     }
-    cursor->at++;
-    return STATUS_OK;
+    if (object->column < object->count && object->row->cells[object->column].line > 0)
+        fault_member(object, item->at, "appears twice");
 }
 
-/** The four hexadecimal digits after \u. */
-static Status read_hex(Cursor *cursor, uint32_t *unit) {
-    *unit = 0;
-    for (int i = 0; i < 4; i++, cursor->at++) {
-        static const char DIGITS[] = "0123456789abcdef";
-        char byte = peek(cursor);
-        const char *digit = byte ? strchr(DIGITS, byte >= 'A' && byte <= 'F' ? byte + 32 : byte) : NULL;
-        if (!digit) return fault(cursor, cursor->at, "broken JSON: \\u needs four hexadecimal digits");
-        *unit = *unit * 16 + (uint32_t)(digit - DIGITS);
+static void take_value(const Object *object, const JsonItem *item) {
+    Cell cell = {item->at, item->kind == JSON_NULL ? 0 : item->size, object->buffer->line, (int64_t)item->at + 1};
+    if (item->kind == JSON_OBJECT || item->kind == JSON_OTHER)
+        fault_member(object, item->at, "must be a string or an integer");
+    if (item->kind == JSON_STRING) {
+        cell.size = json_decode(row_buffer_row(object->buffer) + item->at, item->size);
+        cell.at++;
     }
-    return STATUS_OK;
+    object->row->cells[object->column] = cell;
 }
 
-/** A \u escape, or two that are a surrogate pair; the cursor stands behind the u. */
-static Status read_code_point(Cursor *cursor, uint32_t *code_point) {
-    size_t from = cursor->at - 2;
-    if (read_hex(cursor, code_point)) return cursor->error->status;
-    if (*code_point < 0xD800 || *code_point > 0xDFFF) return STATUS_OK;
-    uint32_t low = 0;
-    bool pair =
-        *code_point < 0xDC00 && cursor->size - cursor->at >= 2 && memcmp(cursor->text + cursor->at, "\\u", 2) == 0;
-    if (pair) {
-        cursor->at += 2;
-        if (read_hex(cursor, &low)) return cursor->error->status;
-    }
-    if (low < 0xDC00 || low > 0xDFFF) return fault(cursor, from, "half a surrogate pair stands for no character");
-    *code_point = 0x10000 + ((*code_point - 0xD800) << 10) + (low - 0xDC00);
-    return STATUS_OK;
+static void take_item(void *context, const JsonItem *item) {
+    Object *object = context;
+    if (item->depth == 0 && item->kind != JSON_OBJECT) fault(object, item->at, "expected a JSON object");
+    if (item->depth != 1 || object->error->status) return;
+    if (item->kind == JSON_KEY)
+        take_key(object, item);
+    else if (object->column < object->count)
+        take_value(object, item);
 }
 
-/** An escape, the cursor behind its backslash; its text goes to out, which it never outgrows. */
-static Status read_escape(Cursor *cursor, char *out, size_t *length) {
-    static const char NAMES[] = "\"\\/bfnrt", BYTES[] = "\"\\/\b\f\n\r\t";
-    char byte = peek(cursor);
-    const char *name = byte ? strchr(NAMES, byte) : NULL;
-    if (!name && byte != 'u') return fault(cursor, cursor->at, "broken JSON: no such escape");
-    cursor->at++;
-    if (name) {
-        out[0] = BYTES[name - NAMES];
-        *length = 1;
-        return STATUS_OK;
-    }
-    uint32_t code_point;
-    if (read_code_point(cursor, &code_point)) return cursor->error->status;
-    *length = utf8_write(out, code_point);
-    return STATUS_OK;
-}
-
-/** A string, decoded over itself. */
-static Status read_string(Cursor *cursor, Value *value) {
-    size_t from = cursor->at;
-    if (expect(cursor, '"')) return cursor->error->status;
-    char *out = cursor->text + cursor->at;
-    *value = (Value){VALUE_TEXT, out, 0, from};
-    while (cursor->at < cursor->size && cursor->text[cursor->at] != '"') {
-        char byte = cursor->text[cursor->at];
-        size_t length = 1;
-        if ((unsigned char)byte < 0x20)
-            return fault(cursor, cursor->at, "broken JSON: a control character in a string must be escaped");
-        cursor->at++;
-        if (byte != '\\')
-            out[value->size] = byte;
-        else if (read_escape(cursor, out + value->size, &length))
-            return cursor->error->status;
-        value->size += length;
-    }
-    if (cursor->at == cursor->size) return fault(cursor, from, "broken JSON: this string is never closed");
-    cursor->at++;
-    return STATUS_OK;
-}
-
-static Status read_digits(Cursor *cursor) {
-    if (!is_digit(peek(cursor))) return fault(cursor, cursor->at, "broken JSON: expected a digit here");
-    while (is_digit(peek(cursor))) cursor->at++;
-    return STATUS_OK;
-}
-
-static Status read_number(Cursor *cursor, Value *value) {
-    *value = (Value){VALUE_WHOLE, cursor->text + cursor->at, 0, cursor->at};
-    if (peek(cursor) == '-') cursor->at++;
-    bool zero = peek(cursor) == '0';
-    size_t first = cursor->at;
-    if (read_digits(cursor)) return cursor->error->status;
-    if (zero && cursor->at > first + 1) return fault(cursor, first, "broken JSON: a number cannot start with 0");
-    if (peek(cursor) == '.') {
-        value->kind = VALUE_OTHER;
-        cursor->at++;
-        if (read_digits(cursor)) return cursor->error->status;
-    }
-    if (peek(cursor) == 'e' || peek(cursor) == 'E') {
-        value->kind = VALUE_OTHER;
-        cursor->at++;
-        if (peek(cursor) == '+' || peek(cursor) == '-') cursor->at++;
-        if (read_digits(cursor)) return cursor->error->status;
-    }
-    value->size = cursor->at - value->at;
-    return STATUS_OK;
-}
-
-static Status read_literal(Cursor *cursor, Value *value) {
-    static const char *const NAMES[] = {"null", "true", "false"};
-    for (size_t i = 0; i < 3; i++) {
-        size_t length = strlen(NAMES[i]);
-        if (cursor->size - cursor->at < length || memcmp(cursor->text + cursor->at, NAMES[i], length) != 0) continue;
-        *value = (Value){i == 0 ? VALUE_NULL : VALUE_OTHER, "", 0, cursor->at};
-        cursor->at += length;
-        return STATUS_OK;
-    }
-    return fault(cursor, cursor->at, "broken JSON: expected a value here");
-}
-
-static Status read_value(Cursor *cursor, Value *value, int depth);
-
-/** Check an array or object inside the row; nothing of it is kept. */
-static Status read_container(Cursor *cursor, Value *value, int depth) {
-    char close = peek(cursor) == '[' ? ']' : '}';
-    Value inner;
-    *value = (Value){VALUE_OTHER, "", 0, cursor->at};
-    if (depth >= DEPTH_MAX) return fault(cursor, cursor->at, "JSON nested too deeply");
-    cursor->at++;
-    skip_space(cursor);
-    if (peek(cursor) == close) {
-        cursor->at++;
-        return STATUS_OK;
-    }
+/* Bring the next line into the buffer: *length is its bytes with its end, 0 at the end of the file. */
+static Status next_line(RowBuffer *buffer, size_t *length, Error *error) {
+    size_t searched = 0;
     for (;;) {
-        if (close == '}' && (read_string(cursor, &inner) || expect(cursor, ':'))) return cursor->error->status;
-        if (read_value(cursor, &inner, depth + 1)) return cursor->error->status;
-        skip_space(cursor);
-        if (peek(cursor) != ',') return expect(cursor, close);
-        cursor->at++;
+        const char *bytes = row_buffer_row(buffer);
+        size_t held = buffer->end - buffer->start;
+        const char *end = held > searched ? memchr(bytes + searched, '\n', held - searched) : NULL;
+        *length = end ? (size_t)(end - bytes) + 1 : held;
+        bool more = false;
+        if (!end && row_buffer_read(buffer, &more, error)) return error->status;
+        if (!more) return STATUS_OK;
+        searched = held;
     }
 }
 
-static Status read_value(Cursor *cursor, Value *value, int depth) {
-    skip_space(cursor);
-    char byte = peek(cursor);
-    if (byte == '"') return read_string(cursor, value);
-    if (byte == '{' || byte == '[') return read_container(cursor, value, depth);
-    if (byte == '-' || is_digit(byte)) return read_number(cursor, value);
-    return read_literal(cursor, value);
+/* Bytes of a line without the white space (as JSON has it) at its end; 0 for a blank line. */
+static size_t trimmed_length(const char *line, size_t length) {
+    while (length > 0 && memchr(" \t\r\n", line[length - 1], 4)) length--;
+    return length;
 }
 
-/** Keep the member's value if its key is a column asked for. A field whose text is NULL was not met yet. */
-static Status keep_member(Cursor *cursor, const Value *key, const Value *value, const char *const *columns,
-                          size_t count, Field *fields) {
-    for (size_t i = 0; i < count; i++) {
-        if (strlen(columns[i]) != key->size || memcmp(columns[i], key->text, key->size) != 0) continue;
-        if (fields[i].text)
-            return error_set(cursor->error, STATUS_INPUT, "%s:%" PRId64 ":%zu: member `%s` is there twice",
-                             cursor->path, cursor->line, key->at + 1, columns[i]);
-        if (value->kind == VALUE_OTHER)
-            return error_set(cursor->error, STATUS_INPUT,
-                             "%s:%" PRId64 ":%zu: member `%s` must be a string or a whole number", cursor->path,
-                             cursor->line, value->at + 1, columns[i]);
-        fields[i] = (Field){value->text, value->size, cursor->line, (int64_t)value->at + 1};
-    }
+static Status read_object(Object *object, size_t length) {
+    RowBuffer *buffer = object->buffer;
+    Row *row = object->row;
+    const JsonScan scan = {
+        .name = buffer->path, .line = buffer->line, .zeros = true, .seen = take_item, .context = object};
+    row->count = 0;
+    for (size_t i = 0; i < object->count; i++)
+        if (row_append(row, (Cell){0}, object->error)) return object->error->status;
+    if (json_scan(&scan, row_buffer_row(buffer), length, object->error)) return object->error->status;
+    for (size_t i = 0; i < object->count; i++)
+        if (row->cells[i].line == 0)
+            return error_set(object->error, STATUS_INPUT, "%s:%" PRId64 ": no member `%s`; the members are: %s",
+                             buffer->path, buffer->line, object->columns[i], object->names);
     return STATUS_OK;
 }
 
-/** Add a member's name to the list that an error about a missing one shows. */
-static void note_name(char *names, size_t room, const Value *key) {
-    size_t used = strlen(names);
-    snprintf(names + used, room - used, "%s%.*s", used ? ", " : "", (int)(key->size < 64 ? key->size : 64), key->text);
-}
-
-static Status read_members(Cursor *cursor, const char *const *columns, size_t count, Field *fields, char *names,
-                           size_t room) {
-    if (expect(cursor, '{')) return cursor->error->status;
-    skip_space(cursor);
-    if (peek(cursor) == '}') return expect(cursor, '}');
-    for (;;) {
-        Value key, value;
-        skip_space(cursor);
-        if (read_string(cursor, &key) || expect(cursor, ':') || read_value(cursor, &value, 1))
-            return cursor->error->status;
-        if (keep_member(cursor, &key, &value, columns, count, fields)) return cursor->error->status;
-        note_name(names, room, &key);
-        skip_space(cursor);
-        if (peek(cursor) != ',') return expect(cursor, '}');
-        cursor->at++;
+Status jsonl_read_row(RowBuffer *buffer, const char *const *columns, size_t count, Row *row, bool *more, Error *error) {
+    Object object = {.buffer = buffer, .columns = columns, .count = count, .row = row, .column = count, .error = error};
+    for (size_t trimmed;; row_buffer_skip(buffer, row->bytes, 1)) {
+        if (next_line(buffer, &row->bytes, error)) return error->status;
+        row->lines = *more = row->bytes > 0;
+        if (!*more) return STATUS_OK;
+        trimmed = trimmed_length(row_buffer_row(buffer), row->bytes);
+        if (trimmed > 0) return read_object(&object, trimmed);
     }
-}
-
-Status jsonl_read_object(RowWindow *window, size_t length, const char *const *columns, size_t count, Field *fields,
-                         Error *error) {
-    Cursor cursor = {window->bytes + window->start, length, 0, window->path, window->line, error};
-    char names[256] = "";
-    if (rows_check_utf8(window, 0, length, window->line, 0, error)) return error->status;
-    for (size_t i = 0; i < count; i++) fields[i].text = NULL;
-    if (read_members(&cursor, columns, count, fields, names, sizeof names)) return error->status;
-    skip_space(&cursor);
-    if (cursor.at < length) return fault(&cursor, cursor.at, "broken JSON: text after the object");
-    for (size_t i = 0; i < count; i++)
-        if (!fields[i].text)
-            return error_set(error, STATUS_INPUT, "%s:%" PRId64 ": no member `%s`; the members are: %s", window->path,
-                             window->line, columns[i], names);
-    return STATUS_OK;
 }

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** Bytes of the valid character at text[0], 0 if there is none (RFC 3629, section 4); size ≥ 1. */
+size_t utf8_character_length(const char *text, size_t size);
+
 /** Length of the longest valid start of text: `size` when all of it is UTF-8, else the offset of the first bad
  *  byte. */
 size_t utf8_valid_length(const char *text, size_t size);

@@ -1,13 +1,13 @@
 #ifndef LINNET_TEXT_RECORDS_H
 #define LINNET_TEXT_RECORDS_H
-/** A table of texts, read row by row: CSV (RFC 4180), TSV and JSON Lines, whatever the file's size.
+/** A table of texts, read row by row: CSV (RFC 4180), TSV or JSON Lines, by the name's ending (.csv, .tsv, .jsonl or
+ *  .ndjson).
  *
- *  The kind follows from the name's ending: .csv, .tsv, .jsonl or .ndjson. CSV and TSV start with a header row.
- *  Quoted fields may hold separators, doubled quotes and line ends; lines end in LF or CRLF; a byte-order mark is
- *  skipped; the last line may lack its end; a blank line between rows is skipped. In JSON Lines each line is an
- *  object; a string member is its text, a whole number its digits. Errors (STATUS_INPUT) name file, line and
- *  column: invalid UTF-8, an unbalanced quote, text after a closing quote, a row with too many or too few fields,
- *  a missing or repeated column, broken JSON. Memory is one row's. Not collective. */
+ *  CSV and TSV start with a header row. Quoted fields may hold separators, doubled quotes and line ends. Lines end in LF or
+ *  CRLF, the last one may have no end; a byte-order mark and blank lines between rows are skipped. In JSON Lines each line
+ *  is an object: a string member gives its text, an integer its digits, null an empty text. Errors are STATUS_INPUT and
+ *  name file, line and column: invalid UTF-8, a quote that is not closed, text after a closing quote, a row with too many or
+ *  too few fields, a missing or repeated column, invalid JSON. One row is in memory at a time. Not collective. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,10 +22,10 @@ typedef struct {
     int64_t column;   /**< bytes from the start of that line, from 1 */
 } Field;
 
-/** Open `path` and find the columns by name. fields of records_next() come in the order of `columns`. */
+/** Open `path` and find the columns by name. The fields of records_next() are in the order of `columns`. */
 Status records_open(Records **records, const char *path, const char *const *columns, size_t count, Error *error);
 
-/** Read the next row into fields [count]; *more is false, and fields untouched, at the end of the file. */
+/** Read the next row into fields [count]. At the end of the file *more is false and `fields` stays as it is. */
 Status records_next(Records *records, Field *fields, bool *more, Error *error);
 
 void records_close(Records *records);

@@ -57,7 +57,7 @@ static void test_refuses_the_header(void **state) {
     refuse_header("[]", 0, "start with '{'");
     refuse_header(" {}", 0, "start with '{'");
     refuse_header("\xef\xbb\xbf{}", 0, "start with '{'");
-    refuse_header("{}x", 0, "nothing may follow");
+    refuse_header("{}x", 0, "expected nothing after");
     refuse_header("{\"a\":}", 0, "expected a JSON value");
     refuse_header("{\"\xff\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "UTF-8");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"

@@ -51,7 +51,7 @@ static void check_cut(const int32_t *lengths, int64_t samples, int units) {
     }
 }
 
-static void test_cut(void **state) {
+static void test_cuts_are_nearest(void **state) {
     (void)state;
     int32_t lengths[64];
     for (int round = 0; round < 3000; round++) {
@@ -63,7 +63,7 @@ static void test_cut(void **state) {
     }
 }
 
-static void test_cut_by_tokens(void **state) {
+static void test_units_are_cut_by_tokens(void **state) {
     (void)state;
     int64_t starts[4];
     loader_cut_units(starts, (const int32_t[]){900, 10, 10, 10, 10}, 5, 2);
@@ -89,9 +89,9 @@ static int64_t largest_share(const int32_t *lengths, int64_t samples, const Load
     return most;
 }
 
-/** Short texts and long ones: the shortest have most rows for their tokens. Global batches of a multiple of all units, where
- *  nothing is rounded up, and those that an epoch ends with. */
-static void test_largest_share(void **state) {
+/** Short texts and long ones: the shortest have most rows for their tokens. Global batches that are a multiple of the
+ *  units, where nothing is rounded up, and those that end an epoch. */
+static void test_largest_share_is_a_bound(void **state) {
     (void)state;
     enum { GLOBAL_BATCH = 64 };
     for (int units = 1; units <= GLOBAL_BATCH; units *= 2)
@@ -111,7 +111,7 @@ static void test_largest_share(void **state) {
 
 static Dataset *make_dataset(int64_t samples) {
     Error error = {0};
-    const char *path = in_folder("feed.h5");
+    const char *path = in_folder("loader.h5");
     write_samples(path, samples, &error);
     assert_fine(&error);
     return open_good(path);
@@ -179,7 +179,7 @@ static void check_at_once(const Loader *loader, const GlobalBatch *global_batch,
                           const DatasetInfo *info, size_t capacity) {
     const BatchRule rule = {POOLING_PADDED_END, 0, 0, 1000}; /* a row more a sample */
     int end = global_batch->first_unit + global_batch->unit_count;
-    bool whole = true;
+    bool unsplit = true;
     for (int unit = global_batch->first_unit, count; unit < end; unit += count) {
         count = unit_group_size(loader, global_batch, unit, &rule, capacity, true);
         assert_true(count >= 1 && unit + count <= end && tree_is_node(global_batch->units, unit, count));
@@ -194,10 +194,10 @@ static void check_at_once(const Loader *loader, const GlobalBatch *global_batch,
             }
             if (most <= count || !tree_is_node(global_batch->units, unit, most)) continue;
             assert_true(rows > (int64_t)capacity);
-            whole = false;
+            unsplit = false;
         }
     }
-    if (unit_groups_unsplit(info, plan, capacity, true)) assert_true(whole);
+    if (unit_groups_unsplit(info, plan, capacity, true)) assert_true(unsplit);
 }
 
 /** This rank's samples of one global batch of an epoch; adds to seen [samples]. */
@@ -231,7 +231,7 @@ static int visit_epoch(Loader *loader, int64_t epoch, int64_t first, const Loade
     int64_t order[MOST];
     int loads = 0;
     make_order(order, samples, plan, epoch);
-    for (int64_t w = first; w < loader_steps_per_epoch(loader); w++) {
+    for (int64_t w = first; w * plan->global_batch < samples; w++) {
         Error error = {0};
         if (!loader_has(loader, epoch, w)) {
             loader_load(loader, epoch, w, &error);
@@ -245,8 +245,8 @@ static int visit_epoch(Loader *loader, int64_t epoch, int64_t first, const Loade
     return loads;
 }
 
-/** All ranks' feeds over whole epochs: every sample exactly once, in the plan's order, as many global batches at a time as a prefetch chunk
- *  has. The global batches are those of an order that is known whole, so that prefetch chunks cannot be told from them. */
+/** All ranks' loaders over complete epochs: every sample exactly once, in the plan's order, as many global batches at a
+ *  time as a prefetch chunk has. Chunks make no difference: each global batch is the one of the complete order. */
 static void check_epochs(int64_t samples, LoaderPlan plan) {
     enum { EPOCHS = 3 };
     Dataset *dataset = make_dataset(samples);
@@ -257,7 +257,6 @@ static void check_epochs(int64_t samples, LoaderPlan plan) {
     plan.updates = EPOCHS * steps_per_epoch;
     for (plan.rank = 0; plan.rank < plan.ranks; plan.rank++) {
         Loader *loader = make_loader(dataset, &plan);
-        assert_int_equal(loader_steps_per_epoch(loader), steps_per_epoch);
         for (int epoch = 0; epoch < EPOCHS; epoch++)
             assert_int_equal(visit_epoch(loader, epoch, 0, &plan, samples, seen[epoch]),
                              (steps_per_epoch + chunk - 1) / chunk);
@@ -268,7 +267,7 @@ static void check_epochs(int64_t samples, LoaderPlan plan) {
     dataset_close(dataset);
 }
 
-static void test_epochs(void **state) {
+static void test_epochs_visit_every_sample_once(void **state) {
     (void)state;
     static const struct {
         int64_t samples, global_batch;
@@ -277,13 +276,13 @@ static void test_epochs(void **state) {
         {150, 16, 4, 4}, /* the last global batch holds 6 samples */
         {147, 16, 8, 3}, /* units that ranks do not divide; the last global batch has 3 samples for 8 units */
         {33, 16, 5, 2},  /* a last global batch of one sample */
-        {32, 16, 16, 1}, /* whole global batches, a sample a unit */
+        {32, 16, 16, 1}, /* full global batches, a sample a unit */
         {20, 4, 2, 5},   /* more ranks than units: some have nothing to do */
         {3, 64, 8, 4},   /* less than one global batch, fewer samples than units and ranks */
         {1, 1, 1, 1},
     };
-    static const int64_t chunks[] = {
-        1000, 49, 32, 1}; /* all, three global batches, two, one that is larger than the prefetch chunk */
+    /* all, three global batches, two, one that is larger than the chunk */
+    static const int64_t chunks[] = {1000, 49, 32, 1};
     for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++)
         for (size_t s = 0; s < sizeof chunks / sizeof *chunks; s++)
             for (DataOrder order = DATA_ORDER_TORCH; order <= DATA_ORDER_BLOCKS; order++)
@@ -295,7 +294,7 @@ static void test_epochs(void **state) {
 }
 
 /** A resumed run starts in the middle of an epoch. */
-static void test_from_a_later_window(void **state) {
+static void test_starts_within_an_epoch(void **state) {
     (void)state;
     enum { SAMPLES = 50, FROM = 2 };
     for (DataOrder order = DATA_ORDER_TORCH; order <= DATA_ORDER_BLOCKS; order++) {
@@ -318,7 +317,7 @@ static void test_from_a_later_window(void **state) {
 }
 
 /** A sample that cannot be read ends the run when its prefetch chunk is needed, not before. */
-static void test_failure_ahead(void **state) {
+static void test_failure_ahead_waits_for_its_chunk(void **state) {
     (void)state;
     enum { SAMPLES = 50 };
     const LoaderPlan plan = {.global_batch = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
@@ -327,8 +326,8 @@ static void test_failure_ahead(void **state) {
     int seen[MOST] = {0};
     dataset_close(make_dataset(SAMPLES));
     make_order(order, SAMPLES, &plan, 0);
-    set_label(in_folder("feed.h5"), order[25], 200);
-    Dataset *dataset = open_good(in_folder("feed.h5"));
+    set_label(in_folder("loader.h5"), order[25], 200);
+    Dataset *dataset = open_good(in_folder("loader.h5"));
     Loader *loader = make_loader(dataset, &plan);
     loader_load(loader, 0, 0, &error);
     assert_fine(&error);
@@ -340,7 +339,7 @@ static void test_failure_ahead(void **state) {
 }
 
 /** What comes next is there without reading, once the thread has had its time: a millisecond, or twice that, … */
-static void test_reads_ahead(void **state) {
+static void test_next_chunk_is_read_ahead(void **state) {
     (void)state;
     const LoaderPlan plan = {.global_batch = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
     bool there = false;
@@ -361,7 +360,7 @@ static void test_reads_ahead(void **state) {
 }
 
 /** A thousand million samples take no more than a million, but for torch's order. */
-static void test_bytes(void **state) {
+static void test_bytes_follow_the_chunk(void **state) {
     (void)state;
     const DatasetInfo million = {.samples = 1000000, .tokens = 20000000};
     const DatasetInfo many = {.samples = 1000000000, .tokens = 20000000000};
@@ -378,28 +377,23 @@ static void test_bytes(void **state) {
     assert_true(loader_order_bytes(many.samples, DATA_ORDER_TORCH) == 8e9);
     plan.chunk = loader_chunk_samples(&long_texts); /* fewer, since each takes 2 kB */
     assert_int_equal(plan.chunk, (1 << 25) / 1000);
-    plan.global_batch =
-        1 << 20; /* more samples than a prefetch chunk would have: a prefetch chunk of one global batch */
+    plan.global_batch = 1 << 20; /* more samples than a chunk: a chunk of one global batch */
     plan.order = DATA_ORDER_BLOCKS;
     assert_true(loader_bytes(&many, &plan) > 2.0 * (1 << 20) / 4 * 20 * sizeof(uint16_t));
 }
 
-static void test_destroy_nothing(void **state) {
+static void test_null_can_be_destroyed(void **state) {
     (void)state;
     loader_destroy(NULL);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_cut_by_tokens),
-        cmocka_unit_test(test_largest_share),
-        cmocka_unit_test(test_epochs),
-        cmocka_unit_test(test_from_a_later_window),
-        cmocka_unit_test(test_failure_ahead),
-        cmocka_unit_test(test_reads_ahead),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_destroy_nothing),
+        cmocka_unit_test(test_cuts_are_nearest),         cmocka_unit_test(test_units_are_cut_by_tokens),
+        cmocka_unit_test(test_largest_share_is_a_bound), cmocka_unit_test(test_epochs_visit_every_sample_once),
+        cmocka_unit_test(test_starts_within_an_epoch),   cmocka_unit_test(test_failure_ahead_waits_for_its_chunk),
+        cmocka_unit_test(test_next_chunk_is_read_ahead), cmocka_unit_test(test_bytes_follow_the_chunk),
+        cmocka_unit_test(test_null_can_be_destroyed),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -2,6 +2,7 @@
 #define LINNET_TESTS_TOKEN_FILE_H
 /* A token file whose content follows from its size, for the tests of datasets. After cmocka.h. */
 #include "linnet/data/dataset.h"
+#include "unit/message.h"
 
 #define VOCABULARY 50257
 #define DIGEST_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

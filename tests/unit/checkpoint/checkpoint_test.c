@@ -191,7 +191,7 @@ static void assert_state_refused(const char *what) {
     Error error = {0};
     checkpoint_read_state(folder, &run, &history, &error);
     assert_refused(&error, what);
-    assert_non_null(strstr(error.message, "trainer_state.json"));
+    assert_names(error.message, NAMES("trainer_state.json"));
     assert_null(history);
 }
 
@@ -207,7 +207,7 @@ static void test_order_of_a_state(void **state) {
     assert_fine(&error);
     assert_int_equal(run.data_order, DATA_ORDER_BLOCKS);
     write_changed("\"seed\": 42", "\"seed\": 42, \"data_order\": \"sorted\"");
-    assert_state_refused("must be \"torch\" or \"blocks\", not \"sorted\"");
+    assert_state_refused("\"sorted\"");
 }
 
 static void test_damaged_states(void **state) {

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "unit/message.h"
+
 // FIPS 180-4's own examples (NIST, "SHA256.pdf" and the long-message vector), and the digest of nothing.
 #define OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define OF_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -69,9 +71,9 @@ static void names_the_file_it_cannot_read(void **state) {
     char text[DIGEST_TEXT];
     Error missing = {0}, folder = {0};
     assert_int_equal(digest_file("/tmp/linnet-no-such-file", text, &missing), STATUS_INPUT);
-    assert_string_equal(missing.message, "/tmp/linnet-no-such-file: cannot open: No such file or directory");
+    assert_names(missing.message, NAMES("/tmp/linnet-no-such-file: ", "No such file"));
     assert_int_equal(digest_file("/tmp", text, &folder), STATUS_INPUT);
-    assert_string_equal(folder.message, "/tmp: cannot open: it is a folder, not a regular file");
+    assert_names(folder.message, NAMES("/tmp: ", "folder"));
 }
 
 int main(void) {

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "unit/message.h"
+
 static cJSON *parse(const char *text) {
     cJSON *tree = NULL;
     Error error = {0};
@@ -42,48 +44,45 @@ static void takes_what_is_json(void **state) {
 static void says_where_a_text_is_wrong(void **state) {
     (void)state;
     static const struct {
-        const char *text, *message;
+        const char *text, *names[3];
     } cases[] = {
-        {"", "1:1: the text ends inside a JSON value"},
-        {"{\n \"a\": 1,\n}", "3:1: expected a key in \"quotes\""},
-        {"{\"a\" 1}", "1:6: expected ':' after a key"},
-        {"{\"a\": 1\n \"b\": 2}", "2:2: expected ',' or '}'"},
-        {"[1 2]", "1:4: expected ',' or ']'"},
-        {"[1, 2", "1:6: the text ends inside a JSON value"},
-        {"{} {}", "1:4: expected nothing after the JSON value"},
-        {"{a: 1}", "1:2: expected a key in \"quotes\""},
-        {"[tru]", "1:2: expected a JSON value"},
-        {"[NaN]", "1:2: expected a JSON value"},
-        {"[,1]", "1:2: expected a JSON value"},
-        {"'a'", "1:1: expected a JSON value"},
-        {"[01]", "1:3: a number cannot start with 0"},
-        {"[1.]", "1:4: expected a digit"},
-        {"[.5]", "1:2: expected a JSON value"},
-        {"[-]", "1:3: expected a digit"},
-        {"[1e]", "1:4: expected a digit"},
-        {"[+1]", "1:2: expected a JSON value"},
-        {"[\"a\nb\"]", "1:4: a string holds a control character"},
-        {"[\"\\x\"]", "1:4: unknown escape in a string"},
-        {"[\"\\u12g4\"]", "1:4: expected four hexadecimal digits"},
-        {"[\"\\u0000\"]", "1:4: \\u0000 is not supported in a string"},
-        {"[\"\\ud83d\"]", "1:9: half of a surrogate pair"},
-        {"[\"\\ude00\"]", "1:4: half of a surrogate pair"},
-        {"[\"\xc3(\"]", "1:3: byte 0xC3 is not UTF-8"},
-        {"[\"\xc0\x80\"]", "1:3: byte 0xC0 is not UTF-8"},
-        {"[\"\xe0\x80\x80\"]", "1:3: byte 0xE0 is not UTF-8"},
-        {"[\"\xed\xa0\x80\"]", "1:3: byte 0xED is not UTF-8"},
-        {"[\"\xf4\x90\x80\x80\"]", "1:3: byte 0xF4 is not UTF-8"},
-        {"[\"\xff\"]", "1:3: byte 0xFF is not UTF-8"},
+        {"", {"test.json:1:1: ", "end"}},
+        {"{\n \"a\": 1,\n}", {"test.json:3:1: ", "key"}},
+        {"{\"a\" 1}", {"test.json:1:6: ", "':'"}},
+        {"{\"a\": 1\n \"b\": 2}", {"test.json:2:2: ", "','"}},
+        {"[1 2]", {"test.json:1:4: ", "','"}},
+        {"[1, 2", {"test.json:1:6: ", "end"}},
+        {"{} {}", {"test.json:1:4: ", "JSON value"}},
+        {"{a: 1}", {"test.json:1:2: ", "key"}},
+        {"[tru]", {"test.json:1:2: ", "JSON value"}},
+        {"[NaN]", {"test.json:1:2: ", "JSON value"}},
+        {"[,1]", {"test.json:1:2: ", "JSON value"}},
+        {"'a'", {"test.json:1:1: ", "JSON value"}},
+        {"[01]", {"test.json:1:3: ", "0"}},
+        {"[1.]", {"test.json:1:4: ", "digit"}},
+        {"[.5]", {"test.json:1:2: ", "JSON value"}},
+        {"[-]", {"test.json:1:3: ", "digit"}},
+        {"[1e]", {"test.json:1:4: ", "digit"}},
+        {"[+1]", {"test.json:1:2: ", "JSON value"}},
+        {"[\"a\nb\"]", {"test.json:1:4: ", "control character"}},
+        {"[\"\\x\"]", {"test.json:1:4: ", "escape"}},
+        {"[\"\\u12g4\"]", {"test.json:1:4: ", "\\u"}},
+        {"[\"\\u0000\"]", {"test.json:1:4: ", "\\u0000"}},
+        {"[\"\\ud83d\"]", {"test.json:1:9: ", "surrogate"}},
+        {"[\"\\ude00\"]", {"test.json:1:4: ", "surrogate"}},
+        {"[\"\xc3(\"]", {"test.json:1:3: ", "UTF-8"}},
+        {"[\"\xc0\x80\"]", {"test.json:1:3: ", "UTF-8"}},
+        {"[\"\xe0\x80\x80\"]", {"test.json:1:3: ", "UTF-8"}},
+        {"[\"\xed\xa0\x80\"]", {"test.json:1:3: ", "UTF-8"}},
+        {"[\"\xf4\x90\x80\x80\"]", {"test.json:1:3: ", "UTF-8"}},
+        {"[\"\xff\"]", {"test.json:1:3: ", "UTF-8"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cJSON *tree = NULL;
         Error error = {0};
-        char start[256];
         assert_int_equal(json_parse(&tree, cases[i].text, strlen(cases[i].text), "test.json", &error), STATUS_INPUT);
         assert_null(tree);
-        snprintf(start, sizeof start, "test.json:%s", cases[i].message);
-        error.message[strlen(start)] = '\0'; // the message may go on
-        assert_string_equal(error.message, start);
+        assert_names(error.message, cases[i].names);
     }
 }
 
@@ -111,7 +110,7 @@ static void refuses_deep_nesting_and_long_numbers(void **state) {
     memset(text, '[', CJSON_NESTING_LIMIT + 1);
     memset(text + CJSON_NESTING_LIMIT + 1, ']', CJSON_NESTING_LIMIT + 1);
     assert_int_equal(json_parse(&tree, text, sizeof text, "x", &deep), STATUS_INPUT);
-    assert_string_equal(deep.message, "x:1:1001: objects and arrays are nested too deeply");
+    assert_names(deep.message, NAMES("x:1:1001: ", "nest"));
     assert_int_equal(json_parse(&tree, text + 1, sizeof text - 2, "x", &fine), STATUS_OK);
     cJSON_Delete(tree);
 
@@ -129,22 +128,21 @@ static void refuses_deep_nesting_and_long_numbers(void **state) {
 static void finds_repeated_keys(void **state) {
     (void)state;
     static const struct {
-        const char *text, *message;
+        const char *text, *names[4];
     } cases[] = {
-        {"{\"a\": 1, \"b\": {\"a\": 2}, \"c\": [{\"a\": 3}, {\"a\": 4}]}", NULL},
-        {"{\"a\": 1, \"A\": 2}", NULL},
-        {"[]", NULL},
-        {"{\"a\": 1,\n\"b\": 2,\n\"a\": 3}", "x:3: the key \"a\" appears twice in one object"},
-        {"{\"a\": 1,\n\"b\": [0, {\"k\":\n{\"c\": 1}, \"d\": 1,\n\"k\": 3}],\n\"a\": 0}",
-         "x:4: the key \"k\" appears twice in one object"},
-        {"{\"key\": 1,\n\"\\u006bey\": 2}", "x:2: the key \"key\" appears twice in one object"},
+        {"{\"a\": 1, \"b\": {\"a\": 2}, \"c\": [{\"a\": 3}, {\"a\": 4}]}", {NULL}},
+        {"{\"a\": 1, \"A\": 2}", {NULL}},
+        {"[]", {NULL}},
+        {"{\"a\": 1,\n\"b\": 2,\n\"a\": 3}", {"x:3: ", "\"a\"", "twice"}},
+        {"{\"a\": 1,\n\"b\": [0, {\"k\":\n{\"c\": 1}, \"d\": 1,\n\"k\": 3}],\n\"a\": 0}", {"x:4: ", "\"k\"", "twice"}},
+        {"{\"key\": 1,\n\"\\u006bey\": 2}", {"x:2: ", "\"key\"", "twice"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Error error = {0};
         cJSON *tree = parse(cases[i].text);
         json_refuse_repeats(tree, cases[i].text, "x", &error);
-        assert_int_equal(error.status, cases[i].message ? STATUS_INPUT : STATUS_OK);
-        if (cases[i].message) assert_string_equal(error.message, cases[i].message);
+        assert_int_equal(error.status, cases[i].names[0] ? STATUS_INPUT : STATUS_OK);
+        assert_names(error.message, cases[i].names);
         cJSON_Delete(tree);
     }
 }
@@ -198,14 +196,14 @@ static void refuses_members_of_another_type(void **state) {
     double number = 5;
     bool flag = false;
     const char *text = "kept";
-    static const char *const messages[] = {
-        "x: \"d\": expected an integer, got 2.5",
-        "x: \"s\": expected an integer, got \"7\"",
-        "x: \"far\": expected an integer between -2^53 and 2^53, got 1e+300",
-        "x: \"s\": expected a number, got \"7\"",
-        "x: \"inf\" is too large for a float64",
-        "x: \"d\": expected true or false, got 2.5",
-        "x: \"t\": expected a string, got true",
+    static const char *const names[][5] = {
+        {"x: ", "\"d\"", "2.5"},
+        {"x: ", "\"s\"", "\"7\""},
+        {"x: ", "\"far\"", "2^53", "1e+300"},
+        {"x: ", "\"s\"", "number", "\"7\""},
+        {"x: ", "\"inf\"", "float64"},
+        {"x: ", "\"d\"", "true or false", "2.5"},
+        {"x: ", "\"t\"", "true"},
     };
     Error errors[7] = {0}, edge = {0}, infinite = {0};
     json_get_int(tree, "d", &whole, "x", &errors[0]);
@@ -217,7 +215,7 @@ static void refuses_members_of_another_type(void **state) {
     json_get_text(tree, "t", &text, "x", &errors[6]);
     for (int i = 0; i < 7; i++) {
         assert_int_equal(errors[i].status, STATUS_INPUT);
-        assert_string_equal(errors[i].message, messages[i]);
+        assert_names(errors[i].message, names[i]);
     }
     assert_int_equal(json_get_int(tree, "edge", &whole, "x", &edge),
                      STATUS_INPUT); // 2^53 + 1 would read the same

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "unit/message.h"
+
 static char folder[] = "/tmp/linnet-lock-XXXXXX";
 static int lock_errno; /* what locking says; 0: what the system says */
 
@@ -67,7 +69,7 @@ static void assert_refused(Status status, const char *what) {
     Error error = {0};
     assert_int_equal(lock_take(&lock, folder, &error), status);
     assert_false(lock.held);
-    if (!strstr(error.message, what)) fail_msg("'%s' not in: %s", what, error.message);
+    assert_names(error.message, NAMES(what));
 }
 
 static void excludes_others_until_given_back(void **state) {
@@ -105,9 +107,9 @@ static void shows_no_more_than_a_line(void **state) {
     Lock lock = taken();
     static const char text[] = "somebody\x1b[2J\nelse";
     assert_int_equal(pwrite(lock.file, text, sizeof text, 0), sizeof text);
-    assert_refused(STATUS_INPUT, "another run, somebody, writes");
+    assert_refused(STATUS_INPUT, "somebody");
     assert_int_equal(ftruncate(lock.file, 0), 0);
-    assert_refused(STATUS_INPUT, "of which nothing is known");
+    assert_refused(STATUS_INPUT, "another run");
     lock_release(&lock);
 }
 

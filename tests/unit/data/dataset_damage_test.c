@@ -48,8 +48,8 @@ static void copy_small(void) {
     memory_free(bytes);
 }
 
-/** Copy the small file, let `change` loose on it, and see it refused with this in the message. */
-static void assert_refused(void (*change)(hid_t file), const char *message) {
+/** Copy the small file, change it, and see it refused with a message that names the file and `names`. */
+static void assert_refused(void (*change)(hid_t file), const char *const *names) {
     Error error = {0};
     Dataset *dataset = NULL;
     copy_small();
@@ -59,8 +59,8 @@ static void assert_refused(void (*change)(hid_t file), const char *message) {
     if (!dataset_open(&dataset, broken, &error)) dataset_verify(dataset, 0, dataset_info(dataset)->samples, &error);
     dataset_close(dataset);
     assert_int_equal(error.status, STATUS_INPUT);
-    if (strncmp(error.message, broken, strlen(broken)) != 0 || !strstr(error.message, message))
-        fail_msg("\"%s\" in place of \"%s\"", error.message, message);
+    assert_memory_equal(error.message, broken, strlen(broken));
+    assert_names(error.message, names);
 }
 
 /** Replace a dataset by one of this type and size, with `values` unless NULL. */
@@ -291,58 +291,57 @@ static void negative_row(hid_t file) {
 
 static void refuses_bad_attributes(void **state) {
     (void)state;
-    assert_refused(no_version, "not a token file (attribute \"format_version\" is missing)");
-    assert_refused(later_version, "attribute \"format_version\" is 2, not within 1 to 1");
-    assert_refused(no_vocabulary, "attribute \"vocabulary_size\" is missing");
-    assert_refused(huge_vocabulary, "\"vocabulary_size\" is 65537, not within 1 to 65536");
-    assert_refused(end_of_text_outside, "\"end_of_text\" is 50257, not within 0 to 50256");
-    assert_refused(text_for_number, "attribute \"samples\" must hold a whole number");
-    assert_refused(number_for_text, "attribute \"source_name\" must hold text");
-    assert_refused(absurd_samples, "attribute \"samples\" is 9223372036854775807");
-    assert_refused(no_samples, "attribute \"samples\" is 0, not within 1 to");
-    assert_refused(longest_beyond_max, "\"longest_sample\" is 1025, not within 1 to 1024");
-    assert_refused(short_digest, "\"tokenizer_digest\" must be 64 lower-case hexadecimal digits");
-    assert_refused(repeated_label, "\"label_names\" holds \"a\" twice");
-    assert_refused(empty_label, "\"label_names\" must hold UTF-8 texts of 1 to 255 bytes");
-    assert_refused(control_label, "\"label_names\" must hold UTF-8 texts of 1 to 255 bytes");
-    assert_refused(latin1_label, "\"label_names\" must hold UTF-8 texts of 1 to 255 bytes");
-    assert_refused(variable_labels, "without control characters, of fixed length");
-    assert_refused(too_many_labels, "\"label_names\" holds 256 values");
+    assert_refused(no_version, NAMES("\"format_version\"", "missing"));
+    assert_refused(later_version, NAMES("\"format_version\"", "2", "1"));
+    assert_refused(no_vocabulary, NAMES("\"vocabulary_size\"", "missing"));
+    assert_refused(huge_vocabulary, NAMES("\"vocabulary_size\"", "65537", "1 to 65536"));
+    assert_refused(end_of_text_outside, NAMES("\"end_of_text\"", "50257", "0 to 50256"));
+    assert_refused(text_for_number, NAMES("\"samples\""));
+    assert_refused(number_for_text, NAMES("\"source_name\"", "text"));
+    assert_refused(absurd_samples, NAMES("\"samples\"", "9223372036854775807"));
+    assert_refused(no_samples, NAMES("\"samples\"", "0", "1 to"));
+    assert_refused(longest_beyond_max, NAMES("\"longest_sample\"", "1025", "1 to 1024"));
+    assert_refused(short_digest, NAMES("\"tokenizer_digest\"", "64"));
+    assert_refused(repeated_label, NAMES("\"label_names\"", "\"a\"", "twice"));
+    assert_refused(empty_label, NAMES("\"label_names\"", "UTF-8", "1 to 255"));
+    assert_refused(control_label, NAMES("\"label_names\"", "UTF-8", "1 to 255"));
+    assert_refused(latin1_label, NAMES("\"label_names\"", "UTF-8", "1 to 255"));
+    assert_refused(variable_labels, NAMES("\"label_names\"", "fixed length"));
+    assert_refused(too_many_labels, NAMES("\"label_names\"", "256"));
 }
 
 static void refuses_bad_datasets(void **state) {
     (void)state;
-    assert_refused(no_tokens, "dataset \"tokens\" is missing or damaged");
-    assert_refused(signed_tokens, "dataset \"tokens\" must hold unsigned integers of 16 bits");
-    assert_refused(float_rows, "dataset \"rows\" must hold signed integers of 64 bits");
-    assert_refused(narrow_offsets, "dataset \"offsets\" must hold signed integers of 64 bits");
-    assert_refused(square_labels, "dataset \"labels\" must have one dimension");
-    assert_refused(short_labels, "dataset \"labels\" holds 47 elements");
-    assert_refused(more_samples, "dataset \"offsets\" holds 49 elements");
-    assert_refused(more_tokens, "dataset \"tokens\" holds ");
-    assert_refused(absurd_tokens,
-                   "dataset \"tokens\" names 1125899906842624 elements but the file holds 0 bytes of it");
-    assert_refused(linked_rows, "dataset \"rows\" is missing or damaged");
-    assert_refused(deflated_rows, "dataset \"rows\" must lie in this file, unpacked");
-    assert_refused(virtual_rows, "dataset \"rows\" must lie in this file, unpacked");
-    assert_refused(external_rows, "dataset \"rows\" must lie in this file, unpacked");
-    assert_refused(group_for_rows, "dataset \"rows\" is missing or damaged");
+    assert_refused(no_tokens, NAMES("\"tokens\"", "missing"));
+    assert_refused(signed_tokens, NAMES("\"tokens\"", "unsigned", "16"));
+    assert_refused(float_rows, NAMES("\"rows\"", "signed", "64"));
+    assert_refused(narrow_offsets, NAMES("\"offsets\"", "signed", "64"));
+    assert_refused(square_labels, NAMES("\"labels\"", "one dimension"));
+    assert_refused(short_labels, NAMES("\"labels\"", "47"));
+    assert_refused(more_samples, NAMES("\"offsets\"", "49"));
+    assert_refused(more_tokens, NAMES("\"tokens\""));
+    assert_refused(absurd_tokens, NAMES("\"tokens\"", "1125899906842624"));
+    assert_refused(linked_rows, NAMES("\"rows\"", "missing"));
+    assert_refused(deflated_rows, NAMES("\"rows\"", "this file"));
+    assert_refused(virtual_rows, NAMES("\"rows\"", "this file"));
+    assert_refused(external_rows, NAMES("\"rows\"", "this file"));
+    assert_refused(group_for_rows, NAMES("\"rows\"", "missing"));
 }
 
 static void refuses_bad_values(void **state) {
     (void)state;
-    assert_refused(falling_offset, "offsets[7] is 1; offsets must rise");
-    assert_refused(equal_offsets, "offsets[1] is 0; offsets must rise");
-    assert_refused(negative_offset, "offsets[3] is -9223372036854775808; offsets must rise");
-    assert_refused(far_offset, "offsets[48] is 9223372036854775807; offsets must rise");
-    assert_refused(start_not_zero, "offsets[0] is 1, not 0");
-    assert_refused(end_too_early, "the last of offsets is 48, not the number of tokens");
-    assert_refused(longest_too_short, "tokens, but \"longest_sample\" says 100");
-    assert_refused(unknown_label, "labels[11] is 3; there are 3 labels");
-    assert_refused(too_few_labels, "labels[1] is 2; there are 2 labels");
-    assert_refused(unknown_token, "tokens[99] is 50257; the vocabulary has 50257 tokens");
-    assert_refused(small_vocabulary, "the vocabulary has 1000 tokens");
-    assert_refused(negative_row, "rows[5] is -1; rows are numbered from 0");
+    assert_refused(falling_offset, NAMES("offsets[7]", "1"));
+    assert_refused(equal_offsets, NAMES("offsets[1]", "0"));
+    assert_refused(negative_offset, NAMES("offsets[3]", "-9223372036854775808"));
+    assert_refused(far_offset, NAMES("offsets[48]", "9223372036854775807"));
+    assert_refused(start_not_zero, NAMES("offsets[0]", "1", "0"));
+    assert_refused(end_too_early, NAMES("offsets", "48"));
+    assert_refused(longest_too_short, NAMES("\"longest_sample\"", "100"));
+    assert_refused(unknown_label, NAMES("labels[11]", "3"));
+    assert_refused(too_few_labels, NAMES("labels[1]", "2"));
+    assert_refused(unknown_token, NAMES("tokens[99]", "50257"));
+    assert_refused(small_vocabulary, NAMES("tokens[", "1000"));
+    assert_refused(negative_row, NAMES("rows[5]", "-1"));
 }
 
 /** dataset_load() alone, without dataset_verify() before, lets nothing through either, nor does dataset_lengths(). */
@@ -350,13 +349,10 @@ static void loading_checks_what_it_loads(void **state) {
     (void)state;
     static const struct {
         void (*change)(hid_t file);
-        const char *message;
+        const char *name;
     } cases[] = {
-        {falling_offset, "offsets must rise"},
-        {negative_offset, "offsets must rise"},
-        {far_offset, "offsets must rise"},
-        {unknown_label, "there are 3 labels"},
-        {unknown_token, "the vocabulary has 50257 tokens"},
+        {falling_offset, "offsets[7]"}, {negative_offset, "offsets[3]"}, {far_offset, "offsets[48]"},
+        {unknown_label, "labels[11]"},  {unknown_token, "tokens[99]"},
     };
     int64_t order[SMALL];
     order_randperm(order, SMALL, 1);
@@ -364,12 +360,12 @@ static void loading_checks_what_it_loads(void **state) {
         Error error = {0}, measuring = {0};
         Samples samples = {0};
         int32_t lengths[SMALL];
-        assert_refused(cases[i].change, cases[i].message);
+        assert_refused(cases[i].change, NAMES(cases[i].name));
         Dataset *dataset = open_good(broken);
         assert_int_equal(dataset_load(dataset, order, SMALL, &samples, &error), STATUS_INPUT);
-        assert_non_null(strstr(error.message, cases[i].message));
+        assert_names(error.message, NAMES(broken, cases[i].name));
         assert_null(samples.ids);
-        const bool offsets = strstr(cases[i].message, "offsets") != NULL;
+        const bool offsets = strstr(cases[i].name, "offsets") != NULL;
         dataset_lengths(dataset, order, SMALL, lengths, &measuring);
         assert_int_equal(measuring.status, offsets ? STATUS_INPUT : STATUS_OK);
         dataset_close(dataset);
@@ -393,7 +389,7 @@ static void loading_survives_tangled_offsets(void **state) {
     assert_int_equal(dataset_load(dataset, all, 10, &flat, &error), STATUS_OK);
     assert_true(flat.starts[10] >= 300);
     dataset_close(dataset);
-    assert_refused(tangled_offsets, "offsets[2] is 250; offsets must rise");
+    assert_refused(tangled_offsets, NAMES("offsets[2]", "250"));
     dataset = open_good(broken);
     assert_int_equal(dataset_load(dataset, chosen, 3, &tangled, &error), STATUS_OK);
     for (int i = 0; i < 3; i++) {
@@ -428,7 +424,7 @@ static void refuses_damaged_bytes(void **state) {
         Dataset *dataset = NULL;
         file_replace(broken, bytes, size * (size_t)part / 8, &error);
         assert_int_equal(dataset_open(&dataset, broken, &cut), STATUS_INPUT);
-        assert_non_null(strstr(cut.message, part ? "damaged or cut short: truncated file" : "not an HDF5 file"));
+        assert_names(cut.message, NAMES(broken, part ? "truncated file" : "HDF5"));
     }
     for (size_t place = 0; place < size; place += 97) {
         Error flip = {0};
@@ -455,14 +451,14 @@ static void says_what_is_no_token_file(void **state) {
     Error text = {0}, missing = {0}, directory = {0}, old = {0}, error = {0};
     file_replace(broken, "text,sentiment\n", 15, &error);
     assert_int_equal(dataset_open(&dataset, broken, &text), STATUS_INPUT);
-    assert_non_null(strstr(text.message, ": not an HDF5 file"));
+    assert_names(text.message, NAMES(broken, "HDF5"));
     assert_int_equal(dataset_open(&dataset, "/tmp/linnet-no-such.h5", &missing), STATUS_INPUT);
-    assert_string_equal(missing.message, "/tmp/linnet-no-such.h5: cannot open: No such file or directory");
+    assert_names(missing.message, NAMES("/tmp/linnet-no-such.h5: ", "No such file"));
     assert_int_equal(dataset_open(&dataset, folder, &directory), STATUS_INPUT);
-    assert_non_null(strstr(directory.message, ": cannot open: it is a folder, not a regular file"));
+    assert_names(directory.message, NAMES(folder, "folder"));
     H5Fclose(H5Fcreate(broken, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
     assert_int_equal(dataset_open(&dataset, broken, &old), STATUS_INPUT);
-    assert_non_null(strstr(old.message, "an HDF5 file in a format before 1.10, which has no checksums"));
+    assert_names(old.message, NAMES(broken, "HDF5", "1.10"));
     assert_null(dataset);
 }
 

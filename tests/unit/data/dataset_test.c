@@ -113,7 +113,7 @@ static void refuses_samples_that_are_not_there(void **state) {
     Error above = {0}, below = {0}, length = {0};
     int32_t lengths[1];
     assert_int_equal(dataset_load(dataset, (int64_t[]){0, SMALL}, 2, &samples, &above), STATUS_INPUT);
-    assert_non_null(strstr(above.message, "there is no sample 48; the file holds 48"));
+    assert_names(above.message, NAMES(small, "sample 48"));
     assert_int_equal(dataset_load(dataset, (int64_t[]){-1}, 1, &samples, &below), STATUS_INPUT);
     assert_int_equal(dataset_lengths(dataset, (int64_t[]){SMALL}, 1, lengths, &length), STATUS_INPUT);
     assert_null(samples.starts);
@@ -195,15 +195,15 @@ static void writer_refuses_bad_samples(void **state) {
         size_t count;
         int32_t label;
         int64_t row;
-        const char *message;
+        const char *names[4];
     } cases[] = {
-        {VOCABULARY, 1, 0, 7, "row 7: token 50257, not 0 to 50256"},
-        {-1, 1, 0, 7, "row 7: token -1, not 0 to 50256"},
-        {0, 0, 0, 7, "row 7: 0 tokens, not 1 to 1024"},
-        {0, 1025, 0, 7, "row 7: 1025 tokens, not 1 to 1024"},
-        {0, 1, 3, 7, "row 7: label 3, not 0 to 2"},
-        {0, 1, -1, 7, "row 7: label -1, not 0 to 2"},
-        {0, 1, 0, -1, "row -1: rows are numbered from 0"},
+        {VOCABULARY, 1, 0, 7, {"row 7: ", "50257", "0 to 50256"}},
+        {-1, 1, 0, 7, {"row 7: ", "-1", "0 to 50256"}},
+        {0, 0, 0, 7, {"row 7: ", "0 tokens", "1 to 1024"}},
+        {0, 1025, 0, 7, {"row 7: ", "1025", "1 to 1024"}},
+        {0, 1, 3, 7, {"row 7: ", "label", "3", "0 to 2"}},
+        {0, 1, -1, 7, {"row 7: ", "label", "-1", "0 to 2"}},
+        {0, 1, 0, -1, {"row -1: ", "0"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const DatasetInfo info = make_info();
@@ -213,7 +213,7 @@ static void writer_refuses_bad_samples(void **state) {
         assert_int_equal(dataset_writer_create(&writer, broken, &info, &error), STATUS_OK);
         assert_int_equal(dataset_writer_add(writer, ids, cases[i].count, cases[i].label, cases[i].row, &error),
                          STATUS_INPUT);
-        assert_string_equal(error.message, cases[i].message);
+        assert_names(error.message, cases[i].names);
         dataset_writer_destroy(writer);
     }
 }
@@ -241,10 +241,10 @@ static void the_target_changes_only_when_all_is_written(void **state) {
     memory_free(text);
 
     assert_int_equal(write_samples(broken, 0, &empty), STATUS_INPUT);
-    assert_non_null(strstr(empty.message, "no samples to write"));
+    assert_names(empty.message, NAMES("no samples"));
     assert_false(is_left(broken));
     assert_int_equal(write_samples("/tmp/linnet-no-such-folder/x.h5", 1, &nowhere), STATUS_INPUT);
-    assert_non_null(strstr(nowhere.message, "/tmp/linnet-no-such-folder/x.h5.tmp: cannot create: No such file"));
+    assert_names(nowhere.message, NAMES("/tmp/linnet-no-such-folder/x.h5", "No such file"));
 }
 
 /** What a full disk does, at whatever moment: a limit on the size of files makes write(2) fail. A child does it,
@@ -258,8 +258,7 @@ static Status write_with_limit(const char *path, rlim_t limit, int64_t samples) 
         signal(SIGXFSZ, SIG_IGN);
         if (setrlimit(RLIMIT_FSIZE, &low)) _exit(99);
         write_samples(path, samples, &error);
-        const bool names_it = !strncmp(error.message, path, strlen(path)) && strstr(error.message, ": cannot write") &&
-                              strstr(error.message, ": File too large");
+        const bool names_it = !strncmp(error.message, path, strlen(path)) && strstr(error.message, "File too large");
         exit(error.status == STATUS_FAILURE && !names_it ? 98 : (int)error.status);
     }
     assert_int_equal(waitpid(child, &status, 0), child);

@@ -36,7 +36,7 @@ static void refuse(const char *text, const char *what) {
     write_text(PATH, text);
     model_config_load(&config, PATH, &error);
     assert_refused(&error, what);
-    assert_non_null(strstr(error.message, PATH));
+    assert_names(error.message, NAMES(PATH));
 }
 
 static void test_hub_file(void **state) {
@@ -108,8 +108,8 @@ static void test_reads_other_spellings(void **state) {
 
 static void test_refuses_another_model(void **state) {
     (void)state;
-    refuse("[]", "an object");
-    refuse("{", "ends inside");
+    refuse("[]", "object");
+    refuse("{", "end");
     refuse("{\"n_layer\": 1, \"n_layer\": 2}", "twice");
     refuse("{\"model_type\": \"bert\"}", "model_type");
     refuse("{\"model_type\": 2}", "model_type");
@@ -138,7 +138,7 @@ static void test_refuses_numbers(void **state) {
         }
     refuse("{\"n_embd\": 536870912, \"n_head\": 1}", "n_embd");
     refuse("{\"n_layer\": 1025}", "n_layer");
-    refuse("{\"n_embd\": 100, \"n_head\": 3}", "not a multiple");
+    refuse("{\"n_embd\": 100, \"n_head\": 3}", "multiple");
     refuse("{\"embd_pdrop\": 1}", "embd_pdrop");
     refuse("{\"attn_pdrop\": -0.1}", "attn_pdrop");
     refuse("{\"resid_pdrop\": \"0.1\"}", "resid_pdrop");
@@ -152,15 +152,15 @@ static void test_refuses_numbers(void **state) {
 
 static void test_refuses_labels(void **state) {
     (void)state;
-    refuse("{\"id2label\": [\"a\", \"b\"]}", "id2label must be an object");
+    refuse("{\"id2label\": [\"a\", \"b\"]}", "id2label");
     refuse("{\"id2label\": {}}", "id2label");
-    refuse("{\"id2label\": {\"0\": \"a\", \"2\": \"b\"}}", "\"2\" is not");
-    refuse("{\"id2label\": {\"0\": \"a\", \"00\": \"b\"}}", "\"00\" is not");
-    refuse("{\"id2label\": {\"0\": \"a\", \"-1\": \"b\"}}", "\"-1\" is not");
-    refuse("{\"id2label\": {\"0\": \"a\", \"x\": \"b\"}}", "\"x\" is not");
-    refuse("{\"id2label\": {\"0\": \"a\", \"1\": 1}}", "must be a text");
-    refuse("{\"id2label\": {\"0\": \"a\", \"1\": \"b\\u001b[2J\"}}", "must be a text without control characters");
-    refuse("{\"id2label\": {\"0\": \"a\", \"1\": \"a\"}}", "both named \"a\"");
+    refuse("{\"id2label\": {\"0\": \"a\", \"2\": \"b\"}}", "\"2\"");
+    refuse("{\"id2label\": {\"0\": \"a\", \"00\": \"b\"}}", "\"00\"");
+    refuse("{\"id2label\": {\"0\": \"a\", \"-1\": \"b\"}}", "\"-1\"");
+    refuse("{\"id2label\": {\"0\": \"a\", \"x\": \"b\"}}", "\"x\"");
+    refuse("{\"id2label\": {\"0\": \"a\", \"1\": 1}}", "id2label");
+    refuse("{\"id2label\": {\"0\": \"a\", \"1\": \"b\\u001b[2J\"}}", "control characters");
+    refuse("{\"id2label\": {\"0\": \"a\", \"1\": \"a\"}}", "\"a\"");
     refuse("{\"num_labels\": 0}", "num_labels");
 }
 
@@ -271,11 +271,11 @@ static void test_create_refuses(void **state) {
     ModelConfig config;
     Error heads = {0}, one = {0}, same = {0};
     model_config_create(&config, 258, 64, 48, 3, 5, names, 2, 257, &heads);
-    assert_refused(&heads, "not a multiple");
+    assert_refused(&heads, "multiple");
     model_config_create(&config, 258, 64, 48, 3, 4, names, 1, 257, &one);
-    assert_refused(&one, "at least 2");
+    assert_refused(&one, "2 labels");
     model_config_create(&config, 258, 64, 48, 3, 4, twins, 2, 257, &same);
-    assert_refused(&same, "both named");
+    assert_refused(&same, "\"a\"");
 }
 
 int main(void) {

@@ -163,35 +163,35 @@ static void test_refuses_tensors(void **state) {
     for (size_t i = 0; i + 1 < whole_model()->count; i++) {
         Tensors *tensors = whole_model();
         snprintf(tensors->names[i], sizeof tensors->names[i], "other");
-        refuse(save_model("missing", tensors), "is missing");
+        refuse(save_model("missing", tensors), "missing");
     }
     for (size_t i = 0; i < whole_model()->count; i++) {
         Tensors *tensors = whole_model();
         tensors->sources[i].shape[0]++;
-        refuse(save_model("shape", tensors), "by config.json it should have");
+        refuse(save_model("shape", tensors), "config.json");
     }
     Tensors *tensors = whole_model();
     tensors->sources[2].dimensions = 2;
     tensors->sources[2].shape[1] = 1;
-    refuse(save_model("dimensions", tensors), "has shape [4, 1], by config.json it should have [4]");
+    refuse(save_model("dimensions", tensors), "[4, 1]");
     tensors = whole_model();
     add(tensors, "ln_f.bias", 1, WIDTH, 0);
-    refuse(save_model("both", tensors), "holds both");
+    refuse(save_model("both", tensors), "both");
 }
 
 static void test_refuses_folders(void **state) {
     (void)state;
-    refuse(in_folder("absent"), "not a folder");
-    refuse(new_folder("empty", CONFIG), "neither model.safetensors");
+    refuse(in_folder("absent"), "folder");
+    refuse(new_folder("empty", CONFIG), "model.safetensors.index.json");
     write_text(in_folder("empty/pytorch_model.bin"), "");
-    refuse(in_folder("empty"), "convert it to model.safetensors");
+    refuse(in_folder("empty"), "pytorch_model.bin");
     refuse(new_folder("other", "{\"model_type\": \"bert\"}"), "model_type");
     write_text(in_folder("other/config.json"), CONFIG);
     write_text(in_folder("other/model.safetensors"), "no tensors in here");
-    refuse(in_folder("other"), "not a safetensors file");
+    refuse(in_folder("other"), "safetensors");
     write_text(in_folder("classifier/config.json"), "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
                                                     "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 2}");
-    refuse(in_folder("classifier"), "score.weight has shape [3, 4], by config.json it should have [2, 4]");
+    refuse(in_folder("classifier"), "score.weight");
 }
 
 static void test_refuses_a_head_of_one_label(void **state) {
@@ -201,7 +201,7 @@ static void test_refuses_a_head_of_one_label(void **state) {
     const char *model = save_model("regression", tensors);
     write_text(in_folder("regression/config.json"), "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
                                                     "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 1}");
-    refuse(model, "one label");
+    refuse(model, "label");
 }
 
 /** Write whole_model() with every tensor in a narrow dtype, by hand. `shift` moves the data by a few bytes. */
@@ -243,7 +243,7 @@ static void test_converts(void **state) {
     assert_model(save_narrow("half", "F16", 0), true);
     assert_model(save_narrow("half", "F16", 1), true);
     assert_model(save_narrow("brain", "BF16", 0), true);
-    refuse(save_narrow("integer", "I16", 0), "must be of dtype F32, F16 or BF16");
+    refuse(save_narrow("integer", "I16", 0), "F32, F16 or BF16");
 }
 
 /** A float32 table at an odd address (a header of odd length) is copied, not used where it lies. */
@@ -292,22 +292,22 @@ static void test_shards(void **state) {
     (void)state;
     static const char one[] = "transformer.wte.weight";
     assert_model(save_sharded("shards", NULL, NULL), true);
-    refuse(save_sharded("slash", one, "../shards/model-00001-of-00002.safetensors"), "file in this folder");
-    refuse(save_sharded("slash", one, "/etc/passwd"), "file in this folder");
-    refuse(save_sharded("slash", one, ".."), "file in this folder");
-    refuse(save_sharded("slash", one, ""), "file in this folder");
-    refuse(save_sharded("absent-shard", one, "model-00003-of-00002.safetensors"), "cannot open");
-    refuse(save_sharded("wrong-shard", one, "model-00002-of-00002.safetensors"), "does not have it");
+    refuse(save_sharded("slash", one, "../shards/model-00001-of-00002.safetensors"), "weight_map");
+    refuse(save_sharded("slash", one, "/etc/passwd"), "weight_map");
+    refuse(save_sharded("slash", one, ".."), "weight_map");
+    refuse(save_sharded("slash", one, ""), "weight_map");
+    refuse(save_sharded("absent-shard", one, "model-00003-of-00002.safetensors"), "model-00003-of-00002.safetensors");
+    refuse(save_sharded("wrong-shard", one, "model-00002-of-00002.safetensors"), "model-00002-of-00002.safetensors");
     const char *model = save_sharded("twice", NULL, NULL);
     save_as(model, "model-00002-of-00002.safetensors", whole_model()->sources, whole_model()->count);
-    refuse(model, "in two of the files");
+    refuse(model, "two");
     static const char *const broken[] = {"{}", "{\"weight_map\":[]}", "{\"weight_map\":{}}"};
     for (size_t i = 0; i < 3; i++) {
         write_text(in_folder("twice/model.safetensors.index.json"), broken[i]);
-        refuse(model, "weight_map must be an object");
+        refuse(model, "weight_map");
     }
     write_text(in_folder("twice/model.safetensors.index.json"), "{\"weight_map\":{\"a\":1}}");
-    refuse(model, "file in this folder");
+    refuse(model, "weight_map");
     write_text(in_folder("twice/model.safetensors.index.json"), "{\"weight_map\":{\"a\":\"b\",\"a\":\"b\"}}");
     refuse(model, "twice");
 }
@@ -435,7 +435,7 @@ static void test_save(void **state) {
     assert_same_file(in_folder("saved/vocab.json"), in_folder("copy/vocab.json"));
     assert_same_file(in_folder("saved/merges.txt"), in_folder("copy/merges.txt"));
     assert_int_equal(tokenizer_files_read(&tokenizer, in_folder("absent"), &error), STATUS_INPUT);
-    assert_non_null(strstr(error.message, "absent/vocab.json"));
+    assert_names(error.message, NAMES("absent/vocab.json"));
     model_folder_close(opened);
     assert_model(in_folder("saved"), true);
     assert_model(in_folder("copy"), true);

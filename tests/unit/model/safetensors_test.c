@@ -19,7 +19,7 @@ static void refuse(const char *path, const char *what) {
     Error error = {0};
     safetensors_open(&file, path, &error);
     assert_refused(&error, what);
-    assert_non_null(strstr(error.message, path));
+    assert_names(error.message, NAMES(path));
     assert_null(file);
 }
 
@@ -39,26 +39,26 @@ static void refuse_prefix(uint64_t length, const char *rest, const char *what) {
 
 static void test_refuses_the_frame(void **state) {
     (void)state;
-    refuse(in_folder("absent"), "cannot open");
-    refuse(folder, "not a regular file");
+    refuse(in_folder("absent"), "No such file");
+    refuse(folder, "folder");
     write_bytes(PATH, "", 0);
     refuse(PATH, "0 bytes");
     write_bytes(PATH, "1234567", 7);
     refuse(PATH, "7 bytes");
-    refuse_prefix(100000001, "{}", "more than the 100000000 allowed");
-    refuse_prefix(UINT64_MAX, "{}", "more than the 100000000 allowed");
-    refuse_prefix(3, "{}", "cut short");
-    refuse_prefix(0, "", "start with '{'");
-    refuse_prefix(1, "{}", "ends inside");
+    refuse_prefix(100000001, "{}", "100000000");
+    refuse_prefix(UINT64_MAX, "{}", "100000000");
+    refuse_prefix(3, "{}", "3 bytes");
+    refuse_prefix(0, "", "{");
+    refuse_prefix(1, "{}", "end");
 }
 
 static void test_refuses_the_header(void **state) {
     (void)state;
-    refuse_header("[]", 0, "start with '{'");
-    refuse_header(" {}", 0, "start with '{'");
-    refuse_header("\xef\xbb\xbf{}", 0, "start with '{'");
-    refuse_header("{}x", 0, "expected nothing after");
-    refuse_header("{\"a\":}", 0, "expected a JSON value");
+    refuse_header("[]", 0, "{");
+    refuse_header(" {}", 0, "{");
+    refuse_header("\xef\xbb\xbf{}", 0, "{");
+    refuse_header("{}x", 0, "JSON value");
+    refuse_header("{\"a\":}", 0, "JSON value");
     refuse_header("{\"\xff\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "UTF-8");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
                   "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
@@ -70,34 +70,33 @@ static void test_refuses_the_header(void **state) {
 
 static void test_refuses_an_entry(void **state) {
     (void)state;
-    refuse_header("{\"a\":null}", 0, "must be an object");
-    refuse_header("{\"a\":[\"F32\",[1],[0,4]]}", 4, "must be an object");
+    refuse_header("{\"a\":null}", 0, "tensor a");
+    refuse_header("{\"a\":[\"F32\",[1],[0,4]]}", 4, "tensor a");
     refuse_header("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype");
     refuse_header("{\"a\":{\"dtype\":3,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype");
-    refuse_header("{\"a\":{\"dtype\":\"f32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype 'f32'");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "no shape");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[\"1\"],\"data_offsets\":[0,4]}}", 4, "whole numbers");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "plain whole");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}}", 4, "plain whole");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1e0],\"data_offsets\":[0,4]}}", 4, "plain whole");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000000000000],\"data_offsets\":[0,4]}}", 4, "plain whole");
+    refuse_header("{\"a\":{\"dtype\":\"f32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "'f32'");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "shape");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[\"1\"],\"data_offsets\":[0,4]}}", 4, "shape");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "15 digits");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}}", 4, "15 digits");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1e0],\"data_offsets\":[0,4]}}", 4, "15 digits");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000000000000],\"data_offsets\":[0,4]}}", 4, "15 digits");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "dimensions");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4,
-                  "overflows");
-    refuse_header("{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}", 2, "whole bytes");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4, "shape");
+    refuse_header("{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}", 2, "tensor a");
 }
 
 static void test_refuses_places(void **state) {
     (void)state;
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "no data_offsets");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "no data_offsets");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4, "no data_offsets");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "not inside");
-    refuse_header(ONE, 3, "not inside");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "needs 8 bytes");
-    refuse_header(ONE, 5, "the last 1 bytes");
-    refuse_header("{}", 1, "the last 1 bytes");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "4 bytes before tensor a");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "data_offsets");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "data_offsets");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4, "data_offsets");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "data_offsets");
+    refuse_header(ONE, 3, "data_offsets");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "8 bytes");
+    refuse_header(ONE, 5, "1 byte");
+    refuse_header("{}", 1, "1 byte");
+    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "tensor a");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
                   "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
                   12, "4 bytes before tensor b");
@@ -267,13 +266,13 @@ static void test_save_says_why_it_cannot(void **state) {
     (void)state;
     Error error = {0};
     assert_int_equal(safetensors_save(in_folder("absent/model.safetensors"), NULL, 0, &error), STATUS_FAILURE);
-    assert_non_null(strstr(error.message, "cannot be written: No such file"));
+    assert_names(error.message, NAMES("absent/model.safetensors", "No such file"));
     if (access("/dev/full", W_OK)) return;
     /* A device that is always full stands where the file would be written. */
     Error full = {0};
     assert_int_equal(symlink("/dev/full", in_folder("full.tmp")), 0);
     assert_int_equal(safetensors_save(in_folder("full"), NULL, 0, &full), STATUS_FAILURE);
-    assert_non_null(strstr(full.message, "No space left"));
+    assert_names(full.message, NAMES("No space left"));
     assert_int_not_equal(access(in_folder("full"), F_OK), 0);
 }
 

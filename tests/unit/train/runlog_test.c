@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "unit/message.h"
+
 static char folder[64];
 static char path[96];
 
@@ -165,8 +167,7 @@ static void names_the_file_that_cannot_be_opened(void **state) {
     Error error = {0};
     assert_int_equal(runlog_open(&log, "/nonexistent/folder", NULL, 0, &error), STATUS_FAILURE);
     assert_null(log);
-    assert_string_equal(error.message,
-                        "/nonexistent/folder/metrics.jsonl: cannot be written: No such file or directory");
+    assert_names(error.message, NAMES("/nonexistent/folder/metrics.jsonl: ", "No such file"));
 }
 
 static void reports_a_full_disk(void **state) {
@@ -176,7 +177,7 @@ static void reports_a_full_disk(void **state) {
     RunLog *log = open_log(NULL, 0);
     Error error = {0};
     assert_int_equal(runlog_add(log, train_event(), &error), STATUS_FAILURE);
-    assert_non_null(strstr(error.message, "metrics.jsonl: cannot be written: No space left on device"));
+    assert_names(error.message, NAMES("metrics.jsonl: ", "No space left"));
     runlog_close(log);
 }
 
@@ -233,7 +234,7 @@ static void reports_an_event_there_was_no_memory_for(void **state) {
     RunLog *log = open_log(NULL, 0);
     Error error = {0};
     assert_int_equal(runlog_add(log, NULL, &error), STATUS_FAILURE);
-    assert_non_null(strstr(error.message, "metrics.jsonl: out of memory for an event"));
+    assert_names(error.message, NAMES("metrics.jsonl: ", "memory"));
     runlog_close(log);
     runlog_close(NULL);
 }

@@ -1,8 +1,8 @@
 #ifndef LINNET_CLI_COMMANDS_H
 #define LINNET_CLI_COMMANDS_H
-/** The program's commands: each takes the arguments behind its name and returns the program's exit code. A command
- *  that fails has printed its one line. train, evaluate and plan --measure are collective over MPI_COMM_WORLD and
- *  start MPI themselves; the others never touch MPI. */
+/** The program's commands: each takes the arguments after its name and returns the program's exit code. A command that
+ *  fails has printed one line. train, evaluate and plan --measure start MPI and are collective over MPI_COMM_WORLD; the
+ *  others do not use MPI. */
 int command_prepare(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_plan(int argc, char **argv);

@@ -1,4 +1,4 @@
-/** linnet: start, dispatch to a command, turn its status into the exit code. */
+/* The program: run the command that the first argument names; its status is the exit code. */
 #include "cli/commands.h"
 #include "cli/version.h"
 #include "linnet/core/error.h"
@@ -15,26 +15,26 @@ typedef struct {
 } Command;
 
 static const Command COMMANDS[] = {
-    {"prepare", command_prepare, "turn a table of texts (CSV, TSV, JSON Lines) into a token file"},
+    {"prepare", command_prepare, "convert a table of texts (CSV, TSV or JSON Lines) to a token file"},
     {"init", command_init, "make a new model folder with random weights"},
-    {"plan", command_plan, "what a run will need on so many ranks and hosts, before it is submitted"},
+    {"plan", command_plan, "predict memory, network traffic and time of a run before it is submitted"},
     {"train", command_train, "fine-tune a model; alone, under mpirun or under srun"},
-    {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model over a token file"},
-    {"predict", command_predict, "the labels of texts given as arguments or on standard input"},
-    {"inspect", command_inspect, "what a token file, model folder or checkpoint holds, verified"},
+    {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model on a token file"},
+    {"predict", command_predict, "label texts from the arguments or from standard input"},
+    {"inspect", command_inspect, "show and verify a token file, a model folder or a checkpoint"},
 };
 enum { COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
 static void print_help(FILE *stream) {
     fprintf(stream, "usage: linnet COMMAND [OPTIONS]\n\n"
-                    "Fine-tune GPT-2 to tell the sentiment of texts, on the CPUs of one machine or of many.\n\n"
+                    "Fine-tune GPT-2 text classifiers on the CPUs of one machine or of a cluster.\n\n"
                     "commands:\n");
     for (size_t i = 0; i < COMMANDS_COUNT; i++) fprintf(stream, "  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].help);
-    fprintf(stream, "\nlinnet COMMAND --help   a command's options\n"
+    fprintf(stream, "\nlinnet COMMAND --help   the options of a command\n"
                     "linnet --version        versions of linnet and its libraries, and the CPU kernels in use\n");
 }
 
-static int refuse_word(const char *word) {
+static int refuse_unknown(const char *word) {
     const char *names[COMMANDS_COUNT + 2];
     size_t count = 0;
     for (; count < COMMANDS_COUNT; count++) names[count] = COMMANDS[count].name;
@@ -42,9 +42,9 @@ static int refuse_word(const char *word) {
     names[count++] = "--version";
     const char *kind = word[0] == '-' ? "option" : "command", *near = nearest_name(word, names, count);
     if (near)
-        log_error("unknown %s '%s': did you mean %s?", kind, word, near);
+        log_error("unknown %s %s: did you mean %s?", kind, word, near);
     else
-        log_error("unknown %s '%s': linnet --help lists the commands", kind, word);
+        log_error("unknown %s %s: linnet --help lists the commands", kind, word);
     return STATUS_INPUT;
 }
 
@@ -61,15 +61,15 @@ static int dispatch(int argc, char **argv) {
     else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         print_help(stdout);
     else
-        return refuse_word(word);
+        return refuse_unknown(word);
     return STATUS_OK;
 }
 
 int main(int argc, char **argv) {
     int code = dispatch(argc, argv);
-    /* Results that did not reach a full disk must not look like success. */
+    /* If the disk was full, the results are lost: the exit code must not say success. */
     if ((fflush(stdout) || ferror(stdout)) && code == STATUS_OK) {
-        log_error("standard output cannot be written: %s", strerror(errno));
+        log_error("cannot write to standard output: %s", strerror(errno));
         code = STATUS_FAILURE;
     }
     return code;

@@ -1,7 +1,9 @@
+/* Parse a command line and print --help, both by the command's table of options. */
 #include "cli/options.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/nearest.h"
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -9,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS_MAX 62 /* with --help and --quiet, as many as `given` has bits */
+#define OPTIONS_MAX 62 /* `given` has a bit for each, and for --help and --quiet */
 
-/** Where the parser stands in the command line. */
+/* The state of the parser. */
 typedef struct {
     const CommandLine *line;
     int argc;
@@ -22,38 +24,34 @@ typedef struct {
     OptionList *operands;
 } Parser;
 
-static const char *option_placeholder(OptionKind kind) {
-    switch (kind) {
-    case OPTION_FLAG:
-        return "";
-    case OPTION_INT:
-    case OPTION_NUMBER:
-        return " N";
-    case OPTION_TEXT:
-    case OPTION_LIST:
-        break;
-    }
-    return " VALUE";
-}
-
 static void print_help_row(const char *name, const char *placeholder, const char *help, const char *note) {
     char left[64];
-    snprintf(left, sizeof left, "--%s%s", name, placeholder);
+    snprintf(left, sizeof left, "--%s%s%s", name, *placeholder ? " " : "", placeholder);
     printf("  %-24s  %s%s\n", left, help, note);
+}
+
+/* Help of the form "FILE: the table" begins with the placeholder; else the kind decides. */
+static void print_option(const Option *option) {
+    char placeholder[32] = "";
+    const char *help = option->help;
+    size_t size = strcspn(help, " ");
+    if (isupper((unsigned char)help[0]) && help[size - 1] == ':' && size < sizeof placeholder) {
+        memcpy(placeholder, help, size - 1);
+        help += size + 1;
+    } else if (option->kind != OPTION_FLAG)
+        strcpy(placeholder, option->kind == OPTION_INT || option->kind == OPTION_NUMBER ? "N" : "VALUE");
+    const char *note = option->required ? " (required)" : option->kind == OPTION_LIST ? " (may be repeated)" : "";
+    print_help_row(option->name, placeholder, help, note);
 }
 
 static void print_help(const CommandLine *line) {
     printf("usage: %s\n\n%s\n\noptions:\n", line->synopsis, line->summary);
-    for (size_t i = 0; i < line->count; i++) {
-        const Option *option = &line->options[i];
-        const char *note = option->required ? " (required)" : option->kind == OPTION_LIST ? " (may be repeated)" : "";
-        print_help_row(option->name, option_placeholder(option->kind), option->help, note);
-    }
-    print_help_row("quiet", "", "only warnings and errors on standard error", "");
+    for (size_t i = 0; i < line->count; i++) print_option(&line->options[i]);
+    print_help_row("quiet", "", "print only warnings and errors to standard error", "");
     print_help_row("help", "", "print this text", "");
 }
 
-/** --help counts wherever it stands before `--`, so that it helps also where the rest is wrong. */
+/* --help counts anywhere before `--`, also if the rest of the command line is wrong. */
 static bool help_wanted(int argc, char **argv) {
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
@@ -81,28 +79,40 @@ static Status unknown_option(const CommandLine *line, const char *argument, size
     if (near)
         return error_set(error, STATUS_INPUT, "unknown option %.*s: did you mean --%s?", (int)name_size + 2, argument,
                          near);
-    return error_set(error, STATUS_INPUT, "unknown option %.*s: --help lists the known ones", (int)name_size + 2,
+    return error_set(error, STATUS_INPUT, "unknown option %.*s: --help lists the options", (int)name_size + 2,
                      argument);
 }
 
+/* strtoll() and strtod() skip blanks; a value that starts with one is a mistake. */
+static bool is_number(const char *text, const char *end) {
+    return end != text && *end == '\0' && !strchr(" \t\n\v\f\r", text[0]);
+}
+
+static Status refuse_value(const Option *option, const char *expected, const char *text, Error *error) {
+    return error_set(error, STATUS_INPUT, "--%s: expected %s, got %s", option->name, expected, *text ? text : "''");
+}
+
 static Status store_int(const Option *option, const char *text, Error *error) {
-    char *end;
+    char *end, expected[80];
     errno = 0;
     long long number = strtoll(text, &end, 10);
-    if (end == text || *end || strchr(" \t\n\v\f\r", text[0]))
-        return error_set(error, STATUS_INPUT, "option --%s needs a whole number, not '%s'", option->name, text);
-    if (errno == ERANGE || number < option->minimum || number > option->maximum)
-        return error_set(error, STATUS_INPUT, "option --%s must be from %" PRId64 " to %" PRId64 ", not %s",
-                         option->name, option->minimum, option->maximum, text);
-    *(int64_t *)option->value = number;
-    return STATUS_OK;
+    if (is_number(text, end) && errno != ERANGE && number >= option->minimum && number <= option->maximum) {
+        *(int64_t *)option->value = number;
+        return STATUS_OK;
+    }
+    if (option->maximum == INT64_MAX)
+        snprintf(expected, sizeof expected, "an integer of at least %" PRId64, option->minimum);
+    else
+        snprintf(expected, sizeof expected, "an integer from %" PRId64 " to %" PRId64, option->minimum,
+                 option->maximum);
+    return refuse_value(option, expected, text, error);
 }
 
 static Status store_number(const Option *option, const char *text, Error *error) {
     char *end;
     double number = strtod(text, &end);
-    if (end == text || *end || strchr(" \t\n\v\f\r", text[0]) || !isfinite(number) || number <= 0.0)
-        return error_set(error, STATUS_INPUT, "option --%s needs a number above 0, not '%s'", option->name, text);
+    if (!is_number(text, end) || !isfinite(number) || number <= 0.0)
+        return refuse_value(option, "a number above 0", text, error);
     *(double *)option->value = number;
     return STATUS_OK;
 }
@@ -125,20 +135,20 @@ static Status store_value(const Option *option, const char *text, Error *error) 
     return list_add(option->value, text, error);
 }
 
-/** The option's value: behind its `=`, else the next argument. */
+/* The option's value: the text after its `=`, else the next argument. */
 static Status take_value(Parser *parser, const Option *option, const char *attached, const char **text, Error *error) {
     *text = attached;
     if (option->kind == OPTION_FLAG) {
-        if (attached) return error_set(error, STATUS_INPUT, "option --%s takes no value", option->name);
+        if (attached) return error_set(error, STATUS_INPUT, "--%s takes no value, got %s", option->name, attached);
         return STATUS_OK;
     }
     if (attached) return STATUS_OK;
-    if (parser->next == parser->argc) return error_set(error, STATUS_INPUT, "option --%s needs a value", option->name);
+    if (parser->next == parser->argc) return error_set(error, STATUS_INPUT, "--%s needs a value", option->name);
     const char *next = parser->argv[parser->next];
     if (strncmp(next, "--", 2) == 0)
         return error_set(error, STATUS_INPUT,
-                         "option --%s needs a value, but '%s' follows (write --%s=%s if that is the value)",
-                         option->name, next, option->name, next);
+                         "--%s needs a value, got the option %s (if that is the value, write --%s=%s)", option->name,
+                         next, option->name, next);
     *text = next;
     parser->next++;
     return STATUS_OK;
@@ -165,7 +175,7 @@ static Status parse_option(Parser *parser, const char *argument, Error *error) {
 
 static Status parse_operand(Parser *parser, const char *argument, Error *error) {
     if (!parser->line->operands)
-        return error_set(error, STATUS_INPUT, "unexpected argument '%s': only options may follow", argument);
+        return error_set(error, STATUS_INPUT, "unexpected argument %s: the command takes only options", argument);
     return list_add(parser->operands, argument, error);
 }
 
@@ -174,7 +184,7 @@ static Status parse_argument(Parser *parser, bool only_operands, Error *error) {
     if (only_operands || argument[0] != '-' || argument[1] == '\0') return parse_operand(parser, argument, error);
     if (argument[1] == '-') return parse_option(parser, argument, error);
     return error_set(error, STATUS_INPUT, "unknown option %s: options start with two dashes%s", argument,
-                     parser->line->operands ? ", and -- goes before an argument that starts with one" : "");
+                     parser->line->operands ? "; write -- before an argument that starts with a dash" : "");
 }
 
 Status options_parse(const CommandLine *line, int argc, char **argv, bool *helped, bool *quiet, OptionList *operands,
@@ -196,7 +206,7 @@ Status options_parse(const CommandLine *line, int argc, char **argv, bool *helpe
     }
     for (size_t i = 0; i < line->count; i++)
         if (line->options[i].required && !(parser.given >> i & 1))
-            return error_set(error, STATUS_INPUT, "option --%s is missing: it must be given", line->options[i].name);
+            return error_set(error, STATUS_INPUT, "--%s is required", line->options[i].name);
     return STATUS_OK;
 }
 

@@ -1,4 +1,4 @@
-/* linnet train: settings from a file, then the run. */
+/* linnet train: read the settings and train. */
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "linnet/core/log.h"
@@ -7,7 +7,7 @@
 #include "linnet/train/trainer.h"
 #include <stdio.h>
 
-/* Rank 0 reads the configuration, all get its resolved text. Collective. */
+/* Rank 0 reads the configuration and broadcasts its resolved text. Collective. */
 static Status share_settings(const World *world, Settings *settings, const char *path, const OptionList *overrides,
                              Error *error) {
     char *text = NULL;
@@ -21,13 +21,12 @@ static Status share_settings(const World *world, Settings *settings, const char 
     return error->status;
 }
 
-/* The run under MPI. `error` may hold what the command line got wrong: it is told once, whatever the number of
- * ranks. */
+/* The run under MPI. `error` may hold an error of the command line, which only one rank prints. */
 static Status run(const OptionList *operands, const OptionList *overrides, bool quiet, bool profile, Error *error) {
     World *world = NULL;
     Settings settings = {0};
     Error start = {0};
-    signals_install(); /* before anything that takes time: one that comes while loading stops the run after an update */
+    signals_install(); /* before loading, so that a signal that comes then stops the run after its first update */
     if (world_start(&world, &start) != STATUS_OK) {
         *error = start;
     } else {
@@ -41,7 +40,7 @@ static Status run(const OptionList *operands, const OptionList *overrides, bool 
     return error->status;
 }
 
-/* The table of settings on standard output. */
+/* Print the table of settings to standard output. */
 static Status print_settings(Error *error) {
     char *text = settings_markdown(error);
     if (text != NULL)
@@ -57,30 +56,26 @@ int command_train(int argc, char **argv) {
     OptionList overrides = {0}, operands = {0};
     Error error = {0};
     const Option table[] = {
-        {.name = "set",
-         .kind = OPTION_LIST,
-         .value = &overrides,
-         .help = "KEY=VALUE: overrides the file; may be given several times"},
+        {.name = "set", .kind = OPTION_LIST, .value = &overrides, .help = "KEY=VALUE: override a setting of the file"},
         {.name = "profile",
          .kind = OPTION_FLAG,
          .value = &profile,
-         .help = "print seconds and GF/s by phase at the end, and write OUTPUT/profile-RANK.json (Chrome trace)"},
+         .help = "print seconds and GF/s by phase at the end; write OUTPUT_DIR/profile-RANK.json (Chrome trace)"},
         {.name = "settings",
          .kind = OPTION_FLAG,
          .value = &settings,
-         .help = "print all settings with their defaults, as Markdown, and stop"},
+         .help = "print all settings with their defaults as Markdown, then exit"},
     };
     const CommandLine line = {
-        .synopsis = "linnet train CONFIG.json [--set key=value ...]",
-        .summary =
-            "Fine-tune a GPT-2 model folder on a token file: alone, or under mpirun or srun with any number of ranks.",
+        .synopsis = "linnet train CONFIG.json [--set KEY=VALUE ...]",
+        .summary = "Fine-tune a GPT-2 model on a token file: alone, or under mpirun or srun with any number of ranks.",
         .options = table,
         .count = sizeof table / sizeof *table,
         .operands = "CONFIG.json",
     };
     if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped && !settings &&
         operands.count != 1)
-        error_set(&error, STATUS_INPUT, "linnet train takes one configuration file, not %zu: linnet train CONFIG.json",
+        error_set(&error, STATUS_INPUT, "expected one configuration file, got %zu: linnet train CONFIG.json",
                   operands.count);
     if (error.status == STATUS_OK && settings && !helped)
         print_settings(&error);

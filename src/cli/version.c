@@ -1,3 +1,4 @@
+/* linnet --version. */
 #include "cli/version.h"
 #include "linnet/kernels/isa.h"
 #include "linnet/kernels/linear.h"
@@ -15,7 +16,7 @@ static void print_row(const char *name, const char *version) {
     printf("%-9s %s\n", name, version);
 }
 
-/** MPI libraries tell of their builders behind the first comma or line end; the version stands before. */
+/* MPI libraries name their builders after the first comma or line end, and the version before it. */
 static void print_mpi(void) {
     char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     int size;
@@ -41,11 +42,11 @@ static void print_pcre2(void) {
 void version_print(void) {
     print_row("linnet", LINNET_VERSION);
     print_mpi();
-    print_row("OpenBLAS", openblas_get_config()); /* ends with the CPU core that it found */
+    print_row("OpenBLAS", openblas_get_config()); /* ends with the CPU that it detected */
     print_hdf5();
     print_row("cJSON", cJSON_Version());
     print_pcre2();
     print_row("libcrypto", OpenSSL_version(OPENSSL_VERSION));
     print_row("kernels", isa_name());
-    print_row("products", linear_products());
+    print_row("matmul", linear_products()); /* linnet's own kernels or the BLAS */
 }

@@ -1,3 +1,4 @@
+/* The parser of command lines, and --help. */
 #include "cli/options.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,13 +10,15 @@
 
 #include <cmocka.h>
 
+#include "unit/message.h"
+
 #define ARGUMENTS_MAX 16
 
 /** What a command line with one option of each kind was parsed into. */
 typedef struct {
     bool json, helped, quiet;
     const char *input;
-    int64_t count;
+    int64_t count, rows;
     double rate;
     OptionList sets, operands;
     Error error;
@@ -25,16 +28,26 @@ typedef struct {
 static Status parse(Parsed *parsed, const char *operands, const char *const *arguments) {
     *parsed = (Parsed){.count = 42, .rate = 0.5};
     const Option options[] = {
-        {.name = "input", .kind = OPTION_TEXT, .value = &parsed->input, .help = "the table", .required = true},
+        {.name = "input",
+         .kind = OPTION_TEXT,
+         .value = &parsed->input,
+         .help = "FILE.csv: the table",
+         .required = true},
         {.name = "count",
          .kind = OPTION_INT,
          .value = &parsed->count,
          .help = "a count",
          .minimum = 1,
          .maximum = 1024},
+        {.name = "rows",
+         .kind = OPTION_INT,
+         .value = &parsed->rows,
+         .help = "a number",
+         .minimum = 1,
+         .maximum = INT64_MAX},
         {.name = "rate", .kind = OPTION_NUMBER, .value = &parsed->rate, .help = "a rate"},
         {.name = "json", .kind = OPTION_FLAG, .value = &parsed->json, .help = "print JSON"},
-        {.name = "set", .kind = OPTION_LIST, .value = &parsed->sets, .help = "key=value"},
+        {.name = "set", .kind = OPTION_LIST, .value = &parsed->sets, .help = "KEY=VALUE: set a key"},
     };
     const CommandLine line = {.synopsis = "linnet try --input FILE",
                               .summary = "Try it.",
@@ -54,13 +67,14 @@ static void release(Parsed *parsed) {
     options_free_list(&parsed->operands);
 }
 
-static void expect_error(Parsed *parsed, const char *message) {
+static void expect_error(Parsed *parsed, const char *const *names) {
     assert_int_equal(parsed->error.status, STATUS_INPUT);
-    assert_string_equal(parsed->error.message, message);
+    assert_names(parsed->error.message, names);
     release(parsed);
 }
+#define EXPECT_ERROR(parsed, ...) expect_error(parsed, NAMES(__VA_ARGS__))
 
-static void reads_every_kind(void **state) {
+static void test_reads_every_kind(void **state) {
     (void)state;
     Parsed parsed;
     assert_int_equal(PARSE(&parsed, NULL, "--input", "a.csv", "--count=7", "--json", "--set", "seed=1",
@@ -78,7 +92,7 @@ static void reads_every_kind(void **state) {
     release(&parsed);
 }
 
-static void keeps_defaults_and_takes_the_last(void **state) {
+static void test_keeps_defaults_and_takes_the_last(void **state) {
     (void)state;
     Parsed parsed;
     assert_int_equal(PARSE(&parsed, NULL, "--input", "a.csv", "--input=b.csv"), STATUS_OK);
@@ -90,7 +104,7 @@ static void keeps_defaults_and_takes_the_last(void **state) {
     release(&parsed);
 }
 
-static void gathers_operands(void **state) {
+static void test_gathers_operands(void **state) {
     (void)state;
     Parsed parsed;
     assert_int_equal(PARSE(&parsed, "TEXT", "good", "--input=a", "-", "", "--", "--json", "-_-"), STATUS_OK);
@@ -101,7 +115,7 @@ static void gathers_operands(void **state) {
     release(&parsed);
 }
 
-static void takes_values_that_look_like_options_after_an_equals_sign(void **state) {
+static void test_takes_values_that_look_like_options_after_an_equals_sign(void **state) {
     (void)state;
     Parsed parsed;
     assert_int_equal(PARSE(&parsed, NULL, "--input=--count", "--set", "-1"), STATUS_OK);
@@ -110,73 +124,65 @@ static void takes_values_that_look_like_options_after_an_equals_sign(void **stat
     release(&parsed);
 }
 
-static void refuses_unknown_options(void **state) {
+static void test_refuses_unknown_options(void **state) {
     (void)state;
     Parsed parsed;
     PARSE(&parsed, NULL, "--inptu", "a");
-    expect_error(&parsed, "unknown option --inptu: did you mean --input?");
+    EXPECT_ERROR(&parsed, "--inptu", "--input?");
     PARSE(&parsed, NULL, "--quite=yes");
-    expect_error(&parsed, "unknown option --quite: did you mean --quiet?");
+    EXPECT_ERROR(&parsed, "--quite", "--quiet?");
     PARSE(&parsed, NULL, "--colour", "red");
-    expect_error(&parsed, "unknown option --colour: --help lists the known ones");
+    EXPECT_ERROR(&parsed, "--colour", "--help");
     PARSE(&parsed, NULL, "-j");
-    expect_error(&parsed, "unknown option -j: options start with two dashes");
+    EXPECT_ERROR(&parsed, "-j", "two dashes");
+    assert_null(strstr(parsed.error.message, "-- before"));
     PARSE(&parsed, "TEXT", "-_-");
-    expect_error(&parsed,
-                 "unknown option -_-: options start with two dashes, and -- goes before an argument that starts "
-                 "with one");
+    EXPECT_ERROR(&parsed, "-_-", "two dashes", "-- before");
 }
 
-static void refuses_missing_values(void **state) {
+static void test_refuses_missing_values(void **state) {
     (void)state;
     Parsed parsed;
     PARSE(&parsed, NULL, "--input");
-    expect_error(&parsed, "option --input needs a value");
+    EXPECT_ERROR(&parsed, "--input", "value");
     PARSE(&parsed, NULL, "--input", "--json");
-    expect_error(&parsed,
-                 "option --input needs a value, but '--json' follows (write --input=--json if that is the value)");
+    EXPECT_ERROR(&parsed, "--input", "value", "--input=--json");
     PARSE(&parsed, NULL, "--json=yes");
-    expect_error(&parsed, "option --json takes no value");
+    EXPECT_ERROR(&parsed, "--json", "no value", "yes");
     PARSE(&parsed, NULL, "--quiet=yes");
-    expect_error(&parsed, "option --quiet takes no value");
+    EXPECT_ERROR(&parsed, "--quiet", "no value", "yes");
 }
 
-static void refuses_bad_numbers(void **state) {
+static void test_refuses_bad_numbers(void **state) {
     (void)state;
-    static const char *const out_of_range[] = {"0", "1025", "-5", "99999999999999999999"};
-    static const char *const not_whole[] = {"", "seven", "7x", "1.5", " 7"};
-    Parsed parsed;
-    char message[128];
-    for (size_t i = 0; i < sizeof out_of_range / sizeof *out_of_range; i++) {
-        PARSE(&parsed, NULL, "--input=a", "--count", out_of_range[i]);
-        snprintf(message, sizeof message, "option --count must be from 1 to 1024, not %s", out_of_range[i]);
-        expect_error(&parsed, message);
-    }
-    for (size_t i = 0; i < sizeof not_whole / sizeof *not_whole; i++) {
-        PARSE(&parsed, NULL, "--input=a", "--count", not_whole[i]);
-        snprintf(message, sizeof message, "option --count needs a whole number, not '%s'", not_whole[i]);
-        expect_error(&parsed, message);
-    }
+    static const char *const not_integers[] = {"",  "seven", "7x",   "1.5", " 7",
+                                               "0", "1025",  "1e30", "-5",  "99999999999999999999"};
     static const char *const not_above_zero[] = {"", "fast", "0", "-1", "1e", "inf", "nan", " 1"};
+    Parsed parsed;
+    for (size_t i = 0; i < sizeof not_integers / sizeof *not_integers; i++) {
+        PARSE(&parsed, NULL, "--input=a", "--count", not_integers[i]);
+        EXPECT_ERROR(&parsed, "--count: ", "integer from 1 to 1024", not_integers[i]);
+    }
     for (size_t i = 0; i < sizeof not_above_zero / sizeof *not_above_zero; i++) {
         PARSE(&parsed, NULL, "--input=a", "--rate", not_above_zero[i]);
-        snprintf(message, sizeof message, "option --rate needs a number above 0, not '%s'", not_above_zero[i]);
-        expect_error(&parsed, message);
+        EXPECT_ERROR(&parsed, "--rate: ", "above 0", not_above_zero[i]);
     }
+    PARSE(&parsed, NULL, "--input=a", "--rows", "0");
+    EXPECT_ERROR(&parsed, "--rows: ", "integer of at least 1", "0");
     assert_int_equal(PARSE(&parsed, NULL, "--input=a", "--count=1024"), STATUS_OK);
     assert_int_equal(parsed.count, 1024);
 }
 
-static void refuses_what_is_missing_or_too_much(void **state) {
+static void test_refuses_missing_options_and_extra_arguments(void **state) {
     (void)state;
     Parsed parsed;
     PARSE(&parsed, NULL, "--json");
-    expect_error(&parsed, "option --input is missing: it must be given");
+    EXPECT_ERROR(&parsed, "--input", "required");
     PARSE(&parsed, NULL, "--set=x", "--input=a", "b");
-    expect_error(&parsed, "unexpected argument 'b': only options may follow");
+    EXPECT_ERROR(&parsed, "argument b");
 }
 
-/** Run options_parse with standard output in a file; text [size] gets what it printed. */
+/** Parse --help; text [size] gets what that prints to standard output. */
 static void capture_help(Parsed *parsed, char *text, size_t size) {
     FILE *file = tmpfile();
     assert_non_null(file);
@@ -192,24 +198,19 @@ static void capture_help(Parsed *parsed, char *text, size_t size) {
     fclose(file);
 }
 
-static void prints_help(void **state) {
+static void test_prints_help(void **state) {
     (void)state;
     Parsed parsed;
     char text[2048];
     capture_help(&parsed, text, sizeof text);
     assert_true(parsed.helped);
     assert_int_equal(parsed.error.status, STATUS_OK);
-    assert_string_equal(text, "usage: linnet try --input FILE\n\nTry it.\n\noptions:\n"
-                              "  --input VALUE             the table (required)\n"
-                              "  --count N                 a count\n"
-                              "  --rate N                  a rate\n"
-                              "  --json                    print JSON\n"
-                              "  --set VALUE               key=value (may be repeated)\n"
-                              "  --quiet                   only warnings and errors on standard error\n"
-                              "  --help                    print this text\n");
+    assert_names(text, NAMES("usage: linnet try --input FILE\n\nTry it.\n\noptions:\n", "--input FILE.csv ",
+                             " the table (required)\n", "--count N ", " a count\n", "--rate N ", "--json ",
+                             "--set KEY=VALUE ", " set a key (may be repeated)\n", "--quiet ", "--help "));
 }
 
-static void takes_help_behind_two_dashes_as_an_operand(void **state) {
+static void test_takes_help_behind_two_dashes_as_an_operand(void **state) {
     (void)state;
     Parsed parsed;
     assert_int_equal(PARSE(&parsed, "TEXT", "--input=a", "--", "--help"), STATUS_OK);
@@ -220,16 +221,16 @@ static void takes_help_behind_two_dashes_as_an_operand(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_every_kind),
-        cmocka_unit_test(keeps_defaults_and_takes_the_last),
-        cmocka_unit_test(gathers_operands),
-        cmocka_unit_test(takes_values_that_look_like_options_after_an_equals_sign),
-        cmocka_unit_test(refuses_unknown_options),
-        cmocka_unit_test(refuses_missing_values),
-        cmocka_unit_test(refuses_bad_numbers),
-        cmocka_unit_test(refuses_what_is_missing_or_too_much),
-        cmocka_unit_test(prints_help),
-        cmocka_unit_test(takes_help_behind_two_dashes_as_an_operand),
+        cmocka_unit_test(test_reads_every_kind),
+        cmocka_unit_test(test_keeps_defaults_and_takes_the_last),
+        cmocka_unit_test(test_gathers_operands),
+        cmocka_unit_test(test_takes_values_that_look_like_options_after_an_equals_sign),
+        cmocka_unit_test(test_refuses_unknown_options),
+        cmocka_unit_test(test_refuses_missing_values),
+        cmocka_unit_test(test_refuses_bad_numbers),
+        cmocka_unit_test(test_refuses_missing_options_and_extra_arguments),
+        cmocka_unit_test(test_prints_help),
+        cmocka_unit_test(test_takes_help_behind_two_dashes_as_an_operand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

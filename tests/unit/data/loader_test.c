@@ -333,7 +333,7 @@ static void test_failure_ahead_waits_for_its_chunk(void **state) {
     assert_fine(&error);
     for (int64_t w = 0; w < 2; w++) visit(loader, w, &plan, SAMPLES, order, seen);
     assert_int_equal(loader_load(loader, 0, 2, &error), STATUS_INPUT);
-    assert_names(error.message, NAMES("feed.h5: ", "labels[", "200"));
+    assert_names(error.message, NAMES("loader.h5: ", "labels[", "200"));
     loader_destroy(loader);
     dataset_close(dataset);
 }

@@ -11,8 +11,6 @@
 
 #include <cmocka.h>
 
-#include "unit/message.h"
-
 static char folder[] = "/tmp/linnet-records-XXXXXX";
 static char path[256];
 
@@ -64,7 +62,7 @@ static const char *read_table(const char *ending, const char *text) {
     return read_bytes(ending, text, strlen(text));
 }
 
-static void test_csv(void **state) {
+static void test_csv_is_read(void **state) {
     (void)state;
     assert_string_equal(read_table(".csv", "a,b,c\n1,2,3\n4,5,6\n"), "2|1;5|4;");
     assert_string_equal(read_table(".csv", "a,b\r\n1,2\r\n3,4"), "2|1;4|3;");
@@ -81,12 +79,12 @@ static void test_csv(void **state) {
     assert_string_equal(read_table(".csv", "a,b"), "");
 }
 
-static void test_tsv(void **state) {
+static void test_tsv_is_read(void **state) {
     (void)state;
     assert_string_equal(read_table(".tsv", "a\tb\n1,5\t2\n\"x\ty\"\tz\n"), "2|1,5;z|x\ty;");
 }
 
-static void test_jsonl(void **state) {
+static void test_jsonl_is_read(void **state) {
     (void)state;
     assert_string_equal(read_table(".jsonl", "{\"a\": \"1\", \"b\": 2}\n\n  \n{\"b\":-30,\"a\":null}\r\n"),
                         "2|1;-30|;");
@@ -122,7 +120,7 @@ static void test_zero_bytes_are_kept(void **state) {
     }
 }
 
-static void test_positions(void **state) {
+static void test_fields_have_positions(void **state) {
     (void)state;
     static const char *const columns[] = {"a", "b"};
     const char *text = "a,b\n1,22\n\n\"x\ny\"\"z\",3\n4,\"5\"\n";
@@ -149,8 +147,8 @@ static void test_positions(void **state) {
     unlink(path);
 }
 
-/** Rows of every length around the window's first size, so that each kind of byte once falls on its edge. */
-static void test_rows_across_the_window(void **state) {
+/** Rows of every length around the buffer's first size, so that each kind of byte once falls on its edge. */
+static void test_rows_may_cross_the_buffer(void **state) {
     (void)state;
     static const char *const columns[] = {"a", "b"};
     const char *tail = "\xC3\xA9\"\"\r\n\",\"\"\"z\"\"\"\r\n\r\n1,2";
@@ -180,7 +178,7 @@ static void test_rows_across_the_window(void **state) {
     }
 }
 
-static void test_long_json_line(void **state) {
+static void test_json_lines_may_be_long(void **state) {
     (void)state;
     static const char *const column[] = {"a"};
     Error error = {0};
@@ -203,76 +201,67 @@ static void test_long_json_line(void **state) {
     unlink(path);
 }
 
-static void test_csv_errors(void **state) {
-    (void)state;
-    static const struct {
-        const char *text, *names[4];
-    } cases[] = {
-        {"", {"!: ", "empty"}},
-        {"\n\n", {"!: ", "empty"}},
-        {"a,c,d\n", {"!:1: ", "`b`", "a, c, d"}},
-        {"a,b,b\n", {"!:1:5: ", "`b`", "twice"}},
-        {"a,b\n1,2\n1\n", {"!:3:1: ", "1 field", "header row"}},
-        {"a,b\n1,2,3,4\n", {"!:2:5: ", "4 fields", "header row"}},
-        {"a,b\n1,\"2\n3\n", {"!:2:3: ", "quote", "never closed"}},
-        {"a,b\n1,\"2\"\"", {"!:2:3: ", "quote", "never closed"}},
-        {"a,b\n\"1\n\"x,2\n", {"!:3:2: ", "after a closing quote", "doubled"}},
-        {"a,b\n\"1\"\rx,2\n", {"!:2:4: ", "after a closing quote", "doubled"}},
-        {"a,b\n1,x\xFF\n", {"!:2:4: ", "0xFF", "UTF-8"}},
-        {"a,b\n1,\"x\n\xC3\"\n", {"!:3:1: ", "0xC3", "UTF-8"}},
-        {"a,b\n1,\xED\xA0\x80\n", {"!:2:3: ", "0xED", "UTF-8"}},
-        {"a,b\n1,\xC0\x80\n", {"!:2:3: ", "0xC0", "UTF-8"}},
-        {"a,b\n1,\xF4\x90\x80\x80\n", {"!:2:3: ", "0xF4", "UTF-8"}},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_names(read_table(".csv", cases[i].text), cases[i].names);
+static void assert_starts_with(const char *text, const char *start) {
+    if (strncmp(text, start, strlen(start)) != 0) fail_msg("`%s` does not start with `%s`", text, start);
 }
 
-static void test_jsonl_errors(void **state) {
+static void test_csv_errors_name_the_place(void **state) {
     (void)state;
-    static const struct {
-        const char *text, *names[4];
-    } cases[] = {
-        {"{\"a\":1,\"b\":2}\n{\"a\":1,\"x\":2}", {"!:2: ", "`b`", "a, x"}},
-        {"{\"a\":1,\"b\":2,\"a\":3}", {"!:1:14: ", "`a`", "twice"}},
-        {"{\"a\":1.5,\"b\":2}", {"!:1:6: ", "`a`"}},
-        {"{\"a\":true,\"b\":2}", {"!:1:6: ", "`a`"}},
-        {"{\"a\":[1],\"b\":2}", {"!:1:6: ", "`a`"}},
-        {"[1]", {"!:1:1: ", "JSON", "`{`"}},
-        {"{\"a\":1 \"b\":2}", {"!:1:8: ", "JSON", "`}`"}},
-        {"{\"a\" 1}", {"!:1:6: ", "JSON", "`:`"}},
-        {"{\"a\":}", {"!:1:6: ", "JSON", "value"}},
-        {"{\"a\":nul}", {"!:1:6: ", "JSON", "value"}},
-        {"{\"a\":\"x", {"!:1:6: ", "JSON", "never closed"}},
-        {"{\"a\":\"x\ty\"}", {"!:1:8: ", "JSON", "control character"}},
-        {"{\"a\":\"\\x\"}", {"!:1:8: ", "JSON", "escape"}},
-        {"{\"a\":\"\\u12g4\"}", {"!:1:11: ", "\\u", "digits"}},
-        {"{\"a\":\"\\ud800x\"}", {"!:1:7: ", "surrogate"}},
-        {"{\"a\":\"\\udc00\"}", {"!:1:7: ", "surrogate"}},
-        {"{\"a\":01}", {"!:1:6: ", "JSON", "0"}},
-        {"{\"a\":1.}", {"!:1:8: ", "JSON", "digit"}},
-        {"{\"a\":1e}", {"!:1:8: ", "JSON", "digit"}},
-        {"{\"a\":1,\"b\":2} x", {"!:1:15: ", "JSON", "after the object"}},
-        {"{\"a\":1,\"b\":\"\xFF\"}", {"!:1:13: ", "0xFF", "UTF-8"}},
+    static const char *const cases[][2] = {
+        {"", "!: the file is empty; its first row must name the columns"},
+        {"\n\n", "!: the file is empty; its first row must name the columns"},
+        {"a,c,d\n", "!:1: no column `b`; the columns are: a, c, d"},
+        {"a,b,b\n", "!:1:5: column `b` appears twice"},
+        {"a,b\n1,2\n1\n", "!:3:1: the row has 1 field, but the header row has 2"},
+        {"a,b\n1,2,3,4\n", "!:2:5: the row has 4 fields, but the header row has 2"},
+        {"a,b\n1,\"2\n3\n", "!:2:3: the closing quote is missing"},
+        {"a,b\n1,\"2\"\"", "!:2:3: the closing quote is missing"},
+        {"a,b\n\"1\n\"x,2\n", "!:3:2: expected a separator or a line end after the closing quote"},
+        {"a,b\n\"1\"\rx,2\n", "!:2:4: expected a separator or a line end after the closing quote"},
+        {"a,b\n1,x\xFF\n", "!:2:4: byte 0xFF is not UTF-8: convert the file to UTF-8"},
+        {"a,b\n1,\"x\n\xC3\"\n", "!:3:1: byte 0xC3 is not UTF-8: convert the file to UTF-8"},
+        {"a,b\n1,\xED\xA0\x80\n", "!:2:3: byte 0xED is not UTF-8: convert the file to UTF-8"},
+        {"a,b\n1,\xC0\x80\n", "!:2:3: byte 0xC0 is not UTF-8: convert the file to UTF-8"},
+        {"a,b\n1,\xF4\x90\x80\x80\n", "!:2:3: byte 0xF4 is not UTF-8: convert the file to UTF-8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_names(read_table(".jsonl", cases[i].text), cases[i].names);
-    char deep[256] = "{\"a\":";
-    memset(deep + 5, '[', 200);
-    assert_names(read_table(".jsonl", deep), NAMES("!:1:105: ", "JSON", "nest"));
+        assert_starts_with(read_table(".csv", cases[i][0]), cases[i][1]);
 }
 
-static void test_files_that_cannot_be_read(void **state) {
+static void test_jsonl_errors_name_the_place(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{\"a\":1,\"b\":2}\n{\"a\":1,\"x\":2}", "!:2: no member `b`; the members are: a, x"},
+        {"{\"a\":1,\"b\":2,\"a\":3}", "!:1:14: member `a` appears twice"},
+        {"{\"a\":1.5,\"b\":2}", "!:1:6: member `a` must be a string or an integer"},
+        {"{\"a\":true,\"b\":2}", "!:1:6: member `a` must be a string or an integer"},
+        {"{\"a\":[1],\"b\":2}", "!:1:6: member `a` must be a string or an integer"},
+        {"{\"a\":{},\"b\":2}", "!:1:6: member `a` must be a string or an integer"},
+        {"[1]", "!:1:1: expected a JSON object"},
+        {"{\"a\":1 \"b\":2}", "!:1:8: expected ',' or '}'"},
+        {"{\"a\" 1}", "!:1:6: expected ':'"},
+        {"{\"a\":}", "!:1:6: expected a JSON value"},
+        {"\n{\"a\":\"x", "!:2:8: the text ends inside a JSON value"},
+        {"{\"a\":\"\\ud800x\"}", "!:1:13: half of a surrogate pair"},
+        {"{\"a\":1,\"b\":2} x", "!:1:15: expected nothing after the JSON value"},
+        {"{\"a\":1,\"b\":\"\xFF\"}", "!:1:13: byte 0xFF is not UTF-8"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_starts_with(read_table(".jsonl", cases[i][0]), cases[i][1]);
+}
+
+static void test_unreadable_files_are_named(void **state) {
     (void)state;
     static const char *const column[] = {"a"};
     static const char *const names[] = {"/tmp/nowhere/x.csv", "/tmp/x.txt", "/tmp/x"};
-    static const char *const reasons[] = {"No such file", ".csv", ".csv"};
+    static const char *const reasons[] = {"cannot open: No such file", "must end in .csv", "must end in .csv"};
     for (size_t i = 0; i < 3; i++) {
         Error error = {0};
         Records *records = NULL;
         assert_int_equal(records_open(&records, names[i], column, 1, &error), STATUS_INPUT);
         assert_null(records);
-        assert_names(error.message, NAMES(names[i], reasons[i]));
+        assert_non_null(strstr(error.message, names[i]));
+        assert_non_null(strstr(error.message, reasons[i]));
     }
     char name[256];
     snprintf(name, sizeof name, "%s/folder.csv", folder);
@@ -280,22 +269,22 @@ static void test_files_that_cannot_be_read(void **state) {
     Error error = {0};
     Records *records = NULL;
     assert_int_equal(records_open(&records, name, column, 1, &error), STATUS_INPUT);
-    assert_names(error.message, NAMES(name, "folder"));
+    assert_non_null(strstr(error.message, "it is a folder, not a regular file"));
     rmdir(name);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_tsv),
-        cmocka_unit_test(test_jsonl),
+        cmocka_unit_test(test_csv_is_read),
+        cmocka_unit_test(test_tsv_is_read),
+        cmocka_unit_test(test_jsonl_is_read),
         cmocka_unit_test(test_zero_bytes_are_kept),
-        cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_rows_across_the_window),
-        cmocka_unit_test(test_long_json_line),
-        cmocka_unit_test(test_csv_errors),
-        cmocka_unit_test(test_jsonl_errors),
-        cmocka_unit_test(test_files_that_cannot_be_read),
+        cmocka_unit_test(test_fields_have_positions),
+        cmocka_unit_test(test_rows_may_cross_the_buffer),
+        cmocka_unit_test(test_json_lines_may_be_long),
+        cmocka_unit_test(test_csv_errors_name_the_place),
+        cmocka_unit_test(test_jsonl_errors_name_the_place),
+        cmocka_unit_test(test_unreadable_files_are_named),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

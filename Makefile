@@ -34,7 +34,7 @@ CPPFLAGS += $(shell pkg-config --cflags $(NAMES))
 LDLIBS   += $(shell pkg-config --libs $(NAMES)) -lm
 endif
 
-VERSION  := 0.1.0
+VERSION  := 0.2.0
 ARCH     := $(shell uname -m)
 CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DH5_USE_110_API -DLINNET_VERSION='"$(VERSION)"'
 OPT      ?= $(if $(SAN),-O1,-O3)
@@ -147,12 +147,12 @@ bench-peer:
 	@echo "    python3 -m venv build/peer && build/peer/bin/pip install torch transformers accelerate tokenizers"
 	@echo "    make bench PEER=build/peer/bin/python"
 
-# docs/settings.md is made from the table that the program reads its configuration by.
+# docs/reference/settings.md is made from the table that the program reads its configuration by.
 docs: $(BUILD)/linnet
 	$(BUILD)/linnet train --settings > $(BUILD)/settings.md
-	cp $(BUILD)/settings.md docs/settings.md
+	cp $(BUILD)/settings.md docs/reference/settings.md
 
-# docs/errors.md is made from the cases that the tests bring about, and from what the program said.
+# docs/reference/errors.md is made from the cases that the tests bring about, and from what the program said.
 errors: $(BUILD)/linnet
 	LINNET_ERRORS=write scripts/test.sh errors
 
@@ -161,10 +161,10 @@ BINDIR   := $(DESTDIR)$(PREFIX)/bin
 DOCDIR   := $(DESTDIR)$(PREFIX)/share/doc/linnet
 SHAREDIR := $(DESTDIR)$(PREFIX)/share/linnet
 install: all
-	install -d $(BINDIR) $(DOCDIR)/docs $(SHAREDIR)/scripts $(SHAREDIR)/config $(SHAREDIR)/hosts
+	install -d $(BINDIR) $(DOCDIR) $(SHAREDIR)/scripts $(SHAREDIR)/config $(SHAREDIR)/hosts
 	install -m 755 $(BUILD)/linnet $(BINDIR)/linnet
-	install -m 644 README.md $(DOCDIR)
-	install -m 644 $(wildcard docs/*.md) $(DOCDIR)/docs
+	install -m 644 README.md LICENSE CONTRIBUTING.md CITATION.cff CHANGELOG.md $(DOCDIR)
+	find docs -type f -exec install -D -m 644 {} $(DOCDIR)/{} \;
 	install -m 755 scripts/mpirun.sh scripts/make_sample.py scripts/download_gpt2.py $(SHAREDIR)/scripts
 	install -m 644 scripts/lib.sh scripts/sample_tweets.py $(wildcard scripts/*.sbatch) $(SHAREDIR)/scripts
 	install -m 644 $(wildcard config/*.json) $(SHAREDIR)/config

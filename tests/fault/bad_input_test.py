@@ -1,5 +1,5 @@
 """Damaged and hostile input: exit code 1 and one line that names what is wrong, within a time limit, and nothing left behind.
-Also under the sanitizers. errors.py has every case that docs/errors.md lists."""
+Also under the sanitizers. errors.py has every case that docs/reference/errors.md lists."""
 import shutil
 
 import h5py

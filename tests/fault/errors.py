@@ -1,4 +1,4 @@
-"""Every way of using linnet wrongly that docs/errors.md lists: how to bring it about. See errors_test.py.
+"""Every way of using linnet wrongly that docs/reference/errors.md lists: how to bring it about. See errors_test.py.
 
 A case is made in a folder of its own that holds model/, tokenizer/, train.csv, train.h5 and test.h5, checkpoint/ (of a run on
 them), constants.json (of `linnet plan`) and run.json, whose paths are relative to it."""
@@ -25,7 +25,7 @@ PREDICT = ["predict", "--model", "model", "a text"]
 PLAN = ["plan", "run.json", "--ranks", "2", "--constants", "constants.json"]
 
 # As linnet plan --measure writes them.
-CONSTANTS = dict(format_version=2, linnet="0.1.0", kernels="avx2", bf16=False, ranks=2, nodes=1, threads=1, width=32, inner=128, heads=4,
+CONSTANTS = dict(format_version=2, linnet="0.2.0", kernels="avx2", bf16=False, ranks=2, nodes=1, threads=1, width=32, inner=128, heads=4,
                  adamw_bytes_per_second=4e9, add_bytes_per_second=6e9, program_bytes=5e7, node_latency_seconds=1e-6, node_message_seconds=1e-6,
                  network_latency_seconds=0, network_message_seconds=0, network_bytes_per_second=0, network_overlapped_bytes_per_second=0,
                  network_burden_seconds_per_byte=0, passes=[dict(tokens=8, gflops=1.5), dict(tokens=1024, gflops=20)])
@@ -45,14 +45,14 @@ class Case:
 
 
 def table_rows(title):
-    """The rows of a table of docs/settings.md, which is made from the table that the program reads settings by."""
-    page = (ROOT / "docs/settings.md").read_text()
+    """The rows of a table of docs/reference/settings.md, which is made from the table that the program reads settings by."""
+    page = (ROOT / "docs/reference/settings.md").read_text()
     part = page[page.index(title) + len(title):]
     return [(key, cells.split(" | ")) for key, cells in re.findall(r"^\| `(\w+)` \| (.*) \|$", part.split("\n## ")[0], re.M)]
 
 
 def wrong_values(kind):
-    """(what is wrong, a value) for a setting whose value docs/settings.md describes so."""
+    """(what is wrong, a value) for a setting whose value docs/reference/settings.md describes so."""
     if kind == "a path":
         return [("wrong type", 7), ("empty", "")]
     if kind == "true or false":

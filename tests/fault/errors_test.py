@@ -1,4 +1,4 @@
-"""docs/errors.md: every case of errors.py is refused with exit code 1 and the one line that the page says, alone and on 3
+"""docs/reference/errors.md: every case of errors.py is refused with exit code 1 and the one line that the page says, alone and on 3
 ranks, within a time limit. `make errors` writes the page anew."""
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 from errors import CASES, CONSTANTS, SETTINGS, make_folder
 from support import LIMIT, REFUSED, ROOT, finish, linnet, start, train
 
-PAGE = ROOT / "docs/errors.md"
+PAGE = ROOT / "docs/reference/errors.md"
 WRITING = os.environ.get("LINNET_ERRORS") == "write"
 HEAD = """# What linnet refuses
 
@@ -86,7 +86,7 @@ def test_refused(results, case, ranks):
     if WRITING:
         LINES.setdefault((case.name, case.command[0]), line)
     else:
-        assert line in PAGE.read_text().splitlines(), f"docs/errors.md says otherwise (make errors): {result}"
+        assert line in PAGE.read_text().splitlines(), f"docs/reference/errors.md says otherwise (make errors): {result}"
 
 
 def test_page_is_of_these_cases(request):

@@ -2,7 +2,7 @@
 #define LINNET_SETTINGS_SETTINGS_H
 /** The configuration of a run: JSON with the names, defaults and meanings of Hugging Face `TrainingArguments`, and
  *  a few keys of linnet's own for what Trainer has no name for. One table (src/settings/settings_table.c) has a row a
- *  key: type, default, range, help; the loader, the resolved file and docs/settings.md are all made from it.
+ *  key: type, default, range, help; the loader, the resolved file and docs/reference/settings.md are all made from it.
  *
  *  Rank 0 loads the file; the others get its resolved text and parse that (settings_parse), so that no rank reads
  *  a file the others did not. Nothing here is collective. */
@@ -78,7 +78,7 @@ Status settings_parse(Settings *settings, const char *text, const char *name, Er
  *  bit (floats with 17 digits where needed). Free with memory_free(). NULL when memory is short. */
 char *settings_text(const Settings *settings, Error *error);
 
-/** The table as a Markdown page (docs/settings.md), free with memory_free(). */
+/** The table as a Markdown page (docs/reference/settings.md), free with memory_free(). */
 char *settings_markdown(Error *error);
 
 /** Samples of an update on `ranks` ranks: never more than the `samples` there are, which changes nothing but memory. */

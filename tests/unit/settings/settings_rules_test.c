@@ -167,13 +167,13 @@ static void parse_refuses_what_load_refuses(void **state) {
     assert_null(settings.train_file);
 }
 
-/** docs/settings.md is what `linnet train --settings` prints. */
+/** docs/reference/settings.md is what `linnet train --settings` prints. */
 static void page_is_up_to_date(void **state) {
     (void)state;
     Error error = {0};
     char *page = settings_markdown(&error), *file = NULL;
     assert_non_null(page);
-    assert_int_equal(file_read("docs/settings.md", &file, NULL, &error), STATUS_OK);
+    assert_int_equal(file_read("docs/reference/settings.md", &file, NULL, &error), STATUS_OK);
     assert_true(strcmp(page, file) == 0); /* if not: make docs */
     memory_free(file);
     memory_free(page);

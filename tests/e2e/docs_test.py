@@ -1,0 +1,48 @@
+"""The documentation: links lead somewhere, files that it names exist, and its picture is drawn from the run beside it."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+NAMED = re.compile(r"`((?:src|include|scripts|tests|config|hosts|docs)/[\w./-]+)`")
+
+
+def prose(page):
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+
+
+def anchors(page):
+    """The names that a page's headings have in links, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_named_files_exist(page):
+    wrong = []
+    for link in re.findall(r"\]\(([^)]+)\)", prose(page)):
+        if link.startswith(("http:", "https:")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            wrong.append(link)
+    wrong += [name for name in NAMED.findall(prose(page)) if "NAME" not in name and "ROOM" not in name and not (ROOT / name).exists()]
+    assert not wrong
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs/README.md").read_text()
+    pages = [str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")]
+    assert not [page for page in pages if page != "README.md" and f"]({page})" not in index]
+
+
+def test_the_picture_is_drawn_from_the_run_beside_it():
+    drawn = subprocess.run([sys.executable, ROOT / "scripts/plot_run.py", ROOT / "docs/images/tweets-run.jsonl", "--baseline", "0.4046"],
+                           capture_output=True, text=True, check=True).stdout
+    assert drawn == (ROOT / "docs/images/tweets-run.svg").read_text()

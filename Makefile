@@ -5,7 +5,7 @@
 #   make WERROR=1             warnings are errors (as CI builds)
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
-#   make bench                speed against the limit; see docs/performance.md
+#   make bench | bench-peer   speed against the limit, and against PyTorch and Trainer; see docs/performance.md
 #   make kill-many            kill training jobs 1,000 times, and fail every system call in turn
 #   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
 #   make valgrind             a tiny job on 2 ranks under valgrind
@@ -142,10 +142,13 @@ fuzz:
 # Speed and memory against the limit, and against PyTorch and Trainer where PEER is a Python that has them. DATA: a folder of tweets and vocabulary.
 bench: all $(BUILD)/tests/bench/products
 	python3 scripts/bench.py --json $(BUILD)/bench.json $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer $(PEER)) $(BENCH)
-bench-peer:
-	@echo "The rows against PyTorch and Trainer need a Python with them (CPU builds do):"
-	@echo "    python3 -m venv build/peer && build/peer/bin/pip install torch transformers accelerate tokenizers"
-	@echo "    make bench PEER=build/peer/bin/python"
+# The same with the rows against PyTorch and Trainer, whose packages go into build/peer once.
+bench-peer: build/peer/installed
+	$(MAKE) bench PEER=build/peer/bin/python
+build/peer/installed:
+	python3 -m venv build/peer
+	build/peer/bin/pip install torch==2.13.0 transformers==5.24.0 accelerate==1.15.0
+	touch $@
 
 # docs/reference/settings.md is made from the table that the program reads its configuration by.
 docs: $(BUILD)/linnet

@@ -9,7 +9,15 @@
 #   make kill-many            kill training jobs 1,000 times, and fail every system call in turn
 #   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
 #   make valgrind             a tiny job on 2 ranks under valgrind
-#   make test | unit | format | format-check | docs | errors | clean
+#   make test | check | unit | format | format-check | docs | errors | clean
+#
+# `make check` is the part of `make test` for people at work: unit, MPI and golden tests in two minutes. One test alone, after
+# `make unit-programs mpi-programs`:
+#
+#   build/tests/unit/text/tokenizer_test                                    one C test program
+#   CMOCKA_TEST_FILTER='test_golden*' build/tests/unit/text/tokenizer_test  one case in it; * and ? are wildcards
+#   scripts/mpirun.sh 3 build/tests/mpi/reduction_test                      one MPI program on 3 ranks
+#   python3 -m pytest tests/e2e/plan_test.py -k constants                   one pytest
 
 PREFIX ?= /usr/local
 BUILD  := build$(if $(SAN),/san)
@@ -19,7 +27,7 @@ PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev
 NAMES  := $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
 
 # Goals that need no libraries must work on a machine that has none yet.
-ifneq ($(filter-out clean quickstart test fuzz valgrind dependencies uninstall format format-check,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean quickstart test check fuzz valgrind dependencies uninstall format format-check,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(MPICC)),)
 $(error $(MPICC) not found: install libopenmpi-dev and openmpi-bin, or run scripts/dependencies.sh)
 endif
@@ -58,7 +66,7 @@ OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%
 UNITS   := $(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
-.PHONY: all clean install uninstall unit test kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind
+.PHONY: all clean install uninstall unit test check kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind
 all: $(BUILD)/linnet
 
 $(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
@@ -83,18 +91,21 @@ $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 $(filter %/adamw.o %/vector.o $(foreach i,$(ISAS),%/adamw_kernels.$(i).o %/vector_kernels.$(i).o),$(OBJECTS)): CFLAGS += -ffp-contract=off
 
 # Unit tests: one program a module, cmocka; MPI tests: one program each, run under 1 to 4 ranks.
-$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/liblinnet.a
+$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/tests/filter.o $(BUILD)/liblinnet.a
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LDLIBS) -lcmocka
+	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LDLIBS) -lcmocka
+$(BUILD)/tests/filter.o: tests/unit/filter.c
+	@mkdir -p $(@D)
+	$(MPICC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(BUILD)/tests/mpi/%: tests/mpi/%.c $(BUILD)/liblinnet.a
 	@mkdir -p $(@D)
 	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LDLIBS)
 
 # The readers' tests on given bytes: those of the fuzzers, below.
 FUZZ_READERS := $(wildcard tests/fuzz/*readers.c)
-$(BUILD)/tests/unit/fuzz_cases_test: tests/unit/fuzz_cases_test.c $(FUZZ_READERS) tests/fuzz/readers.h $(BUILD)/liblinnet.a
+$(BUILD)/tests/unit/fuzz_cases_test: tests/unit/fuzz_cases_test.c $(FUZZ_READERS) tests/fuzz/readers.h $(BUILD)/tests/filter.o $(BUILD)/liblinnet.a
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/liblinnet.a $(LDLIBS) -lcmocka
+	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LDLIBS) -lcmocka
 
 $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
@@ -130,6 +141,8 @@ quickstart:
 	scripts/quickstart.sh
 test:
 	scripts/test.sh
+check:
+	scripts/test.sh build unit mpi golden
 # Half an hour of what `make test` tries for a minute: 1,000 kills, and a failing call at every call site.
 kill-many:
 	LINNET_KILLS=1000 LINNET_FAULTS=all scripts/test.sh build kill
@@ -141,7 +154,7 @@ fuzz:
 
 # Speed and memory against the limit, and against PyTorch and Trainer where PEER is a Python that has them. DATA: a folder of tweets and vocabulary.
 bench: all $(BUILD)/tests/bench/products
-	python3 scripts/bench.py --json $(BUILD)/bench.json $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer $(PEER)) $(BENCH)
+	$(shell bash -c '. scripts/lib.sh && python_with json') scripts/bench.py --json $(BUILD)/bench.json $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer $(PEER)) $(BENCH)
 # The same with the rows against PyTorch and Trainer, whose packages go into build/peer once.
 bench-peer: build/peer/installed
 	$(MAKE) bench PEER=build/peer/bin/python

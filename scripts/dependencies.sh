@@ -4,21 +4,26 @@
 #   scripts/dependencies.sh            install what building and running need
 #   scripts/dependencies.sh --test     and what the tests need
 #   scripts/dependencies.sh --slurm    and Slurm, which tests/slurm starts
+#   scripts/dependencies.sh --clang    and the second compiler that the tree is built with
+#   scripts/dependencies.sh --roots    and what makes the other systems that the tree is built on
 #   scripts/dependencies.sh --fuzz     and what `make fuzz` needs
 #   scripts/dependencies.sh --valgrind and what `make valgrind` needs
 #   scripts/dependencies.sh --check    only tell; exit code 1 when something is missing
 #
 # Each need is looked for as the build will look for it (a program on PATH, pkg-config, an import), so that a library
-# from elsewhere counts as well. Packages are Debian's (12, 13) and Ubuntu's (24.04) names. Asks nothing: where it may
-# not install, it prints the command and ends with exit code 1.
+# from elsewhere counts as well; the tests' Python modules are looked for in one Python. Where packages cannot be installed,
+# these modules come from requirements.txt into a virtual environment, build/python. Packages are Debian's (12, 13) and
+# Ubuntu's (24.04) names. Asks nothing: where something is still missing, it prints the command to run and ends with exit code 1.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 set -u
 
 program() { command -v "$1" >/dev/null 2>&1; }
 library() { program pkg-config && pkg-config --exists "$1"; }
-module() { python_with "$1" >/dev/null; }
+# shellcheck disable=SC2086  # a list of words
+test_modules() { python_with $TEST_MODULES >/dev/null; }
 
 fuzzes() { echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -x c -fsanitize=fuzzer,address -o /dev/null - 2>/dev/null; }
+openmp() { echo 'int main(void) { return 0; }' | clang -x c -fopenmp -include omp.h -o /dev/null - 2>/dev/null; }
 compiles() { echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; }
 
 # package : how to tell that it is there
@@ -32,14 +37,16 @@ libhdf5-dev            : library hdf5
 libcjson-dev           : library libcjson
 libpcre2-dev           : library libpcre2-8
 libssl-dev             : library libcrypto
-python3                : module json
+python3                : python_with json >/dev/null
 '
 TEST_NEEDS='
 libcmocka-dev          : library cmocka
-python3-pytest         : module pytest
-python3-h5py           : module h5py
-python3-numpy          : module numpy
+python3-pytest         : test_modules
+python3-h5py           : test_modules
+python3-numpy          : test_modules
 iproute2               : test "$(id -u)" != 0 || program tc
+e2fsprogs              : test "$(id -u)" != 0 || program mkfs.ext4
+btrfs-progs            : test "$(id -u)" != 0 || program mkfs.btrfs
 '
 SLURM_NEEDS='
 munge                  : program munged
@@ -48,6 +55,14 @@ slurmd                 : program slurmd
 slurm-client           : program sbatch
 iproute2               : program ip
 util-linux             : program nsenter
+'
+CLANG_NEEDS='
+clang                  : program clang
+libomp-dev             : openmp
+'
+ROOTS_NEEDS='
+debootstrap            : program debootstrap
+util-linux             : program unshare
 '
 # Only for make fuzz and make valgrind, which make test does not run.
 FUZZ_NEEDS='
@@ -81,9 +96,11 @@ for argument in "$@"; do
         grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release && needs+=$FORMAT_NEED
         ;;
     --slurm) needs+=$SLURM_NEEDS ;;
+    --clang) needs+=$CLANG_NEEDS ;;
+    --roots) needs+=$ROOTS_NEEDS ;;
     --fuzz) needs+=$FUZZ_NEEDS ;;
     --valgrind) needs+=$VALGRIND_NEEDS ;;
-    *) die "unknown argument '$argument': --test, --slurm, --fuzz, --valgrind and --check are known" ;;
+    *) die "unknown argument '$argument': --test, --slurm, --clang, --roots, --fuzz, --valgrind and --check are known" ;;
     esac
 done
 
@@ -95,23 +112,41 @@ fi
 say "dependencies: missing: $missing"
 [ $check_only = no ] || exit 1
 
-command -v apt-get >/dev/null || die "no apt-get here: install what these Debian packages hold: $missing"
 by_hand="apt-get update && apt-get install $missing"
-if [ "$(id -u)" = 0 ]; then
-    as_root=()
-elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-    as_root=(sudo -n)
-else
-    die "installing needs root; run: sudo sh -c '$by_hand'"
-fi
 
-say "dependencies: installing with apt-get: $missing"
-install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120)
 # Nothing is read from standard input, so that no package can wait for an answer.
-"${install[@]}" update </dev/null >&2 || say "dependencies: the package lists could not be renewed; trying with the old ones"
-# shellcheck disable=SC2086  # a list of words
-"${install[@]}" install --no-install-recommends $missing </dev/null >&2 || die "apt-get failed; by hand: $by_hand"
+install_packages() {
+    local as_root=() install
+    command -v apt-get >/dev/null || { say "dependencies: no apt-get here"; return 1; }
+    if [ "$(id -u)" != 0 ]; then
+        as_root=(sudo -n)
+        { command -v sudo && sudo -n true; } >/dev/null 2>&1 || { say "dependencies: installing packages needs root"; return 1; }
+    fi
+    say "dependencies: installing with apt-get: $missing"
+    install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120)
+    "${install[@]}" update </dev/null >&2 || say "dependencies: the package lists could not be renewed; trying with the old ones"
+    # shellcheck disable=SC2086  # a list of words
+    "${install[@]}" install --no-install-recommends $missing </dev/null >&2
+}
 
+# The tests' modules in a virtual environment, made by the first Python that can.
+make_environment() {
+    local python
+    for python in ${PYTHON:-python3 /usr/bin/python3}; do
+        say "dependencies: installing requirements.txt into build/python, with $python"
+        "$python" -m venv --clear "$PYTHON_ENVIRONMENT" </dev/null >&2 &&
+            "$PYTHON_ENVIRONMENT/bin/python" -m pip install -q -r "$(dirname "$PYTHON_ENVIRONMENT")/../requirements.txt" </dev/null >&2 && return
+    done
+    rm -rf "$PYTHON_ENVIRONMENT"
+}
+
+install_packages
 missing=$(missing_of "$needs")
-[ -z "$missing" ] || die "installed, but still not found: $missing"
+case $missing in
+*python3-pytest*)
+    make_environment
+    missing=$(missing_of "$needs")
+    ;;
+esac
+[ -z "$missing" ] || die "missing: $missing; as root: $by_hand"
 say "dependencies: all there"

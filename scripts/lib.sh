@@ -14,12 +14,15 @@ cores() {
     echo "$allowed"
 }
 
-# The Python that has the modules named by the arguments: the one on PATH, else the distribution's own.
+# The Python that has all modules named by the arguments: $PYTHON, or the one on PATH, or the distribution's own; else the virtual
+# environment that scripts/dependencies.sh makes where it cannot install packages.
+TEST_MODULES="pytest h5py numpy"
+PYTHON_ENVIRONMENT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/build/python
 python_with() {
     local python imports
     imports=$(printf 'import %s;' "$@")
-    for python in ${PYTHON:-python3 /usr/bin/python3}; do
-        "$python" -c "$imports" >/dev/null 2>&1 && { echo "$python"; return 0; }
+    for python in ${PYTHON:-python3 /usr/bin/python3} "$PYTHON_ENVIRONMENT/bin/python"; do
+        "$python" -c "$imports" >/dev/null 2>&1 && { command -v "$python"; return 0; }
     done
     return 1
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed".
+# make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed[, N skipped]".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi jobs errors kill faults waiting hosts slurm san;
-#                                   python is jobs, errors, kill and faults; kill tries more where LINNET_KILLS and
-#                                   LINNET_FAULTS say so
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi golden jobs errors kill faults command builds waiting hosts
+#                                   slurm roots san; python is golden, jobs, errors, kill, faults and command; kill tries
+#                                   more where LINNET_KILLS and LINNET_FAULTS say so
 #
+# What the tests need is installed (scripts/dependencies.sh); a part that lacks something all the same has failed. Skipped is
+# only what this machine cannot do, and what is skipped is listed with its reason before the last line.
 # A part that fails does not keep the others from running, unless the build fails. Where there are two cores two parts run at a
 # time, one that computes beside one that mostly waits (for a launcher, a time limit, a queue), whose output comes when it is
 # over. Every program runs under a time limit, so that nothing hangs. What each one printed is kept in build/test/ and shown
@@ -15,14 +17,17 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 logs=build/test
 passed=0 failed=0 skipped=0
-failures=()
+failures=() skips=()
 
 # Seconds after which a program is taken down. Unit and MPI tests take a second or a few; the limits leave room for a
 # slow machine under the sanitizers.
-UNIT_LIMIT=180 MPI_LIMIT=120 PYTHON_LIMIT=1500
+UNIT_LIMIT=180 MPI_LIMIT=120 PYTHON_LIMIT=1500 ROOT_LIMIT=1800
 
 pass() { passed=$((passed + 1)); }
-skip() { skipped=$((skipped + 1)); say "skipped: $*"; }
+skip() { # WHAT: REASON
+    skipped=$((skipped + 1))
+    skips+=("$*")
+}
 fail() { # NAME LOG
     failed=$((failed + 1))
     failures+=("$1")
@@ -51,7 +56,7 @@ test_format() {
     local version
     version=$(clang-format --version 2>/dev/null | sed -n 's/.*version \([0-9]*\).*/\1/p')
     # Other versions lay some lines out differently.
-    [ "$version" = 14 ] || { skip "layout: clang-format 14 is what .clang-format was written for"; return; }
+    [ "$version" = 14 ] || { skip "layout: .clang-format was written for clang-format 14, not ${version:-none}"; return; }
     if limited 60 "$logs/format.log" make -s format-check; then pass; else fail "layout (make format mends it)" "$logs/format.log"; fi
 }
 
@@ -72,12 +77,14 @@ build() { # NAME MAKE-ARGUMENTS...
 count_unit() { # NAME LOG
     local name=$1 code ok bad none
     code=$(cat "$2.code" 2>/dev/null) || code=lost
-    # cmocka reports a skipped test as "not ok 4 # SKIP name".
+    # cmocka reports a skipped test as "not ok 4 # SKIP name", and the program prints why before.
+    while read -r none; do skip "$name: $none"; done < <(awk '
+        /^# because / { why = substr($0, 11) }
+        /^(not )?ok .*# SKIP/ { sub(/.*# SKIP */, ""); print $0 ": " (why == "" ? "no reason given" : why); why = "" }' "$2")
     none=$(grep -c '^\(not \)\?ok .*# SKIP' "$2")
     ok=$(grep '^ok ' "$2" | grep -vc '# SKIP')
     bad=$(grep '^not ok ' "$2" | grep -vc '# SKIP')
     passed=$((passed + ok))
-    skipped=$((skipped + none))
     if [ "$bad" -gt 0 ]; then
         failed=$((failed + bad))
         failures+=("$name: $bad")
@@ -92,9 +99,14 @@ count_unit() { # NAME LOG
 
 # As many programs at a time as there are cores.
 test_unit() { # FOLDER WITH THE PROGRAMS
+    # shellcheck disable=SC2046  # names without spaces
+    run_units "$1" $(find tests/unit -name '*_test.c' | sed 's,^tests/unit/,,; s,\.c$,,' | sort)
+}
+
+run_units() { # FOLDER WITH THE PROGRAMS, NAMES...
     local name log=$logs/$(echo "$1" | tr / -)-unit names
     step "unit tests in $1"
-    names=$(find tests/unit -name '*_test.c' | sed 's,^tests/unit/,,; s,\.c$,,' | sort)
+    names=$(printf '%s\n' "${@:2}")
     rm -rf "$log"
     echo "$names" | sed 's,[^/]*$,,' | sort -u | while read -r name; do mkdir -p "$log/$name"; done
     export -f attend limited
@@ -123,30 +135,82 @@ test_mpi() {
 
 # Run pytest and count from its report, which is whole only when pytest came to its end.
 run_pytest() { # NAME PROGRAM ARGUMENTS...
-    local name=$1 program=$2 python counts code
+    local name=$1 program=$2 python counts code ok bad skipped_test
     shift 2
-    python=$(python_with pytest h5py numpy) || { skip "$name: no python3 with pytest, h5py and numpy"; return; }
+    # shellcheck disable=SC2086  # a list of words
+    python=$(python_with $TEST_MODULES) || { fail "$name (no python3 has all of: $TEST_MODULES)"; return; }
     rm -f "$logs/$name.xml"
-    LINNET=$program attend timeout --kill-after=10 $PYTHON_LIMIT "$python" -m pytest -q -rfE --tb=short -p no:cacheprovider \
+    PATH=$PWD/$logs/bin:$PATH LINNET=$program attend timeout --kill-after=10 $PYTHON_LIMIT "$python" -m pytest -q -rfE --tb=short -p no:cacheprovider \
         --junitxml="$logs/$name.xml" "$@" </dev/null >&2
     code=$?
     counts=$("$python" - "$logs/$name.xml" <<'PY'
 import sys
 import xml.etree.ElementTree as xml
-suite = next(xml.parse(sys.argv[1]).getroot().iter("testsuite")).attrib
-bad, none = int(suite["failures"]) + int(suite["errors"]), int(suite["skipped"])
-print(int(suite["tests"]) - bad - none, bad, none)
+suite = next(xml.parse(sys.argv[1]).getroot().iter("testsuite"))
+count = {key: int(suite.get(key)) for key in ("tests", "failures", "errors", "skipped")}
+bad = count["failures"] + count["errors"]
+print(count["tests"] - bad - count["skipped"], bad)
+for case in suite.iter("testcase"):
+    for skipped in case.iter("skipped"):
+        print(case.get("classname").split(".")[-1] + "." + case.get("name") + ": " + skipped.get("message").splitlines()[0])
 PY
     ) || { fail "$name (no report; exit code $code)"; return; }
-    # shellcheck disable=SC2086  # three numbers
-    set -- $counts
-    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
-    if [ "$2" -gt 0 ]; then failures+=("$name: $2"); elif [ $code != 0 ]; then fail "$name (exit code $code)"; fi
+    { read -r ok bad; while read -r skipped_test; do skip "$name: $skipped_test"; done; } <<<"$counts"
+    passed=$((passed + ok)) failed=$((failed + bad))
+    if [ "$bad" -gt 0 ]; then failures+=("$name: $bad"); elif [ $code != 0 ]; then fail "$name (exit code $code)"; fi
+}
+
+test_golden() {
+    step "golden figures"
+    run_pytest golden build/linnet tests/golden
 }
 
 test_jobs() {
-    step "whole jobs, and golden figures"
-    run_pytest jobs build/linnet tests/golden tests/e2e
+    step "complete jobs"
+    run_pytest jobs build/linnet tests/e2e
+}
+
+test_command() {
+    step "this test command"
+    run_pytest command build/linnet tests/command
+}
+
+# Another compiler and other optimisation, with assertions and without: all programs, and the tests of what the compiler changes.
+test_builds() {
+    local tests=(kernels/linear_test kernels/attention_test kernels/adamw_test kernels/isa_test model/gpt2_test)
+    if limited 300 $logs/clang-packages.log scripts/dependencies.sh --clang; then
+        OMPI_CC=clang build build-clang BUILD=build/clang all unit-programs mpi-programs && run_units build/clang "${tests[@]}"
+    else
+        fail "build with clang (not installed)" $logs/clang-packages.log
+    fi
+    build build-O1 BUILD=build/O1 OPT="-O1 -DNDEBUG" all "${tests[@]/#/build/O1/tests/unit/}" && run_units build/O1 "${tests[@]}"
+    build build-O3 BUILD=build/O3 OPT="-O3 -DNDEBUG" all "${tests[@]/#/build/O3/tests/unit/}" && run_units build/O3 "${tests[@]}"
+}
+
+# The other systems that README names, each in a root of its own, from nothing: make quickstart and make check.
+test_roots() {
+    local system log last
+    [ "$(id -u)" = 0 ] || { skip "roots: not root"; return; }
+    limited 300 $logs/roots-packages.log scripts/dependencies.sh --roots || { skip "roots: no debootstrap"; return; }
+    for system in $(tests/platforms/root.sh --list); do
+        step "on $system"
+        log=$logs/root-$system.log
+        limited $ROOT_LIMIT "$log" tests/platforms/root.sh "$system"
+        case $? in
+        77) skip "$system: $(tail -n 1 "$log")" ;;
+        *) count_run "$system" "$log" ;;
+        esac
+    done
+}
+
+# Add what another run of this script has counted.
+count_run() { # NAME LOG
+    local ok bad none line
+    read -r ok bad none < <(tail -n 1 "$2" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\?$/\1 \2 \4/p')
+    [ -n "${ok:-}" ] || { fail "$1 (did not come to its end)" "$2"; return; }
+    passed=$((passed + ok)) failed=$((failed + bad))
+    while read -r line; do skip "$1: $line"; done < <(sed -n 's/^skipped: //p' "$2")
+    [ "$bad" = 0 ] || { failures+=("$1: $bad"); say "FAILED: $1"; tail -n 60 "$2" | sed 's/^/    /' >&2; }
 }
 
 test_errors() {
@@ -176,16 +240,17 @@ test_slurm() {
     step "the batch scripts under a real Slurm"
     [ "$(id -u)" = 0 ] || { skip "slurm: not root"; return; }
     [ "$(nproc)" -ge 2 ] || { skip "slurm: two cores are needed"; return; }
-    limited 300 $logs/slurm-packages.log scripts/dependencies.sh --slurm || { skip "slurm: not installable"; return; }
+    limited 300 $logs/slurm-packages.log scripts/dependencies.sh --slurm || { fail "slurm (not installed)" $logs/slurm-packages.log; return; }
     tests/slurm/cluster.sh --check >$logs/slurm-check.log 2>&1 || { skip "slurm: no namespaces"; return; }
     run_pytest pytest-slurm build/linnet tests/slurm
 }
 
 # Several hosts on this machine, where it allows to make them; what a killed test leaves is taken down.
+remove_hosts() { "$(python_with json)" tests/hosts/namespaces.py; }
 test_hosts() {
     step "several hosts, as network namespaces"
-    run_pytest hosts build/linnet -rfEs tests/hosts
-    python3 tests/hosts/namespaces.py
+    run_pytest hosts build/linnet tests/hosts
+    remove_hosts
 }
 
 # Under the sanitizers: no leak, no overrun, no undefined behaviour. Their exit code is none of linnet's, so that a test which
@@ -209,7 +274,8 @@ test_san_jobs() {
 summary() {
     say ""
     [ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}" >&2
-    echo "$passed passed, $failed failed, $skipped skipped"
+    [ ${#skips[@]} = 0 ] || printf 'skipped: %s\n' "${skips[@]}" >&2
+    echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
     [ $failed = 0 ] && [ $passed -gt 0 ]
     exit
 }
@@ -219,11 +285,11 @@ run_part() {
     format) test_format ;;
     build) build build all unit-programs mpi-programs || summary ;;
     unit) test_unit build ;;
-    mpi | jobs | errors | kill | faults | waiting | hosts | slurm) "test_$1" ;;
+    mpi | golden | jobs | errors | kill | faults | command | builds | waiting | hosts | slurm | roots) "test_$1" ;;
     san-build) build build-san SAN=address,undefined all unit-programs ;;
     san-unit) with_sanitizers test_unit build/san ;;
     san-jobs) with_sanitizers test_san_jobs ;;
-    *) die "unknown part '$1': format, build, unit, mpi, python, jobs, errors, kill, faults, waiting, hosts, slurm and san are known" ;;
+    *) die "unknown part '$1'; the parts are in the first lines of $0" ;;
     esac
 }
 
@@ -233,20 +299,22 @@ lane() { # NAME PART...
     shift
     rm -f "$logs/$name.counts"
     (
-        passed=0 failed=0 skipped=0 failures=()
+        passed=0 failed=0 skipped=0 failures=() skips=()
         for part; do
             mkdir "$logs/taken/$part" 2>/dev/null && run_part "$part"
         done
-        { echo "$passed $failed $skipped"; [ ${#failures[@]} = 0 ] || printf '%s\n' "${failures[@]}"; } >"$logs/$name.counts"
+        { echo "$passed $failed $skipped ${#failures[@]}"; printf '%s\n' "${failures[@]}" "${skips[@]}"; } >"$logs/$name.counts"
     ) &
     lanes+=($!)
 }
 
 collect() { # NAME OF A LANE
-    local ok bad none line
-    { read -r ok bad none; } 2>/dev/null <"$logs/$1.counts" || { fail "the parts in $1 did not come to their end"; return; }
+    local ok bad none names lines
+    { read -r ok bad none names; } 2>/dev/null <"$logs/$1.counts" || { fail "the parts in $1 did not come to their end"; return; }
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + none))
-    while read -r line; do failures+=("$line"); done < <(tail -n +2 "$logs/$1.counts")
+    mapfile -t -s 1 lines <"$logs/$1.counts"
+    failures+=("${lines[@]:0:names}")
+    skips+=("${lines[@]:names:none}")
 }
 
 # Run parts, one after the other from the first and, where there are two cores, beside them from the last, until these meet.
@@ -268,11 +336,11 @@ run_parts() { # PART...
 }
 
 # All that this run starts has this in its environment, wherever it goes: launchers leave its process group, and so do the
-# tests' jobs and hosts.
-export LINNET_TEST_RUN=$$
+# tests' jobs and hosts, and runs of this script that a test starts.
+export LINNET_TEST_RUN=${LINNET_TEST_RUN:-/}$$/
 family() (
     export -n LINNET_TEST_RUN # what looks is none of it
-    grep -lszx "LINNET_TEST_RUN=$$" /proc/[0-9]*/environ | cut -d/ -f3
+    grep -lsz "^LINNET_TEST_RUN=.*/$$/" /proc/[0-9]*/environ | cut -d/ -f3
 )
 is_a() { # NAME PID
     [ "$(cat "/proc/$2/comm" 2>/dev/null)" = "$1" ]
@@ -297,22 +365,28 @@ break_off() { # EXIT-CODE
         kill -KILL $left 2>/dev/null
         sleep 0.1
     done
-    python3 tests/hosts/namespaces.py
+    remove_hosts
     exit "$1"
 }
 
-scripts/dependencies.sh --test || die "the tests need more than is here"
-mkdir -p $logs
+mkdir -p $logs/bin
+scripts/dependencies.sh --test || fail "dependencies"
+# The tests' python3 is the one that runs them, whatever PATH has. A script, since a link would not find its environment.
+# shellcheck disable=SC2086  # a list of words
+if python=$(python_with $TEST_MODULES); then
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$python" >$logs/bin/python3
+    chmod +x $logs/bin/python3
+fi
 lanes=()
 trap 'break_off 130' INT
 trap 'break_off 143' TERM
 trap 'break_off 129' HUP
 computing=() waiting=() sanitizers=()
-for part in ${*:-format build unit mpi python waiting hosts slurm san}; do
+for part in ${*:-format build unit mpi python builds waiting hosts slurm roots san}; do
     case $part in
     format | build) run_part "$part" ;;
-    python) computing+=(jobs errors kill faults) ;;
-    waiting | hosts | slurm) waiting+=("$part") ;;
+    python) computing+=(golden jobs errors kill faults command) ;;
+    waiting | hosts | slurm | roots) waiting+=("$part") ;;
     san) run_part san-build && sanitizers+=(san-unit san-jobs) ;;
     *) computing+=("$part") ;;
     esac

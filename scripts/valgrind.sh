@@ -32,7 +32,7 @@ run() { # COMMAND...
     sed 's/^/    /' "$log/out" >&2
 }
 
-python3 scripts/make_sample.py "$folder" --train 24 --test 9 --merges 50
+"$(python_with json)" scripts/make_sample.py "$folder" --train 24 --test 9 --merges 50
 cat >"$folder/run.json" <<JSON
 {"model_name_or_path": "$folder/model", "train_file": "$folder/train.h5", "eval_file": "$folder/test.h5", "output_dir": "$folder/run",
  "max_steps": 3, "global_batch_size": 8, "reduction_units": 2, "eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps",

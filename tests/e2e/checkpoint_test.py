@@ -67,7 +67,7 @@ def test_other_kernels_are_told_of(settings, tmp_path):
     assert "made with" not in same.stderr, same
     kernels = next(line.split()[1] for line in linnet("--version").stdout.splitlines() if line.startswith("kernels"))
     if kernels == "base":
-        pytest.skip("this CPU has only the base kernels")
+        pytest.skip("this CPU has none but the base instruction set")
     shutil.rmtree(run / "checkpoint-6")
     other = linnet("train", config)
     assert re.search(rf"linnet: warning: .*checkpoint-3 was made with kernels base, not {kernels}", other.stderr), other
@@ -76,7 +76,7 @@ def test_other_kernels_are_told_of(settings, tmp_path):
 def test_ranks_of_several_kinds_are_told_of(settings, tmp_path):
     kernels = next(line.split()[1] for line in linnet("--version").stdout.splitlines() if line.startswith("kernels"))
     if kernels == "base":
-        pytest.skip("this CPU has only the base kernels")
+        pytest.skip("this CPU has none but the base instruction set")
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **{**settings, "max_steps": 3})
     mixed = tmp_path / "mixed.sh"
     mixed.write_text(f'#!/bin/sh\n[ "$OMPI_COMM_WORLD_RANK" = 0 ] || export LINNET_ISA=base\nexec {LINNET} "$@"\n')

@@ -109,8 +109,9 @@ def test_init_is_a_function_of_the_seed(sample, tmp_path):
 
 def test_transformers_opens_the_result(sample, job, tmp_path):
     """The same probabilities from Hugging Face's code, where it is installed."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
+    peer = "no PyTorch with Transformers here, the peer that linnet is compared with and does not need"
+    torch = pytest.importorskip("torch", reason=peer)
+    transformers = pytest.importorskip("transformers", reason=peer)
     run = train(tmp_path, ranks=1, **job)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(run).eval()
     with h5py.File(sample.test, "r") as file:
@@ -125,7 +126,7 @@ def test_transformers_opens_the_result(sample, job, tmp_path):
         assert [line["probabilities"][name] for name in LABELS] == pytest.approx(probabilities, abs=1e-5)
 
 
-@pytest.mark.skipif(not (SHARED / "golden/orders.json").exists(), reason="needs the shared golden figures")
+@pytest.mark.skipif(not (SHARED / "golden/orders.json").exists(), reason="there is no ../shared/golden/orders.json")
 def test_subset_is_that_of_datasets(tmp_path):
     orders = json.loads((SHARED / "golden/orders.json").read_text())["datasets_shuffle_select"]
     data = SHARED / "data"

@@ -200,7 +200,7 @@ def test_bad_digests_file(server, output, tmp_path):
     assert "digests.txt:1" in download(server, output, "--digests", path, code=1)
 
 
-@pytest.mark.skipif(not (SHARED / "data/gpt2-tokenizer").exists(), reason="needs the shared vocabulary")
+@pytest.mark.skipif(not (SHARED / "data/gpt2-tokenizer").exists(), reason="there is no GPT-2 vocabulary in ../shared/data")
 def test_real_vocabulary_passes(server, output):
     for name in ("vocab.json", "merges.txt"):
         server.files[name] = (SHARED / "data/gpt2-tokenizer" / name).read_bytes()

@@ -15,14 +15,13 @@ class Quota(ctypes.Structure):
 
 
 class Impossible(Exception):
-    """Such a disk cannot be had here."""
+    """This machine does not let us make such a disk."""
 
 
 def command(*words):
+    """What a command prints. A missing program is an error."""
     try:
         return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True, timeout=60).stdout
-    except FileNotFoundError as error:
-        raise Impossible(f"no {words[0]} here") from error
     except subprocess.CalledProcessError as error:
         raise Impossible(f"{words[0]}: {error.stderr.strip()}") from error
 

@@ -55,7 +55,7 @@ def test_trouble_that_ends(settings, undisturbed, at_call, tmp_path, kind):
     try:
         disk = kind(tmp_path / "disk")
     except Impossible as reason:
-        pytest.skip(f"no such disk can be made here: {reason}")
+        pytest.skip(f"this machine cannot make such a disk: {reason}")
     trouble = Trouble(at_call, disk, tmp_path, 0, settings)
     run, stderr = trouble.run, trouble.stderr
     try:
@@ -81,7 +81,7 @@ def test_trouble_to_the_end(settings, at_call, tmp_path, kind):
     try:
         disk = kind(tmp_path / "disk")
     except Impossible as reason:
-        pytest.skip(f"no such disk can be made here: {reason}")
+        pytest.skip(f"this machine cannot make such a disk: {reason}")
     trouble = Trouble(at_call, disk, tmp_path, 2, settings)
     try:
         trouble.begin()

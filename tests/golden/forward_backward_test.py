@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from cases import CASES, Case
+from cases import CASES, MISSING, Case
 from gpt2_numpy import logits
 from support import LABELS, linnet, read_safetensors, train, training_events
 
@@ -18,7 +18,7 @@ HUGE_EPSILON = 1e8
 FACTOR = 1024.0
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=[*CASES, *MISSING])
 def case(request, byte_tokenizer):
     return Case(request.param, byte_tokenizer)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cases import CASES, Case
+from cases import CASES, MISSING, Case
 from gpt2_numpy import logits
 from support import evaluation_events, read_safetensors, train, training_events
 
@@ -17,7 +17,7 @@ CLOSE_LOGITS = 1e-3
 RUNS = [(case, name) for case, folder in CASES.items() for name in json.loads((folder / "trainer_runs.json").read_text())]
 
 
-@pytest.fixture(params=RUNS, ids=lambda run: "-".join(run))
+@pytest.fixture(params=[*RUNS, *MISSING], ids=lambda run: run if isinstance(run, str) else "-".join(run))
 def run_of(request, byte_tokenizer):
     case, name = request.param
     case = Case(case, byte_tokenizer)

@@ -11,9 +11,10 @@ import subprocess
 
 import pytest
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-safetensors_torch = pytest.importorskip("safetensors.torch")
+PEER = "no PyTorch with Transformers here, the peer that linnet is compared with and does not need"
+torch = pytest.importorskip("torch", reason=PEER)
+transformers = pytest.importorskip("transformers", reason=PEER)
+safetensors_torch = pytest.importorskip("safetensors.torch", reason=PEER)
 
 LINNET = os.environ.get("LINNET", "build/linnet")
 LABELS = ["negative", "neutral", "positive"]

@@ -24,7 +24,7 @@ def possible():
     namespaces.remove_left_over()
     reason = namespaces.why_not()
     if reason is not None:
-        pytest.skip(f"hosts cannot be made here: {reason}")
+        pytest.skip(f"this machine cannot make hosts: {reason}")
 
 
 @pytest.fixture

@@ -20,12 +20,12 @@ def ip(*arguments, check=True):
 
 
 def why_not():
-    """Why hosts cannot be made here, or None."""
+    """Why this machine cannot make hosts, or None. A missing program is an error."""
     if os.geteuid() != 0:
         return "only root can make network namespaces"
     missing = [tool for tool in ("ip", "tc", "unshare", "mpirun") if shutil.which(tool) is None]
     if missing:
-        return f"{', '.join(missing)} not found"
+        raise FileNotFoundError(f"{', '.join(missing)} not found; scripts/dependencies.sh --test installs what the tests need")
     probe = Hosts(1, "1gbit")
     try:
         probe.up()

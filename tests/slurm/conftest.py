@@ -129,9 +129,10 @@ class Job:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.skip("only root can make the cluster's hosts")
     missing = [name for name in ("munged", "slurmctld", "slurmd", "sbatch", "ip", "unshare") if not shutil.which(name)]
-    if missing or os.geteuid() != 0:
-        pytest.skip(f"Slurm: {'needs root' if os.geteuid() else 'not installed: ' + ' '.join(missing)}")
+    assert not missing, f"{', '.join(missing)} not found; scripts/dependencies.sh --slurm installs what these tests need"
     cluster = Cluster(tmp_path_factory.mktemp("slurm"), hosts=4)
     yield cluster
     cluster.stop()

@@ -266,7 +266,10 @@ static void test_golden_small(void **state) {
 
 static void test_golden_shared(void **state) {
     (void)state;
-    if (!file_exists("../shared/golden/tokenizer.jsonl") || !file_is_folder("../shared/data/gpt2-tokenizer")) skip();
+    if (!file_exists("../shared/golden/tokenizer.jsonl") || !file_is_folder("../shared/data/gpt2-tokenizer")) {
+        printf("# because there is no GPT-2 vocabulary in ../shared/data, or no tokenizer.jsonl in ../shared/golden\n");
+        skip();
+    }
     check_cases("../shared/data/gpt2-tokenizer", "../shared/golden/tokenizer.jsonl", 2000);
 }
 

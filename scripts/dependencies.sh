@@ -5,7 +5,7 @@
 #   scripts/dependencies.sh --test     and what the tests need
 #   scripts/dependencies.sh --slurm    and Slurm, which tests/slurm starts
 #   scripts/dependencies.sh --clang    and the second compiler that the tree is built with
-#   scripts/dependencies.sh --roots    and what makes the other systems that the tree is built on
+#   scripts/dependencies.sh --platforms    and what makes the other systems that the tree is built on
 #   scripts/dependencies.sh --fuzz     and what `make fuzz` needs
 #   scripts/dependencies.sh --valgrind and what `make valgrind` needs
 #   scripts/dependencies.sh --check    only tell; exit code 1 when something is missing
@@ -60,7 +60,7 @@ CLANG_NEEDS='
 clang                  : program clang
 libomp-dev             : openmp
 '
-ROOTS_NEEDS='
+PLATFORM_NEEDS='
 debootstrap            : program debootstrap
 util-linux             : program unshare
 '
@@ -97,10 +97,10 @@ for argument in "$@"; do
         ;;
     --slurm) needs+=$SLURM_NEEDS ;;
     --clang) needs+=$CLANG_NEEDS ;;
-    --roots) needs+=$ROOTS_NEEDS ;;
+    --platforms) needs+=$PLATFORM_NEEDS ;;
     --fuzz) needs+=$FUZZ_NEEDS ;;
     --valgrind) needs+=$VALGRIND_NEEDS ;;
-    *) die "unknown argument '$argument': --test, --slurm, --clang, --roots, --fuzz, --valgrind and --check are known" ;;
+    *) die "unknown argument '$argument': --test, --slurm, --clang, --platforms, --fuzz, --valgrind and --check are known" ;;
     esac
 done
 

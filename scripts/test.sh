@@ -3,7 +3,7 @@
 #
 #   scripts/test.sh                 all of it
 #   scripts/test.sh unit mpi ...    some of it: format build unit mpi golden jobs errors kill faults command builds waiting hosts
-#                                   slurm roots san; python is golden, jobs, errors, kill, faults and command; kill tries
+#                                   slurm platforms san; python is golden, jobs, errors, kill, faults and command; kill tries
 #                                   more where LINNET_KILLS and LINNET_FAULTS say so
 #
 # What the tests need is installed (scripts/dependencies.sh); a part that lacks something all the same has failed. Skipped is
@@ -21,7 +21,7 @@ failures=() skips=()
 
 # Seconds after which a program is taken down. Unit and MPI tests take a second or a few; the limits leave room for a
 # slow machine under the sanitizers.
-UNIT_LIMIT=180 MPI_LIMIT=120 PYTHON_LIMIT=1500 ROOT_LIMIT=1800
+UNIT_LIMIT=180 MPI_LIMIT=120 PYTHON_LIMIT=1500 PLATFORM_LIMIT=1800
 
 pass() { passed=$((passed + 1)); }
 skip() { # WHAT: REASON
@@ -188,14 +188,14 @@ test_builds() {
 }
 
 # The other systems that README names, each in a root of its own, from nothing: make quickstart and make check.
-test_roots() {
-    local system log last
-    [ "$(id -u)" = 0 ] || { skip "roots: not root"; return; }
-    limited 300 $logs/roots-packages.log scripts/dependencies.sh --roots || { skip "roots: no debootstrap"; return; }
+test_platforms() {
+    local system log
+    [ "$(id -u)" = 0 ] || { skip "platforms: not root"; return; }
+    limited 300 $logs/platforms-packages.log scripts/dependencies.sh --platforms || { skip "platforms: no debootstrap"; return; }
     for system in $(tests/platforms/root.sh --list); do
         step "on $system"
-        log=$logs/root-$system.log
-        limited $ROOT_LIMIT "$log" tests/platforms/root.sh "$system"
+        log=$logs/platform-$system.log
+        limited $PLATFORM_LIMIT "$log" tests/platforms/root.sh "$system"
         case $? in
         77) skip "$system: $(tail -n 1 "$log")" ;;
         *) count_run "$system" "$log" ;;
@@ -205,8 +205,8 @@ test_roots() {
 
 # Add what another run of this script has counted.
 count_run() { # NAME LOG
-    local ok bad none line
-    read -r ok bad none < <(tail -n 1 "$2" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\?$/\1 \2 \4/p')
+    local ok bad line
+    read -r ok bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$2" | tail -n 1)
     [ -n "${ok:-}" ] || { fail "$1 (did not come to its end)" "$2"; return; }
     passed=$((passed + ok)) failed=$((failed + bad))
     while read -r line; do skip "$1: $line"; done < <(sed -n 's/^skipped: //p' "$2")
@@ -285,7 +285,7 @@ run_part() {
     format) test_format ;;
     build) build build all unit-programs mpi-programs || summary ;;
     unit) test_unit build ;;
-    mpi | golden | jobs | errors | kill | faults | command | builds | waiting | hosts | slurm | roots) "test_$1" ;;
+    mpi | golden | jobs | errors | kill | faults | command | builds | waiting | hosts | slurm | platforms) "test_$1" ;;
     san-build) build build-san SAN=address,undefined all unit-programs ;;
     san-unit) with_sanitizers test_unit build/san ;;
     san-jobs) with_sanitizers test_san_jobs ;;
@@ -382,11 +382,11 @@ trap 'break_off 130' INT
 trap 'break_off 143' TERM
 trap 'break_off 129' HUP
 computing=() waiting=() sanitizers=()
-for part in ${*:-format build unit mpi python builds waiting hosts slurm roots san}; do
+for part in ${*:-format build unit mpi python builds waiting hosts slurm platforms san}; do
     case $part in
     format | build) run_part "$part" ;;
     python) computing+=(golden jobs errors kill faults command) ;;
-    waiting | hosts | slurm | roots) waiting+=("$part") ;;
+    waiting | hosts | slurm | platforms) waiting+=("$part") ;;
     san) run_part san-build && sanitizers+=(san-unit san-jobs) ;;
     *) computing+=("$part") ;;
     esac

@@ -1,85 +1,89 @@
-/* New values, from the owners to all. Every owner sends its part once to each other node, where its node leader receives
- * it into the node's memory; a rank whose own part is written and whose messages have arrived shows a sign to its
- * neighbours. */
-#include "comm/reduction_private.h"
+/* New values on their way from the owners to all ranks. See all_gather.h. */
+#include "comm/all_gather.h"
 
+#include "linnet/core/clock.h"
+#include "linnet/core/memory.h"
 #include <sched.h>
 
-/* This rank's share of a bucket is there, its own part and what it receives: tell the neighbours. */
-static void show(Reduction *r, size_t bucket) {
-    BucketState *state = &r->state[bucket];
-    if (!state->written || state->coming > 0) return;
-    shared_fence(r->shared);
-    atomic_store_explicit(reduction_ready_flag(r, r->world->node_rank, 1, bucket), r->gathering, memory_order_release);
+Status all_gather_create(AllGather *g, const World *world, const ReductionLayout *layout, Error *error) {
+    *g = (AllGather){.world = world, .layout = layout};
+    g->state = memory_allocate(layout->buckets, sizeof *g->state, error);
+    if (world_agree(world, error, true)) return error->status;
+    return ready_flags_create(&g->flags, world, layout->buckets, error);
 }
 
-/* Receive what `owner`, elsewhere, makes of its parts. */
-static void receive_from(Reduction *r, int owner) {
-    for (size_t b = 0; b < r->gathered; b++) {
+void all_gather_destroy(AllGather *g) {
+    ready_flags_destroy(&g->flags);
+    messages_free(&g->messages);
+    memory_free(g->state);
+}
+
+/* Once this rank's part of a bucket is written and its messages have arrived, tell the neighbours. */
+static void show(const AllGather *g, size_t bucket) {
+    if (g->state[bucket].written && g->state[bucket].expected == 0) ready_flags_set(&g->flags, bucket, g->update);
+}
+
+/* Receive the parts of an owner on another node. */
+static void receive_from(AllGather *g, int owner) {
+    for (size_t b = 0; b < g->buckets; b++) {
         size_t first, length;
-        reduction_part_of(r, b, owner, &first, &length);
+        layout_part(g->layout, b, owner, &first, &length);
         if (length == 0) continue;
-        messages_receive(&r->parameters, r->world, r->values + first, length, MPI_FLOAT, owner, (int)b, b);
-        r->state[b].coming++;
+        messages_receive(&g->messages, g->world, g->values + first, length, MPI_FLOAT, owner, (int)b, b);
+        g->state[b].expected++;
     }
 }
 
-void reduction_all_gather_begin(Reduction *r, float *values, size_t buckets) {
-    const World *world = r->world;
-    int here = world->node_of[world->rank];
-    r->gathering = r->update;
-    r->values = values;
-    r->gathered = buckets;
-    for (size_t b = 0; b < buckets; b++) {
-        r->state[b].written = r->state[b].there = false;
-        r->state[b].coming = 0;
-    }
+void all_gather_begin(AllGather *g, uint64_t update, float *values, size_t buckets) {
+    const World *world = g->world;
+    g->update = update;
+    g->values = values;
+    g->buckets = buckets;
+    for (size_t b = 0; b < buckets; b++) g->state[b] = (ValueState){0};
     size_t others = (size_t)(world->size - world->node_size);
-    /* Two a node at a time: while one is agreed on the other travels. */
-    messages_begin(&r->parameters, world, buckets * others, buckets * (size_t)(world->nodes - 1),
+    /* Two a node at a time: the second travels while sender and receiver agree on the first. */
+    messages_begin(&g->messages, world, buckets * others, buckets * (size_t)(world->nodes - 1),
                    2 * (size_t)world->nodes);
     for (int owner = 0; owner < world->size; owner++)
-        if (!reduction_is_neighbour(r, owner) && reduction_node_leader(r, here, owner) == world->rank)
-            receive_from(r, owner);
+        if (layout_leads(g->layout, owner)) receive_from(g, owner);
 }
 
-void reduction_all_gather_bucket(Reduction *r, size_t bucket) {
-    const World *world = r->world;
+void all_gather_bucket(AllGather *g, size_t bucket) {
+    const World *world = g->world;
     size_t first, length;
-    reduction_owned(r, bucket, &first, &length);
+    layout_owned(g->layout, bucket, &first, &length);
     for (int node = 0; node < world->nodes && length > 0; node++)
         if (node != world->node_of[world->rank])
-            messages_send(&r->parameters, world, r->values + first, length, MPI_FLOAT,
-                          reduction_node_leader(r, node, world->rank), (int)bucket);
-    r->state[bucket].written = true;
-    show(r, bucket);
+            messages_send(&g->messages, world, g->values + first, length, MPI_FLOAT,
+                          layout_node_leader(g->layout, node, world->rank), (int)bucket);
+    g->state[bucket].written = true;
+    show(g, bucket);
 }
 
-void all_gather_progress(Reduction *r) {
-    int arrived = messages_take(&r->parameters, r->world);
+void all_gather_progress(AllGather *g) {
+    int arrived = messages_take(&g->messages, g->world);
     for (int i = 0; i < arrived; i++) {
-        size_t bucket = (size_t)r->parameters.arrived[i];
-        if (--r->state[bucket].coming == 0) show(r, bucket);
+        size_t bucket = (size_t)g->messages.arrived[i];
+        if (--g->state[bucket].expected == 0) show(g, bucket);
     }
 }
 
-void reduction_all_gather_await(Reduction *r, size_t bucket) {
-    BucketState *state = &r->state[bucket];
-    if (r->gathering == 0 || state->there) return;
-    double start = MPI_Wtime();
-    all_gather_progress(r);
-    while (!reduction_node_shows(r, 1, bucket, r->gathering)) {
-        sched_yield(); /* whom this rank waits for may need the core */
-        all_gather_progress(r);
+void all_gather_await(AllGather *g, size_t bucket) {
+    ValueState *state = &g->state[bucket];
+    if (g->update == 0 || state->awaited) return;
+    double start = clock_now();
+    all_gather_progress(g);
+    while (!ready_flags_all(&g->flags, bucket, g->update)) {
+        sched_yield(); /* the rank that this one waits for may need the core */
+        all_gather_progress(g);
     }
-    shared_fence(r->shared);
-    state->there = true;
-    r->waited += MPI_Wtime() - start;
+    state->awaited = true;
+    g->waited += clock_now() - start;
 }
 
-void reduction_all_gather_end(Reduction *r) {
-    for (size_t b = 0; b < r->gathered; b++) reduction_all_gather_await(r, b);
-    double start = MPI_Wtime();
-    while (!messages_sent(&r->parameters)) all_gather_progress(r);
-    r->waited += MPI_Wtime() - start;
+void all_gather_end(AllGather *g) {
+    for (size_t b = 0; b < g->buckets; b++) all_gather_await(g, b);
+    double start = clock_now();
+    while (!messages_sent(&g->messages)) all_gather_progress(g);
+    g->waited += clock_now() - start;
 }

@@ -1,17 +1,19 @@
-/* The MPI kind: MPI_Allreduce over what each rank's units gave. See reduction.h. */
-#include "comm/reduction_private.h"
+/* Sums by MPI_Allreduce. See all_reduce_mpi.h. */
+#include "comm/all_reduce_mpi.h"
 
 #include <string.h>
 
-void reduction_mpi_finish(Reduction *r) {
-    /* What MPI segments in this rank's slot is the sum already: a tree of one node, of which the squares are to be taken. */
-    r->nodes[0] = (TreeNode){.count = r->units, .rank = r->world->rank};
-    for (size_t b = 0; b < r->buckets; b++) {
-        float *sums = r->mine + r->bucket[b].start;
-        size_t length = r->bucket[b].length;
-        if (r->unit_count == 0) memset(sums, 0, length * sizeof *sums);
-        world_check(r->world, MPI_Allreduce(MPI_IN_PLACE, sums, (int)length, MPI_FLOAT, MPI_SUM, r->world->comm),
+void all_reduce_mpi(OrderedSum *sum, TreePieces *pieces, int units, bool idle, double *squares) {
+    const World *world = sum->world;
+    const ReductionLayout *layout = sum->layout;
+    /* What MPI leaves in this rank's gradient buffer is the sum already: one term, of which the squares are to be taken. */
+    pieces->terms[0] = (TreeNode){.count = units, .rank = world->rank};
+    for (size_t b = 0; b < layout->buckets; b++) {
+        float *sums = ordered_sum_buffer(sum, world->node_rank, 0) + layout->bucket[b].start;
+        size_t length = layout->bucket[b].length;
+        if (idle) memset(sums, 0, length * sizeof *sums);
+        world_check(world, MPI_Allreduce(MPI_IN_PLACE, sums, (int)length, MPI_FLOAT, MPI_SUM, world->comm),
                     "MPI_Allreduce");
-        reduction_sum(r, b);
+        ordered_sum_owned(sum, b, units, squares);
     }
 }

@@ -1,4 +1,4 @@
-/* Messages under way. See messages.h. */
+/* Messages under way, a few sends at a time. See messages.h. */
 #include "comm/messages.h"
 
 #include "linnet/core/memory.h"
@@ -7,20 +7,23 @@ static void grow(const World *world, void **array, size_t count, size_t size) {
     Error error = {0};
     memory_free(*array);
     *array = memory_allocate(count, size, &error);
-    if (*array == NULL) world_abort(world, &error);
+    if (!*array) world_abort(world, &error);
+}
+
+size_t messages_room(size_t needed) {
+    return needed + needed / 4;
 }
 
 void messages_begin(Messages *m, const World *world, size_t receives, size_t sends, size_t at_once) {
     m->receive_count = m->received = m->send_count = m->started = m->ended = 0;
     m->at_once = (int)at_once;
-    /* A quarter more than is needed: the next window may need some more. */
     if (receives > m->receive_room) {
-        m->receive_room = receives + receives / 4;
+        m->receive_room = messages_room(receives);
         grow(world, (void **)&m->receives, m->receive_room, sizeof *m->receives);
         grow(world, (void **)&m->bucket, m->receive_room, sizeof *m->bucket);
     }
     if (sends > m->send_room) {
-        m->send_room = sends + sends / 4;
+        m->send_room = messages_room(sends);
         grow(world, (void **)&m->sends, m->send_room, sizeof *m->sends);
         grow(world, (void **)&m->queue, m->send_room, sizeof *m->queue);
     }
@@ -57,11 +60,15 @@ static void start_sends(Messages *m, const World *world) {
 
 void messages_send(Messages *m, const World *world, const void *from, size_t count, MPI_Datatype type, int rank,
                    int tag) {
+    int size = 0;
+    world_check(world, MPI_Type_size(type, &size), "MPI_Type_size");
     m->queue[m->send_count++] = (Outgoing){from, (int)count, rank, tag, type};
+    m->sent_messages++;
+    m->sent_bytes += (int64_t)count * size;
     start_sends(m, world);
 }
 
-/* How many of `count` requests end now, of which `before` have ended before. */
+/* How many of `count` requests are done now, of which `before` were done before. */
 static int test_some(Messages *m, const World *world, MPI_Request *requests, int count, int before) {
     int ended = 0;
     if (count == before) return 0;

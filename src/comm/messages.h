@@ -1,8 +1,8 @@
 #ifndef LINNET_COMM_MESSAGES_H
 #define LINNET_COMM_MESSAGES_H
-/* A set of messages under way: receives, each of which belongs to a bucket, and sends, of which only the first few are
- * given to MPI at a time: given all of them, it would send a piece of each in turn, and what is needed first would
- * arrive with the last. Not collective; what MPI or the system refuses ends the job (world_abort()). */
+/* A set of messages under way: receives, each of which belongs to a bucket, and sends, of which MPI is given only the
+ * first few at a time: given all of them, it would send a piece of each in turn, and the bucket that is needed first would
+ * arrive with the last. Not collective; an error of MPI or a lack of memory ends the job (world_abort()). */
 #include "linnet/comm/world.h"
 
 /* A send that waits for its turn. */
@@ -15,28 +15,33 @@ typedef struct {
 typedef struct {
     MPI_Request *receives, *sends;
     Outgoing *queue; /* [send_count] all sends of the set */
-    int *bucket;     /* [receive room] which bucket a receive is for */
-    int *arrived;    /* [arrived_room: the larger room] scratch */
+    int *bucket;     /* [receive_room] which bucket a receive is for */
+    int *arrived;    /* [arrived_room: the larger room] buckets of the receives that messages_take() found done */
     int receive_count, received;
     int send_count, started, ended, at_once;
     size_t receive_room, send_room, arrived_room;
+    int64_t sent_messages, sent_bytes; /* of all sets */
 } Messages;
 
-/* Begin a set of at most so many messages, at most `at_once` (1 or more) sends under way at a time. The set before has
- * to be at its end. */
+/* Begin a set of at most `receives` and `sends` messages, of which at most `at_once` (1 or more) are being sent at a
+ * time. The set before has to be done. */
 void messages_begin(Messages *messages, const World *world, size_t receives, size_t sends, size_t at_once);
 void messages_free(Messages *messages);
 
+/* `into` and `from` hold `count` elements and stay the caller's; they are in use until the message is done. */
 void messages_receive(Messages *messages, const World *world, void *into, size_t count, MPI_Datatype type, int rank,
                       int tag, size_t bucket);
 void messages_send(Messages *messages, const World *world, const void *from, size_t count, MPI_Datatype type, int rank,
                    int tag);
 
-/* Let messages move, and start sends whose turn it is: the number of receives that ended, whose buckets are arrived[0 …
- * n − 1]. Nearly free when the set is at its end. */
+/* Let messages move, and start sends whose turn it is: the number of receives that are done now, whose buckets are
+ * arrived[0 … n − 1]. Nearly free when the set is done. */
 int messages_take(Messages *messages, const World *world);
 
-/* Whether all sends are at their end. */
+/* Whether all sends are done. */
 bool messages_sent(const Messages *messages);
+
+/* Room to allocate for what is needed now: a quarter more, since the next set may be a little larger. */
+size_t messages_room(size_t needed);
 
 #endif

@@ -78,7 +78,7 @@ static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
 
 ReductionRule optimizer_rule(const Settings *settings, int units, bool whole) {
     return (ReductionRule){.units = units,
-                           .whole = whole,
+                           .unsplit = whole,
                            .kind = settings->reduction,
                            .bf16 = settings->reduction_dtype == WIRE_BFLOAT16,
                            .overlap = settings->overlap_comm};

@@ -1,6 +1,8 @@
 /* The reduction: every owned float must have the bits of the plain sum along the tree, whatever the number of ranks and
  * however they lie on nodes; the kinds that promise less come near it. */
 #include "comm/reduction_private.h"
+#include "linnet/comm/reduction_counts.h"
+#include "linnet/core/clock.h"
 #include "linnet/kernels/vector.h"
 #include "mpi/check.h"
 #include <math.h>
@@ -69,7 +71,7 @@ static int next_subtree(const Case *c, int unit, int end) {
     int count = 1;
     for (int more = 2; unit + more <= end; more++)
         if (tree_is_node(c->units, unit, more)) count = more;
-    return c->rule.whole || (c->update + unit) % 2 == 0 ? count : 1;
+    return c->rule.unsplit || (c->update + unit) % 2 == 0 ? count : 1;
 }
 
 /** This rank's subtrees, the last bucket first, as a backward pass has them; the table at the end. */
@@ -78,7 +80,6 @@ static void write_units(Case *c) {
     Reduction *r = c->reduction;
     int64_t first, count;
     world_deal(c->units, c->world->size, c->world->rank, &first, &count);
-    CHECK(reduction_first_unit(r) == first && reduction_unit_count(r) == count);
     for (int unit = (int)first, end = unit + (int)count, units; unit < end; unit += units) {
         units = next_subtree(c, unit, end);
         reduction_subtree_begin(r, units);
@@ -152,7 +153,7 @@ static void check_gathering(Case *c) {
         reduction_poll(c->reduction);
     }
     reduction_all_gather_end(c->reduction);
-    CHECK(messages_sent(&c->reduction->parameters)); /* they may be written to again */
+    CHECK(messages_sent(&c->reduction->all_gather.messages)); /* they may be written to again */
 }
 
 /** Summed over the ranks, every block's squares are those of the block that all ranks now have, to the bit. */
@@ -172,6 +173,41 @@ static void check_squares(const Case *c) {
     MPI_Barrier(c->world->comm); /* before an owner writes the next values that a neighbour may still be reading */
 }
 
+/** Whether reduction_counts() knows such nodes: equally many ranks, node after node. */
+static bool nodes_are_even(const World *world) {
+    bool even = world->size % world->nodes == 0;
+    for (int r = 0; r < world->size; r++) even = even && world->node_of[r] == r / (world->size / world->nodes);
+    return even;
+}
+
+/** The counts of an update are what this rank sent since `before`, received, and holds. */
+static void check_counts(const Case *c, ReductionSent before) {
+    const World *world = c->world;
+    const Reduction *r = c->reduction;
+    const ReductionSent after = reduction_sent(r);
+    const ReductionJob job = {world->size, world->nodes, c->units, c->rule, c->buckets, BUCKETS, BUCKETS};
+    ReductionCounts counts[16];
+    Error error = {0};
+    if (!nodes_are_even(world)) return;
+    reduction_counts(&job, world->node_of[world->rank], counts, &error);
+    FINE(world, &error);
+    const ReductionCounts *mine = &counts[world->node_rank];
+    CHECK((int64_t)mine->gradient_messages_sent == after.gradient_messages - before.gradient_messages);
+    CHECK((int64_t)mine->gradient_bytes_sent == after.gradient_bytes - before.gradient_bytes);
+    CHECK((int64_t)mine->value_messages_sent == after.value_messages - before.value_messages);
+    CHECK((int64_t)mine->value_bytes_sent == after.value_bytes - before.value_bytes);
+    CHECK((int)mine->value_messages_received == r->all_gather.messages.receive_count);
+    CHECK(mine->units == r->subtrees.count && (mine->units == 0 || mine->sums == r->subtrees.height));
+    CHECK((size_t)mine->buffers * SLOT * sizeof(float) == reduction_shared_bytes(world, &c->rule, SLOT));
+    if (c->rule.kind == REDUCTION_ORDERED)
+        CHECK((int)mine->gradient_messages_received == r->reduce_scatter.messages.receive_count &&
+              mine->message_bytes <= messages_room(r->reduce_scatter.receive_room + r->reduce_scatter.made_room));
+    int64_t open[2] = {(int64_t)mine->gradient_bytes_sent - (int64_t)mine->gradient_bytes_received,
+                       (int64_t)mine->value_bytes_sent - (int64_t)mine->value_bytes_received};
+    world_sum_integers(world, open, 2);
+    CHECK(open[0] == 0 && open[1] == 0);
+}
+
 static void test_updates(World *world, ReductionRule rule) {
     Case c = {.world = world, .rule = rule};
     Error error = {0};
@@ -182,6 +218,7 @@ static void test_updates(World *world, ReductionRule rule) {
     c.values = shared_block(c.shared, 0);
     reduction_all_gather_await(c.reduction, 0); /* nothing is under way yet */
     for (int update = 0; update < UPDATES; update++) {
+        const ReductionSent before = reduction_sent(c.reduction);
         plan(&c, update);
         reduction_begin(c.reduction, c.units, c.buckets);
         write_units(&c);
@@ -190,6 +227,7 @@ static void test_updates(World *world, ReductionRule rule) {
         MPI_Barrier(world->comm); /* which an update has in the sum of its squares */
         check_gathering(&c);
         check_squares(&c);
+        check_counts(&c, before);
     }
     world_sum_integers(world, &c.rounded, 1);
     if (rule.kind == REDUCTION_ORDERED) CHECK((c.rounded > 0) == (rule.bf16 && world->nodes > 1));
@@ -197,16 +235,19 @@ static void test_updates(World *world, ReductionRule rule) {
     reduction_destroy(c.reduction);
 }
 
-/** Whether messages, with nothing but polling, come to where they leave nothing to wait for. */
+/** Whether polling alone brings a reduction to where nothing is left to wait for. */
 static bool come_by_polling(Reduction *r, bool gradients) {
-    double end = MPI_Wtime() + 20.0;
+    const ReduceScatter *scatter = &r->reduce_scatter;
+    const AllGather *gather = &r->all_gather;
+    double end = clock_now() + 20.0;
     bool there = false;
-    while (!there && MPI_Wtime() < end) {
+    while (!there && clock_now() < end) {
         reduction_poll(r);
         sched_yield();
-        there = messages_sent(gradients ? &r->gradients : &r->parameters) && (!gradients || r->unsummed == 0);
-        for (size_t b = 0; b < BUCKETS; b++)
-            there = there && (gradients || reduction_node_shows(r, 1, b, r->gathering));
+        there =
+            gradients ? messages_sent(&scatter->messages) && scatter->unsummed == 0 : messages_sent(&gather->messages);
+        for (size_t b = 0; b < BUCKETS && !gradients; b++)
+            there = there && ready_flags_all(&gather->flags, b, gather->update);
     }
     return there;
 }
@@ -269,8 +310,8 @@ static void test_shared_bytes(World *world) {
     CHECK(bytes >= SLOT * sizeof(float) && bytes <= 5 * SLOT * sizeof(float));
     CHECK(bytes % (SLOT * sizeof(float)) == 0);
     if (world->size >= UNITS) CHECK(bytes == SLOT * sizeof(float));
-    const ReductionRule whole = {.units = UNITS, .whole = true};
-    size_t fewer = reduction_shared_bytes(world, &whole, SLOT);
+    const ReductionRule unsplit = {.units = UNITS, .unsplit = true};
+    size_t fewer = reduction_shared_bytes(world, &unsplit, SLOT);
     CHECK(fewer >= SLOT * sizeof(float) && fewer <= bytes);
     if (world->size == 1) CHECK(fewer == SLOT * sizeof(float));
 }

@@ -1,0 +1,48 @@
+#ifndef LINNET_COMM_ORDERED_SUM_H
+#define LINNET_COMM_ORDERED_SUM_H
+/* Sums along the tree over an update's units, of terms that lie in the gradient buffers of this rank's node or have come
+ * from other nodes. Every addition in float32, in the tree's order. Not collective. */
+#include "comm/tree_pieces.h"
+#include "linnet/comm/shared.h"
+
+typedef struct {
+    const World *world;            /* borrowed, like the next four */
+    const ReductionLayout *layout; /* who owns what */
+    const TreePieces *pieces;      /* the terms of this update */
+    const Shared *buffers;         /* the gradient buffers of every rank of the node */
+    const void *received;          /* floats or bf16: terms that have come from other nodes */
+    size_t buffer_length;          /* floats */
+    size_t *received_at;           /* [term_count] the first element in `received` of a term from another node */
+    float *temporaries;            /* [threads][thread_floats] */
+    size_t thread_floats, block_max;
+    double seconds; /* spent summing since the start */
+} OrderedSum;
+
+/* A sum over units unit … unit + count − 1, of floats first … first + length − 1 of a gradient buffer. */
+typedef struct {
+    int unit, count;
+    size_t from; /* the first of its terms */
+    size_t first, length, block;
+    size_t before;       /* floats of this rank's parts of earlier buckets: where received terms have this bucket */
+    float *into;         /* [length], or NULL */
+    uint16_t *into_bf16; /* [length], or NULL */
+    double *squares;     /* one a block, or NULL */
+} Sum;
+
+/* Room for `units` units, and for `threads` threads. STATUS_FAILURE when memory is short; ordered_sum_free() frees what
+ * was allocated. */
+Status ordered_sum_create(OrderedSum *sum, const World *world, const ReductionLayout *layout, const TreePieces *pieces,
+                          int units, size_t block_max, Error *error);
+void ordered_sum_free(OrderedSum *sum);
+
+/* Sum, over the threads. */
+void ordered_sum(OrderedSum *sum, const Sum *what);
+
+/* Sum this rank's part of a bucket, whose terms are all there, into its gradient buffer 0; squares [all blocks] gets the
+ * sums of squares of its blocks. */
+void ordered_sum_owned(OrderedSum *sum, size_t bucket, int units, double *squares);
+
+/* This rank's gradient buffer of a number. */
+float *ordered_sum_buffer(const OrderedSum *sum, int node_rank, int number);
+
+#endif

@@ -2,7 +2,7 @@
 #include "linnet/checkpoint/checkpoint_writer.h"
 
 #include "linnet/core/log.h"
-#include <signal.h>
+#include "linnet/core/thread.h"
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -36,11 +36,7 @@ void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const
     writer->error = (Error){0};
     writer->started = true;
     atomic_store(&writer->ended, false);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread starts with its maker's mask */
-    writer->threaded = pthread_create(&writer->thread, NULL, checkpoint_writer_run, writer) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    writer->threaded = thread_start(&writer->thread, checkpoint_writer_run, writer);
     if (!writer->threaded) write_and_rotate(writer);
 }
 

@@ -1,3 +1,4 @@
+/* The monotonic clock. See clock.h. */
 #include "linnet/core/clock.h"
 
 #include <time.h>

@@ -1,28 +1,23 @@
+/* Stop signals are remembered here until the trainer asks. See signals.h. */
 #include "linnet/core/signals.h"
+
+#include "linnet/core/clock.h"
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
-#include <time.h>
 
 static const int STOPS[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
 enum { STOPS_COUNT = sizeof STOPS / sizeof *STOPS };
 
 static volatile sig_atomic_t pending = 0; /* the one way a signal handler can tell the program */
-static struct timespec first;             /* when it came; all stop signals are blocked in the handler */
-
-/* Seconds since the first signal. */
-static double since_first(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - first.tv_sec) + (double)(now.tv_nsec - first.tv_nsec) * 1e-9;
-}
+static double first;                      /* when it came; all stop signals are blocked in the handler */
 
 static void remember(int number) {
     const int kept = errno;
     if (!pending) {
-        clock_gettime(CLOCK_MONOTONIC, &first);
+        first = clock_now();
         pending = number;
-    } else if (number == SIGINT || since_first() >= SIGNALS_ONE) {
+    } else if (number == SIGINT || clock_now() - first >= SIGNALS_ONE) {
         signal(number, SIG_DFL); /* raised here it ends the process as soon as this handler returns */
         raise(number);
     }

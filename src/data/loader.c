@@ -3,8 +3,7 @@
 
 #include "linnet/comm/world.h"
 #include "linnet/core/memory.h"
-#include <pthread.h>
-#include <signal.h>
+#include "linnet/core/thread.h"
 
 #define CHUNK_TOKENS ((int64_t)1 << 25)
 
@@ -214,11 +213,7 @@ static void start_ahead(Loader *loader) {
     loader->ahead.epoch = epoch;
     loader->ahead.first = loader->ahead.end = first; /* nothing yet */
     if (epoch * loader->reader.steps_per_epoch + first >= loader->reader.plan.updates) return;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread starts with its creator's mask */
-    loader->reading = pthread_create(&loader->thread, NULL, read_ahead, loader) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    loader->reading = thread_start(&loader->thread, read_ahead, loader);
 }
 
 static void end_ahead(Loader *loader) {

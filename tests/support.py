@@ -88,10 +88,9 @@ def descendants(pid):
 
 
 def is_linnet(pid):
-    """Whether a process runs the program; one that has ended, waited for or not, does not, nor does the sentinel of a rank that starts."""
+    """Whether a process runs the program; one that has ended, waited for or not, does not."""
     try:
-        with open(f"/proc/{pid}/comm") as file:
-            return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet" and file.read() != "linnet-sentinel\n"
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "linnet"
     except OSError:
         return False
 

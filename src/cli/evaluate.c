@@ -7,6 +7,8 @@
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/evaluation.h"
 #include "linnet/evaluate/score_table.h"
+#include "linnet/heartbeat/heartbeat.h"
+#include "linnet/heartbeat/job.h"
 #include "linnet/kernels/loss.h"
 #include "linnet/model/model.h"
 #include <errno.h>
@@ -115,8 +117,8 @@ static Status take_predictions(void *context, int64_t first, int64_t count, cons
 
 /* Evaluate and tell. Collective. */
 static Status evaluate(Job *job, const CommandOptions *options, Error *error) {
-    heartbeat_limit(job->world->heartbeat, (double)options->rank_timeout);
-    heartbeat_phase(job->world->heartbeat, RUN_LOAD, 0);
+    heartbeat_limit(job->world, (double)options->rank_timeout);
+    world_phase(job->world, RUN_LOAD, 0);
     int threads = threads_choose(job->world, options->threads);
     if (options->predictions != NULL && job->world->rank == 0) file_probe(options->predictions, error);
     if (world_agree(job->world, error, true)) return error->status;
@@ -137,13 +139,13 @@ static Status evaluate(Job *job, const CommandOptions *options, Error *error) {
                                     .end_of_text = info->end_of_text,
                                     .positions = config->positions}};
     double start = MPI_Wtime();
-    heartbeat_phase(job->world->heartbeat, RUN_EVALUATION, 0);
+    world_phase(job->world, RUN_EVALUATION, 0);
     const LogitsSink sink = {take_predictions, job};
     if (evaluate_run(&evaluator, job->dataset, options->batch_size, job->metrics,
                      options->predictions != NULL ? &sink : NULL, error))
         return error->status;
     double seconds = MPI_Wtime() - start;
-    heartbeat_phase(job->world->heartbeat, RUN_SAVE, 0);
+    world_phase(job->world, RUN_SAVE, 0);
     if (job->predictions != NULL) {
         file_end(job->predictions, options->predictions, error);
         job->predictions = NULL;
@@ -159,7 +161,7 @@ static Status evaluate(Job *job, const CommandOptions *options, Error *error) {
 static Status run(const CommandOptions *options, Error *error) {
     Job job = {0};
     Error start = {0};
-    if (world_start(&job.world, &start) != STATUS_OK) {
+    if (job_start(&job.world, &start) != STATUS_OK) {
         *error = start;
     } else {
         log_setup(job.world->rank, job.world->size, options->quiet);
@@ -167,7 +169,7 @@ static Status run(const CommandOptions *options, Error *error) {
         file_end(job.predictions, options->predictions, error); /* what an error left unfinished */
         close_job(&job);
     }
-    world_finish(job.world);
+    job_finish(job.world);
     return error->status;
 }
 

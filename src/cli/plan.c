@@ -6,6 +6,7 @@
 #include "linnet/comm/threads.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
+#include "linnet/heartbeat/job.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/model/model.h"
 #include <omp.h>
@@ -99,13 +100,13 @@ static Status measure(const World *world, const CommandOptions *options, Error *
 static Status run_measure(const CommandOptions *options, Error *error) {
     World *world = NULL;
     Error start = {0};
-    if (world_start(&world, &start) != STATUS_OK) {
+    if (job_start(&world, &start) != STATUS_OK) {
         *error = start;
     } else {
         log_setup(world->rank, world->size, options->quiet);
         if (world_agree(world, error, true) == STATUS_OK) measure(world, options, error);
     }
-    world_finish(world);
+    job_finish(world);
     return error->status;
 }
 

@@ -4,6 +4,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
+#include "linnet/heartbeat/job.h"
 #include "linnet/train/trainer.h"
 #include <stdio.h>
 
@@ -27,7 +28,7 @@ static Status run(const OptionList *operands, const OptionList *overrides, bool 
     Settings settings = {0};
     Error start = {0};
     signals_install(); /* before loading, so that a signal that comes then stops the run after its first update */
-    if (world_start(&world, &start) != STATUS_OK) {
+    if (job_start(&world, &start) != STATUS_OK) {
         *error = start;
     } else {
         log_setup(world->rank, world->size, quiet);
@@ -36,7 +37,7 @@ static Status run(const OptionList *operands, const OptionList *overrides, bool 
             trainer_run(world, &settings, profile, error);
     }
     settings_free(&settings);
-    world_finish(world);
+    job_finish(world);
     return error->status;
 }
 

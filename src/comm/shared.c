@@ -41,7 +41,7 @@ static Status open_window(Shared *shared, size_t bytes, Error *error) {
 
 Status shared_create(Shared **shared, const World *world, size_t bytes, Error *error) {
     Shared *new = memory_allocate(1, sizeof *new, error);
-    if (new != NULL) {
+    if (new) {
         *new = (Shared){.world = world, .window = MPI_WIN_NULL, .bytes = bytes};
         new->blocks = memory_allocate((size_t)world->node_size, sizeof *new->blocks, error);
     }
@@ -70,12 +70,11 @@ void shared_fence(const Shared *shared) {
 
 void shared_discard(Shared *shared) {
     /* Where the system will not, the memory stays: nobody may count on zeros before writing. */
-    memory_advise(shared->blocks[shared->world->node_rank], shared->bytes,
-                  shared->plain != NULL ? MADV_DONTNEED : MADV_REMOVE);
+    memory_advise(shared->blocks[shared->world->node_rank], shared->bytes, shared->plain ? MADV_DONTNEED : MADV_REMOVE);
 }
 
 void shared_destroy(Shared *shared) {
-    if (shared == NULL) return;
+    if (!shared) return;
     if (shared->window != MPI_WIN_NULL) {
         MPI_Win_unlock_all(shared->window);
         MPI_Win_free(&shared->window);

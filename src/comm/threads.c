@@ -30,7 +30,7 @@ static int share(const World *world) {
 int threads_choose(const World *world, int64_t wanted) {
     int even = share(world); /* on all ranks: it is collective */
     const char *environment = getenv("OMP_NUM_THREADS");
-    int threads = wanted > 0 ? (int)wanted : environment != NULL && atoi(environment) > 0 ? atoi(environment) : even;
+    int threads = wanted > 0 ? (int)wanted : environment && atoi(environment) > 0 ? atoi(environment) : even;
     openblas_set_num_threads(
         1); /* before OpenMP's own number, which OpenBLAS's OpenMP flavour changes along with its own */
     omp_set_num_threads(threads);

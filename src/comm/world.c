@@ -1,4 +1,4 @@
-/* Ranks, agreement and abort. See world.h. */
+/* Ranks and nodes, agreement and abort. See world.h. */
 #include "linnet/comm/world.h"
 
 #include "linnet/core/log.h"
@@ -18,14 +18,30 @@ void world_check(const World *world, int code, const char *what) {
     MPI_Error_string(code, text, &length);
     Error error = {0};
     error_set(&error, STATUS_FAILURE, "%s failed: %.*s", what, length, text);
-    /* Mostly another rank has ended: then the watch, which knows which and where, tells and ends this process. */
-    if (world->heartbeat != NULL) sleep(1);
+    /* Most often another rank has ended: then the heartbeat, which knows which one and where, reports that in this second
+     * and ends this process. */
+    if (world->hooks.heartbeat) sleep(1);
     world_abort(world, &error);
 }
 
+void run_phase_text(RunPhase phase, int64_t step, char text[RUN_PHASE_TEXT]) {
+    static const char *const names[] = {"at the start",      "while loading", "in update",
+                                        "in the evaluation", "while saving",  "at the end"};
+    if (phase == RUN_UPDATE)
+        snprintf(text, RUN_PHASE_TEXT, "%s %lld", names[phase], (long long)step);
+    else
+        snprintf(text, RUN_PHASE_TEXT, "%s", names[phase]);
+}
+
+void world_phase(World *world, RunPhase phase, int64_t step) {
+    bool changed = atomic_exchange(&world->phase, (int)phase) != (int)phase;
+    atomic_store(&world->step, step);
+    if (world->hooks.phase_entered) world->hooks.phase_entered(world->hooks.heartbeat, changed);
+}
+
 void world_tell(const World *world, const Error *error) {
-    char phase[HEARTBEAT_PHASE_TEXT], where[sizeof world->host + sizeof phase + 4];
-    heartbeat_phase_text(world->heartbeat, phase);
+    char phase[RUN_PHASE_TEXT], where[sizeof world->host + sizeof phase + 4];
+    run_phase_text((RunPhase)atomic_load(&world->phase), atomic_load(&world->step), phase);
     snprintf(where, sizeof where, "%s, %s", world->host, phase);
     if (world->size > 1)
         log_error_at(world->rank, where, "%s", error->message);
@@ -35,20 +51,20 @@ void world_tell(const World *world, const Error *error) {
 
 _Noreturn void world_abort(const World *world, const Error *error) {
     world_tell(world, error);
-    heartbeat_failed(world->heartbeat);
+    if (world->hooks.aborting) world->hooks.aborting(world->hooks.heartbeat);
     fflush(NULL);
     MPI_Abort(world->comm, (int)error->status);
     _Exit((int)error->status);
 }
 
-/* A process that is alone in MPI_COMM_WORLD though its launcher started several was started by another MPI's
- * launcher (or by srun without a PMI that this MPI knows): each would train by itself and write over the others. */
+/* A process that is alone in MPI_COMM_WORLD although its launcher started several was started by the launcher of another
+ * MPI (or by srun without a PMI that this MPI knows): each would train by itself and overwrite the others' files. */
 static Status refuse_stray(const World *world, Error *error) {
     static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "MPI_LOCALNRANKS"};
     if (world->size > 1) return STATUS_OK;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const char *value = getenv(sizes[i]);
-        if (value != NULL && atoi(value) > 1)
+        if (value && atoi(value) > 1)
             return error_set(
                 error, STATUS_INPUT,
                 "the launcher started %s processes (%s) but MPI sees one: start linnet with the mpirun of the MPI it "
@@ -100,8 +116,8 @@ static Status gather_hosts(World *world, Error *error) {
     return STATUS_OK;
 }
 
-/* What MPI knows of the ranks. */
-static Status look_around(World *world, Error *error) {
+/* Find out what MPI knows about the ranks. */
+static Status find_ranks(World *world, Error *error) {
     world->comm = MPI_COMM_WORLD;
     MPI_Comm_set_errhandler(world->comm, MPI_ERRORS_RETURN);
     MPI_Comm_rank(world->comm, &world->rank);
@@ -111,29 +127,21 @@ static Status look_around(World *world, Error *error) {
         log_error("%s", error->message); /* it is alone, or believes so */
         return error->status;
     }
-    if (split_nodes(world, MPI_COMM_TYPE_SHARED, error) || gather_hosts(world, error)) return error->status;
-    return heartbeat_start(&world->heartbeat, world, error);
+    if (split_nodes(world, MPI_COMM_TYPE_SHARED, error)) return error->status;
+    return gather_hosts(world, error);
 }
 
 Status world_start(World **world, Error *error) {
     World *new = calloc(1, sizeof *new);
     int provided = 0;
-    if (new == NULL) {
-        log_error("out of memory when starting");
-        return error_set(error, STATUS_FAILURE, "out of memory when starting");
-    }
-    /* Until the watch has begun a rank that is stopped would hold the others in these calls. */
-    heartbeat_guard_start();
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) == MPI_SUCCESS) {
-        *world = new;
-        look_around(new, error);
-    } else {
-        free(new);
-        error_set(error, STATUS_FAILURE, "MPI could not be started");
+    if (!new || MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+        error_set(error, STATUS_FAILURE, "cannot start MPI%s", new ? "" : ": out of memory");
         log_error("%s", error->message);
+        free(new);
+        return error->status;
     }
-    heartbeat_guard_end();
-    return error->status;
+    *world = new;
+    return find_ranks(new, error);
 }
 
 Status world_isolate(World *world, Error *error) {
@@ -144,14 +152,14 @@ Status world_isolate(World *world, Error *error) {
     return split_nodes(world, MPI_UNDEFINED, error);
 }
 
-void world_finish(World *world) {
-    if (world == NULL) return;
-    memory_free(world->node_of);
-    memory_free(world->local_of);
-    heartbeat_phase(world->heartbeat, RUN_END, 0);
+void world_finalize(World *world) {
     if (world->node_size > 0) MPI_Comm_free(&world->node);
     MPI_Finalize();
-    heartbeat_finish(world->heartbeat);
+}
+
+void world_free(World *world) {
+    memory_free(world->node_of);
+    memory_free(world->local_of);
     memory_free(world->hosts);
     free(world);
 }

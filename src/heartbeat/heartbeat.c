@@ -1,168 +1,148 @@
-/* The watch's start and end, as the computing thread sees them. See heartbeat.h. */
-#include "linnet/heartbeat/heartbeat.h"
-
+/* Heartbeats as the computing thread sees them: start, end, and what it wants to be sent. See heartbeat.h. */
 #include "heartbeat/heartbeat_private.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
-#include "linnet/core/signals.h"
+#include "linnet/core/thread.h"
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
-/* Strangers at rank 0's listener that leave all ranks their room. */
-enum { SPARE_GUESTS = 16 };
-
-bool heartbeat_start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(thread, NULL, run, argument) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
-}
+/* Connections of other programs that rank 0 holds beside those of all ranks. */
+enum { SPARE_CONNECTIONS = 16 };
 
 /* Peers and what the thread needs, still without connections. */
 static Status create(Heartbeat **heartbeat, const World *world, Error *error) {
-    Heartbeat *new = memory_allocate(1, sizeof *new, error);
-    if (new == NULL) return error->status;
-    *new = (Heartbeat){
+    Heartbeat *h = memory_allocate(1, sizeof *h, error);
+    if (!h) return error->status;
+    *h = (Heartbeat){
         .world = world, .wake = -1, .listener = -1, .woken = -1e9, .count = world->rank == 0 ? world->size - 1 : 1};
-    atomic_init(&new->limit_ms, (int)(HEARTBEAT_LIMIT_DEFAULT * 1e3));
-    *heartbeat = new;
-    sem_init(&new->told, 0, 0);
-    pthread_mutex_init(&new->saying, NULL);
-    new->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (new->wake < 0) error_set(error, STATUS_FAILURE, "no eventfd for the watch: %s", strerror(errno));
-    new->peers = memory_allocate((size_t) new->count, sizeof *new->peers, error);
-    new->guest_room = world->rank == 0 ? world->size + SPARE_GUESTS : 0;
-    new->guests = memory_allocate((size_t) new->guest_room, sizeof *new->guests, error);
-    new->ready = memory_allocate((size_t)(2 + new->count + new->guest_room), sizeof *new->ready, error);
-    for (int i = 0; new->peers != NULL &&i < new->count; i++)
-        new->peers[i] = (Peer){.rank = world->rank == 0 ? i + 1 : 0, .socket = -1, .heard = clock_now()};
+    atomic_init(&h->limit_ms, (int)(HEARTBEAT_LIMIT_DEFAULT * 1e3));
+    *heartbeat = h;
+    sem_init(&h->failure_sent, 0, 0);
+    pthread_mutex_init(&h->sending, NULL);
+    h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (h->wake < 0) error_set(error, STATUS_FAILURE, "cannot open an eventfd for the heartbeats: %s", strerror(errno));
+    h->peers = memory_allocate((size_t)h->count, sizeof *h->peers, error);
+    h->pending_room = world->rank == 0 ? world->size + SPARE_CONNECTIONS : 0;
+    h->pending = memory_allocate((size_t)h->pending_room, sizeof *h->pending, error);
+    h->ready = memory_allocate((size_t)(2 + h->count + h->pending_room), sizeof *h->ready, error);
+    for (int i = 0; h->peers && i < h->count; i++)
+        h->peers[i] = (Peer){.rank = world->rank == 0 ? i + 1 : 0, .socket = -1, .last_received = clock_now()};
     return error->status;
 }
 
-static void destroy(Heartbeat *heartbeat) {
-    if (heartbeat == NULL) return;
-    for (int i = 0; heartbeat->peers != NULL && i < heartbeat->count; i++)
-        if (heartbeat->peers[i].socket >= 0) close(heartbeat->peers[i].socket);
-    heartbeat_close(heartbeat, HUGE_VAL);
-    if (heartbeat->listener >= 0) close(heartbeat->listener);
-    if (heartbeat->wake >= 0) close(heartbeat->wake);
-    sem_destroy(&heartbeat->told);
-    pthread_mutex_destroy(&heartbeat->saying);
-    memory_free(heartbeat->guests);
-    memory_free(heartbeat->ready);
-    memory_free(heartbeat->peers);
-    memory_free(heartbeat);
+static void destroy(Heartbeat *h) {
+    if (!h) return;
+    for (int i = 0; h->peers && i < h->count; i++)
+        if (h->peers[i].socket >= 0) close(h->peers[i].socket);
+    heartbeat_close_pending(h, HUGE_VAL);
+    if (h->listener >= 0) close(h->listener);
+    if (h->wake >= 0) close(h->wake);
+    sem_destroy(&h->failure_sent);
+    pthread_mutex_destroy(&h->sending);
+    memory_free(h->pending);
+    memory_free(h->ready);
+    memory_free(h->peers);
+    memory_free(h);
 }
 
-static void join(Heartbeat *heartbeat) {
-    heartbeat_wake(heartbeat);
-    pthread_join(heartbeat->thread, NULL);
+static void join(Heartbeat *h) {
+    heartbeat_wake(h);
+    pthread_join(h->thread, NULL);
 }
 
-static void start_loop(Heartbeat *heartbeat, Error *error) {
-    heartbeat->running = heartbeat_start_thread(&heartbeat->thread, heartbeat_loop, heartbeat);
-    if (!heartbeat->running) error_set(error, STATUS_FAILURE, "no thread could be started for the watch");
+static void start_loop(Heartbeat *h, Error *error) {
+    h->running = thread_start(&h->thread, heartbeat_loop, h);
+    if (!h->running) error_set(error, STATUS_FAILURE, "cannot start a thread for the heartbeats");
 }
 
-/* Connect all ranks with rank 0. True on every rank when all are. A rank that gets no thread keeps its connection until
- * all know, so that nobody takes it for one that has ended. Collective. */
-static bool meet(Heartbeat *heartbeat, Error *error) {
-    const World *world = heartbeat->world;
-    Meeting meeting = {0};
-    int64_t lost = 0;
+/* Connect all ranks to rank 0. True on every rank when all are. A rank that gets no thread keeps its connection until all
+ * know, so that no other takes it for one that has ended. Collective. */
+static bool connect_all(Heartbeat *h, Error *error) {
+    const World *world = h->world;
+    Endpoint endpoint = {0};
+    int64_t unconnected = 0;
     if (world->rank == 0) {
-        if (getrandom(&heartbeat->secret, sizeof heartbeat->secret, 0) != (ssize_t)sizeof heartbeat->secret) lost = 1;
-        heartbeat_listen(heartbeat, &meeting);
-        meeting.secret = heartbeat->secret;
-        start_loop(heartbeat, error);
+        unconnected = getrandom(&h->secret, sizeof h->secret, 0) != (ssize_t)sizeof h->secret;
+        heartbeat_listen(h, &endpoint);
+        endpoint.secret = h->secret;
+        start_loop(h, error);
     }
-    world_broadcast(world, &meeting, sizeof meeting);
+    world_broadcast(world, &endpoint, sizeof endpoint);
     if (world->rank != 0) {
-        heartbeat->secret = meeting.secret;
-        lost = !heartbeat_connect(heartbeat, &meeting);
-        start_loop(heartbeat, error);
+        h->secret = endpoint.secret;
+        unconnected = !heartbeat_connect(h, &endpoint);
+        start_loop(h, error);
     }
-    world_max_integers(world, &lost, 1);
-    atomic_store(&heartbeat->settled, true);
-    return world_agree(world, error, true) == STATUS_OK && lost == 0;
+    world_max_integers(world, &unconnected, 1);
+    atomic_store(&h->all_connected, true);
+    return world_agree(world, error, true) == STATUS_OK && unconnected == 0;
 }
 
-Status heartbeat_start(Heartbeat **heartbeat, const World *world, Error *error) {
-    Heartbeat *new = NULL;
-    *heartbeat = NULL;
+/* The world's hook: tell the peers of a phase. At once, since this message may be the rank's last; of short updates only
+ * as many as cost nothing. */
+static void send_phase(void *heartbeat, bool changed) {
+    Heartbeat *h = heartbeat;
+    double now = clock_now();
+    if (!changed && now - h->phase_sent < 5e-3 * (h->world->size - 1)) return;
+    h->phase_sent = now;
+    for (int i = 0; i < h->count; i++) heartbeat_send(h, &h->peers[i], MESSAGE_ALIVE);
+}
+
+/* The world's hook: this rank is about to abort. The others shall end without a line of their own. */
+static void send_failure(void *heartbeat) {
+    Heartbeat *h = heartbeat;
+    atomic_store(&h->failing, true);
+    heartbeat_wake(h);
+    thread_wait(&h->failure_sent, 1.0);
+}
+
+Status heartbeat_start(World *world, Error *error) {
+    Heartbeat *h = NULL;
     if (world->size == 1) return STATUS_OK;
-    create(&new, world, error);
+    create(&h, world, error);
     if (world_agree(world, error, true)) {
-        destroy(new);
+        destroy(h);
         return error->status;
     }
-    if (meet(new, error)) {
-        heartbeat_wake(new);
-        *heartbeat = new;
+    if (connect_all(h, error)) {
+        heartbeat_wake(h);
+        world->hooks = (WorldHooks){h, send_phase, send_failure};
         return STATUS_OK;
     }
     if (world->rank == 0 && error->status == STATUS_OK)
-        log_warning("ranks cannot reach rank 0 on %s by TCP: the run would not notice one that is stopped or cut off",
-                    world->host);
-    atomic_store(&new->closing, true);
-    if (new->running) join(new);
-    int64_t all_joined = 1; /* before that a connection's end would be taken for a rank's */
+        log_warning(
+            "ranks cannot connect to rank 0 on %s by TCP: the run will not notice a rank that is stopped or cut "
+            "off",
+            world->host);
+    atomic_store(&h->closing, true);
+    if (h->running) join(h);
+    int64_t all_joined = 1; /* before that, the end of a connection would be taken for the end of a rank */
     world_max_integers(world, &all_joined, 1);
-    destroy(new);
+    destroy(h);
     return error->status;
 }
 
-void heartbeat_limit(Heartbeat *heartbeat, double seconds) {
-    if (heartbeat == NULL) return;
-    atomic_store(&heartbeat->limit_ms, (int)ceil(seconds * 1e3)); /* 0 would be never */
-    heartbeat_wake(heartbeat);
+void heartbeat_limit(World *world, double seconds) {
+    Heartbeat *h = world->hooks.heartbeat;
+    if (!h) return;
+    atomic_store(&h->limit_ms, (int)ceil(seconds * 1e3)); /* rounded to 0 it would be no limit */
+    heartbeat_wake(h);
 }
 
-void heartbeat_phase(Heartbeat *heartbeat, RunPhase phase, int64_t step) {
-    if (heartbeat == NULL) return;
-    bool entered = atomic_exchange(&heartbeat->phase, (int)phase) != (int)phase;
-    atomic_store(&heartbeat->step, step);
-    /* Said at once, since it may be the last word; of short updates only as many as cost nothing. */
-    double now = clock_now();
-    if (!entered && now - heartbeat->phase_said < 5e-3 * (heartbeat->world->size - 1)) return;
-    heartbeat->phase_said = now;
-    for (int i = 0; i < heartbeat->count; i++) heartbeat_send(heartbeat, &heartbeat->peers[i], SAY_ALIVE);
+void heartbeat_stopping(World *world) {
+    Heartbeat *h = world->hooks.heartbeat;
+    if (h) atomic_store(&h->stopping, true);
 }
 
-void heartbeat_phase_text(const Heartbeat *heartbeat, char text[HEARTBEAT_PHASE_TEXT]) {
-    if (heartbeat == NULL)
-        phase_text(RUN_START, 0, text);
-    else
-        phase_text((RunPhase)atomic_load(&heartbeat->phase), atomic_load(&heartbeat->step), text);
-}
-
-void heartbeat_failed(Heartbeat *heartbeat) {
-    if (heartbeat == NULL) return;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 1;
-    atomic_store(&heartbeat->failing, true);
-    heartbeat_wake(heartbeat);
-    sem_timedwait(&heartbeat->told, &until);
-}
-
-void heartbeat_stopping(Heartbeat *heartbeat) {
-    if (heartbeat != NULL) atomic_store(&heartbeat->stopping, true);
-}
-
-void heartbeat_finish(Heartbeat *heartbeat) {
-    if (heartbeat == NULL) return;
-    atomic_store(&heartbeat->leaving, true);
-    join(heartbeat);
-    destroy(heartbeat);
+void heartbeat_finish(World *world) {
+    Heartbeat *h = world->hooks.heartbeat;
+    if (!h) return;
+    atomic_store(&h->leaving, true);
+    join(h);
+    destroy(h);
+    world->hooks = (WorldHooks){0};
 }

@@ -1,6 +1,5 @@
-/* How the watch ends a run. See heartbeat_private.h. */
+/* How the heartbeats end a run, and a launcher that does not end by itself. See heartbeat_private.h. */
 #include "heartbeat/heartbeat_private.h"
-
 #include "linnet/core/log.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -11,35 +10,34 @@
 #include <unistd.h>
 
 /* Seconds that a launcher has to end by itself: mpirun takes 1 to 4 after MPI_Abort. */
-#define LAUNCHER_SECONDS "5"
+enum { LAUNCHER_SECONDS = 5 };
 
-void phase_text(RunPhase phase, int64_t step, char text[HEARTBEAT_PHASE_TEXT]) {
-    static const char *const names[] = {"at the start",      "while loading", "in update",
-                                        "in the evaluation", "while saving",  "at the end"};
-    if (phase == RUN_UPDATE)
-        snprintf(text, HEARTBEAT_PHASE_TEXT, "%s %lld", names[phase], (long long)step);
-    else
-        snprintf(text, HEARTBEAT_PHASE_TEXT, "%s", names[phase]);
-}
+/* A process's name and parent, and the time it was started, as /proc/PID/stat has them. */
+typedef struct {
+    char name[32];
+    long parent;
+    unsigned long long started;
+} Process;
 
-bool process_read(long pid, Process *process) {
+/* False where there is no such process. */
+static bool process_read(long pid, Process *process) {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     FILE *file = fopen(path, "re");
-    if (file == NULL) return false;
+    if (!file) return false;
     size_t size = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[size] = '\0';
     char *name = strchr(text, '('), *rest = strrchr(text, ')');
-    if (name == NULL || rest == NULL) return false;
+    if (!name || !rest) return false;
     *rest = '\0';
     snprintf(process->name, sizeof process->name, "%s", name + 1);
     /* Behind the name: the state, the parent, and as the twentieth field the start. */
-    return sscanf(rest + 1, " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                  &process->state, &process->parent, &process->started) == 3;
+    return sscanf(rest + 1, " %*c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                  &process->parent, &process->started) == 2;
 }
 
-/* Open MPI's launcher above this process, or 0. Slurm's own is left alone: it sees to lost nodes by itself. */
+/* Open MPI's launcher above this process, or 0. Slurm's own is left alone: it handles lost nodes by itself. */
 static long find_launcher(Process *process) {
     static const char *const names[] = {"mpirun", "mpiexec", "orterun", "orted", "prterun", "prte", "prted"};
     long pid = getppid();
@@ -49,29 +47,20 @@ static long find_launcher(Process *process) {
     return 0;
 }
 
-void heartbeat_end_launcher(void) {
-    Process process;
-    char script[512];
-    long pid = find_launcher(&process);
-    if (pid == 0) return;
-    /* In a session and a process of its own, since the launcher ends this one. It signals only while the process of
-     * that number is the one meant. SIGTERM would make Open MPI 4.1 crash. */
-    snprintf(script, sizeof script,
-             "same() { s=$(cat /proc/%ld/stat 2>/dev/null) && set -- ${s##*)} && [ \"${20}\" = %llu ]; }\n"
-             "sleep " LAUNCHER_SECONDS "; same && kill -KILL %ld\n",
-             pid, process.started, pid);
+/* Run a script of the shell in a session and a process of its own. Nothing of this process stays open in it: others wait
+ * for the end of these files. */
+static void start_script(char *script) {
     char *const arguments[] = {(char[]){"sh"}, (char[]){"-c"}, script, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
+    sigset_t none;
     pid_t child;
     if (posix_spawn_file_actions_init(&files) != 0) return;
     if (posix_spawnattr_init(&attributes) == 0) {
-        /* Nothing of this process stays open in it: others wait for these files' ends. */
         posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
         posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
         posix_spawn_file_actions_addclosefrom_np(&files, 3);
-        sigset_t none;
         sigemptyset(&none);
         posix_spawnattr_setsigmask(&attributes, &none);
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
@@ -81,7 +70,25 @@ void heartbeat_end_launcher(void) {
     posix_spawn_file_actions_destroy(&files);
 }
 
-/* MPI_Abort asks the launcher, which may be out of reach: then the alarm ends this process, whatever the main thread
+void heartbeat_end_launcher(bool announce) {
+    Process process;
+    char script[512];
+    long pid = find_launcher(&process);
+    if (pid == 0) return;
+    if (announce)
+        log_warning(
+            "the launcher on each host (here %s, process %ld) will be killed unless it ends the job within %d s",
+            process.name, pid, LAUNCHER_SECONDS);
+    /* In a process of its own, since the launcher ends this one. It signals only while the process of that number is the
+     * same one. SIGTERM would make Open MPI 4.1 crash. */
+    snprintf(script, sizeof script,
+             "same() { s=$(cat /proc/%ld/stat 2>/dev/null) && set -- ${s##*)} && [ \"${20}\" = %llu ]; }\n"
+             "sleep %d; same && kill -KILL %ld\n",
+             pid, process.started, LAUNCHER_SECONDS, pid);
+    start_script(script);
+}
+
+/* MPI_Abort asks the launcher, which may be out of reach: then the alarm ends this process, whatever the computing thread
  * waits for. */
 static _Noreturn void end_by_abort(void) {
     int finalized = 0;
@@ -92,17 +99,17 @@ static _Noreturn void end_by_abort(void) {
     _Exit(STATUS_FAILURE);
 }
 
-_Noreturn void heartbeat_end_telling(const Heartbeat *heartbeat, const Peer *peer, const char *cause) {
-    char where[sizeof heartbeat->world->host + HEARTBEAT_PHASE_TEXT + 4], phase[HEARTBEAT_PHASE_TEXT];
-    phase_text(peer->phase, peer->step, phase);
-    snprintf(where, sizeof where, "%s, %s", heartbeat->world->hosts[peer->rank], phase);
+_Noreturn void heartbeat_end_reporting(const Heartbeat *h, const Peer *peer, const char *cause) {
+    char where[sizeof h->world->host + RUN_PHASE_TEXT + 4], phase[RUN_PHASE_TEXT];
+    run_phase_text(peer->phase, peer->step, phase);
+    snprintf(where, sizeof where, "%s, %s", h->world->hosts[peer->rank], phase);
     log_error_at(peer->rank, where, "%s", cause);
-    heartbeat_end_launcher();
+    heartbeat_end_launcher(true);
     end_by_abort();
 }
 
 _Noreturn void heartbeat_end_silently(void) {
-    heartbeat_end_launcher();
-    sleep(2); /* the one that told has asked the launcher to end all */
+    heartbeat_end_launcher(false);
+    sleep(2); /* the rank that reported the failure has asked the launcher to end all */
     _Exit(STATUS_FAILURE);
 }

@@ -1,159 +1,155 @@
-/* The watch's thread. See heartbeat.h and heartbeat_private.h. */
+/* The heartbeats' thread: it sends, receives, and ends the run when a peer is lost. See heartbeat.h. */
 #include "heartbeat/heartbeat_private.h"
-
-#include "linnet/core/log.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* A word every so many parts of the limit, and at least every second. */
+/* Messages in the time limit; one a second at least. */
 enum { BEATS = 20 };
-/* Seconds after this process was stopped itself in which it tells of nobody. */
-#define AFTER_SLEEP 2.0
+/* Seconds after this process was suspended itself in which it reports nobody. */
+#define AFTER_SUSPENSION 2.0
 
-void heartbeat_wake(Heartbeat *heartbeat) {
+void heartbeat_wake(Heartbeat *h) {
     uint64_t one = 1;
-    while (write(heartbeat->wake, &one, sizeof one) < 0 && errno == EINTR) continue;
+    while (write(h->wake, &one, sizeof one) < 0 && errno == EINTR) continue;
 }
 
-static void say_all(Heartbeat *heartbeat, Word word) {
-    for (int i = 0; i < heartbeat->count; i++) heartbeat_send(heartbeat, &heartbeat->peers[i], word);
+static void send_all(Heartbeat *h, MessageKind kind) {
+    for (int i = 0; i < h->count; i++) heartbeat_send(h, &h->peers[i], kind);
 }
 
-/* A peer is lost. Rank 0 tells, and has the others end without a line. When rank 0 is lost, rank 1 tells; the others
- * do where it does not come to that, one after the other, so that there is one line where one gets through. A process
- * that was stopped itself and woken up by the launcher, which ends the run for that very reason, has nothing to tell;
+/* A peer is lost. Rank 0 reports it, and has the others end without a line. When rank 0 is lost, rank 1 reports it; the
+ * others do if rank 1 does not end them, one after the other, so that there is one line if any of them still can. A process
+ * that was suspended itself and woken up by the launcher, which ends the run for that very reason, has nothing to report;
  * nor has one of a run that was asked to stop and has saved. */
-static _Noreturn void lose(Heartbeat *heartbeat, const Peer *peer, const char *cause) {
-    int rank = heartbeat->world->rank;
-    if (clock_now() - heartbeat->woken < AFTER_SLEEP || atomic_load(&heartbeat->stopping)) heartbeat_end_silently();
+static _Noreturn void end_for(Heartbeat *h, const Peer *peer, const char *cause) {
+    int rank = h->world->rank;
+    if (clock_now() - h->woken < AFTER_SUSPENSION || atomic_load(&h->stopping)) heartbeat_end_silently();
     if (rank == 0)
-        say_all(heartbeat, SAY_FAILED);
+        send_all(h, MESSAGE_FAILED);
     else if (rank > 1)
         sleep(rank < 11 ? 2 * (unsigned)rank : 20);
-    heartbeat_end_telling(heartbeat, peer, cause);
+    heartbeat_end_reporting(h, peer, cause);
 }
 
-static void hear(Heartbeat *heartbeat, Peer *peer) {
+static void receive_from(Heartbeat *h, Peer *peer) {
     Message message = {0};
-    Heard heard = heartbeat_receive(heartbeat, peer, &message);
-    if (heard == HEARD_NOTHING) return;
-    if (heard == HEARD_END) {
+    Received received = heartbeat_receive(h, peer, &message);
+    if (received == RECEIVED_NOTHING) return;
+    if (received == RECEIVED_END) {
         close(peer->socket);
         peer->socket = -1;
         if (!peer->left)
-            lose(heartbeat, peer,
-                 "ended without a word: killed (by hand, or by the system for lack of memory) or crashed");
+            end_for(h, peer,
+                    "the process has ended: killed (by a person, or by the system for lack of memory) or crashed");
         return;
     }
-    peer->heard = clock_now();
+    peer->last_received = clock_now();
     peer->phase = (RunPhase)message.phase;
     peer->step = message.step;
-    if (message.word == SAY_LEAVE) peer->left = true;
-    if (message.word == SAY_FAILED) {
-        if (heartbeat->world->rank == 0) say_all(heartbeat, SAY_FAILED);
+    if (message.kind == MESSAGE_LEAVE) peer->left = true;
+    if (message.kind == MESSAGE_FAILED) {
+        if (h->world->rank == 0) send_all(h, MESSAGE_FAILED);
         heartbeat_end_silently();
     }
 }
 
-/* Peers that have been silent for too long. */
-static void check_silence(Heartbeat *heartbeat, double limit) {
+/* End the run for a peer that has been silent for longer than the limit. */
+static void check_silence(Heartbeat *h, double limit) {
     const Peer *first = NULL;
     int silent = 0;
     double now = clock_now();
     if (limit <= 0.0) return;
-    for (int i = 0; i < heartbeat->count; i++) {
-        const Peer *peer = &heartbeat->peers[i];
-        if (!peer->left && first == NULL && now - peer->heard > limit) first = peer;
-        silent += !peer->left && now - peer->heard > 0.5 * limit; /* what is lost with it is as good as lost */
+    for (int i = 0; i < h->count; i++) {
+        const Peer *peer = &h->peers[i];
+        if (!peer->left && !first && now - peer->last_received > limit) first = peer;
+        silent += !peer->left && now - peer->last_received > 0.5 * limit; /* lost with the first, most likely */
     }
-    if (first == NULL) return;
+    if (!first) return;
     char cause[256], others[64] = "";
-    if (silent > 1) snprintf(others, sizeof others, " (and from %d rank%s more)", silent - 1, silent > 2 ? "s" : "");
+    if (silent > 1) snprintf(others, sizeof others, " (nor from %d more rank%s)", silent - 1, silent > 2 ? "s" : "");
     snprintf(cause, sizeof cause,
-             "no sign of life for %.1f s%s: the process is stopped, its host is down, or the link to it is cut",
-             now - first->heard, others);
-    lose(heartbeat, first, cause);
+             "no heartbeat for %.1f s%s: the process is stopped, its host is down, or the link to it is cut",
+             now - first->last_received, others);
+    end_for(h, first, cause);
 }
 
-/* Wait for something to hear, at most until the next word is due. */
-static void wait_for_word(Heartbeat *heartbeat, double seconds) {
-    struct pollfd *ready = heartbeat->ready;
-    nfds_t all = (nfds_t)(2 + heartbeat->count + heartbeat->guest_count);
-    ready[0] = (struct pollfd){.fd = heartbeat->wake, .events = POLLIN};
-    ready[1] = (struct pollfd){.fd = heartbeat->listener, .events = POLLIN};
-    for (int i = 0; i < heartbeat->count; i++)
-        ready[2 + i] = (struct pollfd){.fd = heartbeat->peers[i].socket, .events = POLLIN};
-    for (int i = 0; i < heartbeat->guest_count; i++)
-        ready[2 + heartbeat->count + i] = (struct pollfd){.fd = heartbeat->guests[i].socket, .events = POLLIN};
+/* Wait until something can be received, or for so many seconds. */
+static void wait_for_messages(Heartbeat *h, double seconds) {
+    struct pollfd *ready = h->ready;
+    nfds_t all = (nfds_t)(2 + h->count + h->pending_count);
+    ready[0] = (struct pollfd){.fd = h->wake, .events = POLLIN};
+    ready[1] = (struct pollfd){.fd = h->listener, .events = POLLIN};
+    for (int i = 0; i < h->count; i++) ready[2 + i] = (struct pollfd){.fd = h->peers[i].socket, .events = POLLIN};
+    for (int i = 0; i < h->pending_count; i++)
+        ready[2 + h->count + i] = (struct pollfd){.fd = h->pending[i].socket, .events = POLLIN};
     int found = poll(ready, all, seconds > 0.0 ? (int)(seconds * 1e3) + 1 : 0);
     for (nfds_t i = 0; found < 0 && i < all; i++) ready[i].revents = 0;
 }
 
-/* A thread that was stopped has heard nothing since `before`: everybody gets fresh time. */
-static void note_sleep(Heartbeat *heartbeat, double limit, double before) {
+/* A process that was suspended has received nothing since `before`: every peer's silence is counted anew. */
+static void note_suspension(Heartbeat *h, double limit, double before) {
     double now = clock_now();
     if (limit <= 0.0 || now - before < 0.5 * limit) return;
-    heartbeat->woken = now;
-    for (int i = 0; i < heartbeat->count; i++) heartbeat->peers[i].heard = now;
+    h->woken = now;
+    for (int i = 0; i < h->count; i++) h->peers[i].last_received = now;
 }
 
-static void hear_all(Heartbeat *heartbeat) {
-    const struct pollfd *ready = heartbeat->ready;
+static void receive_all(Heartbeat *h) {
+    const struct pollfd *ready = h->ready;
     if (ready[0].revents != 0) {
         uint64_t times;
-        ssize_t got = read(heartbeat->wake, &times, sizeof times);
+        ssize_t got = read(h->wake, &times, sizeof times);
         (void)got;
     }
-    for (int i = 0; i < heartbeat->count; i++)
-        if (ready[2 + i].fd >= 0 && ready[2 + i].revents != 0) hear(heartbeat, &heartbeat->peers[i]);
-    /* From the last one, since those behind one that goes move up. */
-    for (int i = heartbeat->guest_count - 1; i >= 0; i--)
-        if (ready[2 + heartbeat->count + i].revents != 0) heartbeat_receive_pending(heartbeat, i);
-    heartbeat_close(heartbeat, clock_now());
-    if (heartbeat->listener >= 0 && ready[1].revents != 0) heartbeat_accept(heartbeat);
+    for (int i = 0; i < h->count; i++)
+        if (ready[2 + i].fd >= 0 && ready[2 + i].revents != 0) receive_from(h, &h->peers[i]);
+    /* From the last one, since those behind one that is removed move up. */
+    for (int i = h->pending_count - 1; i >= 0; i--)
+        if (ready[2 + h->count + i].revents != 0) heartbeat_receive_pending(h, i);
+    heartbeat_close_pending(h, clock_now());
+    if (h->listener >= 0 && ready[1].revents != 0) heartbeat_accept(h);
 }
 
-/* What the main thread wants said; true when the watch is over. */
-static bool obey(Heartbeat *heartbeat, bool *said_leave) {
-    if (atomic_load(&heartbeat->closing)) return true;
-    if (heartbeat->listener >= 0 && atomic_load(&heartbeat->settled)) {
-        heartbeat_close(heartbeat, HUGE_VAL);
-        close(heartbeat->listener);
-        heartbeat->listener = -1;
+/* Do what the computing thread asks for; true when the heartbeats are to end. */
+static bool serve(Heartbeat *h, bool *leave_sent) {
+    if (atomic_load(&h->closing)) return true;
+    if (h->listener >= 0 && atomic_load(&h->all_connected)) {
+        heartbeat_close_pending(h, HUGE_VAL);
+        close(h->listener);
+        h->listener = -1;
     }
-    if (atomic_exchange(&heartbeat->failing, false)) {
-        say_all(heartbeat, SAY_FAILED);
-        sem_post(&heartbeat->told);
+    if (atomic_exchange(&h->failing, false)) {
+        send_all(h, MESSAGE_FAILED);
+        sem_post(&h->failure_sent);
     }
-    if (!atomic_load(&heartbeat->leaving)) return false;
-    if (!*said_leave) say_all(heartbeat, SAY_LEAVE);
-    *said_leave = true;
-    for (int i = 0; i < heartbeat->count; i++)
-        if (!heartbeat->peers[i].left) return false;
+    if (!atomic_load(&h->leaving)) return false;
+    if (!*leave_sent) send_all(h, MESSAGE_LEAVE);
+    *leave_sent = true;
+    for (int i = 0; i < h->count; i++)
+        if (!h->peers[i].left) return false;
     return true;
 }
 
-void *heartbeat_loop(void *argument) {
-    Heartbeat *heartbeat = argument;
-    bool said_leave = false;
+void *heartbeat_loop(void *heartbeat) {
+    Heartbeat *h = heartbeat;
+    bool leave_sent = false;
     double due = 0.0;
-    /* From its creation to here the process may have been stopped as well. */
-    note_sleep(heartbeat, HEARTBEAT_LIMIT_DEFAULT, heartbeat->peers[0].heard);
-    while (!obey(heartbeat, &said_leave)) {
-        double limit = atomic_load(&heartbeat->limit_ms) / 1e3,
-               beat = limit > 0.0 && limit < BEATS ? limit / BEATS : 1.0;
+    /* The process may have been suspended since the heartbeats were created as well. */
+    note_suspension(h, HEARTBEAT_LIMIT_DEFAULT, h->peers[0].last_received);
+    while (!serve(h, &leave_sent)) {
+        double limit = atomic_load(&h->limit_ms) / 1e3, beat = limit > 0.0 && limit < BEATS ? limit / BEATS : 1.0;
         double now = clock_now();
-        if (now >= due && !said_leave) {
-            say_all(heartbeat, SAY_ALIVE);
+        if (now >= due && !leave_sent) {
+            send_all(h, MESSAGE_ALIVE);
             due = now + beat;
         }
-        wait_for_word(heartbeat, said_leave ? beat : due - now);
-        note_sleep(heartbeat, limit, now);
-        hear_all(heartbeat);
-        check_silence(heartbeat, limit);
+        wait_for_messages(h, leave_sent ? beat : due - now);
+        note_suspension(h, limit, now);
+        receive_all(h);
+        check_silence(h, limit);
     }
     return NULL;
 }

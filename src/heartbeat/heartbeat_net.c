@@ -1,6 +1,5 @@
-/* The watch's connections: a star around rank 0. See heartbeat_private.h. */
+/* The connections of the heartbeats, each between rank 0 and another rank. See heartbeat_private.h. */
 #include "heartbeat/heartbeat_private.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -14,14 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long one address may take to answer, milliseconds. What cannot be reached mostly says so at once. */
+/* Milliseconds that one address may take to answer. Most that cannot be reached are refused at once. */
 enum { ANSWER_MS = 1500 };
 
-static struct sockaddr_in place(uint32_t address, uint16_t port) {
+static struct sockaddr_in address_of(uint32_t address, uint16_t port) {
     return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = address};
 }
 
-/* Whether `wanted`, Open MPI's list of networks to use ("10.0.0.0/24,ib0"), names an interface. */
+/* Whether `wanted`, Open MPI's list of networks to use ("10.0.0.0/24,ib0"), contains an interface. */
 static bool is_wanted(const char *wanted, const char *interface, uint32_t address) {
     char list[512];
     snprintf(list, sizeof list, "%s", wanted);
@@ -29,7 +28,7 @@ static bool is_wanted(const char *wanted, const char *interface, uint32_t addres
         if (strcmp(item, interface) == 0) return true;
         char *slash = strchr(item, '/');
         struct in_addr network;
-        if (slash == NULL) continue;
+        if (!slash) continue;
         *slash = '\0';
         int bits = atoi(slash + 1);
         uint32_t mask = bits <= 0 ? 0 : bits >= 32 ? UINT32_MAX : htonl(~(UINT32_MAX >> bits));
@@ -38,23 +37,23 @@ static bool is_wanted(const char *wanted, const char *interface, uint32_t addres
     return false;
 }
 
-/* This host's addresses that other hosts may know: those of the networks that MPI was told to use, where it was. */
-static void list_addresses(Meeting *meeting) {
+/* This host's addresses for other hosts: those of the networks that MPI was told to use, if it was told. */
+static void list_addresses(Endpoint *endpoint) {
     const char *wanted = getenv("OMPI_MCA_btl_tcp_if_include");
     struct ifaddrs *all = NULL;
     if (getifaddrs(&all) != 0) return;
-    for (const struct ifaddrs *i = all; i != NULL && meeting->count < HEARTBEAT_ADDRESSES; i = i->ifa_next) {
-        if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET) continue;
+    for (const struct ifaddrs *i = all; i && endpoint->count < HEARTBEAT_ADDRESSES; i = i->ifa_next) {
+        if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET) continue;
         if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
         struct sockaddr_in address;
         memcpy(&address, i->ifa_addr, sizeof address);
-        if (wanted == NULL || wanted[0] == '\0' || is_wanted(wanted, i->ifa_name, address.sin_addr.s_addr))
-            meeting->address[meeting->count++] = address.sin_addr.s_addr;
+        if (!wanted || wanted[0] == '\0' || is_wanted(wanted, i->ifa_name, address.sin_addr.s_addr))
+            endpoint->address[endpoint->count++] = address.sin_addr.s_addr;
     }
     freeifaddrs(all);
 }
 
-/* A connection a rank may be more than a process usually has open. */
+/* One connection a rank may be more than a process may have open by default. */
 static void allow_files(int ranks) {
     struct rlimit limit;
     rlim_t wanted = (rlim_t)ranks + 512;
@@ -63,71 +62,59 @@ static void allow_files(int ranks) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Open the listener at an address, which the system completes; false where it cannot. */
+/* Open the listener at an address, which the system completes; false where that fails. */
 static bool listen_at(Heartbeat *heartbeat, struct sockaddr *here, socklen_t given, socklen_t *size) {
     heartbeat->listener = socket(here->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     return heartbeat->listener >= 0 && bind(heartbeat->listener, here, given) == 0 &&
            listen(heartbeat->listener, SOMAXCONN) == 0 && getsockname(heartbeat->listener, here, size) == 0;
 }
 
-void heartbeat_listen(Heartbeat *heartbeat, Meeting *meeting) {
+void heartbeat_listen(Heartbeat *heartbeat, Endpoint *endpoint) {
     allow_files(heartbeat->world->size);
     if (heartbeat->world->nodes == 1) {
-        /* All ranks are on this host, and nothing of theirs need touch a network. The system chooses a name that is in
-         * no folder. */
-        meeting->local = (struct sockaddr_un){.sun_family = AF_UNIX};
-        socklen_t size = sizeof meeting->local;
-        if (listen_at(heartbeat, (struct sockaddr *)&meeting->local, sizeof meeting->local.sun_family, &size))
-            meeting->local_size = (int32_t)size;
+        /* All ranks are on this host and need no network. The system chooses a name that is in no folder. */
+        endpoint->local = (struct sockaddr_un){.sun_family = AF_UNIX};
+        socklen_t size = sizeof endpoint->local;
+        if (listen_at(heartbeat, (struct sockaddr *)&endpoint->local, sizeof endpoint->local.sun_family, &size))
+            endpoint->local_size = (int32_t)size;
         return;
     }
-    struct sockaddr_in here = place(htonl(INADDR_ANY), 0);
+    struct sockaddr_in here = address_of(htonl(INADDR_ANY), 0);
     socklen_t size = sizeof here;
     if (!listen_at(heartbeat, (struct sockaddr *)&here, size, &size)) return;
-    meeting->port = here.sin_port;
-    list_addresses(meeting);
+    endpoint->port = here.sin_port;
+    list_addresses(endpoint);
 }
 
-static Message message_of(const Heartbeat *heartbeat, Word word) {
+static Message message_of(const Heartbeat *heartbeat, MessageKind kind) {
     return (Message){.secret = heartbeat->secret,
-                     .word = (int32_t)word,
+                     .kind = (int32_t)kind,
                      .rank = heartbeat->world->rank,
-                     .phase = atomic_load(&heartbeat->phase),
-                     .step = atomic_load(&heartbeat->step)};
+                     .phase = atomic_load(&heartbeat->world->phase),
+                     .step = atomic_load(&heartbeat->world->step)};
 }
 
-void heartbeat_send(Heartbeat *heartbeat, Peer *peer, Word word) {
+void heartbeat_send(Heartbeat *heartbeat, Peer *peer, MessageKind kind) {
     int connection = peer->socket;
     if (connection < 0) return;
-    Message message = message_of(heartbeat, word);
-    /* Both threads say words, whole ones. One that finds a full buffer is dropped: the peer reads nothing, and is about
-     * to be given up; but what has been begun must be ended, or all that follows would be misread. */
-    pthread_mutex_lock(&heartbeat->saying);
+    Message message = message_of(heartbeat, kind);
+    /* Both threads send. A message that finds a full buffer is dropped: the peer reads nothing and will count as lost soon.
+     * But one that has been begun must be completed, or all that follow would be misread. */
+    pthread_mutex_lock(&heartbeat->sending);
     ssize_t sent = send(connection, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent > 0 && (size_t)sent < sizeof message) {
         ssize_t more = send(connection, (const char *)&message + sent, sizeof message - (size_t)sent, MSG_NOSIGNAL);
         sent = more > 0 ? sent + more : more;
     }
-    pthread_mutex_unlock(&heartbeat->saying);
+    pthread_mutex_unlock(&heartbeat->sending);
 }
 
-Heard heartbeat_receive(const Heartbeat *heartbeat, Peer *peer, Message *message) {
-    ssize_t got = recv(peer->socket, (char *)&peer->part + peer->have, sizeof peer->part - peer->have, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return HEARD_NOTHING;
-    if (got <= 0) return HEARD_END;
-    peer->have += (size_t)got;
-    if (peer->have < sizeof peer->part) return HEARD_NOTHING;
-    peer->have = 0;
-    *message = peer->part;
-    return message->secret == heartbeat->secret && message->rank == peer->rank ? HEARD_WORD : HEARD_END;
+static bool is_hello(const Heartbeat *heartbeat, const Message *message) {
+    return message->secret == heartbeat->secret && message->kind == MESSAGE_HELLO && message->rank >= 0 &&
+           message->rank < heartbeat->world->size;
 }
 
-static bool is_hello(const Heartbeat *heartbeat, const Message *heard) {
-    return heard->secret == heartbeat->secret && heard->word == SAY_HELLO && heard->rank >= 0 &&
-           heard->rank < heartbeat->world->size;
-}
-
-/* No call on a connection waits for longer than the time for an answer, connect() included. */
+/* Let no call on a connection, connect() included, wait for longer than the time for an answer. */
 static void set_up(int connection) {
     struct timeval limit = {.tv_sec = ANSWER_MS / 1000, .tv_usec = ANSWER_MS % 1000 * 1000};
     int yes = 1;
@@ -136,66 +123,81 @@ static void set_up(int connection) {
     setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 
-/* Forget a guest; his connection is closed unless it is a rank's now. */
-static void dismiss(Heartbeat *heartbeat, int i, bool closing) {
-    if (closing) close(heartbeat->guests[i].socket);
-    heartbeat->guest_count--;
-    memmove(heartbeat->guests + i, heartbeat->guests + i + 1,
-            (size_t)(heartbeat->guest_count - i) * sizeof *heartbeat->guests);
+/* Remove a pending connection; it is closed unless it has become a rank's. */
+static void remove_pending(Heartbeat *heartbeat, int i, bool closing) {
+    if (closing) close(heartbeat->pending[i].socket);
+    heartbeat->pending_count--;
+    memmove(heartbeat->pending + i, heartbeat->pending + i + 1,
+            (size_t)(heartbeat->pending_count - i) * sizeof *heartbeat->pending);
 }
 
 void heartbeat_accept(Heartbeat *heartbeat) {
     int connection = accept4(heartbeat->listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0) return;
     set_up(connection);
-    /* There is room for all ranks and a few more: the oldest guest, who has said nothing, is none. */
-    if (heartbeat->guest_count == heartbeat->guest_room) dismiss(heartbeat, 0, true);
-    heartbeat->guests[heartbeat->guest_count++] = (Guest){.socket = connection, .until = clock_now() + ANSWER_MS / 1e3};
+    /* There is room for all ranks and a few more: the oldest connection, which has sent no hello, is no rank's. */
+    if (heartbeat->pending_count == heartbeat->pending_room) remove_pending(heartbeat, 0, true);
+    heartbeat->pending[heartbeat->pending_count++] =
+        (PendingConnection){.socket = connection, .until = clock_now() + ANSWER_MS / 1e3};
+}
+
+/* Receive more of a message into `part`, of which `have` bytes have arrived. */
+static Received receive_part(int connection, Message *part, size_t *have) {
+    ssize_t got = recv(connection, (char *)part + *have, sizeof *part - *have, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return RECEIVED_NOTHING;
+    if (got <= 0) return RECEIVED_END;
+    *have += (size_t)got;
+    return *have < sizeof *part ? RECEIVED_NOTHING : RECEIVED_MESSAGE;
 }
 
 void heartbeat_receive_pending(Heartbeat *heartbeat, int i) {
-    Guest *guest = &heartbeat->guests[i];
-    ssize_t got =
-        recv(guest->socket, (char *)&guest->part + guest->have, sizeof guest->part - guest->have, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
-    guest->have += got > 0 ? (size_t)got : 0;
-    if (got > 0 && guest->have < sizeof guest->part) return;
-    /* Who knocks speaks first: whoever finds the port is not told the secret. */
-    Message hello = message_of(heartbeat, SAY_HELLO);
-    int rank = got > 0 && is_hello(heartbeat, &guest->part) ? guest->part.rank : 0;
+    PendingConnection *pending = &heartbeat->pending[i];
+    Received received = receive_part(pending->socket, &pending->part, &pending->have);
+    if (received == RECEIVED_NOTHING) return;
+    /* The side that connects sends its hello first: a program that only finds the port does not receive the secret. */
+    Message hello = message_of(heartbeat, MESSAGE_HELLO);
+    int rank = received == RECEIVED_MESSAGE && is_hello(heartbeat, &pending->part) ? pending->part.rank : 0;
     bool known = rank > 0 && heartbeat->peers[rank - 1].socket < 0 &&
-                 send(guest->socket, &hello, sizeof hello, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof hello;
+                 send(pending->socket, &hello, sizeof hello, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof hello;
     if (known) {
-        heartbeat->peers[rank - 1].heard = clock_now();
-        heartbeat->peers[rank - 1].socket = guest->socket;
+        heartbeat->peers[rank - 1].last_received = clock_now();
+        heartbeat->peers[rank - 1].socket = pending->socket;
     }
-    dismiss(heartbeat, i, !known);
+    remove_pending(heartbeat, i, !known);
 }
 
-void heartbeat_close(Heartbeat *heartbeat, double before) {
-    while (heartbeat->guest_count > 0 && heartbeat->guests[0].until < before) dismiss(heartbeat, 0, true);
+Received heartbeat_receive(const Heartbeat *heartbeat, Peer *peer, Message *message) {
+    Received received = receive_part(peer->socket, &peer->part, &peer->have);
+    if (received != RECEIVED_MESSAGE) return received;
+    peer->have = 0;
+    *message = peer->part;
+    return message->secret == heartbeat->secret && message->rank == peer->rank ? RECEIVED_MESSAGE : RECEIVED_END;
+}
+
+void heartbeat_close_pending(Heartbeat *heartbeat, double before) {
+    while (heartbeat->pending_count > 0 && heartbeat->pending[0].until < before) remove_pending(heartbeat, 0, true);
 }
 
 /* Connect to rank 0 at an address, and exchange hellos with it. */
 static bool try_address(Heartbeat *heartbeat, const struct sockaddr *there, socklen_t size) {
-    Message hello = message_of(heartbeat, SAY_HELLO), heard;
+    Message hello = message_of(heartbeat, MESSAGE_HELLO), answer;
     int connection = socket(there->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection < 0) return false;
     set_up(connection);
     if (connect(connection, there, size) != 0 ||
         send(connection, &hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello ||
-        recv(connection, &heard, sizeof heard, MSG_WAITALL) != (ssize_t)sizeof heard || !is_hello(heartbeat, &heard) ||
-        heard.rank != 0) {
+        recv(connection, &answer, sizeof answer, MSG_WAITALL) != (ssize_t)sizeof answer ||
+        !is_hello(heartbeat, &answer) || answer.rank != 0) {
         close(connection);
         return false;
     }
-    heartbeat->peers[0].heard = clock_now();
+    heartbeat->peers[0].last_received = clock_now();
     heartbeat->peers[0].socket = connection;
     return true;
 }
 
 static bool try_network(Heartbeat *heartbeat, uint32_t address, uint16_t port) {
-    struct sockaddr_in there = place(address, port);
+    struct sockaddr_in there = address_of(address, port);
     return try_address(heartbeat, (struct sockaddr *)&there, sizeof there);
 }
 
@@ -204,8 +206,8 @@ static bool is_near(uint32_t address) {
     struct ifaddrs *all = NULL;
     bool near = false;
     if (getifaddrs(&all) != 0) return false;
-    for (const struct ifaddrs *i = all; i != NULL; i = i->ifa_next) {
-        if (i->ifa_addr == NULL || i->ifa_netmask == NULL || i->ifa_addr->sa_family != AF_INET) continue;
+    for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+        if (!i->ifa_addr || !i->ifa_netmask || i->ifa_addr->sa_family != AF_INET) continue;
         struct sockaddr_in mine, mask;
         memcpy(&mine, i->ifa_addr, sizeof mine);
         memcpy(&mask, i->ifa_netmask, sizeof mask);
@@ -215,20 +217,20 @@ static bool is_near(uint32_t address) {
     return near;
 }
 
-bool heartbeat_connect(Heartbeat *heartbeat, const Meeting *meeting) {
+bool heartbeat_connect(Heartbeat *heartbeat, const Endpoint *endpoint) {
     const World *world = heartbeat->world;
     double start = clock_now();
-    if (meeting->local_size > 0)
-        return try_address(heartbeat, (const struct sockaddr *)&meeting->local, (socklen_t)meeting->local_size);
-    if (meeting->count == 0) return false;
+    if (endpoint->local_size > 0)
+        return try_address(heartbeat, (const struct sockaddr *)&endpoint->local, (socklen_t)endpoint->local_size);
+    if (endpoint->count == 0) return false;
     if (world->node_of[0] == world->node_of[world->rank] &&
-        try_network(heartbeat, htonl(INADDR_LOOPBACK), meeting->port))
+        try_network(heartbeat, htonl(INADDR_LOOPBACK), endpoint->port))
         return true;
-    /* Near addresses first: those of networks that this host does not have may swallow what is sent there. */
+    /* Near addresses first: what is sent to a network that this host is not in may get no answer at all. */
     for (int near = 1; near >= 0; near--)
-        for (int i = 0; i < meeting->count && clock_now() - start < 4.0; i++)
-            if (is_near(meeting->address[i]) == (near == 1) &&
-                try_network(heartbeat, meeting->address[i], meeting->port))
+        for (int i = 0; i < endpoint->count && clock_now() - start < 4.0; i++)
+            if (is_near(endpoint->address[i]) == (near == 1) &&
+                try_network(heartbeat, endpoint->address[i], endpoint->port))
                 return true;
     return false;
 }

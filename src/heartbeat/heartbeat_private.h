@@ -1,7 +1,8 @@
 #ifndef LINNET_HEARTBEAT_HEARTBEAT_PRIVATE_H
 #define LINNET_HEARTBEAT_HEARTBEAT_PRIVATE_H
-/* The watch's parts: heartbeat_guard.c (before MPI has started), heartbeat.c (start, end, phases), heartbeat_loop.c (the thread),
- * heartbeat_net.c (connections and messages), heartbeat_end.c (how a run is ended). */
+/* The parts of the heartbeat: job.c (start and end), start_guard.c (before MPI has started), heartbeat.c (what the computing
+ * thread calls), heartbeat_loop.c (the thread), heartbeat_net.c (connections and messages), heartbeat_end.c (how a run is
+ * ended). */
 #include "linnet/comm/world.h"
 #include "linnet/core/clock.h"
 #include "linnet/heartbeat/heartbeat.h"
@@ -14,27 +15,27 @@
 #include <sys/un.h>
 
 typedef enum {
-    SAY_HELLO, /* the first word of both sides of a connection */
-    SAY_ALIVE,
-    SAY_FAILED, /* a rank has told of a failure: end, without a line */
-    SAY_LEAVE   /* the rank is done: its silence means nothing any more */
-} Word;
+    MESSAGE_HELLO, /* the first one of both sides of a connection */
+    MESSAGE_ALIVE,
+    MESSAGE_FAILED, /* a rank has reported a failure: end, without a line */
+    MESSAGE_LEAVE   /* the rank is done: its silence means nothing any more */
+} MessageKind;
 
 /* What goes over a connection, one after the other. Ranks run one program on one kind of machine, as for MPI. */
 typedef struct {
-    uint64_t secret; /* of this run, so that no stranger is taken for a rank */
-    int32_t word;    /* Word */
+    uint64_t secret; /* of this run, so that no other program is taken for a rank */
+    int32_t kind;    /* MessageKind */
     int32_t rank;    /* of the sender */
     int32_t phase;   /* RunPhase */
     int32_t unused;
     int64_t step;
 } Message;
 
-/* A rank that this one listens to: rank 0 to all others, the others to rank 0. */
+/* A rank that this one receives from: all others for rank 0, rank 0 for the others. */
 typedef struct {
     int rank;
-    atomic_int socket; /* -1: none yet, or none any more */
-    double heard;      /* seconds, when it last said a word */
+    atomic_int socket;    /* -1: not connected yet, or no more */
+    double last_received; /* seconds, when its last message came */
     bool left;
     RunPhase phase;
     int64_t step;
@@ -42,40 +43,38 @@ typedef struct {
     size_t have;
 } Peer;
 
-/* Who has knocked at rank 0's listener and not said hello yet: a rank, or a stranger. */
+/* A connection to rank 0's listener over which no hello has come yet: of a rank, or of another program. */
 typedef struct {
     int socket;
-    double until; /* seconds; then it is a stranger */
+    double until; /* seconds; then it is closed */
     Message part; /* of which `have` bytes have arrived */
     size_t have;
-} Guest;
+} PendingConnection;
 
-struct Heartbeat {
+typedef struct {
     const World *world; /* borrowed */
     pthread_t thread;
-    bool running; /* whether it could be started */
-    int wake;     /* eventfd: the main thread has something to say */
+    bool running; /* whether the thread could be started */
+    int wake;     /* eventfd: the computing thread wants something */
     int listener; /* rank 0's, until all are connected */
     uint64_t secret;
     Peer *peers; /* [count] */
     int count;
-    Guest *guests; /* [guest_room], of which guest_count are there, the oldest first; rank 0's */
-    int guest_count, guest_room;
-    struct pollfd *ready; /* [2 + count + guest_room], of the thread alone: wake, listener, peers, guests */
-    double woken;         /* when this process was last found to have been stopped itself; seconds */
-    pthread_mutex_t saying;
-    sem_t told; /* posted when a failure has been passed on */
+    PendingConnection *pending; /* [pending_room], of which pending_count are there, the oldest first; rank 0's */
+    int pending_count, pending_room;
+    struct pollfd *ready; /* [2 + count + pending_room], the thread's own: wake, listener, peers, pending connections */
+    double woken;         /* seconds, when this process was last found to have been suspended itself */
+    pthread_mutex_t sending;
+    sem_t failure_sent; /* posted when the peers have been told of a failure */
 
-    /* from the main thread to the watching one */
-    double phase_said;   /* seconds; the main thread's own */
-    atomic_int limit_ms; /* 0: silence is never the end */
-    atomic_int phase;
-    atomic_llong step;
-    atomic_bool settled; /* no more connections are to come */
+    /* from the computing thread to the other */
+    double phase_sent;         /* seconds; the computing thread's own */
+    atomic_int limit_ms;       /* 0: silence is never the end */
+    atomic_bool all_connected; /* no more connections are to come */
     atomic_bool failing, stopping, leaving, closing;
-};
+} Heartbeat;
 
-/* Where rank 0 can be reached: on one host by a name that only this host has, else over the network. */
+/* Where rank 0 can be reached: within a host by a name that only this host has, else over the network. */
 enum { HEARTBEAT_ADDRESSES = 16 };
 typedef struct {
     uint64_t secret;
@@ -84,45 +83,45 @@ typedef struct {
     int32_t count;                         /* of addresses; 0: none */
     uint32_t address[HEARTBEAT_ADDRESSES]; /* IPv4, network order */
     uint16_t port;                         /* network order */
-} Meeting;
+} Endpoint;
 
-/* Start a thread that no signal is delivered to: they are the computing thread's. */
-bool heartbeat_start_thread(pthread_t *thread, void *(*run)(void *), void *argument);
+/* Start the heartbeats and hook them into the world; where ranks cannot connect to rank 0 a warning says so, and there
+ * are none. Collective. */
+Status heartbeat_start(World *world, Error *error);
+/* After MPI has ended: wait until all ranks are as far, and end the heartbeats. Collective, but without MPI. */
+void heartbeat_finish(World *world);
+
+/* End this process unless the ranks have started, which start_guard_end() says, LINNET_START_TIMEOUT seconds later. */
+void start_guard_begin(void);
+void start_guard_end(void);
+
 /* The thread. */
 void *heartbeat_loop(void *heartbeat);
 /* Wake the thread up. */
 void heartbeat_wake(Heartbeat *heartbeat);
 
-/* Rank 0: open a listener and say where; the meeting stays as it was where that fails. */
-void heartbeat_listen(Heartbeat *heartbeat, Meeting *meeting);
-/* The others: connect to rank 0 at one of its addresses; false where none answers. Takes at most some seconds. */
-bool heartbeat_connect(Heartbeat *heartbeat, const Meeting *meeting);
-/* Rank 0: let in whoever knocks. Nothing here waits for him. */
+/* Rank 0: open a listener and say where; the endpoint stays as it was where that fails. */
+void heartbeat_listen(Heartbeat *heartbeat, Endpoint *endpoint);
+/* The others: connect to rank 0 at one of its addresses; false where none answers. Takes some seconds at most. */
+bool heartbeat_connect(Heartbeat *heartbeat, const Endpoint *endpoint);
+/* Rank 0: accept a connection. It is pending then: nothing here waits for it. */
 void heartbeat_accept(Heartbeat *heartbeat);
-/* Rank 0: hear a guest, who is taken for the rank that he proves to be, or sent away. */
-void heartbeat_receive_pending(Heartbeat *heartbeat, int guest);
-/* Rank 0: send the guests away whose time was over before this one (seconds). */
-void heartbeat_close(Heartbeat *heartbeat, double before);
-/* Say a word to a peer; what cannot be said at once is dropped. */
-void heartbeat_send(Heartbeat *heartbeat, Peer *peer, Word word);
+/* Rank 0: receive from a pending connection, which becomes a rank's if it proves to be one, or is closed. */
+void heartbeat_receive_pending(Heartbeat *heartbeat, int pending);
+/* Rank 0: close the pending connections whose time was over before this one (seconds). */
+void heartbeat_close_pending(Heartbeat *heartbeat, double before);
+/* Send a message to a peer; one that cannot be sent at once is dropped. */
+void heartbeat_send(Heartbeat *heartbeat, Peer *peer, MessageKind kind);
 
-typedef enum { HEARD_NOTHING, HEARD_WORD, HEARD_END } Heard;
-/* The next whole message of a peer; HEARD_END when its connection is closed or not that of a rank. */
-Heard heartbeat_receive(const Heartbeat *heartbeat, Peer *peer, Message *message);
-void phase_text(RunPhase phase, int64_t step, char text[HEARTBEAT_PHASE_TEXT]);
+typedef enum { RECEIVED_NOTHING, RECEIVED_MESSAGE, RECEIVED_END } Received;
+/* The next complete message of a peer; RECEIVED_END when its connection is closed or not that of a rank. */
+Received heartbeat_receive(const Heartbeat *heartbeat, Peer *peer, Message *message);
 
-/* A process's name, state, parent, and the time it was started, as /proc/PID/stat has them; false where there is none. */
-typedef struct {
-    char name[32], state;
-    long parent;
-    unsigned long long started;
-} Process;
-bool process_read(long pid, Process *process);
-
-/* End this process, and with it the run: after the line on what became of a peer, or without one. */
-_Noreturn void heartbeat_end_telling(const Heartbeat *heartbeat, const Peer *peer, const char *cause);
+/* End this process, and with it the run: after a line on what became of a peer, or without one. */
+_Noreturn void heartbeat_end_reporting(const Heartbeat *heartbeat, const Peer *peer, const char *cause);
 _Noreturn void heartbeat_end_silently(void);
-/* Have the launcher (mpirun, or its daemon on this host) ended some seconds from now if it is still there then. */
-void heartbeat_end_launcher(void);
+/* Kill the launcher (mpirun, or its daemon on this host) some seconds from now unless it has ended by then. With
+ * `announce` a line in the log says so now. */
+void heartbeat_end_launcher(bool announce);
 
 #endif

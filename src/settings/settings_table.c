@@ -1,4 +1,5 @@
 #include "settings/settings_table.h"
+#include "linnet/heartbeat/heartbeat.h"
 #include <assert.h>
 #include <float.h>
 #include <stdio.h>

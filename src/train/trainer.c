@@ -2,6 +2,7 @@
 #include "linnet/train/trainer.h"
 
 #include "linnet/core/log.h"
+#include "linnet/heartbeat/heartbeat.h"
 #include "train/trainer_private.h"
 
 Status trainer_stop(Trainer *t, Error *error) {
@@ -10,7 +11,7 @@ Status trainer_stop(Trainer *t, Error *error) {
     if (t->saved_step != t->state.step && trainer_save(t, SAVE_STOPPING, error)) return error->status;
     log_info("stopped by a signal after update %lld, saved in %s: run again with resume_from_checkpoint: true to go on",
              (long long)t->state.step, t->settings->output_dir);
-    heartbeat_stopping(t->world->heartbeat);
+    heartbeat_stopping(t->world);
     return error_set(error, STATUS_STOPPED, "stopped by a signal");
 }
 
@@ -52,7 +53,7 @@ Status trainer_run(World *world, const Settings *settings, bool profile, Error *
     if (trainer_setup(&trainer, world, settings, profile, error) == STATUS_OK &&
         run_updates(&trainer, error) == STATUS_OK && trainer_finish(&trainer, error) == STATUS_OK && profile)
         trainer_profile(&trainer, error);
-    heartbeat_phase(world->heartbeat, RUN_END, 0);
+    world_phase(world, RUN_END, 0);
     trainer_close(&trainer);
     return error->status;
 }

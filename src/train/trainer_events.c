@@ -49,7 +49,7 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
     Evaluator evaluator = {t->world, t->gpt2, &t->model.parameters, &t->batch, t->rule, stop_asked};
     double start = MPI_Wtime();
     optimizer_await_all(&t->optimizer);
-    heartbeat_phase(t->world->heartbeat, RUN_EVALUATION, t->state.step);
+    world_phase(t->world, RUN_EVALUATION, t->state.step);
     profile_enter(t->profile, REGION_EVALUATION);
     evaluate_run(&evaluator, t->eval_data, t->settings->per_device_eval_batch_size, t->metrics, NULL, error);
     profile_leave(t->profile, 0.0);

@@ -4,6 +4,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/heartbeat/heartbeat.h"
 #include "train/trainer_private.h"
 
 #include <stdio.h>
@@ -52,7 +53,7 @@ static void tidy(const Trainer *t) {
 static Status stop_at_end(Trainer *t, Error *error) {
     if (!t->best_loaded || t->saved_step == t->state.step) return trainer_stop(t, error);
     log_info("stopped by a signal in the last evaluation: the model is in %s", t->settings->output_dir);
-    heartbeat_stopping(t->world->heartbeat);
+    heartbeat_stopping(t->world);
     return error_set(error, STATUS_STOPPED, "stopped by a signal");
 }
 
@@ -94,7 +95,7 @@ Status trainer_finish(Trainer *t, Error *error) {
     if (t->world->rank == 0) log_summary(t, error);
     if (world_agree(t->world, error, true)) return error->status;
     if (load_best(t, error)) return blame_machine(error);
-    heartbeat_phase(t->world->heartbeat, RUN_SAVE, t->state.step);
+    world_phase(t->world, RUN_SAVE, t->state.step);
     profile_enter(t->profile, REGION_SAVE);
     optimizer_discard_gradients(&t->optimizer);
     if (t->world->rank == 0) {
@@ -109,7 +110,7 @@ Status trainer_finish(Trainer *t, Error *error) {
         log_info("done: the model is in %s", t->settings->output_dir);
     else if (evaluate_final(t, error))
         return error->status;
-    heartbeat_phase(t->world->heartbeat, RUN_END, 0);
+    world_phase(t->world, RUN_END, 0);
     if (t->world->rank == 0) print_digest(t, error);
     return world_agree(t->world, error, true);
 }

@@ -76,7 +76,7 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     /* A checkpoint whose history lacks a line that got lost would hand that on to the run that goes on from it. */
     *error = t->pending;
     if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
-    heartbeat_phase(t->world->heartbeat, RUN_SAVE, t->state.step);
+    world_phase(t->world, RUN_SAVE, t->state.step);
     profile_enter(t->profile, REGION_SAVE);
     t->kept_step = t->saved_step;
     t->kept_best = t->state.best_saved;

@@ -4,6 +4,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/heartbeat/heartbeat.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/model/unit_groups.h"
 #include "train/trainer_private.h"
@@ -24,7 +25,7 @@ static Status claim_output(Trainer *t, Error *error) {
     }
     if (world_agree(t->world, error, error->status != STATUS_STOPPED) == STATUS_STOPPED) {
         log_info("%s", error->message);
-        heartbeat_stopping(t->world->heartbeat);
+        heartbeat_stopping(t->world);
     }
     return error->status;
 }
@@ -323,8 +324,8 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     *t = (Trainer){.world = world, .settings = settings, .started_at = MPI_Wtime()};
     char *checkpoint = NULL;
     cJSON *history = NULL;
-    heartbeat_limit(world->heartbeat, settings->rank_timeout);
-    heartbeat_phase(world->heartbeat, RUN_LOAD, 0);
+    heartbeat_limit(world, settings->rank_timeout);
+    world_phase(world, RUN_LOAD, 0);
     t->threads = threads_choose(world, settings->threads_per_rank);
     if (profile) profile_create(&t->profile, error);
     if (world_agree(world, error, true)) goto cleanup;

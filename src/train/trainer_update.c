@@ -173,7 +173,7 @@ static void name_next_rows(Trainer *t) {
 void trainer_update(Trainer *t) {
     GlobalBatch global_batch;
     int64_t number = t->state.step % t->steps_per_epoch;
-    heartbeat_phase(t->world->heartbeat, RUN_UPDATE, t->state.step + 1);
+    world_phase(t->world, RUN_UPDATE, t->state.step + 1);
     if (!t->rows_named) name_rows(t, number);
     t->rows_named = false;
     loader_global_batch(t->loader, number, &global_batch);

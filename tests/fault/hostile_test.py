@@ -28,14 +28,14 @@ RESOLVES = {"getaddrinfo", "gethostbyname", "gethostbyname2", "getnameinfo", "re
 @pytest.mark.skipif("/san/" in LINNET, reason="the sanitizers' own imports are not linnet's")
 def test_nothing_is_executed_and_nothing_connected():
     """No code of linnet's starts a program, loads a library or opens a connection, so that nothing of a model folder can be
-    executed or sent, but for places that read no file of the user's: the ranks of a job watch one another (watch_net.c, by
-    addresses of their own hosts that MPI brings, and on one host without a network: test_one_host_opens_no_network; nothing looks a
-    name up), a launcher that hangs is ended by /bin/sh with a script of numbers alone (watch_end.c), and a copy of the process
-    looks after a rank that starts (watch_guard.c)."""
+    executed or sent, but for two places that read no file of the user's: the ranks of a job send each other heartbeats
+    (heartbeat_net.c, to addresses of their own hosts that MPI brings, and on one host without a network:
+    test_one_host_opens_no_network; nothing looks a name up), and a launcher that hangs is killed by /bin/sh with a script that
+    contains only numbers of the program's own (heartbeat_end.c)."""
     calls = imported()
     names = {name for _, name in calls}
     assert {"open", "H5Fopen", "MPI_Init_thread"} <= names, "the symbols cannot be told"
-    assert {(file, name) for file, name in calls if name in STARTS} == {("heartbeat_end.o", "posix_spawn"), ("heartbeat_guard.o", "fork")}
+    assert {(file, name) for file, name in calls if name in STARTS} == {("heartbeat_end.o", "posix_spawn")}
     assert {file for file, name in calls if name in CONNECTS} == {"heartbeat_net.o"}
     assert not names & RESOLVES
     assert "H5PLset_loading_state" in names, "HDF5 would load filters from the disk"

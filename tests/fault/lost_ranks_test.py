@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import pytest
 
-from support import (checkpoints, descendants, finish, linnet, rank_of, ranks_of, start, train, update_met, wait_for,
+from support import (checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, wait_for,
                      weights_digest, write_config)
 
 # Seconds of silence that these runs allow, and within which they must have ended: the launcher takes some seconds of its own.
@@ -63,7 +63,7 @@ def lost(folder, process, rank, phase, cause, since=None, code=None):
     return result
 
 
-CAUSE = {"KILL": "ended without a word: killed", "STOP": "no sign of life for", "MEMORY": "out of memory"}
+CAUSE = {"KILL": "the process has ended: killed", "STOP": "no heartbeat for", "MEMORY": "out of memory"}
 DO = pytest.mark.parametrize("do", ["KILL", "STOP"])
 LAST = 0  # of a call; those before it are -1, -2, ...
 
@@ -139,35 +139,26 @@ def test_lost(outcomes, loss):
     outcomes[loss.name].result()
 
 
-STARTING = pytest.mark.parametrize("call", ["MPI_Init_thread", "MPI_Comm_split_type"])
-
-
-@STARTING
+@pytest.mark.parametrize("call", ["MPI_Init_thread", "MPI_Comm_split_type"])
 def test_killed_at_the_start(at_call, short, tmp_path, call):
-    """Before MPI has started, and right after; the watch needs MPI to begin. What a launcher sees by itself it tells by itself."""
+    """Before the heartbeats, which need MPI to start. The launcher notices a process that ends, and reports it itself."""
     result = finish(start_run(tmp_path, short, 2, at_call(1, call, "KILL")), limit=LIMIT)
     assert result.code not in (0, 75) and "rank 1" in result.stderr, result
 
 
-@STARTING
 @pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("call", ["MPI_Init_thread", "MPI_Comm_split_type", "socket"])
 def test_stopped_at_the_start(at_call, short, tmp_path, call, rank):
-    """It is its sentinel that sees it."""
-    process = start_run(tmp_path, short, 3, at_call(rank, call, "STOP"))
-    lost(tmp_path, process, rank, "at the start", "the process is stopped")
+    """Before MPI has started, right after, and while the ranks connect: the lowest rank that is not stopped reports the limit, and the
+    launcher then kills the stopped one."""
+    process = start_run(tmp_path, short, 3, at_call(rank, call, "STOP", path="local" if call == "socket" else "", LINNET_START_TIMEOUT="3"))
+    lost(tmp_path, process, 1 - rank, "at the start", "not all ranks have started within 3 s")
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_stopped_while_the_ranks_meet(at_call, short, tmp_path, rank):
-    """Rank 0's watch has begun and sees rank 1 as its sentinel does; rank 1 wakes up when the launcher ends the run. Of
-    rank 0 its sentinel alone can tell. In either case one of them does."""
-    process = start_run(tmp_path, short, 3, at_call(rank, "socket", "STOP", path="local"))
-    lost(tmp_path, process, rank, "at the start", "the process is stopped")
-
-
-def test_not_met_at_the_start(at_call, short, tmp_path):
-    process = start_run(tmp_path, short, 2, at_call(1, "MPI_Init_thread", "STOP", LINNET_START_TIMEOUT="2"))
-    lost(tmp_path, process, 0, "at the start", "the ranks have not met within 2 s")
+def test_stopped_while_the_ranks_connect(at_call, short, tmp_path):
+    """Rank 0's heartbeats have started, and miss those of rank 1 long before the limit on the start."""
+    process = start_run(tmp_path, short, 3, at_call(1, "socket", "STOP", path="local"))
+    lost(tmp_path, process, 1, "at the start", CAUSE["STOP"])
 
 
 def test_no_memory_at_the_start(at_call, short, tmp_path):
@@ -177,9 +168,9 @@ def test_no_memory_at_the_start(at_call, short, tmp_path):
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_no_thread_at_the_start(at_call, short, tmp_path, rank):
-    """Where the system gives a rank no thread for its watch; the first is the guard's of MPI's start."""
+    """The system gives a rank no thread for its heartbeats; the first thread is that of the limit on the start."""
     process = start_run(tmp_path, short, 3, at_call(rank, "pthread_create", "FAIL", number=2))
-    lost(tmp_path, process, rank, "at the start", "no thread could be started for the watch", code=2)
+    lost(tmp_path, process, rank, "at the start", "cannot start a thread for the heartbeats", code=2)
 
 
 @pytest.mark.parametrize("rank, number, own_limit", [
@@ -196,7 +187,8 @@ def test_in_an_update(short, tmp_path, rank, number, own_limit):
     assert sorted(pids) == [0, 1, 2]
     since = time.monotonic()
     os.kill(pids[rank], number)
-    lost(tmp_path, process, rank, r"in update \d+", CAUSE["KILL" if number == signal.SIGKILL else "STOP"], since)
+    result = lost(tmp_path, process, rank, r"in update \d+", CAUSE["KILL" if number == signal.SIGKILL else "STOP"], since)
+    assert number == signal.SIGKILL or re.search("warning: .*the launcher .* will be killed unless it ends the job", result.stderr), result
     assert own_limit or time.monotonic() - since < 10
 
 
@@ -293,14 +285,26 @@ def test_whole_job_suspended(short, tmp_path):
 
 
 def test_whole_job_suspended_at_the_start(at_call, short, tmp_path):
-    """The ranks' sentinels are suspended with them: none of them ends its rank when they go on."""
+    """The time while the ranks are suspended does not count as time of the start."""
     mark = tmp_path / "mark"
-    process = start_run(tmp_path, short, 2, at_call(1, "MPI_Init_thread", 2, AT_MARK=str(mark)))
-    wait_for(lambda: mark.exists() and len(descendants(process.pid)) == 4, process, "two ranks and two sentinels")
-    pids = descendants(process.pid)
-    for number, seconds in ((signal.SIGSTOP, 8.0), (signal.SIGCONT, 0.0)):  # a sentinel has 6.5 s of patience
+    process = start_run(tmp_path, short, 2, at_call(1, "MPI_Init_thread", 2, AT_MARK=str(mark), LINNET_START_TIMEOUT="10"))
+    wait_for(lambda: mark.exists() and len(ranks_of(process)) == 2, process, "two ranks")
+    pids = ranks_of(process)
+    for number, seconds in ((signal.SIGSTOP, 12.0), (signal.SIGCONT, 0.0)):
         for pid in pids:
             os.kill(pid, number)
         time.sleep(seconds)
     result = finish(process)
     assert result.code == 0 and not result.errors, result
+
+
+def test_stopped_launcher_is_killed(short, tmp_path):
+    """mpirun cannot end the job that has lost a rank, nor pass on what its ranks print."""
+    process = start_run(tmp_path, {**short, "max_steps": 100000, "save_steps": 100000, "learning_rate": 0}, 2)
+    update_met(process, tmp_path / "run")
+    rank = next(pid for pid in ranks_of(process) if rank_of(pid) == 1)
+    os.kill(process.pid, signal.SIGSTOP)
+    os.kill(rank, signal.SIGKILL)
+    result = finish(process, limit=30)
+    assert result.code == -signal.SIGKILL, result
+    assert not left_over(tmp_path), result

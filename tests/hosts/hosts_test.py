@@ -143,7 +143,7 @@ def test_cut_link_ends_the_run(settings, make_hosts, tmp_path, count, ranks, los
     update_met(process, tmp_path / "run")
     since = time.monotonic()
     hosts.cut(lost)
-    ended(hosts, process, since, rank, hosts.names[lost], "no sign of life for")
+    ended(hosts, process, since, rank, hosts.names[lost], "no heartbeat for")
 
 
 @pytest.mark.parametrize("phase, rank, call, path, number", [
@@ -163,13 +163,13 @@ def test_cut_link_in_every_phase(settings, at_call, make_hosts, tmp_path, phase,
     time.sleep(0.5)  # the other rank comes into the phase, and tells it
     since = time.monotonic()
     hosts.cut(1)
-    ended(hosts, process, since, 1, hosts.names[1], "no sign of life for", phase)
+    ended(hosts, process, since, 1, hosts.names[1], "no heartbeat for", phase)
     for step in checkpoints(tmp_path / "run") if phase != "while loading" else []:
         linnet("inspect", tmp_path / f"run/checkpoint-{step}")
 
 
-@pytest.mark.parametrize("rank, number, cause", [(1, signal.SIGKILL, "ended without a word"), (0, signal.SIGKILL, "ended without a word"),
-                                                 (1, signal.SIGSTOP, "no sign of life for")])
+@pytest.mark.parametrize("rank, number, cause", [(1, signal.SIGKILL, "the process has ended"), (0, signal.SIGKILL, "the process has ended"),
+                                                 (1, signal.SIGSTOP, "no heartbeat for")])
 def test_lost_rank_ends_the_run(settings, make_hosts, tmp_path, rank, number, cause):
     hosts = make_hosts(2, "1gbit")
     process = start_over(hosts, tmp_path, 1, endless(settings))
@@ -182,21 +182,22 @@ def test_lost_rank_ends_the_run(settings, make_hosts, tmp_path, rank, number, ca
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_stopped_at_the_start(settings, at_call, make_hosts, tmp_path, ranks):
-    """The last rank, before MPI has started, alone on its host or not."""
+    """The last rank, before MPI has started, alone on its host or not: the others end the run at the limit on the start."""
     hosts, mark, last = make_hosts(2, "1gbit"), tmp_path / "mark", 2 * ranks - 1
-    process = start_over(hosts, tmp_path, ranks, settings, at_call(last, "MPI_Init_thread", "STOP", AT_MARK=str(mark)))
+    process = start_over(hosts, tmp_path, ranks, settings,
+                         at_call(last, "MPI_Init_thread", "STOP", AT_MARK=str(mark), LINNET_START_TIMEOUT="3"))
     wait_for(mark.exists, process, "the call", limit=30)
-    ended(hosts, process, time.monotonic(), last, hosts.names[1], "the process is stopped", "at the start")
+    ended(hosts, process, time.monotonic(), 0, hosts.names[0], "not all ranks have started within 3 s", "at the start")
 
 
 def test_cut_link_at_the_start(settings, at_call, make_hosts, tmp_path):
-    """Before MPI has started nothing but a time limit tells of it."""
+    """Before MPI has started only the limit on the start ends the run."""
     hosts, mark = make_hosts(2, "1gbit"), tmp_path / "mark"
     process = start_over(hosts, tmp_path, 1, settings,
                          at_call(1, "MPI_Init_thread", 60, AT_MARK=str(mark), LINNET_START_TIMEOUT="3"))
     wait_for(mark.exists, process, "the call", limit=30)
     hosts.cut(1)
-    ended(hosts, process, time.monotonic(), 0, hosts.names[0], "the ranks have not met within 3 s", "at the start")
+    ended(hosts, process, time.monotonic(), 0, hosts.names[0], "not all ranks have started within 3 s", "at the start")
 
 
 def test_plan_over_hosts(settings, sample, make_hosts, tmp_path):

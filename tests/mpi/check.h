@@ -3,9 +3,9 @@
 /** What the tests under several ranks share. A check that fails is printed and counted, and the program goes on: a
  *  rank that left would let the others hang. Every rank must go through the same collective calls whatever it
  *  finds. */
-#include "linnet/comm/world.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
+#include "linnet/heartbeat/job.h"
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static inline void fine_at(const World *world, const Error *error, int line) {
 static inline World *check_start(void) {
     World *world = NULL;
     Error error = {0};
-    if (world_start(&world, &error)) {
+    if (job_start(&world, &error)) {
         fprintf(stderr, "%s\n", error.message);
         exit(2);
     }
@@ -50,7 +50,7 @@ static inline int check_finish(World *world) {
     world_sum_integers(world, &idle, 1);
     world_sum_integers(world, &faults, 1);
     if (world->rank == 0 && faults > 0) fprintf(stderr, "%lld checks failed\n", (long long)faults);
-    world_finish(world);
+    job_finish(world);
     return faults > 0 || idle > 0;
 }
 

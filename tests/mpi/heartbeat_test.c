@@ -1,7 +1,8 @@
-/* The watch over ranks that all live. What it does about others: tests/fault/lost_ranks_test.py. */
+/* Heartbeats of ranks that all live. Lost ones: tests/fault/lost_ranks_test.py. */
+#include "linnet/heartbeat/heartbeat.h"
 #include "mpi/check.h"
 
-static void test_phases(const World *world) {
+static void test_phases(World *world) {
     static const struct {
         RunPhase phase;
         int64_t step;
@@ -12,40 +13,39 @@ static void test_phases(const World *world) {
                   {RUN_EVALUATION, 3, "in the evaluation"},
                   {RUN_SAVE, 3, "while saving"},
                   {RUN_END, 0, "at the end"}};
-    char text[HEARTBEAT_PHASE_TEXT];
-    for (size_t i = 0; world->heartbeat != NULL && i < sizeof phases / sizeof *phases; i++) {
-        heartbeat_phase(world->heartbeat, phases[i].phase, phases[i].step);
-        heartbeat_phase_text(world->heartbeat, text);
+    char text[RUN_PHASE_TEXT];
+    for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
+        world_phase(world, phases[i].phase, phases[i].step);
+        run_phase_text((RunPhase)world->phase, world->step, text);
         CHECK(strcmp(text, phases[i].text) == 0);
     }
 }
 
 /** Computing threads that do nothing for longer than the limit, and not all the same long. The limit is more than a
  *  busy machine starves a thread for. */
-static void test_busy(const World *world) {
+static void test_busy(World *world) {
     int64_t ranks = 1;
-    heartbeat_limit(world->heartbeat, 2.5);
+    heartbeat_limit(world, 2.5);
     if (world->size > 1) usleep(3200000 + 200000 * (unsigned)world->rank);
     world_sum_integers(world, &ranks, 1);
     CHECK(ranks == world->size);
 }
 
-/** More words than fit into a connection's buffer at once, while the others read them. */
-static void test_many_phases(const World *world) {
+/** More messages than fit into a connection's buffer at once, while the others read them. */
+static void test_many_phases(World *world) {
     int64_t ranks = 1;
-    for (int i = 0; i < 20000; i++) heartbeat_phase(world->heartbeat, i % 2 == 0 ? RUN_SAVE : RUN_LOAD, i);
+    for (int i = 0; i < 20000; i++) world_phase(world, i % 2 == 0 ? RUN_SAVE : RUN_LOAD, i);
     world_sum_integers(world, &ranks, 1);
     CHECK(ranks == world->size);
 }
 
 int main(void) {
     World *world = check_start();
-    CHECK((world->heartbeat != NULL) == (world->size > 1));
+    CHECK((world->hooks.heartbeat != NULL) == (world->size > 1));
     for (int r = 0; r < world->size; r++) CHECK(strcmp(world->hosts[r], world->host) == 0);
     test_phases(world);
     test_busy(world);
     test_many_phases(world);
-    heartbeat_limit(world->heartbeat, 0.0);
-    heartbeat_phase(NULL, RUN_LOAD, 0);
+    heartbeat_limit(world, 0.0);
     return check_finish(world);
 }

@@ -1,7 +1,10 @@
+/* A micro-batch: samples packed without padding. See batch.h. */
 #include "linnet/data/batch.h"
 #include "linnet/core/memory.h"
 #include <stdbool.h>
 #include <string.h>
+
+enum { ROWS = 1024 }; /* more rows at a time make the matrix products no faster, only the memory larger */
 
 Status batch_create(Batch *batch, size_t token_capacity, size_t sample_capacity, Error *error) {
     size_t tokens = token_capacity, samples = sample_capacity;
@@ -12,10 +15,10 @@ Status batch_create(Batch *batch, size_t token_capacity, size_t sample_capacity,
         .positions = memory_allocate(tokens, sizeof(int32_t), error),
         .key_counts = memory_allocate(tokens, sizeof(int32_t), error),
         .row_samples = memory_allocate(tokens, sizeof(uint64_t), error),
-        .starts = memory_allocate(samples + 1, sizeof(int32_t), error),
+        .cu_seqlens = memory_allocate(samples + 1, sizeof(int32_t), error),
         .pooled = memory_allocate(samples, sizeof(int32_t), error),
         .labels = memory_allocate(samples, sizeof(int32_t), error),
-        .samples_ids = memory_allocate(samples, sizeof(uint64_t), error),
+        .sample_ids = memory_allocate(samples, sizeof(uint64_t), error),
         .pooled_positions = memory_allocate(samples, sizeof(int32_t), error),
         .pooled_key_counts = memory_allocate(samples, sizeof(int32_t), error),
         .pooled_cu_seqlens = memory_allocate(samples + 1, sizeof(int32_t), error),
@@ -34,16 +37,22 @@ void batch_destroy(Batch *batch) {
     memory_free(batch->positions);
     memory_free(batch->key_counts);
     memory_free(batch->row_samples);
-    memory_free(batch->starts);
+    memory_free(batch->cu_seqlens);
     memory_free(batch->pooled);
     memory_free(batch->labels);
-    memory_free(batch->samples_ids);
+    memory_free(batch->sample_ids);
     memory_free(batch->pooled_positions);
     memory_free(batch->pooled_key_counts);
     memory_free(batch->pooled_cu_seqlens);
     memset(batch, 0, sizeof *batch);
 }
 
+size_t batch_rows_max(int32_t positions) {
+    size_t longest = (size_t)positions + 1; /* a text and the row that padded_end adds */
+    return longest > ROWS ? longest : ROWS;
+}
+
+/* Tokens of a text that are kept. */
 static size_t kept(const BatchRule *rule, size_t length) {
     size_t positions = (size_t)rule->positions;
     return length < positions ? length : positions;
@@ -57,7 +66,7 @@ size_t batch_rows(const BatchRule *rule, size_t length) {
 void batch_clear(Batch *batch) {
     batch->tokens = batch->samples = 0;
     batch->text_tokens = 0;
-    batch->starts[0] = 0;
+    batch->cu_seqlens[0] = 0;
     batch->units = 1;
     batch->unit_rows[1] = batch->unit_samples[1] = 0;
 }
@@ -76,12 +85,12 @@ static void add_row(Batch *batch, int32_t id, int32_t position, int32_t key_coun
     batch->row_samples[row] = sample;
 }
 
-/** The row of a text that the head reads, counted from its first. */
+/* The row of a text that the head reads, counted from the text's first row. */
 static size_t pooled_row(const BatchRule *rule, const uint16_t *ids, size_t length) {
     if (rule->pooling == POOLING_PADDED_END) return batch_rows(rule, length) - 1;
     size_t last = kept(rule, length);
     while (last > 0 && ids[last - 1] == rule->pad) last--;
-    return last > 0 ? last - 1 : 0; /* nothing but pads: Transformers reads the first */
+    return last > 0 ? last - 1 : 0; /* only pads: Transformers reads the first */
 }
 
 void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t length, int32_t label,
@@ -92,10 +101,10 @@ void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t 
         add_row(batch, rule->end_of_text, rule->positions - 1, (int32_t)texts, sample);
     size_t pooled = start + pooled_row(rule, ids, length);
     batch->text_tokens += (int64_t)texts;
-    batch->starts[b + 1] = (int32_t)batch->tokens;
+    batch->cu_seqlens[b + 1] = (int32_t)batch->tokens;
     batch->pooled[b] = (int32_t)pooled;
     batch->labels[b] = label;
-    batch->samples_ids[b] = sample;
+    batch->sample_ids[b] = sample;
     batch->pooled_positions[b] = batch->positions[pooled];
     batch->pooled_key_counts[b] = batch->key_counts[pooled];
     batch->unit_rows[batch->units] = batch->tokens;

@@ -5,15 +5,7 @@
 #include "linnet/kernels/loss.h"
 #include <string.h>
 
-enum {
-    BATCH_ROWS = 1024, /* more rows at a time make the products no faster, only the memory larger */
-    GROUP = 4096       /* samples read from the file at a time */
-};
-
-size_t batch_rows_max(int32_t positions) {
-    size_t longest = (size_t)positions + 1; /* a text and the row that padded_end adds */
-    return longest > BATCH_ROWS ? longest : BATCH_ROWS;
-}
+enum { GROUP = 4096 }; /* samples read from the file at a time */
 
 Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error) {
     if (dataset_open(dataset, path, error) == STATUS_OK) {
@@ -43,7 +35,7 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
         const float *row = logits + b * sink->labels;
         metrics_add(sink->metrics, row, batch->labels[b], sink->losses[b]);
         for (size_t k = 0; sink->logits != NULL && k < sink->labels; k++)
-            sink->logits[(batch->samples_ids[b] - (uint64_t)sink->first) * sink->labels + k] = (double)row[k];
+            sink->logits[(batch->sample_ids[b] - (uint64_t)sink->first) * sink->labels + k] = (double)row[k];
     }
     batch_clear(batch);
 }

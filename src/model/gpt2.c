@@ -142,7 +142,7 @@ double gpt2_attention_operations(const AttentionShape *shape) {
 
 Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
     if (gpt2_is_last(gpt2, layer))
-        return (Rows){batch->samples, batch->pooled_positions, batch->samples_ids, batch_sample_segments(batch)};
+        return (Rows){batch->samples, batch->pooled_positions, batch->sample_ids, batch_sample_segments(batch)};
     return (Rows){batch->tokens, batch->positions, batch->row_samples, batch_row_segments(batch)};
 }
 
@@ -156,11 +156,11 @@ AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int la
         .samples = batch->samples,
         .heads = heads,
         .head_width = d,
-        .cu_seqlens_q = last ? batch->pooled_cu_seqlens : batch->starts,
-        .cu_seqlens_k = batch->starts,
+        .cu_seqlens_q = last ? batch->pooled_cu_seqlens : batch->cu_seqlens,
+        .cu_seqlens_k = batch->cu_seqlens,
         .key_counts = last ? batch->pooled_key_counts : batch->key_counts,
         .positions = last ? batch->pooled_positions : batch->positions,
-        .sample_ids = batch->samples_ids,
+        .sample_ids = batch->sample_ids,
         .scale = (float)scale,
     };
 }

@@ -1,6 +1,6 @@
 /* A machine's constants, from the program's own kernels and passes. See plan.h. */
 #include "linnet/core/memory.h"
-#include "linnet/evaluate/evaluation.h"
+#include "linnet/data/batch.h"
 #include "linnet/kernels/adamw.h"
 #include "linnet/kernels/vector.h"
 #include "linnet/model/gpt2.h"

@@ -1,7 +1,7 @@
 /* Bytes of a rank and a node. See plan.h. */
 #include "linnet/checkpoint/checkpoint.h"
+#include "linnet/data/batch.h"
 #include "linnet/data/loader.h"
-#include "linnet/evaluate/evaluation.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/optim/optimizer.h"
 #include "plan/plan_private.h"

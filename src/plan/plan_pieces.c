@@ -1,6 +1,6 @@
 /* Pieces of the tree that ranks hold and hosts send. See plan_private.h. */
 #include "linnet/comm/tree.h"
-#include "linnet/evaluate/evaluation.h"
+#include "linnet/data/batch.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/model/unit_groups.h"
 #include "plan/plan_private.h"

@@ -83,20 +83,15 @@ static Status read_label(const PrepareOptions *options, const Field *field, int3
 static Status take_row(Preparation *preparation, const Field fields[2], int64_t row, Error *error) {
     const PrepareOptions *options = preparation->options;
     PrepareSummary *summary = preparation->summary;
-    const int32_t *ids, end_of_text = tokenizer_end_of_text(preparation->tokenizer);
+    const int32_t *ids;
     size_t count;
     int32_t label;
+    bool truncated;
     if (read_label(options, &fields[1], &label, error)) return error->status;
-    if (tokenizer_encode(preparation->tokenizer, fields[0].text, fields[0].size, &ids, &count, error))
+    if (tokenizer_encode_sample(preparation->tokenizer, fields[0].text, fields[0].size, options->max_length, &ids,
+                                &count, &truncated, error))
         return error->status;
-    if (count == 0) {
-        ids = &end_of_text;
-        count = 1;
-    }
-    if (count > (size_t)options->max_length) {
-        count = (size_t)options->max_length;
-        summary->truncated++;
-    }
+    summary->truncated += truncated;
     summary->samples++;
     summary->tokens += (int64_t)count;
     summary->per_label[label]++;

@@ -1,3 +1,4 @@
+/* From texts to token ids: words, their byte-pair merges, a cache of words. See tokenizer.h. */
 #include "linnet/text/tokenizer.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
@@ -153,6 +154,18 @@ Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, con
     if (at < end && encode_stretch(tokenizer, at, (size_t)(end - at), error)) return error->status;
     *ids = tokenizer->ids;
     *count = tokenizer->count;
+    return STATUS_OK;
+}
+
+Status tokenizer_encode_sample(Tokenizer *tokenizer, const char *text, size_t size, int32_t max_length,
+                               const int32_t **ids, size_t *count, bool *truncated, Error *error) {
+    if (tokenizer_encode(tokenizer, text, size, ids, count, error)) return error->status;
+    const bool longer = *count > (size_t)max_length;
+    if (longer) *count = (size_t)max_length;
+    if (truncated) *truncated = longer;
+    if (*count > 0) return STATUS_OK;
+    *ids = &tokenizer->end_of_text;
+    *count = 1;
     return STATUS_OK;
 }
 

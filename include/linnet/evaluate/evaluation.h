@@ -18,9 +18,6 @@ typedef struct {
     bool (*stop)(void); /**< asked in the middle whether this rank wants to stop; NULL: it never does */
 } Evaluator;
 
-/** The most rows a micro-batch has, in training and evaluation: at least one text of `positions` tokens. */
-size_t batch_rows_max(int32_t positions);
-
 /** Open a token file and check this rank's share of its samples; all ranks together check all of them. Collective. */
 Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error);
 

@@ -6,6 +6,7 @@
  *  A Tokenizer is read-only but for a cache of words it has met; use one a thread. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,11 @@ void tokenizer_destroy(Tokenizer *tokenizer);
  *  the next call; *count may be 0. Text that is not UTF-8 is STATUS_INPUT. */
 Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, const int32_t **ids, size_t *count,
                         Error *error);
+
+/** The ids of a text as a sample, by the rule that prepare and predict share: the first `max_length` ≥ 1 ids of
+ *  tokenizer_encode(); an empty text is one end-of-text token. *truncated (may be NULL) tells whether ids were left out. */
+Status tokenizer_encode_sample(Tokenizer *tokenizer, const char *text, size_t size, int32_t max_length,
+                               const int32_t **ids, size_t *count, bool *truncated, Error *error);
 
 int32_t tokenizer_vocabulary(const Tokenizer *tokenizer); /**< one more than the largest id */
 int32_t tokenizer_end_of_text(const Tokenizer *tokenizer);

@@ -28,7 +28,7 @@ static Batch batch_new(void) {
     } while (0)
 
 /** The example of the header. */
-static void test_example(void **state) {
+static void test_packs_three_samples(void **state) {
     (void)state;
     Batch batch = batch_new();
     batch_clear(&batch);
@@ -41,7 +41,7 @@ static void test_example(void **state) {
     assert_values(batch.ids, 11, 12, 13, 14, 15, 16, 17, 18);
     assert_values(batch.positions, 0, 1, 2, 3, 0, 0, 1, 2);
     assert_values(batch.key_counts, 1, 2, 3, 4, 1, 1, 2, 3);
-    assert_values(batch.starts, 0, 4, 5, 8);
+    assert_values(batch.cu_seqlens, 0, 4, 5, 8);
     assert_values(batch.pooled, 3, 4, 7);
     assert_values(batch.labels, 2, 0, 1);
     assert_values(batch.pooled_positions, 3, 0, 2);
@@ -50,19 +50,19 @@ static void test_example(void **state) {
     static const uint64_t rows[8] = {100, 100, 100, 100, (uint64_t)1 << 40, 7, 7, 7};
     assert_memory_equal(batch.row_samples, rows, sizeof rows);
     static const uint64_t samples[3] = {100, (uint64_t)1 << 40, 7};
-    assert_memory_equal(batch.samples_ids, samples, sizeof samples);
+    assert_memory_equal(batch.sample_ids, samples, sizeof samples);
     Segments one = batch_row_segments(&batch);
     assert_true(one.count == 1 && segments_rows(&one) == 8);
     batch_clear(&batch); /* nothing of the old texts stays */
     batch_add(&batch, &LAST, IDS, 2, 1, 3);
     assert_int_equal(batch.tokens, 2);
     assert_int_equal(batch.text_tokens, 2);
-    assert_values(batch.starts, 0, 2);
+    assert_values(batch.cu_seqlens, 0, 2);
     batch_destroy(&batch);
 }
 
 /** A text gets one more row, which sees the text and not itself; a text that fills all positions gets none. */
-static void test_padded_end(void **state) {
+static void test_padded_end_adds_a_row(void **state) {
     (void)state;
     Batch batch = batch_new();
     batch_clear(&batch);
@@ -75,7 +75,7 @@ static void test_padded_end(void **state) {
     assert_int_equal(batch_rows(&PADDED, 9), 8);
     assert_int_equal(batch.tokens, 20);
     assert_int_equal(batch.text_tokens, 18);
-    assert_values(batch.starts, 0, 4, 12, 20);
+    assert_values(batch.cu_seqlens, 0, 4, 12, 20);
     assert_values(batch.ids, 11, 12, 13, END, 11);
     assert_values(batch.positions, 0, 1, 2, 7, 0);
     assert_values(batch.key_counts, 1, 2, 3, 3, 1);
@@ -101,7 +101,7 @@ static void test_last_token_skips_pads(void **state) {
 }
 
 /** Tokens past the last position are cut off before the rule looks at the text. */
-static void test_cut(void **state) {
+static void test_long_texts_are_truncated(void **state) {
     (void)state;
     uint16_t ids[10];
     memcpy(ids, IDS, sizeof ids);
@@ -117,7 +117,7 @@ static void test_cut(void **state) {
     batch_destroy(&batch);
 }
 
-static void test_no_memory(void **state) {
+static void test_no_memory_is_an_error(void **state) {
     (void)state;
     Error error = {0};
     Batch batch;
@@ -127,7 +127,7 @@ static void test_no_memory(void **state) {
     batch_destroy(NULL);
 }
 
-static void test_units(void **state) {
+static void test_units_are_segments(void **state) {
     (void)state;
     Batch batch = batch_new();
     for (int twice = 0; twice < 2; twice++) {
@@ -150,9 +150,9 @@ static void test_units(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_units),      cmocka_unit_test(test_example),
-        cmocka_unit_test(test_padded_end), cmocka_unit_test(test_last_token_skips_pads),
-        cmocka_unit_test(test_cut),        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_units_are_segments),      cmocka_unit_test(test_packs_three_samples),
+        cmocka_unit_test(test_padded_end_adds_a_row), cmocka_unit_test(test_last_token_skips_pads),
+        cmocka_unit_test(test_long_texts_are_truncated),        cmocka_unit_test(test_no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,25 @@
+#ifndef LINNET_EVALUATE_PREDICTOR_H
+#define LINNET_EVALUATE_PREDICTOR_H
+/** A loaded model that classifies one text at a time, in one process with all its threads. Not collective. */
+#include "linnet/core/error.h"
+#include "linnet/evaluate/metrics.h"
+#include <stddef.h>
+
+typedef struct Predictor Predictor;
+
+typedef struct {
+    int32_t labels;
+    char *const *label_names;                 /**< [labels] borrowed from the predictor */
+    int32_t best;                             /**< the label of the largest logit, the first of equals */
+    double probabilities[METRICS_LABELS_MAX]; /**< [labels] */
+} Prediction;
+
+/** Load a model folder or checkpoint with its tokenizer. STATUS_INPUT also where it has no classification head, or its
+ *  tokenizer has more tokens than the model. */
+Status predictor_open(Predictor **predictor, const char *model, Error *error);
+void predictor_close(Predictor *predictor); /**< NULL is allowed */
+
+/** Classify a text (UTF-8, `size` bytes), tokenized by tokenizer_encode_sample() up to the model's positions. */
+Status predictor_classify(Predictor *predictor, const char *text, size_t size, Prediction *prediction, Error *error);
+
+#endif

@@ -1,0 +1,103 @@
+/* Classifying single texts. See predictor.h. */
+#include "linnet/evaluate/predictor.h"
+
+#include "linnet/core/memory.h"
+#include "linnet/kernels/loss.h"
+#include "linnet/model/gpt2.h"
+#include "linnet/model/model_folder.h"
+#include "linnet/text/tokenizer.h"
+#include <cblas.h>
+#include <omp.h>
+
+struct Predictor {
+    ModelFolder *folder;
+    const ModelConfig *config;
+    ParameterLayout layout;
+    Parameters parameters;
+    Tokenizer *tokenizer;
+    Gpt2 *gpt2;
+    Batch batch;
+    BatchRule rule;
+    uint16_t *ids; /**< [positions] of the current text */
+};
+
+/* Products run on linnet's own threads (threads.h): OpenBLAS gets one. */
+static void set_threads(void) {
+    int threads = omp_get_max_threads();
+    openblas_set_num_threads(1);
+    omp_set_num_threads(threads);
+}
+
+static Status load_parameters(Predictor *p, Error *error) {
+    if (parameters_layout(&p->layout, p->config, error)) return error->status;
+    p->parameters.dense = memory_allocate(p->layout.dense, sizeof(float), error);
+    if (!p->parameters.dense) return error->status;
+    model_folder_read(p->folder, &p->layout, 0, p->layout.tensors, p->parameters.dense);
+    return model_folder_tables(p->folder, &p->parameters, error);
+}
+
+static Status load_model(Predictor *p, const char *model, Error *error) {
+    if (model_folder_open(&p->folder, model, error)) return error->status;
+    if (!model_folder_has_head(p->folder))
+        return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", model);
+    p->config = model_folder_config(p->folder);
+    if (p->config->labels > METRICS_LABELS_MAX)
+        return error_set(error, STATUS_INPUT, "%s has %d labels: linnet works with at most %d", model,
+                         p->config->labels, METRICS_LABELS_MAX);
+    if (load_parameters(p, error) || tokenizer_create(&p->tokenizer, model, error)) return error->status;
+    if (tokenizer_vocabulary(p->tokenizer) > p->config->vocabulary)
+        return error_set(error, STATUS_INPUT, "%s: its tokenizer has %d tokens, its model only %d", model,
+                         tokenizer_vocabulary(p->tokenizer), p->config->vocabulary);
+    return STATUS_OK;
+}
+
+Status predictor_open(Predictor **predictor, const char *model, Error *error) {
+    Predictor *p = memory_allocate(1, sizeof *p, error);
+    if (!p) return error->status;
+    set_threads();
+    if (load_model(p, model, error)) goto cleanup;
+    const int32_t end_of_text = tokenizer_end_of_text(p->tokenizer);
+    const size_t rows = batch_rows_max(p->config->positions);
+    p->rule = (BatchRule){.pooling = p->config->pooling,
+                          .pad = p->config->pad_token >= 0 ? p->config->pad_token : end_of_text,
+                          .end_of_text = end_of_text,
+                          .positions = p->config->positions};
+    p->ids = memory_allocate((size_t)p->config->positions, sizeof *p->ids, error);
+    if (!p->ids || batch_create(&p->batch, rows, 1, error) ||
+        gpt2_create(&p->gpt2, p->config, &p->layout, rows, 1, false, error))
+        goto cleanup;
+    *predictor = p;
+    return STATUS_OK;
+cleanup:
+    predictor_close(p);
+    return error->status;
+}
+
+void predictor_close(Predictor *predictor) {
+    if (!predictor) return;
+    gpt2_destroy(predictor->gpt2);
+    batch_destroy(&predictor->batch);
+    tokenizer_destroy(predictor->tokenizer);
+    parameters_layout_free(&predictor->layout);
+    memory_free(predictor->parameters.dense);
+    memory_free(predictor->ids);
+    model_folder_close(predictor->folder);
+    memory_free(predictor);
+}
+
+Status predictor_classify(Predictor *predictor, const char *text, size_t size, Prediction *prediction, Error *error) {
+    const ModelConfig *config = predictor->config;
+    const int32_t *ids;
+    size_t length;
+    if (tokenizer_encode_sample(predictor->tokenizer, text, size, config->positions, &ids, &length, NULL, error))
+        return error->status;
+    for (size_t i = 0; i < length; i++) predictor->ids[i] = (uint16_t)ids[i];
+    batch_clear(&predictor->batch);
+    batch_add(&predictor->batch, &predictor->rule, predictor->ids, length, 0, 0);
+    const float *logits = gpt2_forward(predictor->gpt2, &predictor->parameters, &predictor->batch, NULL);
+    *prediction = (Prediction){.labels = config->labels, .label_names = config->label_names};
+    loss_softmax(prediction->probabilities, logits, (size_t)config->labels);
+    for (int32_t k = 1; k < config->labels; k++)
+        if (logits[k] > logits[prediction->best]) prediction->best = k;
+    return STATUS_OK;
+}

@@ -43,7 +43,7 @@ static Status predict_lines(Predictor *predictor, bool json, Error *error) {
         if (size > 0 && line[size - 1] == '\r') line[--size] = '\0';
         Error reason = {0};
         if (predict_text(predictor, line, (size_t)size, json, &reason))
-            error_set(error, reason.status, "standard input, line %ld: %s", number, reason.message);
+            error_set(error, reason.status, "standard input:%ld: %s", number, reason.message);
         fflush(stdout); /* a program that writes one line at a time waits for its answer */
     }
     free(line);

@@ -1,3 +1,4 @@
+/* linnet prepare: from a table of labelled texts to a token file. */
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "linnet/core/log.h"
@@ -9,7 +10,7 @@
 
 typedef struct {
     PrepareOptions prepare;
-    const char *labels; /**< names with commas between them */
+    const char *labels; /**< names separated by commas */
     int64_t max_length, subset, subset_seed;
     bool helped;
 } Command;
@@ -19,14 +20,17 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     const Option table[] = {
         {"input", OPTION_TEXT, &prepare->input, "the table: .csv, .tsv, .jsonl or .ndjson", true, 0, 0},
         {"output", OPTION_TEXT, &prepare->output, "the token file to make", true, 0, 0},
-        {"tokenizer", OPTION_TEXT, &prepare->tokenizer, "folder with vocab.json and merges.txt", true, 0, 0},
-        {"text-column", OPTION_TEXT, &prepare->text_column, "column of the texts; default text", false, 0, 0},
-        {"label-column", OPTION_TEXT, &prepare->label_column, "column of the labels; default sentiment", false, 0, 0},
-        {"labels", OPTION_TEXT, &command->labels, "the classes; default negative,neutral,positive", false, 0, 0},
-        {"max-length", OPTION_INT, &command->max_length, "tokens a text is cut to; default 1024", false, 1, INT32_MAX},
-        {"subset", OPTION_INT, &command->subset, "only the first N rows of a shuffle; default all rows, in order",
-         false, 1, INT64_MAX},
-        {"subset-seed", OPTION_INT, &command->subset_seed, "seed of that shuffle; default 42", false, 0, INT64_MAX},
+        {"tokenizer", OPTION_TEXT, &prepare->tokenizer, "DIR: a folder with vocab.json and merges.txt", true, 0, 0},
+        {"text-column", OPTION_TEXT, &prepare->text_column, "the column of the texts; default text", false, 0, 0},
+        {"label-column", OPTION_TEXT, &prepare->label_column, "the column of the labels; default sentiment", false, 0,
+         0},
+        {"labels", OPTION_TEXT, &command->labels, "names of the classes 0, 1, ...; default negative,neutral,positive",
+         false, 0, 0},
+        {"max-length", OPTION_INT, &command->max_length, "truncate texts to so many tokens; default 1024", false, 1,
+         INT32_MAX},
+        {"subset", OPTION_INT, &command->subset,
+         "take only the first N rows of a shuffle; default: all rows in their order", false, 1, INT64_MAX},
+        {"subset-seed", OPTION_INT, &command->subset_seed, "the seed of that shuffle; default 42", false, 0, INT64_MAX},
     };
     const CommandLine line = {
         .synopsis = "linnet prepare --input FILE --output FILE.h5 --tokenizer DIR [OPTIONS]",
@@ -43,7 +47,7 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     return STATUS_OK;
 }
 
-/** Cut `text` at its commas, in place; names is [count of commas + 1]. */
+/* Split `text` at its commas, in place; names is [count of commas + 1]. */
 static size_t split_names(char *text, char **names) {
     size_t count = 0;
     for (char *name = text; name; count++) {
@@ -57,7 +61,7 @@ static size_t split_names(char *text, char **names) {
 static void print_summary(const PrepareOptions *options, const PrepareSummary *summary) {
     printf("%s: %" PRId64 " samples of %" PRId64 " rows, %" PRId64 " tokens\n", options->output, summary->samples,
            summary->rows, summary->tokens);
-    printf("longest: %" PRId32 " tokens; cut to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
+    printf("longest: %" PRId32 " tokens; truncated to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
            options->max_length, summary->truncated);
     for (size_t i = 0; i < options->labels; i++)
         printf("%s%s %" PRId64, i ? ", " : "labels: ", options->label_names[i], summary->per_label[i]);

@@ -1,22 +1,23 @@
+/* Byte-pair merges of one word. See bpe.h. */
 #include "text/bpe.h"
 #include "linnet/core/memory.h"
 #include <stdbool.h>
 #include <string.h>
 
-/** A merge of the file, in 8 bytes so that the table stays in a core's cache: `pair` holds the left id in its
- *  upper 16 bits and the right one in its lower. */
+/* A merge of the file, in 8 bytes so that the table stays in a core's cache: `pair` has the left id in its upper 16 bits
+ * and the right id in its lower 16. */
 typedef struct {
     uint32_t pair;
     uint32_t rank; /**< from 1; 0 in an empty slot */
 } Merge;
 
-/** A symbol of the word at hand, linked to its living neighbours by index; NONE ends the list. */
+/* A symbol of the current word, linked to its neighbours by index; NONE ends the list. */
 typedef struct {
-    int32_t id; /**< -1 once it was merged into its left neighbour */
+    int32_t id; /**< -1 once it is merged into its left neighbour */
     uint32_t previous, next;
 } Symbol;
 
-/** A merge that could be made at symbol `at`, when it was queued. */
+/* A merge that was possible at symbol `at` when it was queued. */
 typedef struct {
     uint32_t rank, at;
 } Candidate;
@@ -31,7 +32,7 @@ struct Bpe {
 };
 
 #define NONE UINT32_MAX
-#define JOINED_MAX 1024 /**< bytes of the longest token a merge may make */
+#define JOINED_MAX 1024 /* bytes of the longest token that a merge may make */
 
 static Merge *merge_of(const Bpe *bpe, int32_t left, int32_t right) {
     uint32_t pair = (uint32_t)left << 16 | (uint32_t)right;
@@ -40,7 +41,7 @@ static Merge *merge_of(const Bpe *bpe, int32_t left, int32_t right) {
     return &bpe->merges[at];
 }
 
-/** The ids of a line `left right` and of the two in one. */
+/* The ids of a line's two tokens and of the joined token. */
 static Status read_line(const Vocabulary *vocabulary, const char *line, size_t size, int32_t ids[3], const char *path,
                         int number, Error *error) {
     const char *space = memchr(line, ' ', size);
@@ -48,8 +49,8 @@ static Status read_line(const Vocabulary *vocabulary, const char *line, size_t s
     char joined[JOINED_MAX];
     if (left == 0 || right == 0 || memchr(space + 1, ' ', right) || left + right > sizeof joined)
         return error_set(error, STATUS_INPUT,
-                         "%s:%d: a merge must be two tokens with one space between them, at most %d bytes", path,
-                         number, JOINED_MAX);
+                         "%s:%d: expected two tokens with one space between them, at most %d bytes", path, number,
+                         JOINED_MAX);
     memcpy(joined, line, left);
     memcpy(joined + left, space + 1, right);
     const struct {
@@ -72,14 +73,14 @@ static Status read_merges(Bpe *bpe, const Vocabulary *vocabulary, const char *te
     uint32_t rank = 1;
     int number = 1;
     for (const char *line = text; line < end; line = next, number++) {
-        const char *feed = memchr(line, '\n', (size_t)(end - line));
-        next = feed ? feed + 1 : end;
-        size_t length = (size_t)((feed ? feed : end) - line);
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        next = newline ? newline + 1 : end;
+        size_t length = (size_t)((newline ? newline : end) - line);
         if (length > 0 && line[length - 1] == '\r') length--;
         if (length >= strlen(VERSION) && memcmp(line, VERSION, strlen(VERSION)) == 0) continue;
         int32_t ids[3];
         if (read_line(vocabulary, line, length, ids, path, number, error)) return error->status;
-        /* Of a merge that is there twice the later rank counts, as it does for the peer. */
+        /* Of a merge that appears twice the later rank counts, as in Hugging Face tokenizers. */
         *merge_of(bpe, ids[0], ids[1]) = (Merge){(uint32_t)ids[0] << 16 | (uint32_t)ids[1], rank};
         bpe->results[rank++] = (uint16_t)ids[2];
     }
@@ -140,7 +141,7 @@ static Candidate pop(Bpe *bpe) {
     return first;
 }
 
-/** Queue the merge of the symbol `at` with its right neighbour, if there is one. */
+/* Queue the merge of the symbol `at` with its right neighbour, if there is one. */
 static void consider(Bpe *bpe, uint32_t at) {
     const Symbol *left = &bpe->symbols[at];
     if (left->next == NONE) return;
@@ -148,7 +149,7 @@ static void consider(Bpe *bpe, uint32_t at) {
     if (merge->rank) push(bpe, (Candidate){merge->rank, at});
 }
 
-/** Make the merge unless the pair that was queued is gone: one of the two was merged with another neighbour. */
+/* Make the merge, unless one symbol of the queued pair has been merged with another neighbour since. */
 static void apply(Bpe *bpe, Candidate candidate) {
     Symbol *left = &bpe->symbols[candidate.at];
     if (left->id < 0 || left->next == NONE) return;
@@ -163,7 +164,7 @@ static void apply(Bpe *bpe, Candidate candidate) {
     consider(bpe, candidate.at);
 }
 
-/** A word of n symbols queues at most n − 1 merges at first and two for each of the n − 1 it makes. */
+/* A word of n symbols queues at most n − 1 merges at first and two for each of the n − 1 that are made. */
 static Status make_room(Bpe *bpe, size_t count, Error *error) {
     if (count <= bpe->capacity) return STATUS_OK;
     if (count >= NONE / 4) return error_set(error, STATUS_INPUT, "a word of %zu bytes is too long to tokenize", count);

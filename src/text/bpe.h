@@ -1,7 +1,7 @@
 #ifndef LINNET_TEXT_BPE_H
 #define LINNET_TEXT_BPE_H
-/** Byte-pair merging with the merges of merges.txt: the pair of lowest rank is merged first, the leftmost of
- *  equals. */
+/** Byte-pair merging with the merges of merges.txt: of all pairs the one of lowest rank is merged first, of equal ranks
+ *  the leftmost. */
 #include "linnet/core/error.h"
 #include "text/vocabulary.h"
 #include <stddef.h>
@@ -9,12 +9,12 @@
 
 typedef struct Bpe Bpe;
 
-/** Read the text [size] of the merges file `path`, which errors name with the line. */
+/** Read the text [size] of the merges file; errors name its `path` and line. */
 Status bpe_create(Bpe **bpe, const Vocabulary *vocabulary, const char *text, size_t size, const char *path,
                   Error *error);
 void bpe_destroy(Bpe *bpe);
 
-/** Merge ids [count], count ≥ 1, in place; *merged is what is left. Time grows as count × log(count). */
+/** Merge ids [count], count ≥ 1, in place; *merged is the number of ids left. Time grows as count × log(count). */
 Status bpe_merge(Bpe *bpe, int32_t *ids, size_t count, size_t *merged, Error *error);
 
 #endif

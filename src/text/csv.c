@@ -109,7 +109,7 @@ static Status read_quoted(Reader *reader, Cell *cell, Error *error) {
     return STATUS_OK;
 }
 
-/* What stands behind a field: *more when a separator does; else the row's end is passed by. */
+/* Pass the end of a field: *more where it is a separator, else the row has ended. */
 static Status pass_field_end(Reader *reader, bool *more, Error *error) {
     bool there;
     *more = false;

@@ -1,3 +1,4 @@
+/* From a table of texts to a token file. See preparation.h. */
 #include "linnet/text/preparation.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
@@ -16,38 +17,39 @@ typedef struct {
     PrepareSummary *summary;
     Tokenizer *tokenizer;
     DatasetWriter *writer;
-    Chosen *chosen; /**< NULL without a subset */
+    Subset *subset; /**< NULL without a subset */
 } Preparation;
 
 static Status check_options(const PrepareOptions *options, Error *error) {
     if (options->labels < 1 || options->labels > DATASET_LABELS_MAX)
-        return error_set(error, STATUS_INPUT, "%zu labels given: from 1 to %d are possible", options->labels,
-                         DATASET_LABELS_MAX);
+        return error_set(error, STATUS_INPUT, "expected 1 to %d labels, got %zu", DATASET_LABELS_MAX, options->labels);
     for (size_t i = 0; i < options->labels; i++) {
-        if (options->label_names[i][0] == 0) return error_set(error, STATUS_INPUT, "label %zu has an empty name", i);
+        if (options->label_names[i][0] == 0) return error_set(error, STATUS_INPUT, "label %zu: the name is empty", i);
         for (size_t j = 0; j < i; j++)
             if (strcmp(options->label_names[i], options->label_names[j]) == 0)
-                return error_set(error, STATUS_INPUT, "label `%s` is given twice", options->label_names[i]);
+                return error_set(error, STATUS_INPUT, "label `%s` appears twice", options->label_names[i]);
     }
-    if (options->max_length < 1) return error_set(error, STATUS_INPUT, "the maximum length must be at least 1 token");
+    if (options->max_length < 1)
+        return error_set(error, STATUS_INPUT, "expected a maximum length of at least 1 token, got %d",
+                         options->max_length);
     return STATUS_OK;
 }
 
 static Status source_size(const char *path, int64_t *size, Error *error) {
     struct stat information;
     if (stat(path, &information) != 0)
-        return error_set(error, STATUS_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+        return error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
     *size = (int64_t)information.st_size;
     return STATUS_OK;
 }
 
 static Status refuse_same_file(const char *input, const char *output, Error *error) {
     if (!file_same(input, output)) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: the token file would replace the table it is made from", output);
+    return error_set(error, STATUS_INPUT, "%s: the output is the input table: choose another file", output);
 }
 
-/** The number that the whole of the field's digits make, -1 if it is none below `limit`. */
-static int32_t whole_number(const Field *field, size_t limit) {
+/* The field's number, or -1 unless it is all digits and below `limit`. */
+static int32_t label_number(const Field *field, size_t limit) {
     size_t number = 0;
     for (size_t i = 0; i < field->size; i++) {
         if (field->text[i] < '0' || field->text[i] > '9') return -1;
@@ -64,7 +66,7 @@ static Status refuse_label(const PrepareOptions *options, const Field *field, Er
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", options->label_names[i]);
     int shown = (int)(field->size < 64 ? field->size : 64);
     return error_set(error, STATUS_INPUT,
-                     "%s:%" PRId64 ":%" PRId64 ": unknown label `%.*s`; known are %s, or their numbers 0 to %zu",
+                     "%s:%" PRId64 ":%" PRId64 ": unknown label `%.*s`: expected %s, or a number from 0 to %zu",
                      options->input, field->line, field->column, shown, field->text, known, options->labels - 1);
 }
 
@@ -75,11 +77,11 @@ static Status read_label(const PrepareOptions *options, const Field *field, int3
             *label = (int32_t)i;
             return STATUS_OK;
         }
-    *label = whole_number(field, options->labels);
+    *label = label_number(field, options->labels);
     return *label >= 0 ? STATUS_OK : refuse_label(options, field, error);
 }
 
-/** Encode the row's text and write the sample, or keep it where a subset is to be written in its own order. */
+/* Encode the row's text and write the sample, or keep it for the subset, which has an order of its own. */
 static Status take_row(Preparation *preparation, const Field fields[2], int64_t row, Error *error) {
     const PrepareOptions *options = preparation->options;
     PrepareSummary *summary = preparation->summary;
@@ -96,7 +98,7 @@ static Status take_row(Preparation *preparation, const Field fields[2], int64_t 
     summary->tokens += (int64_t)count;
     summary->per_label[label]++;
     if ((int32_t)count > summary->longest) summary->longest = (int32_t)count;
-    if (preparation->chosen) return chosen_keep(preparation->chosen, ids, count, label, error);
+    if (preparation->subset) return subset_keep(preparation->subset, ids, count, label, error);
     return dataset_writer_add(preparation->writer, ids, count, label, row, error);
 }
 
@@ -112,7 +114,7 @@ static Status read_table(Preparation *preparation, Error *error) {
     if (open_table(&records, preparation->options, error)) return error->status;
     for (int64_t row = 0; !records_next(records, fields, &more, error) && more; row++) {
         preparation->summary->rows = row + 1;
-        if (preparation->chosen && !chosen_wants(preparation->chosen, row)) continue;
+        if (preparation->subset && !subset_wants(preparation->subset, row)) continue;
         if (take_row(preparation, fields, row, error)) break;
     }
     records_close(records);
@@ -132,15 +134,16 @@ static Status count_rows(const PrepareOptions *options, int64_t *rows, Error *er
     return error->status;
 }
 
-/** First pass of a subset: how many rows there are decides which of them are drawn. */
+/* First pass for a subset: the number of rows decides which are drawn. */
 static Status choose_rows(Preparation *preparation, int64_t *rows, Error *error) {
     const PrepareOptions *options = preparation->options;
     if (options->subset == 0) return STATUS_OK;
     if (count_rows(options, rows, error)) return error->status;
     if (options->subset < 0 || options->subset > *rows)
-        return error_set(error, STATUS_INPUT, "%s: a subset of %" PRId64 " rows is not in a table of %" PRId64,
-                         options->input, options->subset, *rows);
-    return chosen_create(&preparation->chosen, *rows, options->subset, options->subset_seed, error);
+        return error_set(error, STATUS_INPUT,
+                         "%s: expected a subset of at most the table's %" PRId64 " rows, got %" PRId64, options->input,
+                         *rows, options->subset);
+    return subset_create(&preparation->subset, *rows, options->subset, options->subset_seed, error);
 }
 
 static Status create_writer(Preparation *preparation, Error *error) {
@@ -160,9 +163,9 @@ static Status finish(Preparation *preparation, int64_t size, Error *error) {
     const char *input = preparation->options->input;
     char digest[DIGEST_TEXT];
     int64_t size_now = 0;
-    if (preparation->chosen && chosen_write(preparation->chosen, preparation->writer, error)) return error->status;
+    if (preparation->subset && subset_write(preparation->subset, preparation->writer, error)) return error->status;
     if (digest_file(input, digest, error) || source_size(input, &size_now, error)) return error->status;
-    if (size_now != size) return error_set(error, STATUS_INPUT, "%s: was changed while it was read", input);
+    if (size_now != size) return error_set(error, STATUS_INPUT, "%s: the file changed while it was read", input);
     return dataset_writer_finish(preparation->writer, digest, size, error);
 }
 
@@ -177,12 +180,12 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     if (source_size(options->input, &size, error) || choose_rows(&preparation, &counted, error)) goto cleanup;
     if (create_writer(&preparation, error) || read_table(&preparation, error)) goto cleanup;
     if (counted >= 0 && counted != summary->rows) {
-        error_set(error, STATUS_INPUT, "%s: was changed while it was read", options->input);
+        error_set(error, STATUS_INPUT, "%s: the file changed while it was read", options->input);
         goto cleanup;
     }
     finish(&preparation, size, error);
 cleanup:
-    chosen_destroy(preparation.chosen);
+    subset_destroy(preparation.subset);
     dataset_writer_destroy(preparation.writer);
     tokenizer_destroy(preparation.tokenizer);
     return error->status;

@@ -1,3 +1,4 @@
+/* Splitting texts into words with PCRE2. See pretokenize.h. */
 #include "text/pretokenize.h"
 #include "linnet/core/memory.h"
 #include "text/unicode_classes.h"
@@ -11,12 +12,11 @@ struct Pretokenizer {
     pcre2_match_data *match;
 };
 
-/** The pattern as published (openai/gpt-2, encoder.py), but for the classes: `%L` stands for \p{L}, `%N` for \p{N}
- *  and `%S` for \s, inside brackets. Spelling them out costs nothing on ASCII and makes the words independent of
- *  PCRE2's version. */
+/* The published pattern (openai/gpt-2, encoder.py), except that `%L` stands for \p{L}, `%N` for \p{N} and `%S` for \s
+ * inside brackets. Listing their ranges costs nothing on ASCII and makes the words independent of PCRE2's version. */
 static const char PATTERN[] = "'s|'t|'re|'ve|'m|'ll|'d| ?[%L]+| ?[%N]+| ?[^%S%L%N]+|[%S]+(?![^%S])|[%S]+";
 
-/** A text under construction; `used` counts what was to be written even where it no longer fits. */
+/* A text under construction; `used` also counts what no longer fits. */
 typedef struct {
     char *text;
     size_t size, used;
@@ -60,9 +60,9 @@ static Status compile(Pretokenizer *pretokenizer, const Writer *pattern, Error *
     if (!pretokenizer->code) {
         char reason[128] = "";
         pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
-        return error_set(error, STATUS_FAILURE, "PCRE2 refuses the tokenizer's pattern: %s", reason);
+        return error_set(error, STATUS_FAILURE, "PCRE2 cannot compile the tokenizer's pattern: %s", reason);
     }
-    /* Where PCRE2 has no JIT for the machine, pcre2_match() interprets: slower, the same words. */
+    /* Where PCRE2 has no JIT for the machine pcre2_match() interprets the pattern: slower, with the same words. */
     pcre2_jit_compile(pretokenizer->code, PCRE2_JIT_COMPLETE);
     pretokenizer->match = pcre2_match_data_create(1, NULL);
     return pretokenizer->match ? STATUS_OK : error_set(error, STATUS_FAILURE, "out of memory for PCRE2");

@@ -11,7 +11,7 @@
 #define CACHE_ENTRIES ((size_t)1 << 16)
 #define CACHED_BYTES 20
 
-/** A word met before and its ids, in one cache line. A word falls on one entry only and takes it over. */
+/* A word encoded before and its ids, in one cache line. Each word has one possible entry; the last one encoded has it. */
 typedef struct {
     uint8_t size, count;
     char bytes[CACHED_BYTES];
@@ -24,20 +24,45 @@ struct Tokenizer {
     Bpe *bpe;
     Pretokenizer *pretokenizer;
     CacheEntry *cache; /**< [CACHE_ENTRIES] */
-    int32_t *ids;      /**< [capacity] of the text at hand */
+    int32_t *ids;      /**< [capacity] of the current text */
     size_t count, capacity;
     char digest[DIGEST_TEXT];
 };
 
-static Status digest_files(Tokenizer *tokenizer, const char *vocabulary, size_t vocabulary_bytes, const char *merges,
-                           size_t merges_bytes, Error *error) {
+/* A tokenizer's two files in memory. */
+typedef struct {
+    char *paths[2], *texts[2];
+    size_t sizes[2];
+    char digest[DIGEST_TEXT];
+} Files;
+
+/* Read vocab.json and merges.txt and compute their digest. Free also after an error. */
+static Status read_files(Files *files, const char *folder, Error *error) {
+    static const char *const names[] = {"vocab.json", "merges.txt"};
     Digest *digest = NULL;
     if (digest_create(&digest, error)) return error->status;
-    digest_add(digest, vocabulary, vocabulary_bytes);
-    digest_add(digest, merges, merges_bytes);
-    digest_finish(digest, tokenizer->digest);
+    for (int i = 0; i < 2 && !error->status; i++) {
+        files->paths[i] = file_join(folder, names[i], error);
+        if (files->paths[i] && !file_read(files->paths[i], &files->texts[i], &files->sizes[i], error))
+            digest_add(digest, files->texts[i], files->sizes[i]);
+    }
+    digest_finish(digest, files->digest);
     digest_destroy(digest);
-    return STATUS_OK;
+    return error->status;
+}
+
+static void free_files(Files *files) {
+    for (int i = 0; i < 2; i++) {
+        memory_free(files->paths[i]);
+        memory_free(files->texts[i]);
+    }
+}
+
+Status tokenizer_folder_digest(const char *folder, char text[DIGEST_TEXT], Error *error) {
+    Files files = {0};
+    if (!read_files(&files, folder, error)) memcpy(text, files.digest, DIGEST_TEXT);
+    free_files(&files);
+    return error->status;
 }
 
 static Status take_vocabulary(Tokenizer *tokenizer, const Vocabulary *vocabulary, const char *path, Error *error) {
@@ -49,23 +74,15 @@ static Status take_vocabulary(Tokenizer *tokenizer, const Vocabulary *vocabulary
 }
 
 static Status load_folder(Tokenizer *tokenizer, const char *folder, Error *error) {
-    char *vocabulary_text = NULL, *merges_text = NULL, *merges_path = NULL;
+    Files files = {0};
     Vocabulary *vocabulary = NULL;
-    size_t vocabulary_bytes, merges_bytes;
-    char *vocabulary_path = file_join(folder, "vocab.json", error);
-    if (!vocabulary_path || !(merges_path = file_join(folder, "merges.txt", error))) goto cleanup;
-    if (file_read(vocabulary_path, &vocabulary_text, &vocabulary_bytes, error)) goto cleanup;
-    if (file_read(merges_path, &merges_text, &merges_bytes, error)) goto cleanup;
-    if (vocabulary_create(&vocabulary, vocabulary_text, vocabulary_bytes, vocabulary_path, error)) goto cleanup;
-    if (take_vocabulary(tokenizer, vocabulary, vocabulary_path, error)) goto cleanup;
-    if (bpe_create(&tokenizer->bpe, vocabulary, merges_text, merges_bytes, merges_path, error)) goto cleanup;
-    digest_files(tokenizer, vocabulary_text, vocabulary_bytes, merges_text, merges_bytes, error);
-cleanup:
+    if (!read_files(&files, folder, error) &&
+        !vocabulary_create(&vocabulary, files.texts[0], files.sizes[0], files.paths[0], error) &&
+        !take_vocabulary(tokenizer, vocabulary, files.paths[0], error) &&
+        !bpe_create(&tokenizer->bpe, vocabulary, files.texts[1], files.sizes[1], files.paths[1], error))
+        memcpy(tokenizer->digest, files.digest, DIGEST_TEXT);
     vocabulary_destroy(vocabulary);
-    memory_free(vocabulary_text);
-    memory_free(merges_text);
-    memory_free(vocabulary_path);
-    memory_free(merges_path);
+    free_files(&files);
     return error->status;
 }
 
@@ -96,7 +113,7 @@ static CacheEntry *entry_of(Tokenizer *tokenizer, const char *word, size_t size)
     return &tokenizer->cache[(hash ^ hash >> 15) % CACHE_ENTRIES];
 }
 
-/** Append the ids of one word; a text's ids never outnumber its bytes, for which there is room. */
+/* Append the ids of one word. There is room: a text has no more ids than bytes. */
 static Status encode_word(Tokenizer *tokenizer, const char *word, size_t size, Error *error) {
     int32_t *out = tokenizer->ids + tokenizer->count;
     CacheEntry *entry = size <= CACHED_BYTES ? entry_of(tokenizer, word, size) : NULL;
@@ -118,8 +135,8 @@ static Status encode_word(Tokenizer *tokenizer, const char *word, size_t size, E
     return STATUS_OK;
 }
 
-/** Append the ids of a stretch of text without special tokens. */
-static Status encode_stretch(Tokenizer *tokenizer, const char *text, size_t size, Error *error) {
+/* Append the ids of a piece of text without special tokens. */
+static Status encode_piece(Tokenizer *tokenizer, const char *text, size_t size, Error *error) {
     for (size_t at = 0, end; at < size; at = end) {
         if (pretokenizer_next(tokenizer->pretokenizer, text, size, at, &end, error)) return error->status;
         if (encode_word(tokenizer, text + at, end - at, error)) return error->status;
@@ -147,11 +164,11 @@ Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, con
     tokenizer->count = 0;
     const char *at = text, *end = text + size, *found;
     while (at < end && (found = memmem(at, (size_t)(end - at), END_OF_TEXT, special))) {
-        if (encode_stretch(tokenizer, at, (size_t)(found - at), error)) return error->status;
+        if (encode_piece(tokenizer, at, (size_t)(found - at), error)) return error->status;
         tokenizer->ids[tokenizer->count++] = tokenizer->end_of_text;
         at = found + special;
     }
-    if (at < end && encode_stretch(tokenizer, at, (size_t)(end - at), error)) return error->status;
+    if (at < end && encode_piece(tokenizer, at, (size_t)(end - at), error)) return error->status;
     *ids = tokenizer->ids;
     *count = tokenizer->count;
     return STATUS_OK;

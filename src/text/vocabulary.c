@@ -1,3 +1,4 @@
+/* The tokens of vocab.json in a hash table. See vocabulary.h. */
 #include "text/vocabulary.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
@@ -5,13 +6,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-/** A token's text is bytes [start, start + size) of the texts; size 0 in an empty slot. */
+/* A token's text is bytes [start, start + size) of the texts; size 0 in an empty slot. */
 typedef struct {
     uint32_t hash, start, size;
     int32_t id;
 } Slot;
 
-/** The tokens' texts lie in one block, not in the JSON tree: looking up all merges is a matter of cache misses. */
+/* The tokens' texts lie in one block, not in the JSON tree: cache misses decide how long looking up all merges takes. */
 struct Vocabulary {
     char *texts;
     uint32_t used; /**< bytes of texts */
@@ -20,14 +21,14 @@ struct Vocabulary {
     int32_t size;
 };
 
-/** FNV-1a, 64 bits, its upper half folded in. */
+/* FNV-1a, 64 bits, its upper half folded in. */
 static uint32_t hash_of(const char *token, size_t size) {
     uint64_t hash = UINT64_C(0xCBF29CE484222325);
     for (size_t i = 0; i < size; i++) hash = (hash ^ (unsigned char)token[i]) * UINT64_C(0x100000001B3);
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-/** The token's slot, or the empty one where it belongs. */
+/* The token's slot, or the empty slot where it belongs. */
 static Slot *slot_of(const Vocabulary *vocabulary, const char *token, size_t size, uint32_t hash) {
     size_t at = hash & vocabulary->mask;
     for (;; at = (at + 1) & vocabulary->mask) {
@@ -42,12 +43,12 @@ static Status add_token(Vocabulary *vocabulary, const cJSON *item, const char *p
     const char *token = item->string;
     double id = item->valuedouble;
     if (!cJSON_IsNumber(item) || !(id >= 0 && id < VOCABULARY_MAX) || id != (double)(int32_t)id)
-        return error_set(error, STATUS_INPUT, "%s: the id of token `%s` is not a whole number from 0 to %d", path,
-                         token, VOCABULARY_MAX - 1);
+        return error_set(error, STATUS_INPUT, "%s: token `%s`: expected an id from 0 to %d", path, token,
+                         VOCABULARY_MAX - 1);
     uint32_t size = (uint32_t)strlen(token), hash = hash_of(token, size);
     if (size == 0) return error_set(error, STATUS_INPUT, "%s: a token is empty", path);
     Slot *slot = slot_of(vocabulary, token, size, hash);
-    if (slot->size > 0) return error_set(error, STATUS_INPUT, "%s: token `%s` is there twice", path, token);
+    if (slot->size > 0) return error_set(error, STATUS_INPUT, "%s: token `%s` appears twice", path, token);
     *slot = (Slot){hash, vocabulary->used, size, (int32_t)id};
     memcpy(vocabulary->texts + vocabulary->used, token, size);
     vocabulary->used += size;
@@ -55,7 +56,7 @@ static Status add_token(Vocabulary *vocabulary, const cJSON *item, const char *p
     return STATUS_OK;
 }
 
-/** `size` is the file's, which the texts cannot outgrow. */
+/* `size` is the file's size; the texts are not longer. */
 static Status add_tokens(Vocabulary *vocabulary, const cJSON *tree, size_t size, const char *path, Error *error) {
     size_t tokens = 0, slots = 1024;
     for (const cJSON *item = tree->child; item; item = item->next) tokens++;
@@ -79,7 +80,7 @@ Status vocabulary_create(Vocabulary **vocabulary, const char *json, size_t size,
     }
     if (json_parse(&tree, json, size, path, error)) goto cleanup;
     if (!cJSON_IsObject(tree)) {
-        error_set(error, STATUS_INPUT, "%s: must be one JSON object that gives every token its id", path);
+        error_set(error, STATUS_INPUT, "%s: expected a JSON object of tokens and their ids", path);
         goto cleanup;
     }
     if (add_tokens(made, tree, size, path, error)) goto cleanup;
@@ -107,8 +108,8 @@ int32_t vocabulary_size(const Vocabulary *vocabulary) {
     return vocabulary->size;
 }
 
-/** Bytes that are printable in Latin-1 stand for themselves in GPT-2's alphabet, the others for U+0100 and what
- *  follows, in order. */
+/* In GPT-2's alphabet a byte that is printable in Latin-1 stands for itself; the others are U+0100 and the characters
+ * after it, in order. */
 static bool stands_for_itself(int byte) {
     return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
 }

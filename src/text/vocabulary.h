@@ -1,7 +1,7 @@
 #ifndef LINNET_TEXT_VOCABULARY_H
 #define LINNET_TEXT_VOCABULARY_H
-/** The tokens of vocab.json and their ids. A token's text is in GPT-2's alphabet, in which every byte is one
- *  printable character (a space is `Ġ`). */
+/** The tokens of vocab.json and their ids. A token's text is in GPT-2's alphabet, where each byte is a printable character
+ *  (a space is `Ġ`). */
 #include "linnet/core/error.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -11,11 +11,11 @@
 
 typedef struct Vocabulary Vocabulary;
 
-/** Read the JSON text [size] of the file `path`, which errors name. */
+/** Read the JSON text [size] of vocab.json; errors name its `path`. */
 Status vocabulary_create(Vocabulary **vocabulary, const char *json, size_t size, const char *path, Error *error);
 void vocabulary_destroy(Vocabulary *vocabulary);
 
-/** The id of a token's text, -1 if it has none. */
+/** The id of a token, -1 if there is no such token. */
 int32_t vocabulary_find(const Vocabulary *vocabulary, const char *token, size_t size);
 
 /** One more than the largest id. */

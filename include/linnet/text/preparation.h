@@ -1,10 +1,10 @@
 #ifndef LINNET_TEXT_PREPARATION_H
 #define LINNET_TEXT_PREPARATION_H
-/** A table of labelled texts → a token file (linnet/data/dataset.h): what a Trainer user does with
+/** From a table of labelled texts to a token file (linnet/data/dataset.h): what a Trainer user does with
  *  `Dataset.map(tokenize)`.
  *
- *  The table is streamed: memory does not grow with it. Only a subset's samples are held, since they are written
- *  in another order than they are read in. The token file exists whole or not at all. Not collective. */
+ *  The table is streamed, so memory does not grow with it. Only a subset's samples are kept in memory, because they are
+ *  written in another order than they are read. The token file is replaced at once when it is complete. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/data/dataset.h"
 #include <stddef.h>
@@ -14,12 +14,12 @@ typedef struct {
     const char *input;        /**< .csv, .tsv, .jsonl or .ndjson, see linnet/text/records.h */
     const char *output;       /**< the token file */
     const char *tokenizer;    /**< folder with vocab.json and merges.txt */
-    const char *text_column;  /**< its texts; an empty one becomes the end-of-text id */
-    const char *label_column; /**< each a label's name, else its number */
+    const char *text_column;  /**< column of the texts */
+    const char *label_column; /**< column of the labels: each a name or its number */
     char **label_names;       /**< [labels] the classes 0, 1, … */
     size_t labels;
-    int32_t max_length; /**< longer samples are cut to this many tokens */
-    int64_t subset;     /**< 0: every row in the table's order; n: the first n of shuffle(subset_seed), in that order */
+    int32_t max_length; /**< longer samples are truncated to this many tokens */
+    int64_t subset;     /**< 0: all rows in the table's order; n: the first n of shuffle(subset_seed), in that order */
     uint64_t subset_seed;
 } PrepareOptions;
 
@@ -28,14 +28,13 @@ typedef struct {
     int64_t samples;                       /**< written */
     int64_t tokens;                        /**< written */
     int32_t longest;                       /**< longest sample, in tokens */
-    int64_t truncated;                     /**< samples that were cut */
+    int64_t truncated;                     /**< samples that were truncated */
     int64_t per_label[DATASET_LABELS_MAX]; /**< samples of each class */
 } PrepareSummary;
 
-/** Make the token file. STATUS_INPUT, naming file, line and column where there are: whatever linnet/text/records.h and
- *  linnet/text/tokenizer.h refuse, a label that is none of the known ones, label names that are empty or repeated, no
- *  rows at all, a subset larger than the table, a table that changes while it is read, an output that is the
- *  input. */
+/** Make the token file. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
+ *  linnet/text/tokenizer.h refuse, an unknown label, empty or repeated label names, a table without rows, a subset larger
+ *  than the table, a table that changes while it is read, an output that is the input. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);
 
 #endif

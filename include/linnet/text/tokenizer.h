@@ -3,7 +3,7 @@
 /** GPT-2's byte-level BPE (Radford et al. 2019), with the ids of Hugging Face `tokenizers`
  *  (`ByteLevel(add_prefix_space=False)`, `<|endoftext|>` a special token found in raw text).
  *
- *  A Tokenizer is read-only but for a cache of words it has met; use one a thread. Not collective. */
+ *  A Tokenizer changes only its cache of encoded words; each thread needs its own. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
 #include <stdbool.h>
@@ -12,9 +12,9 @@
 
 typedef struct Tokenizer Tokenizer;
 
-/** Load `folder`/vocab.json and `folder`/merges.txt. STATUS_INPUT, naming file and line, when one is missing or
- *  damaged, when a merge's part or result is not in the vocabulary, when one of the 256 bytes or `<|endoftext|>`
- *  is missing, or when an id is outside 0…65535 (token files hold uint16). */
+/** Load `folder`/vocab.json and `folder`/merges.txt. STATUS_INPUT, naming file and line, when one is missing or invalid,
+ *  when the vocabulary lacks a merge's part or result, one of the 256 bytes or `<|endoftext|>`, or when an id is outside
+ *  0…65535 (token files hold uint16). */
 Status tokenizer_create(Tokenizer **tokenizer, const char *folder, Error *error);
 void tokenizer_destroy(Tokenizer *tokenizer);
 
@@ -30,9 +30,9 @@ Status tokenizer_encode_sample(Tokenizer *tokenizer, const char *text, size_t si
 
 int32_t tokenizer_vocabulary(const Tokenizer *tokenizer); /**< one more than the largest id */
 int32_t tokenizer_end_of_text(const Tokenizer *tokenizer);
-/** SHA-256 over vocab.json's bytes followed by merges.txt's: what a token file and a model must agree on. */
+/** SHA-256 of vocab.json's bytes followed by merges.txt's, which a token file and a model must agree on. */
 const char *tokenizer_digest(const Tokenizer *tokenizer);
-/** The same of a folder's two files, without loading them. */
+/** The digest of a folder's two files, without building a tokenizer. */
 Status tokenizer_folder_digest(const char *folder, char text[DIGEST_TEXT], Error *error);
 
 #endif

@@ -86,7 +86,7 @@ static void assert_refused(const PrepareOptions *options, const char *const *par
     assert_nothing_left();
 }
 
-static void test_table_to_token_file(void **state) {
+static void test_table_becomes_a_token_file(void **state) {
     (void)state;
     const char *text = "id,text,sentiment\n1,sing song,positive\n2,,0\n3,\"sing, song\",neutral\n4,sing song,2\n";
     write_table("t.csv", text);
@@ -141,7 +141,7 @@ static void test_json_lines_are_the_same(void **state) {
     unlink(output);
 }
 
-static void test_truncation(void **state) {
+static void test_long_texts_are_truncated(void **state) {
     (void)state;
     write_table("t.csv", "text,sentiment\nQXQXQXQX,0\nQ,0\nQXQ,0\n");
     PrepareOptions options = usual_options();
@@ -191,7 +191,7 @@ static void test_subset_is_the_shuffle_s_first(void **state) {
     assert_refused(&options, NAMES("t.csv: ", "101", "100"));
 }
 
-static void test_refusals(void **state) {
+static void test_bad_tables_are_refused(void **state) {
     (void)state;
     PrepareOptions options = usual_options();
     write_table("t.csv", "text,sentiment\nsing,neutral\nsong, neutral\n");
@@ -211,7 +211,7 @@ static void test_refusals(void **state) {
     assert_refused(&options, NAMES("vocab.json"));
 }
 
-static void test_bad_options(void **state) {
+static void test_bad_options_are_refused(void **state) {
     (void)state;
     write_table("t.csv", "text,sentiment\nsing,1\n");
     char *twice[] = {"a", "b", "a"}, *empty[] = {"a", ""};
@@ -222,13 +222,13 @@ static void test_bad_options(void **state) {
     options.labels = 2;
     assert_refused(&options, NAMES("label 1", "empty"));
     options.labels = 0;
-    assert_refused(&options, NAMES("0 labels"));
+    assert_refused(&options, NAMES("labels", "got 0"));
     options = usual_options();
     options.max_length = 0;
-    assert_refused(&options, NAMES("length", "1"));
+    assert_refused(&options, NAMES("length", "got 0"));
     options = usual_options();
     options.output = input;
-    assert_refused(&options, NAMES("t.csv: ", "replace"));
+    assert_refused(&options, NAMES("t.csv: ", "output"));
     options = usual_options();
     options.input = "/tmp/nowhere/t.csv";
     assert_refused(&options, NAMES("/tmp/nowhere/t.csv: ", "No such file"));
@@ -257,12 +257,12 @@ static void test_old_file_stays(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_to_token_file),
+        cmocka_unit_test(test_table_becomes_a_token_file),
         cmocka_unit_test(test_json_lines_are_the_same),
-        cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_long_texts_are_truncated),
         cmocka_unit_test(test_subset_is_the_shuffle_s_first),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_bad_tables_are_refused),
+        cmocka_unit_test(test_bad_options_are_refused),
         cmocka_unit_test(test_old_file_stays),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

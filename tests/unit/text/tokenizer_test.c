@@ -88,7 +88,7 @@ static const char *encode_text(Tokenizer *tokenizer, const char *text) {
     return encode(tokenizer, text, strlen(text));
 }
 
-static void test_small_vocabulary(void **state) {
+static void test_words_are_merged_by_rank(void **state) {
     (void)state;
     Tokenizer *tokenizer = open_small();
     assert_int_equal(tokenizer_vocabulary(tokenizer), 301);
@@ -116,7 +116,23 @@ static void test_end_of_text_is_special(void **state) {
     tokenizer_destroy(tokenizer);
 }
 
-static void test_text_that_is_not_utf8(void **state) {
+static void test_samples_are_not_empty_nor_too_long(void **state) {
+    (void)state;
+    Tokenizer *tokenizer = open_small();
+    Error error = {0};
+    const int32_t *ids;
+    size_t count;
+    bool truncated = true;
+    assert_int_equal(tokenizer_encode_sample(tokenizer, "", 0, 1, &ids, &count, &truncated, &error), STATUS_OK);
+    assert_true(count == 1 && ids[0] == 300 && !truncated);
+    assert_int_equal(tokenizer_encode_sample(tokenizer, "abc", 3, 3, &ids, &count, &truncated, &error), STATUS_OK);
+    assert_true(count == 3 && !truncated);
+    assert_int_equal(tokenizer_encode_sample(tokenizer, "abc", 3, 2, &ids, &count, &truncated, &error), STATUS_OK);
+    assert_true(count == 2 && ids[1] == 65 && truncated);
+    tokenizer_destroy(tokenizer);
+}
+
+static void test_text_that_is_not_utf8_is_refused(void **state) {
     (void)state;
     Tokenizer *tokenizer = open_small();
     static const char *const texts[] = {"ab\xFF", "abcdefghij\xC3", "\xED\xA0\x80",
@@ -135,7 +151,7 @@ static void test_text_that_is_not_utf8(void **state) {
     tokenizer_destroy(tokenizer);
 }
 
-static void test_digest(void **state) {
+static void test_digest_is_of_both_files(void **state) {
     (void)state;
     Tokenizer *tokenizer = open_small();
     Error error = {0};
@@ -163,7 +179,7 @@ static void assert_refused(const char *const *names) {
     assert_names(error.message, names);
 }
 
-static void test_damaged_vocabulary(void **state) {
+static void test_damaged_vocabulary_is_refused(void **state) {
     (void)state;
     static const struct {
         const char *more, *names[4];
@@ -190,7 +206,7 @@ static void test_damaged_vocabulary(void **state) {
     }
 }
 
-static void test_damaged_merges(void **state) {
+static void test_damaged_merges_are_refused(void **state) {
     (void)state;
     static const struct {
         const char *text, *names[4];
@@ -211,7 +227,7 @@ static void test_damaged_merges(void **state) {
     }
 }
 
-static void test_missing_files(void **state) {
+static void test_missing_files_are_named(void **state) {
     (void)state;
     char path[256];
     tokenizer_destroy(open_small());
@@ -259,12 +275,12 @@ static void check_cases(const char *tokenizer_folder, const char *cases, int at_
     tokenizer_destroy(tokenizer);
 }
 
-static void test_golden_small(void **state) {
+static void test_ids_equal_the_small_golden(void **state) {
     (void)state;
     check_cases("tests/golden/tokenizer_small", "tests/golden/tokenizer_small/cases.jsonl", 200);
 }
 
-static void test_golden_shared(void **state) {
+static void test_ids_equal_the_shared_golden(void **state) {
     (void)state;
     if (!file_exists("../shared/golden/tokenizer.jsonl") || !file_is_folder("../shared/data/gpt2-tokenizer")) {
         printf("# because there is no GPT-2 vocabulary in ../shared/data, or no tokenizer.jsonl in ../shared/golden\n");
@@ -283,7 +299,7 @@ static bool joins(Pretokenizer *pretokenizer, char neighbour, uint32_t code_poin
 }
 
 /** Every code point is of the class that the peer's engine gives it, whatever the installed PCRE2 thinks of it. */
-static void test_classes_of_all_code_points(void **state) {
+static void test_classes_hold_for_all_code_points(void **state) {
     (void)state;
     static const char *const names[4] = {"letters", "numbers", "signs", "spaces"};
     static const char neighbours[3] = {'a', '1', '!'};
@@ -338,16 +354,17 @@ static void test_long_word_takes_no_quadratic_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small_vocabulary),
+        cmocka_unit_test(test_words_are_merged_by_rank),
         cmocka_unit_test(test_end_of_text_is_special),
-        cmocka_unit_test(test_text_that_is_not_utf8),
-        cmocka_unit_test(test_digest),
-        cmocka_unit_test(test_damaged_vocabulary),
-        cmocka_unit_test(test_damaged_merges),
-        cmocka_unit_test(test_missing_files),
-        cmocka_unit_test(test_golden_small),
-        cmocka_unit_test(test_golden_shared),
-        cmocka_unit_test(test_classes_of_all_code_points),
+        cmocka_unit_test(test_samples_are_not_empty_nor_too_long),
+        cmocka_unit_test(test_text_that_is_not_utf8_is_refused),
+        cmocka_unit_test(test_digest_is_of_both_files),
+        cmocka_unit_test(test_damaged_vocabulary_is_refused),
+        cmocka_unit_test(test_damaged_merges_are_refused),
+        cmocka_unit_test(test_missing_files_are_named),
+        cmocka_unit_test(test_ids_equal_the_small_golden),
+        cmocka_unit_test(test_ids_equal_the_shared_golden),
+        cmocka_unit_test(test_classes_hold_for_all_code_points),
         cmocka_unit_test(test_long_word_takes_no_quadratic_time),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -1,3 +1,4 @@
+/* SHA-256 with libcrypto. See digest.h. */
 #include "linnet/core/digest.h"
 
 #include "linnet/core/file.h"
@@ -15,10 +16,10 @@ struct Digest {
     EVP_MD_CTX *context;
 };
 
-/** SHA-256 over memory fails only when the Digest is used wrongly: no caller could do anything about it. */
+/* SHA-256 over memory fails only when a Digest is used wrongly, which no caller can handle. */
 static void require(int ok) {
     if (ok) return;
-    log_error("libcrypto refused to go on with a SHA-256 digest");
+    log_error("libcrypto failed in a SHA-256 digest");
     abort();
 }
 

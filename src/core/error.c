@@ -1,8 +1,9 @@
+/* Filling an Error. See error.h. */
 #include "linnet/core/error.h"
 #include <stdarg.h>
 #include <stdio.h>
 
-/** A message is one line, whatever a library's or a file's text brought into it, and no commands to a terminal. */
+/* Texts from libraries and files may hold line ends and commands to a terminal. */
 static void make_one_line(char *text) {
     for (; *text; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = ' ';

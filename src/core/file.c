@@ -1,3 +1,4 @@
+/* Files and folders: reading, replacing at once, flushing, removing. See file.h. */
 #include "linnet/core/file.h"
 
 #include "linnet/core/memory.h"
@@ -11,10 +12,10 @@
 #include <unistd.h>
 
 #define GROWTH_BYTES ((size_t)1 << 16)
-/** What is read whole are settings, vocabularies and the like: a larger file (or an endless one) is none of them. */
+/* Only settings, vocabularies and the like are read into memory; none of them is larger. */
 #define READ_BYTES_MAX ((size_t)1 << 30)
 
-/** Fill *error from errno: a path the user can mend is bad input, all else is the machine's failure. */
+/* Fill *error from errno: a path that the user can correct is bad input, all else is the machine's failure. */
 static Status fail(Error *error, const char *path, const char *what) {
     const int code = errno;
     Status status = STATUS_FAILURE;
@@ -65,7 +66,7 @@ bool file_is_folder(const char *path) {
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
-/** What a path leads to that is no regular file. */
+/* The kind of something that is not a regular file. */
 static const char *kind_of(mode_t mode) {
     if (S_ISDIR(mode)) return "a folder";
     if (S_ISFIFO(mode)) return "a pipe";
@@ -74,7 +75,7 @@ static const char *kind_of(mode_t mode) {
 
 Status file_open(const char *path, int *file, Error *error) {
     struct stat about;
-    // A pipe that nobody writes into would hold whoever opens it in another way.
+    /* Without O_NONBLOCK, opening a pipe without a writer would block. */
     *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*file < 0) return error_set(error, file_blame(errno), "%s: cannot open: %s", path, strerror(errno));
     if (fstat(*file, &about) == 0 && S_ISREG(about.st_mode)) return STATUS_OK;
@@ -95,7 +96,7 @@ Status file_open_stream(const char *path, FILE **stream, Error *error) {
     return error->status;
 }
 
-/** read(2) until `size` bytes are there or the file ends; the bytes read, or −1. */
+/* read(2) until `size` bytes are read or the file ends; returns the bytes read, or −1. */
 static ssize_t read_some(int file, char *bytes, size_t size) {
     size_t done = 0;
     while (done < size) {
@@ -119,7 +120,7 @@ static bool write_all(int file, const char *bytes, size_t size) {
     return true;
 }
 
-/** The first guess at a block for the whole file: its size and one byte more, which shows that it has ended. */
+/* The first block to read a file into: its size and one byte more, which shows that the file has ended. */
 static size_t first_capacity(int file) {
     struct stat about;
     if (fstat(file, &about) || about.st_size <= 0) return GROWTH_BYTES;
@@ -131,10 +132,10 @@ Status file_read(const char *path, char **text, size_t *size, Error *error) {
     size_t done = 0;
     int file;
     if (file_open(path, &file, error)) return error->status;
-    // A file may grow meanwhile: what counts is where reading ends.
+    /* The file may grow meanwhile: it ends where reading ends. */
     for (size_t capacity = first_capacity(file);; capacity *= 2) {
         if (capacity > READ_BYTES_MAX) {
-            error_set(error, STATUS_INPUT, "%s: larger than 1 GiB, which no file of this kind is", path);
+            error_set(error, STATUS_INPUT, "%s: expected a file of at most 1 GiB", path);
             goto cleanup;
         }
         char *larger = memory_resize(block, done, capacity, 1, error);
@@ -158,7 +159,7 @@ cleanup:
     return error->status;
 }
 
-/** Write a new file and flush it; what is half written is removed. */
+/* Write a new file and flush it; after an error it is removed. */
 static Status write_file(const char *path, const void *bytes, size_t size, Error *error) {
     const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
     if (file < 0) return fail(error, path, "create");
@@ -168,67 +169,67 @@ static Status write_file(const char *path, const void *bytes, size_t size, Error
     return error->status;
 }
 
-/** path + ".tmp" into a new text. */
-static char *name_beside(const char *path, Error *error) {
+char *file_temporary(const char *path, Error *error) {
     const size_t length = strlen(path);
-    char *beside = memory_allocate(length + sizeof ".tmp", 1, error);
-    if (!beside) return NULL;
-    memcpy(beside, path, length);
-    memcpy(beside + length, ".tmp", sizeof ".tmp");
-    return beside;
+    char *temporary = memory_allocate(length + sizeof ".tmp", 1, error);
+    if (!temporary) return NULL;
+    memcpy(temporary, path, length);
+    memcpy(temporary + length, ".tmp", sizeof ".tmp");
+    return temporary;
 }
 
-/** A device or a pipe (/dev/null, say) would be gone: what is renamed over it takes its place. */
+/* A rename would replace a device or a pipe, such as /dev/null. */
 static Status check_replaceable(const char *path, Error *error) {
     struct stat about;
     if (stat(path, &about) || S_ISREG(about.st_mode)) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: cannot be written: it is %s", path, kind_of(about.st_mode));
+    return error_set(error, STATUS_INPUT, "%s: cannot write: it is %s, not a regular file", path,
+                     kind_of(about.st_mode));
 }
 
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
-    char *beside = check_replaceable(path, error) ? NULL : name_beside(path, error);
-    if (!beside) return error->status;
-    if (!write_file(beside, bytes, size, error) && file_rename(beside, path, error)) unlink(beside);
-    memory_free(beside);
+    char *temporary = check_replaceable(path, error) ? NULL : file_temporary(path, error);
+    if (!temporary) return error->status;
+    if (!write_file(temporary, bytes, size, error) && file_rename(temporary, path, error)) unlink(temporary);
+    memory_free(temporary);
     return error->status;
 }
 
 Status file_begin(FILE **file, const char *path, Error *error) {
-    char *beside = check_replaceable(path, error) ? NULL : name_beside(path, error);
+    char *temporary = check_replaceable(path, error) ? NULL : file_temporary(path, error);
     *file = NULL;
-    const int opened = beside ? open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666) : -1;
+    const int opened = temporary ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666) : -1;
     if (opened >= 0) *file = fdopen(opened, "w");
-    if (beside && !*file) fail(error, beside, "create");
+    if (temporary && !*file) fail(error, temporary, "create");
     if (opened >= 0 && !*file) {
         close(opened);
-        unlink(beside);
+        unlink(temporary);
     }
-    memory_free(beside);
+    memory_free(temporary);
     return error->status;
 }
 
 Status file_end(FILE *file, const char *path, Error *error) {
-    Error ignored = {0}; // there is an error already
+    Error ignored = {0}; /* *error holds one already */
     if (!file) return error->status;
-    char *beside = name_beside(path, error->status ? &ignored : error);
+    char *temporary = file_temporary(path, error->status ? &ignored : error);
     const bool bad = fflush(file) || ferror(file) || (!error->status && fsync(fileno(file)));
     if ((fclose(file) || bad) && !error->status) fail(error, path, "write");
-    if (beside && (error->status || file_rename(beside, path, error))) unlink(beside);
-    memory_free(beside);
+    if (temporary && (error->status || file_rename(temporary, path, error))) unlink(temporary);
+    memory_free(temporary);
     return error->status;
 }
 
 Status file_probe(const char *path, Error *error) {
-    char *beside = check_replaceable(path, error) ? NULL : name_beside(path, error);
-    if (!beside) return error->status;
-    const int file = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+    char *temporary = check_replaceable(path, error) ? NULL : file_temporary(path, error);
+    if (!temporary) return error->status;
+    const int file = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (file < 0) {
         fail(error, path, "create");
     } else {
         close(file);
-        unlink(beside);
+        unlink(temporary);
     }
-    memory_free(beside);
+    memory_free(temporary);
     return error->status;
 }
 
@@ -236,7 +237,7 @@ Status file_flush(const char *path, Error *error) {
     struct stat about;
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return fail(error, path, "open");
-    // Some network file systems cannot flush a folder and say EINVAL; they keep names in order by themselves.
+    /* Some network file systems cannot flush a folder and return EINVAL; they keep names in order without it. */
     const bool folder = fstat(file, &about) == 0 && S_ISDIR(about.st_mode);
     if (fsync(file) && !(folder && errno == EINVAL)) fail(error, path, "flush to disk");
     close(file);
@@ -260,7 +261,7 @@ static Status make_one_folder(const char *path, Error *error) {
     if (mkdir(path, 0777) == 0) return file_flush_parent(path, error);
     const int code = errno;
     if (file_is_folder(path)) return STATUS_OK;
-    errno = code; /* the look at the path has changed it */
+    errno = code; /* file_is_folder() has changed it */
     return fail(error, path, "make the folder");
 }
 
@@ -287,7 +288,7 @@ Status file_remove(const char *path, Error *error) {
     FTS *walk = fts_open((char *[]){root, NULL}, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
     if (!walk) fail(error, path, "list");
     for (FTSENT *entry; walk && !error->status && (entry = fts_read(walk));) {
-        if (entry->fts_info == FTS_D) continue; // a folder goes when what it holds has gone
+        if (entry->fts_info == FTS_D) continue; /* a folder is removed after its entries */
         errno = entry->fts_errno;
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
             fail(error, entry->fts_path, "list");
@@ -301,6 +302,6 @@ Status file_remove(const char *path, Error *error) {
 
 Status file_rename(const char *from, const char *to, Error *error) {
     if (rename(from, to))
-        return error_set(error, STATUS_FAILURE, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
+        return error_set(error, STATUS_FAILURE, "%s: cannot rename to %s: %s", from, to, strerror(errno));
     return file_flush_parent(to, error);
 }

@@ -1,3 +1,4 @@
+/* One process at a time in a folder. See lock.h. */
 #include "linnet/core/lock.h"
 
 #include "linnet/core/clock.h"
@@ -14,41 +15,40 @@
 #include <time.h>
 #include <unistd.h>
 
-/** Seconds. A host that is gone keeps its locks until the file server gives them up: 90 s later with Linux's NFS. */
+/* Seconds. The locks of a lost host last until the file server drops them: 90 s with Linux's NFS. */
 #define TIMEOUT_DEFAULT 120.0
 #define POLL_NANOSECONDS 200000000L
-/** Room for who holds a lock, with the closing zero. */
+/* Bytes of a holder's name, with the final zero. */
 enum { HOLDER = 320 };
 
-/** Lock the whole file for this opening of it alone, without waiting; 0, or errno. Such a lock reaches over NFS, Lustre
- *  and their like where locks do at all, and unlike a process's own it does not end when the process opens the file once
- *  more and closes that. */
+/* Lock the file for this open file description, without waiting; 0, or errno. Such a lock works over NFS and Lustre where
+ * locks work at all, and unlike a process's lock it does not end when the process closes another descriptor of the
+ * file. */
 static int try_lock(int file) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    return fcntl(file, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(file, F_OFD_SETLK, &all) == 0 ? 0 : errno;
 }
 
 static bool is_held(int code) {
     return code == EAGAIN || code == EACCES;
 }
 
-/** Lustre without the mount option flock says ENOSYS, NFS without its lock service ENOLCK; a system or a file system
- *  that knows none of this kind, EINVAL. */
+/* Lustre without the mount option flock returns ENOSYS, NFS without its lock service ENOLCK; a system or file system
+ * without this kind of lock, EINVAL. */
 static bool is_unknown(int code) {
     return code == ENOSYS || code == ENOLCK || code == EOPNOTSUPP || code == EINVAL;
 }
 
-/** Who holds the lock, as the file says. */
+/* The holder's name in the file. */
 static void read_holder(int file, char text[HOLDER]) {
     const ssize_t count = pread(file, text, HOLDER - 1, 0);
     text[count > 0 ? count : 0] = '\0';
     for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127) *c = '\0'; /* one line, and nothing that a terminal would obey */
-    if (!*text) strcpy(text, "of which nothing is known");
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '\0'; /* one line without commands to a terminal */
+    if (!*text) strcpy(text, "which left no name");
 }
 
-/** Say who holds the lock. A message of somebody who waits is all that this is for: where it fails the lock is none the
- *  worse. */
+/* Write the holder's name, for the message of a process that waits. The lock holds also where this fails. */
 static void write_holder(int file) {
     char text[HOLDER], host[256] = "";
     const char *job = getenv("SLURM_JOB_ID");
@@ -58,7 +58,7 @@ static void write_holder(int file) {
     if (ftruncate(file, 0) == 0 && pwrite(file, text, (size_t)length, 0) == length) fsync(file); /* NFS: now */
 }
 
-/** Wait until the lock is had; the last try's errno. */
+/* Wait for the lock; 0, or the last attempt's errno. */
 static int wait_for_lock(int file, const char *folder) {
     const double seconds = environment_seconds("LINNET_LOCK_TIMEOUT", TIMEOUT_DEFAULT, true);
     const double end = clock_now() + seconds;
@@ -66,7 +66,7 @@ static int wait_for_lock(int file, const char *folder) {
     if (is_held(code) && seconds > 0) {
         char holder[HOLDER];
         read_holder(file, holder);
-        log_warning("%s: another run, %s, writes into this folder: waiting for up to %g s for its end", folder, holder,
+        log_warning("%s: another run, %s, writes into this folder: waiting up to %g s for it to end", folder, holder,
                     seconds);
     }
     while (is_held(code) && clock_now() < end && !signals_pending()) {
@@ -76,12 +76,12 @@ static int wait_for_lock(int file, const char *folder) {
     return code;
 }
 
-/** Why there is no lock: a warning, or an error. */
+/* Warn or set an error because there is no lock. */
 static Status not_locked(int file, int code, const char *folder, Error *error) {
     char holder[HOLDER];
     read_holder(file, holder);
     if (is_unknown(code)) {
-        log_warning("%s: its file system has no locks (%s): see to it that no other run writes into this folder",
+        log_warning("%s: its file system has no locks (%s): make sure that no other run writes into this folder",
                     folder, strerror(code));
         return STATUS_OK;
     }
@@ -89,12 +89,12 @@ static Status not_locked(int file, int code, const char *folder, Error *error) {
     if (signals_pending()) return error_set(error, STATUS_STOPPED, "%s: stopped by a signal while waiting", folder);
     return error_set(
         error, STATUS_INPUT,
-        "%s: another run, %s, writes into this folder: wait for its end, end it, or give another output_dir", folder,
+        "%s: another run, %s, writes into this folder: wait for it to end, end it, or set another output_dir", folder,
         holder);
 }
 
-/** Open the file; −1, with an error or without: where nothing can be written nothing needs a lock, and whoever writes
- *  first says what is wrong. */
+/* Open the lock file; −1 with an error, or without one where the folder cannot be written: the first write reports
+ * that. */
 static int open_file(const char *path, Error *error) {
     const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0666), code = errno;
     const bool forbidden = code == EACCES || code == EPERM;
@@ -121,8 +121,8 @@ Status lock_take(Lock *lock, const char *folder, Error *error) {
     return error->status;
 }
 
-/** The file is not removed: who waits has it open, and would come to hold a file that nobody else finds any more, while
- *  a third one makes and locks a new one. */
+/* The file is not removed: a waiting process has it open and would lock a file that no longer has a name, while a third
+ * process makes and locks a new one. */
 void lock_release(Lock *lock) {
     if (lock->held) close(lock->file);
     *lock = (Lock){0};

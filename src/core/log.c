@@ -1,3 +1,4 @@
+/* Writing log lines to standard error. See log.h. */
 #include "linnet/core/log.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -6,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/** Longest line in bytes: what POSIX surely writes to a pipe in one piece on Linux (PIPE_BUF). */
+/* Longest line in bytes: Linux writes up to PIPE_BUF bytes to a pipe in one piece. */
 #define LINE_MAX_BYTES 4096
 
 static struct {
@@ -15,7 +16,7 @@ static struct {
 } setup = {.rank = 0, .size = 1, .quiet = false};
 
 typedef struct {
-    const char *name;   /**< what follows `linnet: `; NULL for plain information */
+    const char *name;   /**< text after `linnet: `; NULL for information */
     const char *colour; /**< the terminal's escape sequence for the name */
 } Kind;
 
@@ -33,32 +34,32 @@ int log_rank(void) {
     return setup.rank;
 }
 
-/** Colour is for people at a terminal who have not refused it (https://no-color.org). */
+/* Colour is for terminals whose user has not turned it off (https://no-color.org). */
 static bool colour_wanted(void) {
     const char *refused = getenv("NO_COLOR"), *terminal = getenv("TERM");
     if ((refused && *refused) || (terminal && strcmp(terminal, "dumb") == 0)) return false;
     return isatty(STDERR_FILENO) == 1;
 }
 
-/** Write `linnet: warning: rank 3 on WHERE: ` or as much of it as applies; returns its length. */
+/* Write `linnet: warning: rank 3 on WHERE: `, or the parts of it that apply; returns its length. */
 static size_t write_prefix(char *line, size_t room, const Kind *kind, int rank, const char *where) {
     if (!kind->name) return 0;
     bool colour = colour_wanted();
     int length =
         snprintf(line, room, "linnet: %s%s:%s ", colour ? kind->colour : "", kind->name, colour ? "\033[0m" : "");
-    if (where != NULL)
+    if (where)
         length += snprintf(line + length, room - (size_t)length, "rank %d on %.400s: ", rank, where);
     else if (setup.size > 1)
         length += snprintf(line + length, room - (size_t)length, "rank %d: ", rank);
     return (size_t)length;
 }
 
-/** One line, one write: only what a signal or a full pipe cut off is written after it. */
-static void write_whole(const char *line, size_t length) {
+/* Write the line with one write; more only where a signal or a full pipe interrupts it. */
+static void write_line(const char *line, size_t length) {
     while (length > 0) {
         ssize_t written = write(STDERR_FILENO, line, length);
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return; /* there is nowhere left to complain to */
+        if (written <= 0) return; /* nowhere to report it */
         line += written;
         length -= (size_t)written;
     }
@@ -73,8 +74,8 @@ static void log_line(const Kind *kind, int rank, const char *where, const char *
     size_t length = prefix + ((size_t)wanted < room ? (size_t)wanted : room - 1);
     for (size_t i = prefix; i < length; i++)
         if (line[i] == '\n' || line[i] == '\r') line[i] = ' ';
-    line[length] = '\n'; /* in place of the closing zero */
-    write_whole(line, length + 1);
+    line[length] = '\n'; /* in place of the final zero */
+    write_line(line, length + 1);
 }
 
 void log_info(const char *format, ...) {

@@ -1,3 +1,4 @@
+/* Aligned memory and advice to the system about it. See memory.h. */
 #include "linnet/core/memory.h"
 #include <assert.h>
 #include <stdint.h>
@@ -13,18 +14,17 @@ bool memory_multiply(size_t a, size_t b, size_t *product) {
     return true;
 }
 
-/** The block lies inside a larger one from calloc(), whose address stands right before it. aligned_alloc() would
- *  be shorter, but its pages are not known to be zero: clearing them makes every page resident. */
+/* The block lies inside a larger one from calloc(), whose address is stored before it. aligned_alloc() does not promise
+ * zero pages, and clearing them would make every page resident. */
 void *memory_allocate(size_t count, size_t size, Error *error) {
     size_t bytes, padded;
     if (!memory_multiply(count, size, &bytes) || __builtin_add_overflow(bytes, MEMORY_ALIGNMENT, &padded)) {
-        error_set(error, STATUS_FAILURE, "out of memory: %zu elements of %zu bytes are more than an address can hold",
-                  count, size);
+        error_set(error, STATUS_FAILURE, "out of memory: cannot address %zu elements of %zu bytes", count, size);
         return NULL;
     }
     unsigned char *base = calloc(1, padded);
     if (!base) {
-        error_set(error, STATUS_FAILURE, "out of memory: the system has no %zu bytes left", bytes);
+        error_set(error, STATUS_FAILURE, "out of memory: cannot allocate %zu bytes", bytes);
         return NULL;
     }
     static_assert(MEMORY_ALIGNMENT % _Alignof(max_align_t) == 0, "malloc's alignment divides ours");

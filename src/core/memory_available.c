@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_ROOM 4352 /* bytes: the longest path, and a file's name */
+#define PATH_ROOM 4352 /* bytes of the longest path and a file's name */
 
-/* The number behind a name in a file of lines "name number"; SIZE_MAX when it is not there. */
+/* The number after a name in a file of lines "name number"; SIZE_MAX if the name is missing. */
 static size_t read_field(const char *path, const char *name) {
     char line[256];
     size_t length = strlen(name), value = SIZE_MAX;
@@ -18,7 +18,7 @@ static size_t read_field(const char *path, const char *name) {
     return value;
 }
 
-/* Where the system keeps control groups, version 2 and 1, and what it calls things there. */
+/* The files of control groups, version 2 and version 1. */
 typedef struct {
     const char *mark, *root, *limit, *usage, *cache;
 } GroupKind;
@@ -34,8 +34,8 @@ static size_t field_in(const char *folder, const char *file, const char *name) {
     return read_field(path, name);
 }
 
-/* What one group has left: its limit less what it holds, the file pages that can be dropped at once not counted. A
- * limit that is not set reads as a word or as a number beyond any memory. */
+/* Bytes left to one group: its limit minus its usage, without file pages that the system can drop at once. A limit that is
+ * not set is a word or a number larger than any memory. */
 static size_t group_left(const GroupKind *kind, const char *folder) {
     size_t limit = field_in(folder, kind->limit, ""), usage = field_in(folder, kind->usage, "");
     size_t droppable = field_in(folder, "memory.stat", kind->cache);
@@ -44,7 +44,7 @@ static size_t group_left(const GroupKind *kind, const char *folder) {
     return usage < limit ? limit - usage : 0;
 }
 
-/* The least over a group and all that it lies in; `group` starts with a slash. */
+/* The minimum over a group and its parents; `group` starts with a slash. */
 static size_t groups_left(const GroupKind *kind, const char *group) {
     char folder[PATH_ROOM];
     size_t root = strlen(kind->root), least = SIZE_MAX;

@@ -1,3 +1,4 @@
+/* Edit distance between names. See nearest.h. */
 #include "linnet/core/nearest.h"
 #include <ctype.h>
 #include <string.h>
@@ -10,7 +11,7 @@ static int lower(char byte) {
     return tolower((unsigned char)byte);
 }
 
-/** Optimal string alignment distance, row by row; three rows are enough to see a swap of neighbours. */
+/* Optimal string alignment distance, row by row; three rows are enough to see a swap of neighbours. */
 static size_t edit_distance(const char *a, size_t a_size, const char *b, size_t b_size) {
     size_t rows[3][NEAREST_WORD_MAX + 1];
     size_t *before = rows[0], *above = rows[1], *row = rows[2];
@@ -40,7 +41,7 @@ const char *nearest_name(const char *word, const char *const *names, size_t coun
         size_t name_size = strlen(names[i]);
         if (name_size > NEAREST_WORD_MAX) continue;
         size_t distance = edit_distance(word, size, names[i], name_size);
-        if (distance > limit || distance >= size) continue; /* a word changed in every byte was not meant */
+        if (distance > limit || distance >= size) continue; /* every byte would change */
         nearest = names[i];
         if (distance == 0) break;
         limit = distance - 1;

@@ -1,15 +1,17 @@
+/* Philox, MT19937, PCG64 and normal numbers. See random.h. */
 #include "linnet/core/random.h"
 
 #include <math.h>
 
-__extension__ typedef unsigned __int128 Wide; // PCG64's state is 128 bits wide; gcc and clang both have the type
+__extension__ typedef unsigned __int128 Wide; /* PCG64's state is 128 bits wide; gcc and clang both have the type */
 
-// --- Philox4x32-10 ---
+/* --- Philox4x32-10 --- */
+
 #define PHILOX_ROUNDS 10
 #define PHILOX_M0 0xD2511F53u
 #define PHILOX_M1 0xCD9E8D57u
-#define PHILOX_W0 0x9E3779B9u // the golden ratio
-#define PHILOX_W1 0xBB67AE85u // √3 − 1
+#define PHILOX_W0 0x9E3779B9u /* the golden ratio */
+#define PHILOX_W1 0xBB67AE85u /* √3 − 1 */
 
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
@@ -30,7 +32,8 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
     out[3] = c3;
 }
 
-// --- MT19937 ---
+/* --- MT19937 --- */
+
 #define MT_WORDS 624
 #define MT_SHIFT 397
 
@@ -59,10 +62,11 @@ uint32_t mt19937_next(Mt19937 *generator) {
     return y ^ (y >> 18);
 }
 
-// --- NumPy's SeedSequence (after O'Neill's seed_seq_fe) ---
+/* --- NumPy's SeedSequence (after O'Neill's seed_seq_fe) --- */
+
 #define POOL_WORDS 4
 
-/** The running constant of SeedSequence's hash, and the multiplier that moves it on. */
+/* The constant of SeedSequence's hash and the multiplier that advances it. */
 typedef struct {
     uint32_t constant, multiplier;
 } SeedHash;
@@ -79,10 +83,9 @@ static uint32_t seed_mix(uint32_t x, uint32_t y) {
     return mixed ^ (mixed >> 16);
 }
 
-/** SeedSequence(seed).generate_state(4, uint64). */
+/* SeedSequence(seed).generate_state(4, uint64). */
 static void seed_sequence(uint64_t seed, uint64_t words[4]) {
-    // A seed below 2^32 is one word of entropy in NumPy, but missing words hash as zero: the pool is the
-    // same.
+    /* NumPy takes a seed below 2^32 as one word, but hashes missing words as zero: the pool is the same. */
     const uint32_t entropy[POOL_WORDS] = {(uint32_t)seed, (uint32_t)(seed >> 32), 0, 0};
     uint32_t pool[POOL_WORDS];
     SeedHash hash = {0x43b0d7e5u, 0x931e8875u};
@@ -99,7 +102,8 @@ static void seed_sequence(uint64_t seed, uint64_t words[4]) {
     }
 }
 
-// --- PCG64 (XSL-RR 128/64) ---
+/* --- PCG64 (XSL-RR 128/64) --- */
+
 static Wide wide(uint64_t high, uint64_t low) {
     return (Wide)high << 64 | low;
 }
@@ -131,7 +135,7 @@ uint64_t pcg64_next(Pcg64 *generator) {
     return folded >> rotation | folded << (-rotation & 63u);
 }
 
-/** NumPy serves 32-bit requests from the lower, then the upper half of one 64-bit output. */
+/* NumPy serves 32-bit requests from the lower, then the upper half of one 64-bit output. */
 static uint32_t pcg64_next32(Pcg64 *generator) {
     if (generator->has_spare) {
         generator->has_spare = 0;
@@ -144,7 +148,7 @@ static uint32_t pcg64_next32(Pcg64 *generator) {
 }
 
 uint64_t pcg64_interval(Pcg64 *generator, uint64_t limit) {
-    if (limit == 0) return 0; // NumPy draws nothing here, so neither may we
+    if (limit == 0) return 0; /* NumPy draws nothing here */
     const uint64_t mask = UINT64_MAX >> __builtin_clzll(limit);
     uint64_t value;
     do value = (limit <= UINT32_MAX ? pcg64_next32(generator) : pcg64_next(generator)) & mask;
@@ -152,11 +156,13 @@ uint64_t pcg64_interval(Pcg64 *generator, uint64_t limit) {
     return value;
 }
 
-// --- Normal numbers ---
-// Last word of the counter: keeps these draws apart from other uses of Philox under the same key.
+/* --- Normal numbers --- */
+
+/* Last word of the counter: different from other uses of Philox with the same key. */
+
 #define NORMAL_DOMAIN 0x6e6f726du
 
-/** Two N(0, 1) values from two words; the logarithm's argument is in (0, 1), never 0. */
+/* Two N(0, 1) values from two words; the logarithm's argument is in (0, 1), never 0. */
 static void box_muller(uint32_t a, uint32_t b, double pair[2]) {
     const double two_pi = 6.283185307179586476925;
     const double radius = sqrt(-2.0 * log(((double)a + 0.5) * 0x1p-32));

@@ -1,4 +1,4 @@
-/* Stop signals are remembered here until the trainer asks. See signals.h. */
+/* Handlers of stop signals. See signals.h. */
 #include "linnet/core/signals.h"
 
 #include "linnet/core/clock.h"
@@ -9,8 +9,8 @@
 static const int STOPS[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
 enum { STOPS_COUNT = sizeof STOPS / sizeof *STOPS };
 
-static volatile sig_atomic_t pending = 0; /* the one way a signal handler can tell the program */
-static double first;                      /* when it came; all stop signals are blocked in the handler */
+static volatile sig_atomic_t pending = 0; /* set by the handler */
+static double first;                      /* its time; the handler blocks all stop signals */
 
 static void remember(int number) {
     const int kept = errno;
@@ -18,7 +18,7 @@ static void remember(int number) {
         first = clock_now();
         pending = number;
     } else if (number == SIGINT || clock_now() - first >= SIGNALS_ONE) {
-        signal(number, SIG_DFL); /* raised here it ends the process as soon as this handler returns */
+        signal(number, SIG_DFL); /* ends the process when this handler returns */
         raise(number);
     }
     errno = kept;

@@ -1,8 +1,9 @@
+/* Checking and writing UTF-8. See utf8.h. */
 #include "linnet/core/utf8.h"
 #include <stdbool.h>
 #include <string.h>
 
-/** Bytes of ASCII at the start of text, in steps of eight: nearly all there is to check in most tables. */
+/* Bytes of ASCII at the start of text, in steps of eight: most tables hold little else. */
 static size_t ascii_run(const char *text, size_t size) {
     size_t at = 0;
     for (uint64_t word; size - at >= sizeof word; at += sizeof word) {

@@ -7,7 +7,8 @@
 #define SAMPLES_AT_ONCE ((int64_t)8192)
 #define TOKENS_AT_ONCE ((int64_t)262144)
 
-// --- Opening ---
+/* --- Opening --- */
+
 static Status get_int32(const Dataset *dataset, const char *name, int32_t low, int32_t high, int32_t *value,
                         Error *error) {
     int64_t wide = 0;
@@ -110,8 +111,9 @@ void dataset_close(Dataset *dataset) {
     memory_free(dataset);
 }
 
-// --- Checking ---
-/** Room for SAMPLES_AT_ONCE samples and TOKENS_AT_ONCE tokens. */
+/* --- Checking --- */
+
+/* Room for SAMPLES_AT_ONCE samples and TOKENS_AT_ONCE tokens. */
 typedef struct {
     int64_t *offsets, *rows;
     uint8_t *labels;
@@ -133,7 +135,7 @@ static Status block_create(Block *block, Error *error) {
     return error->status;
 }
 
-/** The offsets of samples first … first + count − 1, checked, also against both ends of the tokens. */
+/* The offsets of samples first … first + count − 1, checked, also against both ends of the tokens. */
 static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count, int64_t *offsets, Error *error) {
     const DatasetInfo *info = &dataset->info;
     if (column_read(&dataset->columns[COLUMN_OFFSETS], first, count + 1, offsets, dataset->path, error) ||

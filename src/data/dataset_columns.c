@@ -1,6 +1,6 @@
 #include "data/dataset_columns.h"
 
-// Some 64 to 128 KiB a chunk: few enough reads for a whole file, little to read in vain for one sample.
+/* Some 64 to 128 KiB a chunk: few enough reads for a whole file, little to read in vain for one sample. */
 const ColumnKind column_kinds[COLUMNS] = {
     [COLUMN_TOKENS] = {"tokens", sizeof(uint16_t), false, 65536},
     [COLUMN_OFFSETS] = {"offsets", sizeof(int64_t), true, 8192},

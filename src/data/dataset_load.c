@@ -6,20 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_BYTES ((size_t)2 << 20) // the most that is read at once, unless one sample is longer
+#define RUN_BYTES ((size_t)2 << 20) /* the most that is read at once, unless one sample is longer */
 
-/** Elements of a column, and the element of the output where they go. */
+/* Elements of a column, and the element of the output where they go. */
 typedef struct {
     int64_t from, count, to;
 } Piece;
 
-/** A wanted sample: its index in the file and its position in the request. */
+/* A wanted sample: its index in the file and its position in the request. */
 typedef struct {
     int64_t index, position;
 } Wanted;
 
-/** How many of pieces [count] make up one run, and in *end where it ends. A gap of less than a chunk is read with
- *  it: its chunk has to be read anyway. */
+/* How many of pieces [count] make up one run, and in *end where it ends. A gap of less than a chunk is read with
+ * it: its chunk has to be read anyway. */
 static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t most, int64_t *end) {
     const int64_t first = pieces[0].from;
     int64_t taken = 1;
@@ -32,7 +32,7 @@ static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t
     return taken;
 }
 
-/** Copy pieces [count] of a column into out. Pieces that rise are read in few runs; any others are right but slow. */
+/* Copy pieces [count] of a column into out. Pieces that rise are read in few runs; any others are right but slow. */
 static Status gather(const Dataset *dataset, ColumnName name, const Piece *pieces, int64_t count, void *out,
                      Error *error) {
     const Column *column = &dataset->columns[name];
@@ -48,7 +48,7 @@ static Status gather(const Dataset *dataset, ColumnName name, const Piece *piece
             break;
         }
         taken = take_run(run, count - done, gap, most, &end);
-        if (end - run->from > most) { // one piece alone, longer than the block
+        if (end - run->from > most) { /* one piece alone, longer than the block */
             column_read(column, run->from, run->count, target + (size_t)run->to * size, dataset->path, error);
             continue;
         }
@@ -67,7 +67,7 @@ static int compare_wanted(const void *left, const void *right) {
     return (a->position > b->position) - (a->position < b->position);
 }
 
-/** wanted [count], by rising index. */
+/* wanted [count], by rising index. */
 static Status sort_wanted(const Dataset *dataset, const int64_t *indices, int64_t count, Wanted *wanted, Error *error) {
     for (int64_t i = 0; i < count; i++) {
         if (indices[i] < 0 || indices[i] >= dataset->info.samples)
@@ -79,7 +79,7 @@ static Status sort_wanted(const Dataset *dataset, const int64_t *indices, int64_
     return STATUS_OK;
 }
 
-/** What one load works with, besides its result. All in the order of rising indices. */
+/* What one load works with, besides its result. All in the order of rising indices. */
 typedef struct {
     Wanted *wanted;  /**< [count] */
     Piece *pieces;   /**< [count] */
@@ -101,7 +101,7 @@ static void plan_free(Plan *plan) {
     memory_free(plan->bounds);
 }
 
-/** Sort the samples of a request, read where they lie, and check it. */
+/* Sort the samples of a request, read where they lie, and check it. */
 static Status find_bounds(const Dataset *dataset, const int64_t *indices, int64_t count, const Plan *plan,
                           Error *error) {
     if (sort_wanted(dataset, indices, count, plan->wanted, error)) return error->status;
@@ -122,7 +122,7 @@ cleanup:
     return error->status;
 }
 
-/** Where each sample is to start in the result. */
+/* Where each sample is to start in the result. */
 static void lay_out(const Plan *plan, int64_t count, Samples *samples) {
     for (int64_t i = 0; i < count; i++)
         samples->starts[plan->wanted[i].position + 1] = plan->bounds[2 * i + 1] - plan->bounds[2 * i];

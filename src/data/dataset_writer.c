@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/** A column being written: a chunk in memory, whole chunks in the file. */
+/* A column being written: a chunk in memory, whole chunks in the file. */
 typedef struct {
     hid_t dataset;
     ColumnName name;
@@ -25,7 +25,8 @@ static Status write_failed(const DatasetWriter *writer, Error *error) {
     return h5_error(error, STATUS_FAILURE, writer->path, "cannot write the token file");
 }
 
-// --- Columns ---
+/* --- Columns --- */
+
 static hid_t stored_type(ColumnName name) {
     switch (name) {
     case COLUMN_TOKENS:
@@ -37,8 +38,8 @@ static hid_t stored_type(ColumnName name) {
     }
 }
 
-/** A chunked dataset without end, each chunk with a checksum, without time stamps: the same input gives the same
- *  bytes, and damage is seen. */
+/* A chunked dataset without end, each chunk with a checksum, without time stamps: the same input gives the same
+ * bytes, and damage is seen. */
 static hid_t create_column(hid_t file, ColumnName name) {
     const ColumnKind *kind = &column_kinds[name];
     const hsize_t none = 0, unlimited = H5S_UNLIMITED;
@@ -46,7 +47,7 @@ static hid_t create_column(hid_t file, ColumnName name) {
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
     hid_t dataset = -1;
     H5Pset_obj_track_times(creation, false);
-    // Chunks are written whole and once: without a cache a full disk is seen at the write, not at the close.
+    /* Chunks are written whole and once: without a cache a full disk is seen at the write, not at the close. */
     if (H5Pset_chunk(creation, 1, &kind->chunk) >= 0 && H5Pset_fletcher32(creation) >= 0 &&
         H5Pset_chunk_cache(access, 0, 0, 1.0) >= 0)
         dataset = H5Dcreate2(file, kind->name, stored_type(name), space, H5P_DEFAULT, creation, access);
@@ -65,7 +66,7 @@ static Status output_create(DatasetWriter *writer, ColumnName name, Error *error
     return output->dataset < 0 ? write_failed(writer, error) : STATUS_OK;
 }
 
-/** Put what is held behind what is written. */
+/* Put what is held behind what is written. */
 static Status output_flush(const DatasetWriter *writer, Output *output, Error *error) {
     const hsize_t extent = output->written + output->held;
     if (output->held == 0) return STATUS_OK;
@@ -82,7 +83,7 @@ static Status output_flush(const DatasetWriter *writer, Output *output, Error *e
     return error->status;
 }
 
-/** The place of the next element, the chunk having been written if it was full; NULL on failure. */
+/* The place of the next element, the chunk having been written if it was full; NULL on failure. */
 static void *output_next(DatasetWriter *writer, ColumnName name, Error *error) {
     Output *output = &writer->outputs[name];
     if (output->held == column_kinds[name].chunk && output_flush(writer, output, error)) return NULL;
@@ -95,7 +96,8 @@ static Status add_int64(DatasetWriter *writer, ColumnName name, int64_t value, E
     return error->status;
 }
 
-// --- The writer ---
+/* --- The writer --- */
+
 static Status copy_info(DatasetWriter *writer, const DatasetInfo *info, Error *error) {
     DatasetInfo *own = &writer->info;
     *own = *info;
@@ -186,7 +188,7 @@ static bool put_attributes(hid_t file, const DatasetInfo *info) {
            h5_put_texts(file, "label_names", info->label_names, info->labels);
 }
 
-/** Close all that is open of the file; false when something could not be written. */
+/* Close all that is open of the file; false when something could not be written. */
 static bool close_file(DatasetWriter *writer) {
     bool good = true;
     for (int i = 0; i < COLUMNS; i++) {

@@ -12,17 +12,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/** After a close that failed (a full disk) HDF5 keeps a dead file in its list and crashes on it when the program
- *  exits. All our files are closed by hand, so it has nothing to do there. It listens only before its first use. */
+/* After a close that failed (a full disk) HDF5 keeps a dead file in its list and crashes on it when the program
+ * exits. All our files are closed by hand, so it has nothing to do there. It listens only before its first use. */
 __attribute__((constructor)) static void close_nothing_at_exit(void) {
     H5dont_atexit();
 }
 
-// --- Turns ---
+/* --- Turns --- */
+
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t turn;
-    unsigned next, served; // tickets: the next to be given, the one whose turn it is
+    unsigned next, served; /* tickets: the next to be given, the one whose turn it is */
 } turns = {.mutex = PTHREAD_MUTEX_INITIALIZER, .turn = PTHREAD_COND_INITIALIZER};
 
 void h5_enter(void) {
@@ -30,7 +31,7 @@ void h5_enter(void) {
     const unsigned mine = turns.next++;
     while (turns.served != mine) pthread_cond_wait(&turns.turn, &turns.mutex);
     pthread_mutex_unlock(&turns.mutex);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); // a thread of its own may have an error stack of its own, and print it
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* a thread of its own may have an error stack of its own, and print it */
 }
 
 void h5_leave(void) {
@@ -40,10 +41,11 @@ void h5_leave(void) {
     pthread_mutex_unlock(&turns.mutex);
 }
 
-// --- Errors ---
+/* --- Errors --- */
+
 typedef struct {
     char text[512];
-    bool starved; // HDF5 got no memory
+    bool starved; /* HDF5 got no memory */
 } Reason;
 
 static herr_t keep_first(unsigned position, const H5E_error2_t *entry, void *context) {
@@ -60,18 +62,18 @@ Status h5_error(Error *error, Status status, const char *path, const char *what)
     const char *reason = found.text;
     const char *code = strstr(reason, "errno = ");
     if (found.starved || (code && file_blame(atoi(code + strlen("errno = "))) != STATUS_INPUT)) status = STATUS_FAILURE;
-    // Where a system call failed HDF5 lists addresses, times and flags; the reason itself is the part in
-    // quotes.
+    /* Where a system call failed HDF5 lists addresses, times and flags; the reason itself is the part in quotes. */
     const char *start = strstr(reason, "error message = '");
     if (!start) return error_set(error, status, "%s: %s: %s", path, what, *reason ? reason : "HDF5 gives no reason");
     start += strlen("error message = '");
     return error_set(error, status, "%s: %s: %.*s", path, what, (int)strcspn(start, "'"), start);
 }
 
-// --- Files ---
-/** Access without locks, which NFS and Lustre often do not have. Also turns off the error stack that HDF5 prints
- *  by itself (each thread has its own switch, so this is done wherever HDF5 is entered first), and the loading of
- *  code: a file may name filters that HDF5 would look for on the disk. */
+/* --- Files --- */
+
+/* Access without locks, which NFS and Lustre often do not have. Also turns off the error stack that HDF5 prints
+ * by itself (each thread has its own switch, so this is done wherever HDF5 is entered first), and the loading of
+ * code: a file may name filters that HDF5 would look for on the disk. */
 static hid_t access_without_locks(void) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
@@ -80,16 +82,16 @@ static hid_t access_without_locks(void) {
     return access;
 }
 
-/** A superblock's fields as linnet writes them (HDF5 File Format Specification 3.0, II.A.): version 3, offsets and
- *  lengths of 8 bytes. */
+/* A superblock's fields as linnet writes them (HDF5 File Format Specification 3.0, II.A.): version 3, offsets and
+ * lengths of 8 bytes. */
 typedef struct {
     unsigned char signature[8], version, offset_bytes, length_bytes, flags;
     uint64_t base, extension, end, root;
     uint32_t checksum;
 } __attribute__((packed)) Superblock;
 
-/** Look at the file's start before HDF5 does. Structures of HDF5 before 1.10 have no checksums, and HDF5 can crash on
- *  damage in them: they are refused, here those of the file and its root group. */
+/* Look at the file's start before HDF5 does. Structures of HDF5 before 1.10 have no checksums, and HDF5 can crash on
+ * damage in them: they are refused, here those of the file and its root group. */
 static Status check_start(const char *path, int file, Error *error) {
     static const char signature[] = "\x89HDF\r\n\x1a\n";
     Superblock start = {0};
@@ -129,14 +131,14 @@ Status h5_open(hid_t *file, const char *path, Error *error) {
 }
 
 Status h5_create(hid_t *file, const char *path, Error *error) {
-    // The system says better than HDF5 whether the path is at fault (bad input) or, later, the disk.
+    /* The system says better than HDF5 whether the path is at fault (bad input) or, later, the disk. */
     const int probe = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (probe < 0) return error_set(error, STATUS_INPUT, "%s: cannot create: %s", path, strerror(errno));
     close(probe);
     const hid_t access = access_without_locks();
-    // This format carries checksums in its own structures; HDF5 can crash on damage in the older one.
+    /* This format carries checksums in its own structures; HDF5 can crash on damage in the older one. */
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
-    // No time stamps, so that the same content gives the same bytes.
+    /* No time stamps, so that the same content gives the same bytes. */
     const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_obj_track_times(creation, false);
     const hid_t created = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
@@ -150,8 +152,9 @@ Status h5_create(hid_t *file, const char *path, Error *error) {
     return error->status;
 }
 
-// --- Reading attributes ---
-/** An open attribute with its type and number of elements. */
+/* --- Reading attributes --- */
+
+/* An open attribute with its type and number of elements. */
 typedef struct {
     hid_t attribute, type;
     hssize_t count;
@@ -162,7 +165,7 @@ static void close_attribute(Attribute *attribute) {
     if (attribute->attribute >= 0) H5Aclose(attribute->attribute);
 }
 
-/** Open an attribute that must be of `class` and hold 1 … most elements. */
+/* Open an attribute that must be of `class` and hold 1 … most elements. */
 static Status open_attribute(Attribute *attribute, hid_t object, const char *name, H5T_class_t class, hssize_t most,
                              const char *path, Error *error) {
     *attribute = (Attribute){.attribute = -1, .type = -1};
@@ -202,7 +205,7 @@ cleanup:
     return error->status;
 }
 
-/** *text becomes a copy of raw [size]; false where that is no fit text. */
+/* *text becomes a copy of raw [size]; false where that is no fit text. */
 static bool copy_text(char **text, const char *raw, size_t size, Error *error) {
     if (size < 1 || size > H5_TEXT_MAX || utf8_valid_length(raw, size) != size) return false;
     for (size_t i = 0; i < size; i++)
@@ -235,7 +238,7 @@ Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts,
     if (open_attribute(&attribute, object, name, H5T_STRING, most, path, error)) goto cleanup;
     list = memory_allocate((size_t)attribute.count, sizeof *list, error);
     if (!list) goto cleanup;
-    // Texts of variable length lie in a heap without checksums, and HDF5 crashes on some damage to it.
+    /* Texts of variable length lie in a heap without checksums, and HDF5 crashes on some damage to it. */
     if (H5Tis_variable_str(attribute.type) == 0 && read_fixed(&attribute, list, error)) {
         *texts = list;
         *count = (int32_t)attribute.count;
@@ -269,7 +272,8 @@ void h5_free_texts(char **texts, int32_t count) {
     memory_free(texts);
 }
 
-// --- Writing attributes ---
+/* --- Writing attributes --- */
+
 static bool put(hid_t object, const char *name, hid_t stored, hid_t held, hid_t space, const void *values) {
     const hid_t attribute = H5Acreate2(object, name, stored, space, H5P_DEFAULT, H5P_DEFAULT);
     const bool good = attribute >= 0 && H5Awrite(attribute, held, values) >= 0;
@@ -282,8 +286,8 @@ bool h5_put_int(hid_t object, const char *name, int64_t value) {
     return put(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, H5Screate(H5S_SCALAR), &value);
 }
 
-/** Texts side by side, each `width` bytes wide. Not of variable length: those lie in a heap without checksums, and
- *  HDF5 crashes on some damage to it. */
+/* Texts side by side, each `width` bytes wide. Not of variable length: those lie in a heap without checksums, and
+ * HDF5 crashes on some damage to it. */
 static bool put_fixed(hid_t object, const char *name, const char *texts, size_t width, hid_t space) {
     const hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, width);
@@ -299,7 +303,7 @@ bool h5_put_text(hid_t object, const char *name, const char *text) {
 }
 
 bool h5_put_texts(hid_t object, const char *name, char *const *texts, int32_t count) {
-    Error ignored = {0}; // the caller learns of it as of any other failed write
+    Error ignored = {0}; /* the caller learns of it as of any other failed write */
     size_t width = 1;
     for (int32_t i = 0; i < count; i++)
         if (strlen(texts[i]) > width) width = strlen(texts[i]);

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-// A chunk is read (and unpacked) whole, so its size bounds the memory that a file can make us take.
+/* A chunk is read (and unpacked) whole, so its size bounds the memory that a file can make us take. */
 #define CHUNK_BYTES_MAX ((hsize_t)64 << 20)
 
-/** The bytes at an address of the file are an object header of the kind that has a checksum. */
+/* The bytes at an address of the file are an object header of the kind that has a checksum. */
 static bool has_checked_header(hid_t file, haddr_t address) {
     char mark[4];
     int *descriptor = NULL;
@@ -15,7 +15,7 @@ static bool has_checked_header(hid_t file, haddr_t address) {
     return pread(*descriptor, mark, sizeof mark, (off_t)address) == sizeof mark && memcmp(mark, "OHDR", 4) == 0;
 }
 
-/** A name may also be a link into another file. */
+/* A name may also be a link into another file. */
 static bool is_own(hid_t file, const char *name) {
     H5L_info_t link;
     return H5Lget_info(file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD &&
@@ -43,7 +43,7 @@ static bool read_size(H5Array *array, const H5ArrayKind *kind) {
     return good && array->size[1] <= INT32_MAX && (row == 0 || array->size[0] <= INT64_MAX / row);
 }
 
-/** Of all filters the checksum alone: others may be code that HDF5 looks for on the disk, or unpack without end. */
+/* Of all filters the checksum alone: others may be code that HDF5 looks for on the disk, or unpack without end. */
 static bool has_known_filters(hid_t properties) {
     for (int i = 0; i < H5Pget_nfilters(properties); i++) {
         unsigned flags, settings;
@@ -59,11 +59,11 @@ static bool has_right_chunks(hid_t array, hid_t properties, const H5ArrayKind *k
     H5D_chunk_index_t index;
     if (H5Pget_chunk(properties, 2, chunk) != kind->dimensions || chunk[0] < 1 || chunk[1] < 1) return false;
     if (chunk[0] > CHUNK_BYTES_MAX || chunk[1] > CHUNK_BYTES_MAX / kind->size / chunk[0]) return false;
-    // The oldest index has no checksums.
+    /* The oldest index has no checksums. */
     return H5Dget_chunk_index_type(array, &index) >= 0 && index != H5D_CHUNK_IDX_BTREE;
 }
 
-/** The data lie in this file, in pieces of a sane size. */
+/* The data lie in this file, in pieces of a sane size. */
 static bool has_right_layout(hid_t array, const H5ArrayKind *kind) {
     const hid_t properties = H5Dget_create_plist(array);
     if (properties < 0) return false;

@@ -5,7 +5,7 @@
 
 const char *const DATA_ORDER_NAMES[] = {[DATA_ORDER_TORCH] = "torch", [DATA_ORDER_BLOCKS] = "blocks", NULL};
 
-// PyTorch's own switch (ATen randperm_cpu): from here on 32 bits modulo n − i would be visibly uneven.
+/* PyTorch's own switch (ATen randperm_cpu): from here on 32 bits modulo n − i would be visibly uneven. */
 #define RANDPERM_LARGE ((int64_t)(UINT32_MAX / 20))
 
 static void swap(int64_t *order, int64_t a, int64_t b) {
@@ -14,7 +14,7 @@ static void swap(int64_t *order, int64_t a, int64_t b) {
     order[b] = kept;
 }
 
-/** PyTorch's path for large n: the "inside-out" shuffle with 64-bit draws, first word on top. */
+/* PyTorch's path for large n: the "inside-out" shuffle with 64-bit draws, first word on top. */
 static void randperm_large(int64_t *order, int64_t n, Mt19937 *generator) {
     for (int64_t i = 0; i < n; i++) {
         const uint64_t high = mt19937_next(generator);

@@ -25,11 +25,10 @@ static int64_t column_of(const Reader *reader, size_t offset) {
 static Status check_utf8(Reader *reader, size_t from, Error *error) {
     const char *bytes = bytes_of(reader);
     size_t bad = from + utf8_valid_length(bytes + from, reader->at - from);
-    for (size_t i = from; i < bad; i++)
-        if (bytes[i] == '\n') {
-            reader->line++;
-            reader->line_start = (int64_t)i + 1;
-        }
+    for (const char *at = bytes + from; (at = memchr(at, '\n', (size_t)(bytes + bad - at))); at++) {
+        reader->line++;
+        reader->line_start = at - bytes + 1;
+    }
     if (bad == reader->at) return STATUS_OK;
     return error_set(error, STATUS_INPUT,
                      "%s:%" PRId64 ":%" PRId64 ": byte 0x%02X is not UTF-8: convert the file to UTF-8",

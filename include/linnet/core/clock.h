@@ -1,8 +1,8 @@
 #ifndef LINNET_CORE_CLOCK_H
 #define LINNET_CORE_CLOCK_H
-/** Time that only goes forward, for waiting and measuring. */
+/** A clock that never goes back, for waiting and measuring. */
 
-/** Seconds since some moment, the same one as long as the system runs. Safe in signal handlers; not collective. */
+/** Seconds since a fixed moment of this run of the system. May be called in signal handlers. Not collective. */
 double clock_now(void);
 
 #endif

@@ -1,21 +1,20 @@
 #ifndef LINNET_CORE_DIGEST_H
 #define LINNET_CORE_DIGEST_H
-/** SHA-256 digests (FIPS 180-4, computed by libcrypto), written as 64 lower-case hexadecimal digits. Not
- *  collective. */
+/** SHA-256 digests (FIPS 180-4, by libcrypto) as 64 lower-case hexadecimal digits. Not collective. */
 #include "linnet/core/error.h"
 #include <stddef.h>
 
-#define DIGEST_TEXT 65 /**< bytes of a digest's text with its closing zero */
+#define DIGEST_TEXT 65 /**< bytes of a digest's text with its final zero */
 
-typedef struct Digest Digest; /**< a digest under way */
+typedef struct Digest Digest; /**< a digest that is being computed */
 
 Status digest_create(Digest **digest, Error *error);
 void digest_add(Digest *digest, const void *bytes, size_t count);
-/** Write the digest of everything added; the Digest can then only be destroyed. */
+/** Write the digest of all bytes added. After this the Digest can only be destroyed. */
 void digest_finish(Digest *digest, char text[DIGEST_TEXT]);
 void digest_destroy(Digest *digest);
 
-/** The digest of one whole file, read in pieces. STATUS_INPUT when it cannot be read. */
+/** The digest of a file, read in pieces. Errors as in file_open(). */
 Status digest_file(const char *path, char text[DIGEST_TEXT], Error *error);
 
 #endif

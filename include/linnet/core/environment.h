@@ -1,15 +1,15 @@
 #ifndef LINNET_CORE_ENVIRONMENT_H
 #define LINNET_CORE_ENVIRONMENT_H
-/** The program's own variables of the environment (docs/cluster.md lists them). One that is unset or empty counts as not
- *  given; what cannot be meant is told in a warning and counts as not given too. Texts are borrowed. Cannot fail; not
- *  collective. */
+/** The program's environment variables (docs/cluster.md lists them). A variable that is unset or empty counts as not given;
+ *  so does an invalid value, after a warning. Texts are borrowed. Cannot fail. Not collective. */
 #include <stdbool.h>
 
-/** A number of seconds from 0 to 1e9; `usual` where none is given. `tell` false: no warning, another process has it. */
+/** Seconds from 0 to 1e9; `usual` where none are given. With `tell` false an invalid value causes no warning, because
+ *  another process gives it. */
 double environment_seconds(const char *name, double usual, bool tell);
 
-/** Which of `words` (NULL ends them) it is, by its place; -1: none is given. The warning, of rank 0 alone, says that
- *  `otherwise` is done then. */
+/** The index of the given word in `words` (ended by NULL), or -1. Rank 0 alone warns of another word; its warning ends with
+ *  `otherwise`, which says what happens instead. */
 int environment_word(const char *name, const char *const *words, const char *otherwise);
 
 #endif

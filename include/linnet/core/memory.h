@@ -1,44 +1,43 @@
 #ifndef LINNET_CORE_MEMORY_H
 #define LINNET_CORE_MEMORY_H
-/** Memory: aligned to 64 bytes (one cache line, one AVX-512 register), sizes checked for overflow.
+/** Memory aligned to 64 bytes (a cache line, an AVX-512 register), with sizes checked for overflow.
  *
- *  Who allocates frees, with memory_free(); a view borrows and never frees. Nothing here is collective. */
+ *  The owner frees a block with memory_free(); a view borrows and never frees. Not collective. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 #define MEMORY_ALIGNMENT 64
 
-/** count × size bytes, aligned, all zero. Large blocks are untouched zero pages of the system: what is never
- *  written is never resident. NULL and *error filled when memory is short or the product overflows; count 0 gives
- *  a block that may be freed and not read. */
+/** count × size bytes, aligned, all zero. A large block is untouched zero pages of the system: pages that are never written
+ *  take no memory. NULL with *error filled when memory is short or the product overflows. A block of count 0 may only be
+ *  freed. */
 void *memory_allocate(size_t count, size_t size, Error *error);
 
-/** Change a block from memory_allocate() (or NULL) to count × size bytes, keeping the first `kept` bytes. On
- *  failure the old block stays valid and NULL is returned. */
+/** Change a block of memory_allocate() (or NULL) to count × size bytes and keep its first `kept` bytes. After an error the
+ *  result is NULL and the old block stays valid. */
 void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *error);
 
-/** Say that all of a large block will be written, so that the system may back it with large pages: fewer page
- *  faults at first, fewer misses in the processor's page tables later. Not for blocks of which much stays
- *  untouched. */
+/** Tell the system that all of a large block will be written, so that it may use large pages: fewer page faults and TLB
+ *  misses. Not for blocks of which much stays untouched. */
 void memory_prefault(void *block, size_t bytes);
 
-/** madvise(2) on the whole pages inside start … start + bytes; what lies on a page with something else is left alone. A
- *  wish: where the system refuses, all is as before. */
+/** madvise(2) for the pages that lie completely inside start … start + bytes. Where the system refuses nothing
+ *  changes. */
 void memory_advise(void *start, size_t bytes, int advice);
 
-/** Say that a few bytes of a file mapped copy-on-write will be written: their pages are copied now. Reading them first
- *  would map their neighbours as well, up to a megabyte of the file each time. A wish, as memory_advise() is. */
+/** Copy the pages of a few bytes of a file mapped copy-on-write, which will be written, now. If they were read first the
+ *  system would map up to a megabyte of the file around each. Where the system refuses nothing changes. */
 void memory_prefault_copy(void *start, size_t bytes);
 
-/** Bytes that this process could still take without driving the system, or the control group it is confined to, out of
- *  memory; SIZE_MAX where the system does not tell. An estimate: others take memory too. */
+/** Bytes that this process can still take before the system, or its control group, is out of memory; SIZE_MAX where the
+ *  system does not say. An estimate: other processes take memory too. */
 size_t memory_available(void);
 
-/** A copy of a text, to be freed with memory_free(). */
+/** A copy of a text, freed with memory_free(). */
 char *memory_text(const char *text, Error *error);
 
-/** Free a block from this module; NULL is fine. */
+/** Free a block of this module; NULL is allowed. */
 void memory_free(void *block);
 
 /** *product = a × b; false (and *product untouched) when it overflows size_t. */

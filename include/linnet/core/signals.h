@@ -1,16 +1,15 @@
 #ifndef LINNET_CORE_SIGNALS_H
 #define LINNET_CORE_SIGNALS_H
-/** Stop signals: SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 ask a run to save and stop at the next update, which is the first
- *  for one that comes while the run still loads. A second one ends the process at once, as that signal does by itself;
- *  what was saved before stays. Of SIGTERM, SIGUSR1 and SIGUSR2 those that come within SIGNALS_ONE seconds of the first
- *  are taken for the same wish: a launcher and a batch script may both pass one on. Not collective: the trainer agrees
- *  on the flag over all ranks. */
+/** Stop signals: SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 ask a run to save and stop at its next update (the first one, while
+ *  the run still loads). A second one ends the process at once, as the signal does without a handler; earlier checkpoints
+ *  stay. A second SIGTERM, SIGUSR1 or SIGUSR2 within SIGNALS_ONE seconds counts as the same request, because a launcher
+ *  and a batch script may both pass one on. Not collective: the trainer agrees on the request over all ranks. */
 #include <stdbool.h>
 
 #define SIGNALS_ONE 1 /**< seconds */
 
-/** Install the handlers (with SA_RESTART) and forget a signal that came before. Also has a write beyond a limit on a
- *  file's size fail, as on a full disk, in place of ending the process (SIGXFSZ). */
+/** Install the handlers (with SA_RESTART) and forget an earlier signal. Also ignores SIGXFSZ, so that a write beyond a limit
+ *  on file sizes fails, as on a full disk, instead of ending the process. */
 void signals_install(void);
 /** The first signal that asked to stop, or 0. */
 int signals_pending(void);

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-/** A sleep lasts at least as long as it was asked to. */
-static void goes_forward_in_seconds(void **state) {
+/* A sleep lasts at least as long as it was asked to. */
+static void test_goes_forward_in_seconds(void **state) {
     (void)state;
     const double start = clock_now();
     assert_int_equal(nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL), 0);
@@ -17,6 +17,6 @@ static void goes_forward_in_seconds(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(goes_forward_in_seconds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_goes_forward_in_seconds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

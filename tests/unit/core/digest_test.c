@@ -12,12 +12,12 @@
 
 #include "unit/message.h"
 
-// FIPS 180-4's own examples (NIST, "SHA256.pdf" and the long-message vector), and the digest of nothing.
+/* FIPS 180-4's own examples (NIST, "SHA256.pdf" and the long-message vector), and the digest of nothing. */
 #define OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define OF_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define OF_MILLION_A "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
 
-static void matches_the_published_digests(void **state) {
+static void test_matches_the_published_digests(void **state) {
     (void)state;
     char text[DIGEST_TEXT];
     Error error = {0};
@@ -37,7 +37,7 @@ static void matches_the_published_digests(void **state) {
     digest_destroy(NULL);
 }
 
-static void digests_a_file_in_pieces(void **state) {
+static void test_digests_a_file_in_pieces(void **state) {
     (void)state;
     char path[] = "/tmp/linnet-digest-XXXXXX", text[DIGEST_TEXT];
     Error error = {0};
@@ -50,7 +50,7 @@ static void digests_a_file_in_pieces(void **state) {
     assert_int_equal(digest_file(path, text, &error), STATUS_OK);
     assert_string_equal(text, OF_MILLION_A);
 
-    // Longer than one piece (1 MiB): as adding the same bytes at once.
+    /* Longer than one piece (1 MiB): as adding the same bytes at once. */
     FILE *append = fopen(path, "a");
     assert_non_null(append);
     for (int i = 0; i < 1500; i++) fwrite(block, 1, sizeof block, append);
@@ -66,7 +66,7 @@ static void digests_a_file_in_pieces(void **state) {
     unlink(path);
 }
 
-static void names_the_file_it_cannot_read(void **state) {
+static void test_names_the_file_it_cannot_read(void **state) {
     (void)state;
     char text[DIGEST_TEXT];
     Error missing = {0}, folder = {0};
@@ -78,9 +78,9 @@ static void names_the_file_it_cannot_read(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_the_published_digests),
-        cmocka_unit_test(digests_a_file_in_pieces),
-        cmocka_unit_test(names_the_file_it_cannot_read),
+        cmocka_unit_test(test_matches_the_published_digests),
+        cmocka_unit_test(test_digests_a_file_in_pieces),
+        cmocka_unit_test(test_names_the_file_it_cannot_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,7 @@ static void ask_seconds(void) {
     seconds = environment_seconds(NAME, 7.0, aloud);
 }
 
-static void takes_seconds(void **state) {
+static void test_seconds_are_read(void **state) {
     static const struct {
         const char *value;
         double seconds;
@@ -54,7 +54,7 @@ static void takes_seconds(void **state) {
     }
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         char line[200];
-        snprintf(line, sizeof line, "linnet: warning: %s=%s: not a number of seconds from 0 to 1e9; using 7\n", NAME,
+        snprintf(line, sizeof line, "linnet: warning: %s: expected seconds from 0 to 1e9, got %s; using 7\n", NAME,
                  BAD[i]);
         setenv(NAME, BAD[i], 1);
         hear(ask_seconds);
@@ -75,7 +75,7 @@ static void ask_word(void) {
     word = environment_word(NAME, WORDS, "using own");
 }
 
-static void takes_words(void **state) {
+static void test_words_are_read(void **state) {
     (void)state;
     unsetenv(NAME);
     hear(ask_word);
@@ -93,7 +93,7 @@ static void takes_words(void **state) {
     setenv(NAME, "Own", 1);
     hear(ask_word);
     assert_int_equal(word, -1);
-    assert_string_equal(told, "linnet: warning: " NAME "=Own: unknown (known: own, blas); using own\n");
+    assert_string_equal(told, "linnet: warning: " NAME ": expected one of own, blas, got Own; using own\n");
     log_setup(1, 2, false);
     hear(ask_word);
     assert_int_equal(word, -1);
@@ -103,6 +103,6 @@ static void takes_words(void **state) {
 
 int main(void) {
     setenv("NO_COLOR", "1", 1);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(takes_seconds), cmocka_unit_test(takes_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_seconds_are_read), cmocka_unit_test(test_words_are_read)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

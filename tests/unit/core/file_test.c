@@ -19,7 +19,7 @@
 
 static char folder[] = "/tmp/linnet-file-XXXXXX";
 
-/** A path inside the test's folder; eight are good at a time. */
+/* A path inside the test's folder; eight are good at a time. */
 static const char *inside(const char *name) {
     static char paths[8][256];
     static int next;
@@ -43,7 +43,7 @@ static void assert_text(const char *path, const char *expected) {
     memory_free(text);
 }
 
-static void joins_names(void **state) {
+static void test_joins_names(void **state) {
     (void)state;
     Error error = {0};
     char *path = file_join("/a/b", "c.txt", &error);
@@ -51,8 +51,8 @@ static void joins_names(void **state) {
     memory_free(path);
 }
 
-/** Written bit by bit, it takes its place at the end, or not at all. */
-static void replaces_large_files(void **state) {
+/* Written bit by bit, it takes its place at the end, or not at all. */
+static void test_replaces_large_files(void **state) {
     (void)state;
     const char *path = inside("large"), *beside = inside("large.tmp");
     Error error = {0}, failed = {0}, none = {0};
@@ -77,7 +77,7 @@ static void replaces_large_files(void **state) {
     assert_int_equal(file_end(NULL, path, &error), STATUS_OK);
 }
 
-static void replaces_whole_files(void **state) {
+static void test_files_are_replaced_at_once(void **state) {
     (void)state;
     const char *path = inside("replaced");
     write_text(path, "first, and longer");
@@ -89,7 +89,7 @@ static void replaces_whole_files(void **state) {
     assert_false(file_exists(inside("replaced.tmp")));
 }
 
-static void probes_what_could_be_written(void **state) {
+static void test_probe_says_whether_a_file_can_be_written(void **state) {
     (void)state;
     Error fine = {0}, there = {0}, nowhere = {0}, is_folder = {0};
     assert_int_equal(file_probe(inside("probed"), &fine), STATUS_OK);
@@ -104,7 +104,7 @@ static void probes_what_could_be_written(void **state) {
     assert_names(is_folder.message, NAMES(folder, "folder"));
 }
 
-static void reads_zero_bytes(void **state) {
+static void test_reads_zero_bytes(void **state) {
     (void)state;
     const char *path = inside("zeros");
     char *text = NULL;
@@ -113,12 +113,12 @@ static void reads_zero_bytes(void **state) {
     assert_int_equal(file_replace(path, "a\0b", 3, &error), STATUS_OK);
     assert_int_equal(file_read(path, &text, &size, &error), STATUS_OK);
     assert_int_equal(size, 3);
-    assert_memory_equal(text, "a\0b", 4); // with the closing zero byte
+    assert_memory_equal(text, "a\0b", 4); /* with the closing zero byte */
     memory_free(text);
 }
 
-/** Whether nobody writes into it, so that opening it the usual way would wait for ever, or somebody does. */
-static void refuses_what_is_no_regular_file(void **state) {
+/* Whether nobody writes into it, so that opening it the usual way would wait for ever, or somebody does. */
+static void test_only_regular_files_are_read(void **state) {
     (void)state;
     const char *pipe = inside("pipe");
     char *text = NULL;
@@ -142,8 +142,8 @@ static void refuses_what_is_no_regular_file(void **state) {
     assert_null(text);
 }
 
-/** A file would take the place of what has the name, which others may need. */
-static void replaces_no_pipe(void **state) {
+/* A file would take the place of what has the name, which others may need. */
+static void test_pipes_are_not_replaced(void **state) {
     (void)state;
     const char *pipe = inside("outlet");
     FILE *file = NULL;
@@ -162,8 +162,8 @@ static void replaces_no_pipe(void **state) {
     assert_false(file_exists(inside("outlet.tmp")));
 }
 
-/** Of nothing but a hole, so that it costs no disk. */
-static void refuses_to_read_what_is_too_large(void **state) {
+/* Of nothing but a hole, so that it costs no disk. */
+static void test_refuses_to_read_what_is_too_large(void **state) {
     (void)state;
     char *text = NULL;
     Error error = {0};
@@ -175,7 +175,7 @@ static void refuses_to_read_what_is_too_large(void **state) {
     assert_null(text);
 }
 
-static void names_path_and_reason(void **state) {
+static void test_names_path_and_reason(void **state) {
     (void)state;
     char *text = NULL;
     Error missing = {0}, directory = {0}, target = {0};
@@ -188,8 +188,8 @@ static void names_path_and_reason(void **state) {
     assert_null(text);
 }
 
-/** What a full disk does: write(2) fails in the middle. Here a limit on the size of files makes it fail. */
-static void a_failed_write_leaves_the_old_file(void **state) {
+/* What a full disk does: write(2) fails in the middle. Here a limit on the size of files makes it fail. */
+static void test_a_failed_write_leaves_the_old_file(void **state) {
     (void)state;
     const char *path = inside("kept");
     char *big = calloc(1, 100000);
@@ -215,7 +215,7 @@ static void a_failed_write_leaves_the_old_file(void **state) {
 }
 
 /* Then nothing is said of the file. */
-static void tells_what_the_machine_lacks_from_bad_files(void **state) {
+static void test_lack_of_resources_is_a_failure(void **state) {
     (void)state;
     const char *path = inside("kept");
     int file = 0;
@@ -236,7 +236,7 @@ static void tells_what_the_machine_lacks_from_bad_files(void **state) {
     assert_int_equal(unlink(path), 0);
 }
 
-static void makes_and_removes_folders(void **state) {
+static void test_makes_and_removes_folders(void **state) {
     (void)state;
     const char *deep = inside("a/b//c/");
     Error error = {0}, in_the_way = {0};
@@ -249,7 +249,7 @@ static void makes_and_removes_folders(void **state) {
     assert_false(file_same(deep, inside("a/b")) || file_same(deep, inside("none")) || file_same(inside("none"), deep));
     assert_int_equal(file_make_folder(inside("a/b/file/d"), &in_the_way), STATUS_INPUT);
 
-    // What a link leads to is not what is removed.
+    /* What a link leads to is not what is removed. */
     write_text(inside("outside"), "stays");
     assert_int_equal(symlink(inside("outside"), inside("a/link")), 0);
     assert_int_equal(symlink(folder, inside("a/b/up")), 0);
@@ -261,7 +261,7 @@ static void makes_and_removes_folders(void **state) {
     assert_false(file_exists(inside("outside")));
 }
 
-static void renames_and_flushes(void **state) {
+static void test_renames_and_flushes(void **state) {
     (void)state;
     Error error = {0}, missing = {0}, unknown = {0};
     write_text(inside("old name"), "x");
@@ -288,19 +288,19 @@ static int remove_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(joins_names),
-        cmocka_unit_test(replaces_whole_files),
-        cmocka_unit_test(replaces_large_files),
-        cmocka_unit_test(probes_what_could_be_written),
-        cmocka_unit_test(reads_zero_bytes),
-        cmocka_unit_test(refuses_what_is_no_regular_file),
-        cmocka_unit_test(replaces_no_pipe),
-        cmocka_unit_test(refuses_to_read_what_is_too_large),
-        cmocka_unit_test(names_path_and_reason),
-        cmocka_unit_test(a_failed_write_leaves_the_old_file),
-        cmocka_unit_test(tells_what_the_machine_lacks_from_bad_files),
-        cmocka_unit_test(makes_and_removes_folders),
-        cmocka_unit_test(renames_and_flushes),
+        cmocka_unit_test(test_joins_names),
+        cmocka_unit_test(test_files_are_replaced_at_once),
+        cmocka_unit_test(test_replaces_large_files),
+        cmocka_unit_test(test_probe_says_whether_a_file_can_be_written),
+        cmocka_unit_test(test_reads_zero_bytes),
+        cmocka_unit_test(test_only_regular_files_are_read),
+        cmocka_unit_test(test_pipes_are_not_replaced),
+        cmocka_unit_test(test_refuses_to_read_what_is_too_large),
+        cmocka_unit_test(test_names_path_and_reason),
+        cmocka_unit_test(test_a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(test_lack_of_resources_is_a_failure),
+        cmocka_unit_test(test_makes_and_removes_folders),
+        cmocka_unit_test(test_renames_and_flushes),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -21,7 +21,7 @@ static cJSON *parse(const char *text) {
     return tree;
 }
 
-static void takes_what_is_json(void **state) {
+static void test_valid_json_is_accepted(void **state) {
     (void)state;
     static const char *const texts[] = {
         "{}",
@@ -41,7 +41,7 @@ static void takes_what_is_json(void **state) {
     cJSON_Delete(tree);
 }
 
-static void says_where_a_text_is_wrong(void **state) {
+static void test_errors_name_line_and_column(void **state) {
     (void)state;
     static const struct {
         const char *text, *names[3];
@@ -86,15 +86,15 @@ static void says_where_a_text_is_wrong(void **state) {
     }
 }
 
-/** Nothing behind `size` is read, also when it would go on. */
-static void keeps_to_its_size(void **state) {
+/* Nothing behind `size` is read, also when it would go on. */
+static void test_nothing_beyond_the_size_is_read(void **state) {
     (void)state;
     Error whole = {0}, cut = {0}, zero = {0};
     cJSON *tree = NULL;
     assert_int_equal(json_parse(&tree, "12345", 2, "x", &whole), STATUS_OK);
     assert_true(tree->valuedouble == 12);
     cJSON_Delete(tree);
-    char *exact = malloc(3); // under the sanitizer a byte too far is seen
+    char *exact = malloc(3); /* under the sanitizer a byte too far is seen */
     assert_non_null(exact);
     memcpy(exact, "\"\xc3\xa9", 3);
     assert_int_equal(json_parse(&tree, exact, 3, "x", &cut), STATUS_INPUT);
@@ -102,7 +102,7 @@ static void keeps_to_its_size(void **state) {
     assert_int_equal(json_parse(&tree, "1\0", 2, "x", &zero), STATUS_INPUT);
 }
 
-static void refuses_deep_nesting_and_long_numbers(void **state) {
+static void test_refuses_deep_nesting_and_long_numbers(void **state) {
     (void)state;
     char text[2 * CJSON_NESTING_LIMIT + 2];
     cJSON *tree = NULL;
@@ -114,7 +114,7 @@ static void refuses_deep_nesting_and_long_numbers(void **state) {
     assert_int_equal(json_parse(&tree, text + 1, sizeof text - 2, "x", &fine), STATUS_OK);
     cJSON_Delete(tree);
 
-    // cJSON 1.7.15 cannot read a number this long, newer ones can: refused or right, never cut.
+    /* cJSON 1.7.15 cannot read a number this long, newer ones can: refused or right, never cut. */
     memset(text, '1', 100);
     text[100] = '\0';
     if (json_parse(&tree, text, 100, "x", &number) == STATUS_OK) {
@@ -125,7 +125,7 @@ static void refuses_deep_nesting_and_long_numbers(void **state) {
     }
 }
 
-static void finds_repeated_keys(void **state) {
+static void test_finds_repeated_keys(void **state) {
     (void)state;
     static const struct {
         const char *text, *names[4];
@@ -147,7 +147,7 @@ static void finds_repeated_keys(void **state) {
     }
 }
 
-static void knows_the_lines_of_keys(void **state) {
+static void test_keys_have_lines(void **state) {
     (void)state;
     const char *text = "\n{\"a\": {\"x\": 1,\n\"y\": 2}, \"b\"\n: 1,\n\n\"c\": \"\\\"d\\\": \"}";
     assert_int_equal(json_key_line(text, 0), 2);
@@ -157,7 +157,7 @@ static void knows_the_lines_of_keys(void **state) {
     assert_int_equal(json_key_line("[{\"a\": 1}]", 0), 0);
 }
 
-static void reads_members(void **state) {
+static void test_reads_members(void **state) {
     (void)state;
     cJSON *tree =
         parse("{\"i\": -7, \"big\": 9007199254740991, \"d\": 2.5, \"t\": true, \"s\": \"text\", \"n\": null}");
@@ -188,7 +188,7 @@ static void reads_members(void **state) {
     cJSON_Delete(tree);
 }
 
-static void refuses_members_of_another_type(void **state) {
+static void test_refuses_members_of_another_type(void **state) {
     (void)state;
     cJSON *tree =
         parse("{\"d\": 2.5, \"t\": true, \"s\": \"7\", \"far\": 1e300, \"edge\": 9007199254740992, \"inf\": 1e999}");
@@ -217,15 +217,14 @@ static void refuses_members_of_another_type(void **state) {
         assert_int_equal(errors[i].status, STATUS_INPUT);
         assert_names(errors[i].message, names[i]);
     }
-    assert_int_equal(json_get_int(tree, "edge", &whole, "x", &edge),
-                     STATUS_INPUT); // 2^53 + 1 would read the same
+    assert_int_equal(json_get_int(tree, "edge", &whole, "x", &edge), STATUS_INPUT); /* 2^53 + 1 would read the same */
     assert_int_equal(json_get_int(tree, "inf", &whole, "x", &infinite), STATUS_INPUT);
     assert_true(whole == 5 && number == 5 && !flag);
     assert_string_equal(text, "kept");
     cJSON_Delete(tree);
 }
 
-static void saves_and_loads(void **state) {
+static void test_saves_and_loads(void **state) {
     (void)state;
     char folder[] = "/tmp/linnet-json-XXXXXX";
     assert_non_null(mkdtemp(folder));
@@ -254,11 +253,15 @@ static void saves_and_loads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_what_is_json),  cmocka_unit_test(says_where_a_text_is_wrong),
-        cmocka_unit_test(keeps_to_its_size),   cmocka_unit_test(refuses_deep_nesting_and_long_numbers),
-        cmocka_unit_test(finds_repeated_keys), cmocka_unit_test(knows_the_lines_of_keys),
-        cmocka_unit_test(reads_members),       cmocka_unit_test(refuses_members_of_another_type),
-        cmocka_unit_test(saves_and_loads),
+        cmocka_unit_test(test_valid_json_is_accepted),
+        cmocka_unit_test(test_errors_name_line_and_column),
+        cmocka_unit_test(test_nothing_beyond_the_size_is_read),
+        cmocka_unit_test(test_refuses_deep_nesting_and_long_numbers),
+        cmocka_unit_test(test_finds_repeated_keys),
+        cmocka_unit_test(test_keys_have_lines),
+        cmocka_unit_test(test_reads_members),
+        cmocka_unit_test(test_refuses_members_of_another_type),
+        cmocka_unit_test(test_saves_and_loads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

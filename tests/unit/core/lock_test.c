@@ -23,7 +23,7 @@
 static char folder[] = "/tmp/linnet-lock-XXXXXX";
 static int lock_errno; /* what locking says; 0: what the system says */
 
-/** In the C library's place: a file system without locks cannot be had everywhere. */
+/* In the C library's place: a file system without locks cannot be had everywhere. */
 int fcntl(int file, int command, ...) {
     va_list rest;
     va_start(rest, command);
@@ -72,13 +72,13 @@ static void assert_refused(Status status, const char *what) {
     assert_names(error.message, NAMES(what));
 }
 
-static void excludes_others_until_given_back(void **state) {
+static void test_excludes_others_until_given_back(void **state) {
     (void)state;
     Lock lock = taken();
     char mine[32];
     snprintf(mine, sizeof mine, "process %ld on ", (long)getpid());
     assert_refused(STATUS_INPUT, mine);
-    assert_refused(STATUS_INPUT, folder); /* one who was refused has not taken it away */
+    assert_refused(STATUS_INPUT, folder); /* a refused attempt leaves the lock */
     lock_release(&lock);
     assert_false(lock.held);
     lock = taken();
@@ -86,7 +86,7 @@ static void excludes_others_until_given_back(void **state) {
     lock_release(&lock);
 }
 
-static void says_who_holds_it(void **state) {
+static void test_says_who_holds_it(void **state) {
     (void)state;
     char *text, expected[400], host[256] = "";
     Error error = {0};
@@ -101,8 +101,8 @@ static void says_who_holds_it(void **state) {
     lock_release(&lock);
 }
 
-/** What the file says is somebody else's word: it is shown on one line, as far as it is a text. */
-static void shows_no_more_than_a_line(void **state) {
+/* What the file says is somebody else's word: it is shown on one line, as far as it is a text. */
+static void test_shows_no_more_than_a_line(void **state) {
     (void)state;
     Lock lock = taken();
     static const char text[] = "somebody\x1b[2J\nelse";
@@ -113,7 +113,7 @@ static void shows_no_more_than_a_line(void **state) {
     lock_release(&lock);
 }
 
-static void goes_with_a_process_that_is_killed(void **state) {
+static void test_lock_ends_with_its_process(void **state) {
     (void)state;
     int ready[2];
     char byte;
@@ -138,7 +138,7 @@ static void goes_with_a_process_that_is_killed(void **state) {
     close(ready[1]);
 }
 
-static void goes_on_where_there_are_no_locks(void **state) {
+static void test_folder_without_locks_is_used(void **state) {
     (void)state;
     static const int unknown[] = {ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
@@ -154,7 +154,7 @@ static void goes_on_where_there_are_no_locks(void **state) {
     lock_errno = 0;
 }
 
-static void stops_waiting_for_a_signal(void **state) {
+static void test_signal_ends_waiting(void **state) {
     (void)state;
     setenv("LINNET_LOCK_TIMEOUT", "1000000", 1);
     Lock lock = taken();
@@ -165,8 +165,8 @@ static void stops_waiting_for_a_signal(void **state) {
     lock_release(&lock);
 }
 
-/** A link could lead out of the folder, to a file that would be overwritten. */
-static void follows_no_link(void **state) {
+/* A link could lead out of the folder, to a file that would be overwritten. */
+static void test_links_are_not_followed(void **state) {
     (void)state;
     char target[64];
     Error error = {0};
@@ -184,13 +184,10 @@ static void follows_no_link(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(excludes_others_until_given_back),
-        TEST(says_who_holds_it),
-        TEST(shows_no_more_than_a_line),
-        TEST(goes_with_a_process_that_is_killed),
-        TEST(goes_on_where_there_are_no_locks),
-        TEST(stops_waiting_for_a_signal),
-        TEST(follows_no_link),
+        TEST(test_excludes_others_until_given_back), TEST(test_says_who_holds_it),
+        TEST(test_shows_no_more_than_a_line),        TEST(test_lock_ends_with_its_process),
+        TEST(test_folder_without_locks_is_used),     TEST(test_signal_ends_waiting),
+        TEST(test_links_are_not_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-/** Address sanitizer ends the program where malloc would return NULL, unless told not to. */
+/* Address sanitizer ends the program where malloc would return NULL, unless told not to. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "allocator_may_return_null=1";

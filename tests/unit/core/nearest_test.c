@@ -14,7 +14,7 @@ static const char *nearest(const char *word) {
     return name ? name : "(none)";
 }
 
-static void finds_mistyped_names(void **state) {
+static void test_finds_mistyped_names(void **state) {
     (void)state;
     assert_string_equal(nearest("train"), "train");
     assert_string_equal(nearest("tran"), "train");        /* a byte missing */
@@ -26,7 +26,7 @@ static void finds_mistyped_names(void **state) {
     assert_string_equal(nearest("fp16"), "(none)"); /* two changes in four bytes are another word */
 }
 
-static void leaves_far_names_alone(void **state) {
+static void test_leaves_far_names_alone(void **state) {
     (void)state;
     assert_string_equal(nearest("colour"), "(none)");
     assert_string_equal(nearest("t"), "(none)");
@@ -38,7 +38,7 @@ static void leaves_far_names_alone(void **state) {
     assert_string_equal(nearest(word), "(none)");
 }
 
-static void takes_the_first_of_equals(void **state) {
+static void test_takes_the_first_of_equals(void **state) {
     (void)state;
     const char *const names[] = {"save_stepp", "save_stepz", "save_steps"};
     assert_string_equal(nearest_name("save_stepx", names, 3), "save_stepp");
@@ -46,7 +46,7 @@ static void takes_the_first_of_equals(void **state) {
     assert_null(nearest_name("save_steps", names, 0));
 }
 
-static void ignores_names_longer_than_a_word_may_be(void **state) {
+static void test_ignores_names_longer_than_a_word_may_be(void **state) {
     (void)state;
     char name[NEAREST_WORD_MAX + 2];
     memset(name, 'e', sizeof name - 1);
@@ -57,10 +57,10 @@ static void ignores_names_longer_than_a_word_may_be(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_mistyped_names),
-        cmocka_unit_test(leaves_far_names_alone),
-        cmocka_unit_test(takes_the_first_of_equals),
-        cmocka_unit_test(ignores_names_longer_than_a_word_may_be),
+        cmocka_unit_test(test_finds_mistyped_names),
+        cmocka_unit_test(test_leaves_far_names_alone),
+        cmocka_unit_test(test_takes_the_first_of_equals),
+        cmocka_unit_test(test_ignores_names_longer_than_a_word_may_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* profile.h: phases nest, each is charged with its own time alone, and the trace is JSON. */
+/* profile.h: regions nest, each is charged with its own time, and the trace is JSON. */
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
@@ -31,7 +31,7 @@ static Profile *nested(void) {
     return profile;
 }
 
-static void inner_time_is_not_the_outer_ones(void **state) {
+static void test_inner_time_is_not_counted_outside(void **state) {
     (void)state;
     Profile *profile = nested();
     double outer = profile_seconds(profile, REGION_FORWARD), inner = profile_seconds(profile, REGION_ATTENTION);
@@ -42,7 +42,7 @@ static void inner_time_is_not_the_outer_ones(void **state) {
     profile_destroy(profile);
 }
 
-static void operations_are_summed_by_phase(void **state) {
+static void test_operations_are_summed_by_region(void **state) {
     (void)state;
     Profile *profile = nested();
     profile_enter(profile, REGION_FORWARD);
@@ -52,7 +52,7 @@ static void operations_are_summed_by_phase(void **state) {
     profile_destroy(profile);
 }
 
-static void evaluation_is_charged_with_its_passes(void **state) {
+static void test_evaluation_is_charged_with_its_passes(void **state) {
     (void)state;
     Profile *profile = nested();
     double before = profile_seconds(profile, REGION_FORWARD);
@@ -68,14 +68,14 @@ static void evaluation_is_charged_with_its_passes(void **state) {
     profile_destroy(profile);
 }
 
-static void no_profile_is_fine(void **state) {
+static void test_null_profile_is_allowed(void **state) {
     (void)state;
     profile_enter(NULL, REGION_DATA);
     profile_leave(NULL, 1.0);
     profile_destroy(NULL);
 }
 
-static void trace_holds_every_stretch(void **state) {
+static void test_trace_holds_every_stretch(void **state) {
     (void)state;
     Error error = {0};
     char folder[] = "/tmp/linnet-profile-XXXXXX";
@@ -102,11 +102,11 @@ static void trace_holds_every_stretch(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inner_time_is_not_the_outer_ones),
-        cmocka_unit_test(operations_are_summed_by_phase),
-        cmocka_unit_test(evaluation_is_charged_with_its_passes),
-        cmocka_unit_test(no_profile_is_fine),
-        cmocka_unit_test(trace_holds_every_stretch),
+        cmocka_unit_test(test_inner_time_is_not_counted_outside),
+        cmocka_unit_test(test_operations_are_summed_by_region),
+        cmocka_unit_test(test_evaluation_is_charged_with_its_passes),
+        cmocka_unit_test(test_null_profile_is_allowed),
+        cmocka_unit_test(test_trace_holds_every_stretch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

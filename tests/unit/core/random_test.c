@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-/** kat_vectors of the Random123 distribution, "philox4x32 10". */
-static void philox_gives_the_published_answers(void **state) {
+/* kat_vectors of the Random123 distribution, "philox4x32 10". */
+static void test_philox_gives_the_published_answers(void **state) {
     (void)state;
     static const struct {
         uint32_t counter[4], key[2], out[4];
@@ -28,8 +28,8 @@ static void philox_gives_the_published_answers(void **state) {
     }
 }
 
-/** numpy: m = MT19937(); m._legacy_seeding(seed); m.random_raw(1000), entries 0, 1, 2, 623, 624 and 999. */
-static void mt19937_gives_numpys_words(void **state) {
+/* numpy: m = MT19937(); m._legacy_seeding(seed); m.random_raw(1000), entries 0, 1, 2, 623, 624 and 999. */
+static void test_mt19937_gives_numpys_words(void **state) {
     (void)state;
     static const struct {
         uint64_t seed;
@@ -37,7 +37,7 @@ static void mt19937_gives_numpys_words(void **state) {
     } answers[] = {
         {5489, {3499211612u, 581869302u, 3890346734u, 4020325887u, 4178893912u, 1341017984u}},
         {42, {1608637542u, 3421126067u, 4083286876u, 1077437785u, 108880612u, 1946654618u}},
-        // PyTorch takes the low 32 bits of a seed.
+        /* PyTorch takes the low 32 bits of a seed. */
         {((uint64_t)7 << 32) + 42, {1608637542u, 3421126067u, 4083286876u, 1077437785u, 108880612u, 1946654618u}},
     };
     static const int places[6] = {0, 1, 2, 623, 624, 999};
@@ -50,8 +50,8 @@ static void mt19937_gives_numpys_words(void **state) {
     }
 }
 
-/** numpy: default_rng(seed).bit_generator.random_raw(4). */
-static void pcg64_gives_numpys_words(void **state) {
+/* numpy: default_rng(seed).bit_generator.random_raw(4). */
+static void test_pcg64_gives_numpys_words(void **state) {
     (void)state;
     static const struct {
         uint64_t seed, words[4];
@@ -67,9 +67,9 @@ static void pcg64_gives_numpys_words(void **state) {
     }
 }
 
-/** numpy: r = RandomState(PCG64(42)); r.randint(0, limit + 1, dtype=uint64) five times: the same mask-and-reject
- *  draw. */
-static void pcg64_interval_gives_numpys_draws(void **state) {
+/* numpy: r = RandomState(PCG64(42)); r.randint(0, limit + 1, dtype=uint64) five times: the same mask-and-reject
+ * draw. */
+static void test_pcg64_interval_gives_numpys_draws(void **state) {
     (void)state;
     static const struct {
         uint64_t limit, draws[5];
@@ -89,7 +89,7 @@ static void pcg64_interval_gives_numpys_draws(void **state) {
     }
 }
 
-static void pcg64_interval_of_one_draws_nothing(void **state) {
+static void test_pcg64_interval_of_one_draws_nothing(void **state) {
     (void)state;
     Pcg64 generator;
     pcg64_seed(&generator, 42);
@@ -99,10 +99,10 @@ static void pcg64_interval_of_one_draws_nothing(void **state) {
 
 #define DRAWS 1000000
 
-/** With n draws of N(0, 1) the k-th sample moment has standard error sqrt(var(x^k) / n): 1 for the mean, √2 for
- *  the square, √15 for the cube and √96 for the fourth power, each over √n. Five of them is one chance in a
- *  million, and the draws are fixed, so the test passes always or never. */
-static void normal_has_the_moments_of_its_law(void **state) {
+/* With n draws of N(0, 1) the k-th sample moment has standard error sqrt(var(x^k) / n): 1 for the mean, √2 for
+ * the square, √15 for the cube and √96 for the fourth power, each over √n. Five of them is one chance in a
+ * million, and the draws are fixed, so the test passes always or never. */
+static void test_normal_has_the_moments_of_its_law(void **state) {
     (void)state;
     float *values = malloc(DRAWS * sizeof *values);
     assert_non_null(values);
@@ -121,9 +121,9 @@ static void normal_has_the_moments_of_its_law(void **state) {
     free(values);
 }
 
-/** Both halves of a Box–Muller pair are there, and neighbours do not go together: the standard error of a
- *  correlation is 1/√n. */
-static void normal_neighbours_are_independent(void **state) {
+/* Both halves of a Box–Muller pair are there, and neighbours do not go together: the standard error of a
+ * correlation is 1/√n. */
+static void test_normal_neighbours_are_independent(void **state) {
     (void)state;
     float *values = malloc(DRAWS * sizeof *values);
     assert_non_null(values);
@@ -135,14 +135,13 @@ static void normal_neighbours_are_independent(void **state) {
             squares += (double)values[i] * values[i] * values[i + lag] * values[i + lag];
         }
         assert_true(fabs(sum / DRAWS) < 5 / sqrt(DRAWS));
-        // E x²y² = 1, var(x²y²) = 9 − 1 = 8, and terms share factors: 3 × that is above any such sum's
-        // variance.
+        /* E x²y² = 1, var(x²y²) = 9 − 1 = 8, and terms share factors: 3 × that is above any such sum's variance. */
         assert_true(fabs(squares / DRAWS - 1) < 5 * sqrt(24.0 / DRAWS));
     }
     free(values);
 }
 
-static void normal_depends_on_place_seed_and_stream_alone(void **state) {
+static void test_normal_depends_on_place_seed_and_stream_alone(void **state) {
     (void)state;
     float all[103], start[10], other_seed[103], other_stream[103];
     random_normal(all, 103, 1.0f, 42, 0);
@@ -154,20 +153,20 @@ static void normal_depends_on_place_seed_and_stream_alone(void **state) {
         assert_true(all[i] != other_seed[i]);
         assert_true(all[i] != other_stream[i]);
     }
-    random_normal(start, 0, 1.0f, 43, 0); // writes nothing
+    random_normal(start, 0, 1.0f, 43, 0); /* writes nothing */
     assert_memory_equal(all, start, sizeof start);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_gives_the_published_answers),
-        cmocka_unit_test(mt19937_gives_numpys_words),
-        cmocka_unit_test(pcg64_gives_numpys_words),
-        cmocka_unit_test(pcg64_interval_gives_numpys_draws),
-        cmocka_unit_test(pcg64_interval_of_one_draws_nothing),
-        cmocka_unit_test(normal_has_the_moments_of_its_law),
-        cmocka_unit_test(normal_neighbours_are_independent),
-        cmocka_unit_test(normal_depends_on_place_seed_and_stream_alone),
+        cmocka_unit_test(test_philox_gives_the_published_answers),
+        cmocka_unit_test(test_mt19937_gives_numpys_words),
+        cmocka_unit_test(test_pcg64_gives_numpys_words),
+        cmocka_unit_test(test_pcg64_interval_gives_numpys_draws),
+        cmocka_unit_test(test_pcg64_interval_of_one_draws_nothing),
+        cmocka_unit_test(test_normal_has_the_moments_of_its_law),
+        cmocka_unit_test(test_normal_neighbours_are_independent),
+        cmocka_unit_test(test_normal_depends_on_place_seed_and_stream_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static void remembers_each_stop_signal(void **state) {
+static void test_remembers_each_stop_signal(void **state) {
     (void)state;
     static const int stops[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
@@ -21,7 +21,7 @@ static void remembers_each_stop_signal(void **state) {
     }
 }
 
-static void keeps_the_first_of_several(void **state) {
+static void test_keeps_the_first_of_several(void **state) {
     (void)state;
     signals_install();
     raise(SIGUSR1);
@@ -31,8 +31,8 @@ static void keeps_the_first_of_several(void **state) {
     assert_int_equal(signals_pending(), SIGUSR1);
 }
 
-/** Exit code of a child that raises a signal `count` times, so many microseconds apart, and then exits with 7; minus the
- *  signal that ended it. */
+/* Exit code of a child that raises a signal `count` times, so many microseconds apart, and then exits with 7; minus the
+ * signal that ended it. */
 static int child_after(int number, int count, unsigned apart) {
     pid_t child = fork();
     assert_true(child >= 0);
@@ -49,14 +49,14 @@ static int child_after(int number, int count, unsigned apart) {
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static void second_interrupt_ends_the_process(void **state) {
+static void test_second_interrupt_ends_the_process(void **state) {
     (void)state;
     assert_int_equal(child_after(SIGINT, 1, 0), 7);
     assert_int_equal(child_after(SIGINT, 2, 0), -SIGINT);
 }
 
-/** What a launcher and a batch script both pass on is one wish; what comes later is another. */
-static void second_of_any_ends_the_process(void **state) {
+/* What a launcher and a batch script both pass on is one wish; what comes later is another. */
+static void test_second_of_any_ends_the_process(void **state) {
     (void)state;
     static const int stops[] = {SIGTERM, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) assert_int_equal(child_after(stops[i], 3, 0), 7);
@@ -64,8 +64,8 @@ static void second_of_any_ends_the_process(void **state) {
     assert_int_equal(child_after(SIGTERM, 2, SIGNALS_ONE * 1100000), -SIGTERM);
 }
 
-/** A read that a signal interrupts goes on: the child's byte arrives after its signal. */
-static void system_calls_are_restarted(void **state) {
+/* A read that a signal interrupts goes on: the child's byte arrives after its signal. */
+static void test_system_calls_are_restarted(void **state) {
     (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -88,9 +88,9 @@ static void system_calls_are_restarted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(remembers_each_stop_signal),        cmocka_unit_test(keeps_the_first_of_several),
-        cmocka_unit_test(second_interrupt_ends_the_process), cmocka_unit_test(second_of_any_ends_the_process),
-        cmocka_unit_test(system_calls_are_restarted),
+        cmocka_unit_test(test_remembers_each_stop_signal),        cmocka_unit_test(test_keeps_the_first_of_several),
+        cmocka_unit_test(test_second_interrupt_ends_the_process), cmocka_unit_test(test_second_of_any_ends_the_process),
+        cmocka_unit_test(test_system_calls_are_restarted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

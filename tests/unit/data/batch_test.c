@@ -27,7 +27,7 @@ static Batch batch_new(void) {
             assert_int_equal((actual)[i_], expected_[i_]);                                                             \
     } while (0)
 
-/** The example of the header. */
+/* The example of the header. */
 static void test_packs_three_samples(void **state) {
     (void)state;
     Batch batch = batch_new();
@@ -61,7 +61,7 @@ static void test_packs_three_samples(void **state) {
     batch_destroy(&batch);
 }
 
-/** A text gets one more row, which sees the text and not itself; a text that fills all positions gets none. */
+/* A text gets one more row, which sees the text and not itself; a text that fills all positions gets none. */
 static void test_padded_end_adds_a_row(void **state) {
     (void)state;
     Batch batch = batch_new();
@@ -85,7 +85,7 @@ static void test_padded_end_adds_a_row(void **state) {
     batch_destroy(&batch);
 }
 
-/** The rightmost token that is no pad; the first one of nothing but pads, as Transformers' argmax has it. */
+/* The rightmost token that is no pad; the first one of nothing but pads, as Transformers' argmax has it. */
 static void test_last_token_skips_pads(void **state) {
     (void)state;
     static const uint16_t ends[4] = {5, END, 6, END}, pads[3] = {END, END, END};
@@ -100,7 +100,7 @@ static void test_last_token_skips_pads(void **state) {
     batch_destroy(&batch);
 }
 
-/** Tokens past the last position are cut off before the rule looks at the text. */
+/* Tokens past the last position are cut off before the rule looks at the text. */
 static void test_long_texts_are_truncated(void **state) {
     (void)state;
     uint16_t ids[10];
@@ -150,9 +150,9 @@ static void test_units_are_segments(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_units_are_segments),      cmocka_unit_test(test_packs_three_samples),
-        cmocka_unit_test(test_padded_end_adds_a_row), cmocka_unit_test(test_last_token_skips_pads),
-        cmocka_unit_test(test_long_texts_are_truncated),        cmocka_unit_test(test_no_memory_is_an_error),
+        cmocka_unit_test(test_units_are_segments),       cmocka_unit_test(test_packs_three_samples),
+        cmocka_unit_test(test_padded_end_adds_a_row),    cmocka_unit_test(test_last_token_skips_pads),
+        cmocka_unit_test(test_long_texts_are_truncated), cmocka_unit_test(test_no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@
 #define SMALL 48
 #define WIDTH 16 /* bytes of a text that is put into an attribute */
 
-/** HDF5 1.10 itself loses a few hundred bytes on some damaged files; our own leaks are still told. */
+/* HDF5 1.10 itself loses a few hundred bytes on some damaged files; our own leaks are still told. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) {
     return "leak:libhdf5";
@@ -27,8 +27,9 @@ const char *__lsan_default_suppressions(void) {
 static char folder[] = "/tmp/linnet-damage-XXXXXX";
 static char *small, *broken;
 
-// --- Damaged and hostile files ---
-/** Open to change, in the format that linnet reads. */
+/* --- Damaged and hostile files --- */
+
+/* Open to change, in the format that linnet reads. */
 static hid_t open_to_change(const char *path) {
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
@@ -38,7 +39,7 @@ static hid_t open_to_change(const char *path) {
     return file;
 }
 
-/** `broken` becomes what `small` is. */
+/* `broken` becomes what `small` is. */
 static void copy_small(void) {
     Error error = {0};
     char *bytes;
@@ -48,7 +49,7 @@ static void copy_small(void) {
     memory_free(bytes);
 }
 
-/** Copy the small file, change it, and see it refused with a message that names the file and `names`. */
+/* Copy the small file, change it, and see it refused with a message that names the file and `names`. */
 static void assert_refused(void (*change)(hid_t file), const char *const *names) {
     Error error = {0};
     Dataset *dataset = NULL;
@@ -63,7 +64,7 @@ static void assert_refused(void (*change)(hid_t file), const char *const *names)
     assert_names(error.message, names);
 }
 
-/** Replace a dataset by one of this type and size, with `values` unless NULL. */
+/* Replace a dataset by one of this type and size, with `values` unless NULL. */
 static void put(hid_t file, const char *name, hid_t type, int rank, const hsize_t *extent, const void *values) {
     H5Ldelete(file, name, H5P_DEFAULT);
     const hid_t space = H5Screate_simple(rank, extent, NULL);
@@ -84,7 +85,7 @@ static void put_vector(hid_t file, const char *name, hid_t type, hsize_t length,
     put(file, name, type, 1, &length, values);
 }
 
-/** Change one element in place. */
+/* Change one element in place. */
 static void poke(hid_t file, const char *name, hid_t type, hsize_t place, const void *value) {
     const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(dataset);
     const hid_t one = H5Screate(H5S_SCALAR);
@@ -104,7 +105,7 @@ static void put_int(hid_t file, const char *name, int64_t value) {
     H5Sclose(space);
 }
 
-/** Replace an attribute by texts, each `width` bytes wide; H5T_VARIABLE: of variable length. */
+/* Replace an attribute by texts, each `width` bytes wide; H5T_VARIABLE: of variable length. */
 static void put_wide_texts(hid_t file, const char *name, const char *const *texts, hsize_t count, size_t width) {
     char fixed[256][WIDTH] = {""};
     for (hsize_t i = 0; i < count; i++) snprintf(fixed[i], WIDTH, "%s", texts[i]);
@@ -212,7 +213,7 @@ static void short_labels(hid_t file) {
     const uint8_t labels[SMALL - 1] = {0};
     put_vector(file, "labels", H5T_STD_U8LE, SMALL - 1, labels);
 }
-/** A few hundred bytes that claim to be 2^50 tokens. */
+/* A few hundred bytes that claim to be 2^50 tokens. */
 static void absurd_tokens(hid_t file) {
     put_int(file, "tokens", (int64_t)1 << 50);
     put_vector(file, "tokens", H5T_STD_U16LE, (hsize_t)1 << 50, NULL);
@@ -221,7 +222,7 @@ static void linked_rows(hid_t file) {
     H5Ldelete(file, "rows", H5P_DEFAULT);
     H5Lcreate_external(small, "rows", file, "rows", H5P_DEFAULT, H5P_DEFAULT);
 }
-/** Replace the rows by a dataset that is laid out by these properties, which are closed. */
+/* Replace the rows by a dataset that is laid out by these properties, which are closed. */
 static void lay_out_rows(hid_t file, hid_t properties) {
     const hsize_t extent = SMALL;
     H5Ldelete(file, "rows", H5P_DEFAULT);
@@ -232,21 +233,21 @@ static void lay_out_rows(hid_t file, hid_t properties) {
     H5Pclose(properties);
     H5Sclose(space);
 }
-/** Filters may be code from the disk, and unpack without end. */
+/* Filters may be code from the disk, and unpack without end. */
 static void deflated_rows(hid_t file) {
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_chunk(properties, 1, &(hsize_t){16});
     H5Pset_deflate(properties, 6);
     lay_out_rows(file, properties);
 }
-/** A dataset whose elements are another file's. */
+/* A dataset whose elements are another file's. */
 static void virtual_rows(hid_t file) {
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, &(hsize_t){SMALL}, NULL);
     H5Pset_virtual(properties, space, small, "rows", space);
     H5Sclose(space);
     lay_out_rows(file, properties);
 }
-/** The bytes are another file's. */
+/* The bytes are another file's. */
 static void external_rows(hid_t file) {
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_external(properties, small, 0, SMALL * sizeof(int64_t));
@@ -289,7 +290,7 @@ static void negative_row(hid_t file) {
     poke(file, "rows", H5T_NATIVE_INT64, 5, &(int64_t){-1});
 }
 
-static void refuses_bad_attributes(void **state) {
+static void test_refuses_bad_attributes(void **state) {
     (void)state;
     assert_refused(no_version, NAMES("\"format_version\"", "missing"));
     assert_refused(later_version, NAMES("\"format_version\"", "2", "1"));
@@ -310,7 +311,7 @@ static void refuses_bad_attributes(void **state) {
     assert_refused(too_many_labels, NAMES("\"label_names\"", "256"));
 }
 
-static void refuses_bad_datasets(void **state) {
+static void test_refuses_bad_datasets(void **state) {
     (void)state;
     assert_refused(no_tokens, NAMES("\"tokens\"", "missing"));
     assert_refused(signed_tokens, NAMES("\"tokens\"", "unsigned", "16"));
@@ -328,7 +329,7 @@ static void refuses_bad_datasets(void **state) {
     assert_refused(group_for_rows, NAMES("\"rows\"", "missing"));
 }
 
-static void refuses_bad_values(void **state) {
+static void test_refuses_bad_values(void **state) {
     (void)state;
     assert_refused(falling_offset, NAMES("offsets[7]", "1"));
     assert_refused(equal_offsets, NAMES("offsets[1]", "0"));
@@ -344,8 +345,8 @@ static void refuses_bad_values(void **state) {
     assert_refused(negative_row, NAMES("rows[5]", "-1"));
 }
 
-/** dataset_load() alone, without dataset_verify() before, lets nothing through either, nor does dataset_lengths(). */
-static void loading_checks_what_it_loads(void **state) {
+/* dataset_load() alone, without dataset_verify() before, lets nothing through either, nor does dataset_lengths(). */
+static void test_loading_checks_what_it_loads(void **state) {
     (void)state;
     static const struct {
         void (*change)(hid_t file);
@@ -372,14 +373,14 @@ static void loading_checks_what_it_loads(void **state) {
     }
 }
 
-/** Offsets that look right sample by sample but fall and overlap from one to the next. */
+/* Offsets that look right sample by sample but fall and overlap from one to the next. */
 static void tangled_offsets(hid_t file) {
     const int64_t tangled[] = {200, 300, 250, 260, 10, 20};
     for (hsize_t i = 0; i < 6; i++) poke(file, "offsets", H5T_NATIVE_INT64, i, &tangled[i]);
 }
 
-/** What is asked for is loaded from where it says it lies, whatever dataset_verify() would have said. */
-static void loading_survives_tangled_offsets(void **state) {
+/* What is asked for is loaded from where it says it lies, whatever dataset_verify() would have said. */
+static void test_loading_survives_bad_offsets(void **state) {
     (void)state;
     const int64_t all[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, chosen[] = {0, 2, 4};
     static const int64_t from[] = {200, 250, 10}, length[] = {100, 10, 10};
@@ -401,7 +402,7 @@ static void loading_survives_tangled_offsets(void **state) {
     dataset_close(dataset);
 }
 
-static void takes_attributes_written_by_h5py(void **state) {
+static void test_takes_attributes_written_by_h5py(void **state) {
     (void)state;
     copy_small();
     const hid_t file = open_to_change(broken);
@@ -412,8 +413,8 @@ static void takes_attributes_written_by_h5py(void **state) {
     dataset_close(dataset);
 }
 
-/** Cut the small file and flip each kind of its bytes: always one clear line, never a crash or garbage. */
-static void refuses_damaged_bytes(void **state) {
+/* Cut the small file and flip each kind of its bytes: always one clear line, never a crash or garbage. */
+static void test_refuses_damaged_bytes(void **state) {
     (void)state;
     char *bytes = NULL;
     size_t size = 0, found = 0, flipped = 0;
@@ -429,7 +430,7 @@ static void refuses_damaged_bytes(void **state) {
     for (size_t place = 0; place < size; place += 97) {
         Error flip = {0};
         Dataset *dataset = NULL;
-        if (!bytes[place]) continue; // mostly room that nothing reads
+        if (!bytes[place]) continue; /* mostly room that nothing reads */
         bytes[place] = (char)~bytes[place];
         file_replace(broken, bytes, size, &error);
         bytes[place] = (char)~bytes[place];
@@ -440,12 +441,12 @@ static void refuses_damaged_bytes(void **state) {
     }
     memory_free(bytes);
     assert_int_equal(error.status, STATUS_OK);
-    // Every part of the file that is in use lies under a checksum.
+    /* Every part of the file that is in use lies under a checksum. */
     assert_true(flipped > 50);
     assert_int_equal(found, flipped);
 }
 
-static void says_what_is_no_token_file(void **state) {
+static void test_other_files_are_named(void **state) {
     (void)state;
     Dataset *dataset = NULL;
     Error text = {0}, missing = {0}, directory = {0}, old = {0}, error = {0};
@@ -483,14 +484,10 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_bad_attributes),
-        cmocka_unit_test(refuses_bad_datasets),
-        cmocka_unit_test(refuses_bad_values),
-        cmocka_unit_test(loading_checks_what_it_loads),
-        cmocka_unit_test(loading_survives_tangled_offsets),
-        cmocka_unit_test(takes_attributes_written_by_h5py),
-        cmocka_unit_test(refuses_damaged_bytes),
-        cmocka_unit_test(says_what_is_no_token_file),
+        cmocka_unit_test(test_refuses_bad_attributes),       cmocka_unit_test(test_refuses_bad_datasets),
+        cmocka_unit_test(test_refuses_bad_values),           cmocka_unit_test(test_loading_checks_what_it_loads),
+        cmocka_unit_test(test_loading_survives_bad_offsets), cmocka_unit_test(test_takes_attributes_written_by_h5py),
+        cmocka_unit_test(test_refuses_damaged_bytes),        cmocka_unit_test(test_other_files_are_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

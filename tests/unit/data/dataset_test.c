@@ -22,13 +22,14 @@
 #include "unit/token_file.h"
 
 #define SMALL 48
-#define LARGE 30000 // with 65 tokens a sample: 30 chunks of tokens, 4 of offsets and rows
+#define LARGE 30000 /* with 65 tokens a sample: 30 chunks of tokens, 4 of offsets and rows */
 
 static char folder[] = "/tmp/linnet-dataset-XXXXXX";
 static char *small, *large, *broken;
 
-// --- Writing and reading back ---
-static void info_comes_back(void **state) {
+/* --- Writing and reading back --- */
+
+static void test_info_comes_back(void **state) {
     (void)state;
     Dataset *dataset = open_good(small);
     const DatasetInfo *info = dataset_info(dataset);
@@ -56,7 +57,7 @@ static void info_comes_back(void **state) {
     dataset_close(NULL);
 }
 
-static void verify_covers_all_blocks(void **state) {
+static void test_verify_covers_all_blocks(void **state) {
     (void)state;
     Error error = {0};
     Dataset *dataset = open_good(large);
@@ -66,7 +67,7 @@ static void verify_covers_all_blocks(void **state) {
     dataset_close(dataset);
 }
 
-/** Lengths and samples are those asked for, in that order. */
+/* Lengths and samples are those asked for, in that order. */
 static void assert_loads(Dataset *dataset, const int64_t *indices, int64_t count) {
     Samples samples = {0};
     Error error = {0};
@@ -91,7 +92,7 @@ static void assert_loads(Dataset *dataset, const int64_t *indices, int64_t count
     assert_null(samples.ids);
 }
 
-static void loads_in_any_order(void **state) {
+static void test_loads_in_any_order(void **state) {
     (void)state;
     Dataset *dataset = open_good(large);
     int64_t *order = malloc(LARGE * sizeof *order);
@@ -106,7 +107,7 @@ static void loads_in_any_order(void **state) {
     dataset_close(dataset);
 }
 
-static void refuses_samples_that_are_not_there(void **state) {
+static void test_refuses_samples_that_are_not_there(void **state) {
     (void)state;
     Dataset *dataset = open_good(small);
     Samples samples = {0};
@@ -120,7 +121,7 @@ static void refuses_samples_that_are_not_there(void **state) {
     dataset_close(dataset);
 }
 
-static void reading_can_be_given_up(void **state) {
+static void test_reading_can_be_stopped(void **state) {
     (void)state;
     Dataset *dataset = open_good(small);
     Samples samples = {0};
@@ -133,8 +134,8 @@ static void reading_can_be_given_up(void **state) {
     dataset_close(dataset);
 }
 
-/** One sample longer than what is read at once (1 Mi tokens), between short ones. */
-static void loads_a_sample_longer_than_a_run(void **state) {
+/* One sample longer than what is read at once (1 Mi tokens), between short ones. */
+static void test_loads_a_sample_longer_than_a_run(void **state) {
     (void)state;
     const size_t length = 1500000;
     DatasetInfo info = make_info();
@@ -163,15 +164,15 @@ static void loads_a_sample_longer_than_a_run(void **state) {
     free(ids);
 }
 
-/** NFS and Lustre often refuse locks. flock(2) is what HDF5 would use; an exclusive one held elsewhere makes it
- *  fail. */
-static void reading_takes_no_lock(void **state) {
+/* NFS and Lustre often refuse locks. flock(2) is what HDF5 would use; an exclusive one held elsewhere makes it
+ * fail. */
+static void test_reading_takes_no_lock(void **state) {
     (void)state;
     int ready[2], release[2];
     assert_true(pipe(ready) == 0 && pipe(release) == 0);
     const pid_t child = fork();
     if (child == 0) {
-        close(release[1]); // then the end of this test, however it comes, ends the child
+        close(release[1]); /* then the end of this test, however it comes, ends the child */
         const int own = open(small, O_RDWR);
         char held = own >= 0 && flock(own, LOCK_EX) == 0;
         _exit(write(ready[1], &held, 1) == 1 && read(release[0], &held, 1) == 0);
@@ -187,8 +188,9 @@ static void reading_takes_no_lock(void **state) {
     assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
-// --- What the writer refuses ---
-static void writer_refuses_bad_samples(void **state) {
+/* --- What the writer refuses --- */
+
+static void test_writer_refuses_bad_samples(void **state) {
     (void)state;
     static const struct {
         int32_t id;
@@ -224,7 +226,7 @@ static bool is_left(const char *path) {
     return file_exists(beside);
 }
 
-static void the_target_changes_only_when_all_is_written(void **state) {
+static void test_the_target_changes_only_when_all_is_written(void **state) {
     (void)state;
     Error error = {0}, empty = {0}, nowhere = {0};
     const DatasetInfo info = make_info();
@@ -247,8 +249,8 @@ static void the_target_changes_only_when_all_is_written(void **state) {
     assert_names(nowhere.message, NAMES("/tmp/linnet-no-such-folder/x.h5", "No such file"));
 }
 
-/** What a full disk does, at whatever moment: a limit on the size of files makes write(2) fail. A child does it,
- *  so that its exit shows whether HDF5 survives, too. */
+/* What a full disk does, at whatever moment: a limit on the size of files makes write(2) fail. A child does it,
+ * so that its exit shows whether HDF5 survives, too. */
 static Status write_with_limit(const char *path, rlim_t limit, int64_t samples) {
     int status = 0;
     const pid_t child = fork();
@@ -266,7 +268,7 @@ static Status write_with_limit(const char *path, rlim_t limit, int64_t samples) 
     return (Status)WEXITSTATUS(status);
 }
 
-static void a_full_disk_is_a_failure_and_leaves_nothing(void **state) {
+static void test_a_full_disk_is_a_failure_and_leaves_nothing(void **state) {
     (void)state;
     struct stat about;
     assert_int_equal(stat(large, &about), 0);
@@ -282,7 +284,7 @@ static void a_full_disk_is_a_failure_and_leaves_nothing(void **state) {
     assert_true(file_exists(broken));
 }
 
-static void the_same_samples_give_the_same_bytes(void **state) {
+static void test_the_same_samples_give_the_same_bytes(void **state) {
     (void)state;
     char first[DIGEST_TEXT], second[DIGEST_TEXT];
     Error error = {0};
@@ -316,17 +318,17 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(info_comes_back),
-        cmocka_unit_test(verify_covers_all_blocks),
-        cmocka_unit_test(loads_in_any_order),
-        cmocka_unit_test(refuses_samples_that_are_not_there),
-        cmocka_unit_test(reading_can_be_given_up),
-        cmocka_unit_test(loads_a_sample_longer_than_a_run),
-        cmocka_unit_test(reading_takes_no_lock),
-        cmocka_unit_test(writer_refuses_bad_samples),
-        cmocka_unit_test(the_target_changes_only_when_all_is_written),
-        cmocka_unit_test(a_full_disk_is_a_failure_and_leaves_nothing),
-        cmocka_unit_test(the_same_samples_give_the_same_bytes),
+        cmocka_unit_test(test_info_comes_back),
+        cmocka_unit_test(test_verify_covers_all_blocks),
+        cmocka_unit_test(test_loads_in_any_order),
+        cmocka_unit_test(test_refuses_samples_that_are_not_there),
+        cmocka_unit_test(test_reading_can_be_stopped),
+        cmocka_unit_test(test_loads_a_sample_longer_than_a_run),
+        cmocka_unit_test(test_reading_takes_no_lock),
+        cmocka_unit_test(test_writer_refuses_bad_samples),
+        cmocka_unit_test(test_the_target_changes_only_when_all_is_written),
+        cmocka_unit_test(test_a_full_disk_is_a_failure_and_leaves_nothing),
+        cmocka_unit_test(test_the_same_samples_give_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

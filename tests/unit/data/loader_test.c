@@ -11,15 +11,15 @@
 
 enum { MOST = 200 }; /* samples of a test's data set */
 
-/** Any number in [0, limit), the same at every run. */
+/* Any number in [0, limit), the same at every run. */
 static int32_t any(int32_t limit) {
     static Mt19937 generator = {.next = -1};
     if (generator.next < 0) mt19937_seed(&generator, 11);
     return (int32_t)(mt19937_next(&generator) % (uint32_t)limit);
 }
 
-/** Where unit u should start when the one before starts at `before`: of the boundaries that leave every unit a
- *  sample, the first of those nearest to u/units of the tokens. */
+/* Where unit u should start when the one before starts at `before`: of the boundaries that leave every unit a
+ * sample, the first of those nearest to u/units of the tokens. */
 static int64_t nearest_cut(const int32_t *lengths, int64_t samples, int units, int u, int64_t before) {
     int64_t total = 0, passed = 0, best = -1, least = INT64_MAX;
     for (int64_t i = 0; i < samples; i++) total += lengths[i];
@@ -75,7 +75,7 @@ static void test_units_are_cut_by_tokens(void **state) {
     assert_int_equal(starts[2], 4);
 }
 
-/** Rows of the rank that has most of a global batch's, one more a sample than its tokens. */
+/* Rows of the rank that has most of a global batch's, one more a sample than its tokens. */
 static int64_t largest_share(const int32_t *lengths, int64_t samples, const LoaderPlan *plan) {
     int64_t starts[65], most = 0, first, count;
     int units = samples < plan->units ? (int)samples : plan->units;
@@ -89,8 +89,8 @@ static int64_t largest_share(const int32_t *lengths, int64_t samples, const Load
     return most;
 }
 
-/** Short texts and long ones: the shortest have most rows for their tokens. Global batches that are a multiple of the
- *  units, where nothing is rounded up, and those that end an epoch. */
+/* Short texts and long ones: the shortest have most rows for their tokens. Global batches that are a multiple of the
+ * units, where nothing is rounded up, and those that end an epoch. */
 static void test_largest_share_is_a_bound(void **state) {
     (void)state;
     enum { GLOBAL_BATCH = 64 };
@@ -117,7 +117,7 @@ static Dataset *make_dataset(int64_t samples) {
     return open_good(path);
 }
 
-/** Put a wrong label into a token file. */
+/* Put a wrong label into a token file. */
 static void set_label(const char *path, int64_t sample, uint8_t label) {
     const hsize_t first = (hsize_t)sample, one = 1;
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), labels = H5Dopen2(file, "labels", H5P_DEFAULT);
@@ -138,7 +138,7 @@ static Loader *make_loader(Dataset *dataset, const LoaderPlan *plan) {
     return loader;
 }
 
-/** An epoch's order [samples], as order.h has it. */
+/* An epoch's order [samples], as order.h has it. */
 static void make_order(int64_t *order, int64_t samples, const LoaderPlan *plan, int64_t epoch) {
     const uint64_t seed = plan->seed + (uint64_t)epoch;
     const BlockOrder blocks = block_order(samples, seed);
@@ -146,7 +146,7 @@ static void make_order(int64_t *order, int64_t samples, const LoaderPlan *plan, 
     for (int64_t i = 0; i < samples && plan->order == DATA_ORDER_BLOCKS; i++) order[i] = block_order_at(&blocks, i);
 }
 
-/** A sample must be the one that the token file has at this index. */
+/* A sample must be the one that the token file has at this index. */
 static void assert_sample(const LoaderSample *sample, int64_t index) {
     assert_int_equal(sample->index, index);
     assert_int_equal(sample->length, length_of(index));
@@ -154,7 +154,7 @@ static void assert_sample(const LoaderSample *sample, int64_t index) {
     for (size_t i = 0; i < sample->length; i++) assert_int_equal(sample->ids[i], token_of(index, i));
 }
 
-/** What the global batch must be, from the epoch's order alone. */
+/* What the global batch must be, from the epoch's order alone. */
 static void check_global_batch(const GlobalBatch *global_batch, const int64_t *order, int64_t samples, int units,
                                int ranks, int rank) {
     int64_t first, count, tokens = 0, starts[65];
@@ -174,7 +174,7 @@ static void check_global_batch(const GlobalBatch *global_batch, const int64_t *o
     assert_memory_equal(global_batch->unit_starts, starts, (size_t)(taking_part + 1) * sizeof *starts);
 }
 
-/** Units that are run at once are a subtree that fits, and no larger one does; all that could fit, do. */
+/* Units that are run at once are a subtree that fits, and no larger one does; all that could fit, do. */
 static void check_at_once(const Loader *loader, const GlobalBatch *global_batch, const LoaderPlan *plan,
                           const DatasetInfo *info, size_t capacity) {
     const BatchRule rule = {POOLING_PADDED_END, 0, 0, 1000}; /* a row more a sample */
@@ -200,7 +200,7 @@ static void check_at_once(const Loader *loader, const GlobalBatch *global_batch,
     if (unit_groups_unsplit(info, plan, capacity, true)) assert_true(unsplit);
 }
 
-/** This rank's samples of one global batch of an epoch; adds to seen [samples]. */
+/* This rank's samples of one global batch of an epoch; adds to seen [samples]. */
 static void visit(Loader *loader, int64_t batch_index, const LoaderPlan *plan, int64_t samples, const int64_t *order,
                   int *seen) {
     GlobalBatch global_batch;
@@ -225,7 +225,7 @@ static void visit(Loader *loader, int64_t batch_index, const LoaderPlan *plan, i
         check_at_once(loader, &global_batch, plan, &info, capacities[i]);
 }
 
-/** An epoch's global batches from `first` on, loaded as they are needed; returns how often. */
+/* An epoch's global batches from `first` on, loaded as they are needed; returns how often. */
 static int visit_epoch(Loader *loader, int64_t epoch, int64_t first, const LoaderPlan *plan, int64_t samples,
                        int *seen) {
     int64_t order[MOST];
@@ -245,8 +245,8 @@ static int visit_epoch(Loader *loader, int64_t epoch, int64_t first, const Loade
     return loads;
 }
 
-/** All ranks' loaders over complete epochs: every sample exactly once, in the plan's order, as many global batches at a
- *  time as a prefetch chunk has. Chunks make no difference: each global batch is the one of the complete order. */
+/* All ranks' loaders over complete epochs: every sample exactly once, in the plan's order, as many global batches at a
+ * time as a prefetch chunk has. Chunks make no difference: each global batch is the one of the complete order. */
 static void check_epochs(int64_t samples, LoaderPlan plan) {
     enum { EPOCHS = 3 };
     Dataset *dataset = make_dataset(samples);
@@ -293,7 +293,7 @@ static void test_epochs_visit_every_sample_once(void **state) {
                                                            .chunk = chunks[s]});
 }
 
-/** A resumed run starts in the middle of an epoch. */
+/* A resumed run starts in the middle of an epoch. */
 static void test_starts_within_an_epoch(void **state) {
     (void)state;
     enum { SAMPLES = 50, FROM = 2 };
@@ -316,7 +316,7 @@ static void test_starts_within_an_epoch(void **state) {
     }
 }
 
-/** A sample that cannot be read ends the run when its prefetch chunk is needed, not before. */
+/* A sample that cannot be read ends the run when its prefetch chunk is needed, not before. */
 static void test_failure_ahead_waits_for_its_chunk(void **state) {
     (void)state;
     enum { SAMPLES = 50 };
@@ -338,7 +338,7 @@ static void test_failure_ahead_waits_for_its_chunk(void **state) {
     dataset_close(dataset);
 }
 
-/** What comes next is there without reading, once the thread has had its time: a millisecond, or twice that, … */
+/* What comes next is there without reading, once the thread has had its time: a millisecond, or twice that, … */
 static void test_next_chunk_is_read_ahead(void **state) {
     (void)state;
     const LoaderPlan plan = {.global_batch = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
@@ -359,7 +359,7 @@ static void test_next_chunk_is_read_ahead(void **state) {
     assert_true(there);
 }
 
-/** A thousand million samples take no more than a million, but for torch's order. */
+/* A thousand million samples take no more than a million, but for torch's order. */
 static void test_bytes_follow_the_chunk(void **state) {
     (void)state;
     const DatasetInfo million = {.samples = 1000000, .tokens = 20000000};

@@ -13,8 +13,7 @@
 
 #include <cmocka.h>
 
-// Made by PyTorch, NumPy and `datasets` themselves; beside the repository where the reference figures are at
-// hand.
+/* Made by PyTorch, NumPy and `datasets` themselves; beside the repository where the reference figures are at hand. */
 #define REFERENCE "../shared/golden/orders.json"
 
 typedef void (*Order)(int64_t *order, int64_t n, uint64_t seed);
@@ -25,8 +24,8 @@ static void assert_order(Order make, uint64_t seed, int64_t n, const int64_t *ex
     assert_memory_equal(order, expected, (size_t)n * sizeof *order);
 }
 
-/** torch.randperm(n, generator=torch.Generator().manual_seed(seed)), PyTorch 2.13.0. */
-static void randperm_is_pytorchs(void **state) {
+/* torch.randperm(n, generator=torch.Generator().manual_seed(seed)), PyTorch 2.13.0. */
+static void test_randperm_is_pytorchs(void **state) {
     (void)state;
     assert_order(order_randperm, 42, 10, (int64_t[]){2, 6, 1, 8, 4, 5, 0, 9, 3, 7});
     assert_order(order_randperm, 43, 10, (int64_t[]){8, 4, 9, 0, 5, 1, 6, 7, 2, 3});
@@ -34,8 +33,8 @@ static void randperm_is_pytorchs(void **state) {
     assert_order(order_randperm, ((uint64_t)1 << 32) + 5, 7, (int64_t[]){1, 0, 4, 2, 6, 5, 3});
 }
 
-/** numpy.random.default_rng(seed).permutation(n), NumPy 2.4.6. */
-static void shuffle_is_numpys(void **state) {
+/* numpy.random.default_rng(seed).permutation(n), NumPy 2.4.6. */
+static void test_shuffle_is_numpys(void **state) {
     (void)state;
     assert_order(order_shuffle, 42, 10, (int64_t[]){5, 6, 0, 7, 3, 2, 4, 9, 1, 8});
     assert_order(order_shuffle, ((uint64_t)1 << 32) + 5, 7, (int64_t[]){4, 2, 0, 6, 5, 3, 1});
@@ -46,7 +45,7 @@ static int compare(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-static void every_index_comes_once(void **state) {
+static void test_every_index_comes_once(void **state) {
     (void)state;
     static const int64_t sizes[] = {0, 1, 2, 3, 1000, 65537};
     static const Order makers[] = {order_randperm, order_shuffle};
@@ -65,9 +64,9 @@ static void every_index_comes_once(void **state) {
     free(order);
 }
 
-/** Rows of block_order() as a program in Python gave them that was written from docs/numerics.md. Later versions must give
- *  them as well: checkpoints go on in this order. */
-static void blocks_stay_what_they_are(void **state) {
+/* Rows of block_order() as a program in Python gave them that was written from docs/numerics.md. Later versions must give
+ * them as well: checkpoints go on in this order. */
+static void test_blocks_equal_the_recorded_ones(void **state) {
     (void)state;
     static const struct {
         int64_t n;
@@ -96,7 +95,7 @@ static void check_blocks(int64_t n, uint64_t seed, unsigned char *seen) {
     }
 }
 
-static void blocks_are_a_permutation(void **state) {
+static void test_blocks_are_a_permutation(void **state) {
     (void)state;
     static const int64_t sizes[] = {ORDER_BLOCK - 1, ORDER_BLOCK, ORDER_BLOCK + 1, 3 * ORDER_BLOCK - 1,  10007,
                                     ORDER_GROUP - 1, ORDER_GROUP, ORDER_GROUP + 1, 2 * ORDER_GROUP + 77, 300001};
@@ -108,15 +107,15 @@ static void blocks_are_a_permutation(void **state) {
     free(seen);
 }
 
-/** Pearson's χ² of counts [cells], each expected to be `mean`, against its own mean plus six standard deviations: were the
- *  draws independent and even, one set of seeds in some million would fail, and these are always the same. */
+/* Pearson's χ² of counts [cells], each expected to be `mean`, against its own mean plus six standard deviations: were the
+ * draws independent and even, one set of seeds in some million would fail, and these are always the same. */
 static void assert_even(const int *counts, int cells, double mean) {
     double sum = 0.0, freedom = cells - 1;
     for (int i = 0; i < cells; i++) sum += (counts[i] - mean) * (counts[i] - mean) / mean;
     if (sum > freedom + 6.0 * sqrt(2.0 * freedom)) fail_msg("chi-square %g of %g degrees of freedom", sum, freedom);
 }
 
-/** Number of a permutation of 0…n−1 among all of them. */
+/* Number of a permutation of 0…n−1 among all of them. */
 static int rank_of(const BlockOrder *order, int n) {
     int64_t rows[8];
     int number = 0;
@@ -129,8 +128,8 @@ static int rank_of(const BlockOrder *order, int n) {
     return number;
 }
 
-/** Of few samples every permutation comes equally often: the hardest case for a network of few rounds. */
-static void small_blocks_are_even(void **state) {
+/* Of few samples every permutation comes equally often: the hardest case for a network of few rounds. */
+static void test_small_blocks_are_even(void **state) {
     (void)state;
     for (int n = 2, all = 2; n <= 5; all *= ++n) {
         enum { EACH = 150 };
@@ -143,8 +142,8 @@ static void small_blocks_are_even(void **state) {
     }
 }
 
-/** Where the rows of an epoch come, and which rows a place gets over many epochs. */
-static void blocks_are_even(void **state) {
+/* Where the rows of an epoch come, and which rows a place gets over many epochs. */
+static void test_blocks_are_even(void **state) {
     (void)state;
     enum { CELLS = 16, N = CELLS * 2400, LARGE = 16 * ORDER_GROUP, EPOCHS = 8000 };
     const BlockOrder whole = block_order(N, 7), next = block_order(N, 8);
@@ -167,8 +166,8 @@ static void blocks_are_even(void **state) {
     }
 }
 
-/** What the order is for: a group of samples lies in as few blocks as can be, and they are mixed. */
-static void groups_read_few_blocks(void **state) {
+/* What the order is for: a group of samples lies in as few blocks as can be, and they are mixed. */
+static void test_groups_read_few_blocks(void **state) {
     (void)state;
     enum { GROUPS = 4, N = GROUPS * ORDER_GROUP + 3 * ORDER_BLOCK + 5, BLOCKS = N / ORDER_BLOCK + 1 };
     const BlockOrder order = block_order(N, 42);
@@ -187,7 +186,7 @@ static void groups_read_few_blocks(void **state) {
     }
 }
 
-/** Compare the first, and where given the last, rows of one reference entry. */
+/* Compare the first, and where given the last, rows of one reference entry. */
 static void check_entry(const cJSON *entry, Order make, int64_t n, uint64_t seed) {
     const cJSON *first = cJSON_GetObjectItem(entry, "first"), *last = cJSON_GetObjectItem(entry, "last");
     const int64_t lasts = cJSON_GetArraySize(last);
@@ -202,7 +201,7 @@ static void check_entry(const cJSON *entry, Order make, int64_t n, uint64_t seed
     free(order);
 }
 
-static void matches_the_reference(void **state) {
+static void test_matches_the_reference(void **state) {
     (void)state;
     if (access(REFERENCE, R_OK)) {
         printf("# because there is no " REFERENCE "\n");
@@ -227,11 +226,11 @@ static void matches_the_reference(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(randperm_is_pytorchs),     cmocka_unit_test(shuffle_is_numpys),
-        cmocka_unit_test(every_index_comes_once),   cmocka_unit_test(blocks_stay_what_they_are),
-        cmocka_unit_test(blocks_are_a_permutation), cmocka_unit_test(small_blocks_are_even),
-        cmocka_unit_test(blocks_are_even),          cmocka_unit_test(groups_read_few_blocks),
-        cmocka_unit_test(matches_the_reference),
+        cmocka_unit_test(test_randperm_is_pytorchs),     cmocka_unit_test(test_shuffle_is_numpys),
+        cmocka_unit_test(test_every_index_comes_once),   cmocka_unit_test(test_blocks_equal_the_recorded_ones),
+        cmocka_unit_test(test_blocks_are_a_permutation), cmocka_unit_test(test_small_blocks_are_even),
+        cmocka_unit_test(test_blocks_are_even),          cmocka_unit_test(test_groups_read_few_blocks),
+        cmocka_unit_test(test_matches_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,8 +40,8 @@ static void write_file(const char *name, const char *text) {
     assert_int_equal(file_replace(path, text, strlen(text), &error), STATUS_OK);
 }
 
-/** A vocabulary of the single bytes (ids 0…255 in the order of their characters) and what `more` adds behind them;
- *  `without` segments one byte out. */
+/* A vocabulary of the single bytes (ids 0…255 in the order of their characters) and what `more` adds behind them;
+ * `without` segments one byte out. */
 static void write_vocabulary(const char *more, int without) {
     char text[8192] = "{";
     size_t used = 1;
@@ -71,7 +71,7 @@ static Tokenizer *open_small(void) {
     return tokenizer;
 }
 
-/** The ids as `1 2 3`. */
+/* The ids as `1 2 3`. */
 static const char *encode(Tokenizer *tokenizer, const char *text, size_t size) {
     static char out[4096];
     Error error = {0};
@@ -239,7 +239,7 @@ static void test_missing_files_are_named(void **state) {
     assert_refused(NAMES("vocab.json"));
 }
 
-/** The peer's ids for every text of a cases file: lines {"text": …, "ids": […]}. */
+/* The peer's ids for every text of a cases file: lines {"text": …, "ids": […]}. */
 static void check_cases(const char *tokenizer_folder, const char *cases, int at_least) {
     static const char *const column[] = {"text"};
     Error error = {0};
@@ -289,7 +289,7 @@ static void test_ids_equal_the_shared_golden(void **state) {
     check_cases("../shared/data/gpt2-tokenizer", "../shared/golden/tokenizer.jsonl", 2000);
 }
 
-/** Is neighbour + code point one word? */
+/* Is neighbour + code point one word? */
 static bool joins(Pretokenizer *pretokenizer, char neighbour, uint32_t code_point) {
     char text[5] = {neighbour};
     Error error = {0};
@@ -298,7 +298,7 @@ static bool joins(Pretokenizer *pretokenizer, char neighbour, uint32_t code_poin
     return end == size;
 }
 
-/** Every code point is of the class that the peer's engine gives it, whatever the installed PCRE2 thinks of it. */
+/* Every code point is of the class that the peer's engine gives it, whatever the installed PCRE2 thinks of it. */
 static void test_classes_hold_for_all_code_points(void **state) {
     (void)state;
     static const char *const names[4] = {"letters", "numbers", "signs", "spaces"};
@@ -330,8 +330,8 @@ static void test_classes_hold_for_all_code_points(void **state) {
     cJSON_Delete(tree);
 }
 
-/** A word of a million bytes: log-linear merging takes well under a second, quadratic would take a quarter of an
- *  hour. */
+/* A word of a million bytes: log-linear merging takes well under a second, quadratic would take a quarter of an
+ * hour. */
 static void test_long_word_takes_no_quadratic_time(void **state) {
     (void)state;
     const size_t size = 1000000;

@@ -1,3 +1,4 @@
+/* Opening and checking a token file. See dataset.h. */
 #include "linnet/data/dataset.h"
 
 #include "data/dataset_columns.h"
@@ -20,7 +21,7 @@ static Status get_int32(const Dataset *dataset, const char *name, int32_t low, i
 static Status get_digest(const Dataset *dataset, const char *name, char text[DIGEST_TEXT], Error *error) {
     if (h5_get_text(dataset->file, name, text, DIGEST_TEXT, dataset->path, error)) return error->status;
     if (strspn(text, "0123456789abcdef") == DIGEST_TEXT - 1) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" must be 64 lower-case hexadecimal digits",
+    return error_set(error, STATUS_INPUT, "%s: attribute \"%s\": expected 64 lower-case hexadecimal digits",
                      dataset->path, name);
 }
 
@@ -33,8 +34,8 @@ static Status read_label_names(Dataset *dataset, Error *error) {
     for (int32_t i = 0; i < info->labels; i++)
         for (int32_t j = 0; j < i; j++)
             if (strcmp(info->label_names[i], info->label_names[j]) == 0)
-                return error_set(error, STATUS_INPUT, "%s: attribute \"label_names\" holds \"%s\" twice", dataset->path,
-                                 info->label_names[i]);
+                return error_set(error, STATUS_INPUT, "%s: attribute \"label_names\": \"%s\" appears twice",
+                                 dataset->path, info->label_names[i]);
     return STATUS_OK;
 }
 
@@ -73,11 +74,10 @@ static Status open_columns(Dataset *dataset, Error *error) {
         Column *column = &dataset->columns[name];
         if (column_open(column, name, dataset->file, dataset->path, error)) return error->status;
         if (column->length != expected[name])
-            return error_set(
-                error, STATUS_INPUT,
-                "%s: dataset \"%s\" holds %lld elements; with %lld samples and %lld tokens it must hold %lld",
-                dataset->path, column_kinds[name].name, (long long)column->length, (long long)info->samples,
-                (long long)info->tokens, (long long)expected[name]);
+            return error_set(error, STATUS_INPUT,
+                             "%s: dataset \"%s\": expected %lld elements for %lld samples and %lld tokens, got %lld",
+                             dataset->path, column_kinds[name].name, (long long)expected[name],
+                             (long long)info->samples, (long long)info->tokens, (long long)column->length);
     }
     return STATUS_OK;
 }
@@ -113,7 +113,7 @@ void dataset_close(Dataset *dataset) {
 
 /* --- Checking --- */
 
-/* Room for SAMPLES_AT_ONCE samples and TOKENS_AT_ONCE tokens. */
+/* Buffers for SAMPLES_AT_ONCE samples and TOKENS_AT_ONCE tokens. */
 typedef struct {
     int64_t *offsets, *rows;
     uint8_t *labels;
@@ -135,17 +135,19 @@ static Status block_create(Block *block, Error *error) {
     return error->status;
 }
 
-/* The offsets of samples first … first + count − 1, checked, also against both ends of the tokens. */
+/* Read and check the offsets of samples first … first + count − 1; the first and last must be the ends of the tokens. */
 static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count, int64_t *offsets, Error *error) {
     const DatasetInfo *info = &dataset->info;
     if (column_read(&dataset->columns[COLUMN_OFFSETS], first, count + 1, offsets, dataset->path, error) ||
         dataset_check_offsets(dataset, offsets, first, count, error))
         return error->status;
     if (first == 0 && offsets[0] != 0)
-        return error_set(error, STATUS_INPUT, "%s: offsets[0] is %lld, not 0", dataset->path, (long long)offsets[0]);
+        return error_set(error, STATUS_INPUT, "%s: offsets[0]: expected 0, got %lld", dataset->path,
+                         (long long)offsets[0]);
     if (first + count == info->samples && offsets[count] != info->tokens)
-        return error_set(error, STATUS_INPUT, "%s: the last of offsets is %lld, not the number of tokens, %lld",
-                         dataset->path, (long long)offsets[count], (long long)info->tokens);
+        return error_set(error, STATUS_INPUT,
+                         "%s: last element of offsets: expected the number of tokens, %lld, got %lld", dataset->path,
+                         (long long)info->tokens, (long long)offsets[count]);
     return STATUS_OK;
 }
 
@@ -167,7 +169,7 @@ static Status verify_block(const Dataset *dataset, int64_t first, int64_t count,
     for (int64_t i = 0; i < count; i++) {
         if (dataset_check_label(dataset, block->labels[i], first + i, error)) return error->status;
         if (block->rows[i] < 0)
-            return error_set(error, STATUS_INPUT, "%s: rows[%lld] is %lld; rows are numbered from 0", dataset->path,
+            return error_set(error, STATUS_INPUT, "%s: rows[%lld]: expected a row from 0, got %lld", dataset->path,
                              (long long)(first + i), (long long)block->rows[i]);
     }
     return verify_tokens(dataset, block->offsets[0], block->offsets[count], block->ids, error);

@@ -1,6 +1,7 @@
+/* The token file's arrays. See dataset_columns.h. */
 #include "data/dataset_columns.h"
 
-/* Some 64 to 128 KiB a chunk: few enough reads for a whole file, little to read in vain for one sample. */
+/* Chunks of 64 to 128 KiB: few reads for a complete file, little to read that one sample does not need. */
 const ColumnKind column_kinds[COLUMNS] = {
     [COLUMN_TOKENS] = {"tokens", sizeof(uint16_t), false, 65536},
     [COLUMN_OFFSETS] = {"offsets", sizeof(int64_t), true, 8192},
@@ -42,11 +43,12 @@ Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int
     for (int64_t i = 0; i <= count; i++) {
         const bool inside = offsets[i] >= 0 && offsets[i] <= info->tokens;
         if (!inside || (i > 0 && offsets[i] <= offsets[i - 1]))
-            return error_set(error, STATUS_INPUT,
-                             "%s: offsets[%lld] is %lld; offsets must rise from 0 to the number of tokens, %lld",
-                             dataset->path, (long long)(first + i), (long long)offsets[i], (long long)info->tokens);
+            return error_set(
+                error, STATUS_INPUT,
+                "%s: offsets[%lld]: expected offsets that rise from 0 to the number of tokens, %lld, got %lld",
+                dataset->path, (long long)(first + i), (long long)info->tokens, (long long)offsets[i]);
         if (i > 0 && offsets[i] - offsets[i - 1] > info->longest)
-            return error_set(error, STATUS_INPUT, "%s: sample %lld has %lld tokens, but \"longest_sample\" says %d",
+            return error_set(error, STATUS_INPUT, "%s: sample %lld has %lld tokens, more than \"longest_sample\", %d",
                              dataset->path, (long long)(first + i - 1), (long long)(offsets[i] - offsets[i - 1]),
                              info->longest);
     }
@@ -55,15 +57,14 @@ Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int
 
 Status dataset_check_label(const Dataset *dataset, uint8_t label, int64_t sample, Error *error) {
     if (label < dataset->info.labels) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: labels[%lld] is %d; there are %d labels, numbered from 0", dataset->path,
-                     (long long)sample, label, dataset->info.labels);
+    return error_set(error, STATUS_INPUT, "%s: labels[%lld]: expected a label from 0 to %d, got %d", dataset->path,
+                     (long long)sample, dataset->info.labels - 1, label);
 }
 
 Status dataset_check_ids(const Dataset *dataset, const uint16_t *ids, int64_t count, int64_t place, Error *error) {
     for (int64_t i = 0; i < count; i++)
         if (ids[i] >= dataset->info.vocabulary)
-            return error_set(error, STATUS_INPUT,
-                             "%s: tokens[%lld] is %d; the vocabulary has %d tokens, numbered from 0", dataset->path,
-                             (long long)(place + i), ids[i], dataset->info.vocabulary);
+            return error_set(error, STATUS_INPUT, "%s: tokens[%lld]: expected an id from 0 to %d, got %d",
+                             dataset->path, (long long)(place + i), dataset->info.vocabulary - 1, ids[i]);
     return STATUS_OK;
 }

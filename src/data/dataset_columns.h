@@ -37,12 +37,11 @@ Status column_open(Column *column, ColumnName name, hid_t file, const char *path
 /** Read elements first … first + count − 1 into out. */
 Status column_read(const Column *column, int64_t first, int64_t count, void *out, const char *path, Error *error);
 
-/** Check what samples first … first + count − 1 say of themselves: where they lie (offsets [count + 1]), their
- *  class. What passes can be read and used without fear for memory. */
+/** Check the offsets [count + 1] and a label of samples first … first + count − 1. What passes is safe to read and use. */
 Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int64_t first, int64_t count,
                              Error *error);
 Status dataset_check_label(const Dataset *dataset, uint8_t label, int64_t sample, Error *error);
-/** Check ids [count], the first of which is tokens[place] of the file. */
+/** Check ids [count]; the first is tokens[place] of the file. */
 Status dataset_check_ids(const Dataset *dataset, const uint16_t *ids, int64_t count, int64_t place, Error *error);
 
 #endif

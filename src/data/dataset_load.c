@@ -1,14 +1,14 @@
-/* Loading chosen samples: their places are sorted and merged into runs, so that the number of reads follows the
- * chunks that hold them, not the samples. */
+/* Loading given samples: their places in the file are sorted and merged into runs, so that the number of reads follows the
+ * chunks that hold them, not the samples. See dataset.h. */
 #include "data/dataset_columns.h"
 #include "linnet/core/memory.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_BYTES ((size_t)2 << 20) /* the most that is read at once, unless one sample is longer */
+#define RUN_BYTES ((size_t)2 << 20) /* of one read, unless a sample is longer */
 
-/* Elements of a column, and the element of the output where they go. */
+/* Elements of a column and their place in the output. */
 typedef struct {
     int64_t from, count, to;
 } Piece;
@@ -18,8 +18,8 @@ typedef struct {
     int64_t index, position;
 } Wanted;
 
-/* How many of pieces [count] make up one run, and in *end where it ends. A gap of less than a chunk is read with
- * it: its chunk has to be read anyway. */
+/* The number of pieces [count] that make one run, and in *end its end. A gap of less than a chunk is read too: its chunk
+ * must be read anyway. */
 static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t most, int64_t *end) {
     const int64_t first = pieces[0].from;
     int64_t taken = 1;
@@ -32,7 +32,7 @@ static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t
     return taken;
 }
 
-/* Copy pieces [count] of a column into out. Pieces that rise are read in few runs; any others are right but slow. */
+/* Copy pieces [count] of a column into out. In rising order they take few reads, in any other they are slow. */
 static Status gather(const Dataset *dataset, ColumnName name, const Piece *pieces, int64_t count, void *out,
                      Error *error) {
     const Column *column = &dataset->columns[name];
@@ -44,11 +44,11 @@ static Status gather(const Dataset *dataset, ColumnName name, const Piece *piece
         const Piece *run = pieces + done;
         int64_t end;
         if (atomic_load(&dataset->stopped)) {
-            error_set(error, STATUS_STOPPED, "%s: reading was given up", dataset->path);
+            error_set(error, STATUS_STOPPED, "%s: reading was stopped", dataset->path);
             break;
         }
         taken = take_run(run, count - done, gap, most, &end);
-        if (end - run->from > most) { /* one piece alone, longer than the block */
+        if (end - run->from > most) { /* one piece, longer than the block */
             column_read(column, run->from, run->count, target + (size_t)run->to * size, dataset->path, error);
             continue;
         }
@@ -67,26 +67,26 @@ static int compare_wanted(const void *left, const void *right) {
     return (a->position > b->position) - (a->position < b->position);
 }
 
-/* wanted [count], by rising index. */
+/* Fill wanted [count] in the order of rising indices. */
 static Status sort_wanted(const Dataset *dataset, const int64_t *indices, int64_t count, Wanted *wanted, Error *error) {
     for (int64_t i = 0; i < count; i++) {
         if (indices[i] < 0 || indices[i] >= dataset->info.samples)
-            return error_set(error, STATUS_INPUT, "%s: there is no sample %lld; the file holds %lld, numbered from 0",
-                             dataset->path, (long long)indices[i], (long long)dataset->info.samples);
+            return error_set(error, STATUS_INPUT, "%s: expected a sample from 0 to %lld, got %lld", dataset->path,
+                             (long long)dataset->info.samples - 1, (long long)indices[i]);
         wanted[i] = (Wanted){indices[i], i};
     }
     qsort(wanted, (size_t)count, sizeof *wanted, compare_wanted);
     return STATUS_OK;
 }
 
-/* What one load works with, besides its result. All in the order of rising indices. */
+/* The working memory of a load, in the order of rising indices. */
 typedef struct {
     Wanted *wanted;  /**< [count] */
     Piece *pieces;   /**< [count] */
     int64_t *bounds; /**< [count × 2] where each sample starts and ends in tokens */
 } Plan;
 
-static_assert(sizeof(Wanted) + sizeof(Piece) + 2 * sizeof(int64_t) == DATASET_WORK_BYTES, "as dataset.h says");
+static_assert(sizeof(Wanted) + sizeof(Piece) + 2 * sizeof(int64_t) == DATASET_WORK_BYTES, "dataset.h states this size");
 
 static Status plan_create(Plan *plan, int64_t count, Error *error) {
     plan->wanted = memory_allocate((size_t)count, sizeof *plan->wanted, error);
@@ -101,7 +101,7 @@ static void plan_free(Plan *plan) {
     memory_free(plan->bounds);
 }
 
-/* Sort the samples of a request, read where they lie, and check it. */
+/* Sort the samples of a request, then read and check their bounds. */
 static Status find_bounds(const Dataset *dataset, const int64_t *indices, int64_t count, const Plan *plan,
                           Error *error) {
     if (sort_wanted(dataset, indices, count, plan->wanted, error)) return error->status;
@@ -122,7 +122,7 @@ cleanup:
     return error->status;
 }
 
-/* Where each sample is to start in the result. */
+/* Set where each sample starts in the result. */
 static void lay_out(const Plan *plan, int64_t count, Samples *samples) {
     for (int64_t i = 0; i < count; i++)
         samples->starts[plan->wanted[i].position + 1] = plan->bounds[2 * i + 1] - plan->bounds[2 * i];

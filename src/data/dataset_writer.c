@@ -1,10 +1,11 @@
+/* Writing a token file. See dataset.h. */
 #include "data/dataset_columns.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include <string.h>
 #include <unistd.h>
 
-/* A column being written: a chunk in memory, whole chunks in the file. */
+/* A column that is written: the current chunk in memory, full chunks in the file. */
 typedef struct {
     hid_t dataset;
     ColumnName name;
@@ -14,9 +15,9 @@ typedef struct {
 } Output;
 
 struct DatasetWriter {
-    char *path, *beside; /**< the target, and the file beside it that is written */
-    hid_t file;          /**< −1 once closed */
-    bool is_beside;      /**< the file beside is there and must not stay */
+    char *path, *temporary; /**< the target, and the file that is written */
+    hid_t file;             /**< −1 once closed */
+    bool exists;            /**< the temporary file exists and must be removed */
     DatasetInfo info;
     Output outputs[COLUMNS];
 };
@@ -38,8 +39,8 @@ static hid_t stored_type(ColumnName name) {
     }
 }
 
-/* A chunked dataset without end, each chunk with a checksum, without time stamps: the same input gives the same
- * bytes, and damage is seen. */
+/* A chunked dataset that can grow, with a checksum for each chunk, which shows damage, and without time stamps, so that the
+ * same input gives the same bytes. */
 static hid_t create_column(hid_t file, ColumnName name) {
     const ColumnKind *kind = &column_kinds[name];
     const hsize_t none = 0, unlimited = H5S_UNLIMITED;
@@ -47,7 +48,7 @@ static hid_t create_column(hid_t file, ColumnName name) {
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
     hid_t dataset = -1;
     H5Pset_obj_track_times(creation, false);
-    /* Chunks are written whole and once: without a cache a full disk is seen at the write, not at the close. */
+    /* Each chunk is written once, when full: without a cache a full disk is an error of that write, not of the close. */
     if (H5Pset_chunk(creation, 1, &kind->chunk) >= 0 && H5Pset_fletcher32(creation) >= 0 &&
         H5Pset_chunk_cache(access, 0, 0, 1.0) >= 0)
         dataset = H5Dcreate2(file, kind->name, stored_type(name), space, H5P_DEFAULT, creation, access);
@@ -66,7 +67,7 @@ static Status output_create(DatasetWriter *writer, ColumnName name, Error *error
     return output->dataset < 0 ? write_failed(writer, error) : STATUS_OK;
 }
 
-/* Put what is held behind what is written. */
+/* Append the elements in memory to the file. */
 static Status output_flush(const DatasetWriter *writer, Output *output, Error *error) {
     const hsize_t extent = output->written + output->held;
     if (output->held == 0) return STATUS_OK;
@@ -83,7 +84,7 @@ static Status output_flush(const DatasetWriter *writer, Output *output, Error *e
     return error->status;
 }
 
-/* The place of the next element, the chunk having been written if it was full; NULL on failure. */
+/* The place of the next element, after writing a full chunk; NULL after an error. */
 static void *output_next(DatasetWriter *writer, ColumnName name, Error *error) {
     Output *output = &writer->outputs[name];
     if (output->held == column_kinds[name].chunk && output_flush(writer, output, error)) return NULL;
@@ -106,19 +107,10 @@ static Status copy_info(DatasetWriter *writer, const DatasetInfo *info, Error *e
     for (int32_t i = 0; own->label_names && i < info->labels; i++) {
         const size_t size = strlen(info->label_names[i]);
         if (size < 1 || size > H5_TEXT_MAX)
-            return error_set(error, STATUS_INPUT, "label %d has %zu bytes, not 1 to %d", i, size, H5_TEXT_MAX);
+            return error_set(error, STATUS_INPUT, "label %d: expected a name of 1 to %d bytes, got %zu", i, H5_TEXT_MAX,
+                             size);
         own->label_names[i] = memory_text(info->label_names[i], error);
     }
-    return error->status;
-}
-
-static Status name_files(DatasetWriter *writer, const char *path, Error *error) {
-    const size_t size = strlen(path);
-    writer->path = memory_text(path, error);
-    writer->beside = memory_allocate(size + sizeof ".tmp", 1, error);
-    if (!writer->beside) return error->status;
-    memcpy(writer->beside, path, size);
-    memcpy(writer->beside + size, ".tmp", sizeof ".tmp");
     return error->status;
 }
 
@@ -127,10 +119,10 @@ Status dataset_writer_create(DatasetWriter **writer, const char *path, const Dat
     if (!created) return error->status;
     created->file = -1;
     for (int i = 0; i < COLUMNS; i++) created->outputs[i].dataset = -1;
-    if (copy_info(created, info, error) || name_files(created, path, error) ||
-        h5_create(&created->file, created->beside, error))
-        goto cleanup;
-    created->is_beside = true;
+    created->path = memory_text(path, error);
+    created->temporary = file_temporary(path, error);
+    if (copy_info(created, info, error) || h5_create(&created->file, created->temporary, error)) goto cleanup;
+    created->exists = true;
     for (ColumnName name = 0; name < COLUMNS; name++)
         if (output_create(created, name, error)) goto cleanup;
     if (add_int64(created, COLUMN_OFFSETS, 0, error)) goto cleanup;
@@ -143,17 +135,17 @@ cleanup:
 
 static Status check_sample(const DatasetInfo *info, const int32_t *ids, size_t count, int32_t label, int64_t row,
                            Error *error) {
-    if (row < 0) return error_set(error, STATUS_INPUT, "row %lld: rows are numbered from 0", (long long)row);
+    if (row < 0) return error_set(error, STATUS_INPUT, "expected a row from 0, got %lld", (long long)row);
     if (count < 1 || count > (size_t)info->max_length)
-        return error_set(error, STATUS_INPUT, "row %lld: %zu tokens, not 1 to %d", (long long)row, count,
-                         info->max_length);
+        return error_set(error, STATUS_INPUT, "row %lld: expected 1 to %d tokens, got %zu", (long long)row,
+                         info->max_length, count);
     if (label < 0 || label >= info->labels)
-        return error_set(error, STATUS_INPUT, "row %lld: label %d, not 0 to %d", (long long)row, label,
-                         info->labels - 1);
+        return error_set(error, STATUS_INPUT, "row %lld: expected a label from 0 to %d, got %d", (long long)row,
+                         info->labels - 1, label);
     for (size_t i = 0; i < count; i++)
         if (ids[i] < 0 || ids[i] >= info->vocabulary || ids[i] > UINT16_MAX)
-            return error_set(error, STATUS_INPUT, "row %lld: token %d, not 0 to %d", (long long)row, ids[i],
-                             info->vocabulary - 1);
+            return error_set(error, STATUS_INPUT, "row %lld: expected ids from 0 to %d, got %d", (long long)row,
+                             info->vocabulary - 1, ids[i]);
     return STATUS_OK;
 }
 
@@ -188,7 +180,7 @@ static bool put_attributes(hid_t file, const DatasetInfo *info) {
            h5_put_texts(file, "label_names", info->label_names, info->labels);
 }
 
-/* Close all that is open of the file; false when something could not be written. */
+/* Close all that is open in the file; false when something could not be written. */
 static bool close_file(DatasetWriter *writer) {
     bool good = true;
     for (int i = 0; i < COLUMNS; i++) {
@@ -203,25 +195,25 @@ static bool close_file(DatasetWriter *writer) {
 Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, int64_t source_size, Error *error) {
     DatasetInfo *info = &writer->info;
     if (info->samples == 0)
-        return error_set(error, STATUS_INPUT, "%s: no samples to write: a token file holds one at least", writer->path);
+        return error_set(error, STATUS_INPUT, "%s: no samples to write: a token file has at least one", writer->path);
     strncpy(info->source_digest, source_digest, sizeof info->source_digest - 1);
     info->source_size = source_size;
     for (int i = 0; i < COLUMNS; i++)
         if (output_flush(writer, &writer->outputs[i], error)) return error->status;
     if (!put_attributes(writer->file, info) || H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || !close_file(writer))
         return write_failed(writer, error);
-    if (file_flush(writer->beside, error)) return error->status;
-    if (!file_rename(writer->beside, writer->path, error)) writer->is_beside = false;
+    if (file_flush(writer->temporary, error)) return error->status;
+    if (!file_rename(writer->temporary, writer->path, error)) writer->exists = false;
     return error->status;
 }
 
 void dataset_writer_destroy(DatasetWriter *writer) {
     if (!writer) return;
     close_file(writer);
-    if (writer->is_beside) unlink(writer->beside);
+    if (writer->exists) unlink(writer->temporary);
     for (int i = 0; i < COLUMNS; i++) memory_free(writer->outputs[i].chunk);
     h5_free_texts(writer->info.label_names, writer->info.labels);
     memory_free(writer->path);
-    memory_free(writer->beside);
+    memory_free(writer->temporary);
     memory_free(writer);
 }

@@ -1,3 +1,4 @@
+/* HDF5 files and attributes. See h5.h. */
 #include "data/h5.h"
 
 #include "linnet/core/file.h"
@@ -12,18 +13,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* After a close that failed (a full disk) HDF5 keeps a dead file in its list and crashes on it when the program
- * exits. All our files are closed by hand, so it has nothing to do there. It listens only before its first use. */
+/* After a failed close (a full disk) HDF5 keeps the file in its list and crashes on it when the program exits. linnet closes
+ * all its files, so HDF5 has nothing to do then. The call works only before HDF5's first use. */
 __attribute__((constructor)) static void close_nothing_at_exit(void) {
     H5dont_atexit();
 }
 
-/* --- Turns --- */
-
+// --- Turns ---
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t turn;
-    unsigned next, served; /* tickets: the next to be given, the one whose turn it is */
+    unsigned next, served; // tickets: the next to be given, the one whose turn it is
 } turns = {.mutex = PTHREAD_MUTEX_INITIALIZER, .turn = PTHREAD_COND_INITIALIZER};
 
 void h5_enter(void) {
@@ -31,7 +31,7 @@ void h5_enter(void) {
     const unsigned mine = turns.next++;
     while (turns.served != mine) pthread_cond_wait(&turns.turn, &turns.mutex);
     pthread_mutex_unlock(&turns.mutex);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* a thread of its own may have an error stack of its own, and print it */
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); // a thread of its own may have an error stack of its own, and print it
 }
 
 void h5_leave(void) {
@@ -45,7 +45,7 @@ void h5_leave(void) {
 
 typedef struct {
     char text[512];
-    bool starved; /* HDF5 got no memory */
+    bool starved; /**< HDF5 got no memory */
 } Reason;
 
 static herr_t keep_first(unsigned position, const H5E_error2_t *entry, void *context) {
@@ -62,7 +62,7 @@ Status h5_error(Error *error, Status status, const char *path, const char *what)
     const char *reason = found.text;
     const char *code = strstr(reason, "errno = ");
     if (found.starved || (code && file_blame(atoi(code + strlen("errno = "))) != STATUS_INPUT)) status = STATUS_FAILURE;
-    /* Where a system call failed HDF5 lists addresses, times and flags; the reason itself is the part in quotes. */
+    /* After a failed system call HDF5 lists addresses, times and flags; the reason is the part in quotes. */
     const char *start = strstr(reason, "error message = '");
     if (!start) return error_set(error, status, "%s: %s: %s", path, what, *reason ? reason : "HDF5 gives no reason");
     start += strlen("error message = '");
@@ -71,9 +71,9 @@ Status h5_error(Error *error, Status status, const char *path, const char *what)
 
 /* --- Files --- */
 
-/* Access without locks, which NFS and Lustre often do not have. Also turns off the error stack that HDF5 prints
- * by itself (each thread has its own switch, so this is done wherever HDF5 is entered first), and the loading of
- * code: a file may name filters that HDF5 would look for on the disk. */
+/* Access without locks, which NFS and Lustre often do not have. Also turns off the printing of HDF5's error stack (each
+ * thread has its own switch, so this is done where a thread first uses HDF5) and the loading of plugins: a file may name
+ * filters that HDF5 would look for on the disk. */
 static hid_t access_without_locks(void) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
@@ -82,16 +82,16 @@ static hid_t access_without_locks(void) {
     return access;
 }
 
-/* A superblock's fields as linnet writes them (HDF5 File Format Specification 3.0, II.A.): version 3, offsets and
- * lengths of 8 bytes. */
+/* A superblock as linnet writes it (HDF5 File Format Specification 3.0, II.A.): version 3, offsets and lengths of 8
+ * bytes. */
 typedef struct {
     unsigned char signature[8], version, offset_bytes, length_bytes, flags;
     uint64_t base, extension, end, root;
     uint32_t checksum;
 } __attribute__((packed)) Superblock;
 
-/* Look at the file's start before HDF5 does. Structures of HDF5 before 1.10 have no checksums, and HDF5 can crash on
- * damage in them: they are refused, here those of the file and its root group. */
+/* Check the file's start before HDF5 reads it. Structures of formats before HDF5 1.10 have no checksums, and HDF5 can crash
+ * on damage in them: they are refused, here those of the file and its root group. */
 static Status check_start(const char *path, int file, Error *error) {
     static const char signature[] = "\x89HDF\r\n\x1a\n";
     Superblock start = {0};
@@ -103,16 +103,16 @@ static Status check_start(const char *path, int file, Error *error) {
     if (memcmp(start.signature, signature, sizeof start.signature) != 0)
         return error_set(error, STATUS_INPUT, "%s: not an HDF5 file", path);
     if (start.version < 2 || start.version > 3)
-        return error_set(error, STATUS_INPUT,
-                         "%s: an HDF5 file in a format before 1.10, which has no checksums (h5py: libver=\"v110\")",
-                         path);
+        return error_set(
+            error, STATUS_INPUT,
+            "%s: expected HDF5's format of version 1.10 or later, which has checksums (h5py: libver=\"v110\")", path);
     if (start.end > (uint64_t)about.st_size)
-        return error_set(error, STATUS_INPUT, "%s: damaged or cut short: truncated file of %lld bytes in place of %llu",
-                         path, (long long)about.st_size, (unsigned long long)start.end);
+        return error_set(error, STATUS_INPUT, "%s: damaged or cut short: expected %llu bytes, got %lld", path,
+                         (unsigned long long)start.end, (long long)about.st_size);
     if (start.offset_bytes != 8 || start.length_bytes != 8 || start.base != 0 || start.extension != UINT64_MAX ||
         start.root > start.end || pread(file, mark, sizeof mark, (off_t)start.root) != sizeof mark ||
         memcmp(mark, "OHDR", sizeof mark) != 0)
-        return error_set(error, STATUS_INPUT, "%s: damaged or cut short: not laid out as linnet does", path);
+        return error_set(error, STATUS_INPUT, "%s: damaged or cut short: not as linnet writes it", path);
     return STATUS_OK;
 }
 
@@ -131,14 +131,14 @@ Status h5_open(hid_t *file, const char *path, Error *error) {
 }
 
 Status h5_create(hid_t *file, const char *path, Error *error) {
-    /* The system says better than HDF5 whether the path is at fault (bad input) or, later, the disk. */
+    /* The system's error tells a wrong path (bad input) from a failing disk; HDF5's does not. */
     const int probe = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (probe < 0) return error_set(error, STATUS_INPUT, "%s: cannot create: %s", path, strerror(errno));
     close(probe);
     const hid_t access = access_without_locks();
-    /* This format carries checksums in its own structures; HDF5 can crash on damage in the older one. */
+    /* This format has checksums in its structures; HDF5 can crash on damage in the older one. */
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
-    /* No time stamps, so that the same content gives the same bytes. */
+    /* Without time stamps the same content gives the same bytes. */
     const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_obj_track_times(creation, false);
     const hid_t created = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
@@ -180,11 +180,11 @@ static Status open_attribute(Attribute *attribute, hid_t object, const char *nam
     if (space >= 0) H5Sclose(space);
     if (!known) return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" is damaged", path, name);
     if (H5Tget_class(attribute->type) != class)
-        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" must hold %s", path, name,
-                         class == H5T_INTEGER ? "a whole number" : "text");
+        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\": expected %s", path, name,
+                         class == H5T_INTEGER ? "an integer" : "text");
     if (attribute->count < 1 || attribute->count > most)
-        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\" holds %lld values in place of 1%s", path, name,
-                         (long long)attribute->count, most > 1 ? " or more (255 at most)" : "");
+        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\": expected %s, got %lld", path, name,
+                         most > 1 ? "1 to 255 values" : "1 value", (long long)attribute->count);
     return STATUS_OK;
 }
 
@@ -194,10 +194,10 @@ Status h5_get_int(hid_t object, const char *name, int64_t low, int64_t high, int
     int64_t found = 0;
     if (open_attribute(&attribute, object, name, H5T_INTEGER, 1, path, error)) goto cleanup;
     if (H5Aread(attribute.attribute, H5T_NATIVE_INT64, &found) < 0)
-        error_set(error, STATUS_INPUT, "%s: attribute \"%s\" cannot be read", path, name);
+        error_set(error, STATUS_INPUT, "%s: attribute \"%s\": cannot read", path, name);
     else if (found < low || found > high)
-        error_set(error, STATUS_INPUT, "%s: attribute \"%s\" is %lld, not within %lld to %lld", path, name,
-                  (long long)found, (long long)low, (long long)high);
+        error_set(error, STATUS_INPUT, "%s: attribute \"%s\": expected %lld to %lld, got %lld", path, name,
+                  (long long)low, (long long)high, (long long)found);
     else
         *value = found;
 cleanup:
@@ -205,7 +205,7 @@ cleanup:
     return error->status;
 }
 
-/* *text becomes a copy of raw [size]; false where that is no fit text. */
+/* Set *text to a copy of raw [size]; false where that is not a valid text. */
 static bool copy_text(char **text, const char *raw, size_t size, Error *error) {
     if (size < 1 || size > H5_TEXT_MAX || utf8_valid_length(raw, size) != size) return false;
     for (size_t i = 0; i < size; i++)
@@ -238,7 +238,7 @@ Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts,
     if (open_attribute(&attribute, object, name, H5T_STRING, most, path, error)) goto cleanup;
     list = memory_allocate((size_t)attribute.count, sizeof *list, error);
     if (!list) goto cleanup;
-    /* Texts of variable length lie in a heap without checksums, and HDF5 crashes on some damage to it. */
+    /* Texts of variable length are stored in a heap without checksums, and HDF5 crashes on some damage to it. */
     if (H5Tis_variable_str(attribute.type) == 0 && read_fixed(&attribute, list, error)) {
         *texts = list;
         *count = (int32_t)attribute.count;
@@ -246,7 +246,7 @@ Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts,
     } else {
         error_set(
             error, STATUS_INPUT,
-            "%s: attribute \"%s\" must hold UTF-8 texts of 1 to %d bytes without control characters, of fixed length",
+            "%s: attribute \"%s\": expected UTF-8 texts of fixed length, of 1 to %d bytes without control characters",
             path, name, H5_TEXT_MAX);
     }
 cleanup:
@@ -262,7 +262,8 @@ Status h5_get_text(hid_t object, const char *name, char *text, size_t size, cons
     if (strlen(texts[0]) < size)
         snprintf(text, size, "%s", texts[0]);
     else
-        error_set(error, STATUS_INPUT, "%s: attribute \"%s\" is longer than %zu bytes", path, name, size - 1);
+        error_set(error, STATUS_INPUT, "%s: attribute \"%s\": expected at most %zu bytes, got %zu", path, name,
+                  size - 1, strlen(texts[0]));
     h5_free_texts(texts, count);
     return error->status;
 }
@@ -286,8 +287,7 @@ bool h5_put_int(hid_t object, const char *name, int64_t value) {
     return put(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, H5Screate(H5S_SCALAR), &value);
 }
 
-/* Texts side by side, each `width` bytes wide. Not of variable length: those lie in a heap without checksums, and
- * HDF5 crashes on some damage to it. */
+/* Texts one after the other, each `width` bytes wide, because those of variable length are in a heap without checksums. */
 static bool put_fixed(hid_t object, const char *name, const char *texts, size_t width, hid_t space) {
     const hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, width);
@@ -303,7 +303,7 @@ bool h5_put_text(hid_t object, const char *name, const char *text) {
 }
 
 bool h5_put_texts(hid_t object, const char *name, char *const *texts, int32_t count) {
-    Error ignored = {0}; /* the caller learns of it as of any other failed write */
+    Error ignored = {0}; /* the caller sees a failed write */
     size_t width = 1;
     for (int32_t i = 0; i < count; i++)
         if (strlen(texts[i]) > width) width = strlen(texts[i]);

@@ -1,7 +1,7 @@
 #ifndef LINNET_DATA_H5_H
 #define LINNET_DATA_H5_H
-/** What linnet needs of HDF5's C API: files opened without locks, attributes with their types checked, and one
- *  clear line out of HDF5's error stack. Not collective. */
+/** What linnet needs of HDF5's C API: files opened without locks, attributes of checked types, and one line from HDF5's
+ *  error stack. Not collective. */
 #include "linnet/core/error.h"
 #include <hdf5.h>
 #include <stdbool.h>
@@ -16,28 +16,27 @@ void h5_leave(void);
 
 #define H5_TEXT_MAX 255 /**< bytes of the longest text in an attribute */
 
-/** Open for reading, without file locks. STATUS_INPUT names the file and what is wrong with it, also where it is of a
- *  format before HDF5 1.10. */
+/** Open for reading, without file locks. STATUS_INPUT names the file and its fault, also where its format is older than HDF5
+ *  1.10. */
 Status h5_open(hid_t *file, const char *path, Error *error);
-/** Create (or empty) for writing, without file locks. STATUS_INPUT when the path is at fault. */
+/** Create or empty a file for writing, without file locks. STATUS_INPUT when the path is wrong. */
 Status h5_create(hid_t *file, const char *path, Error *error);
 
-/** Fill *error with "path: what: " and the most specific entry of HDF5's error stack. STATUS_FAILURE in place of
- *  `status` when that is that this machine has no memory or no descriptors left. */
+/** Fill *error with "path: what: " and the most specific entry of HDF5's error stack. STATUS_FAILURE instead of `status`
+ *  when this machine has no memory or file descriptors left. */
 Status h5_error(Error *error, Status status, const char *path, const char *what);
 
-/** Read an attribute of `object`; STATUS_INPUT when it is missing, of another type or not within low…high. */
+/** Read an attribute of `object`; STATUS_INPUT when it is missing, of another type or outside low…high. */
 Status h5_get_int(hid_t object, const char *name, int64_t low, int64_t high, int64_t *value, const char *path,
                   Error *error);
-/** One text into text [size]; it must have 1 … size − 1 bytes and no control characters. */
+/** One text of 1 … size − 1 bytes without control characters into text [size]. */
 Status h5_get_text(hid_t object, const char *name, char *text, size_t size, const char *path, Error *error);
 /** A list of 1 … most texts, of fixed length. Freed with h5_free_texts(). */
 Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts, int32_t *count, const char *path,
                     Error *error);
 void h5_free_texts(char **texts, int32_t count);
 
-/** Write an attribute; false on failure. Texts have one byte at least, UTF-8, and are padded with zeros to one
- *  length. */
+/** Write an attribute; false after an error. Texts are UTF-8 of at least 1 byte, padded with zeros to the same length. */
 bool h5_put_int(hid_t object, const char *name, int64_t value);
 bool h5_put_text(hid_t object, const char *name, const char *text);
 bool h5_put_texts(hid_t object, const char *name, char *const *texts, int32_t count);

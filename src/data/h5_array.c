@@ -1,13 +1,14 @@
+/* Arrays in HDF5 files. See h5_array.h. */
 #include "data/h5_array.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A chunk is read (and unpacked) whole, so its size bounds the memory that a file can make us take. */
+/* HDF5 reads a chunk at once, so this limits the memory that a file can make the reader take. */
 #define CHUNK_BYTES_MAX ((hsize_t)64 << 20)
 
-/* The bytes at an address of the file are an object header of the kind that has a checksum. */
+/* Whether an address of the file has an object header of the version with a checksum. */
 static bool has_checked_header(hid_t file, haddr_t address) {
     char mark[4];
     int *descriptor = NULL;
@@ -15,7 +16,7 @@ static bool has_checked_header(hid_t file, haddr_t address) {
     return pread(*descriptor, mark, sizeof mark, (off_t)address) == sizeof mark && memcmp(mark, "OHDR", 4) == 0;
 }
 
-/* A name may also be a link into another file. */
+/* Whether the name is an object of this file: it may be a link into another one. */
 static bool is_own(hid_t file, const char *name) {
     H5L_info_t link;
     return H5Lget_info(file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD &&
@@ -43,7 +44,7 @@ static bool read_size(H5Array *array, const H5ArrayKind *kind) {
     return good && array->size[1] <= INT32_MAX && (row == 0 || array->size[0] <= INT64_MAX / row);
 }
 
-/* Of all filters the checksum alone: others may be code that HDF5 looks for on the disk, or unpack without end. */
+/* Only the checksum filter: others may be code that HDF5 looks for on the disk, or unpack to any size. */
 static bool has_known_filters(hid_t properties) {
     for (int i = 0; i < H5Pget_nfilters(properties); i++) {
         unsigned flags, settings;
@@ -59,11 +60,11 @@ static bool has_right_chunks(hid_t array, hid_t properties, const H5ArrayKind *k
     H5D_chunk_index_t index;
     if (H5Pget_chunk(properties, 2, chunk) != kind->dimensions || chunk[0] < 1 || chunk[1] < 1) return false;
     if (chunk[0] > CHUNK_BYTES_MAX || chunk[1] > CHUNK_BYTES_MAX / kind->size / chunk[0]) return false;
-    /* The oldest index has no checksums. */
+    /* A B-tree index has no checksums. */
     return H5Dget_chunk_index_type(array, &index) >= 0 && index != H5D_CHUNK_IDX_BTREE;
 }
 
-/* The data lie in this file, in pieces of a sane size. */
+/* Whether the data are in this file, in chunks of limited size. */
 static bool has_right_layout(hid_t array, const H5ArrayKind *kind) {
     const hid_t properties = H5Dget_create_plist(array);
     if (properties < 0) return false;
@@ -76,7 +77,7 @@ static bool has_right_layout(hid_t array, const H5ArrayKind *kind) {
 
 static Status refuse_type(const H5ArrayKind *kind, const char *path, Error *error) {
     const char *sign = kind->is_signed ? "signed integers" : "unsigned integers";
-    return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" must hold %s of %zu bits", path, kind->name,
+    return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected %s of %zu bits", path, kind->name,
                      kind->class == H5T_FLOAT ? "floats" : sign, 8 * kind->size);
 }
 
@@ -87,17 +88,17 @@ Status h5_array_open(H5Array *array, hid_t file, const H5ArrayKind *kind, const 
         return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" is missing or damaged", path, kind->name);
     if (!has_right_type(array->array, kind)) return refuse_type(kind, path, error);
     if (!read_size(array, kind))
-        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" must have %s", path, kind->name,
+        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected %s", path, kind->name,
                          kind->dimensions == 1 ? "one dimension" : "two dimensions");
     if (!has_right_layout(array->array, kind))
         return error_set(error, STATUS_INPUT,
-                         "%s: dataset \"%s\" must lie in this file, unpacked, in chunks of 64 MiB at most", path,
-                         kind->name);
+                         "%s: dataset \"%s\": expected data in this file, not compressed, in chunks of at most 64 MiB",
+                         path, kind->name);
     const hsize_t stored = H5Dget_storage_size(array->array), elements = array->size[0] * array->size[1];
     if (elements * kind->size > stored)
         return error_set(error, STATUS_INPUT,
-                         "%s: dataset \"%s\" names %llu elements but the file holds %llu bytes of it", path, kind->name,
-                         (unsigned long long)elements, (unsigned long long)stored);
+                         "%s: dataset \"%s\" has %llu elements, but the file holds only %llu bytes of it", path,
+                         kind->name, (unsigned long long)elements, (unsigned long long)stored);
     return STATUS_OK;
 }
 
@@ -115,7 +116,7 @@ Status h5_array_read(const H5Array *array, hid_t type, hsize_t first, hsize_t co
     if (held < 0 || stored < 0 || H5Sselect_hyperslab(stored, H5S_SELECT_SET, start, NULL, extent, NULL) < 0 ||
         H5Dread(array->array, type, held, stored, H5P_DEFAULT, out) < 0) {
         char what[96];
-        snprintf(what, sizeof what, "dataset \"%s\" cannot be read", name);
+        snprintf(what, sizeof what, "cannot read dataset \"%s\"", name);
         h5_error(error, STATUS_INPUT, path, what);
     }
     if (held >= 0) H5Sclose(held);

@@ -1,7 +1,7 @@
 #ifndef LINNET_DATA_H5_ARRAY_H
 #define LINNET_DATA_H5_ARRAY_H
-/** Arrays in an HDF5 file of unknown fingerprint: what a file could be made to do to its reader (take memory without
- *  end, lead into another file, load a filter) is refused before any of it is read. Not collective. */
+/** Arrays in an HDF5 file that may be hostile: an array that would make its reader take too much memory, open another file
+ *  or load a filter is refused before it is read. Not collective. */
 #include "data/h5.h"
 
 /** What an array must be. */
@@ -18,8 +18,8 @@ typedef struct {
     hsize_t size[2]; /**< size[1] is 1 where there is one dimension */
 } H5Array;
 
-/** Open an array of an open file and check all that H5ArrayKind says. STATUS_INPUT names file, array and fault;
- *  array->array is then −1 or to be closed as well. */
+/** Open an array of an open file and check that it is of the kind. STATUS_INPUT names file, array and fault. Close also
+ *  after an error. */
 Status h5_array_open(H5Array *array, hid_t file, const H5ArrayKind *kind, const char *path, Error *error);
 void h5_array_close(H5Array *array);
 

@@ -1,3 +1,4 @@
+/* The orders of PyTorch and NumPy. See order.h. */
 #include "linnet/data/order.h"
 
 #include "linnet/core/random.h"
@@ -5,7 +6,7 @@
 
 const char *const DATA_ORDER_NAMES[] = {[DATA_ORDER_TORCH] = "torch", [DATA_ORDER_BLOCKS] = "blocks", NULL};
 
-/* PyTorch's own switch (ATen randperm_cpu): from here on 32 bits modulo n − i would be visibly uneven. */
+/* PyTorch's own limit (ATen randperm_cpu): from here on 32 bits modulo n − i would be visibly uneven. */
 #define RANDPERM_LARGE ((int64_t)(UINT32_MAX / 20))
 
 static void swap(int64_t *order, int64_t a, int64_t b) {
@@ -14,7 +15,7 @@ static void swap(int64_t *order, int64_t a, int64_t b) {
     order[b] = kept;
 }
 
-/* PyTorch's path for large n: the "inside-out" shuffle with 64-bit draws, first word on top. */
+/* PyTorch's way for large n: the "inside-out" shuffle with 64-bit draws, the first word the upper one. */
 static void randperm_large(int64_t *order, int64_t n, Mt19937 *generator) {
     for (int64_t i = 0; i < n; i++) {
         const uint64_t high = mt19937_next(generator);

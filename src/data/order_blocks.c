@@ -1,17 +1,17 @@
-/* An order without memory: permutations that are computed entry by entry. See order.h. */
+/* An order that needs no memory: permutations computed entry by entry. See order.h. */
 #include "linnet/data/order.h"
 
 #include "linnet/core/random.h"
 #include <math.h>
 
-/* Philox keyed by the seed also gives dropout and new weights: the last word of the counter keeps the orders apart. */
+/* The last word of Philox's counter: different from those of dropout and new weights, which use the same key. */
 #define ORDER_DOMAIN 0x6f726465u
 
-/* What a permutation is for. */
+/* The use of a permutation. */
 enum { STREAM_START, STREAM_BLOCKS, STREAM_GROUPS };
 
-/* Four rounds would do against an observer (Luby and Rackoff, 1988); more, since a group may have few samples. One draw
- * behind them settles the parity. */
+/* Four rounds suffice in theory (Luby and Rackoff, 1988); more, because a group may have few samples. One more draw decides
+ * the parity. */
 #define ROUNDS 12
 
 static uint64_t draw(uint64_t seed, uint64_t stream, uint32_t round, uint32_t half) {
@@ -22,7 +22,7 @@ static uint64_t draw(uint64_t seed, uint64_t stream, uint32_t round, uint32_t ha
     return (uint64_t)words[1] << 32 | words[0];
 }
 
-/* The smallest side with side² ≥ n. */
+/* The smallest number with side² ≥ n. */
 static uint64_t side_of(uint64_t n) {
     uint64_t side = (uint64_t)sqrt((double)n);
     while (side * side < n) side++;
@@ -30,10 +30,10 @@ static uint64_t side_of(uint64_t n) {
     return side;
 }
 
-/* Where a keyed permutation of 0…n−1 puts x: a generalized Feistel network over pairs of numbers below √n, walked along
- * its cycle until it is below n (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002); at most some
- * 2 √n of the pairs are not. The network alone gives even permutations of the pairs, or odd ones, by their number: a
- * coin decides whether the first two of its inputs change places. */
+/* The value at x of a keyed permutation of 0…n−1: a generalized Feistel network over pairs of numbers below √n, applied
+ * until the result is below n (cycle walking: Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002);
+ * about 2 √n of the pairs, at most, are not. The network alone gives only even or only odd permutations of the pairs, so a
+ * random bit decides whether its first two inputs are swapped. */
 static uint64_t permute(uint64_t x, uint64_t n, uint64_t seed, uint64_t stream) {
     const uint64_t side = side_of(n);
     if (x < 2 && n > 1) x ^= draw(seed, stream, ROUNDS, 0) & 1;
@@ -60,7 +60,7 @@ int64_t block_order_at(const BlockOrder *order, int64_t position) {
     const int64_t inside =
         (int64_t)permute((uint64_t)(position - first), (uint64_t)samples, order->seed, STREAM_GROUPS + (uint64_t)group);
     int64_t block = (first + inside) / ORDER_BLOCK;
-    if (block < order->blocks) /* else left over, and last */
+    if (block < order->blocks) /* else after the last full block */
         block = (int64_t)permute((uint64_t)block, (uint64_t)order->blocks, order->seed, STREAM_BLOCKS);
     return (block * ORDER_BLOCK + inside % ORDER_BLOCK + order->start) % order->n;
 }

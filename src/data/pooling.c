@@ -1,3 +1,4 @@
+/* Names of the poolings. See pooling.h. */
 #include "linnet/data/pooling.h"
 
 const char *pooling_name(Pooling pooling) {

@@ -114,7 +114,7 @@ static void test_refuses_samples_that_are_not_there(void **state) {
     Error above = {0}, below = {0}, length = {0};
     int32_t lengths[1];
     assert_int_equal(dataset_load(dataset, (int64_t[]){0, SMALL}, 2, &samples, &above), STATUS_INPUT);
-    assert_names(above.message, NAMES(small, "sample 48"));
+    assert_names(above.message, NAMES(small, "sample", "48"));
     assert_int_equal(dataset_load(dataset, (int64_t[]){-1}, 1, &samples, &below), STATUS_INPUT);
     assert_int_equal(dataset_lengths(dataset, (int64_t[]){SMALL}, 1, lengths, &length), STATUS_INPUT);
     assert_null(samples.starts);
@@ -201,11 +201,11 @@ static void test_writer_refuses_bad_samples(void **state) {
     } cases[] = {
         {VOCABULARY, 1, 0, 7, {"row 7: ", "50257", "0 to 50256"}},
         {-1, 1, 0, 7, {"row 7: ", "-1", "0 to 50256"}},
-        {0, 0, 0, 7, {"row 7: ", "0 tokens", "1 to 1024"}},
+        {0, 0, 0, 7, {"row 7: ", "got 0", "1 to 1024"}},
         {0, 1025, 0, 7, {"row 7: ", "1025", "1 to 1024"}},
         {0, 1, 3, 7, {"row 7: ", "label", "3", "0 to 2"}},
         {0, 1, -1, 7, {"row 7: ", "label", "-1", "0 to 2"}},
-        {0, 1, 0, -1, {"row -1: ", "0"}},
+        {0, 1, 0, -1, {"row from 0", "-1"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const DatasetInfo info = make_info();
@@ -221,9 +221,9 @@ static void test_writer_refuses_bad_samples(void **state) {
 }
 
 static bool is_left(const char *path) {
-    char beside[512];
-    snprintf(beside, sizeof beside, "%s.tmp", path);
-    return file_exists(beside);
+    char temporary[512];
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    return file_exists(temporary);
 }
 
 static void test_the_target_changes_only_when_all_is_written(void **state) {

@@ -79,7 +79,7 @@ static void test_csv_is_read(void **state) {
     assert_string_equal(read_table(".csv", "a,b"), "");
 }
 
-static void test_tsv_is_read_is_read(void **state) {
+static void test_tsv_is_read(void **state) {
     (void)state;
     assert_string_equal(read_table(".tsv", "a\tb\n1,5\t2\n\"x\ty\"\tz\n"), "2|1,5;z|x\ty;");
 }
@@ -205,7 +205,7 @@ static void assert_starts_with(const char *text, const char *start) {
     if (strncmp(text, start, strlen(start)) != 0) fail_msg("`%s` does not start with `%s`", text, start);
 }
 
-static void test_csv_errors_name_the_place_name_the_place(void **state) {
+static void test_csv_errors_name_the_place(void **state) {
     (void)state;
     static const char *const cases[][2] = {
         {"", "!: the file is empty; its first row must name the columns"},
@@ -228,7 +228,7 @@ static void test_csv_errors_name_the_place_name_the_place(void **state) {
         assert_starts_with(read_table(".csv", cases[i][0]), cases[i][1]);
 }
 
-static void test_jsonl_errors_name_the_place_name_the_place(void **state) {
+static void test_jsonl_errors_name_the_place(void **state) {
     (void)state;
     static const char *const cases[][2] = {
         {"{\"a\":1,\"b\":2}\n{\"a\":1,\"x\":2}", "!:2: no member `b`; the members are: a, x"},
@@ -276,14 +276,14 @@ static void test_unreadable_files_are_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_csv_is_read),
-        cmocka_unit_test(test_tsv_is_read_is_read),
+        cmocka_unit_test(test_tsv_is_read),
         cmocka_unit_test(test_jsonl_is_read),
         cmocka_unit_test(test_zero_bytes_are_kept),
         cmocka_unit_test(test_fields_have_positions),
         cmocka_unit_test(test_rows_may_cross_the_buffer),
         cmocka_unit_test(test_json_lines_may_be_long),
-        cmocka_unit_test(test_csv_errors_name_the_place_name_the_place),
-        cmocka_unit_test(test_jsonl_errors_name_the_place_name_the_place),
+        cmocka_unit_test(test_csv_errors_name_the_place),
+        cmocka_unit_test(test_jsonl_errors_name_the_place),
         cmocka_unit_test(test_unreadable_files_are_named),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -168,8 +168,9 @@ docs: $(BUILD)/linnet
 	$(BUILD)/linnet train --settings > $(BUILD)/settings.md
 	cp $(BUILD)/settings.md docs/reference/settings.md
 
-# docs/reference/errors.md is made from the cases that the tests bring about, and from what the program said.
-errors: $(BUILD)/linnet
+# The lines that linnet prints for the mistakes of tests/fault/errors.py: all of them in errors_golden.tsv there, and the
+# examples on docs/reference/errors.md.
+errors: docs
 	LINNET_ERRORS=write scripts/test.sh errors
 
 # What goes where: the program, its documentation, and the scripts, configurations and batch scripts to start from.

@@ -1,7 +1,7 @@
-"""Every way of using linnet wrongly that docs/reference/errors.md lists: how to bring it about. See errors_test.py.
+"""Mistakes in the use of linnet, and how to make them. See errors_test.py.
 
-A case is made in a folder of its own that holds model/, tokenizer/, train.csv, train.h5 and test.h5, checkpoint/ (of a run on
-them), constants.json (of `linnet plan`) and run.json, whose paths are relative to it."""
+Each case runs in its own folder, which holds model/, tokenizer/, train.csv, train.h5, test.h5, checkpoint/ (of a run on these
+files), constants.json (for `linnet plan`) and run.json, whose paths are relative to the folder."""
 import fcntl
 import json
 import os
@@ -25,15 +25,15 @@ PREDICT = ["predict", "--model", "model", "a text"]
 PLAN = ["plan", "run.json", "--ranks", "2", "--constants", "constants.json"]
 
 # As linnet plan --measure writes them.
-CONSTANTS = dict(format_version=2, linnet="0.2.0", kernels="avx2", bf16=False, ranks=2, nodes=1, threads=1, width=32, inner=128, heads=4,
+CONSTANTS = dict(format_version=2, linnet="0.1.0", kernels="avx2", bf16=False, ranks=2, nodes=1, threads=1, width=32, inner=128, heads=4,
                  adamw_bytes_per_second=4e9, add_bytes_per_second=6e9, program_bytes=5e7, node_latency_seconds=1e-6, node_message_seconds=1e-6,
                  network_latency_seconds=0, network_message_seconds=0, network_bytes_per_second=0, network_overlapped_bytes_per_second=0,
                  network_burden_seconds_per_byte=0, passes=[dict(tokens=8, gflops=1.5), dict(tokens=1024, gflops=20)])
 
 
 class Case:
-    """What is wrong, the command, and how the folder is made wrong before. `upto`: what the libraries say after this text
-    differs between their versions."""
+    """What is wrong, the command, and the change to the folder that makes it wrong. `upto`: the words of a library follow this
+    text and differ between its versions."""
 
     def __init__(self, section, what, command, change=None, upto=None, ranks=(0, 3)):
         self.section, self.what, self.command, self.change, self.upto = section, what, command, change, upto
@@ -45,14 +45,14 @@ class Case:
 
 
 def table_rows(title):
-    """The rows of a table of docs/reference/settings.md, which is made from the table that the program reads settings by."""
+    """The rows of a table of docs/reference/settings.md, which `make docs` prints from the program's own table."""
     page = (ROOT / "docs/reference/settings.md").read_text()
     part = page[page.index(title) + len(title):]
     return [(key, cells.split(" | ")) for key, cells in re.findall(r"^\| `(\w+)` \| (.*) \|$", part.split("\n## ")[0], re.M)]
 
 
 def wrong_values(kind):
-    """(what is wrong, a value) for a setting whose value docs/reference/settings.md describes so."""
+    """Pairs (what is wrong, a value) for a setting with this description of its values in docs/reference/settings.md."""
     if kind == "a path":
         return [("wrong type", 7), ("empty", "")]
     if kind == "true or false":
@@ -119,7 +119,7 @@ RULES = [
 
 
 def own(folder, name):
-    """A link of the folder made a copy, to be changed; a name inside a linked folder makes that a copy."""
+    """Replace a link of the folder by a copy, which may be changed; for a path inside a linked folder, copy that folder."""
     top = folder / Path(name).parts[0]
     if top.is_symlink():
         source = top.resolve()
@@ -150,7 +150,7 @@ def unreadable(name):
 
 
 def pipe(name):
-    """That nobody writes into: whoever opens it as a file waits for ever."""
+    """A pipe that nobody writes to: opening it like a file waits for ever."""
 
     def change(folder):
         path = own(folder, name)
@@ -161,7 +161,7 @@ def pipe(name):
 
 
 def device(name):
-    """One that never ends."""
+    """A device whose data never end."""
 
     def change(folder):
         path = own(folder, name)
@@ -181,7 +181,7 @@ def a_folder(name):
 
 
 def edited(name, **changes):
-    """Members of a JSON file set, or taken out where the value is `...`."""
+    """Set members of a JSON file; remove those whose value is `...`."""
 
     def change(folder):
         path = own(folder, name)
@@ -192,7 +192,7 @@ def edited(name, **changes):
 
 
 def h5(name, **changes):
-    """Attributes of an HDF5 file set."""
+    """Set attributes of an HDF5 file."""
 
     def change(folder):
         with h5py.File(own(folder, name), "r+") as file:
@@ -268,7 +268,7 @@ FILES = [
     Case("Files: model", "model/config.json: a folder", TRAIN, a_folder("model/config.json")),
     Case("Files: model", "model/config.json: another kind of model", TRAIN, edited("model/config.json", model_type="bert")),
     Case("Files: model", "model/config.json: another activation", TRAIN, edited("model/config.json", activation_function="relu")),
-    Case("Files: model", "model/config.json: a size that is none", TRAIN, edited("model/config.json", n_layer=0)),
+    Case("Files: model", "model/config.json: a size of 0", TRAIN, edited("model/config.json", n_layer=0)),
     Case("Files: model", "model/config.json: sizes that do not divide", TRAIN, edited("model/config.json", n_head=5)),
     Case("Files: model", "model/config.json: sizes beyond any machine", TRAIN, edited("model/config.json", n_embd=2**28, n_layer=1000)),
     Case("Files: model", "model/config.json: labels with holes", TRAIN, edited("model/config.json", id2label={"0": "a", "2": "b"})),
@@ -286,9 +286,9 @@ FILES = [
     *[case for name in ("model.safetensors", "config.json", "vocab.json", "merges.txt") for case in damaged("checkpoint", RESUME, f"checkpoint/{name}")],
     *damaged("constants of `plan`", PLAN, "constants.json"),
     Case(CONSTANTS_OF, "constants.json: of another version", PLAN, edited("constants.json", format_version=1)),
-    Case(CONSTANTS_OF, "constants.json: a number that is missing", PLAN, edited("constants.json", add_bytes_per_second=...)),
-    Case(CONSTANTS_OF, "constants.json: a number that none can be", PLAN, edited("constants.json", adamw_bytes_per_second=0)),
-    Case(CONSTANTS_OF, "constants.json: a count that is none", PLAN, edited("constants.json", threads=1.5)),
+    Case(CONSTANTS_OF, "constants.json: a missing number", PLAN, edited("constants.json", add_bytes_per_second=...)),
+    Case(CONSTANTS_OF, "constants.json: a rate of 0", PLAN, edited("constants.json", adamw_bytes_per_second=0)),
+    Case(CONSTANTS_OF, "constants.json: a count with a fraction", PLAN, edited("constants.json", threads=1.5)),
     Case(CONSTANTS_OF, "constants.json: no passes", PLAN, edited("constants.json", passes=[])),
     *damaged("table", PREPARE, "train.csv", kinds=("missing", "empty", *READ[2:])),
     Case("Files: table", "t.csv: a device", ["prepare", "--input", "t.csv", *PREPARE[3:]], lambda folder: (folder / "t.csv").symlink_to("/dev/zero")),
@@ -344,11 +344,11 @@ def read_only(folder):
     (folder / "locked").chmod(0o500)
 
 
-LOCKS = []  # files that are open, and locked, until the tests end
+LOCKS = []  # files that stay open and locked until the tests end
 
 
 def locked(folder):
-    """Another run's folder."""
+    """The folder of another run, which holds its lock."""
     (folder / "run").mkdir()
     LOCKS.append(open(folder / "run/.lock", "w"))
     LOCKS[-1].write("process 4242 on node01, job 17\n")
@@ -392,7 +392,7 @@ CASES = [*setting_cases(), *RULES, *FILES, *MISFITS, *OTHERS, *COMMANDS]
 
 
 def make_folder(case, folder, base):
-    """The folder of a case: links to what is in base, its own run.json, and what is wrong."""
+    """Make the folder of a case: links to the files of base, its own run.json, and then the case's change."""
     folder.mkdir()
     for path in base.iterdir():
         os.symlink(path, folder / path.name)

@@ -1,5 +1,5 @@
-"""docs/reference/errors.md: every case of errors.py is refused with exit code 1 and the one line that the page says, alone and on 3
-ranks, within a time limit. `make errors` writes the page anew."""
+"""Every case of errors.py ends with exit code 1 and one line, which errors_golden.tsv holds: alone and on 3 ranks, within a time
+limit. The examples of docs/reference/errors.md are some of these lines. `make errors` writes both files' lines."""
 import json
 import os
 import re
@@ -11,25 +11,18 @@ from errors import CASES, CONSTANTS, SETTINGS, make_folder
 from support import LIMIT, REFUSED, ROOT, finish, linnet, start, train
 
 PAGE = ROOT / "docs/reference/errors.md"
+GOLDEN = ROOT / "tests/fault/errors_golden.tsv"
 WRITING = os.environ.get("LINNET_ERRORS") == "write"
-HEAD = """# What linnet refuses
-
-<!-- Made from tests/fault/errors.py by `make errors`; tests/fault/errors_test.py fails where the page and the program differ. -->
-
-Bad use and bad input end with exit code 1 and one line on standard error, before anything is computed, or written but for the
-output folder and its `.lock`. Below is every case that the tests bring about, with that line as they see it (after `linnet: error: `, and with several ranks the rank that met
-it). `train` and `evaluate` are run alone and on 3 ranks; the line is the same. `…` stands for digests, and for what a library
-says in its own words. Other exit codes: [exit-codes.md](exit-codes.md).
-"""
+EXAMPLE = re.compile(r"(?<=^<!-- case: )(.*)( -->\n```text\nlinnet: error: )(.*)(?=\n```$)", re.M)
 PARAMETERS = [pytest.param(case, ranks, id=f"{case.name} ({case.command[0]}, {ranks or 'alone'})") for case in CASES for ranks in case.ranks]
 
-# Root may read and write everything, unless it gives that up: the cases about permissions are of no use else.
+# Root may read and write everything unless it drops these capabilities; the cases about permissions need that.
 AS_A_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 
 
 @pytest.fixture(scope="module")
 def base(sample, tmp_path_factory):
-    """What every case's folder is linked to."""
+    """The files that each case's folder links to."""
     folder = tmp_path_factory.mktemp("base")
     for name, path in {"tokenizer": sample.tokenizer, "model": sample.model, "train.csv": sample.train_csv, "train.h5": sample.train,
                        "test.h5": sample.test}.items():
@@ -46,7 +39,7 @@ def base(sample, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(request, base, tmp_path_factory):
-    """Of every chosen test, started ahead of it: most of a failed job's time mpirun waits."""
+    """The results of all chosen tests, which are started ahead: mpirun waits for most of a failed job's time."""
     folder = tmp_path_factory.mktemp("errors")
 
     def run(number, case, ranks):
@@ -57,11 +50,11 @@ def results(request, base, tmp_path_factory):
     with ThreadPoolExecutor(8) as pool:
         chosen = [item.callspec.params for item in request.session.items if getattr(item, "originalname", "") == "test_refused"]
         yield {(case["case"].name, case["case"].command[0], case["ranks"]): pool.submit(run, number, **case) for number, case in enumerate(chosen)}
-        pool.shutdown(cancel_futures=True)  # of tests that are broken off
+        pool.shutdown(cancel_futures=True)  # if the tests are interrupted
 
 
-def told(case, result):
-    """The error line without what is not the case's."""
+def message(case, result):
+    """The error line without its prefix, digests and, after case.upto, the words of a library."""
     line = re.sub(r"^linnet: error: (rank \d+ on [^,]+, [^:]+: )?", "", result.errors[0])
     line = re.sub(r"\b[0-9a-f]{12}…", "…", line)
     if case.upto and case.upto in line:
@@ -69,37 +62,37 @@ def told(case, result):
     return line
 
 
-def row(case, line):
-    cells = [case.what, f"`{case.command[0]}`", f"`` {line} ``" if "`" in line else f"`{line}`"]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def read_golden():
+    """(case, command) → message."""
+    rows = (line.split("\t") for line in GOLDEN.read_text().splitlines()) if GOLDEN.exists() else ()
+    return {(name, command): message for name, command, message in rows}
 
 
-LINES = {}
+MESSAGES = {}  # of the cases that have run
 
 
 @pytest.mark.parametrize("case, ranks", PARAMETERS)
 def test_refused(results, case, ranks):
-    result, folder = results[case.name, case.command[0], ranks].result()
+    key = case.name, case.command[0]
+    result, folder = results[(*key, ranks)].result()
     assert result.code == 1 and len(result.errors) == 1, result
-    assert not list(folder.glob("run/*.safetensors")) and not list(folder.glob("*.tmp*")), "something was written though the run was refused"
-    line = row(case, told(case, result))
-    if WRITING:
-        LINES.setdefault((case.name, case.command[0]), line)
-    else:
-        assert line in PAGE.read_text().splitlines(), f"docs/reference/errors.md says otherwise (make errors): {result}"
+    assert not list(folder.glob("run/*.safetensors")) and not list(folder.glob("*.tmp*")), "the refused run wrote files"
+    MESSAGES.setdefault(key, message(case, result))
+    if not WRITING:
+        assert message(case, result) == read_golden().get(key), f"{GOLDEN.name} has another message (make errors): {result}"
 
 
-def test_page_is_of_these_cases(request):
-    """Every case has a row and every row a case; with LINNET_ERRORS=write the page is written."""
+def test_golden_file_and_page_have_these_messages():
+    """With LINNET_ERRORS=write both are written first: the golden file completely, the page's examples in their places."""
+    keys = [(case.name, case.command[0]) for case in CASES]
     if WRITING:
-        page, section = HEAD, None
-        for case in CASES:
-            if case.section != section:
-                section = case.section
-                page += f"\n## {section}\n\n| what | command | line |\n|---|---|---|\n"
-            page += LINES[case.name, case.command[0]] + "\n"
-        PAGE.write_text(page)
-    wanted = [(case.what.replace("|", "\\|"), f"`{case.command[0]}`") for case in CASES]
-    found = [tuple(line.split(" | ")[:2]) for line in PAGE.read_text().splitlines() if line.startswith("| ") and not line.startswith("| what |")]
-    assert [(what.removeprefix("| "), command) for what, command in found] == wanted
-    assert PAGE.read_text().startswith(HEAD)
+        messages = {**read_golden(), **MESSAGES}
+        GOLDEN.write_text("".join("\t".join([*key, messages[key]]) + "\n" for key in keys if key in messages))
+        by_name = {name: messages[name, command] for name, command in reversed(keys) if (name, command) in messages}
+        PAGE.write_text(EXAMPLE.sub(lambda match: match[1] + match[2] + by_name.get(match[1], match[3]), PAGE.read_text()))
+    golden = read_golden()
+    assert list(golden) == keys
+    examples = {match[1]: match[3] for match in EXAMPLE.finditer(PAGE.read_text())}
+    assert examples and not examples.keys() - {case.name for case in CASES}, f"{PAGE.name} has examples of cases that are not in errors.py"
+    for name, line in examples.items():
+        assert line in [golden[key] for key in keys if key[0] == name], f"{PAGE.name} has another message for {name!r} (make errors)"

@@ -1,3 +1,4 @@
+/* Attention: calls of the kernels, and the plain references. attention.h has the contract. */
 #include "linnet/kernels/attention.h"
 #include "kernels/attention_scratch.h"
 #include "kernels/kernels.h"
@@ -25,28 +26,28 @@ static double dot(const float *a, const float *b, size_t n) {
     return sum;
 }
 
-/** scores [visible] of one query of one head, scaled; returns the log of the sum of their exponentials. */
+/* scores [key_counts[query]] of one query of one head, scaled. Returns the log of the sum of their exponentials. */
 static double scores_ref(float *scores, const float *q, const float *k, size_t kv_stride, const AttentionShape *shape,
                          size_t query) {
-    size_t key_counts = (size_t)shape->key_counts[query];
+    size_t keys = (size_t)shape->key_counts[query];
     double largest = -INFINITY, sum = 0.0;
-    for (size_t j = 0; j < key_counts; j++) {
+    for (size_t j = 0; j < keys; j++) {
         scores[j] = (float)(shape->scale * dot(q, k + j * kv_stride, shape->head_width));
         largest = fmax(largest, scores[j]);
     }
-    for (size_t j = 0; j < key_counts; j++) sum += exp(scores[j] - largest);
+    for (size_t j = 0; j < keys; j++) sum += exp(scores[j] - largest);
     return largest + log(sum);
 }
 
-/** One query of one head; k and v are at the sample's first key. */
+/* One query of one head; k and v start at the sample's first key. */
 static void forward_query_ref(float *out, float *lse, const float *q, const float *k, const float *v, size_t kv_stride,
                               const AttentionShape *shape, const Dropout *dropout, size_t b, size_t h, size_t query,
                               float *scores) {
-    size_t d = shape->head_width, key_counts = (size_t)shape->key_counts[query];
+    size_t d = shape->head_width, keys = (size_t)shape->key_counts[query];
     double log_sum = scores_ref(scores, q, k, kv_stride, shape, query);
     for (size_t c = 0; c < d; c++) {
         double sum = 0.0;
-        for (size_t j = 0; j < key_counts; j++)
+        for (size_t j = 0; j < keys; j++)
             sum += exp(scores[j] - log_sum) * v[j * kv_stride + c] *
                    dropout_factor_ref(dropout, j, shape->sample_ids[b], shape->positions[query], (int)h);
         out[c] = (float)sum;
@@ -66,7 +67,7 @@ void attention_forward_ref(float *out, float *lse, const float *q, size_t q_stri
             }
 }
 
-/** What one query of one head gives to dq, and adds to dk and dv. */
+/* One query of one head: writes dq, adds to dk and dv. */
 static void backward_query_ref(float *dq, float *dk, float *dv, const float *dout, const float *out, double lse,
                                const float *q, const float *k, const float *v, size_t kv_stride,
                                const AttentionShape *shape, const Dropout *dropout, size_t b, size_t h, size_t query) {

@@ -1,23 +1,24 @@
+/* Attention forward and backward, for each instruction set. attention.h has the contract. */
 #include "kernels/attention_scratch.h"
 #include "kernels/dropout_lanes.h"
 #include "kernels/kernels.h"
-#include "kernels/tile_product.h"
+#include "kernels/small_product.h"
 #include <math.h>
 #include <omp.h>
 
-/** The arguments of a call, forward or backward; what a pass does not use is NULL. */
+/* The arguments of a call, forward or backward; what a pass does not use is NULL. */
 typedef struct {
     const AttentionShape *shape;
-    const DropoutLanes *dropout; /**< NULL: none */
+    const DropoutLanes *dropout; /* NULL: none */
     const float *q, *k, *v, *dout, *out_read, *lse_read;
     float *out, *lse, *dq, *dk, *dv;
     size_t q_stride, kv_stride, out_stride;
 } Call;
 
-/** One head of one sample: where its rows begin. */
+/* One head of one sample: its first row of queries and of keys, and their numbers. */
 typedef struct {
     size_t sample, head, query, queries, key, keys;
-    size_t column; /**< head · head width */
+    size_t column; /* head · head width */
 } Head;
 
 static Head head_of(const AttentionShape *shape, size_t item) {
@@ -33,6 +34,11 @@ static Head head_of(const AttentionShape *shape, size_t item) {
     };
 }
 
+/* Where a head's columns of a row begin. */
+static size_t at(const Head *head, size_t row, size_t stride) {
+    return row * stride + head->column;
+}
+
 static size_t most_keys(const AttentionShape *shape) {
     int32_t most = 0;
     for (size_t b = 0; b < shape->samples; b++) {
@@ -42,7 +48,7 @@ static size_t most_keys(const AttentionShape *shape) {
     return (size_t)most;
 }
 
-/** Keys that any of a tile's queries sees. */
+/* The most keys that one of these queries attends to. */
 static size_t tile_keys(const int32_t *key_counts, size_t rows) {
     int32_t most = 0;
     for (size_t r = 0; r < rows; r++)
@@ -56,13 +62,13 @@ static void draw_factors(const Call *call, const Head *head, size_t query, size_
                     head->head);
 }
 
-/** Lanes of the vector at j that a query sees. */
+/* How many lanes of the vector at key j belong to the first `seen` keys. */
 static inline size_t lanes_seen(size_t seen, size_t j) {
     return seen > j ? smaller(seen - j, LANES) : 0;
 }
 
-/** One query's scores [end] become 2^(scale · score − largest), and zero where it does not see. Returns their sum;
- *  *largest is of scale · score. */
+/* In place, one query's scores [end] → 2^(scale · score − largest), and zero from key `seen` on. Returns their sum;
+ * *largest is the largest scale · score. */
 static float powers(float *x, size_t seen, size_t end, float scale, float *largest) {
     const Floats hidden = floats_all(-INFINITY);
     Floats most = hidden, sum = {0};
@@ -79,7 +85,7 @@ static float powers(float *x, size_t seen, size_t end, float scale, float *large
     return floats_sum(sum);
 }
 
-/** One query's scores [end] become weights, with dropout. */
+/* In place, one query's scores [end] → attention weights with dropout. */
 static void weigh_row(const Call *call, const Head *head, size_t query, float *weights, size_t end, float *factors) {
     const AttentionShape *shape = call->shape;
     float largest, sum = powers(weights, (size_t)shape->key_counts[query], end, shape->scale * LOG2_E, &largest);
@@ -96,31 +102,30 @@ static void weigh_row(const Call *call, const Head *head, size_t query, float *w
 
 static void forward_head(const Call *call, const Head *head, const AttentionScratch *scratch) {
     size_t d = call->shape->head_width, stride = scratch->stride;
-    const float *k = call->k + head->key * call->kv_stride + head->column;
-    const float *v = call->v + head->key * call->kv_stride + head->column;
-    transpose(scratch->keys, stride, k, call->kv_stride, head->keys, d);
+    size_t from = at(head, head->key, call->kv_stride);
+    const float *v = call->v + from;
+    transpose(scratch->keys, stride, call->k + from, call->kv_stride, head->keys, d);
     for (size_t done = 0; done < head->queries; done += TILE_ROWS) {
         size_t rows = smaller(TILE_ROWS, head->queries - done), query = head->query + done;
         size_t seen = tile_keys(call->shape->key_counts + query, rows), end = round_up(seen, LANES);
-        Left q = {call->q + query * call->q_stride + head->column, call->q_stride, 1};
+        Left q = {call->q + at(head, query, call->q_stride), call->q_stride, 1};
         tile_product(scratch->weights, stride, q, scratch->keys, stride, rows, d, end, false);
         for (size_t r = 0; r < rows; r++)
             weigh_row(call, head, query + r, scratch->weights + r * stride, end, scratch->factors);
-        float *out = call->out + query * call->out_stride + head->column;
-        tile_product(out, call->out_stride, (Left){scratch->weights, stride, 1}, v, call->kv_stride, rows, seen, d,
-                     false);
+        tile_product(call->out + at(head, query, call->out_stride), call->out_stride,
+                     (Left){scratch->weights, stride, 1}, v, call->kv_stride, rows, seen, d, false);
     }
 }
 
-/** Bring the rows of up to ATTENTION_QUERIES queries together: they are read several times over, and in the
- *  caller's long rows the pieces of one head fall on the same few sets of the L1 cache. */
+/* Copy the rows of up to ATTENTION_QUERIES queries next to one another, and compute their deltas. The rows are read
+ * several times, and in the caller's long rows the columns of one head fall on the same few sets of the L1 cache. */
 static void gather_queries(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
                            size_t count) {
     size_t d = call->shape->head_width;
     for (size_t r = 0; r < count; r++) {
-        const float *q = call->q + (first + r) * call->q_stride + head->column;
-        const float *dout = call->dout + (first + r) * call->out_stride + head->column;
-        const float *out = call->out_read + (first + r) * call->out_stride + head->column;
+        const float *q = call->q + at(head, first + r, call->q_stride);
+        const float *dout = call->dout + at(head, first + r, call->out_stride);
+        const float *out = call->out_read + at(head, first + r, call->out_stride);
         float *to_q = scratch->queries + r * d, *to_dout = scratch->gradients + r * d, delta = 0.0f;
 #pragma omp simd reduction(+ : delta)
         for (size_t c = 0; c < d; c++) {
@@ -128,12 +133,12 @@ static void gather_queries(const Call *call, const Head *head, const AttentionSc
             to_dout[c] = dout[c];
             delta += dout[c] * out[c];
         }
-        scratch->deltas[r] = delta; /* Σ weight · d weight over the keys, which is this shorter sum */
+        scratch->deltas[r] = delta; /* equals Σ weight · dweight over the keys, in fewer additions */
     }
 }
 
-/** Scores → weights with dropout, and d weights → d scores, of one query; both zero from the last key seen to
- *  `padded`. */
+/* In place, for one query: `weights` from scores to weights with dropout, `scores` from the gradients of the weights to
+ * those of the scores; both zero from the query's last key to `padded`. */
 static void unweigh_row(const Call *call, const Head *head, size_t query, float *weights, float *scores, size_t padded,
                         float delta, float *factors) {
     const Floats none = {0};
@@ -154,11 +159,11 @@ static void unweigh_row(const Call *call, const Head *head, size_t query, float 
     }
 }
 
-/** Weights and score gradients of up to ATTENTION_QUERIES queries from `first` on, and their dq. */
+/* Weights, gradients of the scores and dq of up to ATTENTION_QUERIES queries from `first` on. */
 static void backward_queries(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
                              size_t count) {
     size_t d = call->shape->head_width, stride = scratch->stride, padded = round_up(head->keys, LANES);
-    const float *k = call->k + head->key * call->kv_stride + head->column;
+    const float *k = call->k + at(head, head->key, call->kv_stride);
     gather_queries(call, head, scratch, first, count);
     for (size_t done = 0; done < count; done += TILE_ROWS) {
         size_t rows = smaller(TILE_ROWS, count - done), query = first + done;
@@ -170,34 +175,34 @@ static void backward_queries(const Call *call, const Head *head, const Attention
         for (size_t r = 0; r < rows; r++)
             unweigh_row(call, head, query + r, weights + r * stride, scores + r * stride, padded,
                         scratch->deltas[done + r], scratch->factors);
-        float *dq = call->dq + query * call->q_stride + head->column;
-        tile_product(dq, call->q_stride, (Left){scores, stride, 1}, k, call->kv_stride, rows, seen, d, false);
+        tile_product(call->dq + at(head, query, call->q_stride), call->q_stride, (Left){scores, stride, 1}, k,
+                     call->kv_stride, rows, seen, d, false);
     }
 }
 
-/** What those queries add to dk and dv. */
+/* What these queries add to dk and dv. */
 static void backward_keys(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
                           size_t count, bool accumulate) {
     size_t d = call->shape->head_width, stride = scratch->stride;
     const int32_t *key_counts = call->shape->key_counts + first;
     for (size_t j = 0; j < head->keys; j += TILE_ROWS) {
-        size_t rows = smaller(TILE_ROWS, head->keys - j), blind = 0;
-        while (blind < count && (size_t)key_counts[blind] <= j) blind++; /* in a causal sample, the queries before j */
-        size_t inner = count - blind, to = (head->key + j) * call->kv_stride + head->column;
-        const float *q = scratch->queries + blind * d, *dout = scratch->gradients + blind * d;
-        Left weights = {scratch->weights + blind * stride + j, 1, stride};
-        Left scores = {scratch->scores + blind * stride + j, 1, stride};
+        size_t rows = smaller(TILE_ROWS, head->keys - j), skip = 0;
+        while (skip < count && (size_t)key_counts[skip] <= j) skip++; /* the queries that come before key j */
+        size_t inner = count - skip, to = at(head, head->key + j, call->kv_stride);
+        const float *q = scratch->queries + skip * d, *dout = scratch->gradients + skip * d;
+        Left weights = {scratch->weights + skip * stride + j, 1, stride};
+        Left scores = {scratch->scores + skip * stride + j, 1, stride};
         tile_product(call->dv + to, call->kv_stride, weights, dout, d, rows, inner, d, accumulate);
         tile_product(call->dk + to, call->kv_stride, scores, q, d, rows, inner, d, accumulate);
     }
 }
 
 static void backward_head(const Call *call, const Head *head, const AttentionScratch *scratch) {
-    size_t d = call->shape->head_width, from = head->key * call->kv_stride + head->column;
+    size_t d = call->shape->head_width, from = at(head, head->key, call->kv_stride);
     transpose(scratch->keys, scratch->stride, call->k + from, call->kv_stride, head->keys, d);
     transpose(scratch->values, scratch->stride, call->v + from, call->kv_stride, head->keys, d);
     size_t done = 0;
-    do { /* also for a sample without queries, whose dk and dv are zero */
+    do { /* once even for a sample without queries: its dk and dv are zero */
         size_t count = smaller(ATTENTION_QUERIES, head->queries - done), first = head->query + done;
         backward_queries(call, head, scratch, first, count);
         backward_keys(call, head, scratch, first, count, done > 0);
@@ -205,13 +210,16 @@ static void backward_head(const Call *call, const Head *head, const AttentionScr
     } while (done < head->queries);
 }
 
-/** Deal out the heads of all samples; each is computed by one thread in one order. */
-static void each_head(const Call *call, float *scratch,
+/* Deal the heads of all samples to the threads; each is computed by one thread in one order. */
+static void each_head(Call *call, const Dropout *dropout, float *scratch,
                       void (*pass)(const Call *, const Head *, const AttentionScratch *)) {
     const AttentionShape *shape = call->shape;
     size_t keys = most_keys(shape), queries = (size_t)shape->cu_seqlens_q[shape->samples];
     size_t items = shape->samples * shape->heads;
     size_t part = attention_part(keys, shape->head_width);
+    DropoutLanes lanes;
+    call->dropout = dropout_prepare(&lanes, dropout);
+    call->out_stride = shape->heads * shape->head_width;
 #pragma omp parallel if (items > 1 && queries * shape->heads * shape->head_width > PARALLEL_ELEMENTS)
     {
         float *base = scratch + (size_t)omp_get_thread_num() * part;
@@ -226,45 +234,16 @@ static void each_head(const Call *call, float *scratch,
 
 void KERNEL(attention_forward)(float *out, float *lse, const float *q, size_t q_stride, const float *k, const float *v,
                                size_t kv_stride, const AttentionShape *shape, const Dropout *dropout, float *scratch) {
-    DropoutLanes lanes = {0};
-    bool dropping = dropout && dropout->threshold;
-    if (dropping) lanes = dropout_lanes(dropout);
     Call call = {
-        .shape = shape,
-        .dropout = dropping ? &lanes : NULL,
-        .q = q,
-        .k = k,
-        .v = v,
-        .out = out,
-        .lse = lse,
-        .q_stride = q_stride,
-        .kv_stride = kv_stride,
-        .out_stride = shape->heads * shape->head_width,
-    };
-    each_head(&call, scratch, forward_head);
+        .shape = shape, .q = q, .k = k, .v = v, .out = out, .lse = lse, .q_stride = q_stride, .kv_stride = kv_stride};
+    each_head(&call, dropout, scratch, forward_head);
 }
 
 void KERNEL(attention_backward)(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *lse,
                                 const float *q, size_t q_stride, const float *k, const float *v, size_t kv_stride,
                                 const AttentionShape *shape, const Dropout *dropout, float *scratch) {
-    DropoutLanes lanes = {0};
-    bool dropping = dropout && dropout->threshold;
-    if (dropping) lanes = dropout_lanes(dropout);
-    Call call = {
-        .shape = shape,
-        .dropout = dropping ? &lanes : NULL,
-        .q = q,
-        .k = k,
-        .v = v,
-        .dout = dout,
-        .out_read = out,
-        .lse_read = lse,
-        .dq = dq,
-        .dk = dk,
-        .dv = dv,
-        .q_stride = q_stride,
-        .kv_stride = kv_stride,
-        .out_stride = shape->heads * shape->head_width,
-    };
-    each_head(&call, scratch, backward_head);
+    Call call = {.shape = shape, .q = q, .k = k, .v = v, .q_stride = q_stride, .kv_stride = kv_stride};
+    call.dout = dout, call.out_read = out, call.lse_read = lse;
+    call.dq = dq, call.dk = dk, call.dv = dv;
+    each_head(&call, dropout, scratch, backward_head);
 }

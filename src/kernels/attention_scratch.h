@@ -1,24 +1,24 @@
 #ifndef LINNET_KERNELS_ATTENTION_SCRATCH_H
 #define LINNET_KERNELS_ATTENTION_SCRATCH_H
-/** One thread's scratch of the attention kernels; the same for every instruction set. */
+/** One thread's scratch of the attention kernels, the same for every instruction set. float32 arrays. */
 #include <stddef.h>
 
-/** Queries whose weights are held at once in the backward pass: bounds the scratch of long samples. */
+/** Queries whose attention weights the backward pass holds at once; limits the scratch of long samples. */
 #define ATTENTION_QUERIES ((size_t)32)
 
 typedef struct {
-    size_t stride;        /**< floats between rows of the arrays below: keys, padded */
+    size_t stride;        /**< floats between rows of the arrays below: attention_stride() of the keys */
     float *keys, *values; /**< [head width, stride] transposed */
-    float *weights;       /**< [ATTENTION_QUERIES, stride] probabilities, with dropout */
+    float *weights;       /**< [ATTENTION_QUERIES, stride] attention weights, with dropout */
     float *scores;        /**< [ATTENTION_QUERIES, stride] gradients of the scores */
-    float *queries;       /**< [ATTENTION_QUERIES, head width] rows of q, close together */
+    float *queries;       /**< [ATTENTION_QUERIES, head width] rows of q, next to one another */
     float *gradients;     /**< [ATTENTION_QUERIES, head width] rows of dout */
     float *deltas;        /**< [ATTENTION_QUERIES] dout · out */
     float *factors;       /**< [stride] dropout factors of one query */
 } AttentionScratch;
 
-/** Whole steps of 64 floats, which is whole vectors and whole dropout steps; and one more cache line, so that a
- *  column's elements do not all fall on the same few sets of the L1 cache when the length is a power of two. */
+/** A multiple of 64 floats, which is a multiple of every vector and of DROPOUT_STEP, and one cache line more: so a column's
+ *  elements do not all fall on the same few sets of the L1 cache when the length is a power of two. */
 static inline size_t attention_stride(size_t keys) {
     return (keys + 63) / 64 * 64 + 16;
 }
@@ -29,7 +29,7 @@ static inline size_t attention_part(size_t keys, size_t head_width) {
     return (2 * head_width + 2 * ATTENTION_QUERIES + 1) * stride + ATTENTION_QUERIES * (2 * head_width + 1);
 }
 
-/** One thread's part, attention_part() floats from `base` on. */
+/** One thread's part: attention_part() floats from `base` on. */
 static inline AttentionScratch attention_scratch_at(float *base, size_t keys, size_t head_width) {
     size_t stride = attention_stride(keys), rows = ATTENTION_QUERIES;
     AttentionScratch scratch = {.stride = stride, .keys = base};

@@ -1,3 +1,4 @@
+/* bf16: calls of the kernels, and the plain reference. bf16.h has the contract. */
 #include "linnet/kernels/bf16.h"
 
 #include "kernels/kernels.h"
@@ -12,7 +13,7 @@ void floats_from_bf16(float *out, const uint16_t *x, size_t n) {
     kernels()->floats_from_bf16(out, x, n);
 }
 
-/* Of the two neighbours with a short mantissa the nearer one, of equally near ones the even one. */
+/* Truncates, then goes to the next value where that is nearer, or equally near and even. */
 void bf16_from_floats_ref(uint16_t *out, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;

@@ -1,4 +1,4 @@
-/* Conversions to and from bf16. See bf16.h. */
+/* bf16 conversions, for each instruction set. bf16.h has the contract. */
 #include "kernels/bf16_round.h"
 #include "kernels/kernels.h"
 

@@ -1,9 +1,11 @@
 #ifndef LINNET_KERNELS_BF16_ROUND_H
 #define LINNET_KERNELS_BF16_ROUND_H
+/** The one place where the kernels round to bf16. */
 #include <stdint.h>
 #include <string.h>
 
-/** Round to nearest even, as bf16 in the upper half; a NaN stays one. The lower half is not cleared. */
+/** The upper half of the result is x as bf16, rounded to nearest, ties to even; a NaN stays a NaN. The lower half holds
+ *  anything. */
 static inline __attribute__((always_inline)) uint32_t bf16_round(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);

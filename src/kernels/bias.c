@@ -1,3 +1,4 @@
+/* Biases: calls of the kernels, and the plain references. bias.h has the contract. */
 #include "linnet/kernels/bias.h"
 #include "kernels/kernels.h"
 

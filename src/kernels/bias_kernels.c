@@ -1,3 +1,4 @@
+/* Biases, for each instruction set. bias.h has the contract. */
 #include "kernels/kernels.h"
 #include "kernels/lanes.h"
 
@@ -9,7 +10,7 @@ void KERNEL(bias_add)(float *y, size_t y_stride, const float *bias, size_t rows,
     }
 }
 
-/** Row after row as they lie in memory: `out` stays in the L1 cache meanwhile. */
+/* Reads the rows in the order of memory; `out` stays in the L1 cache. */
 void KERNEL(bias_gradient)(float *out, const float *x, size_t stride, size_t rows, size_t columns, bool accumulate) {
     if (!accumulate) memset(out, 0, columns * sizeof *out);
     size_t r = 0;

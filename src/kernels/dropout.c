@@ -1,3 +1,4 @@
+/* Dropout masks: setting up, and the plain references. dropout.h has the contract. */
 #include "linnet/kernels/dropout.h"
 #include "linnet/core/random.h"
 #include <math.h>

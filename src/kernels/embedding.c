@@ -1,3 +1,4 @@
+/* Embeddings: calls of the kernels, and the plain references. embedding.h has the contract. */
 #include "linnet/kernels/embedding.h"
 #include "kernels/kernels.h"
 
@@ -12,7 +13,7 @@ void embedding_index_add(float *out, const float *x, const int32_t *index, size_
     kernels()->embedding_index_add(out, x, index, count, segments, width, scratch);
 }
 
-/** The same as what happens to the gradient of a residual branch; the site is in the dropout. */
+/* The gradient of a residual branch is computed in the same way; the dropout knows its site. */
 void embedding_backward_dropout(float *x, const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
                                 const Dropout *dropout) {
     kernels()->residual_backward(x, x, positions, samples, rows, width, dropout);

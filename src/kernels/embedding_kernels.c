@@ -1,53 +1,41 @@
+/* Embeddings, for each instruction set. embedding.h has the contract. */
 #include "kernels/dropout_lanes.h"
 #include "kernels/kernels.h"
 
-/** Columns whose factors are made at once: they stay in the L1 cache until they are used. */
-#define CHUNK ((size_t)256)
-/** Columns of a gradient that one thread sums at a time: few enough to share, enough to fill cache lines. */
-#define GATHER_COLUMNS ((size_t)64)
+/* Columns of a gradient that one thread sums at a time: few, so that all threads have some; enough to fill cache lines. */
+#define SUM_COLUMNS ((size_t)64)
 
 static void add_row(float *out, const float *token, const float *position, size_t width) {
 #pragma omp simd
     for (size_t c = 0; c < width; c++) out[c] = token[c] + position[c];
 }
 
-static void drop_row(float *x, size_t width, const DropoutLanes *lanes, uint64_t sample, int32_t position) {
-    float factors[CHUNK];
-    for (size_t first = 0; first < width; first += CHUNK) {
-        size_t count = smaller(CHUNK, width - first);
-        dropout_factors(factors, first, count, lanes, sample, position, 0);
-#pragma omp simd
-        for (size_t c = 0; c < count; c++) x[first + c] *= factors[c];
-    }
-}
-
 void KERNEL(embedding_forward)(float *out, const float *token, const float *position, const int32_t *ids,
                                const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
                                const Dropout *dropout) {
-    bool dropping = dropout && dropout->threshold;
-    DropoutLanes lanes = {0};
-    if (dropping) lanes = dropout_lanes(dropout);
+    DropoutLanes room;
+    const DropoutLanes *lanes = dropout_prepare(&room, dropout);
 #pragma omp parallel for schedule(static) if (rows * width > PARALLEL_ELEMENTS)
     for (size_t r = 0; r < rows; r++) {
         float *row = out + r * width;
         add_row(row, token + (size_t)ids[r] * width, position + (size_t)positions[r] * width, width);
-        if (dropping) drop_row(row, width, &lanes, samples[r], positions[r]);
+        if (lanes) dropout_row(row, NULL, row, width, lanes, samples[r], positions[r]);
     }
 }
 
-/** Rows by slot: the first one's number for each of `count` slots, and behind them for each row the next of its slot;
- *  −1: none. */
+/* A linked list of rows for each target: chains [count] holds each target's first row, and after them [rows] the next row
+ * of the same target; −1: none. */
 static void chain_rows(int32_t *chains, const int32_t *index, size_t count, size_t rows) {
     int32_t *next = chains + count;
     for (size_t i = 0; i < count; i++) chains[i] = -1;
     for (size_t r = rows; r-- > 0; chains[index[r]] = (int32_t)r) next[r] = chains[index[r]];
 }
 
-/** A slot's sum of columns first … first + columns − 1, its rows being a chain. A segment that has none of them adds
- *  nothing: no sum that begins at zero is −0, so that adding 0 would leave it as it is. */
+/* Add the rows of one target, a linked list from `row` on, to out: columns first … first + columns − 1. A segment without
+ * such a row is skipped. This gives the same bits as adding its 0, since no sum that starts from zero is −0. */
 static void add_row_chain(float *out, const float *x, int32_t row, const int32_t *next, const Segments *segments,
                           size_t first, size_t columns, size_t width) {
-    float sums[SEGMENT_LEVELS][GATHER_COLUMNS];
+    float sums[SEGMENT_LEVELS][SUM_COLUMNS];
     bool filled[SEGMENT_LEVELS];
     for (size_t i = 0; i < segments->count; i++) {
         size_t top = segment_height(i);
@@ -74,9 +62,9 @@ void KERNEL(embedding_index_add)(float *out, const float *x, const int32_t *inde
     size_t rows = segments_rows(segments);
     chain_rows(scratch, index, count, rows);
 #pragma omp parallel for schedule(static) if (rows * width > PARALLEL_ELEMENTS)
-    for (size_t first = 0; first < width; first += GATHER_COLUMNS)
+    for (size_t first = 0; first < width; first += SUM_COLUMNS)
         for (size_t target = 0; target < count; target++)
             if (scratch[target] >= 0)
                 add_row_chain(out + target * width + first, x, scratch[target], scratch + count, segments, first,
-                              smaller(GATHER_COLUMNS, width - first), width);
+                              smaller(SUM_COLUMNS, width - first), width);
 }

@@ -1,3 +1,4 @@
+/* GELU: calls of the kernels, and the plain references. gelu.h has the contract. */
 #include "linnet/kernels/gelu.h"
 #include "kernels/kernels.h"
 #include <math.h>

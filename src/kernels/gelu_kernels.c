@@ -1,28 +1,29 @@
+/* GELU, for each instruction set. gelu.h has the contract. */
 #include "kernels/kernels.h"
 #include "kernels/lanes.h"
 
-/** Elements that one thread takes at a time. Fixed, so that where a vector loop ends does not depend on the threads. */
+/* Elements that one thread takes at a time. Fixed, so that the ends of the vector loops do not depend on the threads. */
 #define CHUNK ((size_t)4096)
-/** Where x stops inside of the sigmoid: at ±10 the power of two is 2^±125.96, as far as float32's exponent bears
- *  it. There the sigmoid is 1 in float32, or 1.2e-38. */
+/* x is limited to ±10 inside the sigmoid, where the power of two is 2^±125.96, still a normal float32. There the sigmoid
+ * is 1 in float32, or 1.2e-38. */
 #define LIMIT 10.0f
 
-/* 0.5 (1 + tanh u) = 1 / (1 + e^−2u), which loses nothing where tanh u comes near −1. */
+/* 0.5 (1 + tanh u) = 1 / (1 + e^−2u), without cancellation where tanh u is near −1. */
 #define TWICE_ROOT 1.59576912f /* 2 √(2/π) */
 #define CUBIC 0.044715f
 
-/** e^−2u. */
+/* e^−2u. */
 static inline Floats power_of(Floats x) {
     return floats_exp2(x * (-TWICE_ROOT * LOG2_E + (-TWICE_ROOT * LOG2_E * CUBIC) * (x * x)));
 }
 
-/** x σ(2u); −1.2e-37 in place of −0 at the far left. */
+/* x σ(2u); for large negative x −1.2e-37 instead of −0. */
 static inline Floats gelu(Floats x) {
     Floats low = floats_max(floats_all(-LIMIT), x);
     return low / (1.0f + power_of(floats_min(floats_all(LIMIT), low)));
 }
 
-/** d/dx x σ(2u) = σ + x σ (1 − σ) 2u', with 1 − σ = σ e^−2u. */
+/* d/dx x σ(2u) = σ + x σ (1 − σ) 2u', with 1 − σ = σ e^−2u. */
 static inline Floats slope(Floats x) {
     Floats y = floats_min(floats_all(LIMIT), floats_max(floats_all(-LIMIT), x)), power = power_of(y);
     Floats sigmoid = 1.0f / (1.0f + power);

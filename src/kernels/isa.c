@@ -1,3 +1,4 @@
+/* Chooses the instruction set of the kernels. isa.h has the contract. */
 #include "linnet/kernels/isa.h"
 #include "kernels/kernels.h"
 #include "linnet/core/log.h"
@@ -18,7 +19,7 @@ static int has_f16c(void) {
     return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
 
-/* The flags of the Makefile's ISA_FLAGS; the builtin also asks the system whether it saves the wide registers. */
+/* The same sets as ISA_FLAGS in the Makefile. The builtin also asks whether the system saves the wide registers. */
 static int has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
@@ -32,8 +33,8 @@ static int has_avx512bf16(void) {
     return has_avx512() && __builtin_cpu_supports("avx512bf16");
 }
 
-/* The system keeps room for a thread's tiles only where it was asked to: arch_prctl(2), Linux 5.16. It refuses where it
- * does not save them, or where a thread's stack for signals is too small for them; from then on all must be larger. */
+/* A process must ask the system to save AMX's tiles: arch_prctl(2), Linux 5.16. The system refuses where it does not save
+ * them, or where a thread's signal stack is too small for them; later signal stacks must be large enough. */
 static int has_amx(void) {
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18, TILES = 1 << 24, TILES_BF16 = 1 << 22 };
     unsigned a, b, c, d;
@@ -42,7 +43,7 @@ static int has_amx(void) {
 }
 #endif
 
-/** The best set that the CPU has, or the one with that name; NULL when there is none. */
+/* The best set that this machine has, or the one with that name; NULL when there is none. */
 static const Kernels *find(const char *name) {
 #ifdef __x86_64__
     if ((!name || strcmp(name, kernels_amx.isa) == 0) && has_amx()) return &kernels_amx;
@@ -53,7 +54,7 @@ static const Kernels *find(const char *name) {
     return !name || strcmp(name, kernels_base.isa) == 0 ? &kernels_base : NULL;
 }
 
-/** First use, perhaps by several threads at once: all find the same set, one of them warns. */
+/* The first use. Several threads may be first at once: all find the same set, and one of them warns. */
 static const Kernels *choose(void) {
     const char *wanted = getenv("LINNET_ISA");
     if (wanted && !*wanted) wanted = NULL;

@@ -1,8 +1,8 @@
 #ifndef LINNET_KERNELS_KERNELS_H
 #define LINNET_KERNELS_KERNELS_H
-/** The kernels that exist once for every instruction set. A file <name>_kernels.c is compiled once a set with
- *  ISA=base, avx2 … and defines KERNEL(function); table_kernels.c gathers a set's functions in a Kernels;
- *  isa.c picks one.
+/** The kernels that exist once for every instruction set. Each file <name>_kernels.c is compiled once for each set, with
+ *  ISA=base, avx2 …, and defines KERNEL(function). isa_kernels.c gathers the functions of a set in a Kernels; isa.c chooses
+ *  one.
  *
  *  To add a kernel: declare the public function in its header, add its name to KERNEL_LIST, define KERNEL(name) in
  *  a *_kernels.c, and call kernels()->name from the public function. */
@@ -17,7 +17,7 @@
 #include "linnet/kernels/residual.h"
 #include "linnet/kernels/vector.h"
 
-/** The public functions' kernels where LinearWork asks for bf16. */
+/** The kernels of linear.h where LinearWork asks for bf16. */
 __typeof__(linear_forward) linear_forward_bf16;
 __typeof__(linear_backward_input) linear_backward_input_bf16;
 __typeof__(linear_backward_weight) linear_backward_weight_bf16;
@@ -47,7 +47,7 @@ __typeof__(linear_backward_weight) linear_backward_weight_bf16;
     X(bias_add)                                                                                                        \
     X(bias_gradient)
 
-/** One instruction set's kernels: every member has the type and the contract of the public function of its name. */
+/** The kernels of one instruction set: every member has the type and the contract of the public function of that name. */
 typedef struct {
     const char *isa;
 #define KERNEL_MEMBER(name) __typeof__(name) *name;
@@ -60,13 +60,13 @@ extern const Kernels kernels_base;
 extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512bf16, kernels_amx;
 #endif
 
-/** The set in use; chosen at the first call, by any thread. */
+/** The set in use, chosen at the first call. Any thread may call it. */
 const Kernels *kernels(void);
 
-/** Use this set from now on, whether the CPU has its instructions or not. For tests; not while kernels run. */
+/** Use this set from now on, even if the CPU lacks its instructions. For tests; not while kernels run. */
 void kernels_use(const Kernels *set);
 
-/** A parallel region costs a few microseconds; with fewer elements than this one thread is done sooner. */
+/** With fewer elements than this one thread is faster than a parallel region, which costs a few microseconds. */
 #define PARALLEL_ELEMENTS 16384
 
 #ifdef ISA

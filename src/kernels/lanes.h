@@ -1,6 +1,6 @@
 #ifndef LINNET_KERNELS_LANES_H
 #define LINNET_KERNELS_LANES_H
-/** What the kernels share: the instruction set's widest vector, and a power of two. */
+/** What the kernels share: operations on the instruction set's widest vector of float32, and 2^x. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -50,8 +50,8 @@ static inline void floats_store(float *to, Floats value) {
     memcpy(to, &value, sizeof value);
 }
 
-/** Store past the caches what will not be read soon: `to` is aligned to whole vectors. floats_streamed() before others
- *  read it. */
+/** Store past the caches, for values that are not read soon. `to` is aligned to a vector. Call floats_streamed() before
+ *  other threads read them. */
 static inline void floats_stream(float *to, Floats value) {
 #if defined __AVX512F__
     _mm512_stream_ps(to, (__m512)value);
@@ -94,7 +94,7 @@ static inline size_t round_up(size_t value, size_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
-/** The first `count` < LANES elements, zeros behind them. */
+/** The first `count` < LANES elements, and zeros in the other lanes. */
 static inline Floats floats_load_part(const float *from, size_t count) {
     Floats value = {0};
     memcpy(&value, from, count * sizeof *from);
@@ -105,7 +105,7 @@ static inline void floats_store_part(float *to, Floats value, size_t count) {
     memcpy(to, &value, count * sizeof *to);
 }
 
-/** The smaller of both, lane by lane; b where either is not a number: so NaN in b passes a limit in a. */
+/** The smaller of both, lane by lane; b where either is NaN. So a NaN in b passes through a limit in a. */
 static inline Floats floats_min(Floats a, Floats b) {
 #if defined __AVX512F__
     return (Floats)_mm512_min_ps((__m512)a, (__m512)b);
@@ -141,14 +141,14 @@ static inline Floats floats_max_all(Floats value) {
     return value;
 }
 
-/** `value` in the lanes before `count`, `other` behind. */
+/** `value` in lanes 0 … count − 1, `other` in the rest. */
 static inline Floats floats_first(Floats value, size_t count, Floats other) {
     Bits mask = (Bits)(lane_numbers() < (uint32_t)count);
     return (Floats)(((Bits)value & mask) | ((Bits)other & ~mask));
 }
 
 static inline Floats floats_all(float value) {
-    return value - (Floats){0}; /* which is no operation: it keeps the sign of a zero */
+    return value - (Floats){0}; /* x − 0 is x, also for −0: the compiler drops it */
 }
 
 #define LOG2_E 1.44269504f /* e^x = 2^(x · LOG2_E) */
@@ -170,7 +170,7 @@ static inline Floats floats_exp2(Floats x) {
     return power * (Floats)scale;
 }
 
-/** 2^x for any x: from −126 down it sinks to 0, which it is below −126.5; infinity from 127.5 on; NaN gives NaN. */
+/** 2^x for any x: below −126 it approaches 0 and is 0 below −126.5; infinity from 127.5 on; NaN gives NaN. */
 static inline Floats floats_exp2_any(Floats x) {
     return floats_exp2(floats_min(floats_all(128.0f), floats_max(floats_all(-127.0f), x)));
 }

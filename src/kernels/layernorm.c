@@ -1,3 +1,4 @@
+/* LayerNorm: calls of the kernels, and the plain references. layernorm.h has the contract. */
 #include "linnet/kernels/layernorm.h"
 #include "kernels/kernels.h"
 #include <math.h>

@@ -1,11 +1,12 @@
+/* LayerNorm, for each instruction set. layernorm.h has the contract. */
 #include "kernels/kernels.h"
 #include "kernels/lanes.h"
 
-/** Columns of dgamma and dbeta that one thread sums over the parts. */
+/* Columns of dgamma and dbeta that one thread sums over the parts. */
 #define SUM_COLUMNS ((size_t)64)
 
-/** Σ (x − shift)² or, with `power` 1, Σ (x − shift): four vectors of partial sums, so that one addition need not
- *  wait for the last. */
+/* Σ (x − shift)² or, with `power` 1, Σ (x − shift). Four vectors of partial sums, so that an addition does not wait for
+ * the one before. */
 static inline __attribute__((always_inline)) float sum_powers(const float *x, size_t width, float shift, int power) {
     Floats sums[4] = {{0}};
     size_t i = 0;
@@ -39,7 +40,7 @@ void KERNEL(layernorm_forward)(float *out, float *mean, float *rstd, const float
     }
 }
 
-/** One row's share of dgamma and dbeta, and its dx. */
+/* One row: adds to dx, and to the sums of dgamma and dbeta. */
 static void backward_row(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x, const float *gamma,
                          size_t width, float mean, float rstd) {
     float sum = 0.0f, sum_normal = 0.0f;
@@ -59,8 +60,8 @@ static void backward_row(float *dx, float *dgamma, float *dbeta, const float *do
     }
 }
 
-/** The sums of columns first … end − 1: a segment's `count` parts in order, which lie `stride` floats apart, onto the stack
- *  [levels, stride] of leaves' sums. */
+/* For columns first … end − 1: sum a segment's `count` parts, `stride` floats apart, in order, and put the result on the
+ * stack [SEGMENT_LEVELS, stride] of the segments' sums (segments.h). */
 static void sum_parts(float *stack, const float *parts, size_t count, size_t stride, size_t first, size_t end,
                       size_t segment, size_t segments) {
     float *top = stack + segment_height(segment) * stride;
@@ -73,7 +74,7 @@ static void sum_parts(float *stack, const float *parts, size_t count, size_t str
         KERNEL(vector_add)(top - stride + first, top - stride + first, top + first, end - first);
 }
 
-/** out[first … end) = or += sums. */
+/* out[first … end) = or += sums. */
 static void put_sums(float *out, const float *sums, size_t first, size_t end, int accumulate) {
     for (size_t c = first; c < end; c++) out[c] = accumulate ? out[c] + sums[c] : sums[c];
 }
@@ -87,7 +88,7 @@ void KERNEL(layernorm_backward)(float *dx, float *dgamma, float *dbeta, const fl
     for (size_t segment = 0; segment < segments->count; segment++) {
         size_t start = segments->starts[segment], end = segments->starts[segment + 1];
         size_t run = (end - start + LAYERNORM_PARTS - 1) / LAYERNORM_PARTS;
-        size_t parts = (end - start + run - 1) / run; /* that have rows */
+        size_t parts = (end - start + run - 1) / run; /* those that have rows */
 #pragma omp for schedule(static)
         for (size_t part = 0; part < parts; part++) {
             float *sums = scratch + part * stride;

@@ -1,4 +1,4 @@
-/* Linear layers: who computes them, and the plain references. linear.h has the contract. */
+/* Linear layers: the choice of who multiplies, and the plain references. linear.h has the contract. */
 #include "kernels/kernels.h"
 #include "kernels/linear_blas.h"
 #include "kernels/linear_scratch.h"
@@ -11,7 +11,7 @@ size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads) {
     return linear_shared(rows, in, out) + threads * LINEAR_PART;
 }
 
-/* The base kernels are plain C for any CPU: there a BLAS that was tuned for it is faster. */
+/* The base kernels are plain C for any CPU; a BLAS that is tuned for the CPU is faster. */
 static bool choose_blas(void) {
     static const char *const WORDS[] = {"own", "blas", NULL};
     bool tuned = strcmp(isa_name(), "base") != 0;
@@ -19,7 +19,7 @@ static bool choose_blas(void) {
     return wanted < 0 ? !tuned : wanted == 1;
 }
 
-/* -1 before the first use, which may be by several threads at once: all find the same. */
+/* -1 before the first use. Several threads may be first at once; all find the same value. */
 static atomic_int by_blas = -1;
 
 static bool use_blas(const LinearWork *work) {
@@ -28,9 +28,9 @@ static bool use_blas(const LinearWork *work) {
     return known && !work->bf16;
 }
 
-/* After a product as well: BLAS looks after nothing else while it runs. */
+/* Also after each product, since a BLAS does not poll while it runs. */
 static void poll(const LinearWork *work) {
-    if (work->poll != NULL) work->poll(work->poll_context);
+    if (work->poll) work->poll(work->poll_context);
 }
 
 const char *linear_bf16(void) {
@@ -46,7 +46,7 @@ int linear_choose(const char *products) {
     return 1;
 }
 
-bool linear_rows_alone(bool bf16) {
+bool linear_batch_invariant(bool bf16) {
     return !use_blas(&(LinearWork){.bf16 = bf16});
 }
 
@@ -91,7 +91,7 @@ void linear_forward_ref(float *y, const float *x, const float *weight, const flo
                         const LinearShape *shape) {
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < shape->out; o++) {
-            double sum = bias != NULL ? (double)bias[o] : 0.0;
+            double sum = bias ? (double)bias[o] : 0.0;
             for (size_t i = 0; i < shape->in; i++)
                 sum += (double)x[r * shape->x_stride + i] * (double)weight[i * shape->weight_stride + o];
             y[r * shape->y_stride + o] = (float)sum;
@@ -108,14 +108,14 @@ void linear_backward_input_ref(float *dx, const float *dy, const float *weight, 
         }
 }
 
-/* One element of a weight's gradient, or of a bias's where x is NULL. */
+/* One element of a weight's gradient; where x is NULL, of a bias's. */
 static float segments_sum_ref(float start, const float *x, size_t x_stride, const float *dy, size_t dy_stride,
                               const Segments *segments) {
     float sums[SEGMENT_LEVELS] = {0};
     for (size_t i = 0; i < segments->count; i++) {
         double sum = i == 0 ? (double)start : 0.0;
         for (size_t r = segments->starts[i]; r < segments->starts[i + 1]; r++)
-            sum += (x != NULL ? (double)x[r * x_stride] : 1.0) * (double)dy[r * dy_stride];
+            sum += (x ? (double)x[r * x_stride] : 1.0) * (double)dy[r * dy_stride];
         sums[segment_height(i)] = (float)sum;
         segment_join(sums, i, segments->count);
     }
@@ -130,6 +130,6 @@ void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, co
             *element = segments_sum_ref(accumulate ? *element : 0.0F, x + i, shape->x_stride, dy + o, shape->y_stride,
                                         segments);
         }
-    for (size_t o = 0; dbias != NULL && o < shape->out; o++)
+    for (size_t o = 0; dbias && o < shape->out; o++)
         dbias[o] = segments_sum_ref(accumulate ? dbias[o] : 0.0F, NULL, 0, dy + o, shape->y_stride, segments);
 }

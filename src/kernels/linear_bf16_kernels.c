@@ -1,3 +1,3 @@
-/* Linear layers with the factors of every product in bf16: what linear_kernels.c has, compiled for pairs. */
+/* Linear layers with both factors of every product in bf16: linear_kernels.c, compiled for pairs of bf16. */
 #define PAIRS 1
 #include "kernels/linear_kernels.c"

@@ -1,24 +1,24 @@
-/* Linear layers by a BLAS, cut into fixed tiles: for CPUs that linnet has no kernels of its own for.
+/* Linear layers by a BLAS over fixed tiles, for CPUs that linnet has no tuned kernels for.
  *
- * Why tiles: OpenBLAS's own threads may sum in another order for every number of threads. A tile's product is one
- * single-threaded call (inside an OpenMP region OpenBLAS's OpenMP flavour starts no threads of its own), and the
- * tiles follow from the shapes alone. They are dealt dynamically, so that a core that a neighbour slows down does
- * not hold up the others.
+ * OpenBLAS's own threads can sum in another order for every number of threads. So each tile is one single-threaded call
+ * (inside an OpenMP region the OpenMP flavour of OpenBLAS starts no threads of its own), and the tiles depend only on the
+ * shapes. They are dealt dynamically, so that a core that other programs slow down does not hold up the others.
  *
- * Why these sizes, measured on two cores at GPT-2 small's shapes over 74 to 590 tokens: where the result's rows are
- * tokens, narrower tiles than 384 columns pack the other operand again and again, and wider ones leave a width of 768
- * with nothing to share out. A weight's gradient is written once and is larger than the caches: its tiles are whole
- * rows, a fifth faster than squares of the same area at 74 tokens. */
+ * The sizes are measured on two cores at GPT-2 small's shapes with 74 to 590 tokens. Where the rows of the result are
+ * tokens, tiles of fewer than 384 columns pack the other operand too often, and wider ones leave a width of 768 without
+ * enough tiles to share. A weight's gradient is written once and is larger than the caches: its tiles are complete rows,
+ * a fifth faster than squares of the same area at 74 tokens. */
 #include "kernels/linear_blas.h"
 #include "linnet/kernels/bias.h"
 #include <cblas.h>
 #include <omp.h>
 
 enum {
-    SMALL = 1 << 20 /* multiplications below which waking threads costs more than they save: about 30 µs of one core */
+    SMALL =
+        1 << 20 /* multiplications below which waking the threads costs more than they save: about 30 µs of one core */
 };
 
-/** The most that a tile of a result has; results are cut into even parts of multiples of 8. */
+/* The largest tile of a result. Results are cut into even parts whose lengths are multiples of 8. */
 typedef struct {
     size_t rows, columns;
 } Limit;
@@ -26,14 +26,14 @@ typedef struct {
 static const Limit ACTIVATIONS = {320, 384}; /* rows are tokens */
 static const Limit WEIGHTS = {192, 3072};    /* a weight's gradient */
 
-/** How a result is cut. */
+/* How a result is cut into tiles. */
 typedef struct {
     size_t rows, columns; /* of the result */
     size_t tile_rows, tile_columns;
-    size_t down, count; /* tiles along its rows; in all */
+    size_t down, count; /* tiles along the rows; all tiles */
 } Grid;
 
-/** A rectangle of a result: rows first_row …, columns first_column … */
+/* A rectangle of a result, from first_row and first_column on. */
 typedef struct {
     size_t first_row, rows, first_column, columns;
 } Tile;
@@ -63,9 +63,9 @@ static Tile tile_at(const Grid *g, size_t index) {
     };
 }
 
-/* c [m, n] = op(a) · op(b) + beta · c, row-major, on the calling thread alone: OpenBLAS goes by OpenMP's number of
- * threads, which every thread has for itself. Sizes are model sizes and micro-batches, which the model's
- * configuration keeps below 2^31. */
+/* c [m, n] = op(a) · op(b) + beta · c, row-major, on the calling thread only: OpenBLAS uses OpenMP's number of threads,
+ * which each thread has its own setting of. The sizes are those of the model and of micro-batches, which
+ * model_config_load() keeps below 2^31. */
 static void product(CBLAS_TRANSPOSE transpose_a, CBLAS_TRANSPOSE transpose_b, size_t m, size_t n, size_t k,
                     const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {
     int threads = omp_get_max_threads();
@@ -90,7 +90,7 @@ void linear_blas_forward(float *y, const float *x, const float *weight, const fl
         float *out = y + t.first_row * shape->y_stride + t.first_column;
         product(CblasNoTrans, CblasNoTrans, t.rows, t.columns, shape->in, x + t.first_row * shape->x_stride,
                 shape->x_stride, weight + t.first_column, shape->weight_stride, 0.0F, out, shape->y_stride);
-        if (bias != NULL) bias_add(out, shape->y_stride, bias + t.first_column, t.rows, t.columns);
+        if (bias) bias_add(out, shape->y_stride, bias + t.first_column, t.rows, t.columns);
     }
 }
 
@@ -117,7 +117,7 @@ void linear_blas_backward_weight(float *dweight, float *dbias, const float *x, c
         product(CblasTrans, CblasNoTrans, t.rows, t.columns, rows, x + t.first_row, shape->x_stride,
                 dy + t.first_column, shape->y_stride, accumulate ? 1.0F : 0.0F,
                 dweight + t.first_row * shape->weight_stride + t.first_column, shape->weight_stride);
-        if (dbias != NULL && t.first_row == 0)
+        if (dbias && t.first_row == 0)
             bias_gradient(dbias + t.first_column, dy + t.first_column, shape->y_stride, rows, t.columns, accumulate);
     }
 }

@@ -1,6 +1,7 @@
 #ifndef LINNET_KERNELS_LINEAR_BLAS_H
 #define LINNET_KERNELS_LINEAR_BLAS_H
-/** linear.h's functions in float32 by single-threaded BLAS calls over fixed tiles: the same contracts, no scratch. */
+/** The functions of linear.h in float32, by single-threaded BLAS calls over fixed tiles: the same contracts, without
+ *  scratch. */
 #include "linnet/kernels/linear.h"
 
 void linear_blas_forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,

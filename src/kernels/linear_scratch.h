@@ -1,23 +1,22 @@
 #ifndef LINNET_KERNELS_LINEAR_SCRATCH_H
 #define LINNET_KERNELS_LINEAR_SCRATCH_H
-/** Scratch of the linear kernels: packed operands that all threads share, and a part a thread. Enough for every
- *  instruction set. */
+/** Scratch of the linear kernels: the packed operands, which all threads share, and a part for each thread. Enough for
+ *  every instruction set. product.h explains MR, NR, KC and MC. */
 #include "linnet/core/segments.h"
 #include <stddef.h>
 
-#define LINEAR_TILE_MOST ((size_t)96)   /**< columns of a tile of y or dx, rows of a weight's gradient */
-#define LINEAR_ROWS_MOST ((size_t)384)  /**< rows of tokens in a tile: a multiple of every strip */
-#define LINEAR_BLOCK_MOST ((size_t)256) /**< steps of a packed block */
-#define LINEAR_UNIT_MOST ((size_t)48)   /**< rows or columns that packing may round up to */
+#define LINEAR_TILE_MAX ((size_t)96)        /**< columns of a tile of y or dx, rows of a tile of a weight's gradient */
+#define LINEAR_MC_MAX ((size_t)384)         /**< rows of tokens in a tile: a multiple of every MR */
+#define LINEAR_KC_MAX ((size_t)256)         /**< steps */
+#define LINEAR_MR_NR_MAX ((size_t)48)       /**< rows or columns that packing may round up to */
+#define LINEAR_SUMS (LINEAR_TILE_MAX * 256) /**< floats of the largest tile of a weight's gradient */
 
-/** Floats that the threads share. */
+/** Floats that the threads share; a multiple of a cache line. */
 static inline size_t linear_shared(size_t rows, size_t in, size_t out) {
-    return ((rows + LINEAR_UNIT_MOST) * (in + out + 2 * LINEAR_UNIT_MOST) + 15) / 16 * 16; /* whole cache lines */
+    return ((rows + LINEAR_MR_NR_MAX) * (in + out + 2 * LINEAR_MR_NR_MAX) + 15) / 16 * 16;
 }
 
-#define LINEAR_SUMS (LINEAR_TILE_MOST * 256) /**< floats of a tile of a weight's gradient, at most */
-
-/** Floats that one thread needs: the sums of a weight's tile that wait for others; of y or dx, a block of one operand
- *  and the tile's sums, which are fewer. */
+/** Floats that one thread needs for a tile of a weight's gradient: one tile of sums for each level of the tree. A tile of
+ *  y or dx needs less: its sums, and the packed B of KC steps. */
 #define LINEAR_PART (SEGMENT_LEVELS * LINEAR_SUMS)
 #endif

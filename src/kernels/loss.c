@@ -1,7 +1,8 @@
+/* Cross-entropy and softmax over the labels. loss.h has the contract. */
 #include "linnet/kernels/loss.h"
 #include <math.h>
 
-/** log Σ exp(logits), without overflow. */
+/* log Σ exp(logits), without overflow. */
 static double log_sum_exp(const float *logits, size_t labels) {
     double largest = logits[0], sum = 0.0;
     for (size_t k = 1; k < labels; k++) largest = fmax(largest, logits[k]);

@@ -1,3 +1,4 @@
+/* Residual connections: calls of the kernels, and the plain references. residual.h has the contract. */
 #include "linnet/kernels/residual.h"
 #include "kernels/kernels.h"
 

@@ -1,6 +1,6 @@
 #ifndef LINNET_KERNELS_TRANSPOSE_H
 #define LINNET_KERNELS_TRANSPOSE_H
-/** Rows read across: what packing and attention share. */
+/** Transposing small pieces of a matrix, for packing and attention. */
 #include "kernels/lanes.h"
 
 typedef float Four __attribute__((vector_size(16)));
@@ -19,7 +19,7 @@ static inline __attribute__((always_inline)) void transpose_rows(float *out, siz
     for (size_t k = 0; k < 4; k++) memcpy(out + k * out_stride, &column[k], sizeof column[k]);
 }
 
-/** A 4 × 4 piece: out[c][j] = x[j][c]; `rows` < 4 leaves zeros in the columns behind. */
+/** A 4 × 4 piece: out[c][j] = x[j][c]; with `rows` < 4, columns rows … 3 of out become zero. */
 static inline __attribute__((always_inline)) void transpose_four(float *out, size_t out_stride, const float *x,
                                                                  size_t stride, size_t rows) {
     Four row[4] = {{0}};
@@ -27,8 +27,8 @@ static inline __attribute__((always_inline)) void transpose_four(float *out, siz
     transpose_rows(out, out_stride, row);
 }
 
-/** A piece of LANES × LANES: out[c][j] = x[j][c]. Rows `half` apart exchange every other run of `half` lanes, for each
- *  power of two below LANES. */
+/** A piece of LANES × LANES: out[c][j] = x[j][c]. For each power of two `half` below LANES, rows that lie `half` apart
+ *  exchange every other run of `half` lanes. */
 static inline __attribute__((always_inline)) void transpose_lanes(float *out, size_t out_stride, const float *x,
                                                                   size_t stride) {
     Floats row[LANES];

@@ -14,7 +14,7 @@ static size_t unit_rows(const Loader *loader, const GlobalBatch *global_batch, i
 int unit_group_size(const Loader *loader, const GlobalBatch *global_batch, int first, const BatchRule *rule,
                     size_t capacity, bool bf16) {
     int end = global_batch->first_unit + global_batch->unit_count, most = 1;
-    if (!linear_rows_alone(bf16)) return 1;
+    if (!linear_batch_invariant(bf16)) return 1;
     size_t rows = unit_rows(loader, global_batch, first, rule);
     for (int count = 2; first + count <= end && count <= (int)SEGMENTS_MAX; count++) {
         rows += unit_rows(loader, global_batch, first + count - 1, rule);
@@ -34,6 +34,6 @@ size_t unit_group_part_rows(const Loader *loader, const GlobalBatch *global_batc
 bool unit_groups_unsplit(const DatasetInfo *info, const LoaderPlan *plan, size_t capacity, bool bf16) {
     int units = (plan->units + plan->ranks - 1) / plan->ranks;
     if (units == 1) return true;
-    return linear_rows_alone(bf16) && units <= (int)SEGMENTS_MAX &&
+    return linear_batch_invariant(bf16) && units <= (int)SEGMENTS_MAX &&
            loader_largest_share(info, plan) <= (int64_t)capacity;
 }

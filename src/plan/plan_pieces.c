@@ -55,7 +55,7 @@ static size_t run_nodes(const PlanJob *job, int rank, int end, TreeNode nodes[64
 /* Runs of a rank that has `units` units, which make `sums` subtrees. */
 static double runs_of(const PlanJob *job, double units, double sums) {
     double most = (double)batch_rows_max(job->config->positions), tokens = job->busiest_tokens;
-    if (!linear_rows_alone(job->settings->bf16)) return units * ceil(tokens / units / most);
+    if (!linear_batch_invariant(job->settings->bf16)) return units * ceil(tokens / units / most);
     return fmax(sums, fmax(ceil(tokens / most), ceil(units / (double)SEGMENTS_MAX)));
 }
 

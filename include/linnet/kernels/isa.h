@@ -1,14 +1,18 @@
 #ifndef LINNET_KERNELS_ISA_H
 #define LINNET_KERNELS_ISA_H
-/** Which instruction set the kernels use. Every src/ops/<name>_kernels.c is compiled once for each set (the
- *  Makefile's ISAS); its functions are reached through a table chosen once, at the first call, by what the CPU
- *  has and the system allows. The environment variable LINNET_ISA (base, avx2, avx512, avx512bf16, amx) may ask for a
- *  lower set: for tests, and to make a mixed cluster's ranks use the same one. Not collective. */
+/** Which instruction set the kernels use. Every src/kernels/<name>_kernels.c is compiled once for each set (ISAS in the
+ *  Makefile). The first call of a kernel chooses the best set that the CPU has and the operating system allows. The
+ *  environment variable LINNET_ISA (base, avx2, avx512, avx512bf16, amx) asks for a lower set, for tests and for clusters
+ *  of different CPUs, where all ranks must use the same set to get the same bits. Not collective.
+ *
+ *  "base" is plain C for any CPU. "avx512bf16" and "amx" are "avx512" with matrix products in bf16 by the CPU's own
+ *  instructions. The avx512bf16 products have been timed on AMD Zen 4. The amx products are experimental: they are tested
+ *  by emulating the instructions and have not been timed on hardware. */
 
-/** "base", "avx2", "avx512" or, the same with products of bf16 by their own instructions, "avx512bf16" or "amx". */
+/** The set in use: "base", "avx2", "avx512", "avx512bf16" or "amx". */
 const char *isa_name(void);
 
-/** Whether that set has such instructions. */
+/** Whether the set in use multiplies bf16 by the CPU's own instructions. */
 int isa_bf16(void);
 
 /** Use the named set from now on; 0 when this build, CPU or system lacks it. For tests; not while kernels run. */

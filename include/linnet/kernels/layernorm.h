@@ -4,20 +4,25 @@
 #include "linnet/core/segments.h"
 #include <stdint.h>
 
-/** out = (x − mean) · rstd · gamma + beta. out [n, width] written, may be x; x [n, width]; gamma, beta [width];
- *  mean, rstd [n] written, kept for the backward pass (both may be NULL in inference). Two passes (mean, then
- *  variance about it) in float32 lanes, in one fixed order. */
+/** out = (x − mean) · rstd · gamma + beta, rstd = 1 / √(variance + epsilon).
+ *  out [n, width]        written; may be x
+ *  mean, rstd [n]        written, for the backward pass; NULL in inference
+ *  x [n, width], gamma, beta [width]   borrowed
+ *  Two passes over a row (mean, then the variance about it) with sums in float32 lanes, in one fixed order. Parallel over
+ *  rows. */
 void layernorm_forward(float *out, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
                        size_t n, size_t width, float epsilon);
 void layernorm_forward_ref(float *out, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
                            size_t n, size_t width, float epsilon);
 
-/** The gradient of layernorm_forward. dx [n, width] read and written: dx += gradient by x (the residual stream's
- *  gradient passes by on the same buffer); dgamma, dbeta [width]: written, or, of one segment alone, added to when
- *  `accumulate`; dout [n, width], x, mean, rstd, gamma as in the forward pass, n the rows of all leaves; scratch
- *  [LAYERNORM_SCRATCH · width] floats. Column sums over a segment's rows go by LAYERNORM_PARTS fixed runs of rows, then
- *  over the parts in order, so that the bits depend on the number of rows and not on the threads; then the leaves' along
- *  the tree. */
+/** The gradient of layernorm_forward().
+ *  dx [n, width]          read and written: the gradient by x is added, since the residual stream's gradient is there
+ *  dgamma, dbeta [width]  written; with one segment and `accumulate`, added to
+ *  dout, x [n, width], mean, rstd [n], gamma [width]   borrowed; n rows of all segments
+ *  scratch [LAYERNORM_SCRATCH · width]
+ *  Sums in float32. A segment's rows are cut into at most LAYERNORM_PARTS runs; a column is summed over each run, over the
+ *  runs in order, then over the segments along the tree (segments.h). So the bits depend on the numbers of rows and not
+ *  on the threads. */
 #define LAYERNORM_PARTS 16
 #define LAYERNORM_SCRATCH (2 * (LAYERNORM_PARTS + SEGMENT_LEVELS))
 void layernorm_backward(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x, const float *mean,

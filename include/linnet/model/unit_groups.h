@@ -5,7 +5,7 @@
  *  A unit's gradient is a segment of the tree (tree.h), whoever computes it. A rank runs the largest subtrees of its units
  *  that one batch holds, each at once: more rows make faster products, and a subtree's sum is written once (segments.h).
  *  Its bits are those of its units run one by one, since a row has the same bits whatever rows go with it; where that
- *  is not so (linear_rows_alone()), units go one by one. Not collective. */
+ *  is not so (linear_batch_invariant()), units go one by one. Not collective. */
 #include "linnet/data/batch.h"
 #include "linnet/data/loader.h"
 

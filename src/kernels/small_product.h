@@ -1,8 +1,7 @@
-#ifndef LINNET_KERNELS_TILE_PRODUCT_H
-#define LINNET_KERNELS_TILE_PRODUCT_H
-/** The small matrix products of attention: up to TILE_ROWS rows of out = left · right, where the rows of `right`
- *  and `out` are contiguous and `left` may lie in either order. A call of a BLAS costs more than one of these
- *  takes. */
+#ifndef LINNET_KERNELS_SMALL_PRODUCT_H
+#define LINNET_KERNELS_SMALL_PRODUCT_H
+/** The small matrix products of attention: up to TILE_ROWS rows of out = left · right, where the rows of `right` and `out`
+ *  are contiguous and `left` may be transposed. Calling a BLAS would take longer than such a product. */
 #include "kernels/transpose.h"
 #include <stdbool.h>
 
@@ -15,7 +14,7 @@ typedef struct {
     size_t row, step;
 } Left;
 
-/** Constant `rows` and `vectors` after inlining: the sums live in registers. */
+/** Always inlined, so that `rows` and `vectors` are constants and the sums stay in registers. */
 static inline __attribute__((always_inline)) void tile(float *out, size_t out_stride, Left left, const float *right,
                                                        size_t right_stride, size_t inner, bool accumulate,
                                                        const size_t rows, const size_t vectors) {
@@ -44,7 +43,7 @@ static inline __attribute__((always_inline)) void tile(float *out, size_t out_st
         }
 }
 
-/** The columns that do not fill a vector: head widths that are no multiple of LANES. */
+/** The last columns, where the head width is not a multiple of LANES. */
 static void tile_rest(float *out, size_t out_stride, Left left, const float *right, size_t right_stride, size_t rows,
                       size_t inner, size_t columns, bool accumulate) {
     for (size_t r = 0; r < rows; r++)
@@ -56,8 +55,8 @@ static void tile_rest(float *out, size_t out_stride, Left left, const float *rig
         }
 }
 
-/** out [rows, columns] = or += left [rows, inner] · right [inner, columns]; rows ≤ TILE_ROWS. Each element is one
- *  sum in the order of `inner`. */
+/** out [rows, columns] = left [rows, inner] · right [inner, columns], or += when `accumulate`; rows ≤ TILE_ROWS. Each
+ *  element is one float32 sum in the order of `inner`. */
 static void tile_product(float *out, size_t out_stride, Left left, const float *right, size_t right_stride, size_t rows,
                          size_t inner, size_t columns, bool accumulate) {
     size_t c = 0;
@@ -88,8 +87,8 @@ static void tile_product(float *out, size_t out_stride, Left left, const float *
         tile_rest(out + c, out_stride, left, right + c, right_stride, rows, inner, columns - c, accumulate);
 }
 
-/** out [width, rows] = the transpose of x [rows, width]; its rows have room for a multiple of four, and what lies
- *  behind `rows` in them is not meant to be used. */
+/** out [width, rows] = the transpose of x [rows, width]. The rows of out must have room for a multiple of four floats; the
+ *  values from `rows` on are undefined. */
 static void transpose(float *out, size_t out_stride, const float *x, size_t stride, size_t rows, size_t width) {
     for (size_t j = 0; j < rows; j += 4) {
         const float *from = x + j * stride;

@@ -1,3 +1,4 @@
+/* The table of one instruction set's kernels. kernels.h explains it. */
 #include "kernels/kernels.h"
 
 #define TEXT_OF(word) #word

@@ -56,7 +56,7 @@ static Status check_values(ModelFolder *folder, const char *path, const Paramete
     Digest *digest = NULL;
     Parameters parameters = {.dense = memory_allocate(layout->dense, sizeof(float), error)};
     if (!parameters.dense || digest_create(&digest, error)) goto cleanup;
-    if (model_folder_tables(folder, &parameters, error)) goto cleanup;
+    if (model_folder_embeddings(folder, &parameters, error)) goto cleanup;
     if (check_tensor(path, &layout->token, parameters.token, digest, error)) goto cleanup;
     if (check_tensor(path, &layout->position, parameters.position, digest, error)) goto cleanup;
     model_folder_read(folder, layout, 0, layout->tensors, parameters.dense);

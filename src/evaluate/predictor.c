@@ -33,7 +33,7 @@ static Status load_parameters(Predictor *p, Error *error) {
     p->parameters.dense = memory_allocate(p->layout.dense, sizeof(float), error);
     if (!p->parameters.dense) return error->status;
     model_folder_read(p->folder, &p->layout, 0, p->layout.tensors, p->parameters.dense);
-    return model_folder_tables(p->folder, &p->parameters, error);
+    return model_folder_embeddings(p->folder, &p->parameters, error);
 }
 
 static Status load_model(Predictor *p, const char *model, Error *error) {

@@ -1,3 +1,4 @@
+/* The labels of a config.json. config_labels.h has the contract. */
 #include "model/config_labels.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
@@ -5,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABELS_MAX 65536 /* far more than a token file's 255: beyond is a damaged file */
+#define LABELS_MAX 65536 /* far more than the 255 of a token file; a file with more is damaged */
 
 void config_free_labels(ModelConfig *config) {
     for (int32_t i = 0; config->label_names && i < config->labels; i++) memory_free(config->label_names[i]);
@@ -14,7 +15,7 @@ void config_free_labels(ModelConfig *config) {
     config->labels = 0;
 }
 
-/** Room for `labels` names, all NULL, in place of the old ones. */
+/* Room for `labels` names, all NULL, in place of the old ones. */
 static Status new_names(ModelConfig *config, int32_t labels, Error *error) {
     config_free_labels(config);
     config->label_names = memory_allocate((size_t)labels, sizeof *config->label_names, error);
@@ -22,7 +23,7 @@ static Status new_names(ModelConfig *config, int32_t labels, Error *error) {
     return error->status;
 }
 
-/** Two classes of one name could not be told apart in any result. */
+/* Two labels of the same name could not be distinguished in any result. */
 static Status refuse_twins(const ModelConfig *config, const char *place, Error *error) {
     for (int32_t i = 0; i < config->labels; i++)
         for (int32_t j = 0; j < i; j++)
@@ -32,7 +33,7 @@ static Status refuse_twins(const ModelConfig *config, const char *place, Error *
     return STATUS_OK;
 }
 
-/** The number that a key of id2label is; −1 if it is none below `labels`. */
+/* The number that a key of id2label stands for; −1 if it is not a number below `labels`. */
 static int32_t label_index(const char *key, int32_t labels) {
     char *end;
     if (key[0] < '0' || key[0] > '9') return -1;
@@ -40,7 +41,7 @@ static int32_t label_index(const char *key, int32_t labels) {
     return *end || index >= labels ? -1 : (int32_t)index;
 }
 
-/** Names stand in results, on a terminal and between tabs. */
+/* Names are printed in results, on a terminal and between tabs. */
 static bool is_printable(const char *name) {
     for (; *name; name++)
         if ((unsigned char)*name < 0x20 || *name == 0x7f) return false;
@@ -57,11 +58,11 @@ static Status read_map(ModelConfig *config, const cJSON *map, const char *path, 
     cJSON_ArrayForEach(item, map) {
         int32_t index = label_index(item->string, labels);
         if (index < 0 || config->label_names[index])
-            return error_set(error, STATUS_INPUT, "%s: id2label: the keys must be 0 to %d, each once: \"%s\" is not",
-                             path, labels - 1, item->string);
+            return error_set(error, STATUS_INPUT, "%s: id2label: the keys must be 0 to %d, each once, not \"%s\"", path,
+                             labels - 1, item->string);
         if (!cJSON_IsString(item) || !is_printable(item->valuestring))
             return error_set(error, STATUS_INPUT,
-                             "%s: id2label: the name of label %d must be a text without control characters", path,
+                             "%s: id2label: the name of label %d must be a string without control characters", path,
                              index);
         config->label_names[index] = memory_text(item->valuestring, error);
         if (!config->label_names[index]) return error->status;
@@ -95,7 +96,7 @@ Status config_read_labels(ModelConfig *config, const char *path, Error *error) {
 
 Status model_config_set_labels(ModelConfig *config, const char *const *label_names, int32_t labels, Error *error) {
     if (labels < 2) return error_set(error, STATUS_INPUT, "a classifier needs at least 2 labels, not %d", labels);
-    /* The new names may be the old ones, so these are freed last. */
+    /* The new names may be the old ones, so the old ones are freed last. */
     ModelConfig made = {0};
     if (new_names(&made, labels, error)) return error->status;
     for (int32_t i = 0; i < labels && !error->status; i++) made.label_names[i] = memory_text(label_names[i], error);

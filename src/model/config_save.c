@@ -1,23 +1,24 @@
+/* Writing config.json. model_config.h has the contract. */
 #include "linnet/core/json.h"
 #include "linnet/model/model_config.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/** Set a member in its place, or append it; takes `item`. False when memory is short. */
+/* Replace a field, or append it; takes ownership of `item`. False without memory. */
 static bool set_member(cJSON *object, const char *key, cJSON *item) {
     if (!item) return false;
     bool set = cJSON_GetObjectItemCaseSensitive(object, key) ? cJSON_ReplaceItemInObjectCaseSensitive(object, key, item)
                                                              : cJSON_AddItemToObject(object, key, item);
     if (!set) cJSON_Delete(item);
-    return set && item->string; /* cJSON 1.7.15 replaces also where there is no memory for the name */
+    return set && item->string; /* cJSON 1.7.15 also replaces when it has no memory for the name */
 }
 
 static bool set_number(cJSON *object, const char *key, double value) {
     return set_member(object, key, cJSON_CreateNumber(value));
 }
 
-/** Transformers 5 insists on a float where one belongs: 0 must be written 0.0, which cJSON does not. */
+/* Transformers 5 refuses an integer where it expects a float: 0 must be written as 0.0, which cJSON does not do. */
 static bool set_float(cJSON *object, const char *key, double value) {
     char text[32];
     if (value != floor(value)) return set_number(object, key, value);
@@ -27,14 +28,14 @@ static bool set_float(cJSON *object, const char *key, double value) {
 
 static bool set_labels(cJSON *object, const ModelConfig *config) {
     cJSON *names = cJSON_CreateObject(), *numbers = cJSON_CreateObject();
-    bool whole = names && numbers;
-    for (int32_t i = 0; i < config->labels && whole; i++) {
+    bool done = names && numbers;
+    for (int32_t i = 0; i < config->labels && done; i++) {
         char key[16];
         snprintf(key, sizeof key, "%d", i);
-        whole = cJSON_AddStringToObject(names, key, config->label_names[i]) &&
-                cJSON_AddNumberToObject(numbers, config->label_names[i], i);
+        done = cJSON_AddStringToObject(names, key, config->label_names[i]) &&
+               cJSON_AddNumberToObject(numbers, config->label_names[i], i);
     }
-    if (!whole) {
+    if (!done) {
         cJSON_Delete(names);
         cJSON_Delete(numbers);
         return false;
@@ -46,7 +47,7 @@ static bool set_labels(cJSON *object, const ModelConfig *config) {
     return set_member(object, "label2id", numbers) && set;
 }
 
-/** Transformers 5 writes dtype, before it was torch_dtype: what was there stays. */
+/* Transformers 5 writes dtype, earlier versions torch_dtype: keeps the one that the file has. */
 static bool set_dtype(cJSON *object) {
     bool old = cJSON_GetObjectItemCaseSensitive(object, "torch_dtype");
     bool set = !old || set_member(object, "torch_dtype", cJSON_CreateString("float32"));
@@ -55,7 +56,7 @@ static bool set_dtype(cJSON *object) {
     return set;
 }
 
-/** With a pad token Transformers reads the last token before the padding, without one the last of all. */
+/* With a pad token Transformers reads the last token before the padding, without one the last token of all. */
 static bool set_pooling(cJSON *object, const ModelConfig *config) {
     int32_t pad = config->pad_token >= 0 ? config->pad_token : config->end_of_text;
     bool set = true;

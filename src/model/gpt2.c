@@ -1,4 +1,4 @@
-/* GPT-2's working memory and forward pass. gpt2.h has the contract, gpt2_backward.c the way back. */
+/* GPT-2's working memory and forward pass. gpt2.h has the contract; gpt2_backward.c has the backward pass. */
 #include "model/gpt2_private.h"
 
 #include "linnet/core/memory.h"
@@ -11,14 +11,14 @@
 #include <omp.h>
 #include <string.h>
 
-/* Hands out arrays from one allocation; with a NULL base it only counts. */
+/* Takes arrays from one allocation; with a NULL base it only counts their floats. */
 typedef struct {
     float *base;
     size_t used; /* floats */
 } Arena;
 
 static float *arena_take(Arena *arena, size_t rows, size_t columns) {
-    float *array = arena->base != NULL ? arena->base + arena->used : NULL;
+    float *array = arena->base ? arena->base + arena->used : NULL;
     arena->used += (rows * columns + 15) / 16 * 16;
     return array;
 }
@@ -37,7 +37,7 @@ static void place_block(Arena *arena, Block *block, const ModelConfig *config, s
     block->fc = arena_take(arena, m, (size_t)config->inner);
 }
 
-/* Everything but the blocks. */
+/* The arrays that all blocks share. */
 static void place_shared(Arena *arena, Gpt2 *gpt2, const ModelConfig *config, size_t m, size_t b, bool training) {
     size_t c = (size_t)config->width, inner = (size_t)config->inner;
     gpt2->query = arena_take(arena, b, c);
@@ -93,7 +93,7 @@ size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool
 Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout, size_t token_capacity,
                    size_t sample_capacity, bool training, Error *error) {
     Gpt2 *new = memory_allocate(1, sizeof *new, error);
-    if (new == NULL) return error->status;
+    if (!new) return error->status;
     *new = (Gpt2){.config = config, .layout = layout, .training = training};
     new->blocks = memory_allocate((size_t)config->layers, sizeof *new->blocks, error);
     size_t bytes = gpt2_bytes(config, token_capacity, sample_capacity, training);
@@ -108,7 +108,7 @@ Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout
 }
 
 void gpt2_destroy(Gpt2 *gpt2) {
-    if (gpt2 == NULL) return;
+    if (!gpt2) return;
     memory_free(gpt2->blocks);
     memory_free(gpt2->pool);
     memory_free(gpt2);
@@ -129,7 +129,7 @@ void gpt2_set_bf16(Gpt2 *gpt2, bool bf16) {
 
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples) {
     double c = config->width, inner = config->inner, m = (double)tokens, b = (double)samples;
-    double block = 4.0 * c * c + 2.0 * c * inner; /* multiplications a row: qkv, projection, both MLP layers */
+    double block = 4.0 * c * c + 2.0 * c * inner; /* multiplications for a row: qkv, projection, both MLP layers */
     double last = m * 2.0 * c * c + b * (2.0 * c * c + 2.0 * c * inner);
     return 2.0 * ((config->layers - 1) * m * block + last + b * c * config->labels);
 }
@@ -140,7 +140,7 @@ double gpt2_attention_operations(const AttentionShape *shape) {
     return 4.0 * key_counts * (double)(shape->heads * shape->head_width);
 }
 
-Rows gpt2_rows_behind_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
+Rows gpt2_rows_after_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
     if (gpt2_is_last(gpt2, layer))
         return (Rows){batch->samples, batch->pooled_positions, batch->sample_ids, batch_sample_segments(batch)};
     return (Rows){batch->tokens, batch->positions, batch->row_samples, batch_row_segments(batch)};
@@ -166,7 +166,7 @@ AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int la
 }
 
 const Dropout *gpt2_dropout(const Gpt2 *gpt2, const DropoutRule *rule, int layer, DropoutSite site, Dropout *dropout) {
-    if (rule == NULL) return NULL;
+    if (!rule) return NULL;
     double p = site == DROPOUT_EMBEDDING   ? gpt2->config->embedding_dropout
                : site == DROPOUT_ATTENTION ? gpt2->config->attention_dropout
                                            : gpt2->config->residual_dropout;
@@ -195,7 +195,7 @@ static void gather_pooled(float *out, const float *x, const Batch *batch, size_t
         memcpy(out + b * width, x + (size_t)batch->pooled[b] * width, width * sizeof *out);
 }
 
-/* The heads' outputs of a block into block->attended: ln1 → qkv → attention. */
+/* block->attended = the outputs of a block's heads: ln1 → qkv → attention. */
 static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int layer, const DropoutRule *rule) {
     Block *block = &gpt2->blocks[layer];
     size_t c = (size_t)gpt2->config->width, m = batch->tokens;
@@ -225,12 +225,12 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     profile_leave(gpt2->profile, gpt2_attention_operations(&shape));
 }
 
-/* From the heads' outputs to the stream behind the block, `out`. */
+/* out = the stream after the block, from the outputs of its heads. */
 static void forward_rest(Gpt2 *gpt2, float *dense, const Batch *batch, int layer, const DropoutRule *rule,
                          const float *stream, float *out) {
     Block *block = &gpt2->blocks[layer];
     size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner;
-    Rows rows = gpt2_rows_behind_attention(gpt2, batch, layer);
+    Rows rows = gpt2_rows_after_attention(gpt2, batch, layer);
     Dropout dropout;
     linear_forward(gpt2->branch, block->attended, gpt2_tensor(gpt2, dense, layer, PROJ_WEIGHT),
                    gpt2_tensor(gpt2, dense, layer, PROJ_BIAS), rows.count, &(LinearShape){c, c, c, c, c},
@@ -273,7 +273,7 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
     layernorm_forward(gpt2->final, gpt2->final_mean, gpt2->final_rstd, gpt2->output,
                       dense + layout->tensor[parameters_final_weight(layout)].offset,
                       dense + layout->tensor[parameters_final_bias(layout)].offset, b, c, (float)config->epsilon);
-    /* score is [labels, C], so its product has the form of an input's gradient: logits = final · scoreᵀ. */
+    /* logits = final · scoreᵀ: score is [labels, C], so this has the form of an input's gradient. */
     linear_backward_input(gpt2->logits, gpt2->final, dense + layout->tensor[parameters_score(layout)].offset, b,
                           &(LinearShape){labels, c, c, labels, c}, &gpt2->products);
     profile_leave(gpt2->profile, gpt2_operations(config, batch->tokens, b));

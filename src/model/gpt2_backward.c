@@ -1,4 +1,5 @@
-/* GPT-2's backward pass, from the logits' gradient to each bucket's and the embedding's. gpt2.h has the contract. */
+/* GPT-2's backward pass: from the gradient of the logits to those of each bucket and of the embeddings. gpt2.h has the
+ * contract. */
 #include "model/gpt2_private.h"
 
 #include "linnet/kernels/embedding.h"
@@ -35,7 +36,7 @@ static void scatter_pooled(float *out, const float *x, const Batch *batch, size_
     }
 }
 
-/* One linear layer: its weight's and bias's gradients, and then its input's, which may take the place of x. */
+/* One linear layer: the gradients of its weight and bias, and then of its input, which may overwrite x. */
 static void backward_linear(const Pass *pass, int layer, LayerTensor weight, LayerTensor bias, float *dx,
                             const float *x, const float *dy, const Segments *segments, size_t in, size_t out) {
     LinearShape shape = {in, out, out, in, out};
@@ -45,13 +46,13 @@ static void backward_linear(const Pass *pass, int layer, LayerTensor weight, Lay
                           &pass->gpt2->products);
 }
 
-/* Through the MLP and the attention's projection: dstream [rows, C] is the gradient behind the block and becomes
- * the one in front of both branches' sums; gpt2->dattended receives the heads' outputs' gradient. */
+/* Through the MLP and the attention's projection. dstream [rows, C] holds the gradient of the stream after the block, and
+ * then that of the stream before the projection is added; gpt2->dattended gets the gradient of the heads' outputs. */
 static void backward_rest(const Pass *pass, int layer, float *dstream) {
     Gpt2 *gpt2 = pass->gpt2;
     Block *block = &gpt2->blocks[layer];
     size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner;
-    Rows rows = gpt2_rows_behind_attention(gpt2, pass->batch, layer);
+    Rows rows = gpt2_rows_after_attention(gpt2, pass->batch, layer);
     size_t n = rows.count;
     Dropout dropout;
     residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
@@ -72,8 +73,8 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
                     &rows.segments, c, c);
 }
 
-/* Through the attention and its input layer: gpt2->dattended → the gradient of ln1's output in gpt2->dbranch [M,
- * C]. */
+/* Through the attention and its linear layer: from gpt2->dattended to the gradient of ln1's output in gpt2->dbranch
+ * [M, C]. */
 static void backward_attention(const Pass *pass, int layer) {
     Gpt2 *gpt2 = pass->gpt2;
     Block *block = &gpt2->blocks[layer];
@@ -138,7 +139,7 @@ static void backward_block(const Pass *pass, int layer) {
                        pass->accumulate, gpt2->norm_scratch);
 }
 
-/* The head and the final LayerNorm: gpt2->dpooled receives the gradient of the pooled rows behind the last block. */
+/* The head and the final LayerNorm: gpt2->dpooled gets the gradient of the pooled rows after the last block. */
 static void backward_head(const Pass *pass, const float *dlogits) {
     Gpt2 *gpt2 = pass->gpt2;
     const ParameterLayout *layout = gpt2->layout;
@@ -146,7 +147,7 @@ static void backward_head(const Pass *pass, const float *dlogits) {
     size_t score = layout->tensor[parameters_score(layout)].offset;
     size_t weight = layout->tensor[parameters_final_weight(layout)].offset;
     size_t bias = layout->tensor[parameters_final_bias(layout)].offset;
-    LinearShape shape = {labels, c, c, labels, c}; /* as in the forward pass: score is [labels, C] */
+    LinearShape shape = {labels, c, c, labels, c}; /* score is [labels, C], as in the forward pass */
     Segments segments = batch_sample_segments(pass->batch);
     linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, &segments, &shape, pass->accumulate,
                            &gpt2->products);
@@ -164,13 +165,13 @@ void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch,
     Dropout dropout;
     profile_enter(gpt2->profile, REGION_BACKWARD);
     backward_head(&pass, dlogits);
-    if (done != NULL) done(context, bucket);
+    if (done) done(context, bucket);
     for (int l = gpt2->config->layers - 1; l >= 0; l--) {
         backward_block(&pass, l);
-        if (done != NULL) done(context, (size_t)l);
+        if (done) done(context, (size_t)l);
     }
     const Dropout *drop = gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout);
-    if (drop != NULL)
+    if (drop)
         embedding_backward_dropout(gpt2->dstream, batch->positions, batch->row_samples, batch->tokens,
                                    (size_t)gpt2->config->width, drop);
     profile_leave(gpt2->profile, 2.0 * gpt2_operations(gpt2->config, batch->tokens, batch->samples));

@@ -1,14 +1,15 @@
-/* The model as a job holds it. See model.h. */
+/* The loaded model: checking, loading and reloading it. model.h has the contract. */
 #include "linnet/model/model.h"
 
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/model/model_new.h"
 #include "linnet/text/tokenizer.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* The folder itself when it holds a tokenizer. */
+/* The folder itself has the tokenizer, or there is none. */
 static Status find_tokenizer(Model *model, const char *path, Error *error) {
     char *vocabulary = file_join(path, "vocab.json", error), *merges = file_join(path, "merges.txt", error);
     if (error->status == STATUS_OK && file_exists(vocabulary) && file_exists(merges))
@@ -18,7 +19,7 @@ static Status find_tokenizer(Model *model, const char *path, Error *error) {
     return error->status;
 }
 
-/* Names like LABEL_0 say nothing: the data's take their place. */
+/* Whether all names are like LABEL_0: these say nothing, and the data's names replace them. */
 static bool has_plain_names(const ModelConfig *config) {
     for (int32_t i = 0; i < config->labels; i++)
         if (strncmp(config->label_names[i], "LABEL_", 6) != 0) return false;
@@ -41,9 +42,9 @@ Status model_check_data(const ModelConfig *config, const char *tokenizer, const 
                         Error *error) {
     if (data->vocabulary > config->vocabulary)
         return error_set(error, STATUS_INPUT,
-                         "%s has a vocabulary of %d tokens, %s only %d: another tokenizer made the data", data->path,
-                         data->vocabulary, path, config->vocabulary);
-    if (tokenizer != NULL) {
+                         "%s has a vocabulary of %d tokens, %s only %d: the data was made with another tokenizer",
+                         data->path, data->vocabulary, path, config->vocabulary);
+    if (tokenizer) {
         char digest[DIGEST_TEXT];
         if (tokenizer_folder_digest(tokenizer, digest, error)) return error->status;
         if (strcmp(digest, data->tokenizer_digest) != 0)
@@ -60,34 +61,35 @@ Status model_layout(const char *path, ParameterLayout *layout, Error *error) {
     ModelConfig config = {0};
     if (model_folder_check(path, error)) return error->status;
     char *file = file_join(path, "config.json", error);
-    if (file != NULL && model_config_load(&config, file, error) == STATUS_OK) parameters_layout(layout, &config, error);
+    if (file && model_config_load(&config, file, error) == STATUS_OK) parameters_layout(layout, &config, error);
     memory_free(file);
     model_config_free(&config);
     return error->status;
 }
 
-/* Copy the tables out of the mapping. */
-static Status own_tables(Model *model, Error *error) {
+/* Copy the embeddings from the mapping to memory. */
+static Status copy_embeddings(Model *model, Error *error) {
     const ParameterLayout *layout = &model->layout;
-    float *tables = memory_allocate(layout->token.count + layout->position.count, sizeof *tables, error);
-    if (tables == NULL) return error->status;
-    memcpy(tables, model->parameters.token, layout->token.count * sizeof *tables);
-    memcpy(tables + layout->token.count, model->parameters.position, layout->position.count * sizeof *tables);
-    model->parameters.token = tables;
-    model->parameters.position = tables + layout->token.count;
-    memory_free(model->tables);
-    model->tables = tables;
+    float *token = memory_allocate(layout->token.count + layout->position.count, sizeof *token, error);
+    if (!token) return error->status;
+    float *position = token + layout->token.count;
+    memcpy(token, model->parameters.token, layout->token.count * sizeof *token);
+    memcpy(position, model->parameters.position, layout->position.count * sizeof *position);
+    model->parameters.token = token;
+    model->parameters.position = position;
+    memory_free(model->embeddings);
+    model->embeddings = token;
     return STATUS_OK;
 }
 
 Status model_describe(Model *model, const char *path, const DatasetInfo *data, Error *error) {
     if (model_folder_open(&model->folder, path, error)) return error->status;
     char *config = file_join(path, "config.json", error);
-    if (config != NULL) model_config_load(&model->config, config, error);
+    if (config) model_config_load(&model->config, config, error);
     memory_free(config);
     if (error->status != STATUS_OK || find_tokenizer(model, path, error)) return error->status;
     model->new_head = !model_folder_has_head(model->folder);
-    if (data != NULL) {
+    if (data) {
         bool takes_names = model->new_head || (model->config.labels == data->labels && has_plain_names(&model->config));
         if (takes_names &&
             model_config_set_labels(&model->config, (const char *const *)data->label_names, data->labels, error))
@@ -99,25 +101,23 @@ Status model_describe(Model *model, const char *path, const DatasetInfo *data, E
     return parameters_layout(&model->layout, &model->config, error);
 }
 
-/* Configuration, layout and mapped tables: what each rank does alone. */
+/* What each rank does by itself: configuration, layout and mapped embeddings. */
 static Status open_alone(Model *model, const char *path, const DatasetInfo *data, Error *error) {
     if (model_describe(model, path, data, error)) return error->status;
-    /* Rank 0 keeps them for saving. */
-    if (model->tokenizer != NULL && model->world->rank == 0 &&
-        tokenizer_files_read(&model->tokenizer_files, path, error))
+    if (model->tokenizer && model->world->rank == 0 && tokenizer_files_read(&model->tokenizer_files, path, error))
         return error->status;
-    if (model_folder_tables(model->folder, &model->parameters, error)) return error->status;
-    return model->world->nodes > 1 ? own_tables(model, error) : STATUS_OK;
+    if (model_folder_embeddings(model->folder, &model->parameters, error)) return error->status;
+    return model->world->nodes > 1 ? copy_embeddings(model, error) : STATUS_OK;
 }
 
-/* The dense part: a share of its tensors by each rank of the node. */
+/* Each rank of a node reads a share of the dense tensors. Collective. */
 static void read_dense(Model *model, uint64_t seed) {
     const World *world = model->world;
     int64_t first, count;
     world_deal((int64_t)model->layout.tensors, world->node_size, world->node_rank, &first, &count);
     model_folder_read(model->folder, &model->layout, (size_t)first, (size_t)count, model->parameters.dense);
     if (world->node_rank == 0 && model->new_head)
-        model_folder_new_head(&model->layout, &model->config, seed, model->parameters.dense);
+        model_new_head(&model->layout, &model->config, seed, model->parameters.dense);
     shared_fence(model->dense);
     world_check(world, MPI_Barrier(world->node), "MPI_Barrier");
     shared_fence(model->dense);
@@ -138,13 +138,13 @@ Status model_open(Model *model, const World *world, const char *path, const Data
 
 Status model_reload(Model *model, const char *path, Error *error) {
     ModelFolder *folder = NULL;
-    Parameters tables = model->parameters;
+    Parameters parameters = model->parameters;
     if (model_folder_open(&folder, path, error) == STATUS_OK) {
         if (model_folder_head_labels(folder) != model->config.labels)
-            error_set(error, STATUS_INPUT, "%s is not a checkpoint of this model: it has %d labels in place of %d",
+            error_set(error, STATUS_INPUT, "%s is not a checkpoint of this model: it has %d labels, the model has %d",
                       path, model_folder_head_labels(folder), model->config.labels);
         else
-            model_folder_tables(folder, &tables, error);
+            model_folder_embeddings(folder, &parameters, error);
     }
     if (world_agree(model->world, error, true)) {
         model_folder_close(folder);
@@ -152,10 +152,10 @@ Status model_reload(Model *model, const char *path, Error *error) {
     }
     model_folder_close(model->folder);
     model->folder = folder;
-    model->parameters = tables;
+    model->parameters = parameters;
     model->new_head = false;
     read_dense(model, 0);
-    if (model->world->nodes > 1) own_tables(model, error);
+    if (model->world->nodes > 1) copy_embeddings(model, error);
     return world_agree(model->world, error, true);
 }
 
@@ -166,6 +166,6 @@ void model_close(Model *model) {
     model_config_free(&model->config);
     memory_free(model->tokenizer);
     tokenizer_files_free(&model->tokenizer_files);
-    memory_free(model->tables);
+    memory_free(model->embeddings);
     *model = (Model){0};
 }

@@ -1,3 +1,4 @@
+/* Reading config.json. model_config.h has the contract. */
 #include "linnet/model/model_config.h"
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
@@ -7,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LAYERS_MAX 1024 /* GPT-2's largest has 48: more than this is a damaged file */
+#define LAYERS_MAX 1024 /* the largest GPT-2 has 48; a file with more than this is damaged */
 
-/** A key with a whole number in 1 … maximum. */
+/* A key with an integer from 1 to maximum. */
 typedef struct {
     const char *key;
-    const char *synonym; /* GPT2Config's attribute_map; or, for n_positions, what files of 2019 called it */
+    const char *synonym; /* from GPT2Config's attribute_map; for n_positions, its name in files of 2019 */
     int32_t *value;
     int32_t maximum;
 } SizeRow;
@@ -29,7 +30,7 @@ static Status read_size(const cJSON *source, const SizeRow *row, const char *pat
 }
 
 static Status read_sizes(ModelConfig *config, const char *path, Error *error) {
-    /* Four widths (and three, in attention) must still be an int32_t. */
+    /* Four times the width, and three times in attention, must fit an int32_t. */
     const SizeRow rows[] = {
         {"vocab_size", NULL, &config->vocabulary, INT32_MAX},
         {"n_positions", "max_position_embeddings", &config->positions, INT32_MAX},
@@ -49,7 +50,7 @@ static Status read_sizes(ModelConfig *config, const char *path, Error *error) {
     return read_size(config->source, &inner, path, error);
 }
 
-/** A key with a number in minimum ≤ x < limit. */
+/* A key with a number x, minimum ≤ x < limit. */
 static Status read_number(const cJSON *source, const char *key, double minimum, double limit, double *value,
                           const char *path, Error *error) {
     if (json_get_double(source, key, value, path, error)) return error->status;
@@ -67,8 +68,8 @@ static Status read_numbers(ModelConfig *config, const char *path, Error *error) 
     return read_number(source, "initializer_range", 0, 1e3, &config->initializer_range, path, error);
 }
 
-/** A special token's id. −1 where it is null, or outside the vocabulary, which Transformers lets pass (small
- *  models are often saved with GPT-2's 50256); a list of ids, which generation allows, counts as its first. */
+/* A special token's id. −1 where it is null, or outside the vocabulary, which Transformers accepts (small models are often
+ * saved with GPT-2's 50256). Of a list of ids, which generation allows, the first. */
 static Status read_token(const ModelConfig *config, const char *key, int32_t absent, int32_t *token, const char *path,
                          Error *error) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(config->source, key);
@@ -83,16 +84,16 @@ static Status read_token(const ModelConfig *config, const char *key, int32_t abs
     return STATUS_OK;
 }
 
-/** A key that, where it is given, must have one of one or two texts. */
+/* A key that must be absent, or have `text` or `other` as its value. */
 static Status require_text(const cJSON *source, const char *key, const char *text, const char *other, const char *path,
                            Error *error) {
     const char *value = text;
     if (json_get_text(source, key, &value, path, error)) return error->status;
     if (strcmp(value, text) == 0 || strcmp(value, other) == 0) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: %s is \"%s\": linnet knows \"%s\" alone", path, key, value, text);
+    return error_set(error, STATUS_INPUT, "%s: %s is \"%s\": linnet supports only \"%s\"", path, key, value, text);
 }
 
-/** Refuse what would make this another network than the one that linnet computes. */
+/* Refuse settings of another network than the one that linnet computes. */
 static Status check_kind(const cJSON *source, const char *path, Error *error) {
     bool cross = false;
     if (require_text(source, "model_type", "gpt2", "gpt2", path, error)) return error->status;
@@ -122,10 +123,11 @@ static Status read_pooling(ModelConfig *config, const char *path, Error *error) 
         config->pooling_saved = true;
         return STATUS_OK;
     }
-    return error_set(error, STATUS_INPUT, "%s: linnet.pooling is \"%s\", not last_token or padded_end", path, name);
+    return error_set(error, STATUS_INPUT, "%s: linnet.pooling must be last_token or padded_end, not \"%s\"", path,
+                     name);
 }
 
-/** GPT2Config's defaults. */
+/* GPT2Config's defaults. */
 static ModelConfig defaults(void) {
     return (ModelConfig){.vocabulary = 50257,
                          .positions = 1024,
@@ -141,10 +143,10 @@ static ModelConfig defaults(void) {
                          .pooling = POOLING_LAST_TOKEN};
 }
 
-/** Fill config from config->source; `path` is for errors. */
+/* Fill config from config->source; `path` names it in errors. */
 static Status read_source(ModelConfig *config, const char *path, Error *error) {
     if (!cJSON_IsObject(config->source))
-        return error_set(error, STATUS_INPUT, "%s: must hold an object: a GPT-2 model's configuration", path);
+        return error_set(error, STATUS_INPUT, "%s: must be an object with the configuration of a GPT-2 model", path);
     if (check_kind(config->source, path, error)) return error->status;
     if (read_sizes(config, path, error)) return error->status;
     if (read_numbers(config, path, error)) return error->status;
@@ -175,7 +177,7 @@ void model_config_free(ModelConfig *config) {
     config->source = NULL;
 }
 
-/** The source of a new model: what GPT2Config writes for itself. */
+/* The source of a new model: what GPT2Config writes. */
 static const char NEW_SOURCE[] =
     "{\"activation_function\": \"gelu_new\", \"add_cross_attention\": false,"
     " \"architectures\": [\"GPT2ForSequenceClassification\"], \"attn_pdrop\": 0.1, \"bos_token_id\": %d,"

@@ -1,3 +1,4 @@
+/* Opening and reading model folders. model_folder.h has the contract. */
 #include "linnet/model/model_folder.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
@@ -11,16 +12,14 @@ static const char PREFIX[] = "transformer.";
 struct ModelFolder {
     char *path;
     ModelConfig config;
-    ParameterLayout layout; /* of the folder's own configuration */
+    ParameterLayout layout; /* by the folder's own configuration */
     Shards shards;
-    const Tensor **found; /* [layout.tensors] the file's tensor for each of the layout; NULL for a head that
-                             is not there */
+    const Tensor **found; /* [layout.tensors] the file's tensors, in the order of the layout; NULL for an absent head */
     const Tensor *token, *position;
-    float *tables[2]; /* converted copies, where the file's bytes cannot serve as they lie */
+    float *copies[2]; /* converted embeddings, where the bytes of the file cannot be used directly; else NULL */
 };
 
-/** A tensor by the name that GPT2ForSequenceClassification gives it, or, in a bare GPT2Model's file, without
- *  prefix. */
+/* A tensor by its name in GPT2ForSequenceClassification, or by that in GPT2Model, without prefix. */
 static Status find_tensor(const ModelFolder *folder, const char *name, const Tensor **found, Error *error) {
     const char *bare = strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 ? name + sizeof PREFIX - 1 : NULL;
     const Tensor *with = shards_find(&folder->shards, name);
@@ -31,7 +30,7 @@ static Status find_tensor(const ModelFolder *folder, const char *name, const Ten
     return STATUS_OK;
 }
 
-/** "[50257, 768]" */
+/* "[50257, 768]" */
 static void print_shape(char *text, size_t room, const int64_t *shape, int dimensions) {
     size_t used = (size_t)snprintf(text, room, "[");
     for (int i = 0; i < dimensions && used < room; i++)
@@ -44,7 +43,7 @@ static bool has_shape(const Tensor *tensor, const ParameterTensor *wanted) {
            memcmp(tensor->shape, wanted->shape, (size_t)wanted->dimensions * sizeof *wanted->shape) == 0;
 }
 
-/** Shape and dtype of a tensor that was found. */
+/* Shape and dtype of a tensor that was found. */
 static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, const ParameterTensor *wanted,
                            Error *error) {
     char is[192], should[64];
@@ -65,13 +64,13 @@ static Status require_tensor(const ModelFolder *folder, const ParameterTensor *w
     return check_tensor(folder, *found, wanted, error);
 }
 
-/** The head may be missing: a language model's folder has none. */
+/* The head may be missing: a language model's folder has none. */
 static Status find_head(ModelFolder *folder, const Tensor **found, Error *error) {
     const ParameterTensor *score = &folder->layout.tensor[parameters_score(&folder->layout)];
     if (find_tensor(folder, score->name, found, error) || !*found) return error->status;
     if (check_tensor(folder, *found, score, error)) return error->status;
     if (folder->config.labels < 2)
-        return error_set(error, STATUS_INPUT, "%s: its head has one label: linnet trains classifiers of two or more",
+        return error_set(error, STATUS_INPUT, "%s: its head has one label: linnet trains classifiers with two or more",
                          folder->path);
     return STATUS_OK;
 }
@@ -94,7 +93,7 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/** The causal mask that old files carry as a tensor, and the language model's output layer, serve nothing here. */
+/* The causal mask that old files carry as a tensor, and the language model's output layer, serve nothing here. */
 static bool is_known(const ModelFolder *folder, const Tensor *tensor) {
     const char *name = tensor->name;
     if (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias") || strcmp(name, "lm_head.weight") == 0)
@@ -105,7 +104,7 @@ static bool is_known(const ModelFolder *folder, const Tensor *tensor) {
     return false;
 }
 
-/** One warning for all tensors that are not a GPT-2 classifier's. */
+/* One warning for all tensors that are not a GPT-2 classifier's. */
 static void warn_of_unknown(const ModelFolder *folder) {
     char names[512] = "";
     size_t used = 0;
@@ -116,7 +115,7 @@ static void warn_of_unknown(const ModelFolder *folder) {
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", tensor->name);
     }
     if (used)
-        log_info("%s: tensors that a GPT-2 classifier has no place for are ignored: %s%s", folder->path, names,
+        log_info("%s: ignored, since a GPT-2 classifier has no such tensors: %s%s", folder->path, names,
                  used < sizeof names ? "" : " …");
 }
 
@@ -124,7 +123,7 @@ Status model_folder_check(const char *path, Error *error) {
     if (file_is_folder(path)) return STATUS_OK;
     return error_set(error, STATUS_INPUT,
                      "%s: not a folder: a model is a folder with config.json and model.safetensors "
-                     "(scripts/download_gpt2.py fetches gpt2)",
+                     "(scripts/download_gpt2.py downloads gpt2)",
                      path);
 }
 
@@ -159,8 +158,8 @@ void model_folder_close(ModelFolder *folder) {
     shards_close(&folder->shards);
     parameters_layout_free(&folder->layout);
     model_config_free(&folder->config);
-    memory_free(folder->tables[0]);
-    memory_free(folder->tables[1]);
+    memory_free(folder->copies[0]);
+    memory_free(folder->copies[1]);
     memory_free(folder->found);
     memory_free(folder->path);
     memory_free(folder);
@@ -185,27 +184,27 @@ void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout,
         const Tensor *tensor = folder->found[i];
         if (!tensor || !has_shape(tensor, wanted)) continue;
         safetensors_read(tensor, 0, wanted->count, dense + wanted->offset);
-        safetensors_discard(tensor); /* else every rank would hold the model twice */
+        safetensors_discard(tensor); /* otherwise every rank would hold the model twice */
     }
 }
 
-/** The file's own bytes, if they are float32 at an address where those may lie, else a converted copy in *copy. */
-static Status take_table(const Tensor *tensor, const ParameterTensor *wanted, float **copy, float **table,
-                         Error *error) {
+/* *values = the bytes of the file, if they are aligned float32; else a converted copy in *copy. */
+static Status take_embedding(const Tensor *tensor, const ParameterTensor *wanted, float **copy, float **values,
+                             Error *error) {
     if (tensor->dtype == DTYPE_F32 && (uintptr_t)tensor->bytes % _Alignof(float) == 0) {
-        *table = (float *)(uintptr_t)
-                     tensor->bytes; /* the mapping is writable, the view is not: the only place that writes */
+        *values = (float *)(uintptr_t)tensor->bytes; /* not const: the mapping is writable, and training writes here */
         return STATUS_OK;
     }
     if (!*copy) *copy = memory_allocate(wanted->count, sizeof **copy, error);
     if (!*copy) return error->status;
     safetensors_read(tensor, 0, wanted->count, *copy);
-    *table = *copy;
+    *values = *copy;
     return STATUS_OK;
 }
 
-Status model_folder_tables(ModelFolder *folder, Parameters *parameters, Error *error) {
+Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Error *error) {
     const ParameterLayout *layout = &folder->layout;
-    if (take_table(folder->token, &layout->token, &folder->tables[0], &parameters->token, error)) return error->status;
-    return take_table(folder->position, &layout->position, &folder->tables[1], &parameters->position, error);
+    if (take_embedding(folder->token, &layout->token, &folder->copies[0], &parameters->token, error))
+        return error->status;
+    return take_embedding(folder->position, &layout->position, &folder->copies[1], &parameters->position, error);
 }

@@ -1,3 +1,4 @@
+/* Writing model folders. model_folder.h has the contract. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/model/model_folder.h"

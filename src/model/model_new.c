@@ -1,8 +1,16 @@
+/* New model folders with random weights. model_new.h has the contract. */
+#include "linnet/model/model_new.h"
+#include "linnet/core/file.h"
+#include "linnet/core/memory.h"
 #include "linnet/core/random.h"
-#include "linnet/model/model_folder.h"
+#include "linnet/text/tokenizer.h"
+#include <dirent.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-/* A stream of random numbers a tensor: the tables' and then the layout's, so that none depends on another. */
+/* Each tensor has a stream of random numbers of its own: the embeddings, then the tensors of the layout. */
 enum { STREAM_TOKEN, STREAM_POSITION, STREAM_DENSE };
 
 static void fill_normal(float *values, const ParameterTensor *tensor, double deviation, uint64_t seed,
@@ -19,11 +27,11 @@ static void fill_dense(const ParameterLayout *layout, size_t index, double devia
     fill_normal(dense + tensor->offset, tensor, deviation, seed, STREAM_DENSE + (uint32_t)index);
 }
 
-void model_folder_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed, float *dense) {
+void model_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed, float *dense) {
     fill_dense(layout, parameters_score(layout), config->initializer_range, seed, dense);
 }
 
-/** One layer's tensors. The two that end in a residual sum are smaller, since 2 · layers of them add up. */
+/* One layer's tensors. The two projections that end in the residual stream are smaller, since 2 · layers of them add up. */
 static void new_layer(const ParameterLayout *layout, const ModelConfig *config, int layer, uint64_t seed,
                       float *dense) {
     const double range = config->initializer_range, residual = range / sqrt(2.0 * config->layers);
@@ -39,8 +47,8 @@ static void new_layer(const ParameterLayout *layout, const ModelConfig *config, 
     }
 }
 
-void model_folder_new_model(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed,
-                            Parameters *parameters) {
+void model_new_parameters(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed,
+                          Parameters *parameters) {
     const ParameterTensor *weight = &layout->tensor[parameters_final_weight(layout)];
     const ParameterTensor *bias = &layout->tensor[parameters_final_bias(layout)];
     fill_normal(parameters->token, &layout->token, config->initializer_range, seed, STREAM_TOKEN);
@@ -48,5 +56,76 @@ void model_folder_new_model(const ParameterLayout *layout, const ModelConfig *co
     for (int layer = 0; layer < layout->layers; layer++) new_layer(layout, config, layer, seed, parameters->dense);
     fill_constant(parameters->dense + weight->offset, weight->count, 1);
     fill_constant(parameters->dense + bias->offset, bias->count, 0);
-    model_folder_new_head(layout, config, seed, parameters->dense);
+    model_new_head(layout, config, seed, parameters->dense);
+}
+
+/* Refuse a folder that holds anything: it may be somebody's model. */
+static Status check_empty(const char *path, Error *error) {
+    if (!file_exists(path)) return STATUS_OK;
+    DIR *folder = opendir(path);
+    if (!folder) return error_set(error, STATUS_INPUT, "%s: exists and is not a readable folder", path);
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)) continue;
+    if (entry) error_set(error, STATUS_INPUT, "%s: exists and is not empty: linnet does not overwrite a folder", path);
+    closedir(folder);
+    return error->status;
+}
+
+static Status make_config(const NewModel *model, ModelConfig *config, Error *error) {
+    Tokenizer *tokenizer = NULL;
+    if (!tokenizer_create(&tokenizer, model->tokenizer, error))
+        model_config_create(config, tokenizer_vocabulary(tokenizer), model->positions, model->width, model->layers,
+                            model->heads, model->label_names, model->labels, tokenizer_end_of_text(tokenizer), error);
+    tokenizer_destroy(tokenizer);
+    return error->status;
+}
+
+/* Draw the weights and write all files into the existing folder `path`. */
+static Status write_files(const char *path, const NewModel *model, const ModelConfig *config, Error *error) {
+    ParameterLayout layout = {0};
+    Parameters parameters = {0};
+    TokenizerFiles tokenizer = {0};
+    if (parameters_layout(&layout, config, error) || tokenizer_files_read(&tokenizer, model->tokenizer, error))
+        goto cleanup;
+    parameters.dense = memory_allocate(layout.dense, sizeof *parameters.dense, error);
+    parameters.token = memory_allocate(layout.token.count, sizeof *parameters.token, error);
+    parameters.position = memory_allocate(layout.position.count, sizeof *parameters.position, error);
+    if (error->status) goto cleanup;
+    model_new_parameters(&layout, config, model->seed, &parameters);
+    model_folder_save(path, config, &layout, &parameters, &tokenizer, error);
+cleanup:
+    tokenizer_files_free(&tokenizer);
+    memory_free(parameters.dense);
+    memory_free(parameters.token);
+    memory_free(parameters.position);
+    parameters_layout_free(&layout);
+    return error->status;
+}
+
+/* Write a folder under a temporary name and rename it. */
+static Status write_folder(const char *path, const NewModel *model, const ModelConfig *config, Error *error) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    const size_t room = length + 32;
+    char *output = memory_allocate(room, 1, error), *temporary = memory_allocate(room, 1, error);
+    if (!output || !temporary) goto cleanup;
+    snprintf(output, room, "%.*s", (int)length, path);
+    snprintf(temporary, room, "%s.tmp-%ld", output, (long)getpid());
+    if (file_make_folder(temporary, error)) goto cleanup;
+    if (write_files(temporary, model, config, error) || file_flush(temporary, error) ||
+        file_rename(temporary, output, error)) {
+        Error ignored = {0}; /* the first error is the one to report */
+        file_remove(temporary, &ignored);
+    }
+cleanup:
+    memory_free(output);
+    memory_free(temporary);
+    return error->status;
+}
+
+Status model_new_folder(const char *path, const NewModel *model, Error *error) {
+    ModelConfig config = {0};
+    if (!check_empty(path, error) && !make_config(model, &config, error)) write_folder(path, model, &config, error);
+    model_config_free(&config);
+    return error->status;
 }

@@ -1,3 +1,4 @@
+/* The layout of the parameters. parameters.h has the contract. */
 #include "linnet/model/parameters.h"
 #include "linnet/core/memory.h"
 #include <stdio.h>
@@ -5,12 +6,12 @@
 
 #define TENSOR_ALIGNMENT 16 /* floats: one cache line, one AVX-512 register */
 
-/** The lengths that a tensor's axes can have. */
+/* The lengths that a tensor's axes can have. */
 typedef enum { AXIS_NONE, AXIS_WIDTH, AXIS_THREE_WIDTHS, AXIS_INNER, AXIS_LABELS } Axis;
 
 typedef struct {
-    const char *name; /* within its layer, or whole */
-    Axis axis[2];     /* Conv1D weights lie [in, out], score's [labels, width] */
+    const char *name; /* within its layer, or the complete name */
+    Axis axis[2];     /* Conv1D weights are [in, out], score [labels, width] */
     bool decay;
 } TensorKind;
 
@@ -53,7 +54,7 @@ static int64_t axis_length(Axis axis, const ModelConfig *config) {
     return 1;
 }
 
-/** Round *value up to a multiple of `unit`; false on overflow. */
+/* Round *value up to a multiple of `unit`; false on overflow. */
 static bool round_up(size_t *value, size_t unit) {
     size_t raised;
     if (__builtin_add_overflow(*value, unit - 1, &raised)) return false;
@@ -67,7 +68,7 @@ static Status refuse_size(const ModelConfig *config, Error *error) {
                      config->layers, config->width, config->inner);
 }
 
-/** Set shape and count of `tensor`; its bytes must fit a size_t too. */
+/* Set shape and count of `tensor`; false when its bytes overflow size_t. */
 static bool set_shape(ParameterTensor *tensor, const int64_t shape[2], int dimensions) {
     tensor->dimensions = dimensions;
     tensor->shape[0] = shape[0];
@@ -77,7 +78,7 @@ static bool set_shape(ParameterTensor *tensor, const int64_t shape[2], int dimen
            memory_multiply(tensor->count, sizeof(float), &bytes);
 }
 
-/** Append the tensor at layout->dense and move that on. Its name is `prefix` and the kind's. */
+/* Append the tensor at layout->dense and advance that. Its name is `prefix` and the kind's name. */
 static bool add_tensor(ParameterLayout *layout, const TensorKind *kind, const char *prefix, const ModelConfig *config) {
     ParameterTensor *tensor = &layout->tensor[layout->tensors];
     int64_t shape[2] = {axis_length(kind->axis[0], config), axis_length(kind->axis[1], config)};
@@ -103,10 +104,10 @@ static bool add_bucket(ParameterLayout *layout, size_t bucket, const ModelConfig
     return true;
 }
 
-static bool set_table(ParameterTensor *table, const char *name, int32_t rows, int32_t width) {
-    snprintf(table->name, sizeof table->name, "%s", name);
-    table->decay = true;
-    return set_shape(table, (const int64_t[2]){rows, width}, 2);
+static bool set_embedding(ParameterTensor *tensor, const char *name, int32_t rows, int32_t width) {
+    snprintf(tensor->name, sizeof tensor->name, "%s", name);
+    tensor->decay = true;
+    return set_shape(tensor, (const int64_t[2]){rows, width}, 2);
 }
 
 Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error) {
@@ -116,8 +117,8 @@ Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Err
     layout->tensor = memory_allocate(tensors, sizeof *layout->tensor, error);
     if (!layout->bucket_starts || !layout->tensor) goto cleanup;
     size_t bytes;
-    bool fits = set_table(&layout->token, "transformer.wte.weight", config->vocabulary, config->width) &&
-                set_table(&layout->position, "transformer.wpe.weight", config->positions, config->width);
+    bool fits = set_embedding(&layout->token, "transformer.wte.weight", config->vocabulary, config->width) &&
+                set_embedding(&layout->position, "transformer.wpe.weight", config->positions, config->width);
     for (size_t bucket = 0; bucket < layout->buckets && fits; bucket++) fits = add_bucket(layout, bucket, config);
     if (!fits || !memory_multiply(layout->dense, sizeof(float), &bytes)) refuse_size(config, error);
 cleanup:
@@ -132,7 +133,7 @@ void parameters_layout_free(ParameterLayout *layout) {
 }
 
 size_t parameters_layer(const ParameterLayout *layout, int layer, LayerTensor which) {
-    (void)layout; /* every layer has the same tensors: the index needs nothing of it */
+    (void)layout; /* every layer has the same tensors */
     return (size_t)layer * LAYER_TENSORS + (size_t)which;
 }
 
@@ -149,5 +150,5 @@ size_t parameters_score(const ParameterLayout *layout) {
 }
 
 void parameters_await(const Parameters *parameters, size_t bucket) {
-    if (parameters->ready != NULL) parameters->ready(parameters->ready_context, bucket);
+    if (parameters->ready) parameters->ready(parameters->ready_context, bucket);
 }

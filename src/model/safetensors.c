@@ -1,3 +1,4 @@
+/* Reading safetensors files: mapping and converting. safetensors.h has the contract. */
 #include "linnet/model/safetensors.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
@@ -10,24 +11,23 @@
 #include <unistd.h>
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-              "the format is little-endian and its bytes are used as they lie");
+              "the format is little-endian and its bytes are used without conversion");
 
-/** Map the file. Private and writable: rows of a table that training writes are copied page by page, all others
- *  stay on disk. MAP_NORESERVE, since the system would else count the whole file as memory. */
+/* Map the file, private and writable: the system copies the pages of an embedding that training writes; all others stay on
+ * disk. MAP_NORESERVE, since otherwise the system would count the complete file as memory. */
 static Status map_file(SafetensorsFile *file, Error *error) {
     int descriptor;
     struct stat status;
     if (file_open(file->path, &descriptor, error)) return error->status;
     if (fstat(descriptor, &status)) {
-        error_set(error, file_blame(errno), "%s: cannot be read: %s", file->path, strerror(errno));
+        error_set(error, file_blame(errno), "%s: cannot read: %s", file->path, strerror(errno));
         goto cleanup;
     }
     file->size = (size_t)status.st_size;
-    if (file->size == 0) goto cleanup; /* nothing to map: the header's check says what is wrong */
+    if (file->size == 0) goto cleanup; /* nothing to map: safetensors_parse() reports it */
     void *map = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
     if (map == MAP_FAILED)
-        error_set(error, STATUS_FAILURE, "%s: its %zu bytes cannot be mapped: %s", file->path, file->size,
-                  strerror(errno));
+        error_set(error, STATUS_FAILURE, "%s: cannot map its %zu bytes: %s", file->path, file->size, strerror(errno));
     else
         file->map = map;
 cleanup:
@@ -71,8 +71,8 @@ const Tensor *safetensors_find(const SafetensorsFile *file, const char *name) {
     return NULL;
 }
 
-/** IEEE 754 binary16 to binary32, exact. Subnormals are made normal by a subtraction of normal numbers, so that
- *  the result does not depend on whether this thread flushes subnormals to zero. */
+/* IEEE 754 binary16 to binary32, exact. A subtraction of normal numbers makes subnormals normal, so that the result does
+ * not depend on whether this thread flushes subnormals to zero. */
 static float from_half(uint16_t half) {
     uint32_t bits = (uint32_t)(half & 0x7fff) << 13, exponent = bits & 0x7c00u << 13;
     const uint32_t rebias = (127u - 15u) << 23, smallest = 113u << 23;
@@ -91,7 +91,7 @@ static float from_half(uint16_t half) {
     return value;
 }
 
-/** bfloat16 is the upper half of a float32. */
+/* bfloat16 is the upper half of a float32. */
 static float from_brain(uint16_t brain) {
     uint32_t bits = (uint32_t)brain << 16;
     float value;
@@ -108,7 +108,7 @@ void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *o
     }
     bytes += first * sizeof(uint16_t);
     for (size_t i = 0; i < count; i++) {
-        uint16_t bits; /* may lie at any address */
+        uint16_t bits; /* at any address */
         memcpy(&bits, bytes + i * sizeof bits, sizeof bits);
         out[i] = tensor->dtype == DTYPE_F16 ? from_half(bits) : from_brain(bits);
     }

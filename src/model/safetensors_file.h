@@ -6,10 +6,10 @@
 
 struct SafetensorsFile {
     char *path;
-    unsigned char *map; /**< the whole file, private and writable; NULL when not mapped */
+    unsigned char *map; /**< the complete file, private and writable; NULL when not mapped */
     size_t size;        /**< bytes of the file */
     cJSON *header;      /**< owns the tensors' names */
-    Tensor *tensors;    /**< [count] ascending by where their bytes lie */
+    Tensor *tensors;    /**< [count] ascending by address */
     size_t count;
 };
 

@@ -1,3 +1,4 @@
+/* Reading safetensors files: parsing and checking the header. safetensors.h has the contract. */
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "model/safetensors_file.h"
@@ -13,7 +14,8 @@ typedef struct {
     Dtype dtype;
 } DtypeRow;
 
-/** Every dtype of the format: also what linnet never converts (an attention mask in U8) must be measured. */
+/* Every dtype of the format: the size of a tensor must be known even if linnet never converts it, such as an attention mask
+ * in U8. */
 static const DtypeRow DTYPES[] = {
     {"F32", 32, DTYPE_F32},          {"F16", 16, DTYPE_F16},      {"BF16", 16, DTYPE_BF16},
     {"BOOL", 8, DTYPE_OTHER},        {"U8", 8, DTYPE_OTHER},      {"I8", 8, DTYPE_OTHER},
@@ -31,8 +33,8 @@ static const DtypeRow *find_dtype(const char *name) {
     return NULL;
 }
 
-/** Sizes and offsets must be plain digits, few enough for a double to hold. A tree no longer tells 2 from 2.0 or
- *  2e0, so the text is looked at, outside of strings (it is known to be JSON). */
+/* Sizes and offsets must be plain digits, few enough for a double. The parsed tree does not distinguish 2 from 2.0 or 2e0,
+ * so this checks the text, which is valid JSON, outside of strings. */
 static bool numbers_are_plain(const char *text, size_t size) {
     bool inside = false;
     size_t digits = 0;
@@ -54,20 +56,21 @@ static bool numbers_are_plain(const char *text, size_t size) {
     return true;
 }
 
-/** The header as text of its own, closed by a zero byte. */
+/* *text = a copy of the header with a zero byte at its end. */
 static Status take_header(const SafetensorsFile *file, char **text, size_t *size, Error *error) {
     if (file->size < 8)
         return error_set(error, STATUS_INPUT,
-                         "%s: not a safetensors file: %zu bytes, fewer than the 8 of the header's size", file->path,
-                         file->size);
+                         "%s: not a safetensors file: it has %zu bytes, but the size of the header alone takes 8",
+                         file->path, file->size);
     uint64_t length = 0;
     for (int i = 7; i >= 0; i--) length = length << 8 | file->map[i];
     if (length > HEADER_MAX)
         return error_set(error, STATUS_INPUT,
-                         "%s: not a safetensors file: a header of %llu bytes, more than the %d allowed", file->path,
-                         (unsigned long long)length, HEADER_MAX);
+                         "%s: not a safetensors file: its header would have %llu bytes, more than the %d allowed",
+                         file->path, (unsigned long long)length, HEADER_MAX);
     if (length > file->size - 8)
-        return error_set(error, STATUS_INPUT, "%s: the header should have %llu bytes, but only %zu follow: cut short?",
+        return error_set(error, STATUS_INPUT,
+                         "%s: the header should have %llu bytes, but only %zu follow: the file is cut short",
                          file->path, (unsigned long long)length, file->size - 8);
     if (length == 0 || file->map[8] != '{')
         return error_set(error, STATUS_INPUT, "%s: not a safetensors file: the header does not start with '{'",
@@ -85,8 +88,7 @@ static Status parse_header(SafetensorsFile *file, size_t *size, Error *error) {
     if (json_parse(&file->header, text, *size, file->path, error)) goto cleanup;
     if (json_refuse_repeats(file->header, text, file->path, error)) goto cleanup;
     if (!numbers_are_plain(text, *size))
-        error_set(error, STATUS_INPUT, "%s: a number in the header is not a plain whole one of up to 15 digits",
-                  file->path);
+        error_set(error, STATUS_INPUT, "%s: a number in the header is not an integer of at most 15 digits", file->path);
 cleanup:
     memory_free(text);
     return error->status;
@@ -98,47 +100,47 @@ static Status check_metadata(const SafetensorsFile *file, const cJSON *metadata,
     for (const cJSON *item = texts ? metadata->child : NULL; item && texts; item = item->next)
         texts = cJSON_IsString(item);
     if (texts) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: __metadata__ must be an object of texts", file->path);
+    return error_set(error, STATUS_INPUT, "%s: __metadata__ must be an object of strings", file->path);
 }
 
 static bool is_size(const cJSON *item) {
-    return cJSON_IsNumber(item); /* numbers_are_plain() has seen to the rest */
+    return cJSON_IsNumber(item); /* numbers_are_plain() has checked that it is an integer */
 }
 
-/** Shape and the bytes that it asks for. */
+/* The shape, and the bytes that such a tensor has. */
 static Status read_shape(const SafetensorsFile *file, const cJSON *entry, Tensor *tensor, unsigned bits, size_t *bytes,
                          Error *error) {
     const cJSON *shape = cJSON_GetObjectItemCaseSensitive(entry, "shape"), *item;
     if (!cJSON_IsArray(shape))
-        return error_set(error, STATUS_INPUT, "%s: tensor %s has no shape: an array of sizes", file->path,
+        return error_set(error, STATUS_INPUT, "%s: tensor %s has no shape, which must be an array of sizes", file->path,
                          tensor->name);
     size_t total = bits;
     cJSON_ArrayForEach(item, shape) {
         if (!is_size(item))
-            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape must hold whole numbers alone", file->path,
+            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape must hold integers only", file->path,
                              tensor->name);
         if (tensor->dimensions == SHAPE_MAX)
             return error_set(error, STATUS_INPUT, "%s: tensor %s has more than %d dimensions", file->path, tensor->name,
                              SHAPE_MAX);
         tensor->shape[tensor->dimensions++] = (int64_t)item->valuedouble;
         if (!memory_multiply(total, (size_t)item->valuedouble, &total))
-            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape overflows", file->path, tensor->name);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape overflows 64 bits", file->path, tensor->name);
     }
     if (total % 8)
-        return error_set(error, STATUS_INPUT, "%s: tensor %s: its elements do not fill whole bytes", file->path,
+        return error_set(error, STATUS_INPUT, "%s: tensor %s: its size in bits is not a multiple of 8", file->path,
                          tensor->name);
     *bytes = total / 8;
     return STATUS_OK;
 }
 
-/** Where the tensor's bytes lie; they must be inside the data and as many as the shape asks for. */
+/* Where the tensor's bytes are: within the data, and as many as its shape needs. */
 static Status read_offsets(const SafetensorsFile *file, const cJSON *entry, Tensor *tensor, size_t header, size_t bytes,
                            Error *error) {
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
     const cJSON *begin = cJSON_IsArray(offsets) ? offsets->child : NULL, *end = begin ? begin->next : NULL;
     if (!is_size(begin) || !is_size(end) || end->next)
-        return error_set(error, STATUS_INPUT, "%s: tensor %s has no data_offsets: [begin, end]", file->path,
-                         tensor->name);
+        return error_set(error, STATUS_INPUT, "%s: tensor %s has no data_offsets, which must be [begin, end]",
+                         file->path, tensor->name);
     size_t first = (size_t)begin->valuedouble, last = (size_t)end->valuedouble, data = file->size - 8 - header;
     if (first > last || last > data)
         return error_set(error, STATUS_INPUT,
@@ -169,14 +171,14 @@ static Status read_tensor(const SafetensorsFile *file, const cJSON *entry, size_
     return read_offsets(file, entry, tensor, header, bytes, error);
 }
 
-/** Ascending by begin, then by size: an empty tensor before the one that starts at the same place. */
+/* Ascending by address, then by size: an empty tensor comes before another one at the same address. */
 static int compare_places(const void *left, const void *right) {
     const Tensor *a = left, *b = right;
     if (a->bytes != b->bytes) return (const char *)a->bytes < (const char *)b->bytes ? -1 : 1;
     return (a->size > b->size) - (a->size < b->size);
 }
 
-/** Sort by place; every byte of the data must belong to exactly one tensor. */
+/* Sort the tensors by address; every byte of the data must belong to exactly one of them. */
 static Status check_coverage(SafetensorsFile *file, size_t header, Error *error) {
     if (file->count) qsort(file->tensors, file->count, sizeof *file->tensors, compare_places);
     const unsigned char *next = file->map + 8 + header, *end = file->map + file->size;
@@ -187,7 +189,7 @@ static Status check_coverage(SafetensorsFile *file, size_t header, Error *error)
             return error_set(error, STATUS_INPUT, "%s: tensor %s overlaps tensor %s", file->path, tensor->name,
                              file->tensors[i - 1].name);
         if (begin > next)
-            return error_set(error, STATUS_INPUT, "%s: %td bytes before tensor %s belong to no tensor", file->path,
+            return error_set(error, STATUS_INPUT, "%s: the %td bytes before tensor %s belong to no tensor", file->path,
                              begin - next, tensor->name);
         next = begin + tensor->size;
     }

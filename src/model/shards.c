@@ -1,3 +1,4 @@
+/* The safetensors files of a model folder as one set of tensors. shards.h has the contract. */
 #include "model/shards.h"
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
@@ -15,14 +16,14 @@ static bool has_file(const char *folder, const char *name, Error *error) {
     return there;
 }
 
-/** The open file of that name; NULL if not open. */
+/* The open file of that name; NULL if not open. */
 static SafetensorsFile *find_file(const Shards *shards, const char *name) {
     for (size_t i = 0; i < shards->count; i++)
         if (strcmp(shards->names[i], name) == 0) return shards->files[i];
     return NULL;
 }
 
-/** Open one more file; the arrays have room for it. */
+/* Open one more file; the arrays have room for it. */
 static Status add_file(Shards *shards, const char *folder, const char *name, Error *error) {
     char *path = file_join(folder, name, error);
     if (!path) return error->status;
@@ -41,12 +42,12 @@ static Status make_room(Shards *shards, size_t count, Error *error) {
     return error->status;
 }
 
-/** An index is a file from the network: it must not lead out of its folder. */
+/* An index may come from the network: it must not name files outside its folder. */
 static bool is_plain_name(const char *name) {
     return name[0] && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/** Open each file that the map names, once, and look every tensor up in the file that should have it. */
+/* Open each file that the map names, once, and check that it has the tensors that the map says. */
 static Status open_mapped(Shards *shards, const char *folder, const cJSON *map, const char *index, Error *error) {
     if (!cJSON_IsObject(map) || !map->child)
         return error_set(error, STATUS_INPUT, "%s: weight_map must be an object: {tensor: file}", index);
@@ -60,7 +61,7 @@ static Status open_mapped(Shards *shards, const char *folder, const cJSON *map, 
                              item->string, name);
         if (!find_file(shards, name) && add_file(shards, folder, name, error)) return error->status;
         if (!safetensors_find(find_file(shards, name), item->string))
-            return error_set(error, STATUS_INPUT, "%s: weight_map places tensor %s in %s, which does not have it",
+            return error_set(error, STATUS_INPUT, "%s: weight_map says that tensor %s is in %s, which does not have it",
                              index, item->string, name);
     }
     return STATUS_OK;
@@ -90,10 +91,10 @@ static Status open_files(Shards *shards, const char *folder, Error *error) {
     if (has_file(folder, "pytorch_model.bin", error) || has_file(folder, "pytorch_model.bin.index.json", error))
         return error_set(
             error, STATUS_INPUT,
-            "%s: holds pytorch_model.bin alone, which linnet does not read: convert it to %s (load it with "
-            "Transformers, then save_pretrained())",
+            "%s: has only pytorch_model.bin, which linnet does not read: convert it to %s (load it with Transformers, "
+            "then call save_pretrained())",
             folder, SINGLE);
-    return error_set(error, STATUS_INPUT, "%s: not a model folder: neither %s nor %s is in it", folder, SINGLE, INDEX);
+    return error_set(error, STATUS_INPUT, "%s: not a model folder: it has neither %s nor %s", folder, SINGLE, INDEX);
 }
 
 static int compare_names(const void *left, const void *right) {
@@ -101,7 +102,7 @@ static int compare_names(const void *left, const void *right) {
     return strcmp((*a)->name, (*b)->name);
 }
 
-/** Gather the tensors of all files; none may be in two. */
+/* Collect the tensors of all files; none may be in two. */
 static Status gather(Shards *shards, const char *folder, Error *error) {
     for (size_t i = 0; i < shards->count; i++) shards->total += safetensors_count(shards->files[i]);
     shards->tensors = memory_allocate(shards->total, sizeof *shards->tensors, error);

@@ -12,10 +12,10 @@ typedef struct {
     size_t total;
 } Shards;
 
-/** Open all of a folder's files. STATUS_INPUT: none there, an index that leads out of the folder, a tensor that
- *  the index places in a file which does not have it, a tensor in two files. On failure nothing is left to close. */
+/** Open all files of a folder. STATUS_INPUT: there are none, an index that names a file outside the folder, a tensor that is
+ *  not in the file that the index says, a tensor in two files. Nothing to close on failure. */
 Status shards_open(Shards *shards, const char *folder, Error *error);
-const Tensor *shards_find(const Shards *shards, const char *name); /**< NULL if not there */
+const Tensor *shards_find(const Shards *shards, const char *name); /**< NULL: no such tensor */
 void shards_close(Shards *shards);
 
 #endif

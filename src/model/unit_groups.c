@@ -1,4 +1,4 @@
-/* Which units are run at once. See unit_groups.h. */
+/* Which reduction units are run in one pass. unit_groups.h has the contract. */
 #include "linnet/model/unit_groups.h"
 
 #include "linnet/comm/tree.h"

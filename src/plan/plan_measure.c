@@ -4,7 +4,7 @@
 #include "linnet/kernels/adamw.h"
 #include "linnet/kernels/vector.h"
 #include "linnet/model/gpt2.h"
-#include "linnet/model/model_folder.h"
+#include "linnet/model/model_new.h"
 #include "linnet/plan/plan.h"
 
 #include <stdio.h>
@@ -74,7 +74,7 @@ static Status rig_create(Rig *rig, const World *world, const PlanShape *shape, E
     float *const large[] = {rig->parameters.dense, rig->m, rig->v, rig->gradient};
     for (size_t i = 0; i < sizeof large / sizeof *large; i++)
         memory_prefault(large[i], rig->layout.dense * sizeof(float));
-    model_folder_new_model(&rig->layout, &rig->config, 1, &rig->parameters);
+    model_new_parameters(&rig->layout, &rig->config, 1, &rig->parameters);
     gpt2_set_bf16(rig->gpt2, shape->bf16);
     return STATUS_OK;
 }

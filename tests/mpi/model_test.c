@@ -1,4 +1,5 @@
 /* Loading a model onto all ranks. */
+#include "linnet/model/model_new.h"
 #include "mpi/model.h"
 
 /** All values but the head's. */
@@ -58,7 +59,7 @@ static void test_new_head(const World *world, const Plain *plain, const char *pa
     CHECK(model.new_head);
     CHECK(same_body(plain, &model));
     CHECK(strcmp(model.config.label_names[1], "so so") == 0);
-    model_folder_new_head(&model.layout, &model.config, 7, expected);
+    model_new_head(&model.layout, &model.config, 7, expected);
     const ParameterTensor *score = &model.layout.tensor[parameters_score(&model.layout)];
     CHECK(memcmp(model.parameters.dense + score->offset, expected + score->offset, score->count * sizeof(float)) == 0);
     CHECK(expected[score->offset] != 0.0F);

@@ -1,12 +1,12 @@
 #ifndef LINNET_MODEL_GPT2_H
 #define LINNET_MODEL_GPT2_H
-/** GPT-2 with a classification head, forward and backward over packed samples: `GPT2ForSequenceClassification` of
- *  Transformers to the last detail (docs/numerics.md), with two savings that change nothing: no padding, and in
- *  the last block only the pooled rows have a query, a projection and an MLP.
+/** GPT-2 with a classification head, forward and backward over packed samples. It computes what
+ *  `GPT2ForSequenceClassification` of Transformers does (docs/numerics.md), with two savings that do not change the
+ *  result: there is no padding, and in the last block only the pooled rows have a query, a projection and an MLP.
  *
- *  A Gpt2 holds the working memory of one micro-batch (activations kept for the backward pass) and no parameters.
- *  Its memory is only touched as far as the largest micro-batch that was run. It calls OpenMP kernels and is not
- *  itself for use by two threads at once. Nothing here is collective. */
+ *  A Gpt2 holds the working memory of one micro-batch, with the activations for the backward pass, and no parameters. Of
+ *  its memory, only what the largest micro-batch so far needed has been written. The kernels use OpenMP threads; two
+ *  threads must not use the same Gpt2 at once. Shapes: M rows (tokens), B samples, C width. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/core/profile.h"
 #include "linnet/data/batch.h"
@@ -15,54 +15,55 @@
 
 typedef struct Gpt2 Gpt2;
 
-/** The gradient of a micro-batch, its units' summed along the tree; added up over the micro-batches of a unit by the
- *  caller's choice of `accumulate`. */
+/** The gradient of a micro-batch: the sums of its reduction units, added along the tree (segments.h). For a unit that has
+ *  several micro-batches the caller lets gpt2_backward() `accumulate`. */
 typedef struct {
-    float *dense;    /**< [layout.dense], laid out like the parameters; owned by whoever made it */
-    float *residual; /**< [M, width] the gradient of token + position embedding, a row a token; borrowed from the
-                          Gpt2 until its next forward pass: to be summed by token and by position */
+    float *dense; /**< [layout.dense] laid out like the parameters; the caller's */
+    float
+        *residual; /**< [M, C] the gradient of token + position embedding, one row for each token, to be summed by token
+                          and by position; borrowed from the Gpt2 until its next forward pass */
 } Gradients;
 
-/** What dropout needs to know; NULL where there is none (evaluation). */
+/** The dropout of an update; a NULL pointer means none (evaluation). */
 typedef struct {
     uint64_t seed;
     int64_t update;  /**< number of the update, from 0 */
-    double override; /**< every dropout's probability; negative = the model's own */
+    double override; /**< the probability at every site; negative: those of the model's configuration */
 } DropoutRule;
 
 /** Called by gpt2_backward() as soon as a bucket of gradients.dense is final: layout.buckets − 1 first, bucket 0
  *  last. */
 typedef void (*BucketDone)(void *context, size_t bucket);
 
-/** `training` = false keeps one layer's activations in place of all. */
+/** Allocate for micro-batches of at most `token_capacity` rows and `sample_capacity` samples. Without `training` it keeps
+ *  the activations of one layer, not of all. Config and layout are borrowed. Ends with gpt2_destroy(). */
 Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout, size_t token_capacity,
                    size_t sample_capacity, bool training, Error *error);
 void gpt2_destroy(Gpt2 *gpt2);
 
-/** Charge both passes to `profile` (borrowed; NULL: to nobody). */
+/** Record the time and operations of both passes in `profile` (borrowed; NULL: nowhere). */
 void gpt2_set_profile(Gpt2 *gpt2, Profile *profile);
 
-/** Have `poll` called, by the calling thread and many times a pass, while passes compute, also within their parallel
- *  regions; NULL: nobody. */
+/** The calling thread calls `poll` many times during a pass, also inside parallel regions; NULL: nothing is called. */
 void gpt2_set_poll(Gpt2 *gpt2, void (*poll)(void *context), void *context);
 
-/** Multiply in bf16 from now on (see linear.h); false at first. */
+/** Whether products are computed in bf16 from now on (linear.h); false at first. */
 void gpt2_set_bf16(Gpt2 *gpt2, bool bf16);
 
-/** Floating-point operations of the matrix products of a forward pass over `tokens` rows and `samples` samples (a
- *  backward pass does twice as many). */
+/** Floating-point operations of the linear layers in a forward pass over `tokens` rows and `samples` samples; a backward
+ *  pass has twice as many. */
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples);
 
-/** Bytes that gpt2_create() reserves for `tokens` rows and `samples` samples (its memory when all of it is used). */
+/** Bytes that gpt2_create() allocates for `tokens` rows and `samples` samples. */
 size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool training);
 
-/** logits [B, labels] of a batch, borrowed until the next call. Awaits each bucket of the parameters before it reads it
- *  (parameters_await()). */
+/** Returns the logits [B, labels] of a batch, borrowed until the next call. Waits for each bucket of the parameters before
+ *  it reads it (parameters_await()). */
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);
 
-/** The gradients of the batch last run forward (same batch, parameters and dropout) from dlogits [B, labels]:
- *  written to gradients->dense, or, of a batch of one unit, added to it when `accumulate`; gradients->residual set.
- *  done (may be NULL) is called with `context`. */
+/** The gradients of the batch of the last forward pass, with the same parameters and dropout, from dlogits [B, labels].
+ *  Writes gradients->dense, or adds to it when `accumulate` (only for a batch of one unit); sets gradients->residual.
+ *  `done` (NULL: nothing is called) gets `context`. */
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
                    const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context);
 

@@ -1,8 +1,9 @@
 #ifndef LINNET_MODEL_MODEL_H
 #define LINNET_MODEL_MODEL_H
-/** The model as the ranks of a job hold it: the dense parameters once a node, in memory its ranks share; the two
- *  tables in each rank's own copy-on-write mapping of the model file, where only rows that change take memory (in
- *  a job of several nodes in memory: a mapped file that another host removes would be lost under it). */
+/** The loaded model, as the ranks of a job hold it. The dense parameters exist once on each node, in memory that its ranks
+ *  share. Each rank has the two embeddings in its own copy-on-write mapping of the model file, where only the rows that
+ *  change take memory. In a job of several nodes each rank copies them to memory instead: if another host removed the
+ *  mapped file from a shared disk, reading the mapping would fail. */
 #include "linnet/comm/shared.h"
 #include "linnet/comm/world.h"
 #include "linnet/data/dataset.h"
@@ -13,35 +14,36 @@ typedef struct {
     ModelConfig config;
     ParameterLayout layout;
     Parameters parameters;
-    bool new_head;                  /**< the folder had no head: a new one was drawn */
-    char *tokenizer;                /**< folder with vocab.json and merges.txt, or NULL when the model has none */
+    bool new_head;                  /**< the folder had no head, so a new one was drawn */
+    char *tokenizer;                /**< folder with vocab.json and merges.txt; NULL when the model has none */
     TokenizerFiles tokenizer_files; /**< its files, on rank 0, which saves them */
     Shared *dense;
-    ModelFolder *folder; /**< behind the tables, where they are mapped */
-    float *tables;       /**< behind them, where they are not */
+    ModelFolder *folder; /**< owns the mapping of the embeddings */
+    float *embeddings;   /**< owns both embeddings, where they are copied to memory; else NULL */
 } Model;
 
-/** The parameters' layout of a model folder, without loading it. Not collective. */
+/** The layout of the parameters of a model folder, from its config.json alone. Not collective. */
 Status model_layout(const char *path, ParameterLayout *layout, Error *error);
 
-/** What model_open() does before it loads anything: configuration, layout and all checks, into an empty *model, to
- *  be closed with model_close(). Not collective. */
+/** The first part of model_open(): read the configuration, the layout and the names, and check everything, without loading
+ *  the values. *model must be zero; it ends with model_close(), also on failure. Not collective. */
 Status model_describe(Model *model, const char *path, const DatasetInfo *data, Error *error);
 
-/** Load a model folder. With `data` the model must fit it: the same tokenizer (by digest, where the folder has
- *  one), a vocabulary that holds its ids, the same classes in the same order; a folder without a head gets the
- *  data's classes and a new head from `seed`, one whose classes are only LABEL_0 … the data's names. Collective. */
+/** Load a model folder. With `data`, the model must fit it: the same tokenizer (by digest, where the folder has one), a
+ *  vocabulary that contains its token ids, and the same labels in the same order. A folder without a head gets the data's
+ *  labels and a new head from `seed`; one whose labels are only LABEL_0 … gets the data's names. Without `data` a folder
+ *  without a head is refused. Collective. */
 Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
                   Error *error);
 
-/** Take the values of another folder of the same model (a checkpoint of it). Collective. */
+/** Load the values of another folder of the same model, such as one of its checkpoints. Collective. */
 Status model_reload(Model *model, const char *path, Error *error);
 
-/** Collective. */
+/** Free everything and clear *model. Collective. */
 void model_close(Model *model);
 
-/** Check that a data set fits a model, as model_open() does: `path` is the model's folder, for messages. Not
- *  collective. */
+/** Check that a data set fits a model, as model_open() does. `tokenizer` is the folder of the model's tokenizer, or NULL;
+ *  `path` names the model in messages. Not collective. */
 Status model_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
                         Error *error);
 

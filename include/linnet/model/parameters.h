@@ -1,15 +1,16 @@
 #ifndef LINNET_MODEL_PARAMETERS_H
 #define LINNET_MODEL_PARAMETERS_H
-/** Where each of GPT-2's parameters lies.
+/** Where each of GPT-2's parameters is stored.
  *
- *  Two *tables* (token and position embedding) are touched in few rows an update and are kept apart. All else is
- *  *dense*: one array of floats cut into *buckets*, one a layer and one for the final LayerNorm and the head,
- *  since the backward pass finishes a layer at a time and the reduction starts on each as it does. Parameters,
- *  gradients and moments all have this layout, so one offset serves all three.
+ *  The token and the position embedding are separate arrays, since an update changes few of their rows. All other
+ *  parameters are *dense*: one array of float32 cut into *buckets*, one for each layer and one for the final LayerNorm and
+ *  the head. The backward pass finishes a layer at a time, and the reduction of a bucket starts as soon as its layer is
+ *  finished (as in PyTorch's DistributedDataParallel). Parameters, gradients and moments have the same layout, so one
+ *  offset serves all three.
  *
- *  Buckets start at multiples of PARAMETERS_BLOCK floats, tensors at multiples of 16 (64 bytes); what lies between
- *  is zero and stays zero. Work that must not depend on the number of ranks or threads (norms, shards) is cut by
- *  blocks. Not collective. */
+ *  Buckets start at multiples of PARAMETERS_BLOCK floats, tensors at multiples of 16 floats (64 bytes). The gaps between
+ *  them are zero and stay zero. Work whose result must not depend on the number of ranks or threads (norms, shards) is
+ *  cut by these blocks. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/model/model_config.h"
 #include <stdbool.h>
@@ -38,44 +39,45 @@ typedef struct {
     char name[64]; /**< as Transformers names it: transformer.h.0.ln_1.weight */
     int dimensions;
     int64_t shape[2];
-    size_t offset; /**< floats from the start of the dense array (tables: 0) */
+    size_t offset; /**< floats from the start of the dense array; 0 for the embeddings */
     size_t count;  /**< floats */
-    bool decay;    /**< weight decay applies: all but biases and LayerNorm, as Trainer */
+    bool decay;    /**< weight decay applies: to all but biases and LayerNorm, as in Trainer */
 } ParameterTensor;
 
 typedef struct {
     int layers;
     size_t buckets;                  /**< layers + 1; bucket l is layer l, the last one holds ln_f and score */
     size_t *bucket_starts;           /**< [buckets + 1] floats, multiples of PARAMETERS_BLOCK */
-    size_t dense;                    /**< floats in all: bucket_starts[buckets] */
+    size_t dense;                    /**< floats of all buckets: bucket_starts[buckets] */
     size_t tensors;                  /**< 12 · layers + 3 */
     ParameterTensor *tensor;         /**< [tensors] ascending by offset */
-    ParameterTensor token, position; /**< the tables: transformer.wte.weight, transformer.wpe.weight */
+    ParameterTensor token, position; /**< the embeddings: transformer.wte.weight, transformer.wpe.weight */
 } ParameterLayout;
 
+/** STATUS_INPUT when the sizes overflow memory. To be freed with parameters_layout_free(); nothing to free on failure. */
 Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error);
 void parameters_layout_free(ParameterLayout *layout);
 
-/** Index in layout->tensor. */
+/** Indices in layout->tensor. */
 size_t parameters_layer(const ParameterLayout *layout, int layer, LayerTensor which);
 size_t parameters_final_weight(const ParameterLayout *layout);
 size_t parameters_final_bias(const ParameterLayout *layout);
 size_t parameters_score(const ParameterLayout *layout);
 
-/** Returns when a bucket's values may be read. */
+/** Must return only when the bucket's values may be read. */
 typedef void (*ParametersReady)(void *context, size_t bucket);
 
-/** A model's values. The tables may be a copy-on-write mapping of the model file (unaligned to 64 bytes; untouched
- *  rows stay on disk) or memory. Dense values of an update may still be under way when the next forward pass starts: it
- *  awaits a bucket before it reads it. */
+/** A model's values, borrowed. The embeddings may be a copy-on-write mapping of the model file (not aligned to 64 bytes;
+ *  rows that nothing reads or writes stay on disk), or memory. The dense values of an update may still be arriving from
+ *  other ranks when the next forward pass starts: it waits for a bucket before it reads it. */
 typedef struct {
     float *dense;          /**< [layout.dense] */
     float *token;          /**< [vocabulary, width] */
     float *position;       /**< [positions, width] */
-    ParametersReady ready; /**< NULL: all values are there */
+    ParametersReady ready; /**< NULL: all values have arrived */
     void *ready_context;   /**< borrowed */
 } Parameters;
 
-/** Wait until a bucket may be read: at once where it was awaited before since the last update. */
+/** Wait until a bucket may be read. Returns at once if it was awaited before since the last update. */
 void parameters_await(const Parameters *parameters, size_t bucket);
 #endif

@@ -1,4 +1,5 @@
 #include "linnet/model/model_folder.h"
+#include "linnet/model/model_new.h"
 #include "linnet/model/safetensors.h"
 #include "unit/model_files.h"
 #include <math.h>
@@ -117,7 +118,7 @@ static void assert_model(const char *model, bool head) {
     const ParameterTensor *score = &layout.tensor[parameters_score(&layout)];
     parameters.dense[score->offset] = 99;
     model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense);
-    model_folder_tables(opened, &parameters, &error);
+    model_folder_embeddings(opened, &parameters, &error);
     assert_fine(&error);
     assert_int_equal(model_folder_has_head(opened), head);
     assert_int_equal(model_folder_head_labels(opened), head ? LABELS : 0);
@@ -375,11 +376,11 @@ static void test_new_model(void **state) {
     Error error = {0};
     parameters_layout(&layout, &config, &error);
     Parameters first = allocate(&layout), second = allocate(&layout);
-    model_folder_new_model(&layout, &config, 42, &first);
-    model_folder_new_model(&layout, &config, 42, &second);
+    model_new_parameters(&layout, &config, 42, &first);
+    model_new_parameters(&layout, &config, 42, &second);
     assert_memory_equal(first.dense, second.dense, layout.dense * sizeof(float));
     assert_memory_equal(first.token, second.token, layout.token.count * sizeof(float));
-    model_folder_new_model(&layout, &config, 43, &second);
+    model_new_parameters(&layout, &config, 43, &second);
     assert_memory_not_equal(first.token, second.token, layout.token.count * sizeof(float));
     assert_memory_not_equal(first.token, first.position, layout.position.count * sizeof(float));
     assert_normal(first.token, layout.token.count, 0.5);
@@ -425,7 +426,7 @@ static void test_save(void **state) {
     Error error = {0};
     Parameters parameters = {.dense = memory_allocate(layout.dense, sizeof(float), &error)};
     model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense);
-    model_folder_tables(opened, &parameters, &error);
+    model_folder_embeddings(opened, &parameters, &error);
     TokenizerFiles tokenizer = {0};
     tokenizer_files_read(&tokenizer, model, &error);
     model_folder_save(in_folder("copy"), config, &layout, &parameters, &tokenizer, &error);

@@ -80,7 +80,8 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(resume_from_checkpoint), .type = SETTING_RESUME, .fallback = "null",
      .help = "a checkpoint to go on from; true or \"auto\": the newest in `output_dir`, if there is one"},
     {KEY(bf16), .type = SETTING_BOOL, .fallback = "false",
-     .help = "multiply matrices in bfloat16 where the processor has AVX512-BF16; else in float32, with a warning"},
+     .help = "multiply matrices in bfloat16 where the processor has AVX512-BF16 (or AMX, which is experimental); else in float32, "
+             "with a warning"},
     {KEY(pooling), .type = SETTING_CHOICE, .fallback = "\"last_token\"", .own = true, .choices = POOLINGS,
      .help = "the token that the head reads: the last of the text, or position 1023 as in the tutorial"},
     {KEY(global_batch_size), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = COUNT_MAX,

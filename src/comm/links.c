@@ -1,20 +1,21 @@
-/* What messages cost. See links.h. */
+/* Measuring what messages cost. See links.h. */
 #include "linnet/comm/links.h"
 
 #include "comm/messages.h"
+#include "linnet/core/clock.h"
 #include "linnet/core/memory.h"
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 
 enum { ROUNDS = 200, REPEATS = 3, MANY = 8, BURST = 16, TAG = 77 };
-enum { PIECES = 8 };                   /* messages to a peer at once: the reduction sends one a bucket */
-#define FEWEST_BYTES ((size_t)1 << 16) /* of a message that tells of bandwidth */
+enum { PIECES = 8 };                   /* messages to a peer in one exchange: the reduction sends one a bucket */
+#define FEWEST_BYTES ((size_t)1 << 16) /* of a message, at least, to measure bandwidth with */
 #define MOST_BYTES ((size_t)256 << 20) /* received by a rank at once */
-#define LONG_ENOUGH 8.0                /* seconds of exchanges that tell a bandwidth */
-#define PAUSE 0.1                      /* seconds between exchanges, as training computes between them */
+#define LONG_ENOUGH 8.0                /* seconds of exchanges, after which the measurement ends early */
+#define PAUSE 0.1                      /* seconds between exchanges, in which training computes */
 
-/* The ranks that one exchanges with. */
+/* The ranks that this one exchanges messages with. */
 typedef struct {
     const World *world;
     int *ranks;
@@ -61,8 +62,7 @@ static void peers_free(Peers *peers) {
 }
 
 /* Start `times` messages to and from every peer, in turn. MPI is given as few at a time as the reduction gives it, two
- * to a peer: given all of them, it gets less through (between three hosts at 100 Mb/s, 7 to 8 MB/s instead of 8 to
- * 10). */
+ * to a peer: given all of them it is slower (between three hosts at 100 Mb/s, 7 to 8 MB/s instead of 8 to 10). */
 static void post(Peers *peers, int times) {
     Messages *m = &peers->messages;
     const World *world = peers->world;
@@ -75,8 +75,8 @@ static void post(Peers *peers, int times) {
         messages_send(m, world, peers->send, peers->bytes, MPI_BYTE, peers->ranks[i % count], TAG);
 }
 
-/* Let messages move; whether all that were started are at their end. */
-static bool ended(Peers *peers) {
+/* Let messages move; whether all of them are done. */
+static bool all_done(Peers *peers) {
     Messages *m = &peers->messages;
     messages_take(m, peers->world);
     return m->received == m->receive_count && messages_sent(m);
@@ -87,28 +87,28 @@ static void barrier(const World *world) {
 }
 
 static void compute_until(double time) {
-    while (MPI_Wtime() < time) {
+    while (clock_now() < time) {
     }
 }
 
-/* Seconds of an exchange with all peers at once, of the slowest rank. Collective. */
+/* Seconds of an exchange with all peers at once, on the slowest rank. Collective. */
 static double exchange(Peers *peers, int times) {
     barrier(peers->world);
-    double start = MPI_Wtime();
+    double start = clock_now();
     post(peers, times);
-    while (!ended(peers)) sched_yield(); /* as training waits */
-    return world_slowest(peers->world, MPI_Wtime() - start);
+    while (!all_done(peers)) sched_yield(); /* as training waits */
+    return world_slowest(peers->world, clock_now() - start);
 }
 
-/* The median of some. Collective. */
-static double usual_exchange(Peers *peers, int times) {
+/* Median seconds of REPEATS exchanges. Collective. */
+static double median_exchange(Peers *peers, int times) {
     double seconds[REPEATS];
     for (int i = 0; i < REPEATS; i++) seconds[i] = exchange(peers, times);
     qsort(seconds, REPEATS, sizeof *seconds, compare);
     return seconds[REPEATS / 2];
 }
 
-/* Half of a message's way there and back between rank 0 and the lowest of its peers. Collective. */
+/* Half of the round trip of a message between rank 0 and the lowest of its peers. Collective. */
 static double measure_latency(const World *world, bool remote) {
     double seconds[ROUNDS] = {0};
     char byte = 0;
@@ -116,18 +116,18 @@ static double measure_latency(const World *world, bool remote) {
     while (!is_peer(world, 0, peer, remote)) peer++;
     int other = world->rank == 0 ? peer : 0;
     for (int i = 0; i < ROUNDS && (world->rank == 0 || world->rank == peer); i++) {
-        double start = MPI_Wtime();
+        double start = clock_now();
         if (world->rank == 0) world_check(world, MPI_Send(&byte, 1, MPI_BYTE, other, TAG, world->comm), "MPI_Send");
         world_check(world, MPI_Recv(&byte, 1, MPI_BYTE, other, TAG, world->comm, MPI_STATUS_IGNORE), "MPI_Recv");
         if (world->rank != 0) world_check(world, MPI_Send(&byte, 1, MPI_BYTE, other, TAG, world->comm), "MPI_Send");
-        seconds[i] = (MPI_Wtime() - start) / 2.0;
+        seconds[i] = (clock_now() - start) / 2.0;
     }
     qsort(seconds, ROUNDS, sizeof *seconds, compare);
     return world_slowest(world, world->rank == 0 ? seconds[ROUNDS / 2] : 0.0);
 }
 
-/* The bandwidth of exchanges as large as training's, on average: at times both directions run one after the other, as
- * what agrees on one waits behind the other's bytes, and training meets that as well. Collective. */
+/* The mean bandwidth of exchanges as large as training's. At times the two directions take turns, since the handshake of
+ * one waits behind the bytes of the other; that happens in training as well. Collective. */
 static Status measure_bandwidth(Peers *peers, const LinkWork *work, Link *link, Error *error) {
     const World *world = peers->world;
     int64_t most = peers->count;
@@ -135,11 +135,11 @@ static Status measure_bandwidth(Peers *peers, const LinkWork *work, Link *link, 
     size_t bytes = work->bytes / (size_t)world->size / PIECES, limit = MOST_BYTES / (size_t)most / PIECES;
     if (bytes > limit) bytes = limit;
     if (peers_resize(peers, bytes < FEWEST_BYTES ? FEWEST_BYTES : bytes, PIECES, error)) return error->status;
-    usual_exchange(peers, 1); /* TCP finds out what the link can take */
+    median_exchange(peers, 1); /* TCP has to find the rate of the link first */
     double seconds = 0.0;
     int times = 0;
     for (; times < MANY && seconds < LONG_ENOUGH; times++) {
-        compute_until(MPI_Wtime() + PAUSE);
+        compute_until(clock_now() + PAUSE);
         seconds += exchange(peers, PIECES);
     }
     link->bandwidth = (double)peers->bytes * PIECES * (double)peers->count * world->node_size * times / seconds;
@@ -149,37 +149,37 @@ static Status measure_bandwidth(Peers *peers, const LinkWork *work, Link *link, 
 /* Messages under way while the caller computes. */
 typedef struct {
     Peers *peers;
-    int64_t calls, needed; /* of poll: in all; until they were done */
-    double end;            /* when they were; 0 before */
+    int64_t calls, needed; /* of poll: all; those until the messages were done */
+    double end;            /* when they were done; 0 before */
 } Ongoing;
 
 static void poll(void *context) {
     Ongoing *o = context;
     o->calls++;
-    if (o->end > 0.0 || !ended(o->peers)) return;
-    o->end = MPI_Wtime();
+    if (o->end > 0.0 || !all_done(o->peers)) return;
+    o->end = clock_now();
     o->needed = o->calls;
 }
 
-/* Seconds between two calls of poll when it has nothing to do. Collective, as all ranks compute at once. */
-static double usual_step(const World *world, const LinkWork *work) {
+/* Seconds between two calls of poll without messages. Collective, since all ranks compute at once. */
+static double seconds_a_poll(const World *world, const LinkWork *work) {
     Ongoing idle = {.end = 1.0};
     barrier(world);
-    double start = MPI_Wtime();
+    double start = clock_now();
     for (int i = 0; i < REPEATS; i++) work->run(work->context, poll, &idle);
-    return (MPI_Wtime() - start) / (double)idle.calls;
+    return (clock_now() - start) / (double)idle.calls;
 }
 
-/* Send and receive while computing: how fast, and how much the computing falls behind. Collective. */
+/* Send and receive while computing: how fast that is, and how much time the computing loses. Collective. */
 static void measure_overlap(Peers *peers, const LinkWork *work, Link *link) {
     const World *world = peers->world;
     double seconds = 0.0, lost = 0.0, bytes = (double)peers->bytes * PIECES * (double)peers->count;
     int times = 0;
     for (; times < REPEATS && seconds < LONG_ENOUGH; times++) {
-        double step = usual_step(world, work);
+        double step = seconds_a_poll(world, work);
         Ongoing o = {.peers = peers};
         barrier(world);
-        double start = MPI_Wtime();
+        double start = clock_now();
         post(peers, PIECES);
         while (o.end == 0.0) work->run(work->context, poll, &o);
         lost += fmax(0.0, o.end - start - (double)o.needed * step);
@@ -195,7 +195,7 @@ static Status measure(const World *world, bool remote, const LinkWork *work, Lin
     if (peers_find(&peers, world, remote, error) || peers_resize(&peers, 1, BURST, error)) goto cleanup;
     link->latency = measure_latency(world, remote);
     exchange(&peers, BURST); /* connections are made when first used */
-    link->message = usual_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
+    link->message = median_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
     if (remote && measure_bandwidth(&peers, work, link, error) == STATUS_OK) measure_overlap(&peers, work, link);
     world_broadcast(world, link, sizeof *link);
 cleanup:
@@ -205,7 +205,7 @@ cleanup:
 
 Status links_measure(const World *world, const LinkWork *work, Link *node, Link *network, Error *error) {
     *node = *network = (Link){0};
-    int64_t neighbours = world->node_size > 1 && world->rank == 0; /* rank 0's node tells for all */
+    int64_t neighbours = world->node_size > 1 && world->rank == 0; /* all ranks use what rank 0 measures in its node */
     world_max_integers(world, &neighbours, 1);
     if (neighbours && measure(world, false, work, node, error)) return error->status;
     if (world->nodes > 1 && measure(world, true, work, network, error)) return error->status;

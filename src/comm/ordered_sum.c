@@ -3,8 +3,8 @@
 
 #include "linnet/core/clock.h"
 #include "linnet/core/memory.h"
-#include "linnet/kernels/vector.h"
 #include "linnet/kernels/bf16.h"
+#include "linnet/kernels/vector.h"
 #include <omp.h>
 #include <string.h>
 

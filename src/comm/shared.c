@@ -1,4 +1,4 @@
-/* Memory shared by a node's ranks. See shared.h. */
+/* Memory shared by the ranks of a node. See shared.h. */
 #include "linnet/comm/shared.h"
 
 #include "linnet/core/environment.h"
@@ -15,7 +15,7 @@ struct Shared {
     size_t bytes;       /* of this rank's block */
 };
 
-/* An address rounded up to the alignment that kernels like. */
+/* An address rounded up to the alignment of memory_allocate(). */
 static void *align(void *address) {
     return (void *)(((uintptr_t)address + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT);
 }
@@ -26,7 +26,7 @@ static Status open_window(Shared *shared, size_t bytes, Error *error) {
     int code = MPI_Win_allocate_shared((MPI_Aint)(bytes + MEMORY_ALIGNMENT), 1, MPI_INFO_NULL, world->node, &mine,
                                        &shared->window);
     if (code != MPI_SUCCESS)
-        return error_set(error, STATUS_FAILURE, "%zu bytes of memory shared by the ranks of %s could not be had", bytes,
+        return error_set(error, STATUS_FAILURE, "cannot allocate %zu bytes of memory shared by the ranks on %s", bytes,
                          world->host);
     world_check(world, MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window), "MPI_Win_lock_all");
     for (int r = 0; r < world->node_size; r++) {
@@ -69,7 +69,7 @@ void shared_fence(const Shared *shared) {
 }
 
 void shared_discard(Shared *shared) {
-    /* Where the system will not, the memory stays: nobody may count on zeros before writing. */
+    /* Where the system refuses, the memory stays as it is: no rank may rely on zeros. */
     memory_advise(shared->blocks[shared->world->node_rank], shared->bytes, shared->plain ? MADV_DONTNEED : MADV_REMOVE);
 }
 
@@ -84,12 +84,12 @@ void shared_destroy(Shared *shared) {
     memory_free(shared);
 }
 
-/* Whether this machine has room for `bytes`. */
+/* Whether this node may share memory and has room for `bytes`. */
 static bool fits(size_t bytes) {
     static const char *const WORDS[] = {"0", "1", NULL};
     if (environment_word("LINNET_SHARED_MEMORY", WORDS, "sharing") == 0) return false;
     struct statvfs room;
-    if (statvfs("/dev/shm", &room) != 0) return true; /* not Linux's way of sharing: let MPI find out */
+    if (statvfs("/dev/shm", &room) != 0) return true; /* MPI may share memory in another way */
     return (size_t)room.f_bavail * room.f_frsize >= bytes;
 }
 
@@ -97,6 +97,7 @@ Status shared_choose(World *world, size_t bytes, Error *error) {
     int64_t alone = world->node_size > 1 && !fits(bytes);
     world_max_integers(world, &alone, 1);
     if (!alone) return STATUS_OK;
-    log_info("shared memory is too small (see df /dev/shm) or turned off: every rank keeps its own copy of the model");
+    log_info(
+        "every rank keeps its own copy of the model: /dev/shm is too small to share it, or LINNET_SHARED_MEMORY is 0");
     return world_isolate(world, error);
 }

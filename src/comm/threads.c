@@ -1,4 +1,4 @@
-/* Threads a rank. See threads.h. */
+/* The number of threads of a rank. See threads.h. */
 #include "linnet/comm/threads.h"
 
 #include <cblas.h>
@@ -15,7 +15,7 @@ static cpu_set_t allowed(void) {
     return set;
 }
 
-/* This rank's share of its processors: those it has, over the ranks of the node that have the very same. */
+/* This rank's processors, divided by the number of ranks of the node that are bound to the same ones. */
 static int share(const World *world) {
     cpu_set_t mine = allowed();
     int count = CPU_COUNT(&mine), sharing = 0;
@@ -31,8 +31,7 @@ int threads_choose(const World *world, int64_t wanted) {
     int even = share(world); /* on all ranks: it is collective */
     const char *environment = getenv("OMP_NUM_THREADS");
     int threads = wanted > 0 ? (int)wanted : environment && atoi(environment) > 0 ? atoi(environment) : even;
-    openblas_set_num_threads(
-        1); /* before OpenMP's own number, which OpenBLAS's OpenMP flavour changes along with its own */
+    openblas_set_num_threads(1); /* first, since it changes OpenMP's number as well */
     omp_set_num_threads(threads);
     return threads;
 }

@@ -1,5 +1,6 @@
-/* The constants of links: measured where there are such ranks, the same on all of them. */
+/* The constants of links: measured where there are such ranks, and the same on all ranks. */
 #include "linnet/comm/links.h"
+#include "linnet/core/clock.h"
 #include "mpi/check.h"
 
 static bool same(const World *world, const Link *link) {
@@ -8,10 +9,10 @@ static bool same(const World *world, const Link *link) {
     return memcmp(&first, link, sizeof first) == 0;
 }
 
-/** Some computing, which calls in a hundred times. */
+/** Computing that polls a hundred times. */
 static void compute(void *context, void (*poll)(void *poll_context), void *poll_context) {
     for (int i = 0; i < 100; i++) {
-        for (double until = MPI_Wtime() + 1e-4; MPI_Wtime() < until;) continue;
+        for (double until = clock_now() + 1e-4; clock_now() < until;) continue;
         poll(poll_context);
         ++*(int *)context;
     }

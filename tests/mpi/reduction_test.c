@@ -15,7 +15,7 @@ enum {
     ROW = 5,       /* floats of a table's row, a block of the last bucket */
     ROWS_MAX = 40, /* of it */
     TABLE = 1536,  /* where the last bucket starts */
-    SLOT = TABLE + ROWS_MAX * ROW,
+    BUFFER = TABLE + ROWS_MAX * ROW,
     BLOCKS_MAX = 40 + ROWS_MAX,
     UPDATES = 12
 };
@@ -33,7 +33,7 @@ typedef struct {
     ReductionRule rule;
     Reduction *reduction;
     Shared *shared;
-    float *values; /* [SLOT] node rank 0's block of `shared`: what is distributed */
+    float *values; /* [BUFFER] node rank 0's block of `shared`: what is distributed */
     Bucket buckets[BUCKETS];
     size_t cuts[16]; /* of the table */
     int update, units;
@@ -111,7 +111,7 @@ static bool good(const Case *c, float value, size_t i) {
     return fabsf(value - expected) <= magnitude(c, i) * (rounded ? 0x1.02p-8F : 10 * 0x1p-24F);
 }
 
-/** Owned parts must have the sums, and all parts together be the whole. */
+/** Owned parts must have the sums, and all parts together must cover the bucket. */
 static void check_result(Case *c) {
     const float *result = reduction_result(c->reduction);
     for (size_t b = 0; b < BUCKETS; b++) {
@@ -198,7 +198,7 @@ static void check_counts(const Case *c, ReductionSent before) {
     CHECK((int64_t)mine->value_bytes_sent == after.value_bytes - before.value_bytes);
     CHECK((int)mine->value_messages_received == r->all_gather.messages.receive_count);
     CHECK(mine->units == r->subtrees.count && (mine->units == 0 || mine->sums == r->subtrees.height));
-    CHECK((size_t)mine->buffers * SLOT * sizeof(float) == reduction_shared_bytes(world, &c->rule, SLOT));
+    CHECK((size_t)mine->buffers * BUFFER * sizeof(float) == reduction_shared_bytes(world, &c->rule, BUFFER));
     if (c->rule.kind == REDUCTION_ORDERED)
         CHECK((int)mine->gradient_messages_received == r->reduce_scatter.messages.receive_count &&
               mine->message_bytes <= messages_room(r->reduce_scatter.receive_room + r->reduce_scatter.made_room));
@@ -211,9 +211,9 @@ static void check_counts(const Case *c, ReductionSent before) {
 static void test_updates(World *world, ReductionRule rule) {
     Case c = {.world = world, .rule = rule};
     Error error = {0};
-    reduction_create(&c.reduction, world, &rule, BUCKETS, SLOT, BLOCKS_MAX, BLOCK, &error);
+    reduction_create(&c.reduction, world, &rule, BUCKETS, BUFFER, BLOCKS_MAX, BLOCK, &error);
     FINE(world, &error);
-    shared_create(&c.shared, world, world->node_rank == 0 ? SLOT * sizeof(float) : 0, &error);
+    shared_create(&c.shared, world, world->node_rank == 0 ? BUFFER * sizeof(float) : 0, &error);
     FINE(world, &error);
     c.values = shared_block(c.shared, 0);
     reduction_all_gather_await(c.reduction, 0); /* nothing is under way yet */
@@ -263,9 +263,9 @@ static void check_values(const Case *c, const Case *made) {
 static void test_overlap(World *world) {
     Case c = {.world = world, .rule = {.units = UNITS, .overlap = true}};
     Error error = {0};
-    reduction_create(&c.reduction, world, &c.rule, BUCKETS, SLOT, BLOCKS_MAX, BLOCK, &error);
+    reduction_create(&c.reduction, world, &c.rule, BUCKETS, BUFFER, BLOCKS_MAX, BLOCK, &error);
     FINE(world, &error);
-    shared_create(&c.shared, world, world->node_rank == 0 ? SLOT * sizeof(float) : 0, &error);
+    shared_create(&c.shared, world, world->node_rank == 0 ? BUFFER * sizeof(float) : 0, &error);
     FINE(world, &error);
     c.values = shared_block(c.shared, 0);
     plan(&c, 3); /* no row of the table: its length may change with the next update */
@@ -303,17 +303,17 @@ static void test_order_matters(World *world) {
     CHECK(different > 20);
 }
 
-/** The bytes said to be shared must hold the slots: one at least, no more than the tree is deep. */
+/** The bytes to share must hold the gradient buffers: at least one, and no more than the tree is deep. */
 static void test_shared_bytes(World *world) {
     const ReductionRule rule = {.units = UNITS};
-    size_t bytes = reduction_shared_bytes(world, &rule, SLOT);
-    CHECK(bytes >= SLOT * sizeof(float) && bytes <= 5 * SLOT * sizeof(float));
-    CHECK(bytes % (SLOT * sizeof(float)) == 0);
-    if (world->size >= UNITS) CHECK(bytes == SLOT * sizeof(float));
+    size_t bytes = reduction_shared_bytes(world, &rule, BUFFER);
+    CHECK(bytes >= BUFFER * sizeof(float) && bytes <= 5 * BUFFER * sizeof(float));
+    CHECK(bytes % (BUFFER * sizeof(float)) == 0);
+    if (world->size >= UNITS) CHECK(bytes == BUFFER * sizeof(float));
     const ReductionRule unsplit = {.units = UNITS, .unsplit = true};
-    size_t fewer = reduction_shared_bytes(world, &unsplit, SLOT);
-    CHECK(fewer >= SLOT * sizeof(float) && fewer <= bytes);
-    if (world->size == 1) CHECK(fewer == SLOT * sizeof(float));
+    size_t fewer = reduction_shared_bytes(world, &unsplit, BUFFER);
+    CHECK(fewer >= BUFFER * sizeof(float) && fewer <= bytes);
+    if (world->size == 1) CHECK(fewer == BUFFER * sizeof(float));
 }
 
 int main(void) {

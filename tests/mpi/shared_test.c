@@ -8,7 +8,7 @@ static unsigned char pattern(int owner, int writer, size_t i) {
     return (unsigned char)(17 * owner + 5 * writer + (int)(i % 199));
 }
 
-static void meet(const World *world, const Shared *shared) {
+static void synchronize(const World *world, const Shared *shared) {
     shared_fence(shared);
     MPI_Barrier(world->node);
     shared_fence(shared);
@@ -44,26 +44,26 @@ static void test_neighbours_read_and_write(const World *world) {
         for (size_t i = 0; i < size_of(world, r); i++) zero = zero && block[i] == 0;
         CHECK(zero);
     }
-    meet(world, shared);
+    synchronize(world, shared);
     fill(world, shared, me, me); /* each its own block, which all the others read */
-    meet(world, shared);
+    synchronize(world, shared);
     for (int r = 0; r < world->node_size; r++) CHECK(holds(world, shared, r, r));
-    meet(world, shared);
+    synchronize(world, shared);
     fill(world, shared, next, me); /* and each in its neighbour's */
-    meet(world, shared);
+    synchronize(world, shared);
     for (int r = 0; r < world->node_size; r++)
         CHECK(holds(world, shared, r, (r + world->node_size - 1) % world->node_size));
-    meet(world, shared);
+    synchronize(world, shared);
     shared_destroy(shared);
 }
 
-/** Where sharing is not to be, every rank becomes a node of its own. */
-static void test_settle(World *world) {
+/** Where one rank turns sharing off, every rank becomes a node of its own. */
+static void test_choice(World *world) {
     Error error = {0};
     int sharing = world->node_size;
     unsetenv("LINNET_SHARED_MEMORY");
     CHECK(shared_choose(world, 1, &error) == STATUS_OK && world->node_size == sharing);
-    if (world->rank == world->size - 1) setenv("LINNET_SHARED_MEMORY", "0", 1); /* one rank's wish binds all */
+    if (world->rank == world->size - 1) setenv("LINNET_SHARED_MEMORY", "0", 1); /* one rank decides for all */
     CHECK(shared_choose(world, 1, &error) == STATUS_OK && world->node_size == 1 && world->nodes == world->size);
     unsetenv("LINNET_SHARED_MEMORY");
 }
@@ -85,6 +85,6 @@ int main(void) {
     check_arrange(world, 0);
     test_too_much(world);
     check_arrange(world, 0);
-    test_settle(world);
+    test_choice(world);
     return check_finish(world);
 }

@@ -16,7 +16,7 @@
 typedef struct {
     int first, count; /**< units first … first + count − 1, a subtree */
     int rank;         /**< who holds its sum */
-    int buffer;       /**< and in which of that rank's slots, from 0 */
+    int buffer;       /**< the number, from 0, of that rank's gradient buffer that holds it */
 } TreeNode;
 
 /** Units of the left part of a tree over n ≥ 2 units. */
@@ -29,7 +29,7 @@ bool tree_is_node(int n, int first, int count);
 size_t tree_nodes(int n, int first, int count, int rank, TreeNode *nodes);
 
 /** The most sums that a rank has on its stack while it works through a run of `count` units one by one, in a tree over any
- *  number of them, joining the topmost two as soon as they are a node; `from_start`: for runs that begin with unit 0. */
+ *  number of units, and adds the topmost two as soon as they are a node; `from_start`: the run begins with unit 0. */
 int tree_depth_most(int count, bool from_start);
 
 /** The most nodes that a run of at most `count` units has in a tree over any number of them. */

@@ -1,3 +1,4 @@
+/* The fixed tree: its subtrees, the nodes of any run of units, and that any number of ranks gives the same bits. */
 #include "linnet/comm/tree.h"
 #include "linnet/comm/world.h"
 #include "linnet/core/random.h"
@@ -59,7 +60,7 @@ static int joins_of(int n, int first, int unit, int height) {
     return height + 1 - (int)tree_nodes(n, first, unit + 1 - first, 0, nodes);
 }
 
-/** A rank works through its run with a stack, as the reduction does: slots [64] are the sums left on it. Returns
+/** A rank works through its run with a stack, as the reduction does: buffers [64] are the sums left on it. Returns
  *  their number; *highest is the most there were. */
 static int work_through(int n, int first, int count, float *buffers, int *highest) {
     int height = 0;
@@ -165,7 +166,7 @@ static void test_depth_is_bounded(void **state) {
         for (int first = 0; first < n; first++)
             for (int count = 1; count <= n - first; count++)
                 assert_true(depth(n, first, count) <= tree_depth_most(count, first == 0));
-    assert_int_equal(tree_depth_most(1, true), 1); /* and the bound is no larger than it need be */
+    assert_int_equal(tree_depth_most(1, true), 1); /* and the bound is no larger than it must be */
     assert_int_equal(tree_depth_most(8, true), depth(8, 0, 8));
     assert_int_equal(tree_depth_most(15, false), depth(32, 1, 15));
 }
@@ -182,11 +183,11 @@ static void test_number_of_nodes_is_bounded(void **state) {
                 for (int most = count; most <= UNITS; most++)
                     if (found > reached[start][most]) reached[start][most] = found;
             }
-    for (int count = 1; count <= UNITS / 2; count++) /* and the bound is no larger than it need be */
+    for (int count = 1; count <= UNITS / 2; count++) /* and the bound is no larger than it must be */
         for (int start = 0; start < 2; start++) assert_int_equal(tree_nodes_most(count, start), reached[start][count]);
 }
 
-/** A stack that goes by leaves.h makes the sums of a whole tree. */
+/** A stack that follows segments.h makes the sums of the complete tree. */
 static void test_segments(void **state) {
     (void)state;
     for (int n = 1; n <= (int)SEGMENTS_MAX; n++) {

@@ -1,11 +1,8 @@
 /* Edit distance between names. See nearest.h. */
 #include "linnet/core/nearest.h"
+#include "linnet/core/integers.h"
 #include <ctype.h>
 #include <string.h>
-
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
 
 static int lower(char byte) {
     return tolower((unsigned char)byte);
@@ -20,9 +17,9 @@ static size_t edit_distance(const char *a, size_t a_size, const char *b, size_t 
         row[0] = i;
         for (size_t j = 1; j <= b_size; j++) {
             size_t replaced = above[j - 1] + (lower(a[i - 1]) != lower(b[j - 1]));
-            row[j] = least(replaced, least(above[j], row[j - 1]) + 1);
+            row[j] = size_min(replaced, size_min(above[j], row[j - 1]) + 1);
             if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
-                row[j] = least(row[j], before[j - 2] + 1);
+                row[j] = size_min(row[j], before[j - 2] + 1);
         }
         size_t *oldest = before;
         before = above;

@@ -1,7 +1,7 @@
 /* A rank's samples, global batch by global batch, read ahead by a thread. See loader.h. */
 #include "linnet/data/loader.h"
 
-#include "linnet/comm/world.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/thread.h"
 
@@ -40,25 +40,20 @@ struct Loader {
     int64_t first_of_mine; /**< position in it of this rank's first sample */
 };
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* --- Sizes --- */
 
 static int64_t steps_per_epoch(int64_t samples, const LoaderPlan *plan) {
-    return (samples + plan->global_batch - 1) / plan->global_batch;
+    return int64_divide_up(samples, plan->global_batch);
 }
 
 /* Global batches of a chunk. */
 static int64_t chunk_batches(int64_t samples, const LoaderPlan *plan) {
-    const int64_t most = plan->chunk / plan->global_batch;
-    return least(steps_per_epoch(samples, plan), most < 1 ? 1 : most);
+    return int64_min(steps_per_epoch(samples, plan), int64_max(plan->chunk / plan->global_batch, 1));
 }
 
 /* Samples of a chunk at most. */
 static int64_t chunk_samples(int64_t samples, const LoaderPlan *plan) {
-    return least(chunk_batches(samples, plan) * plan->global_batch, samples);
+    return int64_min(chunk_batches(samples, plan) * plan->global_batch, samples);
 }
 
 int64_t loader_chunk_samples(const DatasetInfo *info) {
@@ -81,13 +76,13 @@ double loader_bytes(const DatasetInfo *info, const LoaderPlan *plan) {
 }
 
 int64_t loader_largest_share(const DatasetInfo *info, const LoaderPlan *plan) {
-    int64_t samples = least(plan->global_batch, info->samples);
-    int64_t units = (plan->units + plan->ranks - 1) / plan->ranks; /* of a rank, of about equally many tokens … */
-    int64_t most = (samples * units + plan->units - 1) / plan->units + 1; /* … up to a part of a sample */
+    int64_t samples = int64_min(plan->global_batch, info->samples);
+    int64_t units = int64_divide_up(plan->units, plan->ranks);        /* of a rank, of about equally many tokens … */
+    int64_t most = int64_divide_up(samples * units, plan->units) + 1; /* … up to a part of a sample */
     /* A text of one token has two rows, the most for its tokens. Yet a share of only such texts has fewer rows than one
      * of the longest, because short texts lower the mean, unless the share is a small part of the global batch. */
     int64_t rows = units * (info->longest + 1) < plan->units ? 2 * info->longest : info->longest + 1;
-    return least(most, samples) * rows;
+    return int64_min(most, samples) * rows;
 }
 
 /* --- Cutting a global batch --- */
@@ -111,10 +106,11 @@ static void cut_batch(const Reader *reader, const Chunk *chunk, int64_t index, i
                       GlobalBatch *global_batch, int64_t *first, int64_t *end) {
     const LoaderPlan *plan = &reader->plan;
     const int32_t *lengths = chunk->lengths + (index - chunk->first) * plan->global_batch;
-    int64_t samples = least(plan->global_batch, reader->samples - index * plan->global_batch), first_unit, unit_count;
-    int units = (int)least(plan->units, samples);
+    int64_t samples = int64_min(plan->global_batch, reader->samples - index * plan->global_batch), first_unit,
+            unit_count;
+    int units = (int)int64_min(plan->units, samples);
     loader_cut_units(unit_starts, lengths, samples, units);
-    world_deal(units, plan->ranks, plan->rank, &first_unit, &unit_count); /* as the reduction deals them */
+    even_part(units, plan->ranks, plan->rank, &first_unit, &unit_count); /* as the reduction deals them */
     *first = unit_starts[first_unit];
     *end = unit_starts[first_unit + unit_count];
     *global_batch = (GlobalBatch){.samples = samples,
@@ -189,8 +185,8 @@ static Status read_chunk(Reader *reader, Chunk *chunk, int64_t epoch, int64_t fi
     const int64_t global_batch = reader->plan.global_batch, start = first * global_batch;
     chunk->epoch = epoch;
     chunk->first = first;
-    chunk->end = first + least(reader->batches, reader->steps_per_epoch - first);
-    const int64_t samples = least((chunk->end - first) * global_batch, reader->samples - start);
+    chunk->end = first + int64_min(reader->batches, reader->steps_per_epoch - first);
+    const int64_t samples = int64_min((chunk->end - first) * global_batch, reader->samples - start);
     samples_free(&chunk->loaded);
     find_samples(reader, epoch, start, samples);
     if (dataset_lengths(reader->dataset, reader->indices, samples, chunk->lengths, error)) return error->status;

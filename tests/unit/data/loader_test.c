@@ -1,5 +1,5 @@
 #include "linnet/comm/tree.h"
-#include "linnet/comm/world.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/random.h"
 #include "linnet/data/loader.h"
 #include "linnet/data/order.h"
@@ -82,7 +82,7 @@ static int64_t largest_share(const int32_t *lengths, int64_t samples, const Load
     loader_cut_units(starts, lengths, samples, units);
     for (int rank = 0; rank < plan->ranks; rank++) {
         int64_t rows = 0;
-        world_deal(units, plan->ranks, rank, &first, &count);
+        even_part(units, plan->ranks, rank, &first, &count);
         for (int64_t i = starts[first]; i < starts[first + count]; i++) rows += lengths[i] + 1;
         if (rows > most) most = rows;
     }
@@ -164,7 +164,7 @@ static void check_global_batch(const GlobalBatch *global_batch, const int64_t *o
         tokens += lengths[i];
     }
     int taking_part = samples < units ? (int)samples : units;
-    world_deal(taking_part, ranks, rank, &first, &count);
+    even_part(taking_part, ranks, rank, &first, &count);
     loader_cut_units(starts, lengths, samples, taking_part);
     assert_int_equal(global_batch->samples, samples);
     assert_int_equal(global_batch->tokens, tokens);

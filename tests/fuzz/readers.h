@@ -1,9 +1,8 @@
 #ifndef LINNET_TESTS_FUZZ_READERS_H
 #define LINNET_TESTS_FUZZ_READERS_H
-/** Every reader of files or texts of unknown fingerprint, as a function of bytes. A feed never returns anything: what it
- *  finds wrong with a reader (a status other than done or bad input, a message that is not one line, a result that
- *  breaks the reader's contract) ends the process. Used by libFuzzer (fuzz.c) and, without it, by
- *  tests/unit/fuzz_cases_test.c. Runs in the repository's root. */
+/** Every reader of files or texts of unknown origin as a function of bytes. It returns nothing: a fault of the reader (a
+ *  status other than done or bad input, a message of more than one line, a result that breaks the reader's contract) ends
+ *  the process. Used by libFuzzer (fuzz.c) and by tests/unit/fuzz_cases_test.c. Runs in the repository's root. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +13,7 @@ typedef struct {
     void (*feed)(const uint8_t *bytes, size_t size);
 } FuzzReader;
 
-/** The last one's name is NULL. */
+/** Ended by a name of NULL. */
 extern const FuzzReader fuzz_readers[];
 
 void feed_csv(const uint8_t *bytes, size_t size);
@@ -33,9 +32,9 @@ void feed_hdf5(const uint8_t *bytes, size_t size);
 
 /** A folder of this process in $TMPDIR (else /tmp), removed at its end. */
 const char *fuzz_folder(void);
-/** Write a file into that folder; its path is good until the next call. */
+/** Write a file into that folder; its path is valid until the next call. */
 const char *fuzz_file(const char *name, const void *bytes, size_t size);
-/** End the process unless this is true. */
+/** End the process unless `truth` is true. */
 #define fuzz_check(truth) fuzz_check_at((truth), #truth, __FILE__, __LINE__)
 void fuzz_check_at(bool truth, const char *text, const char *file, int line);
 /** A reader's status: done or bad input, with a message of one line in the second case. */

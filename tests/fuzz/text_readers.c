@@ -41,7 +41,7 @@ void feed_jsonl(const uint8_t *bytes, size_t size) {
     read_table("a.jsonl", bytes, size);
 }
 
-/** What was read is written as text that reads as the same. */
+/* Settings that were read are written as text that reads as the same settings. */
 void feed_settings(const uint8_t *bytes, size_t size) {
     char *text = malloc(size + 1);
     fuzz_check(text != NULL);
@@ -63,7 +63,7 @@ void feed_settings(const uint8_t *bytes, size_t size) {
     free(text);
 }
 
-/** Sizes that pass make a layout that can be counted. */
+/* Accepted sizes make a layout without overflow. */
 void feed_config(const uint8_t *bytes, size_t size) {
     ModelConfig config = {0};
     ParameterLayout layout = {0};

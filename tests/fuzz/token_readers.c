@@ -5,7 +5,7 @@
 #include "text/bpe.h"
 #include <string.h>
 
-/** vocab.json, a zero byte, merges.txt. */
+/* The bytes are vocab.json, a zero byte, merges.txt. */
 void feed_vocabulary(const uint8_t *bytes, size_t size) {
     const uint8_t *zero = size ? memchr(bytes, 0, size) : NULL;
     const size_t first = zero ? (size_t)(zero - bytes) : size;
@@ -31,8 +31,8 @@ void feed_vocabulary(const uint8_t *bytes, size_t size) {
     fuzz_check_error(&error);
 }
 
-/** Any bytes to the project's own small tokenizer: ids or a refusal, and the same at the second time, when the words
- *  are in the cache. */
+/* Encode the bytes with the project's small tokenizer: ids or an error, and the same again, when the words are in the
+ * cache. */
 void feed_tokenizer(const uint8_t *bytes, size_t size) {
     static Tokenizer *tokenizer;
     static int32_t kept[1 << 16];

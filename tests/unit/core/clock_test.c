@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-/* A sleep lasts at least as long as it was asked to. */
+/* A sleep takes at least its time. */
 static void test_goes_forward_in_seconds(void **state) {
     (void)state;
     const double start = clock_now();

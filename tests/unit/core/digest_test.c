@@ -12,7 +12,7 @@
 
 #include "unit/message.h"
 
-/* FIPS 180-4's own examples (NIST, "SHA256.pdf" and the long-message vector), and the digest of nothing. */
+/* The examples of FIPS 180-4 (NIST, "SHA256.pdf" and the long-message vector), and the digest of no bytes. */
 #define OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define OF_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define OF_MILLION_A "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
@@ -50,7 +50,7 @@ static void test_digests_a_file_in_pieces(void **state) {
     assert_int_equal(digest_file(path, text, &error), STATUS_OK);
     assert_string_equal(text, OF_MILLION_A);
 
-    /* Longer than one piece (1 MiB): as adding the same bytes at once. */
+    /* Longer than one piece (1 MiB): the same digest as of all bytes at once. */
     FILE *append = fopen(path, "a");
     assert_non_null(append);
     for (int i = 0; i < 1500; i++) fwrite(block, 1, sizeof block, append);

@@ -13,10 +13,10 @@
 
 #define NAME "LINNET_TEST_OF_ENVIRONMENT"
 
-/* What standard error was told, one call after the other. */
-static char told[1000];
+/* What a call wrote to standard error. */
+static char written[1000];
 
-static void hear(void (*call)(void)) {
+static void capture(void (*call)(void)) {
     FILE *file = tmpfile();
     int before = dup(STDERR_FILENO);
     assert_true(file != NULL && before >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
@@ -24,15 +24,15 @@ static void hear(void (*call)(void)) {
     assert_true(dup2(before, STDERR_FILENO) >= 0);
     close(before);
     rewind(file);
-    told[fread(told, 1, sizeof told - 1, file)] = '\0';
+    written[fread(written, 1, sizeof written - 1, file)] = '\0';
     fclose(file);
 }
 
 static double seconds;
-static bool aloud = true;
+static bool tell = true;
 
 static void ask_seconds(void) {
-    seconds = environment_seconds(NAME, 7.0, aloud);
+    seconds = environment_seconds(NAME, 7.0, tell);
 }
 
 static void test_seconds_are_read(void **state) {
@@ -43,29 +43,29 @@ static void test_seconds_are_read(void **state) {
     static const char *const BAD[] = {"abc", "2m", "-1", "nan", "inf", "1e999", "9.3e18", "5 "};
     (void)state;
     unsetenv(NAME);
-    hear(ask_seconds);
+    capture(ask_seconds);
     assert_true(seconds == 7.0);
-    assert_string_equal(told, "");
+    assert_string_equal(written, "");
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
         setenv(NAME, GOOD[i].value, 1);
-        hear(ask_seconds);
+        capture(ask_seconds);
         assert_true(seconds == GOOD[i].seconds);
-        assert_string_equal(told, "");
+        assert_string_equal(written, "");
     }
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         char line[200];
         snprintf(line, sizeof line, "linnet: warning: %s: expected seconds from 0 to 1e9, got %s; using 7\n", NAME,
                  BAD[i]);
         setenv(NAME, BAD[i], 1);
-        hear(ask_seconds);
+        capture(ask_seconds);
         assert_true(seconds == 7.0);
-        assert_string_equal(told, line);
+        assert_string_equal(written, line);
     }
-    aloud = false;
-    hear(ask_seconds);
+    tell = false;
+    capture(ask_seconds);
     assert_true(seconds == 7.0);
-    assert_string_equal(told, "");
-    aloud = true;
+    assert_string_equal(written, "");
+    tell = true;
 }
 
 static int word;
@@ -78,26 +78,26 @@ static void ask_word(void) {
 static void test_words_are_read(void **state) {
     (void)state;
     unsetenv(NAME);
-    hear(ask_word);
+    capture(ask_word);
     assert_int_equal(word, -1);
     setenv(NAME, "own", 1);
-    hear(ask_word);
+    capture(ask_word);
     assert_int_equal(word, 0);
     setenv(NAME, "blas", 1);
-    hear(ask_word);
+    capture(ask_word);
     assert_int_equal(word, 1);
     setenv(NAME, "", 1);
-    hear(ask_word);
+    capture(ask_word);
     assert_int_equal(word, -1);
-    assert_string_equal(told, "");
+    assert_string_equal(written, "");
     setenv(NAME, "Own", 1);
-    hear(ask_word);
+    capture(ask_word);
     assert_int_equal(word, -1);
-    assert_string_equal(told, "linnet: warning: " NAME ": expected one of own, blas, got Own; using own\n");
+    assert_string_equal(written, "linnet: warning: " NAME ": expected one of own, blas, got Own; using own\n");
     log_setup(1, 2, false);
-    hear(ask_word);
+    capture(ask_word);
     assert_int_equal(word, -1);
-    assert_string_equal(told, ""); /* rank 0 has said it */
+    assert_string_equal(written, ""); /* rank 0 has warned */
     log_setup(0, 1, false);
 }
 

@@ -19,7 +19,7 @@
 
 static char folder[] = "/tmp/linnet-file-XXXXXX";
 
-/* A path inside the test's folder; eight are good at a time. */
+/* A path inside the test's folder; the last eight are valid. */
 static const char *inside(const char *name) {
     static char paths[8][256];
     static int next;
@@ -51,27 +51,27 @@ static void test_joins_names(void **state) {
     memory_free(path);
 }
 
-/* Written bit by bit, it takes its place at the end, or not at all. */
+/* A file written in parts takes its place at the end, or not at all. */
 static void test_replaces_large_files(void **state) {
     (void)state;
-    const char *path = inside("large"), *beside = inside("large.tmp");
+    const char *path = inside("large"), *temporary = inside("large.tmp");
     Error error = {0}, failed = {0}, none = {0};
     FILE *file = NULL;
     write_text(path, "old");
     assert_int_equal(file_begin(&file, path, &error), STATUS_OK);
     fprintf(file, "new, ");
     assert_text(path, "old");
-    fprintf(file, "whole");
+    fprintf(file, "complete");
     assert_int_equal(file_end(file, path, &error), STATUS_OK);
-    assert_text(path, "new, whole");
-    assert_false(file_exists(beside));
+    assert_text(path, "new, complete");
+    assert_false(file_exists(temporary));
     assert_int_equal(file_begin(&file, path, &error), STATUS_OK);
     fprintf(file, "half");
     error_set(&failed, STATUS_FAILURE, "something else");
     assert_int_equal(file_end(file, path, &failed), STATUS_FAILURE);
     assert_string_equal(failed.message, "something else");
-    assert_text(path, "new, whole");
-    assert_false(file_exists(beside));
+    assert_text(path, "new, complete");
+    assert_false(file_exists(temporary));
     assert_int_equal(file_begin(&file, inside("none/large"), &none), STATUS_INPUT);
     assert_null(file);
     assert_int_equal(file_end(NULL, path, &error), STATUS_OK);
@@ -113,11 +113,11 @@ static void test_reads_zero_bytes(void **state) {
     assert_int_equal(file_replace(path, "a\0b", 3, &error), STATUS_OK);
     assert_int_equal(file_read(path, &text, &size, &error), STATUS_OK);
     assert_int_equal(size, 3);
-    assert_memory_equal(text, "a\0b", 4); /* with the closing zero byte */
+    assert_memory_equal(text, "a\0b", 4); /* with the final zero byte */
     memory_free(text);
 }
 
-/* Whether nobody writes into it, so that opening it the usual way would wait for ever, or somebody does. */
+/* A pipe without a writer, which a plain open(2) would wait for, and one with a writer. */
 static void test_only_regular_files_are_read(void **state) {
     (void)state;
     const char *pipe = inside("pipe");
@@ -142,7 +142,7 @@ static void test_only_regular_files_are_read(void **state) {
     assert_null(text);
 }
 
-/* A file would take the place of what has the name, which others may need. */
+/* A rename would replace the pipe, which others may need. */
 static void test_pipes_are_not_replaced(void **state) {
     (void)state;
     const char *pipe = inside("outlet");
@@ -162,7 +162,7 @@ static void test_pipes_are_not_replaced(void **state) {
     assert_false(file_exists(inside("outlet.tmp")));
 }
 
-/* Of nothing but a hole, so that it costs no disk. */
+/* A sparse file, which takes no disk space. */
 static void test_refuses_to_read_what_is_too_large(void **state) {
     (void)state;
     char *text = NULL;
@@ -188,7 +188,7 @@ static void test_names_path_and_reason(void **state) {
     assert_null(text);
 }
 
-/* What a full disk does: write(2) fails in the middle. Here a limit on the size of files makes it fail. */
+/* A full disk: write(2) fails in the middle of a file. Here a limit on the size of files makes it fail. */
 static void test_a_failed_write_leaves_the_old_file(void **state) {
     (void)state;
     const char *path = inside("kept");
@@ -214,7 +214,7 @@ static void test_a_failed_write_leaves_the_old_file(void **state) {
     free(big);
 }
 
-/* Then nothing is said of the file. */
+/* The error is then not the file's. */
 static void test_lack_of_resources_is_a_failure(void **state) {
     (void)state;
     const char *path = inside("kept");
@@ -249,7 +249,7 @@ static void test_makes_and_removes_folders(void **state) {
     assert_false(file_same(deep, inside("a/b")) || file_same(deep, inside("none")) || file_same(inside("none"), deep));
     assert_int_equal(file_make_folder(inside("a/b/file/d"), &in_the_way), STATUS_INPUT);
 
-    /* What a link leads to is not what is removed. */
+    /* Removing a link leaves its target. */
     write_text(inside("outside"), "stays");
     assert_int_equal(symlink(inside("outside"), inside("a/link")), 0);
     assert_int_equal(symlink(folder, inside("a/b/up")), 0);

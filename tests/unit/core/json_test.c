@@ -86,15 +86,15 @@ static void test_errors_name_line_and_column(void **state) {
     }
 }
 
-/* Nothing behind `size` is read, also when it would go on. */
+/* No byte after `size` is read, also where the text continues. */
 static void test_nothing_beyond_the_size_is_read(void **state) {
     (void)state;
-    Error whole = {0}, cut = {0}, zero = {0};
+    Error integer = {0}, cut = {0}, zero = {0};
     cJSON *tree = NULL;
-    assert_int_equal(json_parse(&tree, "12345", 2, "x", &whole), STATUS_OK);
+    assert_int_equal(json_parse(&tree, "12345", 2, "x", &integer), STATUS_OK);
     assert_true(tree->valuedouble == 12);
     cJSON_Delete(tree);
-    char *exact = malloc(3); /* under the sanitizer a byte too far is seen */
+    char *exact = malloc(3); /* so that the sanitizer sees a read beyond it */
     assert_non_null(exact);
     memcpy(exact, "\"\xc3\xa9", 3);
     assert_int_equal(json_parse(&tree, exact, 3, "x", &cut), STATUS_INPUT);
@@ -114,7 +114,7 @@ static void test_refuses_deep_nesting_and_long_numbers(void **state) {
     assert_int_equal(json_parse(&tree, text + 1, sizeof text - 2, "x", &fine), STATUS_OK);
     cJSON_Delete(tree);
 
-    /* cJSON 1.7.15 cannot read a number this long, newer ones can: refused or right, never cut. */
+    /* cJSON 1.7.15 cannot read a number this long, newer ones can: refused or right, never truncated. */
     memset(text, '1', 100);
     text[100] = '\0';
     if (json_parse(&tree, text, 100, "x", &number) == STATUS_OK) {
@@ -162,18 +162,18 @@ static void test_reads_members(void **state) {
     cJSON *tree =
         parse("{\"i\": -7, \"big\": 9007199254740991, \"d\": 2.5, \"t\": true, \"s\": \"text\", \"n\": null}");
     Error error = {0};
-    int64_t whole = 5;
+    int64_t integer = 5;
     double number = 5;
     bool flag = false;
     const char *text = "kept";
-    json_get_int(tree, "i", &whole, "x", &error);
-    assert_int_equal(whole, -7);
-    json_get_int(tree, "big", &whole, "x", &error);
-    assert_int_equal(whole, 9007199254740991);
-    json_get_int(tree, "n", &whole, "x", &error);
-    json_get_int(tree, "absent", &whole, "x", &error);
-    json_get_int(tree, "I", &whole, "x", &error);
-    assert_int_equal(whole, 9007199254740991);
+    json_get_int(tree, "i", &integer, "x", &error);
+    assert_int_equal(integer, -7);
+    json_get_int(tree, "big", &integer, "x", &error);
+    assert_int_equal(integer, 9007199254740991);
+    json_get_int(tree, "n", &integer, "x", &error);
+    json_get_int(tree, "absent", &integer, "x", &error);
+    json_get_int(tree, "I", &integer, "x", &error);
+    assert_int_equal(integer, 9007199254740991);
     json_get_double(tree, "d", &number, "x", &error);
     assert_true(number == 2.5);
     json_get_double(tree, "i", &number, "x", &error);
@@ -192,7 +192,7 @@ static void test_refuses_members_of_another_type(void **state) {
     (void)state;
     cJSON *tree =
         parse("{\"d\": 2.5, \"t\": true, \"s\": \"7\", \"far\": 1e300, \"edge\": 9007199254740992, \"inf\": 1e999}");
-    int64_t whole = 5;
+    int64_t integer = 5;
     double number = 5;
     bool flag = false;
     const char *text = "kept";
@@ -206,9 +206,9 @@ static void test_refuses_members_of_another_type(void **state) {
         {"x: ", "\"t\"", "true"},
     };
     Error errors[7] = {0}, edge = {0}, infinite = {0};
-    json_get_int(tree, "d", &whole, "x", &errors[0]);
-    json_get_int(tree, "s", &whole, "x", &errors[1]);
-    json_get_int(tree, "far", &whole, "x", &errors[2]);
+    json_get_int(tree, "d", &integer, "x", &errors[0]);
+    json_get_int(tree, "s", &integer, "x", &errors[1]);
+    json_get_int(tree, "far", &integer, "x", &errors[2]);
     json_get_double(tree, "s", &number, "x", &errors[3]);
     json_get_double(tree, "inf", &number, "x", &errors[4]);
     json_get_bool(tree, "d", &flag, "x", &errors[5]);
@@ -217,9 +217,9 @@ static void test_refuses_members_of_another_type(void **state) {
         assert_int_equal(errors[i].status, STATUS_INPUT);
         assert_names(errors[i].message, names[i]);
     }
-    assert_int_equal(json_get_int(tree, "edge", &whole, "x", &edge), STATUS_INPUT); /* 2^53 + 1 would read the same */
-    assert_int_equal(json_get_int(tree, "inf", &whole, "x", &infinite), STATUS_INPUT);
-    assert_true(whole == 5 && number == 5 && !flag);
+    assert_int_equal(json_get_int(tree, "edge", &integer, "x", &edge), STATUS_INPUT); /* 2^53 + 1 would read the same */
+    assert_int_equal(json_get_int(tree, "inf", &integer, "x", &infinite), STATUS_INPUT);
+    assert_true(integer == 5 && number == 5 && !flag);
     assert_string_equal(text, "kept");
     cJSON_Delete(tree);
 }

@@ -21,9 +21,9 @@
 #include "unit/message.h"
 
 static char folder[] = "/tmp/linnet-lock-XXXXXX";
-static int lock_errno; /* what locking says; 0: what the system says */
+static int lock_errno; /* errno of locking; 0: the system's own */
 
-/* In the C library's place: a file system without locks cannot be had everywhere. */
+/* Replaces the C library's function: few machines have a file system without locks. */
 int fcntl(int file, int command, ...) {
     va_list rest;
     va_start(rest, command);
@@ -101,13 +101,13 @@ static void test_says_who_holds_it(void **state) {
     lock_release(&lock);
 }
 
-/* What the file says is somebody else's word: it is shown on one line, as far as it is a text. */
+/* Another process wrote the file's text: only its first line is shown. */
 static void test_shows_no_more_than_a_line(void **state) {
     (void)state;
     Lock lock = taken();
-    static const char text[] = "somebody\x1b[2J\nelse";
+    static const char text[] = "holder\x1b[2J\nmore";
     assert_int_equal(pwrite(lock.file, text, sizeof text, 0), sizeof text);
-    assert_refused(STATUS_INPUT, "somebody");
+    assert_refused(STATUS_INPUT, "holder");
     assert_int_equal(ftruncate(lock.file, 0), 0);
     assert_refused(STATUS_INPUT, "another run");
     lock_release(&lock);
@@ -161,11 +161,11 @@ static void test_signal_ends_waiting(void **state) {
     signals_install();
     raise(SIGUSR1);
     assert_refused(STATUS_STOPPED, "signal");
-    signals_install(); /* and it is forgotten */
+    signals_install(); /* forgets the signal */
     lock_release(&lock);
 }
 
-/* A link could lead out of the folder, to a file that would be overwritten. */
+/* A link could lead to a file outside the folder, which would be overwritten. */
 static void test_links_are_not_followed(void **state) {
     (void)state;
     char target[64];

@@ -12,7 +12,7 @@
 
 static int saved_stderr, reading;
 
-/* Standard error becomes a packet pipe: one read gives what one write wrote, whatever follows it. */
+/* Standard error becomes a packet pipe: one read returns the bytes of one write. */
 static int catch_stderr(void **state) {
     (void)state;
     int ends[2];
@@ -33,7 +33,7 @@ static int restore_stderr(void **state) {
     return 0;
 }
 
-/* What one write wrote; empty when there was none. */
+/* The bytes of the next write; empty where there is none. */
 static const char *one_write(void) {
     static char text[8192];
     ssize_t got = read(reading, text, sizeof text - 1);
@@ -87,7 +87,7 @@ static void test_one_line_in_one_write(void **state) {
     assert_string_equal(one_write(), "");
 }
 
-/* Colour goes to a terminal, and only where it is not refused. */
+/* Only a terminal gets colour, and only where it is not turned off. */
 static void test_colour(void **state) {
     (void)state;
     int terminal = posix_openpt(O_RDWR | O_NOCTTY);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-/* Address sanitizer ends the program where malloc would return NULL, unless told not to. */
+/* By default the address sanitizer ends the program where malloc would return NULL. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "allocator_may_return_null=1";
@@ -28,7 +28,7 @@ static void test_blocks_are_aligned_and_zero(void **state) {
         assert_non_null(block);
         assert_true(is_aligned(block));
         assert_memory_equal(block, zeros, size);
-        memset(block, 0xAB, size); /* what is freed dirty must not come back dirty */
+        memset(block, 0xAB, size); /* a new block must be zero also where it reuses freed memory */
         memory_free(block);
     }
 }
@@ -103,7 +103,7 @@ static void test_large_blocks_are_not_resident(void **state) {
     assert_non_null(block);
     block[bytes / 2] = 1;
     long grown = (resident_pages() - before) * sysconf(_SC_PAGESIZE);
-    assert_true(grown < (long)(bytes / 4)); /* the sanitizer's shadow is an eighth; untouched pages are nothing */
+    assert_true(grown < (long)(bytes / 4)); /* the sanitizer's shadow takes an eighth; untouched pages take nothing */
     memory_free(block);
 }
 

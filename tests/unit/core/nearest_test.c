@@ -23,7 +23,7 @@ static void test_finds_mistyped_names(void **state) {
     assert_string_equal(nearest("trian"), "train");       /* neighbours swapped: one change, not two */
     assert_string_equal(nearest("eavluaet"), "evaluate"); /* two swaps in eight bytes */
     assert_string_equal(nearest("LEARNING_RATE"), "learning_rate");
-    assert_string_equal(nearest("fp16"), "(none)"); /* two changes in four bytes are another word */
+    assert_string_equal(nearest("fp16"), "(none)"); /* two changes in four bytes are too many */
 }
 
 static void test_leaves_far_names_alone(void **state) {

@@ -35,7 +35,7 @@ static void test_inner_time_is_not_counted_outside(void **state) {
     (void)state;
     Profile *profile = nested();
     double outer = profile_seconds(profile, REGION_FORWARD), inner = profile_seconds(profile, REGION_ATTENTION);
-    /* A sleep lasts at least as long as it was asked to; how much longer is the machine's affair. */
+    /* A sleep takes at least its time; it may take longer. */
     assert_true(outer >= 0.020 && inner >= 0.060);
     assert_true(outer + inner <= profile_elapsed(profile));
     assert_true(profile_seconds(profile, REGION_SAVE) == 0.0);
@@ -87,7 +87,7 @@ static void test_trace_holds_every_stretch(void **state) {
     assert_int_equal(json_load(&tree, path, &error), STATUS_OK);
     const cJSON *events = cJSON_GetObjectItem(tree, "traceEvents");
     assert_int_equal(cJSON_GetArraySize(events), 2);
-    /* The inner stretch ends, and is written, first. */
+    /* The inner visit ends first, so it is written first. */
     const cJSON *inner = cJSON_GetArrayItem(events, 0), *outer = cJSON_GetArrayItem(events, 1);
     assert_string_equal(cJSON_GetObjectItem(inner, "name")->valuestring, "attention");
     assert_string_equal(cJSON_GetObjectItem(outer, "name")->valuestring, "forward");

@@ -101,7 +101,7 @@ static void test_pcg64_interval_of_one_draws_nothing(void **state) {
 
 /* With n draws of N(0, 1) the k-th sample moment has standard error sqrt(var(x^k) / n): 1 for the mean, √2 for
  * the square, √15 for the cube and √96 for the fourth power, each over √n. Five of them is one chance in a
- * million, and the draws are fixed, so the test passes always or never. */
+ * million, and the draws are fixed, so the test always passes or always fails. */
 static void test_normal_has_the_moments_of_its_law(void **state) {
     (void)state;
     float *values = malloc(DRAWS * sizeof *values);
@@ -121,8 +121,8 @@ static void test_normal_has_the_moments_of_its_law(void **state) {
     free(values);
 }
 
-/* Both halves of a Box–Muller pair are there, and neighbours do not go together: the standard error of a
- * correlation is 1/√n. */
+/* Both values of a Box–Muller pair are used, and neighbours do not correlate: the standard error of a correlation is
+ * 1/√n. */
 static void test_normal_neighbours_are_independent(void **state) {
     (void)state;
     float *values = malloc(DRAWS * sizeof *values);

@@ -55,7 +55,7 @@ static void test_second_interrupt_ends_the_process(void **state) {
     assert_int_equal(child_after(SIGINT, 2, 0), -SIGINT);
 }
 
-/* What a launcher and a batch script both pass on is one wish; what comes later is another. */
+/* A second signal soon after the first is the same request, one that comes later is another. */
 static void test_second_of_any_ends_the_process(void **state) {
     (void)state;
     static const int stops[] = {SIGTERM, SIGUSR1, SIGUSR2};
@@ -64,7 +64,7 @@ static void test_second_of_any_ends_the_process(void **state) {
     assert_int_equal(child_after(SIGTERM, 2, SIGNALS_ONE * 1100000), -SIGTERM);
 }
 
-/* A read that a signal interrupts goes on: the child's byte arrives after its signal. */
+/* A read that a signal interrupts continues: the child's byte arrives after its signal. */
 static void test_system_calls_are_restarted(void **state) {
     (void)state;
     int ends[2];

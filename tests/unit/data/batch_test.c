@@ -53,7 +53,7 @@ static void test_packs_three_samples(void **state) {
     assert_memory_equal(batch.sample_ids, samples, sizeof samples);
     Segments one = batch_row_segments(&batch);
     assert_true(one.count == 1 && segments_rows(&one) == 8);
-    batch_clear(&batch); /* nothing of the old texts stays */
+    batch_clear(&batch); /* the old samples are gone */
     batch_add(&batch, &LAST, IDS, 2, 1, 3);
     assert_int_equal(batch.tokens, 2);
     assert_int_equal(batch.text_tokens, 2);
@@ -61,7 +61,7 @@ static void test_packs_three_samples(void **state) {
     batch_destroy(&batch);
 }
 
-/* A text gets one more row, which sees the text and not itself; a text that fills all positions gets none. */
+/* A text gets one more row, which attends to the text and not to itself; a text that fills all positions gets none. */
 static void test_padded_end_adds_a_row(void **state) {
     (void)state;
     Batch batch = batch_new();
@@ -85,7 +85,7 @@ static void test_padded_end_adds_a_row(void **state) {
     batch_destroy(&batch);
 }
 
-/* The rightmost token that is no pad; the first one of nothing but pads, as Transformers' argmax has it. */
+/* The rightmost token that is not the pad; of only pads the first, as Transformers' argmax gives it. */
 static void test_last_token_skips_pads(void **state) {
     (void)state;
     static const uint16_t ends[4] = {5, END, 6, END}, pads[3] = {END, END, END};
@@ -100,7 +100,7 @@ static void test_last_token_skips_pads(void **state) {
     batch_destroy(&batch);
 }
 
-/* Tokens past the last position are cut off before the rule looks at the text. */
+/* Tokens past the last position are dropped before the pooled token is chosen. */
 static void test_long_texts_are_truncated(void **state) {
     (void)state;
     uint16_t ids[10];
@@ -122,7 +122,7 @@ static void test_no_memory_is_an_error(void **state) {
     Error error = {0};
     Batch batch;
     assert_int_equal(batch_create(&batch, SIZE_MAX / 2, 5, &error), STATUS_FAILURE);
-    assert_null(batch.labels); /* what was there has been given back */
+    assert_null(batch.labels); /* the arrays are freed */
     batch_destroy(&batch);
     batch_destroy(NULL);
 }

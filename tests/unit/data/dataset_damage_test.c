@@ -16,9 +16,9 @@
 #include "unit/token_file.h"
 
 #define SMALL 48
-#define WIDTH 16 /* bytes of a text that is put into an attribute */
+#define WIDTH 16 /* bytes of a text in an attribute */
 
-/* HDF5 1.10 itself loses a few hundred bytes on some damaged files; our own leaks are still told. */
+/* HDF5 1.10 leaks a few hundred bytes on some damaged files; linnet's leaks are still reported. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) {
     return "leak:libhdf5";
@@ -39,7 +39,7 @@ static hid_t open_to_change(const char *path) {
     return file;
 }
 
-/* `broken` becomes what `small` is. */
+/* Copy the file `small` to `broken`. */
 static void copy_small(void) {
     Error error = {0};
     char *bytes;
@@ -49,7 +49,7 @@ static void copy_small(void) {
     memory_free(bytes);
 }
 
-/* Copy the small file, change it, and see it refused with a message that names the file and `names`. */
+/* Copy the small file, change it, and expect an error that names the file and `names`. */
 static void assert_refused(void (*change)(hid_t file), const char *const *names) {
     Error error = {0};
     Dataset *dataset = NULL;
@@ -222,7 +222,7 @@ static void linked_rows(hid_t file) {
     H5Ldelete(file, "rows", H5P_DEFAULT);
     H5Lcreate_external(small, "rows", file, "rows", H5P_DEFAULT, H5P_DEFAULT);
 }
-/* Replace the rows by a dataset that is laid out by these properties, which are closed. */
+/* Replace the rows by a dataset with these creation properties, which are then closed. */
 static void lay_out_rows(hid_t file, hid_t properties) {
     const hsize_t extent = SMALL;
     H5Ldelete(file, "rows", H5P_DEFAULT);
@@ -233,21 +233,21 @@ static void lay_out_rows(hid_t file, hid_t properties) {
     H5Pclose(properties);
     H5Sclose(space);
 }
-/* Filters may be code from the disk, and unpack without end. */
+/* A filter may be code from the disk, and may unpack to any size. */
 static void deflated_rows(hid_t file) {
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_chunk(properties, 1, &(hsize_t){16});
     H5Pset_deflate(properties, 6);
     lay_out_rows(file, properties);
 }
-/* A dataset whose elements are another file's. */
+/* A dataset whose elements are in another file. */
 static void virtual_rows(hid_t file) {
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, &(hsize_t){SMALL}, NULL);
     H5Pset_virtual(properties, space, small, "rows", space);
     H5Sclose(space);
     lay_out_rows(file, properties);
 }
-/* The bytes are another file's. */
+/* A dataset whose bytes are in another file. */
 static void external_rows(hid_t file) {
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_external(properties, small, 0, SMALL * sizeof(int64_t));
@@ -345,7 +345,7 @@ static void test_refuses_bad_values(void **state) {
     assert_refused(negative_row, NAMES("rows[5]", "-1"));
 }
 
-/* dataset_load() alone, without dataset_verify() before, lets nothing through either, nor does dataset_lengths(). */
+/* dataset_load() and dataset_lengths() refuse the same without dataset_verify() before them. */
 static void test_loading_checks_what_it_loads(void **state) {
     (void)state;
     static const struct {
@@ -374,12 +374,12 @@ static void test_loading_checks_what_it_loads(void **state) {
 }
 
 /* Offsets that look right sample by sample but fall and overlap from one to the next. */
-static void tangled_offsets(hid_t file) {
+static void overlapping_offsets(hid_t file) {
     const int64_t tangled[] = {200, 300, 250, 260, 10, 20};
     for (hsize_t i = 0; i < 6; i++) poke(file, "offsets", H5T_NATIVE_INT64, i, &tangled[i]);
 }
 
-/* What is asked for is loaded from where it says it lies, whatever dataset_verify() would have said. */
+/* A sample is loaded from its offsets, also where dataset_verify() would refuse the file. */
 static void test_loading_survives_bad_offsets(void **state) {
     (void)state;
     const int64_t all[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, chosen[] = {0, 2, 4};
@@ -390,7 +390,7 @@ static void test_loading_survives_bad_offsets(void **state) {
     assert_int_equal(dataset_load(dataset, all, 10, &flat, &error), STATUS_OK);
     assert_true(flat.starts[10] >= 300);
     dataset_close(dataset);
-    assert_refused(tangled_offsets, NAMES("offsets[2]", "250"));
+    assert_refused(overlapping_offsets, NAMES("offsets[2]", "250"));
     dataset = open_good(broken);
     assert_int_equal(dataset_load(dataset, chosen, 3, &tangled, &error), STATUS_OK);
     for (int i = 0; i < 3; i++) {
@@ -413,7 +413,7 @@ static void test_takes_attributes_written_by_h5py(void **state) {
     dataset_close(dataset);
 }
 
-/* Cut the small file and flip each kind of its bytes: always one clear line, never a crash or garbage. */
+/* Truncate the small file and flip each kind of its bytes: always an error of one line, never a crash or wrong values. */
 static void test_refuses_damaged_bytes(void **state) {
     (void)state;
     char *bytes = NULL;
@@ -430,7 +430,7 @@ static void test_refuses_damaged_bytes(void **state) {
     for (size_t place = 0; place < size; place += 97) {
         Error flip = {0};
         Dataset *dataset = NULL;
-        if (!bytes[place]) continue; /* mostly room that nothing reads */
+        if (!bytes[place]) continue; /* mostly unused space */
         bytes[place] = (char)~bytes[place];
         file_replace(broken, bytes, size, &error);
         bytes[place] = (char)~bytes[place];
@@ -441,7 +441,7 @@ static void test_refuses_damaged_bytes(void **state) {
     }
     memory_free(bytes);
     assert_int_equal(error.status, STATUS_OK);
-    /* Every part of the file that is in use lies under a checksum. */
+    /* Every used part of the file has a checksum. */
     assert_true(flipped > 50);
     assert_int_equal(found, flipped);
 }

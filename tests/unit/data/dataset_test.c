@@ -67,7 +67,7 @@ static void test_verify_covers_all_blocks(void **state) {
     dataset_close(dataset);
 }
 
-/* Lengths and samples are those asked for, in that order. */
+/* Lengths and samples come in the order of the request. */
 static void assert_loads(Dataset *dataset, const int64_t *indices, int64_t count) {
     Samples samples = {0};
     Error error = {0};
@@ -134,7 +134,7 @@ static void test_reading_can_be_stopped(void **state) {
     dataset_close(dataset);
 }
 
-/* One sample longer than what is read at once (1 Mi tokens), between short ones. */
+/* A sample longer than one read (1 Mi tokens), between short ones. */
 static void test_loads_a_sample_longer_than_a_run(void **state) {
     (void)state;
     const size_t length = 1500000;
@@ -172,7 +172,7 @@ static void test_reading_takes_no_lock(void **state) {
     assert_true(pipe(ready) == 0 && pipe(release) == 0);
     const pid_t child = fork();
     if (child == 0) {
-        close(release[1]); /* then the end of this test, however it comes, ends the child */
+        close(release[1]); /* then the child ends when this test ends, however it ends */
         const int own = open(small, O_RDWR);
         char held = own >= 0 && flock(own, LOCK_EX) == 0;
         _exit(write(ready[1], &held, 1) == 1 && read(release[0], &held, 1) == 0);
@@ -249,8 +249,8 @@ static void test_the_target_changes_only_when_all_is_written(void **state) {
     assert_names(nowhere.message, NAMES("/tmp/linnet-no-such-folder/x.h5", "No such file"));
 }
 
-/* What a full disk does, at whatever moment: a limit on the size of files makes write(2) fail. A child does it,
- * so that its exit shows whether HDF5 survives, too. */
+/* A full disk at any moment: a limit on the size of files makes write(2) fail. A child writes, so that its exit also shows
+ * whether HDF5 survives. */
 static Status write_with_limit(const char *path, rlim_t limit, int64_t samples) {
     int status = 0;
     const pid_t child = fork();

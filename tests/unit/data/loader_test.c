@@ -18,8 +18,8 @@ static int32_t any(int32_t limit) {
     return (int32_t)(mt19937_next(&generator) % (uint32_t)limit);
 }
 
-/* Where unit u should start when the one before starts at `before`: of the boundaries that leave every unit a
- * sample, the first of those nearest to u/units of the tokens. */
+/* Where unit u must start when the unit before it starts at `before`: of the boundaries that leave a sample to every unit,
+ * the first of those nearest to u/units of the tokens. */
 static int64_t nearest_cut(const int32_t *lengths, int64_t samples, int units, int u, int64_t before) {
     int64_t total = 0, passed = 0, best = -1, least = INT64_MAX;
     for (int64_t i = 0; i < samples; i++) total += lengths[i];
@@ -45,7 +45,7 @@ static void check_cut(const int32_t *lengths, int64_t samples, int units) {
         assert_true(starts[u] < starts[u + 1]);
         int64_t tokens = 0;
         for (int64_t i = starts[u]; i < starts[u + 1]; i++) tokens += lengths[i];
-        /* A cut lies at most half a sample from where it ought to be, or leaves a unit one sample. */
+        /* A cut is at most half a sample from the ideal place, or leaves a unit one sample. */
         assert_true(tokens * units <= total + longest * units);
         if (u > 0) assert_int_equal(starts[u], nearest_cut(lengths, samples, units, u, starts[u - 1]));
     }
@@ -75,7 +75,7 @@ static void test_units_are_cut_by_tokens(void **state) {
     assert_int_equal(starts[2], 4);
 }
 
-/* Rows of the rank that has most of a global batch's, one more a sample than its tokens. */
+/* Rows of the rank with the most rows of a global batch, one more a sample than its tokens. */
 static int64_t largest_share(const int32_t *lengths, int64_t samples, const LoaderPlan *plan) {
     int64_t starts[65], most = 0, first, count;
     int units = samples < plan->units ? (int)samples : plan->units;
@@ -146,7 +146,7 @@ static void make_order(int64_t *order, int64_t samples, const LoaderPlan *plan, 
     for (int64_t i = 0; i < samples && plan->order == DATA_ORDER_BLOCKS; i++) order[i] = block_order_at(&blocks, i);
 }
 
-/* A sample must be the one that the token file has at this index. */
+/* The sample must be the token file's at this index. */
 static void assert_sample(const LoaderSample *sample, int64_t index) {
     assert_int_equal(sample->index, index);
     assert_int_equal(sample->length, length_of(index));
@@ -154,7 +154,7 @@ static void assert_sample(const LoaderSample *sample, int64_t index) {
     for (size_t i = 0; i < sample->length; i++) assert_int_equal(sample->ids[i], token_of(index, i));
 }
 
-/* What the global batch must be, from the epoch's order alone. */
+/* Check the global batch against the epoch's order. */
 static void check_global_batch(const GlobalBatch *global_batch, const int64_t *order, int64_t samples, int units,
                                int ranks, int rank) {
     int64_t first, count, tokens = 0, starts[65];
@@ -174,7 +174,7 @@ static void check_global_batch(const GlobalBatch *global_batch, const int64_t *o
     assert_memory_equal(global_batch->unit_starts, starts, (size_t)(taking_part + 1) * sizeof *starts);
 }
 
-/* Units that are run at once are a subtree that fits, and no larger one does; all that could fit, do. */
+/* Units that run together are the largest subtree that fits. */
 static void check_at_once(const Loader *loader, const GlobalBatch *global_batch, const LoaderPlan *plan,
                           const DatasetInfo *info, size_t capacity) {
     const BatchRule rule = {POOLING_PADDED_END, 0, 0, 1000}; /* a row more a sample */
@@ -188,7 +188,7 @@ static void check_at_once(const Loader *loader, const GlobalBatch *global_batch,
             int64_t from = global_batch->unit_starts[unit + most - 1], to = global_batch->unit_starts[unit + most];
             for (int64_t i = from; i < to; i++) rows += (int64_t)loader_sample(loader, i).length + 1;
             if (most == count && most > 1) assert_true(rows <= (int64_t)capacity);
-            if (most == 1 && count == 1) { /* in as few even parts as can be */
+            if (most == 1 && count == 1) { /* in the fewest even parts */
                 int64_t parts = (rows + (int64_t)capacity - 1) / (int64_t)capacity;
                 assert_true(part <= (int64_t)capacity && part * parts >= rows && (part - 1) * parts < rows);
             }
@@ -316,7 +316,7 @@ static void test_starts_within_an_epoch(void **state) {
     }
 }
 
-/* A sample that cannot be read ends the run when its prefetch chunk is needed, not before. */
+/* A bad sample is an error when its prefetch chunk is needed, not before. */
 static void test_failure_ahead_waits_for_its_chunk(void **state) {
     (void)state;
     enum { SAMPLES = 50 };
@@ -338,7 +338,7 @@ static void test_failure_ahead_waits_for_its_chunk(void **state) {
     dataset_close(dataset);
 }
 
-/* What comes next is there without reading, once the thread has had its time: a millisecond, or twice that, … */
+/* The next chunk needs no reading once the thread has had enough time: 1 ms, or 2 ms, … */
 static void test_next_chunk_is_read_ahead(void **state) {
     (void)state;
     const LoaderPlan plan = {.global_batch = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
@@ -359,7 +359,7 @@ static void test_next_chunk_is_read_ahead(void **state) {
     assert_true(there);
 }
 
-/* A thousand million samples take no more than a million, but for torch's order. */
+/* A thousand million samples take no more memory than a million, except for torch's order. */
 static void test_bytes_follow_the_chunk(void **state) {
     (void)state;
     const DatasetInfo million = {.samples = 1000000, .tokens = 20000000};

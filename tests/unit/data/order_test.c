@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* Made by PyTorch, NumPy and `datasets` themselves; beside the repository where the reference figures are at hand. */
+/* Made by PyTorch, NumPy and `datasets`; outside the repository, where the reference figures are available. */
 #define REFERENCE "../shared/golden/orders.json"
 
 typedef void (*Order)(int64_t *order, int64_t n, uint64_t seed);
@@ -64,8 +64,8 @@ static void test_every_index_comes_once(void **state) {
     free(order);
 }
 
-/* Rows of block_order() as a program in Python gave them that was written from docs/numerics.md. Later versions must give
- * them as well: checkpoints go on in this order. */
+/* Rows of block_order(), computed by a Python program written from docs/numerics.md. Later versions must give the same,
+ * because checkpoints resume in this order. */
 static void test_blocks_equal_the_recorded_ones(void **state) {
     (void)state;
     static const struct {
@@ -107,15 +107,15 @@ static void test_blocks_are_a_permutation(void **state) {
     free(seen);
 }
 
-/* Pearson's χ² of counts [cells], each expected to be `mean`, against its own mean plus six standard deviations: were the
- * draws independent and even, one set of seeds in some million would fail, and these are always the same. */
+/* Pearson's χ² of counts [cells], each expected to be `mean`, against its own mean plus six standard deviations: for
+ * independent even draws about one set of seeds in a million would fail, and these seeds are fixed. */
 static void assert_even(const int *counts, int cells, double mean) {
     double sum = 0.0, freedom = cells - 1;
     for (int i = 0; i < cells; i++) sum += (counts[i] - mean) * (counts[i] - mean) / mean;
     if (sum > freedom + 6.0 * sqrt(2.0 * freedom)) fail_msg("chi-square %g of %g degrees of freedom", sum, freedom);
 }
 
-/* Number of a permutation of 0…n−1 among all of them. */
+/* The index of a permutation of 0…n−1 among all of them. */
 static int rank_of(const BlockOrder *order, int n) {
     int64_t rows[8];
     int number = 0;
@@ -128,7 +128,7 @@ static int rank_of(const BlockOrder *order, int n) {
     return number;
 }
 
-/* Of few samples every permutation comes equally often: the hardest case for a network of few rounds. */
+/* All permutations of few samples are equally frequent: the hardest case for a network of few rounds. */
 static void test_small_blocks_are_even(void **state) {
     (void)state;
     for (int n = 2, all = 2; n <= 5; all *= ++n) {
@@ -142,14 +142,14 @@ static void test_small_blocks_are_even(void **state) {
     }
 }
 
-/* Where the rows of an epoch come, and which rows a place gets over many epochs. */
+/* The places of an epoch's rows, and the rows of a place over many epochs. */
 static void test_blocks_are_even(void **state) {
     (void)state;
     enum { CELLS = 16, N = CELLS * 2400, LARGE = 16 * ORDER_GROUP, EPOCHS = 8000 };
-    const BlockOrder whole = block_order(N, 7), next = block_order(N, 8);
+    const BlockOrder now = block_order(N, 7), next = block_order(N, 8);
     int counts[CELLS * CELLS] = {0}, same = 0;
     for (int64_t i = 0; i < N; i++) {
-        const int64_t row = block_order_at(&whole, i);
+        const int64_t row = block_order_at(&now, i);
         counts[i / (N / CELLS) * CELLS + row / (N / CELLS)]++;
         same += row == block_order_at(&next, i);
     }
@@ -166,7 +166,7 @@ static void test_blocks_are_even(void **state) {
     }
 }
 
-/* What the order is for: a group of samples lies in as few blocks as can be, and they are mixed. */
+/* A group of samples comes from the fewest possible blocks, and they are mixed. */
 static void test_groups_read_few_blocks(void **state) {
     (void)state;
     enum { GROUPS = 4, N = GROUPS * ORDER_GROUP + 3 * ORDER_BLOCK + 5, BLOCKS = N / ORDER_BLOCK + 1 };
@@ -217,7 +217,7 @@ static void test_matches_the_reference(void **state) {
         const double seed = cJSON_GetObjectItem(entry, "seed")->valuedouble;
         check_entry(entry, order_shuffle, strtoll(entry->string, NULL, 10), (uint64_t)seed);
     }
-    cJSON_ArrayForEach(entry, epochs) { // keys are "n/epoch"
+    cJSON_ArrayForEach(entry, epochs) { /* keys are "n/epoch" */
         const double seed = cJSON_GetObjectItem(entry, "torch_seed")->valuedouble;
         check_entry(entry, order_randperm, strtoll(entry->string, NULL, 10), (uint64_t)seed);
     }

@@ -71,7 +71,7 @@ static PrepareSummary prepare_and_load(const PrepareOptions *options, DatasetInf
     return summary;
 }
 
-/* The file is not there, nor is anything else that a broken-off attempt could have left. */
+/* Neither the file nor a temporary file exists. */
 static void assert_nothing_left(void) {
     char command[512];
     snprintf(command, sizeof command, "ls %s | grep -q out.h5", folder);
@@ -234,7 +234,7 @@ static void test_bad_options_are_refused(void **state) {
     assert_refused(&options, NAMES("/tmp/nowhere/t.csv: ", "No such file"));
 }
 
-/* An error must not cost the token file that was there before. */
+/* An error must not remove the token file that existed before. */
 static void test_old_file_stays(void **state) {
     (void)state;
     PrepareOptions options = usual_options();

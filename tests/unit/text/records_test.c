@@ -24,7 +24,7 @@ static int remove_folder(void **state) {
     return rmdir(folder);
 }
 
-/** Make `folder`/t`ending` the file at hand. */
+/* Write `folder`/t`ending`. */
 static void write_table(const char *ending, const char *bytes, size_t size) {
     snprintf(path, sizeof path, "%s/t%s", folder, ending);
     FILE *file = fopen(path, "wb");
@@ -33,7 +33,7 @@ static void write_table(const char *ending, const char *bytes, size_t size) {
     assert_int_equal(fclose(file), 0);
 }
 
-/** Read columns `b` and `a` of the table and write them as `b|a;` row by row; or `!message` of an error. */
+/* Read columns `b` and `a` of the table and write them as `b|a;` row by row; or `!message` of an error. */
 static const char *read_bytes(const char *ending, const char *bytes, size_t size) {
     static char out[4096];
     static const char *const columns[] = {"b", "a"};
@@ -147,7 +147,7 @@ static void test_fields_have_positions(void **state) {
     unlink(path);
 }
 
-/** Rows of every length around the buffer's first size, so that each kind of byte once falls on its edge. */
+/* Rows of every length around the buffer's first size, so that each kind of byte once falls on its edge. */
 static void test_rows_may_cross_the_buffer(void **state) {
     (void)state;
     static const char *const columns[] = {"a", "b"};

@@ -40,8 +40,8 @@ static void write_file(const char *name, const char *text) {
     assert_int_equal(file_replace(path, text, strlen(text), &error), STATUS_OK);
 }
 
-/* A vocabulary of the single bytes (ids 0…255 in the order of their characters) and what `more` adds behind them;
- * `without` segments one byte out. */
+/* A vocabulary of the single bytes (ids 0…255 in the order of their characters) and `more` after them;
+ * `without` leaves one byte out. */
 static void write_vocabulary(const char *more, int without) {
     char text[8192] = "{";
     size_t used = 1;
@@ -147,7 +147,7 @@ static void test_text_that_is_not_utf8_is_refused(void **state) {
         assert_int_equal(tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), &ids, &count, &error), STATUS_INPUT);
         assert_memory_equal(error.message, expected, strlen(expected));
     }
-    assert_string_equal(encode_text(tokenizer, "hello"), "259"); /* it can go on */
+    assert_string_equal(encode_text(tokenizer, "hello"), "259"); /* it still works */
     tokenizer_destroy(tokenizer);
 }
 
@@ -200,7 +200,7 @@ static void test_damaged_vocabulary_is_refused(void **state) {
     }
     write_file("vocab.json", "[1, 2]");
     assert_refused(NAMES("vocab.json: ", "JSON object"));
-    for (int byte = 0; byte < 256; byte++) { /* whichever is missing */
+    for (int byte = 0; byte < 256; byte++) { /* each one missing in turn */
         write_vocabulary(MORE, byte);
         assert_refused(NAMES("vocab.json: ", "byte 0x"));
     }
@@ -239,7 +239,7 @@ static void test_missing_files_are_named(void **state) {
     assert_refused(NAMES("vocab.json"));
 }
 
-/* The peer's ids for every text of a cases file: lines {"text": …, "ids": […]}. */
+/* The ids of Hugging Face tokenizers for every text of a cases file: lines {"text": …, "ids": […]}. */
 static void check_cases(const char *tokenizer_folder, const char *cases, int at_least) {
     static const char *const column[] = {"text"};
     Error error = {0};
@@ -257,8 +257,8 @@ static void check_cases(const char *tokenizer_folder, const char *cases, int at_
         bool more;
         const int32_t *ids;
         size_t count, i = 0;
-        cJSON *tree =
-            cJSON_ParseWithLength(line, (size_t)length); /* the ids; a text's zero bytes only records.h keeps */
+        cJSON *tree = cJSON_ParseWithLength(
+            line, (size_t)length); /* only the ids: cJSON ends a text at a zero byte, records.h does not */
         const cJSON *expected = cJSON_GetObjectItem(tree, "ids"), *id;
         assert_int_equal(records_next(records, &field, &more, &error), STATUS_OK);
         assert_true(more);
@@ -289,7 +289,7 @@ static void test_ids_equal_the_shared_golden(void **state) {
     check_cases("../shared/data/gpt2-tokenizer", "../shared/golden/tokenizer.jsonl", 2000);
 }
 
-/* Is neighbour + code point one word? */
+/* Whether neighbour + code point is one word. */
 static bool joins(Pretokenizer *pretokenizer, char neighbour, uint32_t code_point) {
     char text[5] = {neighbour};
     Error error = {0};
@@ -298,7 +298,7 @@ static bool joins(Pretokenizer *pretokenizer, char neighbour, uint32_t code_poin
     return end == size;
 }
 
-/* Every code point is of the class that the peer's engine gives it, whatever the installed PCRE2 thinks of it. */
+/* Every code point has the class of Hugging Face's engine, whatever class the installed PCRE2 gives it. */
 static void test_classes_hold_for_all_code_points(void **state) {
     (void)state;
     static const char *const names[4] = {"letters", "numbers", "signs", "spaces"};
@@ -310,7 +310,7 @@ static void test_classes_hold_for_all_code_points(void **state) {
     for (int i = 0; i < 4; i++) hashes[i] = UINT64_C(0xCBF29CE484222325);
     assert_int_equal(pretokenizer_create(&pretokenizer, &error), STATUS_OK);
     for (uint32_t c = 0; c < 0x110000; c++) {
-        if (c == 0xD800) c = 0xE000; /* surrogates are no characters */
+        if (c == 0xD800) c = 0xE000; /* surrogates are not characters */
         int class = 0;
         while (class < 3 && !joins(pretokenizer, neighbours[class], c)) class ++;
         counts[class]++;
@@ -330,8 +330,7 @@ static void test_classes_hold_for_all_code_points(void **state) {
     cJSON_Delete(tree);
 }
 
-/* A word of a million bytes: log-linear merging takes well under a second, quadratic would take a quarter of an
- * hour. */
+/* A word of a million bytes: log-linear merging takes less than a second, quadratic merging a quarter of an hour. */
 static void test_long_word_takes_no_quadratic_time(void **state) {
     (void)state;
     const size_t size = 1000000;

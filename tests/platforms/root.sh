@@ -56,4 +56,4 @@ unshare --mount --pid --fork --kill-child bash -euc '
     cd "$0"
     exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 ${http_proxy:+http_proxy="$http_proxy"} \
         ${https_proxy:+https_proxy="$https_proxy"} LINNET_TEST_RUN="${LINNET_TEST_RUN:-}" \
-        chroot . sh -ec "cd /linnet; make quickstart; make check"' "$root" "$packages"
+        chroot . sh -ec "cd /linnet; make WERROR=1 quickstart; make check"' "$root" "$packages"

@@ -1,4 +1,4 @@
-"""Fixtures of the tests from outside."""
+"""Fixtures of the Python tests."""
 import shutil
 import subprocess
 import sys
@@ -13,19 +13,19 @@ import make_sample  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "tiny: quick enough to be run under the sanitizers as well")
+    config.addinivalue_line("markers", "tiny: quick enough to run under the sanitizers, too")
 
 
 def pytest_sessionstart(session):
     if not shutil.which(LINNET):
-        pytest.exit(f"{LINNET} is not there: run make", returncode=2)
+        pytest.exit(f"no program {LINNET}: run make", returncode=2)
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory):
-    """A small sample, prepared, and a tiny model: .folder .tokenizer .train .test .model, .train_csv .test_csv.
+    """A small prepared sample and a tiny model: .folder .tokenizer .train .test .model, .train_csv .test_csv.
 
-    90 training samples: not a multiple of the tests' global batches, so that every epoch ends in a partial one."""
+    90 training samples are no multiple of the tests' global batches, so that every epoch ends with a partial batch."""
     folder = tmp_path_factory.mktemp("sample")
     subprocess.run([sys.executable, ROOT / "scripts/make_sample.py", folder, "--train", "90", "--test", "41", "--merges", "200"],
                    check=True, timeout=60)
@@ -39,14 +39,14 @@ def sample(tmp_path_factory):
 
 @pytest.fixture
 def job(sample):
-    """The settings of a short run, dropout on, to be changed and given to support.train()."""
+    """The settings of a short run with dropout, for support.train()."""
     return dict(model_name_or_path=sample.model, train_file=sample.train, global_batch_size=20, reduction_units=4,
                 max_steps=10, learning_rate=1e-3, logging_steps=1, save_strategy="no", dropout=0.1)
 
 
 @pytest.fixture
 def copy_of(tmp_path):
-    """Copies a file or folder into the test's own folder, to be damaged there."""
+    """A function that copies a file or folder to the folder of the test, which may damage it."""
 
     def copy(source, name=None):
         target = tmp_path / (name or source.name)
@@ -58,14 +58,14 @@ def copy_of(tmp_path):
 
 @pytest.fixture(scope="session")
 def byte_tokenizer(tmp_path_factory):
-    """A tokenizer of the 256 bytes and end-of-text (257 ids), for models with a tiny vocabulary."""
+    """A tokenizer with the 256 bytes and end-of-text (257 ids), for models with a tiny vocabulary."""
     folder = tmp_path_factory.mktemp("bytes")
     make_sample.write_tokenizer(folder, [], 0)
     return folder
 
 
 def preloaded(name, folder):
-    """A library of tests/fault that is to stand before all others."""
+    """Build a library of tests/fault for LD_PRELOAD."""
     library = folder / f"{name}.so"
     subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library, ROOT / f"tests/fault/{name}.c", "-ldl"],
                    check=True, timeout=60)
@@ -74,8 +74,7 @@ def preloaded(name, folder):
 
 @pytest.fixture(scope="session")
 def at_call(tmp_path_factory):
-    """The library that makes a rank fail at a given call (tests/fault/at_call.c), as a function from what is to happen to the
-    environment."""
+    """A function that returns the environment in which tests/fault/at_call.c makes a rank fail at a given call."""
     library = preloaded("at_call", tmp_path_factory.mktemp("at_call"))
 
     def environment(rank, call, do, number=1, path="", **more):
@@ -87,7 +86,7 @@ def at_call(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def fail_calls(tmp_path_factory):
-    """The library that makes system calls fail (tests/fault/fail_calls.c), as a function from what is to fail to the environment."""
+    """A function that returns the environment in which tests/fault/fail_calls.c makes system calls fail."""
     library = preloaded("fail_calls", tmp_path_factory.mktemp("fail_calls"))
 
     def environment(**fault):

@@ -1,6 +1,6 @@
-"""What the tests from outside share: running linnet under time limits, and reading and writing its files.
+"""Shared by the Python tests: run linnet under time limits, and read and write its files.
 
-The program is build/linnet, or what the environment variable LINNET names. Tests are run from the repository's root."""
+The program is build/linnet, or the one in the environment variable LINNET. Run the tests in the root of the repository."""
 import hashlib
 import json
 import os
@@ -18,23 +18,23 @@ ROOT = Path(__file__).resolve().parent.parent
 LINNET = str(ROOT / os.environ.get("LINNET", "build/linnet"))
 SHARED = ROOT.parent / "shared"
 
-# Taken once: pytest changes the environment while other threads start programs.
+# A copy: pytest changes the environment while other threads start programs.
 ENVIRONMENT = dict(os.environ)
 
-# Seconds for one run of the program on the tests' tiny models, which take a second or two: what is longer hangs. The
-# sanitizers make it several times slower.
+# Seconds after which a run counts as hanging; on the tests' tiny models a run takes a second or two. The sanitizers make it several
+# times slower.
 LIMIT = 60 if "/san/" not in LINNET else 300
 
 LABELS = ["negative", "neutral", "positive"]
 
 
-# mpirun gives what is left of a failed job a second, or two, to end. Of one that is refused nothing is left: every rank ends by
-# itself, and MPI_Finalize lets none end before the line is told.
+# mpirun waits a second or two for the other ranks of a failed job. The ranks of a refused run end by themselves, and MPI_Finalize lets
+# none end before the error is printed, so that mpirun need not wait.
 REFUSED = {"OMPI_MCA_odls_base_sigkill_timeout": "0"}
 
 
 class Result:
-    """What a finished program left behind."""
+    """Exit code and output of a program."""
 
     def __init__(self, command, code, stdout, stderr):
         self.command, self.code, self.stdout, self.stderr = command, code, stdout, stderr
@@ -54,7 +54,7 @@ def command_of(arguments, ranks):
 
 
 def start(arguments, ranks=0, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, before=()):
-    """Start linnet in a process group of its own; `before` is a command that runs it."""
+    """Start linnet in its own process group; `before` is a command that starts it."""
     return subprocess.Popen([*before, *command_of(arguments, ranks)], stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=cwd,
                             env={**ENVIRONMENT, **(env or {})}, start_new_session=True)
 
@@ -67,7 +67,7 @@ def end_group(process):
 
 
 def finish(process, stdin=b"", limit=None):
-    """Wait for a started program; one that takes too long is ended, with its ranks, and fails the test."""
+    """Wait for a started program. After the time limit, kill it with its ranks and fail the test."""
     try:
         stdout, stderr = process.communicate(stdin, timeout=limit or LIMIT)
     except subprocess.TimeoutExpired:
@@ -78,7 +78,7 @@ def finish(process, stdin=b"", limit=None):
 
 
 def descendants(pid):
-    """The processes below pid, by what Linux says of its children."""
+    """The child processes of pid and their descendants."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as file:
             children = [int(child) for child in file.read().split()]
@@ -96,7 +96,7 @@ def is_linnet(pid):
 
 
 def ranks_of(process):
-    """The process ids of a job's ranks."""
+    """The process ids of the ranks of a job."""
     return [pid for pid in descendants(process.pid) if is_linnet(pid)]
 
 
@@ -108,7 +108,7 @@ def linnet(*arguments, ranks=0, code=0, env=None, stdin=b"", limit=None):
 
 
 def refused(*arguments, ranks=0, names=(), **options):
-    """Run linnet on something wrong: exit code 1 and exactly one error line, which names each of `names`."""
+    """Run linnet on wrong input: exit code 1 and exactly one error line, which contains each of `names`."""
     result = linnet(*arguments, ranks=ranks, code=1, env={**REFUSED, **(options.pop("env", None) or {})}, **options)
     assert len(result.errors) == 1, result
     for name in names:
@@ -117,16 +117,16 @@ def refused(*arguments, ranks=0, names=(), **options):
 
 
 def rank_of(pid):
-    """A rank's number, by its process id."""
+    """The rank of a process."""
     with open(f"/proc/{pid}/environ", "rb") as file:
         return int(re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", file.read())[1])
 
 
 def wait_for(condition, process, what, told=None, limit=LIMIT):
-    """Wait until something has come while a job runs; `told`: the file with the job's messages, where they go into one."""
+    """Wait for a condition while a job runs. `told`: the file with the messages of the job, if they go to a file."""
     until = time.monotonic() + limit
     while True:
-        ended = process.poll() is not None  # asked first: what a job did before its end counts
+        ended = process.poll() is not None  # asked first, so that the condition sees everything that the job did
         if condition():
             return
         if ended or time.monotonic() > until:
@@ -137,14 +137,14 @@ def wait_for(condition, process, what, told=None, limit=LIMIT):
 
 
 def update_met(process, run, count=3):
-    """Wait until some updates are done."""
+    """Wait until a run has done some updates."""
     log = run / "metrics.jsonl"
     wait_for(lambda: log.exists() and log.read_text().count("\n") >= count, process, f"{count} updates", limit=30)
 
 
 class Hold:
-    """A rank that waits in chosen calls (HOLD of tests/fault/at_call.c, which `environment` is for) until it is let go, so that a
-    test meets a run where it means to, however slow or fast the two are."""
+    """A rank that waits in chosen calls until it is released, so that a test always meets a run at the same point. `environment` makes
+    tests/fault/at_call.c hold the rank."""
 
     def __init__(self, at_call, folder, rank, call, numbers, path="", **more):
         self.mark = folder / "hold"
@@ -155,7 +155,7 @@ class Hold:
         return Path(f"{self.mark}.{number}").exists()
 
     def reached(self, process, number):
-        """Wait until it waits in its n-th call."""
+        """Wait until the rank waits in its n-th call."""
         wait_for(lambda: self.is_reached(number), process, f"call {number}")
 
     def let_go(self, number):
@@ -163,24 +163,24 @@ class Hold:
 
 
 def status_of(pid, name):
-    """A line of what Linux says of a process."""
+    """A line of /proc/PID/status."""
     with open(f"/proc/{pid}/status") as file:
         return re.search(rf"^{name}:\s*(.*)$", file.read(), re.M)[1]
 
 
 def peak_memory(pid):
-    """The most that was resident of a process, in bytes."""
+    """The peak resident memory of a process in bytes."""
     return 1024 * int(status_of(pid, "VmHWM").removesuffix(" kB"))
 
 
 def signals_of(pid, name):
-    """A set of signals of a process: ShdPnd are those that wait for it."""
+    """A set of signals of a process, for example ShdPnd, the pending ones."""
     mask = int(status_of(pid, name), 16)
     return {number for number in range(1, 65) if mask >> (number - 1) & 1}
 
 
 def signal_rank(process, pid, number, send):
-    """Have `send` send a signal of that number to a rank of a job, and see it come: a process that is stopped shows what waits for it."""
+    """Call `send`, which sends a signal to a rank of a job, and wait until the rank has it: a stopped process shows its pending signals."""
     os.kill(pid, signal.SIGSTOP)
     wait_for(lambda: status_of(pid, "State").startswith("T"), process, "a stopped rank")
     send()
@@ -194,7 +194,7 @@ def write_config(path, **settings):
 
 
 def train(folder, ranks=0, code=0, limit=None, env=None, **settings):
-    """Train into folder/run by a configuration folder/config.json; returns the run's folder."""
+    """Train to folder/run with the configuration folder/config.json; return the folder of the run."""
     folder.mkdir(parents=True, exist_ok=True)
     settings.setdefault("output_dir", folder / "run")
     config = write_config(folder / "config.json", **settings)
@@ -220,7 +220,7 @@ def losses(run):
 
 
 def without_timing(lines):
-    """Events without what a clock decides."""
+    """Events without the values that depend on a clock."""
     timed = ("tokens_per_second", "samples_per_second", "eval_runtime", "eval_samples_per_second", "train_runtime",
              "train_samples_per_second", "train_steps_per_second")
     return [{key: value for key, value in event.items() if key not in timed} for event in lines]
@@ -235,18 +235,18 @@ def weights_digest(folder):
 
 
 def checkpoints(run):
-    """The steps of a run's checkpoints, ascending."""
+    """The steps of the checkpoints of a run, ascending."""
     found = (re.fullmatch(r"checkpoint-(\d+)", path.name) for path in run.iterdir())
     return sorted(int(match[1]) for match in found if match)
 
 
 def left_over(run, endings=(".tmp", ".old", ".new")):
-    """Names in a run's folder of what is unfinished or set aside, which only a crash may leave."""
+    """Unfinished or replaced files in the folder of a run, which only a crash may leave."""
     return [path.name for path in run.iterdir() if path.name.endswith(endings)] if run.exists() else []
 
 
 def read_safetensors(path):
-    """Tensors by name, as float32 arrays (only F32 is read)."""
+    """Tensors by name, as float32 arrays; all must be F32."""
     data = Path(path).read_bytes()
     size = struct.unpack("<Q", data[:8])[0]
     tensors = {}

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""plan_hosts.py CONFIG.json [HOSTSxRANKS@RATE ...]: what `linnet plan` expects of runs over several hosts, against what they take.
+"""plan_hosts.py CONFIG.json [HOSTSxRANKS@RATE ...]: compare the plan of `linnet plan` with runs on several hosts.
 
-Hosts are network namespaces on this machine (tests/hosts), on links of a given rate; the constants are measured by the same
-ranks on the same hosts right before each run, since a machine that others use is not equally fast all the time. Prints a row of
-docs/scaling.md each: seconds an update, planned and measured (a run's is the median of its updates but the first; here the median
-run's), how far they are apart (median and all runs), seconds hidden, and MB that a host sends an update. Needs root, and control groups
-of version 1, which keep each host to its own share of the cores."""
+Hosts are network namespaces on this machine (tests/hosts) with links of a given rate. The same ranks on the same hosts measure the constants
+right before each run, since the speed of a shared machine changes. Prints one row of docs/explanation/scaling.md for each case: seconds per
+update, planned and measured (the median over the updates but the first, and over the runs), their difference (median and all runs), hidden
+seconds, and MB that a host sends per update. Needs root and control groups of version 1, which limit the CPU time of a host."""
 import argparse
 import json
 import os
@@ -37,7 +36,7 @@ def seconds_an_update(folder, global_batch):
 
 
 def compare(config, hosts, ranks, folder, sets):
-    """Measure, plan, run: the plan, seconds an update, bytes the busiest host sent an update."""
+    """Measure, plan and run; return the plan, seconds per update, and bytes that the busiest host sent per update."""
     launcher, constants = hosts.mpirun(folder, ranks), folder / "constants.json"
     count = len(hosts.names)
     run(*launcher, LINNET, "plan", "--measure", config, "--constants", constants, *sets)
@@ -72,7 +71,7 @@ def main():
     for case in arguments.cases:
         count, ranks, rate = re.fullmatch(r"(\d+)x(\d+)@(\w+)", case).groups()
         with tempfile.TemporaryDirectory() as folder:
-            # A tenth is left to what belongs to no host: the bridge, and what else runs here.
+            # Leave a tenth of the cores to the bridge and other processes.
             hosts = namespaces.Hosts(int(count), rate, cores=0.9 * os.cpu_count() / int(count)).up()
             try:
                 done = [compare(arguments.config, hosts, int(ranks), Path(folder), sets) for _ in range(arguments.runs)]

@@ -1,4 +1,4 @@
-"""bf16: true: products of rounded factors, everything else in float32."""
+"""bf16: true: matrix products with factors rounded to bfloat16, everything else in float32."""
 import pytest
 
 from support import linnet, losses, train, training_events, weights_digest, without_timing, write_config
@@ -17,8 +17,8 @@ def rounded(sample, tmp_path_factory):
 
 
 def test_losses_follow_float32(sample, rounded, tmp_path):
-    """A factor is off by up to 2^-9 of itself, a product by 2^-8 = 0.4 %; over the sums of a layer signs differ, so that a loss of about 1
-    moves by less than 1 %. That the losses do move shows that something was rounded."""
+    """Rounding changes a factor by up to 2^-9, a product by 2^-8 = 0.4 %. The errors of a sum have both signs, so a loss of about 1 changes
+    by less than 1 %. It must change, or nothing was rounded."""
     exact = train(tmp_path, ranks=1, **settings(sample, False))
     assert losses(rounded) == pytest.approx(losses(exact), rel=1e-2)
     assert losses(rounded) != pytest.approx(losses(exact), rel=1e-6)
@@ -31,8 +31,8 @@ def test_units_give_the_same_bits(sample, rounded, tmp_path, ranks):
     assert without_timing(training_events(run)) == without_timing(training_events(rounded))
 
 
-def test_a_processor_without_it_computes_in_float32(sample, tmp_path):
-    """With a warning, and to the bits of a run that never asked."""
+def test_cpu_without_bf16_computes_in_float32(sample, tmp_path):
+    """It warns, and the weights have the same bits as without bf16."""
     hidden = {"LINNET_ISA": "base"}
     plain = train(tmp_path / "plain", ranks=1, env=hidden, **settings(sample, False))
     asked = tmp_path / "asked"

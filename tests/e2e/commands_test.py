@@ -1,4 +1,4 @@
-"""Every command once, one after the other, as a user goes through them."""
+"""Every command once, in the order in which a user runs them."""
 import csv
 import json
 
@@ -10,7 +10,7 @@ from support import LABELS, SHARED, checkpoints, evaluation_events, linnet, read
 
 
 def decoder(tokenizer):
-    """Token id → bytes, by GPT-2's table of printable stand-ins."""
+    """Token id → bytes, by GPT-2's table of printable characters for bytes."""
     from make_sample import byte_characters
 
     byte_of = {character: byte for byte, character in byte_characters().items()}
@@ -20,7 +20,7 @@ def decoder(tokenizer):
 
 @pytest.mark.tiny
 def test_prepare_keeps_every_text(sample):
-    """The ids of each row, decoded, are its text; labels and rows are the table's."""
+    """The ids of each row decode to its text; labels and row numbers are those of the table."""
     bytes_of = decoder(sample.tokenizer)
     with open(sample.train_csv, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -51,7 +51,7 @@ def test_train_evaluate_predict_inspect(sample, job, tmp_path):
 
 
 def test_profile(sample, job, tmp_path):
-    """A row a phase, speeds where there are products, and a trace a rank, in which an evaluation's passes lie inside it."""
+    """One row per phase, GF/s for the phases with matrix products, and one trace per rank, in which forward passes lie inside an evaluation."""
     run = tmp_path / "run"
     config = write_config(tmp_path / "config.json", output_dir=run, **{**job, "max_steps": 4, "eval_file": sample.test})
     table = linnet("train", config, "--profile", ranks=2).stdout.split("profile, mean of 2 ranks\n")[1]
@@ -83,7 +83,7 @@ def test_predict_from_arguments_and_standard_input(sample):
     assert len(linnet("predict", "--model", sample.model, *texts).stdout.splitlines()) == 2
 
 
-def test_results_go_to_standard_output_alone(sample):
+def test_results_go_to_standard_output(sample):
     result = linnet("predict", "--model", sample.model, "--quiet", "a text")
     assert result.stdout and not result.stderr, result
 
@@ -103,12 +103,12 @@ def test_init_is_a_function_of_the_seed(sample, tmp_path):
     name = "transformer.h.0.mlp.c_fc.weight"
     assert all(np.array_equal(one[key], same[key]) for key in one)
     assert not np.array_equal(one[name], other[name])
-    # 1,024 draws of N(0, 0.02²): the deviation's own error is 0.02/√2048, of which six are allowed.
+    # 1,024 draws of N(0, 0.02²): the standard error of the deviation is 0.02/√2048; six of these are allowed.
     assert one[name].std() == pytest.approx(0.02, abs=6 * 0.02 / 2048**0.5)
 
 
 def test_transformers_opens_the_result(sample, job, tmp_path):
-    """The same probabilities from Hugging Face's code, where it is installed."""
+    """Transformers, if it is installed, computes the same probabilities."""
     peer = "no PyTorch with Transformers here, the peer that linnet is compared with and does not need"
     torch = pytest.importorskip("torch", reason=peer)
     transformers = pytest.importorskip("transformers", reason=peer)
@@ -122,7 +122,7 @@ def test_transformers_opens_the_result(sample, job, tmp_path):
     for i, line in enumerate(map(json.loads, result.stdout.splitlines())):
         logits = model(torch.tensor(tokens[offsets[i] : offsets[i + 1]])[None]).logits[0]
         probabilities = torch.softmax(logits.double(), 0).tolist()
-        # Two float32 implementations: 1e-5 on logits of size 1.
+        # Two implementations in float32 with logits of about 1.
         assert [line["probabilities"][name] for name in LABELS] == pytest.approx(probabilities, abs=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""scripts/download_gpt2.py against a server of the test's own on loopback that behaves as badly as real ones do."""
+"""scripts/download_gpt2.py with a server on the loopback device that fails in the ways of real servers."""
 import hashlib
 import http.server
 import json
@@ -11,14 +11,14 @@ import pytest
 
 from support import ROOT, SHARED
 
-# A stand-in for the model, large enough to be cut into pieces. The vocabulary has digests that the script knows, so its
-# files are only downloaded where they are at hand.
+# Data in place of a model, large enough for interrupted downloads. The script knows the digests of the real vocabulary, so the tests
+# need the real files for that.
 MODEL = hashlib.sha256(b"weights").digest() * 20000
 CONFIG = json.dumps({"model_type": "gpt2"}).encode()
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `files`; `faults` [name] lists what goes wrong with each request of a file in turn."""
+    """Serves `files`; `faults` [name] lists the fault of each request for a file, in order."""
 
     def __init__(self, files):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -44,7 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "busy":
             return self.send_error(503)
         if fault == "redirect":
-            # As the hub does for large files: the digest stands in the first answer alone.
+            # As the hub does for large files: only the first answer has the digest.
             self.send_response(302)
             self.send_header("Location", f"/elsewhere/{name}")
             self.send_header("X-Linked-ETag", server.etags[name])
@@ -89,7 +89,7 @@ def output(tmp_path):
 
 @pytest.fixture
 def digests(tmp_path, server):
-    """The stand-ins' digests, in place of the real vocabulary's that the script knows."""
+    """A file with the digests of this server's vocabulary, in place of the real ones that the script knows."""
     path = tmp_path / "digests.txt"
     path.write_text("".join(f"{hashlib.sha256(server.files[name]).hexdigest()}  {name}\n" for name in ("vocab.json", "merges.txt")))
     return path
@@ -106,84 +106,84 @@ def requests_of(server, name):
     return [wanted for requested, wanted in server.requests if requested == name]
 
 
-def assert_whole(server, output):
+def assert_complete(server, output):
     assert {path.name: path.read_bytes() for path in output.iterdir()} == server.files
 
 
-def test_plain(server, output, digests):
+def test_download(server, output, digests):
     download(server, output, "--digests", digests)
-    assert_whole(server, output)
+    assert_complete(server, output)
 
 
-def test_second_run_fetches_nothing(server, output, digests):
+def test_second_run_downloads_nothing(server, output, digests):
     download(server, output, "--digests", digests)
     server.requests.clear()
     assert "already there" in download(server, output, "--digests", digests)
     assert server.requests == []
 
 
-def test_cut_connections_are_taken_up(server, output, digests):
+def test_interrupted_download_is_continued(server, output, digests):
     server.faults["model.safetensors"] = ["cut", "cut", "busy"]
     download(server, output, "--digests", digests)
-    assert_whole(server, output)
+    assert_complete(server, output)
     half, quarter = len(MODEL) // 2, len(MODEL) // 2 + len(MODEL) // 4
     assert requests_of(server, "model.safetensors") == [None, f"bytes={half}-", f"bytes={quarter}-", f"bytes={quarter}-"]
 
 
-def test_next_run_goes_on(server, output, digests):
+def test_next_run_continues_a_download(server, output, digests):
     server.faults["model.safetensors"] = ["cut"]
     assert "model.safetensors" in download(server, output, "--digests", digests, "--attempts", 1, code=2)
     assert not (output / "model.safetensors").exists()
     assert (output / "model.safetensors.part").stat().st_size == len(MODEL) // 2
     download(server, output, "--digests", digests)
-    assert_whole(server, output)
+    assert_complete(server, output)
     assert requests_of(server, "model.safetensors")[-1] == f"bytes={len(MODEL) // 2}-"
 
 
 def test_server_that_ignores_the_range(server, output, digests):
     server.faults["model.safetensors"] = ["cut", "ignore range"]
     download(server, output, "--digests", digests)
-    assert_whole(server, output)
+    assert_complete(server, output)
 
 
-def test_part_that_is_whole_already(server, output, digests):
-    """A run that was killed between the last byte and the renaming."""
+def test_complete_part_is_renamed(server, output, digests):
+    """A run was killed between the last byte and the renaming."""
     output.mkdir()
     (output / "model.safetensors.part").write_bytes(MODEL)
     download(server, output, "--digests", digests)
-    assert_whole(server, output)
+    assert_complete(server, output)
 
 
 def test_redirected_digest_is_kept(server, output, digests):
     server.faults["model.safetensors"] = ["redirect", "corrupt", "redirect"]
     log = download(server, output, "--digests", digests)
     assert "SHA-256" in log
-    assert_whole(server, output)
+    assert_complete(server, output)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "vocab.json"])
-def test_corrupt_once_is_fetched_anew(server, output, digests, name):
+def test_corrupt_file_is_downloaded_again(server, output, digests, name):
     server.faults[name] = ["corrupt"]
     assert "SHA-256" in download(server, output, "--digests", digests)
-    assert_whole(server, output)
+    assert_complete(server, output)
 
 
-def test_corrupt_always_is_refused(server, output, digests):
+def test_file_that_stays_corrupt_is_refused(server, output, digests):
     server.faults["model.safetensors"] = ["corrupt"] * 10
     log = download(server, output, "--digests", digests, "--attempts", 2, code=2)
     assert "SHA-256" in log and "model.safetensors" in log.splitlines()[-1]
     assert not list(output.glob("model.safetensors*"))
 
 
-def test_wrong_part_from_before_is_thrown_away(server, output, digests):
+def test_wrong_part_is_thrown_away(server, output, digests):
     output.mkdir()
     (output / "model.safetensors.part").write_bytes(b"x" * 1000)
     download(server, output, "--digests", digests)
-    assert_whole(server, output)
+    assert_complete(server, output)
 
 
 def test_vocabulary_is_checked_by_known_digests(server, output):
-    """Without --digests the script expects GPT-2's own vocabulary, which the stand-ins are not."""
+    """Without --digests the script expects the vocabulary of GPT-2, which this server does not have."""
     assert "vocab.json" in download(server, output, "--attempts", 1, code=2)
     assert not (output / "vocab.json").exists()
 
@@ -206,4 +206,4 @@ def test_real_vocabulary_passes(server, output):
         server.files[name] = (SHARED / "data/gpt2-tokenizer" / name).read_bytes()
         server.etags[name] = '"1"'
     download(server, output)
-    assert_whole(server, output)
+    assert_complete(server, output)

@@ -6,8 +6,8 @@ import pytest
 from support import (evaluation_events, linnet, losses, refused, train, training_events, weights_digest, without_timing,
                      write_config)
 
-# float32 sums of the same numbers in another order differ by some 1e-7 of their size; ten updates of a small model carry
-# that on by a factor of at most about ten.
+# float32 sums of the same numbers in another order differ by some 1e-7 of their size, and ten updates of a small model amplify
+# that by at most about ten.
 SAME_CURVE = 1e-5
 
 
@@ -16,7 +16,7 @@ APART = {"LINNET_SHARED_MEMORY": "0"}
 
 @pytest.fixture(scope="module")
 def alone(sample, tmp_path_factory):
-    """The run that the others are compared with: one rank, units fixed, evaluation on."""
+    """The run that the others are compared with: one rank, with a fixed number of reduction units and with evaluations."""
     return train(tmp_path_factory.mktemp("alone"), ranks=1, **fixed_units(sample))
 
 
@@ -27,8 +27,8 @@ def fixed_units(sample):
 
 
 @pytest.mark.parametrize("env, tables", [({}, r"the embedding rows in use"), (APART, r"embeddings \d+ MB a rank")], ids=["shared", "apart"])
-def test_memory_in_the_banner(job, tmp_path, env, tables):
-    """Whose figures they are: rows of the file's tables where ranks share memory, else whole tables of each rank."""
+def test_banner_tells_memory(job, tmp_path, env, tables):
+    """Ranks that share memory count the embedding rows in use of one mapped file; else each rank has its own embeddings."""
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **{**job, "max_steps": 1})
     said = linnet("train", config, ranks=2, env=env).stderr
     line = rf"memory    parameters \d+ MB a node and {tables}; on rank 0 gradients \d+ MB, moments \d+ MB, activations up to \d+ MB\n"
@@ -37,7 +37,7 @@ def test_memory_in_the_banner(job, tmp_path, env, tables):
 
 @pytest.mark.parametrize("ranks", [2, 3, 4])
 def test_loss_curve_is_the_same(sample, alone, tmp_path, ranks):
-    """One unit a rank, so that sums are taken in another order on each number of ranks."""
+    """With one reduction unit a rank, each number of ranks sums in another order."""
     settings = fixed_units(sample)
     del settings["reduction_units"]
     run = train(tmp_path, ranks=ranks, **settings)
@@ -48,8 +48,8 @@ def test_loss_curve_is_the_same(sample, alone, tmp_path, ranks):
 @pytest.mark.parametrize("ranks, threads, apart, overlap", [
     (1, 2, False, True), (2, 1, False, True), (3, 1, False, True), (4, 1, False, True), (5, 1, False, True), (8, 1, False, True),
     (2, 2, True, True), (3, 1, True, False), (8, 1, True, True), (4, 1, False, False)])
-def test_units_give_the_same_bits(sample, alone, tmp_path, ranks, threads, apart, overlap):
-    """Also where every rank is a node of its own, so that all goes by messages."""
+def test_fixed_units_give_the_same_bits(sample, alone, tmp_path, ranks, threads, apart, overlap):
+    """APART makes each rank a node, so that all data travels in messages."""
     run = train(tmp_path, ranks=ranks, threads_per_rank=threads, overlap_comm=overlap, env=APART if apart else None,
                 **fixed_units(sample))
     assert weights_digest(run) == weights_digest(alone)
@@ -59,20 +59,19 @@ def test_units_give_the_same_bits(sample, alone, tmp_path, ranks, threads, apart
 
 @pytest.mark.parametrize("ranks, apart", [(3, False), (5, True)])
 def test_mpi_sums_the_same(sample, alone, tmp_path, ranks, apart):
-    """MPI_Allreduce adds in an order of its own, once a rank has added what the tree joins within its units, and then the rest."""
+    """With reduction "mpi" the order of summing depends on MPI_Allreduce: the loss curve is the same, the bits are not."""
     run = train(tmp_path, ranks=ranks, reduction="mpi", env=APART if apart else None, **fixed_units(sample))
     assert losses(run) == pytest.approx(losses(alone), rel=SAME_CURVE)
     assert weights_digest(run) != weights_digest(alone)
 
 
 def test_bf16_gradients(sample, alone, tmp_path):
-    """Between nodes gradients are rounded by up to 2^-8 of themselves, here and there, up and down, which is said; within a node they are
-    not."""
+    """Gradients are rounded by up to 2^-8 between nodes, which a warning says, and not within a node."""
     runs, warned = {}, {}
     for name, env in (("apart", APART), ("together", None)):
         runs[name] = tmp_path / name
         config = write_config(tmp_path / f"{name}.json", output_dir=runs[name], reduction_dtype="bfloat16", **fixed_units(sample))
-        warned[name] = "reduction_units: with reduction_dtype" in linnet("train", config, ranks=3, env=env).stderr
+        warned[name] = "reduction_dtype" in linnet("train", config, ranks=3, env=env).stderr
     assert losses(runs["apart"]) == pytest.approx(losses(alone), rel=2**-8)
     assert weights_digest(runs["apart"]) != weights_digest(alone)
     assert weights_digest(runs["together"]) == weights_digest(alone)
@@ -80,8 +79,8 @@ def test_bf16_gradients(sample, alone, tmp_path):
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
-def test_prints_the_weights_digest(sample, alone, tmp_path, ranks):
-    """On standard output, as sha256sum --check reads it, and the same on any number of ranks."""
+def test_run_prints_the_digest_of_its_weights(sample, alone, tmp_path, ranks):
+    """The last line of standard output is in the format of sha256sum --check and is the same on any number of ranks."""
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **fixed_units(sample))
     lines = linnet("train", config, ranks=ranks).stdout.splitlines()
     assert lines[-1] == f"SHA256 ({tmp_path / 'run' / 'model.safetensors'}) = {weights_digest(alone)}"
@@ -89,13 +88,13 @@ def test_prints_the_weights_digest(sample, alone, tmp_path, ranks):
 
 
 def test_seed_changes_the_run(sample, alone, tmp_path):
-    """What makes the tests above worth something: the bits do depend on the run."""
+    """Equal digests would prove nothing if every run had the same."""
     run = train(tmp_path, ranks=2, seed=43, **fixed_units(sample))
     assert weights_digest(run) != weights_digest(alone)
 
 
 def test_global_batch_by_batch_and_accumulation(sample, tmp_path):
-    """batch 5 × accumulation 2 × 2 ranks is the global batch of global_batch_size 20."""
+    """5 samples × 2 accumulation steps × 2 ranks are the same updates as global_batch_size 20."""
     settings = {**fixed_units(sample), "eval_strategy": "no"}
     by_size = train(tmp_path / "a", ranks=2, **settings)
     del settings["global_batch_size"]
@@ -112,7 +111,7 @@ def two_samples(sample, tmp_path_factory):
 
 @pytest.mark.tiny
 def test_fewer_samples_than_ranks(sample, two_samples, tmp_path):
-    """Ranks without any sample would only wait: refused. Evaluation has them wait, and counts the same."""
+    """Training refuses ranks without samples. In an evaluation such ranks wait, and the result is the same."""
     settings = {**fixed_units(sample), "train_file": two_samples, "max_steps": 3, "eval_strategy": "no"}
     config = write_config(tmp_path / "four.json", output_dir=tmp_path / "four", **settings)
     refused("train", config, ranks=4, names=["2 samples", "4 ranks"])
@@ -122,7 +121,7 @@ def test_fewer_samples_than_ranks(sample, two_samples, tmp_path):
 
 
 def scores(text):
-    """What evaluate prints, without what a clock or the number of ranks decides."""
+    """The lines that evaluate prints, except those that depend on the clock or on the number of ranks."""
     return [line for line in text.splitlines() if "/s" not in line and "second" not in line and "rank" not in line]
 
 

@@ -1,4 +1,5 @@
-"""Stop signals: save, exit 75, go on when run again. Where a signal meets a run is no matter of time: a rank is held there."""
+"""Stop signals: save, exit with 75, resume when run again. The tests hold a rank in a call, so that a signal always comes at the same
+point of a run."""
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ from support import (LIMIT, LINNET, Hold, checkpoints, evaluation_events, events
                      training_events, wait_for, weights_digest, without_timing, write_config)
 
 STEPS = 12
-MIDDLE = 5  # the update after which a run is held that is to be stopped in its middle
+MIDDLE = 5  # the update after which a run is held to be stopped in its middle
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def pid_of(process, ranks, rank):
 
 @pytest.fixture
 def stop(at_call, tmp_path):
-    """Starts a run, in which it holds rank 0 in a call, and stops it by a signal; returns the run's folder."""
+    """A function that starts a run, holds rank 0 in a call and stops the run by a signal; it returns the folder of the run."""
     starts = 0
 
     def stop(settings, ranks, call, path, call_number, number, rank=0, launcher=False):
@@ -60,7 +61,7 @@ def stop(at_call, tmp_path):
 def stop_in_middle(settings, stop):
     def stop_in_middle(ranks, number, **way):
         run = stop(settings, ranks, "pwrite", "metrics.jsonl", MIDDLE, number, **way)
-        # At the next update; another rank than the one that is held may have done its part of that before.
+        # The run stops at the next update; a rank that is not held may already have done its part of that one.
         latest = MIDDLE + 2 if way.get("rank", 0) else MIDDLE + 1
         step, = checkpoints(run)
         assert MIDDLE + 1 <= step <= latest
@@ -70,8 +71,8 @@ def stop_in_middle(settings, stop):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
-def test_signal_saves_and_run_goes_on(settings, stop_in_middle, never_stopped, tmp_path, number):
-    """One rank without mpirun; resumed on two."""
+def test_signal_saves_and_run_resumes(settings, stop_in_middle, never_stopped, tmp_path, number):
+    """The run has one rank without mpirun and is resumed on two."""
     run = stop_in_middle(0, number)
     train(tmp_path, ranks=2, **settings)
     assert weights_digest(run) == weights_digest(never_stopped)
@@ -79,26 +80,26 @@ def test_signal_saves_and_run_goes_on(settings, stop_in_middle, never_stopped, t
 
 
 def test_mpirun_passes_usr1_on(settings, stop_in_middle, never_stopped, tmp_path):
-    """As Slurm's --signal=USR1 reaches a job; resumed alone."""
+    """Slurm's --signal=USR1 reaches a job like this. The run is resumed without mpirun."""
     run = stop_in_middle(2, signal.SIGUSR1, launcher=True)
     train(tmp_path, ranks=0, **settings)
     assert weights_digest(run) == weights_digest(never_stopped)
 
 
-def test_one_rank_told_is_all_told(stop_in_middle):
+def test_signal_to_one_rank_stops_all(stop_in_middle):
     """A signal that reaches a single rank stops all of them at the same update."""
     stop_in_middle(2, signal.SIGTERM, rank=1)
 
 
 @pytest.mark.parametrize("ranks", [0, 2])
 def test_signal_while_loading(settings, stop, ranks):
-    """One update is done and saved, and the exit code has a batch script go on with it."""
+    """The run does one update and saves it; exit code 75 makes a batch script run it again."""
     assert checkpoints(stop(settings, ranks, "H5Fopen", "train.h5", 1, signal.SIGTERM, rank=max(ranks, 1) - 1)) == [1]
 
 
 @pytest.fixture(scope="module")
 def evaluating(settings, sample, tmp_path_factory):
-    """Few updates, and evaluations of 5,000 texts, one at a time: they are read by 4,096."""
+    """A run of few updates with evaluations of 5,000 texts, one at a time; linnet reads 4,096 texts at once."""
     folder = tmp_path_factory.mktemp("evaluating")
     lines = sample.test_csv.read_text().splitlines(keepends=True)
     table = folder / "long.csv"
@@ -109,33 +110,33 @@ def evaluating(settings, sample, tmp_path_factory):
 
 
 def test_signal_in_an_evaluation(evaluating, at_call, stop, tmp_path):
-    """It is left at once, and done from its start by the next run, before the next update: the log is the same."""
-    last = {}  # reading of an evaluation's texts: of a start's first evaluation, of its second
+    """The run stops inside the evaluation. The next run repeats that evaluation before its first update, so the log is the same."""
+    last = {}  # the last read of texts in the first and in the second evaluation of a run
     for number, steps in ((1, 2), (2, 4)):
-        whole, count = tmp_path / f"whole-{steps}", tmp_path / f"count-{steps}"
-        whole = train(whole, ranks=2, env=at_call(0, "H5Dread", "", path="long.h5", AT_COUNT=str(count)), **{**evaluating, "max_steps": steps})
+        count = tmp_path / f"count-{steps}"
+        complete = train(tmp_path / f"complete-{steps}", ranks=2, env=at_call(0, "H5Dread", "", path="long.h5", AT_COUNT=str(count)), **{**evaluating, "max_steps": steps})
         last[number] = int(count.read_text())
-    assert last[2] - last[1] >= 2, "an evaluation of one group of texts has no middle"
+    assert last[2] - last[1] >= 2, "an evaluation needs two reads to have a middle"
 
     def stop_in_evaluation(reading, step):
         run = stop(evaluating, 2, "H5Dread", "long.h5", reading, signal.SIGTERM, rank=1)
         state = json.loads((run / f"checkpoint-{step}/trainer_state.json").read_text())
         assert state["linnet"]["evaluation_due"] is True
-        assert not [event for event in evaluation_events(run) if event["step"] == step], "the signal came behind the evaluation"
+        assert not [event for event in evaluation_events(run) if event["step"] == step], "the signal came after the evaluation"
         return checkpoints(run)
 
     assert stop_in_evaluation(last[1], 2) == [2]
-    # In the same evaluation again, then in the last one.
+    # Stop again in the same evaluation, then in the last one.
     assert stop_in_evaluation(last[1], 2) == [2]
     assert stop_in_evaluation(last[2], 4) == [2, 4]
     run = train(tmp_path, ranks=2, **evaluating)
-    assert weights_digest(run) == weights_digest(whole)
-    assert without_timing(events(run)) == without_timing(events(whole))
+    assert weights_digest(run) == weights_digest(complete)
+    assert without_timing(events(run)) == without_timing(events(complete))
 
 
-@pytest.mark.skipif("/san/" in LINNET, reason="the library that stops a process in a call stands before the sanitizers' own")
+@pytest.mark.skipif("/san/" in LINNET, reason="the preloaded library replaces calls that the sanitizers replace")
 def test_second_signal_ends_at_once(settings, fail_calls, tmp_path):
-    """A process that cannot save, here since its thread is held in a call, is ended by the second signal; what was saved stays."""
+    """The second signal ends a process that cannot save, here because its thread is held in a call. Saved checkpoints stay."""
     run, mark = tmp_path / "run", tmp_path / "mark"
     short = {**settings, "threads_per_rank": 1, "save_strategy": "steps", "save_steps": 4}
     config = write_config(tmp_path / "config.json", output_dir=run, **short)
@@ -143,8 +144,8 @@ def test_second_signal_ends_at_once(settings, fail_calls, tmp_path):
     wait_for(mark.exists, process, "the call")
     process.send_signal(signal.SIGUSR1)
     time.sleep(1.5)
-    assert process.poll() is None, "it ended without having saved"
-    # One that comes within a second of the first is the same wish, and on a busy machine a process may learn of both late.
+    assert process.poll() is None, "the process ended without saving"
+    # A signal within a second of the first counts as the same one, and a process on a busy machine may see both late.
     until = time.monotonic() + LIMIT
     while process.poll() is None and time.monotonic() < until:
         process.send_signal(signal.SIGUSR1)

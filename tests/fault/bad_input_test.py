@@ -1,5 +1,5 @@
-"""Damaged and hostile input: exit code 1 and one line that names what is wrong, within a time limit, and nothing left behind.
-Also under the sanitizers. errors.py has every case that docs/reference/errors.md lists."""
+"""Damaged and hostile input: exit code 1 and one line that names what is wrong, within a time limit, and no files left behind.
+Also under the sanitizers. errors.py has more cases."""
 import shutil
 
 import h5py
@@ -15,7 +15,7 @@ RANKS = pytest.mark.parametrize("ranks", [0, 2])
 def refuse_training(folder, settings, ranks, names):
     config = write_config(folder / "config.json", output_dir=folder / "run", **settings)
     result = refused("train", config, ranks=ranks, names=names)
-    assert not list((folder / "run").glob("*.safetensors")), "a model was written though the run was refused"
+    assert not list((folder / "run").glob("*.safetensors")), "the refused run wrote a model"
     return result
 
 
@@ -25,7 +25,7 @@ def refuse_training(folder, settings, ranks, names):
 @pytest.mark.tiny
 @RANKS
 def test_typo_in_a_setting(job, tmp_path, ranks):
-    """The line names the key, its file and line, and what was meant."""
+    """The error names the key, its file and line, and the nearest known key."""
     refuse_training(tmp_path, {**job, "learning_rat": 1e-4}, ranks, ["learning_rat", "learning_rate", "config.json:"])
 
 
@@ -57,7 +57,7 @@ SAMPLES = dict(ids=[[72, 101], [108, 108, 111], [33]], labels=[0, 1, 2])
     {"vocabulary_size": np.int64(70000)},
     {"tokenizer_digest": np.bytes_(b"0" * 64)},
 ], ids=["offsets falling", "empty sample", "offsets not from 0", "token", "label", "labels short", "version", "vocabulary", "tokenizer"])
-def test_token_file_that_does_not_add_up(sample, job, tmp_path, ranks, changes):
+def test_inconsistent_token_file(sample, job, tmp_path, ranks, changes):
     good = write_token_file(tmp_path / "good.h5", tokenizer=sample.tokenizer, **SAMPLES)
     linnet("inspect", good)
     bad = write_token_file(tmp_path / "bad.h5", tokenizer=sample.tokenizer, **SAMPLES, changes=changes)
@@ -138,11 +138,10 @@ def test_table(sample, tmp_path, name, content, names):
     table, output = tmp_path / name, tmp_path / "out.h5"
     table.write_bytes(content)
     refused("prepare", "--input", table, "--output", output, "--tokenizer", sample.tokenizer, names=names)
-    assert [path.name for path in tmp_path.iterdir()] == [name], "half-written output was left"
+    assert [path.name for path in tmp_path.iterdir()] == [name], "unfinished output was left"
 
 
-def test_output_that_stood_before_stays(sample, tmp_path):
-    """A prepare that fails does not take the old file with it."""
+def test_failed_prepare_keeps_the_old_file(sample, tmp_path):
     output, table = tmp_path / "out.h5", tmp_path / "a.csv"
     shutil.copy(sample.train, output)
     table.write_bytes(b"text,sentiment\nhm,happy\n")

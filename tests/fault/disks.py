@@ -1,5 +1,4 @@
-"""File systems of a test's own, mounted on a folder: real disks that fill up, run into a quota or turn read-only. As root, where
-this machine allows it."""
+"""Real file systems that a test mounts on a folder: disks that fill up, reach a quota or become read-only. They need root."""
 import ctypes
 import os
 import subprocess
@@ -27,8 +26,8 @@ def command(*words):
 
 
 class Disk:
-    """A file system of some megabytes on a folder, until unmount(); `place` is the folder in it that trouble comes over. What is to
-    run on it is started behind `before`."""
+    """A file system of some megabytes on a folder, until unmount(). begin() and end() of a kind of disk begin and end its trouble in the
+    folder `place`. `before` is a command that starts the program which writes there."""
 
     before = ()
 
@@ -70,7 +69,7 @@ class FullDisk(Disk):
 
 
 class QuotaDisk(Disk):
-    """ext4, or btrfs where the system has no quotas for ext4. The quota holds for root as well, without the right to pass it by."""
+    """ext4, or btrfs on systems without quotas for ext4. `before` drops root's capability to exceed a quota."""
 
     before = ("setpriv", "--bounding-set=-sys_resource")
     says = "Disk quota exceeded"
@@ -84,7 +83,7 @@ class QuotaDisk(Disk):
             self.mount_image(128, ["mkfs.btrfs", "-q", "-m", "single", "-d", "single"], "loop")
             self.limit = self.limit_btrfs
             command("btrfs", "quota", "enable", self.folder)
-            # Of a part of the disk, since a limit over all of it holds for its own removal as well.
+            # A quota on a part of the disk, since one on the entire disk also prevents its own removal.
             self.place = self.folder / "part"
             command("btrfs", "subvolume", "create", self.place)
             self.part = command("btrfs", "inspect-internal", "rootid", self.place).strip()
@@ -114,7 +113,7 @@ class QuotaDisk(Disk):
 
 
 class ReadOnlyDisk(FullDisk):
-    """What is open stays so: the same disk once more, read-only, over itself."""
+    """Mounts the same disk once more, read-only, over itself, so that open files stay open."""
 
     says = "Read-only file system"
 
@@ -126,6 +125,6 @@ class ReadOnlyDisk(FullDisk):
         super().unmount()
 
     def unmount(self):
-        """Also what lies over it, in a test that failed amid trouble."""
+        """Also the second mount, which a failed test leaves."""
         while os.path.ismount(self.folder):
             super().unmount()

@@ -1,5 +1,5 @@
-"""Real disks in trouble for a while: training goes on with one line a checkpoint that could not be saved, the last good one stays,
-and all is well when it is over. What may fail, call by call: fail_calls_test.py."""
+"""Real disks in trouble for a while: training continues with one warning per checkpoint that cannot be saved, the last good checkpoint
+stays, and later ones are saved again. fail_calls_test.py makes single calls fail."""
 import pytest
 
 from disks import FullDisk, Impossible, QuotaDisk, ReadOnlyDisk
@@ -20,7 +20,7 @@ def undisturbed(settings, tmp_path_factory):
 
 
 class Trouble:
-    """A run that rank 0 holds at two lines of its log: trouble comes over its disk while it waits at the first, when checkpoint-4 is whole."""
+    """A run whose rank 0 is held at two lines of its log. The trouble begins at the first, when checkpoint-4 is complete."""
 
     FIRST, SECOND = 7, 25
 
@@ -33,13 +33,13 @@ class Trouble:
 
     def begin(self):
         self.hold.reached(self.process, self.FIRST)
-        # It is written in the background.
+        # The checkpoint is written in the background.
         wait_for(lambda: sorted(path.name for path in self.run.glob("checkpoint-*")) == ["checkpoint-4"], self.process, "checkpoint-4", self.stderr)
         self.disk.begin()
         self.hold.let_go(self.FIRST)
 
     def end(self):
-        """The last good checkpoint is there, and no other."""
+        """End the trouble; until then only the last good checkpoint exists."""
         self.hold.reached(self.process, self.SECOND)
         self.check()
         self.disk.end()
@@ -51,7 +51,7 @@ class Trouble:
 
 
 @pytest.mark.parametrize("kind", [FullDisk, QuotaDisk, ReadOnlyDisk])
-def test_trouble_that_ends(settings, undisturbed, at_call, tmp_path, kind):
+def test_run_survives_trouble_with_its_disk(settings, undisturbed, at_call, tmp_path, kind):
     try:
         disk = kind(tmp_path / "disk")
     except Impossible as reason:
@@ -76,8 +76,8 @@ def test_trouble_that_ends(settings, undisturbed, at_call, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", [FullDisk, ReadOnlyDisk])
-def test_trouble_to_the_end(settings, at_call, tmp_path, kind):
-    """The final model cannot be written either: exit code 2, one line, and the last good checkpoint to go on from."""
+def test_run_fails_if_the_trouble_stays(settings, at_call, tmp_path, kind):
+    """The final model cannot be written either: exit code 2, one line, and the run can resume from the last good checkpoint."""
     try:
         disk = kind(tmp_path / "disk")
     except Impossible as reason:

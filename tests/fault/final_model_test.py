@@ -1,5 +1,5 @@
-"""A run that is killed while its final model takes the place of an older one, at every step: the folder holds the one or the other,
-or none that anybody reads, and the next start completes it."""
+"""A run is killed at each step of replacing an older model by its final model: the folder holds one of the two, or none that a program
+would read, and the next start completes the new one."""
 import shutil
 import signal
 
@@ -16,7 +16,7 @@ def model_in(folder):
 
 @pytest.fixture(scope="module")
 def older(sample, tmp_path_factory):
-    """Another model than the run's, in every file; the index is of shards that it once had."""
+    """A model with other files than the run's model, and an index of shards."""
     folder = tmp_path_factory.mktemp("older") / "run"
     linnet("init", "--output", folder, "--tokenizer", sample.tokenizer, "--layers", "1", "--width", "16", "--heads", "2")
     merges = (folder / "merges.txt").read_text()
@@ -30,7 +30,7 @@ def older(sample, tmp_path_factory):
 
 @pytest.fixture(params=["a tokenizer", "no tokenizer"])
 def settings(request, sample, copy_of):
-    """The run's model brings a tokenizer, or the older one's must go without another in its place."""
+    """The model of the run has a tokenizer, or none: then the tokenizer of the older model must be removed."""
     model = copy_of(sample.model)
     if request.param == "no tokenizer":
         (model / "vocab.json").unlink()
@@ -54,11 +54,11 @@ def test_killed_at_each_step(settings, older, at_call, tmp_path, call):
         there = model_in(run)
         kind = "old" if there == old else "new" if there == new else "none"
         found.append(kind)
-        # Of what is of neither no reader makes a model: linnet's inspect, or who needs a config.json.
+        # A mixture of the two must not look like a model to linnet inspect or to programs that need a config.json.
         linnet("inspect", run, code=1 if kind == "none" else 0)
         assert ("config.json" in there) == (kind != "none")
         if (run / "model.new").exists():
-            # What the killed run came to is there before the next one has done anything.
+            # The next start puts the new model in its place before it trains.
             completed += 1
             process = start(["train", config], env=at_call("", "pwrite", "KILL", 1, "/run/metrics.jsonl"))
             assert finish(process).code == -signal.SIGKILL
@@ -70,17 +70,17 @@ def test_killed_at_each_step(settings, older, at_call, tmp_path, call):
         assert not left_over(run)
         shutil.rmtree(run)
     assert code == 0 and model_in(run) == new
-    # Before, between and, where its own folder is taken away at last, after.
+    # Killed before the replacement, during it and, while the emptied folder is removed, after it.
     assert sorted(set(found), key=found.index) == (["old", "none"] if call == "rename" else ["old", "none", "new"]), found
     assert completed > 1
 
 
-def test_into_the_folder_of_the_model(sample, copy_of, tmp_path):
-    """As with Trainer the trained model replaces the other, but not without a word."""
+def test_training_into_its_model_folder_warns(sample, copy_of, tmp_path):
+    """As in Trainer the trained model replaces the one that it started from; a warning says so."""
     elsewhere = train(tmp_path / "elsewhere", model_name_or_path=sample.model, train_file=sample.train, max_steps=2, learning_rate=1e-3)
     model = copy_of(sample.model)
     config = write_config(tmp_path / "config.json", model_name_or_path=model, output_dir=str(model) + "/.", train_file=sample.train,
                           max_steps=2, learning_rate=1e-3)
     warnings = linnet("train", config).stderr
-    assert warnings.count("warning") == 1 and "output_dir is the folder of the model" in warnings
+    assert warnings.count("warning") == 1 and "output_dir" in warnings
     assert model_in(model) == model_in(elsewhere) != model_in(sample.model)

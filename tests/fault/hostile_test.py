@@ -1,4 +1,4 @@
-"""What a folder or file from elsewhere must not be able to do, and what outputs must not be."""
+"""Files from elsewhere must not make linnet run code, connect or read other folders; and the permissions of outputs."""
 import json
 import os
 import shutil
@@ -12,7 +12,7 @@ from support import LINNET, ROOT, linnet, train
 
 
 def imported():
-    """(object file, function) of what linnet's own code calls of other libraries."""
+    """Pairs (object file, function): the functions of other libraries that linnet calls."""
     found = subprocess.run(["nm", "-A", "--undefined-only", Path(LINNET).with_name("liblinnet.a")], capture_output=True, text=True,
                            check=True, timeout=60).stdout
     return {(line.split(":")[1], line.split()[-1]) for line in found.splitlines()}
@@ -27,14 +27,13 @@ RESOLVES = {"getaddrinfo", "gethostbyname", "gethostbyname2", "getnameinfo", "re
 
 @pytest.mark.skipif("/san/" in LINNET, reason="the sanitizers' own imports are not linnet's")
 def test_nothing_is_executed_and_nothing_connected():
-    """No code of linnet's starts a program, loads a library or opens a connection, so that nothing of a model folder can be
-    executed or sent, but for two places that read no file of the user's: the ranks of a job send each other heartbeats
-    (heartbeat_net.c, to addresses of their own hosts that MPI brings, and on one host without a network:
-    test_one_host_opens_no_network; nothing looks a name up), and a launcher that hangs is killed by /bin/sh with a script that
-    contains only numbers of the program's own (heartbeat_end.c)."""
+    """linnet starts no program, loads no library and opens no connection, so that nothing in a model folder can be executed or sent. Two
+    exceptions read no file of the user: the heartbeats between ranks (heartbeat_net.c) connect to addresses of the job's own hosts, which
+    MPI delivers, without looking names up, and on one host without a network (test_one_host_opens_no_network); and /bin/sh kills a
+    launcher that hangs, by a script that contains only numbers of the program (heartbeat_end.c)."""
     calls = imported()
     names = {name for _, name in calls}
-    assert {"open", "H5Fopen", "MPI_Init_thread"} <= names, "the symbols cannot be told"
+    assert {"open", "H5Fopen", "MPI_Init_thread"} <= names, "nm lists other symbols than linnet's"
     assert {(file, name) for file, name in calls if name in STARTS} == {("heartbeat_end.o", "posix_spawn")}
     assert {file for file, name in calls if name in CONNECTS} == {"heartbeat_net.o"}
     assert not names & RESOLVES
@@ -42,8 +41,8 @@ def test_nothing_is_executed_and_nothing_connected():
 
 
 def test_one_host_opens_no_network(job, at_call, tmp_path):
-    """Of linnet's own code: a local socket a rank where there are several, and none where there is one. A rank writes down how many it
-    opened when it opened any."""
+    """On one host linnet opens one local socket per rank if there are several ranks, else none, and no network socket. The preloaded
+    library counts the calls."""
     for ranks, opened in ((3, {"local": "1", "network": None}), (1, {"local": None, "network": None})):
         for kind, wanted in opened.items():
             count = tmp_path / f"{kind}-{ranks}"
@@ -51,8 +50,8 @@ def test_one_host_opens_no_network(job, at_call, tmp_path):
             assert (count.read_text().strip() if count.exists() else None) == wanted
 
 
-def test_what_else_lies_in_a_model_folder_is_left_alone(sample, tmp_path, copy_of):
-    """Programs in a model folder, also under names that a search might find, are neither run nor copied."""
+def test_other_files_of_a_model_folder_are_ignored(sample, tmp_path, copy_of):
+    """Programs in a model folder, also with names that a search path could find, are neither run nor copied."""
     model, mark = copy_of(sample.model), tmp_path / "mark"
     for name in ("modeling_gpt2.py", "__init__.py", "orted", "sh", "libfilter.so"):
         (model / name).write_text(f"#!/bin/sh\ntouch {mark}\n")
@@ -70,7 +69,7 @@ def test_what_else_lies_in_a_model_folder_is_left_alone(sample, tmp_path, copy_o
 
 
 def test_index_cannot_lead_out_of_its_folder(sample, tmp_path, copy_of):
-    """Nor can it name a folder, or a path in itself, though the file there is good."""
+    """Nor can it name a folder or a path inside its folder, even if the file there is good."""
     model = copy_of(sample.model)
     weights = model / "model.safetensors"
     header = json.loads(weights.read_bytes()[8 : 8 + int.from_bytes(weights.read_bytes()[:8], "little")])
@@ -87,7 +86,7 @@ def test_index_cannot_lead_out_of_its_folder(sample, tmp_path, copy_of):
 
 @pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
 def test_outputs_get_the_umask(sample, tmp_path, mask):
-    """Files of every command are readable by whom the user's umask lets read, and nothing is executable."""
+    """The umask decides who may read the files of every command; no file is executable."""
     config = tmp_path / "run.json"
     config.write_text(json.dumps(dict(model_name_or_path=str(tmp_path / "model"), train_file=str(tmp_path / "train.h5"),
                                       output_dir=str(tmp_path / "a/run"), max_steps=2, save_steps=1, global_batch_size=20, logging_steps=1)))

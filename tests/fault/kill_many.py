@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Kill training jobs again and again, start them again, and see that nothing is lost.
+"""Kill training jobs again and again, start them again, and check that nothing is lost.
 
-A job of two ranks is killed (-9: a random rank, all ranks, or mpirun) at a random moment of loading, of an update or an
-evaluation, of saving, of a rename, or of its end, and started again with resume_from_checkpoint, until it is complete; then
-the next one, until as many kills are done as were asked for. Each complete job must have the weights and the log of one that
-was never disturbed, to the bit; nothing unfinished may lie in its folder, no job may hang, no process may outlive its job.
-Open MPI 4.1's mpirun at times waits for itself when a rank was killed as it joined: where no rank is left it is killed too, and
-counted.
+The script kills a job of two ranks (-9: a random rank, all ranks, or mpirun) at a random moment of loading, an update, an
+evaluation, saving, a rename or its end, and starts it again with resume_from_checkpoint until it is complete; then the next
+job, until it has done the requested number of kills. Each complete job must have the same bits of weights and the same log as
+an undisturbed one. It must leave no unfinished file, must not hang, and no process may outlive its job. Open MPI 4.1's mpirun
+sometimes waits for itself after a rank was killed while it joined; without any rank left the script kills mpirun and counts that.
 
     tests/fault/kill_many.py [--kills 50] [--seed 1] [--jobs 3] [--limit 60] [--keep FOLDER]
 
-What was killed is printed in a line each; what went wrong as well, with the seed that leads there again. Exit code 1 then."""
+Prints one line for each kill and each fault, with the seed that repeats it. Exit code 1 after a fault."""
 import argparse
 import os
 import random
@@ -32,19 +31,19 @@ RANKS = 2
 UPDATES = 12
 ALONE = 60  # seconds that mpirun has to end after its last rank, on a busy machine
 
-# Moments at which the process is stopped in a call, to be killed there: the call, the files meant, how many there may be.
+# Moments at which a process is held in a call and killed there: the call, the path, the largest number of the call.
 CALLS = {
     "save": [("write", "/run/checkpoint-", 90), ("fsync", "/run/checkpoint-", 60), ("open", "/run/checkpoint-", 60)],
     "rename": [("rename", "/run/", 50)],
     "end": [("any", "/run/model.", 30), ("rename", "/run/", 60)],
 }
-# Moments that are waited for from outside: seconds since the start, or lines of the log.
+# Other moments: some time after the start, or some lines of the log.
 MOMENTS = ["load", "step", "evaluation", *CALLS]
 VICTIMS = ["one rank", "all ranks", "mpirun"]
 
 
 class Fault(Exception):
-    """What must not happen."""
+    """A fault of linnet that this script found."""
 
 
 def prepare(folder):
@@ -83,7 +82,7 @@ class Job:
     def start(self, fault):
         self.starts += 1
         self.output = open(self.folder / f"output-{self.starts}", "wb")
-        # Where Open MPI has its files, which it leaves behind when it is killed.
+        # The folder for Open MPI's files, which a killed mpirun leaves behind.
         env = {**fault, "TMPDIR": str(self.folder), "OMPI_MCA_btl_vader_backing_directory": str(self.folder),
                "OMPI_MCA_odls_base_sigkill_timeout": "0"}
         return start(["train", self.config], RANKS, env=env, stdout=self.output, stderr=self.output)
@@ -95,12 +94,12 @@ class Job:
             return 0
 
     def wait_until(self, process, there, ends):
-        """False when the job ended first."""
+        """False if the job ended first."""
         while not there():
             if process.poll() is not None:
                 return False
             if time.monotonic() > ends:
-                raise Fault("it hangs")
+                raise Fault("the job hangs")
             time.sleep(0.002)
         return process.poll() is None
 
@@ -146,7 +145,7 @@ class Job:
             time.sleep(0.01)
 
     def once(self):
-        """Start, kill; returns what was killed and when, or None when the job came to its end before."""
+        """Start the job and kill it; return the moment and the victim, or None if the job ended before."""
         rng = self.rng
         moment, victim = rng.choice(MOMENTS), rng.choice(VICTIMS)
         mark, fault = self.folder / f"mark-{self.starts}", {}
@@ -175,8 +174,8 @@ class Job:
             raise Fault(f"exit code {process.returncode} without having been killed")
         return None
 
-    def check_whole(self):
-        """Between starts: every checkpoint is whole at any time."""
+    def check_checkpoints(self):
+        """Every checkpoint is intact at any time."""
         for step in checkpoints(self.run) if self.run.exists() else []:
             linnet("inspect", self.run / f"checkpoint-{step}")
 
@@ -192,7 +191,7 @@ class Job:
 
 
 def work(number, args, folder, parts, done, lock):
-    """Job after job until all kills are done; counts what was killed in `done`."""
+    """Run one job after the other until all kills are done; `done` counts them by moment and victim."""
     rng, trial = random.Random(f"{args.seed} {number}"), 0
 
     def say(text):
@@ -209,9 +208,9 @@ def work(number, args, folder, parts, done, lock):
                     args.launchers += job.launchers
                     job.launchers = 0
                 say(f"start {job.starts}: killed {killed[1]} at {killed[0]}")
-                job.check_whole()
+                job.check_checkpoints()
                 if sum(done.values()) >= args.kills:
-                    # The last one is brought to its end undisturbed.
+                    # The last job runs to its end.
                     process = job.start({})
                     job.see_it_end(process, ranks_of(process))
                     job.output.close()
@@ -219,7 +218,7 @@ def work(number, args, folder, parts, done, lock):
                         raise Fault(f"exit code {process.returncode}")
                     break
             job.check_complete()
-            say(f"complete after {job.starts} starts, as if undisturbed")
+            say(f"complete after {job.starts} starts, same bits as undisturbed")
             shutil.rmtree(job.folder)
         except (Fault, AssertionError) as fault:
             say(f"FAULT at start {job.starts} (--seed {args.seed}, {job.folder}): {fault}")
@@ -232,8 +231,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=3, help="jobs at a time")
-    parser.add_argument("--limit", type=float, default=60, help="seconds: what takes longer hangs")
+    parser.add_argument("--jobs", type=int, default=3, help="jobs that run at the same time")
+    parser.add_argument("--limit", type=float, default=60, help="seconds after which a job counts as hanging")
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
     args = parser.parse_args()
     args.faults, args.launchers = [], 0
@@ -254,7 +253,7 @@ def main():
         worker.join()
     for (moment, victim), count in sorted(done.items()):
         print(f"{count:5d}  {victim:9s} at {moment}")
-    print(f"{args.launchers} launchers waited for themselves with no rank left")
+    print(f"{args.launchers} launchers hung without any rank left")
     print(f"{sum(done.values())} kills, {len(args.faults)} faults, {time.monotonic() - began:.0f} s, seed {args.seed}")
     if not args.keep:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Jobs killed at random moments and started again end as ones never disturbed: 50 kills, or LINNET_KILLS (make kill-many)."""
+"""Jobs that are killed at random moments and started again end with the bits of undisturbed jobs: 50 kills, or LINNET_KILLS (make kill-many)."""
 import os
 import subprocess
 import sys
@@ -8,10 +8,10 @@ import pytest
 from support import LINNET, ROOT
 
 
-@pytest.mark.skipif("/san/" in LINNET, reason="the library that stops a process in a call stands before the sanitizers' own")
+@pytest.mark.skipif("/san/" in LINNET, reason="the preloaded library replaces calls that the sanitizers replace")
 def test_kill_many():
     kills = int(os.environ.get("LINNET_KILLS", "50"))
-    # A machine that is busy with other things starves a job for minutes at times.
+    # A busy machine can starve a job for minutes.
     limit = 60 if kills <= 50 else 600
     command = [sys.executable, ROOT / "tests/fault/kill_many.py", "--kills", str(kills), "--limit", str(limit), "--seed",
                os.environ.get("LINNET_SEED", "1")]

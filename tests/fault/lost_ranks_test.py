@@ -1,9 +1,7 @@
-"""A rank that dies, is stopped, runs out of memory or meets bad data of its own, in every phase of a run: the run ends in
-time, with one line that names rank, host, phase and cause, and its last checkpoint is whole. A rank that is busy or slow
-ends nothing.
+"""A rank dies, is stopped, runs out of memory or reads bad data, in each phase of a run: the run ends in time with one line that
+names rank, host, phase and cause, and its last checkpoint is intact. A busy or slow rank does not end the run.
 
-at_call.c says how a rank is made to fail at a given moment. Where this is left to the launcher (before MPI has started)
-its own message names the rank."""
+at_call.c makes a rank fail at a given moment. Before MPI has started, the launcher notices, and its own message names the rank."""
 import os
 import re
 import shutil
@@ -18,7 +16,7 @@ import pytest
 from support import (checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, wait_for,
                      weights_digest, write_config)
 
-# Seconds of silence that these runs allow, and within which they must have ended: the launcher takes some seconds of its own.
+# rank_timeout of these runs, and the seconds within which they must end; the launcher itself takes some of them.
 TIMEOUT, LIMIT = 2, 12
 
 
@@ -35,7 +33,7 @@ def start_run(folder, settings, ranks, env=None):
 
 
 def left_over(folder):
-    """Processes that still work on a folder's run."""
+    """Processes that still work on the run in a folder."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -48,7 +46,7 @@ def left_over(folder):
 
 
 def lost(folder, process, rank, phase, cause, since=None, code=None):
-    """The run ended in time, with an exit code and the one line; nothing is left of it."""
+    """Check that the run ended in time with this exit code and one line, and that no process is left."""
     since = since or time.monotonic()
     result = finish(process, limit=30)
     assert time.monotonic() - since < LIMIT, result
@@ -63,14 +61,14 @@ def lost(folder, process, rank, phase, cause, since=None, code=None):
     return result
 
 
-CAUSE = {"KILL": "the process has ended: killed", "STOP": "no heartbeat for", "MEMORY": "out of memory"}
+CAUSE = {"KILL": "killed", "STOP": r"\d s", "MEMORY": "out of memory"}
 DO = pytest.mark.parametrize("do", ["KILL", "STOP"])
-LAST = 0  # of a call; those before it are -1, -2, ...
+LAST = 0  # the last of some calls; those before it are -1, -2, ...
 
 
 class Loss:
-    """How a rank is lost: in which phase (as the line names it), by what, which rank of how many, and at which of its calls.
-    `epochs`: the run has a second one, and no evaluation, so that its last reading is in an update."""
+    """How a rank is lost: the phase that the line names, the fault, which rank of how many, and at which of its calls. `epochs`: the run
+    has two epochs and no evaluation, so that its last read is in an update."""
 
     def __init__(self, phase, do, rank, call, path="", number=1, cause=None, ranks=3, epochs=False, code=None):
         self.phase, self.do, self.rank, self.ranks, self.call, self.path, self.number = phase, do, rank, ranks, call, path, number
@@ -81,27 +79,27 @@ class Loss:
 UPDATE = r"in update \d+"
 LOSSES = [
     *[Loss("while loading", do, rank, "H5Fopen", "train.h5") for do in ("KILL", "STOP", "MEMORY") for rank in (0, 1)],
-    # The system's own limit: what a library makes of it, HDF5 for one, may be a crash.
+    # The limit of the system, which may make a library such as HDF5 crash.
     Loss("while loading", "LIMIT", 1, "H5Fopen", "train.h5", cause="memory"),
-    Loss("while loading", "FAIL", 1, "H5Fopen", "train.h5", cause="train.h5: damaged or cut short", code=1),
-    Loss("while loading", "FAIL", 1, "open", "model.safetensors", cause="model.safetensors: cannot open: Input/output error", code=1),
+    Loss("while loading", "FAIL", 1, "H5Fopen", "train.h5", cause="train.h5", code=1),
+    Loss("while loading", "FAIL", 1, "open", "model.safetensors", cause="model.safetensors.*Input/output error", code=1),
     Loss(UPDATE, "MEMORY", 1, "H5Dread", number=LAST - 1, epochs=True, code=2),
-    Loss(UPDATE, "FAIL", 2, "H5Dread", number=LAST, epochs=True, cause='train.h5: cannot read dataset "tokens"', code=1),
+    Loss(UPDATE, "FAIL", 2, "H5Dread", number=LAST, epochs=True, cause='train.h5.*"tokens"', code=1),
     *[Loss("in the evaluation", do, 1, "H5Dread", number=LAST) for do in ("KILL", "STOP")],
-    # In the thread that saves: the training one may be anywhere.
+    # In the thread that saves; the training thread may be in any phase.
     Loss(r"(in update \d+|in the evaluation|while saving|at the end)", "MEMORY", 0, "mkdir", "run/checkpoint-4", code=2),
     Loss("in the evaluation", "MEMORY", 1, "H5Dread", number=LAST - 1, code=2),
     Loss("in the evaluation", "KILL", 0, "H5Dread", number=LAST),
-    Loss("in the evaluation", "FAIL", 2, "H5Dread", number=LAST, cause='test.h5: cannot read dataset "tokens"', code=1),
+    Loss("in the evaluation", "FAIL", 2, "H5Dread", number=LAST, cause='test.h5.*"tokens"', code=1),
     *[Loss("at the end", do, rank, "MPI_Finalize") for do in ("KILL", "STOP") for rank in (0, 1)],
     Loss("at the end", "MEMORY", 0, "open", "run/model.safetensors", code=2),
-    Loss("at the end", "FAIL", 0, "open", "run/model.safetensors", cause="model.safetensors: cannot open: Input/output error", code=2),
+    Loss("at the end", "FAIL", 0, "open", "run/model.safetensors", cause="model.safetensors.*Input/output error", code=2),
 ]
 
 
 @pytest.fixture(scope="module")
 def outcomes(request, sample, at_call, tmp_path_factory):
-    """Of every chosen test, started ahead of it: most of its time it waits."""
+    """The results of all chosen tests, which are started ahead, since they wait for most of their time."""
     base = dict(model_name_or_path=sample.model, train_file=sample.train, global_batch_size=20, reduction_units=4, learning_rate=1e-3,
                 logging_steps=1, dropout=0.1, save_strategy="steps", save_steps=2, rank_timeout=TIMEOUT, threads_per_rank=1)
     with_evaluation, two_epochs = {**base, "max_steps": 4, "eval_file": sample.test}, {**base, "max_steps": 6}
@@ -111,7 +109,7 @@ def outcomes(request, sample, at_call, tmp_path_factory):
         return two_epochs if loss.epochs else with_evaluation
 
     def count(loss):
-        """The number of the last such call, by a run in which nothing happens."""
+        """The number of the last such call, counted in a run without a fault."""
         key = loss.rank, loss.epochs
         if key not in last:
             folder = tmp_path_factory.mktemp("count")
@@ -152,7 +150,7 @@ def test_stopped_at_the_start(at_call, short, tmp_path, call, rank):
     """Before MPI has started, right after, and while the ranks connect: the lowest rank that is not stopped reports the limit, and the
     launcher then kills the stopped one."""
     process = start_run(tmp_path, short, 3, at_call(rank, call, "STOP", path="local" if call == "socket" else "", LINNET_START_TIMEOUT="3"))
-    lost(tmp_path, process, 1 - rank, "at the start", "not all ranks have started within 3 s")
+    lost(tmp_path, process, 1 - rank, "at the start", "within 3 s")
 
 
 def test_stopped_while_the_ranks_connect(at_call, short, tmp_path):
@@ -170,14 +168,14 @@ def test_no_memory_at_the_start(at_call, short, tmp_path):
 def test_no_thread_at_the_start(at_call, short, tmp_path, rank):
     """The system gives a rank no thread for its heartbeats; the first thread is that of the limit on the start."""
     process = start_run(tmp_path, short, 3, at_call(rank, "pthread_create", "FAIL", number=2))
-    lost(tmp_path, process, rank, "at the start", "cannot start a thread for the heartbeats", code=2)
+    lost(tmp_path, process, rank, "at the start", "thread", code=2)
 
 
 @pytest.mark.parametrize("rank, number, own_limit", [
     *[(rank, number, True) for number in (signal.SIGKILL, signal.SIGSTOP) for rank in (0, 2)],
     (1, signal.SIGKILL, False), (1, signal.SIGSTOP, False)])
 def test_in_an_update(short, tmp_path, rank, number, own_limit):
-    """A run that sets no limit of its own has ended 10 s later, too."""
+    """With the default of rank_timeout the run ends within 10 s, too."""
     settings = {**short, "max_steps": 100000, "save_steps": 100000, "max_grad_norm": 0, "learning_rate": 0}
     if not own_limit:
         del settings["rank_timeout"]
@@ -194,19 +192,19 @@ def test_in_an_update(short, tmp_path, rank, number, own_limit):
 
 @DO
 def test_while_saving(at_call, short, tmp_path, do):
-    """In the second checkpoint: the first is whole, and the run goes on from it to what it would have been."""
+    """While the run saves its second checkpoint: the first one is intact, and the resumed run ends with the same bits."""
     env = at_call(0, "mkdir", do, path="checkpoint-4")
     lost(tmp_path, start_run(tmp_path, short, 2, env), 0, "while saving", CAUSE[do])
     run = tmp_path / "run"
     assert checkpoints(run) == [2]
     linnet("inspect", run / "checkpoint-2")
     train(tmp_path, ranks=2, resume_from_checkpoint="auto", **short)
-    assert weights_digest(run) == weights_digest(train(tmp_path / "whole", ranks=1, **short))
+    assert weights_digest(run) == weights_digest(train(tmp_path / "undisturbed", ranks=1, **short))
 
 
 @DO
 def test_other_rank_while_saving(at_call, short, tmp_path, do):
-    """Rank 0 writes for longer than the limit, which ends nothing; then a rank that waits for it is lost."""
+    """Rank 0 writes for longer than rank_timeout, which is fine; then a rank that waits for it is lost."""
     run = tmp_path / "run"
     process = start_run(tmp_path, short, 2, at_call(0, "mkdir", 20, path="checkpoint-4"))
     wait_for((run / "checkpoint-4.tmp").exists, process, "checkpoint-4.tmp", limit=30)
@@ -220,7 +218,7 @@ def test_other_rank_while_saving(at_call, short, tmp_path, do):
 
 
 def test_no_memory_of_another_rank_while_saving(at_call, short, tmp_path):
-    """Rank 0 writes, but the line is that of the rank that could not give its part: from its last reading on it gets no memory."""
+    """Rank 0 writes, but the rank that cannot deliver its part prints the line: it gets no memory after its last read."""
     settings = {**short, "max_steps": 6, "eval_file": None, "on_save_failure": "stop"}
     count = tmp_path / "count"
     (tmp_path / "undisturbed").mkdir()
@@ -236,14 +234,14 @@ def test_no_memory_of_another_rank_while_saving(at_call, short, tmp_path):
 @DO
 def test_evaluate_command(sample, at_call, tmp_path, do):
     env = at_call(1, "H5Dread", do, number=1)
-    # So that left_over() finds what belongs to this test.
+    # left_over() finds the processes of this test by this path.
     arguments = ["evaluate", "--model", sample.model, "--data", sample.test, "--rank-timeout", "1", "--predictions",
                  tmp_path / "config.json"]
     lost(tmp_path, start(arguments, 2, env), 1, "while loading", CAUSE[do])
 
 
-def test_own_data(sample, short, tmp_path, copy_of):
-    """The last sample's label is damaged, which the last rank finds, whose it is."""
+def test_rank_with_bad_data_is_named(sample, short, tmp_path, copy_of):
+    """The label of the last sample is damaged; the last rank, which reads it, finds that."""
     damaged = copy_of(sample.train, "damaged.h5")
     with h5py.File(damaged, "r+") as file:
         file["labels"][-1] = 7
@@ -255,8 +253,8 @@ def test_own_data(sample, short, tmp_path, copy_of):
 
 
 def test_slow_rank_is_named(at_call, job, tmp_path):
-    """A rank whose disk is slow once, for longer than the limit: it ends nothing, and the log says who was waited for, and how long.
-    The last reading is that of the second epoch's samples, whose number is found by a run in which nothing happens."""
+    """The disk of a rank is slow once, for longer than rank_timeout: the run continues, and a warning says for which rank the others waited
+    and how long. The slow read is the last one, of the second epoch's samples; a run without a fault counts the reads."""
     settings = {**job, "rank_timeout": TIMEOUT, "threads_per_rank": 1}
     count = tmp_path / "count"
     process = start_run(tmp_path, settings, 3, at_call(1, "H5Dread", 3, AT_COUNT=str(count)))
@@ -269,8 +267,8 @@ def test_slow_rank_is_named(at_call, job, tmp_path):
     assert warnings and max(map(float, warnings)) >= 2, result
 
 
-def test_whole_job_suspended(short, tmp_path):
-    """A batch system stops all ranks at once and lets them go on later: nobody was lost."""
+def test_suspended_job_continues(short, tmp_path):
+    """A batch system stops all ranks at once and continues them later: no rank is lost."""
     settings = {**short, "max_steps": 100000, "save_steps": 100000, "learning_rate": 0}
     process = start_run(tmp_path, settings, 2)
     update_met(process, tmp_path / "run")
@@ -284,7 +282,7 @@ def test_whole_job_suspended(short, tmp_path):
     assert result.code == 75 and not result.errors, result
 
 
-def test_whole_job_suspended_at_the_start(at_call, short, tmp_path):
+def test_job_suspended_at_the_start_continues(at_call, short, tmp_path):
     """The time while the ranks are suspended does not count as time of the start."""
     mark = tmp_path / "mark"
     process = start_run(tmp_path, short, 2, at_call(1, "MPI_Init_thread", 2, AT_MARK=str(mark), LINNET_START_TIMEOUT="10"))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tests/fuzz/seeds/: a few small inputs that each reader takes, for the fuzzers to start from.
+"""Write tests/fuzz/seeds/: a few small inputs that each reader accepts, from which the fuzzers start.
 
-Also small: the fuzzers copy and change them many thousand times a second. Run in the repository's root; needs h5py and numpy."""
+They are small because the fuzzers copy and change them many thousand times a second. Run it in the root of the repository; needs h5py
+and numpy."""
 import hashlib
 import json
 import struct

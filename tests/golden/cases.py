@@ -1,6 +1,6 @@
-"""The golden cases: the small one in the tree and, where it is there, the shared one; as model folders and token files.
+"""The golden cases as model folders and token files: the small one of the repository and, if it exists, the shared one.
 
-A case is a folder with model/, samples.json, forward_backward.json and trainer_runs.json, as make_trainer_small.py writes."""
+A case is a folder with model/, samples.json, forward_backward.json and trainer_runs.json, which make_trainer_small.py writes."""
 import json
 import shutil
 from pathlib import Path
@@ -31,14 +31,14 @@ class Case:
         return labels[str(count)] if isinstance(labels, dict) else labels
 
     def model(self, target, labels=3):
-        """The case's model with its tokenizer beside it, as a complete folder."""
+        """Copy the model of the case and its tokenizer to a folder."""
         shutil.copytree(self.folder / ("model" if labels == 3 else f"model{labels}"), target)
         for name in ("vocab.json", "merges.txt"):
             shutil.copy(self.tokenizer / name, target)
         return target
 
     def tokens(self, path, which, labels=3):
-        """A token file of some of the samples."""
+        """Write a token file with some of the samples."""
         config = json.loads((self.folder / ("model" if labels == 3 else f"model{labels}") / "config.json").read_text())
         names = [config["id2label"][str(i)] for i in range(labels)]
         assert labels != 3 or names == LABELS

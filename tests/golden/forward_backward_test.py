@@ -8,12 +8,12 @@ from cases import CASES, MISSING, Case
 from gpt2_numpy import logits
 from support import LABELS, linnet, read_safetensors, train, training_events
 
-# linnet computes in float32, whose 6e-8 a rounding grows over the sums of a forward and backward pass; the reference is
-# float64. 1e-5 leaves a factor of some ten above what is seen.
+# linnet computes in float32, where a rounding changes a number by up to 6e-8, and the errors add up over a forward and backward
+# pass; the reference is in float64. The errors seen are about a tenth of this bound.
 CLOSE = 1e-5
 
-# AdamW's update is rate · m / (√v + ε). With an ε far above √v that is plain gradient descent, and the difference of the weights
-# is the gradient times rate / ε: large beside the weights, so that their rounding does not show.
+# AdamW's update is rate · m / (√v + ε). With ε far above √v this is gradient descent, and the weights change by the gradient times
+# rate / ε, which is large compared with the rounding of the weights.
 HUGE_EPSILON = 1e8
 FACTOR = 1024.0
 
@@ -29,7 +29,7 @@ def pooling(request):
 
 
 def one_update(case, pooling, folder, ranks):
-    """One update over the reference's samples; returns the run and the gradients."""
+    """Do one update with the samples of the reference; return the run and the gradients."""
     reference = case.load("forward_backward")[pooling]
     model = case.model(folder / "model")
     run = train(folder, ranks=ranks, model_name_or_path=model, train_file=case.tokens(folder / "train.h5", reference["samples"]),
@@ -51,7 +51,7 @@ def test_loss_and_gradients(case, pooling, tmp_path, ranks):
         found = gradients[name].ravel()
         close = CLOSE * max(expected["norm"], CLOSE * reference["grad_norm"])
         assert np.linalg.norm(found) == pytest.approx(expected["norm"], abs=close), name
-        # Errors of single elements have no common sign: their sum is about as large as their norm.
+        # The errors of the elements have both signs: their sum is about as large as their norm.
         assert found.sum() == pytest.approx(expected["sum"], abs=3 * close), name
         assert found @ np.cos(np.arange(found.size)) == pytest.approx(expected["probe"], abs=3 * close), name
         assert found[:8] == pytest.approx(expected["first"], abs=close), name
@@ -60,7 +60,7 @@ def test_loss_and_gradients(case, pooling, tmp_path, ranks):
 @pytest.mark.tiny
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_logits(case, pooling, tmp_path, ranks):
-    """Each sample's probabilities, by `evaluate`, against the softmax of the reference's logits."""
+    """The probabilities that `evaluate` writes against the softmax of the reference logits."""
     reference = case.load("forward_backward")[pooling]
     model = case.model(tmp_path / "model")
     config = json.loads((model / "config.json").read_text())
@@ -74,13 +74,13 @@ def test_logits(case, pooling, tmp_path, ranks):
     labels = case.labels(3)
     for i, (row, label, predicted, *found) in enumerate(rows):
         assert (int(row), label) == (i, LABELS[labels[reference["samples"][i]]])
-        # Printed with six digits.
+        # Written with six digits.
         assert np.array(found, float) == pytest.approx(expected[i], abs=CLOSE + 5e-7)
         assert predicted == LABELS[expected[i].argmax()]
 
 
 def test_numpy_reference(case, pooling):
-    """The NumPy model, by which other tests judge final weights, against PyTorch in float64."""
+    """The NumPy model, with which other tests check final weights, against PyTorch in float64."""
     reference = case.load("forward_backward")[pooling]
     weights = read_safetensors(case.folder / "model/model.safetensors")
     config = json.loads((case.folder / "model/config.json").read_text())

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Write tests/golden/tokenizer_small/: a tiny GPT-2 style vocabulary and what Hugging Face `tokenizers` makes with it.
+"""Write tests/golden/tokenizer_small/: a tiny GPT-2 style vocabulary, and the ids that Hugging Face `tokenizers` gives.
 
   vocab.json, merges.txt  trained on made-up text, with a few merges added by hand (see ADDED)
   cases.jsonl             odd strings and their ids
-  classes.json            letters, numbers and white space of the peer's engine, over all code points: how many, and the
-                          FNV-1a hash of them in order, four bytes each, the lowest first
+  classes.json            letters, numbers and white space of the tokenizers engine among all code points: their count and
+                          the FNV-1a hash of the code points in order, four bytes each, the lowest first
 
 Needs: tokenizers 0.23 (its engine decides the classes: Unicode 16).
 
@@ -22,7 +22,7 @@ END = "<|endoftext|>"
 WORDS = """the a bird sings in flocks linnet travels small song far hears morning rain over hills they fly quickly happy sad
 neutral feeling today it's we're you'll I've can't 12 345 2024 naïve café über Straße мир птица 鳥 歌 שלום सुबह 🐦 🎵 ... !!! :-)
 singing singers songs travelling hillside""".split()
-# A merge given twice counts with its later rank: `qzx` is q, zx. Runs of j can be merged in several ways.
+# A repeated merge counts with its later rank: `qzx` is q, zx. Runs of j can be merged in several ways.
 ADDED = [("q", "z"), ("z", "x"), ("q", "z"), ("j", "j"), ("jj", "jj"), ("j", "jj")]
 
 

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Write tests/golden/trainer_small/: reference figures for a model small enough to be committed.
 
-Everything comes from the peers' own code: GPT2ForSequenceClassification for logits and gradients (float64), Trainer for
-whole runs. Needs torch, transformers and accelerate; the tests need only what it wrote. Figures in the tree are from
-PyTorch 2.13.0 and Transformers 5.24.0.
+GPT2ForSequenceClassification computes logits and gradients in float64, Trainer does complete runs. Needs torch, transformers and
+accelerate; the tests need only the files. The figures in the repository are from PyTorch 2.13.0 and Transformers 5.24.0.
 
 usage: make_trainer_small.py [OUTPUT]"""
 import json
@@ -15,20 +14,20 @@ from pathlib import Path
 import torch
 from transformers import GPT2Config, GPT2ForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
 
-END = 256  # <|endoftext|>, behind the 256 bytes
+END = 256  # <|endoftext|>, after the 256 bytes
 POSITIONS = 64
 NAMES = {3: ["negative", "neutral", "positive"], 5: ["awful", "bad", "so-so", "good", "great"]}
 
 
 def make_samples():
-    """64 token lists: random ids, most of a tweet's length, and the odd ones."""
+    """64 token lists: random ids, most as long as a tweet, and some special cases."""
     draw = random.Random(11)
     ids = [[draw.randrange(256) for _ in range(draw.randint(2, 30))] for _ in range(64)]
     ids[3].insert(2, END)  # an end-of-text inside
     ids[5] = [103]  # a single token
     ids[6].append(END)  # an end-of-text at the end
-    ids[9] = [END]  # nothing else: an empty text
-    ids[12] = [draw.randrange(256) for _ in range(POSITIONS)]  # as long as can be: no room for padding
+    ids[9] = [END]  # an empty text
+    ids[12] = [draw.randrange(256) for _ in range(POSITIONS)]  # the maximum length: no room for padding
     return {"ids": ids, "labels": {str(n): [draw.randrange(n) for _ in range(64)] for n in NAMES}}
 
 
@@ -47,7 +46,7 @@ def make_config(labels, pad):
 
 
 def make_model(labels):
-    """A random model with all its parameters, biases too, away from where they start."""
+    """A random model in which no parameter, also no bias, has its initial value."""
     torch.manual_seed(7)
     model = GPT2ForSequenceClassification(make_config(labels, True))
     for parameter in model.parameters():
@@ -126,11 +125,11 @@ def main():
     models[3].save_pretrained(output / "model")
     models[5].save_pretrained(output / "model5")
     three, five = models[3], models[5]
-    # Trainer clips a norm that is inflated by the accumulation: where the true one is above the limit too, the update is the same.
+    # Trainer clips by a norm that the accumulation multiplies; if the true norm is above the limit, too, the update is the same.
     runs = {
         "batch4": run(three, 3, 4, 1, 2, "last_token", learning_rate=1e-3),
         "tutorial_ga4": run(three, 3, 1, 4, 1, "padded_end", learning_rate=1e-3, max_grad_norm=0.5),
-        # 44 samples in global batches of 12: the last update has two micro-batches, both whole.
+        # 44 samples in global batches of 12: the last update has two full micro-batches.
         "partial_global_batch": run(three, 3, 4, 3, 2, "last_token", samples=44, learning_rate=1e-3),
         "warmup_decay_smoothing": run(three, 3, 4, 1, 2, "last_token", learning_rate=3e-3, weight_decay=0.1, warmup_steps=5,
                                       lr_scheduler_type="cosine", label_smoothing_factor=0.1, max_grad_norm=0.5),

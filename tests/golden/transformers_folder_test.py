@@ -1,4 +1,4 @@
-"""Model folders against Transformers: what linnet writes it opens, what it writes linnet reads, value for value.
+"""Model folders against Transformers: each reads the folders that the other writes, with equal values.
 
 Skipped where torch and transformers are not installed; run from the root of the repository after `make`.
 """
@@ -26,7 +26,7 @@ def linnet(*arguments):
 
 
 def byte_characters():
-    """GPT-2's printable stand-ins for the 256 bytes."""
+    """GPT-2's printable characters for the 256 bytes."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     return [chr(byte) for byte in printable] + [chr(256 + i) for i in range(len(others))]
@@ -34,7 +34,7 @@ def byte_characters():
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
-    """A whole, small GPT-2 tokenizer: the bytes, one merge, end-of-text."""
+    """A small complete GPT-2 tokenizer: the bytes, one merge, end-of-text."""
     folder = tmp_path_factory.mktemp("tokenizer")
     words = byte_characters() + ["he", "<|endoftext|>"]
     (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}), encoding="utf-8")
@@ -58,7 +58,7 @@ def peer_config(**changes):
 
 
 def expected_digest(model):
-    """SHA-256 of all values as float32: both tables, then layer by layer as linnet lays them out."""
+    """SHA-256 of all values as float32: both embeddings, then layer by layer in linnet's order."""
     state = {name.removeprefix("transformer."): value for name, value in model.state_dict().items()}
     layer = ["ln_1.weight", "ln_1.bias", "attn.c_attn.weight", "attn.c_attn.bias", "attn.c_proj.weight",
              "attn.c_proj.bias", "ln_2.weight", "ln_2.bias", "mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight",
@@ -79,7 +79,7 @@ def inspected(folder):
     return {name: value for name, value in rows}, done.stderr
 
 
-def test_peer_opens_a_new_model(new_model):
+def test_transformers_opens_a_new_model(new_model):
     model, info = transformers.AutoModelForSequenceClassification.from_pretrained(new_model, output_loading_info=True)
     assert type(model).__name__ == "GPT2ForSequenceClassification"
     assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
@@ -92,7 +92,7 @@ def test_peer_opens_a_new_model(new_model):
     assert inspected(new_model)[0]["values"] == "SHA-256 " + expected_digest(model)
 
 
-def test_new_weights_are_drawn_as_by_the_peer(new_model):
+def test_new_weights_have_the_distribution_of_transformers(new_model):
     stored = safetensors_torch.load_file(new_model / "model.safetensors")
     peer = transformers.GPT2ForSequenceClassification(peer_config()).state_dict()
     for name, value in peer.items():
@@ -103,21 +103,21 @@ def test_new_weights_are_drawn_as_by_the_peer(new_model):
             continue
         scaled = name.endswith("c_proj.weight")
         deviation = 0.02 / math.sqrt(2 * SIZES["layers"]) if scaled else 0.02
-        # Of n draws the mean strays by σ/√n and the deviation by σ/√(2n): five times that, one chance in 10^6.
+        # The standard errors of n draws are σ/√n for the mean and σ/√(2n) for the deviation; five times that has a chance of 10^-6.
         stray = 5 * deviation / math.sqrt(value.numel())
         for drawn in (mine, value):
             assert abs(drawn.mean().item()) < stray, name
             assert abs(drawn.std().item() - deviation) < stray, name
 
 
-def test_peer_opens_the_tokenizer(new_model):
+def test_transformers_opens_the_tokenizer(new_model):
     tokenizer = transformers.AutoTokenizer.from_pretrained(new_model)
     assert tokenizer("he<|endoftext|>")["input_ids"] == [256, 257]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("shard", [None, "100KB"])
-def test_reads_what_the_peer_saves(tmp_path, dtype, shard):
+def test_reads_models_that_transformers_saves(tmp_path, dtype, shard):
     torch.manual_seed(3)
     model = transformers.GPT2ForSequenceClassification(peer_config()).to(getattr(torch, dtype))
     model.save_pretrained(tmp_path, **({"max_shard_size": shard} if shard else {}))
@@ -152,6 +152,6 @@ def test_finds_a_value_that_is_not_finite(tmp_path):
 def test_init_overwrites_nothing(new_model, tokenizer):
     before = (new_model / "model.safetensors").read_bytes()
     done = linnet("init", "--output", new_model, "--tokenizer", tokenizer, "--layers", 1, "--width", 8, "--heads", 1)
-    assert done.returncode == 1 and "not empty" in done.stderr
+    assert done.returncode == 1 and str(new_model) in done.stderr
     assert (new_model / "model.safetensors").read_bytes() == before
     assert sorted(path.name for path in new_model.parent.iterdir()) == ["model"]

@@ -1,5 +1,5 @@
-"""Runs over several hosts, made of network namespaces on links of a given rate: the same weights as on one host, and an end when a
-link is cut or a rank on another host is lost."""
+"""Runs on several hosts, which are network namespaces with links of a given rate: the weights are the same as on one host, and a run ends
+when a link is cut or a rank on another host is lost."""
 import json
 import os
 import re
@@ -13,8 +13,8 @@ import namespaces
 from support import (LINNET, ROOT, checkpoints, finish, linnet, rank_of, ranks_of, train, update_met, wait_for, weights_digest,
                      write_config)
 
-# Seconds of silence that the failing runs allow, more than a busy machine starves a process for. mpirun takes a few more; on a cut link
-# it is killed five seconds later.
+# rank_timeout of the failing runs, longer than a busy machine starves a process, and the seconds within which they must end: mpirun takes
+# a few seconds, and with a cut link linnet kills it five seconds later.
 TIMEOUT, LIMIT = 4, 60
 ROOT_ALLOWED = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
@@ -53,10 +53,10 @@ def one_host(settings, tmp_path_factory):
 
 
 def start_over(hosts, folder, ranks_per_host, settings, env=None):
-    """`env`: for the ranks alone."""
+    """`env`: variables for the ranks only."""
     config = write_config(folder / "config.json", output_dir=folder / "run", **settings)
-    handed_on = [word for name, value in (env or {}).items() for word in ("-x", f"{name}={value}")]
-    command = hosts.mpirun(folder, ranks_per_host) + handed_on + [LINNET, "train", str(config)]
+    passed_on = [word for name, value in (env or {}).items() for word in ("-x", f"{name}={value}")]
+    command = hosts.mpirun(folder, ranks_per_host) + passed_on + [LINNET, "train", str(config)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
                             env={**os.environ, **ROOT_ALLOWED}, start_new_session=True)
 
@@ -64,13 +64,13 @@ def start_over(hosts, folder, ranks_per_host, settings, env=None):
 @pytest.mark.parametrize("ranks, rate", [([1, 1], "100mbit"), ([2, 2], "1gbit"), ([1, 1, 1], "1gbit"), ([2, 2, 2], "100mbit"),
                                          ([1, 3, 1], "1gbit")])
 def test_same_bits_as_on_one_host(settings, one_host, make_hosts, tmp_path, ranks, rate):
-    """Also on hosts with different numbers of ranks."""
+    """Also if the hosts have different numbers of ranks."""
     hosts = make_hosts(len(ranks), rate)
     result = finish(start_over(hosts, tmp_path, ranks, settings), limit=60)
     assert result.code == 0, result
     placed = ", ".join(f"{name} x{count}" for name, count in zip(hosts.names, ranks))
-    assert f"{sum(ranks)} ranks x 1 thread on {placed}" in result.stderr, result
-    # It did go over the links: each host sends at least its part of every update's gradient or weights.
+    assert f"{sum(ranks)} ranks" in result.stderr and placed in result.stderr, result
+    # The data went over the links: each host sends at least its part of the gradient or the weights of each update.
     tensors = os.path.getsize(tmp_path / "run/model.safetensors") // 8
     sent = [hosts.sent(i) for i in range(len(ranks))]
     assert all(bytes_sent > tensors for bytes_sent in sent), sent
@@ -79,7 +79,7 @@ def test_same_bits_as_on_one_host(settings, one_host, make_hosts, tmp_path, rank
 
 
 def test_evaluate_over_hosts(sample, make_hosts, tmp_path):
-    """The same table as on one host, but for the number of ranks and speeds."""
+    """The predictions are the same as on one host."""
     hosts = make_hosts(2, "1gbit")
     alone, over = tmp_path / "alone.tsv", tmp_path / "over.tsv"
     linnet("evaluate", "--model", sample.model, "--data", sample.test, "--predictions", alone)
@@ -93,19 +93,19 @@ def test_evaluate_over_hosts(sample, make_hosts, tmp_path):
 @pytest.mark.parametrize("name, environment, ranks", [
     ("one-node", {}, 2), ("sockets", {"LINNET_MAP": "ppr:1:socket", "LINNET_BIND": "socket"}, None)])
 def test_hostfile_on_one_node(settings, one_host, tmp_path, name, environment, ranks):
-    """As its comment says to use it."""
+    """Used as its comment says."""
     if ranks is not None and len(os.sched_getaffinity(0)) < ranks:
         pytest.skip(f"{ranks} ranks need as many cores")
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)
     command = [ROOT / "hosts/run.sh", ROOT / f"hosts/{name}.hostfile", LINNET, "train", config]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **ROOT_ALLOWED, **environment})
     assert done.returncode == 0, done
-    assert ranks is None or f": {ranks} ranks x" in done.stderr, done
+    assert ranks is None or f" {ranks} ranks" in done.stderr, done
     assert weights_digest(tmp_path / "run") == one_host
 
 
 def test_hostfile_of_two_nodes(settings, one_host, make_hosts, tmp_path):
-    """With the names of hosts that there are here."""
+    """Its host names are replaced by those of this test."""
     hosts = make_hosts(2, "1gbit")
     text = (ROOT / "hosts/two-nodes.hostfile").read_text()
     (tmp_path / "hostfile").write_text(text.replace("\nnode01", f"\n{hosts.names[0]}").replace("\nnode02", f"\n{hosts.names[1]}"))
@@ -115,7 +115,7 @@ def test_hostfile_of_two_nodes(settings, one_host, make_hosts, tmp_path):
     command = [ROOT / "tests/hosts/nsx", hosts.names[0], ROOT / "hosts/run.sh", tmp_path / "hostfile", LINNET, "train", config]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **ROOT_ALLOWED, **agent})
     assert done.returncode == 0, done
-    assert f"4 ranks x 1 thread on {hosts.names[0]} x2, {hosts.names[1]} x2" in done.stderr, done
+    assert "4 ranks" in done.stderr and f"{hosts.names[0]} x2, {hosts.names[1]} x2" in done.stderr, done
     assert weights_digest(tmp_path / "run") == one_host
 
 
@@ -124,12 +124,12 @@ def endless(settings):
 
 
 def ended(hosts, process, since, rank, host, cause, phase=r"in update \d+"):
-    """The run ended in time with its one line, and nothing of it is left on any host."""
+    """Check that the run ended in time with one line, and that no process is left on any host."""
     result = finish(process)
     assert time.monotonic() - since < LIMIT, result
     assert result.code not in (0, 1, 75), result
     assert len(result.errors) == 1, result
-    assert re.match(rf"linnet: error: rank {rank} on {host}, {phase}: {cause}", result.errors[0]), result
+    assert re.match(rf"linnet: error: rank {rank} on {host}, {phase}: .*{cause}", result.errors[0]), result
     until = time.monotonic() + 8
     while any(hosts.pids(i) for i in range(len(hosts.names))) and time.monotonic() < until:
         time.sleep(0.1)
@@ -143,14 +143,14 @@ def test_cut_link_ends_the_run(settings, make_hosts, tmp_path, count, ranks, los
     update_met(process, tmp_path / "run")
     since = time.monotonic()
     hosts.cut(lost)
-    ended(hosts, process, since, rank, hosts.names[lost], "no heartbeat for")
+    ended(hosts, process, since, rank, hosts.names[lost], r"\d s")
 
 
 @pytest.mark.parametrize("phase, rank, call, path, number", [
     ("while loading", 1, "H5Fopen", "train.h5", 1), ("in the evaluation", 1, "H5Dread", "", None), ("while saving", 0, "mkdir", "checkpoint-4", 1),
     ("at the end", 1, "MPI_Finalize", "", 1)])
 def test_cut_link_in_every_phase(settings, at_call, make_hosts, tmp_path, phase, rank, call, path, number):
-    """Cut while a rank is held in a call. A run alone counts the readings, of which the last is the evaluation's."""
+    """The link is cut while a rank is held in a call. A first run counts the reads, of which the last is in the evaluation."""
     held = {**settings, "max_steps": 4, "save_strategy": "steps", "save_steps": 2, "rank_timeout": TIMEOUT}
     mark = tmp_path / "mark"
     hosts = make_hosts(2, "1gbit")
@@ -160,16 +160,16 @@ def test_cut_link_in_every_phase(settings, at_call, make_hosts, tmp_path, phase,
         number = int(count.read_text())
     process = start_over(hosts, tmp_path, 1, held, at_call(rank, call, 60, number, path, AT_MARK=str(mark)))
     wait_for(mark.exists, process, "the call", limit=30)
-    time.sleep(0.5)  # the other rank comes into the phase, and tells it
+    time.sleep(0.5)  # the other rank enters the phase and announces it
     since = time.monotonic()
     hosts.cut(1)
-    ended(hosts, process, since, 1, hosts.names[1], "no heartbeat for", phase)
+    ended(hosts, process, since, 1, hosts.names[1], r"\d s", phase)
     for step in checkpoints(tmp_path / "run") if phase != "while loading" else []:
         linnet("inspect", tmp_path / f"run/checkpoint-{step}")
 
 
-@pytest.mark.parametrize("rank, number, cause", [(1, signal.SIGKILL, "the process has ended"), (0, signal.SIGKILL, "the process has ended"),
-                                                 (1, signal.SIGSTOP, "no heartbeat for")])
+@pytest.mark.parametrize("rank, number, cause", [(1, signal.SIGKILL, "killed"), (0, signal.SIGKILL, "killed"),
+                                                 (1, signal.SIGSTOP, r"\d s")])
 def test_lost_rank_ends_the_run(settings, make_hosts, tmp_path, rank, number, cause):
     hosts = make_hosts(2, "1gbit")
     process = start_over(hosts, tmp_path, 1, endless(settings))
@@ -187,7 +187,7 @@ def test_stopped_at_the_start(settings, at_call, make_hosts, tmp_path, ranks):
     process = start_over(hosts, tmp_path, ranks, settings,
                          at_call(last, "MPI_Init_thread", "STOP", AT_MARK=str(mark), LINNET_START_TIMEOUT="3"))
     wait_for(mark.exists, process, "the call", limit=30)
-    ended(hosts, process, time.monotonic(), 0, hosts.names[0], "not all ranks have started within 3 s", "at the start")
+    ended(hosts, process, time.monotonic(), 0, hosts.names[0], r"within 3 s", "at the start")
 
 
 def test_cut_link_at_the_start(settings, at_call, make_hosts, tmp_path):
@@ -197,12 +197,12 @@ def test_cut_link_at_the_start(settings, at_call, make_hosts, tmp_path):
                          at_call(1, "MPI_Init_thread", 60, AT_MARK=str(mark), LINNET_START_TIMEOUT="3"))
     wait_for(mark.exists, process, "the call", limit=30)
     hosts.cut(1)
-    ended(hosts, process, time.monotonic(), 0, hosts.names[0], "not all ranks have started within 3 s", "at the start")
+    ended(hosts, process, time.monotonic(), 0, hosts.names[0], r"within 3 s", "at the start")
 
 
 def test_plan_over_hosts(settings, sample, make_hosts, tmp_path):
-    """The network is measured, and the bytes that the plan expects of a host are those that its link carries. The model is so wide that an
-    exchange (6 MB) is many times what the link's bucket lets through at once (256 KiB)."""
+    """The plan measures the network, and a host sends as many bytes as planned. The model is wide enough that the data of an update (6 MB) is
+    many times what the token bucket of the link lets through at once (256 KiB)."""
     hosts, wide = make_hosts(2, "1gbit"), tmp_path / "wide"
     linnet("init", "--output", wide, "--tokenizer", sample.tokenizer, "--layers", "4", "--width", "256", "--heads", "4")
     settings = {**settings, "model_name_or_path": wide}
@@ -213,12 +213,12 @@ def test_plan_over_hosts(settings, sample, make_hosts, tmp_path):
     assert done.returncode == 0, done
     measured = json.loads(constants.read_text())
     assert (measured["ranks"], measured["nodes"]) == (2, 2)
-    # No link is faster than it is, but for what its bucket lets through at once.
+    # The token bucket lets a little more through than the rate of the link.
     assert 0 < measured["network_bytes_per_second"] < 1.05 * 1e9 / 8 and measured["network_latency_seconds"] > 0
     planned = json.loads(linnet("plan", config, "--ranks", 2, "--hosts", 2, "--constants", constants, "--json").stdout)
     before = hosts.sent(0)
     result = finish(start_over(hosts, tmp_path, 1, settings), limit=60)
     assert result.code == 0, result
-    # Frames' and TCP's headers, acknowledgements of the other direction, and what starting and ending take are not in the plan.
+    # The plan does not count headers of frames and TCP, acknowledgements, and the start and end of a run.
     sent = (hosts.sent(0) - before) / settings["max_steps"]
     assert 0.9 * planned["host_sent_bytes"] < sent < 1.6 * planned["host_sent_bytes"], (sent, planned)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Several hosts on one machine: network namespaces on a bridge, each with its own name, network and shared memory; the kernel,
-the disk and the cores are one. Run as a script, it takes down what a test that was killed has left.
+"""Several hosts on one machine: network namespaces on a bridge, each with its own name, network and shared memory. They share the
+kernel, the disk and the cores. As a script, it removes the hosts that a killed test has left.
 
-Names hold the process id of the test that made them, so that two tests do not meet and a dead one's are known."""
+Names contain the process id of the test that made them, so that tests do not collide and the hosts of dead tests can be found."""
 import os
 import re
 import shutil
@@ -38,8 +38,8 @@ def why_not():
 
 
 class Hosts:
-    """`count` hosts whose links carry `rate` (as tc writes it, "100mbit") each way. `cores`, which may be a fraction: the time of so
-    many is a host's own, so that what one host leaves does not speed up the others."""
+    """`count` hosts whose links carry `rate` (as in tc: "100mbit") in each direction. `cores`, which may be a fraction, limits the CPU time
+    of a host, so that a host does not use the time that another one leaves."""
 
     def __init__(self, count, rate, owner=None, cores=None):
         self.owner, self.rate, self.cores = owner or os.getpid(), rate, cores
@@ -75,7 +75,7 @@ class Hosts:
         return self
 
     def limit_cores(self, name):
-        """Four milliseconds at a time: less is not kept to, and with more a message waits long for a host that has had its share."""
+        """In periods of 4 ms of CPU time: the kernel does not keep shorter ones, and with longer ones messages wait long for a throttled host."""
         group = self.groups / name
         group.mkdir()
         (group / "cpu.cfs_period_us").write_text(str(round(4000 / self.cores)))
@@ -106,7 +106,7 @@ class Hosts:
         try:
             Path("/etc/netns").rmdir()
         except OSError:
-            pass  # somebody else's hosts
+            pass  # another test's hosts
 
     def run(self, i, *command):
         return subprocess.run([HERE / "nsx", self.names[i], *command], capture_output=True, text=True, timeout=20)
@@ -120,7 +120,7 @@ class Hosts:
         return int(Path(f"/sys/class/net/{self.links[i]}/statistics/rx_bytes").read_text())
 
     def mpirun(self, folder, ranks_per_host):
-        """The command line of mpirun, started on the first host, with as many ranks on each; a list has a number for each host."""
+        """The command line of mpirun on the first host, with this number of ranks on each host, or a list with a number for each."""
         ranks = ranks_per_host if isinstance(ranks_per_host, list) else [ranks_per_host] * len(self.names)
         hostfile = folder / "hostfile"
         hostfile.write_text("".join(f"{name} slots={count}\n" for name, count in zip(self.names, ranks)))
@@ -133,7 +133,7 @@ class Hosts:
 
 
 def remove_left_over():
-    """What tests left that are no more."""
+    """Remove the hosts of tests that have ended."""
     left = {}
     for name in re.findall(r"\blnh(\d+)x(\d+)\b", ip("netns", "list", check=False).stdout):
         left[int(name[0])] = max(left.get(int(name[0]), 0), int(name[1]))

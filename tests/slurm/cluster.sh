@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# cluster.sh FOLDER NODES: a real Slurm on this machine: a head and hosts n1, n2, ..., each with its own network, name,
-# process ids, /dev/shm and temporary folder; they share the kernel, the cores and the files, as hosts share a file system.
+# cluster.sh FOLDER NODES: a real Slurm on this machine: a head node and hosts n1, n2, ..., each with its own network, name,
+# process ids, /dev/shm and temporary folder; they share the kernel, the cores and the files.
 #
-# To be started as the first process of namespaces of its own, with a pipe as standard input, as conftest.py does. Prints
-# "ready" when the hosts are idle, then obeys one command a line and repeats it when done: "cut HOST" takes a host away as a
-# power cut does, "crash HOST" so that its connections are seen to end. Ends when the pipe is closed, and the kernel ends
-# with it all that it started, whatever state that is in.
+# conftest.py starts this script as the first process of new namespaces, with a pipe as standard input. It prints "ready" when
+# the hosts are idle, then runs the commands of its input, one per line, and prints each when done: "cut HOST" removes a host
+# as a power cut does, "crash HOST" kills it so that its connections end. When the pipe is closed the script ends, and the
+# kernel then kills all processes of the namespaces.
 #
-# cluster.sh --check: whether this machine lets such namespaces be made.
+# cluster.sh --check: whether this machine can make such namespaces.
 set -eu
 if [ "$1" = --check ]; then
     exec unshare --fork --kill-child --pid --mount --mount-proc --net --uts --ipc bash -ec '
@@ -22,7 +22,7 @@ folder=$1 count=$2
 network=10.77.0
 export SLURM_CONF=$folder/slurm.conf
 
-# What only this cluster should see: nothing of it is left in the machine's own /run, hosts file or network.
+# Only this cluster sees the new /run, hosts file and network; nothing is left on the machine.
 prepare_head() {
     local i
     hostname head
@@ -40,8 +40,8 @@ prepare_head() {
     ip link set bridge up
 }
 
-# Short waits, so that the tests are short: a lost host is noticed in seconds, and a job that was put back into the queue
-# starts again when the credential of its last start has run out, which takes 2 minutes otherwise.
+# Short time limits keep the tests short: Slurm notices a lost host in seconds, and a requeued job starts again as soon as the
+# credential of its last start has expired, which by default takes 2 minutes.
 write_configuration() {
     cat >"$SLURM_CONF" <<END
 ClusterName=test
@@ -74,8 +74,8 @@ OverTimeLimit=0
 NodeName=n[1-$count] NodeAddr=$network.[1-$count] CPUs=4 State=UNKNOWN
 PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
-    # No control group is used, and to find out by itself which there are fails in many containers. Slurm can be told so
-    # since 24.05; the older ones leave the plugin that they are told alone.
+    # The cluster uses no control groups, and detecting them fails in many containers. Slurm has an option for that since
+    # 24.05; older versions do not use the plugin named here.
     local plugin=cgroup/v1
     [ "$(slurmctld -V | sed 's/[^0-9]*\([0-9]*\)\..*/\1/')" -lt 24 ] || plugin=disabled
     echo "CgroupPlugin=$plugin" >"$folder/cgroup.conf"
@@ -88,7 +88,7 @@ start_head() {
     slurmctld
 }
 
-# A host: its first process waits for slurmd and collects what that leaves behind.
+# A host: its first process waits for slurmd and for the processes that slurmd leaves behind.
 start_host() { # NUMBER
     local name=n$1
     ip netns add "$name"
@@ -125,7 +125,7 @@ wait_until_idle
 echo ready
 while read -r command host; do
     case $command in
-    # Without its cable nobody who talks to the host learns that its processes are gone.
+    # Without its link nobody notices that the processes of the host are gone.
     cut) ip link set "$host" down ;;
     crash) ;;
     *) echo "unknown command $command" >&2 && exit 1 ;;

@@ -1,4 +1,4 @@
-"""A real Slurm for the tests: cluster.sh in namespaces of its own, and what one does on its head: submit, look, signal."""
+"""A real Slurm for the tests: cluster.sh in its own namespaces, and functions to submit, watch and signal jobs on its head node."""
 import os
 import re
 import shutil
@@ -13,12 +13,12 @@ from support import LINNET, ROOT
 HERE = Path(__file__).resolve().parent
 NAMESPACES = ["--pid", "--mount", "--net", "--uts", "--ipc"]
 
-# Seconds until a job has come where a test waits for it; a lost host and the queue take 30 of them, training a few.
+# Seconds that a test waits for a job; a lost host and the queue take 30 s, training a few.
 LIMIT = 240
 
 
 class Cluster:
-    """A head and hosts n1, n2, ...; it is gone when its standard input is closed, by stop() or by our own end."""
+    """A head node and hosts n1, n2, ... They end when their standard input is closed, by stop() or by the end of the tests."""
 
     def __init__(self, folder, hosts):
         self.folder = folder
@@ -43,7 +43,7 @@ class Cluster:
         self.errors.close()
 
     def run(self, *command, **environment):
-        """What a command on the head prints."""
+        """Run a command on the head node; return what it prints."""
         environment = {**os.environ, "SLURM_CONF": self.folder / "slurm.conf", "TMPDIR": self.folder / "local",
                        "LINNET": LINNET, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
                        "OMPI_MCA_mpi_yield_when_idle": "1", **environment}
@@ -54,17 +54,17 @@ class Cluster:
         return result.stdout
 
     def lose(self, how, host):
-        """cut: a host goes as in a power cut; crash: its processes die, and the network tells of it."""
+        """cut: the host disappears as in a power cut; crash: its processes die, and their connections end."""
         self.process.stdin.write(f"{how} {host}\n")
         self.process.stdin.flush()
         assert self.process.stdout.readline() == f"{how} {host}\n"
 
     def wait_for_clock(self, before):
-        """Wait until so many seconds before slurmctld looks at the time limits, which it does every 30 s."""
+        """Wait until `before` seconds before slurmctld checks the time limits, which it does every 30 s."""
         time.sleep((self.began - before - time.monotonic()) % 30)
 
     def submit(self, script, *arguments, log, options=(), **environment):
-        """sbatch: a script of scripts/ as it is; returns the job."""
+        """Submit a script of scripts/ with sbatch; return the job."""
         number = self.run("sbatch", "--parsable", f"--output={log}", f"--chdir={log.parent}", *options,
                           ROOT / "scripts" / script, *arguments, **environment)
         return Job(self, number.strip(), log)
@@ -75,15 +75,15 @@ class Job:
         self.cluster, self.number, self.log = cluster, number, log
 
     def show(self):
-        """What scontrol says of it: a dictionary."""
+        """The fields of the job that scontrol shows, as a dictionary."""
         return self.tasks()[0]
 
     def task(self, index):
-        """A task of the array."""
+        """A task of an array."""
         return Job(self.cluster, f"{self.number}_{index}", Path(str(self.log).replace("%a", str(index))))
 
     def tasks(self):
-        """The same of each task of an array."""
+        """The fields of each task of an array."""
         lines = self.cluster.run("scontrol", "show", "job", "--oneliner", self.number).splitlines()
         return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines if line.startswith("JobId=")]
 
@@ -94,18 +94,18 @@ class Job:
         return self.cluster.run("scontrol", "show", "hostnames", self.show()["NodeList"]).split()
 
     def signal(self):
-        """What Slurm's --signal=B:USR1 does, now."""
+        """Send USR1 to the batch script, as Slurm's --signal=B:USR1 does."""
         self.cluster.run("scancel", "--batch", "--signal=USR1", self.number)
 
     def until(self, met, what):
         """Wait until met() is true."""
         end = time.monotonic() + LIMIT
         while not met():
-            assert time.monotonic() < end, f"job {self.number}: {what} was waited for in vain\n{self}"
+            assert time.monotonic() < end, f"job {self.number}: no {what} within {LIMIT} s\n{self}"
             time.sleep(0.1)
 
     def until_step(self, run, step):
-        """Wait until a line for the step, or a later one, is in the run's log."""
+        """Wait until the log of the run has a line for the step or a later one."""
         log = run / "metrics.jsonl"
 
         def met():
@@ -116,9 +116,9 @@ class Job:
         self.until(met, f"step {step}")
 
     def until_ended(self, state="COMPLETED"):
-        """Wait until it, or all tasks of the array, has ended in this state."""
+        """Wait until the job, or each task of the array, has ended in this state."""
         ended = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "BOOT_FAIL"}
-        self.until(lambda: all(task["JobState"] in ended for task in self.tasks()), "its end")
+        self.until(lambda: all(task["JobState"] in ended for task in self.tasks()), "end")
         assert all(task["JobState"] == state for task in self.tasks()), self
 
     def __repr__(self):

@@ -1,4 +1,4 @@
-"""The batch scripts under a real Slurm: whatever happens to a job, it ends with the bits of a run that was left in peace."""
+"""The batch scripts under a real Slurm: whatever happens to a job, it ends with the bits of an undisturbed run."""
 import re
 import signal
 
@@ -6,14 +6,14 @@ import pytest
 
 from support import Hold, descendants, events, is_linnet, signal_rank, train, training_events, weights_digest, write_config
 
-# Two ranks a node, each a core wide, on the tests' hosts.
+# Two ranks per node with one core each.
 SMALL = ["--ntasks-per-node=2", "--cpus-per-task=1"]
 STEPS = 1000
 
 
 @pytest.fixture(scope="module")
 def settings(sample):
-    """Training that 4 ranks of 2 hosts do in some seconds, so that it can be met in its middle; one rank needs a second."""
+    """Training that takes 4 ranks on 2 hosts some seconds, so that a test can disturb it, and one rank a second."""
     return dict(model_name_or_path=sample.model, train_file=sample.train, eval_file=sample.test, global_batch_size=4,
                 reduction_units=4, learning_rate=1e-3, logging_steps=25, save_strategy="steps", save_steps=100,
                 dropout=0.1, threads_per_rank=1, rank_timeout=30)
@@ -21,7 +21,7 @@ def settings(sample):
 
 @pytest.fixture(scope="module")
 def undisturbed(settings, tmp_path_factory):
-    """The digest of the weights after so many steps without Slurm, on one rank."""
+    """A function that returns the digest of the weights after some steps without Slurm on one rank."""
     known = {}
 
     def digest(steps):
@@ -34,7 +34,7 @@ def undisturbed(settings, tmp_path_factory):
 
 @pytest.fixture
 def submit(cluster, settings, tmp_path):
-    """Submits a script on a configuration with an output folder of its own; returns the job and that folder."""
+    """A function that submits a script with a configuration and an output folder; it returns the job and the folder."""
 
     def submit(script, *options, steps=STEPS, **environment):
         run = tmp_path / f"run-{steps}"
@@ -48,7 +48,7 @@ def submit(cluster, settings, tmp_path):
 
 @pytest.fixture
 def hold(at_call, tmp_path):
-    """Holds rank 0 of a job at a line of its log, so that it is met there, however slow or fast it is."""
+    """Holds rank 0 of a job at a line of its log, so that a test always disturbs the job at the same point."""
 
     class LineHold(Hold):
         def __init__(self, line, log="/metrics.jsonl"):
@@ -56,7 +56,7 @@ def hold(at_call, tmp_path):
             self.line, self.option = line, "--export=ALL," + ",".join(f"{name}={value}" for name, value in self.environment.items())
 
         def reached(self, job):
-            job.until(lambda: self.is_reached(self.line), "the hold")
+            job.until(lambda: self.is_reached(self.line), "held rank")
 
         def let_go(self):
             super().let_go(self.line)
@@ -65,7 +65,7 @@ def hold(at_call, tmp_path):
 
 
 def signal_job(job, run):
-    """By hand, and wait until it has come to a rank."""
+    """Signal the batch script and wait until the signal has reached a rank."""
 
     def is_rank(pid):
         return is_linnet(pid) and str(run) in open(f"/proc/{pid}/cmdline").read()
@@ -74,8 +74,8 @@ def signal_job(job, run):
     signal_rank(job.cluster.process, rank, signal.SIGUSR1, job.signal)
 
 
-def is_whole(run, steps):
-    """Every step is in the log once, as if there had been one start."""
+def logs_each_step_once(run, steps):
+    """Each step is in the log once, as if the job had started only once."""
     assert [event["step"] for event in training_events(run)] == list(range(25, steps + 1, 25))
     return True
 
@@ -85,7 +85,7 @@ def test_two_hosts_train(submit, undisturbed, script):
     """Two ranks on each of two hosts."""
     job, run = submit(script, steps=200)
     job.until_ended()
-    assert "4 ranks x 1 thread on n1 x2, n2 x2" in job.log.read_text(), job
+    assert "4 ranks" in job.log.read_text() and "n1 x2, n2 x2" in job.log.read_text(), job
     assert weights_digest(run) == undisturbed(200)
 
 
@@ -104,36 +104,36 @@ def test_bad_input_is_not_tried_again(submit):
     assert job.show()["ExitCode"] == "1:0" and "failed with exit code 1:" not in job.log.read_text(), job
 
 
-def test_time_limit_saves_requeues_and_goes_on(cluster, submit, undisturbed):
-    """The signal comes by itself: the script asks for it 30 s before the limit of a minute, and Slurm sends it as soon as
-    it looks at its clock. A run that was over before that, or still starting, shows nothing: another, longer one."""
+def test_time_limit_saves_requeues_and_resumes(cluster, submit, undisturbed):
+    """Slurm sends the signal itself, 30 s before the time limit of a minute, when it checks the limits. If the run ended before that, or was
+    still starting, the test tries a longer run."""
     steps, log = 1000, ""
-    while "stopped after saving: back into the queue" not in log:
+    while "stopped after saving" not in log:
         steps *= 2
         cluster.wait_for_clock(5)
         job, run = submit("train-srun.sbatch", "--time=1", "--signal=B:USR1@30", steps=steps)
         job.until_ended()
         log = job.log.read_text()
     assert job.restarts() > 0 and f"going on from {run}/checkpoint-" in log, job
-    assert weights_digest(run) == undisturbed(steps) and is_whole(run, steps)
+    assert weights_digest(run) == undisturbed(steps) and logs_each_step_once(run, steps)
 
 
-def test_signal_saves_requeues_and_goes_on(submit, hold, undisturbed):
-    """One host; the signal as somebody sends it by hand."""
+def test_signal_saves_requeues_and_resumes(submit, hold, undisturbed):
+    """On one host, with a signal from the user."""
     held = hold(2)
     job, run = submit("train.sbatch", "--ntasks=2", held.option)
     held.reached(job)
     signal_job(job, run)
     held.let_go()
-    job.until(lambda: job.restarts() == 1, "the restart")
+    job.until(lambda: job.restarts() == 1, "restart")
     job.until_ended()
     assert re.search(rf"going on from {run}/checkpoint-5[12],", job.log.read_text()), job
-    assert weights_digest(run) == undisturbed(STEPS) and is_whole(run, STEPS)
+    assert weights_digest(run) == undisturbed(STEPS) and logs_each_step_once(run, STEPS)
 
 
 def test_sweep_and_its_summary(cluster, settings, hold, tmp_path):
-    """Two rates x two seeds. The last task, whose job number is the array's own, is stopped: it alone goes back into the
-    queue, and the summary waits for it."""
+    """Two learning rates x two seeds. The last task, whose job number is that of the array, is stopped: only this task is requeued, and the
+    summary waits for it."""
     config = write_config(tmp_path / "config.json", **settings, max_steps=2000)
     stopped = tmp_path / "sweep/rate-3e-3-seed-2"
     held = hold(1, f"{stopped.name}/metrics.jsonl")
@@ -146,7 +146,7 @@ def test_sweep_and_its_summary(cluster, settings, hold, tmp_path):
     held.reached(last)
     signal_job(last, stopped)
     held.let_go()
-    last.until(lambda: last.restarts() == 1, "the restart")
+    last.until(lambda: last.restarts() == 1, "restart")
     assert summary.show()["JobState"] == "PENDING", summary
     sweep.until_ended()
     summary.until_ended()
@@ -163,8 +163,8 @@ def test_sweep_and_its_summary(cluster, settings, hold, tmp_path):
 
 @pytest.mark.parametrize("how, script, which", [("cut", "train-srun.sbatch", 0), ("crash", "train-mpirun.sbatch", -1)])
 def test_lost_host(submit, hold, undisturbed, how, script, which):
-    """A power cut takes the host that runs the script itself; a crash another one. The hosts left take over. It comes when checkpoint-100 is
-    whole, as it is before the next is begun."""
+    """A power cut takes the host that runs the batch script, a crash another one; the job restarts on the other hosts. The host is lost when
+    checkpoint-100 is complete, which it is before the next one begins."""
     held = hold(9)
     job, run = submit(script, held.option)
     held.reached(job)
@@ -172,8 +172,8 @@ def test_lost_host(submit, hold, undisturbed, how, script, which):
     restarts = job.restarts()
     job.cluster.lose(how, before[which])
     held.let_go()
-    job.until(lambda: job.restarts() > restarts, "the restart")
+    job.until(lambda: job.restarts() > restarts, "restart")
     job.until_ended()
     assert before[which] not in job.hosts(), job
     assert f"going on from {run}/checkpoint-" in job.log.read_text(), job
-    assert weights_digest(run) == undisturbed(STEPS) and is_whole(run, STEPS)
+    assert weights_digest(run) == undisturbed(STEPS) and logs_each_step_once(run, STEPS)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Measure linnet on this machine against its limit (the matrix products alone) and, where torch is there, against its peers.
+"""Measure linnet on this machine against its limit, the matrix products alone, and against PyTorch and Hugging Face Trainer.
 
 usage: bench.py [--data FOLDER] [--peer PYTHON] [--rounds 3] [--json FILE] [--only WORD ...]
   --data    a folder with tweets/train.csv, tweets/test.csv and gpt2-tokenizer/ (default: the sample that `make quickstart` writes)
-  --peer    a Python that imports torch, transformers, accelerate and tokenizers: adds the rows that need them
-  --only    rows whose name holds one of these words
+  --peer    a Python with torch, transformers, accelerate and tokenizers; without it the rows that need them are left out
+  --only    measure only rows whose name contains one of these words
 
-GPT-2 small (124 M, random weights: the speed is the same), float32, dropout on. Every ratio is of medians of runs that took turns, since a
-shared machine's speed drifts. Prints a table; --json also writes it with machine, versions and spread."""
+GPT-2 small (124 M parameters, random weights, which change no speed), float32, dropout on. Each ratio is one of medians; the runs
+of both sides take turns, because the speed of a shared machine drifts. Prints a table; --json also writes it with machine,
+versions and the single measurements."""
 import argparse
 import json
 import os
@@ -25,7 +26,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINNET, PRODUCTS = ROOT / "build/linnet", ROOT / "build/tests/bench/products"
 MPIRUN = ROOT / "scripts/mpirun.sh"
-LOOP_TOKENS = 18  # of a text in bench_peer.py's loop
+LOOP_TOKENS = 18  # per text in the loop of bench_peer.py
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -45,10 +46,10 @@ class Bench:
         self.rows.append(dict(name=name, value=round(value, 4), unit=unit, against=against, target=target,
                               spread=[round(x, 4) for x in spread]))
         low, high = (f"{min(spread):.3f}", f"{max(spread):.3f}") if spread else ("", "")
-        print(f"{name:46} {value:10.3f} {unit:10} {low:>8} … {high:<8} {'wanted ' + target if target else ''}", flush=True)
+        print(f"{name:46} {value:10.3f} {unit:10} {low:>8} … {high:<8} {'target ' + target if target else ''}", flush=True)
 
     def left_out(self, name, reason):
-        """A row that cannot be had here is in the table all the same, without a value."""
+        """The table also has the rows that this machine cannot measure, without a value."""
         self.rows.append(dict(name=name, value=None, why=reason))
         print(f"{name:46} left out: {reason}", flush=True)
 
@@ -57,9 +58,9 @@ class Bench:
         for name, source in (("train", self.train), ("test", self.test)):
             run([LINNET, "prepare", "--input", source, "--output", self.folder / f"{name}.h5", "--tokenizer", self.tokenizer])
 
-    def train_updates(self, global_batch, updates, ranks=1, threads=None, watch=False, **settings):
-        """tokens/s and samples/s of each update but the first two, seconds until the first ended, and the peak of memory in GB
-        (of several ranks: only when watched)."""
+    def train_updates(self, global_batch, updates, ranks=1, threads=None, sample_memory=False, **settings):
+        """Train; return tokens/s and samples/s of each update but the first two, seconds until the first update ended, and peak memory
+        in GB (of several ranks only with `sample_memory`)."""
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         config = self.folder / "config.json"
@@ -69,8 +70,8 @@ class Bench:
         command = [LINNET, "train", config] if ranks == 1 else [MPIRUN, ranks, LINNET, "train", config]
         started, first, peak = time.time(), None, Peak()
         process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        if watch:
-            peak.watch(process.pid)
+        if sample_memory:
+            peak.begin(process.pid)
         said = []
         for line in process.stderr:
             said.append(line)
@@ -110,7 +111,7 @@ class Bench:
         self.row(name, ratio, "", target=target)
 
     def bf16(self):
-        """Where the processor has the instruction, against products and loop in float32 and bf16."""
+        """bf16 on processors that have it, against matrix products in float32 and the loop in bfloat16."""
         name = "training, global batch 32, bf16 ÷ products alone in float32"
         if not self.wanted(name):
             return
@@ -142,7 +143,7 @@ class Bench:
         self.row(name, statistics.median(ours) / statistics.median(limit), "", target=target)
 
     def in_turns(self, name, global_batch, target, usual, changed):
-        """Training with changed settings over that with the usual ones; each is its row's label, and settings."""
+        """The ratio of training with changed settings to the usual ones; each is a pair of label and settings."""
         if not self.wanted(name):
             return
         speeds = ([], [])
@@ -166,7 +167,8 @@ class Bench:
     def memory(self):
         if self.wanted("peak memory"):
             self.row("peak memory, 1 rank, global batch 8", self.train_updates(8, 6)[3], "GB", target="≤ 1.5")
-            self.row("peak memory, 2 ranks, global batch 16", self.train_updates(16, 6, ranks=2, threads=1, watch=True)[3], "GB", target="≤ 2.2")
+            two_ranks = self.train_updates(16, 6, ranks=2, threads=1, sample_memory=True)[3]
+            self.row("peak memory, 2 ranks, global batch 16", two_ranks, "GB", target="≤ 2.2")
 
     def first_update(self):
         if self.wanted("first update"):
@@ -174,7 +176,7 @@ class Bench:
             self.row("first update after start, global batch 8", statistics.median(times), "s", times, target="≤ 1.5")
 
     def lines_until(self, updates, **settings):
-        """When the line of each update came, in seconds, of a run that is ended behind the last."""
+        """The times, in seconds, at which a run logged each update; the run is killed after the last."""
         out, config = self.folder / "out", self.folder / "config.json"
         shutil.rmtree(out, ignore_errors=True)
         config.write_text(json.dumps(dict(model_name_or_path=str(self.folder / "model"), train_file=str(self.folder / "train.h5"),
@@ -193,7 +195,7 @@ class Bench:
         return came
 
     def saving(self):
-        """What one save takes from training: the time of 30 updates with it, less that of 30 without, of 500 updates."""
+        """The cost of one checkpoint: the time of 30 updates with one, less the time of 30 without, as a share of 500 updates."""
         if not self.wanted("a save"):
             return
         first, save, last = 5, 20, 35  # the next save would be at 40
@@ -219,7 +221,7 @@ class Bench:
             ours.append(time.time() - started)
             if self.peer:
                 peer.append(self.ask_peer("tokenize")["seconds"])
-        self.row("prepare, whole command", statistics.median(ours), "s", ours)
+        self.row("prepare, complete command", statistics.median(ours), "s", ours)
         if not peer:
             self.left_out("prepare, times faster", "no `tokenizers`: see `make bench-peer`")
             return
@@ -240,7 +242,7 @@ class Bench:
             if not self.peer:
                 self.left_out(name, "no PyTorch: see `make bench-peer`")
                 continue
-            # Updates differ in length: tweets of the peer's mean length count.
+            # Updates have different lengths, so count tweets of the peer's mean length.
             length = LOOP_TOKENS if kind == "loop" else self.tokens_per_tweet()
             ours, peer = [], []
             for _ in range(1 if kind == "tutorial" else self.rounds):
@@ -251,13 +253,13 @@ class Bench:
 
 
 class Peak:
-    """The most memory that a process and its children held, pages they share counted once (proportional set size), in GB of 10^9 bytes.
-    Looking walks all their pages, which costs a core much of its time: not while speed is measured."""
+    """The peak memory of a process and its children in GB of 10^9 bytes; shared pages count once (proportional set size). Sampling walks
+    all their pages, which takes much of a core's time: do not measure speed meanwhile."""
 
     def __init__(self):
         self.most, self.running, self.thread = 0, True, None
 
-    def watch(self, pid):
+    def begin(self, pid):
         self.thread = threading.Thread(target=self.sample, args=(pid,))
         self.thread.start()
 
@@ -298,7 +300,7 @@ def run(command, env=None):
 
 
 def machine(peer):
-    """What the figures hold for."""
+    """The machine and the versions that the figures were measured with."""
     ask = "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in ('torch', 'transformers', 'tokenizers')}))"
     cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     return dict(cpu=cpu.group(1) if cpu else platform.machine(), cores=CORES, versions=run([LINNET, "--version"]).splitlines(),

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""What linnet's users would run in its place, timed: one line of JSON. Called by bench.py; needs torch (CPU), transformers, accelerate, tokenizers.
+"""Time PyTorch, Trainer or tokenizers for bench.py; print one line of JSON. Needs torch (CPU), transformers, accelerate, tokenizers.
 
-usage: bench_peer.py --tokenizer FOLDER --tweets FILE.csv tokenize | loop WINDOW | loop-bf16 WINDOW | trainer WINDOW | tutorial WINDOW
-  tokenize   the tokenizers library over all tweets, one by one
-  loop       a loop written by hand, texts of one length, nothing padded, fused AdamW: the best that PyTorch does
-  loop-bf16  the same under autocast in bfloat16
-  trainer    Hugging Face Trainer, each batch padded to its longest
-  tutorial   Trainer as the tutorial has it: padded to 1024, batch 1, accumulation WINDOW"""
+usage: bench_peer.py --tokenizer FOLDER --tweets FILE.csv tokenize | loop BATCH | loop-bf16 BATCH | trainer BATCH | tutorial BATCH
+BATCH is the global batch: samples per update.
+  tokenize   the tokenizers library on all tweets, one by one
+  loop       a hand-written loop with texts of one length, no padding, fused AdamW: the fastest way with PyTorch
+  loop-bf16  the same with autocast to bfloat16
+  trainer    Hugging Face Trainer, each batch padded to its longest text
+  tutorial   Trainer as in the tutorial: padded to 1024 tokens, batch 1, BATCH accumulation steps"""
 import argparse
 import csv
 import json
@@ -34,7 +35,7 @@ def tokenize(arguments):
 
 
 def loop(global_batch, bf16, length=18, updates=9):
-    """Samples of `length` tokens a second; bench.py knows that length."""
+    """Samples per second, each of `length` tokens (LOOP_TOKENS in bench.py)."""
     import torch
     from transformers import GPT2Config, GPT2ForSequenceClassification
     model = GPT2ForSequenceClassification(GPT2Config(num_labels=3, pad_token_id=50256)).train()

@@ -3,16 +3,16 @@
 
 usage: download_gpt2.py OUTPUT [--url URL] [--digests FILE] [--attempts 5]
 
-Fetches config.json, vocab.json, merges.txt and model.safetensors (548 MB) from URL/NAME into OUTPUT. A download that breaks
-off is taken up where it stopped, now (up to --attempts times a file) or when the script is run again; a file that is
-there and right is not fetched again. What arrives is checked by its SHA-256 before it gets its name:
+Downloads config.json, vocab.json, merges.txt and model.safetensors (548 MB) from URL/NAME to OUTPUT. An interrupted download
+continues where it stopped, at once (up to --attempts times per file) or when the script runs again; it skips files that
+are already complete. Each file is checked by its SHA-256 before it gets its name:
 
-  vocab.json, merges.txt    against the digests below
-  the others                against FILE (lines "DIGEST  NAME", as sha256sum prints them), else against the digest that the
-                            server gives for large files (X-Linked-ETag or ETag); a file without either is only checked
-                            by its size and, for JSON, by being whole, and the script says so
+  vocab.json, merges.txt    by the digests below
+  the others                by FILE (lines "DIGEST  NAME", as sha256sum prints them), else by the digest that the server
+                            sends for large files (X-Linked-ETag or ETag); without either the script checks only the size
+                            and, for JSON, the syntax, and says so
 
-Needs the standard library alone. Exit code 0 when all files are there, 1 for bad use, 2 when a file could not be had."""
+Needs only the standard library. Exit code 0: all files are there, 1: bad use, 2: a download failed."""
 import argparse
 import hashlib
 import http.client
@@ -37,7 +37,7 @@ SHA256 = re.compile(r'^(?:W/)?"?([0-9a-f]{64})"?$')
 
 
 class Corrupt(Exception):
-    """What arrived is not what was asked for; nothing of it is kept."""
+    """The downloaded data is wrong and will be deleted."""
 
 
 def say(text):
@@ -53,7 +53,7 @@ def digest_of(path):
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects and keeps the digest that only the first answer carries."""
+    """Follow redirects and keep the digest, which only the first answer has."""
 
     def __init__(self):
         self.digest = None
@@ -72,67 +72,67 @@ def digest_in(headers):
 
 
 def total_size(answer, start):
-    """The whole file's size in bytes, by the answer's headers; None where it does not say."""
+    """The size of the complete file in bytes by the answer's headers, or None."""
     part = re.match(r"bytes (\d+)-\d+/(\d+)$", answer.headers.get("Content-Range", ""))
     if answer.status == 206:
         if not part or int(part[1]) != start:
-            raise Corrupt("the server sent another part of the file than was asked for")
+            raise Corrupt("the server sent another part of the file than requested")
         return int(part[2])
     length = answer.headers.get("Content-Length")
     return int(length) if length else None
 
 
 def fetch_rest(url, part):
-    """Append to the file `part` what it lacks; returns the digest that the server names, or None. Raises OSError or
-    HTTPException when the connection breaks: `part` then holds what arrived."""
+    """Append the missing bytes to the file `part`; return the digest that the server sent, or None. If the connection breaks,
+    raise OSError or HTTPException; `part` then holds what has arrived."""
     start = os.path.getsize(part) if os.path.exists(part) else 0
     redirects = Redirects()
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
         answer = urllib.request.build_opener(redirects).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        whole = re.match(r"bytes \*/(\d+)$", error.headers.get("Content-Range", ""))
-        if error.code == 416 and whole and int(whole[1]) == start:
+        size = re.match(r"bytes \*/(\d+)$", error.headers.get("Content-Range", ""))
+        if error.code == 416 and size and int(size[1]) == start:
             return redirects.digest or digest_in(error.headers)
         if error.code == 416:
-            raise Corrupt("the part that is here is longer than the file") from error
+            raise Corrupt("the partial file is longer than the file on the server") from error
         raise
     with answer:
         if answer.status != 206:
-            start = 0  # the server sends the whole file, whatever was asked for
+            start = 0  # the server ignored the range and sends the complete file
         size = total_size(answer, start)
         with open(part, "ab" if start else "wb") as file:
             for piece in iter(lambda: answer.read(PIECE), b""):
                 file.write(piece)
-        # A connection that was closed early looks like the end of the file.
+        # A closed connection looks like the end of the file.
         if size is not None and os.path.getsize(part) < size:
             raise ConnectionError(f"the connection ended after {os.path.getsize(part)} of {size} bytes")
         return redirects.digest or digest_in(answer.headers)
 
 
 def check(name, part, digest):
-    """Raise Corrupt unless the downloaded file is what it should be."""
+    """Raise Corrupt unless the downloaded file has this digest or, if there is none, is JSON where its name says so."""
     if digest:
         found = digest_of(part)
         if found != digest:
-            raise Corrupt(f"SHA-256 is {found}, should be {digest}")
+            raise Corrupt(f"SHA-256: expected {digest}, got {found}")
     elif name.endswith(".json"):
         try:
             with open(part, encoding="utf-8") as file:
                 json.load(file)
         except ValueError as error:
-            raise Corrupt(f"not a whole JSON file: {error}") from error
+            raise Corrupt(f"not valid JSON: {error}") from error
     if not digest:
-        say(f"{name}: no digest is known for it; only its size was checked")
+        say(f"{name}: without a digest only its size was checked")
 
 
 def permanent(error):
-    """Whether trying again would give the same answer."""
+    """Whether another attempt would fail in the same way."""
     return isinstance(error, urllib.error.HTTPError) and 400 <= error.code < 500 and error.code not in (408, 429)
 
 
 def fetch(url, path, known, attempts):
-    """Fetch one file; True when it is there and right."""
+    """Download one file; True if it is complete."""
     name, part = os.path.basename(path), path + ".part"
     for attempt in range(1, attempts + 1):
         try:
@@ -161,24 +161,23 @@ def read_digests(path):
         for number, line in enumerate(file, 1):
             found = re.match(r"^([0-9a-fA-F]{64})\s+\*?(\S+)$", line.strip())
             if not found and line.strip():
-                raise ValueError(f"{path}:{number}: not a line of sha256sum")
+                raise ValueError(f"{path}:{number}: expected a digest and a file name, as sha256sum prints them")
             if found:
                 digests[found[2]] = found[1].lower()
     return digests
 
 
 def present(path, digest):
-    """Whether the file is there already. A finished file was checked before it got its name; it is checked again where
-    its digest is known."""
+    """Whether the file exists. It was checked before it got its name, and is checked again if its digest is known."""
     return os.path.exists(path) and (not digest or digest_of(path) == digest)
 
 
 def main():
     arguments = argparse.ArgumentParser(description="Download GPT-2 (124 M) as a Hugging Face model folder.")
     arguments.add_argument("output", help="folder to write into")
-    arguments.add_argument("--url", default=URL, help=f"where the files lie ({URL})")
+    arguments.add_argument("--url", default=URL, help=f"where the files are ({URL})")
     arguments.add_argument("--digests", help="file of SHA-256 digests, as sha256sum prints them")
-    arguments.add_argument("--attempts", type=int, default=5, help="tries a file (5)")
+    arguments.add_argument("--attempts", type=int, default=5, help="attempts per file (5)")
     options = arguments.parse_args()
     try:
         digests = {**KNOWN_DIGESTS, **(read_digests(options.digests) if options.digests else {})}
@@ -191,7 +190,7 @@ def main():
         if present(path, digests.get(name)):
             say(f"{name}: already there")
         elif not fetch(f"{options.url.rstrip('/')}/{name}", path, digests.get(name), options.attempts):
-            say(f"error: {name} could not be had from {options.url}; run again to go on")
+            say(f"error: cannot download {name} from {options.url}; run again to continue")
             return 2
     return 0
 

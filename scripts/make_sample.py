@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Write linnet's embedded sample: synthetic tweets and a small GPT-2 style vocabulary trained on them.
+"""Write linnet's sample: synthetic tweets and a small GPT-2 style vocabulary trained on them.
 
 usage: make_sample.py OUTPUT [--train 2400] [--test 600] [--merges 1000] [--seed 42]
 
 OUTPUT/train.csv, OUTPUT/test.csv    columns textID,text,sentiment, as in the Kaggle files of the tutorial
 OUTPUT/tokenizer/vocab.json, merges.txt    byte-level BPE: 256 bytes, the merges, <|endoftext|>
 
-The tweets come from templates (sample_tweets.py) and mean nothing; the same arguments give the same bytes with every
-Python 3.8 or later. Needs the standard library alone."""
+The tweets come from templates (sample_tweets.py). The same arguments give the same bytes with Python 3.8 and later. Needs only
+the standard library."""
 import argparse
 import csv
 import json
@@ -17,12 +17,12 @@ import sys
 
 from sample_tweets import Chance, tweet
 
-# GPT-2's pattern. Python's re has no \\p{L} and \\p{N}; for the sample's letters, digits and emoji these are the same.
+# GPT-2's pattern without \\p{L} and \\p{N}, which Python's re does not have; it splits the sample in the same way.
 WORDS = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+")
 
 
 def byte_characters():
-    """GPT-2's printable stand-in for each byte, in the order of its vocabulary."""
+    """GPT-2's printable character for each byte, in the order of its vocabulary."""
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     characters = {byte: chr(byte) for byte in printable}
@@ -31,7 +31,7 @@ def byte_characters():
 
 
 def count_words(texts, characters):
-    """Each word of the texts, as a tuple of byte characters, with how often it occurs."""
+    """The number of times that each word, a tuple of byte characters, occurs in the texts."""
     counts = {}
     for text in texts:
         for word in WORDS.findall(text):
@@ -53,8 +53,8 @@ def merge_word(word, pair):
 
 
 def train_merges(counts, wanted):
-    """The `wanted` most frequent pairs, merged one after the other (Sennrich et al. 2016). Ties go to the pair that is
-    first in order, so that the result does not depend on the order of the words."""
+    """Byte-pair encoding (Sennrich et al. 2016): merge the most frequent pair, `wanted` times. Among equal counts the greatest
+    pair wins, so that the result does not depend on the order of the words."""
     words = sorted(counts)
     weights = [counts[word] for word in words]
     frequency, where = {}, {}
@@ -101,7 +101,7 @@ def write_table(path, rows):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description="Write linnet's embedded sample: tweets and a vocabulary.")
+    arguments = argparse.ArgumentParser(description="Write linnet's sample: synthetic tweets and a vocabulary.")
     arguments.add_argument("output", help="folder to write into")
     arguments.add_argument("--train", type=int, default=2400, help="training rows (2400)")
     arguments.add_argument("--test", type=int, default=600, help="test rows (600)")
@@ -115,7 +115,7 @@ def main():
     os.makedirs(options.output, exist_ok=True)
     write_table(os.path.join(options.output, "train.csv"), rows[: options.train])
     write_table(os.path.join(options.output, "test.csv"), rows[options.train :])
-    # The vocabulary must not know the test texts: it is trained on what the model is trained on.
+    # Train the vocabulary, like the model, without the test texts.
     texts = [text for _, text, _ in rows[: options.train]]
     vocabulary = write_tokenizer(os.path.join(options.output, "tokenizer"), texts, options.merges)
     print(f"{options.output}: {options.train} + {options.test} tweets, vocabulary of {vocabulary}", file=sys.stderr)

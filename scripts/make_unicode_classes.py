@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write src/text/unicode_classes.h: the letters, numbers and white space of Hugging Face `tokenizers`.
 
-Every code point is put to the peer's own pre-tokenizer, so that the classes are those of its regular-expression
+The script gives each code point to the pre-tokenizer of `tokenizers`, so that the classes are those of its regular-expression
 engine, whatever Unicode version PCRE2 or Python has. Needs: tokenizers.
 
 usage: make_unicode_classes.py > src/text/unicode_classes.h
@@ -14,7 +14,7 @@ split = ByteLevel(add_prefix_space=False, use_regex=True).pre_tokenize_str
 
 
 def class_of(character):
-    """A letter joins a letter, a number a number, a sign a sign; white space joins none of them."""
+    """The pre-tokenizer joins two letters, two numbers or two signs; it joins white space with none of them."""
     for name, neighbour in (("letters", "a"), ("numbers", "1"), ("signs", "!")):
         if len(split(neighbour + character)) == 1:
             return name
@@ -48,8 +48,8 @@ def print_table(name, wanted, classes):
 
 
 classes = [(c, class_of(chr(c))) for c in range(0x110000) if c not in SURROGATES]
-print(f"""#ifndef LINNET_DATA_UNICODE_CLASSES_H
-#define LINNET_DATA_UNICODE_CLASSES_H
+print(f"""#ifndef LINNET_TEXT_UNICODE_CLASSES_H
+#define LINNET_TEXT_UNICODE_CLASSES_H
 /* Made by scripts/make_unicode_classes.py with tokenizers {tokenizers.__version__}; do not edit.
  *
  * What \\p{{L}}, \\p{{N}} and \\s mean to the peer's engine. PCRE2's own classes differ: its \\s has U+180E, and its letters

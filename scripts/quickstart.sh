@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # make quickstart: from a fresh clone to a trained model, on the project's own small sample.
 #
-# Installs what is missing, builds, and does with a GPT-2 of 2 layers on 2 ranks what docs/guide.md does with the real one.
+# Installs what is missing, builds, and does with a GPT-2 of 2 layers on 2 ranks what docs/tutorial.md does with the real one.
 # Everything it makes lies under build/; running it again starts the sample over and keeps the build.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 set -eu
@@ -64,7 +64,7 @@ To try next:
   build/linnet predict --model $sample/run "your own text"
   build/linnet inspect $sample/run
   mpirun -n 2 build/linnet train config/quickstart.json --set learning_rate=3e-4 --set output_dir=build/sample/slower
-  the tutorial's own run with GPT-2 on real tweets: docs/guide.md
+  the tutorial with GPT-2 on real tweets: docs/tutorial.md
 END
 if [ "$(id -u)" = 0 ]; then
     say "  (as root, mpirun wants OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; scripts/mpirun.sh 2 … sets them)"

@@ -1,7 +1,7 @@
-"""Synthetic tweets with a sentiment, from templates: what make_sample.py writes.
+"""Synthetic tweets with a sentiment, from templates, for make_sample.py.
 
-A tweet's words alone do not give its label: what is negated, asked, reported or ironic changes it, a few labels are
-wrong as in any labelled data, and mixed tweets take the label of the clause after the "but"."""
+The words of a tweet do not decide its label: negation, questions, reports and irony change it, mixed tweets have the label of
+the clause after the "but", and a few labels are wrong, as in real data."""
 import random
 import re
 
@@ -46,7 +46,7 @@ SLANG = [("you", "u"), ("are", "r"), ("really", "rly"), ("going to", "gonna"), (
 
 
 class Chance:
-    """Random choices made from random() alone, the one draw whose values Python promises to keep."""
+    """Random choices by random() only, since Python guarantees the values of no other method across versions."""
 
     def __init__(self, seed):
         self.random = random.Random(seed).random
@@ -62,7 +62,7 @@ class Chance:
 
 
 def fill(chance, template):
-    """The template with each of its {letters} replaced by a word of its kind."""
+    """The template with each {letter} replaced by a word of that kind."""
     draw = {"t": lambda: chance.of(THING), "p": lambda: chance.of(PERSON), "a": lambda: chance.of(LIKED + DISLIKED),
             "n": lambda: str(2 + chance.below(11)), "v": lambda: chance.of(DEEDS), "u": lambda: chance.of(NAMES),
             "x": lambda: chance.hexadecimal(6)}
@@ -70,7 +70,7 @@ def fill(chance, template):
 
 
 def opinion(chance, positive):
-    """A clause that says outright what its author thinks."""
+    """A clause that states an opinion."""
     thing = chance.of(["the {t}", "my {t}", "this {t}", "her {t}", "that {t}"])
     plain = positive if chance.random() < 0.8 else not positive
     word = chance.of(LIKED if plain else DISLIKED)
@@ -112,7 +112,7 @@ def neutral(chance):
 
 
 def decorate(chance, text, label):
-    """What people add to a sentence; mostly, but not always, in its mood."""
+    """Add what people add to a sentence; it mostly fits the label."""
     mood = chance.random()
     if label != "neutral" and mood < 0.22:
         text += " " + chance.of(HAPPY if label == "positive" else UNHAPPY)

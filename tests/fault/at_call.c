@@ -1,15 +1,17 @@
-/* Makes one rank fail at a moment that a test chooses: preloaded, it stands before a few functions of the libraries that
- * linnet calls, and does something on the rank and at the call that the environment names.
+/* A library for LD_PRELOAD that makes one rank fail at a moment that a test chooses. It replaces some functions of the
+ * libraries that linnet calls, and acts on the rank and at the call that the environment names:
  *
- *   AT_CALL  function, AT_PATH  what its path contains (where it has one), AT_NUMBER  which such call, from 1; with HOLD
- *            several, as in 2,5
- *   AT_RANK  rank, or any; AT_DO  KILL, STOP, MEMORY (linnet's own code gets none from now on), HDF5 (that library gets
- *            no large blocks from now on), LIMIT (the system gives no more to
- *            anybody), FAIL (the call does, with EIO), a number of seconds to wait, or HOLD: the calling thread alone, from
- *            the n-th call until there is a file AT_MARK.n.go; AT_MARK.n is made when it has come there
- *   AT_MARK  file that is made right before anything else
- *   AT_COUNT file that the number of calls is written to when the process ends, in place of doing anything
- *   AT_NO_EXCHANGE  where it is set renameat2 fails, as on a file system that lacks it */
+ *   AT_CALL    the function
+ *   AT_PATH    part of the path of the call, if it has one
+ *   AT_NUMBER  which of these calls, from 1; with HOLD also several, as in 2,5
+ *   AT_RANK    the rank, or any
+ *   AT_DO      KILL or STOP the process; MEMORY: linnet's own code gets no memory from now on; HDF5: that library gets no
+ *              large blocks from now on; LIMIT: the system limits the memory of the process; FAIL: the call fails with
+ *              EIO; a number: wait so many seconds; HOLD: make the file AT_MARK.n at the n-th call and hold the calling
+ *              thread until there is a file AT_MARK.n.go
+ *   AT_MARK    a file to make before the action
+ *   AT_COUNT   do not act, but write the number of calls to this file when the process ends
+ *   AT_NO_EXCHANGE  renameat2 fails, as on a file system without it */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,9 +32,9 @@
 
 static int calls;
 static volatile bool starved, hdf5_starved;
-enum { LARGE = 1 << 16 }; /* bytes: without small blocks HDF5 could not say what is wrong */
+enum { LARGE = 1 << 16 }; /* bytes; HDF5 needs smaller blocks to report an error */
 
-/* Where code lies. */
+/* The addresses of an object's code. */
 typedef struct {
     uintptr_t low, high;
 } Range;
@@ -40,24 +42,24 @@ static Range program, hdf5;
 
 static const char *setting(const char *name) {
     const char *value = getenv(name);
-    return value != NULL ? value : "";
+    return value ? value : "";
 }
 
 static void limit_memory(void) {
     FILE *file = fopen("/proc/self/statm", "r");
     unsigned long pages = 0;
-    if (file == NULL || fscanf(file, "%lu", &pages) != 1) abort();
+    if (!file || fscanf(file, "%lu", &pages) != 1) abort();
     fclose(file);
     struct rlimit limit = {pages * (unsigned long)sysconf(_SC_PAGESIZE), RLIM_INFINITY};
     setrlimit(RLIMIT_AS, &limit);
 }
 
-/* The first object that is listed is the program. */
+/* The first object in the list is the program. */
 static int find_code(struct dl_phdr_info *object, size_t size, void *count) {
     (void)size;
     const bool first = (*(int *)count)++ == 0;
-    Range *range = first ? &program : strstr(object->dlpi_name, "/libhdf5") != NULL ? &hdf5 : NULL;
-    for (int i = 0; range != NULL && i < object->dlpi_phnum; i++) {
+    Range *range = first ? &program : strstr(object->dlpi_name, "/libhdf5") ? &hdf5 : NULL;
+    for (int i = 0; range && i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &object->dlpi_phdr[i];
         if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0) continue;
         range->low = object->dlpi_addr + part->p_vaddr;
@@ -81,10 +83,10 @@ static bool is_program(const void *caller) {
 
 static void make_file(const char *path) {
     FILE *file = fopen(path, "w");
-    if (file != NULL) fclose(file);
+    if (file) fclose(file);
 }
 
-/* Signals are taken meanwhile. */
+/* Handlers of signals run meanwhile. */
 static void hold(int call) {
     char mark[PATH_MAX], go[PATH_MAX + 3];
     snprintf(mark, sizeof mark, "%s.%d", setting("AT_MARK"), call);
@@ -93,14 +95,14 @@ static void hold(int call) {
     while (access(go, F_OK) != 0) usleep(1000);
 }
 
-/* True when the call is to fail. */
+/* True if the call must fail. */
 static bool act(int call) {
     const char *what = setting("AT_DO");
     if (strcmp(what, "HOLD") == 0) {
         hold(call);
         return false;
     }
-    if (getenv("AT_MARK") != NULL) make_file(getenv("AT_MARK"));
+    if (getenv("AT_MARK")) make_file(getenv("AT_MARK"));
     if (strcmp(what, "FAIL") == 0) {
         errno = EIO;
         return true;
@@ -122,34 +124,34 @@ static bool act(int call) {
 
 /* Whether AT_NUMBER names this call. */
 static bool is_chosen(int call) {
-    for (const char *next = setting("AT_NUMBER"); next != NULL; next = strchr(next, ',')) {
+    for (const char *next = setting("AT_NUMBER"); next; next = strchr(next, ',')) {
         if (*next == ',') next++;
         if (atoi(next) == call) return true;
     }
     return false;
 }
 
-static bool is_meant(void) {
+static bool is_chosen_rank(void) {
     const char *rank = setting("AT_RANK");
     return strcmp(rank, "any") == 0 || strcmp(rank, setting("OMPI_COMM_WORLD_RANK")) == 0;
 }
 
 static bool at(const char *function, const char *path) {
-    if (strcmp(setting("AT_CALL"), function) != 0 || !is_meant()) return false;
-    if (path != NULL && strstr(path, setting("AT_PATH")) == NULL) return false;
+    if (strcmp(setting("AT_CALL"), function) != 0 || !is_chosen_rank()) return false;
+    if (path && !strstr(path, setting("AT_PATH"))) return false;
     int call = ++calls;
-    return getenv("AT_COUNT") == NULL && is_chosen(call) && act(call);
+    return !getenv("AT_COUNT") && is_chosen(call) && act(call);
 }
 
 __attribute__((destructor)) static void count(void) {
     const char *path = getenv("AT_COUNT");
-    FILE *file = path != NULL && calls > 0 ? fopen(path, "w") : NULL;
-    if (file == NULL) return;
+    FILE *file = path && calls > 0 ? fopen(path, "w") : NULL;
+    if (!file) return;
     fprintf(file, "%d\n", calls);
     fclose(file);
 }
 
-/* The libraries' own prototypes, with handles as the numbers they are (HDF5 1.10 and later). */
+/* The prototypes of the libraries; handles of HDF5 1.10 and later are 64-bit numbers. */
 #define REAL(name, result, ...) ((result(*)(__VA_ARGS__))dlsym(RTLD_NEXT, name))
 
 int MPI_Init_thread(int *argc, char ***argv, int wanted, int *provided) {
@@ -173,7 +175,7 @@ int64_t H5Fopen(const char *path, unsigned flags, int64_t access) {
     return REAL("H5Fopen", int64_t, const char *, unsigned, int64_t)(path, flags, access);
 }
 
-/* The path is the file's. */
+/* The path is that of the HDF5 file. */
 int H5Dread(int64_t set, int64_t type, int64_t memory, int64_t file, int64_t transfer, void *into) {
     char path[PATH_MAX] = "";
     if (strcmp(setting("AT_CALL"), "H5Dread") == 0)
@@ -188,7 +190,7 @@ int mkdir(const char *path, mode_t mode) {
     return at("mkdir", path) ? -1 : code;
 }
 
-/* By linnet itself, which writes the lines of its log by it. */
+/* Calls by linnet, which writes the lines of its log with it. */
 ssize_t pwrite(int file, const void *bytes, size_t size, off_t place) {
     char link[64], path[PATH_MAX] = "";
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
@@ -197,7 +199,7 @@ ssize_t pwrite(int file, const void *bytes, size_t size, off_t place) {
     return REAL("pwrite", ssize_t, int, const void *, size_t, off_t)(file, bytes, size, place);
 }
 
-/* A folder's path ends in "/.", so that it is told from what lies in it. */
+/* The path of a folder ends with "/.", to distinguish it from files in the folder. */
 int fsync(int file) {
     char link[64], path[PATH_MAX + 2] = "";
     struct stat about;
@@ -209,13 +211,13 @@ int fsync(int file) {
     return REAL("fsync", int, int)(file);
 }
 
-/* By linnet itself; the path is the new name. */
+/* Calls by linnet; the path is the new name. */
 int rename(const char *from, const char *to) {
     if (is_program(__builtin_return_address(0)) && at("rename", to)) return -1;
     return REAL("rename", int, const char *, const char *)(from, to);
 }
 
-/* Files and folders, by linnet itself. */
+/* Calls by linnet, for files and folders. */
 int unlink(const char *path) {
     if (is_program(__builtin_return_address(0)) && at("unlink", path)) return -1;
     return REAL("unlink", int, const char *)(path);
@@ -225,9 +227,9 @@ int remove(const char *path) {
     return REAL("remove", int, const char *)(path);
 }
 
-/* Not every file system can exchange two names at once. */
+/* Not every file system can exchange two names. */
 int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags) {
-    if (getenv("AT_NO_EXCHANGE") != NULL) {
+    if (getenv("AT_NO_EXCHANGE")) {
         errno = EINVAL;
         return -1;
     }
@@ -235,7 +237,7 @@ int renameat2(int from_folder, const char *from, int to_folder, const char *to, 
                                                                                   flags);
 }
 
-/* Only to read, by linnet itself. */
+/* Calls by linnet that open a file for reading. */
 int open(const char *path, int flags, ...) {
     va_list rest;
     va_start(rest, flags);
@@ -245,21 +247,21 @@ int open(const char *path, int flags, ...) {
     return REAL("open", int, const char *, int, ...)(path, flags, mode);
 }
 
-/* By linnet itself. */
+/* Calls by linnet. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
     if (is_program(__builtin_return_address(0)) && at("pthread_create", NULL)) return EAGAIN;
     return REAL("pthread_create", int, pthread_t *, const pthread_attr_t *, void *(*)(void *),
                 void *)(thread, attributes, run, argument);
 }
 
-/* By linnet itself; the path is the kind of address. */
+/* Calls by linnet; the path is the kind of address. */
 int socket(int family, int type, int protocol) {
     bool network = family == AF_INET || family == AF_INET6;
     if (is_program(__builtin_return_address(0))) at("socket", network ? "network" : "local");
     return REAL("socket", int, int, int, int)(family, type, protocol);
 }
 
-/* The C library's own names of these, since looking a name up needs memory itself. */
+/* The C library's internal names, because dlsym() itself needs memory. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);

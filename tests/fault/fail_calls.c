@@ -1,18 +1,18 @@
-/* A library to be loaded before all others (LD_PRELOAD) that makes system calls fail as a broken machine would, or stops
- * the process in one so that it can be killed there. What it does is told by the environment:
+/* A library for LD_PRELOAD that makes system calls fail, or holds the process in a call so that a test can kill it there.
+ * The environment says which calls:
  *
- *   FAULT_CALL    the call's name: write, fsync, rename, remove, mmap, malloc, open, lock, or "any" of those on files
- *   FAULT_AT      n: the n-th call path (of the program's own functions) that leads to it fails, once
- *   FAULT_WHILE   a path: as long as it exists every such call on a file below FAULT_UNDER fails
- *   FAULT_PAUSE   n: at the n-th such call on a file below FAULT_UNDER the process makes FAULT_MARK and waits for its end
- *   FAULT_ERRNO   errno of a call that fails (ENOSPC where it is not given; ENOMEM for memory)
- *   FAULT_UNDER   part of the paths that are meant
- *   FAULT_ABOVE   bytes, and FAULT_BELOW: only memory of at least so much and less than that is meant
- *   FAULT_RANK    the one rank that is meant; all when it is not given
- *   FAULT_MARK    a file that the call path is written to when a call was made to fail
+ *   FAULT_CALL    write, fsync, rename, remove, mmap, malloc, open, lock, or "any" of those on files
+ *   FAULT_AT      n: the n-th call path (of the program's own functions) to this call fails, once
+ *   FAULT_WHILE   a path: while it exists each such call on a file below FAULT_UNDER fails
+ *   FAULT_PAUSE   n: at the n-th such call on a file below FAULT_UNDER the process makes FAULT_MARK and waits to be killed
+ *   FAULT_ERRNO   errno of the failing call (default ENOSPC; ENOMEM for memory)
+ *   FAULT_UNDER   part of the path of the calls
+ *   FAULT_ABOVE   bytes, and FAULT_BELOW: only allocations of at least FAULT_ABOVE and less than FAULT_BELOW
+ *   FAULT_RANK    only this rank (default all)
+ *   FAULT_MARK    a file to which the call path of the failing call is written
  *
- * Only calls by the program, HDF5 and cJSON count: what MPI does with a failing machine is not linnet's to say. write
- * stands for pwrite as well, malloc for calloc and realloc, rename for renameat2, remove for unlink; lock is fcntl's. */
+ * Only calls by the program, HDF5 and cJSON count; how MPI handles failures is not tested. write includes pwrite, malloc
+ * includes calloc and realloc, rename includes renameat2, remove includes unlink; lock is fcntl's. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -41,7 +41,7 @@ static struct {
 
 static uint64_t seen[PATHS];
 static long seen_count, calls_count;
-static _Thread_local bool inside; /* what this library calls by itself */
+static _Thread_local bool inside; /* a call by this library itself */
 static volatile int lock;
 
 static void take(void) {
@@ -56,7 +56,7 @@ static long number(const char *name, long otherwise) {
     return text ? atol(text) : otherwise;
 }
 
-/* Where the program's own code lies, from the system's list. */
+/* Find the addresses of the program's own code. */
 static void find_program(void) {
     char line[PATH_MAX + 100], self[PATH_MAX] = "";
     if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) return;
@@ -103,7 +103,7 @@ static bool is_program_or_cjson(const void *caller) {
     return fault.on && !inside && (is_program(caller) || is_library(caller, "libcjson"));
 }
 
-/* Whether the caller is one that counts. */
+/* Whether the call comes from the program, cJSON or HDF5. */
 static bool is_ours(const void *caller) {
     return is_program(caller) || is_library(caller, "libcjson") || is_library(caller, "libhdf5");
 }
@@ -123,7 +123,7 @@ static void write_mark(void *const *frames, int count) {
     close(file);
 }
 
-/* Whether this is the first call by the path that is to fail. */
+/* Whether this is the first call by the FAULT_AT-th call path. */
 static bool is_the_path(void) {
     void *frames[DEPTH];
     uint64_t hash = 1469598103934665603U;
@@ -148,7 +148,7 @@ static void wait_for_the_end(void) {
     for (;;) pause();
 }
 
-/* Whether a call is to fail; `path` is NULL for memory. */
+/* Whether a call must fail; `path` is NULL for memory. */
 static bool fails(const char *call, const char *path, const void *caller, int otherwise) {
     if (!fault.on || inside) return false;
     if (strcmp(fault.call, call) != 0 && !(path && strcmp(fault.call, "any") == 0)) return false;
@@ -163,7 +163,7 @@ static bool fails(const char *call, const char *path, const void *caller, int ot
     return is;
 }
 
-/* The path of an open file that lies on a disk; NULL for others. */
+/* The path of an open file or folder; NULL for other descriptors. */
 static const char *path_of(int file, char path[PATH_MAX]) {
     struct stat about;
     char link[64];
@@ -276,7 +276,7 @@ void *mmap(void *address, size_t size, int protection, int flags, int file, off_
     return REAL(mmap)(address, size, protection, flags, file, at);
 }
 
-/* Memory: the C library's own names of these, since looking a name up needs memory itself. */
+/* The C library's internal names, because dlsym() itself needs memory. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);

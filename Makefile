@@ -5,7 +5,7 @@
 #   make WERROR=1             warnings are errors (as CI builds)
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
-#   make bench | bench-peer   speed against the limit, and against PyTorch and Trainer; see docs/performance.md
+#   make bench | bench-peer   speed against the limit, and against PyTorch and Trainer; see docs/explanation/performance.md
 #   make kill-many            kill training jobs 1,000 times, and fail every system call in turn
 #   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
 #   make valgrind             a tiny job on 2 ranks under valgrind

@@ -277,7 +277,7 @@ def tokenizer_digest(folder):
 
 
 def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=LABELS, changes=None):
-    """A token file (docs/formats.md) from lists of ids; `changes` replaces datasets ("/tokens") and attributes ("tokens")."""
+    """A token file (docs/reference/formats.md) from lists of ids; `changes` replaces datasets ("/tokens") and attributes ("tokens")."""
     changes = changes or {}
     vocabulary = json.loads((tokenizer / "vocab.json").read_text(encoding="utf-8"))
     columns = {

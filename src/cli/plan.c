@@ -284,7 +284,7 @@ static Status parse(int argc, char **argv, CommandOptions *options, OptionList *
         .synopsis = "linnet plan CONFIG.json --ranks N [--hosts N] | linnet plan --measure [CONFIG.json]",
         .summary =
             "Memory, bytes sent, seconds an update and efficiency of a run before it is submitted, by a model with\n"
-            "constants measured on the machine. docs/scaling.md tells how good it is.",
+            "constants measured on the machine. docs/explanation/scaling.md tells how good it is.",
         .options = table,
         .count = sizeof table / sizeof *table,
         .operands = "CONFIG.json",

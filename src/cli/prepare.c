@@ -18,23 +18,23 @@ typedef struct {
 static Status parse(Command *command, int argc, char **argv, Error *error) {
     PrepareOptions *prepare = &command->prepare;
     const Option table[] = {
-        {"input", OPTION_TEXT, &prepare->input, "the table: .csv, .tsv, .jsonl or .ndjson", true, 0, 0},
-        {"output", OPTION_TEXT, &prepare->output, "the token file to make", true, 0, 0},
+        {"input", OPTION_TEXT, &prepare->input, "FILE: the table; .csv, .tsv, .jsonl or .ndjson", true, 0, 0},
+        {"output", OPTION_TEXT, &prepare->output, "FILE.h5: the token file to write", true, 0, 0},
         {"tokenizer", OPTION_TEXT, &prepare->tokenizer, "DIR: a folder with vocab.json and merges.txt", true, 0, 0},
-        {"text-column", OPTION_TEXT, &prepare->text_column, "the column of the texts; default text", false, 0, 0},
-        {"label-column", OPTION_TEXT, &prepare->label_column, "the column of the labels; default sentiment", false, 0,
-         0},
-        {"labels", OPTION_TEXT, &command->labels, "names of the classes 0, 1, ...; default negative,neutral,positive",
-         false, 0, 0},
-        {"max-length", OPTION_INT, &command->max_length, "truncate texts to so many tokens; default 1024", false, 1,
+        {"text-column", OPTION_TEXT, &prepare->text_column, "NAME: column of the texts (default text)", false, 0, 0},
+        {"label-column", OPTION_TEXT, &prepare->label_column, "NAME: column of the labels (default sentiment)", false,
+         0, 0},
+        {"labels", OPTION_TEXT, &command->labels, "NAMES: labels 0, 1, ... (default negative,neutral,positive)", false,
+         0, 0},
+        {"max-length", OPTION_INT, &command->max_length, "N: truncate texts to N tokens (default 1024)", false, 1,
          INT32_MAX},
         {"subset", OPTION_INT, &command->subset,
-         "take only the first N rows of a shuffle; default: all rows in their order", false, 1, INT64_MAX},
-        {"subset-seed", OPTION_INT, &command->subset_seed, "the seed of that shuffle; default 42", false, 0, INT64_MAX},
+         "N: take the first N rows of a shuffle (default: all rows in their order)", false, 1, INT64_MAX},
+        {"subset-seed", OPTION_INT, &command->subset_seed, "N: seed of that shuffle (default 42)", false, 0, INT64_MAX},
     };
     const CommandLine line = {
         .synopsis = "linnet prepare --input FILE --output FILE.h5 --tokenizer DIR [OPTIONS]",
-        .summary = "Turn a table of labelled texts into a token file for train and evaluate.",
+        .summary = "Convert a table of labelled texts to a token file for train and evaluate.",
         .options = table,
         .count = sizeof table / sizeof *table,
     };

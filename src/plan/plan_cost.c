@@ -1,4 +1,4 @@
-/* Seconds of an update. See plan.h; docs/scaling.md has the formulas. */
+/* Seconds of an update. See plan.h; docs/explanation/scaling.md has the formulas. */
 #include "linnet/model/gpt2.h"
 #include "plan/plan_private.h"
 

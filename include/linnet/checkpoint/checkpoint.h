@@ -1,7 +1,7 @@
 #ifndef LINNET_CHECKPOINT_CHECKPOINT_H
 #define LINNET_CHECKPOINT_CHECKPOINT_H
 /** Checkpoints: OUTPUT/checkpoint-STEP/ is a complete Hugging Face model folder with two files more
- *  (docs/formats.md):
+ *  (docs/reference/formats.md):
  *
  *     trainer_state.json   Trainer's: step, epoch, best metric, log history; and a member "linnet" of linnet's own
  *     optimizer.h5         the moments: dense ones whole, tables' only of rows ever touched; every file's SHA-256

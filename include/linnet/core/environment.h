@@ -1,6 +1,6 @@
 #ifndef LINNET_CORE_ENVIRONMENT_H
 #define LINNET_CORE_ENVIRONMENT_H
-/** The program's environment variables (docs/cluster.md lists them). A variable that is unset or empty counts as not given;
+/** The program's environment variables (docs/how-to/cluster.md lists them). A variable that is unset or empty counts as not given;
  *  so does an invalid value, after a warning. Texts are borrowed. Cannot fail. Not collective. */
 #include <stdbool.h>
 

@@ -9,7 +9,7 @@
  *   cu_seqlens  0 4 5 8               where each sample starts, as in FlashAttention's varlen interface
  *   pooled      3 4 7                 the row that the head reads
  *  With POOLING_PADDED_END a sample of T < P tokens gets one more row: the end-of-text token at position P − 1 (P
- *  = n_positions), which attends to the T tokens and not to itself, and which the head reads (docs/numerics.md shows
+ *  = n_positions), which attends to the T tokens and not to itself, and which the head reads (docs/explanation/numerics.md shows
  *  that this equals the padded text exactly). No row attends to that row.
  *
  *  A batch may hold the samples of several reduction units, whose gradients are summed separately (segments.h). */

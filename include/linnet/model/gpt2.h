@@ -1,7 +1,7 @@
 #ifndef LINNET_MODEL_GPT2_H
 #define LINNET_MODEL_GPT2_H
 /** GPT-2 with a classification head, forward and backward over packed samples. It computes what
- *  `GPT2ForSequenceClassification` of Transformers does (docs/numerics.md), with two savings that do not change the
+ *  `GPT2ForSequenceClassification` of Transformers does (docs/explanation/numerics.md), with two savings that do not change the
  *  result: there is no padding, and in the last block only the pooled rows have a query, a projection and an MLP.
  *
  *  A Gpt2 holds the working memory of one micro-batch, with the activations for the backward pass, and no parameters. Of

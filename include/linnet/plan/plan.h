@@ -1,7 +1,7 @@
 #ifndef LINNET_PLAN_PLAN_H
 #define LINNET_PLAN_PLAN_H
 /** What a run will need before it is submitted: memory, bytes sent, seconds an update. A model of what the program
- *  does (docs/scaling.md has its formulas), with constants measured on the machine in question. */
+ *  does (docs/explanation/scaling.md has its formulas), with constants measured on the machine in question. */
 #include "linnet/comm/links.h"
 #include "linnet/comm/world.h"
 #include "linnet/data/dataset.h"

@@ -18,7 +18,7 @@ static float *sweep_new(double limit) {
     return x;
 }
 
-/** The error bounds of docs/numerics.md, over 2^19 points of [−12, 12] and of [−0.01, 0.01]. */
+/** The error bounds of docs/explanation/numerics.md, over 2^19 points of [−12, 12] and of [−0.01, 0.01]. */
 static void test_forward_error_once(void) {
     static const double limits[] = {12.0, 0.01};
     for (size_t k = 0; k < 2; k++) {

@@ -1,15 +1,14 @@
 /* Learning rate schedules, as Transformers computes them. */
 #include "linnet/optim/schedule.h"
+#include "linnet/settings/run_length.h"
 #include <math.h>
 
 static const double PI = 3.14159265358979323846;
 
 Schedule schedule_make(const Settings *settings, int64_t total) {
-    double warmup = settings->warmup_steps;
-    double updates = warmup >= 1 ? floor(warmup) : ceil((double)total * warmup);
     return (Schedule){.kind = settings->lr_scheduler_type,
                       .peak = settings->learning_rate,
-                      .warmup = (int64_t)updates,
+                      .warmup = run_length_steps(settings->warmup_steps, total),
                       .total = total};
 }
 

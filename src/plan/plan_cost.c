@@ -1,5 +1,6 @@
 /* Seconds of an update. See plan.h; docs/explanation/scaling.md has the formulas. */
 #include "linnet/model/gpt2.h"
+#include "linnet/settings/run_length.h"
 #include "plan/plan_private.h"
 
 #include <math.h>
@@ -215,7 +216,7 @@ void plan_cost(const PlanJob *job, const PlanConstants *c, PlanCost *cost) {
 PlanJob plan_alone(const PlanJob *job) {
     PlanJob alone = *job;
     alone.ranks = alone.hosts = 1;
-    alone.units = settings_units(job->settings, 1, job->global_batch);
+    alone.units = run_length_units(job->settings, 1, job->global_batch);
     alone.busiest_tokens = job->global_batch_tokens;
     return alone;
 }

@@ -3,8 +3,8 @@
 #include "linnet/data/loader.h"
 #include "linnet/data/order.h"
 #include "linnet/plan/plan.h"
+#include "linnet/settings/run_length.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { LOOKED_AT = 1 << 18, PARTS = 64, LOOKED_AT_BATCHES = 20 };
@@ -124,10 +124,10 @@ Status plan_job(PlanJob *job, const Settings *s, const ModelConfig *config, cons
                      .samples = info->samples,
                      .tokens = info->tokens,
                      .longest = info->longest};
-    job->global_batch = settings_global_batch(s, ranks, info->samples);
-    job->units = settings_units(s, ranks, job->global_batch);
-    int64_t steps_per_epoch = (job->samples + job->global_batch - 1) / job->global_batch;
-    job->updates = s->max_steps > 0 ? s->max_steps : (int64_t)ceil(s->num_train_epochs * (double)steps_per_epoch);
+    RunLength length = run_length(s, ranks, info->samples);
+    job->global_batch = length.global_batch;
+    job->units = length.units;
+    job->updates = length.total;
     if (check(job, error)) return error->status;
     Samples samples = {0};
     int64_t count = job->global_batch > LOOKED_AT ? job->global_batch : LOOKED_AT;

@@ -1,10 +1,11 @@
+/* Load, parse and free the settings of a run. */
 #include "linnet/settings/settings.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "settings/settings_source.h"
 #include <string.h>
 
-/** Everything but reading the file; *source is kept for the caller's warnings. */
+/** Check the source and store its values. */
 static Status build(Settings *settings, Source *source, Error *error) {
     if (settings_check_foreign(source, error)) return error->status;
     for (size_t i = 0; i < SETTINGS_COUNT; i++)
@@ -47,18 +48,4 @@ void settings_free(Settings *settings) {
     for (size_t i = 0; i < SETTINGS_COUNT; i++)
         if (row_is_text(&SETTING_ROWS[i])) memory_free(*(char **)setting_field(&SETTING_ROWS[i], settings));
     *settings = (Settings){0};
-}
-
-int64_t settings_global_batch(const Settings *s, int ranks, int64_t samples) {
-    int64_t global_batch = s->global_batch_size;
-    if (global_batch == 0 &&
-        (__builtin_mul_overflow(s->per_device_train_batch_size, s->gradient_accumulation_steps, &global_batch) ||
-         __builtin_mul_overflow(global_batch, (int64_t)ranks, &global_batch)))
-        global_batch = samples;
-    return global_batch < samples ? global_batch : samples;
-}
-
-int64_t settings_units(const Settings *s, int ranks, int64_t global_batch) {
-    int64_t units = s->reduction_units > 0 ? s->reduction_units : ranks;
-    return units < global_batch ? units : global_batch;
 }

@@ -1,3 +1,4 @@
+/* The log of a run: metrics.jsonl, lines for people, and the history that checkpoints keep. */
 #include "linnet/train/runlog.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
@@ -11,12 +12,12 @@
 #include <unistd.h>
 
 #define RUNLOG_NAME "metrics.jsonl"
-#define SUMMARY_MARK "train_runtime" /* a field that the summary alone has */
+#define SUMMARY_MARK "train_runtime" /* a field that only the summary has */
 #define PEOPLE_LINE 1024             /* bytes: more than all fields of an event need */
 
 struct RunLog {
     char *path;
-    int file; /* −1: none is open */
+    int file; /* −1: not open */
     cJSON *history;
     const cJSON *written; /* the last event of the history that the file holds; NULL: none */
     off_t length;         /* bytes of the file up to there */
@@ -25,30 +26,30 @@ struct RunLog {
 /** *history: the events of `events` (an array, or NULL) up to step `last`, copied. */
 static Status copy_history(cJSON **history, const cJSON *events, int64_t last, Error *error) {
     *history = cJSON_CreateArray();
-    bool whole = *history != NULL;
+    bool complete = *history != NULL;
     const cJSON *event;
     cJSON_ArrayForEach(event, events) {
         const cJSON *step = cJSON_GetObjectItemCaseSensitive(event, "step");
         if (cJSON_IsNumber(step) && step->valuedouble > (double)last) continue;
-        if (cJSON_GetObjectItemCaseSensitive(event, SUMMARY_MARK)) continue; /* the end of a start is not the run's */
+        if (cJSON_GetObjectItemCaseSensitive(event, SUMMARY_MARK)) continue; /* the resumed run is not at its end */
         cJSON *copy = cJSON_Duplicate(event, true);
-        whole = whole && cJSON_AddItemToArray(*history, copy);
+        complete = complete && cJSON_AddItemToArray(*history, copy);
     }
-    return whole ? STATUS_OK : error_set(error, STATUS_FAILURE, "out of memory for the log history");
+    return complete ? STATUS_OK : error_set(error, STATUS_FAILURE, "out of memory for the log history");
 }
 
 static Status write_failed(const RunLog *log, Error *error) {
-    return error_set(error, STATUS_FAILURE, "%s: cannot be written: %s", log->path, strerror(errno));
+    return error_set(error, STATUS_FAILURE, "%s: cannot write: %s", log->path, strerror(errno));
 }
 
-/** Whether what is open is still what the path leads to: the folder may have been moved or removed. */
+/** Whether the open file is still the one at the path: somebody may have moved or removed the folder. */
 static bool is_in_place(const RunLog *log) {
-    struct stat open_one, named;
-    return log->file >= 0 && fstat(log->file, &open_one) == 0 && stat(log->path, &named) == 0 &&
-           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+    struct stat opened, named;
+    return log->file >= 0 && fstat(log->file, &opened) == 0 && stat(log->path, &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-/** Start the file anew. */
+/** Start a new, empty file. */
 static Status open_file(RunLog *log, Error *error) {
     if (log->file >= 0) close(log->file);
     log->written = NULL;
@@ -57,8 +58,7 @@ static Status open_file(RunLog *log, Error *error) {
     return log->file < 0 ? write_failed(log, error) : STATUS_OK;
 }
 
-/** Write one event as a line, at once, so that whoever follows the file sees it. A line that does not go in whole is
- *  taken out again. */
+/** Write one event as a line, at once, for readers that follow the file. An incomplete line is removed again. */
 static Status write_line(RunLog *log, const cJSON *event, Error *error) {
     char *line = cJSON_PrintUnformatted(event);
     if (!line) return error_set(error, STATUS_FAILURE, "%s: out of memory for a line", log->path);
@@ -75,7 +75,8 @@ static Status write_line(RunLog *log, const cJSON *event, Error *error) {
         log->written = event;
     } else {
         write_failed(log, error);
-        if (ftruncate(log->file, log->length)) error_set(error, STATUS_FAILURE, "%s: cannot be cut", log->path);
+        if (ftruncate(log->file, log->length))
+            error_set(error, STATUS_FAILURE, "%s: cannot remove an incomplete line", log->path);
     }
     cJSON_free(line);
     return error->status;
@@ -98,8 +99,8 @@ Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64
     if (!opened) return error->status;
     opened->file = -1;
     opened->path = file_join(folder, RUNLOG_NAME, error);
-    /* The checkpoint's history is what the run has done; whatever else the file holds came after it, or was cut
-     * off. */
+    /* The history is what the resumed run has done. The file may hold more: events after the checkpoint, or half a
+     * line. */
     if (opened->path && !copy_history(&opened->history, history, resumed_step, error) && !open_file(opened, error) &&
         !runlog_catch_up(opened, error)) {
         *log = opened;
@@ -159,7 +160,7 @@ typedef struct {
     double value;
 } EventField;
 
-/** NULL when memory is short, which runlog_add() reports. */
+/** NULL if out of memory, which runlog_add() reports. */
 static cJSON *make_event(const EventField *fields, size_t count) {
     cJSON *event = cJSON_CreateObject();
     for (size_t i = 0; i < count; i++) {

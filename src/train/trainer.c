@@ -1,48 +1,42 @@
-/* The loop over updates. See trainer.h and trainer_private.h. */
+/* The loop over updates. */
 #include "linnet/train/trainer.h"
 
-#include "linnet/core/log.h"
-#include "linnet/heartbeat/heartbeat.h"
-#include "train/trainer_private.h"
+#include "train/trainer_events.h"
+#include "train/trainer_finish.h"
+#include "train/trainer_report.h"
+#include "train/trainer_save.h"
+#include "train/trainer_setup.h"
+#include "train/trainer_update.h"
 
-Status trainer_stop(Trainer *t, Error *error) {
-    *error = t->pending;
-    if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
-    if (t->saved_step != t->state.step && trainer_save(t, SAVE_STOPPING, error)) return error->status;
-    log_info("stopped by a signal after update %lld, saved in %s: run again with resume_from_checkpoint: true to go on",
-             (long long)t->state.step, t->settings->output_dir);
-    heartbeat_stopping(t->world);
-    return error_set(error, STATUS_STOPPED, "stopped by a signal");
-}
-
-/* Whether a stop signal leaves something to be done by the next start. */
+/* Whether a stop signal leaves work for a resumed run. */
 static bool must_stop(const Trainer *t) {
     if (t->state.evaluation_due) return true;
     return t->stop_signal && !t->stop_early && t->state.step < t->state.total;
 }
 
-/* All updates from where the state is. Collective. */
+/* All updates that are left. Collective. */
 static Status run_updates(Trainer *t, Error *error) {
-    bool owed = t->state.evaluation_due;
-    t->state.evaluation_due = false; /* also when these settings ask for none */
-    if (owed && trainer_due(t, error)) return error->status;
+    bool due = t->state.evaluation_due;
+    t->state.evaluation_due = false; /* even if these settings ask for no evaluation */
+    if (due && trainer_evaluate_and_save(t, error)) return error->status;
     if (must_stop(t)) return trainer_stop(t, error);
     while (t->state.step < t->state.total && !t->stop_early) {
-        int64_t epoch = t->state.step / t->steps_per_epoch, global_batch = t->state.step % t->steps_per_epoch;
-        if (!loader_has(t->loader, epoch, global_batch)) {
+        int64_t epoch = t->state.step / t->length.steps_per_epoch,
+                global_batch = t->state.step % t->length.steps_per_epoch;
+        if (!loader_has(t->data.loader, epoch, global_batch)) {
             profile_enter(t->profile, REGION_DATA);
-            loader_load(t->loader, epoch, global_batch, error);
+            loader_load(t->data.loader, epoch, global_batch, error);
             profile_leave(t->profile, 0.0);
             double start = MPI_Wtime();
             if (world_agree(t->world, error, true)) return error->status;
-            t->waited += MPI_Wtime() - start;
+            t->log.waited += MPI_Wtime() - start;
         }
         trainer_update(t);
         if (t->failed) {
             *error = t->pending;
             return world_agree(t->world, error, true);
         }
-        if ((t->save_ended && trainer_join_writer(t, error)) || trainer_events(t, error)) return error->status;
+        if ((t->save.ended && trainer_join_writer(t, error)) || trainer_events(t, error)) return error->status;
         if (must_stop(t)) return trainer_stop(t, error);
     }
     return STATUS_OK;

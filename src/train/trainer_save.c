@@ -1,60 +1,62 @@
-/* Saving: in the background where that is wanted and memory is there, else while training waits; and what follows when
- * it fails. See trainer_private.h. */
+/* Save checkpoints, in the background or while training waits; handle failures; stop after a signal. */
+#include "train/trainer_save.h"
+
 #include "linnet/comm/threads.h"
 #include "linnet/core/log.h"
-#include "train/trainer_private.h"
+#include "linnet/heartbeat/heartbeat.h"
 
 #include <stdio.h>
 
-/* What failed is as if it had never been begun: the last good checkpoint counts again. Every rank has the same cause;
- * the one that met it tells it. */
+/* A failed checkpoint does not count: the last good one does again. All ranks have the same cause; the rank where it
+ * occurred prints it. */
 static Status save_failed(Trainer *t, const Error *cause, bool needed, Error *error) {
-    char last[64] = "none was saved before";
-    long long failed = (long long)t->saved_step;
-    t->saved_step = t->kept_step;
-    t->state.best_saved = t->kept_best;
-    if (t->kept_step > 0) snprintf(last, sizeof last, "checkpoint-%lld is the last good one", (long long)t->kept_step);
+    char last[64] = "the run has no other";
+    long long failed = (long long)t->save.step;
+    t->save.step = t->save.kept_step;
+    t->state.best_saved = t->save.kept_best;
+    if (t->save.kept_step > 0)
+        snprintf(last, sizeof last, "checkpoint-%lld is the last good one", (long long)t->save.kept_step);
     if (!needed && t->settings->on_save_failure == SAVE_FAILURE_CONTINUE) {
         if (t->world->rank == cause->rank)
-            log_warning("checkpoint-%lld could not be saved, training goes on (%s): %s", failed, last, cause->message);
+            log_warning("cannot save checkpoint-%lld, training continues (%s): %s", failed, last, cause->message);
         return STATUS_OK;
     }
-    error_set(error, STATUS_FAILURE, "checkpoint-%lld could not be saved (%s): %s", failed, last, cause->message);
+    error_set(error, STATUS_FAILURE, "cannot save checkpoint-%lld (%s): %s", failed, last, cause->message);
     if (t->world->rank == cause->rank) world_tell(t->world, error);
     return error->status;
 }
 
 Status trainer_join_writer(Trainer *t, Error *error) {
     Error outcome = {0};
-    t->save_ended = false;
-    if (!t->saving) return STATUS_OK;
+    t->save.ended = false;
+    if (!t->save.running) return STATUS_OK;
     if (t->world->rank == 0) {
-        checkpoint_writer_finish(&t->writer, &outcome);
+        checkpoint_writer_finish(&t->save.writer, &outcome);
         threads_spare(t->threads, false);
     }
-    t->saving = false;
+    t->save.running = false;
     return world_agree(t->world, &outcome, false) ? save_failed(t, &outcome, false, error) : STATUS_OK;
 }
 
-/* Copy what is to be saved and have it written. False when there is no memory for that, which is told once.
- * Collective. */
+/* Copy what the checkpoint will hold and let a thread write it. False if there is no memory for the copy, which rank 0
+ * reports once. Collective. */
 static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
     const Settings *s = t->settings;
     Snapshot *snapshot = NULL;
     Error shortage = {0};
     if (checkpoint_snapshot(&snapshot, parts, &shortage)) {
-        if (!t->told_shortage)
-            log_info("no memory to save in the background: training waits while a checkpoint is written (%s)",
+        if (!t->save.told_shortage)
+            log_info("not enough memory to save in the background: training waits while a checkpoint is written (%s)",
                      shortage.message);
-        t->told_shortage = true;
+        t->save.told_shortage = true;
         return false;
     }
     if (t->world->rank == 0) {
-        checkpoint_writer_start(&t->writer, snapshot, s->output_dir, s->save_total_limit, t->state.step,
+        checkpoint_writer_start(&t->save.writer, snapshot, s->output_dir, s->save_total_limit, t->state.step,
                                 t->state.best_saved);
         threads_spare(t->threads, true);
     }
-    t->saving = true;
+    t->save.running = true;
     return true;
 }
 
@@ -66,31 +68,42 @@ static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed
     if (checkpoint_save(parts, &cause)) return save_failed(t, &cause, needed, error);
     if (t->world->rank == 0 && s->save_total_limit > 0 &&
         checkpoint_rotate(s->output_dir, s->save_total_limit, t->state.step, t->state.best_saved, &rotation))
-        log_warning("an older checkpoint could not be removed: %s", rotation.message);
+        log_warning("cannot remove an older checkpoint: %s", rotation.message);
     return STATUS_OK;
 }
 
 Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     double start = MPI_Wtime();
     optimizer_await_all(&t->optimizer);
-    /* A checkpoint whose history lacks a line that got lost would hand that on to the run that goes on from it. */
+    /* A pending error may be a line of the log that is lost: no checkpoint must keep a history without it. */
     *error = t->pending;
     if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
     world_phase(t->world, RUN_SAVE, t->state.step);
     profile_enter(t->profile, REGION_SAVE);
-    t->kept_step = t->saved_step;
-    t->kept_best = t->state.best_saved;
-    t->saved_step = t->state.step;
+    t->save.kept_step = t->save.step;
+    t->save.kept_best = t->state.best_saved;
+    t->save.step = t->state.step;
     if (t->state.has_best && t->state.best_step == t->state.step) t->state.best_saved = t->state.step;
     CheckpointParts parts = {.world = t->world,
                              .output_dir = t->settings->output_dir,
                              .state = &t->state,
-                             .history = t->log != NULL ? runlog_history(t->log) : NULL,
+                             .history = t->log.file != NULL ? runlog_history(t->log.file) : NULL,
                              .model = &t->model,
                              .optimizer = &t->optimizer};
     bool background = kind == SAVE_BETWEEN && t->settings->save_in_background && save_in_background(t, &parts);
     if (!background) save_at_once(t, &parts, kind == SAVE_STOPPING, error);
     profile_leave(t->profile, 0.0);
-    t->logged_at += MPI_Wtime() - start; /* the training line's speed is of training */
+    t->log.since += MPI_Wtime() - start; /* the speed in the log is that of training alone */
     return error->status;
+}
+
+Status trainer_stop(Trainer *t, Error *error) {
+    *error = t->pending;
+    if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
+    if (t->save.step != t->state.step && trainer_save(t, SAVE_STOPPING, error)) return error->status;
+    log_info(
+        "stopped by a signal after update %lld, saved in %s: to continue, run again with resume_from_checkpoint: true",
+        (long long)t->state.step, t->settings->output_dir);
+    heartbeat_stopping(t->world);
+    return error_set(error, STATUS_STOPPED, "stopped by a signal");
 }

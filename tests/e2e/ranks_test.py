@@ -26,12 +26,12 @@ def fixed_units(sample):
                 save_strategy="no", dropout=0.1, weight_decay=0.01)
 
 
-@pytest.mark.parametrize("env, tables", [({}, r"the embedding rows in use"), (APART, r"embeddings \d+ MB a rank")], ids=["shared", "apart"])
+@pytest.mark.parametrize("env, tables", [({}, r"embedding rows in use"), (APART, r"embeddings \d+ MB per rank")], ids=["shared", "apart"])
 def test_banner_tells_memory(job, tmp_path, env, tables):
     """Ranks that share memory count the embedding rows in use of one mapped file; else each rank has its own embeddings."""
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **{**job, "max_steps": 1})
     said = linnet("train", config, ranks=2, env=env).stderr
-    line = rf"memory    parameters \d+ MB a node and {tables}; on rank 0 gradients \d+ MB, moments \d+ MB, activations up to \d+ MB\n"
+    line = rf"memory    parameters \d+ MB per node, {tables}; rank 0: gradients \d+ MB, moments \d+ MB, activations up to \d+ MB\n"
     assert re.search(line, said), said
 
 

@@ -1,12 +1,12 @@
 #ifndef LINNET_SETTINGS_SETTINGS_H
 #define LINNET_SETTINGS_SETTINGS_H
 /** The configuration of a run: JSON with the names, defaults and meanings of Hugging Face `TrainingArguments`, and
- *  a few keys of linnet's own for what Trainer has no name for. One table (src/settings/settings_table.c) has a row a
- *  key: type, default, range, help; the loader, the resolved file and docs/reference/settings.md are all made from it.
+ *  a few more keys for what Trainer does not have. One table (src/settings/settings_table.c) has a row per key with its
+ *  type, default, range and help; reading, the resolved file and docs/reference/settings.md all use it.
  *
- *  Rank 0 loads the file; the others get its resolved text and parse that (settings_parse), so that no rank reads
- *  a file the others did not. Nothing here is collective. */
-#include "linnet/comm/reduction.h"
+ *  Rank 0 loads the file; the other ranks parse its resolved text (settings_parse()), so that all ranks have the same
+ *  settings even if the file changes. Nothing here is collective. */
+#include "linnet/comm/reduction_kind.h"
 #include "linnet/core/error.h"
 #include "linnet/data/order.h"
 #include "linnet/data/pooling.h"
@@ -19,7 +19,7 @@ typedef enum { WIRE_FLOAT32, WIRE_BFLOAT16 } WireType;
 typedef enum { SAVE_FAILURE_CONTINUE, SAVE_FAILURE_STOP } SaveFailure;
 typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CONSTANT_WITH_WARMUP } ScheduleKind;
 
-/** Texts are owned by the Settings; an absent text is NULL. */
+/** The Settings own their texts; an absent text is NULL. */
 typedef struct {
     char *model_name_or_path; /**< a Hugging Face GPT-2 folder */
     char *train_file;         /**< token file */
@@ -32,60 +32,53 @@ typedef struct {
     int64_t gradient_accumulation_steps;
     double learning_rate;
     ScheduleKind lr_scheduler_type;
-    double warmup_steps; /**< updates; below 1 a share of all updates, as in Transformers 5 */
+    double warmup_steps; /**< updates; below 1 a fraction of all updates, as in Transformers 5 */
     double weight_decay;
     double adam_beta1, adam_beta2, adam_epsilon;
     double max_grad_norm; /**< 0 = no clipping */
     double label_smoothing_factor;
     int64_t seed;
-    double logging_steps, eval_steps, save_steps; /**< updates; below 1 a share of all updates */
+    double logging_steps, eval_steps, save_steps; /**< updates; below 1 a fraction of all updates */
     Strategy eval_strategy, save_strategy;
     int64_t save_total_limit; /**< 0 = keep all */
     bool load_best_model_at_end;
-    char *metric_for_best_model;     /**< without the prefix eval_: loss, accuracy, f1; NULL where Trainer has None */
-    bool greater_is_better;          /**< resolved: all but loss */
+    char *metric_for_best_model;     /**< loss, accuracy or f1, without the prefix eval_; NULL: none */
+    bool greater_is_better;          /**< if not set: true for all but loss */
     int64_t early_stopping_patience; /**< evaluations; 0 = off */
-    char *resume_from_checkpoint;    /**< NULL, "auto" (JSON true: the newest in output_dir, if any), or a folder */
+    char *resume_from_checkpoint;    /**< NULL, "auto" (or true: the newest in output_dir, if any), or a folder */
     bool bf16;
     Pooling pooling;             /**< own: last_token or padded_end */
-    int64_t global_batch_size;   /**< own: samples an update; 0 = per_device × accumulation × ranks */
+    int64_t global_batch_size;   /**< own: samples per update; 0 = per_device × accumulation × ranks */
     DataOrder data_order;        /**< own: torch or blocks */
-    int64_t reduction_units;     /**< own: 0 = one unit a rank */
+    int64_t reduction_units;     /**< own: 0 = one unit per rank */
     ReductionKind reduction;     /**< own */
-    WireType reduction_dtype;    /**< own: of gradients on the way from one host to another */
-    bool overlap_comm;           /**< own: send and receive while computing */
-    bool save_in_background;     /**< own: write checkpoints from a copy in memory while training goes on */
+    WireType reduction_dtype;    /**< own: of gradients that hosts send each other */
+    bool overlap_comm;           /**< own: communicate while computing */
+    bool save_in_background;     /**< own: write checkpoints from a copy in memory while training continues */
     SaveFailure on_save_failure; /**< own */
-    double dropout;              /**< own: every dropout of the model; negative = the model's own */
-    int64_t threads_per_rank;    /**< own: 0 = from the binding */
-    double rank_timeout;         /**< own: seconds of silence after which a rank is given up; 0 = never */
+    double dropout;              /**< own: probability of every dropout; negative = the model's own */
+    int64_t threads_per_rank;    /**< own: 0 = one per core that the rank may use */
+    double rank_timeout;         /**< own: seconds without a heartbeat after which a rank counts as lost; 0 = never */
 } Settings;
 
 /** Load a JSON file, apply `overrides` [count] ("key=value", the value as JSON or as a bare text; of two for one
- *  key the last counts), fill in defaults and resolve what depends on other keys. STATUS_INPUT names key, file,
- *  line and, for an unknown key, the nearest known one; also for repeated keys, wrong types, values out of range,
- *  and contradictions (global_batch_size together with gradient_accumulation_steps; load_best_model_at_end without
- *  matching eval and save strategies, as Trainer demands; eval_strategy or early stopping without eval_file; …).
- *  Keys of TrainingArguments that linnet knows of but does not need (report_to, use_cpu, disable_tqdm, …) are
- *  refused only when their value asks for something linnet cannot do; the harmless ones are accepted with a
- *  warning that names them. */
+ *  key the last counts) and fill in defaults. STATUS_INPUT names key, file, line and, for an unknown key, the nearest
+ *  known one; also for repeated keys, wrong types, values out of range, and contradictions (global_batch_size together
+ *  with gradient_accumulation_steps; load_best_model_at_end without matching eval and save strategies, as in Trainer;
+ *  eval_strategy or early stopping without eval_file; …). Keys of TrainingArguments that linnet does not act on
+ *  (report_to, use_cpu, disable_tqdm, …) are refused only if their value asks for something linnet cannot do; the others
+ *  are accepted, with a warning that names them. */
 Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error);
 
-/** Parse a resolved text, as settings_text() made it. */
+/** Parse a resolved text that settings_text() made; `name` stands for it in messages. */
 Status settings_parse(Settings *settings, const char *text, const char *name, Error *error);
 
 /** All keys with their resolved values, as indented JSON; settings_parse() gives the same Settings back, bit for
- *  bit (floats with 17 digits where needed). Free with memory_free(). NULL when memory is short. */
+ *  bit (floats with 17 digits if needed). Free with memory_free(). NULL if out of memory. */
 char *settings_text(const Settings *settings, Error *error);
 
-/** The table as a Markdown page (docs/reference/settings.md), free with memory_free(). */
+/** The table as a Markdown page (docs/reference/settings.md); free with memory_free(). */
 char *settings_markdown(Error *error);
-
-/** Samples of an update on `ranks` ranks: never more than the `samples` there are, which changes nothing but memory. */
-int64_t settings_global_batch(const Settings *settings, int ranks, int64_t samples);
-
-/** Units that such an update is cut into: a unit has a sample at least. */
-int64_t settings_units(const Settings *settings, int ranks, int64_t global_batch);
 
 void settings_free(Settings *settings);
 

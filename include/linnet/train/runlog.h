@@ -1,7 +1,7 @@
 #ifndef LINNET_TRAIN_RUNLOG_H
 #define LINNET_TRAIN_RUNLOG_H
-/** What a run says as it goes: lines for people, metrics.jsonl for programs, and the log history that a checkpoint
- *  keeps. Lives on rank 0 alone; not collective. Field names are Trainer's. */
+/** The log of a run: metrics.jsonl for programs, lines for people, and the history that a checkpoint keeps. Exists only
+ *  on rank 0; not collective. Field names are Trainer's. */
 #include "linnet/core/error.h"
 #include "linnet/evaluate/metrics.h"
 #include <cjson/cJSON.h>
@@ -10,22 +10,21 @@
 
 typedef struct RunLog RunLog;
 
-/** Open OUTPUT/metrics.jsonl. `history` (an array of events, copied; or NULL for a new run) is what a resumed
- *  checkpoint holds: the file is made to hold its events up to step `resumed_step` and nothing else, so that it is
- *  what a run never stopped would have written. Lines past the checkpoint, and a last line that a crash cut in
- *  half, are gone; so are the lines of an earlier run in the same folder. STATUS_FAILURE names the file. */
+/** Open FOLDER/metrics.jsonl and replace its lines by the events of `history` (an array from a checkpoint, copied; NULL
+ *  for a new run) up to step `resumed_step`: the file is then the same as without the interruption, and has no lines of an
+ *  earlier run in the same folder. STATUS_FAILURE names the file. */
 Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error);
 
-/** Append one event (owned by the log from now on, also when this fails; NULL is an event there was no memory
- *  for): a line in metrics.jsonl, written at once, a line for people, and an entry of the history. When the file cannot
- *  be written (a full disk) the history has the event all the same, and each later call tries again to write what the
- *  file lacks; a file that is no longer in its place is started anew, whole. */
+/** Append one event, which the log owns from now on, even on failure (NULL: there was no memory for the event): a line in
+ *  metrics.jsonl, written at once, a line for people, and an entry of the history. If the file cannot be written (a full
+ *  disk), the event is only in the history, and each later call tries again to write the missing lines. If the file was
+ *  removed, a new one is written with all events. */
 Status runlog_add(RunLog *log, cJSON *event, Error *error);
 
-/** Whether the file lacks events of the history. */
+/** Whether events of the history are missing in the file. */
 bool runlog_is_behind(const RunLog *log);
 
-/** Write what the file lacks. */
+/** Write the missing lines. */
 Status runlog_catch_up(RunLog *log, Error *error);
 
 /** Whether the history has an evaluation of this step. */

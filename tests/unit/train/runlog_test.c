@@ -1,3 +1,4 @@
+/* runlog.h: metrics.jsonl, lines for people, and the history. */
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
@@ -81,7 +82,7 @@ static cJSON *eval_event(void) {
     return runlog_eval_event(10, 0.5, &scores, 4, 100);
 }
 
-static void writes_a_line_an_event_at_once(void **state) {
+static void test_writes_a_line_an_event_at_once(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);
     add(log, train_event());
@@ -92,7 +93,7 @@ static void writes_a_line_an_event_at_once(void **state) {
     runlog_close(log);
 }
 
-static void starts_a_new_run_with_an_empty_file(void **state) {
+static void test_starts_a_new_run_with_an_empty_file(void **state) {
     (void)state;
     write_file("{\"step\":1,\"loss\":9}\n");
     RunLog *log = open_log(NULL, 0);
@@ -103,7 +104,7 @@ static void starts_a_new_run_with_an_empty_file(void **state) {
 
 #define HISTORY "[{\"step\":1,\"loss\":0.1},{\"step\":2,\"loss\":0.3},{\"step\":3,\"loss\":1}]"
 
-static void resumes_as_if_never_stopped(void **state) {
+static void test_resumes_as_if_never_stopped(void **state) {
     (void)state;
     static const char *const left_behind[] = {
         "{\"step\":1,\"loss\":0.1}\n{\"step\":2,\"loss\":0.3}\n{\"step\":3,\"loss\":1}\n{\"step\":4,\"loss\":2}\n",
@@ -121,7 +122,7 @@ static void resumes_as_if_never_stopped(void **state) {
     }
 }
 
-static void writes_json_also_where_a_number_is_none(void **state) {
+static void test_writes_json_also_where_a_number_is_none(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);
     add(log, runlog_train_event(1, 0.1, NAN, INFINITY, 0, 0, 0));
@@ -151,7 +152,7 @@ static void capture(RunLog *log, char *text, size_t size) {
     fclose(file);
 }
 
-static void tells_people(void **state) {
+static void test_tells_people(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);
     char text[512];
@@ -161,7 +162,7 @@ static void tells_people(void **state) {
     runlog_close(log);
 }
 
-static void names_the_file_that_cannot_be_opened(void **state) {
+static void test_names_the_file_that_cannot_be_opened(void **state) {
     (void)state;
     RunLog *log = NULL;
     Error error = {0};
@@ -170,7 +171,7 @@ static void names_the_file_that_cannot_be_opened(void **state) {
     assert_names(error.message, NAMES("/nonexistent/folder/metrics.jsonl: ", "No such file"));
 }
 
-static void reports_a_full_disk(void **state) {
+static void test_reports_a_full_disk(void **state) {
     (void)state;
     unlink(path);
     assert_int_equal(symlink("/dev/full", path), 0);
@@ -184,7 +185,7 @@ static void reports_a_full_disk(void **state) {
 #define LINE(step) "{\"step\":" #step ",\"loss\":0.5}\n"
 
 /** Lines that a full disk refused follow as soon as there is room; none is there by half or twice. */
-static void catches_up_when_there_is_room(void **state) {
+static void test_catches_up_when_there_is_room(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);
     Error error = {0};
@@ -209,7 +210,7 @@ static void catches_up_when_there_is_room(void **state) {
 }
 
 /** A file that was moved or removed is started anew, whole. */
-static void follows_its_path(void **state) {
+static void test_follows_its_path(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);
     add(log, cJSON_Parse(LINE(1)));
@@ -220,7 +221,7 @@ static void follows_its_path(void **state) {
 }
 
 /** The summary is of one start; evaluations are found by their step. */
-static void resumes_without_the_summary(void **state) {
+static void test_resumes_without_the_summary(void **state) {
     (void)state;
     RunLog *log = open_log("[{\"step\":2,\"eval_loss\":0.5},{\"step\":2,\"train_loss\":1,\"train_runtime\":3}]", 2);
     expect_file("{\"step\":2,\"eval_loss\":0.5}\n");
@@ -229,7 +230,7 @@ static void resumes_without_the_summary(void **state) {
     runlog_close(log);
 }
 
-static void reports_an_event_there_was_no_memory_for(void **state) {
+static void test_reports_an_event_there_was_no_memory_for(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);
     Error error = {0};
@@ -240,19 +241,19 @@ static void reports_an_event_there_was_no_memory_for(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(test_name) cmocka_unit_test_setup_teardown(test_name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(writes_a_line_an_event_at_once),
-        TEST(starts_a_new_run_with_an_empty_file),
-        TEST(resumes_as_if_never_stopped),
-        TEST(writes_json_also_where_a_number_is_none),
-        TEST(tells_people),
-        TEST(names_the_file_that_cannot_be_opened),
-        TEST(reports_a_full_disk),
-        TEST(catches_up_when_there_is_room),
-        TEST(follows_its_path),
-        TEST(resumes_without_the_summary),
-        TEST(reports_an_event_there_was_no_memory_for),
+        TEST(test_writes_a_line_an_event_at_once),
+        TEST(test_starts_a_new_run_with_an_empty_file),
+        TEST(test_resumes_as_if_never_stopped),
+        TEST(test_writes_json_also_where_a_number_is_none),
+        TEST(test_tells_people),
+        TEST(test_names_the_file_that_cannot_be_opened),
+        TEST(test_reports_a_full_disk),
+        TEST(test_catches_up_when_there_is_room),
+        TEST(test_follows_its_path),
+        TEST(test_resumes_without_the_summary),
+        TEST(test_reports_an_event_there_was_no_memory_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,56 @@
+/* Lines of the log, and the warning about a slow rank. */
+#include "train/trainer_log.h"
+
+#include "linnet/core/log.h"
+
+void trainer_add_event(Trainer *t, cJSON *event, Error *error) {
+    Error failure = {0};
+    if (event == NULL)
+        error_set(&failure, STATUS_FAILURE, "out of memory for the log");
+    else
+        runlog_add(t->log.file, event, &failure);
+    bool behind = runlog_is_behind(t->log.file); /* then the history in memory has the lines that the file lacks */
+    if (behind && t->settings->on_save_failure == SAVE_FAILURE_CONTINUE) {
+        if (!t->log.behind)
+            log_warning("%s; training continues, and the missing lines are written later", failure.message);
+    } else if (failure.status != STATUS_OK) {
+        error_set(error, failure.status, "%s", failure.message);
+    }
+    t->log.behind = behind;
+}
+
+/* Rank 0 names a rank that the others waited for, if any, in the `seconds` since the last line. */
+static void warn_of_slow_rank(const Trainer *t, double seconds) {
+    const double *waited = t->update.totals + TOTALS_WAITED;
+    int ranks = t->world->size, slow = 0;
+    double all = 0.0;
+    for (int r = 0; r < ranks; r++) {
+        all += waited[r];
+        if (waited[r] < waited[slow]) slow = r;
+    }
+    if (t->world->rank != 0 || ranks == 1) return;
+    /* The others wait for the rank that waits least. Short waits are normal, since texts differ in length. */
+    double for_it = (all - waited[slow]) / (ranks - 1) - waited[slow];
+    if (for_it > 0.5 && for_it > 0.1 * seconds)
+        log_warning("rank %d on %s is slow: the other ranks waited %.1f s for it since the last log line", slow,
+                    t->world->hosts[slow], for_it);
+}
+
+/* An error on rank 0 becomes its pending error. */
+void trainer_log_training(Trainer *t) {
+    RunState *state = &t->state;
+    double now = MPI_Wtime(), seconds = now - t->log.since;
+    if (t->world->rank == 0)
+        trainer_add_event(t,
+                          runlog_train_event(state->step, state->epoch, state->loss_sum / (double)state->loss_steps,
+                                             t->update.norm, t->update.rate, (double)t->log.tokens / seconds,
+                                             (double)t->log.samples / seconds),
+                          &t->pending);
+    warn_of_slow_rank(t, seconds);
+    t->log.waited -=
+        t->update.totals[TOTALS_WAITED +
+                         t->world->rank]; /* what totals held; the wait for the sum itself is still to come */
+    state->loss_sum = 0.0;
+    state->loss_steps = t->log.tokens = t->log.samples = 0;
+    t->log.since = now;
+}

@@ -1,0 +1,129 @@
+/* What follows from settings, data and ranks before the model is loaded: length, loader, reduction, precision. */
+#include "train/trainer_plan.h"
+
+#include "linnet/core/integers.h"
+#include "linnet/core/log.h"
+#include "linnet/kernels/linear.h"
+#include "linnet/model/unit_groups.h"
+
+#include <string.h>
+
+/* Collective. */
+static Status check_ranks(const Trainer *t, Error *error) {
+    const DatasetInfo *info = dataset_info(t->data.train);
+    if (t->world->size > info->samples)
+        error_set(error, STATUS_INPUT, "%s has only %lld sample%s for %d ranks: use at most %lld rank%s", info->path,
+                  (long long)info->samples, info->samples == 1 ? "" : "s", t->world->size, (long long)info->samples,
+                  info->samples == 1 ? "" : "s");
+    return world_agree(t->world, error, true);
+}
+
+static void plan_length(Trainer *t) {
+    const Settings *s = t->settings;
+    const DatasetInfo *info = dataset_info(t->data.train);
+    RunState *state = &t->state;
+    int ranks = t->world->size;
+    t->length = run_length(s, ranks, info->samples);
+    state->samples = info->samples;
+    state->tokens = info->tokens;
+    memcpy(state->data_digest, info->source_digest, sizeof state->data_digest);
+    state->seed = s->seed;
+    state->data_order = s->data_order;
+    state->global_batch = t->length.global_batch;
+    state->units = t->length.units;
+    state->total = t->length.total;
+    t->schedule = schedule_make(s, state->total);
+    if (state->units < ranks && t->world->rank == 0)
+        log_warning("an update has only %lld reduction unit%s for %d ranks: the other ranks are idle",
+                    (long long)state->units, state->units > 1 ? "s" : "", ranks);
+}
+
+/* All ranks multiply in bfloat16, or none: a mixed sum would be the result of neither. Collective. */
+static void agree_on_bf16(Trainer *t) {
+    int64_t lacking = t->settings->bf16 && linear_bf16() == NULL ? t->world->rank + 1 : 0;
+    world_max_integers(t->world, &lacking, 1);
+    t->bf16 = t->settings->bf16 && lacking == 0;
+    if (lacking > 0 && t->world->rank == 0)
+        log_warning("bf16: the processor of rank %d on %s does not have AVX512-BF16: computing in float32, which is "
+                    "faster there",
+                    (int)lacking - 1, t->world->hosts[lacking - 1]);
+}
+
+/* How gradients are summed, for the build fingerprint. */
+static const char *sums_name(const Trainer *t) {
+    if (t->settings->reduction == REDUCTION_MPI) return "MPI's";
+    return t->settings->reduction_dtype == WIRE_BFLOAT16 && t->world->size > 1 ? "ordered, bfloat16" : "ordered";
+}
+
+/* Ranks whose build fingerprint differs from rank 0's may round differently: the lowest of them warns. Collective. */
+static void compare_fingerprints(Trainer *t) {
+    BuildFingerprint first;
+    char text[BUILD_FINGERPRINT_TEXT];
+    build_fingerprint_here(&t->state.fingerprint, t->bf16, sums_name(t));
+    first = t->state.fingerprint;
+    world_broadcast(t->world, &first, sizeof first);
+    int64_t mine = build_fingerprint_differs(&t->state.fingerprint, &first, text) ? t->world->size - t->world->rank : 0,
+            most = mine;
+    world_max_integers(t->world, &most, 1);
+    if (mine > 0 && mine == most)
+        log_warning("%s has %s as on rank 0: results may differ in the last bits between numbers of ranks",
+                    t->world->host, text);
+}
+
+Status trainer_plan(Trainer *t, Error *error) {
+    if (check_ranks(t, error)) return error->status;
+    plan_length(t);
+    agree_on_bf16(t);
+    compare_fingerprints(t);
+    return STATUS_OK;
+}
+
+LoaderPlan trainer_loader_plan(const Trainer *t) {
+    return (LoaderPlan){.global_batch = t->length.global_batch,
+                        .units = (int)t->length.units,
+                        .ranks = t->world->size,
+                        .rank = t->world->rank,
+                        .seed = (uint64_t)t->settings->seed,
+                        .order = t->settings->data_order,
+                        .updates = t->length.total,
+                        .chunk = loader_chunk_samples(dataset_info(t->data.train))};
+}
+
+ReductionRule trainer_reduction_rule(const Trainer *t, const ParameterLayout *layout) {
+    LoaderPlan plan = trainer_loader_plan(t);
+    size_t capacity = batch_rows_max((int32_t)layout->position.shape[0]);
+    return optimizer_rule(t->settings, plan.units,
+                          unit_groups_unsplit(dataset_info(t->data.train), &plan, capacity, t->bf16));
+}
+
+size_t trainer_global_batch_rows(const Trainer *t) {
+    return (size_t)t->length.global_batch * ((size_t)dataset_info(t->data.train)->longest + 1);
+}
+
+/* Bytes that the ranks of a node would share. */
+static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout) {
+    size_t rows = trainer_global_batch_rows(t);
+    size_t buffer = optimizer_gradient_floats(layout, size_min(rows, (size_t)layout->token.shape[0]),
+                                              size_min(rows, (size_t)layout->position.shape[0]));
+    ReductionRule rule = trainer_reduction_rule(t, layout);
+    return layout->dense * sizeof(float) +
+           (size_t)t->world->node_size * reduction_shared_bytes(t->world, &rule, buffer);
+}
+
+/* Only sums along the tree have the same bits for every number of ranks. */
+static void warn_of_rounding(const Trainer *t) {
+    const Settings *s = t->settings;
+    bool mpi = s->reduction == REDUCTION_MPI, rounded = s->reduction_dtype == WIRE_BFLOAT16 && t->world->nodes > 1;
+    if ((mpi || rounded) && s->reduction_units > 0 && t->world->rank == 0)
+        log_warning("reduction_units: with %s, rounding still depends on the number of ranks",
+                    mpi ? "reduction \"mpi\"" : "reduction_dtype \"bfloat16\" and several hosts");
+}
+
+Status trainer_choose_sharing(Trainer *t, const char *model, Error *error) {
+    ParameterLayout layout = {0};
+    size_t bytes = model_layout(model, &layout, error) == STATUS_OK ? shared_bytes(t, &layout) : 0;
+    parameters_layout_free(&layout);
+    if (world_agree(t->world, error, true) || shared_choose(t->world, bytes, error)) return error->status;
+    warn_of_rounding(t);
+    return STATUS_OK;
+}

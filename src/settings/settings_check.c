@@ -1,4 +1,4 @@
-/* What one key's value means for another's; the rules are those of Trainer and its TrainingArguments. */
+/* Rules between keys: defaults that depend on other keys, contradictions and warnings, as in Trainer. */
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "settings/settings_source.h"
@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WARNING_KEYS 2048 /* bytes: room for the name of every foreign key */
+#define WARNING_KEYS 2048 /* bytes: room for the names of all foreign keys */
 
-/** An error at the place of `key`, or of the file where it was not given. */
+/** An error that names the place of `key`, or only the file if it was not given. */
 static Status refuse(const Source *source, const char *key, const char *text, Error *error) {
     char where[SOURCE_WHERE];
     const Given *given = source_given(source, key), nowhere = {0};
     source_where(source, given ? given : &nowhere, where);
-    return error_set(error, STATUS_INPUT, "%s: %s %s", where, key, text);
+    return error_set(error, STATUS_INPUT, "%s: %s: %s", where, key, text);
 }
 
 static bool is_accepted(const ForeignRow *row, const cJSON *value) {
@@ -29,8 +29,8 @@ static Status refuse_foreign(const ForeignRow *row, const Source *source, const 
     char where[SOURCE_WHERE], range[FOREIGN_RANGE_TEXT];
     foreign_range(row, range);
     char *found = cJSON_PrintUnformatted(given->value);
-    error_set(error, STATUS_INPUT, "%s: %s must be %s, not %.80s: %s", source_where(source, given, where), row->key,
-              range, found ? found : "this", row->instead);
+    error_set(error, STATUS_INPUT, "%s: %s: expected %s, got %.80s: %s", source_where(source, given, where), row->key,
+              range, found ? found : "another value", row->instead);
     cJSON_free(found);
     return error->status;
 }
@@ -48,7 +48,8 @@ static Status check_data_seed(const Settings *settings, const Source *source, Er
     const Given *given = source_given(source, FOREIGN_DATA_SEED);
     if (!given || (cJSON_IsNumber(given->value) && given->value->valuedouble == (double)settings->seed))
         return STATUS_OK;
-    return refuse(source, FOREIGN_DATA_SEED, "must be null or equal seed: the epochs' orders come from seed", error);
+    return refuse(source, FOREIGN_DATA_SEED, "expected null or the value of seed: linnet shuffles the samples by seed",
+                  error);
 }
 
 static Status resolve(Settings *settings, const Source *source, Error *error) {
@@ -62,7 +63,7 @@ static Status resolve(Settings *settings, const Source *source, Error *error) {
     return STATUS_OK;
 }
 
-/** Trainer's test that a checkpoint is written only where an evaluation is: also of two shares of all updates. */
+/** Trainer's test that each checkpoint comes with an evaluation; both intervals may be fractions of all updates. */
 static bool saves_when_it_evaluates(double save_steps, double eval_steps) {
     if (fmod(save_steps, eval_steps) == 0) return true;
     if (save_steps >= 1 || eval_steps >= 1) return false;
@@ -71,17 +72,17 @@ static bool saves_when_it_evaluates(double save_steps, double eval_steps) {
 
 static Status check_best(const Settings *settings, const Source *source, Error *error) {
     if (settings->save_strategy == STRATEGY_BEST && !settings->metric_for_best_model)
-        return refuse(source, "save_strategy", "\"best\" needs metric_for_best_model", error);
+        return refuse(source, "save_strategy", "\"best\" also needs metric_for_best_model", error);
     if (!settings->load_best_model_at_end || settings->save_strategy == STRATEGY_BEST) return STATUS_OK;
     if (settings->eval_strategy != settings->save_strategy)
         return refuse(source, "load_best_model_at_end",
-                      "needs the same eval_strategy and save_strategy, or save_strategy \"best\"", error);
+                      "needs equal eval_strategy and save_strategy, or save_strategy \"best\"", error);
     if (settings->eval_strategy != STRATEGY_STEPS ||
         saves_when_it_evaluates(settings->save_steps, settings->eval_steps))
         return STATUS_OK;
     char text[160];
-    snprintf(text, sizeof text, "needs a save_steps that is a multiple of eval_steps, but %g is none of %g",
-             settings->save_steps, settings->eval_steps);
+    snprintf(text, sizeof text, "needs save_steps to be a multiple of eval_steps, got %g and %g", settings->save_steps,
+             settings->eval_steps);
     return refuse(source, "load_best_model_at_end", text, error);
 }
 
@@ -102,10 +103,10 @@ static Status check_evaluation(const Settings *settings, const Source *source, E
 Status settings_check(Settings *settings, const Source *source, Error *error) {
     if (check_data_seed(settings, source, error) || resolve(settings, source, error)) return error->status;
     if (settings->global_batch_size > 0 && source_given(source, "gradient_accumulation_steps"))
-        return refuse(source, "global_batch_size",
-                      "takes the place of gradient_accumulation_steps: only one of them may be given", error);
+        return refuse(source, "global_batch_size", "replaces gradient_accumulation_steps: give only one of them",
+                      error);
     if (settings->reduction == REDUCTION_MPI && settings->reduction_dtype != WIRE_FLOAT32)
-        return refuse(source, "reduction_dtype", "bfloat16 needs reduction \"ordered\"", error);
+        return refuse(source, "reduction_dtype", "\"bfloat16\" needs reduction \"ordered\"", error);
     if (check_evaluation(settings, source, error)) return error->status;
     return check_best(settings, source, error);
 }
@@ -118,17 +119,16 @@ static void warn_of_foreign(const Source *source) {
         if (row->accepted || strcmp(row->key, FOREIGN_DATA_SEED) == 0 || !source_given(source, row->key)) continue;
         used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "", row->key);
     }
-    if (used > 0) log_warning("%s: without effect in linnet: %s", source->name, keys);
+    if (used > 0) log_warning("%s: linnet ignores these keys: %s", source->name, keys);
 }
 
 void settings_warn(const Settings *settings, const Source *source) {
     warn_of_foreign(source);
     if (settings->lr_scheduler_type == SCHEDULE_CONSTANT && settings->warmup_steps > 0)
-        log_warning("%s: warmup_steps has no effect on lr_scheduler_type constant; constant_with_warmup is the one "
-                    "that warms up",
+        log_warning("%s: warmup_steps has no effect with lr_scheduler_type \"constant\"; use \"constant_with_warmup\"",
                     source->name);
     if (settings->early_stopping_patience > 0 && !settings->load_best_model_at_end)
-        log_warning("%s: early_stopping_patience without load_best_model_at_end: the run ends with its last weights, "
-                    "not its best",
+        log_warning("%s: early_stopping_patience without load_best_model_at_end: the final model has the last weights, "
+                    "not the best",
                     source->name);
 }

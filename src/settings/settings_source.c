@@ -1,3 +1,4 @@
+/* Read a configuration file and its `--set` overrides, key by key. */
 #include "settings/settings_source.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
@@ -26,7 +27,7 @@ const char *source_where(const Source *source, const Given *given, char where[SO
 static Status unknown_key(const char *where, const char *key, Error *error) {
     for (size_t i = 0; i < RENAMED_COUNT; i++)
         if (strcmp(RENAMED_ROWS[i].key, key) == 0)
-            return error_set(error, STATUS_INPUT, "%s: unknown key %s: Transformers 5 has %s", where, key,
+            return error_set(error, STATUS_INPUT, "%s: unknown key %s: in Transformers 5 it is %s", where, key,
                              RENAMED_ROWS[i].now);
     const char *names[SETTINGS_COUNT + FOREIGN_COUNT];
     size_t count = 0;
@@ -34,8 +35,7 @@ static Status unknown_key(const char *where, const char *key, Error *error) {
     for (size_t i = 0; i < FOREIGN_COUNT; i++) names[count++] = FOREIGN_ROWS[i].key;
     const char *near = nearest_name(key, names, count);
     if (near) return error_set(error, STATUS_INPUT, "%s: unknown key %s: did you mean %s?", where, key, near);
-    return error_set(error, STATUS_INPUT, "%s: unknown key %s: linnet train --settings lists the known ones", where,
-                     key);
+    return error_set(error, STATUS_INPUT, "%s: unknown key %s: linnet train --settings lists all keys", where, key);
 }
 
 static Status add_value(Source *source, const char *key, Given given, Error *error) {
@@ -49,7 +49,7 @@ static Status add_value(Source *source, const char *key, Given given, Error *err
 static Status read_file(Source *source, const char *text, size_t size, Error *error) {
     if (json_parse(&source->file, text, size, source->name, error)) return error->status;
     if (!cJSON_IsObject(source->file))
-        return error_set(error, STATUS_INPUT, "%s: must hold one JSON object, {\"key\": value, …}", source->name);
+        return error_set(error, STATUS_INPUT, "%s: expected one JSON object, {\"key\": value, …}", source->name);
     if (json_refuse_repeats(source->file, text, source->name, error)) return error->status;
     int index = 0;
     const cJSON *member;
@@ -60,7 +60,7 @@ static Status read_file(Source *source, const char *text, size_t size, Error *er
     return STATUS_OK;
 }
 
-/** The value as JSON, or else as a bare text, so that a shell needs no double quoting. */
+/** The value is JSON or, if it does not parse, a bare text: so no double quoting is needed in a shell. */
 static Status parse_override(const char *text, cJSON **value, Error *error) {
     Error not_json = {0};
     if (json_parse(value, text, strlen(text), "--set", &not_json) == STATUS_OK) return STATUS_OK;
@@ -70,7 +70,7 @@ static Status parse_override(const char *text, cJSON **value, Error *error) {
 
 static Status read_override(Source *source, const char *override, Error *error) {
     const char *equals = strchr(override, '=');
-    if (!equals || equals == override) return error_set(error, STATUS_INPUT, "--set %s: must be key=value", override);
+    if (!equals || equals == override) return error_set(error, STATUS_INPUT, "--set %s: expected key=value", override);
     cJSON *value = NULL;
     if (parse_override(equals + 1, &value, error)) return error->status;
     source->parsed[source->count++] = value;

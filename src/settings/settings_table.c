@@ -1,3 +1,4 @@
+/* The keys that linnet acts on: type, default, range and help of each. */
 #include "settings/settings_table.h"
 #include "linnet/heartbeat/heartbeat.h"
 #include <assert.h>
@@ -7,10 +8,11 @@
 
 #define KEY(field) .key = #field, .offset = offsetof(Settings, field)
 #define PATH .type = SETTING_PATH, .fallback = "null"
-/* int32 is what MPI counts with, 2^53 the last number that every JSON reader keeps whole. */
-#define COUNT_MAX 2147483647.0
-#define SEED_MAX 4294967295.0 /* Trainer's too: NumPy takes 32 bits */
-#define WHOLE_MAX 9007199254740992.0
+#define COUNT_MAX 2147483647.0         /* MPI counts in int32 */
+#define SEED_MAX 4294967295.0          /* as in Trainer: NumPy takes 32 bits */
+#define INTEGER_MAX 9007199254740992.0 /* 2^53: up to here float64, and so every JSON reader, holds each integer */
+#define AS_TEXT(macro) TEXT_OF(macro)
+#define TEXT_OF(text) #text
 
 static const char *const EVAL_STRATEGIES[] = {"no", "steps", "epoch", NULL};
 static const char *const SAVE_STRATEGIES[] = {"no", "steps", "epoch", "best", NULL};
@@ -22,129 +24,129 @@ static const char *const POOLINGS[] = {"last_token", "padded_end", NULL};
 static const char *const METRICS[] = {"loss", "accuracy", "f1", NULL};
 
 const SettingRow SETTING_ROWS[] = {
-    {KEY(model_name_or_path), PATH, .required = true, .help = "a Hugging Face GPT-2 folder to start from"},
+    {KEY(model_name_or_path), PATH, .required = true, .help = "the Hugging Face GPT-2 folder to start from"},
     {KEY(train_file), PATH, .required = true, .help = "token file to train on, made by `linnet prepare`"},
     {KEY(eval_file), PATH, .help = "token file to evaluate on"},
     {KEY(output_dir), PATH, .required = true, .help = "folder for the model, its checkpoints and the log"},
     {KEY(num_train_epochs), .type = SETTING_REAL, .fallback = "3.0", .open = true, .maximum = 1e9,
      .help = "passes over the training data; may be a fraction"},
-    {KEY(max_steps), .type = SETTING_INT, .fallback = "-1", .minimum = -1, .maximum = WHOLE_MAX,
-     .help = "updates of the whole run; above 0 it overrides `num_train_epochs`"},
+    {KEY(max_steps), .type = SETTING_INT, .fallback = "-1", .minimum = -1, .maximum = INTEGER_MAX,
+     .help = "updates in the run; above 0 it overrides `num_train_epochs`"},
     {KEY(per_device_train_batch_size), .type = SETTING_INT, .fallback = "8", .minimum = 1, .maximum = COUNT_MAX,
-     .help = "samples of a micro-batch of one rank"},
+     .help = "samples in a micro-batch of one rank"},
     {KEY(per_device_eval_batch_size), .type = SETTING_INT, .fallback = "8", .minimum = 1, .maximum = COUNT_MAX,
-     .help = "samples that one rank evaluates together"},
+     .help = "samples that one rank evaluates at a time"},
     {KEY(gradient_accumulation_steps), .type = SETTING_INT, .fallback = "1", .minimum = 1, .maximum = COUNT_MAX,
-     .help = "micro-batches of one rank in an update"},
+     .help = "micro-batches of one rank per update"},
     {KEY(learning_rate), .type = SETTING_REAL, .fallback = "5e-05", .maximum = DBL_MAX,
-     .help = "AdamW's rate at the schedule's peak"},
+     .help = "peak learning rate of the schedule"},
     {KEY(lr_scheduler_type), .type = SETTING_CHOICE, .fallback = "\"linear\"", .choices = SCHEDULES,
-     .help = "how the rate changes over the run; `constant` ignores `warmup_steps`"},
-    {KEY(warmup_steps), .type = SETTING_REAL, .fallback = "0", .maximum = WHOLE_MAX,
-     .help = "updates in which the rate rises from 0; below 1 a share of all updates, rounded up"},
+     .help = "learning rate schedule; `constant` ignores `warmup_steps`"},
+    {KEY(warmup_steps), .type = SETTING_REAL, .fallback = "0", .maximum = INTEGER_MAX,
+     .help = "updates over which the learning rate rises from 0; below 1, a fraction of all updates, rounded up"},
     {KEY(weight_decay), .type = SETTING_REAL, .fallback = "0.0", .maximum = DBL_MAX,
-     .help = "AdamW's decay; biases and LayerNorm weights have none"},
+     .help = "AdamW's weight decay; not applied to biases and LayerNorm weights"},
     {KEY(adam_beta1), .type = SETTING_REAL, .fallback = "0.9", .maximum = 1, .open_end = true,
-     .help = "AdamW's decay of the first moment"},
+     .help = "AdamW's decay rate of the first moment"},
     {KEY(adam_beta2), .type = SETTING_REAL, .fallback = "0.999", .maximum = 1, .open_end = true,
-     .help = "AdamW's decay of the second moment"},
+     .help = "AdamW's decay rate of the second moment"},
     {KEY(adam_epsilon), .type = SETTING_REAL, .fallback = "1e-08", .maximum = DBL_MAX,
-     .help = "AdamW's term against division by zero"},
+     .help = "added to AdamW's denominator to prevent division by zero"},
     {KEY(max_grad_norm), .type = SETTING_REAL, .fallback = "1.0", .maximum = DBL_MAX,
-     .help = "longer gradients are cut to this norm; 0 cuts none"},
+     .help = "gradient clipping: a gradient with a larger norm is scaled down to this norm; 0: no clipping"},
     {KEY(label_smoothing_factor), .type = SETTING_REAL, .fallback = "0.0", .maximum = 1,
-     .help = "share of every label spread over all labels"},
+     .help = "label smoothing: this share of each label is spread evenly over all classes"},
     {KEY(seed), .type = SETTING_INT, .fallback = "42", .maximum = SEED_MAX,
-     .help = "of the epochs' orders, dropout and a new head's weights"},
-    {KEY(logging_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = WHOLE_MAX,
-     .help = "updates from one log line to the next; below 1 a share of all updates"},
+     .help = "random seed for the order of samples, for dropout and for the weights of a new head"},
+    {KEY(logging_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = INTEGER_MAX,
+     .help = "updates between two log lines; below 1, a fraction of all updates"},
     {KEY(eval_strategy), .type = SETTING_CHOICE, .fallback = "\"no\"", .choices = EVAL_STRATEGIES,
      .help = "when to evaluate on `eval_file`"},
-    {KEY(eval_steps), .type = SETTING_STEPS, .fallback = "null", .maximum = WHOLE_MAX,
-     .help = "updates from one evaluation to the next; null or 0: `logging_steps`; below 1 a share of all updates"},
+    {KEY(eval_steps), .type = SETTING_STEPS, .fallback = "null", .maximum = INTEGER_MAX,
+     .help = "updates between two evaluations; null or 0: `logging_steps`; below 1, a fraction of all updates"},
     {KEY(save_strategy), .type = SETTING_CHOICE, .fallback = "\"steps\"", .choices = SAVE_STRATEGIES,
-     .help = "when to write a checkpoint; `best`: whenever the metric is better than ever"},
-    {KEY(save_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = WHOLE_MAX,
-     .help = "updates from one checkpoint to the next; below 1 a share of all updates"},
+     .help = "when to write a checkpoint; `best`: whenever the metric improves"},
+    {KEY(save_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = INTEGER_MAX,
+     .help = "updates between two checkpoints; below 1, a fraction of all updates"},
     {KEY(save_total_limit), .type = SETTING_INT, .fallback = "null", .maximum = COUNT_MAX,
-     .help = "checkpoints to keep, the best and the newest among them; null or 0 keeps all"},
+     .help = "number of checkpoints to keep, including the best and the newest; null or 0: keep all"},
     {KEY(load_best_model_at_end), .type = SETTING_BOOL, .fallback = "false",
-     .help = "end with the best checkpoint's weights; needs `eval_strategy` and a matching `save_strategy`"},
+     .help = "end with the weights of the best checkpoint; needs `eval_strategy` and a matching `save_strategy`"},
     {KEY(metric_for_best_model), .type = SETTING_METRIC, .fallback = "null", .choices = METRICS,
-     .help = "what makes a checkpoint the best; `loss` when null and `load_best_model_at_end`"},
+     .help = "metric that ranks checkpoints; null: `loss` if `load_best_model_at_end` is set"},
     {KEY(greater_is_better), .type = SETTING_BOOL, .fallback = "null",
-     .help = "whether more of the metric is better; null: true for all but `loss`"},
+     .help = "whether a larger metric is better; null: true for every metric except `loss`"},
     {KEY(early_stopping_patience), .type = SETTING_INT, .fallback = "null", .maximum = COUNT_MAX,
-     .help = "stop after so many evaluations in a row without a better metric, as `EarlyStoppingCallback`; null or 0: "
-             "never"},
+     .help =
+         "stop after this many evaluations in a row without a better metric, as `EarlyStoppingCallback` does; null or 0: never stop early"},
     {KEY(resume_from_checkpoint), .type = SETTING_RESUME, .fallback = "null",
-     .help = "a checkpoint to go on from; true or \"auto\": the newest in `output_dir`, if there is one"},
+     .help = "checkpoint to resume from; true or \"auto\": the newest one in `output_dir`, if there is one"},
     {KEY(bf16), .type = SETTING_BOOL, .fallback = "false",
-     .help = "multiply matrices in bfloat16 where the processor has AVX512-BF16 (or AMX, which is experimental); else in float32, "
-             "with a warning"},
+     .help = "multiply matrices in bfloat16 if every processor has AVX512-BF16 (or AMX, which is experimental); otherwise "
+             "in float32, with a warning"},
     {KEY(pooling), .type = SETTING_CHOICE, .fallback = "\"last_token\"", .own = true, .choices = POOLINGS,
-     .help = "the token that the head reads: the last of the text, or position 1023 as in the tutorial"},
+     .help =
+         "token that the head reads: the last token of the text, or position 1023 of the padded text as in the tutorial"},
     {KEY(global_batch_size), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = COUNT_MAX,
-     .help = "samples of an update, whatever the number of ranks; in place of `gradient_accumulation_steps`"},
+     .help =
+         "samples per update, for any number of ranks; replaces `gradient_accumulation_steps`; null: micro-batch size x accumulation steps x ranks"},
     {KEY(data_order), .type = SETTING_CHOICE, .fallback = "\"torch\"", .own = true, .choices = DATA_ORDER_NAMES,
      .help =
-         "order of an epoch's samples: `torch.randperm` as Trainer, which takes 8 bytes a sample on each rank; or blocks of 4,096 "
-         "neighbours mixed in groups of 262,144, which takes none and reads few pieces of the file"},
+         "order of samples in an epoch. `torch`: `torch.randperm`, as Trainer; takes 8 bytes per sample on each rank. `blocks`: shuffled blocks of 4,096 neighbouring samples in groups of 262,144; takes no such memory and reads the file in few pieces"},
     {KEY(reduction_units), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 65536,
-     .help = "cut each update into so many units: the same bits on any number of ranks up to it; null: one a rank"},
+     .help =
+         "number of reduction units per update. A reduction unit is a part of the global batch with one partial gradient; the result has the same bits on any number of ranks up to this number. null: one per rank"},
     {KEY(reduction), .type = SETTING_CHOICE, .fallback = "\"ordered\"", .own = true, .choices = REDUCTIONS,
      .help =
-         "how ranks sum gradients: along a fixed tree, or as MPI_Allreduce does, whose last bits depend on the number of "
-         "ranks"},
+         "how ranks sum gradients. `ordered`: along a fixed tree. `mpi`: by MPI_Allreduce, whose rounding depends on the number of ranks"},
     {KEY(reduction_dtype), .type = SETTING_CHOICE, .fallback = "\"float32\"", .own = true, .choices = DTYPES,
      .help =
-         "of the gradients that hosts send one another; `bfloat16` halves the bytes, for slow links, and the bits then "
-         "depend on the hosts"},
+         "type of the gradients that hosts send each other. `bfloat16` halves the bytes, for slow networks; rounding then depends on which ranks share a host"},
     {KEY(overlap_comm), .type = SETTING_BOOL, .fallback = "true", .own = true,
      .help =
-         "send gradients during the backward pass and receive parameters during the next forward pass; false: between "
-         "passes"},
+         "send gradients during the backward pass and receive parameters during the next forward pass; false: communicate between passes"},
     {KEY(save_in_background), .type = SETTING_BOOL, .fallback = "true", .own = true,
      .help =
-         "write checkpoints from a copy in memory while training goes on; false: training waits, and rank 0 needs no "
-         "memory for a copy"},
+         "write checkpoints from a copy in memory while training continues; false: training waits, and rank 0 needs no memory for a copy"},
     {KEY(on_save_failure), .type = SETTING_CHOICE, .fallback = "\"continue\"", .own = true, .choices = SAVE_FAILURES,
      .help =
-         "what a run does when a checkpoint or a log line cannot be written, as on a full disk: go on with a warning, "
-         "or end"},
+         "what to do if a checkpoint or a log line cannot be written, for example because the disk is full: continue with a warning, or stop"},
     {KEY(dropout), .type = SETTING_REAL, .fallback = "null", .none = -1, .own = true, .maximum = 1, .open_end = true,
-     .help = "every dropout of the model; null: the model's own"},
+     .help = "probability of every dropout in the model; null: the model's own values"},
     {KEY(threads_per_rank), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 4096,
-     .help = "threads of one rank; null: as many as it may use cores"},
-    {KEY(rank_timeout), .type = SETTING_REAL, .fallback = "5.0", .own = true, .maximum = 86400,
-     .help = "seconds without a sign of life after which a rank counts as lost and the run ends; a busy rank gives "
-             "signs; 0: never"},
+     .help = "threads per rank; null: one for each core that the rank may use"},
+    {KEY(rank_timeout), .type = SETTING_REAL, .fallback = AS_TEXT(HEARTBEAT_LIMIT_DEFAULT), .own = true,
+     .maximum = 86400,
+     .help =
+         "seconds without a heartbeat after which a rank counts as lost and the run ends; a busy rank still sends heartbeats; 0: never"},
 };
 
-/* An upper bound that only guards the arithmetic is of no interest to a reader. */
-bool setting_tells_maximum(const SettingRow *row) {
-    return row->maximum < WHOLE_MAX;
-}
-
-static void number_range(const SettingRow *row, char *text, size_t room) {
-    const char *lower = row->open ? "above" : "at least", *upper = row->open_end ? "below" : "at most";
-    const char *kind = row->type == SETTING_INT ? "a whole number" : "a number";
-    const char *whole = row->type == SETTING_STEPS ? ", whole if above 1" : "";
-    if (!setting_tells_maximum(row))
-        snprintf(text, room, "%s, %s %.10g%s", kind, lower, row->minimum, whole);
+/* "an integer from 0 to 4294967295". An upper bound of INTEGER_MAX or more only guards the arithmetic, so it is left out
+ * unless `maximum` asks for it. */
+static void number_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_TEXT]) {
+    const char *kind = row->type == SETTING_REAL    ? "a number"
+                       : row->type == SETTING_STEPS ? "a fraction between 0 and 1, or an integer"
+                                                    : "an integer";
+    double minimum = row->type == SETTING_STEPS && row->open ? 1 : row->minimum;
+    const char *lower = row->type == SETTING_REAL && row->open ? "above" : "of at least";
+    if (!maximum && row->maximum >= INTEGER_MAX)
+        snprintf(text, SETTING_RANGE_TEXT, "%s %s %.10g", kind, lower, minimum);
+    else if (row->open || row->open_end)
+        snprintf(text, SETTING_RANGE_TEXT, "%s %s %.10g and %s %.16g", kind, lower, minimum,
+                 row->open_end ? "below" : "at most", row->maximum);
     else
-        snprintf(text, room, "%s, %s %.10g and %s %.10g%s", kind, lower, row->minimum, upper, row->maximum, whole);
+        snprintf(text, SETTING_RANGE_TEXT, "%s from %.10g to %.16g", kind, minimum, row->maximum);
 }
 
-static void choice_range(const SettingRow *row, char *text, size_t room) {
+static void choice_range(const SettingRow *row, char text[SETTING_RANGE_TEXT]) {
     size_t used = 0;
-    for (const char *const *choice = row->choices; *choice && used < room; choice++) {
+    for (const char *const *choice = row->choices; *choice && used < SETTING_RANGE_TEXT; choice++) {
         const char *before = choice == row->choices ? "" : choice[1] ? ", " : " or ";
-        used += (size_t)snprintf(text + used, room - used, "%s%s", before, *choice);
+        used += (size_t)snprintf(text + used, SETTING_RANGE_TEXT - used, "%s%s", before, *choice);
     }
 }
 
-void setting_range(const SettingRow *row, char text[SETTING_RANGE_TEXT]) {
+void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_TEXT]) {
     switch (row->type) {
     case SETTING_PATH:
         snprintf(text, SETTING_RANGE_TEXT, "a path");
@@ -158,11 +160,11 @@ void setting_range(const SettingRow *row, char text[SETTING_RANGE_TEXT]) {
     case SETTING_INT:
     case SETTING_REAL:
     case SETTING_STEPS:
-        number_range(row, text, SETTING_RANGE_TEXT);
+        number_range(row, maximum, text);
         break;
     case SETTING_METRIC:
     case SETTING_CHOICE:
-        choice_range(row, text, SETTING_RANGE_TEXT);
+        choice_range(row, text);
         break;
     }
 }

@@ -1,7 +1,7 @@
 #ifndef LINNET_SETTINGS_SETTINGS_TABLE_H
 #define LINNET_SETTINGS_SETTINGS_TABLE_H
-/** The configuration's tables: the keys that linnet acts on, and what else TrainingArguments has. Private to the
- *  settings_*.c files. */
+/** The configuration's tables: the keys that linnet acts on (settings_table.c), and the other keys of TrainingArguments
+ *  (settings_foreign.c). Private to the settings_*.c files. */
 #include "linnet/settings/settings.h"
 
 typedef enum {
@@ -10,22 +10,22 @@ typedef enum {
     SETTING_METRIC, /**< char *, one of choices, also written with eval_ before it */
     SETTING_INT,    /**< int64_t */
     SETTING_REAL,   /**< double */
-    SETTING_STEPS,  /**< double, whole above 1: updates; below 1 a share of all updates */
+    SETTING_STEPS,  /**< double: an integer of updates, or a fraction of all updates below 1 */
     SETTING_BOOL,   /**< bool */
-    SETTING_CHOICE  /**< an enum, whose values count choices */
+    SETTING_CHOICE  /**< an enum, whose values are indices into choices */
 } SettingType;
 
 typedef struct {
     const char *key;
     SettingType type;
     size_t offset;              /**< of the field in Settings */
-    const char *fallback;       /**< the default as JSON; "null" stands for `none` */
-    double none;                /**< what a number's null is stored as */
+    const char *fallback;       /**< the default as JSON */
+    double none;                /**< the number that null is stored as */
     double minimum, maximum;    /**< of a number */
     bool open;                  /**< the number must be above the minimum */
     bool open_end;              /**< the number must be below the maximum */
-    bool required;              /**< must be given and not null */
-    bool own;                   /**< TrainingArguments has no such key */
+    bool required;              /**< the user must give a value other than null */
+    bool own;                   /**< linnet's own key: TrainingArguments does not have it */
     const char *const *choices; /**< ends with NULL */
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
@@ -33,11 +33,11 @@ typedef struct {
 #define SETTINGS_COUNT 43
 extern const SettingRow SETTING_ROWS[];
 
-/** A key of TrainingArguments that linnet does not act on. */
+/** A foreign key: a key of TrainingArguments that linnet does not act on. */
 typedef struct {
     const char *key;
-    const char *accepted; /**< JSON array of the values that ask for what linnet does; NULL: any, without effect */
-    const char *instead;  /**< what linnet does, for the error about any other value */
+    const char *accepted; /**< JSON array of the values that describe what linnet does; NULL: any value, ignored */
+    const char *instead;  /**< what linnet does, for the error message about any other value */
 } ForeignRow;
 
 #define FOREIGN_COUNT 87
@@ -45,10 +45,10 @@ typedef struct {
 extern const ForeignRow FOREIGN_ROWS[];
 
 #define FOREIGN_RANGE_TEXT 256
-/** The accepted values of a row that has some, for messages and for the page: "false or null". */
+/** The values that a row with `accepted` accepts, for messages and for the page: "false or null". */
 void foreign_range(const ForeignRow *row, char text[FOREIGN_RANGE_TEXT]);
 
-/** A key that Transformers 5 no longer has, and what took its place. */
+/** A key that Transformers 5 no longer has, and the key that replaced it. */
 typedef struct {
     const char *key, *now;
 } RenamedRow;
@@ -56,11 +56,10 @@ typedef struct {
 #define RENAMED_COUNT 6
 extern const RenamedRow RENAMED_ROWS[];
 
-#define SETTING_RANGE_TEXT 96
-/** What a row's value may be, for messages and for the page: "a whole number, at least 1". */
-void setting_range(const SettingRow *row, char text[SETTING_RANGE_TEXT]);
-/** Whether that text has the largest number there may be. */
-bool setting_tells_maximum(const SettingRow *row);
+#define SETTING_RANGE_TEXT 128
+/** The values that a row accepts, for messages and for the page: "an integer of at least 1"; with its upper bound also
+ *  where that only guards the arithmetic, if `maximum`. */
+void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_TEXT]);
 
 /** The field of a row in settings. */
 void *setting_field(const SettingRow *row, Settings *settings);

@@ -1,4 +1,4 @@
-/* Settings as text: the resolved configuration as JSON, and the tables as a page. */
+/* Settings as text: the resolved configuration as JSON, and the tables as a Markdown page. */
 #include "linnet/core/memory.h"
 #include "settings/settings_table.h"
 #include <cjson/cJSON.h>
@@ -7,26 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** What `write` prints, as a text of memory_allocate(); NULL when memory is short. */
+/** What `write` prints, to be freed with memory_free(); NULL if out of memory. */
 static char *printed(void (*write)(FILE *stream, const Settings *settings), const Settings *settings, Error *error) {
     char *text = NULL, *copy = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
     if (!stream) {
-        error_set(error, STATUS_FAILURE, "out of memory for the settings' text");
+        error_set(error, STATUS_FAILURE, "out of memory for the text of the settings");
         return NULL;
     }
     write(stream, settings);
-    bool whole = !ferror(stream);
-    if (fclose(stream) == 0 && whole)
+    bool complete = !ferror(stream);
+    if (fclose(stream) == 0 && complete)
         copy = memory_text(text, error);
     else
-        error_set(error, STATUS_FAILURE, "out of memory for the settings' text");
+        error_set(error, STATUS_FAILURE, "out of memory for the text of the settings");
     free(text);
     return copy;
 }
 
-/** The shortest digits that read back as the same bits. */
+/** The fewest digits that read back as the same bits. */
 static void write_real(FILE *stream, double number) {
     char text[40] = "";
     for (int digits = 15; digits <= 17; digits++) {
@@ -78,7 +78,7 @@ static void write_json(FILE *stream, const Settings *settings) {
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         const SettingRow *row = &SETTING_ROWS[i];
         fprintf(stream, "%s  \"%s\": ", i == 0 ? "{\n" : ",\n", row->key);
-        /* The loader refuses the two together, and the resolved file must load again. */
+        /* settings_load() refuses the two together, and it must accept the resolved file. */
         if (settings->global_batch_size > 0 && strcmp(row->key, "gradient_accumulation_steps") == 0)
             fputs("null", stream);
         else
@@ -96,16 +96,16 @@ static void write_rows(FILE *stream, bool own) {
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         const SettingRow *row = &SETTING_ROWS[i];
         char range[SETTING_RANGE_TEXT];
-        setting_range(row, range);
+        setting_range(row, false, range);
         if (row->own == own)
-            fprintf(stream, "| `%s` | %s | %s | %s |\n", row->key, row->required ? "must be given" : row->fallback,
-                    range, row->help);
+            fprintf(stream, "| `%s` | %s | %s | %s |\n", row->key, row->required ? "required" : row->fallback, range,
+                    row->help);
     }
 }
 
 static void write_bound(FILE *stream) {
-    fputs("\n## Keys of TrainingArguments with one meaning only\n\n"
-          "linnet accepts the values that ask for what it does; any other value is an error.\n\n"
+    fputs("\n## Keys of TrainingArguments that linnet supports in part\n\n"
+          "Any other value is an error.\n\n"
           "| key | accepted | what linnet does |\n|---|---|---|\n",
           stream);
     char range[FOREIGN_RANGE_TEXT];
@@ -114,11 +114,12 @@ static void write_bound(FILE *stream) {
         foreign_range(&FOREIGN_ROWS[i], range);
         fprintf(stream, "| `%s` | %s | %s |\n", FOREIGN_ROWS[i].key, range, FOREIGN_ROWS[i].instead);
     }
-    fprintf(stream, "| `%s` | the value of `seed` | the epochs' orders come from seed |\n", FOREIGN_DATA_SEED);
+    fprintf(stream, "| `%s` | the value of `seed` or null | linnet shuffles the samples by seed |\n",
+            FOREIGN_DATA_SEED);
 }
 
 static void write_ignored(FILE *stream) {
-    fputs("\n## Keys of TrainingArguments without effect\n\nAccepted with any value, and named in a warning:\n",
+    fputs("\n## Keys of TrainingArguments that linnet ignores\n\nAny value is accepted; a warning names the key:\n",
           stream);
     const char *before = "";
     for (size_t i = 0; i < FOREIGN_COUNT; i++)
@@ -131,17 +132,18 @@ static void write_ignored(FILE *stream) {
 
 static void write_page(FILE *stream, const Settings *settings) {
     (void)settings;
-    fputs("# Settings\n\n"
-          "<!-- Printed by `linnet train --settings`; `make docs` writes it anew. -->\n\n"
-          "`linnet train CONFIG.json` reads one JSON object. Its keys are those of Hugging Face `TrainingArguments`\n"
-          "(Transformers 5.24) and of Trainer's example scripts, with their names, defaults and meanings; a *device*\n"
-          "is a rank. null stands for the default. Paths are relative to the working directory. `--set key=value`\n"
-          "overrides the file: the value is JSON, or else a bare text. Unknown and repeated keys, wrong types, values\n"
-          "out of range and contradictions are errors that name the key, its file and line. The resolved settings are\n"
-          "saved as `config.resolved.json` in `output_dir`.\n\n",
-          stream);
+    fputs(
+        "# Settings\n\n"
+        "<!-- Generated: `make docs` writes what `linnet train --settings` prints. -->\n\n"
+        "`linnet train CONFIG.json` reads one JSON object. Its keys have the names, defaults and meanings of Hugging\n"
+        "Face `TrainingArguments` (Transformers 5.24) and of Trainer's example scripts; a *device* is a rank, and an\n"
+        "*update* is an optimizer step. null stands for the default. Paths are relative to the working directory.\n"
+        "`--set key=value` overrides the file; the value is JSON or a bare text. Unknown or repeated keys, wrong\n"
+        "types, values out of range and contradictions are errors that name the key, its file and its line. The run\n"
+        "saves its resolved settings as `config.resolved.json` in `output_dir`.\n\n",
+        stream);
     write_rows(stream, false);
-    fputs("\n## Keys of linnet's own\n\n", stream);
+    fputs("\n## Keys that only linnet has\n\n", stream);
     write_rows(stream, true);
     write_bound(stream);
     write_ignored(stream);

@@ -1,4 +1,4 @@
-/* One value: from JSON, checked, into its field of Settings. */
+/* One setting: check its JSON value and store it in its field of Settings. */
 #include "linnet/core/memory.h"
 #include "settings/settings_source.h"
 #include <assert.h>
@@ -7,24 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** What a number that is too large must be below, where the range has no word of that. */
-static void untold_maximum(const SettingRow *row, const Given *given, char text[SETTING_RANGE_TEXT]) {
-    *text = '\0';
-    if (cJSON_IsNumber(given->value) && given->value->valuedouble > row->maximum && !setting_tells_maximum(row))
-        snprintf(text, SETTING_RANGE_TEXT, ", and at most %.16g", row->maximum);
-}
-
 static Status refuse(const SettingRow *row, const Source *source, const Given *given, Error *error) {
-    char where[SOURCE_WHERE], range[SETTING_RANGE_TEXT], most[SETTING_RANGE_TEXT];
-    setting_range(row, range);
-    untold_maximum(row, given, most);
-    bool endless = cJSON_IsNumber(given->value) && isinf(given->value->valuedouble);
-    char *found = cJSON_PrintUnformatted(given->value); /* null for what no double holds */
-    error_set(error, STATUS_INPUT, "%s: %s must be %s%s, not %.80s", source_where(source, given, where), row->key,
-              range, most,
-              endless ? "so large a number"
-              : found ? found
-                      : "this");
+    char where[SOURCE_WHERE], range[SETTING_RANGE_TEXT];
+    const cJSON *value = given->value;
+    setting_range(row, cJSON_IsNumber(value) && value->valuedouble > row->maximum, range);
+    bool overflow = cJSON_IsNumber(value) && isinf(value->valuedouble);
+    char *found = overflow ? NULL : cJSON_PrintUnformatted(value);
+    error_set(error, STATUS_INPUT, "%s: %s: expected %s, got %.80s", source_where(source, given, where), row->key,
+              range,
+              overflow ? "a number too large for float64"
+              : found  ? found
+                       : "another value");
     cJSON_free(found);
     return error->status;
 }
@@ -32,8 +25,8 @@ static Status refuse(const SettingRow *row, const Source *source, const Given *g
 static bool in_range(const SettingRow *row, double number) {
     if (!isfinite(number) || number < row->minimum || number > row->maximum) return false;
     if ((row->open && number == row->minimum) || (row->open_end && number == row->maximum)) return false;
-    bool whole = number == floor(number);
-    return whole || !(row->type == SETTING_INT || (row->type == SETTING_STEPS && number > 1));
+    bool integer = number == floor(number);
+    return integer || !(row->type == SETTING_INT || (row->type == SETTING_STEPS && number > 1));
 }
 
 static void store_number(Settings *settings, const SettingRow *row, double number) {
@@ -64,7 +57,7 @@ static Status store_text(Settings *settings, const SettingRow *row, const char *
     return error->status;
 }
 
-/** The shell leaves ~ alone in JSON and behind an `=`; Trainer expands it too. */
+/** The shell does not expand ~ in JSON or after an `=`; Trainer expands it, too. */
 static Status store_path(Settings *settings, const SettingRow *row, const char *path, Error *error) {
     const char *home = path[0] == '~' && (path[1] == '/' || path[1] == '\0') ? getenv("HOME") : NULL;
     if (!home) return store_text(settings, row, path, error);
@@ -76,8 +69,8 @@ static Status store_path(Settings *settings, const SettingRow *row, const char *
     return STATUS_OK;
 }
 
-/** The text of a value that must be one; of an override also what would have been JSON of another type, such as
- *  the folder `7` of output_dir=7. */
+/** A value as a text, or NULL. An override is a text even if it reads as JSON of another type, such as the folder `7` in
+ *  output_dir=7. */
 static const char *value_text(const Given *given) {
     if (cJSON_IsString(given->value)) return given->value->valuestring;
     return given->override ? strchr(given->override, '=') + 1 : NULL;
@@ -137,6 +130,6 @@ Status setting_store(Settings *settings, const SettingRow *row, const Source *so
     if (given->value && !cJSON_IsNull(given->value)) return store_given(settings, row, source, given, error);
     if (!row->required) return store_fallback(settings, row, error);
     char where[SOURCE_WHERE];
-    return error_set(error, STATUS_INPUT, "%s: %s is missing: %s", source_where(source, given, where), row->key,
-                     row->help);
+    return error_set(error, STATUS_INPUT, "%s: %s: required key is missing (%s)", source_where(source, given, where),
+                     row->key, row->help);
 }

@@ -59,27 +59,27 @@ def wrong_values(kind):
         return [("wrong type", "yes")]
     if kind.startswith("true, false"):
         return [("wrong type", 7)]
-    if "number" not in kind:
+    if "number" not in kind and "integer" not in kind:
         return [("wrong type", 7), ("no such choice", "other")]
     wrong = [("wrong type", "many")]
-    low = re.search(r"(above|at least) (-?\d+)", kind)
-    wrong.append(("too small", int(low[2]) - (low[1] == "at least")))
-    high = re.search(r"(below|at most) (\d+)", kind)
+    low = re.search(r"(above|at least|from) (-?\d+)", kind)
+    wrong.append(("too small", int(low[2]) - (low[1] != "above")))
+    high = re.search(r"(below|at most|to) (\d+)", kind)
     if high:
-        wrong.append(("too large", int(high[2]) + (high[1] == "at most")))
-    if "whole" in kind:
+        wrong.append(("too large", int(high[2]) + (high[1] != "below")))
+    if "integer" in kind:
         wrong.append(("a fraction", 1.5))
     return wrong
 
 
 def setting_cases():
-    own = table_rows("\n| key | default |") + table_rows("\n## Keys of linnet's own")
+    own = table_rows("\n| key | default |") + table_rows("\n## Keys that only linnet has")
     for key, (_, kind, _) in own:
         for what, value in wrong_values(kind):
             yield setting(f"`{key}`: {what}", {key: value})
-        if key.endswith("steps") and "at most" not in kind:  # the bound that guards the arithmetic
+        if key.endswith("steps") and " to " not in kind:  # the bound that guards the arithmetic
             yield setting(f"`{key}`: too large", {key: 10**20})
-    for key, (_, _) in table_rows("\n## Keys of TrainingArguments with one"):
+    for key, (_, _) in table_rows("\n## Keys of TrainingArguments that linnet supports"):
         yield setting(f"`{key}`: what linnet does not do", {key: 12345})
 
 

@@ -54,21 +54,24 @@ static inline Settings load_good(const char *text) {
     return settings;
 }
 
-/** The text must be refused with `message`, in which "FILE" stands for the file's path. */
-static inline void expect_refusal(const char *text, const char *override, const char *message) {
+/** The text must be refused with a message that holds all `names` up to NULL; "FILE" stands for the file's path. */
+static inline void expect_refusal(const char *text, const char *override, const char *const *names) {
     Settings settings;
     Error error;
     Status status = LOAD(&settings, text, &error, override, NULL);
-    char expected[1024] = "";
-    const char *file = strstr(message, "FILE");
-    if (file)
-        snprintf(expected, sizeof expected, "%.*s%s%s", (int)(file - message), message, path, file + 4);
-    else
-        snprintf(expected, sizeof expected, "%s", message);
-    assert_string_equal(error.message, expected);
+    for (; *names; names++) {
+        const char *file = strstr(*names, "FILE");
+        char expected[1024];
+        if (file)
+            snprintf(expected, sizeof expected, "%.*s%s%s", (int)(file - *names), *names, path, file + 4);
+        else
+            snprintf(expected, sizeof expected, "%s", *names);
+        if (!strstr(error.message, expected)) fail_msg("no '%s' in '%s'", expected, error.message);
+    }
     assert_int_equal(status, STATUS_INPUT);
     assert_null(settings.train_file);
 }
+#define EXPECT_REFUSAL(text, override, ...) expect_refusal(text, override, (const char *const[]){__VA_ARGS__, NULL})
 
 #define SETTINGS_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 

@@ -1,29 +1,26 @@
-/** Keys together: contradictions, what follows from other keys, warnings, and the settings as text. */
+/* Keys together: contradictions, defaults that depend on other keys, warnings, and the settings as text. */
 #include "unit/settings_support.h"
 
-static void refuses_contradictions(void **state) {
+static void test_refuses_contradictions(void **state) {
     (void)state;
-    expect_refusal(REQUIRED ",\n\"gradient_accumulation_steps\": 1,\n\"global_batch_size\": 32}", NULL,
-                   "FILE:3: global_batch_size takes the place of gradient_accumulation_steps: only one of them may be "
-                   "given");
-    expect_refusal(REQUIRED ",\n\"eval_strategy\": \"epoch\"}", NULL,
-                   "FILE:2: eval_strategy needs eval_file, the token file to evaluate on");
-    expect_refusal(REQUIRED ",\n\"early_stopping_patience\": 3, \"metric_for_best_model\": \"f1\"}", NULL,
-                   "FILE:2: early_stopping_patience needs eval_strategy \"steps\" or \"epoch\"");
-    expect_refusal(EVALUATING ",\n\"early_stopping_patience\": 3}", NULL,
-                   "FILE:2: early_stopping_patience needs metric_for_best_model");
-    expect_refusal(REQUIRED ",\n\"load_best_model_at_end\": true}", NULL,
-                   "FILE:2: load_best_model_at_end needs eval_strategy \"steps\" or \"epoch\"");
-    expect_refusal(REQUIRED ",\n\"save_strategy\": \"best\", \"metric_for_best_model\": \"f1\"}", NULL,
-                   "FILE:2: save_strategy needs eval_strategy \"steps\" or \"epoch\"");
-    expect_refusal(EVALUATING ",\n\"save_strategy\": \"best\"}", NULL,
-                   "FILE:2: save_strategy \"best\" needs metric_for_best_model");
-    expect_refusal(EVALUATING ",\n\"load_best_model_at_end\": true, \"save_strategy\": \"epoch\"}", NULL,
-                   "FILE:2: load_best_model_at_end needs the same eval_strategy and save_strategy, or save_strategy "
-                   "\"best\"");
+    EXPECT_REFUSAL(REQUIRED ",\n\"gradient_accumulation_steps\": 1,\n\"global_batch_size\": 32}", NULL,
+                   "FILE:3: global_batch_size: ", "gradient_accumulation_steps");
+    EXPECT_REFUSAL(REQUIRED ",\n\"eval_strategy\": \"epoch\"}", NULL, "FILE:2: eval_strategy: ", "needs eval_file");
+    EXPECT_REFUSAL(REQUIRED ",\n\"early_stopping_patience\": 3, \"metric_for_best_model\": \"f1\"}", NULL,
+                   "FILE:2: early_stopping_patience: ", "eval_strategy \"steps\" or \"epoch\"");
+    EXPECT_REFUSAL(EVALUATING ",\n\"early_stopping_patience\": 3}", NULL,
+                   "FILE:2: early_stopping_patience: ", "metric_for_best_model");
+    EXPECT_REFUSAL(REQUIRED ",\n\"load_best_model_at_end\": true}", NULL,
+                   "FILE:2: load_best_model_at_end: ", "eval_strategy \"steps\" or \"epoch\"");
+    EXPECT_REFUSAL(REQUIRED ",\n\"save_strategy\": \"best\", \"metric_for_best_model\": \"f1\"}", NULL,
+                   "FILE:2: save_strategy: ", "eval_strategy \"steps\" or \"epoch\"");
+    EXPECT_REFUSAL(EVALUATING ",\n\"save_strategy\": \"best\"}", NULL, "FILE:2: save_strategy: ", "\"best\"",
+                   "metric_for_best_model");
+    EXPECT_REFUSAL(EVALUATING ",\n\"load_best_model_at_end\": true, \"save_strategy\": \"epoch\"}", NULL,
+                   "FILE:2: load_best_model_at_end: ", "eval_strategy", "save_strategy");
 }
 
-static void saves_the_best_only_where_it_evaluates(void **state) {
+static void test_saves_the_best_only_where_it_evaluates(void **state) {
     (void)state;
     static const struct {
         double eval_steps, save_steps;
@@ -39,16 +36,14 @@ static void saves_the_best_only_where_it_evaluates(void **state) {
             settings_free(&settings);
             continue;
         }
-        char message[256];
-        snprintf(
-            message, sizeof message,
-            "FILE:2: load_best_model_at_end needs a save_steps that is a multiple of eval_steps, but %g is none of %g",
-            cases[i].save_steps, cases[i].eval_steps);
-        expect_refusal(text, NULL, message);
+        char steps[2][16];
+        snprintf(steps[0], sizeof steps[0], "%g", cases[i].eval_steps);
+        snprintf(steps[1], sizeof steps[1], "%g", cases[i].save_steps);
+        EXPECT_REFUSAL(text, NULL, "FILE:2: load_best_model_at_end: ", "eval_steps", "save_steps", steps[0], steps[1]);
     }
 }
 
-static void resolves_what_depends_on_other_keys(void **state) {
+static void test_resolves_what_depends_on_other_keys(void **state) {
     (void)state;
     Settings settings = load_good(EVALUATING ", \"logging_steps\": 20, \"load_best_model_at_end\": true}");
     assert_true(settings.eval_steps == 20);
@@ -88,28 +83,29 @@ static void capture_warnings(const char *text, char *warnings, size_t size) {
     settings_free(&settings);
 }
 
-static void expect_warnings(const char *text, const char *expected) {
-    char warnings[1024], whole[1024] = "";
+/** Loading prints one warning that holds `key` and `advice`, or none where they are NULL. */
+static void expect_warning(const char *text, const char *key, const char *advice) {
+    char warnings[1024], start[128];
     capture_warnings(text, warnings, sizeof warnings);
-    if (*expected) snprintf(whole, sizeof whole, "linnet: warning: %s: %s\n", path, expected);
-    assert_string_equal(warnings, whole);
+    snprintf(start, sizeof start, "linnet: warning: %s: ", path);
+    if (!key)
+        assert_string_equal(warnings, "");
+    else if (strncmp(warnings, start, strlen(start)) != 0 || strchr(warnings, '\n') != strrchr(warnings, '\n') ||
+             !strstr(warnings, key) || !strstr(warnings, advice))
+        fail_msg("'%s' and '%s' in one line: %s", key, advice, warnings);
 }
 
-static void warns_of_what_has_no_effect(void **state) {
+static void test_warns_of_what_has_no_effect(void **state) {
     (void)state;
-    expect_warnings(REQUIRED
-                    ", \"disable_tqdm\": true, \"use_cpu\": true, \"hub_token\": null,\n\"report_to\": \"none\"}",
-                    "without effect in linnet: disable_tqdm, use_cpu");
-    expect_warnings(REQUIRED ", \"gradient_checkpointing\": true}", "without effect in linnet: gradient_checkpointing");
-    expect_warnings(
-        REQUIRED ", \"lr_scheduler_type\": \"constant\", \"warmup_steps\": 10}",
-        "warmup_steps has no effect on lr_scheduler_type constant; constant_with_warmup is the one that warms "
-        "up");
-    expect_warnings(
-        EVALUATING ", \"early_stopping_patience\": 2, \"metric_for_best_model\": \"f1\"}",
-        "early_stopping_patience without load_best_model_at_end: the run ends with its last weights, not its "
-        "best");
-    expect_warnings(REQUIRED ", \"lr_scheduler_type\": \"constant\", \"seed\": 7, \"data_seed\": 7}", "");
+    expect_warning(REQUIRED
+                   ", \"disable_tqdm\": true, \"use_cpu\": true, \"hub_token\": null, \"report_to\": \"none\"}",
+                   "ignores", ": disable_tqdm, use_cpu\n");
+    expect_warning(REQUIRED ", \"gradient_checkpointing\": true}", "ignores", ": gradient_checkpointing\n");
+    expect_warning(REQUIRED ", \"lr_scheduler_type\": \"constant\", \"warmup_steps\": 10}", "warmup_steps",
+                   "constant_with_warmup");
+    expect_warning(EVALUATING ", \"early_stopping_patience\": 2, \"metric_for_best_model\": \"f1\"}",
+                   "early_stopping_patience", "load_best_model_at_end");
+    expect_warning(REQUIRED ", \"lr_scheduler_type\": \"constant\", \"seed\": 7, \"data_seed\": 7}", NULL, NULL);
 }
 
 /** Two Settings are the same when their texts are: settings_text() writes every key. */
@@ -130,7 +126,7 @@ static void expect_round_trip(const char *text) {
     settings_free(&settings);
 }
 
-static void resolved_text_gives_the_same_settings_back(void **state) {
+static void test_resolved_text_gives_the_same_settings_back(void **state) {
     (void)state;
     expect_round_trip(REQUIRED "}");
     /* 0.1 + 0.2 needs 17 digits, and is near enough to 0.3 for cJSON to write that */
@@ -140,7 +136,7 @@ static void resolved_text_gives_the_same_settings_back(void **state) {
     expect_round_trip("{\"model_name_or_path\": \"a \\\"b\\\" \\\\ ü\", \"train_file\": \"t\", \"output_dir\": \"o\"}");
 }
 
-static void resolved_text_has_every_key(void **state) {
+static void test_resolved_text_has_every_key(void **state) {
     (void)state;
     Error error = {0};
     Settings settings = load_good(REQUIRED ", \"learning_rate\": 0.30000000000000004}");
@@ -158,17 +154,17 @@ static void resolved_text_has_every_key(void **state) {
     settings_free(&settings);
 }
 
-static void parse_refuses_what_load_refuses(void **state) {
+static void test_parse_refuses_what_load_refuses(void **state) {
     (void)state;
     Settings settings;
     Error error = {0};
     assert_int_equal(settings_parse(&settings, REQUIRED ",\n\"sed\": 1}", "rank 0's settings", &error), STATUS_INPUT);
-    assert_string_equal(error.message, "rank 0's settings:2: unknown key sed: did you mean seed?");
+    assert_non_null(strstr(error.message, "rank 0's settings:2: unknown key sed"));
     assert_null(settings.train_file);
 }
 
 /** docs/reference/settings.md is what `linnet train --settings` prints. */
-static void page_is_up_to_date(void **state) {
+static void test_page_is_up_to_date(void **state) {
     (void)state;
     Error error = {0};
     char *page = settings_markdown(&error), *file = NULL;
@@ -181,14 +177,14 @@ static void page_is_up_to_date(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SETTINGS_TEST(refuses_contradictions),
-        SETTINGS_TEST(saves_the_best_only_where_it_evaluates),
-        SETTINGS_TEST(resolves_what_depends_on_other_keys),
-        SETTINGS_TEST(warns_of_what_has_no_effect),
-        SETTINGS_TEST(resolved_text_gives_the_same_settings_back),
-        SETTINGS_TEST(resolved_text_has_every_key),
-        SETTINGS_TEST(parse_refuses_what_load_refuses),
-        SETTINGS_TEST(page_is_up_to_date),
+        SETTINGS_TEST(test_refuses_contradictions),
+        SETTINGS_TEST(test_saves_the_best_only_where_it_evaluates),
+        SETTINGS_TEST(test_resolves_what_depends_on_other_keys),
+        SETTINGS_TEST(test_warns_of_what_has_no_effect),
+        SETTINGS_TEST(test_resolved_text_gives_the_same_settings_back),
+        SETTINGS_TEST(test_resolved_text_has_every_key),
+        SETTINGS_TEST(test_parse_refuses_what_load_refuses),
+        SETTINGS_TEST(test_page_is_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

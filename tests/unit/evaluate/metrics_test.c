@@ -1,3 +1,4 @@
+/* metrics.h: scores, and sums that do not depend on the order. */
 #include "linnet/evaluate/metrics.h"
 #include <float.h>
 #include <math.h>
@@ -27,7 +28,7 @@ static Metrics *make(int32_t labels) {
 
 /** Truth 0 0 0 1 1 2, prediction 0 0 1 1 2 2: by hand, label 0 has 2tp = 4 of 4 + 0 + 1 = 5, label 1 has 2 of 2 +
  *  1 + 1 = 4, label 2 has 2 of 2 + 1 + 0 = 3. */
-static void scores_a_small_set(void **state) {
+static void test_scores_a_small_set(void **state) {
     (void)state;
     static const int32_t truth[] = {0, 0, 0, 1, 1, 2}, predicted[] = {0, 0, 1, 1, 2, 2};
     static const double losses[] = {0.5, 0.25, 1.5, 0.125, 2, 0.25};
@@ -46,7 +47,7 @@ static void scores_a_small_set(void **state) {
 }
 
 /** Label 2 occurs nowhere and does not count; label 1 occurs as a prediction only and counts as 0. */
-static void means_f1_over_the_labels_that_occur(void **state) {
+static void test_means_f1_over_the_labels_that_occur(void **state) {
     (void)state;
     Metrics *metrics = make(3);
     add(metrics, 0, 0, 1);
@@ -58,7 +59,7 @@ static void means_f1_over_the_labels_that_occur(void **state) {
     free(metrics);
 }
 
-static void predicts_the_first_of_equal_logits(void **state) {
+static void test_predicts_the_first_of_equal_logits(void **state) {
     (void)state;
     static const float logits[] = {-1, 3, 3};
     Metrics *metrics = make(3);
@@ -67,7 +68,7 @@ static void predicts_the_first_of_equal_logits(void **state) {
     free(metrics);
 }
 
-static void sums_losses_without_order(void **state) {
+static void test_sums_losses_without_order(void **state) {
     (void)state;
     enum { SAMPLES = 1000 };
     Metrics *forward = make(2), *backward = make(2);
@@ -86,7 +87,7 @@ static void sums_losses_without_order(void **state) {
     free(forward);
 }
 
-static void counts_losses_without_end_as_the_largest(void **state) {
+static void test_counts_losses_without_end_as_the_largest(void **state) {
     (void)state;
     static const double losses[] = {INFINITY, -INFINITY, NAN, 0x1p31, 1e300};
     Metrics *metrics = make(2);
@@ -102,7 +103,7 @@ static void counts_losses_without_end_as_the_largest(void **state) {
     free(metrics);
 }
 
-static void scores_nothing_as_zero(void **state) {
+static void test_scores_nothing_as_zero(void **state) {
     (void)state;
     Metrics *metrics = make(METRICS_LABELS_MAX);
     Scores scores = metrics_scores(metrics);
@@ -114,12 +115,12 @@ static void scores_nothing_as_zero(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_a_small_set),
-        cmocka_unit_test(means_f1_over_the_labels_that_occur),
-        cmocka_unit_test(predicts_the_first_of_equal_logits),
-        cmocka_unit_test(sums_losses_without_order),
-        cmocka_unit_test(counts_losses_without_end_as_the_largest),
-        cmocka_unit_test(scores_nothing_as_zero),
+        cmocka_unit_test(test_scores_a_small_set),
+        cmocka_unit_test(test_means_f1_over_the_labels_that_occur),
+        cmocka_unit_test(test_predicts_the_first_of_equal_logits),
+        cmocka_unit_test(test_sums_losses_without_order),
+        cmocka_unit_test(test_counts_losses_without_end_as_the_largest),
+        cmocka_unit_test(test_scores_nothing_as_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

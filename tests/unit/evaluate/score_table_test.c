@@ -1,4 +1,4 @@
-/* report.h: the table of an evaluation, to the letter. */
+/* score_table.h: the table of an evaluation, character by character. */
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/score_table.h"
 #include <setjmp.h>
@@ -41,7 +41,7 @@ static Metrics *three_samples(void) {
     return metrics;
 }
 
-static void table_is_as_written(void **state) {
+static void test_table_is_as_written(void **state) {
     (void)state;
     char text[2048], *names[] = {"bad", "good"};
     Metrics *metrics = three_samples();
@@ -60,7 +60,7 @@ static void table_is_as_written(void **state) {
 }
 
 /** A name's width is its characters, not its bytes. */
-static void names_in_utf8_line_up(void **state) {
+static void test_names_in_utf8_line_up(void **state) {
     (void)state;
     char text[2048], *names[] = {"négatif", "très positif"};
     Metrics *metrics = three_samples();
@@ -73,8 +73,8 @@ static void names_in_utf8_line_up(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_is_as_written),
-        cmocka_unit_test(names_in_utf8_line_up),
+        cmocka_unit_test(test_table_is_as_written),
+        cmocka_unit_test(test_names_in_utf8_line_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

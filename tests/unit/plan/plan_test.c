@@ -1,3 +1,4 @@
+/* plan.h: bytes, seconds and memory against formulas written out by hand, and the file of constants. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/linear.h"
@@ -100,7 +101,7 @@ static double gradient_buffer_bytes(const Fixture *f) {
 }
 
 // --- Bytes -----------------------------------------------------------------------------------------------------------
-static void sends_nothing_on_one_host(void **state) {
+static void test_sends_nothing_on_one_host(void **state) {
     const int ranks[] = {1, 2, 8};
     for (size_t i = 0; i < 3; i++) {
         PlanCost cost = cost_of(*state, ranks[i], 1, ranks[i]);
@@ -109,7 +110,7 @@ static void sends_nothing_on_one_host(void **state) {
 }
 
 /** Every host sends each float of the others once, however many ranks it has, and its share of the weights to all others. */
-static void counts_the_bytes_of_a_host(void **state) {
+static void test_counts_the_bytes_of_a_host(void **state) {
     Fixture *f = *state;
     const struct { int ranks, hosts; } cases[] = {{2, 2}, {4, 2}, {8, 4}, {1024, 128}};
     f->settings.global_batch_size = 2048;
@@ -128,7 +129,7 @@ static void counts_the_bytes_of_a_host(void **state) {
 }
 
 /** Two units that are neighbours in the tree travel as one sum, whichever ranks of a host have them; three of five do not. */
-static void counts_partial_sums(void **state) {
+static void test_counts_partial_sums(void **state) {
     Fixture *f = *state;
     double one = cost_of(f, 2, 2, 2).gradient_bytes;
     NEAR(cost_of(f, 2, 2, 4).gradient_bytes, one);
@@ -149,7 +150,7 @@ static double sums_of_large_units(Fixture *f) {
 }
 
 /** What two ranks of a host sum for owners elsewhere, and the owners of what is theirs. */
-static void counts_what_is_added(void **state) {
+static void test_counts_what_is_added(void **state) {
     Fixture *f = *state;
     const char *products = linear_products();
     double buffer = gradient_buffer_bytes(f), rows = (300.0 + LONGEST) * WIDTH * 4.0;
@@ -171,7 +172,7 @@ static void counts_what_is_added(void **state) {
 
 // --- Seconds -----------------------------------------------------------------------------------------------------------
 /** On one rank: passes, clearing rows and the squares of the gradient, AdamW. */
-static void times_one_rank(void **state) {
+static void test_times_one_rank(void **state) {
     Fixture *f = *state;
     PlanCost cost = cost_of(f, 1, 1, 1);
     double rows = (300.0 + LONGEST) * WIDTH * 4.0, moved = ((double)f->layout.dense + 900.0 * WIDTH) * 28.0;
@@ -198,7 +199,7 @@ static double passes_of(Fixture *f, int units, double tokens) {
 }
 
 /** Batches of measured sizes take what was measured, between them on a straight line. */
-static void times_passes(void **state) {
+static void test_times_passes(void **state) {
     Fixture *f = *state;
     const struct {
         double tokens, expected;
@@ -220,7 +221,7 @@ static void times_passes(void **state) {
     linear_choose(products);
 }
 
-static void waits_for_links(void **state) {
+static void test_waits_for_links(void **state) {
     Fixture *f = *state;
     PlanCost slow = cost_of(f, 4, 2, 4);
     f->machine.network.bandwidth *= 10.0;
@@ -238,7 +239,7 @@ static double overhead(const Fixture *f, double messages) {
 }
 
 /** With nothing hidden the whole exchange is waited for. */
-static void waits_without_overlap(void **state) {
+static void test_waits_without_overlap(void **state) {
     Fixture *f = *state;
     PlanCost cost = cost_of(f, 2, 2, 2);
     NEAR(cost.gradients_hidden + cost.weights_hidden, 0.0);
@@ -250,7 +251,7 @@ static void waits_without_overlap(void **state) {
 }
 
 /** On a link that is busy all the time, what it carries during the backward pass, AdamW and the forward pass is hidden. */
-static void hides_what_travels_meanwhile(void **state) {
+static void test_hides_what_travels_meanwhile(void **state) {
     Fixture *f = *state;
     f->settings.overlap_comm = true;
     f->machine.network.bandwidth = f->machine.network.overlapped = 1e6; /* far slower than the passes */
@@ -269,7 +270,7 @@ static void hides_what_travels_meanwhile(void **state) {
 }
 
 /** Slow passes hide all but what is ready at their end; the forward pass hides all but what its first layer needs. */
-static void cannot_hide_the_ends(void **state) {
+static void test_cannot_hide_the_ends(void **state) {
     Fixture *f = *state;
     f->settings.overlap_comm = true;
     for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e-3;
@@ -282,7 +283,7 @@ static void cannot_hide_the_ends(void **state) {
 }
 
 /** What messages take from computing is charged to them, shared by the ranks of a host; no link takes more than half. */
-static void charges_messages_to_the_cores(void **state) {
+static void test_charges_messages_to_the_cores(void **state) {
     Fixture *f = *state;
     f->settings.overlap_comm = true;
     for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e-3;
@@ -298,7 +299,7 @@ static void charges_messages_to_the_cores(void **state) {
     assert_true(cost.gradients_hidden * 1e8 <= cost.passes); /* a byte a second of the slowed passes, twice as long */
 }
 
-static void names_what_takes_longest(void **state) {
+static void test_names_what_takes_longest(void **state) {
     Fixture *f = *state;
     PlanCost cost = cost_of(f, 2, 2, 2);
     assert_string_equal(plan_bound(&cost), "gradients");
@@ -309,7 +310,7 @@ static void names_what_takes_longest(void **state) {
 }
 
 // --- Memory ------------------------------------------------------------------------------------------------------------
-static void counts_memory(void **state) {
+static void test_counts_memory(void **state) {
     Fixture *f = *state;
     PlanMemory one, two, hosts;
     plan_memory(job_of(f, 1, 1, 1), &f->machine, &one);
@@ -339,7 +340,7 @@ static void counts_memory(void **state) {
 }
 
 /** A copy of all weights and both moments of what has any; none where nothing is saved, or training waits for it. */
-static void counts_the_copy_that_is_saved(void **state) {
+static void test_counts_the_copy_that_is_saved(void **state) {
     Fixture *f = *state;
     const ParameterLayout *layout = &f->layout;
     PlanMemory one;
@@ -359,7 +360,7 @@ static void counts_the_copy_that_is_saved(void **state) {
 }
 
 /** With data_order "blocks" a thousand million samples take what a million do. */
-static void counts_the_order(void **state) {
+static void test_counts_the_order(void **state) {
     Fixture *f = *state;
     PlanMemory million, many, torch;
     PlanJob *job = job_of(f, 2, 1, 2);
@@ -380,7 +381,7 @@ static void counts_the_order(void **state) {
 }
 
 // --- The job from a token file ---------------------------------------------------------------------------------------
-static void looks_at_the_data(void **state) {
+static void test_looks_at_the_data(void **state) {
     enum { SAMPLES = 300 };
     Fixture *f = *state;
     char path[] = "/tmp/linnet-plan-XXXXXX";
@@ -436,7 +437,7 @@ static void looks_at_the_data(void **state) {
 }
 
 // --- Constants -------------------------------------------------------------------------------------------------------
-static void keeps_constants(void **state) {
+static void test_keeps_constants(void **state) {
     Fixture *f = *state;
     char path[] = "/tmp/linnet-constants-XXXXXX";
     assert_true(close(mkstemp(path)) == 0);
@@ -454,7 +455,7 @@ static void keeps_constants(void **state) {
     unlink(path);
 }
 
-static void refuses_wrong_constants(void **state) {
+static void test_refuses_wrong_constants(void **state) {
     Fixture *f = *state;
     static const struct {
         const char *from, *to, *name;
@@ -486,24 +487,24 @@ static void refuses_wrong_constants(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sends_nothing_on_one_host, setup, teardown),
-        cmocka_unit_test_setup_teardown(counts_the_bytes_of_a_host, setup, teardown),
-        cmocka_unit_test_setup_teardown(counts_partial_sums, setup, teardown),
-        cmocka_unit_test_setup_teardown(counts_what_is_added, setup, teardown),
-        cmocka_unit_test_setup_teardown(times_one_rank, setup, teardown),
-        cmocka_unit_test_setup_teardown(times_passes, setup, teardown),
-        cmocka_unit_test_setup_teardown(waits_for_links, setup, teardown),
-        cmocka_unit_test_setup_teardown(waits_without_overlap, setup, teardown),
-        cmocka_unit_test_setup_teardown(hides_what_travels_meanwhile, setup, teardown),
-        cmocka_unit_test_setup_teardown(cannot_hide_the_ends, setup, teardown),
-        cmocka_unit_test_setup_teardown(charges_messages_to_the_cores, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_what_takes_longest, setup, teardown),
-        cmocka_unit_test_setup_teardown(counts_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(counts_the_copy_that_is_saved, setup, teardown),
-        cmocka_unit_test_setup_teardown(counts_the_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(looks_at_the_data, setup, teardown),
-        cmocka_unit_test_setup_teardown(keeps_constants, setup, teardown),
-        cmocka_unit_test_setup_teardown(refuses_wrong_constants, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sends_nothing_on_one_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts_the_bytes_of_a_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts_partial_sums, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts_what_is_added, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_times_one_rank, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_times_passes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waits_for_links, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waits_without_overlap, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hides_what_travels_meanwhile, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cannot_hide_the_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_charges_messages_to_the_cores, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names_what_takes_longest, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts_the_copy_that_is_saved, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts_the_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_looks_at_the_data, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_keeps_constants, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refuses_wrong_constants, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
-/* Evaluation over all ranks. See evaluation.h. */
+/* Evaluate a data set with all ranks. */
 #include "linnet/evaluate/evaluation.h"
 
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/loss.h"
 #include <string.h>
@@ -10,22 +11,22 @@ enum { GROUP = 4096 }; /* samples read from the file at a time */
 Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error) {
     if (dataset_open(dataset, path, error) == STATUS_OK) {
         int64_t first, count;
-        world_deal(dataset_info(*dataset)->samples, world->size, world->rank, &first, &count);
+        even_part(dataset_info(*dataset)->samples, world->size, world->rank, &first, &count);
         dataset_verify(*dataset, first, count, error);
     }
     return world_agree(world, error, true);
 }
 
-/* Where counts go. */
+/* Where results go. */
 typedef struct {
     Metrics *metrics;
     double *logits; /* [samples of a group, labels] or NULL */
-    int64_t first;  /* sample of the group */
+    int64_t first;  /* the first sample of the group */
     size_t labels;
     double *losses; /* [capacity of a batch] */
 } Sink;
 
-/* Run what the batch holds and count it. */
+/* Run the batch and count its results. */
 static void run_batch(const Evaluator *e, const Sink *sink) {
     Batch *batch = e->batch;
     if (batch->samples == 0) return;
@@ -40,25 +41,25 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
     batch_clear(batch);
 }
 
-/* How the ranks learn in the middle that one of them wants to leave, because it was told to stop or met an error: a sum
- * is started after each round of batches and looked at after the next, so that no rank waits for one that is less than
- * a round behind. */
+/* How all ranks learn that one of them has to leave, because of a stop signal or an error: after each round of batches
+ * they start a sum, which they read after the next round, so that a rank waits only for ranks that are more than a round
+ * behind. */
 typedef struct {
     const Evaluator *evaluator;
     int mine, any;
     MPI_Request request;
-    bool stop; /* some rank was told to stop, or failed */
+    bool stop; /* some rank got a stop signal or failed */
 } Rounds;
 
-static void rounds_settle(Rounds *rounds) {
+static void rounds_wait(Rounds *rounds) {
     world_check(rounds->evaluator->world, MPI_Wait(&rounds->request, MPI_STATUS_IGNORE), "MPI_Wait");
     if (rounds->any) rounds->stop = true;
 }
 
-/* After a round; true when all ranks are to leave. Collective. */
+/* After a round; true if all ranks have to leave. Collective. */
 static bool rounds_next(Rounds *rounds, const Error *error) {
     const Evaluator *e = rounds->evaluator;
-    rounds_settle(rounds);
+    rounds_wait(rounds);
     if (rounds->stop) return true;
     rounds->mine = error->status != STATUS_OK || (e->stop != NULL && e->stop());
     rounds->any = 0;
@@ -68,7 +69,7 @@ static bool rounds_next(Rounds *rounds, const Error *error) {
     return false;
 }
 
-/* Run loaded samples first … end − 1, fewer at a time where they would not fit. */
+/* Run loaded samples first … end − 1 in one batch, or in several if one has not enough capacity. */
 static void run_samples(const Evaluator *e, const Samples *samples, int64_t first, int64_t end, const Sink *sink) {
     Batch *batch = e->batch;
     for (int64_t i = first; i < end; i++) {
@@ -82,25 +83,25 @@ static void run_samples(const Evaluator *e, const Samples *samples, int64_t firs
     run_batch(e, sink);
 }
 
-/* This rank's batches of samples first … first + count − 1, in as many rounds as any rank has; indices has room for
- * them. */
+/* This rank's batches of samples first … first + count − 1. All ranks run the same number of rounds. `indices` [count] is
+ * scratch. */
 static void run_group(Rounds *rounds, Dataset *dataset, int64_t first, int64_t count, int64_t batch_size,
                       int64_t *indices, const Sink *sink, Error *error) {
     const Evaluator *e = rounds->evaluator;
-    int64_t mine = 0, batches = (count + batch_size - 1) / batch_size;
+    int64_t mine = 0, batches = int64_divide_up(count, batch_size);
     for (int64_t i = first; error->status == STATUS_OK && i < first + count; i++)
         if (i / batch_size % e->world->size == e->world->rank) indices[mine++] = i;
     Samples samples = {0};
     if (mine > 0) dataset_load(dataset, indices, mine, &samples, error);
     for (int64_t done = 0, round = 0; round * e->world->size < batches; round++, done += batch_size) {
-        int64_t end = done + batch_size < samples.count ? done + batch_size : samples.count;
+        int64_t end = int64_min(done + batch_size, samples.count);
         run_samples(e, &samples, done, end, sink);
         if (rounds_next(rounds, error)) break;
     }
     samples_free(&samples);
 }
 
-/* All fields of Metrics but the number of labels are int64 sums. */
+/* Collective. */
 static void sum_metrics(const World *world, Metrics *metrics) {
     int64_t counts[3] = {metrics->samples, metrics->loss_high, metrics->loss_low};
     world_sum_integers(world, counts, 3);
@@ -110,8 +111,9 @@ static void sum_metrics(const World *world, Metrics *metrics) {
     world_sum_integers(world, metrics->confusion, (size_t)metrics->labels * (size_t)metrics->labels);
 }
 
-/* A group's logits, of which each rank has some, to rank 0's sink. Collective. */
-static void hand_over(const Evaluator *e, const Sink *sink, int64_t count, const LogitsSink *logits, Error *error) {
+/* Each rank has some of a group's logits: collect them on rank 0 and give them to its sink. Collective. */
+static void collect_logits(const Evaluator *e, const Sink *sink, int64_t count, const LogitsSink *logits,
+                           Error *error) {
     size_t values = (size_t)count * sink->labels;
     world_sum_doubles(e->world, sink->logits, values);
     if (e->world->rank == 0 && error->status == STATUS_OK)
@@ -119,17 +121,17 @@ static void hand_over(const Evaluator *e, const Sink *sink, int64_t count, const
     memset(sink->logits, 0, values * sizeof *sink->logits);
 }
 
-/* All groups; every rank is in the same one at any time. Collective. */
+/* All groups, one after the other on all ranks. Collective. */
 static void run_groups(Rounds *rounds, Dataset *dataset, int64_t batch_size, int64_t group, Sink *sink,
                        const LogitsSink *logits, Error *error) {
     const Evaluator *e = rounds->evaluator;
     int64_t samples = dataset_info(dataset)->samples;
     int64_t *indices = memory_allocate((size_t)group, sizeof *indices, error);
     for (int64_t first = 0; !rounds->stop && first < samples; first += group) {
-        int64_t count = samples - first < group ? samples - first : group;
+        int64_t count = int64_min(samples - first, group);
         sink->first = first;
         run_group(rounds, dataset, first, count, batch_size, indices, sink, error);
-        if (logits != NULL && !rounds->stop) hand_over(e, sink, count, logits, error);
+        if (logits != NULL && !rounds->stop) collect_logits(e, sink, count, logits, error);
     }
     memory_free(indices);
 }
@@ -137,8 +139,8 @@ static void run_groups(Rounds *rounds, Dataset *dataset, int64_t batch_size, int
 Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics,
                     const LogitsSink *logits, Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
-    if (batch_size > info->samples) batch_size = info->samples;
-    int64_t group = batch_size * (GROUP / batch_size + 1); /* whole batches */
+    batch_size = int64_min(batch_size, info->samples);
+    int64_t group = batch_size * (GROUP / batch_size + 1); /* full batches */
     Sink sink = {.metrics = metrics,
                  .labels = (size_t)info->labels,
                  .losses = memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
@@ -148,7 +150,7 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
     Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
     if (world_agree(e->world, error, true) == STATUS_OK) {
         run_groups(&rounds, dataset, batch_size, group, &sink, logits, error);
-        rounds_settle(&rounds);
+        rounds_wait(&rounds);
         world_agree(e->world, error, true);
     }
     memory_free(sink.losses);

@@ -1,3 +1,4 @@
+/* Count the results of an evaluation, and its scores. */
 #include "linnet/evaluate/metrics.h"
 #include <assert.h>
 #include <math.h>
@@ -19,7 +20,7 @@ static int32_t first_largest(const float *logits, int32_t labels) {
     return largest;
 }
 
-/** The low 32 bits are summed apart from the rest: 2^31 samples of the largest loss still fit into both sums. */
+/** The low 32 bits have a sum of their own, so that even 2^31 samples of the largest loss do not overflow. */
 static void add_loss(Metrics *metrics, double loss) {
     if (!isfinite(loss) || loss >= LOSS_LARGEST) {
         metrics->loss_high += (int64_t)LOSS_LARGEST;

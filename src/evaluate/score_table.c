@@ -1,11 +1,11 @@
-/* The table of an evaluation. See score_table.h. */
+/* Print the scores of an evaluation as a table. */
 #include "linnet/evaluate/score_table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of UTF-8 that take no column of their own: those that continue a character. */
+/* Bytes of UTF-8 that continue a character, and so take no column. */
 static int continuation_bytes(const char *text) {
     int count = 0;
     for (; *text != '\0'; text++) count += ((unsigned char)*text & 0xC0) == 0x80;
@@ -16,7 +16,7 @@ static int columns(const char *text) {
     return (int)strlen(text) - continuation_bytes(text);
 }
 
-/* A text at the right of `width` columns. */
+/* A text right-aligned in `width` columns. */
 static void print_right(const char *text, int width) {
     printf("  %*s", width + continuation_bytes(text), text);
 }

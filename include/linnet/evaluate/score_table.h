@@ -1,6 +1,6 @@
 #ifndef LINNET_EVALUATE_SCORE_TABLE_H
 #define LINNET_EVALUATE_SCORE_TABLE_H
-/** The table of an evaluation, for people, on standard output. Not collective: rank 0 calls it. */
+/** The scores of an evaluation as a table on standard output. Not collective: rank 0 calls it. */
 #include "linnet/evaluate/metrics.h"
 
 /** Accuracy, macro F1, loss, samples a second, and the confusion matrix (rows: the truth). label_names

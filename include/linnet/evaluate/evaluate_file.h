@@ -1,0 +1,18 @@
+#ifndef LINNET_EVALUATE_EVALUATE_FILE_H
+#define LINNET_EVALUATE_EVALUATE_FILE_H
+/** What `linnet evaluate` does: evaluate a model folder on a token file. */
+#include "linnet/comm/world.h"
+
+typedef struct {
+    const char *model, *data;
+    const char *predictions; /**< file for a line per sample, or NULL */
+    int64_t batch_size;      /**< samples that run together */
+    int64_t threads;         /**< per rank; 0: one per core that the rank may use */
+    int64_t rank_timeout;    /**< seconds, see heartbeat_limit() */
+} EvaluateOptions;
+
+/** Rank 0 prints the scores to standard output and writes the predictions. The rank where an error occurred has printed
+ *  it. Collective. */
+Status evaluate_file(World *world, const EvaluateOptions *options, Error *error);
+
+#endif

@@ -1,0 +1,107 @@
+/* Evaluate a model folder on a token file: what linnet evaluate does. */
+#include "linnet/evaluate/evaluate_file.h"
+
+#include "evaluate/predictions.h"
+#include "linnet/comm/threads.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/evaluate/evaluation.h"
+#include "linnet/evaluate/score_table.h"
+#include "linnet/heartbeat/heartbeat.h"
+#include "linnet/model/model.h"
+#include <inttypes.h>
+
+typedef struct {
+    World *world;                   /* borrowed */
+    const EvaluateOptions *options; /* borrowed */
+    Dataset *dataset;
+    Model model;
+    Batch batch;
+    Gpt2 *gpt2;
+    Metrics *metrics;
+    Predictions predictions; /* rank 0, if the options name a file */
+} Job;
+
+/* Whether the ranks of a node share the model. Collective. */
+static Status choose_sharing(Job *job, Error *error) {
+    ParameterLayout layout = {0};
+    model_layout(job->options->model, &layout, error);
+    size_t bytes = layout.dense * sizeof(float);
+    parameters_layout_free(&layout);
+    if (world_agree(job->world, error, true)) return error->status;
+    return shared_choose(job->world, bytes, error);
+}
+
+/* Open data, model and predictions. Collective. */
+static Status open_job(Job *job, Error *error) {
+    const EvaluateOptions *options = job->options;
+    bool predicts = options->predictions != NULL && job->world->rank == 0;
+    if (predicts) file_probe(options->predictions, error); /* before the long work */
+    if (world_agree(job->world, error, true)) return error->status;
+    if (evaluate_open_data(job->world, &job->dataset, options->data, error) || choose_sharing(job, error) ||
+        model_open(&job->model, job->world, options->model, NULL, 0, error))
+        return error->status;
+    const ModelConfig *config = &job->model.config;
+    const DatasetInfo *info = dataset_info(job->dataset);
+    size_t rows = batch_rows_max(config->positions);
+    if (model_check_data(config, job->model.tokenizer, info, options->model, error) == STATUS_OK) {
+        batch_create(&job->batch, rows, rows, error);
+        gpt2_create(&job->gpt2, config, &job->model.layout, rows, rows, false, error);
+        job->metrics = memory_allocate(1, sizeof *job->metrics, error);
+    }
+    if (error->status == STATUS_OK && predicts)
+        predictions_begin(&job->predictions, options->predictions, job->dataset, error);
+    return world_agree(job->world, error, true);
+}
+
+static void close_job(Job *job, Error *error) {
+    predictions_end(&job->predictions, error);
+    gpt2_destroy(job->gpt2);
+    batch_destroy(&job->batch);
+    model_close(&job->model);
+    dataset_close(job->dataset);
+    memory_free(job->metrics);
+}
+
+/* Collective. */
+static Status run_job(Job *job, int threads, Error *error) {
+    const EvaluateOptions *options = job->options;
+    const DatasetInfo *info = dataset_info(job->dataset);
+    const ModelConfig *config = &job->model.config;
+    log_info("linnet %s: %d rank%s x %d thread%s; %s on %s, %" PRId64 " samples", LINNET_VERSION, job->world->size,
+             job->world->size > 1 ? "s" : "", threads, threads > 1 ? "s" : "", options->model, options->data,
+             info->samples);
+    const Evaluator evaluator = {.world = job->world,
+                                 .gpt2 = job->gpt2,
+                                 .parameters = &job->model.parameters,
+                                 .batch = &job->batch,
+                                 .rule = {.pooling = config->pooling,
+                                          .pad = config->pad_token >= 0 ? config->pad_token : info->end_of_text,
+                                          .end_of_text = info->end_of_text,
+                                          .positions = config->positions}};
+    const LogitsSink sink = {predictions_take, &job->predictions};
+    double start = MPI_Wtime();
+    world_phase(job->world, RUN_EVALUATION, 0);
+    if (evaluate_run(&evaluator, job->dataset, options->batch_size, job->metrics,
+                     options->predictions != NULL ? &sink : NULL, error))
+        return error->status;
+    double seconds = MPI_Wtime() - start;
+    world_phase(job->world, RUN_SAVE, 0);
+    predictions_end(&job->predictions, error);
+    if (job->world->rank == 0 && error->status == STATUS_OK) {
+        Scores scores = metrics_scores(job->metrics);
+        score_table_print(options->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);
+    }
+    return world_agree(job->world, error, true);
+}
+
+Status evaluate_file(World *world, const EvaluateOptions *options, Error *error) {
+    Job job = {.world = world, .options = options};
+    heartbeat_limit(world, (double)options->rank_timeout);
+    world_phase(world, RUN_LOAD, 0);
+    int threads = threads_choose(world, options->threads);
+    if (open_job(&job, error) == STATUS_OK) run_job(&job, threads, error);
+    close_job(&job, error);
+    return error->status;
+}

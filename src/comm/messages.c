@@ -1,6 +1,7 @@
 /* Messages under way, a few sends at a time. See messages.h. */
 #include "comm/messages.h"
 
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 
 static void grow(const World *world, void **array, size_t count, size_t size) {
@@ -27,7 +28,7 @@ void messages_begin(Messages *m, const World *world, size_t receives, size_t sen
         grow(world, (void **)&m->sends, m->send_room, sizeof *m->sends);
         grow(world, (void **)&m->queue, m->send_room, sizeof *m->queue);
     }
-    size_t most = m->receive_room > m->send_room ? m->receive_room : m->send_room;
+    size_t most = size_max(m->receive_room, m->send_room);
     if (most > m->arrived_room) grow(world, (void **)&m->arrived, m->arrived_room = most, sizeof *m->arrived);
 }
 

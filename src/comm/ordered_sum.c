@@ -2,6 +2,7 @@
 #include "comm/ordered_sum.h"
 
 #include "linnet/core/clock.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/bf16.h"
 #include "linnet/kernels/vector.h"
@@ -69,11 +70,11 @@ static const float *walk(Walk *w, int unit, int count, float *temporaries) {
 
 void ordered_sum(OrderedSum *s, const Sum *what) {
     double start = clock_now();
-    size_t blocks = (what->length + what->block - 1) / what->block;
+    size_t blocks = size_divide_up(what->length, what->block);
 #pragma omp parallel for schedule(static) if (blocks > 1)
     for (size_t i = 0; i < blocks; i++) {
         size_t at = i * what->block;
-        Walk w = {s, what, at, what->length - at < what->block ? what->length - at : what->block, what->from};
+        Walk w = {s, what, at, size_min(what->length - at, what->block), what->from};
         float *temporaries = s->temporaries + (size_t)omp_get_thread_num() * s->thread_floats;
         const float *values = walk(&w, what->unit, what->count, temporaries);
         if (what->into && what->into + at != values) memcpy(what->into + at, values, w.n * sizeof *values);

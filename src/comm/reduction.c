@@ -4,6 +4,7 @@
 #include "comm/all_reduce_mpi.h"
 #include "linnet/comm/reduction_counts.h"
 #include "linnet/core/clock.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/vector.h"
 #include <string.h>
@@ -72,7 +73,7 @@ void reduction_plan(Reduction *r, const Bucket *buckets) {
 
 void reduction_begin(Reduction *r, int units, const Bucket *buckets) {
     int64_t first, count;
-    world_deal(units, r->world->size, r->world->rank, &first, &count);
+    even_part(units, r->world->size, r->world->rank, &first, &count);
     r->subtrees = (Subtrees){.first = (int)first, .count = (int)count};
     r->units = units;
     r->update++;
@@ -102,7 +103,7 @@ static void join(float *left, const float *right, const Bucket *bucket) {
 #pragma omp parallel for schedule(static) if (blocks > 1)
     for (size_t i = 0; i < blocks; i++) {
         size_t from = i * bucket->block;
-        size_t n = bucket->length - from < bucket->block ? bucket->length - from : bucket->block;
+        size_t n = size_min(bucket->length - from, bucket->block);
         vector_add(left + bucket->start + from, left + bucket->start + from, right + bucket->start + from, n);
     }
 }

@@ -3,11 +3,12 @@
 
 #include "comm/messages.h"
 #include "comm/tree_pieces.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 
 int reduction_buffers(const ReductionRule *rule, int ranks, int rank) {
     int64_t first, count;
-    world_deal(rule->units, ranks, rank, &first, &count);
+    even_part(rule->units, ranks, rank, &first, &count);
     if (count == 0 || (rule->unsplit && ranks == 1)) return 1;
     int most = rule->unsplit ? tree_nodes_most((int)count, first == 0) : tree_depth_most((int)count, first == 0);
     /* MPI sums one gradient buffer a rank; a subtree behind the first needs another until it is added. */
@@ -48,7 +49,7 @@ static ReductionCounts count_rank(const ReductionJob *job, const TreePieces *pie
     ReductionCounts counts = {.buffers = reduction_buffers(&job->rule, job->ranks, layout->rank), .sums = 1};
     TreeNode nodes[64];
     int64_t first, count;
-    world_deal(job->units, job->ranks, layout->rank, &first, &count);
+    even_part(job->units, job->ranks, layout->rank, &first, &count);
     counts.units = (int)count;
     counts.owned = layout_before(layout, layout->buckets);
     if (job->rule.kind == REDUCTION_ORDERED) {

@@ -1,6 +1,7 @@
 /* Owners of blocks, and node leaders. See reduction_layout.h. */
 #include "comm/reduction_layout.h"
 
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include <string.h>
 
@@ -32,7 +33,7 @@ void layout_free(ReductionLayout *layout) {
 }
 
 size_t bucket_blocks(const Bucket *bucket) {
-    return (bucket->length + bucket->block - 1) / bucket->block;
+    return size_divide_up(bucket->length, bucket->block);
 }
 
 void layout_set_buckets(ReductionLayout *layout, const Bucket *buckets) {
@@ -53,9 +54,7 @@ void layout_part(const ReductionLayout *layout, size_t index, int rank, size_t *
         from = blocks * (size_t)rank / ranks;
         to = blocks * ((size_t)rank + 1) / ranks;
     }
-    size_t begin = from * bucket->block, end = to * bucket->block;
-    if (begin > bucket->length) begin = bucket->length;
-    if (end > bucket->length) end = bucket->length;
+    size_t begin = size_min(from * bucket->block, bucket->length), end = size_min(to * bucket->block, bucket->length);
     *first = bucket->start + begin;
     *length = end - begin;
 }

@@ -1,7 +1,7 @@
 /* The subtree sums that a node has, sends and receives. See tree_pieces.h. */
 #include "comm/tree_pieces.h"
 
-#include "linnet/comm/world.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include <string.h>
 
@@ -25,8 +25,8 @@ void tree_pieces_free(TreePieces *pieces) {
 /* The units of the ranks from `rank` up to `end`, which are consecutive. */
 static void units_of(const ReductionLayout *layout, int units, int rank, int end, int *first, int *count) {
     int64_t from, last, last_count;
-    world_deal(units, layout->ranks, rank, &from, &last_count);
-    world_deal(units, layout->ranks, end - 1, &last, &last_count);
+    even_part(units, layout->ranks, rank, &from, &last_count);
+    even_part(units, layout->ranks, end - 1, &last, &last_count);
     *first = (int)from;
     *count = (int)(last + last_count - from);
 }

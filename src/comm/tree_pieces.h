@@ -23,7 +23,7 @@ typedef struct {
 Status tree_pieces_create(TreePieces *pieces, const ReductionLayout *layout, int units, bool bf16, Error *error);
 void tree_pieces_free(TreePieces *pieces);
 
-/* Find the terms and the outgoing sums of an update of `units` units, which world_deal() deals to the ranks. */
+/* Find the terms and the outgoing sums of an update of `units` units, of which each rank has an even_part(). */
 void tree_pieces_find(TreePieces *pieces, const ReductionLayout *layout, int units);
 
 /* The term whose gradient buffer an outgoing sum is sent from; NULL where it has to be summed, or rounded, first. */

@@ -1,6 +1,7 @@
 /* Ranks and nodes, agreement and abort. See world.h. */
 #include "linnet/comm/world.h"
 
+#include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include <limits.h>
@@ -179,7 +180,7 @@ Status world_agree(const World *world, Error *error, bool print) {
 
 void world_broadcast(const World *world, void *bytes, size_t size) {
     for (size_t done = 0; done < size; done += PIECE) {
-        size_t piece = size - done < PIECE ? size - done : PIECE;
+        size_t piece = size_min(size - done, PIECE);
         world_check(world, MPI_Bcast((char *)bytes + done, (int)piece, MPI_BYTE, 0, world->comm), "MPI_Bcast");
     }
 }
@@ -196,7 +197,7 @@ Status world_broadcast_text(const World *world, char **text, Error *error) {
 static void reduce(const World *world, void *values, size_t count, size_t width, MPI_Datatype type, MPI_Op op) {
     if (world->size == 1) return;
     for (size_t done = 0; done < count; done += PIECE / 8) {
-        size_t piece = count - done < PIECE / 8 ? count - done : PIECE / 8;
+        size_t piece = size_min(count - done, PIECE / 8);
         world_check(world,
                     MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * width, (int)piece, type, op, world->comm),
                     "MPI_Allreduce");

@@ -5,6 +5,7 @@
  *  AdamW's reference over all parameters. Both must have the same bits. */
 #include "linnet/comm/shared.h"
 #include "linnet/comm/tree.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/random.h"
 #include "linnet/kernels/adamw.h"
 #include "linnet/kernels/vector.h"
@@ -223,7 +224,7 @@ static inline void plain_update(Plain *plain, int update) {
 static inline size_t plain_list_rows(Plain *plain, const World *world, int update, int32_t *ids, int32_t *positions) {
     int64_t first, units;
     size_t count = 0;
-    world_deal(plain_units(update), world->size, world->rank, &first, &units);
+    even_part(plain_units(update), world->size, world->rank, &first, &units);
     for (int u = (int)first; u < (int)(first + units); u++)
         for (int micro = 0; micro < plain_micro_batches(update, u); micro++) {
             plain_pack(plain, update, u, micro);
@@ -295,7 +296,7 @@ static inline double plain_optimizer_update(Plain *plain, Optimizer *optimizer, 
     static int32_t ids[PLAIN_ROWS], positions[PLAIN_ROWS];
     int64_t first, units;
     size_t count = plain_list_rows(plain, world, update, ids, positions);
-    world_deal(plain_units(update), world->size, world->rank, &first, &units);
+    even_part(plain_units(update), world->size, world->rank, &first, &units);
     optimizer_rows(optimizer, ids, positions, count);
     optimizer_begin(optimizer, plain_units(update));
     for (int u = (int)first, end = u + (int)units; u < end;) u += plain_give_subtree(plain, optimizer, update, u, end);

@@ -3,6 +3,7 @@
 #include "comm/reduction_private.h"
 #include "linnet/comm/reduction_counts.h"
 #include "linnet/core/clock.h"
+#include "linnet/core/integers.h"
 #include "linnet/kernels/vector.h"
 #include "mpi/check.h"
 #include <math.h>
@@ -79,7 +80,7 @@ static void write_units(Case *c) {
     static const size_t order[BUCKETS] = {3, 2, 1, 0, 4};
     Reduction *r = c->reduction;
     int64_t first, count;
-    world_deal(c->units, c->world->size, c->world->rank, &first, &count);
+    even_part(c->units, c->world->size, c->world->rank, &first, &count);
     for (int unit = (int)first, end = unit + (int)count, units; unit < end; unit += units) {
         units = next_subtree(c, unit, end);
         reduction_subtree_begin(r, units);

@@ -54,7 +54,7 @@ void reduction_destroy(Reduction *reduction);
 /** Set the buckets without starting an update, so that reduction_owned() can be asked. Not collective. */
 void reduction_plan(Reduction *reduction, const Bucket *buckets);
 
-/** Start an update of `units` ≥ 1 units, which world_deal() deals to the ranks. buckets [buckets] is copied. Posts the
+/** Start an update of `units` ≥ 1 units, of which each rank has an even_part() (integers.h). buckets [buckets] is copied. Posts the
  *  receives. Not collective itself, but every rank must call it with the same values. New values of the update before may
  *  still be under way. */
 void reduction_begin(Reduction *reduction, int units, const Bucket *buckets);

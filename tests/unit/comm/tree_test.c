@@ -1,6 +1,6 @@
 /* The fixed tree: its subtrees, the nodes of any run of units, and that any number of ranks gives the same bits. */
 #include "linnet/comm/tree.h"
-#include "linnet/comm/world.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/random.h"
 #include "linnet/core/segments.h"
 #include "unit/model_files.h"
@@ -140,7 +140,7 @@ static void test_any_number_of_ranks_gives_the_same_bits(void **state) {
             for (int rank = 0; rank < ranks; rank++) {
                 int64_t first, count;
                 int highest;
-                world_deal(n, ranks, rank, &first, &count);
+                even_part(n, ranks, rank, &first, &count);
                 work_through(n, (int)first, (int)count, all.sums + all.count, &highest);
                 all.count += tree_nodes(n, (int)first, (int)count, rank, all.nodes + all.count);
             }

@@ -1,7 +1,7 @@
 #ifndef LINNET_CORE_ENVIRONMENT_H
 #define LINNET_CORE_ENVIRONMENT_H
-/** The program's environment variables (docs/how-to/cluster.md lists them). A variable that is unset or empty counts as not given;
- *  so does an invalid value, after a warning. Texts are borrowed. Cannot fail. Not collective. */
+/** The program's environment variables (docs/reference/environment.md lists them). A variable that is unset or empty
+ *  counts as not given; so does an invalid value, after a warning. Texts are borrowed. Cannot fail. Not collective. */
 #include <stdbool.h>
 
 /** Seconds from 0 to 1e9; `usual` where none are given. With `tell` false an invalid value causes no warning, because

@@ -3,6 +3,7 @@
 #include "cli/options.h"
 #include "linnet/core/log.h"
 #include "linnet/evaluate/evaluate_file.h"
+#include "linnet/heartbeat/heartbeat.h"
 #include "linnet/heartbeat/job.h"
 
 /* `error` may hold what is wrong with the command line. */

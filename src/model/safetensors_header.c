@@ -124,7 +124,8 @@ static Status read_shape(const SafetensorsFile *file, const cJSON *entry, Tensor
                              SHAPE_MAX);
         tensor->shape[tensor->dimensions++] = (int64_t)item->valuedouble;
         if (!memory_multiply(total, (size_t)item->valuedouble, &total))
-            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape overflows 64 bits", file->path, tensor->name);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape overflows 64 bits", file->path,
+                             tensor->name);
     }
     if (total % 8)
         return error_set(error, STATUS_INPUT, "%s: tensor %s: its size in bits is not a multiple of 8", file->path,

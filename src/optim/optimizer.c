@@ -49,8 +49,7 @@ static void list_pieces(Optimizer *o) {
             size_t block = (at / PARAMETERS_BLOCK + 1) * PARAMETERS_BLOCK;
             if (stop > block) stop = block;
             if (stop > end) stop = end;
-            if (o->pieces)
-                o->pieces[count] = (Piece){at, owned + (at - first), stop - at, layout->tensor[t].decay};
+            if (o->pieces) o->pieces[count] = (Piece){at, owned + (at - first), stop - at, layout->tensor[t].decay};
             count++;
             at = stop;
         }

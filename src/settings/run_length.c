@@ -6,9 +6,8 @@
 /* A product that overflows is more than any number of samples. */
 static int64_t global_batch_size(const Settings *s, int ranks, int64_t samples) {
     int64_t size = s->global_batch_size;
-    if (size == 0 &&
-        (__builtin_mul_overflow(s->per_device_train_batch_size, s->gradient_accumulation_steps, &size) ||
-         __builtin_mul_overflow(size, (int64_t)ranks, &size)))
+    if (size == 0 && (__builtin_mul_overflow(s->per_device_train_batch_size, s->gradient_accumulation_steps, &size) ||
+                      __builtin_mul_overflow(size, (int64_t)ranks, &size)))
         size = samples;
     return int64_min(size, samples);
 }

@@ -82,8 +82,9 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(resume_from_checkpoint), .type = SETTING_RESUME, .fallback = "null",
      .help = "checkpoint to resume from; true or \"auto\": the newest one in `output_dir`, if there is one"},
     {KEY(bf16), .type = SETTING_BOOL, .fallback = "false",
-     .help = "multiply matrices in bfloat16 if every processor has AVX512-BF16 (or AMX, which is experimental); otherwise "
-             "in float32, with a warning"},
+     .help =
+         "multiply matrices in bfloat16 if every processor has AVX512-BF16 (or AMX, which is experimental); otherwise "
+         "in float32, with a warning"},
     {KEY(pooling), .type = SETTING_CHOICE, .fallback = "\"last_token\"", .own = true, .choices = POOLINGS,
      .help =
          "token that the head reads: the last token of the text, or position 1023 of the padded text as in the tutorial"},

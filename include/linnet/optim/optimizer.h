@@ -32,7 +32,7 @@ typedef struct {
     const World *world;            /**< borrowed */
     const ParameterLayout *layout; /**< borrowed */
     const Settings *settings;      /**< borrowed */
-    Reduction *reduction; /**< private to optim/ */
+    Reduction *reduction;          /**< private to optim/ */
     SparseEmbedding token, position;
     Bucket *buckets;       /**< [layout.buckets + 2] */
     float *m, *v;          /**< [owned dense floats] */

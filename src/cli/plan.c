@@ -1,4 +1,4 @@
-/* linnet plan: what a run will need, before it is submitted; --measure takes the machine's constants. */
+/* linnet plan: what a run will need, before it is submitted; --measure measures the constants of the machine. */
 #include "linnet/plan/plan.h"
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -7,12 +7,9 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/heartbeat/job.h"
-#include "linnet/kernels/linear.h"
-#include "linnet/model/model.h"
 #include <omp.h>
 #include <unistd.h>
 
-#define GOODPUT 0.94 /* of an Ethernet link's bits, those that TCP's payload is: 1,448 of a frame's 1,538 bytes */
 static const double TABLE_GBITS[] = {10.0, 25.0, 100.0};
 enum { TABLE_LINKS = sizeof TABLE_GBITS / sizeof *TABLE_GBITS };
 
@@ -25,52 +22,20 @@ typedef struct {
     bool measure, table, json, quiet;
 } CommandOptions;
 
-/* What a configuration names. */
-typedef struct {
-    Settings settings;
-    Dataset *dataset, *evaluated; /* or NULL */
-    Model model;                  /* described, not loaded */
-} Subject;
-
-static void subject_close(Subject *subject) {
-    model_close(&subject->model);
-    dataset_close(subject->dataset);
-    dataset_close(subject->evaluated);
-    settings_free(&subject->settings);
+static Status open_subject(PlanSubject *subject, const CommandOptions *options, Error *error) {
+    return plan_subject_open(subject, options->config, options->overrides.items, options->overrides.count, error);
 }
 
-/* The configuration; of model and data all but weights and texts, with the checks that training would make. */
-static Status subject_open(Subject *subject, const CommandOptions *options, Error *error) {
-    Settings *s = &subject->settings;
-    if (settings_load(s, options->config, options->overrides.items, options->overrides.count, error) == STATUS_OK &&
-        dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK &&
-        (s->eval_file == NULL || dataset_open(&subject->evaluated, s->eval_file, error) == STATUS_OK) &&
-        model_describe(&subject->model, s->model_name_or_path, dataset_info(subject->dataset), error) == STATUS_OK &&
-        subject->evaluated != NULL)
-        model_check_data(&subject->model.config, subject->model.tokenizer, dataset_info(subject->evaluated),
-                         s->model_name_or_path, error);
-    return error->status;
-}
-
-/* What is measured: the configuration's model and texts, or GPT-2 small and texts of a tweet's length. */
+/* The shape to measure, and the threads per rank (0: one per core), from the configuration if there is one. */
 static Status choose_shape(const CommandOptions *options, PlanShape *shape, int64_t *threads, Error *error) {
-    *shape =
-        (PlanShape){.width = 768, .inner = 3072, .heads = 12, .layers = 12, .positions = 1024, .sample_tokens = 20.0};
+    *shape = plan_shape_default();
     if (options->config == NULL) return STATUS_OK;
-    Subject subject = {0};
-    if (subject_open(&subject, options, error) == STATUS_OK) {
-        const ModelConfig *c = &subject.model.config;
-        const DatasetInfo *info = dataset_info(subject.dataset);
-        *shape = (PlanShape){.width = c->width,
-                             .inner = c->inner,
-                             .heads = c->heads,
-                             .layers = c->layers,
-                             .positions = c->positions,
-                             .sample_tokens = (double)info->tokens / (double)info->samples,
-                             .bf16 = subject.settings.bf16};
+    PlanSubject subject = {0};
+    if (open_subject(&subject, options, error) == STATUS_OK) {
+        *shape = plan_subject_shape(&subject);
         *threads = subject.settings.threads_per_rank;
     }
-    subject_close(&subject);
+    plan_subject_close(&subject);
     return error->status;
 }
 
@@ -78,25 +43,22 @@ static Status choose_shape(const CommandOptions *options, PlanShape *shape, int6
 static Status measure(const World *world, const CommandOptions *options, Error *error) {
     PlanShape shape;
     int64_t threads = 0;
-    PlanConstants constants;
+    PlanConstants c;
     if (world->rank == 0) choose_shape(options, &shape, &threads, error);
     if (world_agree(world, error, true)) return error->status;
     world_broadcast(world, &shape, sizeof shape);
     world_broadcast(world, &threads, sizeof threads);
-    int used = threads_choose(world, threads);
-    int64_t lacking = shape.bf16 && linear_bf16() == NULL;
-    world_max_integers(world, &lacking, 1);
-    shape.bf16 = shape.bf16 && !lacking; /* as in training: all ranks, or none */
-    if (plan_measure(world, &shape, used, &constants, error)) return error->status;
-    if (world->rank == 0 && plan_constants_save(&constants, options->constants, error) == STATUS_OK)
+    if (plan_measure(world, &shape, threads_choose(world, threads), &c, error)) return error->status;
+    if (world->rank == 0 && plan_constants_save(&c, options->constants, error) == STATUS_OK)
         log_info(
-            "%s: %d ranks x %d threads on %d hosts; passes at %.0f GF/s a rank over %.0f tokens, AdamW at %.1f GB/s",
-            options->constants, world->size, used, world->nodes, constants.gflops[constants.rates - 1],
-            constants.tokens[constants.rates - 1], constants.adamw_bandwidth / 1e9);
+            "%s: %d ranks x %d threads on %d hosts; forward and backward passes over %.0f tokens: %.0f GF/s per rank, "
+            "AdamW: %.1f GB/s",
+            options->constants, c.ranks, c.threads, c.nodes, c.tokens[c.rates - 1], c.gflops[c.rates - 1],
+            c.adamw_bandwidth / 1e9);
     return world_agree(world, error, true);
 }
 
-/* --measure under MPI; `error` may hold what the command line got wrong. */
+/* `error` may hold what is wrong with the command line. */
 static Status run_measure(const CommandOptions *options, Error *error) {
     World *world = NULL;
     Error start = {0};
@@ -110,90 +72,50 @@ static Status run_measure(const CommandOptions *options, Error *error) {
     return error->status;
 }
 
-/* The network between hosts: as measured, or as the command line has it. */
-static Status choose_network(PlanConstants *c, const CommandOptions *options, double gbit, Error *error) {
-    Link *net = &c->network;
-    double share = net->bandwidth > 0.0 ? net->overlapped / net->bandwidth : 1.0; /* reached while computing */
-    if (gbit > 0.0) net->bandwidth = GOODPUT * gbit * 1e9 / 8.0;
-    net->overlapped = share * net->bandwidth;
-    if (options->latency_us > 0.0) net->latency = options->latency_us * 1e-6;
-    if (net->message <= 0.0) net->message = c->node.message;
-    if (net->bandwidth > 0.0 && net->latency > 0.0 && net->message > 0.0) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s knows %s: measure under mpirun on %s", options->constants,
-                     net->message > 0.0 ? "no network between hosts" : "no messages, as one rank alone measured",
-                     net->message > 0.0 ? "two hosts, or give --link-gbit and --latency-us" : "two ranks at least");
-}
-
-/* Constants may be of another model or layout: then the plan is as good as they fit. */
-static void compare(const PlanConstants *c, const Subject *subject, const CommandOptions *options) {
-    const ModelConfig *config = &subject->model.config;
-    bool bf16 = subject->settings.bf16;
-    if (c->width != config->width || c->inner != config->inner || c->heads != config->heads || c->bf16 != bf16)
-        log_warning(
-            "%s was measured with layers of width %d, inner width %d, %d heads, %s; the model has %d, %d, %d, %s: "
-            "measure with --measure %s",
-            options->constants, c->width, c->inner, c->heads, c->bf16 ? "bf16" : "float32", config->width,
-            config->inner, config->heads, bf16 ? "bf16" : "float32", options->config);
-    int64_t threads = subject->settings.threads_per_rank;
-    if (threads > 0 && threads != c->threads)
-        log_warning("%s was measured with %d threads a rank, the run has %lld: measure with as many",
-                    options->constants, c->threads, (long long)threads);
-    if (c->ranks / c->nodes != options->ranks / options->hosts)
-        log_warning(
-            "%s was measured with %d ranks a host, the run has %lld: they share memory and caches, so measure with as "
-            "many",
-            options->constants, c->ranks / c->nodes, (long long)(options->ranks / options->hosts));
-}
-
 static double node_memory(const CommandOptions *options) {
     if (options->node_memory_gb > 0.0) return options->node_memory_gb * 1e9;
     return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
 }
 
-static Status work_out(Planned *p, const Subject *subject, const PlanConstants *c, int ranks, int hosts, Error *error) {
-    if (plan_job(&p->job, &subject->settings, &subject->model.config, &subject->model.layout, subject->dataset, ranks,
-                 hosts, error))
-        return error->status;
-    plan_memory(&p->job, c, &p->memory);
-    plan_cost(&p->job, c, &p->cost);
-    p->efficiency = plan_efficiency(&p->job, c, &p->cost);
-    return STATUS_OK;
-}
-
-static Status print_plan(const Subject *subject, const PlanConstants *measured, const CommandOptions *options,
+static Status print_plan(const PlanSubject *subject, const PlanConstants *measured, const CommandOptions *options,
                          Error *error) {
     PlanConstants c = *measured;
-    Planned planned;
-    if (options->hosts > 1 && choose_network(&c, options, options->link_gbit, error)) return error->status;
-    if (work_out(&planned, subject, &c, (int)options->ranks, (int)options->hosts, error)) return error->status;
+    Plan plan;
+    double memory = node_memory(options);
+    if (options->hosts > 1 &&
+        plan_choose_network(&c, options->link_gbit, options->latency_us, options->constants, error))
+        return error->status;
+    if (plan_make(&plan, subject, &c, (int)options->ranks, (int)options->hosts, error)) return error->status;
     if (options->json)
-        plan_print_json(&planned, error);
+        plan_print_json(&plan, error);
     else
-        plan_print(&planned, &c, node_memory(options));
-    if (planned.memory.node > node_memory(options))
+        plan_print(&plan, &c, memory);
+    if (plan.memory.node > memory)
         error_set(
             error, STATUS_INPUT,
-            "%.2f GB a host are more than its %.2f: take fewer ranks a host, more hosts, or smaller micro-batches",
-            planned.memory.node / 1e9, node_memory(options) / 1e9);
+            "the run needs %.2f GB per host, more than its %.2f GB: use fewer ranks per host, more hosts or smaller "
+            "micro-batches",
+            plan.memory.node / 1e9, memory / 1e9);
     return error->status;
 }
 
-/* From one host on, twice as many hosts a row, up to what was asked for. */
-static Status print_table(const Subject *subject, const PlanConstants *measured, const CommandOptions *options,
+/* A row for each number of hosts, which doubles from row to row up to --hosts. */
+static Status print_table(const PlanSubject *subject, const PlanConstants *measured, const CommandOptions *options,
                           Error *error) {
     int64_t hosts = options->hosts, neighbours = options->ranks / options->hosts;
     while (hosts % 2 == 0) hosts /= 2;
     plan_print_header(TABLE_GBITS, TABLE_LINKS);
     for (; hosts <= options->hosts; hosts *= 2) {
-        Planned planned[TABLE_LINKS];
+        Plan plans[TABLE_LINKS];
         Error refusal = {0};
         for (int i = 0; i < TABLE_LINKS && refusal.status == STATUS_OK; i++) {
             PlanConstants c = *measured;
-            if (choose_network(&c, options, TABLE_GBITS[i], error)) return error->status;
-            work_out(&planned[i], subject, &c, (int)(hosts * neighbours), (int)hosts, &refusal);
+            if (plan_choose_network(&c, TABLE_GBITS[i], options->latency_us, options->constants, error))
+                return error->status;
+            plan_make(&plans[i], subject, &c, (int)(hosts * neighbours), (int)hosts, &refusal);
         }
         if (refusal.status == STATUS_OK)
-            plan_print_row(planned, TABLE_LINKS, node_memory(options));
+            plan_print_row(plans, TABLE_LINKS, node_memory(options));
         else
             plan_print_refusal((int)(hosts * neighbours), (int)hosts, TABLE_LINKS, refusal.message);
     }
@@ -201,35 +123,36 @@ static Status print_table(const Subject *subject, const PlanConstants *measured,
 }
 
 static Status run_plan(const CommandOptions *options, Error *error) {
-    Subject subject = {0};
+    PlanSubject subject = {0};
     PlanConstants constants;
     if (!file_exists(options->constants))
-        error_set(error, STATUS_INPUT, "%s is not there: linnet plan --measure makes it, or --constants names another",
+        error_set(error, STATUS_INPUT,
+                  "%s does not exist: make it with linnet plan --measure, or name another file with --constants",
                   options->constants);
-    else if (subject_open(&subject, options, error) == STATUS_OK &&
+    else if (open_subject(&subject, options, error) == STATUS_OK &&
              plan_constants_load(&constants, options->constants, error) == STATUS_OK) {
-        omp_set_num_threads(constants.threads); /* working memory depends on it */
-        compare(&constants, &subject, options);
+        omp_set_num_threads(constants.threads); /* activations depend on it */
+        plan_compare(&constants, options->constants, &subject, options->config, (int)options->ranks,
+                     (int)options->hosts);
         if (options->table)
             print_table(&subject, &constants, options, error);
         else
             print_plan(&subject, &constants, options, error);
     }
-    subject_close(&subject);
+    plan_subject_close(&subject);
     return error->status;
 }
 
-/* Whether what was given goes together. */
+/* Check the options together. */
 static Status check(CommandOptions *options, const OptionList *operands, Error *error) {
     if (operands->count > 1 || (operands->count == 0 && !options->measure))
         return error_set(
             error, STATUS_INPUT,
-            "linnet plan takes one configuration file, not %zu: linnet plan CONFIG.json --ranks N --hosts H",
+            "linnet plan: expected one configuration file, got %zu: linnet plan CONFIG.json --ranks N --hosts H",
             operands->count);
     if (operands->count == 1) options->config = operands->items[0];
     if (options->measure) return STATUS_OK;
-    if (options->ranks == 0)
-        return error_set(error, STATUS_INPUT, "option --ranks is missing: it must be given (or --measure)");
+    if (options->ranks == 0) return error_set(error, STATUS_INPUT, "option --ranks is required (or --measure)");
     if (options->ranks % options->hosts != 0)
         return error_set(error, STATUS_INPUT, "--ranks %lld must be a multiple of --hosts %lld",
                          (long long)options->ranks, (long long)options->hosts);
@@ -249,7 +172,7 @@ static Status parse(int argc, char **argv, CommandOptions *options, OptionList *
          .value = &options->hosts,
          .minimum = 1,
          .maximum = 1 << 20,
-         .help = "N: hosts that they are spread over (default 1)"},
+         .help = "N: hosts of the run (default 1)"},
         {.name = "set",
          .kind = OPTION_LIST,
          .value = &options->overrides,
@@ -257,34 +180,37 @@ static Status parse(int argc, char **argv, CommandOptions *options, OptionList *
         {.name = "constants",
          .kind = OPTION_TEXT,
          .value = &options->constants,
-         .help = "FILE: of --measure (default linnet-constants.json)"},
+         .help = "FILE: the constants that --measure writes (default linnet-constants.json)"},
         {.name = "measure",
          .kind = OPTION_FLAG,
          .value = &options->measure,
-         .help = "measure this machine and write that file; under mpirun also the network"},
+         .help = "measure this machine and write the file of constants; under mpirun also the network"},
         {.name = "link-gbit",
          .kind = OPTION_NUMBER,
          .value = &options->link_gbit,
-         .help = "N: Gb/s of a host's link, in place of what was measured"},
+         .help = "N: use a link of N Gb/s per host in place of the measured one"},
         {.name = "latency-us",
          .kind = OPTION_NUMBER,
          .value = &options->latency_us,
-         .help = "N: microseconds of a small message between hosts, likewise"},
+         .help = "N: use a latency of N microseconds between hosts in place of the measured one"},
         {.name = "node-memory-gb",
          .kind = OPTION_NUMBER,
          .value = &options->node_memory_gb,
-         .help = "N: memory of a host (default: this machine's)"},
+         .help = "N: memory of a host in GB (default: the memory of this machine)"},
         {.name = "table",
          .kind = OPTION_FLAG,
          .value = &options->table,
-         .help = "a Markdown table over hosts up to --hosts and links of 10, 25 and 100 Gb/s"},
-        {.name = "json", .kind = OPTION_FLAG, .value = &options->json, .help = "one JSON object, in bytes and seconds"},
+         .help = "print a Markdown table for up to --hosts hosts and links of 10, 25 and 100 Gb/s"},
+        {.name = "json",
+         .kind = OPTION_FLAG,
+         .value = &options->json,
+         .help = "print one JSON object, in bytes and seconds"},
     };
     const CommandLine line = {
         .synopsis = "linnet plan CONFIG.json --ranks N [--hosts N] | linnet plan --measure [CONFIG.json]",
         .summary =
-            "Memory, bytes sent, seconds an update and efficiency of a run before it is submitted, by a model with\n"
-            "constants measured on the machine. docs/explanation/scaling.md tells how good it is.",
+            "Predict memory, bytes sent, seconds per update and efficiency of a run before it is submitted, with constants\n"
+            "measured on the machine. docs/explanation/scaling.md says how accurate the predictions are.",
         .options = table,
         .count = sizeof table / sizeof *table,
         .operands = "CONFIG.json",

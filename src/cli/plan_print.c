@@ -1,3 +1,4 @@
+/* Print a plan: for people, as JSON, as a row of a table. */
 #include "cli/plan_print.h"
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -11,27 +12,27 @@ static double giga(double bytes) {
     return bytes / 1e9;
 }
 
-void plan_print(const Planned *p, const PlanConstants *constants, double node_memory) {
+void plan_print(const Plan *p, const PlanConstants *constants, double node_memory) {
     const PlanJob *job = &p->job;
     const PlanMemory *m = &p->memory;
     const PlanCost *c = &p->cost;
-    printf("plan        %d ranks x %d threads on %d hosts; an update: %" PRId64 " samples in %" PRId64
-           " units, %.0f tokens, at most %.0f a rank\n",
+    printf("plan        %d ranks x %d threads on %d hosts; per update: %" PRId64 " samples in %" PRId64
+           " reduction units, %.0f tokens, at most %.0f per rank\n",
            job->ranks, constants->threads, job->hosts, job->global_batch, job->units, job->global_batch_tokens,
            job->busiest_tokens);
     printf(
-        "memory      up to %.2f GB a host of %.2f: %.0f MB weights and %d times %.0f MB gradients, %.0f activations, %.0f "
-        "moments, %.0f received, %.0f embeddings, %.0f data (%.0f the order, %s), %.0f program\n",
+        "memory      up to %.2f GB per host of %.2f: %.0f MB weights and %d times %.0f MB gradients, %.0f activations, %.0f "
+        "moments, %.0f received, %.0f embeddings, %.0f data (%.0f of it the order, %s), %.0f program\n",
         giga(m->node), giga(node_memory), mega(m->weights), job->ranks / job->hosts, mega(m->gradients),
         mega(m->activations), mega(m->moments), mega(m->received), mega(m->tables), mega(m->data), mega(m->order),
         DATA_ORDER_NAMES[job->settings->data_order], mega(m->program));
-    if (m->shared > 0.0) printf("shared      %.2f GB of it in each host's /dev/shm\n", giga(m->shared));
+    if (m->shared > 0.0) printf("shared      %.2f GB of it in /dev/shm of each host\n", giga(m->shared));
     if (m->saving > 0.0)
         printf(
-            "saving      up to %.2f GB more on rank 0's host while a checkpoint is written in the background; a host "
-            "without that room waits for each save\n",
+            "saving      up to %.2f GB more on the host of rank 0 while a checkpoint is written in the background; without "
+            "this memory training waits for each checkpoint\n",
             giga(m->saving));
-    printf("sent        %.1f MB a host an update: gradients %.1f, weights %.1f, embedding rows %.1f\n",
+    printf("sent        %.1f MB per host and update: gradients %.1f, weights %.1f, embedding rows %.1f\n",
            mega(c->gradient_bytes + c->weight_bytes + c->row_bytes), mega(c->gradient_bytes), mega(c->weight_bytes),
            mega(c->row_bytes));
     printf(
@@ -39,13 +40,14 @@ void plan_print(const Planned *p, const PlanConstants *constants, double node_me
         "hidden), rows %.4f, small calls %.4f\n",
         c->seconds, c->passes, c->sums, c->optimizer, c->gradients, c->gradients_hidden, c->weights, c->weights_hidden,
         c->rows, c->totals);
-    printf("efficiency  %.2f of one rank's speed at the same global batch; beside the passes most goes to %s\n",
-           p->efficiency, plan_bound(c));
-    printf("run         %" PRId64 " updates, %.2f hours without evaluations and saving\n", job->updates,
+    printf(
+        "efficiency  %.2f of linear scaling from one rank at the same global batch; after the passes, most time goes to %s\n",
+        p->efficiency, plan_bound(c));
+    printf("run         %" PRId64 " updates, %.2f hours without evaluations and checkpoints\n", job->updates,
            (double)job->updates * c->seconds / 3600.0);
 }
 
-Status plan_print_json(const Planned *p, Error *error) {
+Status plan_print_json(const Plan *p, Error *error) {
     const PlanJob *job = &p->job;
     const PlanMemory *m = &p->memory;
     const PlanCost *c = &p->cost;
@@ -67,6 +69,8 @@ Status plan_print_json(const Planned *p, Error *error) {
                    {"host_shared_bytes", m->shared},
                    {"saving_bytes", m->saving},
                    {"host_sent_bytes", c->gradient_bytes + c->weight_bytes + c->row_bytes},
+                   {"host_sent_gradient_bytes", c->gradient_bytes},
+                   {"host_sent_weight_bytes", c->weight_bytes},
                    {"update_seconds", c->seconds},
                    {"pass_seconds", c->passes},
                    {"add_seconds", c->sums},
@@ -79,11 +83,11 @@ Status plan_print_json(const Planned *p, Error *error) {
                    {"small_call_seconds", c->totals},
                    {"efficiency", p->efficiency}};
     cJSON *tree = cJSON_CreateObject();
-    bool whole = tree != NULL;
+    bool complete = tree != NULL;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        whole = whole && cJSON_AddNumberToObject(tree, members[i].key, members[i].value) != NULL;
-    whole = whole && cJSON_AddStringToObject(tree, "bound", plan_bound(c)) != NULL;
-    char *text = whole ? cJSON_PrintUnformatted(tree) : NULL;
+        complete = complete && cJSON_AddNumberToObject(tree, members[i].key, members[i].value) != NULL;
+    complete = complete && cJSON_AddStringToObject(tree, "bound", plan_bound(c)) != NULL;
+    char *text = complete ? cJSON_PrintUnformatted(tree) : NULL;
     if (text != NULL)
         printf("%s\n", text);
     else
@@ -94,14 +98,14 @@ Status plan_print_json(const Planned *p, Error *error) {
 }
 
 void plan_print_header(const double *gbits, int links) {
-    printf("| ranks | hosts | global batch | tokens a rank | GB a host | MB sent a host |");
+    printf("| ranks | hosts | global batch | tokens per rank | GB per host | MB sent per host |");
     for (int i = 0; i < links; i++) printf(" %g Gb/s |", gbits[i]);
     printf("\n|---|---|---|---|---|---|");
     for (int i = 0; i < links; i++) printf("---|");
     putchar('\n');
 }
 
-void plan_print_row(const Planned *p, int links, double node_memory) {
+void plan_print_row(const Plan *p, int links, double node_memory) {
     const PlanCost *c = &p->cost;
     printf("| %d | %d | %" PRId64 " | %.0f | %.1f%s | %.0f |", p->job.ranks, p->job.hosts, p->job.global_batch,
            p->job.busiest_tokens, giga(p->memory.node), p->memory.node > node_memory ? " (too much)" : "",

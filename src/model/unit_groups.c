@@ -1,8 +1,11 @@
-/* Which reduction units are run in one pass. unit_groups.h has the contract. */
+/* Which reduction units go through the model together. */
 #include "linnet/model/unit_groups.h"
 
 #include "linnet/comm/tree.h"
+#include "linnet/core/integers.h"
 #include "linnet/kernels/linear.h"
+
+#include <math.h>
 
 static size_t unit_rows(const Loader *loader, const GlobalBatch *global_batch, int unit, const BatchRule *rule) {
     size_t rows = 0;
@@ -27,13 +30,23 @@ int unit_group_size(const Loader *loader, const GlobalBatch *global_batch, int f
 size_t unit_group_part_rows(const Loader *loader, const GlobalBatch *global_batch, int first, int count,
                             const BatchRule *rule, size_t capacity) {
     if (count > 1) return capacity;
-    size_t rows = unit_rows(loader, global_batch, first, rule), parts = (rows + capacity - 1) / capacity;
-    return (rows + parts - 1) / parts;
+    size_t rows = unit_rows(loader, global_batch, first, rule), parts = size_divide_up(rows, capacity);
+    return size_divide_up(rows, parts);
 }
 
 bool unit_groups_unsplit(const DatasetInfo *info, const LoaderPlan *plan, size_t capacity, bool bf16) {
-    int units = (plan->units + plan->ranks - 1) / plan->ranks;
+    int64_t units = int64_divide_up(plan->units, plan->ranks);
     if (units == 1) return true;
-    return linear_batch_invariant(bf16) && units <= (int)SEGMENTS_MAX &&
+    return linear_batch_invariant(bf16) && units <= (int64_t)SEGMENTS_MAX &&
            loader_largest_share(info, plan) <= (int64_t)capacity;
+}
+
+UnitRuns unit_groups_runs(int units, int first, int count, double rows, size_t capacity, bool bf16) {
+    TreeNode nodes[64];
+    double sums = (double)tree_nodes(units, first, count, 0, nodes), most = (double)capacity, batches;
+    if (linear_batch_invariant(bf16))
+        batches = fmax(sums, fmax(ceil(rows / most), ceil(count / (double)SEGMENTS_MAX)));
+    else
+        batches = count * ceil(rows / count / most);
+    return (UnitRuns){.batches = batches, .subtrees = fmin(count, batches), .sums = sums};
 }

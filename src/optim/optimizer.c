@@ -23,16 +23,22 @@ static size_t position_start(const Optimizer *o) {
     return o->layout->dense + o->token.capacity * o->token.width;
 }
 
-static void set_buckets(Optimizer *o) {
-    const ParameterLayout *layout = o->layout;
+void optimizer_buckets(Bucket *buckets, const ParameterLayout *layout, size_t token_capacity, size_t token_rows,
+                       size_t position_rows) {
+    size_t width = (size_t)layout->token.shape[1];
     for (size_t b = 0; b < layout->buckets; b++)
-        o->buckets[b] = (Bucket){.start = layout->bucket_starts[b],
-                                 .length = layout->bucket_starts[b + 1] - layout->bucket_starts[b],
-                                 .block = PARAMETERS_BLOCK};
-    o->buckets[layout->buckets] =
-        (Bucket){token_start(o), o->token.count * o->token.width, o->token.width, o->token.cuts};
-    o->buckets[layout->buckets + 1] =
-        (Bucket){position_start(o), o->position.count * o->position.width, o->position.width, o->position.cuts};
+        buckets[b] = (Bucket){.start = layout->bucket_starts[b],
+                              .length = layout->bucket_starts[b + 1] - layout->bucket_starts[b],
+                              .block = PARAMETERS_BLOCK};
+    buckets[layout->buckets] = (Bucket){.start = layout->dense, .length = token_rows * width, .block = width};
+    buckets[layout->buckets + 1] =
+        (Bucket){.start = layout->dense + token_capacity * width, .length = position_rows * width, .block = width};
+}
+
+static void set_buckets(Optimizer *o) {
+    optimizer_buckets(o->buckets, o->layout, o->token.capacity, o->token.count, o->position.count);
+    o->buckets[o->layout->buckets].cuts = o->token.cuts;
+    o->buckets[o->layout->buckets + 1].cuts = o->position.cuts;
 }
 
 /* List the pieces of this rank's dense part (first pass: pieces NULL, counts alone). */
@@ -75,9 +81,9 @@ static void allocate_state(Optimizer *o, size_t batch_tokens, Error *error) {
         memory_allocate(batch_tokens + o->token.capacity + o->position.capacity, sizeof *o->row_links, error);
 }
 
-ReductionRule optimizer_rule(const Settings *settings, int units, bool whole) {
+ReductionRule optimizer_rule(const Settings *settings, int units, bool unsplit) {
     return (ReductionRule){.units = units,
-                           .unsplit = whole,
+                           .unsplit = unsplit,
                            .kind = settings->reduction,
                            .bf16 = settings->reduction_dtype == WIRE_BFLOAT16,
                            .overlap = settings->overlap_comm};
@@ -183,6 +189,10 @@ void optimizer_poll(Optimizer *o) {
 
 double optimizer_waited(const Optimizer *o) {
     return reduction_waited(o->reduction);
+}
+
+ReductionSent optimizer_sent(const Optimizer *o) {
+    return reduction_sent(o->reduction);
 }
 
 double *optimizer_squares(Optimizer *o, size_t *blocks) {

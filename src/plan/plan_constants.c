@@ -1,15 +1,14 @@
-/* The machine's constants as a file. See plan.h. */
+/* The constants of a machine as a file. */
+#include "linnet/plan/plan_constants.h"
 #include "linnet/checkpoint/build_fingerprint.h"
 #include "linnet/core/json.h"
-#include "linnet/core/log.h"
-#include "linnet/plan/plan.h"
 
 #include <stddef.h>
 #include <string.h>
 
 enum { FORMAT_VERSION = 2 };
 
-/* A number of the file: its key, where it lies in PlanConstants, and whether 0 is possible. */
+/* A number of the file: its key, its place in PlanConstants, and whether it may be 0. */
 typedef struct {
     const char *key;
     size_t offset;
@@ -38,24 +37,24 @@ static const Number COUNTS[] = {
 static bool add_all(cJSON *tree, const PlanConstants *c) {
     BuildFingerprint fingerprint;
     build_fingerprint_here(&fingerprint, c->bf16, "ordered");
-    bool whole = cJSON_AddNumberToObject(tree, "format_version", FORMAT_VERSION) != NULL &&
-                 cJSON_AddStringToObject(tree, "linnet", fingerprint.linnet) != NULL &&
-                 cJSON_AddStringToObject(tree, "kernels", fingerprint.kernels) != NULL &&
-                 cJSON_AddBoolToObject(tree, "bf16", c->bf16) != NULL;
+    bool complete = cJSON_AddNumberToObject(tree, "format_version", FORMAT_VERSION) != NULL &&
+                    cJSON_AddStringToObject(tree, "linnet", fingerprint.linnet) != NULL &&
+                    cJSON_AddStringToObject(tree, "kernels", fingerprint.kernels) != NULL &&
+                    cJSON_AddBoolToObject(tree, "bf16", c->bf16) != NULL;
     for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++)
-        whole = whole && cJSON_AddNumberToObject(tree, COUNTS[i].key,
-                                                 *(const int32_t *)((const char *)c + COUNTS[i].offset)) != NULL;
+        complete = complete && cJSON_AddNumberToObject(tree, COUNTS[i].key,
+                                                       *(const int32_t *)((const char *)c + COUNTS[i].offset)) != NULL;
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++)
-        whole = whole && cJSON_AddNumberToObject(tree, NUMBERS[i].key,
-                                                 *(const double *)((const char *)c + NUMBERS[i].offset)) != NULL;
+        complete = complete && cJSON_AddNumberToObject(tree, NUMBERS[i].key,
+                                                       *(const double *)((const char *)c + NUMBERS[i].offset)) != NULL;
     cJSON *passes = cJSON_AddArrayToObject(tree, "passes");
     for (int i = 0; i < c->rates; i++) {
         cJSON *pass = cJSON_CreateObject();
-        whole = whole && cJSON_AddItemToArray(passes, pass) &&
-                cJSON_AddNumberToObject(pass, "tokens", c->tokens[i]) != NULL &&
-                cJSON_AddNumberToObject(pass, "gflops", c->gflops[i]) != NULL;
+        complete = complete && cJSON_AddItemToArray(passes, pass) &&
+                   cJSON_AddNumberToObject(pass, "tokens", c->tokens[i]) != NULL &&
+                   cJSON_AddNumberToObject(pass, "gflops", c->gflops[i]) != NULL;
     }
-    return whole;
+    return complete;
 }
 
 Status plan_constants_save(const PlanConstants *constants, const char *path, Error *error) {
@@ -68,14 +67,15 @@ Status plan_constants_save(const PlanConstants *constants, const char *path, Err
     return error->status;
 }
 
-/* A number above 0, or 0 where that is possible. */
+/* A number above 0, or 0 if that is allowed. */
 static Status read_number(const cJSON *object, const char *key, bool zero, double *value, const char *path,
                           Error *error) {
     *value = -1.0;
     if (json_get_double(object, key, value, path, error)) return error->status;
     if (*value < 0.0 || (*value == 0.0 && !zero))
-        return error_set(error, STATUS_INPUT, "%s: '%s' must be a number %s: measure again with linnet plan --measure",
-                         path, key, zero ? "from 0 on" : "above 0");
+        return error_set(error, STATUS_INPUT,
+                         "%s: '%s': expected a number %s, got %g: measure again with linnet plan --measure", path, key,
+                         zero ? "of at least 0" : "above 0", *value);
     return STATUS_OK;
 }
 
@@ -83,16 +83,18 @@ static Status read_passes(const cJSON *tree, PlanConstants *c, const char *path,
     const cJSON *passes = cJSON_GetObjectItemCaseSensitive(tree, "passes"), *pass;
     int count = cJSON_IsArray(passes) ? cJSON_GetArraySize(passes) : 0;
     if (count < 1 || count > PLAN_RATES)
-        return error_set(error, STATUS_INPUT,
-                         "%s: 'passes' must be a list of 1 to %d entries: measure again with linnet plan --measure",
-                         path, PLAN_RATES);
+        return error_set(
+            error, STATUS_INPUT,
+            "%s: 'passes': expected a list of 1 to %d entries, got %d: measure again with linnet plan --measure", path,
+            PLAN_RATES, count);
     cJSON_ArrayForEach(pass, passes) {
         int i = c->rates++;
         if (read_number(pass, "tokens", false, &c->tokens[i], path, error) ||
             read_number(pass, "gflops", false, &c->gflops[i], path, error))
             return error->status;
         if (i > 0 && c->tokens[i] <= c->tokens[i - 1])
-            return error_set(error, STATUS_INPUT, "%s: 'tokens' of 'passes' must rise from one to the next", path);
+            return error_set(error, STATUS_INPUT, "%s: 'tokens' of 'passes' must ascend, got %g after %g", path,
+                             c->tokens[i], c->tokens[i - 1]);
     }
     return STATUS_OK;
 }
@@ -103,13 +105,14 @@ static Status read_all(const cJSON *tree, PlanConstants *c, const char *path, Er
     if (version != FORMAT_VERSION)
         return error_set(
             error, STATUS_INPUT,
-            "%s: 'format_version' must be %d: it is no file of linnet plan --measure, or another version's", path,
-            FORMAT_VERSION);
+            "%s: 'format_version': expected %d, got %lld: make the file with linnet plan --measure of this version",
+            path, FORMAT_VERSION, (long long)version);
     for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
         int64_t count = 0;
         if (json_get_int(tree, COUNTS[i].key, &count, path, error)) return error->status;
         if (count < 1 || count > INT32_MAX)
-            return error_set(error, STATUS_INPUT, "%s: '%s' must be a whole number from 1 on", path, COUNTS[i].key);
+            return error_set(error, STATUS_INPUT, "%s: '%s': expected an integer of at least 1, got %lld", path,
+                             COUNTS[i].key, (long long)count);
         *(int32_t *)((char *)c + COUNTS[i].offset) = (int32_t)count;
     }
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++)

@@ -1,4 +1,5 @@
-/* What a run is like: its global batches, and what samples of its data say of them. See plan.h. */
+/* A run on a number of ranks: its length, and figures of its global batches from samples of the data. */
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/data/loader.h"
 #include "linnet/data/order.h"
@@ -9,7 +10,7 @@
 
 enum { LOOKED_AT = 1 << 18, PARTS = 64, LOOKED_AT_BATCHES = 20 };
 
-/* Samples spread over the file in some parts, then mixed: every n-th alone would read all of it. */
+/* Samples from some parts of the file, shuffled: every n-th sample would be in all chunks of it. */
 static Status look(Dataset *dataset, int64_t count, Samples *samples, Error *error) {
     int64_t total = dataset_info(dataset)->samples, first, part;
     int64_t *indices = memory_allocate((size_t)count, sizeof *indices, error);
@@ -18,8 +19,8 @@ static Status look(Dataset *dataset, int64_t count, Samples *samples, Error *err
         order_randperm(order, count, 1);
         for (int p = 0; p < PARTS; p++) {
             int64_t start, room;
-            world_deal(count, PARTS, p, &first, &part);
-            world_deal(total, PARTS, p, &start, &room);
+            even_part(count, PARTS, p, &first, &part);
+            even_part(total, PARTS, p, &start, &room);
             for (int64_t i = 0; i < part; i++) indices[order[first + i]] = start + i;
         }
         dataset_load(dataset, indices, count, samples, error);
@@ -29,27 +30,27 @@ static Status look(Dataset *dataset, int64_t count, Samples *samples, Error *err
     return error->status;
 }
 
-/* Tokens of the rank that has most in a global batch of `lengths`. */
+/* Tokens of the rank with most tokens in a global batch of `lengths` [samples]. `starts` [units + 1] is scratch. */
 static double busiest(const int32_t *lengths, int64_t samples, int units, int ranks, int64_t *starts) {
     double most = 0.0;
     loader_cut_units(starts, lengths, samples, units);
     for (int r = 0; r < ranks; r++) {
         int64_t first, count, tokens = 0;
-        world_deal(units, ranks, r, &first, &count);
+        even_part(units, ranks, r, &first, &count);
         for (int64_t i = starts[first]; i < starts[first + count]; i++) tokens += lengths[i];
         if ((double)tokens > most) most = (double)tokens;
     }
     return most;
 }
 
-/* Which rows were seen: at all, and in which global batch last. */
+/* Embedding rows seen so far. */
 typedef struct {
-    int32_t *global_batch;
+    int32_t *global_batch; /* [vocabulary] number of the last global batch with this row; 0: none */
     int64_t distinct;
 } Seen;
 
-/* Count global batch number `w` (from 1): its tokens' rows, and those not met before. Returns its distinct rows. */
-static int64_t see(Seen *seen, const Samples *samples, int64_t first, int64_t count, int32_t w) {
+/* Count the rows of global batch number `w` (from 1). Returns its distinct rows. */
+static int64_t count_rows(Seen *seen, const Samples *samples, int64_t first, int64_t count, int32_t w) {
     int64_t here = 0;
     for (int64_t i = samples->starts[first]; i < samples->starts[first + count]; i++) {
         int32_t *last = &seen->global_batch[samples->ids[i]];
@@ -62,16 +63,14 @@ static int64_t see(Seen *seen, const Samples *samples, int64_t first, int64_t co
 
 /* The figures of PlanJob that come from samples. */
 static Status count_batches(PlanJob *job, const Samples *samples, int32_t vocabulary, Error *error) {
-    int64_t global_batch = job->global_batch < samples->count ? job->global_batch : samples->count,
-            steps_per_epoch = samples->count / global_batch;
-    double share = (double)job->global_batch /
-                   (double)global_batch; /* of a global batch so large that only a part was looked at */
-    int units = (int)(job->units < global_batch ? job->units : global_batch);
+    int64_t global_batch = int64_min(job->global_batch, samples->count), steps = samples->count / global_batch;
+    double scale = (double)job->global_batch / (double)global_batch; /* above 1 if only a part of it is loaded */
+    int units = (int)int64_min(job->units, global_batch);
     Seen seen = {.global_batch = memory_allocate((size_t)vocabulary, sizeof *seen.global_batch, error)};
     int32_t *lengths = memory_allocate((size_t)global_batch, sizeof *lengths, error);
     int64_t *starts = memory_allocate((size_t)units + 1, sizeof *starts, error);
     double tokens = 0.0, most = 0.0, rows = 0.0, met = 0.0;
-    for (int64_t w = 0; w < steps_per_epoch && error->status == STATUS_OK; w++) {
+    for (int64_t w = 0; w < steps && error->status == STATUS_OK; w++) {
         int64_t first = w * global_batch;
         for (int64_t i = 0; i < global_batch; i++)
             lengths[i] = (int32_t)(samples->starts[first + i + 1] - samples->starts[first + i]);
@@ -79,15 +78,14 @@ static Status count_batches(PlanJob *job, const Samples *samples, int32_t vocabu
             tokens += (double)(samples->starts[first + global_batch] - samples->starts[first]);
             most += busiest(lengths, global_batch, units, job->ranks, starts);
         }
-        rows += (double)see(&seen, samples, first, global_batch, (int32_t)(w + 1));
+        rows += (double)count_rows(&seen, samples, first, global_batch, (int32_t)(w + 1));
         if (w < job->updates) met += (double)seen.distinct;
     }
-    int64_t looked = steps_per_epoch < LOOKED_AT_BATCHES ? steps_per_epoch : LOOKED_AT_BATCHES,
-            counted = steps_per_epoch < job->updates ? steps_per_epoch : job->updates;
+    int64_t looked = int64_min(steps, LOOKED_AT_BATCHES), counted = int64_min(steps, job->updates);
     double updates = (double)job->updates;
-    job->global_batch_tokens = share * tokens / (double)looked;
-    job->busiest_tokens = share * most / (double)looked;
-    job->global_batch_rows = rows / (double)steps_per_epoch;
+    job->global_batch_tokens = scale * tokens / (double)looked;
+    job->busiest_tokens = scale * most / (double)looked;
+    job->global_batch_rows = rows / (double)steps;
     job->ever_rows = (double)seen.distinct;
     job->touched_rows = (met + (updates - (double)counted) * job->ever_rows) / updates;
     memory_free(seen.global_batch);
@@ -100,15 +98,15 @@ static Status check(const PlanJob *job, Error *error) {
     if (job->global_batch < job->ranks)
         return error_set(
             error, STATUS_INPUT,
-            "a global batch of %lld samples is smaller than %d ranks, some of which would have nothing to do: take at "
-            "most %lld ranks, or a larger global_batch_size%s",
+            "a global batch of %lld samples is too small for %d ranks, some of which would be idle: use at most %lld "
+            "ranks, or a larger global_batch_size%s",
             (long long)job->global_batch, job->ranks, (long long)job->global_batch,
             job->global_batch == job->samples ? " and more data" : "");
     if (job->units < job->ranks)
         return error_set(
             error, STATUS_INPUT,
-            "reduction_units = %lld is smaller than %d ranks, some of which would have nothing to do: take at "
-            "most %lld ranks, or more units",
+            "reduction_units = %lld is smaller than %d ranks, some of which would be idle: use at most %lld ranks, or "
+            "more reduction units",
             (long long)job->units, job->ranks, (long long)job->units);
     return STATUS_OK;
 }
@@ -130,10 +128,37 @@ Status plan_job(PlanJob *job, const Settings *s, const ModelConfig *config, cons
     job->updates = length.total;
     if (check(job, error)) return error->status;
     Samples samples = {0};
-    int64_t count = job->global_batch > LOOKED_AT ? job->global_batch : LOOKED_AT;
-    if (count > 4 * LOOKED_AT) count = 4 * LOOKED_AT;
-    if (count > job->samples) count = job->samples;
-    if (look(dataset, count, &samples, error) == STATUS_OK) count_batches(job, &samples, info->vocabulary, error);
+    int64_t count = int64_min(int64_max(job->global_batch, LOOKED_AT), 4 * LOOKED_AT);
+    if (look(dataset, int64_min(count, job->samples), &samples, error) == STATUS_OK &&
+        count_batches(job, &samples, info->vocabulary, error) == STATUS_OK)
+        plan_count(job, error);
     samples_free(&samples);
     return error->status;
+}
+
+Status plan_alone(const PlanJob *job, PlanJob *alone, Error *error) {
+    *alone = *job;
+    alone->ranks = alone->hosts = 1;
+    alone->units = run_length_units(job->settings, 1, job->global_batch);
+    alone->busiest_tokens = job->global_batch_tokens;
+    return plan_count(alone, error);
+}
+
+double plan_efficiency(const PlanJob *job, const PlanJob *alone, const PlanConstants *c) {
+    PlanCost all, one;
+    plan_cost(job, c, &all);
+    plan_cost(alone, c, &one);
+    return one.seconds / (all.seconds * job->ranks);
+}
+
+Status plan_make(Plan *plan, const PlanSubject *subject, const PlanConstants *c, int ranks, int hosts, Error *error) {
+    PlanJob alone;
+    if (plan_job(&plan->job, &subject->settings, &subject->model.config, &subject->model.layout, subject->dataset,
+                 ranks, hosts, error) ||
+        plan_alone(&plan->job, &alone, error))
+        return error->status;
+    plan_memory(&plan->job, c, &plan->memory);
+    plan_cost(&plan->job, c, &plan->cost);
+    plan->efficiency = plan_efficiency(&plan->job, &alone, c);
+    return STATUS_OK;
 }

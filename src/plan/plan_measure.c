@@ -1,11 +1,13 @@
-/* A machine's constants, from the program's own kernels and passes. See plan.h. */
+/* Measure a machine's constants with the program's own kernels and passes. */
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/data/batch.h"
 #include "linnet/kernels/adamw.h"
+#include "linnet/kernels/linear.h"
 #include "linnet/kernels/vector.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_new.h"
-#include "linnet/plan/plan.h"
+#include "linnet/plan/plan_constants.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +16,9 @@
 
 #define WEIGHTS_ENOUGH ((size_t)64 << 20) /* bytes: more than most caches hold */
 enum { VOCABULARY = 1024, FEWEST_TOKENS = 8, LABELS = 3, REPEATS_MOST = 9, REPEATS_LEAST = 3, OVERLAP_TOKENS = 128 };
-#define SECONDS_A_SIZE 1.0 /* of repeats of one number of tokens, about */
+#define SECONDS_A_SIZE 1.0 /* about, for all repeats with one number of tokens */
 
-/* A cut-down model that is trained on made-up tokens. */
+/* A reduced model that is trained on made-up tokens. */
 typedef struct {
     const World *world;
     ModelConfig config;
@@ -39,14 +41,13 @@ static double median(double *values, int count) {
     return values[count / 2];
 }
 
-/* As many layers as fill the caches, but no more than the model has: weights that stay in a cache between two passes
- * would look faster than they are in training. */
+/* Enough layers to fill the caches, but no more than the model has: weights that stay in a cache between two passes would
+ * be faster than in training. */
 static Status choose_layers(Rig *rig, const PlanShape *shape, Error *error) {
     static const char *const labels[LABELS] = {"negative", "neutral", "positive"};
     size_t width = (size_t)shape->width, inner = (size_t)shape->inner;
     size_t layer = (4 * width * width + 2 * width * inner) * sizeof(float);
-    size_t enough = WEIGHTS_ENOUGH / layer + 3;
-    int32_t layers = (size_t)shape->layers < enough ? shape->layers : (int32_t)enough;
+    int32_t layers = (int32_t)size_min((size_t)shape->layers, WEIGHTS_ENOUGH / layer + 3);
     if (model_config_create(&rig->config, VOCABULARY, shape->positions, shape->width, layers, shape->heads, labels,
                             LABELS, 0, error))
         return error->status;
@@ -89,15 +90,14 @@ static void rig_destroy(Rig *rig) {
     model_config_free(&rig->config);
 }
 
-/* A micro-batch of texts of the usual length. */
+/* A micro-batch of texts of the mean length. */
 static void fill_batch(Rig *rig, size_t tokens) {
     BatchRule rule = {.pad = 0, .end_of_text = 0, .positions = rig->config.positions};
     uint16_t ids[VOCABULARY];
     batch_clear(&rig->batch);
-    size_t most = rig->sample_tokens < VOCABULARY ? rig->sample_tokens : VOCABULARY;
-    if (most > (size_t)rule.positions) most = (size_t)rule.positions;
+    size_t most = size_min(size_min(rig->sample_tokens, VOCABULARY), (size_t)rule.positions);
     while (rig->batch.tokens < tokens) {
-        size_t left = tokens - rig->batch.tokens, length = left < most ? left : most;
+        size_t length = size_min(tokens - rig->batch.tokens, most);
         for (size_t i = 0; i < length; i++) ids[i] = (uint16_t)(1 + (rig->batch.tokens + i) * 271 % (VOCABULARY - 1));
         batch_add(&rig->batch, &rule, ids, length, 0, rig->batch.samples);
     }
@@ -130,13 +130,13 @@ static double time_add(Rig *rig) {
     return MPI_Wtime() - start;
 }
 
-/* Seconds of whole updates' parts at a number of tokens, in turns, as in training: the caches then hold what they hold
- * there. Collective. */
+/* Seconds of passes, sums and AdamW with a number of tokens, in turns as in training, so that the caches hold the same.
+ * Collective. */
 static void measure_size(Rig *rig, size_t tokens, PlanConstants *c, double *adamw, double *add) {
     double pass[REPEATS_MOST + 1], update[REPEATS_MOST + 1], sum[REPEATS_MOST + 1], total = 0.0;
     int count = 0;
     fill_batch(rig, tokens);
-    time_pass(rig); /* wakes threads, touches memory */
+    time_pass(rig); /* starts threads, touches memory */
     while (count < REPEATS_LEAST || (count < REPEATS_MOST && total < SECONDS_A_SIZE)) {
         world_check(rig->world, MPI_Barrier(rig->world->comm), "MPI_Barrier");
         pass[count] = world_slowest(rig->world, time_pass(rig));
@@ -162,7 +162,7 @@ static double resident(void) {
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-/* Passes as LinkWork. */
+/* For LinkWork. */
 static void run_pass(void *context, void (*poll)(void *poll_context), void *poll_context) {
     Rig *rig = context;
     gpt2_set_poll(rig->gpt2, poll, poll_context);
@@ -170,8 +170,21 @@ static void run_pass(void *context, void (*poll)(void *poll_context), void *poll
     gpt2_set_poll(rig->gpt2, NULL, NULL);
 }
 
-Status plan_measure(const World *world, const PlanShape *shape, int threads, PlanConstants *c, Error *error) {
+PlanShape plan_shape_default(void) {
+    return (PlanShape){
+        .width = 768, .inner = 3072, .heads = 12, .layers = 12, .positions = 1024, .sample_tokens = 20.0};
+}
+
+static bool all_have_bf16(const World *world) {
+    int64_t lacking = linear_bf16() == NULL;
+    world_max_integers(world, &lacking, 1);
+    return lacking == 0;
+}
+
+Status plan_measure(const World *world, const PlanShape *wanted, int threads, PlanConstants *c, Error *error) {
     Rig rig;
+    PlanShape run = *wanted, *shape = &run;
+    run.bf16 = all_have_bf16(world) && run.bf16;
     *c = (PlanConstants){.ranks = world->size,
                          .nodes = world->nodes,
                          .threads = threads,

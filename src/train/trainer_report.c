@@ -108,10 +108,25 @@ static void sum_profile(const Trainer *t, double totals[2 * REGION_COUNT + 1]) {
     for (int i = 0; i < 2 * REGION_COUNT + 1; i++) totals[i] /= t->world->size;
 }
 
+/* Rank 0 prints what the busiest node sends to the others. Collective. */
+static void print_sent(const Trainer *t) {
+    const World *world = t->world;
+    const ReductionSent s = optimizer_sent(&t->optimizer);
+    int64_t sent[] = {s.gradient_bytes, s.gradient_messages, s.value_bytes, s.value_messages};
+    world_check(world, MPI_Allreduce(MPI_IN_PLACE, sent, 4, MPI_INT64_T, MPI_SUM, world->node), "MPI_Allreduce");
+    world_max_integers(world, sent, 4);
+    if (world->rank != 0 || world->nodes == 1 || t->run_steps == 0) return;
+    const double steps = (double)t->run_steps;
+    printf("sent by the busiest node per update: gradients %.0f bytes in %.0f messages, parameters %.0f bytes in %.0f "
+           "messages\n",
+           (double)sent[0] / steps, (double)sent[1] / steps, (double)sent[2] / steps, (double)sent[3] / steps);
+}
+
 Status trainer_profile(const Trainer *t, Error *error) {
     double totals[2 * REGION_COUNT + 1];
     char name[64];
     sum_profile(t, totals);
+    print_sent(t);
     if (t->world->rank == 0) {
         printf("profile, mean of %d rank%s\n  region       seconds   share     GF/s\n", t->world->size,
                t->world->size > 1 ? "s" : "");

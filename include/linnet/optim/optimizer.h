@@ -50,8 +50,13 @@ typedef struct {
 size_t optimizer_moment_bytes(const World *world, const ParameterLayout *layout);
 size_t optimizer_gradient_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows);
 
-/** How settings want gradients to be summed, in global batches of at most `units` units; `whole`: see ReductionRule. */
-ReductionRule optimizer_rule(const Settings *settings, int units, bool whole);
+/** The buckets [layout->buckets + 2] of an update that touches so many embedding rows: the dense ones, token rows, for
+ *  which the buffer has room for `token_capacity`, and position rows. Ranks own even parts of the rows. */
+void optimizer_buckets(Bucket *buckets, const ParameterLayout *layout, size_t token_capacity, size_t token_rows,
+                       size_t position_rows);
+
+/** How settings want gradients to be summed, in global batches of at most `units` units; `unsplit`: see ReductionRule. */
+ReductionRule optimizer_rule(const Settings *settings, int units, bool unsplit);
 
 /** For global batches of at most rule->units units with at most `rows` tokens in all; micro-batches of at most
  *  `batch_tokens`. Collective. */
@@ -93,6 +98,9 @@ void optimizer_poll(Optimizer *optimizer);
 
 /** Seconds that this rank has waited for other ranks in the reduction and the all-gather since the start. */
 double optimizer_waited(const Optimizer *optimizer);
+
+/** Gradients and parameters that this rank has sent to other nodes since the start. */
+ReductionSent optimizer_sent(const Optimizer *optimizer);
 
 /** Each block's sum of squares after optimizer_reduce(), [*blocks], zero for blocks of other ranks. The caller sums it
  *  over the ranks in place before optimizer_norm(). Borrowed. */

@@ -1,47 +1,45 @@
 #ifndef LINNET_PLAN_PLAN_H
 #define LINNET_PLAN_PLAN_H
-/** What a run will need before it is submitted: memory, bytes sent, seconds an update. A model of what the program
- *  does (docs/explanation/scaling.md has its formulas), with constants measured on the machine in question. */
-#include "linnet/comm/links.h"
-#include "linnet/comm/world.h"
-#include "linnet/data/dataset.h"
-#include "linnet/model/model_config.h"
-#include "linnet/model/parameters.h"
+/** What a run will need, before it is submitted: memory, bytes sent, seconds per update. The counts come from the modules
+ *  that exchange, allocate and batch in the run itself; the times from a model (docs/explanation/scaling.md has its formulas) with the
+ *  constants of a machine. Nothing here is collective. */
+#include "linnet/model/model.h"
+#include "linnet/plan/plan_constants.h"
 #include "linnet/settings/settings.h"
 
-enum { PLAN_RATES = 8 };
-
-/** The machine, as plan_measure() found it. Saved as JSON. */
+/** What a configuration names: of model and data everything but weights and texts. */
 typedef struct {
-    int32_t ranks, nodes, threads; /**< that measured together: neighbours share a node's memory and caches */
-    int32_t width, inner, heads;   /**< of the layers that were run */
-    bool bf16;                     /**< products in bf16 */
-    int32_t rates;                 /**< entries of tokens and gflops that are used, at least 1 */
-    double tokens[PLAN_RATES];     /**< of a micro-batch, rising */
-    double gflops[PLAN_RATES];     /**< products' operations of both passes over the passes' whole time, a rank */
-    double adamw_bandwidth;        /**< bytes a second that a rank's AdamW reads and writes */
-    double add_bandwidth;          /**< the same of adding two arrays */
-    double program_bytes;          /**< resident after MPI's start, before anything is loaded */
-    Link node, network;            /**< network: all 0 when one node measured */
-} PlanConstants;
+    Settings settings;
+    Dataset *dataset, *evaluated; /**< evaluated may be NULL */
+    Model model;                  /**< described, not loaded */
+} PlanSubject;
 
-Status plan_constants_save(const PlanConstants *constants, const char *path, Error *error);
-/** STATUS_INPUT names file and key. */
-Status plan_constants_load(PlanConstants *constants, const char *path, Error *error);
+/** Open a configuration with its overrides [count], with the same checks as training. plan_subject_close() also after an
+ *  error. */
+Status plan_subject_open(PlanSubject *subject, const char *config, const char *const *overrides, size_t count,
+                         Error *error);
+void plan_subject_close(PlanSubject *subject);
 
-/** What the measured layers are like. */
+/** The shape of its model and texts. */
+PlanShape plan_subject_shape(const PlanSubject *subject);
+
+/** Of an update. Each figure is that of the busiest rank or host. */
 typedef struct {
-    int32_t width, inner, heads, layers; /**< layers: at most so many are run */
-    int32_t positions;
-    double sample_tokens; /**< mean length of a text */
-    bool bf16;
-} PlanShape;
+    int buffers, host_buffers;  /**< gradient buffers of a rank; of all ranks of a host */
+    double gradient_messages;   /**< that a rank sends to other hosts */
+    double host_gradient_bytes; /**< that a host sends to others */
+    double value_messages;      /**< new parameters: messages that a rank sends to other hosts */
+    double host_value_bytes;    /**< that a host sends to others */
+    double sum_bytes;           /**< that a rank reads and writes to sum gradients of several ranks */
+    double message_bytes;       /**< memory of a rank for gradients from other hosts and for them */
+    double batches;             /**< micro-batches of a rank */
+    double subtrees;            /**< subtrees of its reduction units that it computes each at once */
+    double joins;               /**< sums of two of these within the rank */
+    double buffer_floats;       /**< of a gradient that are in use: dense and embedding rows */
+    double row_floats;          /**< of these, embedding rows */
+} PlanCounts;
 
-/** Take the constants from this machine: about ten seconds for GPT-2 small. All ranks measure at the same time, as they
- *  compute in training; the same on all ranks. Collective. */
-Status plan_measure(const World *world, const PlanShape *shape, int threads, PlanConstants *constants, Error *error);
-
-/** What is to run. */
+/** A run on a number of ranks. */
 typedef struct {
     const Settings *settings;      /**< borrowed */
     const ModelConfig *config;     /**< borrowed */
@@ -49,46 +47,53 @@ typedef struct {
     int ranks, hosts;              /**< hosts divides ranks */
     int64_t samples;               /**< of the token file */
     int64_t tokens;
-    int32_t longest;                      /**< tokens */
-    int64_t global_batch, units, updates; /**< updates of the whole run */
-    /* from samples looked at */
+    int32_t longest;                      /**< tokens of a text */
+    int64_t global_batch, units, updates; /**< updates of the run */
+    /* from samples of the token file */
     double global_batch_tokens; /**< mean over global batches */
-    double busiest_tokens;      /**< of the rank that has most, mean over global batches */
-    double global_batch_rows;   /**< token rows that a global batch touches, mean */
-    double touched_rows;        /**< token rows ever touched, mean over the run's updates */
-    double ever_rows;           /**< at its end */
+    double busiest_tokens;      /**< of the rank with most tokens, mean over global batches */
+    double global_batch_rows;   /**< token embedding rows that a global batch touches, mean */
+    double touched_rows;        /**< token embedding rows touched so far, mean over the updates of the run */
+    double ever_rows;           /**< token embedding rows touched at its end */
+    PlanCounts counts;
 } PlanJob;
 
-/** Fill a job for a number of ranks. STATUS_INPUT: more ranks than a global batch has samples or units. */
+/** Fill a job. STATUS_INPUT: more ranks than a global batch has samples or reduction units. */
 Status plan_job(PlanJob *job, const Settings *settings, const ModelConfig *config, const ParameterLayout *layout,
                 Dataset *dataset, int ranks, int hosts, Error *error);
 
-/** Bytes at the most. */
+/** The same global batches on one rank. */
+Status plan_alone(const PlanJob *job, PlanJob *alone, Error *error);
+
+/** Fill job->counts from the rest of the job. */
+Status plan_count(PlanJob *job, Error *error);
+
+/** Bytes at most. */
 typedef struct {
-    double weights;   /**< a node's ranks share them */
-    double tables;    /**< a rank, as all below */
-    double gradients; /**< in the node's shared memory */
-    double received;  /**< pieces of gradients from other nodes and for them, rows of the tables */
+    double weights;   /**< dense parameters, shared by the ranks of a node */
+    double tables;    /**< embeddings of a rank; all that follows is of a rank, too */
+    double gradients; /**< gradient buffers, in the shared memory of the node */
+    double received;  /**< gradients from other nodes and for them, embedding rows of other ranks */
     double moments;
-    double activations; /**< of the largest unit there can be */
+    double activations; /**< of the largest micro-batch */
     double data;
-    double order; /**< in data: the order of all samples */
+    double order; /**< part of data: the order of all samples */
     double program;
-    double rank;   /**< all of a rank but what is shared */
+    double rank;   /**< all of a rank, without what is shared */
     double node;   /**< all of a node */
-    double shared; /**< of that in /dev/shm */
-    double saving; /**< rank 0's copy besides, in neither, while a checkpoint is written in the background */
+    double shared; /**< part of it: in /dev/shm */
+    double saving; /**< in addition, on rank 0 while a checkpoint is written in the background: its copy */
 } PlanMemory;
 
 void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *memory);
 
-/** Seconds of an update, by what they go to, and bytes that the busiest node sends over the network. */
+/** Seconds of an update by what takes them, and bytes that the busiest host sends. */
 typedef struct {
     double passes;                           /**< forward and backward */
     double sums;                             /**< adding gradients */
     double optimizer;                        /**< AdamW */
-    double gradients;                        /**< waiting for gradients, and what passes lose to messages meanwhile */
-    double weights;                          /**< the same of new weights */
+    double gradients;                        /**< waiting for gradients, and slowdown of the passes by messages */
+    double weights;                          /**< the same for new parameters */
     double rows;                             /**< sending embedding rows */
     double totals;                           /**< small collective calls */
     double seconds;                          /**< all of them */
@@ -98,13 +103,29 @@ typedef struct {
 
 void plan_cost(const PlanJob *job, const PlanConstants *constants, PlanCost *cost);
 
-/** The same global batches on one rank. */
-PlanJob plan_alone(const PlanJob *job);
-
-/** Speedup over one rank with the same global batches, over the number of ranks. */
-double plan_efficiency(const PlanJob *job, const PlanConstants *constants, const PlanCost *cost);
-
-/** Name of the part beside the passes that takes longest. */
+/** Name of the part, apart from the passes, that takes longest. */
 const char *plan_bound(const PlanCost *cost);
+
+/** Speedup of a job over the same global batches on one rank, `alone`, divided by the number of ranks. */
+double plan_efficiency(const PlanJob *job, const PlanJob *alone, const PlanConstants *constants);
+
+typedef struct {
+    PlanJob job;
+    PlanMemory memory;
+    PlanCost cost;
+    double efficiency; /**< plan_efficiency() */
+} Plan;
+
+/** Plan a run of the subject. STATUS_INPUT as plan_job(). */
+Status plan_make(Plan *plan, const PlanSubject *subject, const PlanConstants *constants, int ranks, int hosts,
+                 Error *error);
+
+/** Replace the network of the constants by a link of `gbit` Gb/s and a latency of `microseconds`, each where it is not 0.
+ *  STATUS_INPUT, which names the constants' file `path`, if the network is unknown then. */
+Status plan_choose_network(PlanConstants *constants, double gbit, double microseconds, const char *path, Error *error);
+
+/** Warn if the constants in the file `path` were measured with another model or layout than the run of `config`. */
+void plan_compare(const PlanConstants *constants, const char *path, const PlanSubject *subject, const char *config,
+                  int ranks, int hosts);
 
 #endif

@@ -1,0 +1,78 @@
+/* What a configuration names, and how well constants fit it. */
+#include "linnet/core/log.h"
+#include "linnet/kernels/linear.h"
+#include "linnet/plan/plan.h"
+
+#define GOODPUT 0.94 /* of the bits of an Ethernet link: TCP's payload is 1,448 of a frame's 1,538 bytes */
+
+Status plan_subject_open(PlanSubject *subject, const char *config, const char *const *overrides, size_t count,
+                         Error *error) {
+    Settings *s = &subject->settings;
+    if (settings_load(s, config, overrides, count, error) == STATUS_OK &&
+        dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK &&
+        (s->eval_file == NULL || dataset_open(&subject->evaluated, s->eval_file, error) == STATUS_OK) &&
+        model_describe(&subject->model, s->model_name_or_path, dataset_info(subject->dataset), error) == STATUS_OK &&
+        subject->evaluated != NULL)
+        model_check_data(&subject->model.config, subject->model.tokenizer, dataset_info(subject->evaluated),
+                         s->model_name_or_path, error);
+    return error->status;
+}
+
+void plan_subject_close(PlanSubject *subject) {
+    model_close(&subject->model);
+    dataset_close(subject->dataset);
+    dataset_close(subject->evaluated);
+    settings_free(&subject->settings);
+}
+
+PlanShape plan_subject_shape(const PlanSubject *subject) {
+    const ModelConfig *c = &subject->model.config;
+    const DatasetInfo *info = dataset_info(subject->dataset);
+    return (PlanShape){.width = c->width,
+                       .inner = c->inner,
+                       .heads = c->heads,
+                       .layers = c->layers,
+                       .positions = c->positions,
+                       .sample_tokens = (double)info->tokens / (double)info->samples,
+                       .bf16 = subject->settings.bf16};
+}
+
+Status plan_choose_network(PlanConstants *c, double gbit, double microseconds, const char *path, Error *error) {
+    Link *net = &c->network;
+    double share = net->bandwidth > 0.0 ? net->overlapped / net->bandwidth : 1.0; /* reached while computing */
+    if (gbit > 0.0) net->bandwidth = GOODPUT * gbit * 1e9 / 8.0;
+    net->overlapped = share * net->bandwidth;
+    if (microseconds > 0.0) net->latency = microseconds * 1e-6;
+    if (net->message <= 0.0) net->message = c->node.message;
+    if (net->bandwidth > 0.0 && net->latency > 0.0 && net->message > 0.0) return STATUS_OK;
+    if (net->message > 0.0)
+        return error_set(error, STATUS_INPUT,
+                         "%s does not have the network between hosts: measure under mpirun on two hosts, or give "
+                         "--link-gbit and --latency-us",
+                         path);
+    return error_set(error, STATUS_INPUT,
+                     "%s does not have the cost of messages, since a single rank measured: measure under mpirun on at "
+                     "least two ranks",
+                     path);
+}
+
+void plan_compare(const PlanConstants *c, const char *path, const PlanSubject *subject, const char *config, int ranks,
+                  int hosts) {
+    const ModelConfig *model = &subject->model.config;
+    bool bf16 = subject->settings.bf16;
+    if (c->width != model->width || c->inner != model->inner || c->heads != model->heads || c->bf16 != bf16)
+        log_warning(
+            "%s was measured with width %d, inner width %d, %d heads, %s; the model has %d, %d, %d, %s: measure "
+            "with linnet plan --measure %s",
+            path, c->width, c->inner, c->heads, c->bf16 ? "bf16" : "float32", model->width, model->inner, model->heads,
+            bf16 ? "bf16" : "float32", config);
+    int64_t threads = subject->settings.threads_per_rank;
+    if (threads > 0 && threads != c->threads)
+        log_warning("%s was measured with %d threads per rank, the run has %lld: measure with the same number", path,
+                    c->threads, (long long)threads);
+    if (c->ranks / c->nodes != ranks / hosts)
+        log_warning(
+            "%s was measured with %d ranks per host, the run has %d, which share memory and caches: measure with "
+            "the same number",
+            path, c->ranks / c->nodes, ranks / hosts);
+}

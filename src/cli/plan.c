@@ -29,7 +29,7 @@ static Status open_subject(PlanSubject *subject, const CommandOptions *options, 
 /* The shape to measure, and the threads per rank (0: one per core), from the configuration if there is one. */
 static Status choose_shape(const CommandOptions *options, PlanShape *shape, int64_t *threads, Error *error) {
     *shape = plan_shape_default();
-    if (options->config == NULL) return STATUS_OK;
+    if (!options->config) return STATUS_OK;
     PlanSubject subject = {0};
     if (open_subject(&subject, options, error) == STATUS_OK) {
         *shape = plan_subject_shape(&subject);

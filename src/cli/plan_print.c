@@ -24,7 +24,7 @@ void plan_print(const Plan *p, const PlanConstants *constants, double node_memor
         "memory      up to %.2f GB per host of %.2f: %.0f MB weights and %d times %.0f MB gradients, %.0f activations, %.0f "
         "moments, %.0f received, %.0f embeddings, %.0f data (%.0f of it the order, %s), %.0f program\n",
         giga(m->node), giga(node_memory), mega(m->weights), job->ranks / job->hosts, mega(m->gradients),
-        mega(m->activations), mega(m->moments), mega(m->received), mega(m->tables), mega(m->data), mega(m->order),
+        mega(m->activations), mega(m->moments), mega(m->received), mega(m->embeddings), mega(m->data), mega(m->order),
         DATA_ORDER_NAMES[job->settings->data_order], mega(m->program));
     if (m->shared > 0.0) printf("shared      %.2f GB of it in /dev/shm of each host\n", giga(m->shared));
     if (m->saving > 0.0)
@@ -83,12 +83,12 @@ Status plan_print_json(const Plan *p, Error *error) {
                    {"small_call_seconds", c->totals},
                    {"efficiency", p->efficiency}};
     cJSON *tree = cJSON_CreateObject();
-    bool complete = tree != NULL;
+    bool complete = tree;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        complete = complete && cJSON_AddNumberToObject(tree, members[i].key, members[i].value) != NULL;
-    complete = complete && cJSON_AddStringToObject(tree, "bound", plan_bound(c)) != NULL;
+        complete = complete && cJSON_AddNumberToObject(tree, members[i].key, members[i].value);
+    complete = complete && cJSON_AddStringToObject(tree, "bound", plan_bound(c));
     char *text = complete ? cJSON_PrintUnformatted(tree) : NULL;
-    if (text != NULL)
+    if (text)
         printf("%s\n", text);
     else
         error_set(error, STATUS_FAILURE, "out of memory for the plan");

@@ -36,7 +36,7 @@ static Status choose_sharing(Job *job, Error *error) {
 /* Open data, model and predictions. Collective. */
 static Status open_job(Job *job, Error *error) {
     const EvaluateOptions *options = job->options;
-    bool predicts = options->predictions != NULL && job->world->rank == 0;
+    bool predicts = options->predictions && job->world->rank == 0;
     if (predicts) file_probe(options->predictions, error); /* before the long work */
     if (world_agree(job->world, error, true)) return error->status;
     if (evaluate_open_data(job->world, &job->dataset, options->data, error) || choose_sharing(job, error) ||
@@ -83,8 +83,8 @@ static Status run_job(Job *job, int threads, Error *error) {
     const LogitsSink sink = {predictions_take, &job->predictions};
     double start = MPI_Wtime();
     world_phase(job->world, RUN_EVALUATION, 0);
-    if (evaluate_run(&evaluator, job->dataset, options->batch_size, job->metrics,
-                     options->predictions != NULL ? &sink : NULL, error))
+    if (evaluate_run(&evaluator, job->dataset, options->batch_size, job->metrics, options->predictions ? &sink : NULL,
+                     error))
         return error->status;
     double seconds = MPI_Wtime() - start;
     world_phase(job->world, RUN_SAVE, 0);

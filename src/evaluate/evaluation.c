@@ -35,7 +35,7 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
     for (size_t b = 0; b < batch->samples; b++) {
         const float *row = logits + b * sink->labels;
         metrics_add(sink->metrics, row, batch->labels[b], sink->losses[b]);
-        for (size_t k = 0; sink->logits != NULL && k < sink->labels; k++)
+        for (size_t k = 0; sink->logits && k < sink->labels; k++)
             sink->logits[(batch->sample_ids[b] - (uint64_t)sink->first) * sink->labels + k] = (double)row[k];
     }
     batch_clear(batch);
@@ -61,7 +61,7 @@ static bool rounds_next(Rounds *rounds, const Error *error) {
     const Evaluator *e = rounds->evaluator;
     rounds_wait(rounds);
     if (rounds->stop) return true;
-    rounds->mine = error->status != STATUS_OK || (e->stop != NULL && e->stop());
+    rounds->mine = error->status != STATUS_OK || (e->stop && e->stop());
     rounds->any = 0;
     world_check(e->world,
                 MPI_Iallreduce(&rounds->mine, &rounds->any, 1, MPI_INT, MPI_MAX, e->world->comm, &rounds->request),
@@ -131,7 +131,7 @@ static void run_groups(Rounds *rounds, Dataset *dataset, int64_t batch_size, int
         int64_t count = int64_min(samples - first, group);
         sink->first = first;
         run_group(rounds, dataset, first, count, batch_size, indices, sink, error);
-        if (logits != NULL && !rounds->stop) collect_logits(e, sink, count, logits, error);
+        if (logits && !rounds->stop) collect_logits(e, sink, count, logits, error);
     }
     memory_free(indices);
 }
@@ -144,7 +144,7 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
     Sink sink = {.metrics = metrics,
                  .labels = (size_t)info->labels,
                  .losses = memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
-    if (logits != NULL) sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
+    if (logits) sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
     metrics_clear(metrics, info->labels);
     batch_clear(e->batch);
     Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};

@@ -37,22 +37,22 @@ static const Number COUNTS[] = {
 static bool add_all(cJSON *tree, const PlanConstants *c) {
     BuildFingerprint fingerprint;
     build_fingerprint_here(&fingerprint, c->bf16, "ordered");
-    bool complete = cJSON_AddNumberToObject(tree, "format_version", FORMAT_VERSION) != NULL &&
-                    cJSON_AddStringToObject(tree, "linnet", fingerprint.linnet) != NULL &&
-                    cJSON_AddStringToObject(tree, "kernels", fingerprint.kernels) != NULL &&
-                    cJSON_AddBoolToObject(tree, "bf16", c->bf16) != NULL;
+    bool complete = cJSON_AddNumberToObject(tree, "format_version", FORMAT_VERSION) &&
+                    cJSON_AddStringToObject(tree, "linnet", fingerprint.linnet) &&
+                    cJSON_AddStringToObject(tree, "kernels", fingerprint.kernels) &&
+                    cJSON_AddBoolToObject(tree, "bf16", c->bf16);
     for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++)
-        complete = complete && cJSON_AddNumberToObject(tree, COUNTS[i].key,
-                                                       *(const int32_t *)((const char *)c + COUNTS[i].offset)) != NULL;
+        complete = complete &&
+                   cJSON_AddNumberToObject(tree, COUNTS[i].key, *(const int32_t *)((const char *)c + COUNTS[i].offset));
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++)
         complete = complete && cJSON_AddNumberToObject(tree, NUMBERS[i].key,
-                                                       *(const double *)((const char *)c + NUMBERS[i].offset)) != NULL;
+                                                       *(const double *)((const char *)c + NUMBERS[i].offset));
     cJSON *passes = cJSON_AddArrayToObject(tree, "passes");
     for (int i = 0; i < c->rates; i++) {
         cJSON *pass = cJSON_CreateObject();
         complete = complete && cJSON_AddItemToArray(passes, pass) &&
-                   cJSON_AddNumberToObject(pass, "tokens", c->tokens[i]) != NULL &&
-                   cJSON_AddNumberToObject(pass, "gflops", c->gflops[i]) != NULL;
+                   cJSON_AddNumberToObject(pass, "tokens", c->tokens[i]) &&
+                   cJSON_AddNumberToObject(pass, "gflops", c->gflops[i]);
     }
     return complete;
 }

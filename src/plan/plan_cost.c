@@ -58,8 +58,8 @@ static double sums(const PlanJob *job, const PlanConstants *c, const Shape *s) {
 /* AdamW for dense parameters and for embedding rows ever touched. Weight decay shrinks all other rows, on each rank. */
 static double optimizer(const PlanJob *job, const PlanConstants *c, double *dense) {
     double width = job->config->width, touched = job->touched_rows * width;
-    double tables = (double)(job->layout->token.count + job->layout->position.count);
-    double shrunk = job->settings->weight_decay > 0.0 ? fmax(0.0, tables - touched) * 2.0 * sizeof(float) : 0.0;
+    double embeddings = (double)(job->layout->token.count + job->layout->position.count);
+    double shrunk = job->settings->weight_decay > 0.0 ? fmax(0.0, embeddings - touched) * 2.0 * sizeof(float) : 0.0;
     *dense = (double)job->layout->dense / job->ranks * ADAMW_BYTES / c->adamw_bandwidth;
     return *dense + (touched / job->ranks * ADAMW_BYTES + shrunk) / c->adamw_bandwidth;
 }

@@ -156,7 +156,7 @@ static void measure_size(Rig *rig, size_t tokens, PlanConstants *c, double *adam
 static double resident(void) {
     long pages = 0, all = 0;
     FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL) return 0.0;
+    if (!file) return 0.0;
     if (fscanf(file, "%ld %ld", &all, &pages) != 2) pages = 0;
     fclose(file);
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
@@ -176,7 +176,7 @@ PlanShape plan_shape_default(void) {
 }
 
 static bool all_have_bf16(const World *world) {
-    int64_t lacking = linear_bf16() == NULL;
+    int64_t lacking = !linear_bf16();
     world_max_integers(world, &lacking, 1);
     return lacking == 0;
 }

@@ -16,7 +16,7 @@ static double received_bytes(const PlanJob *job) {
 }
 
 /* A rank's copy of the embeddings: complete if there are several hosts, else the pages of rows that were written. */
-static double table_bytes(const PlanJob *job) {
+static double embedding_bytes(const PlanJob *job) {
     const ParameterLayout *layout = job->layout;
     double complete = (double)(layout->token.count + layout->position.count) * sizeof(float);
     double row = job->config->width * (double)sizeof(float) + PAGE; /* a row rarely starts at a page */
@@ -51,7 +51,7 @@ void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory 
     double rows = (job->ever_rows + job->longest) / job->ranks, buffer = job->counts.buffer_floats * sizeof(float);
     double buffers = job->counts.host_buffers * buffer;
     *m = (PlanMemory){.weights = (double)job->layout->dense * sizeof(float),
-                      .tables = table_bytes(job),
+                      .embeddings = embedding_bytes(job),
                       .gradients = job->counts.buffers * buffer,
                       .received = received_bytes(job),
                       .moments = (double)optimizer_moment_bytes(&world, job->layout) +
@@ -61,7 +61,7 @@ void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory 
                       .order = loader_order_bytes(job->samples, job->settings->data_order),
                       .program = constants->program_bytes,
                       .saving = saving_bytes(job)};
-    m->rank = m->tables + m->received + m->moments + m->activations + m->data + m->program;
+    m->rank = m->embeddings + m->received + m->moments + m->activations + m->data + m->program;
     m->shared = neighbours > 1 ? m->weights + buffers : 0.0;
     m->node = neighbours * m->rank + m->weights + buffers;
 }

@@ -26,7 +26,7 @@ struct RunLog {
 /** *history: the events of `events` (an array, or NULL) up to step `last`, copied. */
 static Status copy_history(cJSON **history, const cJSON *events, int64_t last, Error *error) {
     *history = cJSON_CreateArray();
-    bool complete = *history != NULL;
+    bool complete = *history;
     const cJSON *event;
     cJSON_ArrayForEach(event, events) {
         const cJSON *step = cJSON_GetObjectItemCaseSensitive(event, "step");
@@ -90,7 +90,7 @@ Status runlog_catch_up(RunLog *log, Error *error) {
 }
 
 bool runlog_is_behind(const RunLog *log) {
-    return log->written ? log->written->next != NULL : log->history->child != NULL;
+    return log->written ? log->written->next : log->history->child;
 }
 
 Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error) {

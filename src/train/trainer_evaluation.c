@@ -47,7 +47,7 @@ static double chosen_metric(const Settings *settings, const Scores *scores) {
 bool trainer_note_best(Trainer *t, const Scores *scores) {
     const Settings *s = t->settings;
     RunState *state = &t->state;
-    if (s->metric_for_best_model == NULL) return false;
+    if (!s->metric_for_best_model) return false;
     double metric = chosen_metric(s, scores);
     bool better =
         !state->has_best || (s->greater_is_better ? metric > state->best_metric : metric < state->best_metric);

@@ -76,7 +76,7 @@ static void log_summary(Trainer *t, Error *error) {
 static void print_digest(const Trainer *t, Error *error) {
     char digest[DIGEST_TEXT];
     char *path = file_join(t->settings->output_dir, "model.safetensors", error);
-    if (path != NULL && digest_file(path, digest, error) == STATUS_OK) printf("SHA256 (%s) = %s\n", path, digest);
+    if (path && digest_file(path, digest, error) == STATUS_OK) printf("SHA256 (%s) = %s\n", path, digest);
     input_to_failure(error);
     memory_free(path);
 }
@@ -111,7 +111,7 @@ Status trainer_finish(Trainer *t, Error *error) {
     }
     profile_leave(t->profile, 0.0);
     if (world_agree(t->world, error, true)) return error->status;
-    if (t->data.eval == NULL)
+    if (!t->data.eval)
         log_info("done: the model is in %s", t->settings->output_dir);
     else if (evaluate_final(t, error))
         return error->status;

@@ -5,7 +5,7 @@
 
 void trainer_add_event(Trainer *t, cJSON *event, Error *error) {
     Error failure = {0};
-    if (event == NULL)
+    if (!event)
         error_set(&failure, STATUS_FAILURE, "out of memory for the log");
     else
         runlog_add(t->log.file, event, &failure);

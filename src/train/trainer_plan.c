@@ -40,7 +40,7 @@ static void plan_length(Trainer *t) {
 
 /* All ranks multiply in bfloat16, or none: a mixed sum would be the result of neither. Collective. */
 static void agree_on_bf16(Trainer *t) {
-    int64_t lacking = t->settings->bf16 && linear_bf16() == NULL ? t->world->rank + 1 : 0;
+    int64_t lacking = t->settings->bf16 && !linear_bf16() ? t->world->rank + 1 : 0;
     world_max_integers(t->world, &lacking, 1);
     t->bf16 = t->settings->bf16 && lacking == 0;
     if (lacking > 0 && t->world->rank == 0)

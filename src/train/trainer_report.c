@@ -80,7 +80,7 @@ void trainer_banner(const Trainer *t) {
     log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters", s->model_name_or_path,
              config->layers, config->width, config->heads, config->labels, (double)count / 1e6);
     log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples, data->tokens,
-             s->eval_file != NULL ? "; evaluation on " : "", s->eval_file != NULL ? s->eval_file : "");
+             s->eval_file ? "; evaluation on " : "", s->eval_file ? s->eval_file : "");
     log_info("updates   %" PRId64 ", %" PRId64 " per epoch, each of %" PRId64 " samples in %" PRId64
              " reduction unit%s; %" PRId64 " left",
              t->state.total, t->length.steps_per_epoch, t->state.global_batch, t->state.units,
@@ -143,7 +143,7 @@ Status trainer_profile(const Trainer *t, Error *error) {
     }
     snprintf(name, sizeof name, "profile-%d.json", t->world->rank);
     char *path = file_join(t->settings->output_dir, name, error);
-    if (path != NULL) profile_save_trace(t->profile, t->world->rank, path, error);
+    if (path) profile_save_trace(t->profile, t->world->rank, path, error);
     memory_free(path);
     return world_agree(t->world, error, true);
 }

@@ -27,7 +27,7 @@ static Status find_checkpoint(const Trainer *t, char **folder, Error *error) {
     CheckpointInfo info;
     *folder = NULL;
     if (t->world->rank == 0 && checkpoint_tidy(output, error) == STATUS_OK) final_model_recover(output, error);
-    if (world_agree(t->world, error, true) || from == NULL) return error->status;
+    if (world_agree(t->world, error, true) || !from) return error->status;
     if (strcmp(from, "auto") == 0) return find_newest(t, folder, error);
     if (t->world->rank == 0) checkpoint_verify(from, &info, error);
     if (error->status == STATUS_OK) *folder = memory_text(from, error);
@@ -75,7 +75,7 @@ static void warn_of_rounding(const Trainer *t, const RunState *was, const char *
 /* The checkpoint of the best model may be gone, or in another folder: then the run has none. */
 static void find_best(const Trainer *t, RunState *was, Error *error) {
     char *path = was->best_saved > 0 ? checkpoint_path(t->settings->output_dir, was->best_saved, error) : NULL;
-    if (path != NULL && !file_exists(path)) {
+    if (path && !file_exists(path)) {
         log_warning("the best model so far, %s, does not exist any more: only a better one will be loaded at the end",
                     path);
         was->best_saved = 0;
@@ -105,6 +105,6 @@ static Status take_state(Trainer *t, const char *folder, cJSON **history, Error 
 }
 
 Status trainer_resume(Trainer *t, char **folder, cJSON **history, Error *error) {
-    if (find_checkpoint(t, folder, error) || *folder == NULL) return error->status;
+    if (find_checkpoint(t, folder, error) || !*folder) return error->status;
     return take_state(t, *folder, history, error);
 }

@@ -87,7 +87,7 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     CheckpointParts parts = {.world = t->world,
                              .output_dir = t->settings->output_dir,
                              .state = &t->state,
-                             .history = t->log.file != NULL ? runlog_history(t->log.file) : NULL,
+                             .history = t->log.file ? runlog_history(t->log.file) : NULL,
                              .model = &t->model,
                              .optimizer = &t->optimizer};
     bool background = kind == SAVE_BETWEEN && t->settings->save_in_background && save_in_background(t, &parts);

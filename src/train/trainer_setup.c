@@ -19,7 +19,7 @@
 static Status open_data(Trainer *t, Error *error) {
     const Settings *s = t->settings;
     if (evaluate_open_data(t->world, &t->data.train, s->train_file, error)) return error->status;
-    return s->eval_file != NULL ? evaluate_open_data(t->world, &t->data.eval, s->eval_file, error) : STATUS_OK;
+    return s->eval_file ? evaluate_open_data(t->world, &t->data.eval, s->eval_file, error) : STATUS_OK;
 }
 
 /* Lock output_dir until the run ends, before this run reads, tidies or writes anything in it. Collective. */
@@ -46,12 +46,12 @@ static Status open_model(Trainer *t, const char *path, Error *error) {
     ModelConfig *config = &t->model.config;
     config->pooling = s->pooling;
     if (config->pad_token < 0) config->pad_token = data->end_of_text;
-    if (t->data.eval != NULL) model_check_data(config, t->model.tokenizer, dataset_info(t->data.eval), path, error);
+    if (t->data.eval) model_check_data(config, t->model.tokenizer, dataset_info(t->data.eval), path, error);
     if (world_agree(t->world, error, true)) return error->status;
     if (t->model.new_head)
         log_info("%s has no classification head: initialized a new one (normal distribution, seed %lld)", path,
                  (long long)s->seed);
-    if (t->model.tokenizer == NULL)
+    if (!t->model.tokenizer)
         log_info("%s has no vocab.json and merges.txt: cannot check whether the data was prepared with its tokenizer",
                  path);
     return STATUS_OK;
@@ -124,8 +124,8 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     if (world_agree(world, error, true)) goto cleanup;
     if (open_data(t, error) || trainer_plan(t, error) || claim_output(t, error)) goto cleanup;
     if (trainer_resume(t, &checkpoint, &history, error)) goto cleanup;
-    if (build(t, checkpoint != NULL ? checkpoint : settings->model_name_or_path, error)) goto cleanup;
-    if (checkpoint != NULL && checkpoint_read_optimizer(world, checkpoint, &t->optimizer, error)) goto cleanup;
+    if (build(t, checkpoint ? checkpoint : settings->model_name_or_path, error)) goto cleanup;
+    if (checkpoint && checkpoint_read_optimizer(world, checkpoint, &t->optimizer, error)) goto cleanup;
     if (world->rank == 0) open_output(t, history, error);
     if (world_agree(world, error, true)) goto cleanup;
     trainer_banner(t);

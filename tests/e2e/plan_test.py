@@ -168,7 +168,7 @@ def shared_bytes(pid):
 
 
 def test_gradient_buffers_of_a_run(config, constants, tmp_path):
-    """Parameters and gradient buffers lie in the shared memory, whose pages are whole: each of a few blocks may waste one."""
+    """Parameters and gradient buffers, in the memory that the ranks share. Each of a few blocks may waste part of a page."""
     planned = plan(config, constants, "--ranks", 2, "--set", "reduction_units=2")
     process = start(["train", config, "--set", "reduction_units=2", "--set", "max_steps=1000000", "--set", "learning_rate=0"], ranks=2)
     try:

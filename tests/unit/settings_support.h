@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "unit/message.h"
+
 /** What must be given, on the first line of a file, so that what follows stands on line 2. */
 #define REQUIRED "{\"model_name_or_path\": \"gpt2\", \"train_file\": \"train.h5\", \"output_dir\": \"out\""
 #define EVALUATING REQUIRED ", \"eval_file\": \"test.h5\", \"eval_strategy\": \"steps\""
@@ -59,19 +61,17 @@ static inline void expect_refusal(const char *text, const char *override, const 
     Settings settings;
     Error error;
     Status status = LOAD(&settings, text, &error, override, NULL);
+    assert_int_equal(status, STATUS_INPUT);
+    assert_null(settings.train_file);
     for (; *names; names++) {
         const char *file = strstr(*names, "FILE");
         char expected[1024];
-        if (file)
-            snprintf(expected, sizeof expected, "%.*s%s%s", (int)(file - *names), *names, path, file + 4);
-        else
-            snprintf(expected, sizeof expected, "%s", *names);
-        if (!strstr(error.message, expected)) fail_msg("no '%s' in '%s'", expected, error.message);
+        snprintf(expected, sizeof expected, "%.*s%s%s", (int)(file ? file - *names : 0), *names, file ? path : "",
+                 file ? file + 4 : *names);
+        assert_names(error.message, NAMES(expected));
     }
-    assert_int_equal(status, STATUS_INPUT);
-    assert_null(settings.train_file);
 }
-#define EXPECT_REFUSAL(text, override, ...) expect_refusal(text, override, (const char *const[]){__VA_ARGS__, NULL})
+#define EXPECT_REFUSAL(text, override, ...) expect_refusal(text, override, NAMES(__VA_ARGS__))
 
 #define SETTINGS_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 

@@ -70,10 +70,10 @@ Status plan_count(PlanJob *job, Error *error);
 
 /** Bytes at most. */
 typedef struct {
-    double weights;   /**< dense parameters, shared by the ranks of a node */
-    double tables;    /**< embeddings of a rank; all that follows is of a rank, too */
-    double gradients; /**< gradient buffers, in the shared memory of the node */
-    double received;  /**< gradients from other nodes and for them, embedding rows of other ranks */
+    double weights;    /**< dense parameters, shared by the ranks of a node */
+    double embeddings; /**< of a rank, as is all that follows */
+    double gradients;  /**< gradient buffers, in the shared memory of the node */
+    double received;   /**< gradients from other nodes and for them, embedding rows of other ranks */
     double moments;
     double activations; /**< of the largest micro-batch */
     double data;

@@ -39,7 +39,7 @@ static void test_scores_a_small_set(void **state) {
     assert_int_equal(metrics->confusion[0 * 3 + 1], 1);
     assert_int_equal(metrics->confusion[1 * 3 + 2], 1);
     assert_int_equal(metrics->confusion[1 * 3 + 0], 0);
-    assert_true(scores.loss == 4.625 / 6); /* the losses are whole multiples of 2^-32 */
+    assert_true(scores.loss == 4.625 / 6); /* the losses are multiples of 2^-32 */
     assert_true(scores.accuracy == 4.0 / 6);
     /* two roundings of sums near 2 and one of the quotient */
     assert_true(fabs(scores.f1 - (4.0 / 5 + 2.0 / 4 + 2.0 / 3) / 3) <= 2 * DBL_EPSILON);

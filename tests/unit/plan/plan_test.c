@@ -30,7 +30,7 @@
 
 enum { LAYERS = 4, WIDTH = 512, POSITIONS = 128, GLOBAL_BATCH = 64, LONGEST = 30 };
 
-/** A model, a job on it and a machine, all made up. */
+/** A made-up model, a run of it and a machine. */
 typedef struct {
     ModelConfig config;
     ParameterLayout layout;
@@ -79,7 +79,7 @@ static PlanJob *count(Fixture *f) {
     return &f->job;
 }
 
-/** A job of some ranks on some hosts, of 20 tokens a text. */
+/** A run on some ranks and hosts, with 20 tokens per text. */
 static PlanJob *job_of(Fixture *f, int ranks, int hosts, int64_t units) {
     f->job = (PlanJob){.settings = &f->settings,
                        .config = &f->config,
@@ -119,7 +119,7 @@ static void test_sends_nothing_on_one_host(void **state) {
     }
 }
 
-/** Every host sends each float of the others once, however many ranks it has, and its share of the weights to all others. */
+/** A host sends each float that other hosts own once, for any number of its ranks, and its own parameters to each other host. */
 static void test_counts_the_bytes_of_a_host(void **state) {
     Fixture *f = *state;
     const struct { int ranks, hosts; } cases[] = {{2, 2}, {4, 2}, {8, 4}, {1024, 128}};
@@ -138,7 +138,7 @@ static void test_counts_the_bytes_of_a_host(void **state) {
     NEAR(cost_of(f, 8, 1, 8).gradient_bytes, 0.0);
 }
 
-/** Two units that are neighbours in the tree travel as one sum, whichever ranks of a host have them; three of five do not. */
+/** Two units that are a subtree are sent as one sum, whichever ranks of a host have them; three of five units are not. */
 static void test_counts_partial_sums(void **state) {
     Fixture *f = *state;
     double one = cost_of(f, 2, 2, 2).gradient_bytes;
@@ -151,7 +151,7 @@ static void test_counts_partial_sums(void **state) {
     NEAR_PARTS(cost_of(f, 4, 2, 10).gradient_bytes, 2.0 * one, 2);
 }
 
-/** Two units a rank that do not fit one batch of 1,024 rows. */
+/** Two units per rank, together too large for one batch of 1,024 rows. */
 static double sums_of_large_units(Fixture *f) {
     PlanCost cost;
     job_of(f, 2, 2, 4)->busiest_tokens = 2000.0;
@@ -164,7 +164,7 @@ static double bytes_added(Fixture *f, int ranks, int units) {
     return cost_of(f, ranks, 2, units).sums * 2e10;
 }
 
-/** What two ranks of a host sum for owners elsewhere, and the owners of what is theirs. */
+/** Ranks sum what their host sends to owners on other hosts, and the parts that they own. */
 static void test_counts_what_is_added(void **state) {
     Fixture *f = *state;
     const char *products = linear_products();
@@ -186,7 +186,7 @@ static void test_counts_what_is_added(void **state) {
 }
 
 // --- Seconds -----------------------------------------------------------------------------------------------------------
-/** On one rank: passes, clearing rows and the squares of the gradient, AdamW. */
+/** One rank runs passes, clears embedding rows, reads the gradient for its norm, and runs AdamW. */
 static void test_times_one_rank(void **state) {
     Fixture *f = *state;
     PlanCost cost = cost_of(f, 1, 1, 1);
@@ -196,7 +196,7 @@ static void test_times_one_rank(void **state) {
     NEAR(cost.gradients + cost.weights + cost.rows + cost.totals, 0.0);
     NEAR(cost.seconds, cost.passes + cost.sums + cost.optimizer);
     NEAR(plan_efficiency(&f->job, &f->job, &f->machine), 1.0);
-    /* Rows never touched are read and written where weights decay. */
+    /* Weight decay also reads and writes rows that were never touched. */
     f->settings.weight_decay = 0.1;
     NEAR(cost_of(f, 1, 1, 1).optimizer, (moved + (VOCABULARY + POSITIONS - 900.0) * WIDTH * 8.0) / 1e10);
 }
@@ -213,7 +213,7 @@ static double passes_of(Fixture *f, int units, double tokens) {
     return cost.passes;
 }
 
-/** Batches of measured sizes take what was measured, between them on a straight line. */
+/** Batches of measured sizes take the measured time, others are interpolated linearly. */
 static void test_times_passes(void **state) {
     Fixture *f = *state;
     const struct {
@@ -255,12 +255,12 @@ static void test_waits_for_links(void **state) {
     assert_true(efficiency(f) > before && efficiency(f) < 1.0);
 }
 
-/* Costs that an exchange has by itself: messages, and one message's way. */
+/* Fixed cost of sending: of messages, and the latency of one. */
 static double overhead(const Fixture *f, double messages) {
     return messages * f->machine.network.message + 3.0 * f->machine.network.latency;
 }
 
-/** With nothing hidden the whole exchange is waited for. */
+/** Without overlap the ranks wait for all bytes. */
 static void test_waits_without_overlap(void **state) {
     Fixture *f = *state;
     PlanCost cost = cost_of(f, 2, 2, 2);
@@ -272,13 +272,13 @@ static void test_waits_without_overlap(void **state) {
     NEAR(cost.gradients, cost.gradient_bytes / 1e8 + (LAYERS + 3) * 2.0 * 5e-5);
 }
 
-/** On a link that is busy all the time, what it carries during the backward pass, AdamW and the forward pass is hidden. */
+/** A link that is always busy hides what it sends during the backward pass, AdamW and the forward pass. */
 static void test_hides_what_travels_meanwhile(void **state) {
     Fixture *f = *state;
     f->settings.overlap_comm = true;
     f->machine.network.bandwidth = f->machine.network.overlapped = 1e5; /* far slower than the passes */
     PlanCost cost = cost_of(f, 2, 2, 2);
-    /* The head's gradients are there at once, and soon gone; those of a layer at the layer's end. */
+    /* The gradients of the head are ready first, and soon sent; those of a layer are ready when the pass has left it. */
     double slice = cost.passes * 2.0 / 3.0 / LAYERS,
            head = (double)(f->layout.dense - f->layout.bucket_starts[LAYERS]) * 2.0;
     double first = fmin(slice, head / 1e5), rest = (LAYERS - 1) * slice;
@@ -286,12 +286,12 @@ static void test_hides_what_travels_meanwhile(void **state) {
     NEAR_PARTS(cost.gradients_hidden * 1e5, (first + rest) * 1e5, 1);
     NEAR(cost.gradients + cost.gradients_hidden, cost.gradient_bytes / 1e5 + overhead(f, LAYERS + 3));
     NEAR(cost.weights + cost.weights_hidden, cost.weight_bytes / 1e5 + overhead(f, LAYERS + 1));
-    /* From the first bucket's end on, AdamW and then the forward pass: but not behind what a layer still lacks. */
+    /* After the first bucket, while AdamW and then the forward pass compute; not while a layer waits for its parameters. */
     double adamw = (double)f->layout.dense / 2.0 * 28.0 / 1e10, layer = (double)f->layout.bucket_starts[1];
     NEAR(cost.weights_hidden, adamw * (1.0 - layer / (double)f->layout.dense) + cost.passes / 3.0);
 }
 
-/** Slow passes hide all but what is ready at their end; the forward pass hides all but what its first layer needs. */
+/** Slow passes hide everything except what is ready at the end of the backward pass, or needed first by the forward pass. */
 static void test_cannot_hide_the_ends(void **state) {
     Fixture *f = *state;
     f->settings.overlap_comm = true;
@@ -304,7 +304,7 @@ static void test_cannot_hide_the_ends(void **state) {
     NEAR_PARTS(cost.weights * 1e8, fmax(0.0, layer - meanwhile) + overhead(f, LAYERS + 1) * 1e8, 1);
 }
 
-/** What messages take from computing is charged to them, shared by the ranks of a host; no link takes more than half. */
+/** Time that ranks lose to messages while they compute counts as communication; it is at most half of the time. */
 static void test_charges_messages_to_the_cores(void **state) {
     Fixture *f = *state;
     f->settings.overlap_comm = true;
@@ -347,9 +347,9 @@ static void test_counts_memory(void **state) {
     NEAR(two.shared, dense + 2.0 * gradient_buffer_bytes(f));
     NEAR(two.node, 2.0 * two.rank + two.shared);
     NEAR(two.moments, dense + (1200.0 + LONGEST) * WIDTH * 4.0); /* two, halved */
-    assert_true(hosts.tables > two.tables);                      /* complete copies on several hosts */
+    assert_true(hosts.embeddings > two.embeddings);              /* complete copies on several hosts */
     NEAR_PARTS(hosts.received - two.received, 1.25 * gradient_buffer_bytes(f) / 2.0, 1.25);
-    /* Of a host's two ranks each gets one piece of its quarter, and makes one of its half of the other host's half. */
+    /* Each of a host's two ranks receives one sum of the quarter that it owns, and makes one of a quarter to send. */
     PlanMemory four, halved;
     plan_memory(job_of(f, 4, 2, 4), &f->machine, &four);
     f->settings.reduction_dtype = WIRE_BFLOAT16;
@@ -361,7 +361,7 @@ static void test_counts_memory(void **state) {
     NEAR_PARTS(four.received - mpi.received, 1.25 * gradient_buffer_bytes(f) / 2.0, 2.5);
 }
 
-/** A copy of all weights and both moments of what has any; none where nothing is saved, or training waits for it. */
+/** A copy of all weights and of all moments; none if the run does not save, or not in the background. */
 static void test_counts_the_copy_that_is_saved(void **state) {
     Fixture *f = *state;
     const ParameterLayout *layout = &f->layout;
@@ -369,8 +369,8 @@ static void test_counts_the_copy_that_is_saved(void **state) {
     f->settings.save_strategy = STRATEGY_STEPS;
     f->settings.save_in_background = true;
     plan_memory(job_of(f, 1, 1, 1), &f->machine, &one);
-    double tables = (double)(layout->token.count + layout->position.count), rows = (1200.0 + LONGEST) * WIDTH;
-    NEAR(one.saving, 4.0 * ((double)layout->dense * 3.0 + tables + 2.0 * rows));
+    double embeddings = (double)(layout->token.count + layout->position.count), rows = (1200.0 + LONGEST) * WIDTH;
+    NEAR(one.saving, 4.0 * ((double)layout->dense * 3.0 + embeddings + 2.0 * rows));
     NEAR(one.node, one.rank + one.weights + one.gradients);
     f->settings.save_in_background = false;
     plan_memory(&f->job, &f->machine, &one);
@@ -381,7 +381,7 @@ static void test_counts_the_copy_that_is_saved(void **state) {
     NEAR(one.saving, 0.0);
 }
 
-/** With data_order "blocks" a thousand million samples take what a million do. */
+/** With data_order "blocks", a thousand million samples take the same memory as a million. */
 static void test_counts_the_order(void **state) {
     Fixture *f = *state;
     PlanMemory million, many, torch;
@@ -429,7 +429,7 @@ static void test_looks_at_the_data(void **state) {
     dataset_writer_destroy(writer);
     assert_int_equal(dataset_open(&dataset, path, &error), 0);
 
-    /* One global batch of everything: nothing is left to chance. */
+    /* One global batch of all samples: the figures are exact. */
     f->settings.global_batch_size = 1000;
     PlanJob job;
     assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 4, 2, &error), 0);
@@ -441,7 +441,7 @@ static void test_looks_at_the_data(void **state) {
     NEAR(job.ever_rows, distinct);
     NEAR(job.touched_rows, distinct);
     assert_true(job.busiest_tokens >= (double)tokens / 4.0 && job.busiest_tokens < (double)tokens / 4.0 + 129.0);
-    /* Rows are touched little by little. */
+    /* Small global batches touch more and more rows. */
     f->settings.global_batch_size = 10;
     f->settings.max_steps = 2;
     assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 1, 1, &error), 0);

@@ -209,7 +209,7 @@ static void test_catches_up_when_there_is_room(void **state) {
     runlog_close(log);
 }
 
-/** A file that was moved or removed is started anew, whole. */
+/** After the file was moved or removed, a new one gets all lines. */
 static void test_follows_its_path(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);

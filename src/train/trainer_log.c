@@ -47,9 +47,8 @@ void trainer_log_training(Trainer *t) {
                                              (double)t->log.samples / seconds),
                           &t->pending);
     warn_of_slow_rank(t, seconds);
-    t->log.waited -=
-        t->update.totals[TOTALS_WAITED +
-                         t->world->rank]; /* what totals held; the wait for the sum itself is still to come */
+    /* Keep the wait for the sum itself, which the totals could not hold. */
+    t->log.waited -= t->update.totals[TOTALS_WAITED + t->world->rank];
     state->loss_sum = 0.0;
     state->loss_steps = t->log.tokens = t->log.samples = 0;
     t->log.since = now;

@@ -221,9 +221,3 @@ double world_slowest(const World *world, double seconds) {
     world_max_integers(world, &nanoseconds, 1);
     return (double)nanoseconds * 1e-9;
 }
-
-void world_deal(int64_t total, int ranks, int rank, int64_t *first, int64_t *count) {
-    int64_t even = total / ranks, more = total % ranks;
-    *first = rank * even + (rank < more ? rank : more);
-    *count = even + (rank < more);
-}

@@ -1,5 +1,6 @@
 /* Aligned memory and advice to the system about it. See memory.h. */
 #include "linnet/core/memory.h"
+#include "linnet/core/integers.h"
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *
     void *resized = memory_allocate(count, size, error);
     if (!resized) return NULL;
     size_t bytes = count * size; /* memory_allocate() has checked the product */
-    if (block) memcpy(resized, block, kept < bytes ? kept : bytes);
+    if (block) memcpy(resized, block, size_min(kept, bytes));
     memory_free(block);
     return resized;
 }

@@ -1,6 +1,7 @@
 /* GPT-2's working memory and forward pass. gpt2.h has the contract; gpt2_backward.c has the backward pass. */
 #include "model/gpt2_private.h"
 
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/embedding.h"
 #include "linnet/kernels/gelu.h"
@@ -54,10 +55,10 @@ static void place_shared(Arena *arena, Gpt2 *gpt2, const ModelConfig *config, si
     gpt2->attention_scratch = arena_take(
         arena, 1,
         attention_scratch((size_t)config->positions + 1, c / (size_t)config->heads, (size_t)omp_get_max_threads()));
-    size_t widest = inner > 3 * c ? inner : 3 * c, labels = (size_t)config->labels;
+    size_t widest = size_max(size_max(inner, 3 * c), (size_t)config->labels);
     gpt2->products.threads = omp_get_max_threads();
-    gpt2->products.scratch = arena_take(
-        arena, 1, linear_scratch(m > b ? m : b, c, widest > labels ? widest : labels, (size_t)gpt2->products.threads));
+    gpt2->products.scratch =
+        arena_take(arena, 1, linear_scratch(size_max(m, b), c, widest, (size_t)gpt2->products.threads));
     if (!training) return;
     gpt2->dstream = arena_take(arena, m, c);
     gpt2->dbranch = gpt2->branch;

@@ -2,6 +2,7 @@
 #include "linnet/model/model.h"
 
 #include "linnet/core/file.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/model/model_new.h"
@@ -114,7 +115,7 @@ static Status open_alone(Model *model, const char *path, const DatasetInfo *data
 static void read_dense(Model *model, uint64_t seed) {
     const World *world = model->world;
     int64_t first, count;
-    world_deal((int64_t)model->layout.tensors, world->node_size, world->node_rank, &first, &count);
+    even_part((int64_t)model->layout.tensors, world->node_size, world->node_rank, &first, &count);
     model_folder_read(model->folder, &model->layout, (size_t)first, (size_t)count, model->parameters.dense);
     if (world->node_rank == 0 && model->new_head)
         model_new_head(&model->layout, &model->config, seed, model->parameters.dense);

@@ -1,6 +1,7 @@
 /* AdamW with its moments split over the ranks. See optimizer.h. */
 #include "linnet/optim/optimizer.h"
 
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/adamw.h"
 #include "linnet/kernels/embedding.h"
@@ -98,7 +99,7 @@ Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout 
     o->buckets = memory_allocate(buckets, sizeof *o->buckets, error);
     if (world_agree(world, error, true)) return error->status;
     size_t blocks = layout->dense / PARAMETERS_BLOCK + o->token.capacity + o->position.capacity;
-    size_t block = width > PARAMETERS_BLOCK ? width : PARAMETERS_BLOCK;
+    size_t block = size_max(width, PARAMETERS_BLOCK);
     if (reduction_create(&o->reduction, world, rule, buckets,
                          optimizer_gradient_floats(layout, o->token.capacity, o->position.capacity), blocks, block,
                          error))

@@ -1,5 +1,6 @@
 /* Learning rate schedules, as Transformers computes them. */
 #include "linnet/optim/schedule.h"
+#include "linnet/core/integers.h"
 #include "linnet/settings/run_length.h"
 #include <math.h>
 
@@ -15,13 +16,13 @@ Schedule schedule_make(const Settings *settings, int64_t total) {
 /* The part of the decay that is done at `step`, from 0 to 1 at the end of the run. */
 static double share_done(const Schedule *schedule, int64_t step) {
     int64_t decay = schedule->total - schedule->warmup;
-    return (double)(step - schedule->warmup) / (double)(decay > 1 ? decay : 1);
+    return (double)(step - schedule->warmup) / (double)int64_max(decay, 1);
 }
 
 /* The part that is left. 1 − share_done() would round otherwise than Transformers does. */
 static double share_left(const Schedule *schedule, int64_t step) {
     int64_t decay = schedule->total - schedule->warmup;
-    return (double)(schedule->total - step) / (double)(decay > 1 ? decay : 1);
+    return (double)(schedule->total - step) / (double)int64_max(decay, 1);
 }
 
 double schedule_rate(const Schedule *schedule, int64_t step) {

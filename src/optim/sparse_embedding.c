@@ -1,6 +1,7 @@
 /* Sparse embeddings: which rows an update touches, and their all-gather. See sparse_embedding.h. */
 #include "linnet/optim/sparse_embedding.h"
 
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 Status sparse_embedding_create(SparseEmbedding *embedding, const World *world, size_t rows, size_t width,
                                size_t capacity, Error *error) {
     if (capacity > rows) capacity = rows;
-    size_t ranks = (size_t)world->size, share = (rows + ranks - 1) / ranks;
+    size_t ranks = (size_t)world->size, share = size_divide_up(rows, ranks);
     *embedding = (SparseEmbedding){.world = world, .rows = rows, .width = width, .capacity = capacity};
     embedding->ids = memory_allocate(capacity, sizeof *embedding->ids, error);
     embedding->row_index = memory_allocate(rows, sizeof *embedding->row_index, error);

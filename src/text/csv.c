@@ -1,5 +1,6 @@
 /* Rows of CSV and TSV. See csv.h. */
 #include "text/csv.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/utf8.h"
 #include <inttypes.h>
 #include <string.h>
@@ -81,7 +82,7 @@ static Status find_quote(Reader *reader, const Cell *cell, Error *error) {
     for (bool there = true; there && !quote;) {
         size_t held = reader->buffer->end - reader->buffer->start;
         if (held > searched) quote = memchr(bytes_of(reader) + searched, '"', held - searched);
-        searched = held > searched ? held : searched;
+        searched = size_max(held, searched);
         if (!quote && row_buffer_need(reader->buffer, searched, &there, error)) return error->status;
     }
     if (!quote)

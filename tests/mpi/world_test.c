@@ -73,23 +73,6 @@ static void test_sums(const World *world) {
     memory_free(doubles);
 }
 
-static void test_deal(void) {
-    for (int64_t total = 0; total < 30; total++)
-        for (int ranks = 1; ranks < 12; ranks++) {
-            int64_t at = 0, before = INT64_MAX;
-            for (int r = 0; r < ranks; r++) {
-                int64_t first, count;
-                world_deal(total, ranks, r, &first, &count);
-                CHECK(first == at);
-                CHECK(count == total / ranks || count == (total + ranks - 1) / ranks);
-                CHECK(count <= before);
-                before = count;
-                at += count;
-            }
-            CHECK(at == total);
-        }
-}
-
 static void test_isolate(World *world) {
     Error error = {0};
     int size;
@@ -110,7 +93,6 @@ int main(void) {
     test_broadcast_text(world, 0);
     test_broadcast_text(world, 100000);
     test_sums(world);
-    test_deal();
     test_isolate(world);
     test_agree(world);
     test_sums(world);

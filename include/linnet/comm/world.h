@@ -93,8 +93,4 @@ void world_max_integers(const World *world, int64_t *values, size_t count);
 /** Seconds of the rank that has most, to the nanosecond, on every rank. Collective. */
 double world_slowest(const World *world, double seconds);
 
-/** Deal `total` items to the ranks in consecutive runs whose lengths differ by 1 at most, longer runs first: this rank's
- *  are *first … *first + *count − 1. Not collective. */
-void world_deal(int64_t total, int ranks, int rank, int64_t *first, int64_t *count);
-
 #endif

@@ -87,7 +87,7 @@ void shared_destroy(Shared *shared) {
 /* Whether this node may share memory and has room for `bytes`. */
 static bool fits(size_t bytes) {
     static const char *const WORDS[] = {"0", "1", NULL};
-    if (environment_word("LINNET_SHARED_MEMORY", WORDS, "sharing") == 0) return false;
+    if (environment_word("LINNET_SHARED_MEMORY", WORDS, "the ranks of a host share memory") == 0) return false;
     struct statvfs room;
     if (statvfs("/dev/shm", &room) != 0) return true; /* MPI may share memory in another way */
     return (size_t)room.f_bavail * room.f_frsize >= bytes;

@@ -21,7 +21,7 @@ static void test_phases(World *world) {
     }
 }
 
-/** Computing threads that do nothing for longer than the limit, and not all the same long. The limit is more than a
+/** Computing threads that make no call for longer than the limit, each for another time. The limit is more than a
  *  busy machine starves a thread for. */
 static void test_busy(World *world) {
     int64_t ranks = 1;

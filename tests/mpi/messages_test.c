@@ -1,5 +1,5 @@
-/* Messages under way: every one arrives where it should and is told once with its bucket, however many a set has, and only so many
- * are given to MPI at a time. */
+/* Messages under way: each arrives at its rank and is reported once with its bucket, whatever the size of a set, and MPI is
+ * given only so many at a time. */
 #include "comm/messages.h"
 #include "mpi/check.h"
 
@@ -9,7 +9,7 @@ static float value_of(int rank, int message, int set) {
     return (float)(rank * 1000 + message * 10 + set);
 }
 
-/** One set: to the next rank, from the one before it; some of what may be announced is not used. */
+/** One set: each rank sends to the next and receives from the one before. */
 static void test_set(const World *world, Messages *messages, int set, int count, int at_once) {
     int next = (world->rank + 1) % world->size, before = (world->rank + world->size - 1) % world->size;
     int told[MOST] = {0}, arrived = 0;
@@ -40,7 +40,7 @@ static void test_set(const World *world, Messages *messages, int set, int count,
     memory_free(out);
 }
 
-/** What tells which messages ended must have room for all of either kind, in whatever order the sets grow. */
+/** `arrived` must have room for all receives and for all sends, in whatever order the sets grow. */
 static void test_room(const World *world) {
     static const struct {
         size_t receives, sends;

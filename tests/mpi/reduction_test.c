@@ -13,21 +13,21 @@ enum {
     UNITS = 9,
     BUCKETS = 5,
     BLOCK = 64,
-    ROW = 5,       /* floats of a table's row, a block of the last bucket */
-    ROWS_MAX = 40, /* of it */
-    TABLE = 1536,  /* where the last bucket starts */
-    BUFFER = TABLE + ROWS_MAX * ROW,
+    ROW = 5,          /* floats of an embedding row, a block of the last bucket */
+    ROWS_MAX = 40,    /* of it */
+    EMBEDDING = 1536, /* where the last bucket starts */
+    BUFFER = EMBEDDING + ROWS_MAX * ROW,
     BLOCKS_MAX = 40 + ROWS_MAX,
     UPDATES = 12
 };
 
 /* Blocks that do and do not divide the lengths, fewer blocks than ranks, an empty bucket, gaps between buckets;
- * the last stands for a table, whose rows and owners change at every update. */
+ * the last stands for a sparse embedding, whose rows and owners change at every update. */
 static const Bucket PLAN[BUCKETS] = {{0, 1000, BLOCK, NULL},
                                      {1024, 37, BLOCK, NULL},
                                      {1100, 0, BLOCK, NULL},
                                      {1152, 320, BLOCK, NULL},
-                                     {TABLE, 0, ROW, NULL}};
+                                     {EMBEDDING, 0, ROW, NULL}};
 
 typedef struct {
     World *world;
@@ -36,7 +36,7 @@ typedef struct {
     Shared *shared;
     float *values; /* [BUFFER] node rank 0's block of `shared`: what is distributed */
     Bucket buckets[BUCKETS];
-    size_t cuts[16]; /* of the table */
+    size_t cuts[16]; /* of the sparse embedding */
     int update, units;
     int64_t rounded; /* sums that were not the tree's */
 } Case;
@@ -53,7 +53,7 @@ static float plain_sum(const Case *c, int first, int count, size_t i) {
     return a + b;
 }
 
-/** This update's units, and rows of the table with uneven cuts (some ranks own none). */
+/** This update's units, and rows of the sparse embedding with uneven cuts (some ranks own none). */
 static void plan(Case *c, int update) {
     int ranks = c->world->size;
     c->update = update;
@@ -75,7 +75,7 @@ static int next_subtree(const Case *c, int unit, int end) {
     return c->rule.unsplit || (c->update + unit) % 2 == 0 ? count : 1;
 }
 
-/** This rank's subtrees, the last bucket first, as a backward pass has them; the table at the end. */
+/** This rank's subtrees, the last bucket first, as a backward pass has them; the sparse embedding at the end. */
 static void write_units(Case *c) {
     static const size_t order[BUCKETS] = {3, 2, 1, 0, 4};
     Reduction *r = c->reduction;
@@ -102,7 +102,7 @@ static float magnitude(const Case *c, size_t i) {
     return sum;
 }
 
-/** Whether a sum is as good as its kind promises: the tree's bits; elsewhere near them. */
+/** Whether a sum is as exact as its kind promises: the bits of the tree's sum, or near them. */
 static bool good(const Case *c, float value, size_t i) {
     float expected = plain_sum(c, 0, c->units, i);
     bool rounded = c->rule.bf16 && c->world->nodes > 1;
@@ -131,7 +131,7 @@ static void check_result(Case *c) {
     }
 }
 
-/** Owners write what the others do not have; at times some take long, and all that others send has arrived before. */
+/** Owners write new values; in some updates some ranks take so long that all that others send has arrived before. */
 static void write_values(Case *c) {
     reduction_all_gather_begin(c->reduction, c->values, BUCKETS);
     for (size_t b = 0; b < BUCKETS; b++) {
@@ -236,7 +236,7 @@ static void test_updates(World *world, ReductionRule rule) {
     reduction_destroy(c.reduction);
 }
 
-/** Whether polling alone brings a reduction to where nothing is left to wait for. */
+/** Whether polling alone completes a reduction's messages and sums. */
 static bool come_by_polling(Reduction *r, bool gradients) {
     const ReduceScatter *scatter = &r->reduce_scatter;
     const AllGather *gather = &r->all_gather;
@@ -253,7 +253,7 @@ static bool come_by_polling(Reduction *r, bool gradients) {
     return there;
 }
 
-/** All values of an update as they should be. */
+/** All values of an update must be right. */
 static void check_values(const Case *c, const Case *made) {
     for (size_t b = 0; b < BUCKETS; b++)
         for (size_t i = made->buckets[b].start; i < made->buckets[b].start + made->buckets[b].length; i++)
@@ -269,7 +269,7 @@ static void test_overlap(World *world) {
     shared_create(&c.shared, world, world->node_rank == 0 ? BUFFER * sizeof(float) : 0, &error);
     FINE(world, &error);
     c.values = shared_block(c.shared, 0);
-    plan(&c, 3); /* no row of the table: its length may change with the next update */
+    plan(&c, 3); /* no row of the sparse embedding: its length may change with the next update */
     Case before = c;
     for (int update = 3; update < 3 + 4 * 4; update += 4) {
         plan(&c, update);
@@ -291,7 +291,7 @@ static void test_overlap(World *world) {
     shared_destroy(c.shared);
 }
 
-/** Else the sums would not tell one order from another: adding from the left must give other bits for some floats. */
+/** The contributions must show the order of a sum: adding from the left must give other bits for some floats. */
 static void test_order_matters(World *world) {
     Case c = {.world = world};
     int different = 0;

@@ -1,4 +1,4 @@
-/* How many threads a rank gets. */
+/* The number of threads of a rank. */
 #include "linnet/comm/threads.h"
 #include "mpi/check.h"
 #include <omp.h>
@@ -13,7 +13,7 @@ static void test_wanted(const World *world) {
     unsetenv("OMP_NUM_THREADS");
 }
 
-/** Ranks that have the same processors share them out; nobody gets none. */
+/** Ranks that are bound to the same processors get even parts of them, and at least one each. */
 static void test_share(const World *world) {
     cpu_set_t all;
     CHECK(sched_getaffinity(0, sizeof all, &all) == 0);
@@ -30,7 +30,7 @@ static void test_share(const World *world) {
     CHECK(omp_get_max_threads() >= 1);
 }
 
-/** A rank bound to one processor runs one thread, whoever else is there. */
+/** A rank bound to one processor runs one thread, whatever other ranks are bound to it. */
 static void test_bound(const World *world) {
     cpu_set_t all, one;
     sched_getaffinity(0, sizeof all, &all);

@@ -11,7 +11,7 @@ static void test_ranks(const World *world) {
     CHECK(strlen(world->host) > 0);
 }
 
-/** Every possible set of failing ranks: the lowest one's error is everybody's. */
+/** Every possible set of failing ranks: all ranks get the error of the lowest one. */
 static void test_agree(const World *world) {
     static const Status statuses[] = {STATUS_INPUT, STATUS_FAILURE, STATUS_STOPPED, STATUS_FAILURE};
     for (unsigned set = 0; set < 1U << world->size; set++) {

@@ -3,6 +3,7 @@
 
 #include "evaluate/predictions.h"
 #include "linnet/comm/threads.h"
+#include "linnet/core/clock.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
@@ -81,12 +82,12 @@ static Status run_job(Job *job, int threads, Error *error) {
                                           .end_of_text = info->end_of_text,
                                           .positions = config->positions}};
     const LogitsSink sink = {predictions_take, &job->predictions};
-    double start = MPI_Wtime();
+    double start = clock_now();
     world_phase(job->world, RUN_EVALUATION, 0);
     if (evaluate_run(&evaluator, job->dataset, options->batch_size, job->metrics, options->predictions ? &sink : NULL,
                      error))
         return error->status;
-    double seconds = MPI_Wtime() - start;
+    double seconds = clock_now() - start;
     world_phase(job->world, RUN_SAVE, 0);
     predictions_end(&job->predictions, error);
     if (job->world->rank == 0 && error->status == STATUS_OK) {

@@ -1,4 +1,5 @@
 /* Measure a machine's constants with the program's own kernels and passes. */
+#include "linnet/core/clock.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/data/batch.h"
@@ -107,27 +108,27 @@ static void fill_batch(Rig *rig, size_t tokens) {
 static double time_pass(Rig *rig) {
     DropoutRule dropout = {.seed = 1, .override = -1.0};
     Gradients gradients = {.dense = rig->gradient};
-    double start = MPI_Wtime();
+    double start = clock_now();
     gpt2_forward(rig->gpt2, &rig->parameters, &rig->batch, &dropout);
     gpt2_backward(rig->gpt2, &rig->parameters, &rig->batch, &dropout, rig->dlogits, &gradients, false, NULL, NULL);
-    return MPI_Wtime() - start;
+    return clock_now() - start;
 }
 
 static double time_adamw(Rig *rig) {
     AdamW adamw = {.rate = 1e-6, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .step = 1, .grad_scale = 1.0F};
-    double start = MPI_Wtime();
+    double start = clock_now();
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < rig->layout.dense; i += PARAMETERS_BLOCK)
         adamw_update(rig->parameters.dense + i, rig->m + i, rig->v + i, rig->gradient + i, PARAMETERS_BLOCK, &adamw);
-    return MPI_Wtime() - start;
+    return clock_now() - start;
 }
 
 static double time_add(Rig *rig) {
-    double start = MPI_Wtime();
+    double start = clock_now();
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < rig->layout.dense; i += PARAMETERS_BLOCK)
         vector_add(rig->m + i, rig->m + i, rig->gradient + i, PARAMETERS_BLOCK);
-    return MPI_Wtime() - start;
+    return clock_now() - start;
 }
 
 /* Seconds of passes, sums and AdamW with a number of tokens, in turns as in training, so that the caches hold the same.

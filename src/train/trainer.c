@@ -1,6 +1,7 @@
 /* The loop over updates. */
 #include "linnet/train/trainer.h"
 
+#include "linnet/core/clock.h"
 #include "train/trainer_events.h"
 #include "train/trainer_finish.h"
 #include "train/trainer_report.h"
@@ -27,9 +28,9 @@ static Status run_updates(Trainer *t, Error *error) {
             profile_enter(t->profile, REGION_DATA);
             loader_load(t->data.loader, epoch, global_batch, error);
             profile_leave(t->profile, 0.0);
-            double start = MPI_Wtime();
+            double start = clock_now();
             if (world_agree(t->world, error, true)) return error->status;
-            t->log.waited += MPI_Wtime() - start;
+            t->log.waited += clock_now() - start;
         }
         trainer_update(t);
         if (t->failed) {

@@ -1,6 +1,7 @@
 /* Evaluate during a run, and note the best model. */
 #include "train/trainer_evaluation.h"
 
+#include "linnet/core/clock.h"
 #include "linnet/core/signals.h"
 #include "train/trainer_log.h"
 
@@ -12,7 +13,7 @@ static bool stop_asked(void) {
 
 Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
     Evaluator evaluator = {t->world, t->gpt2, &t->model.parameters, &t->batch, t->batch_rule, stop_asked};
-    double start = MPI_Wtime();
+    double start = clock_now();
     optimizer_await_all(&t->optimizer);
     world_phase(t->world, RUN_EVALUATION, t->state.step);
     profile_enter(t->profile, REGION_EVALUATION);
@@ -24,7 +25,7 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
         return STATUS_OK;
     }
     if (error->status != STATUS_OK) return error->status;
-    double seconds = MPI_Wtime() - start;
+    double seconds = clock_now() - start;
     *scores = metrics_scores(t->evaluation.metrics);
     t->evaluation.step = t->state.step;
     t->evaluation.seconds = seconds;

@@ -2,6 +2,7 @@
 #include "train/trainer_finish.h"
 
 #include "linnet/checkpoint/final_model.h"
+#include "linnet/core/clock.h"
 #include "linnet/core/digest.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
@@ -65,7 +66,7 @@ static Status stop_at_end(Trainer *t, Error *error) {
 /* Trainer's last event: means over the run. Rank 0. */
 static void log_summary(Trainer *t, Error *error) {
     const RunState *state = &t->state;
-    double seconds = MPI_Wtime() - t->started_at;
+    double seconds = clock_now() - t->started_at;
     trainer_add_event(t,
                       runlog_summary_event(state->step, state->epoch, state->loss_total / (double)state->step, seconds,
                                            (double)t->run_samples / seconds, (double)t->run_steps / seconds),

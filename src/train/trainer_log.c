@@ -1,6 +1,7 @@
 /* Lines of the log, and the warning about a slow rank. */
 #include "train/trainer_log.h"
 
+#include "linnet/core/clock.h"
 #include "linnet/core/log.h"
 
 void trainer_add_event(Trainer *t, cJSON *event, Error *error) {
@@ -39,7 +40,7 @@ static void warn_of_slow_rank(const Trainer *t, double seconds) {
 /* An error on rank 0 becomes its pending error. */
 void trainer_log_training(Trainer *t) {
     RunState *state = &t->state;
-    double now = MPI_Wtime(), seconds = now - t->log.since;
+    double now = clock_now(), seconds = now - t->log.since;
     if (t->world->rank == 0)
         trainer_add_event(t,
                           runlog_train_event(state->step, state->epoch, state->loss_sum / (double)state->loss_steps,

@@ -2,6 +2,7 @@
 #include "train/trainer_save.h"
 
 #include "linnet/comm/threads.h"
+#include "linnet/core/clock.h"
 #include "linnet/core/log.h"
 #include "linnet/heartbeat/heartbeat.h"
 
@@ -73,7 +74,7 @@ static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed
 }
 
 Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
-    double start = MPI_Wtime();
+    double start = clock_now();
     optimizer_await_all(&t->optimizer);
     /* A pending error may be a line of the log that is lost: no checkpoint must keep a history without it. */
     *error = t->pending;
@@ -93,7 +94,7 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     bool background = kind == SAVE_BETWEEN && t->settings->save_in_background && save_in_background(t, &parts);
     if (!background) save_at_once(t, &parts, kind == SAVE_STOPPING, error);
     profile_leave(t->profile, 0.0);
-    t->log.since += MPI_Wtime() - start; /* the speed in the log is that of training alone */
+    t->log.since += clock_now() - start; /* the speed in the log is that of training alone */
     return error->status;
 }
 

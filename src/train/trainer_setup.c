@@ -2,6 +2,7 @@
 #include "train/trainer_setup.h"
 
 #include "linnet/comm/threads.h"
+#include "linnet/core/clock.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
@@ -114,7 +115,7 @@ static void open_output(Trainer *t, const cJSON *history, Error *error) {
 }
 
 Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool profile, Error *error) {
-    *t = (Trainer){.world = world, .settings = settings, .started_at = MPI_Wtime()};
+    *t = (Trainer){.world = world, .settings = settings, .started_at = clock_now()};
     char *checkpoint = NULL;
     cJSON *history = NULL;
     heartbeat_limit(world, settings->rank_timeout);
@@ -129,7 +130,7 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     if (world->rank == 0) open_output(t, history, error);
     if (world_agree(world, error, true)) goto cleanup;
     trainer_banner(t);
-    t->log.since = MPI_Wtime();
+    t->log.since = clock_now();
 cleanup:
     cJSON_Delete(history);
     memory_free(checkpoint);

@@ -1,6 +1,7 @@
 /* One update: forward and backward passes over this rank's reduction units, reduction, clipping, optimizer step. */
 #include "train/trainer_update.h"
 
+#include "linnet/core/clock.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
@@ -116,9 +117,9 @@ static void share_totals(Trainer *t, const GlobalBatch *global_batch) {
     totals[TOTALS_FAILED] = t->pending.status != STATUS_OK;
     totals[TOTALS_SAVED] = checkpoint_writer_ended(&t->save.writer);
     totals[TOTALS_WAITED + t->world->rank] = t->log.waited + optimizer_waited(&t->optimizer);
-    double start = MPI_Wtime();
+    double start = clock_now();
     world_sum_doubles(t->world, totals, losses + blocks);
-    t->log.waited += MPI_Wtime() - start;
+    t->log.waited += clock_now() - start;
     memcpy(squares, totals + losses, blocks * sizeof *totals);
     t->stop_signal = totals[TOTALS_STOP] != 0.0;
     t->failed = totals[TOTALS_FAILED] != 0.0;

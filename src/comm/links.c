@@ -186,8 +186,8 @@ static void measure_overlap(Peers *peers, const LinkWork *work, Link *link) {
         seconds += world_slowest(world, o.end - start);
     }
     world_sum_doubles(world, &lost, 1);
-    link->overlapped = bytes * times * world->node_size / seconds;
-    link->burden = lost / world->size / (bytes * times);
+    link->overlapped_bandwidth = bytes * times * world->node_size / seconds;
+    link->overhead_per_byte = lost / world->size / (bytes * times);
 }
 
 static Status measure(const World *world, bool remote, const LinkWork *work, Link *link, Error *error) {
@@ -195,7 +195,7 @@ static Status measure(const World *world, bool remote, const LinkWork *work, Lin
     if (peers_find(&peers, world, remote, error) || peers_resize(&peers, 1, BURST, error)) goto cleanup;
     link->latency = measure_latency(world, remote);
     exchange(&peers, BURST); /* connections are made when first used */
-    link->message = median_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
+    link->overhead = median_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
     if (remote && measure_bandwidth(&peers, work, link, error) == STATUS_OK) measure_overlap(&peers, work, link);
     world_broadcast(world, link, sizeof *link);
 cleanup:

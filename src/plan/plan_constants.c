@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { FORMAT_VERSION = 2 };
+enum { FORMAT_VERSION = 3 };
 
 /* A number of the file: its key, its place in PlanConstants, and whether it may be 0. */
 typedef struct {
@@ -20,12 +20,12 @@ static const Number NUMBERS[] = {
     {"add_bytes_per_second", offsetof(PlanConstants, add_bandwidth), false},
     {"program_bytes", offsetof(PlanConstants, program_bytes), false},
     {"node_latency_seconds", offsetof(PlanConstants, node.latency), true},
-    {"node_message_seconds", offsetof(PlanConstants, node.message), true},
+    {"node_overhead_seconds", offsetof(PlanConstants, node.overhead), true},
     {"network_latency_seconds", offsetof(PlanConstants, network.latency), true},
-    {"network_message_seconds", offsetof(PlanConstants, network.message), true},
+    {"network_overhead_seconds", offsetof(PlanConstants, network.overhead), true},
     {"network_bytes_per_second", offsetof(PlanConstants, network.bandwidth), true},
-    {"network_overlapped_bytes_per_second", offsetof(PlanConstants, network.overlapped), true},
-    {"network_burden_seconds_per_byte", offsetof(PlanConstants, network.burden), true},
+    {"network_overlapped_bytes_per_second", offsetof(PlanConstants, network.overlapped_bandwidth), true},
+    {"network_overhead_seconds_per_byte", offsetof(PlanConstants, network.overhead_per_byte), true},
 };
 
 static const Number COUNTS[] = {

@@ -66,29 +66,30 @@ static double optimizer(const PlanJob *job, const PlanConstants *c, double *dens
 
 /* A host's link, which sends what is queued, in order. */
 typedef struct {
-    double bandwidth;  /* while the ranks wait for it */
-    double overlapped; /* while they compute */
-    double burden;     /* seconds that they then lose per byte */
-    double queued;     /* bytes */
-    double hidden;     /* bytes sent while they computed */
-    double waited;     /* seconds of waiting and lost */
+    double bandwidth;            /* while the ranks wait for it */
+    double overlapped_bandwidth; /* while they compute */
+    double overhead_per_byte;    /* seconds that they then lose per byte */
+    double queued;               /* bytes */
+    double hidden;               /* bytes sent while they computed */
+    double waited;               /* seconds of waiting and lost */
 } Pipe;
 
 static Pipe pipe_of(const PlanJob *job, const PlanConstants *c, const Shape *s) {
     const Link *net = &c->network;
-    Pipe pipe = {.bandwidth = net->bandwidth, .burden = net->burden / s->neighbours};
-    if (job->settings->overlap_comm) pipe.overlapped = net->overlapped;
-    if (pipe.burden > 0.0)
-        pipe.overlapped = fmin(pipe.overlapped, 0.5 / pipe.burden); /* for a link faster than the cores */
+    Pipe pipe = {.bandwidth = net->bandwidth, .overhead_per_byte = net->overhead_per_byte / s->neighbours};
+    if (job->settings->overlap_comm) pipe.overlapped_bandwidth = net->overlapped_bandwidth;
+    if (pipe.overhead_per_byte > 0.0)
+        pipe.overlapped_bandwidth =
+            fmin(pipe.overlapped_bandwidth, 0.5 / pipe.overhead_per_byte); /* for a link faster than the cores */
     return pipe;
 }
 
 static void pipe_compute(Pipe *pipe, double seconds) {
-    double slowed = seconds / (1.0 - pipe->burden * pipe->overlapped);
-    double moved = fmin(pipe->queued, pipe->overlapped * slowed);
+    double slowed = seconds / (1.0 - pipe->overhead_per_byte * pipe->overlapped_bandwidth);
+    double moved = fmin(pipe->queued, pipe->overlapped_bandwidth * slowed);
     pipe->queued -= moved;
     pipe->hidden += moved;
-    pipe->waited += moved * pipe->burden;
+    pipe->waited += moved * pipe->overhead_per_byte;
 }
 
 /* Wait until at most `left` bytes are queued. */
@@ -128,7 +129,8 @@ static void gradients(const PlanJob *job, const PlanConstants *c, const Shape *s
     pipe.queued += a_float * job->counts.row_floats;
     pipe_await(&pipe, 0.0);
     cost->gradients_hidden = pipe.hidden / pipe.bandwidth;
-    cost->gradients = pipe.waited + job->counts.gradient_messages * c->network.message + HANDSHAKE * c->network.latency;
+    cost->gradients =
+        pipe.waited + job->counts.gradient_messages * c->network.overhead + HANDSHAKE * c->network.latency;
 }
 
 /* New parameters: each owner sends its part once to each other host, each bucket as soon as AdamW has updated it; the next
@@ -150,7 +152,7 @@ static void weights(const PlanJob *job, const PlanConstants *c, const Shape *s, 
     }
     pipe_await(&pipe, 0.0);
     cost->weights_hidden = pipe.hidden / pipe.bandwidth;
-    cost->weights = pipe.waited + job->counts.value_messages * c->network.message + HANDSHAKE * c->network.latency;
+    cost->weights = pipe.waited + job->counts.value_messages * c->network.overhead + HANDSHAKE * c->network.latency;
 }
 
 /* Embedding rows: all that were ever touched are gathered, modelled as a ring. */

@@ -39,13 +39,14 @@ PlanShape plan_subject_shape(const PlanSubject *subject) {
 
 Status plan_choose_network(PlanConstants *c, double gbit, double microseconds, const char *path, Error *error) {
     Link *net = &c->network;
-    double share = net->bandwidth > 0.0 ? net->overlapped / net->bandwidth : 1.0; /* reached while computing */
+    double share =
+        net->bandwidth > 0.0 ? net->overlapped_bandwidth / net->bandwidth : 1.0; /* reached while computing */
     if (gbit > 0.0) net->bandwidth = GOODPUT * gbit * 1e9 / 8.0;
-    net->overlapped = share * net->bandwidth;
+    net->overlapped_bandwidth = share * net->bandwidth;
     if (microseconds > 0.0) net->latency = microseconds * 1e-6;
-    if (net->message <= 0.0) net->message = c->node.message;
-    if (net->bandwidth > 0.0 && net->latency > 0.0 && net->message > 0.0) return STATUS_OK;
-    if (net->message > 0.0)
+    if (net->overhead <= 0.0) net->overhead = c->node.overhead;
+    if (net->bandwidth > 0.0 && net->latency > 0.0 && net->overhead > 0.0) return STATUS_OK;
+    if (net->overhead > 0.0)
         return error_set(error, STATUS_INPUT,
                          "%s does not have the network between hosts: measure under mpirun on two hosts, or give "
                          "--link-gbit and --latency-us",

@@ -25,10 +25,10 @@ PREDICT = ["predict", "--model", "model", "a text"]
 PLAN = ["plan", "run.json", "--ranks", "2", "--constants", "constants.json"]
 
 # As linnet plan --measure writes them.
-CONSTANTS = dict(format_version=2, linnet="0.1.0", kernels="avx2", bf16=False, ranks=2, nodes=1, threads=1, width=32, inner=128, heads=4,
-                 adamw_bytes_per_second=4e9, add_bytes_per_second=6e9, program_bytes=5e7, node_latency_seconds=1e-6, node_message_seconds=1e-6,
-                 network_latency_seconds=0, network_message_seconds=0, network_bytes_per_second=0, network_overlapped_bytes_per_second=0,
-                 network_burden_seconds_per_byte=0, passes=[dict(tokens=8, gflops=1.5), dict(tokens=1024, gflops=20)])
+CONSTANTS = dict(format_version=3, linnet="0.1.0", kernels="avx2", bf16=False, ranks=2, nodes=1, threads=1, width=32, inner=128, heads=4,
+                 adamw_bytes_per_second=4e9, add_bytes_per_second=6e9, program_bytes=5e7, node_latency_seconds=1e-6, node_overhead_seconds=1e-6,
+                 network_latency_seconds=0, network_overhead_seconds=0, network_bytes_per_second=0, network_overlapped_bytes_per_second=0,
+                 network_overhead_seconds_per_byte=0, passes=[dict(tokens=8, gflops=1.5), dict(tokens=1024, gflops=20)])
 
 
 class Case:

@@ -28,12 +28,12 @@ static void test_links(World *world, NodesKind kind) {
     FINE(world, &error);
     int64_t neighbours = world->node_size > 1 && world->rank == 0;
     world_max_integers(world, &neighbours, 1);
-    CHECK((node.latency > 0.0 && node.message > 0.0) == (neighbours != 0));
-    CHECK(node.bandwidth == 0.0 && node.overlapped == 0.0 && node.burden == 0.0);
+    CHECK((node.latency > 0.0 && node.overhead > 0.0) == (neighbours != 0));
+    CHECK(node.bandwidth == 0.0 && node.overlapped_bandwidth == 0.0 && node.overhead_per_byte == 0.0);
     bool several = world->nodes > 1;
-    CHECK((network.latency > 0.0 && network.message > 0.0 && network.bandwidth > 0.0) == several);
-    CHECK((network.overlapped > 0.0) == several && (calls > 0) == several);
-    CHECK(network.burden >= 0.0 && network.burden * network.overlapped <= world->size);
+    CHECK((network.latency > 0.0 && network.overhead > 0.0 && network.bandwidth > 0.0) == several);
+    CHECK((network.overlapped_bandwidth > 0.0) == several && (calls > 0) == several);
+    CHECK(network.overhead_per_byte >= 0.0 && network.overhead_per_byte * network.overlapped_bandwidth <= world->size);
     CHECK(same(world, &node) && same(world, &network));
 }
 

@@ -47,20 +47,21 @@ static int setup(void **state) {
     assert_int_equal(parameters_layout(&f->layout, &f->config, &error), 0);
     f->settings.global_batch_size = GLOBAL_BATCH;
     f->settings.max_steps = 100;
-    f->machine = (PlanConstants){.ranks = 1,
-                                 .nodes = 1,
-                                 .threads = 1,
-                                 .width = WIDTH,
-                                 .inner = 4 * WIDTH,
-                                 .heads = 4,
-                                 .rates = 3,
-                                 .tokens = {10, 100, 1000},
-                                 .gflops = {10, 40, 50},
-                                 .adamw_bandwidth = 1e10,
-                                 .add_bandwidth = 2e10,
-                                 .program_bytes = 3e7,
-                                 .node = {.latency = 1e-6, .message = 5e-7},
-                                 .network = {.latency = 5e-5, .message = 1e-5, .bandwidth = 1e8, .overlapped = 5e7}};
+    f->machine =
+        (PlanConstants){.ranks = 1,
+                        .nodes = 1,
+                        .threads = 1,
+                        .width = WIDTH,
+                        .inner = 4 * WIDTH,
+                        .heads = 4,
+                        .rates = 3,
+                        .tokens = {10, 100, 1000},
+                        .gflops = {10, 40, 50},
+                        .adamw_bandwidth = 1e10,
+                        .add_bandwidth = 2e10,
+                        .program_bytes = 3e7,
+                        .node = {.latency = 1e-6, .overhead = 5e-7},
+                        .network = {.latency = 5e-5, .overhead = 1e-5, .bandwidth = 1e8, .overlapped_bandwidth = 5e7}};
     *state = f;
     return 0;
 }
@@ -248,7 +249,7 @@ static void test_waits_for_links(void **state) {
     PlanCost slow = cost_of(f, 4, 2, 4);
     double before = efficiency(f);
     f->machine.network.bandwidth *= 10.0;
-    f->machine.network.overlapped *= 10.0;
+    f->machine.network.overlapped_bandwidth *= 10.0;
     PlanCost fast = cost_of(f, 4, 2, 4);
     assert_true(slow.gradients > fast.gradients && slow.weights > fast.weights);
     NEAR(slow.rows - fast.rows, slow.row_bytes / 1e8 * 0.9);
@@ -257,7 +258,7 @@ static void test_waits_for_links(void **state) {
 
 /* Fixed cost of sending: of messages, and the latency of one. */
 static double overhead(const Fixture *f, double messages) {
-    return messages * f->machine.network.message + 3.0 * f->machine.network.latency;
+    return messages * f->machine.network.overhead + 3.0 * f->machine.network.latency;
 }
 
 /** Without overlap the ranks wait for all bytes. */
@@ -276,7 +277,7 @@ static void test_waits_without_overlap(void **state) {
 static void test_hides_what_travels_meanwhile(void **state) {
     Fixture *f = *state;
     f->settings.overlap_comm = true;
-    f->machine.network.bandwidth = f->machine.network.overlapped = 1e5; /* far slower than the passes */
+    f->machine.network.bandwidth = f->machine.network.overlapped_bandwidth = 1e5; /* far slower than the passes */
     PlanCost cost = cost_of(f, 2, 2, 2);
     /* The gradients of the head are ready first, and soon sent; those of a layer are ready when the pass has left it. */
     double slice = cost.passes * 2.0 / 3.0 / LAYERS,
@@ -310,13 +311,13 @@ static void test_charges_messages_to_the_cores(void **state) {
     f->settings.overlap_comm = true;
     for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e-3;
     PlanCost free = cost_of(f, 2, 2, 2);
-    f->machine.network.burden = 4e-9; /* a fifth of the time at 5e7 bytes a second */
+    f->machine.network.overhead_per_byte = 4e-9; /* a fifth of the time at 5e7 bytes a second */
     PlanCost cost = cost_of(f, 2, 2, 2);
     double hidden = cost.gradients_hidden * 1e8;
     NEAR(cost.gradients - free.gradients, hidden * 4e-9);
-    f->machine.network.burden = 1.0;
+    f->machine.network.overhead_per_byte = 1.0;
     for (int i = 0; i < 3; i++) f->machine.gflops[i] = 1e6;
-    f->machine.network.overlapped = 1e12;
+    f->machine.network.overlapped_bandwidth = 1e12;
     cost = cost_of(f, 2, 2, 2);
     assert_true(cost.gradients_hidden * 1e8 <= cost.passes); /* a byte a second of the slowed passes, twice as long */
 }
@@ -466,7 +467,7 @@ static void test_keeps_constants(void **state) {
     Error error = {0};
     PlanConstants read;
     f->machine.bf16 = true;
-    f->machine.network.burden = 1e-9;
+    f->machine.network.overhead_per_byte = 1e-9;
     f->settings.overlap_comm = true;
     assert_int_equal(plan_constants_save(&f->machine, path, &error), 0);
     assert_int_equal(plan_constants_load(&read, path, &error), 0);
@@ -481,7 +482,7 @@ static void test_refuses_wrong_constants(void **state) {
     Fixture *f = *state;
     static const struct {
         const char *from, *to, *name;
-    } cases[] = {{"\"format_version\": 2", "\"format_version\": 1", "format_version"},
+    } cases[] = {{"\"format_version\": 3", "\"format_version\": 2", "format_version"},
                  {"\"ranks\": 1", "\"ranks\": 0", "ranks"},
                  {"\"threads\": 1", "\"threads\": 1.5", "threads"},
                  {"adamw_bytes", "adam_bytes", "adamw_bytes_per_second"},

@@ -1,9 +1,8 @@
 /* Reading the program's environment variables. See environment.h. */
 #include "linnet/core/environment.h"
 
+#include "linnet/core/error.h"
 #include "linnet/core/log.h"
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,11 +27,9 @@ int environment_word(const char *name, const char *const *words, const char *oth
     const char *value = given(name);
     if (!value) return -1;
     char known[200] = "";
-    size_t length = 0;
     for (int i = 0; words[i]; i++) {
         if (strcmp(value, words[i]) == 0) return i;
-        if (length < sizeof known)
-            length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i > 0 ? ", " : "", words[i]);
+        error_list(known, sizeof known, words[i], strlen(words[i]));
     }
     if (log_rank() == 0) log_warning("%s: expected one of %s, got %.200s; %s", name, known, value, otherwise);
     return -1;

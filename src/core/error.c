@@ -2,6 +2,7 @@
 #include "linnet/core/error.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Texts from libraries and files may hold line ends and commands to a terminal. */
 static void make_one_line(char *text) {
@@ -20,4 +21,9 @@ Status error_set_at(Error *error, Status status, const char *file, int line, con
     error->file = file;
     error->line = line;
     return status;
+}
+
+void error_list(char *list, size_t room, const char *name, size_t size) {
+    size_t used = strlen(list);
+    snprintf(list + used, room - used, "%s%.*s", used ? ", " : "", (int)(size < 64 ? size : 64), name);
 }

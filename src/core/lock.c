@@ -21,9 +21,9 @@
 /* Bytes of a holder's name, with the final zero. */
 enum { HOLDER = 320 };
 
-/* Lock the file for this open file description, without waiting; 0, or errno. Such a lock works over NFS and Lustre where
- * locks work at all, and unlike a process's lock it does not end when the process closes another descriptor of the
- * file. */
+/* Lock the file for this open file description, without waiting; 0, or errno. Such a lock works over NFS and Lustre
+ * where locks work at all, and unlike a process's lock it does not end when the process closes another descriptor of
+ * the file. */
 static int try_lock(int file) {
     struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     return fcntl(file, F_OFD_SETLK, &all) == 0 ? 0 : errno;

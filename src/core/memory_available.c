@@ -34,8 +34,8 @@ static size_t field_in(const char *folder, const char *file, const char *name) {
     return read_field(path, name);
 }
 
-/* Bytes left to one group: its limit minus its usage, without file pages that the system can drop at once. A limit that is
- * not set is a word or a number larger than any memory. */
+/* Bytes left to one group: its limit minus its usage, without file pages that the system can drop at once. A limit
+ * that is not set is a word or a number larger than any memory. */
 static size_t group_left(const GroupKind *kind, const char *folder) {
     size_t limit = field_in(folder, kind->limit, ""), usage = field_in(folder, kind->usage, "");
     size_t droppable = field_in(folder, "memory.stat", kind->cache);

@@ -128,7 +128,7 @@ void pcg64_seed(Pcg64 *generator, uint64_t seed) {
     pcg64_step(generator);
 }
 
-uint64_t pcg64_next(Pcg64 *generator) {
+static uint64_t pcg64_next(Pcg64 *generator) {
     const Wide state = pcg64_step(generator);
     const uint64_t folded = (uint64_t)(state >> 64) ^ (uint64_t)state;
     const unsigned rotation = (unsigned)(state >> 122);

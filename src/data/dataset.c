@@ -135,7 +135,8 @@ static Status block_create(Block *block, Error *error) {
     return error->status;
 }
 
-/* Read and check the offsets of samples first … first + count − 1; the first and last must be the ends of the tokens. */
+/* Read and check the offsets of samples first … first + count − 1; the first and last must be the ends of the
+ * tokens. */
 static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count, int64_t *offsets, Error *error) {
     const DatasetInfo *info = &dataset->info;
     if (column_read(&dataset->columns[COLUMN_OFFSETS], first, count + 1, offsets, dataset->path, error) ||

@@ -37,7 +37,8 @@ Status column_open(Column *column, ColumnName name, hid_t file, const char *path
 /** Read elements first … first + count − 1 into out. */
 Status column_read(const Column *column, int64_t first, int64_t count, void *out, const char *path, Error *error);
 
-/** Check the offsets [count + 1] and a label of samples first … first + count − 1. What passes is safe to read and use. */
+/** Check the offsets [count + 1] and a label of samples first … first + count − 1. What passes is safe to read and
+ *  use. */
 Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int64_t first, int64_t count,
                              Error *error);
 Status dataset_check_label(const Dataset *dataset, uint8_t label, int64_t sample, Error *error);

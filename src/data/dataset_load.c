@@ -1,5 +1,5 @@
-/* Loading given samples: their places in the file are sorted and merged into runs, so that the number of reads follows the
- * chunks that hold them, not the samples. See dataset.h. */
+/* Loading given samples: their places in the file are sorted and merged into runs, so that the number of reads follows
+ * the chunks that hold them, not the samples. See dataset.h. */
 #include "data/dataset_columns.h"
 #include "linnet/core/memory.h"
 #include <assert.h>
@@ -18,8 +18,8 @@ typedef struct {
     int64_t index, position;
 } Wanted;
 
-/* The number of pieces [count] that make one run, and in *end its end. A gap of less than a chunk is read too: its chunk
- * must be read anyway. */
+/* The number of pieces [count] that make one run, and in *end its end. A gap of less than a chunk is read too: its
+ * chunk must be read anyway. */
 static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t most, int64_t *end) {
     const int64_t first = pieces[0].from;
     int64_t taken = 1;

@@ -39,8 +39,8 @@ static hid_t stored_type(ColumnName name) {
     }
 }
 
-/* A chunked dataset that can grow, with a checksum for each chunk, which shows damage, and without time stamps, so that the
- * same input gives the same bytes. */
+/* A chunked dataset that can grow, with a checksum for each chunk, which shows damage, and without time stamps, so
+ * that the same input gives the same bytes. */
 static hid_t create_column(hid_t file, ColumnName name) {
     const ColumnKind *kind = &column_kinds[name];
     const hsize_t none = 0, unlimited = H5S_UNLIMITED;
@@ -48,7 +48,8 @@ static hid_t create_column(hid_t file, ColumnName name) {
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
     hid_t dataset = -1;
     H5Pset_obj_track_times(creation, false);
-    /* Each chunk is written once, when full: without a cache a full disk is an error of that write, not of the close. */
+    /* Each chunk is written once, when full: without a cache a full disk is an error of that write, not of the
+     * close. */
     if (H5Pset_chunk(creation, 1, &kind->chunk) >= 0 && H5Pset_fletcher32(creation) >= 0 &&
         H5Pset_chunk_cache(access, 0, 0, 1.0) >= 0)
         dataset = H5Dcreate2(file, kind->name, stored_type(name), space, H5P_DEFAULT, creation, access);

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* After a failed close (a full disk) HDF5 keeps the file in its list and crashes on it when the program exits. linnet closes
- * all its files, so HDF5 has nothing to do then. The call works only before HDF5's first use. */
+/* After a failed close (a full disk) HDF5 keeps the file in its list and crashes on it when the program exits. linnet
+ * closes all its files, so HDF5 has nothing to do then. The call works only before HDF5's first use. */
 __attribute__((constructor)) static void close_nothing_at_exit(void) {
     H5dont_atexit();
 }
@@ -71,9 +71,9 @@ Status h5_error(Error *error, Status status, const char *path, const char *what)
 
 /* --- Files --- */
 
-/* Access without locks, which NFS and Lustre often do not have. Also turns off the printing of HDF5's error stack (each
- * thread has its own switch, so this is done where a thread first uses HDF5) and the loading of plugins: a file may name
- * filters that HDF5 would look for on the disk. */
+/* Access without locks, which NFS and Lustre often do not have. Also turns off the printing of HDF5's error stack
+ * (each thread has its own switch, so this is done where a thread first uses HDF5) and the loading of plugins: a file
+ * may name filters that HDF5 would look for on the disk. */
 static hid_t access_without_locks(void) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
@@ -90,8 +90,8 @@ typedef struct {
     uint32_t checksum;
 } __attribute__((packed)) Superblock;
 
-/* Check the file's start before HDF5 reads it. Structures of formats before HDF5 1.10 have no checksums, and HDF5 can crash
- * on damage in them: they are refused, here those of the file and its root group. */
+/* Check the file's start before HDF5 reads it. Structures of formats before HDF5 1.10 have no checksums, and HDF5 can
+ * crash on damage in them: they are refused, here those of the file and its root group. */
 static Status check_start(const char *path, int file, Error *error) {
     static const char signature[] = "\x89HDF\r\n\x1a\n";
     Superblock start = {0};
@@ -287,7 +287,8 @@ bool h5_put_int(hid_t object, const char *name, int64_t value) {
     return put(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, H5Screate(H5S_SCALAR), &value);
 }
 
-/* Texts one after the other, each `width` bytes wide, because those of variable length are in a heap without checksums. */
+/* Texts one after the other, each `width` bytes wide, because those of variable length are in a heap without
+ * checksums. */
 static bool put_fixed(hid_t object, const char *name, const char *texts, size_t width, hid_t space) {
     const hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, width);

@@ -16,14 +16,14 @@ void h5_leave(void);
 
 #define H5_TEXT_MAX 255 /**< bytes of the longest text in an attribute */
 
-/** Open for reading, without file locks. STATUS_INPUT names the file and its fault, also where its format is older than HDF5
- *  1.10. */
+/** Open for reading, without file locks. STATUS_INPUT names the file and its fault, also where its format is older
+ *  than HDF5 1.10. */
 Status h5_open(hid_t *file, const char *path, Error *error);
 /** Create or empty a file for writing, without file locks. STATUS_INPUT when the path is wrong. */
 Status h5_create(hid_t *file, const char *path, Error *error);
 
-/** Fill *error with "path: what: " and the most specific entry of HDF5's error stack. STATUS_FAILURE instead of `status`
- *  when this machine has no memory or file descriptors left. */
+/** Fill *error with "path: what: " and the most specific entry of HDF5's error stack. STATUS_FAILURE instead of
+ *  `status` when this machine has no memory or file descriptors left. */
 Status h5_error(Error *error, Status status, const char *path, const char *what);
 
 /** Read an attribute of `object`; STATUS_INPUT when it is missing, of another type or outside low…high. */
@@ -36,7 +36,8 @@ Status h5_get_texts(hid_t object, const char *name, int32_t most, char ***texts,
                     Error *error);
 void h5_free_texts(char **texts, int32_t count);
 
-/** Write an attribute; false after an error. Texts are UTF-8 of at least 1 byte, padded with zeros to the same length. */
+/** Write an attribute; false after an error. Texts are UTF-8 of at least 1 byte, padded with zeros to the same
+ *  length. */
 bool h5_put_int(hid_t object, const char *name, int64_t value);
 bool h5_put_text(hid_t object, const char *name, const char *text);
 bool h5_put_texts(hid_t object, const char *name, char *const *texts, int32_t count);

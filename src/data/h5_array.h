@@ -1,7 +1,7 @@
 #ifndef LINNET_DATA_H5_ARRAY_H
 #define LINNET_DATA_H5_ARRAY_H
-/** Arrays in an HDF5 file that may be hostile: an array that would make its reader take too much memory, open another file
- *  or load a filter is refused before it is read. Not collective. */
+/** Arrays in an HDF5 file that may be hostile: an array that would make its reader take too much memory, open another
+ *  file or load a filter is refused before it is read. Not collective. */
 #include "data/h5.h"
 
 /** What an array must be. */

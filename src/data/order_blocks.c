@@ -10,8 +10,8 @@
 /* The use of a permutation. */
 enum { STREAM_START, STREAM_BLOCKS, STREAM_GROUPS };
 
-/* Four rounds suffice in theory (Luby and Rackoff, 1988); more, because a group may have few samples. One more draw decides
- * the parity. */
+/* Four rounds suffice in theory (Luby and Rackoff, 1988); more, because a group may have few samples. One more draw
+ * decides the parity. */
 #define ROUNDS 12
 
 static uint64_t draw(uint64_t seed, uint64_t stream, uint32_t round, uint32_t half) {
@@ -30,10 +30,10 @@ static uint64_t side_of(uint64_t n) {
     return side;
 }
 
-/* The value at x of a keyed permutation of 0…n−1: a generalized Feistel network over pairs of numbers below √n, applied
- * until the result is below n (cycle walking: Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002);
- * about 2 √n of the pairs, at most, are not. The network alone gives only even or only odd permutations of the pairs, so a
- * random bit decides whether its first two inputs are swapped. */
+/* The value at x of a keyed permutation of 0…n−1: a generalized Feistel network over pairs of numbers below √n,
+ * applied until the result is below n (cycle walking: Black and Rogaway, "Ciphers with Arbitrary Finite Domains",
+ * CT-RSA 2002); about 2 √n of the pairs, at most, are not. The network alone gives only even or only odd permutations
+ * of the pairs, so a random bit decides whether its first two inputs are swapped. */
 static uint64_t permute(uint64_t x, uint64_t n, uint64_t seed, uint64_t stream) {
     const uint64_t side = side_of(n);
     if (x < 2 && n > 1) x ^= draw(seed, stream, ROUNDS, 0) & 1;

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* A merge of the file, in 8 bytes so that the table stays in a core's cache: `pair` has the left id in its upper 16 bits
- * and the right id in its lower 16. */
+/* A merge of the file, in 8 bytes so that the table stays in a core's cache: `pair` has the left id in its upper 16
+ * bits and the right id in its lower 16. */
 typedef struct {
     uint32_t pair;
     uint32_t rank; /**< from 1; 0 in an empty slot */

@@ -123,11 +123,10 @@ static Status pass_field_end(Reader *reader, bool *more, Error *error) {
     size_t end;
     if (line_end_at(reader, reader->at, &end, error)) return error->status;
     if (end == 0)
-        return error_set(
-            error, STATUS_INPUT,
-            "%s:%" PRId64 ":%" PRId64
-            ": expected a separator or a line end after the closing quote; a quote inside a quoted field must be doubled",
-            reader->buffer->path, reader->line, column_of(reader, reader->at));
+        return error_set(error, STATUS_INPUT,
+                         "%s:%" PRId64 ":%" PRId64
+                         ": expected a separator or a line end after the closing quote; double a quote inside quotes",
+                         reader->buffer->path, reader->line, column_of(reader, reader->at));
     reader->at += end;
     reader->line++;
     return STATUS_OK;

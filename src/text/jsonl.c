@@ -28,7 +28,7 @@ static void fault_member(const Object *object, size_t at, const char *what) {
 static void take_key(Object *object, const JsonItem *item) {
     char *string = row_buffer_row(object->buffer) + item->at;
     size_t size = json_decode(string, item->size);
-    row_list_name(object->names, sizeof object->names, string + 1, size);
+    error_list(object->names, sizeof object->names, string + 1, size);
     for (object->column = 0; object->column < object->count; object->column++) {
         const char *name = object->columns[object->column];
         if (strlen(name) == size && memcmp(name, string + 1, size) == 0) break;

@@ -61,9 +61,8 @@ static int32_t label_number(const Field *field, size_t limit) {
 
 static Status refuse_label(const PrepareOptions *options, const Field *field, Error *error) {
     char known[512] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < options->labels && used < sizeof known - 1; i++)
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", options->label_names[i]);
+    for (size_t i = 0; i < options->labels; i++)
+        error_list(known, sizeof known, options->label_names[i], strlen(options->label_names[i]));
     int shown = (int)(field->size < 64 ? field->size : 64);
     return error_set(error, STATUS_INPUT,
                      "%s:%" PRId64 ":%" PRId64 ": unknown label `%.*s`: expected %s, or a number from 0 to %zu",

@@ -53,7 +53,7 @@ static const char *cell_text(const Records *records, size_t cell) {
 static Status refuse_missing(const Records *records, const char *name, Error *error) {
     char known[512] = "";
     for (size_t i = 0; i < records->width; i++)
-        row_list_name(known, sizeof known, cell_text(records, i), records->row.cells[i].size);
+        error_list(known, sizeof known, cell_text(records, i), records->row.cells[i].size);
     return error_set(error, STATUS_INPUT, "%s:%" PRId64 ": no column `%s`; the columns are: %s", records->path,
                      records->buffer.line, name, known);
 }

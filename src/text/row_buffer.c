@@ -74,8 +74,3 @@ Status row_append(Row *row, Cell cell, Error *error) {
     row->cells[row->count++] = cell;
     return STATUS_OK;
 }
-
-void row_list_name(char *names, size_t room, const char *name, size_t size) {
-    size_t used = strlen(names);
-    snprintf(names + used, room - used, "%s%.*s", used ? ", " : "", (int)(size < 64 ? size : 64), name);
-}

@@ -1,7 +1,7 @@
 #ifndef LINNET_TEXT_ROW_BUFFER_H
 #define LINNET_TEXT_ROW_BUFFER_H
-/** A buffer that holds one row of a table's file, and the row's cells. The readers of csv.h and jsonl.h fill it; records.c
- *  moves it from row to row. */
+/** A buffer that holds one row of a table's file, and the row's cells. The readers of csv.h and jsonl.h fill it;
+ *  records.c moves it from row to row. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,8 +54,5 @@ typedef struct {
 } Row;
 
 Status row_append(Row *row, Cell cell, Error *error);
-
-/** Append a name, at most 64 bytes of it, to the list `names` [room], which an error shows; ", " stands between two. */
-void row_list_name(char *names, size_t room, const char *name, size_t size);
 
 #endif

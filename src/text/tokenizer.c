@@ -11,7 +11,8 @@
 #define CACHE_ENTRIES ((size_t)1 << 16)
 #define CACHED_BYTES 20
 
-/* A word encoded before and its ids, in one cache line. Each word has one possible entry; the last one encoded has it. */
+/* A word encoded before and its ids, in one cache line. Each word has one possible entry; the last one encoded has
+ * it. */
 typedef struct {
     uint8_t size, count;
     char bytes[CACHED_BYTES];

@@ -12,7 +12,8 @@ typedef struct {
     int32_t id;
 } Slot;
 
-/* The tokens' texts lie in one block, not in the JSON tree: cache misses decide how long looking up all merges takes. */
+/* The tokens' texts lie in one block, not in the JSON tree: cache misses decide how long looking up all merges
+ * takes. */
 struct Vocabulary {
     char *texts;
     uint32_t used; /**< bytes of texts */

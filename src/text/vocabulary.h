@@ -1,7 +1,7 @@
 #ifndef LINNET_TEXT_VOCABULARY_H
 #define LINNET_TEXT_VOCABULARY_H
-/** The tokens of vocab.json and their ids. A token's text is in GPT-2's alphabet, where each byte is a printable character
- *  (a space is `Ġ`). */
+/** The tokens of vocab.json and their ids. A token's text is in GPT-2's alphabet, where each byte is a printable
+ *  character (a space is `Ġ`). */
 #include "linnet/core/error.h"
 #include <stddef.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  *  another process gives it. */
 double environment_seconds(const char *name, double usual, bool tell);
 
-/** The index of the given word in `words` (ended by NULL), or -1. Rank 0 alone warns of another word; its warning ends with
- *  `otherwise`, which says what happens instead. */
+/** The index of the given word in `words` (ended by NULL), or -1. Rank 0 alone warns of another word; its warning ends
+ *  with `otherwise`, which says what happens instead. */
 int environment_word(const char *name, const char *const *words, const char *otherwise);
 
 #endif

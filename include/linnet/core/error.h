@@ -33,4 +33,7 @@ typedef struct {
 Status error_set_at(Error *error, Status status, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/** Append a name [size], at most 64 bytes of it, to the text `list` [room] that a message shows: "a, b, c". */
+void error_list(char *list, size_t room, const char *name, size_t size);
+
 #endif

@@ -22,19 +22,20 @@ bool file_is_folder(const char *path);
 /** Whether both paths lead to the same existing file or folder. */
 bool file_same(const char *a, const char *b);
 
-/** Open a regular file for reading; the caller closes the descriptor *file, which is -1 after an error. STATUS_INPUT for a
- *  missing file, and at once for a pipe, a device or a folder, which could block or never end; else by file_blame(). */
+/** Open a regular file for reading; the caller closes the descriptor *file, which is -1 after an error. STATUS_INPUT
+ *  for a missing file, and at once for a pipe, a device or a folder, which could block or never end; else by
+ *  file_blame(). */
 Status file_open(const char *path, int *file, Error *error);
 
 /** The same as a stream, closed with fclose(); NULL after an error. */
 Status file_open_stream(const char *path, FILE **stream, Error *error);
 
-/** Read a regular file into a new block, freed with memory_free(), and add a zero byte, which *size (may be NULL) does not
- *  count. STATUS_INPUT for more than 1 GiB; else by file_blame(). */
+/** Read a regular file into a new block, freed with memory_free(), and add a zero byte, which *size (may be NULL) does
+ *  not count. STATUS_INPUT for more than 1 GiB; else by file_blame(). */
 Status file_read(const char *path, char **text, size_t *size, Error *error);
 
-/** Replace the file at once: write file_temporary(path), flush it to disk, rename it, flush the folder. After a crash the
- *  file is the complete old one or the complete new one. STATUS_INPUT where the path is a folder, a pipe or a device. */
+/** Replace the file at once: write file_temporary(path), flush it to disk, rename it, flush the folder. After a crash
+ *  the file is the complete old one or the complete new one. STATUS_INPUT for a folder, a pipe or a device. */
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error);
 
 /** The same for a file too large for one block: open the temporary file for writing; *file is NULL after an error. */
@@ -42,8 +43,8 @@ Status file_begin(FILE **file, const char *path, Error *error);
 /** Close it (NULL is allowed). If *error is STATUS_OK flush it and move it into place, else remove it. */
 Status file_end(FILE *file, const char *path, Error *error);
 
-/** Check that file_replace() could write `path` now by making the temporary file and removing it, so that long work is not
- *  lost on a wrong path. */
+/** Check that file_replace() could write `path` now by making the temporary file and removing it, so that long work is
+ *  not lost on a wrong path. */
 Status file_probe(const char *path, Error *error);
 
 /** Flush a file, or a folder's list of names, to disk. */

@@ -28,7 +28,8 @@ typedef struct {
     void *context;    /**< for `seen` */
 } JsonScan;
 
-/** Check the text [size], which must hold one value and white space around it. STATUS_INPUT as `name:line:column: …`. */
+/** Check the text [size], which must hold one value and white space around it. STATUS_INPUT names
+ *  file, line and column. */
 Status json_scan(const JsonScan *scan, const char *text, size_t size, Error *error);
 
 /** Decode a checked string (an item's bytes, with its quotes) in place; returns the decoded text's length. The text

@@ -2,9 +2,9 @@
 #define LINNET_CORE_LOCK_H
 /** A lock on a folder, so that two runs, on any hosts, do not write into it at the same time. Not collective.
  *
- *  It is the system's lock on the open file FOLDER/.lock. It ends with the process that holds it, however that ends, so a
- *  file that remains blocks nobody. The file's text names the process that holds the lock, or held it last, only for
- *  people to read. A folder that is moved keeps its lock. */
+ *  It is the system's lock on the open file FOLDER/.lock. It ends with the process that holds it, however that ends,
+ *  so a file that remains blocks nobody. The file's text names the process that holds the lock, or held it last, only
+ *  for people to read. A folder that is moved keeps its lock. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 

@@ -9,13 +9,13 @@
 
 #define MEMORY_ALIGNMENT 64
 
-/** count × size bytes, aligned, all zero. A large block is untouched zero pages of the system: pages that are never written
- *  take no memory. NULL with *error filled when memory is short or the product overflows. A block of count 0 may only be
- *  freed. */
+/** count × size bytes, aligned, all zero. A large block is untouched zero pages of the system: pages that are never
+ *  written take no memory. NULL with *error filled when memory is short or the product overflows. A block of count 0
+ *  may only be freed. */
 void *memory_allocate(size_t count, size_t size, Error *error);
 
-/** Change a block of memory_allocate() (or NULL) to count × size bytes and keep its first `kept` bytes. After an error the
- *  result is NULL and the old block stays valid. */
+/** Change a block of memory_allocate() (or NULL) to count × size bytes and keep its first `kept` bytes. After an error
+ *  the result is NULL and the old block stays valid. */
 void *memory_resize(void *block, size_t kept, size_t count, size_t size, Error *error);
 
 /** Tell the system that all of a large block will be written, so that it may use large pages: fewer page faults and TLB
@@ -26,8 +26,8 @@ void memory_prefault(void *block, size_t bytes);
  *  changes. */
 void memory_advise(void *start, size_t bytes, int advice);
 
-/** Copy the pages of a few bytes of a file mapped copy-on-write, which will be written, now. If they were read first the
- *  system would map up to a megabyte of the file around each. Where the system refuses nothing changes. */
+/** Copy the pages of a few bytes of a file mapped copy-on-write, which will be written, now. If they were read first
+ *  the system would map up to a megabyte of the file around each. Where the system refuses nothing changes. */
 void memory_prefault_copy(void *start, size_t bytes);
 
 /** Bytes that this process can still take before the system, or its control group, is out of memory; SIZE_MAX where the

@@ -1,9 +1,9 @@
 #ifndef LINNET_CORE_PROFILE_H
 #define LINNET_CORE_PROFILE_H
-/** Where a rank's time goes: regions of code that nest. A region is charged with its time outside the regions inside it, and
- *  with its floating-point operations. What runs inside an evaluation is charged to the evaluation, so that the other
- *  figures are those of training; the trace has every region by its own name. With a NULL Profile every function does
- *  nothing, so callers need not ask. One thread uses a Profile. Not collective. */
+/** Where a rank's time goes: regions of code that nest. A region is charged with its time outside the regions inside
+ *  it, and with its floating-point operations. What runs inside an evaluation is charged to the evaluation, so that
+ *  the other figures are those of training; the trace has every region by its own name. With a NULL Profile every
+ *  function does nothing, so callers need not ask. One thread uses a Profile. Not collective. */
 #include "linnet/core/error.h"
 
 typedef enum {
@@ -34,7 +34,8 @@ double profile_operations(const Profile *profile, Region region);
 /** Seconds since the profile was made. */
 double profile_elapsed(const Profile *profile);
 
-/** Write every visit of every region as a Chrome trace (chrome://tracing, Perfetto), with the rank as process number. */
+/** Write every visit of every region as a Chrome trace (chrome://tracing, Perfetto), with the rank as
+ *  process number. */
 Status profile_save_trace(const Profile *profile, int rank, const char *path, Error *error);
 
 #endif

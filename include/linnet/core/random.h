@@ -1,7 +1,7 @@
 #ifndef LINNET_CORE_RANDOM_H
 #define LINNET_CORE_RANDOM_H
-/** Three published random number generators: Philox, and those of PyTorch and NumPy. Nothing here allocates, fails or is
- *  collective. */
+/** Three published random number generators: Philox, and those of PyTorch and NumPy. Nothing here allocates, fails or
+ *  is collective. */
 #include <stdint.h>
 
 /** Philox4x32-10 (Salmon et al., SC 2011): a pure function of counter and key; used for dropout and new weights. */
@@ -22,7 +22,6 @@ typedef struct {
     int has_spare;
 } Pcg64;
 void pcg64_seed(Pcg64 *generator, uint64_t seed);
-uint64_t pcg64_next(Pcg64 *generator);
 /** Uniform in 0…limit, both included, as NumPy draws it to shuffle an array (mask and reject, in 32 or 64 bits). */
 uint64_t pcg64_interval(Pcg64 *generator, uint64_t limit);
 

@@ -2,13 +2,14 @@
 #define LINNET_CORE_SEGMENTS_H
 /** Segmented sums: a kernel sums rows of several reduction units in one call, with the same bits as one call a unit.
  *
- *  The rows of the units lie one unit after the other; each unit's rows are a *segment*. The kernel first sums each segment
- *  by itself, in row order from zero, and then adds the segments' sums in pairs along the fixed binary tree of tree.h.
- *  Every addition is in float32. This is the order in which the units' gradients are added when each unit is run alone,
- *  so the bits are the same, but the result is written once.
+ *  The rows of the units lie one unit after the other; each unit's rows are a *segment*. The kernel first sums each
+ *  segment by itself, in row order from zero, and then adds the segments' sums in pairs along the fixed binary tree of
+ *  tree.h. Every addition is in float32. This is the order in which the units' gradients are added when each unit is
+ *  run alone, so the bits are the same, but the result is written once.
  *
- *  To add along the tree a kernel keeps a stack of sums. Segment i goes on top of popcount(i) others; after it, as many of
- *  the topmost sums are added together as the tree has complete subtrees that end at i (the stack counts in binary):
+ *  To add along the tree a kernel keeps a stack of sums. Segment i goes on top of popcount(i) others; after it, as
+ *  many of the topmost sums are added together as the tree has complete subtrees that end at i (the stack counts in
+ *  binary):
  *
  *      segment          0    1     2       3     4         5          6
  *      height before    0    1     1       2     1         2          2

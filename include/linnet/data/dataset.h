@@ -7,9 +7,9 @@
  *   labels  uint8  [samples]
  *   rows    int64  [samples]     the sample's row in the source table, from 0
  *
- *  Files are opened read-only and without file locks, so that NFS and Lustre work. Each rank opens the file for itself and
- *  reads only the chunks that it needs. One thread may call dataset_lengths() and dataset_load() while others read other
- *  data sets. Not collective. */
+ *  Files are opened read-only and without file locks, so that NFS and Lustre work. Each rank opens the file for itself
+ *  and reads only the chunks that it needs. One thread may call dataset_lengths() and dataset_load() while others read
+ *  other data sets. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
 #include <stdint.h>
@@ -50,8 +50,8 @@ Status dataset_open(Dataset **dataset, const char *path, Error *error);
 const DatasetInfo *dataset_info(const Dataset *dataset); /**< borrowed */
 void dataset_close(Dataset *dataset);
 
-/** Check all of samples first … first + count − 1: offsets that rise (each sample has 1 to max_length tokens), ids below the
- *  vocabulary, labels in range. In a job each rank checks its share of the file. */
+/** Check all of samples first … first + count − 1: offsets that rise (each sample has 1 to max_length tokens), ids
+ *  below the vocabulary, labels in range. In a job each rank checks its share of the file. */
 Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *error);
 
 /** lengths [count], in tokens, of samples indices [count] (any order, repeats allowed). */
@@ -64,13 +64,13 @@ void samples_free(Samples *samples);
 /** Bytes a sample that these two need besides their results. */
 enum { DATASET_WORK_BYTES = 56 };
 
-/** Make another thread's dataset_lengths() or dataset_load() return soon with STATUS_STOPPED, and every later call: after
- *  this only dataset_close() is possible. */
+/** Make another thread's dataset_lengths() or dataset_load() return soon with STATUS_STOPPED, and every later call:
+ *  after this only dataset_close() is possible. */
 void dataset_stop(Dataset *dataset);
 
-/** Writing: samples are added one by one to file_temporary(path), which dataset_writer_finish() flushes to disk and moves to
- *  `path`, and which dataset_writer_destroy() removes otherwise. `info` gives all except the counts (samples, tokens,
- *  longest), which the writer fills in. */
+/** Writing: samples are added one by one to file_temporary(path), which dataset_writer_finish() flushes to disk and
+ *  moves to `path`, and which dataset_writer_destroy() removes otherwise. `info` gives all except the counts (samples,
+ *  tokens, longest), which the writer fills in. */
 typedef struct DatasetWriter DatasetWriter;
 Status dataset_writer_create(DatasetWriter **writer, const char *path, const DatasetInfo *info, Error *error);
 Status dataset_writer_add(DatasetWriter *writer, const int32_t *ids, size_t count, int32_t label, int64_t row,

@@ -2,14 +2,14 @@
 #define LINNET_DATA_LOADER_H
 /** The data loader: which samples a rank works on, and their tokens.
  *
- *  An epoch visits the samples in the plan's order (order.h). `global_batch` consecutive samples make an update. They are
- *  cut into reduction units that hold about equally many tokens, and each rank gets a run of units, so that the ranks
- *  take equally long. All of this follows from the lengths of the global batch's samples: every rank computes it for
- *  itself and loads only the tokens of its own units.
+ *  An epoch visits the samples in the plan's order (order.h). `global_batch` consecutive samples make an update. They
+ *  are cut into reduction units that hold about equally many tokens, and each rank gets a run of units, so that the
+ *  ranks take equally long. All of this follows from the lengths of the global batch's samples: every rank computes it
+ *  for itself and loads only the tokens of its own units.
  *
  *  Global batches are loaded one *prefetch chunk* at a time, the same ones on every rank. While training works on one
- *  chunk a thread reads the next, so memory follows the chunk, not the data (except for the order of DATA_ORDER_TORCH).
- *  That thread does not call MPI. Not collective. */
+ *  chunk a thread reads the next, so memory follows the chunk, not the data (except for the order of
+ *  DATA_ORDER_TORCH). That thread does not call MPI. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/data/dataset.h"
 #include "linnet/data/order.h"
@@ -34,7 +34,8 @@ int64_t loader_chunk_samples(const DatasetInfo *info);
 /** Bytes of the epoch's order that a rank holds. */
 double loader_order_bytes(int64_t samples, DataOrder order);
 
-/** Bytes that a loader takes on a rank while it reads the next chunk, the order included, for samples of mean length. */
+/** Bytes that a loader takes on a rank while it reads the next chunk, the order included, for samples of mean
+ *  length. */
 double loader_bytes(const DatasetInfo *info, const LoaderPlan *plan);
 
 /** Borrows the data set until loader_destroy(). Reads nothing yet. */
@@ -50,9 +51,9 @@ int64_t loader_largest_share(const DatasetInfo *info, const LoaderPlan *plan);
 /** Whether a global batch of an epoch is loaded: the same answer on all ranks. */
 bool loader_has(const Loader *loader, int64_t epoch, int64_t global_batch);
 
-/** Load a global batch of an epoch and the ones after it in that epoch, up to a prefetch chunk, which takes no time where
- *  they were read ahead. Then start to read the next chunk. An error of reading ahead is returned here, when its chunk
- *  is asked for. */
+/** Load a global batch of an epoch and the ones after it in that epoch, up to a prefetch chunk, which takes no time
+ *  where they were read ahead. Then start to read the next chunk. An error of reading ahead is returned here, when its
+ *  chunk is asked for. */
 Status loader_load(Loader *loader, int64_t epoch, int64_t global_batch, Error *error);
 
 /** A global batch; valid until the next call. */

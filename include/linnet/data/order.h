@@ -1,8 +1,8 @@
 #ifndef LINNET_DATA_ORDER_H
 #define LINNET_DATA_ORDER_H
-/** The orders in which rows are visited: PyTorch's and NumPy's, which fill order [n], and one that needs no memory. Each is
- *  a permutation of 0…n−1 that depends only on n and the seed, so every rank computes it for itself. Nothing here fails or
- *  is collective. */
+/** The orders in which rows are visited: PyTorch's and NumPy's, which fill order [n], and one that needs no memory.
+ *  Each is a permutation of 0…n−1 that depends only on n and the seed, so every rank computes it for itself. Nothing
+ *  here fails or is collective. */
 #include <stdint.h>
 
 /** The setting data_order: how an epoch's samples are ordered. */
@@ -21,11 +21,12 @@ void order_randperm(int64_t *order, int64_t n, uint64_t seed);
  *  shuffle(seed).select(range(N)). */
 void order_shuffle(int64_t *order, int64_t n, uint64_t seed);
 
-/** A permutation whose entries are computed one by one, like the block shuffles of streaming loaders (MosaicML Streaming's
- *  py1b). Blocks of ORDER_BLOCK consecutive samples are permuted; then each group of ORDER_GROUP samples in the new order
- *  is permuted. So consecutive entries read few runs of the file. The row at which the first block starts is drawn too,
- *  with the last row followed by row 0; the samples after the last full block come last. With n ≤ ORDER_GROUP there is one
- *  group, which is mixed completely. The permutations are Feistel networks over Philox (order_blocks.c). */
+/** A permutation whose entries are computed one by one, like the block shuffles of streaming loaders (MosaicML
+ *  Streaming's py1b). Blocks of ORDER_BLOCK consecutive samples are permuted; then each group of ORDER_GROUP samples
+ *  in the new order is permuted. So consecutive entries read few runs of the file. The row at which the first block
+ *  starts is drawn too, with the last row followed by row 0; the samples after the last full block come last. With n ≤
+ *  ORDER_GROUP there is one group, which is mixed completely. The permutations are Feistel networks over Philox
+ *  (order_blocks.c). */
 enum { ORDER_BLOCK = 1 << 12, ORDER_GROUP = 1 << 18 };
 typedef struct {
     int64_t n, blocks; /**< full blocks */

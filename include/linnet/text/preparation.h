@@ -3,8 +3,9 @@
 /** From a table of labelled texts to a token file (linnet/data/dataset.h): what a Trainer user does with
  *  `Dataset.map(tokenize)`.
  *
- *  The table is streamed, so memory does not grow with it. Only a subset's samples are kept in memory, because they are
- *  written in another order than they are read. The token file is replaced at once when it is complete. Not collective. */
+ *  The table is streamed, so memory does not grow with it. Only a subset's samples are kept in memory, because they
+ *  are written in another order than they are read. The token file is replaced at once when it is complete. Not
+ *  collective. */
 #include "linnet/core/error.h"
 #include "linnet/data/dataset.h"
 #include <stddef.h>
@@ -33,8 +34,8 @@ typedef struct {
 } PrepareSummary;
 
 /** Make the token file. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
- *  linnet/text/tokenizer.h refuse, an unknown label, empty or repeated label names, a table without rows, a subset larger
- *  than the table, a table that changes while it is read, an output that is the input. */
+ *  linnet/text/tokenizer.h refuse, an unknown label, empty or repeated label names, a table without rows, a subset
+ *  larger than the table, a table that changes while it is read, an output that is the input. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);
 
 #endif

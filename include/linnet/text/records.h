@@ -3,11 +3,12 @@
 /** A table of texts, read row by row: CSV (RFC 4180), TSV or JSON Lines, by the name's ending (.csv, .tsv, .jsonl or
  *  .ndjson).
  *
- *  CSV and TSV start with a header row. Quoted fields may hold separators, doubled quotes and line ends. Lines end in LF or
- *  CRLF, the last one may have no end; a byte-order mark and blank lines between rows are skipped. In JSON Lines each line
- *  is an object: a string member gives its text, an integer its digits, null an empty text. Errors are STATUS_INPUT and
- *  name file, line and column: invalid UTF-8, a quote that is not closed, text after a closing quote, a row with too many or
- *  too few fields, a missing or repeated column, invalid JSON. One row is in memory at a time. Not collective. */
+ *  CSV and TSV start with a header row. Quoted fields may hold separators, doubled quotes and line ends. Lines end in
+ *  LF or CRLF, the last one may have no end; a byte-order mark and blank lines between rows are skipped. In JSON Lines
+ *  each line is an object: a string member gives its text, an integer its digits, null an empty text. Errors are
+ *  STATUS_INPUT and name file, line and column: invalid UTF-8, a quote that is not closed, text after a closing quote,
+ *  a row with too many or too few fields, a missing or repeated column, invalid JSON. One row is in memory at a time.
+ *  Not collective. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,9 +12,9 @@
 
 typedef struct Tokenizer Tokenizer;
 
-/** Load `folder`/vocab.json and `folder`/merges.txt. STATUS_INPUT, naming file and line, when one is missing or invalid,
- *  when the vocabulary lacks a merge's part or result, one of the 256 bytes or `<|endoftext|>`, or when an id is outside
- *  0…65535 (token files hold uint16). */
+/** Load `folder`/vocab.json and `folder`/merges.txt. STATUS_INPUT, naming file and line, when one is missing or
+ *  invalid, when the vocabulary lacks a merge's part or result, one of the 256 bytes or `<|endoftext|>`, or when an id
+ *  is outside 0…65535 (token files hold uint16). */
 Status tokenizer_create(Tokenizer **tokenizer, const char *folder, Error *error);
 void tokenizer_destroy(Tokenizer *tokenizer);
 
@@ -24,7 +24,8 @@ Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, con
                         Error *error);
 
 /** The ids of a text as a sample, by the rule that prepare and predict share: the first `max_length` ≥ 1 ids of
- *  tokenizer_encode(); an empty text is one end-of-text token. *truncated (may be NULL) tells whether ids were left out. */
+ *  tokenizer_encode(); an empty text is one end-of-text token. *truncated (may be NULL) tells whether ids were left
+ *  out. */
 Status tokenizer_encode_sample(Tokenizer *tokenizer, const char *text, size_t size, int32_t max_length,
                                const int32_t **ids, size_t *count, bool *truncated, Error *error);
 

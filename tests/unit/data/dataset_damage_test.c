@@ -413,7 +413,8 @@ static void test_takes_attributes_written_by_h5py(void **state) {
     dataset_close(dataset);
 }
 
-/* Truncate the small file and flip each kind of its bytes: always an error of one line, never a crash or wrong values. */
+/* Truncate the small file and flip each kind of its bytes: always an error of one line, never a crash or wrong
+ * values. */
 static void test_refuses_damaged_bytes(void **state) {
     (void)state;
     char *bytes = NULL;

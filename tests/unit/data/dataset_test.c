@@ -249,8 +249,8 @@ static void test_the_target_changes_only_when_all_is_written(void **state) {
     assert_names(nowhere.message, NAMES("/tmp/linnet-no-such-folder/x.h5", "No such file"));
 }
 
-/* A full disk at any moment: a limit on the size of files makes write(2) fail. A child writes, so that its exit also shows
- * whether HDF5 survives. */
+/* A full disk at any moment: a limit on the size of files makes write(2) fail. A child writes, so that its exit also
+ * shows whether HDF5 survives. */
 static Status write_with_limit(const char *path, rlim_t limit, int64_t samples) {
     int status = 0;
     const pid_t child = fork();

@@ -18,8 +18,8 @@ static int32_t any(int32_t limit) {
     return (int32_t)(mt19937_next(&generator) % (uint32_t)limit);
 }
 
-/* Where unit u must start when the unit before it starts at `before`: of the boundaries that leave a sample to every unit,
- * the first of those nearest to u/units of the tokens. */
+/* Where unit u must start when the unit before it starts at `before`: of the boundaries that leave a sample to every
+ * unit, the first of those nearest to u/units of the tokens. */
 static int64_t nearest_cut(const int32_t *lengths, int64_t samples, int units, int u, int64_t before) {
     int64_t total = 0, passed = 0, best = -1, least = INT64_MAX;
     for (int64_t i = 0; i < samples; i++) total += lengths[i];

@@ -8,9 +8,9 @@
  *   key_counts  1 2 3 4 1 1 2 3       keys of its own sample that a row attends to, itself the last
  *   cu_seqlens  0 4 5 8               where each sample starts, as in FlashAttention's varlen interface
  *   pooled      3 4 7                 the row that the head reads
- *  With POOLING_PADDED_END a sample of T < P tokens gets one more row: the end-of-text token at position P − 1 (P
- *  = n_positions), which attends to the T tokens and not to itself, and which the head reads (docs/explanation/numerics.md shows
- *  that this equals the padded text exactly). No row attends to that row.
+ *  With POOLING_PADDED_END a sample of T < P tokens gets one more row: the end-of-text token at position P − 1 (P =
+ *  n_positions), which attends to the T tokens and not to itself, and which the head reads
+ *  (docs/explanation/numerics.md shows that this equals the padded text exactly). No row attends to that row.
  *
  *  A batch may hold the samples of several reduction units, whose gradients are summed separately (segments.h). */
 #include "linnet/core/error.h"

@@ -1,6 +1,7 @@
 #ifndef LINNET_DATA_DATASET_H
 #define LINNET_DATA_DATASET_H
-/** The token file (HDF5): each text of a table as token ids, with its label and row. docs/reference/formats.md describes it.
+/** The token file (HDF5): each text of a table as token ids, with its label and row. docs/reference/formats.md
+ *  describes it.
  *
  *   tokens  uint16 [tokens]      the samples' ids, one after the other
  *   offsets int64  [samples + 1] where each sample starts in tokens; offsets[0] = 0

@@ -64,8 +64,8 @@ static void test_every_index_comes_once(void **state) {
     free(order);
 }
 
-/* Rows of block_order(), computed by a Python program written from docs/explanation/numerics.md. Later versions must give the same,
- * because checkpoints resume in this order. */
+/* Rows of block_order(), computed by a Python program written from docs/explanation/numerics.md. Later versions must
+ * give the same, because checkpoints resume in this order. */
 static void test_blocks_equal_the_recorded_ones(void **state) {
     (void)state;
     static const struct {

@@ -75,9 +75,9 @@ static Status split_labels(char *text, const char *names[DATASET_LABELS_MAX], in
         char *name = next;
         next = strchr(name, ',');
         if (next) *next++ = '\0';
-        if (!*name) return error_set(error, STATUS_INPUT, "option --labels: label %d has no name", *count);
+        if (!*name) return error_set(error, STATUS_INPUT, "--labels: label %d has no name", *count);
         if (*count == DATASET_LABELS_MAX)
-            return error_set(error, STATUS_INPUT, "option --labels: more than %d labels", DATASET_LABELS_MAX);
+            return error_set(error, STATUS_INPUT, "--labels: more than %d labels", DATASET_LABELS_MAX);
         names[(*count)++] = name;
     }
     return STATUS_OK;
@@ -95,8 +95,7 @@ static Status run(const InitOptions *init, Error *error) {
         .seed = (uint64_t)init->seed,
     };
     if (init->width % init->heads)
-        return error_set(error, STATUS_INPUT, "option --heads: %d does not divide the width %d", model.heads,
-                         model.width);
+        return error_set(error, STATUS_INPUT, "--heads: %d does not divide the width %d", model.heads, model.width);
     char *labels = memory_text(init->labels, error);
     if (labels && !split_labels(labels, names, &model.labels, error) && !model_new_folder(init->output, &model, error))
         log_info("%s: a new model of %d layers, width %d, %d heads, %d labels", init->output, model.layers, model.width,

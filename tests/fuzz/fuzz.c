@@ -1,4 +1,4 @@
-/* libFuzzer's entry: the reader that READER names is fed. Built by `make fuzz`, once a reader. */
+/* The entry of libFuzzer, which runs the reader READER. `make fuzz` builds it once for each reader. */
 #include "fuzz/readers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

@@ -1,3 +1,4 @@
+/* Shared by the readers: their table, files for them, and checks of their results. */
 #include "fuzz/readers.h"
 #include "linnet/core/file.h"
 #include "linnet/core/utf8.h"

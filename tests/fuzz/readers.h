@@ -1,19 +1,19 @@
 #ifndef LINNET_TESTS_FUZZ_READERS_H
 #define LINNET_TESTS_FUZZ_READERS_H
-/** Every reader of files or texts of unknown origin as a function of bytes. It returns nothing: a fault of the reader (a
- *  status other than done or bad input, a message of more than one line, a result that breaks the reader's contract) ends
- *  the process. Used by libFuzzer (fuzz.c) and by tests/unit/fuzz_cases_test.c. Runs in the repository's root. */
+/** Each reader of untrusted files or texts as a function of bytes. It returns nothing: a fault of the reader (a status
+ *  other than success or bad input, a message of more than one line, a result that breaks the contract) ends the process.
+ *  Used by libFuzzer (fuzz.c) and tests/unit/fuzz_cases_test.c. Runs in the root of the repository. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct {
-    const char *name; /**< also of its folder in tests/fuzz/seeds and tests/fuzz/found */
+    const char *name; /**< also the name of its folder in tests/fuzz/seeds and tests/fuzz/found */
     void (*feed)(const uint8_t *bytes, size_t size);
 } FuzzReader;
 
-/** Ended by a name of NULL. */
+/** The last entry has the name NULL. */
 extern const FuzzReader fuzz_readers[];
 
 void feed_csv(const uint8_t *bytes, size_t size);
@@ -30,14 +30,14 @@ void feed_tokens(const uint8_t *bytes, size_t size);
 void feed_moments(const uint8_t *bytes, size_t size);
 void feed_hdf5(const uint8_t *bytes, size_t size);
 
-/** A folder of this process in $TMPDIR (else /tmp), removed at its end. */
+/** The folder of this process in $TMPDIR or /tmp; the process removes it when it ends. */
 const char *fuzz_folder(void);
 /** Write a file into that folder; its path is valid until the next call. */
 const char *fuzz_file(const char *name, const void *bytes, size_t size);
 /** End the process unless `truth` is true. */
 #define fuzz_check(truth) fuzz_check_at((truth), #truth, __FILE__, __LINE__)
 void fuzz_check_at(bool truth, const char *text, const char *file, int line);
-/** A reader's status: done or bad input, with a message of one line in the second case. */
+/** Check the status of a reader: success, or bad input with a message of one line. */
 void fuzz_check_error(const Error *error);
 
 #endif

@@ -1,5 +1,5 @@
-/* Without a fuzzer: the seeds of every reader (tests/fuzz/seeds) and the inputs that once found something
- * (tests/fuzz/found) are fed again. A reader that fails ends the program. */
+/* Run the readers without a fuzzer on their seeds (tests/fuzz/seeds) and on inputs that once found a fault
+ * (tests/fuzz/found). A reader that fails ends the program. */
 #include "fuzz/readers.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/** Feed every file of tests/fuzz/KIND/READER, each also cut in half; returns their number. */
+/* Run a reader on each file of tests/fuzz/KIND/READER and on its first half; returns the number of files. */
 static int feed_folder(const FuzzReader *reader, const char *kind) {
     char folder[256];
     int fed = 0;
@@ -35,7 +35,7 @@ static int feed_folder(const FuzzReader *reader, const char *kind) {
     return fed;
 }
 
-static void feeds_seeds_and_finds(void **state) {
+static void test_readers_accept_or_refuse_seeds_and_finds(void **state) {
     (void)state;
     for (const FuzzReader *reader = fuzz_readers; reader->name; reader++) {
         assert_true(feed_folder(reader, "seeds") > 0);
@@ -45,6 +45,6 @@ static void feeds_seeds_and_finds(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(feeds_seeds_and_finds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_readers_accept_or_refuse_seeds_and_finds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

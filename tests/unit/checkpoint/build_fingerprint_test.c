@@ -1,3 +1,4 @@
+/* The build fingerprint: this build, and how others differ. */
 #include "linnet/checkpoint/build_fingerprint.h"
 #include "linnet/kernels/isa.h"
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* The clock goes forward, in seconds. */
 #include "linnet/core/clock.h"
 #include <setjmp.h>
 #include <stdarg.h>

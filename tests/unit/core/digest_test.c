@@ -1,3 +1,4 @@
+/* SHA-256 against the published digests, and digests of files. */
 #include "linnet/core/digest.h"
 #include <setjmp.h>
 #include <stdarg.h>

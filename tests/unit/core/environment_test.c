@@ -1,3 +1,4 @@
+/* Environment variables: numbers of seconds and words, and warnings about invalid values. */
 #include "linnet/core/environment.h"
 #include "linnet/core/log.h"
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* Errors: the first one wins, and a message is one line. */
 #include "linnet/core/error.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* Files and folders: reading, replacing, probing, removing, renaming, and their errors. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include <fcntl.h>

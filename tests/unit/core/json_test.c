@@ -1,3 +1,4 @@
+/* JSON: syntax errors with their places, repeated keys, members and their types. */
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"

@@ -1,3 +1,4 @@
+/* The lock of a folder: it excludes other runs, names their process, and waits for them. */
 #include "linnet/core/file.h"
 #include "linnet/core/lock.h"
 #include "linnet/core/memory.h"

@@ -1,3 +1,4 @@
+/* Log lines: one write each, with level, rank and host, and colour on a terminal. */
 #include "linnet/core/log.h"
 #include <fcntl.h>
 #include <setjmp.h>

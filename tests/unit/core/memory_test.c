@@ -1,3 +1,4 @@
+/* Allocation: alignment, zeros, overflow, short memory, and the memory that is available. */
 #include "linnet/core/memory.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* The nearest known name of a mistyped word. */
 #include "linnet/core/nearest.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* Stop signals: the first one is remembered, a second one ends the process. */
 #include "linnet/core/signals.h"
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* Packing samples into a batch: both kinds of pooling, truncation, reduction units. */
 #include "linnet/data/batch.h"
 #include <setjmp.h>
 #include <stdarg.h>

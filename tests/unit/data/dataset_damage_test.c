@@ -1,3 +1,4 @@
+/* Token files that are damaged or inconsistent are refused with a message that names what is wrong. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/data/dataset.h"

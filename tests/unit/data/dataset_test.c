@@ -1,3 +1,4 @@
+/* Token files: what is written comes back, in any order; bad samples, locks and full disks. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/data/dataset.h"

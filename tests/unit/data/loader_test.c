@@ -1,3 +1,4 @@
+/* The loader: prefetch chunks, the shares of ranks and units, reading ahead, errors. */
 #include "linnet/comm/tree.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/random.h"

@@ -1,3 +1,4 @@
+/* The orders of samples: those of PyTorch and NumPy, and linnet's blocks. */
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "linnet/data/order.h"

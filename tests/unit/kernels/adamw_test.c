@@ -1,3 +1,4 @@
+/* AdamW: PyTorch's figures, and the fast kernels against the reference. */
 #include "linnet/kernels/adamw.h"
 #include "unit/ops_support.h"
 

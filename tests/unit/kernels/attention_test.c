@@ -1,3 +1,4 @@
+/* Attention, forward and backward, against the reference. */
 #include "linnet/kernels/attention.h"
 #include "unit/ops_support.h"
 

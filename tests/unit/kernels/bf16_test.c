@@ -1,3 +1,4 @@
+/* Rounding float32 to bf16, and back. */
 #include "linnet/kernels/bf16.h"
 #include "unit/ops_support.h"
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Adding biases, and their gradients: column sums in a fixed order. */
 #include "linnet/kernels/bias.h"
 #include "unit/ops_support.h"
 

@@ -1,3 +1,4 @@
+/* Dropout masks: the counters of Philox, the share that is kept, and the reference. */
 #include "linnet/core/random.h"
 #include "linnet/kernels/dropout.h"
 #include "linnet/kernels/residual.h"

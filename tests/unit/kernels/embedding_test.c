@@ -1,3 +1,4 @@
+/* Embeddings with dropout, forward and backward, against the reference. */
 #include "linnet/kernels/embedding.h"
 #include "unit/ops_support.h"
 

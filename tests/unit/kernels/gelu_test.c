@@ -1,3 +1,4 @@
+/* GELU and its derivative: error bounds, PyTorch's figures and extreme values. */
 #include "linnet/kernels/gelu.h"
 #include "unit/ops_support.h"
 

@@ -1,3 +1,4 @@
+/* Choosing the instruction set of the kernels. */
 #include "kernels/kernels.h"
 #include "unit/ops_support.h"
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+/* LayerNorm, forward and backward, against the reference. */
 #include "linnet/comm/tree.h"
 #include "linnet/kernels/layernorm.h"
 #include "unit/ops_support.h"

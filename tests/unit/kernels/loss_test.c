@@ -1,3 +1,4 @@
+/* Cross-entropy: PyTorch's figures, gradients and extreme logits. */
 #include "linnet/kernels/loss.h"
 #include "unit/ops_support.h"
 

@@ -1,3 +1,4 @@
+/* Residual additions with dropout against the reference. */
 #include "linnet/kernels/residual.h"
 #include "unit/ops_support.h"
 

@@ -1,3 +1,4 @@
+/* Sums of vectors and of squares against the reference. */
 #include "linnet/kernels/vector.h"
 #include "unit/ops_support.h"
 

@@ -1,3 +1,4 @@
+/* config.json: what is read, refused, kept and written. */
 #include "linnet/core/json.h"
 #include "linnet/model/model_config.h"
 #include "unit/model_files.h"

@@ -1,3 +1,4 @@
+/* Model folders: tensors, shards and dtypes, refused folders, new models and saving. */
 #include "linnet/model/model_folder.h"
 #include "linnet/model/model_new.h"
 #include "linnet/model/safetensors.h"

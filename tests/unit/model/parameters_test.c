@@ -1,3 +1,4 @@
+/* The layout of the parameters: names, shapes and places. */
 #include "linnet/model/parameters.h"
 #include "unit/model_files.h"
 

@@ -1,3 +1,4 @@
+/* safetensors files: refused headers, dtypes, saving, and mappings. */
 #include "linnet/model/safetensors.h"
 #include "unit/model_files.h"
 #include <math.h>

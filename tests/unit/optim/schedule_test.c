@@ -1,3 +1,4 @@
+/* Learning rate schedules against those of Transformers. */
 #include "linnet/optim/schedule.h"
 #include <math.h>
 #include <setjmp.h>
@@ -89,7 +90,7 @@ static Schedule make(ScheduleKind kind, double warmup_steps, int64_t total) {
     return schedule_make(&settings, total);
 }
 
-static void gives_the_rates_of_transformers(void **state) {
+static void test_gives_the_rates_of_transformers(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof RUNS / sizeof *RUNS; i++) {
         const Run *run = &RUNS[i];
@@ -103,7 +104,7 @@ static void gives_the_rates_of_transformers(void **state) {
     }
 }
 
-static void rounds_a_share_up_and_a_fraction_down(void **state) {
+static void test_rounds_a_share_up_and_a_fraction_down(void **state) {
     (void)state;
     assert_int_equal(make(SCHEDULE_LINEAR, 0.1, 101).warmup, 11);
     assert_int_equal(make(SCHEDULE_LINEAR, 0.001, 3).warmup, 1);
@@ -112,7 +113,7 @@ static void rounds_a_share_up_and_a_fraction_down(void **state) {
     assert_int_equal(make(SCHEDULE_LINEAR, 10.99, 100).warmup, 10);
 }
 
-static void ends_at_zero_and_stays_there(void **state) {
+static void test_ends_at_zero_and_stays_there(void **state) {
     (void)state;
     Schedule linear = make(SCHEDULE_LINEAR, 3, 13), cosine = make(SCHEDULE_COSINE, 3, 13);
     assert_true(schedule_rate(&linear, 13) == 0);
@@ -120,7 +121,7 @@ static void ends_at_zero_and_stays_there(void **state) {
     assert_true(fabs(schedule_rate(&cosine, 13)) == 0);
 }
 
-static void holds_when_the_run_is_all_warmup(void **state) {
+static void test_holds_when_the_run_is_all_warmup(void **state) {
     (void)state;
     Schedule linear = make(SCHEDULE_LINEAR, 3, 3), cosine = make(SCHEDULE_COSINE, 3, 3);
     assert_true(schedule_rate(&linear, 2) == PEAK * (2.0 / 3.0));
@@ -130,10 +131,10 @@ static void holds_when_the_run_is_all_warmup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gives_the_rates_of_transformers),
-        cmocka_unit_test(rounds_a_share_up_and_a_fraction_down),
-        cmocka_unit_test(ends_at_zero_and_stays_there),
-        cmocka_unit_test(holds_when_the_run_is_all_warmup),
+        cmocka_unit_test(test_gives_the_rates_of_transformers),
+        cmocka_unit_test(test_rounds_a_share_up_and_a_fraction_down),
+        cmocka_unit_test(test_ends_at_zero_and_stays_there),
+        cmocka_unit_test(test_holds_when_the_run_is_all_warmup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

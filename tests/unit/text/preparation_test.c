@@ -1,3 +1,4 @@
+/* From a table to a token file: labels, subsets, truncation, and refused input. */
 #include "linnet/core/digest.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"

@@ -1,3 +1,4 @@
+/* CSV, TSV and JSON Lines: fields with their places, and errors that name the place. */
 #include "linnet/text/records.h"
 #include <setjmp.h>
 #include <stdarg.h>

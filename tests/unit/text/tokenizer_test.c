@@ -1,3 +1,4 @@
+/* The tokenizer against the ids of Hugging Face tokenizers, and damaged vocabularies. */
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"

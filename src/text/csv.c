@@ -5,13 +5,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Where the reader stands in a row. Offsets count from the buffer's start. */
+/* The reader's place in a row. Offsets count from the row's start. */
 typedef struct {
     RowBuffer *buffer;
     char separator;
     size_t at;
     int64_t line;
-    int64_t line_start; /**< offset at which the line under work starts */
+    int64_t line_start; /**< offset of the current line's start */
 } Reader;
 
 static char *bytes_of(const Reader *reader) {
@@ -50,7 +50,7 @@ static Status line_end_at(Reader *reader, size_t offset, size_t *length, Error *
     return STATUS_OK;
 }
 
-/* Move on to the separator, line end or CR that is next, or to the end of what the buffer holds. */
+/* Move to the next separator, LF or CR, or to the end of the bytes in the buffer. */
 static void pass_plain_bytes(Reader *reader) {
     const char *at = bytes_of(reader) + reader->at, *end = reader->buffer->bytes + reader->buffer->end;
     while (at < end && *at != reader->separator && *at != '\n' && *at != '\r') at++;

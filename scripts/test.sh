@@ -152,7 +152,8 @@ bad = count["failures"] + count["errors"]
 print(count["tests"] - bad - count["skipped"], bad)
 for case in suite.iter("testcase"):
     for skipped in case.iter("skipped"):
-        print(case.get("classname").split(".")[-1] + "." + case.get("name") + ": " + skipped.get("message").splitlines()[0])
+        why = skipped.get("message") if case.get("classname") else skipped.text.rpartition("Skipped: ")[2].rstrip("')")
+        print(".".join([*case.get("classname").split(".")[-1:], case.get("name").split(".")[-1]]).strip(".") + ": " + why.splitlines()[0])
 PY
     ) || { fail "$name (no report; exit code $code)"; return; }
     { read -r ok bad; while read -r skipped_test; do skip "$name: $skipped_test"; done; } <<<"$counts"

@@ -31,17 +31,18 @@ make_root() {
     local source
     source=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n "s/^$label //p" | head -n 1)
     [ -n "$source" ] || impossible "no package source of this machine is $label's"
+    mkdir -p "$packages"
     debootstrap --variant=minbase --include=make --components="$components" --cache-dir="$packages" "$suite" "$root" "$source" >&2 ||
         impossible "debootstrap cannot make a root of $suite here"
-    prepare
     tar -cf "$tar.new" -C "$root" . && mv "$tar.new" "$tar"
 }
 
 trap 'rm -rf --one-file-system "$root"' EXIT
 rm -rf --one-file-system "$root"
-mkdir -p "$root/linnet" "$packages"
+mkdir -p "$root"
 unshare --mount --pid --fork true || impossible "no namespaces"
 if [ -e "$tar" ]; then tar -xf "$tar" -C "$root"; else make_root; fi
+prepare
 mkdir -p "$root/linnet" "$root/shared"
 tar -c --exclude=./build --exclude=./.git . | tar -x -C "$root/linnet"
 
@@ -49,6 +50,7 @@ tar -c --exclude=./build --exclude=./.git . | tar -x -C "$root/linnet"
 unshare --mount --pid --fork --kill-child bash -euc '
     mount --make-rprivate /
     mount -t proc proc "$0/proc"
+    mount -t sysfs sysfs "$0/sys"
     mount --rbind /dev "$0/dev"
     mount -t tmpfs tmpfs "$0/dev/shm"
     mount --bind "$1" "$0/var/cache/apt/archives"

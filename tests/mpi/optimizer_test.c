@@ -1,10 +1,10 @@
-/* Whole updates over all ranks against a plain AdamW: parameters, moments and norm to the bit, so that they are
+/* Complete updates over all ranks against a plain AdamW: parameters, moments and norm to the bit, so that they are
  * the same for every number of ranks as well. */
 #include "mpi/plain.h"
 
 enum { UPDATES = 7 };
 
-/** Parameters as a model holds them: dense once a node, tables on every rank. */
+/** Parameters as a model holds them: dense once a node, sparse embeddings on every rank. */
 typedef struct {
     Shared *shared;
     Parameters parameters;

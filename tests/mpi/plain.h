@@ -1,7 +1,7 @@
 #ifndef LINNET_TESTS_MPI_PLAIN_H
 #define LINNET_TESTS_MPI_PLAIN_H
 /** A small model trained on made-up gradients, twice: by the optimizer over all ranks, and plainly by every rank
- *  for itself, with no ranks, blocks or touched rows: all units' gradients whole, summed along the tree, and
+ *  for itself, with no ranks, blocks or touched rows: all units' gradients complete, summed along the tree, and
  *  AdamW's reference over all parameters. Both must have the same bits. */
 #include "linnet/comm/shared.h"
 #include "linnet/comm/tree.h"
@@ -31,7 +31,7 @@ static const ModelConfig PLAIN_CONFIG = {.vocabulary = PLAIN_VOCABULARY,
                                          .labels = 3,
                                          .epsilon = 1e-5};
 
-/** Parameters, or moments, of the whole model. */
+/** Parameters, or moments, of the complete model. */
 typedef struct {
     float *dense, *token, *position;
 } PlainValues;
@@ -194,7 +194,7 @@ static inline double plain_rate(int update) {
     return 1e-2 / (double)(1 + update);
 }
 
-/** One whole update, on this rank alone. */
+/** One complete update, on this rank alone. */
 static inline void plain_update(Plain *plain, int update) {
     const Settings *s = plain->settings;
     const ParameterLayout *layout = &plain->layout;
@@ -318,12 +318,13 @@ static inline bool plain_same(const Plain *plain, const Parameters *parameters) 
            memcmp(parameters->position, plain->values.position, layout->position.count * sizeof(float)) == 0;
 }
 
-/** Whether a table's moments of this rank's rows have the plain ones' bits; rows never touched have none. */
-static inline bool plain_same_rows(const SparseEmbedding *table, const float *m, const float *v) {
-    size_t bytes = table->width * sizeof(float);
-    for (size_t i = 0; i < table->owned_count; i++) {
-        size_t at = (size_t)table->owned[i] * table->width, moment = sparse_embedding_moment(table, table->owned[i]);
-        if (memcmp(table->m + moment, m + at, bytes) != 0 || memcmp(table->v + moment, v + at, bytes) != 0)
+/** Whether a sparse embedding's moments of this rank's rows have the plain ones' bits; rows never touched have none. */
+static inline bool plain_same_rows(const SparseEmbedding *embedding, const float *m, const float *v) {
+    size_t bytes = embedding->width * sizeof(float);
+    for (size_t i = 0; i < embedding->owned_count; i++) {
+        size_t at = (size_t)embedding->owned[i] * embedding->width,
+               moment = sparse_embedding_moment(embedding, embedding->owned[i]);
+        if (memcmp(embedding->m + moment, m + at, bytes) != 0 || memcmp(embedding->v + moment, v + at, bytes) != 0)
             return false;
     }
     return true;

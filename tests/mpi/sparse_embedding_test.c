@@ -1,4 +1,4 @@
-/* Rows of an embedding table that an update touches, and how their owners' values reach everybody. */
+/* Rows of a sparse embedding that an update touches, and the all-gather of their owners' values. */
 #include "linnet/optim/sparse_embedding.h"
 #include "mpi/check.h"
 
@@ -54,7 +54,7 @@ static float value_of(int update, int32_t id, size_t k) {
 }
 
 /** Owners write all their rows ever touched; the others have them afterwards, and rows never touched stay as they are. */
-static void check_exchange(SparseEmbedding *embedding, float *values, const bool *ever, int update) {
+static void check_all_gather(SparseEmbedding *embedding, float *values, const bool *ever, int update) {
     for (size_t i = 0; i < embedding->owned_count; i++)
         for (size_t k = 0; k < WIDTH; k++)
             values[(size_t)embedding->owned[i] * WIDTH + k] = value_of(update, embedding->owned[i], k);
@@ -87,11 +87,11 @@ static void test_updates(const World *world, bool restored) {
         mark(world, update, ever);
         sparse_embedding_begin(&embedding);
         check_rows(&embedding, now, ever);
-        /* The next update's rows change nothing that this one's exchange needs. */
+        /* The next update's rows change nothing that this one's all-gather needs. */
         int32_t next[IDS_MAX];
         sparse_embedding_list(&embedding, next, ids_of(update + 1, world->rank, next));
         check_rows(&embedding, now, ever);
-        check_exchange(&embedding, values, ever, update);
+        check_all_gather(&embedding, values, ever, update);
     }
     sparse_embedding_destroy(&embedding);
 }
@@ -116,7 +116,7 @@ static void test_moments(const World *world) {
     sparse_embedding_destroy(&embedding);
 }
 
-/** More rows an update than the table has are never needed. */
+/** An update never touches more rows than the embedding has. */
 static void test_capacity(const World *world) {
     SparseEmbedding embedding;
     Error error = {0};

@@ -3,8 +3,8 @@
 /** AdamW over all ranks: each rank keeps the moments of the parameters it owns, updates those from the reduced
  *  gradient, and sends the new values to all.
  *
- *  The gradients of an update lie in one gradient buffer of the reduction: the dense buckets, then, as two more buckets,
- *  the rows of the token and of the position embedding that the global batch touches. One update goes
+ *  The gradients of an update lie in one gradient buffer of the reduction: the dense buckets, then, as two more
+ *  buckets, the rows of the token and of the position embedding that the global batch touches. One update goes
  *
  *    optimizer_rows()     names the rows: for the next update, as soon as they are known
  *    optimizer_begin()    the reduction starts
@@ -55,7 +55,8 @@ size_t optimizer_gradient_floats(const ParameterLayout *layout, size_t token_row
 void optimizer_buckets(Bucket *buckets, const ParameterLayout *layout, size_t token_capacity, size_t token_rows,
                        size_t position_rows);
 
-/** How settings want gradients to be summed, in global batches of at most `units` units; `unsplit`: see ReductionRule. */
+/** How gradients are summed by these settings, in global batches of at most `units` units; `unsplit`: see
+ *  ReductionRule. */
 ReductionRule optimizer_rule(const Settings *settings, int units, bool unsplit);
 
 /** For global batches of at most rule->units units with at most `rows` tokens in all; micro-batches of at most

@@ -27,7 +27,7 @@ typedef struct {
     /* scratch of the all-gathers */
     uint8_t *seen;     /**< [rows] 1 for rows in mine */
     int32_t *mine;     /**< [rows] this rank's own rows of the next update */
-    int32_t *gathered; /**< [capacity · ranks] all ranks' */
+    int32_t *gathered; /**< [capacity · ranks] the rows of all ranks */
     size_t gathered_count;
     int *counts, *places;     /**< [ranks] */
     float *packed, *received; /**< rows on their way between ranks; untouched pages take no memory */

@@ -1,4 +1,4 @@
-/* Kernels and versions. See build_fingerprint.h. */
+/* The kernels in use and the versions of the libraries. See build_fingerprint.h. */
 #include "linnet/checkpoint/build_fingerprint.h"
 
 #include "linnet/kernels/isa.h"

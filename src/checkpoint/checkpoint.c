@@ -1,9 +1,8 @@
-/* Checkpoints: which there are, which are whole, and what is left of those that never were. See checkpoint.h;
- * checkpoint_save.c saves one, checkpoint_folder.c has its folder, checkpoint_state.c the state, checkpoint_moments.c
- * and checkpoint_file.c the moments. */
+/* The checkpoints of a run: which there are, which are intact, which go, and what a killed run left. See
+ * checkpoint.h. */
 #include "linnet/checkpoint/checkpoint.h"
 
-#include "checkpoint/checkpoint_moments.h"
+#include "linnet/checkpoint/checkpoint_verify.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
@@ -19,14 +18,6 @@ char *checkpoint_path(const char *output_dir, int64_t step, Error *error) {
     return file_join(output_dir, name, error);
 }
 
-bool checkpoint_is(const char *folder) {
-    Error error = {0};
-    char *path = file_join(folder, "optimizer.h5", &error);
-    bool is = path != NULL && file_exists(path);
-    memory_free(path);
-    return is;
-}
-
 /* The step in a name like checkpoint-12 with this ending; 0 for any other name. */
 static int64_t step_with(const char *name, const char *ending) {
     static const char prefix[] = "checkpoint-";
@@ -36,27 +27,27 @@ static int64_t step_with(const char *name, const char *ending) {
     return strcmp(digits + length, ending) != 0 || length > 18 ? 0 : (int64_t)strtoll(digits, NULL, 10);
 }
 
-/* The step of a checkpoint's name (checkpoint-12.tmp is one that was never finished). */
+/* The step of a checkpoint's name; 0 for any other name, as checkpoint-12.tmp, which was not finished. */
 static int64_t step_of(const char *name) {
     return step_with(name, "");
 }
 
-/* What a walk over a folder's checkpoints finds. */
+/* What a scan of a folder's checkpoints looks for and finds. */
 typedef struct {
     int64_t count, newest_step;
-    int64_t below;         /* 0, or: newest is looked for among the steps below this one */
+    int64_t below;         /* only steps below this one count as newest; 0: all */
     int64_t current, best; /* of a run: steps that stay */
-    int64_t first;         /* the step that goes first; 0: none */
-} Scan;
+    int64_t first;         /* the step to be removed first; 0: none */
+} CheckpointScan;
 
-/* What a run has not come to yet is an earlier run's, started anew or from further back. When a checkpoint was written says
- * less: a copied folder's are all of the day of copying. */
-static bool goes_before(const Scan *scan, int64_t step, int64_t other) {
+/* A step that this run has not reached yet is of an earlier run. Times of writing say less: in a copied folder all
+ * are of the day of copying. */
+static bool goes_before(const CheckpointScan *scan, int64_t step, int64_t other) {
     const bool earlier = step > scan->current, other_earlier = other > scan->current;
     return earlier != other_earlier ? earlier : step < other;
 }
 
-static void scan_one(Scan *scan, int folder, const char *name) {
+static void scan_one(CheckpointScan *scan, int folder, const char *name) {
     struct stat about;
     const int64_t step = step_of(name);
     if (step == 0 || fstatat(folder, name, &about, 0) != 0 || !S_ISDIR(about.st_mode)) return;
@@ -66,15 +57,15 @@ static void scan_one(Scan *scan, int folder, const char *name) {
     if (scan->first == 0 || goes_before(scan, step, scan->first)) scan->first = step;
 }
 
-static void scan_folder(Scan *scan, const char *output_dir) {
+static void scan_folder(CheckpointScan *scan, const char *output_dir) {
     DIR *folder = opendir(output_dir);
-    if (folder == NULL) return;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) scan_one(scan, dirfd(folder), entry->d_name);
+    if (!folder) return;
+    for (struct dirent *entry; (entry = readdir(folder));) scan_one(scan, dirfd(folder), entry->d_name);
     closedir(folder);
 }
 
 static int64_t newest_below(const char *output_dir, int64_t below) {
-    Scan scan = {.newest_step = -1, .below = below};
+    CheckpointScan scan = {.newest_step = -1, .below = below};
     scan_folder(&scan, output_dir);
     return scan.newest_step;
 }
@@ -89,31 +80,31 @@ int64_t checkpoint_newest_intact(const char *output_dir, Error *error) {
     for (; step > 0 && error->status == STATUS_OK; step = newest_below(output_dir, step)) {
         Error damage = {0};
         char *path = checkpoint_path(output_dir, step, error);
-        if (path == NULL || checkpoint_verify(path, &info, &damage) == STATUS_OK) {
+        if (!path || checkpoint_verify(path, &info, &damage) == STATUS_OK) {
             memory_free(path);
             break;
         }
         memory_free(path);
         if (damage.status != STATUS_INPUT)
-            *error = damage; /* this machine is at fault, not the checkpoint */
+            *error = damage; /* a failure of this machine, not damage of the checkpoint */
         else
             log_warning("checkpoint-%lld is passed over: %s", (long long)step, damage.message);
     }
     if (newest > 0 && step < 0)
         error_set(error, STATUS_INPUT,
-                  "%s holds checkpoints but none that is whole: remove them to start from the beginning", output_dir);
+                  "%s holds checkpoints, but none is intact: remove them to start from the beginning", output_dir);
     return step;
 }
 
-/* --- What a crash leaves --------------------------------------------------------------------------------------- */
+/* --- What a killed run leaves ------------------------------------------------------------------------------------- */
 
-/* A whole checkpoint in whose place a newer one of the same step was being put: back to its name, unless the newer one
- * got there. */
+/* A complete checkpoint that a newer one of the same step was replacing: rename it back, unless the newer one is in
+ * place. */
 static Status recover_old(const char *output_dir, const char *old, int64_t step, Error *error) {
     char *path = checkpoint_path(output_dir, step, error);
-    if (path != NULL && file_exists(path))
+    if (path && file_exists(path))
         file_remove(old, error);
-    else if (path != NULL)
+    else if (path)
         file_rename(old, path, error);
     memory_free(path);
     return error->status;
@@ -125,13 +116,13 @@ static bool is_unfinished(const char *name) {
 
 Status checkpoint_tidy(const char *output_dir, Error *error) {
     DIR *folder = opendir(output_dir);
-    if (folder == NULL) return STATUS_OK;
-    for (struct dirent *entry; error->status == STATUS_OK && (entry = readdir(folder)) != NULL;) {
+    if (!folder) return STATUS_OK;
+    for (struct dirent *entry; error->status == STATUS_OK && (entry = readdir(folder));) {
         int64_t old = step_with(entry->d_name, ".old");
         if (old == 0 && !is_unfinished(entry->d_name)) continue;
         char *path = file_join(output_dir, entry->d_name, error);
-        if (path == NULL) break;
-        log_info("%s was left unfinished: %s", path, old > 0 ? "it is put back or removed" : "it is removed");
+        if (!path) break;
+        log_info("%s was left by a run that was killed: %s it", path, old > 0 ? "restoring or removing" : "removing");
         if (old > 0)
             recover_old(output_dir, path, old, error);
         else
@@ -142,15 +133,14 @@ Status checkpoint_tidy(const char *output_dir, Error *error) {
     return error->status;
 }
 
-/* Under another name first: a crash in the middle leaves no checkpoint that lacks some of its files. */
+/* Renamed first: a crash in the middle leaves no checkpoint that lacks some of its files. */
 static Status remove_checkpoint(const char *output_dir, int64_t step, Error *error) {
     char *path = checkpoint_path(output_dir, step, error), *away = NULL;
-    if (path != NULL) away = memory_allocate(strlen(path) + sizeof ".tmp", 1, error);
-    if (away != NULL && file_remove(strcat(strcpy(away, path), ".tmp"), error) == STATUS_OK) {
+    if (path) away = memory_allocate(strlen(path) + sizeof ".tmp", 1, error);
+    if (away && !file_remove(strcat(strcpy(away, path), ".tmp"), error)) {
         Error after = {0};
         file_rename(path, away, error);
-        file_remove(away,
-                    error->status == STATUS_OK ? error : &after); /* renamed, if not flushed: it goes all the same */
+        file_remove(away, error->status ? &after : error); /* also after a rename that was only not flushed */
     }
     memory_free(away);
     memory_free(path);
@@ -159,16 +149,10 @@ static Status remove_checkpoint(const char *output_dir, int64_t step, Error *err
 
 Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error) {
     while (error->status == STATUS_OK) {
-        Scan scan = {.newest_step = -1, .current = current, .best = best};
+        CheckpointScan scan = {.newest_step = -1, .current = current, .best = best};
         scan_folder(&scan, output_dir);
         if (scan.count <= limit || scan.first == 0) break;
         remove_checkpoint(output_dir, scan.first, error);
     }
     return error->status;
-}
-
-Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error) {
-    *info = (CheckpointInfo){0};
-    if (checkpoint_read_state(folder, &info->state, NULL, error)) return error->status;
-    return moments_verify(folder, info, error);
 }

@@ -1,7 +1,8 @@
-/* A checkpoint's folder while it is written. See checkpoint_folder.h. */
+/* Writing a checkpoint's folder and putting it in its place. See checkpoint_folder.h. */
 #include "checkpoint/checkpoint_folder.h"
 
-#include "checkpoint/checkpoint_state.h"
+#include "linnet/checkpoint/checkpoint.h"
+#include "linnet/checkpoint/run_state.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include <fcntl.h>
@@ -11,43 +12,50 @@
 /* path + ending, to be freed with memory_free(). */
 static char *with_ending(const char *path, const char *ending, Error *error) {
     char *text = memory_allocate(strlen(path) + strlen(ending) + 1, 1, error);
-    if (text != NULL) strcat(strcpy(text, path), ending);
+    if (text) strcat(strcpy(text, path), ending);
     return text;
 }
 
-static void write_model(const char *folder, const Model *model, const Parameters *parameters, const cJSON *state,
-                        Error *error) {
-    if (file_remove(folder, error) || file_make_folder(folder, error)) return;
-    if (model_folder_save(folder, &model->config, &model->layout, parameters, &model->tokenizer_files, error)) return;
-    state_save(folder, state, error);
+Status checkpoint_folder_begin(CheckpointFolder *f, const char *output_dir, int64_t step, const Model *model,
+                               const Parameters *parameters, const MomentsShape *shape, Error *error) {
+    *f = (CheckpointFolder){.path = checkpoint_path(output_dir, step, error)};
+    if (f->path) f->temporary = with_ending(f->path, ".tmp", error);
+    if (!f->temporary || file_remove(f->temporary, error) || file_make_folder(f->temporary, error) ||
+        model_folder_save(f->temporary, &model->config, &model->layout, parameters, &model->tokenizer_files, f->weights,
+                          error))
+        return error->status;
+    return moments_file_create(&f->moments, f->temporary, shape, error);
 }
 
-Status writing_begin(Writing *w, const char *output_dir, int64_t step, const Model *model, const Parameters *parameters,
-                     const cJSON *state, const MomentsShape *shape, Error *error) {
-    *w = (Writing){.path = checkpoint_path(output_dir, step, error)};
-    if (w->path != NULL) w->beside = with_ending(w->path, ".tmp", error);
-    if (w->beside == NULL) return error->status;
-    write_model(w->beside, model, parameters, state, error);
-    if (error->status != STATUS_OK) return error->status;
-    w->moments_open = true;
-    return moments_file_create(&w->moments, w->beside, shape, error);
+/* The digests of the two large files were computed while they were written. */
+static Status save_state(const CheckpointFolder *f, cJSON *state, const char *moments, Error *error) {
+    static const char *const small[] = {"config.json", "vocab.json", "merges.txt"};
+    run_state_add_digest(state, "model.safetensors", f->weights, error);
+    run_state_add_digest(state, MOMENTS_FILE, moments, error);
+    for (size_t i = 0; i < sizeof small / sizeof *small && !error->status; i++) {
+        char digest[DIGEST_TEXT];
+        if (!file_is_in(f->temporary, small[i])) continue;
+        char *path = file_join(f->temporary, small[i], error);
+        if (path && !digest_file(path, digest, error)) run_state_add_digest(state, small[i], digest, error);
+        memory_free(path);
+    }
+    return error->status ? error->status : run_state_save(state, f->temporary, error);
 }
 
-/* Put a finished folder in the place of an older one of the same step, which is there at every moment: as
- * checkpoint-STEP or, where the file system cannot exchange two names at once, for a moment as checkpoint-STEP.old,
- * which a start renames back. */
-static Status take_place(const char *beside, const char *path, Error *error) {
-    if (renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
-        if (file_flush_parent(path, error) == STATUS_OK) return file_remove(beside, error);
-        renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_EXCHANGE); /* the older one stays */
+/* Replace an older checkpoint of the same step, which is there at every moment: as checkpoint-STEP or, where the file
+ * system cannot exchange two names at once, for a moment as checkpoint-STEP.old, which the next start renames back. */
+static Status replace_older(const char *temporary, const char *path, Error *error) {
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
+        if (!file_flush_parent(path, error)) return file_remove(temporary, error);
+        renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE); /* the older one stays */
         return error->status;
     }
     char *old = with_ending(path, ".old", error);
-    if (old != NULL && file_remove(old, error) == STATUS_OK && file_rename(path, old, error) == STATUS_OK) {
-        if (file_rename(beside, path, error) == STATUS_OK) {
+    if (old && !file_remove(old, error) && !file_rename(path, old, error)) {
+        if (!file_rename(temporary, path, error)) {
             file_remove(old, error);
         } else {
-            Error ignored = {0}; /* what failed first is what is told */
+            Error ignored = {0}; /* the first failure is reported */
             file_rename(old, path, &ignored);
         }
     }
@@ -55,33 +63,20 @@ static Status take_place(const char *beside, const char *path, Error *error) {
     return error->status;
 }
 
-static Status put_in_place(const char *beside, const char *path, Error *error) {
-    if (file_flush(beside, error)) return error->status;
-    return file_exists(path) ? take_place(beside, path, error) : file_rename(beside, path, error);
+static Status put_in_place(const char *temporary, const char *path, Error *error) {
+    if (file_flush(temporary, error)) return error->status;
+    return file_exists(path) ? replace_older(temporary, path, error) : file_rename(temporary, path, error);
 }
 
-/* Remove what was written. The model goes before optimizer.h5 is closed: HDF5 that finds no room for its last bytes
- * would keep the file open, and its room taken, to the end of the program. */
-static void give_up(Writing *w) {
-    Error ignored = {0};
-    char *model = w->beside != NULL ? file_join(w->beside, "model.safetensors", &ignored) : NULL;
-    if (model != NULL) file_remove(model, &ignored);
-    memory_free(model);
-    ignored = (Error){.status = STATUS_FAILURE};
-    if (w->moments_open) moments_file_close(&w->moments, &ignored);
-    ignored = (Error){0};
-    if (w->beside != NULL) file_remove(w->beside, &ignored);
-}
-
-Status writing_end(Writing *w, Error *error) {
-    if (error->status == STATUS_OK) moments_file_flush(&w->moments, error);
-    if (error->status == STATUS_OK) {
-        moments_file_close(&w->moments, error);
-        w->moments_open = false;
-        if (error->status == STATUS_OK) put_in_place(w->beside, w->path, error);
+Status checkpoint_folder_end(CheckpointFolder *f, cJSON *state, Error *error) {
+    char moments[DIGEST_TEXT];
+    if (!safetensors_finish(f->moments, moments, error) && !save_state(f, state, moments, error))
+        put_in_place(f->temporary, f->path, error);
+    if (error->status && f->temporary) {
+        Error ignored = {0}; /* the first failure is reported */
+        file_remove(f->temporary, &ignored);
     }
-    if (error->status != STATUS_OK) give_up(w);
-    memory_free(w->beside);
-    memory_free(w->path);
+    memory_free(f->temporary);
+    memory_free(f->path);
     return error->status;
 }

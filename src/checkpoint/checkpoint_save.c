@@ -1,53 +1,39 @@
-/* Saving a checkpoint: run by run as the moments come in, or from a copy in memory. See checkpoint.h. */
-#include "linnet/checkpoint/checkpoint.h"
+/* Saving a checkpoint in pieces as they arrive, or from a copy in memory. See checkpoint_save.h. */
+#include "linnet/checkpoint/checkpoint_save.h"
 
 #include "checkpoint/checkpoint_folder.h"
-#include "checkpoint/checkpoint_moments.h"
-#include "checkpoint/checkpoint_state.h"
+#include "checkpoint/moments_gather.h"
+#include "linnet/checkpoint/checkpoint.h"
 #include "linnet/core/memory.h"
-#include <string.h>
+
+static cJSON *state_of(const CheckpointParts *parts, Error *error) {
+    const int64_t step = parts->state->best_saved;
+    char *best = step > 0 ? checkpoint_path(parts->output_dir, step, error) : NULL;
+    cJSON *tree = run_state_tree(parts->state, best, parts->history, error);
+    memory_free(best);
+    return tree;
+}
 
 /* --- At once ------------------------------------------------------------------------------------------------------ */
 
-/* Rank 0 writes each run as it comes. */
-typedef struct {
-    Writing writing;
-    float *room; /* [largest run] */
-    Error *error;
-} Direct;
-
-static float *direct_room(void *context, const MomentsRun *run) {
-    (void)run;
-    return ((Direct *)context)->room;
-}
-
-static void direct_take(void *context, const MomentsRun *run, const float *values) {
-    Direct *direct = context;
-    moments_file_write(&direct->writing.moments, run, values, direct->error);
-}
-
-static void direct_begin(Direct *direct, const CheckpointParts *parts, const Gathering *gathering, Error *error) {
-    cJSON *state = state_tree(parts->state, parts->output_dir, parts->history, error);
-    direct->error = error;
-    direct->room = memory_allocate(gathering->largest, sizeof *direct->room, error);
-    if (error->status == STATUS_OK)
-        writing_begin(&direct->writing, parts->output_dir, parts->state->step, parts->model, &parts->model->parameters,
-                      state, &gathering->shape, error);
-    cJSON_Delete(state);
-}
-
 Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     const World *world = parts->world;
-    Gathering gathering;
-    Direct direct = {0};
-    gathering_open(&gathering, world, parts->optimizer, error);
-    if (world->rank == 0 && error->status == STATUS_OK) direct_begin(&direct, parts, &gathering, error);
-    bool begun = world_agree(world, error, false) == STATUS_OK;
-    if (begun) gathering_run(&gathering, &(MomentsSink){&direct, direct_room, direct_take});
-    if (world->rank == 0) writing_end(&direct.writing, error);
-    memory_free(direct.room);
-    gathering_close(&gathering);
-    /* Agreed on twice, an error would be taken for rank 0's. */
+    MomentsGather gather;
+    CheckpointFolder folder = {0};
+    cJSON *state = NULL;
+    moments_gather_open(&gather, parts->optimizer, error);
+    if (world->rank == 0 && !error->status) {
+        state = state_of(parts, error);
+        if (!error->status)
+            checkpoint_folder_begin(&folder, parts->output_dir, parts->state->step, parts->model,
+                                    &parts->model->parameters, &gather.shape, error);
+    }
+    const bool begun = world_agree(world, error, false) == STATUS_OK;
+    if (begun) moments_gather_run(&gather, NULL, folder.moments, error);
+    if (world->rank == 0) checkpoint_folder_end(&folder, state, error);
+    cJSON_Delete(state);
+    moments_gather_close(&gather);
+    /* An error that is agreed on already must not be agreed on again: it would become rank 0's. */
     return begun ? world_agree(world, error, false) : error->status;
 }
 
@@ -59,18 +45,15 @@ struct Snapshot {
     int64_t step;
     cJSON *state;
     MomentsShape shape;
-    float *block; /* everything below */
-    Parameters parameters;
-    float *moments[MOMENTS_PARTS][2];
+    float *block;          /* the weights, then the moments as their file has them */
+    Parameters parameters; /* in the block */
+    float *moments;        /* likewise */
 };
 
-static size_t moment_floats(const MomentsShape *shape, int part) {
-    return shape->length[part] * shape->width[part];
-}
-
 size_t checkpoint_snapshot_bytes(const ParameterLayout *layout, size_t rows) {
-    size_t moments = 2 * (layout->dense + rows * (size_t)layout->token.shape[1]);
-    return sizeof(float) * (layout->dense + layout->token.count + layout->position.count + moments);
+    const MomentsShape shape = {
+        .dense = layout->dense, .width = (size_t)layout->token.shape[1], .rows[MOMENTS_TOKEN] = rows};
+    return sizeof(float) * (layout->dense + layout->token.count + layout->position.count + moments_floats(&shape));
 }
 
 /* Lay out the block and copy the model's values. */
@@ -80,83 +63,65 @@ static void copy_parameters(Snapshot *s) {
     s->parameters.dense = s->block;
     s->parameters.token = s->parameters.dense + layout->dense;
     s->parameters.position = s->parameters.token + layout->token.count;
-    float *next = s->parameters.position + layout->position.count;
-    for (int part = 0; part < MOMENTS_PARTS; part++)
-        for (int which = 0; which < 2; which++) {
-            s->moments[part][which] = next;
-            next += moment_floats(&s->shape, part);
-        }
+    s->moments = s->parameters.position + layout->position.count;
     moments_copy(s->parameters.dense, from->dense, layout->dense);
     moments_copy(s->parameters.token, from->token, layout->token.count);
     moments_copy(s->parameters.position, from->position, layout->position.count);
 }
 
-static float *snapshot_room(void *context, const MomentsRun *run) {
-    Snapshot *s = context;
-    return s->moments[run->part][run->which] + run->first * s->shape.width[run->part];
-}
-
-static void snapshot_take(void *context, const MomentsRun *run, const float *values) {
-    (void)context, (void)run, (void)values; /* it lies where it belongs */
-}
-
-/* Memory for the copy. The system may promise more than it has, and end the process when that is used: so it is asked
- * what it has. */
-static Status allocate_block(Snapshot *s, Error *error) {
-    size_t rows = s->shape.length[MOMENTS_TOKEN] + s->shape.length[MOMENTS_POSITION];
+/* Memory for the copy. The system may promise more than it has, and kill the process when that is used: so ask first
+ * how much there is. */
+static Status allocate_block(Snapshot *s, const MomentsShape *shape, Error *error) {
+    size_t rows = shape->rows[MOMENTS_TOKEN] + shape->rows[MOMENTS_POSITION];
     size_t bytes = checkpoint_snapshot_bytes(&s->model->layout, rows), left = memory_available();
     if (left < bytes)
         return error_set(error, STATUS_FAILURE, "a copy takes %zu MB, this machine has %zu MB left", bytes / 1000000,
                          left / 1000000);
     s->block = memory_allocate(bytes, 1, error);
-    if (s->block != NULL) memory_prefault(s->block, bytes);
+    if (s->block) memory_prefault(s->block, bytes);
     return error->status;
 }
 
-static void snapshot_begin(Snapshot **snapshot, const CheckpointParts *parts, const Gathering *gathering,
-                           Error *error) {
-    Snapshot *s = memory_allocate(1, sizeof *s, error);
-    if (s == NULL) return;
-    *s = (Snapshot){.model = parts->model, .step = parts->state->step, .shape = gathering->shape};
+static void snapshot_begin(Snapshot **snapshot, const CheckpointParts *parts, const MomentsShape *shape, Error *error) {
+    Snapshot *s = *snapshot = memory_allocate(1, sizeof *s, error);
+    if (!s) return;
+    *s = (Snapshot){.model = parts->model, .step = parts->state->step};
     s->output_dir = memory_text(parts->output_dir, error);
-    s->state = state_tree(parts->state, parts->output_dir, parts->history, error);
-    if (error->status == STATUS_OK) allocate_block(s, error);
-    *snapshot = s;
+    s->state = state_of(parts, error);
+    if (!error->status) allocate_block(s, shape, error);
 }
 
 Status checkpoint_snapshot(Snapshot **snapshot, const CheckpointParts *parts, Error *error) {
     const World *world = parts->world;
-    Gathering gathering;
+    MomentsGather gather;
     *snapshot = NULL;
-    gathering_open(&gathering, world, parts->optimizer, error);
-    if (world->rank == 0 && error->status == STATUS_OK) snapshot_begin(snapshot, parts, &gathering, error);
-    if (world_agree(world, error, false) == STATUS_OK) {
-        if (world->rank == 0) copy_parameters(*snapshot);
-        gathering_run(&gathering, &(MomentsSink){*snapshot, snapshot_room, snapshot_take});
-        if (world->rank == 0) memset(gathering.shape.ids, 0, sizeof gathering.shape.ids); /* the snapshot's now */
-    } else if (*snapshot != NULL) {
-        memset((*snapshot)->shape.ids, 0, sizeof gathering.shape.ids);
+    moments_gather_open(&gather, parts->optimizer, error);
+    if (world->rank == 0 && !error->status) snapshot_begin(snapshot, parts, &gather.shape, error);
+    if (world_agree(world, error, false)) {
         snapshot_destroy(*snapshot);
         *snapshot = NULL;
+    } else if (world->rank == 0) {
+        copy_parameters(*snapshot);
+        moments_gather_run(&gather, (*snapshot)->moments, NULL, error);
+        (*snapshot)->shape = gather.shape;
+        gather.shape = (MomentsShape){0}; /* the snapshot owns it now */
+    } else {
+        moments_gather_run(&gather, NULL, NULL, error);
     }
-    gathering_close(&gathering);
+    moments_gather_close(&gather);
     return error->status;
 }
 
-Status snapshot_write(const Snapshot *s, Error *error) {
-    Writing writing;
-    writing_begin(&writing, s->output_dir, s->step, s->model, &s->parameters, s->state, &s->shape, error);
-    for (MomentsPart part = 0; part < MOMENTS_PARTS; part++)
-        for (int which = 0; which < 2; which++) {
-            MomentsRun run = {.part = part, .which = which, .rows = s->shape.length[part]};
-            if (error->status == STATUS_OK) moments_file_write(&writing.moments, &run, s->moments[part][which], error);
-        }
-    return writing_end(&writing, error);
+Status snapshot_write(Snapshot *s, Error *error) {
+    CheckpointFolder folder;
+    checkpoint_folder_begin(&folder, s->output_dir, s->step, s->model, &s->parameters, &s->shape, error);
+    safetensors_append(folder.moments, s->moments, moments_floats(&s->shape) * sizeof(float), error);
+    return checkpoint_folder_end(&folder, s->state, error);
 }
 
 void snapshot_destroy(Snapshot *s) {
-    if (s == NULL) return;
-    for (int part = 0; part < MOMENTS_PARTS; part++) memory_free(s->shape.ids[part]);
+    if (!s) return;
+    moments_shape_free(&s->shape);
     cJSON_Delete(s->state);
     memory_free(s->output_dir);
     memory_free(s->block);

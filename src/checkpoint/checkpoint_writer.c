@@ -1,13 +1,14 @@
 /* Writing a checkpoint in the background. See checkpoint_writer.h. */
 #include "linnet/checkpoint/checkpoint_writer.h"
 
+#include "linnet/checkpoint/checkpoint.h"
 #include "linnet/core/log.h"
 #include "linnet/core/thread.h"
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Of the thread that writes: where all processors compute, it takes what they leave, and a tenth of one at least. */
-#define SAVER_NICE 10
+/* Of the thread that writes: where all processors compute, it gets what they leave, and a tenth of one at least. */
+#define WRITER_NICE 10
 
 static void *write_and_rotate(void *context) {
     CheckpointWriter *writer = context;
@@ -15,14 +16,14 @@ static void *write_and_rotate(void *context) {
     if (snapshot_write(writer->snapshot, &writer->error) == STATUS_OK && writer->limit > 0 &&
         checkpoint_rotate(writer->output_dir, writer->limit, writer->current, writer->best, &rotation))
         log_warning("an older checkpoint could not be removed: %s", rotation.message);
-    snapshot_destroy(writer->snapshot); /* here, so that its memory is free as early as can be */
+    snapshot_destroy(writer->snapshot); /* here, to free its memory as early as possible */
     writer->snapshot = NULL;
     atomic_store(&writer->ended, true);
     return NULL;
 }
 
-static void *checkpoint_writer_run(void *writer) {
-    setpriority(PRIO_PROCESS, (id_t)gettid(), SAVER_NICE);
+static void *run_thread(void *writer) {
+    setpriority(PRIO_PROCESS, (id_t)gettid(), WRITER_NICE);
     return write_and_rotate(writer);
 }
 
@@ -36,7 +37,7 @@ void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const
     writer->error = (Error){0};
     writer->started = true;
     atomic_store(&writer->ended, false);
-    writer->threaded = thread_start(&writer->thread, checkpoint_writer_run, writer);
+    writer->threaded = thread_start(&writer->thread, run_thread, writer);
     if (!writer->threaded) write_and_rotate(writer);
 }
 
@@ -48,6 +49,6 @@ Status checkpoint_writer_finish(CheckpointWriter *writer, Error *error) {
     if (!writer->started) return STATUS_OK;
     if (writer->threaded) pthread_join(writer->thread, NULL);
     writer->started = false;
-    if (writer->error.status != STATUS_OK) error_set(error, writer->error.status, "%s", writer->error.message);
+    if (writer->error.status) error_set(error, writer->error.status, "%s", writer->error.message);
     return error->status;
 }

@@ -1,38 +1,19 @@
-/** linnet inspect: what a token file, a model folder or a checkpoint holds, and whether it is whole. */
-#include "cli/inspect.h"
+/* linnet inspect: print what a token file, a model folder or a checkpoint holds, and verify it. */
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "linnet/checkpoint/checkpoint.h"
+#include "linnet/checkpoint/checkpoint_verify.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
-#include "linnet/core/memory.h"
-#include <stdarg.h>
+#include "linnet/data/dataset.h"
+#include "linnet/model/model_folder_describe.h"
 #include <stdbool.h>
-#include <stdio.h>
 
-void inspect_line(const char *name, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    printf("  %-12s ", name);
-    vprintf(format, arguments);
-    putchar('\n');
-    va_end(arguments);
-}
-
-static bool holds(const char *folder, const char *name, Error *error) {
-    char *path = file_join(folder, name, error);
-    bool there = path && file_exists(path);
-    memory_free(path);
-    return there;
-}
-
-/** A file can only be a token file; a folder is told by what no other kind has in it. */
+/* A file can only be a token file; a folder is recognized by what it holds. */
 static Status inspect_path(const char *path, Error *error) {
     if (!file_exists(path)) return error_set(error, STATUS_INPUT, "%s: does not exist", path);
-    if (!file_is_folder(path)) return inspect_tokens(path, error);
-    if (checkpoint_is(path)) return inspect_checkpoint(path, error);
-    if (inspect_refuse_half_checkpoint(path, error)) return error->status;
-    if (holds(path, "config.json", error)) return inspect_model(path, "GPT-2 model folder", error);
+    if (!file_is_folder(path)) return dataset_describe(path, error);
+    if (checkpoint_is(path)) return checkpoint_describe(path, error);
+    if (file_is_in(path, "config.json")) return model_folder_describe(path, "GPT-2 model folder", error);
     return error_set(error, STATUS_INPUT,
                      "%s: neither a token file nor a folder with config.json (a model or a checkpoint)", path);
 }
@@ -50,7 +31,7 @@ static Status run(int argc, char **argv, Error *error) {
         if (paths.count == 1)
             inspect_path(paths.items[0], error);
         else
-            error_set(error, STATUS_INPUT, "one PATH is needed, %zu are given", paths.count);
+            error_set(error, STATUS_INPUT, "expected one PATH, got %zu", paths.count);
     }
     options_free_list(&paths);
     return error->status;

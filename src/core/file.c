@@ -56,6 +56,14 @@ bool file_exists(const char *path) {
     return stat(path, &about) == 0;
 }
 
+bool file_is_in(const char *folder, const char *name) {
+    Error no_memory = {0};
+    char *path = file_join(folder, name, &no_memory);
+    const bool there = path && file_exists(path);
+    memory_free(path);
+    return there;
+}
+
 bool file_same(const char *a, const char *b) {
     struct stat one, other;
     return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;

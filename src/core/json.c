@@ -179,14 +179,18 @@ static size_t tabs_to_spaces(const char *text, char *out) {
     return length;
 }
 
-Status json_save(const cJSON *tree, const char *path, bool indented, Error *error) {
-    char *printed = indented ? cJSON_Print(tree) : cJSON_PrintUnformatted(tree);
-    if (!printed) return error_set(error, STATUS_FAILURE, "%s: cannot write: out of memory", path);
-    size_t room = 0;
-    char *text = NULL;
-    if (memory_multiply(strlen(printed) + 1, 2, &room)) text = memory_allocate(room, 1, error);
-    if (text) file_replace(path, text, tabs_to_spaces(printed, text), error);
-    memory_free(text);
+char *json_text(const cJSON *tree, bool indented, const char *name, Error *error) {
+    char *printed = indented ? cJSON_Print(tree) : cJSON_PrintUnformatted(tree), *text = NULL;
+    if (!printed) error_set(error, STATUS_FAILURE, "%s: cannot write: out of memory", name);
+    if (printed) text = memory_allocate(strlen(printed) + 2, 2, error);
+    if (text) text[tabs_to_spaces(printed, text)] = '\0';
     cJSON_free(printed);
+    return text;
+}
+
+Status json_save(const cJSON *tree, const char *path, bool indented, Error *error) {
+    char *text = json_text(tree, indented, path, error);
+    if (text) file_replace(path, text, strlen(text), error);
+    memory_free(text);
     return error->status;
 }

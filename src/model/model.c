@@ -12,11 +12,7 @@
 
 /* The folder itself has the tokenizer, or there is none. */
 static Status find_tokenizer(Model *model, const char *path, Error *error) {
-    char *vocabulary = file_join(path, "vocab.json", error), *merges = file_join(path, "merges.txt", error);
-    if (error->status == STATUS_OK && file_exists(vocabulary) && file_exists(merges))
-        model->tokenizer = memory_text(path, error);
-    memory_free(vocabulary);
-    memory_free(merges);
+    if (file_is_in(path, "vocab.json") && file_is_in(path, "merges.txt")) model->tokenizer = memory_text(path, error);
     return error->status;
 }
 

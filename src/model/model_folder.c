@@ -47,7 +47,7 @@ static bool has_shape(const Tensor *tensor, const ParameterTensor *wanted) {
 static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, const ParameterTensor *wanted,
                            Error *error) {
     char is[192], should[64];
-    if (tensor->dtype == DTYPE_OTHER)
+    if (tensor->dtype > DTYPE_BF16)
         return error_set(error, STATUS_INPUT, "%s: tensor %s must be of dtype F32, F16 or BF16", folder->path,
                          tensor->name);
     if (has_shape(tensor, wanted)) return STATUS_OK;

@@ -12,7 +12,7 @@ static TensorSource source_of(const ParameterTensor *tensor, const float *values
 }
 
 static Status save_tensors(const char *path, const ParameterLayout *layout, const Parameters *parameters,
-                           Error *error) {
+                           char digest[DIGEST_TEXT], Error *error) {
     const size_t count = layout->tensors + 2;
     TensorSource *sources = memory_allocate(count, sizeof *sources, error);
     if (!sources) return error->status;
@@ -20,7 +20,7 @@ static Status save_tensors(const char *path, const ParameterLayout *layout, cons
     sources[1] = source_of(&layout->position, parameters->position);
     for (size_t i = 0; i < layout->tensors; i++)
         sources[i + 2] = source_of(&layout->tensor[i], parameters->dense + layout->tensor[i].offset);
-    safetensors_save(path, sources, count, error);
+    safetensors_save(path, sources, count, digest, error);
     memory_free(sources);
     return error->status;
 }
@@ -50,10 +50,11 @@ static Status save_text(const char *folder, const char *name, const char *text, 
 }
 
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
-                         const Parameters *parameters, const TokenizerFiles *tokenizer, Error *error) {
+                         const Parameters *parameters, const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT],
+                         Error *error) {
     char *config_path = file_join(path, "config.json", error), *tensors = file_join(path, "model.safetensors", error);
     if (config_path && tensors && !model_config_save(config, config_path, error) &&
-        !save_tensors(tensors, layout, parameters, error) &&
+        !save_tensors(tensors, layout, parameters, digest, error) &&
         !save_text(path, "vocab.json", tokenizer->vocabulary, tokenizer->vocabulary_size, error))
         save_text(path, "merges.txt", tokenizer->merges, tokenizer->merges_size, error);
     memory_free(config_path);

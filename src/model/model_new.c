@@ -92,7 +92,7 @@ static Status write_files(const char *path, const NewModel *model, const ModelCo
     parameters.position = memory_allocate(layout.position.count, sizeof *parameters.position, error);
     if (error->status) goto cleanup;
     model_new_parameters(&layout, config, model->seed, &parameters);
-    model_folder_save(path, config, &layout, &parameters, &tokenizer, error);
+    model_folder_save(path, config, &layout, &parameters, &tokenizer, NULL, error);
 cleanup:
     tokenizer_files_free(&tokenizer);
     memory_free(parameters.dense);

@@ -101,7 +101,7 @@ static float from_brain(uint16_t brain) {
 
 void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *out) {
     const unsigned char *bytes = tensor->bytes;
-    assert(tensor->dtype != DTYPE_OTHER);
+    assert(tensor->dtype <= DTYPE_BF16);
     if (tensor->dtype == DTYPE_F32) {
         memcpy(out, bytes + first * sizeof *out, count * sizeof *out);
         return;

@@ -1,4 +1,4 @@
-/* Writing safetensors files. safetensors.h has the contract. */
+/* Writing safetensors files: at once or in pieces, with their digest. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/model/safetensors.h"
@@ -6,15 +6,23 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define DATA_ALIGNMENT 64 /* bytes from the start of the file; the format requires none, its own writer uses 8 */
+/* Bytes that are added to the digest and written at a time: few enough to come from the cache the second time. */
+#define PIECE ((size_t)256 << 10)
+
+struct SafetensorsWriter {
+    char *path, *temporary;
+    int descriptor;
+    Digest *digest; /* NULL: not computed */
+};
 
 static size_t tensor_bytes(const TensorSource *tensor) {
-    size_t bytes = sizeof *tensor->values;
+    size_t bytes = sizeof(float);
+    static_assert(sizeof(float) == sizeof(int32_t), "both dtypes that are written have one size");
     for (int i = 0; i < tensor->dimensions; i++) bytes *= (size_t)tensor->shape[i];
     return bytes;
 }
@@ -22,7 +30,7 @@ static size_t tensor_bytes(const TensorSource *tensor) {
 /* {"dtype":"F32","shape":[…],"data_offsets":[begin,end]}; false without memory. */
 static bool add_entry(cJSON *header, const TensorSource *tensor, size_t begin, size_t end) {
     cJSON *entry = cJSON_AddObjectToObject(header, tensor->name);
-    if (!entry || !cJSON_AddStringToObject(entry, "dtype", "F32")) return false;
+    if (!entry || !cJSON_AddStringToObject(entry, "dtype", tensor->dtype == DTYPE_I32 ? "I32" : "F32")) return false;
     cJSON *shape = cJSON_AddArrayToObject(entry, "shape");
     for (int i = 0; i < tensor->dimensions; i++)
         if (!cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)tensor->shape[i]))) return false;
@@ -36,67 +44,97 @@ static char *print_header(const TensorSource *tensors, size_t count) {
     char *text = NULL;
     cJSON *header = cJSON_CreateObject();
     cJSON *metadata = cJSON_AddObjectToObject(header, "__metadata__");
-    bool done = metadata && cJSON_AddStringToObject(metadata, "format", "pt");
+    bool complete = metadata && cJSON_AddStringToObject(metadata, "format", "pt");
     size_t begin = 0;
-    for (size_t i = 0; i < count && done; i++) {
+    for (size_t i = 0; i < count && complete; i++) {
         size_t end = begin + tensor_bytes(&tensors[i]);
-        done = add_entry(header, &tensors[i], begin, end);
+        complete = add_entry(header, &tensors[i], begin, end);
         begin = end;
     }
-    if (done) text = cJSON_PrintUnformatted(header);
+    if (complete) text = cJSON_PrintUnformatted(header);
     cJSON_Delete(header);
     return text;
 }
 
-static Status write_all(int descriptor, const char *path, const void *bytes, size_t size, Error *error) {
-    const char *next = bytes;
-    while (size) {
-        ssize_t written = write(descriptor, next, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return error_set(error, STATUS_FAILURE, "%s: cannot write: %s", path, strerror(errno));
-        next += written;
-        size -= (size_t)written;
+static void write_piece(SafetensorsWriter *writer, const char *bytes, size_t size, Error *error) {
+    while (size && !error->status) {
+        ssize_t count = write(writer->descriptor, bytes, size);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) {
+            error_set(error, STATUS_FAILURE, "%s: cannot write: %s", writer->path, strerror(errno));
+            return;
+        }
+        bytes += count;
+        size -= (size_t)count;
     }
-    return STATUS_OK;
 }
 
-/* The size of the header, the header, and spaces up to the data. */
-static Status write_header(int descriptor, const char *path, const TensorSource *tensors, size_t count, Error *error) {
+void safetensors_append(SafetensorsWriter *writer, const void *bytes, size_t size, Error *error) {
+    for (const char *next = bytes; size && !error->status;) {
+        const size_t piece = size < PIECE ? size : PIECE;
+        if (writer->digest) digest_add(writer->digest, next, piece);
+        write_piece(writer, next, piece, error);
+        next += piece;
+        size -= piece;
+    }
+}
+
+/* The header's size, the header, and spaces up to where the data start. */
+static void append_header(SafetensorsWriter *writer, const TensorSource *tensors, size_t count, Error *error) {
     char *text = print_header(tensors, count);
-    if (!text) return error_set(error, STATUS_FAILURE, "out of memory for the header of %s", path);
+    if (!text) {
+        error_set(error, STATUS_FAILURE, "out of memory for the header of %s", writer->path);
+        return;
+    }
     static const char spaces[] = "                                                                ";
-    static_assert(sizeof spaces > DATA_ALIGNMENT, "enough spaces for the padding");
+    static_assert(sizeof spaces > DATA_ALIGNMENT, "as many spaces as padding may need");
     size_t length = strlen(text), padding = (DATA_ALIGNMENT - (8 + length) % DATA_ALIGNMENT) % DATA_ALIGNMENT;
     unsigned char prefix[8];
     for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)(length + padding) >> 8 * i);
-    if (!write_all(descriptor, path, prefix, sizeof prefix, error) && !write_all(descriptor, path, text, length, error))
-        write_all(descriptor, path, spaces, padding, error);
+    safetensors_append(writer, prefix, sizeof prefix, error);
+    safetensors_append(writer, text, length, error);
+    safetensors_append(writer, spaces, padding, error);
     cJSON_free(text);
+}
+
+Status safetensors_create(SafetensorsWriter **writer, const char *path, const TensorSource *tensors, size_t count,
+                          bool digest, Error *error) {
+    SafetensorsWriter *made = *writer = memory_allocate(1, sizeof *made, error);
+    if (!made) return error->status;
+    made->descriptor = -1;
+    made->path = memory_text(path, error);
+    const size_t size = strlen(path) + sizeof ".tmp";
+    made->temporary = memory_allocate(size, 1, error);
+    if (error->status || (digest && digest_create(&made->digest, error))) return error->status;
+    snprintf(made->temporary, size, "%s.tmp", path);
+    made->descriptor = open(made->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
+    if (made->descriptor < 0)
+        return error_set(error, STATUS_FAILURE, "%s: cannot write: %s", made->temporary, strerror(errno));
+    append_header(made, tensors, count, error);
     return error->status;
 }
 
-/* Write the file and flush it. */
-static Status write_file(const char *path, const TensorSource *tensors, size_t count, Error *error) {
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
-    if (descriptor < 0) return error_set(error, STATUS_FAILURE, "%s: cannot write: %s", path, strerror(errno));
-    write_header(descriptor, path, tensors, count, error);
-    for (size_t i = 0; i < count && !error->status; i++)
-        write_all(descriptor, path, tensors[i].values, tensor_bytes(&tensors[i]), error);
-    if (!error->status && fsync(descriptor))
-        error_set(error, STATUS_FAILURE, "%s: cannot flush to disk: %s", path, strerror(errno));
-    if (close(descriptor) && !error->status)
-        error_set(error, STATUS_FAILURE, "%s: cannot write: %s", path, strerror(errno));
+Status safetensors_finish(SafetensorsWriter *writer, char digest[DIGEST_TEXT], Error *error) {
+    if (!writer) return error->status;
+    if (!error->status && fsync(writer->descriptor))
+        error_set(error, STATUS_FAILURE, "%s: cannot flush to disk: %s", writer->path, strerror(errno));
+    if (writer->descriptor >= 0) {
+        if (close(writer->descriptor) && !error->status)
+            error_set(error, STATUS_FAILURE, "%s: cannot write: %s", writer->path, strerror(errno));
+        if (error->status || file_rename(writer->temporary, writer->path, error)) unlink(writer->temporary);
+    }
+    if (!error->status && digest) digest_finish(writer->digest, digest);
+    digest_destroy(writer->digest);
+    memory_free(writer->path);
+    memory_free(writer->temporary);
+    memory_free(writer);
     return error->status;
 }
 
-/* This process may have mapped the old file (a model that is saved into the folder it was loaded from), and truncating it
- * would destroy the mapped embeddings. So the new file is written under a temporary name and renamed. */
-Status safetensors_save(const char *path, const TensorSource *tensors, size_t count, Error *error) {
-    size_t size = strlen(path) + sizeof ".tmp";
-    char *temporary = memory_allocate(size, 1, error);
-    if (!temporary) return error->status;
-    snprintf(temporary, size, "%s.tmp", path);
-    if (write_file(temporary, tensors, count, error) || file_rename(temporary, path, error)) unlink(temporary);
-    memory_free(temporary);
-    return error->status;
+Status safetensors_save(const char *path, const TensorSource *tensors, size_t count, char digest[DIGEST_TEXT],
+                        Error *error) {
+    SafetensorsWriter *writer = NULL;
+    safetensors_create(&writer, path, tensors, count, digest != NULL, error);
+    for (size_t i = 0; i < count; i++) safetensors_append(writer, tensors[i].values, tensor_bytes(&tensors[i]), error);
+    return safetensors_finish(writer, digest, error);
 }

@@ -9,13 +9,6 @@
 static const char SINGLE[] = "model.safetensors";
 static const char INDEX[] = "model.safetensors.index.json";
 
-static bool has_file(const char *folder, const char *name, Error *error) {
-    char *path = file_join(folder, name, error);
-    bool there = path && file_exists(path);
-    memory_free(path);
-    return there;
-}
-
 /* The open file of that name; NULL if not open. */
 static SafetensorsFile *find_file(const Shards *shards, const char *name) {
     for (size_t i = 0; i < shards->count; i++)
@@ -83,12 +76,12 @@ cleanup:
 }
 
 static Status open_files(Shards *shards, const char *folder, Error *error) {
-    if (has_file(folder, SINGLE, error)) {
+    if (file_is_in(folder, SINGLE)) {
         if (make_room(shards, 1, error)) return error->status;
         return add_file(shards, folder, SINGLE, error);
     }
-    if (has_file(folder, INDEX, error)) return open_index(shards, folder, error);
-    if (has_file(folder, "pytorch_model.bin", error) || has_file(folder, "pytorch_model.bin.index.json", error))
+    if (file_is_in(folder, INDEX)) return open_index(shards, folder, error);
+    if (file_is_in(folder, "pytorch_model.bin") || file_is_in(folder, "pytorch_model.bin.index.json"))
         return error_set(
             error, STATUS_INPUT,
             "%s: has only pytorch_model.bin, which linnet does not read: convert it to %s (load it with Transformers, "

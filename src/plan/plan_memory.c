@@ -1,5 +1,5 @@
 /* Bytes of a rank and a node. */
-#include "linnet/checkpoint/checkpoint.h"
+#include "linnet/checkpoint/checkpoint_save.h"
 #include "linnet/core/integers.h"
 #include "linnet/data/batch.h"
 #include "linnet/data/loader.h"

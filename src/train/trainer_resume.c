@@ -1,6 +1,7 @@
 /* Find the checkpoint to resume from and check that the run continues it. */
 #include "train/trainer_resume.h"
 
+#include "linnet/checkpoint/checkpoint_verify.h"
 #include "linnet/checkpoint/final_model.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
@@ -86,7 +87,7 @@ static void find_best(const Trainer *t, RunState *was, Error *error) {
 /* Rank 0 reads the state of the checkpoint and broadcasts it. Collective. */
 static Status take_state(Trainer *t, const char *folder, cJSON **history, Error *error) {
     RunState was = {0};
-    if (t->world->rank == 0 && checkpoint_read_state(folder, &was, history, error) == STATUS_OK &&
+    if (t->world->rank == 0 && run_state_read(folder, &was, history, NULL, error) == STATUS_OK &&
         check_data(t, &was, folder, error) == STATUS_OK) {
         warn_of_rounding(t, &was, folder);
         find_best(t, &was, error);

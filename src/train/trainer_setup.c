@@ -1,6 +1,7 @@
 /* Open data, model, optimizer and output of a run; close them. */
 #include "train/trainer_setup.h"
 
+#include "linnet/checkpoint/checkpoint_read.h"
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/file.h"

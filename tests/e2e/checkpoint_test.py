@@ -1,15 +1,15 @@
 """Checkpoints: which are kept, and that a resumed run ends with the bits of a run that was never stopped."""
+import hashlib
 import json
 import re
 import shutil
 import signal
 import subprocess
 
-import h5py
 import numpy as np
 import pytest
 
-from support import (LIMIT, LINNET, ROOT, Hold, checkpoints, evaluation_events, events, finish, left_over, linnet, refused, start, train,
+from support import (LIMIT, LINNET, ROOT, Hold, checkpoints, evaluation_events, events, finish, left_over, linnet, refused, sha256, start, train,
                      wait_for, weights_digest, without_timing, write_config)
 
 
@@ -31,7 +31,7 @@ def test_checkpoints_are_there_and_intact(undisturbed):
     for step in checkpoints(undisturbed):
         folder = undisturbed / f"checkpoint-{step}"
         names = {path.name for path in folder.iterdir()}
-        assert {"config.json", "model.safetensors", "vocab.json", "merges.txt", "trainer_state.json", "optimizer.h5"} <= names
+        assert {"config.json", "model.safetensors", "vocab.json", "merges.txt", "trainer_state.json", "optimizer.safetensors"} <= names
         linnet("inspect", folder)
     assert not [path for path in undisturbed.iterdir() if ".tmp" in path.name]
 
@@ -193,7 +193,7 @@ def test_run_that_diverges_can_be_resumed(settings, tmp_path):
     train(tmp_path, ranks=1, **{**wild, "resume_from_checkpoint": run / "checkpoint-6"})
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.h5", "trainer_state.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "trainer_state.json"])
 def test_damaged_checkpoint_is_refused(settings, undisturbed, tmp_path, copy_of, name):
     damaged = copy_of(undisturbed / "checkpoint-6")
     data = bytearray((damaged / name).read_bytes())
@@ -206,21 +206,45 @@ def test_damaged_checkpoint_is_refused(settings, undisturbed, tmp_path, copy_of,
     refused("train", config, ranks=2, names=[name])
 
 
-def test_damage_that_checksums_miss_is_refused(undisturbed, tmp_path, copy_of):
-    """HDF5's checksums are sums modulo 65,535, so that words of ones count like words of zeros. As floats these words are NaN."""
-    folder = copy_of(undisturbed / "checkpoint-9")
-    path = folder / "optimizer.h5"
-    with h5py.File(path) as file:
-        values = file["exp_avg"][:]
-        start = file["exp_avg"].id.get_chunk_info(0).byte_offset
-    place = start + 4 * int(np.flatnonzero(values == 0)[0])
-    data = bytearray(path.read_bytes())
-    assert data[place:place + 4] == bytes(4)
-    data[place:place + 4] = b"\xff" * 4
-    path.write_bytes(data)
-    with h5py.File(path) as file:
-        assert np.isnan(file["exp_avg"][:]).sum() == 1, "the checksums do see it"
-    refused("inspect", folder, names=["optimizer.h5", "exp_avg"])
+def test_digests_are_of_the_files(undisturbed):
+    """As sha256sum computes them; that of trainer_state.json itself with zeros in its place."""
+    folder = undisturbed / "checkpoint-9"
+    digests = json.loads((folder / "trainer_state.json").read_text())["linnet"]["sha256"]
+    assert digests.keys() == {path.name for path in folder.iterdir()}
+    state = (folder / "trainer_state.json").read_bytes()
+    own = digests.pop("trainer_state.json").encode()
+    assert hashlib.sha256(state.replace(own, b"0" * 64)).hexdigest().encode() == own
+    for name, digest in digests.items():
+        assert sha256(folder / name) == digest, name
+
+
+def test_moments_are_in_safetensors(undisturbed):
+    """Dense ones for every parameter, in PyTorch's names; of the embeddings only of rows that a text has touched, by all ranks."""
+    data = (undisturbed / "checkpoint-9/optimizer.safetensors").read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    assert header.pop("__metadata__") == {"format": "pt"}
+    found = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        found[name] = np.frombuffer(data[8 + size + begin : 8 + size + end], {"F32": "<f4", "I32": "<i4"}[entry["dtype"]]).reshape(entry["shape"])
+    assert found["exp_avg"].shape == found["exp_avg_sq"].shape and np.all(found["exp_avg_sq"] >= 0) and np.any(found["exp_avg"])
+    for embedding in "token", "position":
+        rows = found[f"{embedding}_rows"]
+        assert 0 < len(set(rows)) == len(rows)
+        for moment in "exp_avg", "exp_avg_sq":
+            assert found[f"{embedding}_{moment}"].shape[0] == len(rows) and found[f"{embedding}_{moment}"].any(axis=1).all()
+
+
+def test_checkpoint_of_linnet_0_1_is_refused(settings, undisturbed, tmp_path, copy_of):
+    """It kept its moments in HDF5: one line says so, and what to do."""
+    old = copy_of(undisturbed / "checkpoint-6")
+    (old / "optimizer.safetensors").rename(old / "optimizer.h5")
+    refused("inspect", old, names=[old, "linnet 0.1", "model_name_or_path"])
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", resume_from_checkpoint=old, **settings)
+    refused("train", config, ranks=2, names=[old, "linnet 0.1", "model_name_or_path"])
+    fresh = write_config(tmp_path / "fresh.json", output_dir=tmp_path / "run", **{**settings, "model_name_or_path": old, "max_steps": 1})
+    linnet("train", fresh)
 
 
 def test_newest_intact_checkpoint_is_resumed(settings, undisturbed, tmp_path):
@@ -228,9 +252,9 @@ def test_newest_intact_checkpoint_is_resumed(settings, undisturbed, tmp_path):
     run = tmp_path / "run"
     for step in (3, 6, 9):
         shutil.copytree(undisturbed / f"checkpoint-{step}", run / f"checkpoint-{step}")
-    data = bytearray((run / "checkpoint-9/optimizer.h5").read_bytes())
+    data = bytearray((run / "checkpoint-9/optimizer.safetensors").read_bytes())
     data[len(data) // 2] ^= 0x10
-    (run / "checkpoint-9/optimizer.h5").write_bytes(data)
+    (run / "checkpoint-9/optimizer.safetensors").write_bytes(data)
     shutil.copytree(run / "checkpoint-6", run / "checkpoint-6.old")
     (run / "checkpoint-3").rename(run / "checkpoint-3.old")
     for name in ("checkpoint-12.tmp", "model.tmp"):
@@ -238,7 +262,7 @@ def test_newest_intact_checkpoint_is_resumed(settings, undisturbed, tmp_path):
         (run / name / "config.json").write_text("{")
     config = write_config(tmp_path / "config.json", output_dir=run, resume_from_checkpoint="auto", **settings)
     result = linnet("train", config, ranks=2)
-    assert len([line for line in result.stderr.splitlines() if "checkpoint-9" in line and "optimizer.h5" in line]) == 1
+    assert len([line for line in result.stderr.splitlines() if "checkpoint-9" in line and "optimizer.safetensors" in line]) == 1
     assert re.search(r"checkpoint-6\b.*6 of 12", result.stderr), result
     assert not left_over(run)
     assert checkpoints(run) == [3, 6, 9, 12]
@@ -253,8 +277,8 @@ def test_no_memory_is_no_damage(settings, undisturbed, at_call, tmp_path):
     for step in (6, 9):
         shutil.copytree(undisturbed / f"checkpoint-{step}", run / f"checkpoint-{step}")
     config = write_config(tmp_path / "config.json", output_dir=run, resume_from_checkpoint="auto", **settings)
-    result = linnet("train", config, ranks=2, code=2, env=at_call(0, "H5Dread", "HDF5", path="checkpoint-9/optimizer.h5"))
-    assert len(result.errors) == 1 and "optimizer.h5" in result.errors[0] and "memory" in result.errors[0], result
+    result = linnet("train", config, ranks=2, code=2, env=at_call(0, "open", "MEMORY", path="checkpoint-9/optimizer.safetensors"))
+    assert len(result.errors) == 1 and "memory" in result.errors[0], result
     assert "checkpoint-6" not in result.stderr, result
     again = linnet("train", config, ranks=2)
     assert re.search(r"checkpoint-9\b.*9 of 12", again.stderr), again

@@ -210,6 +210,13 @@ def old_h5(name):
     return change
 
 
+def empty_h5(name):
+    def change(folder):
+        h5py.File(own(folder, name), "w", libver=("v110", "v110")).close()
+
+    return change
+
+
 def tensors(name, edit):
     def change(folder):
         path = own(folder, name)
@@ -239,7 +246,7 @@ FILES = [
     Case("Files: token file", "train.h5: a folder", TRAIN, a_folder("train.h5")),
     Case("Files: token file", "train.h5: of another version", TRAIN, h5("train.h5", format_version=np.int64(2))),
     Case("Files: token file", "train.h5: HDF5 of another format", TRAIN, old_h5("train.h5")),
-    Case("Files: token file", "train.h5: HDF5, but no token file", [*TRAIN, "--set", "train_file=checkpoint/optimizer.h5"]),
+    Case("Files: token file", "train.h5: HDF5, but no token file", TRAIN, empty_h5("train.h5")),
     Case("Files: token file", "train.h5: counts that do not add up", TRAIN, h5("train.h5", samples=np.int64(7))),
     *damaged("token file", [*TRAIN, *EVALUATING], "test.h5", upto=HDF5),
     *damaged("token file", EVALUATE, "test.h5", kinds=("missing", "cut short"), upto=HDF5, section="Files: token file of `evaluate`"),
@@ -277,10 +284,10 @@ FILES = [
     *damaged("model", PREDICT, "model/vocab.json", section=READING),
     *damaged("model", PREDICT, "model/merges.txt", kinds=("missing", *READ[1:]), section=READING),
     Case("Files: checkpoint", "checkpoint: missing", RESUME, lambda folder: (folder / "checkpoint").unlink()),
-    *damaged("checkpoint", RESUME, "checkpoint/optimizer.h5", upto=HDF5),
-    Case("Files: checkpoint", "checkpoint/optimizer.h5: of another version", RESUME, h5("checkpoint/optimizer.h5", format_version=np.int64(2))),
-    Case("Files: checkpoint", "checkpoint/optimizer.h5: a digest of a file outside the folder", RESUME,
-         h5("checkpoint/optimizer.h5", **{"sha256:../run.json": np.bytes_(b"0" * 64)})),
+    *damaged("checkpoint", RESUME, "checkpoint/optimizer.safetensors"),
+    Case("Files: checkpoint", "checkpoint: of linnet 0.1", RESUME,
+         lambda folder: own(folder, "checkpoint/optimizer.safetensors").rename(folder / "checkpoint/optimizer.h5")),
+    Case("Files: checkpoint", "checkpoint/trainer_state.json: changed by hand", RESUME, edited("checkpoint/trainer_state.json", epoch=3)),
     *damaged("checkpoint", RESUME, "checkpoint/trainer_state.json", kinds=("missing", "empty", "of another kind", "unreadable", "a pipe")),
     Case("Files: checkpoint", "checkpoint/trainer_state.json: cut short", RESUME, filled("checkpoint/trainer_state.json", b'{\n "global_step": 2')),
     *[case for name in ("model.safetensors", "config.json", "vocab.json", "merges.txt") for case in damaged("checkpoint", RESUME, f"checkpoint/{name}")],

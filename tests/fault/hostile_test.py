@@ -97,7 +97,7 @@ def test_outputs_get_the_umask(sample, tmp_path, mask):
                     ["evaluate", "--model", tmp_path / "a/run", "--data", tmp_path / "train.h5", "--predictions", tmp_path / "p.tsv"]):
         subprocess.run([LINNET, *map(str, command)], check=True, cwd=ROOT, umask=mask, timeout=300, capture_output=True)
     made = [path for path in tmp_path.rglob("*") if path not in known]
-    assert {"train.h5", "model.safetensors", "optimizer.h5", "trainer_state.json", "metrics.jsonl", "p.tsv", "config.resolved.json",
+    assert {"train.h5", "model.safetensors", "optimizer.safetensors", "trainer_state.json", "metrics.jsonl", "p.tsv", "config.resolved.json",
             "checkpoint-2"} <= {path.name for path in made}
     for path in made:
         wanted = (0o777 if path.is_dir() else 0o666) & ~mask

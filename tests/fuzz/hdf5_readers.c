@@ -1,5 +1,4 @@
-/* Token files and a checkpoint's moments: their bytes, and files that HDF5 itself wrote with any content. */
-#include "checkpoint/checkpoint_moments.h"
+/* Token files: their bytes, and files that HDF5 itself wrote with any content. */
 #include "data/h5.h"
 #include "fuzz/readers.h"
 #include "linnet/core/file.h"
@@ -35,21 +34,8 @@ static void read_tokens(const char *path) {
     fuzz_check_error(&loading);
 }
 
-static void read_moments(void) {
-    CheckpointInfo info = {0};
-    Error error = {0};
-    moments_verify(fuzz_folder(), &info, &error);
-    fuzz_check_error(&error);
-}
-
 void feed_tokens(const uint8_t *bytes, size_t size) {
     read_tokens(fuzz_file("tokens.h5", bytes, size));
-}
-
-void feed_moments(const uint8_t *bytes, size_t size) {
-    fuzz_file("config.json", "{}", 2); /* what the seed's digest is of */
-    fuzz_file("optimizer.h5", bytes, size);
-    read_moments();
 }
 
 // --- Files that HDF5 wrote ---
@@ -146,24 +132,10 @@ static void build_other(Plan *plan, hid_t file, const char *name) {
 
 /** Up to eight members of a good file replaced by others. */
 static void build(Plan *plan, const char *path) {
-    static const char *const attributes[] = {"format_version",
-                                             "samples",
-                                             "tokens",
-                                             "vocabulary_size",
-                                             "end_of_text",
-                                             "max_length",
-                                             "longest_sample",
-                                             "label_names",
-                                             "tokenizer_digest",
-                                             "source_name",
-                                             "source_digest",
-                                             "source_size",
-                                             "sha256:config.json",
-                                             "sha256:../tokens.h5",
-                                             "sha256:"};
-    static const char *const arrays[] = {
-        "tokens",     "offsets",       "labels",           "rows",          "exp_avg",          "exp_avg_sq",
-        "token_rows", "token_exp_avg", "token_exp_avg_sq", "position_rows", "position_exp_avg", "position_exp_avg_sq"};
+    static const char *const attributes[] = {"format_version",   "samples",     "tokens",         "vocabulary_size",
+                                             "end_of_text",      "max_length",  "longest_sample", "label_names",
+                                             "tokenizer_digest", "source_name", "source_digest",  "source_size"};
+    static const char *const arrays[] = {"tokens", "offsets", "labels", "rows"};
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
@@ -194,14 +166,7 @@ void feed_hdf5(const uint8_t *bytes, size_t size) {
     Plan plan = {bytes, size};
     char path[300];
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    fuzz_file("config.json", "{}", 2);
-    if (next(&plan, 2)) {
-        copy_seed("tests/fuzz/seeds/moments/small.h5", "optimizer.h5");
-        build(&plan, strcat(strcpy(path, fuzz_folder()), "/optimizer.h5"));
-        read_moments();
-    } else {
-        copy_seed("tests/fuzz/seeds/tokens/small.h5", "tokens.h5");
-        build(&plan, strcat(strcpy(path, fuzz_folder()), "/tokens.h5"));
-        read_tokens(path);
-    }
+    copy_seed("tests/fuzz/seeds/tokens/small.h5", "tokens.h5");
+    build(&plan, strcat(strcpy(path, fuzz_folder()), "/tokens.h5"));
+    read_tokens(path);
 }

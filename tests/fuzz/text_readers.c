@@ -1,6 +1,6 @@
 /* Tables, settings, a model's configuration, a checkpoint's state. */
 #include "fuzz/readers.h"
-#include "linnet/checkpoint/checkpoint.h"
+#include "linnet/checkpoint/run_state.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
 #include "linnet/model/model_config.h"
@@ -88,10 +88,15 @@ void feed_state(const uint8_t *bytes, size_t size) {
     cJSON *history = NULL;
     Error error = {0};
     fuzz_file("trainer_state.json", bytes, size);
-    if (!checkpoint_read_state(fuzz_folder(), &state, &history, &error)) {
+    if (!run_state_read(fuzz_folder(), &state, &history, NULL, &error)) {
         fuzz_check(cJSON_IsArray(history));
         fuzz_check(state.step >= 0 && strlen(state.data_digest) < DIGEST_TEXT);
     }
     cJSON_Delete(history);
     fuzz_check_error(&error);
+    cJSON *digests = NULL;
+    Error unproven = {0};
+    if (!run_state_read(fuzz_folder(), &state, NULL, &digests, &unproven)) fuzz_check(cJSON_IsObject(digests));
+    cJSON_Delete(digests);
+    fuzz_check_error(&unproven);
 }

@@ -1,6 +1,8 @@
 /* Checkpoints over all ranks: what is saved on some number of ranks is read on any other to the bit, and what is
  * damaged is refused. */
 #include "linnet/checkpoint/checkpoint.h"
+#include "linnet/checkpoint/checkpoint_read.h"
+#include "linnet/checkpoint/checkpoint_verify.h"
 #include "linnet/checkpoint/checkpoint_writer.h"
 #include "mpi/model.h"
 
@@ -74,7 +76,7 @@ static CheckpointParts parts_of(Run *run, const char *folder, const RunState *st
                              .optimizer = &run->optimizer};
 }
 
-/** Training goes on behind a snapshot: change the values that it was made of. */
+/** Training continues after a snapshot: change the values that it was made of. */
 static void spoil(Run *run) {
     Parameters *parameters = &run->model.parameters;
     if (run->world->node_rank == 0) parameters->dense[0] += 1.0F;
@@ -112,7 +114,7 @@ static void check_state(const World *world, const char *checkpoint, int64_t step
     RunState state;
     cJSON *history = NULL;
     Error error = {0};
-    CHECK(checkpoint_read_state(checkpoint, &state, &history, &error) == STATUS_OK);
+    CHECK(run_state_read(checkpoint, &state, &history, NULL, &error) == STATUS_OK);
     FINE(world, &error);
     CHECK(state.step == expected.step && state.epoch == expected.epoch && state.total == expected.total);
     CHECK(state.has_best && state.best_metric == expected.best_metric && state.best_step == expected.best_step);
@@ -130,21 +132,20 @@ static void check_state(const World *world, const char *checkpoint, int64_t step
 }
 
 /** What verify says a checkpoint holds. */
-static void check_whole(const Run *run, const char *checkpoint, int files) {
+static void check_complete(const Run *run, const char *checkpoint, int files) {
     CheckpointInfo info;
     Error error = {0};
-    int64_t token = 0, position = 0;
+    const int64_t token = (int64_t)sparse_embedding_touched(&run->optimizer.token, NULL);
+    const int64_t position = (int64_t)sparse_embedding_touched(&run->optimizer.position, NULL);
     CHECK(checkpoint_verify(checkpoint, &info, &error) == STATUS_OK);
     FINE(run->world, &error);
-    for (size_t i = 0; i < PLAIN_VOCABULARY; i++) token += run->optimizer.token.touched[i];
-    for (size_t i = 0; i < PLAIN_POSITIONS; i++) position += run->optimizer.position.touched[i];
     CHECK(info.files == files);
     CHECK(info.dense == (int64_t)run->model.layout.dense);
     CHECK(info.token_rows == token && info.position_rows == position && token > 0 && token < PLAIN_VOCABULARY);
     CHECK(checkpoint_is(checkpoint));
 }
 
-/** Read a checkpoint on the ranks of `world` and go on from it: every bit as if it had not stopped. */
+/** Read a checkpoint on the ranks of `world` and continue from it: every bit as in a run that was not stopped. */
 static void resume(const World *world, const char *checkpoint) {
     Run run;
     Error error = {0};
@@ -167,7 +168,7 @@ static void test_save_and_resume(const World *world, const char *folder, const c
     run_updates(&run, 0, BEFORE);
     save(&run, folder, BEFORE, true);
     check_state(world, checkpoint, BEFORE);
-    check_whole(&run, checkpoint, files);
+    check_complete(&run, checkpoint, files);
     CHECK(!file_exists(path_in(folder, "checkpoint-3.tmp")));
     CHECK(checkpoint_newest(folder) == BEFORE);
     World *solo = solo_world(world);
@@ -175,7 +176,7 @@ static void test_save_and_resume(const World *world, const char *folder, const c
     resume(solo, checkpoint);
     solo_free(solo);
     save(&run, folder, BEFORE, false); /* over one that is there */
-    check_whole(&run, checkpoint, files);
+    check_complete(&run, checkpoint, files);
     run_close(&run);
     CHECK(!file_exists(path_in(folder, "checkpoint-3.tmp")) && !file_exists(path_in(folder, "checkpoint-3.old")));
     resume(world, checkpoint);
@@ -221,7 +222,8 @@ static void check_refused(const char *checkpoint, const char *what) {
 
 /** Damage done by rank 0 to one file after the other, each mended before the next. */
 static void test_damaged_files(const char *checkpoint) {
-    static const char *const names[] = {"model.safetensors", "config.json", "vocab.json", "merges.txt"};
+    static const char *const names[] = {"model.safetensors", "optimizer.safetensors", "config.json", "vocab.json",
+                                        "merges.txt"};
     char path[600], kept[600];
     Error error = {0};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -246,21 +248,62 @@ static void test_damaged_files(const char *checkpoint) {
     damage(path, "52", 2); /* the same bit back */
 }
 
-/** A bit of the moments themselves: verify and every rank's reading refuse it. */
-static void test_damaged_moments(const World *world, const char *checkpoint, const char *model) {
+/** Replace the first `what` in optimizer.safetensors by `with`, of the same length: verify refuses the digest, and
+ *  every rank's reading a header that does not fit the model. */
+static void test_other_moments(const World *world, const char *checkpoint, const char *model, const char *what,
+                               const char *with, const char *named) {
     Run run;
     Error error = {0};
+    char path[600];
     run_open(&run, world, model);
-    for (int update = 0; update < BEFORE; update++) plain_update(&run.plain, update);
+    snprintf(path, sizeof path, "%s/optimizer.safetensors", checkpoint);
     if (world->rank == 0) {
-        char path[600];
-        snprintf(path, sizeof path, "%s/optimizer.h5", checkpoint);
-        damage(path, run.plain.v.dense, 32);
-        check_refused(checkpoint, "optimizer.h5");
+        char *text = NULL;
+        size_t size = 0;
+        CHECK(file_read(path, &text, &size, &error) == STATUS_OK);
+        char *at = memmem(text, size, what, strlen(what));
+        CHECK(at != NULL && strlen(what) == strlen(with));
+        if (at != NULL) memcpy(at, with, strlen(with));
+        CHECK(file_replace(path, text, size, &error) == STATUS_OK);
+        check_refused(checkpoint, "optimizer.safetensors");
+        if (at != NULL) memcpy(at, what, strlen(what));
+        MPI_Barrier(world->comm);
+        CHECK(checkpoint_read_optimizer(world, checkpoint, &run.optimizer, &error) == STATUS_INPUT);
+        CHECK(file_replace(path, text, size, &(Error){0}) == STATUS_OK);
+        memory_free(text);
+    } else {
+        MPI_Barrier(world->comm);
+        CHECK(checkpoint_read_optimizer(world, checkpoint, &run.optimizer, &error) == STATUS_INPUT);
+    }
+    CHECK(strstr(error.message, "optimizer.safetensors") != NULL && strstr(error.message, named) != NULL);
+    run_close(&run);
+}
+
+/** A row that the model does not have. */
+static void test_foreign_row(const World *world, const char *checkpoint, const char *model) {
+    Run run;
+    Error error = {0};
+    char path[600];
+    run_open(&run, world, model);
+    if (world->rank == 0) {
+        SafetensorsFile *file = NULL;
+        snprintf(path, sizeof path, "%s/optimizer.safetensors", checkpoint);
+        CHECK(safetensors_open(&file, path, &error) == STATUS_OK);
+        const Tensor *tensor = safetensors_find(file, "position_rows");
+        int32_t *ids = (int32_t *)(uintptr_t)tensor->bytes; /* of a mapping that is private */
+        TensorSource sources[8];
+        ids[0] = PLAIN_POSITIONS;
+        CHECK(safetensors_count(file) == 8);
+        for (size_t i = 0; i < 8; i++) {
+            const Tensor *t = safetensors_at(file, i);
+            sources[i] = (TensorSource){t->name, t->dimensions, {t->shape[0], t->shape[1]}, t->bytes, t->dtype};
+        }
+        CHECK(safetensors_save(path, sources, 8, NULL, &error) == STATUS_OK);
+        safetensors_close(file);
     }
     MPI_Barrier(world->comm);
     CHECK(checkpoint_read_optimizer(world, checkpoint, &run.optimizer, &error) == STATUS_INPUT);
-    CHECK(strstr(error.message, "optimizer.h5") != NULL);
+    CHECK(strstr(error.message, "position_rows") != NULL);
     run_close(&run);
 }
 
@@ -303,20 +346,22 @@ int main(void) {
     char *folder = check_folder(world);
     log_setup(world->rank, world->size, true);
     plain_make(&plain, world, &SETTINGS);
-    write_model_folder(world, path_in(folder, "whole"), &plain, MODEL_LABELS, TEST_TOKENIZER, false);
+    write_model_folder(world, path_in(folder, "complete"), &plain, MODEL_LABELS, TEST_TOKENIZER, false);
     write_model_folder(world, path_in(folder, "bare"), &plain, MODEL_LABELS, NULL, false);
-    char *model = keep_path(world, folder, "whole"), *bare = keep_path(world, folder, "bare");
+    char *model = keep_path(world, folder, "complete"), *bare = keep_path(world, folder, "bare");
     char *checkpoint = keep_path(world, folder, "checkpoint-3");
     const NodesKind kinds[] = {NODES_ONE, NODES_OF_TWO, NODES_ALONE};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         NodesKind kind = kinds[i];
         check_arrange(world, kind);
-        test_save_and_resume(world, folder, kind == NODES_OF_TWO ? bare : model, kind == NODES_OF_TWO ? 3 : 5);
+        test_save_and_resume(world, folder, kind == NODES_OF_TWO ? bare : model, kind == NODES_OF_TWO ? 4 : 6);
     }
     if (world->rank == 0) test_damaged_files(checkpoint);
     MPI_Barrier(world->comm);
     test_from_one_rank(world, folder, model);
-    test_damaged_moments(world, checkpoint, model);
+    test_other_moments(world, checkpoint, model, "\"exp_avg_sq\"", "\"exp_avg_xx\"", "exp_avg_sq");
+    test_other_moments(world, checkpoint, model, "\"I32\"", "\"F32\"", "I32");
+    test_foreign_row(world, checkpoint, model);
     test_cannot_write(world, folder, model);
     memory_free(model);
     memory_free(bare);

@@ -35,12 +35,12 @@ static inline void write_model_folder(const World *world, const char *path, cons
     if (world->rank == 0 && file_make_folder(path, &error) == STATUS_OK &&
         model_config_create(&config, PLAIN_VOCABULARY, PLAIN_POSITIONS, PLAIN_CONFIG.width, PLAIN_CONFIG.layers,
                             PLAIN_CONFIG.heads, labels, 3, PLAIN_VOCABULARY - 1, &error) == STATUS_OK)
-        model_folder_save(path, &config, &plain->layout, &values, &files, &error);
+        model_folder_save(path, &config, &plain->layout, &values, &files, NULL, &error);
     if (world->rank == 0 && headless && error.status == STATUS_OK) {
         TensorSource sources[40];
         size_t count = 0;
         const ParameterLayout *l = &plain->layout;
-        for (size_t t = 0; t + 1 < l->tensors + 2; t++) { /* tables, then all but the last, which is the head */
+        for (size_t t = 0; t + 1 < l->tensors + 2; t++) { /* embeddings, then all but the last, which is the head */
             const ParameterTensor *tensor = t == 0 ? &l->token : t == 1 ? &l->position : &l->tensor[t - 2];
             const float *from = t == 0 ? values.token : t == 1 ? values.position : values.dense + tensor->offset;
             sources[count++] = (TensorSource){.name = tensor->name,
@@ -48,7 +48,7 @@ static inline void write_model_folder(const World *world, const char *path, cons
                                               .shape = {tensor->shape[0], tensor->shape[1]},
                                               .values = from};
         }
-        safetensors_save(path_in(path, "model.safetensors"), sources, count, &error);
+        safetensors_save(path_in(path, "model.safetensors"), sources, count, NULL, &error);
     }
     model_config_free(&config);
     tokenizer_files_free(&files);

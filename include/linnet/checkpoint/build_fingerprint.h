@@ -1,23 +1,23 @@
 #ifndef LINNET_CHECKPOINT_BUILD_FINGERPRINT_H
 #define LINNET_CHECKPOINT_BUILD_FINGERPRINT_H
-/** What the last bits of a run depend on beside its settings: the kernels in use and the versions of what they were
- *  built with and call. A checkpoint records it, so that a run that goes on elsewhere can say that the bits may
+/** What the last bits of a run depend on besides its settings: the kernels in use, and the versions of the compiler
+ *  and the libraries. A checkpoint records it, so that a run that is resumed elsewhere can warn that the bits may
  *  differ. */
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Texts; empty where nothing is known. */
+/** Texts; empty where unknown. */
 typedef struct {
     char linnet[32];
     char kernels[16];   /**< isa_name() */
     char products[16];  /**< linear_products() or linear_bf16() */
     char sums[24];      /**< how ranks add gradients */
-    char openblas[160]; /**< version, options, and the kind of CPU that it found */
+    char openblas[160]; /**< version, options, and the kind of CPU that it detected */
     char libc[32];      /**< the mathematical functions' */
     char compiler[64];
 } BuildFingerprint;
 
-/** A member of an Origin by name, for files and messages. */
+/** A member of a BuildFingerprint by name, for files and messages. */
 typedef struct {
     const char *name;
     size_t offset, size;
@@ -25,8 +25,8 @@ typedef struct {
 enum { BUILD_FINGERPRINT_PARTS = 7 };
 extern const BuildFingerprintPart BUILD_FINGERPRINT_PART[BUILD_FINGERPRINT_PARTS];
 
-/** Of this process; bf16: its products are (linear_bf16() is not NULL); `sums`: how its job adds gradients. Not
- *  collective. */
+/** The fingerprint of this process. bf16: it multiplies in bf16 (linear_bf16() is not NULL); `sums`: how its job adds
+ *  gradients. Not collective. */
 void build_fingerprint_here(BuildFingerprint *fingerprint, bool bf16, const char *sums);
 
 /** Room for the text of a difference. */

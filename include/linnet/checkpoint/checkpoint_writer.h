@@ -1,16 +1,16 @@
 #ifndef LINNET_CHECKPOINT_CHECKPOINT_WRITER_H
 #define LINNET_CHECKPOINT_CHECKPOINT_WRITER_H
-/** Writing a checkpoint in the background, by a thread of rank 0. It works on a snapshot alone, calls no MPI, takes
- *  turns with the training thread at HDF5 (data/h5.h), and has stop signals blocked, which the training thread is there
- *  for. One checkpoint at a time. Not collective: the trainer agrees on what came of it. */
-#include "linnet/checkpoint/checkpoint.h"
+/** Writing a checkpoint in the background, by a thread of rank 0. The thread works on a snapshot alone, calls
+ *  neither MPI nor HDF5, and blocks stop signals, which the training thread handles. One checkpoint at a time. Not
+ *  collective: the trainer agrees on the outcome. */
+#include "linnet/checkpoint/checkpoint_save.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
 typedef struct {
     Snapshot *snapshot; /**< owned while it is written */
     const char *output_dir;
-    int64_t limit, current, best; /**< what checkpoint_rotate() is given afterwards; limit 0: it is not called */
+    int64_t limit, current, best; /**< arguments of checkpoint_rotate() afterwards; limit 0: it is not called */
     Error error;
     bool started, threaded;
     atomic_bool ended;
@@ -18,14 +18,15 @@ typedef struct {
 } CheckpointWriter;
 
 /** Start writing a snapshot, which the checkpoint writer owns from now on; afterwards older checkpoints are removed as
- *  checkpoint_rotate() says. Nothing may be under way. Where no thread can be had it is written before this returns. */
+ *  checkpoint_rotate() says. No write may be under way. If no thread can be created the snapshot is written before this
+ *  returns. */
 void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const char *output_dir, int64_t limit,
                              int64_t current, int64_t best);
 
-/** Whether a write has ended that checkpoint_writer_finish() was not called for yet. */
+/** Whether a write has ended for which checkpoint_writer_finish() was not called yet. */
 bool checkpoint_writer_ended(const CheckpointWriter *writer);
 
-/** Wait for the write that was started, if any; its error. */
+/** Wait for the write that was started, if any, and return its error. */
 Status checkpoint_writer_finish(CheckpointWriter *writer, Error *error);
 
 #endif

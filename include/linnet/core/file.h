@@ -18,6 +18,8 @@ char *file_join(const char *folder, const char *name, Error *error);
 char *file_temporary(const char *path, Error *error);
 
 bool file_exists(const char *path);
+/** Whether a folder holds a file or folder of this name. */
+bool file_is_in(const char *folder, const char *name);
 bool file_is_folder(const char *path);
 /** Whether both paths lead to the same existing file or folder. */
 bool file_same(const char *a, const char *b);

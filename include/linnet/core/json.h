@@ -30,7 +30,11 @@ Status json_get_bool(const cJSON *object, const char *key, bool *value, const ch
 /** Likewise; *value is borrowed from the tree. */
 Status json_get_text(const cJSON *object, const char *key, const char **value, const char *name, Error *error);
 
-/** Print the tree (indented with two spaces, or on one line) and replace the file at once. */
+/** The tree as a text that ends with a line feed, indented with two spaces or on one line; to be freed with
+ *  memory_free(). `name` is the file named in errors. */
+char *json_text(const cJSON *tree, bool indented, const char *name, Error *error);
+
+/** Replace a file by the tree's text at once. */
 Status json_save(const cJSON *tree, const char *path, bool indented, Error *error);
 
 #endif

@@ -3,6 +3,7 @@
 /** A Hugging Face GPT-2 model folder: config.json, model.safetensors (or shards with model.safetensors.index.json),
  *  vocab.json, merges.txt. The prefix `transformer.` of tensor names is optional. attn.bias, attn.masked_bias and
  *  lm_head.weight are ignored; other unknown tensors are named in a log line. Not collective. */
+#include "linnet/core/digest.h"
 #include "linnet/model/model_config.h"
 #include "linnet/model/parameters.h"
 
@@ -42,7 +43,9 @@ void tokenizer_files_free(TokenizerFiles *files);
 
 /** Write a model that Transformers can open into the existing folder `path`: config.json, model.safetensors (format pt,
  *  names with the prefix transformer.), and vocab.json and merges.txt where `tokenizer` has them. Each file is flushed to
- *  disk. */
+ *  disk.
+ *  `digest` (NULL: not computed) becomes the SHA-256 of model.safetensors. */
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
-                         const Parameters *parameters, const TokenizerFiles *tokenizer, Error *error);
+                         const Parameters *parameters, const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT],
+                         Error *error);
 #endif

@@ -4,12 +4,15 @@
  *  JSON header; then the tensors' bytes. Reading maps the file copy-on-write and checks all rules of the format before
  *  anything is used: a header of at most 100 MB within the file, an object without repeated keys, known dtypes,
  *  begin ≤ end within the file, size = shape × bytes of an element without overflow, and every byte of the data in exactly
- *  one tensor. Not collective. */
+ *  one tensor. A model's weights and the optimizer's moments are kept in it. Not collective. */
+#include "linnet/core/digest.h"
 #include "linnet/core/error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_OTHER } Dtype;
+/** Floats that safetensors_read() converts come first. */
+typedef enum { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_OTHER } Dtype;
 
 typedef struct {
     const char *name; /**< borrowed from the file */
@@ -29,7 +32,7 @@ const Tensor *safetensors_at(const SafetensorsFile *file, size_t index);
 const Tensor *safetensors_find(const SafetensorsFile *file, const char *name); /**< NULL: no such tensor */
 void safetensors_close(SafetensorsFile *file);
 
-/** out [count] = a tensor's elements from `first` on, converted to float32. The tensor's dtype must not be DTYPE_OTHER. */
+/** out [count] = a tensor's elements from `first` on, converted to float32. The tensor's dtype is DTYPE_BF16 at most. */
 void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *out);
 
 /** Release the memory of a tensor that is probably not read again; reading it again takes the bytes from the file. Changes
@@ -41,10 +44,26 @@ typedef struct {
     const char *name;
     int dimensions;
     int64_t shape[8];
-    const float *values; /**< float32, contiguous, borrowed */
+    const void *values; /**< contiguous, borrowed; not used by safetensors_create() */
+    Dtype dtype;        /**< DTYPE_F32 or DTYPE_I32 */
 } TensorSource;
 
-/** Write `count` float32 tensors in their order to `path`, with {"format": "pt"} as metadata, and flush it to disk. Writes
- *  `path`.tmp and renames it, since the old file may be mapped. */
-Status safetensors_save(const char *path, const TensorSource *tensors, size_t count, Error *error);
+/** Write `count` tensors to `path` with {"format": "pt"} as metadata: into `path`.tmp (the old file may be mapped),
+ *  which is flushed to disk and renamed. `digest` (NULL: not computed) becomes the file's SHA-256. */
+Status safetensors_save(const char *path, const TensorSource *tensors, size_t count, char digest[DIGEST_TEXT],
+                        Error *error);
+
+/** The same in pieces, for values that are not in memory together. */
+typedef struct SafetensorsWriter SafetensorsWriter;
+
+/** Create `path`.tmp and write the header; a digest is computed if `digest` says so. After a failure *writer may
+ *  have to be given to safetensors_finish(), as after a success. */
+Status safetensors_create(SafetensorsWriter **writer, const char *path, const TensorSource *tensors, size_t count,
+                          bool digest, Error *error);
+/** Write the next bytes of the tensors' values, which follow one another without gaps. Does nothing if *error is
+ *  set. */
+void safetensors_append(SafetensorsWriter *writer, const void *bytes, size_t size, Error *error);
+/** Flush and rename the file if *error is OK, else remove it. Frees the writer; NULL is fine. */
+Status safetensors_finish(SafetensorsWriter *writer, char digest[DIGEST_TEXT], Error *error);
+
 #endif

@@ -1,5 +1,6 @@
 /* What of checkpoints needs no ranks; saving and reading moments: tests/mpi/checkpoint_test.c. */
 #include "linnet/checkpoint/checkpoint.h"
+#include "linnet/checkpoint/checkpoint_verify.h"
 #include "unit/model_files.h"
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -123,142 +124,62 @@ static void test_rotate_keeps_current_and_best(void **state) {
     assert_true(is_there("checkpoint-10"));
 }
 
-static const char STATE[] =
-    "{\"best_metric\": 0.625, \"best_global_step\": 20, \"best_model_checkpoint\": \"out/checkpoint-20\","
-    " \"epoch\": 1.2345678901234567, \"global_step\": 30, \"max_steps\": 90, \"log_history\": [{\"loss\": 1.5}, {\"loss\": 1}],"
-    " \"linnet\": {\"global_batch\": 16, \"units\": 4, \"samples\": 400, \"tokens\": 7000, \"data_sha256\": \"abc\","
-    " \"seed\": 42, \"best_saved_step\": 20, \"evaluations_since_best\": 1, \"loss_total\": null,"
-    " \"loss_sum\": 3.3000000000000003, \"loss_steps\": 5}}";
-
-static void write_state(const char *text) {
-    write_text(in_folder("trainer_state.json"), text);
-}
-
-static void test_read_state(void **state) {
-    (void)state;
-    RunState run;
-    cJSON *history = NULL;
-    Error error = {0};
-    write_state(STATE);
-    checkpoint_read_state(folder, &run, &history, &error);
-    assert_fine(&error);
-    assert_true(run.has_best && run.best_metric == 0.625);
-    assert_int_equal(run.best_step, 20);
-    assert_true(run.epoch == 1.2345678901234567);
-    assert_int_equal(run.step, 30);
-    assert_int_equal(run.total, 90);
-    assert_int_equal(run.global_batch, 16);
-    assert_int_equal(run.units, 4);
-    assert_int_equal(run.samples, 400);
-    assert_int_equal(run.seed, 42);
-    assert_int_equal(run.stale, 1);
-    assert_true(run.loss_sum == 3.3000000000000003);
-    assert_int_equal(run.loss_steps, 5);
-    assert_int_equal(run.tokens, 7000);
-    assert_int_equal(run.best_saved, 20);
-    assert_string_equal(run.data_digest, "abc");
-    assert_true(run.loss_total != run.loss_total); /* null is what a run that diverged came to */
-    assert_int_equal(cJSON_GetArraySize(history), 2);
-    cJSON_Delete(history);
-    checkpoint_read_state(folder, &run, NULL, &error);
-    assert_fine(&error);
-}
-
-/** Replace the first `what` of the state by `with`. */
-static void write_changed(const char *what, const char *with) {
-    char text[sizeof STATE + 200];
-    const char *at = strstr(STATE, what);
-    assert_non_null(at);
-    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - STATE), STATE, with, at + strlen(what));
-    write_state(text);
-}
-
-static void test_no_best_yet(void **state) {
-    (void)state;
-    RunState run;
-    Error error = {0};
-    write_changed("\"best_metric\": 0.625, \"best_global_step\": 20",
-                  "\"best_metric\": null, \"best_global_step\": null");
-    checkpoint_read_state(folder, &run, NULL, &error);
-    assert_fine(&error);
-    assert_false(run.has_best);
-    assert_int_equal(run.step, 30);
-}
-
-static void assert_state_refused(const char *what) {
-    RunState run;
-    cJSON *history = NULL;
-    Error error = {0};
-    checkpoint_read_state(folder, &run, &history, &error);
-    assert_refused(&error, what);
-    assert_names(error.message, NAMES("trainer_state.json"));
-    assert_null(history);
-}
-
-static void test_order_of_a_state(void **state) {
-    (void)state;
-    RunState run;
-    Error error = {0};
-    write_state(STATE); /* of before there was a choice */
-    checkpoint_read_state(folder, &run, NULL, &error);
-    assert_int_equal(run.data_order, DATA_ORDER_TORCH);
-    write_changed("\"seed\": 42", "\"seed\": 42, \"data_order\": \"blocks\"");
-    checkpoint_read_state(folder, &run, NULL, &error);
-    assert_fine(&error);
-    assert_int_equal(run.data_order, DATA_ORDER_BLOCKS);
-    write_changed("\"seed\": 42", "\"seed\": 42, \"data_order\": \"sorted\"");
-    assert_state_refused("\"sorted\"");
-}
-
-static void test_damaged_states(void **state) {
-    (void)state;
-    assert_state_refused("trainer_state.json"); /* none there */
-    write_state("");
-    assert_state_refused("trainer_state.json");
-    write_changed("\"loss_steps\": 5}}", "\"loss_steps\": 5}"); /* cut short */
-    assert_state_refused("trainer_state.json");
-    write_changed("\"linnet\": {", "\"other\": {");
-    assert_state_refused("linnet");
-    write_changed("\"linnet\": {\"global_batch\": 16,", "\"linnet\": 3, \"x\": {");
-    assert_state_refused("linnet");
-    write_changed("\"global_step\": 30", "\"global_step\": \"thirty\"");
-    assert_state_refused("global_step");
-    write_changed("\"global_batch\": 16", "\"global_batch\": 16.5");
-    assert_state_refused("global_batch");
-    write_changed("\"epoch\": 1.2345678901234567", "\"epoch\": true");
-    assert_state_refused("epoch");
-    write_changed("\"loss_sum\": 3.3000000000000003", "\"loss_sum\": [1]");
-    assert_state_refused("loss_sum");
-}
-
-/** A number that a run cannot go on without must be there. */
-static void test_missing_numbers(void **state) {
-    (void)state;
-    write_changed("\"global_step\": 30, ", "");
-    assert_state_refused("global_step");
-    write_changed("\"samples\": 400, ", "");
-    assert_state_refused("samples");
-}
-
 static void test_is_checkpoint(void **state) {
     (void)state;
     assert_false(checkpoint_is(folder));
     assert_false(checkpoint_is(in_folder("missing")));
+    write_text(in_folder("trainer_state.json"), "{\"global_step\": 1}"); /* Trainer's own */
+    assert_false(checkpoint_is(folder));
     write_text(in_folder("optimizer.h5"), "");
+    assert_true(checkpoint_is(folder));
+    assert_int_equal(remove(in_folder("optimizer.h5")), 0);
+    write_text(in_folder("optimizer.safetensors"), "");
     assert_true(checkpoint_is(folder));
 }
 
-static void test_verify_refuses_no_hdf5(void **state) {
+static void test_verify_refuses_a_checkpoint_of_the_old_format(void **state) {
     (void)state;
     CheckpointInfo info;
     Error error = {0};
-    write_state(STATE);
+    write_text(in_folder("optimizer.h5"), "moments");
     checkpoint_verify(folder, &info, &error);
     assert_refused(&error, "optimizer.h5");
-    error = (Error){0};
-    write_text(in_folder("optimizer.h5"), "these are no moments");
+    assert_names(error.message, NAMES("linnet 0.1", "model_name_or_path"));
+}
+
+static void test_verify_needs_the_state(void **state) {
+    (void)state;
+    CheckpointInfo info;
+    Error error = {0};
+    write_text(in_folder("optimizer.safetensors"), "moments");
     checkpoint_verify(folder, &info, &error);
-    assert_refused(&error, "optimizer.h5");
+    assert_refused(&error, "trainer_state.json");
+}
+
+/** A state with a valid digest of itself that lists these files, each with the same digest. */
+static void save_state(const char *const *names, size_t count) {
+    const RunState saved = {.step = 7, .total = 9};
+    Error error = {0};
+    cJSON *history = cJSON_CreateArray(), *tree = run_state_tree(&saved, NULL, history, &error);
+    for (size_t i = 0; i < count; i++) run_state_add_digest(tree, names[i], "0123", &error);
+    run_state_save(tree, folder, &error);
+    assert_fine(&error);
+    cJSON_Delete(tree);
+    cJSON_Delete(history);
+}
+
+/** A state that was made to mislead: a file outside of the folder, or not the files that a checkpoint needs. */
+static void test_verify_refuses_other_lists_of_files(void **state) {
+    (void)state;
+    static const char *const names[] = {"../x", "config.json", "model.safetensors", "optimizer.safetensors"};
+    CheckpointInfo info;
+    Error outside = {0}, few = {0};
+    save_state(names, 4);
+    checkpoint_verify(folder, &info, &outside);
+    assert_refused(&outside, "\"../x\"");
+    save_state(names + 1, 2);
+    checkpoint_verify(folder, &info, &few);
+    assert_refused(&few, "optimizer.safetensors");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
@@ -270,13 +191,10 @@ int main(void) {
         TEST(test_rotate_removes_the_lowest),
         TEST(test_rotate_begins_with_an_earlier_runs),
         TEST(test_rotate_keeps_current_and_best),
-        TEST(test_read_state),
-        TEST(test_no_best_yet),
-        TEST(test_order_of_a_state),
-        TEST(test_damaged_states),
-        TEST(test_missing_numbers),
         TEST(test_is_checkpoint),
-        TEST(test_verify_refuses_no_hdf5),
+        TEST(test_verify_refuses_a_checkpoint_of_the_old_format),
+        TEST(test_verify_needs_the_state),
+        TEST(test_verify_refuses_other_lists_of_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static void make_model_new(void) {
     assert_fine(&error);
 }
 
-static void settle(void) {
+static void recover(void) {
     Error error = {0};
     final_model_recover(folder, &error);
     assert_fine(&error);
@@ -36,7 +36,7 @@ static void settle(void) {
 static void test_nothing_is_left(void **state) {
     (void)state;
     put("config.json", "a model");
-    settle();
+    recover();
     assert_holds("config.json", "a model");
 }
 
@@ -46,11 +46,11 @@ static void test_unfinished_one_goes(void **state) {
     put("config.json", "old");
     file_make_folder(in_folder("model.tmp"), &error);
     put("model.tmp/config.json", "half a mod");
-    settle();
+    recover();
     assert_holds("config.json", "old");
 }
 
-static void test_whole_one_takes_its_place(void **state) {
+static void test_complete_one_takes_its_place(void **state) {
     (void)state;
     put("config.json", "old");
     put("model.safetensors", "old");
@@ -61,7 +61,7 @@ static void test_whole_one_takes_its_place(void **state) {
     make_model_new();
     put("model.new/config.json", "new");
     put("model.new/model.safetensors", "new");
-    settle();
+    recover();
     assert_holds("config.json", "new");
     assert_holds("model.safetensors", "new");
     assert_holds("model.safetensors.index.json", NULL);
@@ -78,13 +78,13 @@ static void test_goes_on_in_the_middle(void **state) {
     make_model_new();
     put("model.new/merges.txt", "new");
     put("model.new/config.json", "new");
-    settle();
+    recover();
     assert_holds("config.json", "new");
     assert_holds("model.safetensors", "new");
     assert_holds("vocab.json", "new");
     assert_holds("merges.txt", "new");
     make_model_new(); /* all that is left when only its own folder was still to go */
-    settle();
+    recover();
     assert_holds("config.json", "new");
     assert_holds("vocab.json", "new");
 }
@@ -95,7 +95,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_nothing_is_left),
         TEST(test_unfinished_one_goes),
-        TEST(test_whole_one_takes_its_place),
+        TEST(test_complete_one_takes_its_place),
         TEST(test_goes_on_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,7 @@ static void save_as(const char *model, const char *file, const TensorSource *sou
     char path[256];
     Error error = {0};
     snprintf(path, sizeof path, "%s/%s", model, file);
-    safetensors_save(path, sources, count, &error);
+    safetensors_save(path, sources, count, NULL, &error);
     assert_fine(&error);
 }
 
@@ -214,6 +214,7 @@ static const char *save_narrow(const char *name, const char *dtype, int shift) {
     size_t used = 1, place = 0;
     for (size_t n = 0; n < tensors->count; n++) {
         const TensorSource *source = &tensors->sources[n];
+        const float *values = source->values;
         const size_t count = (size_t)source->shape[0] * (size_t)(source->dimensions == 2 ? source->shape[1] : 1);
         const bool two = source->dimensions == 2;
         char columns[24] = "";
@@ -224,11 +225,11 @@ static const char *save_narrow(const char *name, const char *dtype, int shift) {
                              source->name, dtype, (int)source->shape[0], columns, place, place + 2 * count);
         for (size_t i = 0; i < count; i++, place += 2) {
             uint32_t bits;
-            memcpy(&bits, &source->values[i], sizeof bits);
+            memcpy(&bits, &values[i], sizeof bits);
             /* All values but 0 are normal in both types: half's exponent is float32's less 112. */
             uint32_t narrow = bits >> 16;
             if (strcmp(dtype, "F16") == 0)
-                narrow = source->values[i] == 0 ? 0 : (bits >> 16 & 0x8000) | ((bits >> 13 & 0x3ffff) - (112u << 10));
+                narrow = values[i] == 0 ? 0 : (bits >> 16 & 0x8000) | ((bits >> 13 & 0x3ffff) - (112u << 10));
             data[place] = (unsigned char)narrow;
             data[place + 1] = (unsigned char)(narrow >> 8);
         }
@@ -430,8 +431,8 @@ static void test_save(void **state) {
     model_folder_embeddings(opened, &parameters, &error);
     TokenizerFiles tokenizer = {0};
     tokenizer_files_read(&tokenizer, model, &error);
-    model_folder_save(in_folder("copy"), config, &layout, &parameters, &tokenizer, &error);
-    model_folder_save(model, config, &layout, &parameters, &tokenizer, &error);
+    model_folder_save(in_folder("copy"), config, &layout, &parameters, &tokenizer, NULL, &error);
+    model_folder_save(model, config, &layout, &parameters, &tokenizer, NULL, &error);
     tokenizer_files_free(&tokenizer);
     assert_fine(&error);
     assert_same_file(in_folder("saved/vocab.json"), in_folder("copy/vocab.json"));

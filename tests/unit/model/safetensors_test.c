@@ -140,7 +140,7 @@ static void test_knows_every_dtype(void **state) {
     } rows[] = {
         {"F32", 32, DTYPE_F32},          {"F16", 16, DTYPE_F16},      {"BF16", 16, DTYPE_BF16},
         {"BOOL", 8, DTYPE_OTHER},        {"U8", 8, DTYPE_OTHER},      {"I8", 8, DTYPE_OTHER},
-        {"I16", 16, DTYPE_OTHER},        {"U16", 16, DTYPE_OTHER},    {"I32", 32, DTYPE_OTHER},
+        {"I16", 16, DTYPE_OTHER},        {"U16", 16, DTYPE_OTHER},    {"I32", 32, DTYPE_I32},
         {"U32", 32, DTYPE_OTHER},        {"I64", 64, DTYPE_OTHER},    {"U64", 64, DTYPE_OTHER},
         {"F64", 64, DTYPE_OTHER},        {"C64", 64, DTYPE_OTHER},    {"F4", 4, DTYPE_OTHER},
         {"F6_E2M3", 6, DTYPE_OTHER},     {"F6_E3M2", 6, DTYPE_OTHER}, {"F8_E5M2", 8, DTYPE_OTHER},
@@ -211,7 +211,7 @@ static void test_saves_and_reads_back(void **state) {
         {.name = "a \"quoted\" näme", .dimensions = 1, .shape = {3}, .values = vector},
     };
     Error error = {0};
-    safetensors_save(PATH, sources, 2, &error);
+    safetensors_save(PATH, sources, 2, NULL, &error);
     assert_fine(&error);
     assert_int_not_equal(access(in_folder("model.safetensors.tmp"), F_OK), 0);
     SafetensorsFile *file = open_fine(PATH);
@@ -249,11 +249,11 @@ static void test_mapping_is_private(void **state) {
     static const float old[1] = {3}, new[1] = {4};
     TensorSource source = {.name = "a", .dimensions = 1, .shape = {1}, .values = old};
     Error error = {0};
-    safetensors_save(PATH, &source, 1, &error);
+    safetensors_save(PATH, &source, 1, NULL, &error);
     SafetensorsFile *file = open_fine(PATH), *again;
     float *values = (float *)(uintptr_t)safetensors_at(file, 0)->bytes;
     source.values = new;
-    safetensors_save(PATH, &source, 1, &error);
+    safetensors_save(PATH, &source, 1, NULL, &error);
     assert_true(values[0] == 3);
     values[0] = 5;
     again = open_fine(PATH);
@@ -266,13 +266,13 @@ static void test_mapping_is_private(void **state) {
 static void test_save_says_why_it_cannot(void **state) {
     (void)state;
     Error error = {0};
-    assert_int_equal(safetensors_save(in_folder("absent/model.safetensors"), NULL, 0, &error), STATUS_FAILURE);
+    assert_int_equal(safetensors_save(in_folder("absent/model.safetensors"), NULL, 0, NULL, &error), STATUS_FAILURE);
     assert_names(error.message, NAMES("absent/model.safetensors", "No such file"));
     if (access("/dev/full", W_OK)) return;
     /* A device that is always full stands where the file would be written. */
     Error full = {0};
     assert_int_equal(symlink("/dev/full", in_folder("full.tmp")), 0);
-    assert_int_equal(safetensors_save(in_folder("full"), NULL, 0, &full), STATUS_FAILURE);
+    assert_int_equal(safetensors_save(in_folder("full"), NULL, 0, NULL, &full), STATUS_FAILURE);
     assert_names(full.message, NAMES("No space left"));
     assert_int_not_equal(access(in_folder("full"), F_OK), 0);
 }

@@ -1,4 +1,6 @@
-#include "cli/inspect.h"
+/* Describing and checking a model folder for `linnet inspect`. */
+#include "linnet/model/model_folder_describe.h"
+#include "linnet/core/describe.h"
 #include "linnet/core/digest.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
@@ -12,23 +14,23 @@ static void print_config(const ModelFolder *folder, const ParameterLayout *layou
     size_t count = layout->token.count + layout->position.count;
     for (size_t i = 0; i < layout->tensors; i++)
         if (i != parameters_score(layout) || model_folder_has_head(folder)) count += layout->tensor[i].count;
-    inspect_line("parameters", "%zu", count);
-    inspect_line("layers", "%d", config->layers);
-    inspect_line("width", "%d, inner %d, %d heads", config->width, config->inner, config->heads);
-    inspect_line("positions", "%d", config->positions);
-    inspect_line("vocabulary", "%d", config->vocabulary);
-    inspect_line("dropout", "embedding %g, attention %g, residual %g", config->embedding_dropout,
-                 config->attention_dropout, config->residual_dropout);
+    describe_line("parameters", "%zu", count);
+    describe_line("layers", "%d", config->layers);
+    describe_line("width", "%d, inner %d, %d heads", config->width, config->inner, config->heads);
+    describe_line("positions", "%d", config->positions);
+    describe_line("vocabulary", "%d", config->vocabulary);
+    describe_line("dropout", "embedding %g, attention %g, residual %g", config->embedding_dropout,
+                  config->attention_dropout, config->residual_dropout);
     if (!model_folder_has_head(folder)) {
-        inspect_line("head", "none: training makes a new one");
+        describe_line("head", "none: training makes a new one");
         return;
     }
-    inspect_line("pooling", "%s%s", pooling_name(config->pooling),
-                 config->pooling_saved ? "" : " (not saved with the model)");
-    for (int32_t i = 0; i < config->labels; i++) inspect_line("label", "%d %s", i, config->label_names[i]);
+    describe_line("pooling", "%s%s", pooling_name(config->pooling),
+                  config->pooling_saved ? "" : " (not saved with the model)");
+    for (int32_t i = 0; i < config->labels; i++) describe_line("label", "%d %s", i, config->label_names[i]);
 }
 
-/** Check one tensor's values and add them to the digest. */
+/* Check one tensor's values and add them to the digest. */
 static Status check_tensor(const char *path, const ParameterTensor *tensor, const float *values, Digest *digest,
                            Error *error) {
     for (size_t i = 0; i < tensor->count; i++)
@@ -49,8 +51,8 @@ static Status check_dense(const ModelFolder *folder, const char *path, const Par
     return STATUS_OK;
 }
 
-/** All values, and a digest of them as float32 in the model's order: the same for the same model, whatever files,
- *  names and order of tensors it is kept in. */
+/* Check all values, and print a digest of them as float32 in the model's order: the same for the same model, whatever
+ * files, names and order of tensors it is kept in. */
 static Status check_values(ModelFolder *folder, const char *path, const ParameterLayout *layout, Error *error) {
     char text[DIGEST_TEXT];
     Digest *digest = NULL;
@@ -62,7 +64,7 @@ static Status check_values(ModelFolder *folder, const char *path, const Paramete
     model_folder_read(folder, layout, 0, layout->tensors, parameters.dense);
     if (check_dense(folder, path, layout, parameters.dense, digest, error)) goto cleanup;
     digest_finish(digest, text);
-    inspect_line("values", "SHA-256 %s", text);
+    describe_line("values", "SHA-256 %s", text);
 cleanup:
     digest_destroy(digest);
     memory_free(parameters.dense);
@@ -76,37 +78,30 @@ static Status check_tokenizer(const char *path, const ModelConfig *config, Error
         error_set(error, STATUS_INPUT, "%s: the tokenizer has %d tokens, the model only %d", path,
                   tokenizer_vocabulary(tokenizer), config->vocabulary);
     else
-        inspect_line("tokenizer", "%s", tokenizer_digest(tokenizer));
+        describe_line("tokenizer", "%s", tokenizer_digest(tokenizer));
     tokenizer_destroy(tokenizer);
     return error->status;
 }
 
-/** A model is whole without a tokenizer, but nothing can be predicted with it. */
-static Status inspect_tokenizer(const char *path, const ModelConfig *config, Error *error) {
-    char *vocabulary = file_join(path, "vocab.json", error), *merges = file_join(path, "merges.txt", error);
-    if (!error->status) {
-        if (file_exists(vocabulary) || file_exists(merges))
-            check_tokenizer(path, config, error);
-        else
-            log_warning("%s: no tokenizer beside the model: vocab.json and merges.txt are missing", path);
-    }
-    memory_free(vocabulary);
-    memory_free(merges);
-    return error->status;
+/* A model without a tokenizer is complete, but cannot predict. */
+static Status describe_tokenizer(const char *path, const ModelConfig *config, Error *error) {
+    if (file_is_in(path, "vocab.json") || file_is_in(path, "merges.txt")) return check_tokenizer(path, config, error);
+    log_warning("%s: has no tokenizer: vocab.json and merges.txt are missing", path);
+    return STATUS_OK;
 }
 
-Status inspect_model(const char *path, const char *kind, Error *error) {
+Status model_folder_describe(const char *path, const char *kind, Error *error) {
     ModelFolder *folder = NULL;
     ParameterLayout layout = {0};
     if (model_folder_open(&folder, path, error)) return error->status;
     const ModelConfig *config = model_folder_config(folder);
     if (parameters_layout(&layout, config, error)) goto cleanup;
-    inspect_line("kind", "%s", kind);
-    inspect_line("path", "%s", path);
+    describe_line("kind", "%s", kind);
+    describe_line("path", "%s", path);
     print_config(folder, &layout);
-    if (inspect_tokenizer(path, config, error)) goto cleanup;
+    if (describe_tokenizer(path, config, error)) goto cleanup;
     if (check_values(folder, path, &layout, error)) goto cleanup;
-    inspect_line("verified", "configuration, names, shapes and places of all tensors, all values finite");
+    describe_line("verified", "configuration, names, shapes and places of all tensors, all values finite");
 cleanup:
     parameters_layout_free(&layout);
     model_folder_close(folder);

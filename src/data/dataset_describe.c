@@ -1,11 +1,11 @@
-#include "cli/inspect.h"
-#include "linnet/core/memory.h"
+/* Describing and checking a token file for `linnet inspect`. */
+#include "linnet/core/describe.h"
 #include "linnet/data/dataset.h"
 #include <inttypes.h>
 
 #define BLOCK 4096 /* samples read at a time */
 
-/** counts [DATASET_LABELS_MAX + 1] += the labels of samples first … first + count − 1. */
+/* counts [DATASET_LABELS_MAX + 1] += the labels of samples first … first + count − 1. */
 static Status count_block(Dataset *dataset, int64_t first, int64_t count, int64_t *counts, Error *error) {
     int64_t indices[BLOCK];
     Samples samples = {0};
@@ -24,29 +24,29 @@ static Status print_labels(Dataset *dataset, Error *error) {
         if (count_block(dataset, first, count, counts, error)) return error->status;
     }
     for (int32_t i = 0; i < info->labels; i++)
-        inspect_line("label", "%d %s: %" PRId64 " samples", i, info->label_names[i], counts[i]);
+        describe_line("label", "%d %s: %" PRId64 " samples", i, info->label_names[i], counts[i]);
     return STATUS_OK;
 }
 
 static void print_info(const char *path, const DatasetInfo *info) {
-    inspect_line("kind", "token file");
-    inspect_line("path", "%s", path);
-    inspect_line("samples", "%" PRId64, info->samples);
-    inspect_line("tokens", "%" PRId64 ", the longest sample %d, none over %d", info->tokens, info->longest,
-                 info->max_length);
-    inspect_line("vocabulary", "%d, end-of-text %d", info->vocabulary, info->end_of_text);
-    inspect_line("tokenizer", "%s", info->tokenizer_digest);
-    inspect_line("source", "%s, %" PRId64 " bytes, SHA-256 %s", info->source_name, info->source_size,
-                 info->source_digest);
+    describe_line("kind", "token file");
+    describe_line("path", "%s", path);
+    describe_line("samples", "%" PRId64, info->samples);
+    describe_line("tokens", "%" PRId64 ", the longest sample %d, none over %d", info->tokens, info->longest,
+                  info->max_length);
+    describe_line("vocabulary", "%d, end-of-text %d", info->vocabulary, info->end_of_text);
+    describe_line("tokenizer", "%s", info->tokenizer_digest);
+    describe_line("source", "%s, %" PRId64 " bytes, SHA-256 %s", info->source_name, info->source_size,
+                  info->source_digest);
 }
 
-Status inspect_tokens(const char *path, Error *error) {
+Status dataset_describe(const char *path, Error *error) {
     Dataset *dataset = NULL;
     if (dataset_open(&dataset, path, error)) return error->status;
     const DatasetInfo *info = dataset_info(dataset);
     print_info(path, info);
     if (!dataset_verify(dataset, 0, info->samples, error) && !print_labels(dataset, error))
-        inspect_line("verified", "offsets, tokens and labels of all samples");
+        describe_line("verified", "offsets, tokens and labels of all samples");
     dataset_close(dataset);
     return error->status;
 }

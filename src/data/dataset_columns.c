@@ -30,10 +30,10 @@ Status column_open(Column *column, ColumnName name, hid_t file, const char *path
 }
 
 Status column_read(const Column *column, int64_t first, int64_t count, void *out, const char *path, Error *error) {
-    h5_enter();
+    h5_lock();
     h5_array_read(&column->array, column_memory_type(column->name), (hsize_t)first, (hsize_t)count, out,
                   column_kinds[column->name].name, path, error);
-    h5_leave();
+    h5_unlock();
     return error->status;
 }
 

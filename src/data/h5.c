@@ -19,26 +19,15 @@ __attribute__((constructor)) static void close_nothing_at_exit(void) {
     H5dont_atexit();
 }
 
-// --- Turns ---
-static struct {
-    pthread_mutex_t mutex;
-    pthread_cond_t turn;
-    unsigned next, served; // tickets: the next to be given, the one whose turn it is
-} turns = {.mutex = PTHREAD_MUTEX_INITIALIZER, .turn = PTHREAD_COND_INITIALIZER};
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-void h5_enter(void) {
-    pthread_mutex_lock(&turns.mutex);
-    const unsigned mine = turns.next++;
-    while (turns.served != mine) pthread_cond_wait(&turns.turn, &turns.mutex);
-    pthread_mutex_unlock(&turns.mutex);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); // a thread of its own may have an error stack of its own, and print it
+void h5_lock(void) {
+    pthread_mutex_lock(&lock);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); // each thread may have an error stack of its own, and print it
 }
 
-void h5_leave(void) {
-    pthread_mutex_lock(&turns.mutex);
-    turns.served++;
-    pthread_cond_broadcast(&turns.turn);
-    pthread_mutex_unlock(&turns.mutex);
+void h5_unlock(void) {
+    pthread_mutex_unlock(&lock);
 }
 
 /* --- Errors --- */

@@ -7,12 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** HDF5 as Debian builds it serves one thread at a time. While a checkpoint is written in the background, that thread
- *  and the one that trains take turns: every run of HDF5 calls that may meet it stands between these two, as does the
- *  reading of HDF5's error behind a call that failed. Turns are given in the order of asking, so that a thread which
- *  writes piece after piece keeps nobody waiting for longer than a piece. Not recursive. */
-void h5_enter(void);
-void h5_leave(void);
+/** HDF5 as Debian builds it serves one thread at a time. While the loader's thread reads ahead, the main thread may read
+ *  evaluation data: both read between these two calls, and fetch HDF5's error there too. Not recursive. */
+void h5_lock(void);
+void h5_unlock(void);
 
 #define H5_TEXT_MAX 255 /**< bytes of the longest text in an attribute */
 

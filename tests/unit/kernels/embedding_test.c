@@ -67,7 +67,7 @@ static void gather_ref(float *out, const Texts *t) {
     embedding_index_add_ref(out, t->gradient, t->index, SLOTS, &t->segments, t->width);
 }
 
-/** The order of a sum is part of the contract, for any number of leaves. */
+/** The order of a sum is part of the contract, for any number of segments. */
 static void check_gather(Texts *t, float *actual, float *expected) {
     static const size_t counts[] = {1, 2, 3, 8, 33, SEGMENTS_MAX};
     for (size_t i = 0; i < sizeof counts / sizeof *counts && counts[i] <= t->rows; i++) {

@@ -108,7 +108,7 @@ static void test_against_reference_once(void) {
 }
 TEST_EVERY_ISA(test_against_reference)
 
-/** Σ along the tree over leaves unit … unit + count − 1, each by a call of its own, of dgamma and dbeta. */
+/** Σ along the tree over segments unit … unit + count − 1, each by a call of its own, of dgamma and dbeta. */
 static float *joined(const Norm *a, size_t unit, size_t count) {
     size_t width = a->width;
     if (count > 1) {

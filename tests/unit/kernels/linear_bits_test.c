@@ -128,7 +128,7 @@ static float *tree_sum(const Layer *layer, const Segments *segments, size_t unit
 static void check_segments(const Layer *layer) {
     static const size_t COUNTS[] = {2, 3, 8, 13, SEGMENTS_MAX};
     const LinearShape *shape = &layer->shape;
-    const size_t additions = 2200000; /* by tree_sum(), at most: the sanitizers slow them down most */
+    const size_t additions = 1300000; /* by tree_sum(), at most: the sanitizers slow them down most */
     if (!linear_batch_invariant(work.bf16)) return;
     for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
         size_t starts[SEGMENTS_MAX + 1], size = layer->weight_count + shape->out;

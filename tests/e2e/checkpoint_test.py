@@ -285,6 +285,13 @@ def test_no_memory_is_no_damage(settings, undisturbed, at_call, tmp_path):
     assert weights_digest(run) == weights_digest(undisturbed)
 
 
+def test_no_memory_for_hdf5_is_no_damage(settings, at_call, tmp_path):
+    """The same for token files: HDF5 without memory is a failure of the machine, not of the file."""
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)
+    result = linnet("train", config, code=2, env=at_call("", "H5Dread", "HDF5", path=".h5"))
+    assert len(result.errors) == 1 and "memory" in result.errors[0], result
+
+
 def test_run_with_only_damaged_checkpoints_is_refused(settings, undisturbed, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(undisturbed / "checkpoint-3", run / "checkpoint-3")

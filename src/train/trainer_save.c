@@ -46,10 +46,10 @@ static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
     Snapshot *snapshot = NULL;
     Error shortage = {0};
     if (checkpoint_snapshot(&snapshot, parts, &shortage)) {
-        if (!t->save.told_shortage)
+        if (!t->save.reported_shortage)
             log_info("not enough memory to save in the background: training waits while a checkpoint is written (%s)",
                      shortage.message);
-        t->save.told_shortage = true;
+        t->save.reported_shortage = true;
         return false;
     }
     if (t->world->rank == 0) {

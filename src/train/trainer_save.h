@@ -10,7 +10,7 @@ typedef enum {
 } SaveKind;
 
 /* Save a checkpoint of the current state and remove old ones, after waiting for one that is being written. A failure is an
- * error or a warning, as on_save_failure says; save.step tells. Collective. */
+ * error or a warning, as on_save_failure says, and save.step then keeps its value. Collective. */
 Status trainer_save(Trainer *trainer, SaveKind kind, Error *error);
 
 /* Wait for the checkpoint that is being written in the background, if any, and handle its failure. Collective. */

@@ -51,7 +51,7 @@ typedef struct {
     bool ended;                   /* it has been written, or failed; all ranks know it */
     int64_t step;                 /* of the last checkpoint */
     int64_t kept_step, kept_best; /* step and state.best_saved before it, which count again if it fails */
-    bool told_shortage;           /* the user knows that memory is too short for saving in the background */
+    bool reported_shortage;       /* the user knows that memory is too short for saving in the background */
 } TrainerSave;
 
 typedef struct {

@@ -3,7 +3,7 @@
 /* One update of the model. */
 #include "train/trainer_state.h"
 
-/* Update number state.step + 1. Sets failed, stop_signal and save.ended from what the ranks told each other. Collective. */
+/* Update number state.step + 1. Sets failed, stop_signal and save.ended, which all ranks agree on. Collective. */
 void trainer_update(Trainer *trainer);
 
 /* Callbacks of a forward or backward pass, with the Trainer as `context`: wait for a bucket of parameters, see

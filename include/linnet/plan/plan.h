@@ -120,7 +120,7 @@ typedef struct {
 Status plan_make(Plan *plan, const PlanSubject *subject, const PlanConstants *constants, int ranks, int hosts,
                  Error *error);
 
-/** Replace the network of the constants by a link of `gbit` Gb/s and a latency of `microseconds`, each where it is not 0.
+/** Replace the network of the constants by a link of `gbit` Gb/s and a latency of `microseconds`, each unless it is 0.
  *  STATUS_INPUT, which names the constants' file `path`, if the network is unknown then. */
 Status plan_choose_network(PlanConstants *constants, double gbit, double microseconds, const char *path, Error *error);
 

@@ -228,7 +228,7 @@ def test_no_memory_of_another_rank_while_saving(at_call, short, tmp_path):
     lost(tmp_path, start_run(tmp_path, settings, 2, env), 1, "while saving", r"cannot save checkpoint-\d+ .*out of memory", code=2)
     (tmp_path / "continued").mkdir()
     result = finish(start_run(tmp_path / "continued", {**settings, "on_save_failure": "continue"}, 2, env))
-    assert result.code == 0 and re.search("warning: rank 1: cannot save checkpoint-6, training continues .*out of memory", result.stderr), result
+    assert result.code == 0 and re.search("warning: rank 1: .*checkpoint-6.*out of memory", result.stderr), result
 
 
 @DO
@@ -262,8 +262,7 @@ def test_slow_rank_is_named(at_call, job, tmp_path):
     process = start_run(tmp_path, settings, 3, at_call(1, "H5Dread", 3, number=int(count.read_text())))
     result = finish(process)
     assert result.code == 0 and not result.errors, result
-    warnings = re.findall(rf"linnet: warning: .*rank 1 on {re.escape(socket.gethostname())} is slow: the other ranks waited "
-                          r"([\d.]+) s for it", result.stderr)
+    warnings = re.findall(rf"linnet: warning: .*rank 1 on {re.escape(socket.gethostname())} is slow.*?([\d.]+) s", result.stderr)
     assert warnings and max(map(float, warnings)) >= 2, result
 
 

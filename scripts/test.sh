@@ -133,7 +133,7 @@ test_mpi() {
     done
 }
 
-# Run pytest and count from its report, which is whole only when pytest came to its end.
+# Run pytest and count from its report, which is complete only when pytest reached its end.
 run_pytest() { # NAME PROGRAM ARGUMENTS...
     local name=$1 program=$2 python counts code ok bad skipped_test
     shift 2
@@ -255,7 +255,7 @@ test_hosts() {
 }
 
 # Under the sanitizers: no leak, no overrun, no undefined behaviour. Their exit code is none of linnet's, so that a test which
-# expects a refusal does not take a crash for one. Whole stacks are needed to tell MPI's own leaks from linnet's.
+# expects a refusal does not take a crash for one. Complete stacks are needed to tell MPI's own leaks from linnet's.
 with_sanitizers() { # COMMAND...
     [ -x build/san/linnet ] || return # its build has failed, which was told
     export ASAN_OPTIONS=exitcode=99:detect_leaks=1:fast_unwind_on_malloc=0:verify_asan_link_order=0

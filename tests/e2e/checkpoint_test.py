@@ -324,8 +324,8 @@ def test_older_checkpoint_is_removed_after_the_newer_is_flushed(settings, at_cal
         wait_for(lambda: process.poll() is not None or hold.is_reached(number), process, f"flush {number}")
         if process.poll() is not None:
             break
-        beside = run / "checkpoint-3.tmp/model.safetensors"
-        seen.append(beside.exists() and weights_digest(beside.parent) == older and weights_digest(run / "checkpoint-3") != older)
+        partial = run / "checkpoint-3.tmp/model.safetensors"
+        seen.append(partial.exists() and weights_digest(partial.parent) == older and weights_digest(run / "checkpoint-3") != older)
         hold.let_go(number)
     assert finish(process).code == 0
     assert any(seen), seen

@@ -92,7 +92,7 @@ static inline void check_arrange(World *world, NodesKind kind) {
     }
 }
 
-/** A world of this rank alone, beside the one of all; freed with solo_free(). */
+/** A world of this rank alone, in addition to the one of all ranks; freed with solo_free(). */
 static inline World *solo_world(const World *world) {
     World *solo = check_allocate(world, 1, sizeof *solo);
     *solo = (World){.comm = MPI_COMM_SELF, .node = MPI_COMM_SELF, .size = 1, .node_size = 1, .nodes = 1};

@@ -137,20 +137,20 @@ int main(void) {
     plain_make(&plain, world, NULL);
     plain_make(&other, world, NULL);
     plain_fill(&other.values, &other.layout, 43);
-    write_model_folder(world, path_in(folder, "whole"), &plain, MODEL_LABELS, TEST_TOKENIZER, false);
+    write_model_folder(world, path_in(folder, "complete"), &plain, MODEL_LABELS, TEST_TOKENIZER, false);
     write_model_folder(world, path_in(folder, "bare"), &plain, MODEL_LABELS, NULL, false);
     write_model_folder(world, path_in(folder, "other"), &other, MODEL_LABELS, TEST_TOKENIZER, false);
     write_model_folder(world, path_in(folder, "plain"), &plain, PLAIN_LABELS, TEST_TOKENIZER, false);
     write_model_folder(world, path_in(folder, "headless"), &plain, MODEL_LABELS, TEST_TOKENIZER, true);
     for (NodesKind kind = 0; kind < NODES_ARRANGEMENTS; kind++) {
         check_arrange(world, kind);
-        test_open(world, &plain, path_in(folder, "whole"), true);
+        test_open(world, &plain, path_in(folder, "complete"), true);
         test_open(world, &plain, path_in(folder, "bare"), false);
-        test_sharing(world, &plain, path_in(folder, "whole"));
+        test_sharing(world, &plain, path_in(folder, "complete"));
         test_new_head(world, &plain, path_in(folder, "headless"));
         test_plain_names(world, &plain, path_in(folder, "plain"));
-        test_refusals(world, path_in(folder, "whole"));
-        test_reload(world, path_in(folder, "whole"), path_in(folder, "other"), &other, path_in(folder, "headless"));
+        test_refusals(world, path_in(folder, "complete"));
+        test_reload(world, path_in(folder, "complete"), path_in(folder, "other"), &other, path_in(folder, "headless"));
     }
     check_remove(world, folder);
     plain_free(&plain);

@@ -1,4 +1,4 @@
-"""A real Slurm for the tests: cluster.sh in its own namespaces, and functions to submit, watch and signal jobs on its head node."""
+"""A real Slurm for the tests: cluster.sh in its own namespaces, and functions to submit, follow and signal jobs on its head node."""
 import os
 import re
 import shutil

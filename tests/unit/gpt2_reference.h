@@ -1,7 +1,7 @@
 #ifndef LINNET_TESTS_GPT2_REFERENCE_H
 #define LINNET_TESTS_GPT2_REFERENCE_H
 /** GPT-2 with a classification head in float64, written down as Transformers' modeling_gpt2.py has it: one sample
- *  at a time, every row through every layer, with padded_end the whole text padded to n_positions under an
+ *  at a time, every row through every layer, with padded_end the complete text padded to n_positions under an
  *  attention mask. Nothing is saved or fused here. Parameters are float64 copies, so that one of them can be moved
  *  by a tiny step. After cmocka.h. */
 #include "linnet/data/batch.h"

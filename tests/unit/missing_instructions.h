@@ -64,7 +64,7 @@ static void missing_operands(Operands *o, const ucontext_t *context, const uint8
         o->rm = (sib & 7U) + 8 * b;
         base = mode != 0 || (sib & 7U) != 5;
     } else if (mode == 0 && low == 5) {
-        missing_end("an address beside the instruction pointer", modrm);
+        missing_end("an address relative to the instruction pointer", modrm);
     }
     int32_t distance = 0;
     if (mode == 1) {
@@ -158,7 +158,7 @@ static void missing_dot_product(float sums[16], const uint16_t a[32], const uint
     }
 }
 
-/** VDPBF16PS and VCVTNE2PS2BF16 of whole registers. */
+/** VDPBF16PS and VCVTNE2PS2BF16 of complete registers. */
 static const uint8_t *missing_avx512(ucontext_t *context, const uint8_t *code) {
     bool dot = code[4] == 0x52 && (code[2] & 0x83U) == 0x02, convert = code[4] == 0x72 && (code[2] & 0x83U) == 0x03;
     if ((code[1] & 0x07U) != 2 || (code[3] & 0x67U) != 0x40 || !(dot || convert)) missing_end("unknown", code);

@@ -4,7 +4,7 @@
 
 #define VOCABULARY 50
 #define POSITIONS 40
-#define SLOTS ((size_t)12) /* the last one without rows */
+#define TARGETS ((size_t)12) /* the last one without rows */
 
 typedef struct {
     size_t rows, width;
@@ -26,7 +26,7 @@ static Texts texts_new(size_t rows, size_t width) {
         .ids = calloc(rows, sizeof(int32_t)),
         .positions = calloc(rows, sizeof(int32_t)),
         .index = calloc(rows, sizeof(int32_t)),
-        .scratch = calloc(SLOTS + rows, sizeof(int32_t)),
+        .scratch = calloc(TARGETS + rows, sizeof(int32_t)),
         .samples = calloc(rows, sizeof(uint64_t)),
         .dropout = dropout_make(0.2, 42, 3, 0, DROPOUT_EMBEDDING),
     };
@@ -55,16 +55,16 @@ static void forward(float *out, const void *with) {
     embedding_forward(out, t->token, t->position, t->ids, t->positions, t->samples, t->rows, t->width, &t->dropout);
 }
 
-/** out [SLOTS, width] */
-static void gather(float *out, const void *with) {
+/** out [TARGETS, width] */
+static void index_add(float *out, const void *with) {
     const Texts *t = with;
-    floats_fill(out, SLOTS * t->width, 1.0, 9);
-    embedding_index_add(out, t->gradient, t->index, SLOTS, &t->segments, t->width, t->scratch);
+    floats_fill(out, TARGETS * t->width, 1.0, 9);
+    embedding_index_add(out, t->gradient, t->index, TARGETS, &t->segments, t->width, t->scratch);
 }
 
 static void gather_ref(float *out, const Texts *t) {
-    floats_fill(out, SLOTS * t->width, 1.0, 9);
-    embedding_index_add_ref(out, t->gradient, t->index, SLOTS, &t->segments, t->width);
+    floats_fill(out, TARGETS * t->width, 1.0, 9);
+    embedding_index_add_ref(out, t->gradient, t->index, TARGETS, &t->segments, t->width);
 }
 
 /** The order of a sum is part of the contract, for any number of segments. */
@@ -74,16 +74,16 @@ static void check_gather(Texts *t, float *actual, float *expected) {
         t->segments = (Segments){counts[i], t->starts};
         for (size_t segment = 0; segment <= counts[i]; segment++)
             t->starts[segment] = segment + (t->rows - counts[i]) * segment * segment / (counts[i] * counts[i]);
-        gather(actual, t);
+        index_add(actual, t);
         gather_ref(expected, t);
-        assert_same_bits(actual, expected, SLOTS * t->width);
-        assert_threads_agree(gather, t, SLOTS * t->width);
+        assert_same_bits(actual, expected, TARGETS * t->width);
+        assert_threads_agree(index_add, t, TARGETS * t->width);
     }
 }
 
 static void check(size_t rows, size_t width) {
     Texts t = texts_new(rows, width);
-    float *actual = floats_new((rows + SLOTS) * width), *expected = floats_new((rows + SLOTS) * width);
+    float *actual = floats_new((rows + TARGETS) * width), *expected = floats_new((rows + TARGETS) * width);
     forward(actual, &t);
     embedding_forward_ref(expected, t.token, t.position, t.ids, t.positions, t.samples, rows, width, &t.dropout);
     assert_same_bits(actual, expected, rows * width); /* a sum and a product, each rounded */

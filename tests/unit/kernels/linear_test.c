@@ -195,10 +195,10 @@ static void test_columns_of_a_wider_weight(void **state) {
     (void)state;
     enum { ROWS = 5, IN = 6, OUT = 12, CUT = 4 };
     Layer layer = layer_make(&(Case){ROWS, IN, OUT, 0, 0, 0});
-    float whole[ROWS * OUT], left[ROWS * CUT], right[ROWS * (OUT - CUT)];
+    float full[ROWS * OUT], left[ROWS * CUT], right[ROWS * (OUT - CUT)];
     work.threads = omp_get_max_threads();
     work.scratch = scratch_for(&layer.shape, ROWS, (size_t)work.threads);
-    linear_forward_ref(whole, layer.x, layer.weight, layer.bias, ROWS, &layer.shape);
+    linear_forward_ref(full, layer.x, layer.weight, layer.bias, ROWS, &layer.shape);
     linear_forward(left, layer.x, layer.weight, layer.bias, ROWS, &(LinearShape){IN, CUT, OUT, IN, CUT}, &work);
     linear_forward(right, layer.x, layer.weight + CUT, layer.bias + CUT, ROWS,
                    &(LinearShape){IN, OUT - CUT, OUT, IN, OUT - CUT}, &work);
@@ -206,7 +206,7 @@ static void test_columns_of_a_wider_weight(void **state) {
         for (size_t c = 0; c < OUT; c++) {
             float part = c < CUT ? left[r * CUT + c] : right[r * (OUT - CUT) + c - CUT];
             /* 6 products of about 1 in float32: 9 · 2^-24 · 6 */
-            assert_true(fabsf(part - whole[r * OUT + c]) < 4e-6F);
+            assert_true(fabsf(part - full[r * OUT + c]) < 4e-6F);
         }
     memory_free(work.scratch);
     layer_free(&layer);

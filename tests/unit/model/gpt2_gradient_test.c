@@ -13,30 +13,30 @@ static const double GRADIENT_TOLERANCE = 1e-5;
 
 enum { PROBES = 4 }; /* parameters probed in every tensor */
 
-/** All gradients, tables included. */
+/** All gradients, embeddings included. */
 typedef struct {
     float *dense, *token, *position;
-} Whole;
+} AllGradients;
 
-static Whole whole_make(const Tiny *tiny) {
-    return (Whole){.dense = tiny_allocate(tiny->layout.dense, sizeof(float)),
-                   .token = tiny_allocate(tiny->layout.token.count, sizeof(float)),
-                   .position = tiny_allocate(tiny->layout.position.count, sizeof(float))};
+static AllGradients all_gradients_make(const Tiny *tiny) {
+    return (AllGradients){.dense = tiny_allocate(tiny->layout.dense, sizeof(float)),
+                          .token = tiny_allocate(tiny->layout.token.count, sizeof(float)),
+                          .position = tiny_allocate(tiny->layout.position.count, sizeof(float))};
 }
 
-static void whole_free(Whole *whole) {
-    memory_free(whole->dense);
-    memory_free(whole->token);
-    memory_free(whole->position);
+static void all_gradients_free(AllGradients *all) {
+    memory_free(all->dense);
+    memory_free(all->token);
+    memory_free(all->position);
 }
 
 /** Forward and backward over units of texts starts[u] … starts[u + 1] − 1, whose loss is weighted as a part of all
  *  texts. */
-static void backward_units(Whole *whole, Gpt2 *gpt2, const Tiny *tiny, const size_t *starts, size_t units,
+static void backward_units(AllGradients *all, Gpt2 *gpt2, const Tiny *tiny, const size_t *starts, size_t units,
                            bool accumulate, BucketDone done, void *context) {
     double losses[TINY_SAMPLES];
     float dlogits[TINY_SAMPLES * TINY_LABELS];
-    Gradients gradients = {.dense = whole->dense};
+    Gradients gradients = {.dense = all->dense};
     size_t width = (size_t)tiny->config.width;
     Batch batch;
     tiny_batch(&batch);
@@ -50,16 +50,16 @@ static void backward_units(Whole *whole, Gpt2 *gpt2, const Tiny *tiny, const siz
     gpt2_backward(gpt2, &tiny->parameters, &batch, tiny->dropout, dlogits, &gradients, accumulate, done, context);
     for (size_t r = 0; r < batch.tokens; r++)
         for (size_t i = 0; i < width; i++) {
-            whole->token[(size_t)batch.ids[r] * width + i] += gradients.residual[r * width + i];
-            whole->position[(size_t)batch.positions[r] * width + i] += gradients.residual[r * width + i];
+            all->token[(size_t)batch.ids[r] * width + i] += gradients.residual[r * width + i];
+            all->position[(size_t)batch.positions[r] * width + i] += gradients.residual[r * width + i];
         }
     batch_destroy(&batch);
 }
 
 /** The same over texts first … first + count − 1 as one unit. */
-static void backward(Whole *whole, Gpt2 *gpt2, const Tiny *tiny, size_t first, size_t count, bool accumulate,
+static void backward(AllGradients *all, Gpt2 *gpt2, const Tiny *tiny, size_t first, size_t count, bool accumulate,
                      BucketDone done, void *context) {
-    backward_units(whole, gpt2, tiny, (const size_t[]){first, first + count}, 1, accumulate, done, context);
+    backward_units(all, gpt2, tiny, (const size_t[]){first, first + count}, 1, accumulate, done, context);
 }
 
 static double largest(const float *values, size_t count) {
@@ -72,7 +72,7 @@ static double largest(const float *values, size_t count) {
 /** Probe parameters spread over a tensor: values are the reference's, gradient [count] linnet's. */
 static void probe(const Tiny *tiny, const char *name, double *values, const float *gradient, size_t count) {
     double scale = largest(gradient, count);
-    /* Keys' biases have no gradient (softmax does not see what all keys share), but no whole tensor is without one. */
+    /* Keys' biases have no gradient (softmax does not see what all keys share), but every tensor has one. */
     if (!(scale > 1e-4)) fail_msg("%s has no gradient", name);
     for (size_t k = 0; k < PROBES; k++) {
         size_t i = (k * 2654435761U + 1) % count;
@@ -91,17 +91,17 @@ static void probe(const Tiny *tiny, const char *name, double *values, const floa
 static void check_kind(const TinyKind *kind) {
     Tiny tiny;
     tiny_make(&tiny, kind);
-    Whole whole = whole_make(&tiny);
+    AllGradients all = all_gradients_make(&tiny);
     Gpt2 *gpt2 = tiny_gpt2(&tiny, true);
-    backward(&whole, gpt2, &tiny, 0, TINY_SAMPLES, false, NULL, NULL);
+    backward(&all, gpt2, &tiny, 0, TINY_SAMPLES, false, NULL, NULL);
     for (size_t t = 0; t < tiny.layout.tensors; t++) {
         const ParameterTensor *tensor = &tiny.layout.tensor[t];
-        probe(&tiny, tensor->name, tiny.reference.dense + tensor->offset, whole.dense + tensor->offset, tensor->count);
+        probe(&tiny, tensor->name, tiny.reference.dense + tensor->offset, all.dense + tensor->offset, tensor->count);
     }
-    probe(&tiny, tiny.layout.token.name, tiny.reference.token, whole.token, tiny.layout.token.count);
-    probe(&tiny, tiny.layout.position.name, tiny.reference.position, whole.position, tiny.layout.position.count);
+    probe(&tiny, tiny.layout.token.name, tiny.reference.token, all.token, tiny.layout.token.count);
+    probe(&tiny, tiny.layout.position.name, tiny.reference.position, all.position, tiny.layout.position.count);
     gpt2_destroy(gpt2);
-    whole_free(&whole);
+    all_gradients_free(&all);
     tiny_free(&tiny);
 }
 
@@ -123,7 +123,7 @@ static void test_micro_batches_add_up(void **state) {
     for (size_t k = 0; k < TINY_KIND_COUNT; k++) {
         Tiny tiny;
         tiny_make(&tiny, &TINY_KINDS[k]);
-        Whole once = whole_make(&tiny), parts = whole_make(&tiny);
+        AllGradients once = all_gradients_make(&tiny), parts = all_gradients_make(&tiny);
         Gpt2 *gpt2 = tiny_gpt2(&tiny, true);
         backward(&once, gpt2, &tiny, 0, TINY_SAMPLES, false, NULL, NULL);
         backward(&parts, gpt2, &tiny, 0, 1, false, NULL, NULL);
@@ -136,8 +136,8 @@ static void test_micro_batches_add_up(void **state) {
         assert_alike("token", once.token, parts.token, tiny.layout.token.count);
         assert_alike("position", once.position, parts.position, tiny.layout.position.count);
         gpt2_destroy(gpt2);
-        whole_free(&once);
-        whole_free(&parts);
+        all_gradients_free(&once);
+        all_gradients_free(&parts);
         tiny_free(&tiny);
     }
 }
@@ -151,11 +151,11 @@ static void test_units_at_once(void **state) {
     for (size_t k = 0; k < TINY_KIND_COUNT; k++) {
         Tiny tiny;
         tiny_make(&tiny, &TINY_KINDS[k]);
-        Whole once = whole_make(&tiny), units[3];
+        AllGradients once = all_gradients_make(&tiny), units[3];
         Gpt2 *gpt2 = tiny_gpt2(&tiny, true);
         backward_units(&once, gpt2, &tiny, starts, 3, false, NULL, NULL);
         for (size_t u = 0; u < 3; u++) {
-            units[u] = whole_make(&tiny);
+            units[u] = all_gradients_make(&tiny);
             backward(&units[u], gpt2, &tiny, starts[u], starts[u + 1] - starts[u], false, NULL, NULL);
         }
         for (size_t t = 0; t < tiny.layout.tensors; t++) {
@@ -168,9 +168,9 @@ static void test_units_at_once(void **state) {
                              (double)sum);
             }
         }
-        for (size_t u = 0; u < 3; u++) whole_free(&units[u]);
+        for (size_t u = 0; u < 3; u++) all_gradients_free(&units[u]);
         gpt2_destroy(gpt2);
-        whole_free(&once);
+        all_gradients_free(&once);
         tiny_free(&tiny);
     }
     linear_choose(products);
@@ -182,23 +182,23 @@ static void test_writes_tensors_and_nothing_else(void **state) {
     const float before[2] = {3.0F, NAN};
     Tiny tiny;
     tiny_make(&tiny, &TINY_KINDS[2]);
-    Whole wholes[2] = {whole_make(&tiny), whole_make(&tiny)};
+    AllGradients results[2] = {all_gradients_make(&tiny), all_gradients_make(&tiny)};
     Gpt2 *gpt2 = tiny_gpt2(&tiny, true);
     for (size_t w = 0; w < 2; w++) {
-        for (size_t i = 0; i < tiny.layout.dense; i++) wholes[w].dense[i] = before[w];
-        backward(&wholes[w], gpt2, &tiny, 0, TINY_SAMPLES, false, NULL, NULL);
+        for (size_t i = 0; i < tiny.layout.dense; i++) results[w].dense[i] = before[w];
+        backward(&results[w], gpt2, &tiny, 0, TINY_SAMPLES, false, NULL, NULL);
     }
     size_t at = 0;
     for (size_t t = 0; t < tiny.layout.tensors; t++) {
         const ParameterTensor *tensor = &tiny.layout.tensor[t];
-        for (; at < tensor->offset; at++) assert_true(wholes[0].dense[at] == before[0]);
-        assert_memory_equal(wholes[0].dense + at, wholes[1].dense + at, tensor->count * sizeof(float));
+        for (; at < tensor->offset; at++) assert_true(results[0].dense[at] == before[0]);
+        assert_memory_equal(results[0].dense + at, results[1].dense + at, tensor->count * sizeof(float));
         at += tensor->count;
     }
-    for (; at < tiny.layout.dense; at++) assert_true(wholes[0].dense[at] == before[0]);
+    for (; at < tiny.layout.dense; at++) assert_true(results[0].dense[at] == before[0]);
     gpt2_destroy(gpt2);
-    whole_free(&wholes[0]);
-    whole_free(&wholes[1]);
+    all_gradients_free(&results[0]);
+    all_gradients_free(&results[1]);
     tiny_free(&tiny);
 }
 
@@ -208,13 +208,13 @@ typedef struct {
     const float *dense;
     float *kept;
     size_t next; /* buckets that are still to come */
-} Heartbeat;
+} BucketCheck;
 
 static void bucket_done(void *context, size_t bucket) {
-    Heartbeat *watch = context;
-    const size_t *starts = watch->tiny->layout.bucket_starts;
-    assert_int_equal(bucket, --watch->next);
-    memcpy(watch->kept + starts[bucket], watch->dense + starts[bucket],
+    BucketCheck *check = context;
+    const size_t *starts = check->tiny->layout.bucket_starts;
+    assert_int_equal(bucket, --check->next);
+    memcpy(check->kept + starts[bucket], check->dense + starts[bucket],
            (starts[bucket + 1] - starts[bucket]) * sizeof(float));
 }
 
@@ -223,15 +223,15 @@ static void test_buckets_are_final_when_done(void **state) {
     for (size_t k = 0; k < TINY_KIND_COUNT; k++) {
         Tiny tiny;
         tiny_make(&tiny, &TINY_KINDS[k]);
-        Whole whole = whole_make(&tiny), kept = whole_make(&tiny);
+        AllGradients all = all_gradients_make(&tiny), kept = all_gradients_make(&tiny);
         Gpt2 *gpt2 = tiny_gpt2(&tiny, true);
-        Heartbeat watch = {&tiny, whole.dense, kept.dense, tiny.layout.buckets};
-        backward(&whole, gpt2, &tiny, 0, TINY_SAMPLES, false, bucket_done, &watch);
-        assert_int_equal(watch.next, 0);
-        assert_memory_equal(whole.dense, kept.dense, tiny.layout.dense * sizeof(float));
+        BucketCheck check = {&tiny, all.dense, kept.dense, tiny.layout.buckets};
+        backward(&all, gpt2, &tiny, 0, TINY_SAMPLES, false, bucket_done, &check);
+        assert_int_equal(check.next, 0);
+        assert_memory_equal(all.dense, kept.dense, tiny.layout.dense * sizeof(float));
         gpt2_destroy(gpt2);
-        whole_free(&whole);
-        whole_free(&kept);
+        all_gradients_free(&all);
+        all_gradients_free(&kept);
         tiny_free(&tiny);
     }
 }

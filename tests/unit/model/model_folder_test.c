@@ -49,7 +49,7 @@ static void add(Tensors *tensors, const char *name, int dimensions, int64_t rows
         .name = tensors->names[n], .dimensions = dimensions, .shape = {rows, columns}, .values = values[n]};
 }
 
-/** A whole model: tensor 0 the tokens, 1 the positions, 2 … the layout's, the head last. */
+/** A complete model: tensor 0 is the token embedding, 1 the position embedding, 2 … are the layout's, the head last. */
 static Tensors *whole_model(void) {
     static Tensors tensors;
     ParameterLayout layout = small_layout();

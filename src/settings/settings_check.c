@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WARNING_KEYS 2048 /* bytes: room for the names of all foreign keys */
+#define WARNING_KEYS 2048 /* bytes: room for the names of all ignored keys */
 
 /** An error that names the place of `key`, or only the file if it was not given. */
 static Status refuse(const Source *source, const char *key, const char *text, Error *error) {
@@ -37,18 +37,18 @@ static Status refuse_foreign(const ForeignRow *row, const Source *source, const 
 
 Status settings_check_foreign(const Source *source, Error *error) {
     for (size_t i = 0; i < FOREIGN_COUNT; i++) {
-        const Given *given = &source->foreign[i];
-        if (!given->value || cJSON_IsNull(given->value) || !FOREIGN_ROWS[i].accepted) continue;
-        if (!is_accepted(&FOREIGN_ROWS[i], given->value)) return refuse_foreign(&FOREIGN_ROWS[i], source, given, error);
+        const Given *given = source_given(source, FOREIGN_ROWS[i].key);
+        if (given && !is_accepted(&FOREIGN_ROWS[i], given->value))
+            return refuse_foreign(&FOREIGN_ROWS[i], source, given, error);
     }
     return STATUS_OK;
 }
 
 static Status check_data_seed(const Settings *settings, const Source *source, Error *error) {
-    const Given *given = source_given(source, FOREIGN_DATA_SEED);
+    const Given *given = source_given(source, "data_seed");
     if (!given || (cJSON_IsNumber(given->value) && given->value->valuedouble == (double)settings->seed))
         return STATUS_OK;
-    return refuse(source, FOREIGN_DATA_SEED, "expected null or the value of seed: linnet shuffles the samples by seed",
+    return refuse(source, "data_seed", "expected null or the value of seed: linnet shuffles the samples by seed",
                   error);
 }
 
@@ -70,60 +70,55 @@ static bool saves_when_it_evaluates(double save_steps, double eval_steps) {
     return fmod(save_steps * 1e6, eval_steps * 1e6) == 0;
 }
 
-static Status check_best(const Settings *settings, const Source *source, Error *error) {
-    if (settings->save_strategy == STRATEGY_BEST && !settings->metric_for_best_model)
-        return refuse(source, "save_strategy", "\"best\" also needs metric_for_best_model", error);
-    if (!settings->load_best_model_at_end || settings->save_strategy == STRATEGY_BEST) return STATUS_OK;
-    if (settings->eval_strategy != settings->save_strategy)
-        return refuse(source, "load_best_model_at_end",
-                      "needs equal eval_strategy and save_strategy, or save_strategy \"best\"", error);
-    if (settings->eval_strategy != STRATEGY_STEPS ||
-        saves_when_it_evaluates(settings->save_steps, settings->eval_steps))
+/** Load_best_model_at_end needs an evaluation with each checkpoint. */
+static Status check_intervals(const Settings *s, const Source *source, Error *error) {
+    if (!s->load_best_model_at_end || s->save_strategy != STRATEGY_STEPS ||
+        saves_when_it_evaluates(s->save_steps, s->eval_steps))
         return STATUS_OK;
     char text[160];
-    snprintf(text, sizeof text, "needs save_steps to be a multiple of eval_steps, got %g and %g", settings->save_steps,
-             settings->eval_steps);
+    snprintf(text, sizeof text, "needs save_steps to be a multiple of eval_steps, got %g and %g", s->save_steps,
+             s->eval_steps);
     return refuse(source, "load_best_model_at_end", text, error);
 }
 
-static Status check_evaluation(const Settings *settings, const Source *source, Error *error) {
-    if (settings->early_stopping_patience > 0 && !settings->metric_for_best_model)
-        return refuse(source, "early_stopping_patience", "needs metric_for_best_model", error);
-    if (settings->eval_strategy != STRATEGY_NO) {
-        if (settings->eval_file) return STATUS_OK;
-        return refuse(source, "eval_strategy", "needs eval_file, the token file to evaluate on", error);
-    }
-    const char *needs = "needs eval_strategy \"steps\" or \"epoch\"";
-    if (settings->early_stopping_patience > 0) return refuse(source, "early_stopping_patience", needs, error);
-    if (settings->load_best_model_at_end) return refuse(source, "load_best_model_at_end", needs, error);
-    if (settings->save_strategy == STRATEGY_BEST) return refuse(source, "save_strategy", needs, error);
-    return STATUS_OK;
+Status settings_check(Settings *s, const Source *source, Error *error) {
+    if (check_data_seed(s, source, error) || resolve(s, source, error)) return error->status;
+    static const char EVALUATION[] = "needs eval_strategy \"steps\" or \"epoch\"";
+    const bool evaluates = s->eval_strategy != STRATEGY_NO, best = s->load_best_model_at_end;
+    const bool saves_best = s->save_strategy == STRATEGY_BEST, stops = s->early_stopping_patience > 0;
+    const struct {
+        bool broken;
+        const char *key, *text;
+    } rules[] = {
+        {s->global_batch_size > 0 && source_given(source, "gradient_accumulation_steps"), "global_batch_size",
+         "replaces gradient_accumulation_steps: give only one of them"},
+        {s->reduction == REDUCTION_MPI && s->reduction_dtype != WIRE_FLOAT32, "reduction_dtype",
+         "\"bfloat16\" needs reduction \"ordered\""},
+        {stops && !s->metric_for_best_model, "early_stopping_patience", "needs metric_for_best_model"},
+        {evaluates && !s->eval_file, "eval_strategy", "needs eval_file, the token file to evaluate on"},
+        {!evaluates && stops, "early_stopping_patience", EVALUATION},
+        {!evaluates && best, "load_best_model_at_end", EVALUATION},
+        {!evaluates && saves_best, "save_strategy", EVALUATION},
+        {saves_best && !s->metric_for_best_model, "save_strategy", "\"best\" also needs metric_for_best_model"},
+        {best && !saves_best && s->eval_strategy != s->save_strategy, "load_best_model_at_end",
+         "needs equal eval_strategy and save_strategy, or save_strategy \"best\""},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].broken) return refuse(source, rules[i].key, rules[i].text, error);
+    return check_intervals(s, source, error);
 }
 
-Status settings_check(Settings *settings, const Source *source, Error *error) {
-    if (check_data_seed(settings, source, error) || resolve(settings, source, error)) return error->status;
-    if (settings->global_batch_size > 0 && source_given(source, "gradient_accumulation_steps"))
-        return refuse(source, "global_batch_size", "replaces gradient_accumulation_steps: give only one of them",
-                      error);
-    if (settings->reduction == REDUCTION_MPI && settings->reduction_dtype != WIRE_FLOAT32)
-        return refuse(source, "reduction_dtype", "\"bfloat16\" needs reduction \"ordered\"", error);
-    if (check_evaluation(settings, source, error)) return error->status;
-    return check_best(settings, source, error);
-}
-
-static void warn_of_foreign(const Source *source) {
+static void warn_of_ignored(const Source *source) {
     char keys[WARNING_KEYS] = "";
     size_t used = 0;
-    for (size_t i = 0; i < FOREIGN_COUNT; i++) {
-        const ForeignRow *row = &FOREIGN_ROWS[i];
-        if (row->accepted || strcmp(row->key, FOREIGN_DATA_SEED) == 0 || !source_given(source, row->key)) continue;
-        used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "", row->key);
-    }
+    for (size_t i = 0; i < IGNORED_COUNT; i++)
+        if (source_given(source, IGNORED_KEYS[i]))
+            used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "", IGNORED_KEYS[i]);
     if (used > 0) log_warning("%s: linnet ignores these keys: %s", source->name, keys);
 }
 
 void settings_warn(const Settings *settings, const Source *source) {
-    warn_of_foreign(source);
+    warn_of_ignored(source);
     if (settings->lr_scheduler_type == SCHEDULE_CONSTANT && settings->warmup_steps > 0)
         log_warning("%s: warmup_steps has no effect with lr_scheduler_type \"constant\"; use \"constant_with_warmup\"",
                     source->name);

@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static Given *find_row(Source *source, const char *key) {
-    for (size_t i = 0; i < SETTINGS_COUNT; i++)
-        if (strcmp(SETTING_ROWS[i].key, key) == 0) return &source->own[i];
-    for (size_t i = 0; i < FOREIGN_COUNT; i++)
-        if (strcmp(FOREIGN_ROWS[i].key, key) == 0) return &source->foreign[i];
-    return NULL;
+/* The index of a key; KEYS_COUNT if there is no such key. */
+static size_t find_key(const char *key) {
+    size_t i = 0;
+    while (i < KEYS_COUNT && strcmp(settings_key(i), key) != 0) i++;
+    return i;
 }
 
 const char *source_where(const Source *source, const Given *given, char where[SOURCE_WHERE]) {
@@ -29,20 +28,18 @@ static Status unknown_key(const char *where, const char *key, Error *error) {
         if (strcmp(RENAMED_ROWS[i].key, key) == 0)
             return error_set(error, STATUS_INPUT, "%s: unknown key %s: in Transformers 5 it is %s", where, key,
                              RENAMED_ROWS[i].now);
-    const char *names[SETTINGS_COUNT + FOREIGN_COUNT];
-    size_t count = 0;
-    for (size_t i = 0; i < SETTINGS_COUNT; i++) names[count++] = SETTING_ROWS[i].key;
-    for (size_t i = 0; i < FOREIGN_COUNT; i++) names[count++] = FOREIGN_ROWS[i].key;
-    const char *near = nearest_name(key, names, count);
+    const char *names[KEYS_COUNT];
+    for (size_t i = 0; i < KEYS_COUNT; i++) names[i] = settings_key(i);
+    const char *near = nearest_name(key, names, KEYS_COUNT);
     if (near) return error_set(error, STATUS_INPUT, "%s: unknown key %s: did you mean %s?", where, key, near);
     return error_set(error, STATUS_INPUT, "%s: unknown key %s: linnet train --settings lists all keys", where, key);
 }
 
 static Status add_value(Source *source, const char *key, Given given, Error *error) {
     char where[SOURCE_WHERE];
-    Given *row = find_row(source, key);
-    if (!row) return unknown_key(source_where(source, &given, where), key, error);
-    *row = given;
+    size_t i = find_key(key);
+    if (i == KEYS_COUNT) return unknown_key(source_where(source, &given, where), key, error);
+    source->given[i] = given;
     return STATUS_OK;
 }
 
@@ -100,10 +97,6 @@ void source_free(Source *source) {
 }
 
 const Given *source_given(const Source *source, const char *key) {
-    const Given *given = NULL;
-    for (size_t i = 0; i < SETTINGS_COUNT; i++)
-        if (strcmp(SETTING_ROWS[i].key, key) == 0) given = &source->own[i];
-    for (size_t i = 0; i < FOREIGN_COUNT; i++)
-        if (strcmp(FOREIGN_ROWS[i].key, key) == 0) given = &source->foreign[i];
-    return given && given->value && !cJSON_IsNull(given->value) ? given : NULL;
+    const Given *given = &source->given[find_key(key)];
+    return given->value && !cJSON_IsNull(given->value) ? given : NULL;
 }

@@ -17,7 +17,7 @@ typedef struct {
     cJSON *file;      /**< the file's tree */
     cJSON **parsed;   /**< [count] the overrides' values */
     size_t count;
-    Given own[SETTINGS_COUNT], foreign[FOREIGN_COUNT];
+    Given given[KEYS_COUNT]; /**< by settings_key() */
 } Source;
 
 /** Parse the file's text and the overrides [count]. STATUS_INPUT: not a JSON object, repeated or unknown keys, an
@@ -30,7 +30,7 @@ void source_free(Source *source);
 /** "run.json:7", "--set key=value", or only "run.json" if the key was not given. */
 const char *source_where(const Source *source, const Given *given, char where[SOURCE_WHERE]);
 
-/** What the user gave for a key of the tables; NULL if nothing or null. */
+/** What the user gave for a key; NULL if nothing or null. */
 const Given *source_given(const Source *source, const char *key);
 
 /** Store the given value, or the default if none or null was given, in the row's field. STATUS_INPUT: wrong type or out

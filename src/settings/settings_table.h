@@ -33,19 +33,26 @@ typedef struct {
 #define SETTINGS_COUNT 43
 extern const SettingRow SETTING_ROWS[];
 
-/** A foreign key: a key of TrainingArguments that linnet does not act on. */
+/** A key of TrainingArguments that linnet supports in part: it accepts the values that describe what linnet does. */
 typedef struct {
     const char *key;
-    const char *accepted; /**< JSON array of the values that describe what linnet does; NULL: any value, ignored */
+    const char *accepted; /**< JSON array of these values, without null, which is always accepted */
     const char *instead;  /**< what linnet does, for the error message about any other value */
 } ForeignRow;
 
-#define FOREIGN_COUNT 87
-#define FOREIGN_DATA_SEED "data_seed" /**< accepted when it is null or equals seed (settings_check.c) */
+#define FOREIGN_COUNT 29
 extern const ForeignRow FOREIGN_ROWS[];
 
+/** Keys of TrainingArguments that linnet ignores, whatever their value. */
+#define IGNORED_COUNT 57
+extern const char *const IGNORED_KEYS[];
+
+/** All keys by one index: SETTING_ROWS, FOREIGN_ROWS, IGNORED_KEYS, and data_seed, which must be null or equal to seed. */
+enum { DATA_SEED = SETTINGS_COUNT + FOREIGN_COUNT + IGNORED_COUNT, KEYS_COUNT };
+const char *settings_key(size_t i);
+
 #define FOREIGN_RANGE_TEXT 256
-/** The values that a row with `accepted` accepts, for messages and for the page: "false or null". */
+/** The values that a row accepts, for messages and for the page: "false or null". */
 void foreign_range(const ForeignRow *row, char text[FOREIGN_RANGE_TEXT]);
 
 /** A key that Transformers 5 no longer has, and the key that replaced it. */

@@ -110,23 +110,16 @@ static void write_bound(FILE *stream) {
           stream);
     char range[FOREIGN_RANGE_TEXT];
     for (size_t i = 0; i < FOREIGN_COUNT; i++) {
-        if (!FOREIGN_ROWS[i].accepted) continue;
         foreign_range(&FOREIGN_ROWS[i], range);
         fprintf(stream, "| `%s` | %s | %s |\n", FOREIGN_ROWS[i].key, range, FOREIGN_ROWS[i].instead);
     }
-    fprintf(stream, "| `%s` | the value of `seed` or null | linnet shuffles the samples by seed |\n",
-            FOREIGN_DATA_SEED);
+    fputs("| `data_seed` | the value of `seed` or null | linnet shuffles the samples by seed |\n", stream);
 }
 
 static void write_ignored(FILE *stream) {
     fputs("\n## Keys of TrainingArguments that linnet ignores\n\nAny value is accepted; a warning names the key:\n",
           stream);
-    const char *before = "";
-    for (size_t i = 0; i < FOREIGN_COUNT; i++)
-        if (!FOREIGN_ROWS[i].accepted && strcmp(FOREIGN_ROWS[i].key, FOREIGN_DATA_SEED) != 0) {
-            fprintf(stream, "%s`%s`", before, FOREIGN_ROWS[i].key);
-            before = ",\n";
-        }
+    for (size_t i = 0; i < IGNORED_COUNT; i++) fprintf(stream, "%s`%s`", i > 0 ? ",\n" : "", IGNORED_KEYS[i]);
     fputs(".\n", stream);
 }
 

@@ -1,7 +1,5 @@
 /* Evaluate a model folder on a token file: what linnet evaluate does. */
 #include "linnet/evaluate/evaluate_file.h"
-
-#include "evaluate/predictions.h"
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/file.h"
@@ -10,8 +8,71 @@
 #include "linnet/evaluate/evaluation.h"
 #include "linnet/evaluate/score_table.h"
 #include "linnet/heartbeat/heartbeat.h"
+#include "linnet/kernels/loss.h"
 #include "linnet/model/model.h"
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The file of predictions: a line per sample with its row in the source file, the true and the predicted label, and the
+ * probability of each label. */
+typedef struct {
+    const char *path; /* borrowed */
+    Dataset *dataset; /* borrowed */
+    FILE *file;       /* NULL: not open */
+} Predictions;
+
+/* Start the file with its header line. */
+static Status predictions_begin(Predictions *p, const char *path, Dataset *dataset, Error *error) {
+    const DatasetInfo *info = dataset_info(dataset);
+    *p = (Predictions){.path = path, .dataset = dataset};
+    if (file_begin(&p->file, path, error)) return error->status;
+    fprintf(p->file, "row\tlabel\tpredicted");
+    for (int32_t k = 0; k < info->labels; k++) fprintf(p->file, "\t%s", info->label_names[k]);
+    fputc('\n', p->file);
+    return STATUS_OK;
+}
+
+static void print_samples(FILE *file, const DatasetInfo *info, const Samples *samples, const double *logits) {
+    size_t labels = (size_t)info->labels;
+    float row[METRICS_LABELS_MAX];
+    double probabilities[METRICS_LABELS_MAX];
+    for (int64_t i = 0; i < samples->count; i++) {
+        size_t best = 0;
+        for (size_t k = 0; k < labels; k++) {
+            row[k] = (float)logits[(size_t)i * labels + k];
+            if (row[k] > row[best]) best = k;
+        }
+        loss_softmax(probabilities, row, labels);
+        fprintf(file, "%" PRId64 "\t%s\t%s", samples->rows[i], info->label_names[samples->labels[i]],
+                info->label_names[best]);
+        for (size_t k = 0; k < labels; k++) fprintf(file, "\t%.6f", probabilities[k]);
+        fputc('\n', file);
+    }
+}
+
+/* For LogitsSink, with the Predictions as `context`. */
+static Status predictions_take(void *context, int64_t first, int64_t count, const double *logits, Error *error) {
+    Predictions *p = context;
+    int64_t *indices = memory_allocate((size_t)count, sizeof *indices, error);
+    Samples samples = {0};
+    if (!indices) return error->status;
+    for (int64_t i = 0; i < count; i++) indices[i] = first + i;
+    if (dataset_load(p->dataset, indices, count, &samples, error) == STATUS_OK)
+        print_samples(p->file, dataset_info(p->dataset), &samples, logits);
+    if (error->status == STATUS_OK && (fflush(p->file) != 0 || ferror(p->file)))
+        error_set(error, STATUS_FAILURE, "%s: cannot write: %s", p->path, strerror(errno));
+    samples_free(&samples);
+    memory_free(indices);
+    return error->status;
+}
+
+/* Complete the file, or after an error remove what there is of it: see file_end(). */
+static void predictions_end(Predictions *p, Error *error) {
+    file_end(p->file, p->path, error);
+    p->file = NULL;
+}
 
 typedef struct {
     World *world;                   /* borrowed */

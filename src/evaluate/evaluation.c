@@ -1,6 +1,5 @@
 /* Evaluate a data set with all ranks. */
 #include "linnet/evaluate/evaluation.h"
-
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/loss.h"

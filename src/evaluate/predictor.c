@@ -1,6 +1,5 @@
 /* Classifying single texts. See predictor.h. */
 #include "linnet/evaluate/predictor.h"
-
 #include "linnet/core/memory.h"
 #include "linnet/kernels/loss.h"
 #include "linnet/model/gpt2.h"

@@ -1,6 +1,5 @@
 /* Print the scores of an evaluation as a table. */
 #include "linnet/evaluate/score_table.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

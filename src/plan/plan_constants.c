@@ -2,7 +2,6 @@
 #include "linnet/plan/plan_constants.h"
 #include "linnet/checkpoint/build_fingerprint.h"
 #include "linnet/core/json.h"
-
 #include <stddef.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* Seconds of an update; docs/explanation/scaling.md has the formulas. */
 #include "linnet/model/gpt2.h"
 #include "linnet/plan/plan.h"
-
 #include <math.h>
 #include <stddef.h>
 

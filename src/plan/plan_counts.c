@@ -1,22 +1,26 @@
-/* What an update computes, adds and sends: asked of the modules that do it in the run. */
+/* What an update computes, adds and sends, and the memory of a rank and a node: asked of the modules that compute, send and
+ * allocate in the run. */
+#include "linnet/checkpoint/checkpoint_save.h"
 #include "linnet/comm/reduction_counts.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/data/batch.h"
+#include "linnet/data/loader.h"
+#include "linnet/model/gpt2.h"
 #include "linnet/model/unit_groups.h"
 #include "linnet/optim/optimizer.h"
-#include "plan/plan_private.h"
-
+#include "linnet/plan/plan.h"
 #include <math.h>
 
+enum { PAGE = 4096 };
 enum { HOSTS_MOST = 16 }; /* hosts that are counted, evenly spread: others are much like them */
 
-DatasetInfo plan_data(const PlanJob *job) {
+static DatasetInfo data_of(const PlanJob *job) {
     return (DatasetInfo){.samples = job->samples, .tokens = job->tokens, .longest = job->longest};
 }
 
-LoaderPlan plan_loader(const PlanJob *job) {
-    const DatasetInfo info = plan_data(job);
+static LoaderPlan loader_of(const PlanJob *job) {
+    const DatasetInfo info = data_of(job);
     return (LoaderPlan){.global_batch = job->global_batch,
                         .units = (int)job->units,
                         .ranks = job->ranks,
@@ -68,8 +72,8 @@ static Status count_hosts(PlanJob *job, const ReductionJob *update, ReductionCou
 
 Status plan_count(PlanJob *job, Error *error) {
     const ParameterLayout *layout = job->layout;
-    const DatasetInfo info = plan_data(job);
-    const LoaderPlan loader = plan_loader(job);
+    const DatasetInfo info = data_of(job);
+    const LoaderPlan loader = loader_of(job);
     const size_t bucket_count = layout->buckets + 2, tokens = (size_t)(job->global_batch_rows + 0.5),
                  positions = (size_t)job->longest;
     const bool unsplit =
@@ -93,4 +97,61 @@ Status plan_count(PlanJob *job, Error *error) {
     memory_free(buckets);
     memory_free(counts);
     return error->status;
+}
+
+/* Gradients from other hosts and for them; embedding rows of other ranks. */
+static double received_bytes(const PlanJob *job) {
+    double n = job->ranks, rows = (job->ever_rows + job->longest) * job->config->width * sizeof(float);
+    return job->counts.message_bytes + (n > 1.0 ? rows * (1.0 + 1.0 / n) : 0.0);
+}
+
+/* A rank's copy of the embeddings: complete if there are several hosts, else the pages of rows that were written. */
+static double embedding_bytes(const PlanJob *job) {
+    const ParameterLayout *layout = job->layout;
+    double complete = (double)(layout->token.count + layout->position.count) * sizeof(float);
+    double row = job->config->width * (double)sizeof(float) + PAGE; /* a row rarely starts at a page */
+    double written = (job->ever_rows + job->longest) * row;
+    return job->hosts > 1 || written > complete ? complete : written;
+}
+
+static double activation_bytes(const PlanJob *job) {
+    const DatasetInfo info = data_of(job);
+    const LoaderPlan plan = loader_of(job);
+    size_t most = batch_rows_max(job->config->positions);
+    size_t rows = size_min((size_t)loader_largest_share(&info, &plan), most);
+    return (double)gpt2_bytes(job->config, rows, size_min((size_t)job->global_batch, rows), true);
+}
+
+/* The loader, and the embedding rows that an update names. */
+static double data_bytes(const PlanJob *job) {
+    const DatasetInfo info = data_of(job);
+    const LoaderPlan plan = loader_of(job);
+    return loader_bytes(&info, &plan) + (double)job->global_batch * (job->longest + 1.0) * 2 * sizeof(int32_t);
+}
+
+/* Without this memory training waits while a checkpoint is written: no run is refused for it. */
+static double saving_bytes(const PlanJob *job) {
+    if (job->settings->save_strategy == STRATEGY_NO || !job->settings->save_in_background) return 0.0;
+    return (double)checkpoint_snapshot_bytes(job->layout, (size_t)(job->ever_rows + job->longest));
+}
+
+void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *m) {
+    const World world = {.size = job->ranks};
+    int neighbours = job->ranks / job->hosts;
+    double rows = (job->ever_rows + job->longest) / job->ranks, buffer = job->counts.buffer_floats * sizeof(float);
+    double buffers = job->counts.host_buffers * buffer;
+    *m = (PlanMemory){.weights = (double)job->layout->dense * sizeof(float),
+                      .embeddings = embedding_bytes(job),
+                      .gradients = job->counts.buffers * buffer,
+                      .received = received_bytes(job),
+                      .moments = (double)optimizer_moment_bytes(&world, job->layout) +
+                                 2.0 * rows * job->config->width * sizeof(float),
+                      .activations = activation_bytes(job),
+                      .data = data_bytes(job),
+                      .order = loader_order_bytes(job->samples, job->settings->data_order),
+                      .program = constants->program_bytes,
+                      .saving = saving_bytes(job)};
+    m->rank = m->embeddings + m->received + m->moments + m->activations + m->data + m->program;
+    m->shared = neighbours > 1 ? m->weights + buffers : 0.0;
+    m->node = neighbours * m->rank + m->weights + buffers;
 }

@@ -5,7 +5,6 @@
 #include "linnet/data/order.h"
 #include "linnet/plan/plan.h"
 #include "linnet/settings/run_length.h"
-
 #include <string.h>
 
 enum { LOOKED_AT = 1 << 18, PARTS = 64, LOOKED_AT_BATCHES = 20 };

@@ -9,7 +9,6 @@
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_new.h"
 #include "linnet/plan/plan_constants.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,33 @@
-/* The loop over updates. */
+/* The loop over updates, and what is due between them: log, evaluate, save, stop early. */
 #include "linnet/train/trainer.h"
-
 #include "linnet/core/clock.h"
-#include "train/trainer_events.h"
-#include "train/trainer_finish.h"
-#include "train/trainer_report.h"
-#include "train/trainer_save.h"
-#include "train/trainer_setup.h"
-#include "train/trainer_update.h"
+#include "train/trainer_state.h"
+
+static bool due(int64_t step, int64_t every) {
+    return every > 0 && step % every == 0;
+}
+
+/* As in Trainer: "steps" is also due at the last update, and "epoch" when training stops early within an epoch. */
+static bool is_due(const Trainer *t, Strategy strategy, int64_t every) {
+    bool ends = t->state.step == t->state.total || t->stop_early;
+    if (strategy == STRATEGY_STEPS) return due(t->state.step, every) || ends;
+    return strategy == STRATEGY_EPOCH && (t->state.step % t->length.steps_per_epoch == 0 || ends);
+}
+
+/* Evaluation and checkpoint, as far as they are due: a resumed run also makes up for an evaluation that a stop signal
+ * ended. Collective. */
+static Status evaluate_and_save(Trainer *t, Error *error) {
+    const Settings *s = t->settings;
+    bool best = false;
+    Scores scores;
+    if (is_due(t, s->eval_strategy, t->length.eval_every)) {
+        if (trainer_evaluate(t, &scores, error) || t->state.evaluation_due) return error->status;
+        best = trainer_note_best(t, &scores);
+    }
+    if (!is_due(t, s->save_strategy, t->length.save_every) && !(s->save_strategy == STRATEGY_BEST && best))
+        return STATUS_OK;
+    return trainer_save(t, t->state.step == t->state.total || t->stop_early ? SAVE_LAST : SAVE_BETWEEN, error);
+}
 
 /* Whether a stop signal leaves work for a resumed run. */
 static bool must_stop(const Trainer *t) {
@@ -17,16 +37,15 @@ static bool must_stop(const Trainer *t) {
 
 /* All updates that are left. Collective. */
 static Status run_updates(Trainer *t, Error *error) {
-    bool due = t->state.evaluation_due;
+    bool missed = t->state.evaluation_due;
     t->state.evaluation_due = false; /* even if these settings ask for no evaluation */
-    if (due && trainer_evaluate_and_save(t, error)) return error->status;
+    if (missed && evaluate_and_save(t, error)) return error->status;
     if (must_stop(t)) return trainer_stop(t, error);
     while (t->state.step < t->state.total && !t->stop_early) {
-        int64_t epoch = t->state.step / t->length.steps_per_epoch,
-                global_batch = t->state.step % t->length.steps_per_epoch;
-        if (!loader_has(t->data.loader, epoch, global_batch)) {
+        int64_t epoch = t->state.step / t->length.steps_per_epoch, number = t->state.step % t->length.steps_per_epoch;
+        if (!loader_has(t->data.loader, epoch, number)) {
             profile_enter(t->profile, REGION_DATA);
-            loader_load(t->data.loader, epoch, global_batch, error);
+            loader_load(t->data.loader, epoch, number, error);
             profile_leave(t->profile, 0.0);
             double start = clock_now();
             if (world_agree(t->world, error, true)) return error->status;
@@ -37,7 +56,9 @@ static Status run_updates(Trainer *t, Error *error) {
             *error = t->pending;
             return world_agree(t->world, error, true);
         }
-        if ((t->save.ended && trainer_join_writer(t, error)) || trainer_events(t, error)) return error->status;
+        if (t->save.ended && trainer_join_writer(t, error)) return error->status;
+        if (due(t->state.step, t->length.log_every)) trainer_log_training(t);
+        if (evaluate_and_save(t, error)) return error->status;
         if (must_stop(t)) return trainer_stop(t, error);
     }
     return STATUS_OK;

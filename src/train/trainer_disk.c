@@ -1,6 +1,5 @@
 /* Whether the disk has space for what a run will write. */
-#include "train/trainer_disk.h"
-
+#include "train/trainer_state.h"
 #include <math.h>
 #include <stdio.h>
 #include <sys/statvfs.h>

@@ -1,10 +1,7 @@
 /* Evaluate during a run, and note the best model. */
-#include "train/trainer_evaluation.h"
-
 #include "linnet/core/clock.h"
 #include "linnet/core/signals.h"
-#include "train/trainer_log.h"
-
+#include "train/trainer_state.h"
 #include <string.h>
 
 static bool stop_asked(void) {

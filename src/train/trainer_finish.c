@@ -1,6 +1,4 @@
 /* The end of a run: best model, final model, last evaluation. */
-#include "train/trainer_finish.h"
-
 #include "linnet/checkpoint/final_model.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/digest.h"
@@ -8,11 +6,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/heartbeat/heartbeat.h"
-#include "train/trainer_evaluation.h"
-#include "train/trainer_log.h"
-#include "train/trainer_report.h"
-#include "train/trainer_save.h"
-
+#include "train/trainer_state.h"
 #include <stdio.h>
 
 /* Bad input found in files that the run itself wrote is a failure of the machine, such as a disk that has turned

@@ -1,8 +1,7 @@
 /* Lines of the log, and the warning about a slow rank. */
-#include "train/trainer_log.h"
-
 #include "linnet/core/clock.h"
 #include "linnet/core/log.h"
+#include "train/trainer_state.h"
 
 void trainer_add_event(Trainer *t, cJSON *event, Error *error) {
     Error failure = {0};
@@ -37,7 +36,6 @@ static void warn_of_slow_rank(const Trainer *t, double seconds) {
                     t->world->hosts[slow], for_it);
 }
 
-/* An error on rank 0 becomes its pending error. */
 void trainer_log_training(Trainer *t) {
     RunState *state = &t->state;
     double now = clock_now(), seconds = now - t->log.since;

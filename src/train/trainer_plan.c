@@ -1,11 +1,9 @@
 /* What follows from settings, data and ranks before the model is loaded: length, loader, reduction, precision. */
-#include "train/trainer_plan.h"
-
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/model/unit_groups.h"
-
+#include "train/trainer_state.h"
 #include <string.h>
 
 /* Collective. */

@@ -1,6 +1,4 @@
 /* What a run prints: the banner at its start, the table and the profile at its end. */
-#include "train/trainer_report.h"
-
 #include "linnet/core/file.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
@@ -8,8 +6,7 @@
 #include "linnet/evaluate/score_table.h"
 #include "linnet/kernels/isa.h"
 #include "linnet/kernels/linear.h"
-#include "train/trainer_plan.h"
-
+#include "train/trainer_state.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

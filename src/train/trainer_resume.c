@@ -1,12 +1,10 @@
 /* Find the checkpoint to resume from and check that the run continues it. */
-#include "train/trainer_resume.h"
-
 #include "linnet/checkpoint/checkpoint_verify.h"
 #include "linnet/checkpoint/final_model.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
-
+#include "train/trainer_state.h"
 #include <string.h>
 
 /* The newest checkpoint that is intact, as rank 0 sees the disk, into *folder. Collective. */

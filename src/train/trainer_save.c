@@ -1,11 +1,9 @@
 /* Save checkpoints, in the background or while training waits; handle failures; stop after a signal. */
-#include "train/trainer_save.h"
-
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/log.h"
 #include "linnet/heartbeat/heartbeat.h"
-
+#include "train/trainer_state.h"
 #include <stdio.h>
 
 /* A failed checkpoint does not count: the last good one does again. All ranks have the same cause; the rank where it

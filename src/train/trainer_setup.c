@@ -1,6 +1,4 @@
 /* Open data, model, optimizer and output of a run; close them. */
-#include "train/trainer_setup.h"
-
 #include "linnet/checkpoint/checkpoint_read.h"
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
@@ -8,12 +6,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/heartbeat/heartbeat.h"
-#include "train/trainer_disk.h"
-#include "train/trainer_plan.h"
-#include "train/trainer_report.h"
-#include "train/trainer_resume.h"
-#include "train/trainer_update.h"
-
+#include "train/trainer_state.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,19 +1,6 @@
 #ifndef LINNET_TRAIN_TRAINER_STATE_H
 #define LINNET_TRAIN_TRAINER_STATE_H
-/* The state of a run, which the files of the trainer share:
- *
- *    trainer.c             the loop over updates
- *    trainer_setup.c       open data, model, optimizer and output; close them
- *    trainer_plan.c        what follows from settings, data and ranks: length, loader, reduction, precision
- *    trainer_resume.c      find the checkpoint to resume from and check that the run continues it
- *    trainer_disk.c        whether the disk has space for what the run will write
- *    trainer_update.c      one update: forward, backward, reduction, clipping, optimizer step
- *    trainer_events.c      what is due between updates: log, evaluate, save, stop early
- *    trainer_log.c         lines of the log, and the warning about a slow rank
- *    trainer_evaluation.c  evaluate, and note the best model
- *    trainer_save.c        save checkpoints, handle failures, stop after a signal
- *    trainer_finish.c      the end: best model, final model, last evaluation
- *    trainer_report.c      the banner, the final table, the profile */
+/* The state of a run, and the functions that the files of the trainer (trainer*.c) call in each other. */
 #include "linnet/checkpoint/checkpoint.h"
 #include "linnet/checkpoint/checkpoint_writer.h"
 #include "linnet/core/lock.h"
@@ -100,5 +87,81 @@ typedef struct {
     double started_at; /* seconds on the clock */
     int64_t run_samples, run_steps; /* since this process started */
 } Trainer;
+
+/* trainer_setup.c: from settings to a run that is ready for its next update */
+
+/* Open everything, and resume if the settings ask for it; print the banner. trainer_close() also after an error.
+ * Collective. */
+Status trainer_setup(Trainer *trainer, World *world, const Settings *settings, bool profile, Error *error);
+/* Collective. */
+void trainer_close(Trainer *trainer);
+
+/* trainer_plan.c: what follows from settings, data and ranks before the model is loaded */
+
+/* Length of the run, precision and build fingerprint. STATUS_INPUT if there are fewer samples than ranks. Collective. */
+Status trainer_plan(Trainer *trainer, Error *error);
+/* What the loader loads. */
+LoaderPlan trainer_loader_plan(const Trainer *trainer);
+/* How gradients are summed. */
+ReductionRule trainer_reduction_rule(const Trainer *trainer, const ParameterLayout *layout);
+/* The most rows (tokens) that an update can have over all ranks. */
+size_t trainer_global_batch_rows(const Trainer *trainer);
+/* Decide whether the ranks of a node share memory, before anything is shared. Collective. */
+Status trainer_choose_sharing(Trainer *trainer, const char *model, Error *error);
+
+/* trainer_resume.c: remove or complete what a crash left unfinished in output_dir. Then, if the settings ask for it, take
+ * the state of the checkpoint to resume from: *folder is its folder (NULL: start from the beginning; free with
+ * memory_free()) and *history, on rank 0, its log (free with cJSON_Delete()). STATUS_INPUT if the run would not continue
+ * that checkpoint's run. Collective. */
+Status trainer_resume(Trainer *trainer, char **folder, cJSON **history, Error *error);
+
+/* trainer_disk.c: STATUS_INPUT if the disk of output_dir (which exists) has less free space than the run will need at
+ * least. Rank 0. */
+Status trainer_check_disk(const Trainer *trainer, Error *error);
+
+/* trainer_update.c: update number state.step + 1. Sets failed, stop_signal and save.ended, which all ranks agree on.
+ * Collective. */
+void trainer_update(Trainer *trainer);
+/* Callbacks of a forward or backward pass, with the Trainer as `context`: wait for a bucket of parameters, see
+ * parameters_await(); let messages progress, see gpt2_set_poll(). */
+void trainer_parameters_ready(void *context, size_t bucket);
+void trainer_poll(void *context);
+
+/* trainer_log.c: append an event (NULL: there was no memory for it), which the log owns from now on. Rank 0. */
+void trainer_add_event(Trainer *trainer, cJSON *event, Error *error);
+/* The training line: means since the line before. An error on rank 0 becomes its pending error. Not collective, called by
+ * all ranks. */
+void trainer_log_training(Trainer *trainer);
+
+/* trainer_evaluation.c: evaluate the model on the evaluation data and log the scores. A stop signal on any rank ends the
+ * evaluation without an error: state.evaluation_due is then set. Collective. */
+Status trainer_evaluate(Trainer *trainer, Scores *scores, Error *error);
+/* Whether these scores are the best so far, which the state records; also decides about early stopping. */
+bool trainer_note_best(Trainer *trainer, const Scores *scores);
+
+/* trainer_save.c: checkpoints, and stopping after a signal */
+typedef enum {
+    SAVE_BETWEEN, /* training continues meanwhile, if save_in_background */
+    SAVE_LAST,    /* nothing is left to do meanwhile */
+    SAVE_STOPPING /* the run ends for a signal: a failure is an error, whatever on_save_failure says */
+} SaveKind;
+/* Save a checkpoint of the current state and remove old ones, after waiting for one that is being written. A failure is an
+ * error or a warning, as on_save_failure says, and save.step then keeps its value. Collective. */
+Status trainer_save(Trainer *trainer, SaveKind kind, Error *error);
+/* Wait for the checkpoint that is being written in the background, if any, and handle its failure. Collective. */
+Status trainer_join_writer(Trainer *trainer, Error *error);
+/* Save after a stop signal: always fills *error, with STATUS_STOPPED if the run can be resumed. Collective. */
+Status trainer_stop(Trainer *trainer, Error *error);
+
+/* trainer_finish.c: load the best model if the settings say so, save the final model, evaluate it and print its scores.
+ * Collective. */
+Status trainer_finish(Trainer *trainer, Error *error);
+
+/* trainer_report.c: rank 0 logs what it is about to do. Not collective. */
+void trainer_banner(const Trainer *trainer);
+/* Rank 0 prints the scores of the final model to standard output. Not collective. */
+void trainer_table(const Trainer *trainer, const Scores *scores);
+/* Rank 0 prints the profile of all ranks; each rank writes its own to OUTPUT/profile-RANK.json. Collective. */
+Status trainer_profile(const Trainer *trainer, Error *error);
 
 #endif

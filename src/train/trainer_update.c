@@ -1,13 +1,11 @@
 /* One update: forward and backward passes over this rank's reduction units, reduction, clipping, optimizer step. */
-#include "train/trainer_update.h"
-
 #include "linnet/core/clock.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
 #include "linnet/kernels/loss.h"
 #include "linnet/model/unit_groups.h"
-
+#include "train/trainer_state.h"
 #include <math.h>
 #include <string.h>
 

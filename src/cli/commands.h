@@ -10,4 +10,8 @@ int command_train(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+
+/** Print to standard output, a line each: the versions of linnet and of the libraries that it runs with (not those that
+ *  it was compiled with), and the CPU kernels in use. May be called before MPI_Init(). Not collective. */
+void version_print(void);
 #endif

@@ -1,6 +1,5 @@
 /* The program: run the command that the first argument names; its status is the exit code. */
 #include "cli/commands.h"
-#include "cli/version.h"
 #include "linnet/core/error.h"
 #include "linnet/core/log.h"
 #include "linnet/core/nearest.h"

@@ -57,15 +57,8 @@ int command_predict(int argc, char **argv) {
     OptionList texts = {0};
     Error error = {0};
     const Option table[] = {
-        {.name = "model",
-         .kind = OPTION_TEXT,
-         .value = &model,
-         .required = true,
-         .help = "DIR: a trained model folder or checkpoint"},
-        {.name = "json",
-         .kind = OPTION_FLAG,
-         .value = &json,
-         .help = "print one object a line: {\"text\", \"label\", \"probabilities\"}"},
+        {"model", OPTION_TEXT, &model, "DIR: a trained model folder or checkpoint", true, 0, 0},
+        {"json", OPTION_FLAG, &json, "print one object a line: {\"text\", \"label\", \"probabilities\"}", false, 0, 0},
     };
     const CommandLine line = {
         .synopsis = "linnet predict --model DIR [--json] [TEXT ...]",

@@ -57,15 +57,11 @@ int command_train(int argc, char **argv) {
     OptionList overrides = {0}, operands = {0};
     Error error = {0};
     const Option table[] = {
-        {.name = "set", .kind = OPTION_LIST, .value = &overrides, .help = "KEY=VALUE: override a setting of the file"},
-        {.name = "profile",
-         .kind = OPTION_FLAG,
-         .value = &profile,
-         .help = "print seconds and GF/s by phase at the end; write OUTPUT_DIR/profile-RANK.json (Chrome trace)"},
-        {.name = "settings",
-         .kind = OPTION_FLAG,
-         .value = &settings,
-         .help = "print all settings with their defaults as Markdown, then exit"},
+        {"set", OPTION_LIST, &overrides, "KEY=VALUE: override a setting of the file", false, 0, 0},
+        {"profile", OPTION_FLAG, &profile,
+         "print seconds and GF/s by phase at the end; write OUTPUT_DIR/profile-RANK.json (Chrome trace)", false, 0, 0},
+        {"settings", OPTION_FLAG, &settings, "print all settings with their defaults as Markdown, then exit", false, 0,
+         0},
     };
     const CommandLine line = {
         .synopsis = "linnet train CONFIG.json [--set KEY=VALUE ...]",

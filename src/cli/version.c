@@ -1,5 +1,5 @@
 /* linnet --version. */
-#include "cli/version.h"
+#include "cli/commands.h"
 #include "linnet/kernels/isa.h"
 #include "linnet/kernels/linear.h"
 #define PCRE2_CODE_UNIT_WIDTH 8

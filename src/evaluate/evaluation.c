@@ -41,8 +41,8 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
 }
 
 /* How all ranks learn that one of them has to leave, because of a stop signal or an error: after each round of batches
- * they start a sum, which they read after the next round, so that a rank waits only for ranks that are more than a round
- * behind. */
+ * they start a sum, which they read after the next round, so that a rank waits only for ranks that are more than a
+ * round behind. */
 typedef struct {
     const Evaluator *evaluator;
     int mine, any;
@@ -82,8 +82,8 @@ static void run_samples(const Evaluator *e, const Samples *samples, int64_t firs
     run_batch(e, sink);
 }
 
-/* This rank's batches of samples first … first + count − 1. All ranks run the same number of rounds. `indices` [count] is
- * scratch. */
+/* This rank's batches of samples first … first + count − 1. All ranks run the same number of rounds. `indices` [count]
+ * is scratch. */
 static void run_group(Rounds *rounds, Dataset *dataset, int64_t first, int64_t count, int64_t batch_size,
                       int64_t *indices, const Sink *sink, Error *error) {
     const Evaluator *e = rounds->evaluator;

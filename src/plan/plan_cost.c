@@ -132,8 +132,8 @@ static void gradients(const PlanJob *job, const PlanConstants *c, const Shape *s
         pipe.waited + job->counts.gradient_messages * c->network.overhead + HANDSHAKE * c->network.latency;
 }
 
-/* New parameters: each owner sends its part once to each other host, each bucket as soon as AdamW has updated it; the next
- * forward pass waits for a bucket before it reads it. */
+/* New parameters: each owner sends its part once to each other host, each bucket as soon as AdamW has updated it; the
+ * next forward pass waits for a bucket before it reads it. */
 static void weights(const PlanJob *job, const PlanConstants *c, const Shape *s, double adamw, PlanCost *cost) {
     size_t buckets = job->layout->buckets;
     double dense = (double)job->layout->dense, a_float = job->counts.host_value_bytes / dense, sent = 0.0;

@@ -1,5 +1,5 @@
-/* What an update computes, adds and sends, and the memory of a rank and a node: asked of the modules that compute, send and
- * allocate in the run. */
+/* What an update computes, adds and sends, and the memory of a rank and a node: asked of the modules that compute, send
+ * and allocate in the run. */
 #include "linnet/checkpoint/checkpoint_save.h"
 #include "linnet/comm/reduction_counts.h"
 #include "linnet/core/integers.h"

@@ -41,8 +41,8 @@ static double median(double *values, int count) {
     return values[count / 2];
 }
 
-/* Enough layers to fill the caches, but no more than the model has: weights that stay in a cache between two passes would
- * be faster than in training. */
+/* Enough layers to fill the caches, but no more than the model has: weights that stay in a cache between two passes
+ * would be faster than in training. */
 static Status choose_layers(Rig *rig, const PlanShape *shape, Error *error) {
     static const char *const labels[LABELS] = {"negative", "neutral", "positive"};
     size_t width = (size_t)shape->width, inner = (size_t)shape->inner;

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* FOREIGN_ROWS and IGNORED_KEYS, with DATA_SEED_KEY, are the keys of TrainingArguments in Transformers 5.24 that SETTING_ROWS
- * does not have, in the order of TrainingArguments. A value is accepted if Trainer, given that value, computes and writes
- * the same as linnet. */
+/* The keys of TrainingArguments in Transformers 5.24 that SETTING_ROWS does not have, but data_seed, in two lists, each
+ * in the order of TrainingArguments. A value is accepted if Trainer, given that value, computes and writes the same as
+ * linnet. */
 const ForeignRow FOREIGN_ROWS[] = {
     {"lr_scheduler_kwargs", "[{}]", "learning rate schedules have no options"},
     {"optim", "[\"adamw_torch\", \"adamw_torch_fused\"]", "the optimizer is AdamW"},
@@ -42,63 +42,22 @@ const ForeignRow FOREIGN_ROWS[] = {
     {"skip_memory_metrics", "[true]", "linnet logs planned memory once, when the run starts"},
 };
 
-const char *const IGNORED_KEYS[] = {"average_tokens_across_devices",
-                                    "activation_checkpointing",
-                                    "activation_checkpointing_kwargs",
-                                    "gradient_checkpointing",
-                                    "gradient_checkpointing_kwargs",
-                                    "torch_compile",
-                                    "torch_compile_backend",
-                                    "torch_compile_mode",
-                                    "use_liger_kernel",
-                                    "liger_kernel_config",
-                                    "use_cache",
-                                    "torch_empty_cache_steps",
-                                    "log_on_each_node",
-                                    "logging_nan_inf_filter",
-                                    "log_level",
-                                    "log_level_replica",
-                                    "disable_tqdm",
-                                    "run_name",
-                                    "project",
-                                    "trackio_space_id",
-                                    "trackio_bucket_id",
-                                    "trackio_static_space_id",
-                                    "eval_do_concat_batches",
-                                    "eval_use_gather_object",
-                                    "eval_accumulation_steps",
-                                    "include_for_metrics",
-                                    "batch_eval_metrics",
-                                    "enable_jit_checkpoint",
-                                    "hub_token",
-                                    "hub_private_repo",
-                                    "hub_model_id",
-                                    "hub_strategy",
-                                    "hub_always_push",
-                                    "hub_revision",
-                                    "restore_callback_states_from_checkpoint",
-                                    "full_determinism",
-                                    "use_cpu",
-                                    "dataloader_num_workers",
-                                    "dataloader_pin_memory",
-                                    "dataloader_persistent_workers",
-                                    "dataloader_prefetch_factor",
-                                    "dataloader_multiprocessing_context",
-                                    "dataloader_in_order",
-                                    "remove_unused_columns",
-                                    "label_names",
-                                    "length_column_name",
-                                    "ddp_find_unused_parameters",
-                                    "ddp_bucket_cap_mb",
-                                    "ddp_broadcast_buffers",
-                                    "ddp_static_graph",
-                                    "ddp_backend",
-                                    "ddp_timeout",
-                                    "fsdp_config",
-                                    "do_train",
-                                    "do_eval",
-                                    "do_predict",
-                                    "local_rank"};
+/* clang-format would write each name on a line of its own. */
+/* clang-format off */
+const char *const IGNORED_KEYS[] = {
+    "average_tokens_across_devices", "activation_checkpointing", "activation_checkpointing_kwargs",
+    "gradient_checkpointing", "gradient_checkpointing_kwargs", "torch_compile", "torch_compile_backend",
+    "torch_compile_mode", "use_liger_kernel", "liger_kernel_config", "use_cache", "torch_empty_cache_steps",
+    "log_on_each_node", "logging_nan_inf_filter", "log_level", "log_level_replica", "disable_tqdm", "run_name",
+    "project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id", "eval_do_concat_batches",
+    "eval_use_gather_object", "eval_accumulation_steps", "include_for_metrics", "batch_eval_metrics",
+    "enable_jit_checkpoint", "hub_token", "hub_private_repo", "hub_model_id", "hub_strategy", "hub_always_push",
+    "hub_revision", "restore_callback_states_from_checkpoint", "full_determinism", "use_cpu", "dataloader_num_workers",
+    "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor",
+    "dataloader_multiprocessing_context", "dataloader_in_order", "remove_unused_columns", "label_names",
+    "length_column_name", "ddp_find_unused_parameters", "ddp_bucket_cap_mb", "ddp_broadcast_buffers",
+    "ddp_static_graph", "ddp_backend", "ddp_timeout", "fsdp_config", "do_train", "do_eval", "do_predict", "local_rank"};
+/* clang-format on */
 
 const RenamedRow RENAMED_ROWS[] = {
     {"evaluation_strategy", "eval_strategy"},

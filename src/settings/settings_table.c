@@ -122,8 +122,8 @@ const SettingRow SETTING_ROWS[] = {
          "seconds without a heartbeat after which a rank counts as lost and the run ends; a busy rank still sends heartbeats; 0: never"},
 };
 
-/* "an integer from 0 to 4294967295". An upper bound of INTEGER_MAX or more only guards the arithmetic, so it is left out
- * unless `maximum` asks for it. */
+/* "an integer from 0 to 4294967295". An upper bound of INTEGER_MAX or more only guards the arithmetic, so it is left
+ * out unless `maximum` asks for it. */
 static void number_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_TEXT]) {
     const char *kind = row->type == SETTING_REAL    ? "a number"
                        : row->type == SETTING_STEPS ? "a fraction between 0 and 1, or an integer"

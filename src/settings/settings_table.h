@@ -47,7 +47,8 @@ extern const ForeignRow FOREIGN_ROWS[];
 #define IGNORED_COUNT 57
 extern const char *const IGNORED_KEYS[];
 
-/** All keys by one index: SETTING_ROWS, FOREIGN_ROWS, IGNORED_KEYS, and data_seed, which must be null or equal to seed. */
+/** All keys by one index: SETTING_ROWS, FOREIGN_ROWS, IGNORED_KEYS, and data_seed, which must be null or equal to
+ *  seed. */
 enum { DATA_SEED = SETTINGS_COUNT + FOREIGN_COUNT + IGNORED_COUNT, KEYS_COUNT };
 const char *settings_key(size_t i);
 

@@ -69,8 +69,8 @@ static Status store_path(Settings *settings, const SettingRow *row, const char *
     return STATUS_OK;
 }
 
-/** A value as a text, or NULL. An override is a text even if it reads as JSON of another type, such as the folder `7` in
- *  output_dir=7. */
+/** A value as a text, or NULL. An override is a text even if it reads as JSON of another type, such as the folder `7`
+ *  in output_dir=7. */
 static const char *value_text(const Given *given) {
     if (cJSON_IsString(given->value)) return given->value->valuestring;
     return given->override ? strchr(given->override, '=') + 1 : NULL;

@@ -30,8 +30,8 @@ static Needs plan_needs(const Trainer *t) {
     for (size_t i = 0; i < layout->tensors; i++) floats += layout->tensor[i].count;
     needs.model = (double)floats * sizeof(float);
     needs.checkpoint = needs.model + 2.0 * (double)layout->dense * sizeof(float);
-    /* An old checkpoint is removed after a new one is complete: checkpoints of an earlier run give their space to all new
-     * ones but the first. */
+    /* An old checkpoint is removed after a new one is complete: checkpoints of an earlier run give their space to all
+     * new ones but the first. */
     const double most = checkpoint_newest(t->settings->output_dir) > 0 ? 1 : (double)limit + 1;
     if (limit > 0 && needs.count > most) needs.count = most;
     return needs;

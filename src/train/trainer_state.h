@@ -98,7 +98,8 @@ void trainer_close(Trainer *trainer);
 
 /* trainer_plan.c: what follows from settings, data and ranks before the model is loaded */
 
-/* Length of the run, precision and build fingerprint. STATUS_INPUT if there are fewer samples than ranks. Collective. */
+/* Length of the run, precision and build fingerprint. STATUS_INPUT if there are fewer samples than ranks.
+ * Collective. */
 Status trainer_plan(Trainer *trainer, Error *error);
 /* What the loader loads. */
 LoaderPlan trainer_loader_plan(const Trainer *trainer);
@@ -109,10 +110,10 @@ size_t trainer_global_batch_rows(const Trainer *trainer);
 /* Decide whether the ranks of a node share memory, before anything is shared. Collective. */
 Status trainer_choose_sharing(Trainer *trainer, const char *model, Error *error);
 
-/* trainer_resume.c: remove or complete what a crash left unfinished in output_dir. Then, if the settings ask for it, take
- * the state of the checkpoint to resume from: *folder is its folder (NULL: start from the beginning; free with
- * memory_free()) and *history, on rank 0, its log (free with cJSON_Delete()). STATUS_INPUT if the run would not continue
- * that checkpoint's run. Collective. */
+/* trainer_resume.c: remove or complete what a crash left unfinished in output_dir. Then, if the settings ask for it,
+ * take the state of the checkpoint to resume from: *folder is its folder (NULL: start from the beginning; free with
+ * memory_free()) and *history, on rank 0, its log (free with cJSON_Delete()). STATUS_INPUT if the run would not
+ * continue that checkpoint's run. Collective. */
 Status trainer_resume(Trainer *trainer, char **folder, cJSON **history, Error *error);
 
 /* trainer_disk.c: STATUS_INPUT if the disk of output_dir (which exists) has less free space than the run will need at
@@ -129,12 +130,12 @@ void trainer_poll(void *context);
 
 /* trainer_log.c: append an event (NULL: there was no memory for it), which the log owns from now on. Rank 0. */
 void trainer_add_event(Trainer *trainer, cJSON *event, Error *error);
-/* The training line: means since the line before. An error on rank 0 becomes its pending error. Not collective, called by
- * all ranks. */
+/* The training line: means since the line before. An error on rank 0 becomes its pending error. Not collective, called
+ * by all ranks. */
 void trainer_log_training(Trainer *trainer);
 
-/* trainer_evaluation.c: evaluate the model on the evaluation data and log the scores. A stop signal on any rank ends the
- * evaluation without an error: state.evaluation_due is then set. Collective. */
+/* trainer_evaluation.c: evaluate the model on the evaluation data and log the scores. A stop signal on any rank ends
+ * the evaluation without an error: state.evaluation_due is then set. Collective. */
 Status trainer_evaluate(Trainer *trainer, Scores *scores, Error *error);
 /* Whether these scores are the best so far, which the state records; also decides about early stopping. */
 bool trainer_note_best(Trainer *trainer, const Scores *scores);
@@ -145,8 +146,8 @@ typedef enum {
     SAVE_LAST,    /* nothing is left to do meanwhile */
     SAVE_STOPPING /* the run ends for a signal: a failure is an error, whatever on_save_failure says */
 } SaveKind;
-/* Save a checkpoint of the current state and remove old ones, after waiting for one that is being written. A failure is an
- * error or a warning, as on_save_failure says, and save.step then keeps its value. Collective. */
+/* Save a checkpoint of the current state and remove old ones, after waiting for one that is being written. A failure is
+ * an error or a warning, as on_save_failure says, and save.step then keeps its value. Collective. */
 Status trainer_save(Trainer *trainer, SaveKind kind, Error *error);
 /* Wait for the checkpoint that is being written in the background, if any, and handle its failure. Collective. */
 Status trainer_join_writer(Trainer *trainer, Error *error);

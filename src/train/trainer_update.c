@@ -104,8 +104,8 @@ static size_t list_rows(Trainer *t, const GlobalBatch *global_batch) {
     return count;
 }
 
-/* Sum losses, squares and flags over the ranks. Each element is non-zero on one rank at most (flags: exact integers), so
- * the sums are exact. */
+/* Sum losses, squares and flags over the ranks. Each element is non-zero on one rank at most (flags: exact integers),
+ * so the sums are exact. */
 static void share_totals(Trainer *t, const GlobalBatch *global_batch) {
     UpdateWork *u = &t->update;
     size_t losses = u->losses_at + (size_t)global_batch->samples, blocks;

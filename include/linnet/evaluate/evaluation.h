@@ -1,7 +1,7 @@
 #ifndef LINNET_EVALUATE_EVALUATION_H
 #define LINNET_EVALUATE_EVALUATION_H
-/** Evaluation of a data set by all ranks, which take turns at batches of consecutive samples. The batches do not depend on
- *  the number of ranks, and counts are summed exactly: results have the same bits on any number of ranks. */
+/** Evaluation of a data set by all ranks, which take turns at batches of consecutive samples. The batches do not depend
+ *  on the number of ranks, and counts are summed exactly: results have the same bits on any number of ranks. */
 #include "linnet/comm/world.h"
 #include "linnet/data/dataset.h"
 #include "linnet/evaluate/metrics.h"
@@ -20,16 +20,16 @@ typedef struct {
 /** Open a token file; the ranks share the work of checking all of its samples. Collective. */
 Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error);
 
-/** Where logits go: rank 0 calls `take` with those of samples first … first + count − 1 [count, labels], some thousand at
- *  a time, in the order of the data set. `take` is not collective; its error ends the evaluation on all ranks. */
+/** Where logits go: rank 0 calls `take` with those of samples first … first + count − 1 [count, labels], some thousand
+ *  at a time, in the order of the data set. `take` is not collective; its error ends the evaluation on all ranks. */
 typedef struct {
     Status (*take)(void *context, int64_t first, int64_t count, const double *logits, Error *error);
     void *context;
 } LogitsSink;
 
-/** Run all samples, `batch_size` at a time, and count them into *metrics, the same on all ranks. `logits` may be NULL, then
- *  on all ranks. STATUS_STOPPED, which no rank prints, if `stop` says so on any rank: all leave within two rounds of
- *  batches. Memory does not grow with the data set. Collective. */
+/** Run all samples, `batch_size` at a time, and count them into *metrics, the same on all ranks. `logits` may be NULL,
+ *  then on all ranks. STATUS_STOPPED, which no rank prints, if `stop` says so on any rank: all leave within two rounds
+ *  of batches. Memory does not grow with the data set. Collective. */
 Status evaluate_run(const Evaluator *evaluator, Dataset *dataset, int64_t batch_size, Metrics *metrics,
                     const LogitsSink *logits, Error *error);
 

@@ -1,7 +1,7 @@
 #ifndef LINNET_EVALUATE_METRICS_H
 #define LINNET_EVALUATE_METRICS_H
-/** What an evaluation counts: a confusion matrix and the loss, as integers, whose sums have the same bits in any order and
- *  on any number of ranks. Nothing here allocates or is collective. */
+/** What an evaluation counts: a confusion matrix and the loss, as integers, whose sums have the same bits in any order
+ *  and on any number of ranks. Nothing here allocates or is collective. */
 #include <stdint.h>
 
 #define METRICS_LABELS_MAX 255

@@ -1,8 +1,8 @@
 #ifndef LINNET_PLAN_PLAN_H
 #define LINNET_PLAN_PLAN_H
-/** What a run will need, before it is submitted: memory, bytes sent, seconds per update. The counts come from the modules
- *  that exchange, allocate and batch in the run itself; the times from a model (docs/explanation/scaling.md has its formulas) with the
- *  constants of a machine. Nothing here is collective. */
+/** What a run will need, before it is submitted: memory, bytes sent, seconds per update. The counts come from the
+ *  modules that send, allocate and batch in the run itself; the times from a model (docs/explanation/scaling.md has
+ *  its formulas) with the constants of a machine. Nothing here is collective. */
 #include "linnet/model/model.h"
 #include "linnet/plan/plan_constants.h"
 #include "linnet/settings/settings.h"
@@ -14,8 +14,8 @@ typedef struct {
     Model model;                  /**< described, not loaded */
 } PlanSubject;
 
-/** Open a configuration with its overrides [count], with the same checks as training. plan_subject_close() also after an
- *  error. */
+/** Open a configuration with its overrides [count], with the same checks as training. plan_subject_close() also after
+ *  an error. */
 Status plan_subject_open(PlanSubject *subject, const char *config, const char *const *overrides, size_t count,
                          Error *error);
 void plan_subject_close(PlanSubject *subject);

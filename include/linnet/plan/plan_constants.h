@@ -34,8 +34,8 @@ typedef struct {
 /** GPT-2 small on texts of the length of tweets. */
 PlanShape plan_shape_default(void);
 
-/** Measure this machine (about ten seconds for GPT-2 small). All ranks compute at the same time, as they do in training,
- *  and get the same constants. In bfloat16 only if all ranks can. Collective. */
+/** Measure this machine (about ten seconds for GPT-2 small). All ranks compute at the same time, as they do in
+ *  training, and get the same constants. In bfloat16 only if all ranks can. Collective. */
 Status plan_measure(const World *world, const PlanShape *shape, int threads, PlanConstants *constants, Error *error);
 
 #endif

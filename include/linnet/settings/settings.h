@@ -61,13 +61,13 @@ typedef struct {
     double rank_timeout;         /**< own: seconds without a heartbeat after which a rank counts as lost; 0 = never */
 } Settings;
 
-/** Load a JSON file, apply `overrides` [count] ("key=value", the value as JSON or as a bare text; of two for one
- *  key the last counts) and fill in defaults. STATUS_INPUT names key, file, line and, for an unknown key, the nearest
- *  known one; also for repeated keys, wrong types, values out of range, and contradictions (global_batch_size together
- *  with gradient_accumulation_steps; load_best_model_at_end without matching eval and save strategies, as in Trainer;
+/** Load a JSON file, apply `overrides` [count] ("key=value", the value as JSON or as a bare text; of two for one key
+ *  the last counts) and fill in defaults. STATUS_INPUT names key, file, line and, for an unknown key, the nearest known
+ *  one; also for repeated keys, wrong types, values out of range, and contradictions (global_batch_size together with
+ *  gradient_accumulation_steps; load_best_model_at_end without matching eval and save strategies, as in Trainer;
  *  eval_strategy or early stopping without eval_file; …). Keys of TrainingArguments that linnet does not act on
- *  (report_to, use_cpu, disable_tqdm, …) are refused only if their value asks for something linnet cannot do; the others
- *  are accepted, with a warning that names them. */
+ *  (report_to, use_cpu, disable_tqdm, …) are refused only if their value asks for something linnet cannot do; the
+ *  others are accepted, with a warning that names them. */
 Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error);
 
 /** Parse a resolved text that settings_text() made; `name` stands for it in messages. */

@@ -11,14 +11,14 @@
 typedef struct RunLog RunLog;
 
 /** Open FOLDER/metrics.jsonl and replace its lines by the events of `history` (an array from a checkpoint, copied; NULL
- *  for a new run) up to step `resumed_step`: the file is then the same as without the interruption, and has no lines of an
- *  earlier run in the same folder. STATUS_FAILURE names the file. */
+ *  for a new run) up to step `resumed_step`: the file is then the same as without the interruption, and has no lines of
+ *  an earlier run in the same folder. STATUS_FAILURE names the file. */
 Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error);
 
-/** Append one event, which the log owns from now on, even on failure (NULL: there was no memory for the event): a line in
- *  metrics.jsonl, written at once, a line for people, and an entry of the history. If the file cannot be written (a full
- *  disk), the event is only in the history, and each later call tries again to write the missing lines. If the file was
- *  removed, a new one is written with all events. */
+/** Append one event, which the log owns from now on, even on failure (NULL: there was no memory for the event): a line
+ *  in metrics.jsonl, written at once, a line for people, and an entry of the history. If the file cannot be written (a
+ *  full disk), the event is only in the history, and each later call tries again to write the missing lines. If the
+ *  file was removed, a new one is written with all events. */
 Status runlog_add(RunLog *log, cJSON *event, Error *error);
 
 /** Whether events of the history are missing in the file. */

@@ -5,7 +5,6 @@
 #include "linnet/core/memory.h"
 #include "linnet/data/dataset.h"
 #include "linnet/model/model_new.h"
-#include <string.h>
 
 typedef struct {
     const char *output, *tokenizer, *labels;
@@ -37,38 +36,29 @@ static Status read_options(InitOptions *init, int argc, char **argv, bool *helpe
     return error->status;
 }
 
-/* Split `text` at its commas: names [*count] point into it. */
-static Status split_labels(char *text, const char *names[DATASET_LABELS_MAX], int32_t *count, Error *error) {
-    for (char *next = text; next;) {
-        char *name = next;
-        next = strchr(name, ',');
-        if (next) *next++ = '\0';
-        if (!*name) return error_set(error, STATUS_INPUT, "--labels: label %d has no name", *count);
-        if (*count == DATASET_LABELS_MAX)
-            return error_set(error, STATUS_INPUT, "--labels: more than %d labels", DATASET_LABELS_MAX);
-        names[(*count)++] = name;
-    }
-    return STATUS_OK;
-}
-
 static Status run(const InitOptions *init, Error *error) {
-    const char *names[DATASET_LABELS_MAX];
-    NewModel model = {
+    size_t labels = 0;
+    char **names = options_split(init->labels, &labels, error);
+    const NewModel model = {
         .tokenizer = init->tokenizer,
-        .label_names = names,
+        .label_names = (const char *const *)names,
+        .labels = (int32_t)labels,
         .layers = (int32_t)init->layers,
         .width = (int32_t)init->width,
         .heads = (int32_t)init->heads,
         .positions = (int32_t)init->positions,
         .seed = (uint64_t)init->seed,
     };
-    if (init->width % init->heads)
-        return error_set(error, STATUS_INPUT, "--heads: %d does not divide the width %d", model.heads, model.width);
-    char *labels = memory_text(init->labels, error);
-    if (labels && !split_labels(labels, names, &model.labels, error) && !model_new_folder(init->output, &model, error))
+    if (model.width % model.heads)
+        error_set(error, STATUS_INPUT, "--heads: %d does not divide the width %d", model.heads, model.width);
+    if (labels > DATASET_LABELS_MAX)
+        error_set(error, STATUS_INPUT, "--labels: more than %d labels", DATASET_LABELS_MAX);
+    for (size_t i = 0; i < labels; i++)
+        if (!*names[i]) error_set(error, STATUS_INPUT, "--labels: label %zu has no name", i);
+    if (!error->status && !model_new_folder(init->output, &model, error))
         log_info("%s: a new model of %d layers, width %d, %d heads, %d labels", init->output, model.layers, model.width,
                  model.heads, model.labels);
-    memory_free(labels);
+    memory_free(names);
     return error->status;
 }
 

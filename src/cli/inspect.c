@@ -18,27 +18,19 @@ static Status inspect_path(const char *path, Error *error) {
                      "%s: neither a token file nor a folder with config.json (a model or a checkpoint)", path);
 }
 
-static Status run(int argc, char **argv, Error *error) {
+int command_inspect(int argc, char **argv) {
     const CommandLine line = {
         .synopsis = "linnet inspect PATH",
         .summary = "Print what a token file, a model folder or a checkpoint holds, and verify all of it.",
         .operands = "PATH"};
     OptionList paths = {0};
     bool helped = false, quiet = false;
-    options_parse(&line, argc, argv, &helped, &quiet, &paths, error);
-    log_setup(0, 1, quiet);
-    if (!error->status && !helped) {
-        if (paths.count == 1)
-            inspect_path(paths.items[0], error);
-        else
-            error_set(error, STATUS_INPUT, "expected one PATH, got %zu", paths.count);
-    }
-    options_free_list(&paths);
-    return error->status;
-}
-
-int command_inspect(int argc, char **argv) {
     Error error = {0};
-    if (run(argc, argv, &error)) log_error("%s", error.message);
+    options_parse(&line, argc, argv, &helped, &quiet, &paths, &error);
+    log_setup(0, 1, quiet);
+    if (!helped && paths.count != 1) error_set(&error, STATUS_INPUT, "expected one PATH, got %zu", paths.count);
+    if (!helped && !error.status) inspect_path(paths.items[0], &error);
+    if (error.status) log_error("%s", error.message);
+    options_free_list(&paths);
     return (int)error.status;
 }

@@ -214,3 +214,16 @@ void options_free_list(OptionList *list) {
     memory_free(list->items);
     *list = (OptionList){0};
 }
+
+char **options_split(const char *text, size_t *count, Error *error) {
+    size_t size = strlen(text) + 1;
+    char **names = memory_allocate(size, sizeof *names + 1, error); /* for each byte a name and its copy */
+    if (!names) return NULL;
+    *count = 0;
+    for (char *name = memcpy(names + size, text, size); name;) {
+        names[(*count)++] = name;
+        name = strchr(name, ',');
+        if (name) *name++ = '\0';
+    }
+    return names;
+}

@@ -4,12 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static double mega(double bytes) {
-    return bytes / 1e6;
-}
+static const double MB = 1e6, GB = 1e9;
 
-static double giga(double bytes) {
-    return bytes / 1e9;
+static double sent_bytes(const PlanCost *c) {
+    return c->gradient_bytes + c->weight_bytes + c->row_bytes;
 }
 
 void plan_print(const Plan *p, const PlanConstants *constants, double node_memory) {
@@ -23,18 +21,17 @@ void plan_print(const Plan *p, const PlanConstants *constants, double node_memor
     printf(
         "memory      up to %.2f GB per host of %.2f: %.0f MB weights and %d times %.0f MB gradients, %.0f activations, %.0f "
         "moments, %.0f received, %.0f embeddings, %.0f data (%.0f of it the order, %s), %.0f program\n",
-        giga(m->node), giga(node_memory), mega(m->weights), job->ranks / job->hosts, mega(m->gradients),
-        mega(m->activations), mega(m->moments), mega(m->received), mega(m->embeddings), mega(m->data), mega(m->order),
-        DATA_ORDER_NAMES[job->settings->data_order], mega(m->program));
-    if (m->shared > 0.0) printf("shared      %.2f GB of it in /dev/shm of each host\n", giga(m->shared));
+        m->node / GB, node_memory / GB, m->weights / MB, job->ranks / job->hosts, m->gradients / MB,
+        m->activations / MB, m->moments / MB, m->received / MB, m->embeddings / MB, m->data / MB, m->order / MB,
+        DATA_ORDER_NAMES[job->settings->data_order], m->program / MB);
+    if (m->shared > 0.0) printf("shared      %.2f GB of it in /dev/shm of each host\n", m->shared / GB);
     if (m->saving > 0.0)
         printf(
             "saving      up to %.2f GB more on the host of rank 0 while a checkpoint is written in the background; without "
             "this memory training waits for each checkpoint\n",
-            giga(m->saving));
+            m->saving / GB);
     printf("sent        %.1f MB per host and update: gradients %.1f, weights %.1f, embedding rows %.1f\n",
-           mega(c->gradient_bytes + c->weight_bytes + c->row_bytes), mega(c->gradient_bytes), mega(c->weight_bytes),
-           mega(c->row_bytes));
+           sent_bytes(c) / MB, c->gradient_bytes / MB, c->weight_bytes / MB, c->row_bytes / MB);
     printf(
         "update      %.4f s: passes %.4f, adding %.4f, AdamW %.4f, gradients %.4f (and %.4f hidden), weights %.4f (and %.4f "
         "hidden), rows %.4f, small calls %.4f\n",
@@ -68,7 +65,7 @@ Status plan_print_json(const Plan *p, Error *error) {
                    {"host_bytes", m->node},
                    {"host_shared_bytes", m->shared},
                    {"saving_bytes", m->saving},
-                   {"host_sent_bytes", c->gradient_bytes + c->weight_bytes + c->row_bytes},
+                   {"host_sent_bytes", sent_bytes(c)},
                    {"host_sent_gradient_bytes", c->gradient_bytes},
                    {"host_sent_weight_bytes", c->weight_bytes},
                    {"update_seconds", c->seconds},
@@ -108,8 +105,8 @@ void plan_print_header(const double *gbits, int links) {
 void plan_print_row(const Plan *p, int links, double node_memory) {
     const PlanCost *c = &p->cost;
     printf("| %d | %d | %" PRId64 " | %.0f | %.1f%s | %.0f |", p->job.ranks, p->job.hosts, p->job.global_batch,
-           p->job.busiest_tokens, giga(p->memory.node), p->memory.node > node_memory ? " (too much)" : "",
-           mega(c->gradient_bytes + c->weight_bytes + c->row_bytes));
+           p->job.busiest_tokens, p->memory.node / GB, p->memory.node > node_memory ? " (too much)" : "",
+           sent_bytes(c) / MB);
     for (int i = 0; i < links; i++)
         printf(" %.2f (%.2f s; %s) |", p[i].efficiency, p[i].cost.seconds, plan_bound(&p[i].cost));
     putchar('\n');

@@ -6,7 +6,6 @@
 #include "linnet/text/preparation.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 typedef struct {
     PrepareOptions prepare;
@@ -47,17 +46,6 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     return STATUS_OK;
 }
 
-/* Split `text` at its commas, in place; names is [count of commas + 1]. */
-static size_t split_names(char *text, char **names) {
-    size_t count = 0;
-    for (char *name = text; name; count++) {
-        names[count] = name;
-        name = strchr(name, ',');
-        if (name) *name++ = 0;
-    }
-    return count;
-}
-
 static void print_summary(const PrepareOptions *options, const PrepareSummary *summary) {
     printf("%s: %" PRId64 " samples of %" PRId64 " rows, %" PRId64 " tokens\n", options->output, summary->samples,
            summary->rows, summary->tokens);
@@ -71,14 +59,9 @@ static void print_summary(const PrepareOptions *options, const PrepareSummary *s
 static Status run(Command *command, Error *error) {
     PrepareSummary summary;
     PrepareOptions *options = &command->prepare;
-    char *text = memory_text(command->labels, error);
-    options->label_names = text ? memory_allocate(strlen(text) + 1, sizeof *options->label_names, error) : NULL;
-    if (options->label_names) {
-        options->labels = split_names(text, options->label_names);
-        if (!prepare(options, &summary, error)) print_summary(options, &summary);
-    }
+    options->label_names = options_split(command->labels, &options->labels, error);
+    if (options->label_names && !prepare(options, &summary, error)) print_summary(options, &summary);
     memory_free(options->label_names);
-    memory_free(text);
     return error->status;
 }
 

@@ -16,36 +16,21 @@ static void print_row(const char *name, const char *version) {
     printf("%-9s %s\n", name, version);
 }
 
-/* MPI libraries name their builders after the first comma or line end, and the version before it. */
-static void print_mpi(void) {
-    char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
-    int size;
-    MPI_Get_library_version(text, &size); /* one of the few calls allowed before MPI_Init */
-    text[strcspn(text, ",\r\n")] = '\0';
-    print_row("MPI", text);
-}
-
-static void print_hdf5(void) {
-    unsigned major = 0, minor = 0, release = 0;
-    H5get_libversion(&major, &minor, &release);
-    char text[64];
-    snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
-    print_row("HDF5", text);
-}
-
-static void print_pcre2(void) {
-    char text[64] = "";
-    if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) <= (int)sizeof text) pcre2_config(PCRE2_CONFIG_VERSION, text);
-    print_row("PCRE2", text);
-}
-
 void version_print(void) {
+    char mpi[MPI_MAX_LIBRARY_VERSION_STRING] = "", hdf5[64], pcre2[64] = "";
+    int size;
+    unsigned major = 0, minor = 0, release = 0;
+    MPI_Get_library_version(mpi, &size); /* one of the few calls allowed before MPI_Init */
+    mpi[strcspn(mpi, ",\r\n")] = '\0';   /* the builders' names follow */
+    H5get_libversion(&major, &minor, &release);
+    snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
+    if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) <= (int)sizeof pcre2) pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
     print_row("linnet", LINNET_VERSION);
-    print_mpi();
+    print_row("MPI", mpi);
     print_row("OpenBLAS", openblas_get_config()); /* ends with the CPU that it detected */
-    print_hdf5();
+    print_row("HDF5", hdf5);
     print_row("cJSON", cJSON_Version());
-    print_pcre2();
+    print_row("PCRE2", pcre2);
     print_row("libcrypto", OpenSSL_version(OPENSSL_VERSION));
     print_row("kernels", isa_name());
     print_row("matmul", linear_products()); /* linnet's own kernels or the BLAS */

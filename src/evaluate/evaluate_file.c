@@ -15,23 +15,25 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The file of predictions: a line per sample with its row in the source file, the true and the predicted label, and the
- * probability of each label. */
 typedef struct {
-    const char *path; /* borrowed */
-    Dataset *dataset; /* borrowed */
-    FILE *file;       /* NULL: not open */
-} Predictions;
+    World *world;                   /* borrowed */
+    const EvaluateOptions *options; /* borrowed */
+    Dataset *dataset;
+    Model model;
+    Batch batch;
+    Gpt2 *gpt2;
+    Metrics *metrics;
+    FILE *predictions; /* rank 0, if the options name a file; else NULL */
+} Job;
 
-/* Start the file with its header line. */
-static Status predictions_begin(Predictions *p, const char *path, Dataset *dataset, Error *error) {
-    const DatasetInfo *info = dataset_info(dataset);
-    *p = (Predictions){.path = path, .dataset = dataset};
-    if (file_begin(&p->file, path, error)) return error->status;
-    fprintf(p->file, "row\tlabel\tpredicted");
-    for (int32_t k = 0; k < info->labels; k++) fprintf(p->file, "\t%s", info->label_names[k]);
-    fputc('\n', p->file);
-    return STATUS_OK;
+/* Start the file of predictions with its header line. Then each sample has a line: its row in the source file, the true
+ * and the predicted label, and the probability of each label. */
+static void predictions_begin(Job *job, Error *error) {
+    const DatasetInfo *info = dataset_info(job->dataset);
+    if (file_begin(&job->predictions, job->options->predictions, error)) return;
+    fprintf(job->predictions, "row\tlabel\tpredicted");
+    for (int32_t k = 0; k < info->labels; k++) fprintf(job->predictions, "\t%s", info->label_names[k]);
+    fputc('\n', job->predictions);
 }
 
 static void print_samples(FILE *file, const DatasetInfo *info, const Samples *samples, const double *logits) {
@@ -52,38 +54,27 @@ static void print_samples(FILE *file, const DatasetInfo *info, const Samples *sa
     }
 }
 
-/* For LogitsSink, with the Predictions as `context`. */
+/* For LogitsSink, with the Job as `context`. */
 static Status predictions_take(void *context, int64_t first, int64_t count, const double *logits, Error *error) {
-    Predictions *p = context;
+    const Job *job = context;
     int64_t *indices = memory_allocate((size_t)count, sizeof *indices, error);
     Samples samples = {0};
     if (!indices) return error->status;
     for (int64_t i = 0; i < count; i++) indices[i] = first + i;
-    if (dataset_load(p->dataset, indices, count, &samples, error) == STATUS_OK)
-        print_samples(p->file, dataset_info(p->dataset), &samples, logits);
-    if (error->status == STATUS_OK && (fflush(p->file) != 0 || ferror(p->file)))
-        error_set(error, STATUS_FAILURE, "%s: cannot write: %s", p->path, strerror(errno));
+    if (dataset_load(job->dataset, indices, count, &samples, error) == STATUS_OK)
+        print_samples(job->predictions, dataset_info(job->dataset), &samples, logits);
+    if (error->status == STATUS_OK && (fflush(job->predictions) != 0 || ferror(job->predictions)))
+        error_set(error, STATUS_FAILURE, "%s: cannot write: %s", job->options->predictions, strerror(errno));
     samples_free(&samples);
     memory_free(indices);
     return error->status;
 }
 
 /* Complete the file, or after an error remove what there is of it: see file_end(). */
-static void predictions_end(Predictions *p, Error *error) {
-    file_end(p->file, p->path, error);
-    p->file = NULL;
+static void predictions_end(Job *job, Error *error) {
+    file_end(job->predictions, job->options->predictions, error);
+    job->predictions = NULL;
 }
-
-typedef struct {
-    World *world;                   /* borrowed */
-    const EvaluateOptions *options; /* borrowed */
-    Dataset *dataset;
-    Model model;
-    Batch batch;
-    Gpt2 *gpt2;
-    Metrics *metrics;
-    Predictions predictions; /* rank 0, if the options name a file */
-} Job;
 
 /* Whether the ranks of a node share the model. Collective. */
 static Status choose_sharing(Job *job, Error *error) {
@@ -112,13 +103,12 @@ static Status open_job(Job *job, Error *error) {
         gpt2_create(&job->gpt2, config, &job->model.layout, rows, rows, false, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
     }
-    if (error->status == STATUS_OK && predicts)
-        predictions_begin(&job->predictions, options->predictions, job->dataset, error);
+    if (error->status == STATUS_OK && predicts) predictions_begin(job, error);
     return world_agree(job->world, error, true);
 }
 
 static void close_job(Job *job, Error *error) {
-    predictions_end(&job->predictions, error);
+    predictions_end(job, error);
     gpt2_destroy(job->gpt2);
     batch_destroy(&job->batch);
     model_close(&job->model);
@@ -142,7 +132,7 @@ static Status run_job(Job *job, int threads, Error *error) {
                                           .pad = config->pad_token >= 0 ? config->pad_token : info->end_of_text,
                                           .end_of_text = info->end_of_text,
                                           .positions = config->positions}};
-    const LogitsSink sink = {predictions_take, &job->predictions};
+    const LogitsSink sink = {predictions_take, job};
     double start = clock_now();
     world_phase(job->world, RUN_EVALUATION, 0);
     if (evaluate_run(&evaluator, job->dataset, options->batch_size, job->metrics, options->predictions ? &sink : NULL,
@@ -150,7 +140,7 @@ static Status run_job(Job *job, int threads, Error *error) {
         return error->status;
     double seconds = clock_now() - start;
     world_phase(job->world, RUN_SAVE, 0);
-    predictions_end(&job->predictions, error);
+    predictions_end(job, error);
     if (job->world->rank == 0 && error->status == STATUS_OK) {
         Scores scores = metrics_scores(job->metrics);
         score_table_print(options->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);

@@ -148,34 +148,19 @@ static void choice_range(const SettingRow *row, char text[SETTING_RANGE_TEXT]) {
 }
 
 void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_TEXT]) {
-    switch (row->type) {
-    case SETTING_PATH:
-        snprintf(text, SETTING_RANGE_TEXT, "a path");
-        break;
-    case SETTING_RESUME:
-        snprintf(text, SETTING_RANGE_TEXT, "true, false, \"auto\" or a folder");
-        break;
-    case SETTING_BOOL:
-        snprintf(text, SETTING_RANGE_TEXT, "true or false");
-        break;
-    case SETTING_INT:
-    case SETTING_REAL:
-    case SETTING_STEPS:
+    if (row->type == SETTING_INT || row->type == SETTING_REAL || row->type == SETTING_STEPS)
         number_range(row, maximum, text);
-        break;
-    case SETTING_METRIC:
-    case SETTING_CHOICE:
+    else if (row->choices)
         choice_range(row, text);
-        break;
-    }
+    else
+        snprintf(text, SETTING_RANGE_TEXT, "%s",
+                 row->type == SETTING_PATH     ? "a path"
+                 : row->type == SETTING_RESUME ? "true, false, \"auto\" or a folder"
+                                               : "true or false");
 }
 
 void *setting_field(const SettingRow *row, Settings *settings) {
     return (char *)settings + row->offset;
-}
-
-const void *setting_field_const(const SettingRow *row, const Settings *settings) {
-    return (const char *)settings + row->offset;
 }
 
 static_assert(sizeof SETTING_ROWS / sizeof *SETTING_ROWS == SETTINGS_COUNT, "SETTINGS_COUNT counts the rows");

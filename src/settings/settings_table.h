@@ -71,6 +71,5 @@ void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_
 
 /** The field of a row in settings. */
 void *setting_field(const SettingRow *row, Settings *settings);
-const void *setting_field_const(const SettingRow *row, const Settings *settings);
 
 #endif

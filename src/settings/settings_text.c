@@ -12,13 +12,9 @@ static char *printed(void (*write)(FILE *stream, const Settings *settings), cons
     char *text = NULL, *copy = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
-    if (!stream) {
-        error_set(error, STATUS_FAILURE, "out of memory for the text of the settings");
-        return NULL;
-    }
-    write(stream, settings);
-    bool complete = !ferror(stream);
-    if (fclose(stream) == 0 && complete)
+    if (stream) write(stream, settings);
+    bool complete = stream && !ferror(stream);
+    if (stream && fclose(stream) == 0 && complete)
         copy = memory_text(text, error);
     else
         error_set(error, STATUS_FAILURE, "out of memory for the text of the settings");
@@ -45,7 +41,7 @@ static void write_text(FILE *stream, const char *text) {
 }
 
 static void write_value(FILE *stream, const SettingRow *row, const Settings *settings) {
-    const void *field = setting_field_const(row, settings);
+    const void *field = (const char *)settings + row->offset;
     bool nullable = strcmp(row->fallback, "null") == 0;
     int choice;
     switch (row->type) {

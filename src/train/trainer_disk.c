@@ -4,13 +4,6 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
-/* Bytes as float64, which cannot overflow. */
-typedef struct {
-    double model;      /* model.safetensors */
-    double checkpoint; /* with the moments of the dense parameters; those of embedding rows depend on the data */
-    double count;      /* checkpoints on the disk in addition to those that are there now, at most */
-} Needs;
-
 /* Checkpoints that this run will write at least: one if early stopping or the metric decides. */
 static double planned_saves(const Trainer *t) {
     const Settings *s = t->settings;
@@ -22,19 +15,13 @@ static double planned_saves(const Trainer *t) {
     return ceil((double)t->state.total / every) - floor((double)t->state.step / every);
 }
 
-static Needs plan_needs(const Trainer *t) {
-    const ParameterLayout *layout = &t->model.layout;
+/* Checkpoints on the disk in addition to those that are there now, at most. An old checkpoint is removed after a new
+ * one is complete: checkpoints of an earlier run give their space to all new ones but the first. */
+static double added_checkpoints(const Trainer *t) {
     const int64_t limit = t->settings->save_total_limit;
-    Needs needs = {.count = planned_saves(t)};
-    size_t floats = layout->token.count + layout->position.count;
-    for (size_t i = 0; i < layout->tensors; i++) floats += layout->tensor[i].count;
-    needs.model = (double)floats * sizeof(float);
-    needs.checkpoint = needs.model + 2.0 * (double)layout->dense * sizeof(float);
-    /* An old checkpoint is removed after a new one is complete: checkpoints of an earlier run give their space to all
-     * new ones but the first. */
-    const double most = checkpoint_newest(t->settings->output_dir) > 0 ? 1 : (double)limit + 1;
-    if (limit > 0 && needs.count > most) needs.count = most;
-    return needs;
+    const double saves = planned_saves(t);
+    if (limit == 0) return saves;
+    return fmin(saves, checkpoint_newest(t->settings->output_dir) > 0 ? 1 : (double)limit + 1);
 }
 
 /* "1.4 GB" */
@@ -51,16 +38,20 @@ Status trainer_check_disk(const Trainer *t, Error *error) {
     const char *folder = t->settings->output_dir;
     if (statvfs(folder, &disk) != 0) return STATUS_OK; /* then a full disk shows when the run writes */
     const double space = (double)disk.f_bavail * (double)disk.f_frsize;
-    const Needs needs = plan_needs(t);
+    const ParameterLayout *layout = &t->model.layout;
+    size_t floats = layout->token.count + layout->position.count;
+    for (size_t i = 0; i < layout->tensors; i++) floats += layout->tensor[i].count;
+    /* A checkpoint has the moments of the dense parameters; those of embedding rows depend on the data. */
+    const double count = added_checkpoints(t), model = (double)floats * sizeof(float);
+    const double checkpoint = model + 2.0 * (double)layout->dense * sizeof(float);
     /* The final model is written after checkpoints over the limit are removed. */
-    double last = t->settings->save_total_limit > 0 && needs.count > 0 ? 0 : needs.model;
-    double bytes = needs.count * needs.checkpoint + last;
+    const double bytes = count * checkpoint + (t->settings->save_total_limit > 0 && count > 0 ? 0 : model);
     if (bytes <= space) return STATUS_OK;
-    char all[32], one[32], model[32], there[32];
+    char all[32], one[32], last[32], there[32];
     return error_set(
         error, STATUS_INPUT,
         "%s: this run needs at least %s of disk space (%.0f checkpoint%s of %s, a model of %s), but only %s are free: "
         "free disk space, or change save_total_limit, save_steps or save_strategy",
-        folder, size_text(bytes, all), needs.count, needs.count == 1 ? "" : "s", size_text(needs.checkpoint, one),
-        size_text(needs.model, model), size_text(space, there));
+        folder, size_text(bytes, all), count, count == 1 ? "" : "s", size_text(checkpoint, one), size_text(model, last),
+        size_text(space, there));
 }

@@ -4,12 +4,8 @@
 #include "train/trainer_state.h"
 #include <string.h>
 
-static bool stop_asked(void) {
-    return signals_pending() != 0;
-}
-
 Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
-    Evaluator evaluator = {t->world, t->gpt2, &t->model.parameters, &t->batch, t->batch_rule, stop_asked};
+    Evaluator evaluator = {t->world, t->gpt2, &t->model.parameters, &t->batch, t->batch_rule, signals_pending};
     double start = clock_now();
     optimizer_await_all(&t->optimizer);
     world_phase(t->world, RUN_EVALUATION, t->state.step);

@@ -14,7 +14,7 @@ typedef struct {
     const Parameters *parameters;
     Batch *batch;
     BatchRule rule;
-    bool (*stop)(void); /**< called between batches: whether to end the evaluation early; NULL: never */
+    int (*stop)(void); /**< called between batches: not 0 ends the evaluation early; NULL: never */
 } Evaluator;
 
 /** Open a token file; the ranks share the work of checking all of its samples. Collective. */

@@ -157,8 +157,7 @@ static Status take_value(Parser *parser, const Option *option, const char *attac
 static Status parse_option(Parser *parser, const char *argument, Error *error) {
     const char *equals = strchr(argument, '=');
     size_t name_size = equals ? (size_t)(equals - argument) - 2 : strlen(argument) - 2;
-    bool quiet = false;
-    const Option quiet_option = {.name = "quiet", .kind = OPTION_FLAG, .value = parser->quiet ? parser->quiet : &quiet};
+    const Option quiet_option = {.name = "quiet", .kind = OPTION_FLAG, .value = parser->quiet};
     const Option *option = NULL;
     if (name_size == strlen("quiet") && strncmp(argument + 2, "quiet", name_size) == 0) option = &quiet_option;
     for (size_t i = 0; i < parser->line->count && !option; i++) {

@@ -44,7 +44,7 @@ static Status run(const OptionList *operands, const OptionList *overrides, bool 
 /* Print the table of settings to standard output. */
 static Status print_settings(Error *error) {
     char *text = settings_markdown(error);
-    if (text != NULL)
+    if (text)
         fputs(text, stdout);
     else
         log_error("%s", error->message);

@@ -48,14 +48,14 @@ typedef struct {
     int64_t distinct;
 } Seen;
 
-/* Count the rows of global batch number `w` (from 1). Returns its distinct rows. */
-static int64_t count_rows(Seen *seen, const Samples *samples, int64_t first, int64_t count, int32_t w) {
+/* Count the rows of a global batch; its `number` counts from 1. Returns its distinct rows. */
+static int64_t count_rows(Seen *seen, const Samples *samples, int64_t first, int64_t count, int32_t number) {
     int64_t here = 0;
     for (int64_t i = samples->starts[first]; i < samples->starts[first + count]; i++) {
         int32_t *last = &seen->global_batch[samples->ids[i]];
         seen->distinct += *last == 0;
-        here += *last != w;
-        *last = w;
+        here += *last != number;
+        *last = number;
     }
     return here;
 }
@@ -69,16 +69,16 @@ static Status count_batches(PlanJob *job, const Samples *samples, int32_t vocabu
     int32_t *lengths = memory_allocate((size_t)global_batch, sizeof *lengths, error);
     int64_t *starts = memory_allocate((size_t)units + 1, sizeof *starts, error);
     double tokens = 0.0, most = 0.0, rows = 0.0, met = 0.0;
-    for (int64_t w = 0; w < steps && error->status == STATUS_OK; w++) {
-        int64_t first = w * global_batch;
+    for (int64_t step = 0; step < steps && error->status == STATUS_OK; step++) {
+        int64_t first = step * global_batch;
         for (int64_t i = 0; i < global_batch; i++)
             lengths[i] = (int32_t)(samples->starts[first + i + 1] - samples->starts[first + i]);
-        if (w < LOOKED_AT_BATCHES) {
+        if (step < LOOKED_AT_BATCHES) {
             tokens += (double)(samples->starts[first + global_batch] - samples->starts[first]);
             most += busiest(lengths, global_batch, units, job->ranks, starts);
         }
-        rows += (double)count_rows(&seen, samples, first, global_batch, (int32_t)(w + 1));
-        if (w < job->updates) met += (double)seen.distinct;
+        rows += (double)count_rows(&seen, samples, first, global_batch, (int32_t)(step + 1));
+        if (step < job->updates) met += (double)seen.distinct;
     }
     int64_t looked = int64_min(steps, LOOKED_AT_BATCHES), counted = int64_min(steps, job->updates);
     double updates = (double)job->updates;

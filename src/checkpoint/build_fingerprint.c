@@ -13,19 +13,16 @@
 const BuildFingerprintPart BUILD_FINGERPRINT_PART[BUILD_FINGERPRINT_PARTS] = {
     PART(linnet), PART(kernels), PART(products), PART(sums), PART(openblas), PART(libc), PART(compiler)};
 
-static void set(char *field, size_t room, const char *text) {
-    snprintf(field, room, "%s", text);
+void build_fingerprint_set(BuildFingerprint *fingerprint, size_t part, const char *text) {
+    snprintf((char *)fingerprint + BUILD_FINGERPRINT_PART[part].offset, BUILD_FINGERPRINT_PART[part].size, "%s", text);
 }
 
 void build_fingerprint_here(BuildFingerprint *fingerprint, bool bf16, const char *sums) {
+    const char *texts[BUILD_FINGERPRINT_PARTS] = {
+        LINNET_VERSION,         isa_name(), bf16 ? linear_bf16() : linear_products(), sums, openblas_get_config(),
+        gnu_get_libc_version(), __VERSION__};
     *fingerprint = (BuildFingerprint){0};
-    set(fingerprint->linnet, sizeof fingerprint->linnet, LINNET_VERSION);
-    set(fingerprint->kernels, sizeof fingerprint->kernels, isa_name());
-    set(fingerprint->products, sizeof fingerprint->products, bf16 ? linear_bf16() : linear_products());
-    set(fingerprint->sums, sizeof fingerprint->sums, sums);
-    set(fingerprint->openblas, sizeof fingerprint->openblas, openblas_get_config());
-    set(fingerprint->libc, sizeof fingerprint->libc, gnu_get_libc_version());
-    set(fingerprint->compiler, sizeof fingerprint->compiler, __VERSION__);
+    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++) build_fingerprint_set(fingerprint, i, texts[i]);
 }
 
 bool build_fingerprint_differs(const BuildFingerprint *there, const BuildFingerprint *here,

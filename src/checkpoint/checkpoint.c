@@ -1,5 +1,4 @@
-/* The checkpoints of a run: which there are, which are intact, which go, and what a killed run left. See
- * checkpoint.h. */
+/* The checkpoints of a run: which there are, which are intact, which go, and what a killed run left. */
 #include "linnet/checkpoint/checkpoint.h"
 
 #include "linnet/checkpoint/checkpoint_verify.h"
@@ -19,17 +18,12 @@ char *checkpoint_path(const char *output_dir, int64_t step, Error *error) {
 }
 
 /* The step in a name like checkpoint-12 with this ending; 0 for any other name. */
-static int64_t step_with(const char *name, const char *ending) {
+static int64_t step_of(const char *name, const char *ending) {
     static const char prefix[] = "checkpoint-";
     const char *digits = name + sizeof prefix - 1;
     if (strncmp(name, prefix, sizeof prefix - 1) != 0 || digits[0] < '1' || digits[0] > '9') return 0;
     size_t length = strspn(digits, "0123456789");
     return strcmp(digits + length, ending) != 0 || length > 18 ? 0 : (int64_t)strtoll(digits, NULL, 10);
-}
-
-/* The step of a checkpoint's name; 0 for any other name, as checkpoint-12.tmp, which was not finished. */
-static int64_t step_of(const char *name) {
-    return step_with(name, "");
 }
 
 /* What a scan of a folder's checkpoints looks for and finds. */
@@ -40,8 +34,7 @@ typedef struct {
     int64_t first;         /* the step to be removed first; 0: none */
 } CheckpointScan;
 
-/* A step that this run has not reached yet is of an earlier run. Times of writing say less: in a copied folder all
- * are of the day of copying. */
+/* A step that this run has not reached yet is of an earlier run. Times of writing say less: a copy changes them. */
 static bool goes_before(const CheckpointScan *scan, int64_t step, int64_t other) {
     const bool earlier = step > scan->current, other_earlier = other > scan->current;
     return earlier != other_earlier ? earlier : step < other;
@@ -49,7 +42,7 @@ static bool goes_before(const CheckpointScan *scan, int64_t step, int64_t other)
 
 static void scan_one(CheckpointScan *scan, int folder, const char *name) {
     struct stat about;
-    const int64_t step = step_of(name);
+    const int64_t step = step_of(name, "");
     if (step == 0 || fstatat(folder, name, &about, 0) != 0 || !S_ISDIR(about.st_mode)) return;
     scan->count++;
     if (step > scan->newest_step && (scan->below == 0 || step < scan->below)) scan->newest_step = step;
@@ -59,9 +52,8 @@ static void scan_one(CheckpointScan *scan, int folder, const char *name) {
 
 static void scan_folder(CheckpointScan *scan, const char *output_dir) {
     DIR *folder = opendir(output_dir);
-    if (!folder) return;
-    for (struct dirent *entry; (entry = readdir(folder));) scan_one(scan, dirfd(folder), entry->d_name);
-    closedir(folder);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) scan_one(scan, dirfd(folder), entry->d_name);
+    if (folder) closedir(folder);
 }
 
 static int64_t newest_below(const char *output_dir, int64_t below) {
@@ -80,11 +72,9 @@ int64_t checkpoint_newest_intact(const char *output_dir, Error *error) {
     for (; step > 0 && error->status == STATUS_OK; step = newest_below(output_dir, step)) {
         Error damage = {0};
         char *path = checkpoint_path(output_dir, step, error);
-        if (!path || checkpoint_verify(path, &info, &damage) == STATUS_OK) {
-            memory_free(path);
-            break;
-        }
+        const bool ended = !path || checkpoint_verify(path, &info, &damage) == STATUS_OK;
         memory_free(path);
+        if (ended) break;
         if (damage.status != STATUS_INPUT)
             *error = damage; /* a failure of this machine, not damage of the checkpoint */
         else
@@ -110,17 +100,14 @@ static Status recover_old(const char *output_dir, const char *old, int64_t step,
     return error->status;
 }
 
-static bool is_unfinished(const char *name) {
-    return strcmp(name, "config.resolved.json.tmp") == 0 || step_with(name, ".tmp") > 0;
-}
-
 Status checkpoint_tidy(const char *output_dir, Error *error) {
     DIR *folder = opendir(output_dir);
     if (!folder) return STATUS_OK;
     for (struct dirent *entry; error->status == STATUS_OK && (entry = readdir(folder));) {
-        int64_t old = step_with(entry->d_name, ".old");
-        if (old == 0 && !is_unfinished(entry->d_name)) continue;
-        char *path = file_join(output_dir, entry->d_name, error);
+        const char *name = entry->d_name;
+        const int64_t old = step_of(name, ".old");
+        if (old == 0 && step_of(name, ".tmp") == 0 && strcmp(name, "config.resolved.json.tmp") != 0) continue;
+        char *path = file_join(output_dir, name, error);
         if (!path) break;
         log_info("%s was left by a run that was killed: %s it", path, old > 0 ? "restoring or removing" : "removing");
         if (old > 0)

@@ -52,30 +52,23 @@ static Status replace_older(const char *temporary, const char *path, Error *erro
     }
     char *old = with_ending(path, ".old", error);
     if (old && !file_remove(old, error) && !file_rename(path, old, error)) {
-        if (!file_rename(temporary, path, error)) {
-            file_remove(old, error);
-        } else {
-            Error ignored = {0}; /* the first failure is reported */
+        Error ignored = {0}; /* the first failure is reported */
+        if (file_rename(temporary, path, error))
             file_rename(old, path, &ignored);
-        }
+        else
+            file_remove(old, error);
     }
     memory_free(old);
     return error->status;
 }
 
-static Status put_in_place(const char *temporary, const char *path, Error *error) {
-    if (file_flush(temporary, error)) return error->status;
-    return file_exists(path) ? replace_older(temporary, path, error) : file_rename(temporary, path, error);
-}
-
 Status checkpoint_folder_end(CheckpointFolder *f, cJSON *state, Error *error) {
     char moments[DIGEST_TEXT];
-    if (!safetensors_finish(f->moments, moments, error) && !save_state(f, state, moments, error))
-        put_in_place(f->temporary, f->path, error);
-    if (error->status && f->temporary) {
-        Error ignored = {0}; /* the first failure is reported */
-        file_remove(f->temporary, &ignored);
-    }
+    Error ignored = {0}; /* the first failure is reported */
+    if (!safetensors_finish(f->moments, moments, error) && !save_state(f, state, moments, error) &&
+        !file_flush(f->temporary, error))
+        (file_exists(f->path) ? replace_older : file_rename)(f->temporary, f->path, error);
+    if (error->status && f->temporary) file_remove(f->temporary, &ignored);
     memory_free(f->temporary);
     memory_free(f->path);
     return error->status;

@@ -8,12 +8,10 @@
 static void read_dense(const MomentsFile *file, const Optimizer *o, int which, Error *error) {
     const Tensor *tensor = file->dense[which];
     float *moment = which == 0 ? o->m : o->v;
-    if ((size_t)tensor->shape[0] != o->layout->dense) {
+    if ((size_t)tensor->shape[0] != o->layout->dense)
         error_set(error, STATUS_INPUT, "%s: tensor %s has %lld elements, this model needs %zu", file->path,
                   tensor->name, (long long)tensor->shape[0], o->layout->dense);
-        return;
-    }
-    for (size_t b = 0; b < o->layout->buckets; b++) {
+    for (size_t b = 0; b < o->layout->buckets && !error->status; b++) {
         size_t first, length;
         optimizer_part_of(o, b, o->world->rank, &first, &length);
         safetensors_read(tensor, first, length, moment);

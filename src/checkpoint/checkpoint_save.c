@@ -2,9 +2,121 @@
 #include "linnet/checkpoint/checkpoint_save.h"
 
 #include "checkpoint/checkpoint_folder.h"
-#include "checkpoint/moments_gather.h"
 #include "linnet/checkpoint/checkpoint.h"
 #include "linnet/core/memory.h"
+#include <string.h>
+
+/* --- Every rank's moments to rank 0 ------------------------------------------------------------------------------- */
+
+enum { TAG_MOMENTS = 1, PIECE_ROWS = 1024 /* of an embedding; a count of floats far below MPI's limit */ };
+
+/* Copy floats by all threads of this rank: most of the time goes into new pages. */
+static void copy_floats(float *to, const float *from, size_t floats) {
+    enum { PIECE = 1 << 18 };
+#pragma omp parallel for schedule(static) if (floats > PIECE)
+    for (size_t at = 0; at < floats; at += PIECE)
+        memcpy(to + at, from + at, (floats - at < PIECE ? floats - at : PIECE) * sizeof *to);
+}
+
+typedef struct {
+    const Optimizer *optimizer; /* borrowed */
+    MomentsShape shape;
+    float *buffer; /* [largest piece] */
+    /* Where rank 0 puts the next piece. */
+    float *values; /* NULL: it goes to the writer */
+    SafetensorsWriter *writer;
+    Error *error; /* rank 0's error of writing; after one the pieces are still received */
+} MomentsGather;
+
+static const SparseEmbedding *embedding_of(const Optimizer *o, int embedding) {
+    return embedding == MOMENTS_TOKEN ? &o->token : &o->position;
+}
+
+/* Not collective; does not agree. After a failure only gather_close() may be called. */
+static void gather_open(MomentsGather *g, const Optimizer *o, Error *error) {
+    const size_t width = o->token.width;
+    size_t largest = PIECE_ROWS * width;
+    *g = (MomentsGather){.optimizer = o, .shape = {.dense = o->layout->dense, .width = width}};
+    for (int i = 0; i < MOMENTS_EMBEDDINGS; i++) {
+        const SparseEmbedding *embedding = embedding_of(o, i);
+        g->shape.rows[i] = sparse_embedding_touched(embedding, NULL);
+        g->shape.ids[i] = memory_allocate(g->shape.rows[i], sizeof **g->shape.ids, error);
+        if (g->shape.ids[i]) sparse_embedding_touched(embedding, g->shape.ids[i]);
+    }
+    for (size_t b = 0; b < o->layout->buckets; b++)
+        for (int r = 0; r < o->world->size; r++) {
+            size_t first, length;
+            optimizer_part_of(o, b, r, &first, &length);
+            if (length > largest) largest = length;
+        }
+    g->buffer = memory_allocate(largest, sizeof *g->buffer, error);
+}
+
+static void gather_close(MomentsGather *g) {
+    moments_shape_free(&g->shape);
+    memory_free(g->buffer);
+    *g = (MomentsGather){0};
+}
+
+/* One piece from its owner, who has it in `mine`, to rank 0. */
+static void bring(MomentsGather *g, int owner, const float *mine, size_t floats) {
+    const World *world = g->optimizer->world;
+    if (world->rank == owner && owner != 0)
+        world_check(world, MPI_Send(mine, (int)floats, MPI_FLOAT, 0, TAG_MOMENTS, world->comm), "MPI_Send");
+    if (world->rank != 0) return;
+    float *received = g->values ? g->values : g->buffer;
+    if (owner != 0)
+        world_check(world,
+                    MPI_Recv(received, (int)floats, MPI_FLOAT, owner, TAG_MOMENTS, world->comm, MPI_STATUS_IGNORE),
+                    "MPI_Recv");
+    else if (g->values)
+        copy_floats(received, mine, floats);
+    if (g->values)
+        g->values += floats;
+    else
+        safetensors_append(g->writer, owner != 0 ? received : mine, floats * sizeof *mine, g->error);
+}
+
+static void bring_dense(MomentsGather *g, int which) {
+    const Optimizer *o = g->optimizer;
+    const float *mine = which == 0 ? o->m : o->v;
+    for (size_t b = 0; b < o->layout->buckets; b++)
+        for (int owner = 0; owner < o->world->size; owner++) {
+            size_t first, length;
+            optimizer_part_of(o, b, owner, &first, &length);
+            bring(g, owner, mine, length);
+            if (owner == o->world->rank) mine += length;
+        }
+}
+
+static void bring_embedding(MomentsGather *g, int embedding, int which) {
+    const SparseEmbedding *from = embedding_of(g->optimizer, embedding);
+    const float *moment = which == 0 ? from->m : from->v;
+    const int32_t *ids = g->shape.ids[embedding];
+    const size_t width = from->width, count = g->shape.rows[embedding];
+    const int ranks = from->world->size;
+    for (size_t first = 0, rows; first < count; first += rows) {
+        const int owner = ids[first] % ranks;
+        for (rows = 0; rows < PIECE_ROWS && first + rows < count; rows++)
+            if (ids[first + rows] % ranks != owner) break;
+        for (size_t i = 0; owner == from->world->rank && i < rows; i++)
+            memcpy(g->buffer + i * width, moment + sparse_embedding_moment(from, ids[first + i]),
+                   width * sizeof *moment);
+        bring(g, owner, g->buffer, rows * width);
+    }
+}
+
+/* Send the moments to rank 0, in pieces and in the order of the file, into values [moments_floats()] or, where that is
+ * NULL, to the writer. Collective. */
+static void gather_run(MomentsGather *g, float *values, SafetensorsWriter *writer, Error *error) {
+    g->values = values;
+    g->writer = writer;
+    g->error = error;
+    for (int which = 0; which < 2; which++) {
+        bring_dense(g, which);
+        for (int i = 0; i < MOMENTS_EMBEDDINGS; i++) bring_embedding(g, i, which);
+    }
+}
 
 static cJSON *state_of(const CheckpointParts *parts, Error *error) {
     const int64_t step = parts->state->best_saved;
@@ -21,7 +133,7 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     MomentsGather gather;
     CheckpointFolder folder = {0};
     cJSON *state = NULL;
-    moments_gather_open(&gather, parts->optimizer, error);
+    gather_open(&gather, parts->optimizer, error);
     if (world->rank == 0 && !error->status) {
         state = state_of(parts, error);
         if (!error->status)
@@ -29,10 +141,10 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
                                     &parts->model->parameters, &gather.shape, error);
     }
     const bool begun = world_agree(world, error, false) == STATUS_OK;
-    if (begun) moments_gather_run(&gather, NULL, folder.moments, error);
+    if (begun) gather_run(&gather, NULL, folder.moments, error);
     if (world->rank == 0) checkpoint_folder_end(&folder, state, error);
     cJSON_Delete(state);
-    moments_gather_close(&gather);
+    gather_close(&gather);
     /* An error that is agreed on already must not be agreed on again: it would become rank 0's. */
     return begun ? world_agree(world, error, false) : error->status;
 }
@@ -64,9 +176,9 @@ static void copy_parameters(Snapshot *s) {
     s->parameters.token = s->parameters.dense + layout->dense;
     s->parameters.position = s->parameters.token + layout->token.count;
     s->moments = s->parameters.position + layout->position.count;
-    moments_copy(s->parameters.dense, from->dense, layout->dense);
-    moments_copy(s->parameters.token, from->token, layout->token.count);
-    moments_copy(s->parameters.position, from->position, layout->position.count);
+    copy_floats(s->parameters.dense, from->dense, layout->dense);
+    copy_floats(s->parameters.token, from->token, layout->token.count);
+    copy_floats(s->parameters.position, from->position, layout->position.count);
 }
 
 /* Memory for the copy. The system may promise more than it has, and kill the process when that is used: so ask first
@@ -95,20 +207,20 @@ Status checkpoint_snapshot(Snapshot **snapshot, const CheckpointParts *parts, Er
     const World *world = parts->world;
     MomentsGather gather;
     *snapshot = NULL;
-    moments_gather_open(&gather, parts->optimizer, error);
+    gather_open(&gather, parts->optimizer, error);
     if (world->rank == 0 && !error->status) snapshot_begin(snapshot, parts, &gather.shape, error);
     if (world_agree(world, error, false)) {
         snapshot_destroy(*snapshot);
         *snapshot = NULL;
     } else if (world->rank == 0) {
         copy_parameters(*snapshot);
-        moments_gather_run(&gather, (*snapshot)->moments, NULL, error);
+        gather_run(&gather, (*snapshot)->moments, NULL, error);
         (*snapshot)->shape = gather.shape;
         gather.shape = (MomentsShape){0}; /* the snapshot owns it now */
     } else {
-        moments_gather_run(&gather, NULL, NULL, error);
+        gather_run(&gather, NULL, NULL, error);
     }
-    moments_gather_close(&gather);
+    gather_close(&gather);
     return error->status;
 }
 

@@ -29,14 +29,7 @@ static void *run_thread(void *writer) {
 
 void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const char *output_dir, int64_t limit,
                              int64_t current, int64_t best) {
-    writer->snapshot = snapshot;
-    writer->output_dir = output_dir;
-    writer->limit = limit;
-    writer->current = current;
-    writer->best = best;
-    writer->error = (Error){0};
-    writer->started = true;
-    atomic_store(&writer->ended, false);
+    *writer = (CheckpointWriter){snapshot, output_dir, limit, current, best, .started = true};
     writer->threaded = thread_start(&writer->thread, run_thread, writer);
     if (!writer->threaded) write_and_rotate(writer);
 }

@@ -9,12 +9,11 @@
  * nobody reads them. */
 static const char *const OLD[] = {"config.json", "model.safetensors.index.json", "vocab.json", "merges.txt"};
 static const char *const NEW[] = {"model.safetensors", "vocab.json", "merges.txt", "config.json"};
-enum { OLD_COUNT = sizeof OLD / sizeof *OLD, NEW_COUNT = sizeof NEW / sizeof *NEW };
 
 /* Each step is flushed before the next one: also after a power cut files of two models must not lie there with a
  * config.json. */
 static Status remove_old(const char *output_dir, Error *error) {
-    for (int i = 0; i < OLD_COUNT && error->status == STATUS_OK; i++) {
+    for (size_t i = 0; i < sizeof OLD / sizeof *OLD && !error->status; i++) {
         char *path = file_join(output_dir, OLD[i], error);
         if (path && file_exists(path) && !file_remove(path, error)) file_flush(output_dir, error);
         memory_free(path);
@@ -23,7 +22,7 @@ static Status remove_old(const char *output_dir, Error *error) {
 }
 
 static Status move_new(const char *from, const char *output_dir, Error *error) {
-    for (int i = 0; i < NEW_COUNT && error->status == STATUS_OK; i++) {
+    for (size_t i = 0; i < sizeof NEW / sizeof *NEW && !error->status; i++) {
         char *old = file_join(from, NEW[i], error), *new = file_join(output_dir, NEW[i], error);
         if (!error->status && file_exists(old)) file_rename(old, new, error);
         memory_free(old);
@@ -51,12 +50,11 @@ static Status write_temporary(const char *temporary, const Model *model, Error *
 Status final_model_save(const char *output_dir, const Model *model, Error *error) {
     char *temporary = file_join(output_dir, "model.tmp", error), *complete = file_join(output_dir, "model.new", error);
     if (!error->status) {
-        if (write_temporary(temporary, model, error) || file_rename(temporary, complete, error)) {
-            Error ignored = {0}; /* the first failure is reported */
+        Error ignored = {0}; /* the first failure is reported */
+        if (write_temporary(temporary, model, error) || file_rename(temporary, complete, error))
             file_remove(temporary, &ignored);
-        } else {
+        else
             put_in_place(complete, output_dir, error);
-        }
     }
     memory_free(temporary);
     memory_free(complete);

@@ -20,54 +20,61 @@ static void add_exact(cJSON *object, const char *name, double value) {
 static const char DIGESTS[] = "sha256";
 static const char ZEROS[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
-static const char *const MEMBERS[] = {
-    "best_metric", "best_global_step", "best_model_checkpoint", "epoch", "global_step", "max_steps", "log_history"};
-static const char *const OWN_MEMBERS[] = {"global_batch", "units",      "samples",         "tokens",
-                                          "data_sha256",  "seed",       "best_saved_step", "evaluations_since_best",
-                                          "loss_sum",     "loss_steps", "loss_total"};
+/* The members that every checkpoint has: Trainer's, then, from OWN on, those in "linnet". run_state_tree() and
+ * read_own() name the OTHER ones themselves. The first two are null before the first evaluation. */
+enum { COUNT /* an integer from 0: some of them are used as indices */, INTEGER, REAL, OTHER, BESTS = 2, OWN = 7 };
+#define MEMBER(name, kind, field)                                                                                      \
+    { name, kind, offsetof(RunState, field) }
+static const struct {
+    const char *name;
+    int kind;
+    size_t offset;
+} MEMBERS[] = {MEMBER("best_metric", REAL, best_metric),
+               MEMBER("best_global_step", COUNT, best_step),
+               {"best_model_checkpoint", OTHER, 0},
+               MEMBER("epoch", REAL, epoch),
+               MEMBER("global_step", COUNT, step),
+               MEMBER("max_steps", COUNT, total),
+               {"log_history", OTHER, 0},
+               MEMBER("global_batch", INTEGER, global_batch),
+               MEMBER("units", INTEGER, units),
+               MEMBER("samples", INTEGER, samples),
+               MEMBER("tokens", INTEGER, tokens),
+               {"data_sha256", OTHER, 0},
+               MEMBER("seed", INTEGER, seed),
+               MEMBER("best_saved_step", COUNT, best_saved),
+               MEMBER("evaluations_since_best", COUNT, stale),
+               MEMBER("loss_sum", REAL, loss_sum),
+               MEMBER("loss_steps", COUNT, loss_steps),
+               MEMBER("loss_total", REAL, loss_total)};
+enum { MEMBER_COUNT = sizeof MEMBERS / sizeof *MEMBERS };
 
 /* The first member that is missing; NULL: none. */
 static const char *missing(const cJSON *tree) {
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
-    for (size_t i = 0; i < sizeof MEMBERS / sizeof *MEMBERS; i++)
-        if (!cJSON_GetObjectItemCaseSensitive(tree, MEMBERS[i])) return MEMBERS[i];
-    for (size_t i = 0; i < sizeof OWN_MEMBERS / sizeof *OWN_MEMBERS; i++)
-        if (!cJSON_GetObjectItemCaseSensitive(own, OWN_MEMBERS[i])) return OWN_MEMBERS[i];
+    for (int i = 0; i < MEMBER_COUNT; i++)
+        if (!cJSON_GetObjectItemCaseSensitive(i < OWN ? tree : own, MEMBERS[i].name)) return MEMBERS[i].name;
     return NULL;
-}
-
-static void add_fingerprint(cJSON *own, const BuildFingerprint *fingerprint) {
-    cJSON *tree = cJSON_AddObjectToObject(own, "made_with");
-    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++)
-        cJSON_AddStringToObject(tree, BUILD_FINGERPRINT_PART[i].name,
-                                (const char *)fingerprint + BUILD_FINGERPRINT_PART[i].offset);
 }
 
 cJSON *run_state_tree(const RunState *state, const char *best, const cJSON *history, Error *error) {
     cJSON *tree = cJSON_CreateObject(), *own = cJSON_AddObjectToObject(tree, "linnet");
-    if (state->has_best)
-        add_exact(tree, "best_metric", state->best_metric);
-    else
-        cJSON_AddNullToObject(tree, "best_metric");
-    cJSON_AddItemToObject(tree, "best_global_step",
-                          state->has_best ? cJSON_CreateNumber((double)state->best_step) : cJSON_CreateNull());
+    for (int i = 0; i < MEMBER_COUNT; i++) {
+        const char *name = MEMBERS[i].name, *value = (const char *)state + MEMBERS[i].offset;
+        if (i < BESTS && !state->has_best)
+            cJSON_AddNullToObject(tree, name);
+        else if (MEMBERS[i].kind == REAL)
+            add_exact(i < OWN ? tree : own, name, *(const double *)value);
+        else if (MEMBERS[i].kind != OTHER)
+            cJSON_AddNumberToObject(i < OWN ? tree : own, name, (double)*(const int64_t *)value);
+    }
     cJSON_AddItemToObject(tree, "best_model_checkpoint", best ? cJSON_CreateString(best) : cJSON_CreateNull());
-    add_exact(tree, "epoch", state->epoch);
-    cJSON_AddNumberToObject(tree, "global_step", (double)state->step);
-    cJSON_AddNumberToObject(tree, "max_steps", (double)state->total);
     cJSON_AddItemToObject(tree, "log_history", cJSON_Duplicate(history, 1));
-    cJSON_AddNumberToObject(own, "global_batch", (double)state->global_batch);
-    cJSON_AddNumberToObject(own, "units", (double)state->units);
-    cJSON_AddNumberToObject(own, "samples", (double)state->samples);
-    cJSON_AddNumberToObject(own, "tokens", (double)state->tokens);
     cJSON_AddStringToObject(own, "data_sha256", state->data_digest);
-    cJSON_AddNumberToObject(own, "seed", (double)state->seed);
-    cJSON_AddNumberToObject(own, "best_saved_step", (double)state->best_saved);
-    cJSON_AddNumberToObject(own, "evaluations_since_best", (double)state->stale);
-    add_exact(own, "loss_sum", state->loss_sum);
-    cJSON_AddNumberToObject(own, "loss_steps", (double)state->loss_steps);
-    add_exact(own, "loss_total", state->loss_total);
-    add_fingerprint(own, &state->fingerprint);
+    cJSON *made_with = cJSON_AddObjectToObject(own, "made_with");
+    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++)
+        cJSON_AddStringToObject(made_with, BUILD_FINGERPRINT_PART[i].name,
+                                (const char *)&state->fingerprint + BUILD_FINGERPRINT_PART[i].offset);
     bool complete = cJSON_AddStringToObject(own, "data_order", DATA_ORDER_NAMES[state->data_order]) &&
                     (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due")) &&
                     cJSON_AddObjectToObject(own, DIGESTS);
@@ -122,9 +129,7 @@ static void read_fingerprint(const cJSON *own, BuildFingerprint *fingerprint) {
     const cJSON *tree = cJSON_GetObjectItemCaseSensitive(own, "made_with");
     for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++) {
         const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, BUILD_FINGERPRINT_PART[i].name));
-        if (text)
-            snprintf((char *)fingerprint + BUILD_FINGERPRINT_PART[i].offset, BUILD_FINGERPRINT_PART[i].size, "%s",
-                     text);
+        if (text) build_fingerprint_set(fingerprint, i, text);
     }
 }
 
@@ -137,23 +142,6 @@ static void read_order(const cJSON *own, DataOrder *order, const char *path, Err
     error_set(error, STATUS_INPUT, "%s: data_order: expected \"torch\" or \"blocks\", got \"%s\"", path, name);
 }
 
-/* None may be negative: some of them are used as indices. */
-static Status check_counts(const cJSON *tree, const RunState *state, const char *path, Error *error) {
-    const struct {
-        const char *name;
-        int64_t value;
-    } counts[] = {{"global_step", state->step},           {"max_steps", state->total},
-                  {"loss_steps", state->loss_steps},      {"evaluations_since_best", state->stale},
-                  {"best_global_step", state->best_step}, {"best_saved_step", state->best_saved}};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        if (counts[i].value < 0)
-            error_set(error, STATUS_INPUT, "%s: %s: expected an integer from 0, got %lld", path, counts[i].name,
-                      (long long)counts[i].value);
-    if (!cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(tree, "log_history")))
-        error_set(error, STATUS_INPUT, "%s: log_history: expected an array", path);
-    return error->status;
-}
-
 static Status read_own(const cJSON *tree, RunState *state, const char *path, Error *error) {
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
     if (!cJSON_IsObject(own))
@@ -162,20 +150,18 @@ static Status read_own(const cJSON *tree, RunState *state, const char *path, Err
     if (lacking)
         return error_set(error, STATUS_INPUT, "%s has no member \"%s\", which a checkpoint of linnet has", path,
                          lacking);
-    json_get_int(tree, "global_step", &state->step, path, error);
-    json_get_int(tree, "max_steps", &state->total, path, error);
-    json_get_double(tree, "epoch", &state->epoch, path, error);
-    json_get_int(own, "global_batch", &state->global_batch, path, error);
-    json_get_int(own, "units", &state->units, path, error);
-    json_get_int(own, "samples", &state->samples, path, error);
-    json_get_int(own, "seed", &state->seed, path, error);
-    json_get_int(own, "evaluations_since_best", &state->stale, path, error);
     state->loss_sum = state->loss_total = NAN; /* kept where the file has null */
-    json_get_double(own, "loss_sum", &state->loss_sum, path, error);
-    json_get_double(own, "loss_total", &state->loss_total, path, error);
-    json_get_int(own, "loss_steps", &state->loss_steps, path, error);
-    json_get_int(own, "tokens", &state->tokens, path, error);
-    json_get_int(own, "best_saved_step", &state->best_saved, path, error);
+    for (int i = 0; i < MEMBER_COUNT; i++) {   /* the first error of all these is kept */
+        char *value = (char *)state + MEMBERS[i].offset;
+        if (MEMBERS[i].kind == OTHER) continue;
+        if (MEMBERS[i].kind == REAL)
+            json_get_double(i < OWN ? tree : own, MEMBERS[i].name, (double *)value, path, error);
+        else
+            json_get_int(i < OWN ? tree : own, MEMBERS[i].name, (int64_t *)value, path, error);
+        if (MEMBERS[i].kind == COUNT && *(int64_t *)value < 0)
+            error_set(error, STATUS_INPUT, "%s: %s: expected an integer from 0, got %lld", path, MEMBERS[i].name,
+                      (long long)*(int64_t *)value);
+    }
     json_get_bool(own, "evaluation_due", &state->evaluation_due, path, error);
     const char *digest = "";
     json_get_text(own, "data_sha256", &digest, path, error);
@@ -183,9 +169,9 @@ static Status read_own(const cJSON *tree, RunState *state, const char *path, Err
     read_order(own, &state->data_order, path, error);
     read_fingerprint(own, &state->fingerprint);
     state->has_best = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "best_metric"));
-    json_get_double(tree, "best_metric", &state->best_metric, path, error);
-    json_get_int(tree, "best_global_step", &state->best_step, path, error);
-    return check_counts(tree, state, path, error); /* the first error of all these is kept */
+    if (!cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(tree, "log_history")))
+        error_set(error, STATUS_INPUT, "%s: log_history: expected an array", path);
+    return error->status;
 }
 
 /* The file must have the digest that it records of itself. Changes the text. */

@@ -16,10 +16,7 @@ size_t optimizer_gradient_floats(const ParameterLayout *layout, size_t token_row
     return layout->dense + (token_rows + position_rows) * (size_t)layout->token.shape[1];
 }
 
-/* Where the gradient buffer's three parts start: dense buckets, token rows, position rows. */
-static size_t token_start(const Optimizer *o) {
-    return o->layout->dense;
-}
+/* Where the position rows start in the gradient buffer: after the dense buckets and room for the token rows. */
 static size_t position_start(const Optimizer *o) {
     return o->layout->dense + o->token.capacity * o->token.width;
 }
@@ -112,17 +109,11 @@ Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout 
 }
 
 void optimizer_destroy(Optimizer *o) {
+    void *blocks[] = {o->buckets, o->pieces, o->bucket_pieces, o->m, o->v, o->zeros, o->row_indices, o->row_links};
     reduction_destroy(o->reduction);
     sparse_embedding_destroy(&o->token);
     sparse_embedding_destroy(&o->position);
-    memory_free(o->buckets);
-    memory_free(o->pieces);
-    memory_free(o->bucket_pieces);
-    memory_free(o->m);
-    memory_free(o->v);
-    memory_free(o->zeros);
-    memory_free(o->row_indices);
-    memory_free(o->row_links);
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) memory_free(blocks[i]);
     *o = (Optimizer){0};
 }
 
@@ -157,7 +148,7 @@ static void add_rows(Optimizer *o, const SparseEmbedding *embedding, float *out,
 /* Set the rows of the subtree under way to zero. */
 static void clear_rows(Optimizer *o) {
     float *buffer = reduction_gradient_buffer(o->reduction);
-    memset(buffer + token_start(o), 0, o->token.count * o->token.width * sizeof *buffer);
+    memset(buffer + o->layout->dense, 0, o->token.count * o->token.width * sizeof *buffer);
     memset(buffer + position_start(o), 0, o->position.count * o->position.width * sizeof *buffer);
     o->rows_added = true;
 }
@@ -166,7 +157,7 @@ void optimizer_add_rows(Optimizer *o, const Batch *batch, const float *residual)
     if (!o->rows_added) clear_rows(o);
     float *buffer = reduction_gradient_buffer(o->reduction);
     Segments segments = batch_row_segments(batch);
-    add_rows(o, &o->token, buffer + token_start(o), batch->ids, residual, &segments);
+    add_rows(o, &o->token, buffer + o->layout->dense, batch->ids, residual, &segments);
     add_rows(o, &o->position, buffer + position_start(o), batch->positions, residual, &segments);
 }
 
@@ -267,7 +258,7 @@ void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double r
     const float *gradients = reduction_result(o->reduction);
     /* First, since the next forward pass begins with them: on a slow link they would have to wait for the dense
      * parameters. */
-    step_embedding(o, &o->token, parameters->token, gradients + token_start(o), &decayed);
+    step_embedding(o, &o->token, parameters->token, gradients + o->layout->dense, &decayed);
     step_embedding(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
     reduction_all_gather_begin(o->reduction, parameters->dense, o->layout->buckets);
     for (size_t b = 0; b < o->layout->buckets; b++) {

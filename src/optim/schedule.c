@@ -13,32 +13,14 @@ Schedule schedule_make(const Settings *settings, int64_t total) {
                       .total = total};
 }
 
-/* The part of the decay that is done at `step`, from 0 to 1 at the end of the run. */
-static double share_done(const Schedule *schedule, int64_t step) {
-    int64_t decay = schedule->total - schedule->warmup;
-    return (double)(step - schedule->warmup) / (double)int64_max(decay, 1);
-}
-
-/* The part that is left. 1 − share_done() would round otherwise than Transformers does. */
-static double share_left(const Schedule *schedule, int64_t step) {
-    int64_t decay = schedule->total - schedule->warmup;
-    return (double)(schedule->total - step) / (double)int64_max(decay, 1);
-}
-
 double schedule_rate(const Schedule *schedule, int64_t step) {
     if (schedule->kind == SCHEDULE_CONSTANT) return schedule->peak;
     if (step < schedule->warmup) return schedule->peak * ((double)step / (double)schedule->warmup);
+    /* The parts of the decay that are done and left. Transformers computes both: 1 − done would round otherwise. */
+    const double decay = (double)int64_max(schedule->total - schedule->warmup, 1);
+    const double done = (double)(step - schedule->warmup) / decay, left = (double)(schedule->total - step) / decay;
     double factor = 1;
-    switch (schedule->kind) {
-    case SCHEDULE_LINEAR:
-        factor = share_left(schedule, step);
-        break;
-    case SCHEDULE_COSINE:
-        factor = 0.5 * (1 + cos(PI * share_done(schedule, step)));
-        break;
-    case SCHEDULE_CONSTANT:
-    case SCHEDULE_CONSTANT_WITH_WARMUP:
-        break;
-    }
+    if (schedule->kind == SCHEDULE_LINEAR) factor = left;
+    if (schedule->kind == SCHEDULE_COSINE) factor = 0.5 * (1 + cos(PI * done));
     return schedule->peak * fmax(0, factor);
 }

@@ -1,8 +1,7 @@
 #ifndef LINNET_CHECKPOINT_BUILD_FINGERPRINT_H
 #define LINNET_CHECKPOINT_BUILD_FINGERPRINT_H
 /** What the last bits of a run depend on besides its settings: the kernels in use, and the versions of the compiler
- *  and the libraries. A checkpoint records it, so that a run that is resumed elsewhere can warn that the bits may
- *  differ. */
+ *  and the libraries. A checkpoint records it, so that a run resumed elsewhere can warn that the bits may differ. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,6 +23,8 @@ typedef struct {
 } BuildFingerprintPart;
 enum { BUILD_FINGERPRINT_PARTS = 7 };
 extern const BuildFingerprintPart BUILD_FINGERPRINT_PART[BUILD_FINGERPRINT_PARTS];
+
+void build_fingerprint_set(BuildFingerprint *fingerprint, size_t part, const char *text);
 
 /** The fingerprint of this process. bf16: it multiplies in bf16 (linear_bf16() is not NULL); `sums`: how its job adds
  *  gradients. Not collective. */

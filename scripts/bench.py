@@ -16,12 +16,12 @@ import pathlib
 import platform
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from statistics import median
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINNET, PRODUCTS = ROOT / "build/linnet", ROOT / "build/tests/bench/products"
@@ -32,18 +32,19 @@ CORES = len(os.sched_getaffinity(0))
 
 class Bench:
     def __init__(self, arguments, folder):
-        self.rounds, self.peer, self.folder, self.rows = arguments.rounds, arguments.peer, folder, []
-        self.only = arguments.only
-        data = pathlib.Path(arguments.data) if arguments.data else None
-        self.tokenizer = data / "gpt2-tokenizer" if data else ROOT / "build/sample/tokenizer"
-        self.train = data / "tweets/train.csv" if data else ROOT / "build/sample/train.csv"
-        self.test = data / "tweets/test.csv" if data else ROOT / "build/sample/test.csv"
+        self.rounds, self.peer, self.only, self.folder, self.rows = arguments.rounds, arguments.peer, arguments.only, folder, []
+        data = pathlib.Path(arguments.data or ROOT / "build/sample")
+        self.tokenizer = data / ("gpt2-tokenizer" if arguments.data else "tokenizer")
+        self.train, self.test = (data / ("tweets" if arguments.data else "") / f"{name}.csv" for name in ("train", "test"))
 
     def wanted(self, name):
         return not self.only or any(word in name for word in self.only)
 
-    def row(self, name, value, unit, spread=(), against="", target=None):
-        self.rows.append(dict(name=name, value=round(value, 4), unit=unit, against=against, target=target,
+    def row(self, name, values, unit, target=None):
+        """The median of several values with their spread, or a value without a spread."""
+        spread = values if isinstance(values, list) else []
+        value = median(spread) if spread else values
+        self.rows.append(dict(name=name, value=round(value, 4), unit=unit, against="", target=target,
                               spread=[round(x, 4) for x in spread]))
         low, high = (f"{min(spread):.3f}", f"{max(spread):.3f}") if spread else ("", "")
         print(f"{name:46} {value:10.3f} {unit:10} {low:>8} … {high:<8} {'target ' + target if target else ''}", flush=True)
@@ -58,21 +59,24 @@ class Bench:
         for name, source in (("train", self.train), ("test", self.test)):
             run([LINNET, "prepare", "--input", source, "--output", self.folder / f"{name}.h5", "--tokenizer", self.tokenizer])
 
-    def train_updates(self, global_batch, updates, ranks=1, threads=None, sample_memory=False, **settings):
-        """Train; return tokens/s and samples/s of each update but the first two, seconds until the first update ended, and peak memory
-        in GB (of several ranks only with `sample_memory`)."""
-        out = self.folder / "out"
-        shutil.rmtree(out, ignore_errors=True)
+    def command(self, global_batch, updates, **settings):
+        """The command that trains into an empty folder, "out"."""
+        shutil.rmtree(self.folder / "out", ignore_errors=True)
         config = self.folder / "config.json"
         config.write_text(json.dumps(dict(model_name_or_path=str(self.folder / "model"), train_file=str(self.folder / "train.h5"),
-                                          output_dir=str(out), global_batch_size=global_batch, max_steps=updates, logging_steps=1,
-                                          save_strategy="no", threads_per_rank=threads, **settings)))
-        command = [LINNET, "train", config] if ranks == 1 else [MPIRUN, ranks, LINNET, "train", config]
-        started, first, peak = time.time(), None, Peak()
-        process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+                                          output_dir=str(self.folder / "out"), global_batch_size=global_batch, max_steps=updates,
+                                          logging_steps=1, **settings)))
+        return [str(LINNET), "train", str(config)]
+
+    def train_updates(self, global_batch, updates, ranks=1, threads=None, sample_memory=False, **settings):
+        """Train; return tokens/s of each update but the first two, seconds until the first update ended, and peak memory in GB
+        (of several ranks only with `sample_memory`)."""
+        command = [] if ranks == 1 else [str(MPIRUN), str(ranks)]
+        command += self.command(global_batch, updates, save_strategy="no", threads_per_rank=threads, **settings)
+        started, first, peak, said = time.time(), None, Peak(), []
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         if sample_memory:
             peak.begin(process.pid)
-        said = []
         for line in process.stderr:
             said.append(line)
             if first is None and line.startswith("step 1 "):
@@ -80,21 +84,19 @@ class Bench:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode, sampled = os.waitstatus_to_exitcode(status), peak.stop()
         if process.returncode != 0:
-            sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{''.join(said)}")
-        events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-        updates = [event for event in events if "loss" in event][2:]
-        return ([event["tokens_per_second"] for event in updates], [event["samples_per_second"] for event in updates], first,
-                usage.ru_maxrss * 1024 / 1e9 if ranks == 1 else sampled)
+            sys.exit(f"bench: {' '.join(command)} failed:\n{''.join(said)}")
+        events = [json.loads(line) for line in (self.folder / "out/metrics.jsonl").read_text().splitlines()]
+        speeds = [event["tokens_per_second"] for event in events if "loss" in event][2:]
+        return speeds, first, usage.ru_maxrss * 1024 / 1e9 if ranks == 1 else sampled
 
     def products(self, tokens, repeats=3, threads=CORES, forward=False):
         """tokens/s of the products alone."""
-        command = [PRODUCTS, tokens, repeats] + (["forward"] if forward else [])
-        lines = run(command, env={"OMP_NUM_THREADS": str(threads)}).split()
-        return [tokens / float(seconds) for seconds in lines]
+        lines = run([PRODUCTS, tokens, repeats, *(["forward"] if forward else [])], env={"OMP_NUM_THREADS": str(threads)})
+        return [tokens / float(seconds) for seconds in lines.split()]
 
     def tokens_per_tweet(self):
         text = run([LINNET, "inspect", self.folder / "train.h5"])
-        tokens, samples = (int(re.search(rf"^ *{key}\s+(\d+)", text, re.M).group(1)) for key in ("tokens", "samples"))
+        tokens, samples = (int(re.search(rf"^ *{key}\s+(\d+)", text, re.M)[1]) for key in ("tokens", "samples"))
         return tokens / samples
 
     def against_products(self, global_batch, updates, target):
@@ -105,10 +107,9 @@ class Bench:
         for _ in range(self.rounds):
             limit += self.products(tokens)
             ours += self.train_updates(global_batch, updates)[0]
-        ratio = statistics.median(ours) / statistics.median(limit)
-        self.row(f"training, global batch {global_batch}", statistics.median(ours), "tokens/s", ours)
-        self.row(f"products alone, {tokens} tokens", statistics.median(limit), "tokens/s", limit)
-        self.row(name, ratio, "", target=target)
+        self.row(f"training, global batch {global_batch}", ours, "tokens/s")
+        self.row(f"products alone, {tokens} tokens", limit, "tokens/s")
+        self.row(name, median(ours) / median(limit), "", target)
 
     def bf16(self):
         """bf16 on processors that have it, against matrix products in float32 and the loop in bfloat16."""
@@ -124,11 +125,10 @@ class Bench:
             ours += self.train_updates(32, 8, bf16=True)[0]
             if self.peer:
                 peer.append(self.ask_peer("loop-bf16", "32")["samples_per_second"])
-        self.row("training, global batch 32, bf16", statistics.median(ours), "tokens/s", ours)
-        self.row(name, statistics.median(ours) / statistics.median(limit), "", target="≥ 1.5")
+        self.row("training, global batch 32, bf16", ours, "tokens/s")
+        self.row(name, median(ours) / median(limit), "", "≥ 1.5")
         if peer:
-            self.row("training, global batch 32, bf16 ÷ loop-bf16", statistics.median(ours) / LOOP_TOKENS / statistics.median(peer), "",
-                     target="≥ 1.15")
+            self.row("training, global batch 32, bf16 ÷ loop-bf16", median(ours) / LOOP_TOKENS / median(peer), "", "≥ 1.15")
 
     def evaluation(self, target):
         name = "evaluation ÷ forward products alone"
@@ -138,9 +138,9 @@ class Bench:
         for _ in range(self.rounds):
             limit += self.products(tokens, forward=True)
             text = run([LINNET, "evaluate", "--model", self.folder / "model", "--data", self.folder / "test.h5", "--batch-size", 32])
-            ours.append(float(re.search(r"speed +([\d.]+)", text).group(1)) * self.tokens_per_tweet())
-        self.row("evaluation", statistics.median(ours), "tokens/s", ours)
-        self.row(name, statistics.median(ours) / statistics.median(limit), "", target=target)
+            ours.append(float(re.search(r"speed +([\d.]+)", text)[1]) * self.tokens_per_tweet())
+        self.row("evaluation", ours, "tokens/s")
+        self.row(name, median(ours) / median(limit), "", target)
 
     def in_turns(self, name, global_batch, target, usual, changed):
         """The ratio of training with changed settings to the usual ones; each is a pair of label and settings."""
@@ -151,38 +151,32 @@ class Bench:
             for found, (_, settings) in zip(speeds, (usual, changed)):
                 found += self.train_updates(global_batch, 6 * 32 // global_batch, **settings)[0]
         for found, (label, _) in zip(speeds, (usual, changed)):
-            self.row(f"training, global batch {global_batch}, {label}", statistics.median(found), "tokens/s", found)
-        self.row(name, statistics.median(speeds[1]) / statistics.median(speeds[0]), "", target=target)
+            self.row(f"training, global batch {global_batch}, {label}", found, "tokens/s")
+        self.row(name, median(speeds[1]) / median(speeds[0]), "", target)
 
-    def scaling(self, target):
+    def ranks_and_units(self):
         if CORES >= 2:
-            self.in_turns("2 ranks × 1 thread ÷ 1 × 1, global batch 32", 32, target, ("1 rank × 1 thread", dict(threads=1)),
+            self.in_turns("2 ranks × 1 thread ÷ 1 × 1, global batch 32", 32, "≥ 1.85", ("1 rank × 1 thread", dict(threads=1)),
                           ("2 ranks × 1 thread", dict(ranks=2, threads=1)))
-
-    def units(self, target):
         for global_batch in 32, 8:
-            self.in_turns(f"8 reduction units ÷ 1, 1 rank, global batch {global_batch}", global_batch, target, ("1 reduction unit", {}),
-                          ("8 reduction units", dict(reduction_units=8)))
+            self.in_turns(f"8 reduction units ÷ 1, 1 rank, global batch {global_batch}", global_batch, "≥ 0.87",
+                          ("1 reduction unit", {}), ("8 reduction units", dict(reduction_units=8)))
 
     def memory(self):
         if self.wanted("peak memory"):
-            self.row("peak memory, 1 rank, global batch 8", self.train_updates(8, 6)[3], "GB", target="≤ 1.5")
-            two_ranks = self.train_updates(16, 6, ranks=2, threads=1, sample_memory=True)[3]
-            self.row("peak memory, 2 ranks, global batch 16", two_ranks, "GB", target="≤ 2.2")
+            self.row("peak memory, 1 rank, global batch 8", self.train_updates(8, 6)[2], "GB", "≤ 1.5")
+            two_ranks = self.train_updates(16, 6, ranks=2, threads=1, sample_memory=True)[2]
+            self.row("peak memory, 2 ranks, global batch 16", two_ranks, "GB", "≤ 2.2")
 
     def first_update(self):
         if self.wanted("first update"):
-            times = [self.train_updates(8, 3)[2] for _ in range(self.rounds)]
-            self.row("first update after start, global batch 8", statistics.median(times), "s", times, target="≤ 1.5")
+            times = [self.train_updates(8, 3)[1] for _ in range(self.rounds)]
+            self.row("first update after start, global batch 8", times, "s", "≤ 1.5")
 
     def lines_until(self, updates, **settings):
         """The times, in seconds, at which a run logged each update; the run is killed after the last."""
-        out, config = self.folder / "out", self.folder / "config.json"
-        shutil.rmtree(out, ignore_errors=True)
-        config.write_text(json.dumps(dict(model_name_or_path=str(self.folder / "model"), train_file=str(self.folder / "train.h5"),
-                                          output_dir=str(out), global_batch_size=4, max_steps=1000, logging_steps=1, **settings)))
-        process = subprocess.Popen([LINNET, "train", config], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        came = []
+        came, command = [], self.command(4, 1000, **settings)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         for line in process.stderr:
             if line.startswith("step "):
                 came.append(time.time())
@@ -205,10 +199,10 @@ class Bench:
             came = self.lines_until(last, save_steps=save)
             saving.append(came[last - 1] - came[first - 1])
             held.append(came[save] - came[save - 1])
-        update = statistics.median((came[last - 1] - came[first - 1]) / (last - first) for came in plain)
+        update = median((came[last - 1] - came[first - 1]) / (last - first) for came in plain)
         shares = [100 * (seconds - (last - first) * update) / (500 * update) for seconds in saving]
-        self.row("a save, of 500 updates of global batch 4", statistics.median(shares), "%", shares, target="≤ 3")
-        self.row("training stopped meanwhile", statistics.median(held) - update, "s", [each - update for each in held])
+        self.row("a save, of 500 updates of global batch 4", shares, "%", "≤ 3")
+        self.row("training stopped meanwhile", [each - update for each in held], "s")
 
     def prepare(self):
         if not self.wanted("prepare"):
@@ -221,12 +215,12 @@ class Bench:
             ours.append(time.time() - started)
             if self.peer:
                 peer.append(self.ask_peer("tokenize")["seconds"])
-        self.row("prepare, complete command", statistics.median(ours), "s", ours)
+        self.row("prepare, complete command", ours, "s")
         if not peer:
             self.left_out("prepare, times faster", "no `tokenizers`: see `make bench-peer`")
             return
-        self.row("tokenizers, one by one", statistics.median(peer), "s", peer)
-        self.row("prepare, times faster", statistics.median(peer) / statistics.median(ours), "", target="≥ 4")
+        self.row("tokenizers, one by one", peer, "s")
+        self.row("prepare, times faster", median(peer) / median(ours), "", "≥ 4")
 
     def ask_peer(self, *words):
         text = run([self.peer, ROOT / "scripts/bench_peer.py", "--tokenizer", self.tokenizer, "--tweets", self.train, *words],
@@ -248,16 +242,14 @@ class Bench:
             for _ in range(1 if kind == "tutorial" else self.rounds):
                 peer.append(self.ask_peer(kind, str(global_batch))["samples_per_second"])
                 ours += [speed / length for speed in self.train_updates(global_batch, 10, pooling=pooling)[0]]
-            self.row(f"{kind}, global batch {global_batch}", statistics.median(peer), "tweets/s", peer)
-            self.row(name, statistics.median(ours) / statistics.median(peer), "", target=target)
+            self.row(f"{kind}, global batch {global_batch}", peer, "tweets/s")
+            self.row(name, median(ours) / median(peer), "", target)
 
 
 class Peak:
-    """The peak memory of a process and its children in GB of 10^9 bytes; shared pages count once (proportional set size). Sampling walks
-    all their pages, which takes much of a core's time: do not measure speed meanwhile."""
-
-    def __init__(self):
-        self.most, self.running, self.thread = 0, True, None
+    """The peak memory of a process and its children in GB of 10^9 bytes; shared pages count once (proportional set size).
+    Sampling walks all their pages, which takes much of a core's time: do not measure speed meanwhile."""
+    most, running, thread = 0, True, None
 
     def begin(self, pid):
         self.thread = threading.Thread(target=self.sample, args=(pid,))
@@ -265,7 +257,7 @@ class Peak:
 
     def stop(self):
         self.running = False
-        if self.thread is not None:
+        if self.thread:
             self.thread.join()
         return self.most * 1024 / 1e9
 
@@ -288,8 +280,7 @@ def proportional(pid):
         text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
         return 0
-    found = re.search(r"^Pss: +(\d+)", text, re.M)
-    return int(found.group(1)) if found else 0
+    return sum(map(int, re.findall(r"^Pss: +(\d+)", text, re.M)))
 
 
 def run(command, env=None):
@@ -309,10 +300,9 @@ def machine(peer):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data")
-    parser.add_argument("--peer")
+    for option in "--data", "--peer", "--json":
+        parser.add_argument(option)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json")
     parser.add_argument("--only", nargs="*")
     arguments = parser.parse_args()
     about = machine(arguments.peer)
@@ -325,13 +315,9 @@ def main():
             bench.against_products(global_batch, updates, target)
         bench.bf16()
         bench.evaluation("≥ 0.95")
-        bench.scaling("≥ 1.85")
-        bench.units("≥ 0.87")
-        bench.memory()
-        bench.first_update()
-        bench.saving()
-        bench.prepare()
-        bench.peers()
+        bench.ranks_and_units()
+        for measure in bench.memory, bench.first_update, bench.saving, bench.prepare, bench.peers:
+            measure()
         if arguments.json:
             pathlib.Path(arguments.json).write_text(json.dumps(dict(machine=about, rows=bench.rows), indent=2, ensure_ascii=False) + "\n")
 

@@ -26,8 +26,7 @@ def load(arguments):
         return tokenizer, list(csv.DictReader(file))
 
 
-def tokenize(arguments):
-    tokenizer, rows = load(arguments)
+def tokenize(tokenizer, rows):
     started = time.time()
     for row in rows:
         tokenizer.encode(row["text"])
@@ -53,10 +52,9 @@ def loop(global_batch, bf16, length=18, updates=9):
     return dict(samples_per_second=global_batch / statistics.median(times[2:]))
 
 
-def trainer(arguments, global_batch, padded):
+def trainer(tokenizer, rows, global_batch, padded):
     import torch
     from transformers import GPT2Config, GPT2ForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
-    tokenizer, rows = load(arguments)
     end = tokenizer.token_to_id("<|endoftext|>")
     data = [(tokenizer.encode(row["text"]).ids or [end], LABELS[row["sentiment"]]) for row in rows[:1000]]
     ends = []
@@ -72,9 +70,10 @@ def trainer(arguments, global_batch, padded):
                     labels=torch.tensor([label for _, label in batch]))
 
     config = GPT2Config(num_labels=3, **({} if padded else {"pad_token_id": end}))
-    options = TrainingArguments(output_dir=tempfile.mkdtemp(), per_device_train_batch_size=1 if padded else global_batch,
-                                gradient_accumulation_steps=global_batch if padded else 1, max_steps=4 if padded else 12, report_to=[],
-                                use_cpu=True, disable_tqdm=True, save_strategy="no", logging_steps=10**6)
+    batch, accumulated, steps = (1, global_batch, 4) if padded else (global_batch, 1, 12)
+    options = TrainingArguments(output_dir=tempfile.mkdtemp(), per_device_train_batch_size=batch, max_steps=steps,
+                                gradient_accumulation_steps=accumulated, report_to=[], use_cpu=True, disable_tqdm=True,
+                                save_strategy="no", logging_steps=10**6)
     Trainer(model=GPT2ForSequenceClassification(config), train_dataset=data, data_collator=collate, callbacks=[Clock()],
             args=options).train()
     times = [end - start for start, end in zip(ends, ends[1:])]
@@ -88,12 +87,12 @@ def main():
     parser.add_argument("what", choices=["tokenize", "loop", "loop-bf16", "trainer", "tutorial"])
     parser.add_argument("global_batch", type=int, nargs="?", default=8)
     arguments = parser.parse_args()
-    if arguments.what == "tokenize":
-        result = tokenize(arguments)
-    elif arguments.what.startswith("loop"):
-        result = loop(arguments.global_batch, arguments.what == "loop-bf16")
+    what, global_batch = arguments.what, arguments.global_batch
+    if what.startswith("loop"):
+        result = loop(global_batch, what == "loop-bf16")
     else:
-        result = trainer(arguments, arguments.global_batch, arguments.what == "tutorial")
+        loaded = load(arguments)
+        result = tokenize(*loaded) if what == "tokenize" else trainer(*loaded, global_batch, what == "tutorial")
     print(json.dumps(result))
 
 

@@ -54,9 +54,7 @@ def digest_of(path):
 
 class Redirects(urllib.request.HTTPRedirectHandler):
     """Follow redirects and keep the digest, which only the first answer has."""
-
-    def __init__(self):
-        self.digest = None
+    digest = None
 
     def redirect_request(self, request, answer, code, message, headers, url):
         self.digest = self.digest or digest_in(headers)
@@ -64,11 +62,8 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def digest_in(headers):
-    for name in ("X-Linked-ETag", "ETag"):
-        found = SHA256.match(headers.get(name, "").strip())
-        if found:
-            return found[1]
-    return None
+    found = [SHA256.match(headers.get(name, "").strip()) for name in ("X-Linked-ETag", "ETag")]
+    return next((match[1] for match in found if match), None)
 
 
 def total_size(answer, start):
@@ -116,19 +111,14 @@ def check(name, part, digest):
         found = digest_of(part)
         if found != digest:
             raise Corrupt(f"SHA-256: expected {digest}, got {found}")
-    elif name.endswith(".json"):
-        try:
+        return
+    try:
+        if name.endswith(".json"):
             with open(part, encoding="utf-8") as file:
                 json.load(file)
-        except ValueError as error:
-            raise Corrupt(f"not valid JSON: {error}") from error
-    if not digest:
-        say(f"{name}: without a digest only its size was checked")
-
-
-def permanent(error):
-    """Whether another attempt would fail in the same way."""
-    return isinstance(error, urllib.error.HTTPError) and 400 <= error.code < 500 and error.code not in (408, 429)
+    except ValueError as error:
+        raise Corrupt(f"not valid JSON: {error}") from error
+    say(f"{name}: without a digest only its size was checked")
 
 
 def fetch(url, path, known, attempts):
@@ -136,8 +126,8 @@ def fetch(url, path, known, attempts):
     name, part = os.path.basename(path), path + ".part"
     for attempt in range(1, attempts + 1):
         try:
-            named = fetch_rest(url, part)
-            check(name, part, known or named)
+            sent = fetch_rest(url, part)
+            check(name, part, known or sent)
             os.replace(part, path)
             say(f"{name}: {os.path.getsize(path)} bytes")
             return True
@@ -148,7 +138,8 @@ def fetch(url, path, known, attempts):
         except (OSError, http.client.HTTPException) as error:
             problem = error
         say(f"{name}: {problem} (attempt {attempt} of {attempts})")
-        if permanent(problem):
+        code = problem.code if isinstance(problem, urllib.error.HTTPError) else 0
+        if 400 <= code < 500 and code not in (408, 429):  # another attempt would fail in the same way
             break
         if attempt < attempts:
             time.sleep(min(0.1 * 2**attempt, 10))
@@ -159,17 +150,12 @@ def read_digests(path):
     digests = {}
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
-            found = re.match(r"^([0-9a-fA-F]{64})\s+\*?(\S+)$", line.strip())
-            if not found and line.strip():
+            found = re.match(r"^(?:([0-9a-fA-F]{64})\s+\*?(\S+))?$", line.strip())
+            if not found:
                 raise ValueError(f"{path}:{number}: expected a digest and a file name, as sha256sum prints them")
-            if found:
+            if found[1]:
                 digests[found[2]] = found[1].lower()
     return digests
-
-
-def present(path, digest):
-    """Whether the file exists. It was checked before it got its name, and is checked again if its digest is known."""
-    return os.path.exists(path) and (not digest or digest_of(path) == digest)
 
 
 def main():
@@ -186,10 +172,11 @@ def main():
         say(f"error: {error}")
         return 1
     for name in FILES:
-        path = os.path.join(options.output, name)
-        if present(path, digests.get(name)):
+        path, digest = os.path.join(options.output, name), digests.get(name)
+        # A file was checked before it got its name, and is checked again if its digest is known.
+        if os.path.exists(path) and (not digest or digest_of(path) == digest):
             say(f"{name}: already there")
-        elif not fetch(f"{options.url.rstrip('/')}/{name}", path, digests.get(name), options.attempts):
+        elif not fetch(f"{options.url.rstrip('/')}/{name}", path, digest, options.attempts):
             say(f"error: cannot download {name} from {options.url}; run again to continue")
             return 2
     return 0

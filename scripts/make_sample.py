@@ -9,6 +9,7 @@ OUTPUT/tokenizer/vocab.json, merges.txt    byte-level BPE: 256 bytes, the merges
 The tweets come from templates (sample_tweets.py). The same arguments give the same bytes with Python 3.8 and later. Needs only
 the standard library."""
 import argparse
+import collections
 import csv
 import json
 import os
@@ -25,44 +26,37 @@ def byte_characters():
     """GPT-2's printable character for each byte, in the order of its vocabulary."""
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
-    characters = {byte: chr(byte) for byte in printable}
-    characters.update({byte: chr(256 + n) for n, byte in enumerate(others)})
-    return {byte: characters[byte] for byte in printable + others}
+    return {**{byte: chr(byte) for byte in printable}, **{byte: chr(256 + n) for n, byte in enumerate(others)}}
 
 
 def count_words(texts, characters):
     """The number of times that each word, a tuple of byte characters, occurs in the texts."""
-    counts = {}
-    for text in texts:
-        for word in WORDS.findall(text):
-            key = tuple(characters[byte] for byte in word.encode())
-            counts[key] = counts.get(key, 0) + 1
-    return counts
+    words = (word for text in texts for word in WORDS.findall(text))
+    return collections.Counter(tuple(characters[byte] for byte in word.encode()) for word in words)
 
 
 def merge_word(word, pair):
     merged, i = [], 0
     while i < len(word):
-        if word[i : i + 2] == pair:
-            merged.append(word[i] + word[i + 1])
-            i += 2
-        else:
-            merged.append(word[i])
-            i += 1
+        step = 2 if word[i : i + 2] == pair else 1
+        merged.append("".join(word[i : i + step]))
+        i += step
     return tuple(merged)
 
 
 def train_merges(counts, wanted):
     """Byte-pair encoding (Sennrich et al. 2016): merge the most frequent pair, `wanted` times. Among equal counts the greatest
     pair wins, so that the result does not depend on the order of the words."""
-    words = sorted(counts)
-    weights = [counts[word] for word in words]
-    frequency, where = {}, {}
-    for number, word in enumerate(words):
-        for pair in zip(word, word[1:]):
-            frequency[pair] = frequency.get(pair, 0) + weights[number]
-            where.setdefault(pair, set()).add(number)
-    merges = []
+    words, weights = sorted(counts), [counts[word] for word in sorted(counts)]
+    frequency, where, merges = collections.Counter(), collections.defaultdict(set), []
+
+    def count(number):
+        for pair in zip(words[number], words[number][1:]):
+            frequency[pair] += weights[number]
+            where[pair].add(number)
+
+    for number in range(len(words)):
+        count(number)
     while len(merges) < wanted:
         best = max(frequency, key=lambda pair: (frequency[pair], pair), default=None)
         if best is None or frequency[best] < 2:
@@ -70,12 +64,10 @@ def train_merges(counts, wanted):
         merges.append(best)
         for number in where.pop(best):
             old = words[number]
-            new = words[number] = merge_word(old, best)
             for pair in zip(old, old[1:]):
                 frequency[pair] -= weights[number]
-            for pair in zip(new, new[1:]):
-                frequency[pair] = frequency.get(pair, 0) + weights[number]
-                where.setdefault(pair, set()).add(number)
+            words[number] = merge_word(old, best)
+            count(number)
         del frequency[best]
     return merges
 

@@ -4,6 +4,7 @@
 usage: plot_run.py RUN/metrics.jsonl [--baseline SHARE] > run.svg
   --baseline  share of the largest class, drawn as a line: the accuracy of always answering that class"""
 import argparse
+import itertools
 import json
 import math
 import sys
@@ -27,8 +28,8 @@ def text(x, y, words, anchor="middle", color=TEXT, weight="normal"):
 
 class Panel:
     def __init__(self, left, title, epochs, values):
-        self.left, self.x, self.y = left, ticks(0, epochs), ticks(min(values), max(values))
-        self.x = [x for x in self.x if x <= epochs * 1.001]
+        self.left, self.y = left, ticks(min(values), max(values))
+        self.x = [x for x in ticks(0, epochs) if x <= epochs * 1.001]
         self.most = max(epochs, self.x[-1])
         self.parts = [text(left + PANEL_WIDTH / 2, TOP - 24, title, weight="bold")]
         for y in self.y:
@@ -48,7 +49,8 @@ class Panel:
         path = " ".join(f"{self.at_x(x):.1f},{self.at_y(y):.1f}" for x, y in points)
         self.parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="{width}" stroke-linejoin="round"/>')
 
-    def dots(self, points, color):
+    def dotted_line(self, points, color):
+        self.line(points, color)
         self.parts += [f'<circle cx="{self.at_x(x):.1f}" cy="{self.at_y(y):.1f}" r="3" fill="{color}"/>' for x, y in points]
 
     def legend(self, entries):
@@ -58,23 +60,19 @@ class Panel:
 
 def draw(events, baseline):
     # What follows the summary is an evaluation of the final model, not a point of the curve.
-    end = next((i for i, event in enumerate(events) if "train_loss" in event), len(events))
-    events = events[:end]
+    events = list(itertools.takewhile(lambda event: "train_loss" not in event, events))
     train = [(e["epoch"], e["loss"]) for e in events if e.get("loss") is not None]
-    tests = [e for e in events if e.get("eval_loss") is not None]
-    losses = [(e["epoch"], e["eval_loss"]) for e in tests]
-    accuracies = [(e["epoch"], e["eval_accuracy"]) for e in tests]
+    losses = [(e["epoch"], e["eval_loss"]) for e in events if e.get("eval_loss") is not None]
+    accuracies = [(e["epoch"], e["eval_accuracy"]) for e in events if e.get("eval_loss") is not None]
     epochs = max(e["epoch"] for e in events)
     panels = [Panel(LEFT, "loss", epochs, [y for _, y in train + losses])]
     panels[0].line(train, TRAIN, 1.5)
-    panels[0].line(losses, EVALUATION)
-    panels[0].dots(losses, EVALUATION)
+    panels[0].dotted_line(losses, EVALUATION)
     panels[0].legend([("training", TRAIN), ("held out", EVALUATION)])
     if accuracies:
-        panel = Panel(LEFT + NEXT, "accuracy on held-out texts", epochs,
-                      [y for _, y in accuracies] + ([] if baseline is None else [baseline]))
-        panel.line(accuracies, EVALUATION)
-        panel.dots(accuracies, EVALUATION)
+        values = [y for _, y in accuracies] + ([] if baseline is None else [baseline])
+        panel = Panel(LEFT + NEXT, "accuracy on held-out texts", epochs, values)
+        panel.dotted_line(accuracies, EVALUATION)
         if baseline is not None:
             y = panel.at_y(baseline)
             panel.parts.append(f'<path d="M{panel.left} {y:.1f}h{PANEL_WIDTH}" stroke="{TEXT}" stroke-dasharray="5 4"/>')

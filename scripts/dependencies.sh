@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # What linnet needs to be built (and, with --test, tested): finds what is missing and installs it.
 #
-#   scripts/dependencies.sh            install what building and running need
-#   scripts/dependencies.sh --test     and what the tests need
-#   scripts/dependencies.sh --slurm    and Slurm, which tests/slurm starts
-#   scripts/dependencies.sh --clang    and the second compiler that the tree is built with
-#   scripts/dependencies.sh --platforms    and what makes the other systems that the tree is built on
-#   scripts/dependencies.sh --fuzz     and what `make fuzz` needs
-#   scripts/dependencies.sh --valgrind and what `make valgrind` needs
-#   scripts/dependencies.sh --check    only tell; exit code 1 when something is missing
+#   scripts/dependencies.sh                       install what building and running need
+#   scripts/dependencies.sh --test                and what the tests need
+#   scripts/dependencies.sh --slurm               and Slurm, which tests/slurm starts
+#   scripts/dependencies.sh --clang               and the second compiler that the tree is built with
+#   scripts/dependencies.sh --platforms           and what makes the other systems that the tree is built on
+#   scripts/dependencies.sh --fuzz | --valgrind   and what `make fuzz` or `make valgrind` needs
+#   scripts/dependencies.sh --check               only tell; exit code 1 when something is missing
 #
 # Each need is looked for as the build will look for it (a program on PATH, pkg-config, an import), so that a library
 # from elsewhere counts as well; the tests' Python modules are looked for in one Python. Where packages cannot be installed,
@@ -27,8 +26,7 @@ openmp() { echo 'int main(void) { return 0; }' | clang -x c -fopenmp -include om
 compiles() { echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; }
 
 # package : how to tell that it is there
-NEEDS='
-build-essential        : compiles && program make
+NEEDS='build-essential        : compiles && program make
 pkg-config             : program pkg-config
 libopenmpi-dev         : program mpicc
 openmpi-bin            : program mpirun
@@ -37,8 +35,7 @@ libhdf5-dev            : library hdf5
 libcjson-dev           : library libcjson
 libpcre2-dev           : library libpcre2-8
 libssl-dev             : library libcrypto
-python3                : python_with json >/dev/null
-'
+python3                : python_with json >/dev/null'
 TEST_NEEDS='
 libcmocka-dev          : library cmocka
 python3-pytest         : test_modules
@@ -46,48 +43,38 @@ python3-h5py           : test_modules
 python3-numpy          : test_modules
 iproute2               : test "$(id -u)" != 0 || program tc
 e2fsprogs              : test "$(id -u)" != 0 || program mkfs.ext4
-btrfs-progs            : test "$(id -u)" != 0 || program mkfs.btrfs
-'
+btrfs-progs            : test "$(id -u)" != 0 || program mkfs.btrfs'
 SLURM_NEEDS='
 munge                  : program munged
 slurmctld              : program slurmctld
 slurmd                 : program slurmd
 slurm-client           : program sbatch
 iproute2               : program ip
-util-linux             : program nsenter
-'
+util-linux             : program nsenter'
 CLANG_NEEDS='
 clang                  : program clang
-libomp-dev             : openmp
-'
+libomp-dev             : openmp'
 PLATFORM_NEEDS='
 debootstrap            : program debootstrap
-util-linux             : program unshare
-'
+util-linux             : program unshare'
 # Only for make fuzz and make valgrind, which make test does not run.
 FUZZ_NEEDS='
 clang                  : program clang
-libclang-rt-dev        : fuzzes
-'
+libclang-rt-dev        : fuzzes'
 VALGRIND_NEEDS='
 valgrind               : program valgrind
-libc6-dbg              : [ -d /usr/lib/debug/.build-id ]
-'
+libc6-dbg              : [ -d /usr/lib/debug/.build-id ]'
 # The layout check wants the version that .clang-format was written for, which Debian 12 has; elsewhere it is skipped.
 FORMAT_NEED='
-clang-format           : program clang-format
-'
+clang-format           : program clang-format'
 
-# The packages of the table $1 that are not there, on one line.
-missing_of() {
+# Set `missing` to the needed packages that are not there, on one line.
+find_missing() {
     local package check
-    while IFS=: read -r package check; do
-        [ -n "${package// /}" ] || continue
-        eval "$check" || printf '%s ' "${package// /}"
-    done <<<"$1"
+    missing=$(while IFS=: read -r package check; do eval "$check" || printf '%s ' "${package// /}"; done <<<"$needs")
 }
 
-check_only=no needs=$NEEDS
+check_only=no needs=$NEEDS missing=
 for argument in "$@"; do
     case $argument in
     --check) check_only=yes ;;
@@ -104,11 +91,8 @@ for argument in "$@"; do
     esac
 done
 
-missing=$(missing_of "$needs")
-if [ -z "$missing" ]; then
-    say "dependencies: all there"
-    exit 0
-fi
+find_missing
+[ -n "$missing" ] || { say "dependencies: all there"; exit 0; }
 say "dependencies: missing: $missing"
 [ $check_only = no ] || exit 1
 
@@ -141,12 +125,10 @@ make_environment() {
 }
 
 install_packages
-missing=$(missing_of "$needs")
-case $missing in
-*python3-pytest*)
+find_missing
+if [[ $missing = *python3-pytest* ]]; then
     make_environment
-    missing=$(missing_of "$needs")
-    ;;
-esac
+    find_missing
+fi
 [ -z "$missing" ] || die "missing: $missing; as root: $by_hand"
 say "dependencies: all there"

@@ -9,9 +9,7 @@ set -eu
 ranks=$1
 shift
 options=()
-if [ "$(id -u)" = 0 ]; then
-    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-fi
+[ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 if [ "$ranks" -gt "$(cores)" ]; then
     options+=(--oversubscribe --bind-to none)
     # Waiting ranks give their core away in place of spinning.

@@ -16,15 +16,9 @@ show() {
     done
     say "$line"
 }
-run() {
-    show "$@"
-    "$@"
-}
+run() { show "$@" && "$@"; }
 # The same for a job of 2 ranks; scripts/mpirun.sh adds what this machine needs.
-run_ranks() {
-    show mpirun -n 2 "$@"
-    scripts/mpirun.sh 2 "$@"
-}
+run_ranks() { show mpirun -n 2 "$@" && scripts/mpirun.sh 2 "$@"; }
 
 step "1 of 7: what the build needs"
 scripts/dependencies.sh
@@ -66,6 +60,5 @@ To try next:
   mpirun -n 2 build/linnet train config/quickstart.json --set learning_rate=3e-4 --set output_dir=build/sample/slower
   the tutorial with GPT-2 on real tweets: docs/tutorial.md
 END
-if [ "$(id -u)" = 0 ]; then
+[ "$(id -u)" != 0 ] ||
     say "  (as root, mpirun wants OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; scripts/mpirun.sh 2 … sets them)"
-fi

@@ -34,20 +34,27 @@ fail() { # NAME LOG
     say "FAILED: $1"
     [ -z "${2:-}" ] || sed 's/^/    /' "$2" | tail -n 60 >&2
 }
+# Run a command that counts as one test.
+try() { # NAME LOG COMMAND...
+    if "${@:3}"; then pass; else fail "$1" "$2"; return 1; fi
+}
 
-# Run a command so that a signal is seen to when it comes, not when the command has ended.
+# Run a command so that a signal is handled when it comes, not when the command has ended.
 attend() {
     "$@" &
     wait $!
 }
 
+logged() { # LOG COMMAND...
+    attend "${@:2}" >"$1" 2>&1 </dev/null
+}
+
 # Run a command under a time limit with its output in a log; the exit code is the command's, 124 when it took too long.
 limited() { # SECONDS LOG COMMAND...
-    local seconds=$1 log=$2 code
-    shift 2
-    attend timeout --kill-after=10 "$seconds" "$@" >"$log" 2>&1 </dev/null
+    local code
+    logged "$2" timeout --kill-after=10 "$1" "${@:3}"
     code=$?
-    [ $code != 124 ] && [ $code != 137 ] || echo "taken down after $seconds seconds" >>"$log"
+    [ $code != 124 ] && [ $code != 137 ] || echo "taken down after $1 seconds" >>"$2"
     return $code
 }
 
@@ -57,27 +64,22 @@ test_format() {
     version=$(clang-format --version 2>/dev/null | sed -n 's/.*version \([0-9]*\).*/\1/p')
     # Other versions lay some lines out differently.
     [ "$version" = 14 ] || { skip "layout: .clang-format was written for clang-format 14, not ${version:-none}"; return; }
-    if limited 60 "$logs/format.log" make -s format-check; then pass; else fail "layout (make format mends it)" "$logs/format.log"; fi
+    try "layout (make format mends it)" "$logs/format.log" limited 60 "$logs/format.log" make -s format-check
 }
 
 # Build with warnings as errors; the arguments go to make.
 build() { # NAME MAKE-ARGUMENTS...
-    local name=$1
+    local log=$logs/$1.log
     shift
     step "build${*:+ $*}"
-    if attend make -s -j"$(cores)" WERROR=1 "$@" >"$logs/$name.log" 2>&1; then
-        pass
-    else
-        fail "build${*:+ $*}" "$logs/$name.log"
-        return 1
-    fi
+    try "build${*:+ $*}" "$log" logged "$log" make -s -j"$(cores)" WERROR=1 "$@"
 }
 
 # Count the tests of one cmocka program; a crash or a time-out counts as one more failed test.
 count_unit() { # NAME LOG
     local name=$1 code ok bad none
     code=$(cat "$2.code" 2>/dev/null) || code=lost
-    # cmocka reports a skipped test as "not ok 4 # SKIP name", and the program prints why before.
+    # cmocka reports a skipped test as "not ok 4 # SKIP name"; before that the program prints why.
     while read -r none; do skip "$name: $none"; done < <(awk '
         /^# because / { why = substr($0, 11) }
         /^(not )?ok .*# SKIP/ { sub(/.*# SKIP */, ""); print $0 ": " (why == "" ? "no reason given" : why); why = "" }' "$2")
@@ -86,8 +88,7 @@ count_unit() { # NAME LOG
     bad=$(grep '^not ok ' "$2" | grep -vc '# SKIP')
     passed=$((passed + ok))
     if [ "$bad" -gt 0 ]; then
-        failed=$((failed + bad))
-        failures+=("$name: $bad")
+        failed=$((failed + bad)) failures+=("$name: $bad")
         say "FAILED: $name"
         grep -v '^ok ' "$2" | sed 's/^/    /' | head -n 60 >&2
     elif [ $code != 0 ]; then
@@ -109,7 +110,7 @@ run_units() { # FOLDER WITH THE PROGRAMS, NAMES...
     names=$(printf '%s\n' "${@:2}")
     rm -rf "$log"
     echo "$names" | sed 's,[^/]*$,,' | sort -u | while read -r name; do mkdir -p "$log/$name"; done
-    export -f attend limited
+    export -f attend logged limited
     # shellcheck disable=SC2016  # for the shells that are started
     echo "$names" | CMOCKA_MESSAGE_OUTPUT=TAP xargs -P "$(cores)" -I{} bash -c \
         'limited "$0" "$2/{}.log" "$1/tests/unit/{}"; echo $? >"$2/{}.log.code"' $UNIT_LIMIT "$1" "$log"
@@ -120,15 +121,10 @@ test_mpi() {
     local source program ranks log
     step "MPI tests on 1 to 4 ranks"
     for source in tests/mpi/*_test.c; do
-        [ -e "$source" ] || continue
         program=$(basename "$source" .c)
         for ranks in 1 2 3 4; do
             log=$logs/mpi-$program-$ranks.log
-            if limited $MPI_LIMIT "$log" scripts/mpirun.sh $ranks "build/tests/mpi/$program"; then
-                pass
-            else
-                fail "$program on $ranks ranks" "$log"
-            fi
+            try "$program on $ranks ranks" "$log" limited $MPI_LIMIT "$log" scripts/mpirun.sh $ranks "build/tests/mpi/$program"
         done
     done
 }
@@ -161,19 +157,9 @@ PY
     if [ "$bad" -gt 0 ]; then failures+=("$name: $bad"); elif [ $code != 0 ]; then fail "$name (exit code $code)"; fi
 }
 
-test_golden() {
-    step "golden figures"
-    run_pytest golden build/linnet tests/golden
-}
-
-test_jobs() {
-    step "complete jobs"
-    run_pytest jobs build/linnet tests/e2e
-}
-
-test_command() {
-    step "this test command"
-    run_pytest command build/linnet tests/command
+test_python() { # NAME TITLE TESTS...
+    step "$2"
+    run_pytest "$1" build/linnet "${@:3}"
 }
 
 # Another compiler and other optimisation, with assertions and without: all programs, and the tests of what the compiler changes.
@@ -197,10 +183,7 @@ test_platforms() {
         step "on $system"
         log=$logs/platform-$system.log
         limited $PLATFORM_LIMIT "$log" tests/platforms/root.sh "$system"
-        case $? in
-        77) skip "$system: $(tail -n 1 "$log")" ;;
-        *) count_run "$system" "$log" ;;
-        esac
+        if [ $? = 77 ]; then skip "$system: $(tail -n 1 "$log")"; else count_run "$system" "$log"; fi
     done
 }
 
@@ -214,26 +197,9 @@ count_run() { # NAME LOG
     [ "$bad" = 0 ] || { failures+=("$1: $bad"); say "FAILED: $1"; tail -n 60 "$2" | sed 's/^/    /' >&2; }
 }
 
-test_errors() {
-    step "what is refused"
-    run_pytest errors build/linnet tests/fault/errors_test.py
-}
-
 test_kill() {
-    step "jobs killed and calls that fail"
     [ -z "${LINNET_KILLS:-}${LINNET_FAULTS:-}" ] || PYTHON_LIMIT=14400
-    run_pytest kill build/linnet tests/fault/kill_many_test.py tests/fault/final_model_test.py tests/fault/fail_calls_test.py
-}
-
-test_faults() {
-    step "disks in trouble, two runs in one folder, and hostile surroundings"
-    run_pytest faults build/linnet tests/fault/disks_test.py tests/fault/lock_test.py tests/fault/hostile_test.py
-}
-
-# Jobs that fail or lose a rank: most of their time the launcher waits.
-test_waiting() {
-    step "bad input, and ranks that are lost"
-    run_pytest waiting build/linnet tests/fault/bad_input_test.py tests/fault/lost_ranks_test.py
+    test_python kill "jobs killed and calls that fail" tests/fault/{kill_many,final_model,fail_calls}_test.py
 }
 
 # As root alone, since its hosts are namespaces. What it needs is installed where that works.
@@ -286,7 +252,14 @@ run_part() {
     format) test_format ;;
     build) build build all unit-programs mpi-programs || summary ;;
     unit) test_unit build ;;
-    mpi | golden | jobs | errors | kill | faults | command | builds | waiting | hosts | slurm | platforms) "test_$1" ;;
+    golden) test_python golden "golden figures" tests/golden ;;
+    jobs) test_python jobs "complete jobs" tests/e2e ;;
+    command) test_python command "this test command" tests/command ;;
+    errors) test_python errors "what is refused" tests/fault/errors_test.py ;;
+    faults) test_python faults "disks in trouble, two runs in one folder, and hostile surroundings" tests/fault/{disks,lock,hostile}_test.py ;;
+    # Jobs that fail or lose a rank: most of their time the launcher waits.
+    waiting) test_python waiting "bad input, and ranks that are lost" tests/fault/{bad_input,lost_ranks}_test.py ;;
+    mpi | kill | builds | hosts | slurm | platforms) "test_$1" ;;
     san-build) build build-san SAN=address,undefined all unit-programs ;;
     san-unit) with_sanitizers test_unit build/san ;;
     san-jobs) with_sanitizers test_san_jobs ;;
@@ -301,9 +274,7 @@ lane() { # NAME PART...
     rm -f "$logs/$name.counts"
     (
         passed=0 failed=0 skipped=0 failures=() skips=()
-        for part; do
-            mkdir "$logs/taken/$part" 2>/dev/null && run_part "$part"
-        done
+        for part; do mkdir "$logs/taken/$part" 2>/dev/null && run_part "$part"; done
         { echo "$passed $failed $skipped ${#failures[@]}"; printf '%s\n' "${failures[@]}" "${skips[@]}"; } >"$logs/$name.counts"
     ) &
     lanes+=($!)
@@ -325,9 +296,7 @@ run_parts() { # PART...
     rm -rf $logs/taken
     mkdir $logs/taken
     lane front "$@"
-    if [ $# -ge 2 ] && [ "$(cores)" -ge 2 ]; then
-        lane beside "${reversed[@]}" >$logs/beside.log 2>&1
-    fi
+    [ $# -lt 2 ] || [ "$(cores)" -lt 2 ] || lane beside "${reversed[@]}" >$logs/beside.log 2>&1
     wait "${lanes[0]}"
     collect front
     [ ${#lanes[@]} = 2 ] || return

@@ -15,13 +15,13 @@ rm -rf $log
 mkdir -p $log
 supp=$(dirname "$(readlink -f "$(command -v mpirun)")")/../share/openmpi/openmpi-valgrind.supp
 [ -e "$supp" ] || supp=/usr/share/openmpi/openmpi-valgrind.supp
-memcheck=(valgrind --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect
-    --suppressions=tests/valgrind.supp --gen-suppressions=all --num-callers=30 --log-file="$log/%p.log")
-[ ! -e "$supp" ] || memcheck+=(--suppressions="$supp")
 # A module that was unloaded has no name any more.
 gcc -shared -fPIC -o $log/keep_modules.so tests/san/keep_modules.c
-memcheck=(env LD_PRELOAD="$PWD/$log/keep_modules.so" "${memcheck[@]}")
-# Valgrind knows no AVX-512; one thread a rank, since it runs one at a time.
+memcheck=(env LD_PRELOAD="$PWD/$log/keep_modules.so" valgrind --error-exitcode=99 --leak-check=full
+    --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect --suppressions=tests/valgrind.supp
+    --gen-suppressions=all --num-callers=30 --log-file="$log/%p.log")
+[ ! -e "$supp" ] || memcheck+=(--suppressions="$supp")
+# Valgrind knows no AVX-512, and runs one thread at a time.
 export OMP_NUM_THREADS=1
 failed=
 

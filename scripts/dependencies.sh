@@ -64,7 +64,7 @@ libclang-rt-dev        : fuzzes'
 VALGRIND_NEEDS='
 valgrind               : program valgrind
 libc6-dbg              : [ -d /usr/lib/debug/.build-id ]'
-# The layout check wants the version that .clang-format was written for, which Debian 12 has; elsewhere it is skipped.
+# The layout check needs the version that .clang-format was written for, which Debian 12 has; elsewhere it is skipped.
 FORMAT_NEED='
 clang-format           : program clang-format'
 

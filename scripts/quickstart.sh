@@ -61,4 +61,4 @@ To try next:
   the tutorial with GPT-2 on real tweets: docs/tutorial.md
 END
 [ "$(id -u)" != 0 ] ||
-    say "  (as root, mpirun wants OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; scripts/mpirun.sh 2 … sets them)"
+    say "  (as root, mpirun needs OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; scripts/mpirun.sh 2 … sets them)"

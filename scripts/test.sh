@@ -6,12 +6,11 @@
 #                                   slurm platforms san; python is golden, jobs, errors, kill, faults and command; kill tries
 #                                   more where LINNET_KILLS and LINNET_FAULTS say so
 #
-# What the tests need is installed (scripts/dependencies.sh); a part that lacks something all the same has failed. Skipped is
-# only what this machine cannot do, and what is skipped is listed with its reason before the last line.
-# A part that fails does not keep the others from running, unless the build fails. Where there are two cores two parts run at a
-# time, one that computes beside one that mostly waits (for a launcher, a time limit, a queue), whose output comes when it is
-# over. Every program runs under a time limit, so that nothing hangs. What each one printed is kept in build/test/ and shown
-# where it failed. Broken off (Ctrl-C), it leaves no process behind. Exit code 0 when all that ran passed and something ran.
+# scripts/dependencies.sh installs what the tests need; a part that still lacks something fails. What this machine cannot do is
+# skipped and listed with its reason before the last line. After a failure the other parts still run, unless the build failed.
+# With two cores two parts run at a time, one that computes and one that mostly waits (for a launcher, a time limit, a queue),
+# whose output comes when it is over. Every program has a time limit. Its output is kept in build/test/ and shown if it failed.
+# Ctrl-C leaves no process behind. Exit code 0 if all that ran passed and something ran.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,8 +18,8 @@ logs=build/test
 passed=0 failed=0 skipped=0
 failures=() skips=()
 
-# Seconds after which a program is taken down. Unit and MPI tests take a second or a few; the limits leave room for a
-# slow machine under the sanitizers.
+# Seconds after which a program is killed. Unit and MPI tests take a few seconds; the limits leave room for a slow machine under
+# the sanitizers.
 UNIT_LIMIT=180 MPI_LIMIT=120 PYTHON_LIMIT=1500 PLATFORM_LIMIT=1800
 
 pass() { passed=$((passed + 1)); }
@@ -54,7 +53,7 @@ limited() { # SECONDS LOG COMMAND...
     local code
     logged "$2" timeout --kill-after=10 "$1" "${@:3}"
     code=$?
-    [ $code != 124 ] && [ $code != 137 ] || echo "taken down after $1 seconds" >>"$2"
+    [ $code != 124 ] && [ $code != 137 ] || echo "killed after $1 seconds" >>"$2"
     return $code
 }
 
@@ -64,7 +63,7 @@ test_format() {
     version=$(clang-format --version 2>/dev/null | sed -n 's/.*version \([0-9]*\).*/\1/p')
     # Other versions lay some lines out differently.
     [ "$version" = 14 ] || { skip "layout: .clang-format was written for clang-format 14, not ${version:-none}"; return; }
-    try "layout (make format mends it)" "$logs/format.log" limited 60 "$logs/format.log" make -s format-check
+    try "layout (make format corrects it)" "$logs/format.log" limited 60 "$logs/format.log" make -s format-check
 }
 
 # Build with warnings as errors; the arguments go to make.
@@ -212,7 +211,7 @@ test_slurm() {
     run_pytest pytest-slurm build/linnet tests/slurm
 }
 
-# Several hosts on this machine, where it allows to make them; what a killed test leaves is taken down.
+# Several hosts on this machine, where it allows network namespaces; what a killed test leaves is removed.
 remove_hosts() { "$(python_with json)" tests/hosts/namespaces.py; }
 test_hosts() {
     step "several hosts, as network namespaces"
@@ -223,7 +222,7 @@ test_hosts() {
 # Under the sanitizers: no leak, no overrun, no undefined behaviour. Their exit code is none of linnet's, so that a test which
 # expects a refusal does not take a crash for one. Complete stacks are needed to tell MPI's own leaks from linnet's.
 with_sanitizers() { # COMMAND...
-    [ -x build/san/linnet ] || return # its build has failed, which was told
+    [ -x build/san/linnet ] || return # its build has failed and was reported
     export ASAN_OPTIONS=exitcode=99:detect_leaks=1:fast_unwind_on_malloc=0:verify_asan_link_order=0
     export UBSAN_OPTIONS=exitcode=99:halt_on_error=1:print_stacktrace=1
     export LSAN_OPTIONS=exitcode=99:suppressions=$PWD/tests/lsan.supp:print_suppressions=0
@@ -289,20 +288,20 @@ collect() { # NAME OF A LANE
     skips+=("${lines[@]:names:none}")
 }
 
-# Run parts, one after the other from the first and, where there are two cores, beside them from the last, until these meet.
+# Run parts, one after the other from the first and, where there are two cores, a second lane from the last, until these meet.
 run_parts() { # PART...
     local part reversed=()
     for part; do reversed=("$part" "${reversed[@]}"); done
     rm -rf $logs/taken
     mkdir $logs/taken
     lane front "$@"
-    [ $# -lt 2 ] || [ "$(cores)" -lt 2 ] || lane beside "${reversed[@]}" >$logs/beside.log 2>&1
+    [ $# -lt 2 ] || [ "$(cores)" -lt 2 ] || lane back "${reversed[@]}" >$logs/back.log 2>&1
     wait "${lanes[0]}"
     collect front
     [ ${#lanes[@]} = 2 ] || return
     wait "${lanes[1]}"
-    cat $logs/beside.log >&2
-    collect beside
+    cat $logs/back.log >&2
+    collect back
 }
 
 # All that this run starts has this in its environment, wherever it goes: launchers leave its process group, and so do the
@@ -316,8 +315,8 @@ is_a() { # NAME PID
     [ "$(cat "/proc/$2/comm" 2>/dev/null)" = "$1" ]
 }
 
-# Broken off: no part starts another program, pytest takes down the hosts and disks that its tests have made, and then all that
-# is left is killed.
+# Interrupted: no part starts another program, pytest removes the hosts and disks that its tests have made, and then all that is
+# left is killed.
 break_off() { # EXIT-CODE
     local pid left waits=100
     trap '' INT TERM HUP

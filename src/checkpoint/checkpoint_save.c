@@ -1,9 +1,12 @@
-/* Saving a checkpoint in pieces as they arrive, or from a copy in memory. See checkpoint_save.h. */
+/* Saving a checkpoint, all moments of which rank 0 receives, at once or from a copy in memory. See checkpoint_save.h. */
 #include "linnet/checkpoint/checkpoint_save.h"
 
-#include "checkpoint/checkpoint_folder.h"
+#include "checkpoint/moments_file.h"
 #include "linnet/checkpoint/checkpoint.h"
+#include "linnet/core/file.h"
 #include "linnet/core/memory.h"
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 /* --- Every rank's moments to rank 0 ------------------------------------------------------------------------------- */
@@ -118,6 +121,83 @@ static void gather_run(MomentsGather *g, float *values, SafetensorsWriter *write
     }
 }
 
+/* --- The folder while rank 0 writes it ---------------------------------------------------------------------------- */
+
+/* The model, the moments, the state, then the rename. Calls no MPI, so that any one thread may do it. */
+typedef struct {
+    char *path, *temporary; /* OUTPUT/checkpoint-STEP, and the folder that is renamed to it */
+    char weights[DIGEST_TEXT];
+    SafetensorsWriter *moments; /* takes the moments between folder_begin() and folder_end() */
+} CheckpointFolder;
+
+/* path + ending, to be freed with memory_free(). */
+static char *with_ending(const char *path, const char *ending, Error *error) {
+    char *text = memory_allocate(strlen(path) + strlen(ending) + 1, 1, error);
+    if (text) strcat(strcpy(text, path), ending);
+    return text;
+}
+
+/* Write the model, with parameters [model's layout] that need not be the model's own, and start on the moments. After a
+ * failure too folder_end() must be called. */
+static void folder_begin(CheckpointFolder *f, const char *output_dir, int64_t step, const Model *model,
+                         const Parameters *parameters, const MomentsShape *shape, Error *error) {
+    *f = (CheckpointFolder){.path = checkpoint_path(output_dir, step, error)};
+    if (f->path) f->temporary = with_ending(f->path, ".tmp", error);
+    if (f->temporary && !file_remove(f->temporary, error) && !file_make_folder(f->temporary, error) &&
+        !model_folder_save(f->temporary, &model->config, &model->layout, parameters, &model->tokenizer_files,
+                           f->weights, error))
+        moments_file_create(&f->moments, f->temporary, shape, error);
+}
+
+/* The digests of the two large files were computed while they were written. */
+static Status save_state(const CheckpointFolder *f, cJSON *state, const char *moments, Error *error) {
+    static const char *const small[] = {"config.json", "vocab.json", "merges.txt"};
+    run_state_add_digest(state, "model.safetensors", f->weights, error);
+    run_state_add_digest(state, MOMENTS_FILE, moments, error);
+    for (size_t i = 0; i < sizeof small / sizeof *small && !error->status; i++) {
+        char digest[DIGEST_TEXT];
+        if (!file_is_in(f->temporary, small[i])) continue;
+        char *path = file_join(f->temporary, small[i], error);
+        if (path && !digest_file(path, digest, error)) run_state_add_digest(state, small[i], digest, error);
+        memory_free(path);
+    }
+    return error->status ? error->status : run_state_save(state, f->temporary, error);
+}
+
+/* Replace an older checkpoint of the same step, which is there at every moment: as checkpoint-STEP or, where the file
+ * system cannot exchange two names at once, for a moment as checkpoint-STEP.old, which the next start renames back. */
+static Status replace_older(const char *temporary, const char *path, Error *error) {
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
+        if (!file_flush_parent(path, error)) return file_remove(temporary, error);
+        renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE); /* the older one stays */
+        return error->status;
+    }
+    char *old = with_ending(path, ".old", error);
+    if (old && !file_remove(old, error) && !file_rename(path, old, error)) {
+        Error ignored = {0}; /* the first failure is reported */
+        if (file_rename(temporary, path, error))
+            file_rename(old, path, &ignored);
+        else
+            file_remove(old, error);
+    }
+    memory_free(old);
+    return error->status;
+}
+
+/* Write `state`, the tree of trainer_state.json, to which the digests are added, and put the folder in its place; or
+ * remove it when *error is set. */
+static Status folder_end(CheckpointFolder *f, cJSON *state, Error *error) {
+    char moments[DIGEST_TEXT];
+    Error ignored = {0}; /* the first failure is reported */
+    if (!safetensors_finish(f->moments, moments, error) && !save_state(f, state, moments, error) &&
+        !file_flush(f->temporary, error))
+        (file_exists(f->path) ? replace_older : file_rename)(f->temporary, f->path, error);
+    if (error->status && f->temporary) file_remove(f->temporary, &ignored);
+    memory_free(f->temporary);
+    memory_free(f->path);
+    return error->status;
+}
+
 static cJSON *state_of(const CheckpointParts *parts, Error *error) {
     const int64_t step = parts->state->best_saved;
     char *best = step > 0 ? checkpoint_path(parts->output_dir, step, error) : NULL;
@@ -137,12 +217,12 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     if (world->rank == 0 && !error->status) {
         state = state_of(parts, error);
         if (!error->status)
-            checkpoint_folder_begin(&folder, parts->output_dir, parts->state->step, parts->model,
-                                    &parts->model->parameters, &gather.shape, error);
+            folder_begin(&folder, parts->output_dir, parts->state->step, parts->model, &parts->model->parameters,
+                         &gather.shape, error);
     }
     const bool begun = world_agree(world, error, false) == STATUS_OK;
     if (begun) gather_run(&gather, NULL, folder.moments, error);
-    if (world->rank == 0) checkpoint_folder_end(&folder, state, error);
+    if (world->rank == 0) folder_end(&folder, state, error);
     cJSON_Delete(state);
     gather_close(&gather);
     /* An error that is agreed on already must not be agreed on again: it would become rank 0's. */
@@ -226,9 +306,9 @@ Status checkpoint_snapshot(Snapshot **snapshot, const CheckpointParts *parts, Er
 
 Status snapshot_write(Snapshot *s, Error *error) {
     CheckpointFolder folder;
-    checkpoint_folder_begin(&folder, s->output_dir, s->step, s->model, &s->parameters, &s->shape, error);
+    folder_begin(&folder, s->output_dir, s->step, s->model, &s->parameters, &s->shape, error);
     safetensors_append(folder.moments, s->moments, moments_floats(&s->shape) * sizeof(float), error);
-    return checkpoint_folder_end(&folder, s->state, error);
+    return folder_end(&folder, s->state, error);
 }
 
 void snapshot_destroy(Snapshot *s) {

@@ -99,17 +99,24 @@ class Bench:
         tokens, samples = (int(re.search(rf"^ *{key}\s+(\d+)", text, re.M)[1]) for key in ("tokens", "samples"))
         return tokens / samples
 
-    def against_products(self, global_batch, updates, target):
-        name = f"training, global batch {global_batch} ÷ products alone"
+    def compare(self, name, target, *sides, rounds=None):
+        """The ratio of the second side to the first; they take turns. A side is its row's name (None: no row), unit and measurement."""
         if not self.wanted(name):
             return
-        ours, limit, tokens = [], [], round(global_batch * self.tokens_per_tweet())
-        for _ in range(self.rounds):
-            limit += self.products(tokens)
-            ours += self.train_updates(global_batch, updates)[0]
-        self.row(f"training, global batch {global_batch}", ours, "tokens/s")
-        self.row(f"products alone, {tokens} tokens", limit, "tokens/s")
-        self.row(name, median(ours) / median(limit), "", target)
+        found = ([], [])
+        for _ in range(rounds or self.rounds):
+            for values, (_, _, measure) in zip(found, sides):
+                values += measure()
+        for values, (label, unit, _) in zip(found, sides):
+            if label:
+                self.row(label, values, unit)
+        self.row(name, median(found[1]) / median(found[0]), "", target)
+
+    def against_products(self, global_batch, updates, target):
+        tokens = round(global_batch * self.tokens_per_tweet())
+        self.compare(f"training, global batch {global_batch} ÷ products alone", target,
+                     (f"products alone, {tokens} tokens", "tokens/s", lambda: self.products(tokens)),
+                     (f"training, global batch {global_batch}", "tokens/s", lambda: self.train_updates(global_batch, updates)[0]))
 
     def bf16(self):
         """bf16 on processors that have it, against matrix products in float32 and the loop in bfloat16."""
@@ -131,36 +138,25 @@ class Bench:
             self.row("training, global batch 32, bf16 ÷ loop-bf16", median(ours) / LOOP_TOKENS / median(peer), "", "≥ 1.15")
 
     def evaluation(self, target):
-        name = "evaluation ÷ forward products alone"
-        if not self.wanted(name):
-            return
-        ours, limit, tokens = [], [], round(32 * self.tokens_per_tweet())
-        for _ in range(self.rounds):
-            limit += self.products(tokens, forward=True)
+        def evaluate():
             text = run([LINNET, "evaluate", "--model", self.folder / "model", "--data", self.folder / "test.h5", "--batch-size", 32])
-            ours.append(float(re.search(r"speed +([\d.]+)", text)[1]) * self.tokens_per_tweet())
-        self.row("evaluation", ours, "tokens/s")
-        self.row(name, median(ours) / median(limit), "", target)
+            return [float(re.search(r"speed +([\d.]+)", text)[1]) * self.tokens_per_tweet()]
 
-    def in_turns(self, name, global_batch, target, usual, changed):
-        """The ratio of training with changed settings to the usual ones; each is a pair of label and settings."""
-        if not self.wanted(name):
-            return
-        speeds = ([], [])
-        for _ in range(self.rounds):
-            for found, (_, settings) in zip(speeds, (usual, changed)):
-                found += self.train_updates(global_batch, 6 * 32 // global_batch, **settings)[0]
-        for found, (label, _) in zip(speeds, (usual, changed)):
-            self.row(f"training, global batch {global_batch}, {label}", found, "tokens/s")
-        self.row(name, median(speeds[1]) / median(speeds[0]), "", target)
+        tokens = round(32 * self.tokens_per_tweet())
+        self.compare("evaluation ÷ forward products alone", target, (None, "", lambda: self.products(tokens, forward=True)),
+                     ("evaluation", "tokens/s", evaluate))
 
     def ranks_and_units(self):
+        def side(label, global_batch, **settings):
+            return (f"training, global batch {global_batch}, {label}", "tokens/s",
+                    lambda: self.train_updates(global_batch, 6 * 32 // global_batch, **settings)[0])
+
         if CORES >= 2:
-            self.in_turns("2 ranks × 1 thread ÷ 1 × 1, global batch 32", 32, "≥ 1.85", ("1 rank × 1 thread", dict(threads=1)),
-                          ("2 ranks × 1 thread", dict(ranks=2, threads=1)))
+            self.compare("2 ranks × 1 thread ÷ 1 × 1, global batch 32", "≥ 1.85", side("1 rank × 1 thread", 32, threads=1),
+                         side("2 ranks × 1 thread", 32, ranks=2, threads=1))
         for global_batch in 32, 8:
-            self.in_turns(f"8 reduction units ÷ 1, 1 rank, global batch {global_batch}", global_batch, "≥ 0.87",
-                          ("1 reduction unit", {}), ("8 reduction units", dict(reduction_units=8)))
+            self.compare(f"8 reduction units ÷ 1, 1 rank, global batch {global_batch}", "≥ 0.87",
+                         side("1 reduction unit", global_batch), side("8 reduction units", global_batch, reduction_units=8))
 
     def memory(self):
         if self.wanted("peak memory"):
@@ -231,19 +227,16 @@ class Bench:
         for kind, global_batch, pooling, target in (("loop", 8, "last_token", "≥ 1.6"), ("loop", 32, "last_token", "≥ 1.3"),
                                               ("trainer", 8, "last_token", "≥ 2.5"), ("tutorial", 4, "padded_end", "≥ 80")):
             name = f"training, global batch {global_batch} ÷ {kind}"
-            if not self.wanted(name):
-                continue
             if not self.peer:
-                self.left_out(name, "no PyTorch: see `make bench-peer`")
+                if self.wanted(name):
+                    self.left_out(name, "no PyTorch: see `make bench-peer`")
                 continue
             # Updates have different lengths, so count tweets of the peer's mean length.
             length = LOOP_TOKENS if kind == "loop" else self.tokens_per_tweet()
-            ours, peer = [], []
-            for _ in range(1 if kind == "tutorial" else self.rounds):
-                peer.append(self.ask_peer(kind, str(global_batch))["samples_per_second"])
-                ours += [speed / length for speed in self.train_updates(global_batch, 10, pooling=pooling)[0]]
-            self.row(f"{kind}, global batch {global_batch}", peer, "tweets/s")
-            self.row(name, median(ours) / median(peer), "", target)
+            self.compare(name, target, (f"{kind}, global batch {global_batch}", "tweets/s",
+                                        lambda: [self.ask_peer(kind, str(global_batch))["samples_per_second"]]),
+                         (None, "", lambda: [speed / length for speed in self.train_updates(global_batch, 10, pooling=pooling)[0]]),
+                         rounds=1 if kind == "tutorial" else None)
 
 
 class Peak:

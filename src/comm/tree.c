@@ -7,41 +7,25 @@ int tree_split(int n) {
     return p;
 }
 
-bool tree_is_node(int n, int first, int count) {
-    int low = 0;
-    while (n > 1 && !(low == first && n == count)) {
-        int left = tree_split(n);
-        if (first < low + left) {
-            n = left;
-        } else {
-            low += left;
-            n -= left;
-        }
+/* Add the nodes of the run of units [first, end) that lie in the subtree over `n` units from `low`. */
+static size_t add_nodes(int low, int n, int first, int end, int rank, TreeNode *nodes, size_t count) {
+    if (low >= end || low + n <= first) return count;
+    if (low >= first && low + n <= end) {
+        nodes[count] = (TreeNode){low, n, rank, (int)count};
+        return count + 1;
     }
-    return low == first && n == count;
-}
-
-/* The nodes of [first, end) as a stack: sizes[0] is the first node's count. Returns the stack's height. */
-static int build_stack(int n, int first, int end, int sizes[64]) {
-    int height = 0, starts[64];
-    for (int unit = first; unit < end; unit++) {
-        starts[height] = unit;
-        sizes[height++] = 1;
-        while (height >= 2 && tree_is_node(n, starts[height - 2], sizes[height - 2] + sizes[height - 1]) &&
-               unit + 1 == starts[height - 1] + sizes[height - 1]) {
-            sizes[height - 2] += sizes[height - 1];
-            height--;
-        }
-    }
-    return height;
+    int left = tree_split(n);
+    count = add_nodes(low, left, first, end, rank, nodes, count);
+    return add_nodes(low + left, n - left, first, end, rank, nodes, count);
 }
 
 size_t tree_nodes(int n, int first, int count, int rank, TreeNode *nodes) {
-    int sizes[64];
-    int height = build_stack(n, first, first + count, sizes);
-    for (int i = 0, unit = first; i < height; unit += sizes[i], i++)
-        nodes[i] = (TreeNode){.first = unit, .count = sizes[i], .rank = rank, .buffer = i};
-    return (size_t)height;
+    return add_nodes(0, n, first, first + count, rank, nodes, 0);
+}
+
+bool tree_is_node(int n, int first, int count) {
+    TreeNode nodes[64];
+    return tree_nodes(n, first, count, 0, nodes) == 1 && nodes->first == first && nodes->count == count;
 }
 
 int tree_depth_most(int count, bool from_start) {

@@ -9,18 +9,18 @@ Status all_gather_create(AllGather *g, const World *world, const ReductionLayout
     *g = (AllGather){.world = world, .layout = layout};
     g->state = memory_allocate(layout->buckets, sizeof *g->state, error);
     if (world_agree(world, error, true)) return error->status;
-    return ready_flags_create(&g->flags, world, layout->buckets, error);
+    return shared_create(&g->flags, world, layout->buckets * sizeof(ReadyFlag), error);
 }
 
 void all_gather_destroy(AllGather *g) {
-    ready_flags_destroy(&g->flags);
+    shared_destroy(g->flags);
     messages_free(&g->messages);
     memory_free(g->state);
 }
 
 /* Once this rank's part of a bucket is written and its messages have arrived, tell the neighbours. */
 static void show(const AllGather *g, size_t bucket) {
-    if (g->state[bucket].written && g->state[bucket].expected == 0) ready_flags_set(&g->flags, bucket, g->update);
+    if (g->state[bucket].written && g->state[bucket].expected == 0) ready_flag_set(g->flags, bucket, g->update);
 }
 
 /* Receive the parts of an owner on another node. */
@@ -29,7 +29,7 @@ static void receive_from(AllGather *g, int owner) {
         size_t first, length;
         layout_part(g->layout, b, owner, &first, &length);
         if (length == 0) continue;
-        messages_receive(&g->messages, g->world, g->values + first, length, MPI_FLOAT, owner, (int)b, b);
+        messages_receive(&g->messages, g->values + first, length, MPI_FLOAT, owner, (int)b, b);
         g->state[b].expected++;
     }
 }
@@ -54,14 +54,14 @@ void all_gather_bucket(AllGather *g, size_t bucket) {
     layout_owned(g->layout, bucket, &first, &length);
     for (int node = 0; node < world->nodes && length > 0; node++)
         if (node != world->node_of[world->rank])
-            messages_send(&g->messages, world, g->values + first, length, MPI_FLOAT,
+            messages_send(&g->messages, g->values + first, length, MPI_FLOAT,
                           layout_node_leader(g->layout, node, world->rank), (int)bucket);
     g->state[bucket].written = true;
     show(g, bucket);
 }
 
 void all_gather_progress(AllGather *g) {
-    int arrived = messages_take(&g->messages, g->world);
+    int arrived = messages_take(&g->messages);
     for (int i = 0; i < arrived; i++) {
         size_t bucket = (size_t)g->messages.arrived[i];
         if (--g->state[bucket].expected == 0) show(g, bucket);
@@ -73,7 +73,7 @@ void all_gather_await(AllGather *g, size_t bucket) {
     if (g->update == 0 || state->awaited) return;
     double start = clock_now();
     all_gather_progress(g);
-    while (!ready_flags_all(&g->flags, bucket, g->update)) {
+    while (!ready_flags_all(g->flags, bucket, g->update)) {
         sched_yield(); /* the rank that this one waits for may need the core */
         all_gather_progress(g);
     }

@@ -3,8 +3,8 @@
 /* The all-gather: new values go from the owners to all ranks. An owner sends its part once to each other node, where its
  * node leader receives it into the node's shared memory. Not collective, but every rank has to take part. */
 #include "comm/messages.h"
-#include "comm/ready_flags.h"
 #include "comm/reduction_layout.h"
+#include "linnet/comm/shared.h"
 
 /* A bucket in the course of an update. */
 typedef struct {
@@ -16,11 +16,11 @@ typedef struct {
 typedef struct {
     const World *world;            /* borrowed, like the layout */
     const ReductionLayout *layout; /* who owns what */
-    ReadyFlags flags;              /* a rank's part of a bucket, and what it receives for its node, is there */
-    ValueState *state;             /* [buckets] */
-    uint64_t update;               /* whose values are or were under way; 0 = none */
-    float *values;                 /* borrowed */
-    size_t buckets;                /* under way */
+    Shared *flags;     /* ready flags: a rank's part of a bucket, and what it receives for its node, is there */
+    ValueState *state; /* [buckets] */
+    uint64_t update;   /* whose values are or were under way; 0 = none */
+    float *values;     /* borrowed */
+    size_t buckets;    /* under way */
     Messages messages;
     double waited; /* seconds since the start */
 } AllGather;

@@ -65,20 +65,18 @@ static void peers_free(Peers *peers) {
  * to a peer: given all of them it is slower (between three hosts at 100 Mb/s, 7 to 8 MB/s instead of 8 to 10). */
 static void post(Peers *peers, int times) {
     Messages *m = &peers->messages;
-    const World *world = peers->world;
     size_t count = (size_t)peers->count, all = (size_t)times * count;
-    messages_begin(m, world, all, all, 2 * count + 1);
+    messages_begin(m, peers->world, all, all, 2 * count + 1);
     for (size_t i = 0; i < all; i++)
-        messages_receive(m, world, peers->receive + i * peers->bytes, peers->bytes, MPI_BYTE, peers->ranks[i % count],
-                         TAG, 0);
+        messages_receive(m, peers->receive + i * peers->bytes, peers->bytes, MPI_BYTE, peers->ranks[i % count], TAG, 0);
     for (size_t i = 0; i < all; i++)
-        messages_send(m, world, peers->send, peers->bytes, MPI_BYTE, peers->ranks[i % count], TAG);
+        messages_send(m, peers->send, peers->bytes, MPI_BYTE, peers->ranks[i % count], TAG);
 }
 
 /* Let messages move; whether all of them are done. */
 static bool all_done(Peers *peers) {
     Messages *m = &peers->messages;
-    messages_take(m, peers->world);
+    messages_take(m);
     return m->received == m->receive_count && messages_sent(m);
 }
 

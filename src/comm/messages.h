@@ -13,13 +13,13 @@ typedef struct {
 } Outgoing;
 
 typedef struct {
+    const World *world; /* borrowed */
+    size_t room;        /* elements allocated of each of the next five */
     MPI_Request *receives, *sends;
-    Outgoing *queue; /* [send_count] all sends of the set */
-    int *bucket;     /* [receive_room] which bucket a receive is for */
-    int *arrived;    /* [arrived_room: the larger room] buckets of the receives that messages_take() found done */
-    int receive_count, received;
-    int send_count, started, ended, at_once;
-    size_t receive_room, send_room, arrived_room;
+    Outgoing *queue; /* all sends of the set */
+    int *bucket;     /* which bucket a receive is for */
+    int *arrived;    /* buckets of the receives that messages_take() found done */
+    int receive_count, received, send_count, started, ended, at_once;
     int64_t sent_messages, sent_bytes; /* of all sets */
 } Messages;
 
@@ -29,14 +29,13 @@ void messages_begin(Messages *messages, const World *world, size_t receives, siz
 void messages_free(Messages *messages);
 
 /* `into` and `from` hold `count` elements and stay the caller's; they are in use until the message is done. */
-void messages_receive(Messages *messages, const World *world, void *into, size_t count, MPI_Datatype type, int rank,
-                      int tag, size_t bucket);
-void messages_send(Messages *messages, const World *world, const void *from, size_t count, MPI_Datatype type, int rank,
-                   int tag);
+void messages_receive(Messages *messages, void *into, size_t count, MPI_Datatype type, int rank, int tag,
+                      size_t bucket);
+void messages_send(Messages *messages, const void *from, size_t count, MPI_Datatype type, int rank, int tag);
 
 /* Let messages move, and start sends whose turn it is: the number of receives that are done now, whose buckets are
  * arrived[0 … n − 1]. Nearly free when the set is done. */
-int messages_take(Messages *messages, const World *world);
+int messages_take(Messages *messages);
 
 /* Whether all sends are done. */
 bool messages_sent(const Messages *messages);

@@ -16,19 +16,18 @@ static size_t tree_levels(int units) {
     return levels;
 }
 
-Status ordered_sum_create(OrderedSum *sum, const World *world, const ReductionLayout *layout, const TreePieces *pieces,
-                          int units, size_t block_max, Error *error) {
-    *sum = (OrderedSum){.world = world,
-                        .layout = layout,
-                        .pieces = pieces,
-                        .block_max = block_max,
-                        .thread_floats = tree_levels(units) * block_max};
+Status ordered_sum_create(OrderedSum *sum, int units, size_t blocks, size_t block_max, Error *error) {
+    sum->block_max = block_max;
+    sum->thread_floats = tree_levels(units) * block_max;
+    sum->squares = memory_allocate(blocks, sizeof *sum->squares, error);
     sum->received_at = memory_allocate((size_t)units, sizeof *sum->received_at, error);
     sum->temporaries = memory_allocate((size_t)omp_get_max_threads() * sum->thread_floats, sizeof(float), error);
     return error->status;
 }
 
 void ordered_sum_free(OrderedSum *sum) {
+    shared_destroy(sum->buffers);
+    memory_free(sum->squares);
     memory_free(sum->received_at);
     memory_free(sum->temporaries);
 }
@@ -77,19 +76,22 @@ void ordered_sum(OrderedSum *s, const Sum *what) {
         Walk w = {s, what, at, size_min(what->length - at, what->block), what->from};
         float *temporaries = s->temporaries + (size_t)omp_get_thread_num() * s->thread_floats;
         const float *values = walk(&w, what->unit, what->count, temporaries);
-        if (what->into && what->into + at != values) memcpy(what->into + at, values, w.n * sizeof *values);
-        if (what->into_bf16) bf16_from_floats(what->into_bf16 + at, values, w.n);
+        float *into = (float *)what->into + at;
+        if (what->bf16)
+            bf16_from_floats((uint16_t *)what->into + at, values, w.n);
+        else if (into != values)
+            memcpy(into, values, w.n * sizeof *values);
         if (what->squares) what->squares[i] = sum_of_squares(values, w.n);
     }
     s->seconds += clock_now() - start;
 }
 
-void ordered_sum_owned(OrderedSum *s, size_t index, int units, double *squares) {
+void ordered_sum_owned(OrderedSum *s, size_t index) {
     const ReductionLayout *layout = s->layout;
     const Bucket *bucket = &layout->bucket[index];
-    Sum what = {.count = units, .block = bucket->block, .before = layout_before(layout, index)};
+    Sum what = {.count = s->pieces->units, .block = bucket->block, .before = layout_before(layout, index)};
     layout_owned(layout, index, &what.first, &what.length);
     what.into = ordered_sum_buffer(s, s->world->node_rank, 0) + what.first;
-    what.squares = squares + layout->first_block[index] + (what.first - bucket->start) / bucket->block;
+    what.squares = s->squares + layout->first_block[index] + (what.first - bucket->start) / bucket->block;
     ordered_sum(s, &what);
 }

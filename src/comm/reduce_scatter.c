@@ -22,14 +22,15 @@ static size_t wire_bytes(const ReduceScatter *s) {
     return s->pieces->bf16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-Status reduce_scatter_create(ReduceScatter *s, Error *error) {
+Status reduce_scatter_create(ReduceScatter *s, OrderedSum *sum, bool overlap, Error *error) {
+    *s = (ReduceScatter){sum->world, sum->layout, sum->pieces, sum, .overlap = overlap};
     s->state = memory_allocate(s->layout->buckets, sizeof *s->state, error);
     if (world_agree(s->world, error, true)) return error->status;
-    return ready_flags_create(&s->flags, s->world, s->layout->buckets, error);
+    return shared_create(&s->flags, s->world, s->layout->buckets * sizeof(ReadyFlag), error);
 }
 
 void reduce_scatter_destroy(ReduceScatter *s) {
-    ready_flags_destroy(&s->flags);
+    shared_destroy(s->flags);
     messages_free(&s->messages);
     memory_free(s->state);
     memory_free(s->receive);
@@ -55,19 +56,17 @@ static void post_receives(ReduceScatter *s) {
             const TreeNode *term = &pieces->terms[i];
             if (layout_is_neighbour(s->layout, term->rank)) continue;
             char *into = (char *)s->receive + (s->sum->received_at[i] + before) * wire_bytes(s);
-            messages_receive(&s->messages, s->world, into, length, wire_type(s), term->rank, tag_of(s, b, term->buffer),
-                             b);
+            messages_receive(&s->messages, into, length, wire_type(s), term->rank, tag_of(s, b, term->buffer), b);
             s->state[b].expected++;
         }
     }
 }
 
-void reduce_scatter_begin(ReduceScatter *s, uint64_t update, int units, bool idle) {
+void reduce_scatter_begin(ReduceScatter *s, uint64_t update, bool idle) {
     const PieceCounts counts = tree_pieces_count(s->pieces, s->layout);
     const size_t buckets = s->layout->buckets;
     size_t remote = 0;
     s->update = update;
-    s->units = units;
     s->unsummed = buckets;
     for (size_t b = 0; b < buckets; b++) s->state[b] = (GradientState){0};
     for (size_t i = 0; i < s->pieces->term_count; i++)
@@ -85,27 +84,20 @@ void reduce_scatter_begin(ReduceScatter *s, uint64_t update, int units, bool idl
 
 /* Send an owner on another node one sum of a bucket. */
 static void send_sum(ReduceScatter *s, size_t bucket, int owner, size_t k) {
-    const TreeNode *term = tree_pieces_in_place(s->pieces, k), *sent = &s->pieces->outgoing[k];
-    Sum sum = {.unit = sent->first,
-               .count = sent->count,
-               .from = s->pieces->outgoing_from[k],
-               .block = s->layout->bucket[bucket].block};
+    const TreePieces *pieces = s->pieces;
+    const TreeNode *term = tree_pieces_in_place(pieces, k), *sent = &pieces->outgoing[k];
+    Sum sum = {.unit = sent->first, .count = sent->count, .from = pieces->outgoing_from[k], .bf16 = pieces->bf16};
     layout_part(s->layout, bucket, owner, &sum.first, &sum.length);
     if (sum.length == 0) return;
-    const void *from;
     if (term) {
-        from = ordered_sum_buffer(s->sum, s->world->local_of[term->rank], term->buffer) + sum.first;
+        sum.into = ordered_sum_buffer(s->sum, s->world->local_of[term->rank], term->buffer) + sum.first;
     } else {
-        void *made = (char *)s->made + s->made_bytes;
-        from = made;
-        if (s->pieces->bf16)
-            sum.into_bf16 = made;
-        else
-            sum.into = made;
+        sum.block = s->layout->bucket[bucket].block;
+        sum.into = (char *)s->made + s->made_bytes;
         s->made_bytes += sum.length * wire_bytes(s);
         ordered_sum(s->sum, &sum);
     }
-    messages_send(&s->messages, s->world, from, sum.length, wire_type(s), owner, tag_of(s, bucket, (int)k));
+    messages_send(&s->messages, sum.into, sum.length, wire_type(s), owner, tag_of(s, bucket, (int)k));
 }
 
 /* All ranks of this node are ready with a bucket. */
@@ -120,21 +112,21 @@ static void send_bucket(ReduceScatter *s, size_t bucket) {
 }
 
 void reduce_scatter_bucket_ready(ReduceScatter *s, size_t bucket) {
-    ready_flags_set(&s->flags, bucket, s->update);
+    ready_flag_set(s->flags, bucket, s->update);
     s->state[bucket].ready = true;
     if (s->overlap) reduce_scatter_progress(s);
 }
 
 void reduce_scatter_progress(ReduceScatter *s) {
-    int arrived = messages_take(&s->messages, s->world);
+    int arrived = messages_take(&s->messages);
     for (int i = 0; i < arrived; i++) s->state[s->messages.arrived[i]].expected--;
     if (omp_in_parallel()) return; /* one thread would sum while the others wait for it at the region's end */
     for (size_t b = 0; b < s->layout->buckets && s->unsummed > 0; b++) {
         GradientState *state = &s->state[b];
         if (!state->ready || state->summed) continue;
-        if (!state->sent && ready_flags_all(&s->flags, b, s->update)) send_bucket(s, b);
+        if (!state->sent && ready_flags_all(s->flags, b, s->update)) send_bucket(s, b);
         if (!state->sent || state->expected > 0) continue;
-        ordered_sum_owned(s->sum, b, s->units, s->squares);
+        ordered_sum_owned(s->sum, b);
         state->summed = true;
         s->unsummed--;
     }

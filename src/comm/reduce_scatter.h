@@ -4,7 +4,6 @@
  * but every rank has to take part in each update. */
 #include "comm/messages.h"
 #include "comm/ordered_sum.h"
-#include "comm/ready_flags.h"
 
 /* A bucket in the course of an update. */
 typedef struct {
@@ -19,25 +18,23 @@ typedef struct {
     const ReductionLayout *layout; /* who owns what */
     const TreePieces *pieces;      /* what to send and to receive */
     OrderedSum *sum;
-    double *squares;      /* [blocks] borrowed: of the owned blocks, written when they are summed */
     bool overlap;         /* send and receive during the passes */
-    ReadyFlags flags;     /* a rank's sums of a bucket are final */
+    Shared *flags;        /* ready flags: a rank's sums of a bucket are final */
     GradientState *state; /* [buckets] */
     size_t unsummed;      /* buckets */
-    int units;            /* of this update */
-    uint64_t update;      /* its number */
+    uint64_t update;      /* the number of this update */
     Messages messages;
     void *receive, *made;           /* terms from other nodes; sums made for them */
     size_t receive_room, made_room; /* bytes allocated */
     size_t made_bytes;              /* bytes in use */
 } ReduceScatter;
 
-/* world, layout, pieces, sum, squares and overlap are set. Collective. */
-Status reduce_scatter_create(ReduceScatter *scatter, Error *error);
+/* The sum, with its world, layout and pieces, is borrowed. Collective. */
+Status reduce_scatter_create(ReduceScatter *scatter, OrderedSum *sum, bool overlap, Error *error);
 void reduce_scatter_destroy(ReduceScatter *scatter);
 
 /* Begin an update: post the receives of the terms that `pieces` says. A rank without units is ready at once. */
-void reduce_scatter_begin(ReduceScatter *scatter, uint64_t update, int units, bool idle);
+void reduce_scatter_begin(ReduceScatter *scatter, uint64_t update, bool idle);
 
 /* This rank's sums of a bucket are final. */
 void reduce_scatter_bucket_ready(ReduceScatter *scatter, size_t bucket);

@@ -1,7 +1,6 @@
 /* A rank's own sums on their stack of gradient buffers, and the facade of both halves. See reduction.h. */
 #include "comm/reduction_private.h"
 
-#include "comm/all_reduce_mpi.h"
 #include "linnet/comm/reduction_counts.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/integers.h"
@@ -13,40 +12,25 @@ size_t reduction_shared_bytes(const World *world, const ReductionRule *rule, siz
     return (size_t)reduction_buffers(rule, world->size, world->rank) * buffer_length * sizeof(float);
 }
 
-/* What needs no other rank. */
-static void allocate(Reduction *r, size_t buckets, size_t blocks, size_t block, Error *error) {
-    const World *world = r->world;
-    layout_create(&r->layout, world->rank, world->size, world->nodes, world->node_of, buckets, error);
-    tree_pieces_create(&r->pieces, &r->layout, r->rule.units, r->rule.bf16, error);
-    ordered_sum_create(&r->sum, world, &r->layout, &r->pieces, r->rule.units, block, error);
-    r->squares = memory_allocate(blocks, sizeof *r->squares, error);
-}
-
-/* What the ranks of a node share. Collective. */
-static Status share(Reduction *r, Error *error) {
-    r->reduce_scatter = (ReduceScatter){.world = r->world,
-                                        .layout = &r->layout,
-                                        .pieces = &r->pieces,
-                                        .sum = &r->sum,
-                                        .squares = r->squares,
-                                        .overlap = r->rule.overlap};
-    if (reduce_scatter_create(&r->reduce_scatter, error) ||
-        all_gather_create(&r->all_gather, r->world, &r->layout, error) ||
-        shared_create(&r->buffers, r->world, reduction_shared_bytes(r->world, &r->rule, r->buffer_length), error))
+/* Create what the ranks of a node share. Collective. */
+static Status share(Reduction *r, size_t buffer_length, Error *error) {
+    r->sum.buffer_length = buffer_length;
+    if (reduce_scatter_create(&r->reduce_scatter, &r->sum, r->rule.overlap, error) ||
+        all_gather_create(&r->all_gather, r->world, &r->layout, error))
         return error->status;
-    r->sum.buffers = r->buffers;
-    r->sum.buffer_length = r->buffer_length;
-    return STATUS_OK;
+    return shared_create(&r->sum.buffers, r->world, reduction_shared_bytes(r->world, &r->rule, buffer_length), error);
 }
 
 Status reduction_create(Reduction **reduction, const World *world, const ReductionRule *rule, size_t buckets,
                         size_t buffer_length, size_t blocks, size_t block, Error *error) {
     Reduction *r = memory_allocate(1, sizeof *r, error);
     if (r) {
-        *r = (Reduction){.world = world, .rule = *rule, .buffer_length = buffer_length};
-        allocate(r, buckets, blocks, block, error);
+        *r = (Reduction){.world = world, .rule = *rule, .sum = {world, &r->layout, &r->pieces}};
+        layout_create(&r->layout, world->rank, world->size, world->nodes, world->node_of, buckets, error);
+        tree_pieces_create(&r->pieces, &r->layout, rule->units, rule->bf16, error);
+        ordered_sum_create(&r->sum, rule->units, blocks, block, error);
     }
-    if (world_agree(world, error, true) || share(r, error)) {
+    if (world_agree(world, error, true) || share(r, buffer_length, error)) {
         reduction_destroy(r);
         return error->status;
     }
@@ -59,11 +43,9 @@ void reduction_destroy(Reduction *r) {
     all_gather_end(&r->all_gather); /* an error may have come between a step and the next forward pass */
     all_gather_destroy(&r->all_gather);
     reduce_scatter_destroy(&r->reduce_scatter);
-    shared_destroy(r->buffers);
     ordered_sum_free(&r->sum);
     tree_pieces_free(&r->pieces);
     layout_free(&r->layout);
-    memory_free(r->squares);
     memory_free(r);
 }
 
@@ -75,26 +57,25 @@ void reduction_begin(Reduction *r, int units, const Bucket *buckets) {
     int64_t first, count;
     even_part(units, r->world->size, r->world->rank, &first, &count);
     r->subtrees = (Subtrees){.first = (int)first, .count = (int)count};
-    r->units = units;
     r->update++;
     reduction_plan(r, buckets);
-    memset(r->squares, 0, reduction_blocks(r) * sizeof *r->squares);
-    if (r->rule.kind == REDUCTION_MPI) return;
+    memset(r->sum.squares, 0, reduction_blocks(r) * sizeof *r->sum.squares);
     tree_pieces_find(&r->pieces, &r->layout, units);
-    reduce_scatter_begin(&r->reduce_scatter, r->update, units, count == 0);
+    if (r->rule.kind == REDUCTION_ORDERED) reduce_scatter_begin(&r->reduce_scatter, r->update, count == 0);
 }
 
 void reduction_subtree_begin(Reduction *r, int count) {
     Subtrees *s = &r->subtrees;
     TreeNode nodes[64];
     /* as many sums as the units so far have nodes */
-    int left = r->rule.kind == REDUCTION_MPI ? 1 : (int)tree_nodes(r->units, s->first, s->next + count, 0, nodes);
+    int left =
+        r->rule.kind == REDUCTION_MPI ? 1 : (int)tree_nodes(r->pieces.units, s->first, s->next + count, 0, nodes);
     s->under_way = count;
     s->joins = s->height + 1 - left;
 }
 
 float *reduction_gradient_buffer(Reduction *r) {
-    return reduction_result(r) + (size_t)r->subtrees.height * r->buffer_length;
+    return reduction_result(r) + (size_t)r->subtrees.height * r->sum.buffer_length;
 }
 
 /* left [i] += right [i], a block at a time over the threads. */
@@ -111,8 +92,8 @@ static void join(float *left, const float *right, const Bucket *bucket) {
 void reduction_bucket_done(Reduction *r, size_t bucket) {
     const Subtrees *s = &r->subtrees;
     float *top = reduction_gradient_buffer(r);
-    for (int j = 0; j < s->joins; j++, top -= r->buffer_length)
-        join(top - r->buffer_length, top, &r->layout.bucket[bucket]);
+    for (int j = 0; j < s->joins; j++, top -= r->sum.buffer_length)
+        join(top - r->sum.buffer_length, top, &r->layout.bucket[bucket]);
     if (s->next + s->under_way == s->count && r->rule.kind == REDUCTION_ORDERED)
         reduce_scatter_bucket_ready(&r->reduce_scatter, bucket);
 }
@@ -123,10 +104,24 @@ void reduction_subtree_done(Reduction *r) {
     s->next += s->under_way;
 }
 
+/* REDUCTION_MPI: sum every bucket over all ranks into this rank's gradient buffer 0. */
+static void all_reduce_by_mpi(Reduction *r) {
+    /* What MPI leaves there is the sum already: one term, of which the squares are to be taken. */
+    r->pieces.terms[0] = (TreeNode){.count = r->pieces.units, .rank = r->world->rank};
+    for (size_t b = 0; b < r->layout.buckets; b++) {
+        float *sums = reduction_result(r) + r->layout.bucket[b].start;
+        const int length = (int)r->layout.bucket[b].length;
+        if (r->subtrees.count == 0) memset(sums, 0, (size_t)length * sizeof *sums);
+        world_check(r->world, MPI_Allreduce(MPI_IN_PLACE, sums, length, MPI_FLOAT, MPI_SUM, r->world->comm),
+                    "MPI_Allreduce");
+        ordered_sum_owned(&r->sum, b);
+    }
+}
+
 void reduction_finish(Reduction *r) {
     double start = clock_now(), summing = r->sum.seconds;
     if (r->rule.kind == REDUCTION_MPI)
-        all_reduce_mpi(&r->sum, &r->pieces, r->units, r->subtrees.count == 0, r->squares);
+        all_reduce_by_mpi(r);
     else
         reduce_scatter_finish(&r->reduce_scatter);
     r->waited += clock_now() - start - (r->sum.seconds - summing); /* its own sums are this rank's work */
@@ -148,7 +143,7 @@ void reduction_part_of(const Reduction *r, size_t bucket, int rank, size_t *firs
     layout_part(&r->layout, bucket, rank, first, length);
 }
 double *reduction_squares(Reduction *r) {
-    return r->squares;
+    return r->sum.squares;
 }
 size_t reduction_blocks(const Reduction *r) {
     return r->layout.first_block[r->layout.buckets];
@@ -160,7 +155,7 @@ size_t reduction_first_block(const Reduction *r, size_t bucket) {
 void reduction_discard(Reduction *r) {
     /* A neighbour that sends from this rank's gradient buffers may have their pages registered with the network card,
      * which would go on reading those: MPI notices only what its own process does to memory. */
-    if (r->world->nodes == 1 || r->world->node_size == 1) shared_discard(r->buffers);
+    if (r->world->nodes == 1 || r->world->node_size == 1) shared_discard(r->sum.buffers);
 }
 
 double reduction_waited(const Reduction *r) {

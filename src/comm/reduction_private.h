@@ -19,16 +19,12 @@ typedef struct {
 struct Reduction {
     const World *world; /* borrowed */
     ReductionRule rule;
-    size_t buffer_length;   /* floats */
-    Shared *buffers;        /* every rank's gradient buffers */
-    double *squares;        /* [blocks] */
     ReductionLayout layout; /* of this update */
     TreePieces pieces;
     OrderedSum sum;
     ReduceScatter reduce_scatter;
     AllGather all_gather;
     uint64_t update; /* the number of updates so far */
-    int units;
     Subtrees subtrees;
     double waited; /* seconds for gradients */
 };

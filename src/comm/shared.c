@@ -4,6 +4,7 @@
 #include "linnet/core/environment.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 
@@ -68,6 +69,21 @@ void shared_fence(const Shared *shared) {
     if (shared->window != MPI_WIN_NULL) world_check(shared->world, MPI_Win_sync(shared->window), "MPI_Win_sync");
 }
 
+void ready_flag_set(const Shared *flags, size_t index, uint64_t update) {
+    ReadyFlag *mine = shared_block(flags, flags->world->node_rank);
+    shared_fence(flags); /* a barrier for all memory that the node shares */
+    atomic_store_explicit(&mine[index], update, memory_order_release);
+}
+
+bool ready_flags_all(const Shared *flags, size_t index, uint64_t update) {
+    for (int rank = 0; rank < flags->world->node_size; rank++) {
+        ReadyFlag *theirs = shared_block(flags, rank);
+        if (atomic_load_explicit(&theirs[index], memory_order_acquire) < update) return false;
+    }
+    shared_fence(flags);
+    return true;
+}
+
 void shared_discard(Shared *shared) {
     /* Where the system refuses, the memory stays as it is: no rank may rely on zeros. */
     memory_advise(shared->blocks[shared->world->node_rank], shared->bytes, shared->plain ? MADV_DONTNEED : MADV_REMOVE);
@@ -93,11 +109,11 @@ static bool fits(size_t bytes) {
     return (size_t)room.f_bavail * room.f_frsize >= bytes;
 }
 
-Status shared_choose(World *world, size_t bytes, Error *error) {
+void shared_choose(World *world, size_t bytes) {
     int64_t alone = world->node_size > 1 && !fits(bytes);
     world_max_integers(world, &alone, 1);
-    if (!alone) return STATUS_OK;
+    if (!alone) return;
     log_info(
         "every rank keeps its own copy of the model: /dev/shm is too small to share it, or LINNET_SHARED_MEMORY is 0");
-    return world_isolate(world, error);
+    world_isolate(world);
 }

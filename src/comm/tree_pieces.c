@@ -32,15 +32,15 @@ static void units_of(const ReductionLayout *layout, int units, int rank, int end
 }
 
 /* Consecutive ranks of this node: the sums in every rank's gradient buffers, and what they sum up to. */
-static void add_here(TreePieces *p, const ReductionLayout *layout, int units, int rank, int end) {
+static void add_here(TreePieces *p, const ReductionLayout *layout, int rank, int end) {
     int first, count;
+    const int units = p->units;
     size_t from = p->term_count;
     for (int r = rank; r < end; r++) {
         units_of(layout, units, r, r + 1, &first, &count);
-        if (count > 0) p->term_count += tree_nodes(units, first, count, r, p->terms + p->term_count);
+        p->term_count += tree_nodes(units, first, count, r, p->terms + p->term_count);
     }
     units_of(layout, units, rank, end, &first, &count);
-    if (count == 0) return;
     size_t last = p->outgoing_count + tree_nodes(units, first, count, rank, p->outgoing + p->outgoing_count);
     for (; p->outgoing_count < last; p->outgoing_count++) {
         while (p->terms[from].first < p->outgoing[p->outgoing_count].first) from++;
@@ -49,25 +49,22 @@ static void add_here(TreePieces *p, const ReductionLayout *layout, int units, in
 }
 
 /* Consecutive ranks of another node, whose node leader sends the sums of all its node's units. */
-static void add_elsewhere(TreePieces *p, const ReductionLayout *layout, int units, int rank, int end) {
+static void add_elsewhere(TreePieces *p, const ReductionLayout *layout, int rank, int end) {
     int first, count, node = layout->node_of[rank];
-    units_of(layout, units, rank, end, &first, &count);
-    if (count == 0) return;
+    units_of(layout, p->units, rank, end, &first, &count);
     TreeNode *terms = p->terms + p->term_count;
-    size_t added = tree_nodes(units, first, count, layout_node_leader(layout, node, layout->rank), terms);
+    size_t added = tree_nodes(p->units, first, count, layout_node_leader(layout, node, layout->rank), terms);
     for (size_t i = 0; i < added; i++) terms[i].buffer = p->sent_by[node]++;
     p->term_count += added;
 }
 
 void tree_pieces_find(TreePieces *p, const ReductionLayout *layout, int units) {
+    p->units = units;
     p->term_count = p->outgoing_count = 0;
     memset(p->sent_by, 0, (size_t)layout->nodes * sizeof *p->sent_by);
     for (int rank = 0, end; rank < layout->ranks; rank = end) {
         for (end = rank + 1; end < layout->ranks && layout->node_of[end] == layout->node_of[rank];) end++;
-        if (layout_is_neighbour(layout, rank))
-            add_here(p, layout, units, rank, end);
-        else
-            add_elsewhere(p, layout, units, rank, end);
+        (layout_is_neighbour(layout, rank) ? add_here : add_elsewhere)(p, layout, rank, end);
     }
 }
 

@@ -75,46 +75,19 @@ static Status refuse_stray(const World *world, Error *error) {
     return STATUS_OK;
 }
 
-/* Which ranks share memory: node_of and local_of of every rank. */
-static Status find_nodes(World *world, Error *error) {
-    world->node_of = memory_allocate((size_t)world->size, sizeof(int), error);
-    world->local_of = memory_allocate((size_t)world->size, sizeof(int), error);
-    if (world_agree(world, error, true)) return error->status;
-    int lowest = world->rank;
-    world_check(world, MPI_Bcast(&lowest, 1, MPI_INT, 0, world->node), "MPI_Bcast");
-    int mine[2] = {lowest, world->node_rank};
-    int *all = memory_allocate((size_t)world->size, sizeof mine, error);
-    if (world_agree(world, error, true)) goto cleanup;
-    world_check(world, MPI_Allgather(mine, 2, MPI_INT, all, 2, MPI_INT, world->comm), "MPI_Allgather");
-    world->nodes = 0;
-    for (int r = 0; r < world->size; r++) {
-        world->local_of[r] = all[2 * r + 1];
-        world->node_of[r] = all[2 * r] == r ? world->nodes++ : world->node_of[all[2 * r]];
-    }
-cleanup:
-    memory_free(all);
-    return error->status;
-}
-
-/* Make the communicator of the ranks that share memory (kind MPI_COMM_TYPE_SHARED) or of this rank alone
- * (MPI_UNDEFINED). */
-static Status split_nodes(World *world, int kind, Error *error) {
-    int code = kind == MPI_UNDEFINED ? MPI_Comm_dup(MPI_COMM_SELF, &world->node)
-                                     : MPI_Comm_split_type(world->comm, kind, world->rank, MPI_INFO_NULL, &world->node);
+/* Fill node_of and local_of of every rank from the node's communicator, whose making returned `code`. */
+static void find_nodes(World *world, int code) {
     world_check(world, code, "making the node's communicator");
     MPI_Comm_set_errhandler(world->node, MPI_ERRORS_RETURN);
     MPI_Comm_rank(world->node, &world->node_rank);
     MPI_Comm_size(world->node, &world->node_size);
-    return find_nodes(world, error);
-}
-
-static Status gather_hosts(World *world, Error *error) {
-    world->hosts = memory_allocate((size_t)world->size, sizeof *world->hosts, error);
-    if (world_agree(world, error, true)) return error->status;
-    world_check(world,
-                MPI_Allgather(world->host, WORLD_HOST, MPI_CHAR, world->hosts, WORLD_HOST, MPI_CHAR, world->comm),
+    int lowest = world->rank, *node_of = world->node_of;
+    world_check(world, MPI_Bcast(&lowest, 1, MPI_INT, 0, world->node), "MPI_Bcast");
+    world_check(world, MPI_Allgather(&lowest, 1, MPI_INT, node_of, 1, MPI_INT, world->comm), "MPI_Allgather");
+    world_check(world, MPI_Allgather(&world->node_rank, 1, MPI_INT, world->local_of, 1, MPI_INT, world->comm),
                 "MPI_Allgather");
-    return STATUS_OK;
+    world->nodes = 0;
+    for (int r = 0; r < world->size; r++) node_of[r] = node_of[r] == r ? world->nodes++ : node_of[node_of[r]];
 }
 
 /* Find out what MPI knows about the ranks. */
@@ -128,8 +101,15 @@ static Status find_ranks(World *world, Error *error) {
         log_error("%s", error->message); /* it is alone, or believes so */
         return error->status;
     }
-    if (split_nodes(world, MPI_COMM_TYPE_SHARED, error)) return error->status;
-    return gather_hosts(world, error);
+    world->node_of = memory_allocate((size_t)world->size, sizeof *world->node_of, error);
+    world->local_of = memory_allocate((size_t)world->size, sizeof *world->local_of, error);
+    world->hosts = memory_allocate((size_t)world->size, sizeof *world->hosts, error);
+    if (world_agree(world, error, true)) return error->status;
+    find_nodes(world, MPI_Comm_split_type(world->comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &world->node));
+    world_check(world,
+                MPI_Allgather(world->host, WORLD_HOST, MPI_CHAR, world->hosts, WORLD_HOST, MPI_CHAR, world->comm),
+                "MPI_Allgather");
+    return STATUS_OK;
 }
 
 Status world_start(World **world, Error *error) {
@@ -145,12 +125,9 @@ Status world_start(World **world, Error *error) {
     return find_ranks(new, error);
 }
 
-Status world_isolate(World *world, Error *error) {
+void world_isolate(World *world) {
     MPI_Comm_free(&world->node);
-    memory_free(world->node_of);
-    memory_free(world->local_of);
-    world->node_of = world->local_of = NULL;
-    return split_nodes(world, MPI_UNDEFINED, error);
+    find_nodes(world, MPI_Comm_dup(MPI_COMM_SELF, &world->node));
 }
 
 void world_finalize(World *world) {

@@ -82,8 +82,8 @@ static Status choose_sharing(Job *job, Error *error) {
     model_layout(job->options->model, &layout, error);
     size_t bytes = layout.dense * sizeof(float);
     parameters_layout_free(&layout);
-    if (world_agree(job->world, error, true)) return error->status;
-    return shared_choose(job->world, bytes, error);
+    if (world_agree(job->world, error, true) == STATUS_OK) shared_choose(job->world, bytes);
+    return error->status;
 }
 
 /* Open data, model and predictions. Collective. */

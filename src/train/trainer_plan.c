@@ -121,7 +121,8 @@ Status trainer_choose_sharing(Trainer *t, const char *model, Error *error) {
     ParameterLayout layout = {0};
     size_t bytes = model_layout(model, &layout, error) == STATUS_OK ? shared_bytes(t, &layout) : 0;
     parameters_layout_free(&layout);
-    if (world_agree(t->world, error, true) || shared_choose(t->world, bytes, error)) return error->status;
+    if (world_agree(t->world, error, true)) return error->status;
+    shared_choose(t->world, bytes);
     warn_of_rounding(t);
     return STATUS_OK;
 }

@@ -72,11 +72,9 @@ typedef enum {
 
 /** Make believe that the ranks lie on nodes so; NODES_ALONE last, from which there is no way back. Collective. */
 static inline void check_arrange(World *world, NodesKind kind) {
-    Error error = {0};
     if (kind == NODES_ONE) return;
     if (kind == NODES_ALONE) {
-        world_isolate(world, &error);
-        FINE(world, &error);
+        world_isolate(world);
         return;
     }
     int color = kind == NODES_OF_TWO ? world->rank / 2 : world->rank % 2;

@@ -248,7 +248,7 @@ static bool come_by_polling(Reduction *r, bool gradients) {
         there =
             gradients ? messages_sent(&scatter->messages) && scatter->unsummed == 0 : messages_sent(&gather->messages);
         for (size_t b = 0; b < BUCKETS && !gradients; b++)
-            there = there && ready_flags_all(&gather->flags, b, gather->update);
+            there = there && ready_flags_all(gather->flags, b, gather->update);
     }
     return there;
 }

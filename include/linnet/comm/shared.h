@@ -4,8 +4,6 @@
  *  ranks read each other's gradients where they lie. Zero-filled; pages that were never touched take no memory. */
 #include "linnet/comm/world.h"
 #include "linnet/core/error.h"
-#include <stdbool.h>
-#include <stddef.h>
 
 typedef struct Shared Shared;
 
@@ -20,6 +18,15 @@ void *shared_block(const Shared *shared, int node_rank);
  *  collective. */
 void shared_fence(const Shared *shared);
 
+/** Ready flags: a block of them for each rank of a node says how far it is, for the others to see. A flag holds the number
+ *  of the last update in which its rank was ready, 0 at the start. What a rank wrote to shared memory before it set its
+ *  flag can be read by a rank that has seen the flag. */
+typedef _Atomic uint64_t ReadyFlag;
+
+/** Set this rank's flag of a number; whether those of all ranks of the node are set. Not collective. */
+void ready_flag_set(const Shared *flags, size_t index, uint64_t update);
+bool ready_flags_all(const Shared *flags, size_t index, uint64_t update);
+
 /** Give the memory of this rank's block back to the system until it is written again; what it holds is lost. Not
  *  collective. */
 void shared_discard(Shared *shared);
@@ -31,6 +38,6 @@ void shared_destroy(Shared *shared);
  *  is set on any rank, or the system's shared memory is too small (a container's /dev/shm may be, and a page that finds no
  *  room there kills the process): then every rank becomes a node of its own (world_isolate()). Called before anything is
  *  shared. Collective. */
-Status shared_choose(World *world, size_t bytes, Error *error);
+void shared_choose(World *world, size_t bytes);
 
 #endif

@@ -67,9 +67,8 @@ Status world_agree(const World *world, Error *error, bool print);
 /** Print this rank's error in one line, with its host and phase where there are several ranks. Not collective. */
 void world_tell(const World *world, const Error *error);
 
-/** Make every rank a node of its own from now on: ranks then share no memory and exchange everything by messages.
- *  Collective. */
-Status world_isolate(World *world, Error *error);
+/** Make every rank a node of its own from now on: ranks then share no memory and send each other all data. Collective. */
+void world_isolate(World *world);
 
 /** Print one line with rank, host and cause, and end the job on all ranks with *error's status. Not collective. */
 _Noreturn void world_abort(const World *world, const Error *error);

@@ -34,6 +34,13 @@ static Status create(Heartbeat **heartbeat, const World *world, Error *error) {
     return error->status;
 }
 
+/* End the thread, if there is one, as `reason` asks it to. */
+static void end_loop(Heartbeat *h, atomic_bool *reason) {
+    atomic_store(reason, true);
+    heartbeat_wake(h);
+    if (h->running) pthread_join(h->thread, NULL);
+}
+
 static void destroy(Heartbeat *h) {
     if (!h) return;
     for (int i = 0; h->peers && i < h->count; i++)
@@ -47,11 +54,6 @@ static void destroy(Heartbeat *h) {
     memory_free(h->ready);
     memory_free(h->peers);
     memory_free(h);
-}
-
-static void join(Heartbeat *h) {
-    heartbeat_wake(h);
-    pthread_join(h->thread, NULL);
 }
 
 static void start_loop(Heartbeat *h, Error *error) {
@@ -118,8 +120,7 @@ Status heartbeat_start(World *world, Error *error) {
             "ranks cannot connect to rank 0 on %s by TCP: the run will not notice a rank that is stopped or cut "
             "off",
             world->host);
-    atomic_store(&h->closing, true);
-    if (h->running) join(h);
+    end_loop(h, &h->closing);
     int64_t all_joined = 1; /* before that, the end of a connection would be taken for the end of a rank */
     world_max_integers(world, &all_joined, 1);
     destroy(h);
@@ -141,8 +142,7 @@ void heartbeat_stopping(World *world) {
 void heartbeat_finish(World *world) {
     Heartbeat *h = world->hooks.heartbeat;
     if (!h) return;
-    atomic_store(&h->leaving, true);
-    join(h);
+    end_loop(h, &h->leaving);
     destroy(h);
     world->hooks = (WorldHooks){0};
 }

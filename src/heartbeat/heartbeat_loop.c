@@ -35,8 +35,7 @@ static _Noreturn void end_for(Heartbeat *h, const Peer *peer, const char *cause)
 }
 
 static void receive_from(Heartbeat *h, Peer *peer) {
-    Message message = {0};
-    Received received = heartbeat_receive(h, peer, &message);
+    Received received = heartbeat_receive(h, peer);
     if (received == RECEIVED_NOTHING) return;
     if (received == RECEIVED_END) {
         close(peer->socket);
@@ -47,10 +46,10 @@ static void receive_from(Heartbeat *h, Peer *peer) {
         return;
     }
     peer->last_received = clock_now();
-    peer->phase = (RunPhase)message.phase;
-    peer->step = message.step;
-    if (message.kind == MESSAGE_LEAVE) peer->left = true;
-    if (message.kind == MESSAGE_FAILED) {
+    peer->phase = (RunPhase)peer->part.phase;
+    peer->step = peer->part.step;
+    if (peer->part.kind == MESSAGE_LEAVE) peer->left = true;
+    if (peer->part.kind == MESSAGE_FAILED) {
         if (h->world->rank == 0) send_all(h, MESSAGE_FAILED);
         heartbeat_end_silently();
     }

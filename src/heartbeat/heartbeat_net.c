@@ -63,55 +63,55 @@ static void allow_files(int ranks) {
 }
 
 /* Open the listener at an address, which the system completes; false where that fails. */
-static bool listen_at(Heartbeat *heartbeat, struct sockaddr *here, socklen_t given, socklen_t *size) {
-    heartbeat->listener = socket(here->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return heartbeat->listener >= 0 && bind(heartbeat->listener, here, given) == 0 &&
-           listen(heartbeat->listener, SOMAXCONN) == 0 && getsockname(heartbeat->listener, here, size) == 0;
+static bool listen_at(Heartbeat *h, struct sockaddr *here, socklen_t given, socklen_t *size) {
+    h->listener = socket(here->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return h->listener >= 0 && bind(h->listener, here, given) == 0 && listen(h->listener, SOMAXCONN) == 0 &&
+           getsockname(h->listener, here, size) == 0;
 }
 
-void heartbeat_listen(Heartbeat *heartbeat, Endpoint *endpoint) {
-    allow_files(heartbeat->world->size);
-    if (heartbeat->world->nodes == 1) {
+void heartbeat_listen(Heartbeat *h, Endpoint *endpoint) {
+    allow_files(h->world->size);
+    if (h->world->nodes == 1) {
         /* All ranks are on this host and need no network. The system chooses a name that is in no folder. */
         endpoint->local = (struct sockaddr_un){.sun_family = AF_UNIX};
         socklen_t size = sizeof endpoint->local;
-        if (listen_at(heartbeat, (struct sockaddr *)&endpoint->local, sizeof endpoint->local.sun_family, &size))
+        if (listen_at(h, (struct sockaddr *)&endpoint->local, sizeof endpoint->local.sun_family, &size))
             endpoint->local_size = (int32_t)size;
         return;
     }
     struct sockaddr_in here = address_of(htonl(INADDR_ANY), 0);
     socklen_t size = sizeof here;
-    if (!listen_at(heartbeat, (struct sockaddr *)&here, size, &size)) return;
+    if (!listen_at(h, (struct sockaddr *)&here, size, &size)) return;
     endpoint->port = here.sin_port;
     list_addresses(endpoint);
 }
 
-static Message message_of(const Heartbeat *heartbeat, MessageKind kind) {
-    return (Message){.secret = heartbeat->secret,
+static Message message_of(const Heartbeat *h, MessageKind kind) {
+    return (Message){.secret = h->secret,
                      .kind = (int32_t)kind,
-                     .rank = heartbeat->world->rank,
-                     .phase = atomic_load(&heartbeat->world->phase),
-                     .step = atomic_load(&heartbeat->world->step)};
+                     .rank = h->world->rank,
+                     .phase = atomic_load(&h->world->phase),
+                     .step = atomic_load(&h->world->step)};
 }
 
-void heartbeat_send(Heartbeat *heartbeat, Peer *peer, MessageKind kind) {
+void heartbeat_send(Heartbeat *h, Peer *peer, MessageKind kind) {
     int connection = peer->socket;
     if (connection < 0) return;
-    Message message = message_of(heartbeat, kind);
+    Message message = message_of(h, kind);
     /* Both threads send. A message that finds a full buffer is dropped: the peer reads nothing and will count as lost soon.
      * But one that has been begun must be completed, or all that follow would be misread. */
-    pthread_mutex_lock(&heartbeat->sending);
+    pthread_mutex_lock(&h->sending);
     ssize_t sent = send(connection, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent > 0 && (size_t)sent < sizeof message) {
         ssize_t more = send(connection, (const char *)&message + sent, sizeof message - (size_t)sent, MSG_NOSIGNAL);
         sent = more > 0 ? sent + more : more;
     }
-    pthread_mutex_unlock(&heartbeat->sending);
+    pthread_mutex_unlock(&h->sending);
 }
 
-static bool is_hello(const Heartbeat *heartbeat, const Message *message) {
-    return message->secret == heartbeat->secret && message->kind == MESSAGE_HELLO && message->rank >= 0 &&
-           message->rank < heartbeat->world->size;
+static bool is_hello(const Heartbeat *h, const Message *message) {
+    return message->secret == h->secret && message->kind == MESSAGE_HELLO && message->rank >= 0 &&
+           message->rank < h->world->size;
 }
 
 /* Let no call on a connection, connect() included, wait for longer than the time for an answer. */
@@ -124,21 +124,19 @@ static void set_up(int connection) {
 }
 
 /* Remove a pending connection; it is closed unless it has become a rank's. */
-static void remove_pending(Heartbeat *heartbeat, int i, bool closing) {
-    if (closing) close(heartbeat->pending[i].socket);
-    heartbeat->pending_count--;
-    memmove(heartbeat->pending + i, heartbeat->pending + i + 1,
-            (size_t)(heartbeat->pending_count - i) * sizeof *heartbeat->pending);
+static void remove_pending(Heartbeat *h, int i, bool closing) {
+    if (closing) close(h->pending[i].socket);
+    h->pending_count--;
+    memmove(h->pending + i, h->pending + i + 1, (size_t)(h->pending_count - i) * sizeof *h->pending);
 }
 
-void heartbeat_accept(Heartbeat *heartbeat) {
-    int connection = accept4(heartbeat->listener, NULL, NULL, SOCK_CLOEXEC);
+void heartbeat_accept(Heartbeat *h) {
+    int connection = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0) return;
     set_up(connection);
     /* There is room for all ranks and a few more: the oldest connection, which has sent no hello, is no rank's. */
-    if (heartbeat->pending_count == heartbeat->pending_room) remove_pending(heartbeat, 0, true);
-    heartbeat->pending[heartbeat->pending_count++] =
-        (PendingConnection){.socket = connection, .until = clock_now() + ANSWER_MS / 1e3};
+    if (h->pending_count == h->pending_room) remove_pending(h, 0, true);
+    h->pending[h->pending_count++] = (PendingConnection){.socket = connection, .until = clock_now() + ANSWER_MS / 1e3};
 }
 
 /* Receive more of a message into `part`, of which `have` bytes have arrived. */
@@ -150,55 +148,54 @@ static Received receive_part(int connection, Message *part, size_t *have) {
     return *have < sizeof *part ? RECEIVED_NOTHING : RECEIVED_MESSAGE;
 }
 
-void heartbeat_receive_pending(Heartbeat *heartbeat, int i) {
-    PendingConnection *pending = &heartbeat->pending[i];
+void heartbeat_receive_pending(Heartbeat *h, int i) {
+    PendingConnection *pending = &h->pending[i];
     Received received = receive_part(pending->socket, &pending->part, &pending->have);
     if (received == RECEIVED_NOTHING) return;
     /* The side that connects sends its hello first: a program that only finds the port does not receive the secret. */
-    Message hello = message_of(heartbeat, MESSAGE_HELLO);
-    int rank = received == RECEIVED_MESSAGE && is_hello(heartbeat, &pending->part) ? pending->part.rank : 0;
-    bool known = rank > 0 && heartbeat->peers[rank - 1].socket < 0 &&
+    Message hello = message_of(h, MESSAGE_HELLO);
+    int rank = received == RECEIVED_MESSAGE && is_hello(h, &pending->part) ? pending->part.rank : 0;
+    bool known = rank > 0 && h->peers[rank - 1].socket < 0 &&
                  send(pending->socket, &hello, sizeof hello, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof hello;
     if (known) {
-        heartbeat->peers[rank - 1].last_received = clock_now();
-        heartbeat->peers[rank - 1].socket = pending->socket;
+        h->peers[rank - 1].last_received = clock_now();
+        h->peers[rank - 1].socket = pending->socket;
     }
-    remove_pending(heartbeat, i, !known);
+    remove_pending(h, i, !known);
 }
 
-Received heartbeat_receive(const Heartbeat *heartbeat, Peer *peer, Message *message) {
+Received heartbeat_receive(const Heartbeat *h, Peer *peer) {
     Received received = receive_part(peer->socket, &peer->part, &peer->have);
     if (received != RECEIVED_MESSAGE) return received;
     peer->have = 0;
-    *message = peer->part;
-    return message->secret == heartbeat->secret && message->rank == peer->rank ? RECEIVED_MESSAGE : RECEIVED_END;
+    return peer->part.secret == h->secret && peer->part.rank == peer->rank ? RECEIVED_MESSAGE : RECEIVED_END;
 }
 
-void heartbeat_close_pending(Heartbeat *heartbeat, double before) {
-    while (heartbeat->pending_count > 0 && heartbeat->pending[0].until < before) remove_pending(heartbeat, 0, true);
+void heartbeat_close_pending(Heartbeat *h, double before) {
+    while (h->pending_count > 0 && h->pending[0].until < before) remove_pending(h, 0, true);
 }
 
 /* Connect to rank 0 at an address, and exchange hellos with it. */
-static bool try_address(Heartbeat *heartbeat, const struct sockaddr *there, socklen_t size) {
-    Message hello = message_of(heartbeat, MESSAGE_HELLO), answer;
+static bool try_address(Heartbeat *h, const struct sockaddr *there, socklen_t size) {
+    Message hello = message_of(h, MESSAGE_HELLO), answer;
     int connection = socket(there->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection < 0) return false;
     set_up(connection);
     if (connect(connection, there, size) != 0 ||
         send(connection, &hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello ||
-        recv(connection, &answer, sizeof answer, MSG_WAITALL) != (ssize_t)sizeof answer ||
-        !is_hello(heartbeat, &answer) || answer.rank != 0) {
+        recv(connection, &answer, sizeof answer, MSG_WAITALL) != (ssize_t)sizeof answer || !is_hello(h, &answer) ||
+        answer.rank != 0) {
         close(connection);
         return false;
     }
-    heartbeat->peers[0].last_received = clock_now();
-    heartbeat->peers[0].socket = connection;
+    h->peers[0].last_received = clock_now();
+    h->peers[0].socket = connection;
     return true;
 }
 
-static bool try_network(Heartbeat *heartbeat, uint32_t address, uint16_t port) {
+static bool try_network(Heartbeat *h, uint32_t address, uint16_t port) {
     struct sockaddr_in there = address_of(address, port);
-    return try_address(heartbeat, (struct sockaddr *)&there, sizeof there);
+    return try_address(h, (struct sockaddr *)&there, sizeof there);
 }
 
 /* Whether an address lies in a network that this host has an interface in. */
@@ -217,20 +214,18 @@ static bool is_near(uint32_t address) {
     return near;
 }
 
-bool heartbeat_connect(Heartbeat *heartbeat, const Endpoint *endpoint) {
-    const World *world = heartbeat->world;
+bool heartbeat_connect(Heartbeat *h, const Endpoint *endpoint) {
+    const World *world = h->world;
     double start = clock_now();
     if (endpoint->local_size > 0)
-        return try_address(heartbeat, (const struct sockaddr *)&endpoint->local, (socklen_t)endpoint->local_size);
+        return try_address(h, (const struct sockaddr *)&endpoint->local, (socklen_t)endpoint->local_size);
     if (endpoint->count == 0) return false;
-    if (world->node_of[0] == world->node_of[world->rank] &&
-        try_network(heartbeat, htonl(INADDR_LOOPBACK), endpoint->port))
+    if (world->node_of[0] == world->node_of[world->rank] && try_network(h, htonl(INADDR_LOOPBACK), endpoint->port))
         return true;
     /* Near addresses first: what is sent to a network that this host is not in may get no answer at all. */
     for (int near = 1; near >= 0; near--)
         for (int i = 0; i < endpoint->count && clock_now() - start < 4.0; i++)
-            if (is_near(endpoint->address[i]) == (near == 1) &&
-                try_network(heartbeat, endpoint->address[i], endpoint->port))
+            if (is_near(endpoint->address[i]) == (near == 1) && try_network(h, endpoint->address[i], endpoint->port))
                 return true;
     return false;
 }

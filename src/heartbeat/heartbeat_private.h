@@ -1,8 +1,7 @@
 #ifndef LINNET_HEARTBEAT_HEARTBEAT_PRIVATE_H
 #define LINNET_HEARTBEAT_HEARTBEAT_PRIVATE_H
-/* The parts of the heartbeat: job.c (start and end), start_guard.c (before MPI has started), heartbeat.c (what the computing
- * thread calls), heartbeat_loop.c (the thread), heartbeat_net.c (connections and messages), heartbeat_end.c (how a run is
- * ended). */
+/* The parts of the heartbeat: job.c (start and end of MPI and of the heartbeats), heartbeat.c (what the computing thread
+ * calls), heartbeat_loop.c (the thread), heartbeat_net.c (connections and messages), heartbeat_end.c (how a run ends). */
 #include "linnet/comm/world.h"
 #include "linnet/core/clock.h"
 #include "linnet/heartbeat/heartbeat.h"
@@ -91,10 +90,6 @@ Status heartbeat_start(World *world, Error *error);
 /* After MPI has ended: wait until all ranks are as far, and end the heartbeats. Collective, but without MPI. */
 void heartbeat_finish(World *world);
 
-/* End this process unless the ranks have started, which start_guard_end() says, LINNET_START_TIMEOUT seconds later. */
-void start_guard_begin(void);
-void start_guard_end(void);
-
 /* The thread. */
 void *heartbeat_loop(void *heartbeat);
 /* Wake the thread up. */
@@ -114,8 +109,9 @@ void heartbeat_close_pending(Heartbeat *heartbeat, double before);
 void heartbeat_send(Heartbeat *heartbeat, Peer *peer, MessageKind kind);
 
 typedef enum { RECEIVED_NOTHING, RECEIVED_MESSAGE, RECEIVED_END } Received;
-/* The next complete message of a peer; RECEIVED_END when its connection is closed or not that of a rank. */
-Received heartbeat_receive(const Heartbeat *heartbeat, Peer *peer, Message *message);
+/* Receive the next complete message of a peer into peer->part; RECEIVED_END when its connection is closed or not that of a
+ * rank. */
+Received heartbeat_receive(const Heartbeat *heartbeat, Peer *peer);
 
 /* End this process, and with it the run: after a line on what became of a peer, or without one. */
 _Noreturn void heartbeat_end_reporting(const Heartbeat *heartbeat, const Peer *peer, const char *cause);

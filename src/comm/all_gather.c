@@ -1,6 +1,5 @@
 /* New values on their way from the owners to all ranks. See all_gather.h. */
 #include "comm/all_gather.h"
-
 #include "linnet/core/clock.h"
 #include "linnet/core/memory.h"
 #include <sched.h>

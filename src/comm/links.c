@@ -1,6 +1,5 @@
 /* Measuring what messages cost. See links.h. */
 #include "linnet/comm/links.h"
-
 #include "comm/messages.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/memory.h"
@@ -84,11 +83,6 @@ static void barrier(const World *world) {
     world_check(world, MPI_Barrier(world->comm), "MPI_Barrier");
 }
 
-static void compute_until(double time) {
-    while (clock_now() < time) {
-    }
-}
-
 /* Seconds of an exchange with all peers at once, on the slowest rank. Collective. */
 static double exchange(Peers *peers, int times) {
     barrier(peers->world);
@@ -137,7 +131,7 @@ static Status measure_bandwidth(Peers *peers, const LinkWork *work, Link *link, 
     double seconds = 0.0;
     int times = 0;
     for (; times < MANY && seconds < LONG_ENOUGH; times++) {
-        compute_until(clock_now() + PAUSE);
+        for (double end = clock_now() + PAUSE; clock_now() < end;) continue;
         seconds += exchange(peers, PIECES);
     }
     link->bandwidth = (double)peers->bytes * PIECES * (double)peers->count * world->node_size * times / seconds;
@@ -190,13 +184,13 @@ static void measure_overlap(Peers *peers, const LinkWork *work, Link *link) {
 
 static Status measure(const World *world, bool remote, const LinkWork *work, Link *link, Error *error) {
     Peers peers;
-    if (peers_find(&peers, world, remote, error) || peers_resize(&peers, 1, BURST, error)) goto cleanup;
-    link->latency = measure_latency(world, remote);
-    exchange(&peers, BURST); /* connections are made when first used */
-    link->overhead = median_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
-    if (remote && measure_bandwidth(&peers, work, link, error) == STATUS_OK) measure_overlap(&peers, work, link);
-    world_broadcast(world, link, sizeof *link);
-cleanup:
+    if (peers_find(&peers, world, remote, error) == STATUS_OK && peers_resize(&peers, 1, BURST, error) == STATUS_OK) {
+        link->latency = measure_latency(world, remote);
+        exchange(&peers, BURST); /* connections are made when first used */
+        link->overhead = median_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));
+        if (remote && measure_bandwidth(&peers, work, link, error) == STATUS_OK) measure_overlap(&peers, work, link);
+        world_broadcast(world, link, sizeof *link);
+    }
     peers_free(&peers);
     return error->status;
 }
@@ -206,6 +200,5 @@ Status links_measure(const World *world, const LinkWork *work, Link *node, Link 
     int64_t neighbours = world->node_size > 1 && world->rank == 0; /* all ranks use what rank 0 measures in its node */
     world_max_integers(world, &neighbours, 1);
     if (neighbours && measure(world, false, work, node, error)) return error->status;
-    if (world->nodes > 1 && measure(world, true, work, network, error)) return error->status;
-    return STATUS_OK;
+    return world->nodes > 1 ? measure(world, true, work, network, error) : STATUS_OK;
 }

@@ -1,6 +1,5 @@
 /* The sum along the tree. See ordered_sum.h. */
 #include "comm/ordered_sum.h"
-
 #include "linnet/core/clock.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"

@@ -5,7 +5,6 @@
  * node has and sends it, one message for each outgoing sum. Tags tell buckets and sums apart; MPI keeps messages of equal
  * tags in order from one update to the next. */
 #include "comm/reduce_scatter.h"
-
 #include "linnet/core/memory.h"
 #include <omp.h>
 #include <sched.h>

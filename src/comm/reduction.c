@@ -1,6 +1,5 @@
 /* A rank's own sums on their stack of gradient buffers, and the facade of both halves. See reduction.h. */
 #include "comm/reduction_private.h"
-
 #include "linnet/comm/reduction_counts.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/integers.h"

@@ -1,6 +1,5 @@
-/* What an update sends, receives, adds and allocates. See reduction_counts.h. */
+/* What an update sends, adds and allocates. See reduction_counts.h. */
 #include "linnet/comm/reduction_counts.h"
-
 #include "comm/messages.h"
 #include "comm/tree_pieces.h"
 #include "linnet/core/integers.h"
@@ -15,48 +14,24 @@ int reduction_buffers(const ReductionRule *rule, int ranks, int rank) {
     return rule->kind == REDUCTION_MPI && most > 2 ? 2 : most;
 }
 
-static void count_gradients(const ReductionJob *job, const TreePieces *pieces, const ReductionLayout *layout,
-                            ReductionCounts *counts) {
-    const size_t wire = job->rule.bf16 ? sizeof(uint16_t) : sizeof(float);
+static ReductionCounts count_rank(const ReductionJob *job, const TreePieces *pieces, const ReductionLayout *layout) {
+    const size_t wire = job->rule.bf16 ? sizeof(uint16_t) : sizeof(float), others = (size_t)job->nodes - 1;
+    ReductionCounts counts = {.buffers = reduction_buffers(&job->rule, job->ranks, layout->rank)};
+    for (size_t b = 0; b < job->gathered; b++) {
+        size_t first, length;
+        layout_owned(layout, b, &first, &length);
+        counts.value_messages += length > 0 ? others : 0;
+        counts.value_bytes += others * length * sizeof(float);
+    }
+    if (job->rule.kind == REDUCTION_MPI) return counts;
     const PieceCounts p = tree_pieces_count(pieces, layout);
-    counts->gradient_messages_sent = p.sends;
-    counts->gradient_bytes_sent = p.sent * wire;
-    counts->gradient_messages_received = p.receives;
-    counts->gradient_bytes_received = p.received * wire;
-    counts->sum_bytes_read = (p.made_from + p.owned_from) * sizeof(float) + p.received * wire;
     /* A rank with all units has the sum where it belongs. */
     const bool in_place = pieces->term_count == 1 && pieces->terms[0].rank == layout->rank;
-    counts->sum_bytes_written = p.made * wire + (in_place ? 0 : p.owned * sizeof(float));
-    counts->message_bytes = messages_room(p.received * wire) + messages_room(p.made * wire);
-}
-
-static void count_values(const ReductionJob *job, const ReductionLayout *layout, ReductionCounts *counts) {
-    size_t first, length, others = (size_t)job->nodes - 1;
-    for (size_t b = 0; b < job->gathered; b++) {
-        layout_owned(layout, b, &first, &length);
-        counts->value_messages_sent += length > 0 ? others : 0;
-        counts->value_bytes_sent += others * length * sizeof(float);
-        for (int owner = 0; owner < job->ranks; owner++) {
-            if (!layout_leads(layout, owner)) continue;
-            layout_part(layout, b, owner, &first, &length);
-            counts->value_messages_received += length > 0;
-            counts->value_bytes_received += length * sizeof(float);
-        }
-    }
-}
-
-static ReductionCounts count_rank(const ReductionJob *job, const TreePieces *pieces, const ReductionLayout *layout) {
-    ReductionCounts counts = {.buffers = reduction_buffers(&job->rule, job->ranks, layout->rank), .sums = 1};
-    TreeNode nodes[64];
-    int64_t first, count;
-    even_part(job->units, job->ranks, layout->rank, &first, &count);
-    counts.units = (int)count;
-    counts.owned = layout_before(layout, layout->buckets);
-    if (job->rule.kind == REDUCTION_ORDERED) {
-        counts.sums = (int)tree_nodes(job->units, (int)first, (int)count, layout->rank, nodes);
-        count_gradients(job, pieces, layout, &counts);
-    }
-    count_values(job, layout, &counts);
+    counts.gradient_messages = p.sends;
+    counts.gradient_bytes = p.sent * wire;
+    counts.sum_bytes =
+        (p.made_from + p.owned_from + (in_place ? 0 : p.owned)) * sizeof(float) + (p.received + p.made) * wire;
+    counts.message_bytes = messages_room(p.received * wire) + messages_room(p.made * wire);
     return counts;
 }
 

@@ -1,6 +1,5 @@
 /* Owners of blocks, and node leaders. See reduction_layout.h. */
 #include "comm/reduction_layout.h"
-
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include <string.h>

@@ -1,6 +1,5 @@
 /* Memory shared by the ranks of a node. See shared.h. */
 #include "linnet/comm/shared.h"
-
 #include "linnet/core/environment.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
@@ -10,8 +9,7 @@
 
 struct Shared {
     const World *world; /* borrowed */
-    void *plain;        /* where the node has one rank */
-    MPI_Win window;     /* elsewhere */
+    MPI_Win window;     /* MPI_WIN_NULL where the node has one rank, whose block is plain memory */
     void **blocks;      /* [node_size] */
     size_t bytes;       /* of this rank's block */
 };
@@ -47,12 +45,10 @@ Status shared_create(Shared **shared, const World *world, size_t bytes, Error *e
         new->blocks = memory_allocate((size_t)world->node_size, sizeof *new->blocks, error);
     }
     if (world_agree(world, error, true)) goto cleanup;
-    if (world->node_size == 1) {
-        new->plain = memory_allocate(bytes, 1, error);
-        new->blocks[0] = new->plain;
-    } else {
+    if (world->node_size == 1)
+        new->blocks[0] = memory_allocate(bytes, 1, error);
+    else
         open_window(new, bytes, error);
-    }
     if (world_agree(world, error, true)) goto cleanup;
     *shared = new;
     return STATUS_OK;
@@ -86,7 +82,8 @@ bool ready_flags_all(const Shared *flags, size_t index, uint64_t update) {
 
 void shared_discard(Shared *shared) {
     /* Where the system refuses, the memory stays as it is: no rank may rely on zeros. */
-    memory_advise(shared->blocks[shared->world->node_rank], shared->bytes, shared->plain ? MADV_DONTNEED : MADV_REMOVE);
+    int advice = shared->window == MPI_WIN_NULL ? MADV_DONTNEED : MADV_REMOVE;
+    memory_advise(shared->blocks[shared->world->node_rank], shared->bytes, advice);
 }
 
 void shared_destroy(Shared *shared) {
@@ -94,8 +91,9 @@ void shared_destroy(Shared *shared) {
     if (shared->window != MPI_WIN_NULL) {
         MPI_Win_unlock_all(shared->window);
         MPI_Win_free(&shared->window);
+    } else if (shared->blocks) {
+        memory_free(shared->blocks[0]);
     }
-    memory_free(shared->plain);
     memory_free(shared->blocks);
     memory_free(shared);
 }

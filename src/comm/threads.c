@@ -1,23 +1,16 @@
 /* The number of threads of a rank. See threads.h. */
 #include "linnet/comm/threads.h"
-
 #include <cblas.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The processors that this process may run on; none when the system cannot tell. */
-static cpu_set_t allowed(void) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    sched_getaffinity(0, sizeof set, &set);
-    return set;
-}
-
 /* This rank's processors, divided by the number of ranks of the node that are bound to the same ones. */
 static int share(const World *world) {
-    cpu_set_t mine = allowed();
+    cpu_set_t mine;
+    CPU_ZERO(&mine); /* none when the system cannot tell */
+    sched_getaffinity(0, sizeof mine, &mine);
     int count = CPU_COUNT(&mine), sharing = 0;
     for (int r = 0; r < world->node_size; r++) {
         cpu_set_t theirs = mine;

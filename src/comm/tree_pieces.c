@@ -1,6 +1,5 @@
 /* The subtree sums that a node has, sends and receives. See tree_pieces.h. */
 #include "comm/tree_pieces.h"
-
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include <string.h>
@@ -73,25 +72,14 @@ const TreeNode *tree_pieces_in_place(const TreePieces *p, size_t outgoing) {
     return !p->bf16 && term->count == p->outgoing[outgoing].count ? term : NULL;
 }
 
-/* Terms of an outgoing sum. */
-static size_t terms_of(const TreePieces *p, size_t outgoing) {
-    int end = p->outgoing[outgoing].first + p->outgoing[outgoing].count;
-    size_t from = p->outgoing_from[outgoing], to = from;
-    while (to < p->term_count && p->terms[to].first < end) to++;
-    return to - from;
-}
-
 PieceCounts tree_pieces_count(const TreePieces *p, const ReductionLayout *layout) {
     PieceCounts counts = {.owned = layout_before(layout, layout->buckets)};
-    size_t made = 0, made_from = 0, remote = 0, first, length;
-    for (size_t i = 0; i < p->term_count; i++) remote += !layout_is_neighbour(layout, p->terms[i].rank);
-    for (size_t k = 0; k < p->outgoing_count; k++)
-        if (!tree_pieces_in_place(p, k)) {
-            made++;
-            made_from += terms_of(p, k);
-        }
+    size_t local = 0, in_place = 0, first, length;
+    for (size_t i = 0; i < p->term_count; i++) local += layout_is_neighbour(layout, p->terms[i].rank);
+    for (size_t k = 0; k < p->outgoing_count; k++) in_place += tree_pieces_in_place(p, k) != NULL;
+    const size_t remote = p->term_count - local;
     counts.received = remote * counts.owned;
-    counts.owned_from = (p->term_count - remote) * counts.owned;
+    counts.owned_from = local * counts.owned;
     for (size_t b = 0; b < layout->buckets; b++) {
         layout_owned(layout, b, &first, &length);
         counts.receives += length > 0 ? remote : 0;
@@ -103,8 +91,8 @@ PieceCounts tree_pieces_count(const TreePieces *p, const ReductionLayout *layout
             layout_part(layout, b, owner, &first, &length);
             counts.sends += length > 0 ? p->outgoing_count : 0;
             counts.sent += p->outgoing_count * length;
-            counts.made += made * length;
-            counts.made_from += made_from * length;
+            counts.made += (p->outgoing_count - in_place) * length;
+            counts.made_from += (local - in_place) * length; /* every local term is part of one outgoing sum */
         }
     }
     return counts;

@@ -1,6 +1,5 @@
 /* Ranks and nodes, agreement and abort. See world.h. */
 #include "linnet/comm/world.h"
-
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"

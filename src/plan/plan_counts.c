@@ -46,12 +46,12 @@ static void add_host(const ReductionCounts *counts, int neighbours, PlanCounts *
     for (int i = 0; i < neighbours; i++) {
         const ReductionCounts *c = &counts[i];
         buffers += c->buffers;
-        gradients += (double)c->gradient_bytes_sent;
-        values += (double)c->value_bytes_sent;
+        gradients += (double)c->gradient_bytes;
+        values += (double)c->value_bytes;
         most->buffers = c->buffers > most->buffers ? c->buffers : most->buffers;
-        most->gradient_messages = fmax(most->gradient_messages, (double)c->gradient_messages_sent);
-        most->value_messages = fmax(most->value_messages, (double)c->value_messages_sent);
-        most->sum_bytes = fmax(most->sum_bytes, (double)(c->sum_bytes_read + c->sum_bytes_written));
+        most->gradient_messages = fmax(most->gradient_messages, (double)c->gradient_messages);
+        most->value_messages = fmax(most->value_messages, (double)c->value_messages);
+        most->sum_bytes = fmax(most->sum_bytes, (double)c->sum_bytes);
         most->message_bytes = fmax(most->message_bytes, (double)c->message_bytes);
     }
     most->host_buffers = buffers > most->host_buffers ? buffers : most->host_buffers;

@@ -181,7 +181,7 @@ static bool nodes_are_even(const World *world) {
     return even;
 }
 
-/** The counts of an update are what this rank sent since `before`, received, and holds. */
+/** The counts of an update are what this rank sent since `before` and holds. */
 static void check_counts(const Case *c, ReductionSent before) {
     const World *world = c->world;
     const Reduction *r = c->reduction;
@@ -193,20 +193,13 @@ static void check_counts(const Case *c, ReductionSent before) {
     reduction_counts(&job, world->node_of[world->rank], counts, &error);
     FINE(world, &error);
     const ReductionCounts *mine = &counts[world->node_rank];
-    CHECK((int64_t)mine->gradient_messages_sent == after.gradient_messages - before.gradient_messages);
-    CHECK((int64_t)mine->gradient_bytes_sent == after.gradient_bytes - before.gradient_bytes);
-    CHECK((int64_t)mine->value_messages_sent == after.value_messages - before.value_messages);
-    CHECK((int64_t)mine->value_bytes_sent == after.value_bytes - before.value_bytes);
-    CHECK((int)mine->value_messages_received == r->all_gather.messages.receive_count);
-    CHECK(mine->units == r->subtrees.count && (mine->units == 0 || mine->sums == r->subtrees.height));
+    CHECK((int64_t)mine->gradient_messages == after.gradient_messages - before.gradient_messages);
+    CHECK((int64_t)mine->gradient_bytes == after.gradient_bytes - before.gradient_bytes);
+    CHECK((int64_t)mine->value_messages == after.value_messages - before.value_messages);
+    CHECK((int64_t)mine->value_bytes == after.value_bytes - before.value_bytes);
     CHECK((size_t)mine->buffers * BUFFER * sizeof(float) == reduction_shared_bytes(world, &c->rule, BUFFER));
     if (c->rule.kind == REDUCTION_ORDERED)
-        CHECK((int)mine->gradient_messages_received == r->reduce_scatter.messages.receive_count &&
-              mine->message_bytes <= messages_room(r->reduce_scatter.receive_room + r->reduce_scatter.made_room));
-    int64_t open[2] = {(int64_t)mine->gradient_bytes_sent - (int64_t)mine->gradient_bytes_received,
-                       (int64_t)mine->value_bytes_sent - (int64_t)mine->value_bytes_received};
-    world_sum_integers(world, open, 2);
-    CHECK(open[0] == 0 && open[1] == 0);
+        CHECK(mine->message_bytes <= messages_room(r->reduce_scatter.receive_room + r->reduce_scatter.made_room));
 }
 
 static void test_updates(World *world, ReductionRule rule) {

@@ -58,7 +58,7 @@ void reduction_begin(Reduction *r, int units, const Bucket *buckets) {
     r->subtrees = (Subtrees){.first = (int)first, .count = (int)count};
     r->update++;
     reduction_plan(r, buckets);
-    memset(r->sum.squares, 0, reduction_blocks(r) * sizeof *r->sum.squares);
+    memset(r->sum.squares, 0, r->layout.first_block[r->layout.buckets] * sizeof *r->sum.squares);
     tree_pieces_find(&r->pieces, &r->layout, units);
     if (r->rule.kind == REDUCTION_ORDERED) reduce_scatter_begin(&r->reduce_scatter, r->update, count == 0);
 }
@@ -66,11 +66,10 @@ void reduction_begin(Reduction *r, int units, const Bucket *buckets) {
 void reduction_subtree_begin(Reduction *r, int count) {
     Subtrees *s = &r->subtrees;
     TreeNode nodes[64];
-    /* as many sums as the units so far have nodes */
-    int left =
-        r->rule.kind == REDUCTION_MPI ? 1 : (int)tree_nodes(r->pieces.units, s->first, s->next + count, 0, nodes);
+    /* As many sums as the units so far have nodes; before MPI's sum all are added to one. */
+    size_t left = tree_nodes(r->pieces.units, s->first, s->next + count, 0, nodes);
     s->under_way = count;
-    s->joins = s->height + 1 - left;
+    s->joins = s->height + 1 - (r->rule.kind == REDUCTION_MPI ? 1 : (int)left);
 }
 
 float *reduction_gradient_buffer(Reduction *r) {
@@ -135,17 +134,11 @@ void reduction_poll(Reduction *r) {
 float *reduction_result(Reduction *r) {
     return ordered_sum_buffer(&r->sum, r->world->node_rank, 0);
 }
-void reduction_owned(const Reduction *r, size_t bucket, size_t *first, size_t *length) {
-    layout_owned(&r->layout, bucket, first, length);
-}
 void reduction_part_of(const Reduction *r, size_t bucket, int rank, size_t *first, size_t *length) {
     layout_part(&r->layout, bucket, rank, first, length);
 }
 double *reduction_squares(Reduction *r) {
     return r->sum.squares;
-}
-size_t reduction_blocks(const Reduction *r) {
-    return r->layout.first_block[r->layout.buckets];
 }
 size_t reduction_first_block(const Reduction *r, size_t bucket) {
     return r->layout.first_block[bucket];

@@ -2,9 +2,8 @@
 #define LINNET_COMM_REDUCTION_LAYOUT_H
 /* Who owns which part of a bucket, and which rank of a node, its node leader, sends and receives for an owner on
  * another node. Not collective; calls no MPI. */
-#include "linnet/comm/bucket.h"
+#include "linnet/comm/reduction_kind.h"
 #include "linnet/core/error.h"
-#include <stdbool.h>
 
 typedef struct {
     int rank, ranks, nodes;

@@ -44,16 +44,17 @@ Status shared_create(Shared **shared, const World *world, size_t bytes, Error *e
         *new = (Shared){.world = world, .window = MPI_WIN_NULL, .bytes = bytes};
         new->blocks = memory_allocate((size_t)world->node_size, sizeof *new->blocks, error);
     }
-    if (world_agree(world, error, true)) goto cleanup;
-    if (world->node_size == 1)
-        new->blocks[0] = memory_allocate(bytes, 1, error);
+    if (world_agree(world, error, true) == STATUS_OK) {
+        if (world->node_size == 1)
+            new->blocks[0] = memory_allocate(bytes, 1, error);
+        else
+            open_window(new, bytes, error);
+        world_agree(world, error, true);
+    }
+    if (error->status == STATUS_OK)
+        *shared = new;
     else
-        open_window(new, bytes, error);
-    if (world_agree(world, error, true)) goto cleanup;
-    *shared = new;
-    return STATUS_OK;
-cleanup:
-    shared_destroy(new);
+        shared_destroy(new);
     return error->status;
 }
 
@@ -111,7 +112,7 @@ void shared_choose(World *world, size_t bytes) {
     int64_t alone = world->node_size > 1 && !fits(bytes);
     world_max_integers(world, &alone, 1);
     if (!alone) return;
-    log_info(
-        "every rank keeps its own copy of the model: /dev/shm is too small to share it, or LINNET_SHARED_MEMORY is 0");
+    log_info("every rank keeps its own copy of the model: /dev/shm is too small to share it, or LINNET_SHARED_MEMORY "
+             "is 0");
     world_isolate(world);
 }

@@ -24,13 +24,11 @@ void world_check(const World *world, int code, const char *what) {
     world_abort(world, &error);
 }
 
-void run_phase_text(RunPhase phase, int64_t step, char text[RUN_PHASE_TEXT]) {
+void run_place_text(const char *host, RunPhase phase, int64_t step, char text[RUN_PLACE_TEXT]) {
     static const char *const names[] = {"at the start",      "while loading", "in update",
                                         "in the evaluation", "while saving",  "at the end"};
-    if (phase == RUN_UPDATE)
-        snprintf(text, RUN_PHASE_TEXT, "%s %lld", names[phase], (long long)step);
-    else
-        snprintf(text, RUN_PHASE_TEXT, "%s", names[phase]);
+    int length = snprintf(text, RUN_PLACE_TEXT, "%s, %s", host, names[phase]);
+    if (phase == RUN_UPDATE) snprintf(text + length, RUN_PLACE_TEXT - (size_t)length, " %lld", (long long)step);
 }
 
 void world_phase(World *world, RunPhase phase, int64_t step) {
@@ -40,9 +38,8 @@ void world_phase(World *world, RunPhase phase, int64_t step) {
 }
 
 void world_tell(const World *world, const Error *error) {
-    char phase[RUN_PHASE_TEXT], where[sizeof world->host + sizeof phase + 4];
-    run_phase_text((RunPhase)atomic_load(&world->phase), atomic_load(&world->step), phase);
-    snprintf(where, sizeof where, "%s, %s", world->host, phase);
+    char where[RUN_PLACE_TEXT];
+    run_place_text(world->host, (RunPhase)atomic_load(&world->phase), atomic_load(&world->step), where);
     if (world->size > 1)
         log_error_at(world->rank, where, "%s", error->message);
     else
@@ -65,11 +62,10 @@ static Status refuse_stray(const World *world, Error *error) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const char *value = getenv(sizes[i]);
         if (value && atoi(value) > 1)
-            return error_set(
-                error, STATUS_INPUT,
-                "the launcher started %s processes (%s) but MPI sees one: start linnet with the mpirun of the MPI it "
-                "was built with, or srun --mpi=pmix",
-                value, sizes[i]);
+            return error_set(error, STATUS_INPUT,
+                             "the launcher started %s processes (%s) but MPI sees one: start linnet with the mpirun of "
+                             "the MPI it was built with, or srun --mpi=pmix",
+                             value, sizes[i]);
     }
     return STATUS_OK;
 }

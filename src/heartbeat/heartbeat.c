@@ -116,10 +116,9 @@ Status heartbeat_start(World *world, Error *error) {
         return STATUS_OK;
     }
     if (world->rank == 0 && error->status == STATUS_OK)
-        log_warning(
-            "ranks cannot connect to rank 0 on %s by TCP: the run will not notice a rank that is stopped or cut "
-            "off",
-            world->host);
+        log_warning("ranks cannot connect to rank 0 on %s by TCP: the run will not notice a rank that is stopped or "
+                    "cut off",
+                    world->host);
     end_loop(h, &h->closing);
     int64_t all_joined = 1; /* before that, the end of a connection would be taken for the end of a rank */
     world_max_integers(world, &all_joined, 1);

@@ -76,9 +76,9 @@ void heartbeat_end_launcher(bool announce) {
     long pid = find_launcher(&process);
     if (pid == 0) return;
     if (announce)
-        log_warning(
-            "the launcher on each host (here %s, process %ld) will be killed unless it ends the job within %d s",
-            process.name, pid, LAUNCHER_SECONDS);
+        log_warning("the launcher on each host (here %s, process %ld) will be killed unless it ends the job within "
+                    "%d s",
+                    process.name, pid, LAUNCHER_SECONDS);
     /* In a process of its own, since the launcher ends this one. It signals only while the process of that number is the
      * same one. SIGTERM would make Open MPI 4.1 crash. */
     snprintf(script, sizeof script,
@@ -100,9 +100,8 @@ static _Noreturn void end_by_abort(void) {
 }
 
 _Noreturn void heartbeat_end_reporting(const Heartbeat *h, const Peer *peer, const char *cause) {
-    char where[sizeof h->world->host + RUN_PHASE_TEXT + 4], phase[RUN_PHASE_TEXT];
-    run_phase_text(peer->phase, peer->step, phase);
-    snprintf(where, sizeof where, "%s, %s", h->world->hosts[peer->rank], phase);
+    char where[RUN_PLACE_TEXT];
+    run_place_text(h->world->hosts[peer->rank], peer->phase, peer->step, where);
     log_error_at(peer->rank, where, "%s", cause);
     heartbeat_end_launcher(true);
     end_by_abort();

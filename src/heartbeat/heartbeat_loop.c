@@ -12,8 +12,7 @@ enum { BEATS = 20 };
 #define AFTER_SUSPENSION 2.0
 
 void heartbeat_wake(Heartbeat *h) {
-    uint64_t one = 1;
-    while (write(h->wake, &one, sizeof one) < 0 && errno == EINTR) continue;
+    while (eventfd_write(h->wake, 1) < 0 && errno == EINTR) continue;
 }
 
 static void send_all(Heartbeat *h, MessageKind kind) {
@@ -98,17 +97,14 @@ static void note_suspension(Heartbeat *h, double limit, double before) {
 
 static void receive_all(Heartbeat *h) {
     const struct pollfd *ready = h->ready;
-    if (ready[0].revents != 0) {
-        uint64_t times;
-        ssize_t got = read(h->wake, &times, sizeof times);
-        (void)got;
-    }
+    eventfd_t times;
+    if (ready[0].revents != 0) eventfd_read(h->wake, &times);
     for (int i = 0; i < h->count; i++)
         if (ready[2 + i].fd >= 0 && ready[2 + i].revents != 0) receive_from(h, &h->peers[i]);
     /* From the last one, since those behind one that is removed move up. */
     for (int i = h->pending_count - 1; i >= 0; i--)
         if (ready[2 + h->count + i].revents != 0) heartbeat_receive_pending(h, i);
-    heartbeat_close_pending(h, clock_now());
+    heartbeat_close_pending(h, clock_now() - HEARTBEAT_ANSWER_MS / 1e3);
     if (h->listener >= 0 && ready[1].revents != 0) heartbeat_accept(h);
 }
 

@@ -13,9 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Milliseconds that one address may take to answer. Most that cannot be reached are refused at once. */
-enum { ANSWER_MS = 1500 };
-
 static struct sockaddr_in address_of(uint32_t address, uint16_t port) {
     return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = address};
 }
@@ -116,7 +113,7 @@ static bool is_hello(const Heartbeat *h, const Message *message) {
 
 /* Let no call on a connection, connect() included, wait for longer than the time for an answer. */
 static void set_up(int connection) {
-    struct timeval limit = {.tv_sec = ANSWER_MS / 1000, .tv_usec = ANSWER_MS % 1000 * 1000};
+    struct timeval limit = {.tv_sec = HEARTBEAT_ANSWER_MS / 1000, .tv_usec = HEARTBEAT_ANSWER_MS % 1000 * 1000};
     int yes = 1;
     setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
@@ -136,21 +133,21 @@ void heartbeat_accept(Heartbeat *h) {
     set_up(connection);
     /* There is room for all ranks and a few more: the oldest connection, which has sent no hello, is no rank's. */
     if (h->pending_count == h->pending_room) remove_pending(h, 0, true);
-    h->pending[h->pending_count++] = (PendingConnection){.socket = connection, .until = clock_now() + ANSWER_MS / 1e3};
+    h->pending[h->pending_count++] = (Peer){.socket = connection, .last_received = clock_now()};
 }
 
-/* Receive more of a message into `part`, of which `have` bytes have arrived. */
-static Received receive_part(int connection, Message *part, size_t *have) {
-    ssize_t got = recv(connection, (char *)part + *have, sizeof *part - *have, MSG_DONTWAIT);
+/* Receive more of a message. */
+static Received receive_part(Peer *peer) {
+    ssize_t got = recv(peer->socket, (char *)&peer->part + peer->have, sizeof peer->part - peer->have, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return RECEIVED_NOTHING;
     if (got <= 0) return RECEIVED_END;
-    *have += (size_t)got;
-    return *have < sizeof *part ? RECEIVED_NOTHING : RECEIVED_MESSAGE;
+    peer->have += (size_t)got;
+    return peer->have < sizeof peer->part ? RECEIVED_NOTHING : RECEIVED_MESSAGE;
 }
 
 void heartbeat_receive_pending(Heartbeat *h, int i) {
-    PendingConnection *pending = &h->pending[i];
-    Received received = receive_part(pending->socket, &pending->part, &pending->have);
+    Peer *pending = &h->pending[i];
+    Received received = receive_part(pending);
     if (received == RECEIVED_NOTHING) return;
     /* The side that connects sends its hello first: a program that only finds the port does not receive the secret. */
     Message hello = message_of(h, MESSAGE_HELLO);
@@ -165,14 +162,14 @@ void heartbeat_receive_pending(Heartbeat *h, int i) {
 }
 
 Received heartbeat_receive(const Heartbeat *h, Peer *peer) {
-    Received received = receive_part(peer->socket, &peer->part, &peer->have);
+    Received received = receive_part(peer);
     if (received != RECEIVED_MESSAGE) return received;
     peer->have = 0;
     return peer->part.secret == h->secret && peer->part.rank == peer->rank ? RECEIVED_MESSAGE : RECEIVED_END;
 }
 
 void heartbeat_close_pending(Heartbeat *h, double before) {
-    while (h->pending_count > 0 && h->pending[0].until < before) remove_pending(h, 0, true);
+    while (h->pending_count > 0 && h->pending[0].last_received < before) remove_pending(h, 0, true);
 }
 
 /* Connect to rank 0 at an address, and exchange hellos with it. */

@@ -8,8 +8,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -30,25 +28,18 @@ typedef struct {
     int64_t step;
 } Message;
 
-/* A rank that this one receives from: all others for rank 0, rank 0 for the others. */
+/* A rank that this one receives from (all others for rank 0, rank 0 for the others), or a connection to rank 0's listener
+ * over which no hello has come yet, of a rank or of another program. */
 typedef struct {
     int rank;
     atomic_int socket;    /* -1: not connected yet, or no more */
-    double last_received; /* seconds, when its last message came */
+    double last_received; /* seconds, when its last message came, or the connection was accepted */
     bool left;
     RunPhase phase;
     int64_t step;
     Message part; /* of which `have` bytes have arrived */
     size_t have;
 } Peer;
-
-/* A connection to rank 0's listener over which no hello has come yet: of a rank, or of another program. */
-typedef struct {
-    int socket;
-    double until; /* seconds; then it is closed */
-    Message part; /* of which `have` bytes have arrived */
-    size_t have;
-} PendingConnection;
 
 typedef struct {
     const World *world; /* borrowed */
@@ -59,7 +50,7 @@ typedef struct {
     uint64_t secret;
     Peer *peers; /* [count] */
     int count;
-    PendingConnection *pending; /* [pending_room], of which pending_count are there, the oldest first; rank 0's */
+    Peer *pending; /* [pending_room], of which pending_count are there, the oldest first; rank 0's */
     int pending_count, pending_room;
     struct pollfd *ready; /* [2 + count + pending_room], the thread's own: wake, listener, peers, pending connections */
     double woken;         /* seconds, when this process was last found to have been suspended itself */
@@ -72,6 +63,10 @@ typedef struct {
     atomic_bool all_connected; /* no more connections are to come */
     atomic_bool failing, stopping, leaving, closing;
 } Heartbeat;
+
+/* Milliseconds that one address, or one pending connection, may take to answer. Most addresses that cannot be reached
+ * are refused at once. */
+enum { HEARTBEAT_ANSWER_MS = 1500 };
 
 /* Where rank 0 can be reached: within a host by a name that only this host has, else over the network. */
 enum { HEARTBEAT_ADDRESSES = 16 };
@@ -103,7 +98,7 @@ bool heartbeat_connect(Heartbeat *heartbeat, const Endpoint *endpoint);
 void heartbeat_accept(Heartbeat *heartbeat);
 /* Rank 0: receive from a pending connection, which becomes a rank's if it proves to be one, or is closed. */
 void heartbeat_receive_pending(Heartbeat *heartbeat, int pending);
-/* Rank 0: close the pending connections whose time was over before this one (seconds). */
+/* Rank 0: close the pending connections that were accepted before a time (seconds). */
 void heartbeat_close_pending(Heartbeat *heartbeat, double before);
 /* Send a message to a peer; one that cannot be sent at once is dropped. */
 void heartbeat_send(Heartbeat *heartbeat, Peer *peer, MessageKind kind);

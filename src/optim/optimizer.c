@@ -45,7 +45,7 @@ static void list_pieces(Optimizer *o) {
     size_t owned = 0, count = 0, t = 0;
     for (size_t b = 0; b < layout->buckets; b++) {
         size_t first, length;
-        reduction_owned(o->reduction, b, &first, &length);
+        reduction_part_of(o->reduction, b, o->world->rank, &first, &length);
         o->bucket_pieces[b] = count;
         for (size_t at = first, end = first + length; at < end;) {
             while (t + 1 < layout->tensors && layout->tensor[t + 1].offset <= at) t++;
@@ -188,7 +188,7 @@ ReductionSent optimizer_sent(const Optimizer *o) {
 }
 
 double *optimizer_squares(Optimizer *o, size_t *blocks) {
-    *blocks = reduction_blocks(o->reduction);
+    *blocks = reduction_first_block(o->reduction, o->layout->buckets + 2);
     return reduction_squares(o->reduction);
 }
 

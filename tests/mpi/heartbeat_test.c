@@ -7,16 +7,16 @@ static void test_phases(World *world) {
         RunPhase phase;
         int64_t step;
         const char *text;
-    } phases[] = {{RUN_START, 0, "at the start"},
-                  {RUN_LOAD, 0, "while loading"},
-                  {RUN_UPDATE, 12345678901, "in update 12345678901"},
-                  {RUN_EVALUATION, 3, "in the evaluation"},
-                  {RUN_SAVE, 3, "while saving"},
-                  {RUN_END, 0, "at the end"}};
-    char text[RUN_PHASE_TEXT];
+    } phases[] = {{RUN_START, 0, "node7, at the start"},
+                  {RUN_LOAD, 0, "node7, while loading"},
+                  {RUN_UPDATE, 12345678901, "node7, in update 12345678901"},
+                  {RUN_EVALUATION, 3, "node7, in the evaluation"},
+                  {RUN_SAVE, 3, "node7, while saving"},
+                  {RUN_END, 0, "node7, at the end"}};
+    char text[RUN_PLACE_TEXT];
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
         world_phase(world, phases[i].phase, phases[i].step);
-        run_phase_text((RunPhase)world->phase, world->step, text);
+        run_place_text("node7", (RunPhase)world->phase, world->step, text);
         CHECK(strcmp(text, phases[i].text) == 0);
     }
 }

@@ -123,7 +123,7 @@ static void check_result(Case *c) {
             at += length;
         }
         CHECK(at == c->buckets[b].start + c->buckets[b].length);
-        reduction_owned(c->reduction, b, &first, &length);
+        reduction_part_of(c->reduction, b, c->world->rank, &first, &length);
         for (size_t i = first; i < first + length; i++) {
             CHECK(good(c, result[i], i));
             c->rounded += result[i] != plain_sum(c, 0, c->units, i);
@@ -138,7 +138,7 @@ static void write_values(Case *c) {
         size_t first, length;
         if (c->world->rank % 2 == 1 && c->update % 4 == 1) usleep(500);
         reduction_poll(c->reduction);
-        reduction_owned(c->reduction, b, &first, &length);
+        reduction_part_of(c->reduction, b, c->world->rank, &first, &length);
         memcpy(c->values + first, reduction_result(c->reduction) + first, length * sizeof(float));
         reduction_all_gather_bucket(c->reduction, b);
     }
@@ -161,7 +161,7 @@ static void check_gathering(Case *c) {
 static void check_squares(const Case *c) {
     double *squares = reduction_squares(c->reduction);
     size_t index = 0;
-    world_sum_doubles(c->world, squares, reduction_blocks(c->reduction));
+    world_sum_doubles(c->world, squares, reduction_first_block(c->reduction, BUCKETS));
     for (size_t b = 0; b < BUCKETS; b++) {
         const Bucket *bucket = &c->buckets[b];
         CHECK(reduction_first_block(c->reduction, b) == index);
@@ -170,7 +170,7 @@ static void check_squares(const Case *c) {
             CHECK(squares[index] == sum_of_squares(c->values + bucket->start + from, n));
         }
     }
-    CHECK(reduction_blocks(c->reduction) == index);
+    CHECK(reduction_first_block(c->reduction, BUCKETS) == index);
     MPI_Barrier(c->world->comm); /* before an owner writes the next values that a neighbour may still be reading */
 }
 

@@ -5,7 +5,7 @@
  *  part; the all-gather gives all parts to all ranks.
  *
  *  A *gradient buffer* is an array of floats that holds one sum. It is divided into *buckets*, and each bucket into
- *  *blocks* (bucket.h), of which each rank owns a run. One update goes
+ *  *blocks* (reduction_kind.h), of which each rank owns a run. One update goes
  *
  *   reduction_begin()                     units of this global batch, lengths of the buckets
  *   per subtree of this rank's units, in order:
@@ -31,7 +31,6 @@
  *  so that the last bits depend on the number of ranks. The way back is the same.
  *
  *  The reduction also takes the sum of squares of every owned block. */
-#include "linnet/comm/bucket.h"
 #include "linnet/comm/reduction_kind.h"
 #include "linnet/comm/world.h"
 #include "linnet/core/error.h"
@@ -51,7 +50,7 @@ Status reduction_create(Reduction **reduction, const World *world, const Reducti
  *  Collective. */
 void reduction_destroy(Reduction *reduction);
 
-/** Set the buckets without starting an update, so that reduction_owned() can be asked. Not collective. */
+/** Set the buckets without starting an update, so that reduction_part_of() can be asked. Not collective. */
 void reduction_plan(Reduction *reduction, const Bucket *buckets);
 
 /** Start an update of `units` ≥ 1 units, of which each rank has an even_part() (integers.h). buckets [buckets] is copied. Posts the
@@ -81,19 +80,14 @@ void reduction_finish(Reduction *reduction);
 /** The sums: a gradient buffer in which the owned parts are valid. Borrowed. */
 float *reduction_result(Reduction *reduction);
 
-/** First float (from the gradient buffer's start) and length of this rank's part of a bucket. */
-void reduction_owned(const Reduction *reduction, size_t bucket, size_t *first, size_t *length);
-
-/** The same of any rank. */
+/** First float (from the gradient buffer's start) and length of a rank's part of a bucket. */
 void reduction_part_of(const Reduction *reduction, size_t bucket, int rank, size_t *first, size_t *length);
 
 /** squares[i] = Σ x² over block i of the complete gradient, counted through the buckets in order; non-zero only for
- *  blocks that this rank owns. [reduction_blocks()] doubles, valid after reduction_finish(). Borrowed; the caller sums
- *  them over the ranks in place. */
+ *  blocks that this rank owns. Valid after reduction_finish(). Borrowed; the caller sums them over the ranks in place. */
 double *reduction_squares(Reduction *reduction);
-size_t reduction_blocks(const Reduction *reduction);
 
-/** Number of the first block of a bucket in that count. */
+/** Number of the first block of a bucket in that count; behind the last bucket, the number of blocks. */
 size_t reduction_first_block(const Reduction *reduction, size_t bucket);
 
 /** Between updates: give the memory of the gradient buffers back to the system until the next update writes to it, since

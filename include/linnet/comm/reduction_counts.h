@@ -2,10 +2,8 @@
 #define LINNET_COMM_REDUCTION_COUNTS_H
 /** What one update of a reduction (reduction.h) sends, adds and allocates, found by the code that the update
  *  itself uses: for `linnet plan`, before there is a job. Nothing here is collective or calls MPI. */
-#include "linnet/comm/bucket.h"
 #include "linnet/comm/reduction_kind.h"
 #include "linnet/core/error.h"
-#include <stddef.h>
 
 /** A job whose nodes have equally many ranks, numbered node after node. */
 typedef struct {

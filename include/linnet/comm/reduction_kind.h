@@ -1,7 +1,19 @@
 #ifndef LINNET_COMM_REDUCTION_KIND_H
 #define LINNET_COMM_REDUCTION_KIND_H
-/** How gradients are summed over the ranks. Apart from reduction.h, so that settings name it without MPI. */
+/** How gradients are summed over the ranks, and divided among them. Apart from reduction.h, so that settings name it
+ *  without MPI. */
 #include <stdbool.h>
+#include <stddef.h>
+
+/** A stretch of a gradient buffer, divided into blocks of a fixed length (the last may be shorter). Each rank owns a run
+ *  of its blocks. */
+typedef struct {
+    size_t start;  /**< floats from the gradient buffer's start */
+    size_t length; /**< floats; may be 0 */
+    size_t block;  /**< floats a block */
+    size_t *cuts;  /**< [ranks + 1] rank r owns blocks cuts[r] … cuts[r + 1] − 1; NULL: the ranks own even parts.
+                        Borrowed. */
+} Bucket;
 
 typedef enum {
     REDUCTION_ORDERED, /**< along one fixed tree (tree.h): the same bits for any number of ranks */

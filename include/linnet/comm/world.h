@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Room for a host's name, and for the text of a phase. */
-enum { WORLD_HOST = 256, RUN_PHASE_TEXT = 48 };
+/** Room for a host's name, and for where a rank is. */
+enum { WORLD_HOST = 256, RUN_PLACE_TEXT = WORLD_HOST + 48 };
 
 /** What a rank is doing, for the line that reports its end. */
 typedef enum { RUN_START, RUN_LOAD, RUN_UPDATE, RUN_EVALUATION, RUN_SAVE, RUN_END } RunPhase;
@@ -56,8 +56,8 @@ void world_free(World *world);
 /** This rank enters a phase; `step` is the number of the update under way. Returns at once. Not collective. */
 void world_phase(World *world, RunPhase phase, int64_t step);
 
-/** "while loading", "in update 12". Not collective. */
-void run_phase_text(RunPhase phase, int64_t step, char text[RUN_PHASE_TEXT]);
+/** "HOST, while loading", "HOST, in update 12". Not collective. */
+void run_place_text(const char *host, RunPhase phase, int64_t step, char text[RUN_PLACE_TEXT]);
 
 /** Agree on an error: every rank returns the status of the lowest failing rank, whose error, with its number, *error
  *  then holds on all ranks (OK when none failed). That rank alone prints it when `print`, with its host and phase where

@@ -21,7 +21,7 @@ typedef struct {
     World world;
     int node_of[RANKS + 1]; /* with a place for one that is no rank and tries to connect */
     Peer peers[RANKS - 1];
-    PendingConnection pending[ROOM];
+    Peer pending[ROOM];
     struct pollfd ready[2 + RANKS - 1 + ROOM];
     Heartbeat heartbeat;
     Endpoint endpoint;

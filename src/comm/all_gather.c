@@ -7,7 +7,6 @@
 Status all_gather_create(AllGather *g, const World *world, const ReductionLayout *layout, Error *error) {
     *g = (AllGather){.world = world, .layout = layout};
     g->state = memory_allocate(layout->buckets, sizeof *g->state, error);
-    if (world_agree(world, error, true)) return error->status;
     return shared_create(&g->flags, world, layout->buckets * sizeof(ReadyFlag), error);
 }
 

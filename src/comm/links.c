@@ -33,14 +33,13 @@ static bool is_peer(const World *world, int from, int to, bool remote) {
     return from != to && (world->node_of[from] != world->node_of[to]) == remote;
 }
 
-static Status peers_find(Peers *peers, const World *world, bool remote, Error *error) {
+static void peers_find(Peers *peers, const World *world, bool remote, Error *error) {
     *peers = (Peers){.world = world};
     peers->ranks = memory_allocate((size_t)world->size, sizeof *peers->ranks, error);
-    for (int step = 1; error->status == STATUS_OK && step < world->size; step++) {
+    for (int step = 1; peers->ranks && step < world->size; step++) {
         int rank = (world->rank + step) % world->size; /* not all to rank 0 first */
         if (is_peer(world, world->rank, rank, remote)) peers->ranks[peers->count++] = rank;
     }
-    return world_agree(world, error, true);
 }
 
 /* Room for `times` messages of so many bytes from each peer. Collective. */
@@ -79,13 +78,9 @@ static bool all_done(Peers *peers) {
     return m->received == m->receive_count && messages_sent(m);
 }
 
-static void barrier(const World *world) {
-    world_check(world, MPI_Barrier(world->comm), "MPI_Barrier");
-}
-
 /* Seconds of an exchange with all peers at once, on the slowest rank. Collective. */
 static double exchange(Peers *peers, int times) {
-    barrier(peers->world);
+    world_check(peers->world, MPI_Barrier(peers->world->comm), "MPI_Barrier");
     double start = clock_now();
     post(peers, times);
     while (!all_done(peers)) sched_yield(); /* as training waits */
@@ -156,7 +151,7 @@ static void poll(void *context) {
 /* Seconds between two calls of poll without messages. Collective, since all ranks compute at once. */
 static double seconds_a_poll(const World *world, const LinkWork *work) {
     Ongoing idle = {.end = 1.0};
-    barrier(world);
+    world_check(world, MPI_Barrier(world->comm), "MPI_Barrier");
     double start = clock_now();
     for (int i = 0; i < REPEATS; i++) work->run(work->context, poll, &idle);
     return (clock_now() - start) / (double)idle.calls;
@@ -170,7 +165,7 @@ static void measure_overlap(Peers *peers, const LinkWork *work, Link *link) {
     for (; times < REPEATS && seconds < LONG_ENOUGH; times++) {
         double step = seconds_a_poll(world, work);
         Ongoing o = {.peers = peers};
-        barrier(world);
+        world_check(world, MPI_Barrier(world->comm), "MPI_Barrier");
         double start = clock_now();
         post(peers, PIECES);
         while (o.end == 0.0) work->run(work->context, poll, &o);
@@ -184,7 +179,8 @@ static void measure_overlap(Peers *peers, const LinkWork *work, Link *link) {
 
 static Status measure(const World *world, bool remote, const LinkWork *work, Link *link, Error *error) {
     Peers peers;
-    if (peers_find(&peers, world, remote, error) == STATUS_OK && peers_resize(&peers, 1, BURST, error) == STATUS_OK) {
+    peers_find(&peers, world, remote, error);
+    if (peers_resize(&peers, 1, BURST, error) == STATUS_OK) {
         link->latency = measure_latency(world, remote);
         exchange(&peers, BURST); /* connections are made when first used */
         link->overhead = median_exchange(&peers, BURST) / (BURST * (peers.count > 0 ? peers.count : 1));

@@ -8,16 +8,10 @@
 #include <omp.h>
 #include <string.h>
 
-/* Blocks of temporary sums that walking the tree needs. */
-static size_t tree_levels(int units) {
-    size_t levels = 2;
-    for (int n = 1; n < units; n *= 2) levels++;
-    return levels;
-}
-
 Status ordered_sum_create(OrderedSum *sum, int units, size_t blocks, size_t block_max, Error *error) {
     sum->block_max = block_max;
-    sum->thread_floats = tree_levels(units) * block_max;
+    sum->thread_floats = 2 * block_max; /* a block of temporary sums for every level of the tree */
+    for (int n = 1; n < units; n *= 2) sum->thread_floats += block_max;
     sum->squares = memory_allocate(blocks, sizeof *sum->squares, error);
     sum->received_at = memory_allocate((size_t)units, sizeof *sum->received_at, error);
     sum->temporaries = memory_allocate((size_t)omp_get_max_threads() * sum->thread_floats, sizeof(float), error);

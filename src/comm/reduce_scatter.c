@@ -24,7 +24,6 @@ static size_t wire_bytes(const ReduceScatter *s) {
 Status reduce_scatter_create(ReduceScatter *s, OrderedSum *sum, bool overlap, Error *error) {
     *s = (ReduceScatter){sum->world, sum->layout, sum->pieces, sum, .overlap = overlap};
     s->state = memory_allocate(s->layout->buckets, sizeof *s->state, error);
-    if (world_agree(s->world, error, true)) return error->status;
     return shared_create(&s->flags, s->world, s->layout->buckets * sizeof(ReadyFlag), error);
 }
 
@@ -32,18 +31,20 @@ void reduce_scatter_destroy(ReduceScatter *s) {
     shared_destroy(s->flags);
     messages_free(&s->messages);
     memory_free(s->state);
-    memory_free(s->receive);
-    memory_free(s->made);
+    memory_free(s->data);
 }
 
-/* What a block held is lost when it grows. */
-static void make_room(const ReduceScatter *s, void **room, size_t *has, size_t bytes) {
-    if (bytes <= *has) return;
-    Error error = {0};
-    memory_free(*room);
-    *has = messages_room(bytes);
-    *room = memory_allocate(*has, 1, &error);
-    if (!*room) world_abort(s->world, &error);
+/* Make room for terms that are received and for sums that are made, each so many bytes. */
+static void make_room(ReduceScatter *s, size_t received, size_t made) {
+    s->used = received;
+    if (received + made > s->room) {
+        Error error = {0};
+        memory_free(s->data);
+        s->room = messages_room(received + made);
+        s->data = memory_allocate(s->room, 1, &error);
+        if (!s->data) world_abort(s->world, &error);
+    }
+    s->sum->received = s->data;
 }
 
 static void post_receives(ReduceScatter *s) {
@@ -54,7 +55,7 @@ static void post_receives(ReduceScatter *s) {
         for (size_t i = 0; i < pieces->term_count && length > 0; i++) {
             const TreeNode *term = &pieces->terms[i];
             if (layout_is_neighbour(s->layout, term->rank)) continue;
-            char *into = (char *)s->receive + (s->sum->received_at[i] + before) * wire_bytes(s);
+            char *into = s->data + (s->sum->received_at[i] + before) * wire_bytes(s);
             messages_receive(&s->messages, into, length, wire_type(s), term->rank, tag_of(s, b, term->buffer), b);
             s->state[b].expected++;
         }
@@ -70,10 +71,7 @@ void reduce_scatter_begin(ReduceScatter *s, uint64_t update, bool idle) {
     for (size_t b = 0; b < buckets; b++) s->state[b] = (GradientState){0};
     for (size_t i = 0; i < s->pieces->term_count; i++)
         if (!layout_is_neighbour(s->layout, s->pieces->terms[i].rank)) s->sum->received_at[i] = counts.owned * remote++;
-    make_room(s, &s->receive, &s->receive_room, counts.received * wire_bytes(s));
-    make_room(s, &s->made, &s->made_room, counts.made * wire_bytes(s));
-    s->sum->received = s->receive;
-    s->made_bytes = 0;
+    make_room(s, counts.received * wire_bytes(s), counts.made * wire_bytes(s));
     /* Two buckets at a time. */
     messages_begin(&s->messages, s->world, counts.receives, counts.sends,
                    2 * counts.owners * s->pieces->outgoing_count + 1);
@@ -92,8 +90,8 @@ static void send_sum(ReduceScatter *s, size_t bucket, int owner, size_t k) {
         sum.into = ordered_sum_buffer(s->sum, s->world->local_of[term->rank], term->buffer) + sum.first;
     } else {
         sum.block = s->layout->bucket[bucket].block;
-        sum.into = (char *)s->made + s->made_bytes;
-        s->made_bytes += sum.length * wire_bytes(s);
+        sum.into = s->data + s->used;
+        s->used += sum.length * wire_bytes(s);
         ordered_sum(s->sum, &sum);
     }
     messages_send(&s->messages, sum.into, sum.length, wire_type(s), owner, tag_of(s, bucket, (int)k));

@@ -24,9 +24,8 @@ typedef struct {
     size_t unsummed;      /* buckets */
     uint64_t update;      /* the number of this update */
     Messages messages;
-    void *receive, *made;           /* terms from other nodes; sums made for them */
-    size_t receive_room, made_room; /* bytes allocated */
-    size_t made_bytes;              /* bytes in use */
+    char *data;        /* terms from other nodes, and behind them the sums made for them */
+    size_t room, used; /* bytes of it: allocated, and in use */
 } ReduceScatter;
 
 /* The sum, with its world, layout and pieces, is borrowed. Collective. */

@@ -31,7 +31,7 @@ static ReductionCounts count_rank(const ReductionJob *job, const TreePieces *pie
     counts.gradient_bytes = p.sent * wire;
     counts.sum_bytes =
         (p.made_from + p.owned_from + (in_place ? 0 : p.owned)) * sizeof(float) + (p.received + p.made) * wire;
-    counts.message_bytes = messages_room(p.received * wire) + messages_room(p.made * wire);
+    counts.message_bytes = messages_room((p.received + p.made) * wire);
     return counts;
 }
 

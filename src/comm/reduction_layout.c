@@ -44,15 +44,8 @@ void layout_set_buckets(ReductionLayout *layout, const Bucket *buckets) {
 
 void layout_part(const ReductionLayout *layout, size_t index, int rank, size_t *first, size_t *length) {
     const Bucket *bucket = &layout->bucket[index];
-    size_t from, to;
-    if (bucket->cuts) {
-        from = bucket->cuts[rank];
-        to = bucket->cuts[rank + 1];
-    } else {
-        size_t ranks = (size_t)layout->ranks, blocks = bucket_blocks(bucket);
-        from = blocks * (size_t)rank / ranks;
-        to = blocks * ((size_t)rank + 1) / ranks;
-    }
+    const size_t ranks = (size_t)layout->ranks, r = (size_t)rank, blocks = bucket_blocks(bucket), *cuts = bucket->cuts;
+    size_t from = cuts ? cuts[r] : blocks * r / ranks, to = cuts ? cuts[r + 1] : blocks * (r + 1) / ranks;
     size_t begin = size_min(from * bucket->block, bucket->length), end = size_min(to * bucket->block, bucket->length);
     *first = bucket->start + begin;
     *length = end - begin;

@@ -15,10 +15,6 @@ void heartbeat_wake(Heartbeat *h) {
     while (eventfd_write(h->wake, 1) < 0 && errno == EINTR) continue;
 }
 
-static void send_all(Heartbeat *h, MessageKind kind) {
-    for (int i = 0; i < h->count; i++) heartbeat_send(h, &h->peers[i], kind);
-}
-
 /* A peer is lost. Rank 0 reports it, and has the others end without a line. When rank 0 is lost, rank 1 reports it; the
  * others do if rank 1 does not end them, one after the other, so that there is one line if any of them still can. A process
  * that was suspended itself and woken up by the launcher, which ends the run for that very reason, has nothing to report;
@@ -27,7 +23,7 @@ static _Noreturn void end_for(Heartbeat *h, const Peer *peer, const char *cause)
     int rank = h->world->rank;
     if (clock_now() - h->woken < AFTER_SUSPENSION || atomic_load(&h->stopping)) heartbeat_end_silently();
     if (rank == 0)
-        send_all(h, MESSAGE_FAILED);
+        heartbeat_send(h, MESSAGE_FAILED);
     else if (rank > 1)
         sleep(rank < 11 ? 2 * (unsigned)rank : 20);
     heartbeat_end_reporting(h, peer, cause);
@@ -49,7 +45,7 @@ static void receive_from(Heartbeat *h, Peer *peer) {
     peer->step = peer->part.step;
     if (peer->part.kind == MESSAGE_LEAVE) peer->left = true;
     if (peer->part.kind == MESSAGE_FAILED) {
-        if (h->world->rank == 0) send_all(h, MESSAGE_FAILED);
+        if (h->world->rank == 0) heartbeat_send(h, MESSAGE_FAILED);
         heartbeat_end_silently();
     }
 }
@@ -117,11 +113,11 @@ static bool serve(Heartbeat *h, bool *leave_sent) {
         h->listener = -1;
     }
     if (atomic_exchange(&h->failing, false)) {
-        send_all(h, MESSAGE_FAILED);
+        heartbeat_send(h, MESSAGE_FAILED);
         sem_post(&h->failure_sent);
     }
     if (!atomic_load(&h->leaving)) return false;
-    if (!*leave_sent) send_all(h, MESSAGE_LEAVE);
+    if (!*leave_sent) heartbeat_send(h, MESSAGE_LEAVE);
     *leave_sent = true;
     for (int i = 0; i < h->count; i++)
         if (!h->peers[i].left) return false;
@@ -138,7 +134,7 @@ void *heartbeat_loop(void *heartbeat) {
         double limit = atomic_load(&h->limit_ms) / 1e3, beat = limit > 0.0 && limit < BEATS ? limit / BEATS : 1.0;
         double now = clock_now();
         if (now >= due && !leave_sent) {
-            send_all(h, MESSAGE_ALIVE);
+            heartbeat_send(h, MESSAGE_ALIVE);
             due = now + beat;
         }
         wait_for_messages(h, leave_sent ? beat : due - now);

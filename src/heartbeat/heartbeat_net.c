@@ -42,10 +42,9 @@ static void list_addresses(Endpoint *endpoint) {
     for (const struct ifaddrs *i = all; i && endpoint->count < HEARTBEAT_ADDRESSES; i = i->ifa_next) {
         if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET) continue;
         if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
-        struct sockaddr_in address;
-        memcpy(&address, i->ifa_addr, sizeof address);
-        if (!wanted || wanted[0] == '\0' || is_wanted(wanted, i->ifa_name, address.sin_addr.s_addr))
-            endpoint->address[endpoint->count++] = address.sin_addr.s_addr;
+        const uint32_t address = ((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr.s_addr;
+        if (!wanted || wanted[0] == '\0' || is_wanted(wanted, i->ifa_name, address))
+            endpoint->address[endpoint->count++] = address;
     }
     freeifaddrs(all);
 }
@@ -91,19 +90,21 @@ static Message message_of(const Heartbeat *h, MessageKind kind) {
                      .step = atomic_load(&h->world->step)};
 }
 
-void heartbeat_send(Heartbeat *h, Peer *peer, MessageKind kind) {
-    int connection = peer->socket;
-    if (connection < 0) return;
-    Message message = message_of(h, kind);
-    /* Both threads send. A message that finds a full buffer is dropped: the peer reads nothing and will count as lost soon.
-     * But one that has been begun must be completed, or all that follow would be misread. */
-    pthread_mutex_lock(&h->sending);
-    ssize_t sent = send(connection, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (sent > 0 && (size_t)sent < sizeof message) {
-        ssize_t more = send(connection, (const char *)&message + sent, sizeof message - (size_t)sent, MSG_NOSIGNAL);
-        sent = more > 0 ? sent + more : more;
+void heartbeat_send(Heartbeat *h, MessageKind kind) {
+    const Message message = message_of(h, kind);
+    for (int i = 0; i < h->count; i++) {
+        int connection = h->peers[i].socket;
+        if (connection < 0) continue;
+        /* Both threads send. A message that finds a full buffer is dropped: the peer reads nothing and will count as lost
+         * soon. But one that has been begun must be completed, or all that follow would be misread. */
+        pthread_mutex_lock(&h->sending);
+        ssize_t sent = send(connection, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        while (sent > 0 && (size_t)sent < sizeof message) {
+            ssize_t more = send(connection, (const char *)&message + sent, sizeof message - (size_t)sent, MSG_NOSIGNAL);
+            sent = more > 0 ? sent + more : more;
+        }
+        pthread_mutex_unlock(&h->sending);
     }
-    pthread_mutex_unlock(&h->sending);
 }
 
 static bool is_hello(const Heartbeat *h, const Message *message) {
@@ -202,10 +203,8 @@ static bool is_near(uint32_t address) {
     if (getifaddrs(&all) != 0) return false;
     for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
         if (!i->ifa_addr || !i->ifa_netmask || i->ifa_addr->sa_family != AF_INET) continue;
-        struct sockaddr_in mine, mask;
-        memcpy(&mine, i->ifa_addr, sizeof mine);
-        memcpy(&mask, i->ifa_netmask, sizeof mask);
-        near = near || (mine.sin_addr.s_addr & mask.sin_addr.s_addr) == (address & mask.sin_addr.s_addr);
+        const struct sockaddr_in *mine = (const void *)i->ifa_addr, *mask = (const void *)i->ifa_netmask;
+        near = near || ((mine->sin_addr.s_addr ^ address) & mask->sin_addr.s_addr) == 0;
     }
     freeifaddrs(all);
     return near;

@@ -85,9 +85,8 @@ Status heartbeat_start(World *world, Error *error);
 /* After MPI has ended: wait until all ranks are as far, and end the heartbeats. Collective, but without MPI. */
 void heartbeat_finish(World *world);
 
-/* The thread. */
+/* The thread; wake it up. */
 void *heartbeat_loop(void *heartbeat);
-/* Wake the thread up. */
 void heartbeat_wake(Heartbeat *heartbeat);
 
 /* Rank 0: open a listener and say where; the endpoint stays as it was where that fails. */
@@ -100,8 +99,8 @@ void heartbeat_accept(Heartbeat *heartbeat);
 void heartbeat_receive_pending(Heartbeat *heartbeat, int pending);
 /* Rank 0: close the pending connections that were accepted before a time (seconds). */
 void heartbeat_close_pending(Heartbeat *heartbeat, double before);
-/* Send a message to a peer; one that cannot be sent at once is dropped. */
-void heartbeat_send(Heartbeat *heartbeat, Peer *peer, MessageKind kind);
+/* Send a message to all peers; one that cannot be sent at once is dropped. */
+void heartbeat_send(Heartbeat *heartbeat, MessageKind kind);
 
 typedef enum { RECEIVED_NOTHING, RECEIVED_MESSAGE, RECEIVED_END } Received;
 /* Receive the next complete message of a peer into peer->part; RECEIVED_END when its connection is closed or not that of a

@@ -8,7 +8,8 @@
 typedef struct Shared Shared;
 
 /** Allocate a block of `bytes` (may be 0) for this rank, visible to its node; plain memory where the node has one rank.
- *  The world is borrowed. STATUS_FAILURE when memory is short, on all ranks. Collective over the world. */
+ *  The world is borrowed. STATUS_FAILURE when memory is short, on all ranks; an error that a rank's *error holds
+ *  already counts as well. Collective over the world. */
 Status shared_create(Shared **shared, const World *world, size_t bytes, Error *error);
 
 /** The block of the node's rank `node_rank`, 64-byte aligned. Not collective. */

@@ -21,17 +21,6 @@ static void show(const AllGather *g, size_t bucket) {
     if (g->state[bucket].written && g->state[bucket].expected == 0) ready_flag_set(g->flags, bucket, g->update);
 }
 
-/* Receive the parts of an owner on another node. */
-static void receive_from(AllGather *g, int owner) {
-    for (size_t b = 0; b < g->buckets; b++) {
-        size_t first, length;
-        layout_part(g->layout, b, owner, &first, &length);
-        if (length == 0) continue;
-        messages_receive(&g->messages, g->values + first, length, MPI_FLOAT, owner, (int)b, b);
-        g->state[b].expected++;
-    }
-}
-
 void all_gather_begin(AllGather *g, uint64_t update, float *values, size_t buckets) {
     const World *world = g->world;
     g->update = update;
@@ -43,13 +32,19 @@ void all_gather_begin(AllGather *g, uint64_t update, float *values, size_t bucke
     messages_begin(&g->messages, world, buckets * others, buckets * (size_t)(world->nodes - 1),
                    2 * (size_t)world->nodes);
     for (int owner = 0; owner < world->size; owner++)
-        if (layout_leads(g->layout, owner)) receive_from(g, owner);
+        for (size_t b = 0; b < buckets && layout_leads(g->layout, owner); b++) {
+            size_t first, length;
+            layout_part(g->layout, b, owner, &first, &length);
+            if (length == 0) continue;
+            messages_receive(&g->messages, values + first, length, MPI_FLOAT, owner, (int)b, b);
+            g->state[b].expected++;
+        }
 }
 
 void all_gather_bucket(AllGather *g, size_t bucket) {
     const World *world = g->world;
     size_t first, length;
-    layout_owned(g->layout, bucket, &first, &length);
+    layout_part(g->layout, bucket, world->rank, &first, &length);
     for (int node = 0; node < world->nodes && length > 0; node++)
         if (node != world->node_of[world->rank])
             messages_send(&g->messages, g->values + first, length, MPI_FLOAT,
@@ -70,11 +65,8 @@ void all_gather_await(AllGather *g, size_t bucket) {
     ValueState *state = &g->state[bucket];
     if (g->update == 0 || state->awaited) return;
     double start = clock_now();
-    all_gather_progress(g);
-    while (!ready_flags_all(g->flags, bucket, g->update)) {
+    for (all_gather_progress(g); !ready_flags_all(g->flags, bucket, g->update); all_gather_progress(g))
         sched_yield(); /* the rank that this one waits for may need the core */
-        all_gather_progress(g);
-    }
     state->awaited = true;
     g->waited += clock_now() - start;
 }

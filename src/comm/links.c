@@ -148,25 +148,19 @@ static void poll(void *context) {
     o->needed = o->calls;
 }
 
-/* Seconds between two calls of poll without messages. Collective, since all ranks compute at once. */
-static double seconds_a_poll(const World *world, const LinkWork *work) {
-    Ongoing idle = {.end = 1.0};
-    world_check(world, MPI_Barrier(world->comm), "MPI_Barrier");
-    double start = clock_now();
-    for (int i = 0; i < REPEATS; i++) work->run(work->context, poll, &idle);
-    return (clock_now() - start) / (double)idle.calls;
-}
-
 /* Send and receive while computing: how fast that is, and how much time the computing loses. Collective. */
 static void measure_overlap(Peers *peers, const LinkWork *work, Link *link) {
     const World *world = peers->world;
     double seconds = 0.0, lost = 0.0, bytes = (double)peers->bytes * PIECES * (double)peers->count;
     int times = 0;
     for (; times < REPEATS && seconds < LONG_ENOUGH; times++) {
-        double step = seconds_a_poll(world, work);
-        Ongoing o = {.peers = peers};
+        Ongoing idle = {.end = 1.0}, o = {.peers = peers};
         world_check(world, MPI_Barrier(world->comm), "MPI_Barrier");
         double start = clock_now();
+        for (int i = 0; i < REPEATS; i++) work->run(work->context, poll, &idle);
+        double step = (clock_now() - start) / (double)idle.calls; /* between two calls of poll without messages */
+        world_check(world, MPI_Barrier(world->comm), "MPI_Barrier");
+        start = clock_now();
         post(peers, PIECES);
         while (o.end == 0.0) work->run(work->context, poll, &o);
         lost += fmax(0.0, o.end - start - (double)o.needed * step);

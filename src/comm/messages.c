@@ -7,21 +7,13 @@ size_t messages_room(size_t needed) {
     return needed + needed / 4;
 }
 
-static void release(Messages *m) {
-    memory_free(m->receives);
-    memory_free(m->sends);
-    memory_free(m->queue);
-    memory_free(m->bucket);
-    memory_free(m->arrived);
-}
-
 void messages_begin(Messages *m, const World *world, size_t receives, size_t sends, size_t at_once) {
     m->world = world;
     m->receive_count = m->received = m->send_count = m->started = m->ended = 0;
     m->at_once = (int)at_once;
     if (size_max(receives, sends) <= m->room) return;
     Error error = {0};
-    release(m);
+    messages_free(m);
     m->room = messages_room(size_max(receives, sends));
     m->receives = memory_allocate(m->room, sizeof *m->receives, &error);
     m->sends = memory_allocate(m->room, sizeof *m->sends, &error);
@@ -32,8 +24,11 @@ void messages_begin(Messages *m, const World *world, size_t receives, size_t sen
 }
 
 void messages_free(Messages *m) {
-    release(m);
-    *m = (Messages){0};
+    memory_free(m->receives);
+    memory_free(m->sends);
+    memory_free(m->queue);
+    memory_free(m->bucket);
+    memory_free(m->arrived);
 }
 
 void messages_receive(Messages *m, void *into, size_t count, MPI_Datatype type, int rank, int tag, size_t bucket) {

@@ -83,7 +83,7 @@ void ordered_sum_owned(OrderedSum *s, size_t index) {
     const ReductionLayout *layout = s->layout;
     const Bucket *bucket = &layout->bucket[index];
     Sum what = {.count = s->pieces->units, .block = bucket->block, .before = layout_before(layout, index)};
-    layout_owned(layout, index, &what.first, &what.length);
+    layout_part(layout, index, layout->rank, &what.first, &what.length);
     what.into = ordered_sum_buffer(s, s->world->node_rank, 0) + what.first;
     what.squares = s->squares + layout->first_block[index] + (what.first - bucket->start) / bucket->block;
     ordered_sum(s, &what);

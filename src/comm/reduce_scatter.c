@@ -51,7 +51,7 @@ static void post_receives(ReduceScatter *s) {
     const TreePieces *pieces = s->pieces;
     size_t before = 0, first, length;
     for (size_t b = 0; b < s->layout->buckets; b++, before += length) {
-        layout_owned(s->layout, b, &first, &length);
+        layout_part(s->layout, b, s->layout->rank, &first, &length);
         for (size_t i = 0; i < pieces->term_count && length > 0; i++) {
             const TreeNode *term = &pieces->terms[i];
             if (layout_is_neighbour(s->layout, term->rank)) continue;

@@ -19,7 +19,7 @@ static ReductionCounts count_rank(const ReductionJob *job, const TreePieces *pie
     ReductionCounts counts = {.buffers = reduction_buffers(&job->rule, job->ranks, layout->rank)};
     for (size_t b = 0; b < job->gathered; b++) {
         size_t first, length;
-        layout_owned(layout, b, &first, &length);
+        layout_part(layout, b, layout->rank, &first, &length);
         counts.value_messages += length > 0 ? others : 0;
         counts.value_bytes += others * length * sizeof(float);
     }
@@ -37,21 +37,20 @@ static ReductionCounts count_rank(const ReductionJob *job, const TreePieces *pie
 
 Status reduction_counts(const ReductionJob *job, int node, ReductionCounts *counts, Error *error) {
     const int neighbours = job->ranks / job->nodes, lowest = node * neighbours;
-    ReductionLayout layout = {0};
-    TreePieces pieces = {0};
+    ReductionLayout layout;
+    TreePieces pieces;
     int *node_of = memory_allocate((size_t)job->ranks, sizeof *node_of, error);
     if (!node_of) return error->status;
     for (int rank = 0; rank < job->ranks; rank++) node_of[rank] = rank / neighbours;
-    if (layout_create(&layout, lowest, job->ranks, job->nodes, node_of, job->bucket_count, error) ||
-        tree_pieces_create(&pieces, &layout, job->units, job->rule.bf16, error))
-        goto cleanup;
-    layout_set_buckets(&layout, job->buckets);
-    tree_pieces_find(&pieces, &layout, job->units);
-    for (int i = 0; i < neighbours; i++) {
-        layout.rank = lowest + i;
-        counts[i] = count_rank(job, &pieces, &layout);
+    layout_create(&layout, lowest, job->ranks, job->nodes, node_of, job->bucket_count, error);
+    if (tree_pieces_create(&pieces, &layout, job->units, job->rule.bf16, error) == STATUS_OK) {
+        layout_set_buckets(&layout, job->buckets);
+        tree_pieces_find(&pieces, &layout, job->units);
+        for (int i = 0; i < neighbours; i++) {
+            layout.rank = lowest + i;
+            counts[i] = count_rank(job, &pieces, &layout);
+        }
     }
-cleanup:
     tree_pieces_free(&pieces);
     layout_free(&layout);
     memory_free(node_of);

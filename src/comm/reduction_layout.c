@@ -51,14 +51,10 @@ void layout_part(const ReductionLayout *layout, size_t index, int rank, size_t *
     *length = end - begin;
 }
 
-void layout_owned(const ReductionLayout *layout, size_t bucket, size_t *first, size_t *length) {
-    layout_part(layout, bucket, layout->rank, first, length);
-}
-
 size_t layout_before(const ReductionLayout *layout, size_t bucket) {
     size_t before = 0, first, length;
     for (size_t b = 0; b < bucket; b++) {
-        layout_owned(layout, b, &first, &length);
+        layout_part(layout, b, layout->rank, &first, &length);
         before += length;
     }
     return before;

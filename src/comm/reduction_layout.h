@@ -25,9 +25,8 @@ void layout_set_buckets(ReductionLayout *layout, const Bucket *buckets);
 
 size_t bucket_blocks(const Bucket *bucket);
 
-/* First float (from the gradient buffer's start) and length of a rank's part of a bucket; of this rank's own. */
+/* First float (from the gradient buffer's start) and length of a rank's part of a bucket. */
 void layout_part(const ReductionLayout *layout, size_t bucket, int rank, size_t *first, size_t *length);
-void layout_owned(const ReductionLayout *layout, size_t bucket, size_t *first, size_t *length);
 
 /* Floats of this rank's parts of the buckets before one. */
 size_t layout_before(const ReductionLayout *layout, size_t bucket);

@@ -81,7 +81,7 @@ PieceCounts tree_pieces_count(const TreePieces *p, const ReductionLayout *layout
     counts.received = remote * counts.owned;
     counts.owned_from = local * counts.owned;
     for (size_t b = 0; b < layout->buckets; b++) {
-        layout_owned(layout, b, &first, &length);
+        layout_part(layout, b, layout->rank, &first, &length);
         counts.receives += length > 0 ? remote : 0;
     }
     for (int owner = 0; owner < layout->ranks; owner++) {

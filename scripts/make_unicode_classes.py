@@ -6,6 +6,8 @@ engine, whatever Unicode version PCRE2 or Python has. Needs: tokenizers.
 
 usage: make_unicode_classes.py > src/text/unicode_classes.h
 """
+import textwrap
+
 import tokenizers
 from tokenizers.pre_tokenizers import ByteLevel
 
@@ -36,15 +38,11 @@ def ranges_of(wanted, classes):
 def print_table(name, wanted, classes):
     ranges = ranges_of(wanted, classes)
     print(f"\n/** {len(ranges)} ranges, {sum(b - a + 1 for a, b in ranges):,} code points. */")
-    print(f"static const uint32_t {name}[][2] = {{")
-    line = "   "
-    for first, last in ranges:
-        text = f" {{0x{first:X}, 0x{last:X}}},"
-        if len(line) + len(text) > 110:
-            print(line)
-            line = "   "
-        line += text
-    print(line.rstrip(","), "};", sep="")
+    print(f"static const char *const {name}[] = {{")
+    texts = (f"{a:X}" if a == b else f"{a:X}-{b:X}" for a, b in ranges)
+    for line in textwrap.wrap(" ".join(texts), 113, break_on_hyphens=False):
+        print(f'    "{line}",')
+    print("    NULL};")
 
 
 classes = [(c, class_of(chr(c))) for c in range(0x110000) if c not in SURROGATES]
@@ -52,10 +50,11 @@ print(f"""#ifndef LINNET_TEXT_UNICODE_CLASSES_H
 #define LINNET_TEXT_UNICODE_CLASSES_H
 /* Made by scripts/make_unicode_classes.py with tokenizers {tokenizers.__version__}; do not edit.
  *
- * What \\p{{L}}, \\p{{N}} and \\s mean to the peer's engine. PCRE2's own classes differ: its \\s has U+180E, and its letters
- * and numbers are those of the Unicode version that the installed PCRE2 was built with. */
+ * What \\p{{L}}, \\p{{N}} and \\s mean to the regular-expression engine of `tokenizers`, as hexadecimal ranges of code
+ * points. PCRE2's own classes differ: its \\s has U+180E, and its letters and numbers are those of the Unicode version
+ * that the installed PCRE2 was built with. */
 // clang-format off
-#include <stdint.h>""")
+#include <stddef.h>""")
 print_table("LETTERS", "letters", classes)
 print_table("NUMBERS", "numbers", classes)
 print_table("WHITE_SPACE", "white space", classes)

@@ -4,6 +4,7 @@
 #include "text/unicode_classes.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -31,17 +32,13 @@ __attribute__((format(printf, 2, 3))) static void write_text(Writer *writer, con
     writer->used += (size_t)length;
 }
 
+/* Write a class's hexadecimal ranges ("61-7A AA") as PCRE2 spells them in brackets. */
 static void write_class(Writer *writer, char name) {
-    static const struct {
-        char name;
-        const uint32_t (*ranges)[2];
-        size_t count;
-    } CLASSES[] = {{'L', LETTERS, sizeof LETTERS / sizeof LETTERS[0]},
-                   {'N', NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0]},
-                   {'S', WHITE_SPACE, sizeof WHITE_SPACE / sizeof WHITE_SPACE[0]}};
-    for (size_t c = 0; c < sizeof CLASSES / sizeof CLASSES[0]; c++)
-        for (size_t i = 0; CLASSES[c].name == name && i < CLASSES[c].count; i++)
-            write_text(writer, "\\x{%X}-\\x{%X}", (unsigned)CLASSES[c].ranges[i][0], (unsigned)CLASSES[c].ranges[i][1]);
+    for (const char *const *row = name == 'L' ? LETTERS : name == 'N' ? NUMBERS : WHITE_SPACE; *row; row++)
+        for (char *at = (char *)*row; *at;) {
+            const unsigned long first = strtoul(at, &at, 16), last = *at == '-' ? strtoul(at + 1, &at, 16) : first;
+            write_text(writer, "\\x{%lX}-\\x{%lX}", first, last);
+        }
 }
 
 static void write_pattern(Writer *writer) {

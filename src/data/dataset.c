@@ -64,29 +64,17 @@ static Status read_attributes(Dataset *dataset, Error *error) {
 
 static Status open_columns(Dataset *dataset, Error *error) {
     const DatasetInfo *info = &dataset->info;
-    const int64_t expected[COLUMNS] = {
-        [COLUMN_TOKENS] = info->tokens,
-        [COLUMN_OFFSETS] = info->samples + 1,
-        [COLUMN_LABELS] = info->samples,
-        [COLUMN_ROWS] = info->samples,
-    };
-    for (ColumnName name = 0; name < COLUMNS; name++) {
-        Column *column = &dataset->columns[name];
-        if (column_open(column, name, dataset->file, dataset->path, error)) return error->status;
-        if (column->length != expected[name])
-            return error_set(error, STATUS_INPUT,
-                             "%s: dataset \"%s\": expected %lld elements for %lld samples and %lld tokens, got %lld",
-                             dataset->path, column_kinds[name].name, (long long)expected[name],
-                             (long long)info->samples, (long long)info->tokens, (long long)column->length);
-    }
-    return STATUS_OK;
+    const int64_t expected[COLUMNS] = {info->tokens, info->samples + 1, info->samples, info->samples};
+    for (ColumnName name = 0; name < COLUMNS; name++)
+        if (column_open(dataset, name, expected[name], error)) break;
+    return error->status;
 }
 
 Status dataset_open(Dataset **dataset, const char *path, Error *error) {
     Dataset *opened = memory_allocate(1, sizeof *opened, error);
     if (!opened) return error->status;
     opened->file = -1;
-    for (int i = 0; i < COLUMNS; i++) opened->columns[i].array.array = -1;
+    for (int i = 0; i < COLUMNS; i++) opened->columns[i] = -1;
     opened->path = memory_text(path, error);
     if (!opened->path || h5_open(&opened->file, path, error) || read_attributes(opened, error) ||
         open_columns(opened, error))
@@ -104,7 +92,8 @@ const DatasetInfo *dataset_info(const Dataset *dataset) {
 
 void dataset_close(Dataset *dataset) {
     if (!dataset) return;
-    for (int i = 0; i < COLUMNS; i++) h5_array_close(&dataset->columns[i].array);
+    for (int i = 0; i < COLUMNS; i++)
+        if (dataset->columns[i] >= 0) H5Dclose(dataset->columns[i]);
     if (dataset->file >= 0) H5Fclose(dataset->file);
     h5_free_texts(dataset->info.label_names, dataset->info.labels);
     memory_free(dataset->path);
@@ -139,7 +128,7 @@ static Status block_create(Block *block, Error *error) {
  * tokens. */
 static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count, int64_t *offsets, Error *error) {
     const DatasetInfo *info = &dataset->info;
-    if (column_read(&dataset->columns[COLUMN_OFFSETS], first, count + 1, offsets, dataset->path, error) ||
+    if (column_read(dataset, COLUMN_OFFSETS, first, count + 1, offsets, error) ||
         dataset_check_offsets(dataset, offsets, first, count, error))
         return error->status;
     if (first == 0 && offsets[0] != 0)
@@ -155,7 +144,7 @@ static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count,
 static Status verify_tokens(const Dataset *dataset, int64_t first, int64_t end, uint16_t *ids, Error *error) {
     for (int64_t place = first; place < end; place += TOKENS_AT_ONCE) {
         const int64_t count = end - place < TOKENS_AT_ONCE ? end - place : TOKENS_AT_ONCE;
-        if (column_read(&dataset->columns[COLUMN_TOKENS], place, count, ids, dataset->path, error) ||
+        if (column_read(dataset, COLUMN_TOKENS, place, count, ids, error) ||
             dataset_check_ids(dataset, ids, count, place, error))
             break;
     }
@@ -164,8 +153,8 @@ static Status verify_tokens(const Dataset *dataset, int64_t first, int64_t end, 
 
 static Status verify_block(const Dataset *dataset, int64_t first, int64_t count, Block *block, Error *error) {
     if (read_offsets(dataset, first, count, block->offsets, error) ||
-        column_read(&dataset->columns[COLUMN_LABELS], first, count, block->labels, dataset->path, error) ||
-        column_read(&dataset->columns[COLUMN_ROWS], first, count, block->rows, dataset->path, error))
+        column_read(dataset, COLUMN_LABELS, first, count, block->labels, error) ||
+        column_read(dataset, COLUMN_ROWS, first, count, block->rows, error))
         return error->status;
     for (int64_t i = 0; i < count; i++) {
         if (dataset_check_label(dataset, block->labels[i], first + i, error)) return error->status;

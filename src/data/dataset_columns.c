@@ -1,5 +1,13 @@
-/* The token file's arrays. See dataset_columns.h. */
+/* The token file's four arrays, which may be hostile: an array that would make its reader take too much memory, open
+ * another file or load a filter is refused before it is read. See dataset_columns.h. */
 #include "data/dataset_columns.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* HDF5 reads a chunk at once, so this limits the memory that a file can make the reader take. */
+#define CHUNK_BYTES_MAX ((hsize_t)64 << 20)
 
 /* Chunks of 64 to 128 KiB: few reads for a complete file, little to read that one sample does not need. */
 const ColumnKind column_kinds[COLUMNS] = {
@@ -9,31 +17,134 @@ const ColumnKind column_kinds[COLUMNS] = {
     [COLUMN_ROWS] = {"rows", sizeof(int64_t), true, 8192},
 };
 
-hid_t column_memory_type(ColumnName name) {
-    switch (name) {
-    case COLUMN_TOKENS:
-        return H5T_NATIVE_UINT16;
-    case COLUMN_LABELS:
-        return H5T_NATIVE_UINT8;
+hid_t column_type(ColumnName name, bool in_file) {
+    switch (column_kinds[name].size) {
+    case sizeof(uint8_t):
+        return in_file ? H5T_STD_U8LE : H5T_NATIVE_UINT8;
+    case sizeof(uint16_t):
+        return in_file ? H5T_STD_U16LE : H5T_NATIVE_UINT16;
     default:
-        return H5T_NATIVE_INT64;
+        return in_file ? H5T_STD_I64LE : H5T_NATIVE_INT64;
     }
 }
 
-Status column_open(Column *column, ColumnName name, hid_t file, const char *path, Error *error) {
+/* --- Opening --- */
+
+/* Whether an address of the file has an object header of the version with a checksum. */
+static bool has_checked_header(hid_t file, haddr_t address) {
+    char mark[4];
+    int *descriptor = NULL;
+    if (H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&descriptor) < 0 || !descriptor) return false;
+    return pread(*descriptor, mark, sizeof mark, (off_t)address) == sizeof mark && memcmp(mark, "OHDR", 4) == 0;
+}
+
+/* Whether the name is an object of this file: it may be a link into another one. */
+static bool is_own(hid_t file, const char *name) {
+    H5L_info_t link;
+    return H5Lget_info(file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD &&
+           has_checked_header(file, link.u.address);
+}
+
+static bool has_right_type(hid_t array, const ColumnKind *kind) {
+    const hid_t type = H5Dget_type(array);
+    if (type < 0) return false;
+    const bool good = H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == kind->size &&
+                      H5Tget_sign(type) == (kind->is_signed ? H5T_SGN_2 : H5T_SGN_NONE);
+    H5Tclose(type);
+    return good;
+}
+
+/* Set *length to the number of elements; false where there is not one dimension. */
+static bool read_length(hid_t array, hsize_t *length) {
+    const hid_t space = H5Dget_space(array);
+    if (space < 0) return false;
+    const bool good = H5Sget_simple_extent_type(space) == H5S_SIMPLE && H5Sget_simple_extent_ndims(space) == 1 &&
+                      H5Sget_simple_extent_dims(space, length, NULL) == 1;
+    H5Sclose(space);
+    return good && *length <= INT64_MAX / sizeof(int64_t);
+}
+
+/* Only the checksum filter: others may be code that HDF5 looks for on the disk, or unpack to any size. */
+static bool has_known_filters(hid_t properties) {
+    for (int i = 0; i < H5Pget_nfilters(properties); i++) {
+        unsigned flags, settings;
+        size_t count = 0;
+        if (H5Pget_filter2(properties, (unsigned)i, &flags, &count, NULL, 0, NULL, &settings) != H5Z_FILTER_FLETCHER32)
+            return false;
+    }
+    return true;
+}
+
+static bool has_right_chunks(hid_t array, hid_t properties, const ColumnKind *kind) {
+    hsize_t chunk = 0;
+    H5D_chunk_index_t index;
+    if (H5Pget_chunk(properties, 1, &chunk) != 1 || chunk < 1 || chunk > CHUNK_BYTES_MAX / kind->size) return false;
+    /* A B-tree index has no checksums. */
+    return H5Dget_chunk_index_type(array, &index) >= 0 && index != H5D_CHUNK_IDX_BTREE;
+}
+
+/* Whether the data are in this file, in chunks of limited size. */
+static bool has_right_layout(hid_t array, const ColumnKind *kind) {
+    const hid_t properties = H5Dget_create_plist(array);
+    if (properties < 0) return false;
+    const H5D_layout_t layout = H5Pget_layout(properties);
+    bool good = layout == H5D_COMPACT || (layout == H5D_CONTIGUOUS && H5Pget_external_count(properties) == 0);
+    if (layout == H5D_CHUNKED) good = has_known_filters(properties) && has_right_chunks(array, properties, kind);
+    H5Pclose(properties);
+    return good;
+}
+
+Status column_open(Dataset *dataset, ColumnName name, int64_t expected, Error *error) {
     const ColumnKind *kind = &column_kinds[name];
-    const H5ArrayKind wanted = {kind->name, H5T_INTEGER, kind->size, kind->is_signed, 1};
-    column->name = name;
-    if (h5_array_open(&column->array, file, &wanted, path, error)) return error->status;
-    column->length = (int64_t)column->array.size[0];
+    const DatasetInfo *info = &dataset->info;
+    const char *path = dataset->path;
+    hsize_t length = 0;
+    const hid_t array = is_own(dataset->file, kind->name) ? H5Dopen2(dataset->file, kind->name, H5P_DEFAULT) : -1;
+    dataset->columns[name] = array;
+    if (array < 0) return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" is missing or damaged", path, kind->name);
+    if (!has_right_type(array, kind))
+        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected %s integers of %zu bits", path, kind->name,
+                         kind->is_signed ? "signed" : "unsigned", 8 * kind->size);
+    if (!read_length(array, &length))
+        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected one dimension", path, kind->name);
+    if (!has_right_layout(array, kind))
+        return error_set(error, STATUS_INPUT,
+                         "%s: dataset \"%s\": expected data in this file, not compressed, in chunks of at most 64 MiB",
+                         path, kind->name);
+    const hsize_t stored = H5Dget_storage_size(array);
+    if (length * kind->size > stored)
+        return error_set(error, STATUS_INPUT,
+                         "%s: dataset \"%s\" has %llu elements, but the file holds only %llu bytes of it", path,
+                         kind->name, (unsigned long long)length, (unsigned long long)stored);
+    if (length != (hsize_t)expected)
+        return error_set(error, STATUS_INPUT,
+                         "%s: dataset \"%s\": expected %lld elements for %lld samples and %lld tokens, got %llu", path,
+                         kind->name, (long long)expected, (long long)info->samples, (long long)info->tokens,
+                         (unsigned long long)length);
     return STATUS_OK;
 }
 
-Status column_read(const Column *column, int64_t first, int64_t count, void *out, const char *path, Error *error) {
-    h5_lock();
-    h5_array_read(&column->array, column_memory_type(column->name), (hsize_t)first, (hsize_t)count, out,
-                  column_kinds[column->name].name, path, error);
-    h5_unlock();
+/* --- Reading and checking --- */
+
+Status column_read(const Dataset *dataset, ColumnName name, int64_t first, int64_t count, void *out, Error *error) {
+    /* HDF5 as Debian builds it serves one thread at a time. While the loader's thread reads ahead, the main thread may
+     * read evaluation data. */
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    const hsize_t start = (hsize_t)first, extent = (hsize_t)count;
+    const hid_t array = dataset->columns[name];
+    if (count == 0) return error->status;
+    pthread_mutex_lock(&lock);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* each thread may have an error stack of its own, and print it */
+    const hid_t stored = H5Dget_space(array), held = H5Screate_simple(1, &extent, NULL);
+    if (held < 0 || stored < 0 || H5Sselect_hyperslab(stored, H5S_SELECT_SET, &start, NULL, &extent, NULL) < 0 ||
+        H5Dread(array, column_type(name, false), held, stored, H5P_DEFAULT, out) < 0) {
+        char what[96];
+        snprintf(what, sizeof what, "cannot read dataset \"%s\"", column_kinds[name].name);
+        h5_error(error, STATUS_INPUT, dataset->path, what);
+    }
+    if (held >= 0) H5Sclose(held);
+    if (stored >= 0) H5Sclose(stored);
+    pthread_mutex_unlock(&lock);
     return error->status;
 }
 

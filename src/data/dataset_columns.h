@@ -1,7 +1,7 @@
 #ifndef LINNET_DATA_DATASET_COLUMNS_H
 #define LINNET_DATA_DATASET_COLUMNS_H
 /** The token file's four arrays ("columns"), and reading a range of one. */
-#include "data/h5_array.h"
+#include "data/h5.h"
 #include "linnet/data/dataset.h"
 #include <stdatomic.h>
 
@@ -15,27 +15,22 @@ typedef struct {
 } ColumnKind;
 
 extern const ColumnKind column_kinds[COLUMNS];
-hid_t column_memory_type(ColumnName name); /**< borrowed from HDF5 */
-
-typedef struct {
-    H5Array array;
-    ColumnName name;
-    int64_t length; /**< elements */
-} Column;
+hid_t column_type(ColumnName name, bool in_file); /**< of an element, in the file or in memory; borrowed from HDF5 */
 
 struct Dataset {
     char *path;
     hid_t file;
     DatasetInfo info;
-    Column columns[COLUMNS];
-    atomic_bool stopped; /**< dataset_stop() was called */
+    hid_t columns[COLUMNS]; /**< −1 where not open */
+    atomic_bool stopped;    /**< dataset_stop() was called */
 };
 
-/** Open a column of an open file and check type, rank, layout and size. */
-Status column_open(Column *column, ColumnName name, hid_t file, const char *path, Error *error);
+/** Open a column of an open file and check type, layout and that it has `expected` elements. STATUS_INPUT names file,
+ *  array and fault. */
+Status column_open(Dataset *dataset, ColumnName name, int64_t expected, Error *error);
 
-/** Read elements first … first + count − 1 into out. */
-Status column_read(const Column *column, int64_t first, int64_t count, void *out, const char *path, Error *error);
+/** Read elements first … first + count − 1 into out; count may be 0. Threads may call it at the same time. */
+Status column_read(const Dataset *dataset, ColumnName name, int64_t first, int64_t count, void *out, Error *error);
 
 /** Check the offsets [count + 1] and a label of samples first … first + count − 1. What passes is safe to read and
  *  use. */

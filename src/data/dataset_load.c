@@ -35,7 +35,6 @@ static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t
 /* Copy pieces [count] of a column into out. In rising order they take few reads, in any other they are slow. */
 static Status gather(const Dataset *dataset, ColumnName name, const Piece *pieces, int64_t count, void *out,
                      Error *error) {
-    const Column *column = &dataset->columns[name];
     const size_t size = column_kinds[name].size;
     const int64_t most = (int64_t)(RUN_BYTES / size), gap = (int64_t)column_kinds[name].chunk;
     char *target = out, *block = memory_allocate(RUN_BYTES, 1, error);
@@ -49,10 +48,10 @@ static Status gather(const Dataset *dataset, ColumnName name, const Piece *piece
         }
         taken = take_run(run, count - done, gap, most, &end);
         if (end - run->from > most) { /* one piece, longer than the block */
-            column_read(column, run->from, run->count, target + (size_t)run->to * size, dataset->path, error);
+            column_read(dataset, name, run->from, run->count, target + (size_t)run->to * size, error);
             continue;
         }
-        if (column_read(column, run->from, end - run->from, block, dataset->path, error)) break;
+        if (column_read(dataset, name, run->from, end - run->from, block, error)) break;
         for (int64_t i = 0; i < taken; i++)
             memcpy(target + (size_t)run[i].to * size, block + (size_t)(run[i].from - run->from) * size,
                    (size_t)run[i].count * size);

@@ -28,17 +28,6 @@ static Status write_failed(const DatasetWriter *writer, Error *error) {
 
 /* --- Columns --- */
 
-static hid_t stored_type(ColumnName name) {
-    switch (name) {
-    case COLUMN_TOKENS:
-        return H5T_STD_U16LE;
-    case COLUMN_LABELS:
-        return H5T_STD_U8LE;
-    default:
-        return H5T_STD_I64LE;
-    }
-}
-
 /* A chunked dataset that can grow, with a checksum for each chunk, which shows damage, and without time stamps, so
  * that the same input gives the same bytes. */
 static hid_t create_column(hid_t file, ColumnName name) {
@@ -52,7 +41,7 @@ static hid_t create_column(hid_t file, ColumnName name) {
      * close. */
     if (H5Pset_chunk(creation, 1, &kind->chunk) >= 0 && H5Pset_fletcher32(creation) >= 0 &&
         H5Pset_chunk_cache(access, 0, 0, 1.0) >= 0)
-        dataset = H5Dcreate2(file, kind->name, stored_type(name), space, H5P_DEFAULT, creation, access);
+        dataset = H5Dcreate2(file, kind->name, column_type(name, true), space, H5P_DEFAULT, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
     H5Sclose(space);
@@ -76,7 +65,7 @@ static Status output_flush(const DatasetWriter *writer, Output *output, Error *e
     if (H5Dset_extent(output->dataset, &extent) < 0 || (stored = H5Dget_space(output->dataset)) < 0 ||
         (held = H5Screate_simple(1, &output->held, NULL)) < 0 ||
         H5Sselect_hyperslab(stored, H5S_SELECT_SET, &output->written, NULL, &output->held, NULL) < 0 ||
-        H5Dwrite(output->dataset, column_memory_type(output->name), held, stored, H5P_DEFAULT, output->chunk) < 0)
+        H5Dwrite(output->dataset, column_type(output->name, false), held, stored, H5P_DEFAULT, output->chunk) < 0)
         write_failed(writer, error);
     if (held >= 0) H5Sclose(held);
     if (stored >= 0) H5Sclose(stored);

@@ -6,7 +6,6 @@
 #include "linnet/core/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +16,6 @@
  * closes all its files, so HDF5 has nothing to do then. The call works only before HDF5's first use. */
 __attribute__((constructor)) static void close_nothing_at_exit(void) {
     H5dont_atexit();
-}
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-void h5_lock(void) {
-    pthread_mutex_lock(&lock);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); // each thread may have an error stack of its own, and print it
-}
-
-void h5_unlock(void) {
-    pthread_mutex_unlock(&lock);
 }
 
 /* --- Errors --- */

@@ -7,11 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** HDF5 as Debian builds it serves one thread at a time. While the loader's thread reads ahead, the main thread may read
- *  evaluation data: both read between these two calls, and fetch HDF5's error there too. Not recursive. */
-void h5_lock(void);
-void h5_unlock(void);
-
 #define H5_TEXT_MAX 255 /**< bytes of the longest text in an attribute */
 
 /** Open for reading, without file locks. STATUS_INPUT names the file and its fault, also where its format is older

@@ -2,6 +2,7 @@
 #include "linnet/data/dataset.h"
 
 #include "data/dataset_columns.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include <string.h>
 
@@ -13,9 +14,9 @@
 static Status get_int32(const Dataset *dataset, const char *name, int32_t low, int32_t high, int32_t *value,
                         Error *error) {
     int64_t wide = 0;
-    if (h5_get_int(dataset->file, name, low, high, &wide, dataset->path, error)) return error->status;
+    h5_get_int(dataset->file, name, low, high, &wide, dataset->path, error);
     *value = (int32_t)wide;
-    return STATUS_OK;
+    return error->status;
 }
 
 static Status get_digest(const Dataset *dataset, const char *name, char text[DIGEST_TEXT], Error *error) {
@@ -44,8 +45,7 @@ static Status read_attributes(Dataset *dataset, Error *error) {
     int32_t version = 0;
     if (H5Aexists(dataset->file, "format_version") == 0)
         return error_set(error, STATUS_INPUT,
-                         "%s: not a token file (attribute \"format_version\" is missing); make one "
-                         "with linnet prepare",
+                         "%s: not a token file (attribute \"format_version\" is missing); make one with linnet prepare",
                          dataset->path);
     if (get_int32(dataset, "format_version", DATASET_FORMAT_VERSION, DATASET_FORMAT_VERSION, &version, error) ||
         h5_get_int(dataset->file, "samples", 1, INT64_MAX / 64, &info->samples, dataset->path, error) ||
@@ -109,23 +109,7 @@ typedef struct {
     uint16_t *ids;
 } Block;
 
-static void block_free(Block *block) {
-    memory_free(block->offsets);
-    memory_free(block->rows);
-    memory_free(block->labels);
-    memory_free(block->ids);
-}
-
-static Status block_create(Block *block, Error *error) {
-    block->offsets = memory_allocate(SAMPLES_AT_ONCE + 1, sizeof *block->offsets, error);
-    block->rows = memory_allocate(SAMPLES_AT_ONCE, sizeof *block->rows, error);
-    block->labels = memory_allocate(SAMPLES_AT_ONCE, sizeof *block->labels, error);
-    block->ids = memory_allocate(TOKENS_AT_ONCE, sizeof *block->ids, error);
-    return error->status;
-}
-
-/* Read and check the offsets of samples first … first + count − 1; the first and last must be the ends of the
- * tokens. */
+/* Read and check the offsets of samples first … first + count − 1; the file's first and last are the ends of tokens. */
 static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count, int64_t *offsets, Error *error) {
     const DatasetInfo *info = &dataset->info;
     if (column_read(dataset, COLUMN_OFFSETS, first, count + 1, offsets, error) ||
@@ -143,7 +127,7 @@ static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count,
 
 static Status verify_tokens(const Dataset *dataset, int64_t first, int64_t end, uint16_t *ids, Error *error) {
     for (int64_t place = first; place < end; place += TOKENS_AT_ONCE) {
-        const int64_t count = end - place < TOKENS_AT_ONCE ? end - place : TOKENS_AT_ONCE;
+        const int64_t count = int64_min(end - place, TOKENS_AT_ONCE);
         if (column_read(dataset, COLUMN_TOKENS, place, count, ids, error) ||
             dataset_check_ids(dataset, ids, count, place, error))
             break;
@@ -166,13 +150,17 @@ static Status verify_block(const Dataset *dataset, int64_t first, int64_t count,
 }
 
 Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *error) {
-    Block block = {0};
-    if (block_create(&block, error)) goto cleanup;
-    for (int64_t done = 0; done < count; done += SAMPLES_AT_ONCE) {
-        const int64_t now = count - done < SAMPLES_AT_ONCE ? count - done : SAMPLES_AT_ONCE;
-        if (verify_block(dataset, first + done, now, &block, error)) break;
-    }
-cleanup:
-    block_free(&block);
+    Block block = {
+        .offsets = memory_allocate(SAMPLES_AT_ONCE + 1, sizeof *block.offsets, error),
+        .rows = memory_allocate(SAMPLES_AT_ONCE, sizeof *block.rows, error),
+        .labels = memory_allocate(SAMPLES_AT_ONCE, sizeof *block.labels, error),
+        .ids = memory_allocate(TOKENS_AT_ONCE, sizeof *block.ids, error),
+    };
+    for (int64_t done = 0; done < count && !error->status; done += SAMPLES_AT_ONCE)
+        verify_block(dataset, first + done, int64_min(count - done, SAMPLES_AT_ONCE), &block, error);
+    memory_free(block.offsets);
+    memory_free(block.rows);
+    memory_free(block.labels);
+    memory_free(block.ids);
     return error->status;
 }

@@ -113,19 +113,11 @@ static Status find_bounds(const Dataset *dataset, const int64_t *indices, int64_
 
 Status dataset_lengths(Dataset *dataset, const int64_t *indices, int64_t count, int32_t *lengths, Error *error) {
     Plan plan = {0};
-    if (plan_create(&plan, count, error) || find_bounds(dataset, indices, count, &plan, error)) goto cleanup;
-    for (int64_t i = 0; i < count; i++)
-        lengths[plan.wanted[i].position] = (int32_t)(plan.bounds[2 * i + 1] - plan.bounds[2 * i]);
-cleanup:
+    if (!plan_create(&plan, count, error) && !find_bounds(dataset, indices, count, &plan, error))
+        for (int64_t i = 0; i < count; i++)
+            lengths[plan.wanted[i].position] = (int32_t)(plan.bounds[2 * i + 1] - plan.bounds[2 * i]);
     plan_free(&plan);
     return error->status;
-}
-
-/* Set where each sample starts in the result. */
-static void lay_out(const Plan *plan, int64_t count, Samples *samples) {
-    for (int64_t i = 0; i < count; i++)
-        samples->starts[plan->wanted[i].position + 1] = plan->bounds[2 * i + 1] - plan->bounds[2 * i];
-    for (int64_t i = 0; i < count; i++) samples->starts[i + 1] += samples->starts[i];
 }
 
 static Status load_labels_and_rows(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples,
@@ -147,28 +139,24 @@ static Status load_ids(const Dataset *dataset, const Plan *plan, int64_t count, 
         plan->pieces[i] = (Piece){bounds[0], bounds[1] - bounds[0], samples->starts[plan->wanted[i].position]};
     }
     if (gather(dataset, COLUMN_TOKENS, plan->pieces, count, samples->ids, error)) return error->status;
-    for (int64_t i = 0; i < count; i++) {
-        const Piece *piece = &plan->pieces[i];
+    for (const Piece *piece = plan->pieces; piece < plan->pieces + count; piece++)
         if (dataset_check_ids(dataset, samples->ids + piece->to, piece->count, piece->from, error)) break;
-    }
-    return error->status;
-}
-
-static Status allocate(Samples *samples, size_t count, Error *error) {
-    samples->starts = memory_allocate(count + 1, sizeof *samples->starts, error);
-    samples->labels = memory_allocate(count, sizeof *samples->labels, error);
-    samples->indices = memory_allocate(count, sizeof *samples->indices, error);
-    samples->rows = memory_allocate(count, sizeof *samples->rows, error);
     return error->status;
 }
 
 Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Samples *samples, Error *error) {
     Plan plan = {0};
-    Samples loaded = {.count = count};
-    if (plan_create(&plan, count, error) || allocate(&loaded, (size_t)count, error)) goto cleanup;
+    Samples loaded = {.count = count,
+                      .starts = memory_allocate((size_t)count + 1, sizeof *loaded.starts, error),
+                      .labels = memory_allocate((size_t)count, sizeof *loaded.labels, error),
+                      .indices = memory_allocate((size_t)count, sizeof *loaded.indices, error),
+                      .rows = memory_allocate((size_t)count, sizeof *loaded.rows, error)};
+    if (plan_create(&plan, count, error)) goto cleanup;
     if (count > 0) memcpy(loaded.indices, indices, (size_t)count * sizeof *indices);
     if (find_bounds(dataset, indices, count, &plan, error)) goto cleanup;
-    lay_out(&plan, count, &loaded);
+    for (int64_t i = 0; i < count; i++)
+        loaded.starts[plan.wanted[i].position + 1] = plan.bounds[2 * i + 1] - plan.bounds[2 * i]; /* lengths */
+    for (int64_t i = 0; i < count; i++) loaded.starts[i + 1] += loaded.starts[i];
     if (load_labels_and_rows(dataset, &plan, count, &loaded, error) || load_ids(dataset, &plan, count, &loaded, error))
         goto cleanup;
     *samples = loaded;

@@ -7,8 +7,7 @@
 
 /* A column that is written: the current chunk in memory, full chunks in the file. */
 typedef struct {
-    hid_t dataset;
-    ColumnName name;
+    hid_t dataset; /**< −1 where not open */
     char *chunk;
     hsize_t held;    /**< elements in chunk */
     hsize_t written; /**< elements in the file */
@@ -37,8 +36,7 @@ static hid_t create_column(hid_t file, ColumnName name) {
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
     hid_t dataset = -1;
     H5Pset_obj_track_times(creation, false);
-    /* Each chunk is written once, when full: without a cache a full disk is an error of that write, not of the
-     * close. */
+    /* Each chunk is written once, when full: without a cache a full disk is an error of that write, not of the close. */
     if (H5Pset_chunk(creation, 1, &kind->chunk) >= 0 && H5Pset_fletcher32(creation) >= 0 &&
         H5Pset_chunk_cache(access, 0, 0, 1.0) >= 0)
         dataset = H5Dcreate2(file, kind->name, column_type(name, true), space, H5P_DEFAULT, creation, access);
@@ -48,24 +46,16 @@ static hid_t create_column(hid_t file, ColumnName name) {
     return dataset;
 }
 
-static Status output_create(DatasetWriter *writer, ColumnName name, Error *error) {
-    Output *output = &writer->outputs[name];
-    output->name = name;
-    output->chunk = memory_allocate(column_kinds[name].chunk, column_kinds[name].size, error);
-    if (!output->chunk) return error->status;
-    output->dataset = create_column(writer->file, name);
-    return output->dataset < 0 ? write_failed(writer, error) : STATUS_OK;
-}
-
 /* Append the elements in memory to the file. */
-static Status output_flush(const DatasetWriter *writer, Output *output, Error *error) {
+static Status output_flush(DatasetWriter *writer, ColumnName name, Error *error) {
+    Output *output = &writer->outputs[name];
     const hsize_t extent = output->written + output->held;
     if (output->held == 0) return STATUS_OK;
     hid_t held = -1, stored = -1;
     if (H5Dset_extent(output->dataset, &extent) < 0 || (stored = H5Dget_space(output->dataset)) < 0 ||
         (held = H5Screate_simple(1, &output->held, NULL)) < 0 ||
         H5Sselect_hyperslab(stored, H5S_SELECT_SET, &output->written, NULL, &output->held, NULL) < 0 ||
-        H5Dwrite(output->dataset, column_type(output->name, false), held, stored, H5P_DEFAULT, output->chunk) < 0)
+        H5Dwrite(output->dataset, column_type(name, false), held, stored, H5P_DEFAULT, output->chunk) < 0)
         write_failed(writer, error);
     if (held >= 0) H5Sclose(held);
     if (stored >= 0) H5Sclose(stored);
@@ -77,7 +67,7 @@ static Status output_flush(const DatasetWriter *writer, Output *output, Error *e
 /* The place of the next element, after writing a full chunk; NULL after an error. */
 static void *output_next(DatasetWriter *writer, ColumnName name, Error *error) {
     Output *output = &writer->outputs[name];
-    if (output->held == column_kinds[name].chunk && output_flush(writer, output, error)) return NULL;
+    if (output->held == column_kinds[name].chunk && output_flush(writer, name, error)) return NULL;
     return output->chunk + output->held++ * column_kinds[name].size;
 }
 
@@ -113,8 +103,12 @@ Status dataset_writer_create(DatasetWriter **writer, const char *path, const Dat
     created->temporary = file_temporary(path, error);
     if (copy_info(created, info, error) || h5_create(&created->file, created->temporary, error)) goto cleanup;
     created->exists = true;
-    for (ColumnName name = 0; name < COLUMNS; name++)
-        if (output_create(created, name, error)) goto cleanup;
+    for (ColumnName name = 0; name < COLUMNS; name++) {
+        Output *output = &created->outputs[name];
+        output->chunk = memory_allocate(column_kinds[name].chunk, column_kinds[name].size, error);
+        if (output->chunk && (output->dataset = create_column(created->file, name)) < 0) write_failed(created, error);
+        if (error->status) goto cleanup;
+    }
     if (add_int64(created, COLUMN_OFFSETS, 0, error)) goto cleanup;
     *writer = created;
     created = NULL;
@@ -188,8 +182,8 @@ Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, i
         return error_set(error, STATUS_INPUT, "%s: no samples to write: a token file has at least one", writer->path);
     strncpy(info->source_digest, source_digest, sizeof info->source_digest - 1);
     info->source_size = source_size;
-    for (int i = 0; i < COLUMNS; i++)
-        if (output_flush(writer, &writer->outputs[i], error)) return error->status;
+    for (ColumnName name = 0; name < COLUMNS; name++)
+        if (output_flush(writer, name, error)) return error->status;
     if (!put_attributes(writer->file, info) || H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || !close_file(writer))
         return write_failed(writer, error);
     if (file_flush(writer->temporary, error)) return error->status;

@@ -12,10 +12,6 @@
 
 #define PIECE_BYTES ((size_t)1 << 20)
 
-struct Digest {
-    EVP_MD_CTX *context;
-};
-
 /* SHA-256 over memory fails only when a Digest is used wrongly, which no caller can handle. */
 static void require(int ok) {
     if (ok) return;
@@ -24,45 +20,35 @@ static void require(int ok) {
 }
 
 Status digest_create(Digest **digest, Error *error) {
-    Digest *created = memory_allocate(1, sizeof *created, error);
-    if (!created) return error->status;
-    created->context = EVP_MD_CTX_new();
-    if (!created->context || EVP_DigestInit_ex(created->context, EVP_sha256(), NULL) != 1) {
-        digest_destroy(created);
-        return error_set(error, STATUS_FAILURE, "libcrypto offers no SHA-256 on this machine");
+    Digest *created = EVP_MD_CTX_new();
+    if (created && EVP_DigestInit_ex(created, EVP_sha256(), NULL) == 1) {
+        *digest = created;
+        return STATUS_OK;
     }
-    *digest = created;
-    return STATUS_OK;
+    digest_destroy(created);
+    return error_set(error, STATUS_FAILURE, "libcrypto offers no SHA-256 on this machine");
 }
 
 void digest_add(Digest *digest, const void *bytes, size_t count) {
-    require(EVP_DigestUpdate(digest->context, bytes, count) == 1);
+    require(EVP_DigestUpdate(digest, bytes, count) == 1);
 }
 
 void digest_finish(Digest *digest, char text[DIGEST_TEXT]) {
-    static const char digits[] = "0123456789abcdef";
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    require(EVP_DigestFinal_ex(digest->context, sum, &size) == 1 && 2 * size + 1 == DIGEST_TEXT);
-    for (unsigned i = 0; i < size; i++) {
-        text[2 * i] = digits[sum[i] >> 4];
-        text[2 * i + 1] = digits[sum[i] & 15];
-    }
-    text[2 * size] = '\0';
+    require(EVP_DigestFinal_ex(digest, sum, &size) == 1 && 2 * size + 1 == DIGEST_TEXT);
+    for (unsigned i = 0; i < size; i++) snprintf(text + 2 * i, 3, "%02x", (unsigned)sum[i]);
 }
 
 void digest_destroy(Digest *digest) {
-    if (!digest) return;
-    EVP_MD_CTX_free(digest->context);
-    memory_free(digest);
+    EVP_MD_CTX_free(digest);
 }
 
 Status digest_file(const char *path, char text[DIGEST_TEXT], Error *error) {
     Digest *digest = NULL;
-    unsigned char *piece = NULL;
     FILE *file;
     if (file_open_stream(path, &file, error)) return error->status;
-    piece = memory_allocate(PIECE_BYTES, 1, error);
+    unsigned char *piece = memory_allocate(PIECE_BYTES, 1, error);
     if (!piece || digest_create(&digest, error)) goto cleanup;
     for (size_t count; (count = fread(piece, 1, PIECE_BYTES, file)) > 0;) digest_add(digest, piece, count);
     if (ferror(file))

@@ -17,23 +17,11 @@
 
 /* Fill *error from errno: a path that the user can correct is bad input, all else is the machine's failure. */
 static Status fail(Error *error, const char *path, const char *what) {
+    static const int correctable[] = {ENOENT, ENOTDIR, EISDIR, EEXIST, EACCES, EPERM, EROFS, ELOOP, ENAMETOOLONG};
     const int code = errno;
     Status status = STATUS_FAILURE;
-    switch (code) {
-    case ENOENT:
-    case ENOTDIR:
-    case EISDIR:
-    case EEXIST:
-    case EACCES:
-    case EPERM:
-    case EROFS:
-    case ELOOP:
-    case ENAMETOOLONG:
-        status = STATUS_INPUT;
-        break;
-    default:
-        break;
-    }
+    for (size_t i = 0; i < sizeof correctable / sizeof *correctable; i++)
+        if (code == correctable[i]) status = STATUS_INPUT;
     return error_set(error, status, "%s: cannot %s: %s", path, what, strerror(code));
 }
 
@@ -42,12 +30,9 @@ Status file_blame(int code) {
 }
 
 char *file_join(const char *folder, const char *name, Error *error) {
-    const size_t head = strlen(folder), tail = strlen(name);
-    char *path = memory_allocate(head + tail + 2, 1, error);
-    if (!path) return NULL;
-    memcpy(path, folder, head);
-    path[head] = '/';
-    memcpy(path + head + 1, name, tail);
+    const size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = memory_allocate(size, 1, error);
+    if (path) snprintf(path, size, "%s/%s", folder, name);
     return path;
 }
 
@@ -74,11 +59,11 @@ bool file_is_folder(const char *path) {
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
-/* The kind of something that is not a regular file. */
-static const char *kind_of(mode_t mode) {
-    if (S_ISDIR(mode)) return "a folder";
-    if (S_ISFIFO(mode)) return "a pipe";
-    return "a device";
+static Status check_regular(const char *path, const struct stat *about, const char *what, Error *error) {
+    const mode_t mode = about->st_mode;
+    if (S_ISREG(mode)) return STATUS_OK;
+    const char *kind = S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : "a device";
+    return error_set(error, STATUS_INPUT, "%s: cannot %s: it is %s, not a regular file", path, what, kind);
 }
 
 Status file_open(const char *path, int *file, Error *error) {
@@ -86,11 +71,11 @@ Status file_open(const char *path, int *file, Error *error) {
     /* Without O_NONBLOCK, opening a pipe without a writer would block. */
     *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*file < 0) return error_set(error, file_blame(errno), "%s: cannot open: %s", path, strerror(errno));
-    if (fstat(*file, &about) == 0 && S_ISREG(about.st_mode)) return STATUS_OK;
+    const Status status = fstat(*file, &about) ? fail(error, path, "open") : check_regular(path, &about, "open", error);
+    if (!status) return STATUS_OK;
     close(*file);
     *file = -1;
-    return error_set(error, STATUS_INPUT, "%s: cannot open: it is %s, not a regular file", path,
-                     kind_of(about.st_mode));
+    return status;
 }
 
 Status file_open_stream(const char *path, FILE **stream, Error *error) {
@@ -178,24 +163,21 @@ static Status write_file(const char *path, const void *bytes, size_t size, Error
 }
 
 char *file_temporary(const char *path, Error *error) {
-    const size_t length = strlen(path);
-    char *temporary = memory_allocate(length + sizeof ".tmp", 1, error);
-    if (!temporary) return NULL;
-    memcpy(temporary, path, length);
-    memcpy(temporary + length, ".tmp", sizeof ".tmp");
+    const size_t size = strlen(path) + sizeof ".tmp";
+    char *temporary = memory_allocate(size, 1, error);
+    if (temporary) snprintf(temporary, size, "%s.tmp", path);
     return temporary;
 }
 
-/* A rename would replace a device or a pipe, such as /dev/null. */
-static Status check_replaceable(const char *path, Error *error) {
+/* file_temporary() of a path that may be replaced: a rename would replace a device or a pipe, such as /dev/null. */
+static char *begin_replacing(const char *path, Error *error) {
     struct stat about;
-    if (stat(path, &about) || S_ISREG(about.st_mode)) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: cannot write: it is %s, not a regular file", path,
-                     kind_of(about.st_mode));
+    if (stat(path, &about) == 0 && check_regular(path, &about, "write", error)) return NULL;
+    return file_temporary(path, error);
 }
 
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
-    char *temporary = check_replaceable(path, error) ? NULL : file_temporary(path, error);
+    char *temporary = begin_replacing(path, error);
     if (!temporary) return error->status;
     if (!write_file(temporary, bytes, size, error) && file_rename(temporary, path, error)) unlink(temporary);
     memory_free(temporary);
@@ -203,11 +185,11 @@ Status file_replace(const char *path, const void *bytes, size_t size, Error *err
 }
 
 Status file_begin(FILE **file, const char *path, Error *error) {
-    char *temporary = check_replaceable(path, error) ? NULL : file_temporary(path, error);
+    char *temporary = begin_replacing(path, error);
     *file = NULL;
     const int opened = temporary ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666) : -1;
     if (opened >= 0) *file = fdopen(opened, "w");
-    if (temporary && !*file) fail(error, temporary, "create");
+    if (temporary && !*file) fail(error, path, "create");
     if (opened >= 0 && !*file) {
         close(opened);
         unlink(temporary);
@@ -228,16 +210,9 @@ Status file_end(FILE *file, const char *path, Error *error) {
 }
 
 Status file_probe(const char *path, Error *error) {
-    char *temporary = check_replaceable(path, error) ? NULL : file_temporary(path, error);
-    if (!temporary) return error->status;
-    const int file = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-    if (file < 0) {
-        fail(error, path, "create");
-    } else {
-        close(file);
-        unlink(temporary);
-    }
-    memory_free(temporary);
+    FILE *file;
+    Error discard = {.status = STATUS_FAILURE};
+    if (!file_begin(&file, path, error)) file_end(file, path, &discard);
     return error->status;
 }
 

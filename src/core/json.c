@@ -24,15 +24,13 @@ Status json_parse(cJSON **tree, const char *text, size_t size, const char *name,
     cJSON *parsed = cJSON_ParseWithLengthOpts(text, size, &end, false);
     /* cJSON 1.7.15 stops inside a number of more than 63 characters. */
     while (parsed && end < text + size && strchr(" \t\r\n", *end)) end++;
-    if (parsed && end < text + size) {
-        cJSON_Delete(parsed);
-        parsed = NULL;
+    if (parsed && end == text + size) {
+        *tree = parsed;
+        return STATUS_OK;
     }
-    if (!parsed)
-        return error_set(error, STATUS_INPUT, "%s: byte %td: a number of more than 63 characters, or out of memory",
-                         name, end - text + 1);
-    *tree = parsed;
-    return STATUS_OK;
+    cJSON_Delete(parsed);
+    return error_set(error, STATUS_INPUT, "%s: byte %td: a number of more than 63 characters, or out of memory", name,
+                     end - text + 1);
 }
 
 Status json_load(cJSON **tree, const char *path, Error *error) {

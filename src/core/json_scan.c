@@ -3,7 +3,9 @@
 
 #include "linnet/core/utf8.h"
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -24,10 +26,8 @@ static bool wrong(Scan *scan, const char *what) {
 }
 
 static bool wrong_byte(Scan *scan) {
-    char what[48] = "byte 0x?? is not UTF-8";
-    static const char DIGITS[] = "0123456789ABCDEF";
-    what[7] = DIGITS[*scan->at >> 4];
-    what[8] = DIGITS[*scan->at & 15];
+    char what[48];
+    snprintf(what, sizeof what, "byte 0x%02X is not UTF-8", (unsigned)*scan->at);
     return wrong(scan, what);
 }
 
@@ -63,13 +63,8 @@ static int hex4(const unsigned char *digits, const unsigned char *end) {
     int value = 0;
     if (end - digits < 4) return -1;
     for (int i = 0; i < 4; i++) {
-        const int digit = digits[i];
-        if (digit >= '0' && digit <= '9')
-            value = value * 16 + digit - '0';
-        else if ((digit | 32) >= 'a' && (digit | 32) <= 'f')
-            value = value * 16 + (digit | 32) - 'a' + 10;
-        else
-            return -1;
+        if (!isxdigit(digits[i])) return -1;
+        value = value * 16 + (digits[i] <= '9' ? digits[i] - '0' : (digits[i] | 32) - 'a' + 10);
     }
     return value;
 }
@@ -106,8 +101,7 @@ static bool scan_string(Scan *scan, JsonKind kind) {
         if (byte == '\\') {
             if (!scan_escape(scan)) return false;
         } else if (byte < 0x20) {
-            return wrong(scan,
-                         "a string holds a control character that is not escaped, or its closing quote is missing");
+            return wrong(scan, "a string holds an unescaped control character, or its closing quote is missing");
         } else if (byte < 0x80) {
             scan->at++;
         } else {
@@ -198,19 +192,13 @@ static bool scan_items(Scan *scan, unsigned char close, JsonKind kind) {
 
 /* A value and the white space around it. */
 static bool scan_value(Scan *scan) {
-    bool good;
     skip_space(scan);
     const unsigned char byte = peek(scan);
-    if (byte == '{')
-        good = scan_items(scan, '}', JSON_OBJECT);
-    else if (byte == '[')
-        good = scan_items(scan, ']', JSON_OTHER);
-    else if (byte == '"')
-        good = scan_string(scan, JSON_STRING);
-    else if (byte == '-' || (byte >= '0' && byte <= '9'))
-        good = scan_number(scan);
-    else
-        good = scan_literal(scan);
+    const bool good = byte == '{'                                   ? scan_items(scan, '}', JSON_OBJECT)
+                      : byte == '['                                 ? scan_items(scan, ']', JSON_OTHER)
+                      : byte == '"'                                 ? scan_string(scan, JSON_STRING)
+                      : byte == '-' || (byte >= '0' && byte <= '9') ? scan_number(scan)
+                                                                    : scan_literal(scan);
     if (good) skip_space(scan);
     return good;
 }

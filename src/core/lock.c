@@ -15,11 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Seconds. The locks of a lost host last until the file server drops them: 90 s with Linux's NFS. */
-#define TIMEOUT_DEFAULT 120.0
+#define TIMEOUT_DEFAULT 120.0 /* seconds: a file server drops the locks of a lost host late (Linux's NFS: 90 s) */
 #define POLL_NANOSECONDS 200000000L
-/* Bytes of a holder's name, with the final zero. */
-enum { HOLDER = 320 };
+#define HOLDER 320 /* bytes of a holder's name, with the final zero */
 
 /* Lock the file for this open file description, without waiting; 0, or errno. Such a lock works over NFS and Lustre
  * where locks work at all, and unlike a process's lock it does not end when the process closes another descriptor of

@@ -10,10 +10,11 @@
 /* Longest line in bytes: Linux writes up to PIPE_BUF bytes to a pipe in one piece. */
 #define LINE_MAX_BYTES 4096
 
-static struct {
+typedef struct {
     int rank, size;
     bool quiet;
-} setup = {.rank = 0, .size = 1, .quiet = false};
+} Setup;
+static Setup setup = {.size = 1};
 
 typedef struct {
     const char *name;   /**< text after `linnet: `; NULL for information */
@@ -25,9 +26,7 @@ static const Kind KIND_WARNING = {"warning", "\033[1;33m"};
 static const Kind KIND_ERROR = {"error", "\033[1;31m"};
 
 void log_setup(int rank, int size, bool quiet) {
-    setup.rank = rank;
-    setup.size = size;
-    setup.quiet = quiet;
+    setup = (Setup){rank, size, quiet};
 }
 
 int log_rank(void) {
@@ -47,10 +46,9 @@ static size_t write_prefix(char *line, size_t room, const Kind *kind, int rank, 
     bool colour = colour_wanted();
     int length =
         snprintf(line, room, "linnet: %s%s:%s ", colour ? kind->colour : "", kind->name, colour ? "\033[0m" : "");
-    if (where)
-        length += snprintf(line + length, room - (size_t)length, "rank %d on %.400s: ", rank, where);
-    else if (setup.size > 1)
-        length += snprintf(line + length, room - (size_t)length, "rank %d: ", rank);
+    if (where || setup.size > 1)
+        length += snprintf(line + length, room - (size_t)length, "rank %d%s%.400s: ", rank, where ? " on " : "",
+                           where ? where : "");
     return (size_t)length;
 }
 

@@ -1,4 +1,5 @@
 /* How much memory is left. See memory.h. */
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include <stdint.h>
 #include <stdio.h>
@@ -52,8 +53,7 @@ static size_t groups_left(const GroupKind *kind, const char *group) {
     if (length < 0 || (size_t)length >= sizeof folder) return SIZE_MAX;
     for (char *end = folder + length; end && end >= folder + root; end = strrchr(folder, '/')) {
         *end = '\0';
-        size_t left = group_left(kind, folder);
-        if (left < least) least = left;
+        least = size_min(least, group_left(kind, folder));
         if (end == folder + root) break;
     }
     return least;
@@ -68,8 +68,7 @@ size_t memory_available(void) {
         line[strcspn(line, "\n")] = '\0';
         for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
             const char *mark = strstr(line, KINDS[i].mark);
-            size_t left = mark ? groups_left(&KINDS[i], mark + strlen(KINDS[i].mark)) : SIZE_MAX;
-            if (left < least) least = left;
+            if (mark) least = size_min(least, groups_left(&KINDS[i], mark + strlen(KINDS[i].mark)));
         }
     }
     if (groups) fclose(groups);

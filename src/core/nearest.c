@@ -32,7 +32,7 @@ static size_t edit_distance(const char *a, size_t a_size, const char *b, size_t 
 const char *nearest_name(const char *word, const char *const *names, size_t count) {
     size_t size = strlen(word);
     if (size > NEAREST_WORD_MAX) return NULL;
-    size_t limit = size / 3 > 1 ? size / 3 : 1;
+    size_t limit = size_max(size / 3, 1);
     const char *nearest = NULL;
     for (size_t i = 0; i < count; i++) {
         size_t name_size = strlen(names[i]);

@@ -14,14 +14,17 @@ typedef struct {
     double start, seconds; /**< start: since the profile was made */
 } Visit;
 
+/* A region that has been entered and not left. */
+typedef struct {
+    Region region;
+    double start;
+    double inside; /**< seconds in regions inside this one */
+} Entered;
+
 struct Profile {
     double began; /**< by clock_now() */
     double seconds[REGION_COUNT], operations[REGION_COUNT];
-    struct {
-        Region region;
-        double start;
-        double inside; /**< seconds in regions inside this one */
-    } stack[DEPTH];
+    Entered stack[DEPTH];
     int depth;
     Visit *visits;
     size_t count, capacity;
@@ -47,10 +50,7 @@ void profile_destroy(Profile *profile) {
 
 void profile_enter(Profile *profile, Region region) {
     if (!profile || profile->depth == DEPTH) return;
-    int top = profile->depth++;
-    profile->stack[top].region = region;
-    profile->stack[top].start = profile_elapsed(profile);
-    profile->stack[top].inside = 0.0;
+    profile->stack[profile->depth++] = (Entered){region, profile_elapsed(profile), 0.0};
 }
 
 /* Keep a visit for the trace. Without memory the trace is shorter; the totals stay right. */
@@ -68,14 +68,13 @@ static void remember(Profile *profile, Visit visit) {
 
 void profile_leave(Profile *profile, double operations) {
     if (!profile || profile->depth == 0) return;
-    int top = --profile->depth;
-    Region region = profile->stack[top].region;
-    double start = profile->stack[top].start, seconds = profile_elapsed(profile) - start;
-    Region charged = profile->stack[0].region == REGION_EVALUATION ? REGION_EVALUATION : region;
-    profile->seconds[charged] += seconds - profile->stack[top].inside;
+    const Entered *left = &profile->stack[--profile->depth];
+    double seconds = profile_elapsed(profile) - left->start;
+    Region charged = profile->stack[0].region == REGION_EVALUATION ? REGION_EVALUATION : left->region;
+    profile->seconds[charged] += seconds - left->inside;
     profile->operations[charged] += operations;
-    if (top > 0) profile->stack[top - 1].inside += seconds;
-    remember(profile, (Visit){region, start, seconds});
+    if (profile->depth > 0) profile->stack[profile->depth - 1].inside += seconds;
+    remember(profile, (Visit){left->region, left->start, seconds});
 }
 
 const char *region_name(Region region) {

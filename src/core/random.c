@@ -1,9 +1,6 @@
 /* Philox, MT19937, PCG64 and normal numbers. See random.h. */
 #include "linnet/core/random.h"
-
 #include <math.h>
-
-__extension__ typedef unsigned __int128 Wide; /* PCG64's state is 128 bits wide; gcc and clang both have the type */
 
 /* --- Philox4x32-10 --- */
 
@@ -104,32 +101,25 @@ static void seed_sequence(uint64_t seed, uint64_t words[4]) {
 
 /* --- PCG64 (XSL-RR 128/64) --- */
 
-static Wide wide(uint64_t high, uint64_t low) {
-    return (Wide)high << 64 | low;
+static Uint128 wide(uint64_t high, uint64_t low) {
+    return (Uint128)high << 64 | low;
 }
 
-static Wide pcg64_step(Pcg64 *generator) {
-    const Wide multiplier = wide(0x2360ed051fc65da4u, 0x4385df649fccf645u);
-    const Wide state = wide(generator->state_high, generator->state_low) * multiplier +
-                       wide(generator->increment_high, generator->increment_low);
-    generator->state_high = (uint64_t)(state >> 64);
-    generator->state_low = (uint64_t)state;
-    return state;
+static Uint128 pcg64_step(Pcg64 *generator) {
+    generator->state = generator->state * wide(0x2360ed051fc65da4u, 0x4385df649fccf645u) + generator->increment;
+    return generator->state;
 }
 
 void pcg64_seed(Pcg64 *generator, uint64_t seed) {
     uint64_t words[4];
     seed_sequence(seed, words);
-    const Wide increment = wide(words[2], words[3]) << 1 | 1u;
-    *generator = (Pcg64){.increment_high = (uint64_t)(increment >> 64), .increment_low = (uint64_t)increment};
-    const Wide start = pcg64_step(generator) + wide(words[0], words[1]);
-    generator->state_high = (uint64_t)(start >> 64);
-    generator->state_low = (uint64_t)start;
+    *generator = (Pcg64){.increment = wide(words[2], words[3]) << 1 | 1u};
+    generator->state = pcg64_step(generator) + wide(words[0], words[1]);
     pcg64_step(generator);
 }
 
 static uint64_t pcg64_next(Pcg64 *generator) {
-    const Wide state = pcg64_step(generator);
+    const Uint128 state = pcg64_step(generator);
     const uint64_t folded = (uint64_t)(state >> 64) ^ (uint64_t)state;
     const unsigned rotation = (unsigned)(state >> 122);
     return folded >> rotation | folded << (-rotation & 63u);
@@ -137,13 +127,10 @@ static uint64_t pcg64_next(Pcg64 *generator) {
 
 /* NumPy serves 32-bit requests from the lower, then the upper half of one 64-bit output. */
 static uint32_t pcg64_next32(Pcg64 *generator) {
-    if (generator->has_spare) {
-        generator->has_spare = 0;
-        return generator->spare;
-    }
+    generator->has_spare = !generator->has_spare;
+    if (!generator->has_spare) return generator->spare;
     const uint64_t both = pcg64_next(generator);
     generator->spare = (uint32_t)(both >> 32);
-    generator->has_spare = 1;
     return (uint32_t)both;
 }
 
@@ -159,7 +146,6 @@ uint64_t pcg64_interval(Pcg64 *generator, uint64_t limit) {
 /* --- Normal numbers --- */
 
 /* Last word of the counter: different from other uses of Philox with the same key. */
-
 #define NORMAL_DOMAIN 0x6e6f726du
 
 /* Two N(0, 1) values from two words; the logarithm's argument is in (0, 1), never 0. */

@@ -6,7 +6,7 @@
 
 #define DIGEST_TEXT 65 /**< bytes of a digest's text with its final zero */
 
-typedef struct Digest Digest; /**< a digest that is being computed */
+typedef struct evp_md_ctx_st Digest; /**< a digest that is being computed, a context of libcrypto */
 
 Status digest_create(Digest **digest, Error *error);
 void digest_add(Digest *digest, const void *bytes, size_t count);

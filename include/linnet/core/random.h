@@ -16,8 +16,9 @@ void mt19937_seed(Mt19937 *generator, uint64_t seed);
 uint32_t mt19937_next(Mt19937 *generator);
 
 /** PCG64 (XSL-RR 128/64, O'Neill 2014) seeded through NumPy's SeedSequence: `numpy.random.default_rng(seed)`. */
+__extension__ typedef unsigned __int128 Uint128; /* gcc and clang both have the type */
 typedef struct {
-    uint64_t state_high, state_low, increment_high, increment_low;
+    Uint128 state, increment;
     uint32_t spare; /**< upper half of the last 64-bit output, for the next 32-bit request */
     int has_spare;
 } Pcg64;

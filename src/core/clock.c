@@ -1,6 +1,5 @@
 /* The monotonic clock. See clock.h. */
 #include "linnet/core/clock.h"
-
 #include <time.h>
 
 double clock_now(void) {

@@ -1,6 +1,5 @@
 /* Lines of `linnet inspect`. */
 #include "linnet/core/describe.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,6 +1,5 @@
 /* SHA-256 with libcrypto. See digest.h. */
 #include "linnet/core/digest.h"
-
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"

@@ -1,6 +1,5 @@
 /* Reading the program's environment variables. See environment.h. */
 #include "linnet/core/environment.h"
-
 #include "linnet/core/error.h"
 #include "linnet/core/log.h"
 #include <stdlib.h>

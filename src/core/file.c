@@ -1,6 +1,5 @@
 /* Files and folders: reading, replacing at once, flushing, removing. See file.h. */
 #include "linnet/core/file.h"
-
 #include "linnet/core/memory.h"
 #include <errno.h>
 #include <fcntl.h>

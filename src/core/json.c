@@ -1,6 +1,5 @@
 /* JSON files through cJSON: parsing, repeated keys, lines of keys, members by type, saving. See json.h. */
 #include "linnet/core/json.h"
-
 #include "linnet/core/file.h"
 #include "linnet/core/json_scan.h"
 #include "linnet/core/memory.h"

@@ -1,6 +1,5 @@
 /* A strict reader of JSON's grammar. See json_scan.h. */
 #include "linnet/core/json_scan.h"
-
 #include "linnet/core/utf8.h"
 #include <cjson/cJSON.h>
 #include <ctype.h>

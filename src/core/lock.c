@@ -1,6 +1,5 @@
 /* One process at a time in a folder. See lock.h. */
 #include "linnet/core/lock.h"
-
 #include "linnet/core/clock.h"
 #include "linnet/core/environment.h"
 #include "linnet/core/file.h"

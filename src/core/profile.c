@@ -1,6 +1,5 @@
 /* Time and operations by region, and their trace. See profile.h. */
 #include "linnet/core/profile.h"
-
 #include "linnet/core/clock.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"

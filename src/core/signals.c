@@ -1,6 +1,5 @@
 /* Handlers of stop signals. See signals.h. */
 #include "linnet/core/signals.h"
-
 #include "linnet/core/clock.h"
 #include <errno.h>
 #include <signal.h>

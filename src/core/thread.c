@@ -1,6 +1,5 @@
 /* Starting threads and waiting for them. See thread.h. */
 #include "linnet/core/thread.h"
-
 #include "linnet/core/clock.h"
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,5 @@
 /* Opening and checking a token file. See dataset.h. */
 #include "linnet/data/dataset.h"
-
 #include "data/dataset_columns.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"

@@ -1,6 +1,5 @@
 /* HDF5 files and attributes. See h5.h. */
 #include "data/h5.h"
-
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"

@@ -1,6 +1,5 @@
 /* A rank's samples, global batch by global batch, read ahead by a thread. See loader.h. */
 #include "linnet/data/loader.h"
-
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/thread.h"

@@ -1,6 +1,5 @@
 /* The orders of PyTorch and NumPy. See order.h. */
 #include "linnet/data/order.h"
-
 #include "linnet/core/random.h"
 #include <stddef.h>
 

@@ -1,7 +1,6 @@
 /* An order that needs no memory: permutations computed entry by entry. See order.h. */
-#include "linnet/data/order.h"
-
 #include "linnet/core/random.h"
+#include "linnet/data/order.h"
 #include <math.h>
 
 /* The last word of Philox's counter: different from those of dropout and new weights, which use the same key. */

@@ -7,9 +7,8 @@
  *  tree.h. Every addition is in float32. This is the order in which the units' gradients are added when each unit is
  *  run alone, so the bits are the same, but the result is written once.
  *
- *  To add along the tree a kernel keeps a stack of sums. Segment i goes on top of popcount(i) others; after it, as
- *  many of the topmost sums are added together as the tree has complete subtrees that end at i (the stack counts in
- *  binary):
+ *  To add along the tree a kernel keeps a stack of sums. Segment i goes on top of popcount(i) others; after it, as many
+ *  of the topmost sums are added together as the tree has complete subtrees that end at i (the stack counts in binary):
  *
  *      segment          0    1     2       3     4         5          6
  *      height before    0    1     1       2     1         2          2
@@ -21,9 +20,8 @@
 #define SEGMENT_LEVELS 7          /**< most sums on the stack, with the current one */
 
 typedef struct {
-    size_t count; /**< 1 … SEGMENTS_MAX */
-    const size_t
-        *starts; /**< [count + 1] segment i has rows starts[i] … starts[i + 1] − 1, at least 1; starts[0] = 0 */
+    size_t count;         /**< 1 … SEGMENTS_MAX */
+    const size_t *starts; /**< [count + 1] segment i has rows starts[i] … starts[i + 1] − 1, at least one; from 0 */
 } Segments;
 
 /** Rows of all segments. */

@@ -7,8 +7,7 @@
 /** Bytes of the valid character at text[0], 0 if there is none (RFC 3629, section 4); size ≥ 1. */
 size_t utf8_character_length(const char *text, size_t size);
 
-/** Length of the longest valid start of text: `size` when all of it is UTF-8, else the offset of the first bad
- *  byte. */
+/** Length of the longest valid start of text: `size` when all of it is UTF-8, else the offset of the first bad byte. */
 size_t utf8_valid_length(const char *text, size_t size);
 
 /** Write a code point (not a surrogate, at most U+10FFFF) to out; returns its 1 to 4 bytes. */

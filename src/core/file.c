@@ -88,19 +88,6 @@ Status file_open_stream(const char *path, FILE **stream, Error *error) {
     return error->status;
 }
 
-/* read(2) until `size` bytes are read or the file ends; returns the bytes read, or −1. */
-static ssize_t read_some(int file, char *bytes, size_t size) {
-    size_t done = 0;
-    while (done < size) {
-        const ssize_t count = read(file, bytes + done, size - done);
-        if (count == 0) break;
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return -1;
-        done += (size_t)count;
-    }
-    return (ssize_t)done;
-}
-
 static bool write_all(int file, const char *bytes, size_t size) {
     while (size > 0) {
         const ssize_t count = write(file, bytes, size);
@@ -121,25 +108,23 @@ static size_t first_capacity(int file) {
 
 Status file_read(const char *path, char **text, size_t *size, Error *error) {
     char *block = NULL;
-    size_t done = 0;
+    size_t done = 0, capacity = 0;
     int file;
     if (file_open(path, &file, error)) return error->status;
     /* The file may grow meanwhile: it ends where reading ends. */
-    for (size_t capacity = first_capacity(file);; capacity *= 2) {
-        if (capacity > READ_BYTES_MAX) {
-            error_set(error, STATUS_INPUT, "%s: expected a file of at most 1 GiB", path);
-            goto cleanup;
+    for (ssize_t count = 1; count != 0; done += (size_t)(count > 0 ? count : 0)) {
+        if (done == capacity) {
+            capacity = capacity ? 2 * capacity : first_capacity(file);
+            if (capacity > READ_BYTES_MAX) error_set(error, STATUS_INPUT, "%s: expected a file of at most 1 GiB", path);
+            char *larger = error->status ? NULL : memory_resize(block, done, capacity, 1, error);
+            if (!larger) goto cleanup;
+            block = larger;
         }
-        char *larger = memory_resize(block, done, capacity, 1, error);
-        if (!larger) goto cleanup;
-        block = larger;
-        const ssize_t count = read_some(file, block + done, capacity - done);
-        if (count < 0) {
+        count = read(file, block + done, capacity - done);
+        if (count < 0 && errno != EINTR) {
             error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
             goto cleanup;
         }
-        done += (size_t)count;
-        if (done < capacity) break;
     }
     block[done] = '\0';
     *text = block;

@@ -112,12 +112,6 @@ Status json_refuse_repeats(const cJSON *tree, const char *text, const char *name
 
 /* --- Members --- */
 
-/* The member, or NULL where it is absent or null. */
-static const cJSON *member(const cJSON *object, const char *key) {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsNull(item) ? NULL : item;
-}
-
 static Status wrong_type(const cJSON *item, const char *key, const char *wanted, const char *name, Error *error) {
     char *found = cJSON_PrintUnformatted(item);
     error_set(error, STATUS_INPUT, "%s: \"%s\": expected %s, got %.80s", name, key, wanted,
@@ -126,40 +120,44 @@ static Status wrong_type(const cJSON *item, const char *key, const char *wanted,
     return error->status;
 }
 
+/* The member, or NULL where it is absent, null or, with an error, of another type. */
+static const cJSON *member(const cJSON *object, const char *key, cJSON_bool (*has_type)(const cJSON *),
+                           const char *wanted, const char *name, Error *error) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (!item || cJSON_IsNull(item)) return NULL;
+    if (has_type(item)) return item;
+    wrong_type(item, key, wanted, name, error);
+    return NULL;
+}
+
 Status json_get_int(const cJSON *object, const char *key, int64_t *value, const char *name, Error *error) {
-    const cJSON *item = member(object, key);
-    if (!item) return STATUS_OK;
+    const cJSON *item = member(object, key, cJSON_IsNumber, "an integer", name, error);
+    if (!item) return error->status;
     const double number = item->valuedouble;
-    if (!cJSON_IsNumber(item) || number != floor(number)) return wrong_type(item, key, "an integer", name, error);
+    if (number != floor(number)) return wrong_type(item, key, "an integer", name, error);
     if (fabs(number) >= INTEGER_LIMIT) return wrong_type(item, key, "an integer between -2^53 and 2^53", name, error);
     *value = (int64_t)number;
     return STATUS_OK;
 }
 
 Status json_get_double(const cJSON *object, const char *key, double *value, const char *name, Error *error) {
-    const cJSON *item = member(object, key);
-    if (!item) return STATUS_OK;
-    if (!cJSON_IsNumber(item)) return wrong_type(item, key, "a number", name, error);
-    if (!isfinite(item->valuedouble))
+    const cJSON *item = member(object, key, cJSON_IsNumber, "a number", name, error);
+    if (item && !isfinite(item->valuedouble))
         return error_set(error, STATUS_INPUT, "%s: \"%s\" is too large for a float64", name, key);
-    *value = item->valuedouble;
-    return STATUS_OK;
+    if (item) *value = item->valuedouble;
+    return error->status;
 }
 
 Status json_get_bool(const cJSON *object, const char *key, bool *value, const char *name, Error *error) {
-    const cJSON *item = member(object, key);
-    if (!item) return STATUS_OK;
-    if (!cJSON_IsBool(item)) return wrong_type(item, key, "true or false", name, error);
-    *value = cJSON_IsTrue(item);
-    return STATUS_OK;
+    const cJSON *item = member(object, key, cJSON_IsBool, "true or false", name, error);
+    if (item) *value = cJSON_IsTrue(item);
+    return error->status;
 }
 
 Status json_get_text(const cJSON *object, const char *key, const char **value, const char *name, Error *error) {
-    const cJSON *item = member(object, key);
-    if (!item) return STATUS_OK;
-    if (!cJSON_IsString(item)) return wrong_type(item, key, "a string", name, error);
-    *value = item->valuestring;
-    return STATUS_OK;
+    const cJSON *item = member(object, key, cJSON_IsString, "a string", name, error);
+    if (item) *value = item->valuestring;
+    return error->status;
 }
 
 /* --- Writing --- */

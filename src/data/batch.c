@@ -33,17 +33,18 @@ Status batch_create(Batch *batch, size_t token_capacity, size_t sample_capacity,
 
 void batch_destroy(Batch *batch) {
     if (!batch) return;
-    memory_free(batch->ids);
-    memory_free(batch->positions);
-    memory_free(batch->key_counts);
-    memory_free(batch->row_samples);
-    memory_free(batch->cu_seqlens);
-    memory_free(batch->pooled);
-    memory_free(batch->labels);
-    memory_free(batch->sample_ids);
-    memory_free(batch->pooled_positions);
-    memory_free(batch->pooled_key_counts);
-    memory_free(batch->pooled_cu_seqlens);
+    void *const arrays[] = {batch->ids,
+                            batch->positions,
+                            batch->key_counts,
+                            batch->row_samples,
+                            batch->cu_seqlens,
+                            batch->pooled,
+                            batch->labels,
+                            batch->sample_ids,
+                            batch->pooled_positions,
+                            batch->pooled_key_counts,
+                            batch->pooled_cu_seqlens};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) memory_free(arrays[i]);
     memset(batch, 0, sizeof *batch);
 }
 

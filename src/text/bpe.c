@@ -97,11 +97,10 @@ Status bpe_create(Bpe **bpe, const Vocabulary *vocabulary, const char *text, siz
     made->mask = slots - 1;
     made->merges = memory_allocate(slots, sizeof *made->merges, error);
     made->results = memory_allocate(lines + 1, sizeof *made->results, error);
-    if (!made->merges || !made->results || read_merges(made, vocabulary, text, size, path, error)) goto cleanup;
-    *bpe = made;
-    return STATUS_OK;
-cleanup:
-    bpe_destroy(made);
+    if (!error->status && !read_merges(made, vocabulary, text, size, path, error))
+        *bpe = made;
+    else
+        bpe_destroy(made);
     return error->status;
 }
 

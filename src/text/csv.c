@@ -1,7 +1,7 @@
-/* Rows of CSV and TSV. See csv.h. */
-#include "text/csv.h"
+/* Rows of CSV and TSV. See row_buffer.h. */
 #include "linnet/core/integers.h"
 #include "linnet/core/utf8.h"
+#include "text/row_buffer.h"
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* Rows of JSON Lines. See jsonl.h. */
-#include "text/jsonl.h"
+/* Rows of JSON Lines. See row_buffer.h. */
 #include "linnet/core/json_scan.h"
+#include "text/row_buffer.h"
 #include <inttypes.h>
 #include <string.h>
 

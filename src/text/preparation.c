@@ -32,6 +32,9 @@ static Status check_options(const PrepareOptions *options, Error *error) {
     if (options->max_length < 1)
         return error_set(error, STATUS_INPUT, "expected a maximum length of at least 1 token, got %d",
                          options->max_length);
+    if (file_same(options->input, options->output))
+        return error_set(error, STATUS_INPUT, "%s: the output is the input table: choose another file",
+                         options->output);
     return STATUS_OK;
 }
 
@@ -41,11 +44,6 @@ static Status source_size(const char *path, int64_t *size, Error *error) {
         return error_set(error, STATUS_INPUT, "%s: cannot read: %s", path, strerror(errno));
     *size = (int64_t)information.st_size;
     return STATUS_OK;
-}
-
-static Status refuse_same_file(const char *input, const char *output, Error *error) {
-    if (!file_same(input, output)) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: the output is the input table: choose another file", output);
 }
 
 /* The field's number, or -1 unless it is all digits and below `limit`. */
@@ -172,9 +170,7 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     Preparation preparation = {.options = options, .summary = summary};
     int64_t size = 0, counted = -1;
     memset(summary, 0, sizeof *summary);
-    if (check_options(options, error) || refuse_same_file(options->input, options->output, error) ||
-        file_probe(options->output, error))
-        goto cleanup;
+    if (check_options(options, error) || file_probe(options->output, error)) goto cleanup;
     if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error)) goto cleanup;
     if (source_size(options->input, &size, error) || choose_rows(&preparation, &counted, error)) goto cleanup;
     if (create_writer(&preparation, error) || read_table(&preparation, error)) goto cleanup;

@@ -1,8 +1,7 @@
 /* A table's rows as fields, whatever its format. See records.h. */
 #include "linnet/text/records.h"
 #include "linnet/core/memory.h"
-#include "text/csv.h"
-#include "text/jsonl.h"
+#include "text/row_buffer.h"
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
@@ -10,12 +9,12 @@
 struct Records {
     RowBuffer buffer;
     char *path;
-    char separator; /**< 0 for JSON Lines */
-    char **columns; /**< [count] the names asked for */
-    size_t *places; /**< [count] each one's cell in a row */
-    size_t count;   /**< of columns asked for */
-    size_t width;   /**< cells of the header row */
-    Row row;        /**< the current row, which the next call skips */
+    char separator;       /**< 0 for JSON Lines */
+    const char **columns; /**< [count] the names asked for, borrowed */
+    size_t *places;       /**< [count] each one's cell in a row */
+    size_t count;         /**< of columns asked for */
+    size_t width;         /**< cells of the header row */
+    Row row;              /**< the current row, which the next call skips */
 };
 
 /* The format by the name's ending. */
@@ -37,11 +36,10 @@ static Status copy_columns(Records *records, const char *const *columns, size_t 
     records->columns = memory_allocate(count, sizeof *records->columns, error);
     records->places = memory_allocate(count, sizeof *records->places, error);
     if (!records->columns || !records->places) return error->status;
+    records->count = count;
     for (size_t i = 0; i < count; i++) {
         records->places[i] = i;
-        records->columns[i] = memory_text(columns[i], error);
-        if (!records->columns[i]) return error->status;
-        records->count = i + 1;
+        records->columns[i] = columns[i];
     }
     return STATUS_OK;
 }
@@ -114,9 +112,8 @@ Status records_next(Records *records, Field *fields, bool *more, Error *error) {
     row_buffer_skip(buffer, row->bytes, row->lines);
     row->bytes = 0;
     row->lines = 0;
-    if (records->separator
-            ? csv_read_row(buffer, records->separator, row, more, error)
-            : jsonl_read_row(buffer, (const char *const *)records->columns, records->count, row, more, error))
+    if (records->separator ? csv_read_row(buffer, records->separator, row, more, error)
+                           : jsonl_read_row(buffer, records->columns, records->count, row, more, error))
         return error->status;
     if (!*more || check_width(records, error)) return error->status;
     for (size_t i = 0; i < records->count; i++) {
@@ -129,7 +126,6 @@ Status records_next(Records *records, Field *fields, bool *more, Error *error) {
 void records_close(Records *records) {
     if (!records) return;
     row_buffer_close(&records->buffer);
-    for (size_t i = 0; i < records->count; i++) memory_free(records->columns[i]);
     memory_free(records->columns);
     memory_free(records->places);
     memory_free(records->row.cells);

@@ -1,7 +1,7 @@
 #ifndef LINNET_TEXT_ROW_BUFFER_H
 #define LINNET_TEXT_ROW_BUFFER_H
-/** A buffer that holds one row of a table's file, and the row's cells. The readers of csv.h and jsonl.h fill it;
- *  records.c moves it from row to row. */
+/** A buffer that holds one row of a table's file, the row's cells, and the readers of its formats (csv.c, jsonl.c).
+ *  records.c moves the buffer from row to row. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,5 +54,13 @@ typedef struct {
 } Row;
 
 Status row_append(Row *row, Cell cell, Error *error);
+
+/** Read the next row of CSV (RFC 4180) or TSV, past blank lines. *more is false at the end of the file. Doubled quotes
+ *  become single ones in the buffer. */
+Status csv_read_row(RowBuffer *buffer, char separator, Row *row, bool *more, Error *error);
+
+/** Read the next object of JSON Lines, past blank lines: cell i is the text of the member columns[i], a string decoded
+ *  in the buffer, an integer's digits, nothing for null. *more is false at the end of the file. */
+Status jsonl_read_row(RowBuffer *buffer, const char *const *columns, size_t count, Row *row, bool *more, Error *error);
 
 #endif

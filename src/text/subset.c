@@ -41,12 +41,11 @@ Status subset_create(Subset **subset, int64_t rows, int64_t count, uint64_t seed
     made->count = (size_t)count;
     made->draws = memory_allocate(made->count, sizeof *made->draws, error);
     made->by_place = memory_allocate(made->count, sizeof *made->by_place, error);
-    if (!made->draws || !made->by_place || draw_rows(made, rows, seed, error)) {
+    if (!error->status && !draw_rows(made, rows, seed, error))
+        *subset = made;
+    else
         subset_destroy(made);
-        return error->status;
-    }
-    *subset = made;
-    return STATUS_OK;
+    return error->status;
 }
 
 void subset_destroy(Subset *subset) {

@@ -73,22 +73,16 @@ static Status add_tokens(Vocabulary *vocabulary, const cJSON *tree, size_t size,
 
 Status vocabulary_create(Vocabulary **vocabulary, const char *json, size_t size, const char *path, Error *error) {
     cJSON *tree = NULL;
+    if (size > UINT32_MAX)
+        return error_set(error, STATUS_INPUT, "%s: larger than 4 GiB; is this a GPT-2 vocabulary?", path);
+    if (json_parse(&tree, json, size, path, error)) return error->status;
     Vocabulary *made = memory_allocate(1, sizeof *made, error);
-    if (!made) goto cleanup;
-    if (size > UINT32_MAX) {
-        error_set(error, STATUS_INPUT, "%s: larger than 4 GiB; is this a GPT-2 vocabulary?", path);
-        goto cleanup;
-    }
-    if (json_parse(&tree, json, size, path, error)) goto cleanup;
-    if (!cJSON_IsObject(tree)) {
+    if (!cJSON_IsObject(tree))
         error_set(error, STATUS_INPUT, "%s: expected a JSON object of tokens and their ids", path);
-        goto cleanup;
-    }
-    if (add_tokens(made, tree, size, path, error)) goto cleanup;
-    *vocabulary = made;
-    made = NULL;
-cleanup:
-    vocabulary_destroy(made);
+    if (!error->status && !add_tokens(made, tree, size, path, error))
+        *vocabulary = made;
+    else
+        vocabulary_destroy(made);
     cJSON_Delete(tree);
     return error->status;
 }

@@ -7,5 +7,8 @@ typedef enum {
 } Pooling;
 
 /** "last_token" or "padded_end". */
-const char *pooling_name(Pooling pooling);
+static inline const char *pooling_name(Pooling pooling) {
+    return pooling == POOLING_LAST_TOKEN ? "last_token" : "padded_end";
+}
+
 #endif

@@ -23,7 +23,8 @@ typedef struct {
     int64_t column;   /**< bytes from the start of that line, from 1 */
 } Field;
 
-/** Open `path` and find the columns by name. The fields of records_next() are in the order of `columns`. */
+/** Open `path` and find the columns by name. The fields of records_next() are in the order of `columns`, whose names
+ *  are borrowed until records_close(). */
 Status records_open(Records **records, const char *path, const char *const *columns, size_t count, Error *error);
 
 /** Read the next row into fields [count]. At the end of the file *more is false and `fields` stays as it is. */

@@ -99,22 +99,18 @@ static bool write_all(int file, const char *bytes, size_t size) {
     return true;
 }
 
-/* The first block to read a file into: its size and one byte more, which shows that the file has ended. */
-static size_t first_capacity(int file) {
-    struct stat about;
-    if (fstat(file, &about) || about.st_size <= 0) return GROWTH_BYTES;
-    return (size_t)about.st_size + 1;
-}
-
 Status file_read(const char *path, char **text, size_t *size, Error *error) {
     char *block = NULL;
     size_t done = 0, capacity = 0;
+    struct stat about;
     int file;
     if (file_open(path, &file, error)) return error->status;
-    /* The file may grow meanwhile: it ends where reading ends. */
+    /* One byte more than the file's size shows that the file has ended. It may grow meanwhile: it ends where reading
+     * ends. */
+    const size_t first = fstat(file, &about) == 0 && about.st_size > 0 ? (size_t)about.st_size + 1 : GROWTH_BYTES;
     for (ssize_t count = 1; count != 0; done += (size_t)(count > 0 ? count : 0)) {
         if (done == capacity) {
-            capacity = capacity ? 2 * capacity : first_capacity(file);
+            capacity = capacity ? 2 * capacity : first;
             if (capacity > READ_BYTES_MAX) error_set(error, STATUS_INPUT, "%s: expected a file of at most 1 GiB", path);
             char *larger = error->status ? NULL : memory_resize(block, done, capacity, 1, error);
             if (!larger) goto cleanup;

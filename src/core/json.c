@@ -55,11 +55,14 @@ static void find_key(void *context, const JsonItem *item) {
     if (finder->seen++ == finder->wanted) finder->line = item->line;
 }
 
-int json_key_line(const char *text, int index) {
-    KeyFinder finder = {.wanted = index, .depth = 1};
+static int find_line(const char *text, KeyFinder finder) {
     Error ignored = {0}; /* the caller has parsed the text */
     check(text, strlen(text), "", find_key, &finder, &ignored);
     return finder.line;
+}
+
+int json_key_line(const char *text, int index) {
+    return find_line(text, (KeyFinder){.wanted = index, .depth = 1});
 }
 
 /* A key and its number in the order of the text. */
@@ -103,10 +106,8 @@ static Status walk_keys(const cJSON *node, KeyWalk *walk) {
 Status json_refuse_repeats(const cJSON *tree, const char *text, const char *name, Error *error) {
     KeyWalk walk = {.repeated.ordinal = -1, .error = error};
     if (walk_keys(tree, &walk) || walk.repeated.ordinal < 0) return error->status;
-    KeyFinder finder = {.wanted = walk.repeated.ordinal};
-    Error ignored = {0};
-    check(text, strlen(text), name, find_key, &finder, &ignored);
-    return error_set(error, STATUS_INPUT, "%s:%d: the key \"%s\" appears twice in one object", name, finder.line,
+    const int line = find_line(text, (KeyFinder){.wanted = walk.repeated.ordinal});
+    return error_set(error, STATUS_INPUT, "%s:%d: the key \"%s\" appears twice in one object", name, line,
                      walk.repeated.key);
 }
 

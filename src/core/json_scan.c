@@ -173,16 +173,12 @@ static bool scan_items(Scan *scan, unsigned char close, JsonKind kind) {
     scan->depth++;
     scan->at++;
     skip_space(scan);
-    if (peek(scan) != close) {
-        for (;;) {
-            skip_space(scan);
-            if ((kind == JSON_OBJECT && !scan_key(scan)) || !scan_value(scan)) return false;
-            if (peek(scan) != ',') break;
-            scan->at++;
-        }
-        if (peek(scan) != close)
-            return wrong(scan, kind == JSON_OBJECT ? "expected ',' or '}'" : "expected ',' or ']'");
+    for (bool more = peek(scan) != close; more; scan->at += more) {
+        skip_space(scan);
+        if ((kind == JSON_OBJECT && !scan_key(scan)) || !scan_value(scan)) return false;
+        more = peek(scan) == ',';
     }
+    if (peek(scan) != close) return wrong(scan, kind == JSON_OBJECT ? "expected ',' or '}'" : "expected ',' or ']'");
     scan->at++;
     scan->depth--;
     report(scan, kind, from);

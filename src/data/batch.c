@@ -23,12 +23,9 @@ Status batch_create(Batch *batch, size_t token_capacity, size_t sample_capacity,
         .pooled_key_counts = memory_allocate(samples, sizeof(int32_t), error),
         .pooled_cu_seqlens = memory_allocate(samples + 1, sizeof(int32_t), error),
     };
-    if (error->status) {
-        batch_destroy(batch);
-        return error->status;
-    }
-    for (size_t b = 0; b <= samples; b++) batch->pooled_cu_seqlens[b] = (int32_t)b;
-    return STATUS_OK;
+    if (error->status) batch_destroy(batch);
+    for (size_t b = 0; batch->pooled_cu_seqlens && b <= samples; b++) batch->pooled_cu_seqlens[b] = (int32_t)b;
+    return error->status;
 }
 
 void batch_destroy(Batch *batch) {

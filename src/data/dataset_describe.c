@@ -1,27 +1,21 @@
 /* Describing and checking a token file for `linnet inspect`. */
 #include "linnet/core/describe.h"
+#include "linnet/core/integers.h"
 #include "linnet/data/dataset.h"
 #include <inttypes.h>
 
 #define BLOCK 4096 /* samples read at a time */
 
-/* counts [DATASET_LABELS_MAX + 1] += the labels of samples first … first + count − 1. */
-static Status count_block(Dataset *dataset, int64_t first, int64_t count, int64_t *counts, Error *error) {
-    int64_t indices[BLOCK];
-    Samples samples = {0};
-    for (int64_t i = 0; i < count; i++) indices[i] = first + i;
-    if (dataset_load(dataset, indices, count, &samples, error)) return error->status;
-    for (int64_t i = 0; i < samples.count; i++) counts[samples.labels[i]]++;
-    samples_free(&samples);
-    return STATUS_OK;
-}
-
 static Status print_labels(Dataset *dataset, Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
-    int64_t counts[DATASET_LABELS_MAX + 1] = {0};
+    int64_t counts[DATASET_LABELS_MAX + 1] = {0}, indices[BLOCK];
     for (int64_t first = 0; first < info->samples; first += BLOCK) {
-        int64_t count = info->samples - first < BLOCK ? info->samples - first : BLOCK;
-        if (count_block(dataset, first, count, counts, error)) return error->status;
+        const int64_t count = int64_min(info->samples - first, BLOCK);
+        Samples samples = {0};
+        for (int64_t i = 0; i < count; i++) indices[i] = first + i;
+        if (dataset_load(dataset, indices, count, &samples, error)) return error->status;
+        for (int64_t i = 0; i < count; i++) counts[samples.labels[i]]++;
+        samples_free(&samples);
     }
     for (int32_t i = 0; i < info->labels; i++)
         describe_line("label", "%d %s: %" PRId64 " samples", i, info->label_names[i], counts[i]);

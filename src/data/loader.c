@@ -105,18 +105,14 @@ static void cut_batch(const Reader *reader, const Chunk *chunk, int64_t index, i
                       GlobalBatch *global_batch, int64_t *first, int64_t *end) {
     const LoaderPlan *plan = &reader->plan;
     const int32_t *lengths = chunk->lengths + (index - chunk->first) * plan->global_batch;
-    int64_t samples = int64_min(plan->global_batch, reader->samples - index * plan->global_batch), first_unit,
-            unit_count;
+    int64_t samples = int64_min(plan->global_batch, reader->samples - index * plan->global_batch);
+    int64_t first_unit, unit_count;
     int units = (int)int64_min(plan->units, samples);
     loader_cut_units(unit_starts, lengths, samples, units);
     even_part(units, plan->ranks, plan->rank, &first_unit, &unit_count); /* as the reduction deals them */
     *first = unit_starts[first_unit];
     *end = unit_starts[first_unit + unit_count];
-    *global_batch = (GlobalBatch){.samples = samples,
-                                  .units = units,
-                                  .first_unit = (int)first_unit,
-                                  .unit_count = (int)unit_count,
-                                  .unit_starts = unit_starts};
+    *global_batch = (GlobalBatch){samples, 0, units, (int)first_unit, (int)unit_count, unit_starts};
     for (int64_t i = 0; i < samples; i++) global_batch->tokens += lengths[i];
 }
 
@@ -272,8 +268,6 @@ void loader_global_batch(Loader *loader, int64_t global_batch, GlobalBatch *out)
 LoaderSample loader_sample(const Loader *loader, int64_t position) {
     const Samples *loaded = &loader->now.loaded;
     int64_t i = loader->now.places[loader->global_batch - loader->now.first] + position - loader->first_of_mine;
-    return (LoaderSample){.ids = loaded->ids + loaded->starts[i],
-                          .length = (size_t)(loaded->starts[i + 1] - loaded->starts[i]),
-                          .label = loaded->labels[i],
-                          .index = loaded->indices[i]};
+    const int64_t start = loaded->starts[i], end = loaded->starts[i + 1];
+    return (LoaderSample){loaded->ids + start, (size_t)(end - start), loaded->labels[i], loaded->indices[i]};
 }

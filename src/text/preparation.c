@@ -120,22 +120,17 @@ static Status read_table(Preparation *preparation, Error *error) {
     return error->status;
 }
 
-static Status count_rows(const PrepareOptions *options, int64_t *rows, Error *error) {
-    Records *records = NULL;
-    Field fields[2];
-    bool more = true;
-    *rows = 0;
-    if (open_table(&records, options, error)) return error->status;
-    while (!records_next(records, fields, &more, error) && more) ++*rows;
-    records_close(records);
-    return error->status;
-}
-
 /* First pass for a subset: the number of rows decides which are drawn. */
 static Status choose_rows(Preparation *preparation, int64_t *rows, Error *error) {
     const PrepareOptions *options = preparation->options;
+    Records *records = NULL;
+    Field fields[2];
     if (options->subset == 0) return STATUS_OK;
-    if (count_rows(options, rows, error)) return error->status;
+    if (open_table(&records, options, error)) return error->status;
+    *rows = 0;
+    for (bool more; !records_next(records, fields, &more, error) && more;) ++*rows;
+    records_close(records);
+    if (error->status) return error->status;
     if (options->subset < 0 || options->subset > *rows)
         return error_set(error, STATUS_INPUT,
                          "%s: expected a subset of at most the table's %" PRId64 " rows, got %" PRId64, options->input,

@@ -91,12 +91,11 @@ Status tokenizer_create(Tokenizer **tokenizer, const char *folder, Error *error)
     Tokenizer *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->cache = memory_allocate(CACHE_ENTRIES, sizeof *made->cache, error);
-    if (!made->cache || load_folder(made, folder, error) || pretokenizer_create(&made->pretokenizer, error)) {
+    if (made->cache && !load_folder(made, folder, error) && !pretokenizer_create(&made->pretokenizer, error))
+        *tokenizer = made;
+    else
         tokenizer_destroy(made);
-        return error->status;
-    }
-    *tokenizer = made;
-    return STATUS_OK;
+    return error->status;
 }
 
 void tokenizer_destroy(Tokenizer *tokenizer) {

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -105,8 +104,7 @@ Status file_read(const char *path, char **text, size_t *size, Error *error) {
     struct stat about;
     int file;
     if (file_open(path, &file, error)) return error->status;
-    /* One byte more than the file's size shows that the file has ended. It may grow meanwhile: it ends where reading
-     * ends. */
+    /* One byte more than the size shows that the file has ended. It may grow meanwhile: it ends where reading ends. */
     const size_t first = fstat(file, &about) == 0 && about.st_size > 0 ? (size_t)about.st_size + 1 : GROWTH_BYTES;
     for (ssize_t count = 1; count != 0; done += (size_t)(count > 0 ? count : 0)) {
         if (done == capacity) {

@@ -75,13 +75,11 @@ Status dataset_open(Dataset **dataset, const char *path, Error *error) {
     opened->file = -1;
     for (int i = 0; i < COLUMNS; i++) opened->columns[i] = -1;
     opened->path = memory_text(path, error);
-    if (!opened->path || h5_open(&opened->file, path, error) || read_attributes(opened, error) ||
-        open_columns(opened, error))
-        goto cleanup;
-    *dataset = opened;
-    opened = NULL;
-cleanup:
-    dataset_close(opened);
+    if (opened->path && !h5_open(&opened->file, path, error) && !read_attributes(opened, error) &&
+        !open_columns(opened, error))
+        *dataset = opened;
+    else
+        dataset_close(opened);
     return error->status;
 }
 

@@ -216,13 +216,12 @@ Status loader_create(Loader **loader, Dataset *dataset, const LoaderPlan *plan, 
     Loader *new = memory_allocate(1, sizeof *new, error);
     if (!new) return error->status;
     new->unit_starts = memory_allocate((size_t)plan->units + 1, sizeof *new->unit_starts, error);
-    if (!new->unit_starts || create_reader(&new->reader, dataset, plan, error) ||
-        create_chunk(&new->now, &new->reader, error) || create_chunk(&new->ahead, &new->reader, error)) {
+    if (new->unit_starts && !create_reader(&new->reader, dataset, plan, error) &&
+        !create_chunk(&new->now, &new->reader, error) && !create_chunk(&new->ahead, &new->reader, error))
+        *loader = new;
+    else
         loader_destroy(new);
-        return error->status;
-    }
-    *loader = new;
-    return STATUS_OK;
+    return error->status;
 }
 
 void loader_destroy(Loader *loader) {

@@ -87,13 +87,12 @@ Status records_open(Records **records, const char *path, const char *const *colu
     Records *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->path = memory_text(path, error);
-    if (!made->path || choose_kind(path, &made->separator, error)) goto cleanup;
-    if (row_buffer_open(&made->buffer, made->path, error) || copy_columns(made, columns, count, error)) goto cleanup;
-    if (made->separator && read_header(made, error)) goto cleanup;
-    *records = made;
-    return STATUS_OK;
-cleanup:
-    records_close(made);
+    if (made->path && !choose_kind(path, &made->separator, error) &&
+        !row_buffer_open(&made->buffer, made->path, error) && !copy_columns(made, columns, count, error) &&
+        !(made->separator && read_header(made, error)))
+        *records = made;
+    else
+        records_close(made);
     return error->status;
 }
 

@@ -1,6 +1,6 @@
 #ifndef LINNET_CORE_THREAD_H
 #define LINNET_CORE_THREAD_H
-/** Threads beside the one that computes. Nothing here is collective. */
+/** Threads that work next to the one that computes. Nothing here is collective. */
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>

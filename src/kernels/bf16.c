@@ -1,6 +1,5 @@
 /* bf16: calls of the kernels, and the plain reference. bf16.h has the contract. */
 #include "linnet/kernels/bf16.h"
-
 #include "kernels/kernels.h"
 #include <math.h>
 #include <string.h>

@@ -11,5 +11,4 @@ static inline __attribute__((always_inline)) uint32_t bf16_round(float x) {
     memcpy(&bits, &x, sizeof bits);
     return x != x ? bits | 0x00400000U : bits + 0x7fffU + (bits >> 16 & 1U);
 }
-
 #endif

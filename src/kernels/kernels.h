@@ -17,10 +17,10 @@
 #include "linnet/kernels/residual.h"
 #include "linnet/kernels/vector.h"
 
-/** The kernels of linear.h where LinearWork asks for bf16. */
-__typeof__(linear_forward) linear_forward_bf16;
-__typeof__(linear_backward_input) linear_backward_input_bf16;
-__typeof__(linear_backward_weight) linear_backward_weight_bf16;
+/** The kernels of linear.h where LinearWork asks for bf16, and the same functions by a BLAS (linear_blas.c). */
+__typeof__(linear_forward) linear_forward_bf16, linear_forward_blas;
+__typeof__(linear_backward_input) linear_backward_input_bf16, linear_backward_input_blas;
+__typeof__(linear_backward_weight) linear_backward_weight_bf16, linear_backward_weight_blas;
 
 #define KERNEL_LIST(X)                                                                                                 \
     X(embedding_forward)                                                                                               \
@@ -77,5 +77,4 @@ void kernels_use(const Kernels *set);
 KERNEL_LIST(KERNEL_DECLARE)
 #undef KERNEL_DECLARE
 #endif
-
 #endif

@@ -1,6 +1,5 @@
 /* Linear layers: the choice of who multiplies, and the plain references. linear.h has the contract. */
 #include "kernels/kernels.h"
-#include "kernels/linear_blas.h"
 #include "kernels/linear_scratch.h"
 #include "linnet/core/environment.h"
 #include "linnet/kernels/isa.h"
@@ -56,34 +55,24 @@ const char *linear_products(void) {
 
 void linear_forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,
                     const LinearShape *shape, const LinearWork *work) {
-    if (use_blas(work))
-        linear_blas_forward(y, x, weight, bias, rows, shape);
-    else if (work->bf16)
-        kernels()->linear_forward_bf16(y, x, weight, bias, rows, shape, work);
-    else
-        kernels()->linear_forward(y, x, weight, bias, rows, shape, work);
+    __typeof__(linear_forward) *own = work->bf16 ? kernels()->linear_forward_bf16 : kernels()->linear_forward;
+    (use_blas(work) ? linear_forward_blas : own)(y, x, weight, bias, rows, shape, work);
     poll(work);
 }
 
 void linear_backward_input(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape,
                            const LinearWork *work) {
-    if (use_blas(work))
-        linear_blas_backward_input(dx, dy, weight, rows, shape);
-    else if (work->bf16)
-        kernels()->linear_backward_input_bf16(dx, dy, weight, rows, shape, work);
-    else
-        kernels()->linear_backward_input(dx, dy, weight, rows, shape, work);
+    __typeof__(linear_backward_input) *own =
+        work->bf16 ? kernels()->linear_backward_input_bf16 : kernels()->linear_backward_input;
+    (use_blas(work) ? linear_backward_input_blas : own)(dx, dy, weight, rows, shape, work);
     poll(work);
 }
 
 void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Segments *segments,
                             const LinearShape *shape, bool accumulate, const LinearWork *work) {
-    if (use_blas(work))
-        linear_blas_backward_weight(dweight, dbias, x, dy, segments_rows(segments), shape, accumulate);
-    else if (work->bf16)
-        kernels()->linear_backward_weight_bf16(dweight, dbias, x, dy, segments, shape, accumulate, work);
-    else
-        kernels()->linear_backward_weight(dweight, dbias, x, dy, segments, shape, accumulate, work);
+    __typeof__(linear_backward_weight) *own =
+        work->bf16 ? kernels()->linear_backward_weight_bf16 : kernels()->linear_backward_weight;
+    (use_blas(work) ? linear_backward_weight_blas : own)(dweight, dbias, x, dy, segments, shape, accumulate, work);
     poll(work);
 }
 

@@ -35,8 +35,7 @@ size_t attention_scratch(size_t keys, size_t head_width, size_t threads);
  *  thread computes a pair in one fixed order, so the bits do not depend on the number of threads. */
 void attention_forward(float *out, float *lse, const float *q, size_t q_stride, const float *k, const float *v,
                        size_t kv_stride, const AttentionShape *shape, const Dropout *dropout, float *scratch);
-void attention_forward_ref(float *out, float *lse, const float *q, size_t q_stride, const float *k, const float *v,
-                           size_t kv_stride, const AttentionShape *shape, const Dropout *dropout, float *scratch);
+__typeof__(attention_forward) attention_forward_ref;
 
 /** The gradients of attention_forward().
  *  dq [queries, q_stride], dk, dv [keys, kv_stride]   written; zeros for keys that no query attends to
@@ -46,7 +45,5 @@ void attention_forward_ref(float *out, float *lse, const float *q, size_t q_stri
 void attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *lse,
                         const float *q, size_t q_stride, const float *k, const float *v, size_t kv_stride,
                         const AttentionShape *shape, const Dropout *dropout, float *scratch);
-void attention_backward_ref(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *lse,
-                            const float *q, size_t q_stride, const float *k, const float *v, size_t kv_stride,
-                            const AttentionShape *shape, const Dropout *dropout, float *scratch);
+__typeof__(attention_backward) attention_backward_ref;
 #endif

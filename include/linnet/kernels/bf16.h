@@ -10,5 +10,4 @@ void bf16_from_floats_ref(uint16_t *out, const float *x, size_t n);
 
 /** out [n] = x [n]; exact. */
 void floats_from_bf16(float *out, const uint16_t *x, size_t n);
-
 #endif

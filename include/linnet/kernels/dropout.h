@@ -33,5 +33,4 @@ float dropout_factor_ref(const Dropout *dropout, size_t column, uint64_t sample,
  *  `position` the row's position in the text, `head` the attention head (0 at other sites). The reference of what every
  *  kernel applies. */
 void dropout_row_ref(float *factors, size_t count, const Dropout *dropout, uint64_t sample, int32_t position, int head);
-
 #endif

@@ -13,9 +13,7 @@
 void embedding_forward(float *out, const float *token, const float *position, const int32_t *ids,
                        const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
                        const Dropout *dropout);
-void embedding_forward_ref(float *out, const float *token, const float *position, const int32_t *ids,
-                           const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
-                           const Dropout *dropout);
+__typeof__(embedding_forward) embedding_forward_ref;
 
 /** Sum the rows of a gradient by target row, as PyTorch's index_add_: out[index[r]] += x[r].
  *  out [count, width]   read and written; must hold no −0

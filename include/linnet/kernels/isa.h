@@ -17,5 +17,4 @@ int isa_bf16(void);
 
 /** Use the named set from now on; 0 when this build, CPU or system lacks it. For tests; not while kernels run. */
 int isa_choose(const char *name);
-
 #endif

@@ -12,8 +12,7 @@
  *  rows. */
 void layernorm_forward(float *out, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
                        size_t n, size_t width, float epsilon);
-void layernorm_forward_ref(float *out, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
-                           size_t n, size_t width, float epsilon);
+__typeof__(layernorm_forward) layernorm_forward_ref;
 
 /** The gradient of layernorm_forward().
  *  dx [n, width]          read and written: the gradient by x is added, since the residual stream's gradient is there
@@ -28,7 +27,5 @@ void layernorm_forward_ref(float *out, float *mean, float *rstd, const float *x,
 void layernorm_backward(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x, const float *mean,
                         const float *rstd, const float *gamma, const Segments *segments, size_t width, int accumulate,
                         float *scratch);
-void layernorm_backward_ref(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x,
-                            const float *mean, const float *rstd, const float *gamma, const Segments *segments,
-                            size_t width, int accumulate, float *scratch);
+__typeof__(layernorm_backward) layernorm_backward_ref;
 #endif

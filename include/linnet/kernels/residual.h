@@ -11,13 +11,11 @@
  *  dropout                NULL: none */
 void residual_forward(float *out, const float *stream, const float *branch, const int32_t *positions,
                       const uint64_t *samples, size_t rows, size_t width, const Dropout *dropout);
-void residual_forward_ref(float *out, const float *stream, const float *branch, const int32_t *positions,
-                          const uint64_t *samples, size_t rows, size_t width, const Dropout *dropout);
+__typeof__(residual_forward) residual_forward_ref;
 
 /** dbranch[r] = dropout factors · dout[r]: the branch's gradient. (The stream's gradient is dout itself.)
  *  dbranch [rows, width]  written; may be dout. The rest as residual_forward(). */
 void residual_backward(float *dbranch, const float *dout, const int32_t *positions, const uint64_t *samples,
                        size_t rows, size_t width, const Dropout *dropout);
-void residual_backward_ref(float *dbranch, const float *dout, const int32_t *positions, const uint64_t *samples,
-                           size_t rows, size_t width, const Dropout *dropout);
+__typeof__(residual_backward) residual_backward_ref;
 #endif

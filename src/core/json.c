@@ -36,7 +36,7 @@ Status json_load(cJSON **tree, const char *path, Error *error) {
     char *text = NULL;
     size_t size = 0;
     if (file_read(path, &text, &size, error)) return error->status;
-    json_parse(tree, text, size, path, error);
+    if (!json_parse(tree, text, size, path, error)) json_refuse_repeats(*tree, text, path, error);
     memory_free(text);
     return error->status;
 }

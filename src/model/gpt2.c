@@ -1,6 +1,4 @@
 /* GPT-2's working memory and forward pass. gpt2.h has the contract; gpt2_backward.c has the backward pass. */
-#include "model/gpt2_private.h"
-
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/embedding.h"
@@ -8,6 +6,7 @@
 #include "linnet/kernels/layernorm.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/kernels/residual.h"
+#include "model/gpt2_private.h"
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -68,19 +67,6 @@ static void place_shared(Arena *arena, Gpt2 *gpt2, const ModelConfig *config, si
     gpt2->norm_scratch = arena_take(arena, LAYERNORM_SCRATCH, c);
 }
 
-static size_t place_all(Gpt2 *gpt2, Block *blocks, float *base, const ModelConfig *config, size_t m, size_t b,
-                        bool training) {
-    Arena arena = {.base = base};
-    for (int l = 0; l < config->layers; l++) {
-        if (training || l == 0)
-            place_block(&arena, &blocks[l], config, m);
-        else
-            blocks[l] = blocks[0];
-    }
-    place_shared(&arena, gpt2, config, m, b, training);
-    return arena.used;
-}
-
 size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool training) {
     Gpt2 shared = {0};
     Block block = {0};
@@ -103,7 +89,14 @@ Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout
         gpt2_destroy(new);
         return error->status;
     }
-    place_all(new, new->blocks, new->pool, config, token_capacity, sample_capacity, training);
+    Arena arena = {.base = new->pool};
+    for (int l = 0; l < config->layers; l++) {
+        if (training || l == 0)
+            place_block(&arena, &new->blocks[l], config, token_capacity);
+        else
+            new->blocks[l] = new->blocks[0];
+    }
+    place_shared(&arena, new, config, token_capacity, sample_capacity, training);
     *gpt2 = new;
     return STATUS_OK;
 }
@@ -202,28 +195,32 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     size_t c = (size_t)gpt2->config->width, m = batch->tokens;
     const float *weight = gpt2_tensor(gpt2, dense, layer, ATTN_WEIGHT);
     const float *bias = gpt2_tensor(gpt2, dense, layer, ATTN_BIAS);
-    gpt2_normalize(gpt2, dense, layer, LN1_WEIGHT, m);
     Dropout dropout;
-    const Dropout *drop = gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION, &dropout);
     AttentionShape shape = gpt2_attention_shape(gpt2, batch, layer);
-    if (!gpt2_is_last(gpt2, layer)) {
-        linear_forward(block->qkv, gpt2->normalized, weight, bias, m, &(LinearShape){c, 3 * c, 3 * c, c, 3 * c},
+    const bool last = gpt2_is_last(gpt2, layer);
+    /* In the last block the first C columns of the weight make the queries of the pooled rows alone. */
+    const size_t skipped = last ? c : 0, columns = 3 * c - skipped;
+    gpt2_normalize(gpt2, dense, layer, LN1_WEIGHT, m);
+    if (last) {
+        gather_pooled(gpt2->pooled_ln1, gpt2->normalized, batch, c);
+        linear_forward(gpt2->query, gpt2->pooled_ln1, weight, bias, batch->samples, &(LinearShape){c, c, 3 * c, c, c},
                        &gpt2->products);
-        profile_enter(gpt2->profile, REGION_ATTENTION);
-        attention_forward(block->attended, block->lse, block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c,
-                          &shape, drop, gpt2->attention_scratch);
-        profile_leave(gpt2->profile, gpt2_attention_operations(&shape));
-        return;
     }
-    gather_pooled(gpt2->pooled_ln1, gpt2->normalized, batch, c);
-    linear_forward(gpt2->query, gpt2->pooled_ln1, weight, bias, batch->samples, &(LinearShape){c, c, 3 * c, c, c},
-                   &gpt2->products);
-    linear_forward(block->qkv, gpt2->normalized, weight + c, bias + c, m, &(LinearShape){c, 2 * c, 3 * c, c, 2 * c},
-                   &gpt2->products);
+    linear_forward(block->qkv, gpt2->normalized, weight + skipped, bias + skipped, m,
+                   &(LinearShape){c, columns, 3 * c, c, columns}, &gpt2->products);
+    const float *keys = block->qkv + columns - 2 * c;
     profile_enter(gpt2->profile, REGION_ATTENTION);
-    attention_forward(block->attended, block->lse, gpt2->query, c, block->qkv, block->qkv + c, 2 * c, &shape, drop,
+    attention_forward(block->attended, block->lse, last ? gpt2->query : block->qkv, last ? c : columns, keys, keys + c,
+                      columns, &shape, gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION, &dropout),
                       gpt2->attention_scratch);
     profile_leave(gpt2->profile, gpt2_attention_operations(&shape));
+}
+
+/* One linear layer over the rows after the attention: y [rows, out] from x [rows, in]. */
+static void forward_linear(Gpt2 *gpt2, float *dense, int layer, LayerTensor weight, LayerTensor bias, float *y,
+                           const float *x, size_t rows, size_t in, size_t out) {
+    linear_forward(y, x, gpt2_tensor(gpt2, dense, layer, weight), gpt2_tensor(gpt2, dense, layer, bias), rows,
+                   &(LinearShape){in, out, out, in, out}, &gpt2->products);
 }
 
 /* out = the stream after the block, from the outputs of its heads. */
@@ -233,19 +230,13 @@ static void forward_rest(Gpt2 *gpt2, float *dense, const Batch *batch, int layer
     size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner;
     Rows rows = gpt2_rows_after_attention(gpt2, batch, layer);
     Dropout dropout;
-    linear_forward(gpt2->branch, block->attended, gpt2_tensor(gpt2, dense, layer, PROJ_WEIGHT),
-                   gpt2_tensor(gpt2, dense, layer, PROJ_BIAS), rows.count, &(LinearShape){c, c, c, c, c},
-                   &gpt2->products);
+    forward_linear(gpt2, dense, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->branch, block->attended, rows.count, c, c);
     residual_forward(block->middle, stream, gpt2->branch, rows.positions, rows.samples, rows.count, c,
                      gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
     gpt2_normalize(gpt2, dense, layer, LN2_WEIGHT, rows.count);
-    linear_forward(block->fc, gpt2->normalized, gpt2_tensor(gpt2, dense, layer, FC_WEIGHT),
-                   gpt2_tensor(gpt2, dense, layer, FC_BIAS), rows.count, &(LinearShape){c, inner, inner, c, inner},
-                   &gpt2->products);
+    forward_linear(gpt2, dense, layer, FC_WEIGHT, FC_BIAS, block->fc, gpt2->normalized, rows.count, c, inner);
     gelu_forward(gpt2->gelu, block->fc, rows.count * inner);
-    linear_forward(gpt2->branch, gpt2->gelu, gpt2_tensor(gpt2, dense, layer, OUT_WEIGHT),
-                   gpt2_tensor(gpt2, dense, layer, OUT_BIAS), rows.count, &(LinearShape){inner, c, c, inner, c},
-                   &gpt2->products);
+    forward_linear(gpt2, dense, layer, OUT_WEIGHT, OUT_BIAS, gpt2->branch, gpt2->gelu, rows.count, inner, c);
     residual_forward(out, block->middle, gpt2->branch, rows.positions, rows.samples, rows.count, c,
                      gpt2_dropout(gpt2, rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
 }
@@ -260,15 +251,13 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
     embedding_forward(gpt2->blocks[0].input, parameters->token, parameters->position, batch->ids, batch->positions,
                       batch->row_samples, batch->tokens, c, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
     for (int l = 0; l < config->layers; l++) {
-        Block *block = &gpt2->blocks[l];
+        const float *input = gpt2->blocks[l].input;
+        const bool last = gpt2_is_last(gpt2, l);
         parameters_await(parameters, (size_t)l);
         forward_attention(gpt2, dense, batch, l, rule);
-        if (!gpt2_is_last(gpt2, l)) {
-            forward_rest(gpt2, dense, batch, l, rule, block->input, gpt2->blocks[l + 1].input);
-        } else {
-            gather_pooled(gpt2->pooled_input, block->input, batch, c);
-            forward_rest(gpt2, dense, batch, l, rule, gpt2->pooled_input, gpt2->output);
-        }
+        if (last) gather_pooled(gpt2->pooled_input, input, batch, c);
+        forward_rest(gpt2, dense, batch, l, rule, last ? gpt2->pooled_input : input,
+                     last ? gpt2->output : gpt2->blocks[l + 1].input);
     }
     parameters_await(parameters, layout->buckets - 1);
     layernorm_forward(gpt2->final, gpt2->final_mean, gpt2->final_rstd, gpt2->output,

@@ -1,13 +1,12 @@
 /* GPT-2's backward pass: from the gradient of the logits to those of each bucket and of the embeddings. gpt2.h has the
  * contract. */
-#include "model/gpt2_private.h"
-
 #include "linnet/kernels/embedding.h"
 #include "linnet/kernels/gelu.h"
 #include "linnet/kernels/layernorm.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/kernels/residual.h"
 #include "linnet/kernels/vector.h"
+#include "model/gpt2_private.h"
 #include <string.h>
 
 /* What all steps of one backward pass share. */
@@ -74,48 +73,34 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
 }
 
 /* Through the attention and its linear layer: from gpt2->dattended to the gradient of ln1's output in gpt2->dbranch
- * [M, C]. */
+ * [M, C]. In the last block only the pooled rows have queries: their linear layer has the weight's first C columns. */
 static void backward_attention(const Pass *pass, int layer) {
     Gpt2 *gpt2 = pass->gpt2;
     Block *block = &gpt2->blocks[layer];
-    size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens;
-    Dropout dropout;
-    const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
-    AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
-    profile_enter(gpt2->profile, REGION_ATTENTION);
-    attention_backward(gpt2->dqkv, gpt2->dqkv + c, gpt2->dqkv + 2 * c, gpt2->dattended, block->attended, block->lse,
-                       block->qkv, 3 * c, block->qkv + c, block->qkv + 2 * c, 3 * c, &shape, drop,
-                       gpt2->attention_scratch);
-    profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
-    gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
-    Segments segments = batch_row_segments(pass->batch);
-    backward_linear(pass, layer, ATTN_WEIGHT, ATTN_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dqkv, &segments, c,
-                    3 * c);
-}
-
-/* The same in the last block, where only the pooled rows have queries. */
-static void backward_last_attention(const Pass *pass, int layer) {
-    Gpt2 *gpt2 = pass->gpt2;
-    Block *block = &gpt2->blocks[layer];
-    size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens, b = pass->batch->samples;
-    float *dquery = gpt2->dqkv + 2 * m * c, *dkv = gpt2->dqkv;
-    Dropout dropout;
-    const Dropout *drop = gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout);
-    AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
-    profile_enter(gpt2->profile, REGION_ATTENTION);
-    attention_backward(dquery, dkv, dkv + c, gpt2->dattended, block->attended, block->lse, gpt2->query, c, block->qkv,
-                       block->qkv + c, 2 * c, &shape, drop, gpt2->attention_scratch);
-    profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
+    const size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens, b = pass->batch->samples;
+    const bool last = gpt2_is_last(gpt2, layer);
+    const size_t skipped = last ? c : 0, columns = 3 * c - skipped;
+    const float *keys = block->qkv + columns - 2 * c;
+    float *dkeys = gpt2->dqkv + columns - 2 * c, *dquery = gpt2->dqkv + (last ? 2 * m * c : 0);
     float *weight = parameter(pass, layer, ATTN_WEIGHT);
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
-    LinearShape query = {c, c, 3 * c, c, c}, keys_values = {c, 2 * c, 3 * c, c, 2 * c};
-    gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
+    LinearShape query = {c, c, 3 * c, c, c}, rest = {c, columns, 3 * c, c, columns};
     Segments rows = batch_row_segments(pass->batch), pooled = batch_sample_segments(pass->batch);
-    linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, &pooled, &query, pass->accumulate,
-                           &gpt2->products);
-    linear_backward_weight(dweight + c, dbias + c, gpt2->normalized, dkv, &rows, &keys_values, pass->accumulate,
-                           &gpt2->products);
-    linear_backward_input(gpt2->dbranch, dkv, weight + c, m, &keys_values, &gpt2->products);
+    AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
+    Dropout dropout;
+    profile_enter(gpt2->profile, REGION_ATTENTION);
+    attention_backward(dquery, dkeys, dkeys + c, gpt2->dattended, block->attended, block->lse,
+                       last ? gpt2->query : block->qkv, last ? c : columns, keys, keys + c, columns, &shape,
+                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout), gpt2->attention_scratch);
+    profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
+    gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
+    if (last)
+        linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, &pooled, &query, pass->accumulate,
+                               &gpt2->products);
+    linear_backward_weight(dweight + skipped, dbias + skipped, gpt2->normalized, gpt2->dqkv, &rows, &rest,
+                           pass->accumulate, &gpt2->products);
+    linear_backward_input(gpt2->dbranch, gpt2->dqkv, weight + skipped, m, &rest, &gpt2->products);
+    if (!last) return;
     linear_backward_input(gpt2->dattended, dquery, weight, b, &query, &gpt2->products);
     scatter_pooled(gpt2->dbranch, gpt2->dattended, pass->batch, c);
 }
@@ -125,14 +110,11 @@ static void backward_block(const Pass *pass, int layer) {
     Block *block = &gpt2->blocks[layer];
     size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens;
     Segments segments = batch_row_segments(pass->batch);
+    backward_rest(pass, layer, gpt2_is_last(gpt2, layer) ? gpt2->dpooled : gpt2->dstream);
+    backward_attention(pass, layer);
     if (gpt2_is_last(gpt2, layer)) {
-        backward_rest(pass, layer, gpt2->dpooled);
-        backward_last_attention(pass, layer);
         memset(gpt2->dstream, 0, m * c * sizeof *gpt2->dstream);
         scatter_pooled(gpt2->dstream, gpt2->dpooled, pass->batch, c);
-    } else {
-        backward_rest(pass, layer, gpt2->dstream);
-        backward_attention(pass, layer);
     }
     layernorm_backward(gpt2->dstream, gradient(pass, layer, LN1_WEIGHT), gradient(pass, layer, LN1_BIAS), gpt2->dbranch,
                        block->input, block->mean1, block->rstd1, parameter(pass, layer, LN1_WEIGHT), &segments, c,

@@ -78,5 +78,4 @@ float *gpt2_tensor(const Gpt2 *gpt2, float *dense, int layer, LayerTensor which)
 static inline bool gpt2_is_last(const Gpt2 *gpt2, int layer) {
     return layer == gpt2->config->layers - 1;
 }
-
 #endif

@@ -1,6 +1,5 @@
 /* The loaded model: checking, loading and reloading it. model.h has the contract. */
 #include "linnet/model/model.h"
-
 #include "linnet/core/file.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
@@ -9,12 +8,6 @@
 #include "linnet/text/tokenizer.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* The folder itself has the tokenizer, or there is none. */
-static Status find_tokenizer(Model *model, const char *path, Error *error) {
-    if (file_is_in(path, "vocab.json") && file_is_in(path, "merges.txt")) model->tokenizer = memory_text(path, error);
-    return error->status;
-}
 
 /* Whether all names are like LABEL_0: these say nothing, and the data's names replace them. */
 static bool has_plain_names(const ModelConfig *config) {
@@ -84,7 +77,8 @@ Status model_describe(Model *model, const char *path, const DatasetInfo *data, E
     char *config = file_join(path, "config.json", error);
     if (config) model_config_load(&model->config, config, error);
     memory_free(config);
-    if (error->status != STATUS_OK || find_tokenizer(model, path, error)) return error->status;
+    if (file_is_in(path, "vocab.json") && file_is_in(path, "merges.txt")) model->tokenizer = memory_text(path, error);
+    if (error->status) return error->status;
     model->new_head = !model_folder_has_head(model->folder);
     if (data) {
         bool takes_names = model->new_head || (model->config.labels == data->labels && has_plain_names(&model->config));

@@ -1,14 +1,14 @@
 /* Reading config.json. model_config.h has the contract. */
 #include "linnet/model/model_config.h"
-#include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
-#include "model/config_labels.h"
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define LAYERS_MAX 1024 /* the largest GPT-2 has 48; a file with more than this is damaged */
+#define LABELS_MAX 65536 /* far more than the 255 of a token file; a file with more is damaged */
+#define LAYERS_MAX 1024  /* the largest GPT-2 has 48; a file with more than this is damaged */
 
 /* A key with an integer from 1 to maximum. */
 typedef struct {
@@ -32,14 +32,13 @@ static Status read_size(const cJSON *source, const SizeRow *row, const char *pat
 static Status read_sizes(ModelConfig *config, const char *path, Error *error) {
     /* Four times the width, and three times in attention, must fit an int32_t. */
     const SizeRow rows[] = {
+        {"n_ctx", NULL, &config->positions, INT32_MAX}, /* n_positions, where present, replaces it */
         {"vocab_size", NULL, &config->vocabulary, INT32_MAX},
         {"n_positions", "max_position_embeddings", &config->positions, INT32_MAX},
         {"n_embd", "hidden_size", &config->width, INT32_MAX / 4},
         {"n_layer", "num_hidden_layers", &config->layers, LAYERS_MAX},
         {"n_head", "num_attention_heads", &config->heads, INT32_MAX},
     };
-    const SizeRow context = {"n_ctx", NULL, &config->positions, INT32_MAX};
-    if (read_size(config->source, &context, path, error)) return error->status;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (read_size(config->source, &rows[i], path, error)) return error->status;
     if (config->width % config->heads)
@@ -65,7 +64,9 @@ static Status read_numbers(ModelConfig *config, const char *path, Error *error) 
     if (read_number(source, "attn_pdrop", 0, 1, &config->attention_dropout, path, error)) return error->status;
     if (read_number(source, "resid_pdrop", 0, 1, &config->residual_dropout, path, error)) return error->status;
     if (read_number(source, "layer_norm_epsilon", 1e-30, 1, &config->epsilon, path, error)) return error->status;
-    return read_number(source, "initializer_range", 0, 1e3, &config->initializer_range, path, error);
+    if (read_number(source, "initializer_range", 0, 1e3, &config->initializer_range, path, error)) return error->status;
+    if (json_get_bool(source, "scale_attn_weights", &config->scale_weights, path, error)) return error->status;
+    return json_get_bool(source, "scale_attn_by_inverse_layer_idx", &config->scale_by_inverse_layer, path, error);
 }
 
 /* A special token's id. −1 where it is null, or outside the vocabulary, which Transformers accepts (small models are often
@@ -105,12 +106,6 @@ static Status check_kind(const cJSON *source, const char *path, Error *error) {
     return STATUS_OK;
 }
 
-static Status read_flags(ModelConfig *config, const char *path, Error *error) {
-    const cJSON *source = config->source;
-    if (json_get_bool(source, "scale_attn_weights", &config->scale_weights, path, error)) return error->status;
-    return json_get_bool(source, "scale_attn_by_inverse_layer_idx", &config->scale_by_inverse_layer, path, error);
-}
-
 static Status read_pooling(ModelConfig *config, const char *path, Error *error) {
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(config->source, "linnet");
     const char *name = NULL;
@@ -125,6 +120,89 @@ static Status read_pooling(ModelConfig *config, const char *path, Error *error) 
     }
     return error_set(error, STATUS_INPUT, "%s: linnet.pooling must be last_token or padded_end, not \"%s\"", path,
                      name);
+}
+
+static void free_labels(ModelConfig *config) {
+    for (int32_t i = 0; config->label_names && i < config->labels; i++) memory_free(config->label_names[i]);
+    memory_free(config->label_names);
+    config->label_names = NULL;
+    config->labels = 0;
+}
+
+/* Room for `labels` names, all NULL, in place of the old ones. */
+static Status new_names(ModelConfig *config, int32_t labels, Error *error) {
+    free_labels(config);
+    config->label_names = memory_allocate((size_t)labels, sizeof *config->label_names, error);
+    if (config->label_names) config->labels = labels;
+    return error->status;
+}
+
+/* Two labels of the same name could not be distinguished in any result. */
+static Status refuse_twins(const ModelConfig *config, const char *place, Error *error) {
+    for (int32_t i = 0; i < config->labels; i++)
+        for (int32_t j = 0; j < i; j++)
+            if (strcmp(config->label_names[i], config->label_names[j]) == 0)
+                return error_set(error, STATUS_INPUT, "%s: labels %d and %d are both named \"%s\"", place, j, i,
+                                 config->label_names[i]);
+    return STATUS_OK;
+}
+
+/* The number that a key of id2label stands for; −1 if it is not a number below `labels`. */
+static int32_t label_index(const char *key, int32_t labels) {
+    char *end;
+    if (key[0] < '0' || key[0] > '9') return -1;
+    long index = strtol(key, &end, 10);
+    return *end || index >= labels ? -1 : (int32_t)index;
+}
+
+/* Names are printed in results, on a terminal and between tabs. */
+static bool is_printable(const char *name) {
+    for (; *name; name++)
+        if ((unsigned char)*name < 0x20 || *name == 0x7f) return false;
+    return true;
+}
+
+static Status read_map(ModelConfig *config, const cJSON *map, const char *path, Error *error) {
+    const int32_t labels = cJSON_GetArraySize(map);
+    if (labels < 1 || labels > LABELS_MAX)
+        return error_set(error, STATUS_INPUT, "%s: id2label must name 1 to %d labels, not %d", path, LABELS_MAX,
+                         labels);
+    if (new_names(config, labels, error)) return error->status;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, map) {
+        int32_t index = label_index(item->string, labels);
+        if (index < 0 || config->label_names[index])
+            return error_set(error, STATUS_INPUT, "%s: id2label: the keys must be 0 to %d, each once, not \"%s\"", path,
+                             labels - 1, item->string);
+        if (!cJSON_IsString(item) || !is_printable(item->valuestring))
+            return error_set(error, STATUS_INPUT,
+                             "%s: id2label: the name of label %d must be a string without control characters", path,
+                             index);
+        config->label_names[index] = memory_text(item->valuestring, error);
+        if (!config->label_names[index]) return error->status;
+    }
+    return refuse_twins(config, path, error);
+}
+
+/* From id2label; where it is absent, Transformers' LABEL_0 … (num_labels of them, else two). One label is accepted: some
+ * language models are saved with one, and get others from the data. */
+static Status read_labels(ModelConfig *config, const char *path, Error *error) {
+    const cJSON *map = cJSON_GetObjectItemCaseSensitive(config->source, "id2label");
+    if (cJSON_IsObject(map)) return read_map(config, map, path, error);
+    if (map && !cJSON_IsNull(map))
+        return error_set(error, STATUS_INPUT, "%s: id2label must be an object: {\"0\": name, …}", path);
+    int64_t labels = 2;
+    if (json_get_int(config->source, "num_labels", &labels, path, error)) return error->status;
+    if (labels < 1 || labels > LABELS_MAX)
+        return error_set(error, STATUS_INPUT, "%s: num_labels must be from 1 to %d, not %lld", path, LABELS_MAX,
+                         (long long)labels);
+    if (new_names(config, (int32_t)labels, error)) return error->status;
+    for (int32_t i = 0; i < config->labels && !error->status; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "LABEL_%d", i);
+        config->label_names[i] = memory_text(name, error);
+    }
+    return error->status;
 }
 
 /* GPT2Config's defaults. */
@@ -147,32 +225,23 @@ static ModelConfig defaults(void) {
 static Status read_source(ModelConfig *config, const char *path, Error *error) {
     if (!cJSON_IsObject(config->source))
         return error_set(error, STATUS_INPUT, "%s: must be an object with the configuration of a GPT-2 model", path);
-    if (check_kind(config->source, path, error)) return error->status;
-    if (read_sizes(config, path, error)) return error->status;
-    if (read_numbers(config, path, error)) return error->status;
-    if (read_flags(config, path, error)) return error->status;
-    if (read_token(config, "pad_token_id", -1, &config->pad_token, path, error)) return error->status;
-    if (read_token(config, "eos_token_id", 50256, &config->end_of_text, path, error)) return error->status;
-    if (config_read_labels(config, path, error)) return error->status;
+    if (check_kind(config->source, path, error) || read_sizes(config, path, error) ||
+        read_numbers(config, path, error) || read_labels(config, path, error) ||
+        read_token(config, "pad_token_id", -1, &config->pad_token, path, error) ||
+        read_token(config, "eos_token_id", 50256, &config->end_of_text, path, error))
+        return error->status;
     return read_pooling(config, path, error);
 }
 
 Status model_config_load(ModelConfig *config, const char *path, Error *error) {
     *config = defaults();
-    char *text = NULL;
-    size_t size = 0;
-    if (file_read(path, &text, &size, error)) return error->status;
-    if (json_parse(&config->source, text, size, path, error)) goto cleanup;
-    if (json_refuse_repeats(config->source, text, path, error)) goto cleanup;
-    read_source(config, path, error);
-cleanup:
-    memory_free(text);
+    if (json_load(&config->source, path, error) == STATUS_OK) read_source(config, path, error);
     if (error->status) model_config_free(config);
     return error->status;
 }
 
 void model_config_free(ModelConfig *config) {
-    config_free_labels(config);
+    free_labels(config);
     cJSON_Delete(config->source);
     config->source = NULL;
 }
@@ -196,10 +265,24 @@ Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t posi
     *config = defaults();
     int length = snprintf(text, sizeof text, NEW_SOURCE, end_of_text, end_of_text, width, heads, layers, positions,
                           end_of_text, vocabulary);
-    if (json_parse(&config->source, text, (size_t)length, name, error)) goto cleanup;
-    if (read_source(config, name, error)) goto cleanup;
-    model_config_set_labels(config, label_names, labels, error);
-cleanup:
+    if (!json_parse(&config->source, text, (size_t)length, name, error) && !read_source(config, name, error))
+        model_config_set_labels(config, label_names, labels, error);
     if (error->status) model_config_free(config);
     return error->status;
+}
+
+Status model_config_set_labels(ModelConfig *config, const char *const *label_names, int32_t labels, Error *error) {
+    if (labels < 2) return error_set(error, STATUS_INPUT, "a classifier needs at least 2 labels, not %d", labels);
+    /* The new names may be the old ones, so the old ones are freed last. */
+    ModelConfig made = {0};
+    if (new_names(&made, labels, error)) return error->status;
+    for (int32_t i = 0; i < labels && !error->status; i++) made.label_names[i] = memory_text(label_names[i], error);
+    if (error->status || refuse_twins(&made, "labels", error)) {
+        free_labels(&made);
+        return error->status;
+    }
+    free_labels(config);
+    config->labels = labels;
+    config->label_names = made.label_names;
+    return STATUS_OK;
 }

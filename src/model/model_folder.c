@@ -1,4 +1,4 @@
-/* Opening and reading model folders. model_folder.h has the contract. */
+/* Opening, reading and writing model folders. model_folder.h has the contract. */
 #include "linnet/model/model_folder.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
@@ -79,12 +79,12 @@ static Status find_tensors(ModelFolder *folder, Error *error) {
     const ParameterLayout *layout = &folder->layout;
     folder->found = memory_allocate(layout->tensors, sizeof *folder->found, error);
     if (!folder->found) return error->status;
-    if (require_tensor(folder, &layout->token, &folder->token, error)) return error->status;
-    if (require_tensor(folder, &layout->position, &folder->position, error)) return error->status;
-    for (size_t i = 0; i < layout->tensors; i++) {
-        if (i == parameters_score(layout)) continue;
-        if (require_tensor(folder, &layout->tensor[i], &folder->found[i], error)) return error->status;
-    }
+    if (require_tensor(folder, &layout->token, &folder->token, error) ||
+        require_tensor(folder, &layout->position, &folder->position, error))
+        return error->status;
+    for (size_t i = 0; i < layout->tensors; i++)
+        if (i != parameters_score(layout) && require_tensor(folder, &layout->tensor[i], &folder->found[i], error))
+            return error->status;
     return find_head(folder, &folder->found[parameters_score(layout)], error);
 }
 
@@ -110,8 +110,7 @@ static void warn_of_unknown(const ModelFolder *folder) {
     size_t used = 0;
     for (size_t i = 0; i < folder->shards.total; i++) {
         const Tensor *tensor = folder->shards.tensors[i];
-        if (is_known(folder, tensor)) continue;
-        if (used < sizeof names)
+        if (!is_known(folder, tensor) && used < sizeof names)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", tensor->name);
     }
     if (used)
@@ -207,4 +206,62 @@ Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Erro
     if (take_embedding(folder->token, &layout->token, &folder->copies[0], &parameters->token, error))
         return error->status;
     return take_embedding(folder->position, &layout->position, &folder->copies[1], &parameters->position, error);
+}
+
+static TensorSource source_of(const ParameterTensor *tensor, const float *values) {
+    return (TensorSource){.name = tensor->name,
+                          .dimensions = tensor->dimensions,
+                          .shape = {tensor->shape[0], tensor->shape[1]},
+                          .values = values};
+}
+
+static Status save_tensors(const char *path, const ParameterLayout *layout, const Parameters *parameters,
+                           char digest[DIGEST_TEXT], Error *error) {
+    const size_t count = layout->tensors + 2;
+    TensorSource *sources = memory_allocate(count, sizeof *sources, error);
+    if (!sources) return error->status;
+    sources[0] = source_of(&layout->token, parameters->token);
+    sources[1] = source_of(&layout->position, parameters->position);
+    for (size_t i = 0; i < layout->tensors; i++)
+        sources[i + 2] = source_of(&layout->tensor[i], parameters->dense + layout->tensor[i].offset);
+    safetensors_save(path, sources, count, digest, error);
+    memory_free(sources);
+    return error->status;
+}
+
+Status tokenizer_files_read(TokenizerFiles *files, const char *folder, Error *error) {
+    char *vocabulary = file_join(folder, "vocab.json", error), *merges = file_join(folder, "merges.txt", error);
+    *files = (TokenizerFiles){0};
+    if (vocabulary && merges && !file_read(vocabulary, &files->vocabulary, &files->vocabulary_size, error))
+        file_read(merges, &files->merges, &files->merges_size, error);
+    if (error->status) tokenizer_files_free(files);
+    memory_free(vocabulary);
+    memory_free(merges);
+    return error->status;
+}
+
+void tokenizer_files_free(TokenizerFiles *files) {
+    memory_free(files->vocabulary);
+    memory_free(files->merges);
+    *files = (TokenizerFiles){0};
+}
+
+static Status save_text(const char *folder, const char *name, const char *text, size_t size, Error *error) {
+    char *path = text ? file_join(folder, name, error) : NULL;
+    if (path) file_replace(path, text, size, error);
+    memory_free(path);
+    return error->status;
+}
+
+Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
+                         const Parameters *parameters, const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT],
+                         Error *error) {
+    char *config_path = file_join(path, "config.json", error), *tensors = file_join(path, "model.safetensors", error);
+    if (config_path && tensors && !model_config_save(config, config_path, error) &&
+        !save_tensors(tensors, layout, parameters, digest, error) &&
+        !save_text(path, "vocab.json", tokenizer->vocabulary, tokenizer->vocabulary_size, error))
+        save_text(path, "merges.txt", tokenizer->merges, tokenizer->merges_size, error);
+    memory_free(config_path);
+    memory_free(tensors);
+    return error->status;
 }

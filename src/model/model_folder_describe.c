@@ -41,28 +41,22 @@ static Status check_tensor(const char *path, const ParameterTensor *tensor, cons
     return STATUS_OK;
 }
 
-static Status check_dense(const ModelFolder *folder, const char *path, const ParameterLayout *layout,
-                          const float *dense, Digest *digest, Error *error) {
-    for (size_t i = 0; i < layout->tensors; i++) {
-        const ParameterTensor *tensor = &layout->tensor[i];
-        if (i == parameters_score(layout) && !model_folder_has_head(folder)) continue;
-        if (check_tensor(path, tensor, dense + tensor->offset, digest, error)) return error->status;
-    }
-    return STATUS_OK;
-}
-
 /* Check all values, and print a digest of them as float32 in the model's order: the same for the same model, whatever
  * files, names and order of tensors it is kept in. */
 static Status check_values(ModelFolder *folder, const char *path, const ParameterLayout *layout, Error *error) {
     char text[DIGEST_TEXT];
     Digest *digest = NULL;
     Parameters parameters = {.dense = memory_allocate(layout->dense, sizeof(float), error)};
-    if (!parameters.dense || digest_create(&digest, error)) goto cleanup;
-    if (model_folder_embeddings(folder, &parameters, error)) goto cleanup;
-    if (check_tensor(path, &layout->token, parameters.token, digest, error)) goto cleanup;
-    if (check_tensor(path, &layout->position, parameters.position, digest, error)) goto cleanup;
+    if (!parameters.dense || digest_create(&digest, error) || model_folder_embeddings(folder, &parameters, error) ||
+        check_tensor(path, &layout->token, parameters.token, digest, error) ||
+        check_tensor(path, &layout->position, parameters.position, digest, error))
+        goto cleanup;
     model_folder_read(folder, layout, 0, layout->tensors, parameters.dense);
-    if (check_dense(folder, path, layout, parameters.dense, digest, error)) goto cleanup;
+    for (size_t i = 0; i < layout->tensors; i++) {
+        const ParameterTensor *tensor = &layout->tensor[i];
+        if (i == parameters_score(layout) && !model_folder_has_head(folder)) continue;
+        if (check_tensor(path, tensor, parameters.dense + tensor->offset, digest, error)) goto cleanup;
+    }
     digest_finish(digest, text);
     describe_line("values", "SHA-256 %s", text);
 cleanup:
@@ -71,23 +65,20 @@ cleanup:
     return error->status;
 }
 
-static Status check_tokenizer(const char *path, const ModelConfig *config, Error *error) {
+/* A model without a tokenizer is complete, but cannot predict. */
+static Status describe_tokenizer(const char *path, const ModelConfig *config, Error *error) {
     Tokenizer *tokenizer = NULL;
-    if (tokenizer_create(&tokenizer, path, error)) return error->status;
-    if (tokenizer_vocabulary(tokenizer) > config->vocabulary)
+    if (!file_is_in(path, "vocab.json") && !file_is_in(path, "merges.txt"))
+        log_warning("%s: has no tokenizer: vocab.json and merges.txt are missing", path);
+    else if (tokenizer_create(&tokenizer, path, error))
+        return error->status;
+    else if (tokenizer_vocabulary(tokenizer) > config->vocabulary)
         error_set(error, STATUS_INPUT, "%s: the tokenizer has %d tokens, the model only %d", path,
                   tokenizer_vocabulary(tokenizer), config->vocabulary);
     else
         describe_line("tokenizer", "%s", tokenizer_digest(tokenizer));
     tokenizer_destroy(tokenizer);
     return error->status;
-}
-
-/* A model without a tokenizer is complete, but cannot predict. */
-static Status describe_tokenizer(const char *path, const ModelConfig *config, Error *error) {
-    if (file_is_in(path, "vocab.json") || file_is_in(path, "merges.txt")) return check_tokenizer(path, config, error);
-    log_warning("%s: has no tokenizer: vocab.json and merges.txt are missing", path);
-    return STATUS_OK;
 }
 
 Status model_folder_describe(const char *path, const char *kind, Error *error) {
@@ -99,9 +90,8 @@ Status model_folder_describe(const char *path, const char *kind, Error *error) {
     describe_line("kind", "%s", kind);
     describe_line("path", "%s", path);
     print_config(folder, &layout);
-    if (describe_tokenizer(path, config, error)) goto cleanup;
-    if (check_values(folder, path, &layout, error)) goto cleanup;
-    describe_line("verified", "configuration, names, shapes and places of all tensors, all values finite");
+    if (!describe_tokenizer(path, config, error) && !check_values(folder, path, &layout, error))
+        describe_line("verified", "configuration, names, shapes and places of all tensors, all values finite");
 cleanup:
     parameters_layout_free(&layout);
     model_folder_close(folder);

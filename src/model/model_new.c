@@ -13,18 +13,14 @@
 /* Each tensor has a stream of random numbers of its own: the embeddings, then the tensors of the layout. */
 enum { STREAM_TOKEN, STREAM_POSITION, STREAM_DENSE };
 
-static void fill_normal(float *values, const ParameterTensor *tensor, double deviation, uint64_t seed,
-                        uint32_t stream) {
-    random_normal(values, (int64_t)tensor->count, (float)deviation, seed, stream);
-}
-
 static void fill_constant(float *values, size_t count, float value) {
     for (size_t i = 0; i < count; i++) values[i] = value;
 }
 
 static void fill_dense(const ParameterLayout *layout, size_t index, double deviation, uint64_t seed, float *dense) {
     const ParameterTensor *tensor = &layout->tensor[index];
-    fill_normal(dense + tensor->offset, tensor, deviation, seed, STREAM_DENSE + (uint32_t)index);
+    random_normal(dense + tensor->offset, (int64_t)tensor->count, (float)deviation, seed,
+                  STREAM_DENSE + (uint32_t)index);
 }
 
 void model_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed, float *dense) {
@@ -51,8 +47,9 @@ void model_new_parameters(const ParameterLayout *layout, const ModelConfig *conf
                           Parameters *parameters) {
     const ParameterTensor *weight = &layout->tensor[parameters_final_weight(layout)];
     const ParameterTensor *bias = &layout->tensor[parameters_final_bias(layout)];
-    fill_normal(parameters->token, &layout->token, config->initializer_range, seed, STREAM_TOKEN);
-    fill_normal(parameters->position, &layout->position, config->initializer_range, seed, STREAM_POSITION);
+    const float range = (float)config->initializer_range;
+    random_normal(parameters->token, (int64_t)layout->token.count, range, seed, STREAM_TOKEN);
+    random_normal(parameters->position, (int64_t)layout->position.count, range, seed, STREAM_POSITION);
     for (int layer = 0; layer < layout->layers; layer++) new_layer(layout, config, layer, seed, parameters->dense);
     fill_constant(parameters->dense + weight->offset, weight->count, 1);
     fill_constant(parameters->dense + bias->offset, bias->count, 0);

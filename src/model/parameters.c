@@ -6,7 +6,7 @@
 
 #define TENSOR_ALIGNMENT 16 /* floats: one cache line, one AVX-512 register */
 
-/* The lengths that a tensor's axes can have. */
+/* The lengths that a tensor's axes can have; AXIS_NONE: the tensor has one axis only. */
 typedef enum { AXIS_NONE, AXIS_WIDTH, AXIS_THREE_WIDTHS, AXIS_INNER, AXIS_LABELS } Axis;
 
 typedef struct {
@@ -16,42 +16,31 @@ typedef struct {
 } TensorKind;
 
 static const TensorKind LAYER_KINDS[LAYER_TENSORS] = {
-    [LN1_WEIGHT] = {"ln_1.weight", {AXIS_WIDTH, AXIS_NONE}, false},
-    [LN1_BIAS] = {"ln_1.bias", {AXIS_WIDTH, AXIS_NONE}, false},
+    [LN1_WEIGHT] = {"ln_1.weight", {AXIS_WIDTH}, false},
+    [LN1_BIAS] = {"ln_1.bias", {AXIS_WIDTH}, false},
     [ATTN_WEIGHT] = {"attn.c_attn.weight", {AXIS_WIDTH, AXIS_THREE_WIDTHS}, true},
-    [ATTN_BIAS] = {"attn.c_attn.bias", {AXIS_THREE_WIDTHS, AXIS_NONE}, false},
+    [ATTN_BIAS] = {"attn.c_attn.bias", {AXIS_THREE_WIDTHS}, false},
     [PROJ_WEIGHT] = {"attn.c_proj.weight", {AXIS_WIDTH, AXIS_WIDTH}, true},
-    [PROJ_BIAS] = {"attn.c_proj.bias", {AXIS_WIDTH, AXIS_NONE}, false},
-    [LN2_WEIGHT] = {"ln_2.weight", {AXIS_WIDTH, AXIS_NONE}, false},
-    [LN2_BIAS] = {"ln_2.bias", {AXIS_WIDTH, AXIS_NONE}, false},
+    [PROJ_BIAS] = {"attn.c_proj.bias", {AXIS_WIDTH}, false},
+    [LN2_WEIGHT] = {"ln_2.weight", {AXIS_WIDTH}, false},
+    [LN2_BIAS] = {"ln_2.bias", {AXIS_WIDTH}, false},
     [FC_WEIGHT] = {"mlp.c_fc.weight", {AXIS_WIDTH, AXIS_INNER}, true},
-    [FC_BIAS] = {"mlp.c_fc.bias", {AXIS_INNER, AXIS_NONE}, false},
+    [FC_BIAS] = {"mlp.c_fc.bias", {AXIS_INNER}, false},
     [OUT_WEIGHT] = {"mlp.c_proj.weight", {AXIS_INNER, AXIS_WIDTH}, true},
-    [OUT_BIAS] = {"mlp.c_proj.bias", {AXIS_WIDTH, AXIS_NONE}, false},
+    [OUT_BIAS] = {"mlp.c_proj.bias", {AXIS_WIDTH}, false},
 };
 
 enum { FINAL_WEIGHT, FINAL_BIAS, FINAL_SCORE, FINAL_TENSORS };
 
 static const TensorKind FINAL_KINDS[FINAL_TENSORS] = {
-    [FINAL_WEIGHT] = {"transformer.ln_f.weight", {AXIS_WIDTH, AXIS_NONE}, false},
-    [FINAL_BIAS] = {"transformer.ln_f.bias", {AXIS_WIDTH, AXIS_NONE}, false},
+    [FINAL_WEIGHT] = {"transformer.ln_f.weight", {AXIS_WIDTH}, false},
+    [FINAL_BIAS] = {"transformer.ln_f.bias", {AXIS_WIDTH}, false},
     [FINAL_SCORE] = {"score.weight", {AXIS_LABELS, AXIS_WIDTH}, true},
 };
 
 static int64_t axis_length(Axis axis, const ModelConfig *config) {
-    switch (axis) {
-    case AXIS_WIDTH:
-        return config->width;
-    case AXIS_THREE_WIDTHS:
-        return 3 * (int64_t)config->width;
-    case AXIS_INNER:
-        return config->inner;
-    case AXIS_LABELS:
-        return config->labels;
-    case AXIS_NONE:
-        break;
-    }
-    return 1;
+    const int64_t lengths[] = {1, config->width, 3 * (int64_t)config->width, config->inner, config->labels};
+    return lengths[axis];
 }
 
 /* Round *value up to a multiple of `unit`; false on overflow. */
@@ -62,28 +51,23 @@ static bool round_up(size_t *value, size_t unit) {
     return true;
 }
 
-static Status refuse_size(const ModelConfig *config, Error *error) {
-    return error_set(error, STATUS_INPUT,
-                     "a model of %d layers, width %d and inner width %d is too large for this machine's memory",
-                     config->layers, config->width, config->inner);
-}
-
 /* Set shape and count of `tensor`; false when its bytes overflow size_t. */
-static bool set_shape(ParameterTensor *tensor, const int64_t shape[2], int dimensions) {
+static bool set_shape(ParameterTensor *tensor, int64_t rows, int64_t columns, int dimensions) {
     tensor->dimensions = dimensions;
-    tensor->shape[0] = shape[0];
-    tensor->shape[1] = shape[1];
+    tensor->shape[0] = rows;
+    tensor->shape[1] = columns;
     size_t bytes;
-    return memory_multiply((size_t)shape[0], (size_t)shape[1], &tensor->count) &&
+    return memory_multiply((size_t)rows, (size_t)columns, &tensor->count) &&
            memory_multiply(tensor->count, sizeof(float), &bytes);
 }
 
 /* Append the tensor at layout->dense and advance that. Its name is `prefix` and the kind's name. */
 static bool add_tensor(ParameterLayout *layout, const TensorKind *kind, const char *prefix, const ModelConfig *config) {
     ParameterTensor *tensor = &layout->tensor[layout->tensors];
-    int64_t shape[2] = {axis_length(kind->axis[0], config), axis_length(kind->axis[1], config)};
-    if (!set_shape(tensor, shape, kind->axis[1] == AXIS_NONE ? 1 : 2)) return false;
-    if (!round_up(&layout->dense, TENSOR_ALIGNMENT)) return false;
+    int64_t rows = axis_length(kind->axis[0], config), columns = axis_length(kind->axis[1], config);
+    if (!set_shape(tensor, rows, columns, kind->axis[1] == AXIS_NONE ? 1 : 2) ||
+        !round_up(&layout->dense, TENSOR_ALIGNMENT))
+        return false;
     snprintf(tensor->name, sizeof tensor->name, "%s%s", prefix, kind->name);
     tensor->decay = kind->decay;
     tensor->offset = layout->dense;
@@ -107,7 +91,7 @@ static bool add_bucket(ParameterLayout *layout, size_t bucket, const ModelConfig
 static bool set_embedding(ParameterTensor *tensor, const char *name, int32_t rows, int32_t width) {
     snprintf(tensor->name, sizeof tensor->name, "%s", name);
     tensor->decay = true;
-    return set_shape(tensor, (const int64_t[2]){rows, width}, 2);
+    return set_shape(tensor, rows, width, 2);
 }
 
 Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error) {
@@ -120,7 +104,10 @@ Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Err
     bool fits = set_embedding(&layout->token, "transformer.wte.weight", config->vocabulary, config->width) &&
                 set_embedding(&layout->position, "transformer.wpe.weight", config->positions, config->width);
     for (size_t bucket = 0; bucket < layout->buckets && fits; bucket++) fits = add_bucket(layout, bucket, config);
-    if (!fits || !memory_multiply(layout->dense, sizeof(float), &bytes)) refuse_size(config, error);
+    if (!fits || !memory_multiply(layout->dense, sizeof(float), &bytes))
+        error_set(error, STATUS_INPUT,
+                  "a model of %d layers, width %d and inner width %d is too large for this machine's memory",
+                  config->layers, config->width, config->inner);
 cleanup:
     if (error->status) parameters_layout_free(layout);
     return error->status;

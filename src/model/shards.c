@@ -62,15 +62,10 @@ static Status open_mapped(Shards *shards, const char *folder, const cJSON *map, 
 
 static Status open_index(Shards *shards, const char *folder, Error *error) {
     cJSON *tree = NULL;
-    char *text = NULL, *path = file_join(folder, INDEX, error);
-    size_t size = 0;
-    if (!path || file_read(path, &text, &size, error) || json_parse(&tree, text, size, path, error) ||
-        json_refuse_repeats(tree, text, path, error))
-        goto cleanup;
-    open_mapped(shards, folder, cJSON_GetObjectItemCaseSensitive(tree, "weight_map"), path, error);
-cleanup:
+    char *path = file_join(folder, INDEX, error);
+    if (path && !json_load(&tree, path, error))
+        open_mapped(shards, folder, cJSON_GetObjectItemCaseSensitive(tree, "weight_map"), path, error);
     cJSON_Delete(tree);
-    memory_free(text);
     memory_free(path);
     return error->status;
 }

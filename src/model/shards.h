@@ -17,5 +17,4 @@ typedef struct {
 Status shards_open(Shards *shards, const char *folder, Error *error);
 const Tensor *shards_find(const Shards *shards, const char *name); /**< NULL: no such tensor */
 void shards_close(Shards *shards);
-
 #endif

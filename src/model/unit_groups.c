@@ -1,10 +1,8 @@
 /* Which reduction units go through the model together. */
 #include "linnet/model/unit_groups.h"
-
 #include "linnet/comm/tree.h"
 #include "linnet/core/integers.h"
 #include "linnet/kernels/linear.h"
-
 #include <math.h>
 
 static size_t unit_rows(const Loader *loader, const GlobalBatch *global_batch, int unit, const BatchRule *rule) {

@@ -18,10 +18,9 @@ typedef struct Gpt2 Gpt2;
 /** The gradient of a micro-batch: the sums of its reduction units, added along the tree (segments.h). For a unit that has
  *  several micro-batches the caller lets gpt2_backward() `accumulate`. */
 typedef struct {
-    float *dense; /**< [layout.dense] laid out like the parameters; the caller's */
-    float
-        *residual; /**< [M, C] the gradient of token + position embedding, one row for each token, to be summed by token
-                          and by position; borrowed from the Gpt2 until its next forward pass */
+    float *dense;    /**< [layout.dense] laid out like the parameters; the caller's */
+    float *residual; /**< [M, C] the gradient of token + position embedding, one row for each token, to be summed by
+                          token and by position; borrowed from the Gpt2 until its next forward pass */
 } Gradients;
 
 /** The dropout of an update; a NULL pointer means none (evaluation). */
@@ -66,5 +65,4 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
  *  `done` (NULL: nothing is called) gets `context`. */
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
                    const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context);
-
 #endif

@@ -46,5 +46,4 @@ void model_close(Model *model);
  *  `path` names the model in messages. Not collective. */
 Status model_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
                         Error *error);
-
 #endif

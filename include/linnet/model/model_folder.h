@@ -42,9 +42,8 @@ Status tokenizer_files_read(TokenizerFiles *files, const char *folder, Error *er
 void tokenizer_files_free(TokenizerFiles *files);
 
 /** Write a model that Transformers can open into the existing folder `path`: config.json, model.safetensors (format pt,
- *  names with the prefix transformer.), and vocab.json and merges.txt where `tokenizer` has them. Each file is flushed to
- *  disk.
- *  `digest` (NULL: not computed) becomes the SHA-256 of model.safetensors. */
+ *  names with the prefix transformer.), and vocab.json and merges.txt where `tokenizer` has them. Each file is flushed
+ *  to disk. `digest` (NULL: not computed) becomes the SHA-256 of model.safetensors. */
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
                          const Parameters *parameters, const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT],
                          Error *error);

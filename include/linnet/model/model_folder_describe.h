@@ -6,5 +6,4 @@
 
 /** `kind` is what the folder is called in print. STATUS_INPUT when something is wrong with it. */
 Status model_folder_describe(const char *path, const char *kind, Error *error);
-
 #endif

@@ -25,5 +25,4 @@ typedef struct {
 /** Make the folder `path`: it must not exist, or be empty. It is written under a temporary name and then renamed, so that
  *  it exists completely or not at all. */
 Status model_new_folder(const char *path, const NewModel *model, Error *error);
-
 #endif

@@ -65,5 +65,4 @@ Status safetensors_create(SafetensorsWriter **writer, const char *path, const Te
 void safetensors_append(SafetensorsWriter *writer, const void *bytes, size_t size, Error *error);
 /** Flush and rename the file if *error is OK, else remove it. Frees the writer; NULL is fine. */
 Status safetensors_finish(SafetensorsWriter *writer, char digest[DIGEST_TEXT], Error *error);
-
 #endif

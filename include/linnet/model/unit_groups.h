@@ -32,5 +32,4 @@ typedef struct {
 
 /** Of units `first` … first + count − 1, of `units` in all, with `rows` rows together in units of equal size. */
 UnitRuns unit_groups_runs(int units, int first, int count, double rows, size_t capacity, bool bf16);
-
 #endif

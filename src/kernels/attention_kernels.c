@@ -64,7 +64,7 @@ static void draw_factors(const Call *call, const Head *head, size_t query, size_
 
 /* How many lanes of the vector at key j belong to the first `seen` keys. */
 static inline size_t lanes_seen(size_t seen, size_t j) {
-    return seen > j ? smaller(seen - j, LANES) : 0;
+    return seen > j ? size_min(seen - j, LANES) : 0;
 }
 
 /* In place, one query's scores [end] → 2^(scale · score − largest), and zero from key `seen` on. Returns their sum;
@@ -106,7 +106,7 @@ static void forward_head(const Call *call, const Head *head, const AttentionScra
     const float *v = call->v + from;
     transpose(scratch->keys, stride, call->k + from, call->kv_stride, head->keys, d);
     for (size_t done = 0; done < head->queries; done += TILE_ROWS) {
-        size_t rows = smaller(TILE_ROWS, head->queries - done), query = head->query + done;
+        size_t rows = size_min(TILE_ROWS, head->queries - done), query = head->query + done;
         size_t seen = tile_keys(call->shape->key_counts + query, rows), end = round_up(seen, LANES);
         Left q = {call->q + at(head, query, call->q_stride), call->q_stride, 1};
         tile_product(scratch->weights, stride, q, scratch->keys, stride, rows, d, end, false);
@@ -166,7 +166,7 @@ static void backward_queries(const Call *call, const Head *head, const Attention
     const float *k = call->k + at(head, head->key, call->kv_stride);
     gather_queries(call, head, scratch, first, count);
     for (size_t done = 0; done < count; done += TILE_ROWS) {
-        size_t rows = smaller(TILE_ROWS, count - done), query = first + done;
+        size_t rows = size_min(TILE_ROWS, count - done), query = first + done;
         size_t seen = tile_keys(call->shape->key_counts + query, rows), end = round_up(seen, LANES);
         float *weights = scratch->weights + done * stride, *scores = scratch->scores + done * stride;
         Left q = {scratch->queries + done * d, d, 1}, dout = {scratch->gradients + done * d, d, 1};
@@ -186,7 +186,7 @@ static void backward_keys(const Call *call, const Head *head, const AttentionScr
     size_t d = call->shape->head_width, stride = scratch->stride;
     const int32_t *key_counts = call->shape->key_counts + first;
     for (size_t j = 0; j < head->keys; j += TILE_ROWS) {
-        size_t rows = smaller(TILE_ROWS, head->keys - j), skip = 0;
+        size_t rows = size_min(TILE_ROWS, head->keys - j), skip = 0;
         while (skip < count && (size_t)key_counts[skip] <= j) skip++; /* the queries that come before key j */
         size_t inner = count - skip, to = at(head, head->key + j, call->kv_stride);
         const float *q = scratch->queries + skip * d, *dout = scratch->gradients + skip * d;
@@ -203,7 +203,7 @@ static void backward_head(const Call *call, const Head *head, const AttentionScr
     transpose(scratch->values, scratch->stride, call->v + from, call->kv_stride, head->keys, d);
     size_t done = 0;
     do { /* once even for a sample without queries: its dk and dv are zero */
-        size_t count = smaller(ATTENTION_QUERIES, head->queries - done), first = head->query + done;
+        size_t count = size_min(ATTENTION_QUERIES, head->queries - done), first = head->query + done;
         backward_queries(call, head, scratch, first, count);
         backward_keys(call, head, scratch, first, count, done > 0);
         done += count;

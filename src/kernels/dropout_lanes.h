@@ -126,7 +126,7 @@ static inline void dropout_row(float *out, const float *stream, const float *x, 
                                uint64_t sample, int32_t position) {
     float factors[DROPOUT_CHUNK];
     for (size_t first = 0; first < width; first += DROPOUT_CHUNK) {
-        size_t count = smaller(DROPOUT_CHUNK, width - first);
+        size_t count = size_min(DROPOUT_CHUNK, width - first);
         dropout_factors(factors, first, count, lanes, sample, position, 0);
         if (stream) {
 #pragma omp simd

@@ -13,12 +13,6 @@ void embedding_index_add(float *out, const float *x, const int32_t *index, size_
     kernels()->embedding_index_add(out, x, index, count, segments, width, scratch);
 }
 
-/* The gradient of a residual branch is computed in the same way; the dropout knows its site. */
-void embedding_backward_dropout(float *x, const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
-                                const Dropout *dropout) {
-    kernels()->residual_backward(x, x, positions, samples, rows, width, dropout);
-}
-
 void embedding_forward_ref(float *out, const float *token, const float *position, const int32_t *ids,
                            const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
                            const Dropout *dropout) {

@@ -66,5 +66,5 @@ void KERNEL(embedding_index_add)(float *out, const float *x, const int32_t *inde
         for (size_t target = 0; target < count; target++)
             if (scratch[target] >= 0)
                 add_row_chain(out + target * width + first, x, scratch[target], scratch + count, segments, first,
-                              smaller(SUM_COLUMNS, width - first), width);
+                              size_min(SUM_COLUMNS, width - first), width);
 }

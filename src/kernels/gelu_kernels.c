@@ -34,7 +34,7 @@ static inline Floats slope(Floats x) {
 void KERNEL(gelu_forward)(float *out, const float *x, size_t n) {
 #pragma omp parallel for schedule(static) if (n > PARALLEL_ELEMENTS)
     for (size_t first = 0; first < n; first += CHUNK) {
-        size_t end = smaller(first + CHUNK, n), i = first;
+        size_t end = size_min(first + CHUNK, n), i = first;
         for (; i + LANES <= end; i += LANES) floats_store(out + i, gelu(floats_load(x + i)));
         floats_store_part(out + i, gelu(floats_load_part(x + i, end - i)), end - i);
     }
@@ -43,7 +43,7 @@ void KERNEL(gelu_forward)(float *out, const float *x, size_t n) {
 void KERNEL(gelu_backward)(float *dx, const float *dout, const float *x, size_t n) {
 #pragma omp parallel for schedule(static) if (n > PARALLEL_ELEMENTS)
     for (size_t first = 0; first < n; first += CHUNK) {
-        size_t end = smaller(first + CHUNK, n), i = first;
+        size_t end = size_min(first + CHUNK, n), i = first;
         for (; i + LANES <= end; i += LANES) floats_store(dx + i, floats_load(dout + i) * slope(floats_load(x + i)));
         Floats rest = floats_load_part(dout + i, end - i) * slope(floats_load_part(x + i, end - i));
         floats_store_part(dx + i, rest, end - i);

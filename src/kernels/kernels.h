@@ -22,30 +22,15 @@ __typeof__(linear_forward) linear_forward_bf16, linear_forward_blas;
 __typeof__(linear_backward_input) linear_backward_input_bf16, linear_backward_input_blas;
 __typeof__(linear_backward_weight) linear_backward_weight_bf16, linear_backward_weight_blas;
 
+/* clang-format off */
 #define KERNEL_LIST(X)                                                                                                 \
-    X(embedding_forward)                                                                                               \
-    X(embedding_index_add)                                                                                             \
-    X(layernorm_forward)                                                                                               \
-    X(layernorm_backward)                                                                                              \
-    X(linear_forward)                                                                                                  \
-    X(linear_backward_input)                                                                                           \
-    X(linear_backward_weight)                                                                                          \
-    X(linear_forward_bf16)                                                                                             \
-    X(linear_backward_input_bf16)                                                                                      \
-    X(linear_backward_weight_bf16)                                                                                     \
-    X(attention_forward)                                                                                               \
-    X(attention_backward)                                                                                              \
-    X(gelu_forward)                                                                                                    \
-    X(gelu_backward)                                                                                                   \
-    X(residual_forward)                                                                                                \
-    X(residual_backward)                                                                                               \
-    X(adamw_update)                                                                                                    \
-    X(sum_of_squares)                                                                                                  \
-    X(vector_add)                                                                                                      \
-    X(bf16_from_floats)                                                                                                \
-    X(floats_from_bf16)                                                                                                \
-    X(bias_add)                                                                                                        \
-    X(bias_gradient)
+    X(embedding_forward) X(embedding_index_add) X(residual_forward) X(residual_backward)                               \
+    X(layernorm_forward) X(layernorm_backward) X(attention_forward) X(attention_backward)                              \
+    X(linear_forward) X(linear_backward_input) X(linear_backward_weight)                                               \
+    X(linear_forward_bf16) X(linear_backward_input_bf16) X(linear_backward_weight_bf16)                                \
+    X(gelu_forward) X(gelu_backward) X(bias_add) X(bias_gradient) X(adamw_update)                                      \
+    X(sum_of_squares) X(vector_add) X(bf16_from_floats) X(floats_from_bf16)
+/* clang-format on */
 
 /** The kernels of one instruction set: every member has the type and the contract of the public function of that name. */
 typedef struct {

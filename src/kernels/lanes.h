@@ -1,6 +1,7 @@
 #ifndef LINNET_KERNELS_LANES_H
 #define LINNET_KERNELS_LANES_H
 /** What the kernels share: operations on the instruction set's widest vector of float32, and 2^x. */
+#include "linnet/core/integers.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -84,10 +85,6 @@ static inline Floats floats_sum_all(Floats value) {
 
 static inline float floats_sum(Floats value) {
     return floats_sum_all(value)[0];
-}
-
-static inline size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
 }
 
 static inline size_t round_up(size_t value, size_t multiple) {

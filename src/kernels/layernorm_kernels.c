@@ -93,13 +93,13 @@ void KERNEL(layernorm_backward)(float *dx, float *dgamma, float *dbeta, const fl
         for (size_t part = 0; part < parts; part++) {
             float *sums = scratch + part * stride;
             memset(sums, 0, stride * sizeof *sums);
-            for (size_t r = start + part * run; r < smaller(start + (part + 1) * run, end); r++)
+            for (size_t r = start + part * run; r < size_min(start + (part + 1) * run, end); r++)
                 backward_row(dx + r * width, sums, sums + width, dout + r * width, x + r * width, gamma, width, mean[r],
                              rstd[r]);
         }
 #pragma omp for schedule(static)
         for (size_t first = 0; first < width; first += SUM_COLUMNS) {
-            size_t last = smaller(first + SUM_COLUMNS, width);
+            size_t last = size_min(first + SUM_COLUMNS, width);
             sum_parts(stack, scratch, parts, stride, first, last, segment, segments->count);
             sum_parts(stack + width, scratch + width, parts, stride, first, last, segment, segments->count);
             if (segment + 1 < segments->count) continue;

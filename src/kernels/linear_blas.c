@@ -9,6 +9,7 @@
  * enough tiles to share. A weight's gradient is written once and is larger than the caches: its tiles are complete rows,
  * a fifth faster than squares of the same area at 74 tokens. */
 #include "kernels/kernels.h"
+#include "kernels/linear_scratch.h"
 #include "linnet/core/integers.h"
 #include <cblas.h>
 #include <omp.h>
@@ -42,11 +43,6 @@ typedef struct {
     float *dbias;      /* [n] = beta · dbias + the sum of the rows of b, which is not transposed; NULL: not wanted */
 } Product;
 
-/* The length of even parts of at most `most` along an extent. */
-static size_t even_length(size_t extent, size_t most) {
-    return (size_divide_up(extent, size_divide_up(extent, most)) + 7) / 8 * 8;
-}
-
 /* One tile of c, [rows, columns] from element (row, column) on, on the calling thread only: OpenBLAS uses OpenMP's number of
  * threads, which each thread has its own setting of. The sizes are those of the model and of micro-batches, which
  * model_config_load() keeps below 2^31. */
@@ -64,7 +60,7 @@ static void multiply_tile(const Product *p, size_t row, size_t rows, size_t colu
 }
 
 static void multiply(const Product *p, Limit limit, const LinearWork *work) {
-    size_t rows = even_length(p->m, limit.rows), columns = even_length(p->n, limit.columns);
+    size_t rows = even_length(p->m, limit.rows, 8), columns = even_length(p->n, limit.columns, 8);
     size_t down = size_divide_up(p->m, rows), tiles = down * size_divide_up(p->n, columns);
     int most = omp_get_max_threads(), threads = most < work->threads ? most : work->threads;
     if (tiles == 1 || p->m * p->n * p->k <= SMALL) threads = 1;

@@ -52,12 +52,6 @@ _Static_assert(TILE *(LINEAR_KC_MAX + LINEAR_MC_MAX) <= LINEAR_PART, "linear_scr
 /* Multiplications below which waking the threads costs more than they save: about 30 µs of one core. */
 #define SMALL ((size_t)1 << 20)
 
-/* The length of even parts of at most `most`, each a multiple of `multiple`. */
-static size_t even_part(size_t extent, size_t most, size_t multiple) {
-    size_t parts = (extent + most - 1) / most;
-    return round_up((extent + parts - 1) / parts, multiple);
-}
-
 /* Let the calling thread poll between two tiles. */
 static void poll(const LinearWork *work) {
     if (work->poll && omp_get_thread_num() == 0) work->poll(work->poll_context);
@@ -82,8 +76,8 @@ static size_t row_blocks(const Cut *cut) {
 /* Where in the packed A the rows from `row` on lie, in the KC steps that start at element `from`: [row block][inner /
  * KC_INNER][micro-panel][steps][MR]. */
 INLINE size_t packed_at(const Cut *cut, size_t row, size_t from) {
-    size_t first = row / cut->part * cut->part, in_block = round_up(smaller(cut->part, cut->rows - first), MR);
-    size_t steps = steps_of(smaller(KC_INNER, cut->inner - from));
+    size_t first = row / cut->part * cut->part, in_block = round_up(size_min(cut->part, cut->rows - first), MR);
+    size_t steps = steps_of(size_min(KC_INNER, cut->inner - from));
     return first * steps_of(cut->inner) + in_block * (from / KC_INNER * KC) + (row - first) * steps;
 }
 
@@ -92,10 +86,10 @@ INLINE void pack_tokens(float *out, const float *x, size_t stride, const Cut *cu
 #pragma omp for schedule(static)
     for (size_t r = 0; r < cut->rows; r += MR) {
         size_t first = r / cut->part * cut->part;
-        size_t rows = smaller(MR, smaller(cut->part, cut->rows - first) - (r - first));
+        size_t rows = size_min(MR, size_min(cut->part, cut->rows - first) - (r - first));
         for (size_t from = 0; from < cut->inner; from += KC_INNER)
             pack_a(out + packed_at(cut, r, from), x + r * stride + from, stride, rows,
-                   smaller(KC_INNER, cut->inner - from));
+                   size_min(KC_INNER, cut->inner - from));
     }
 }
 
@@ -111,7 +105,7 @@ static size_t uncut_tiles(const Cut *cut, size_t columns) {
 /* How many of `all` tiles, the last ones, are cut into parts. */
 static size_t cut_tiles(size_t all) {
     size_t threads = (size_t)omp_get_num_threads();
-    return threads > 1 ? smaller(all, threads) : 0;
+    return threads > 1 ? size_min(all, threads) : 0;
 }
 
 /* Pieces of work for the team: tiles, and parts of the last ones. */
@@ -122,7 +116,7 @@ static size_t tiles_of(const Cut *cut, size_t columns) {
 
 static Tile uncut_tile(const Cut *cut, size_t columns, size_t index) {
     size_t across = (columns + TILE - 1) / TILE, row = index / across * cut->part, column = index % across * TILE;
-    return (Tile){row, smaller(cut->part, cut->rows - row), column, smaller(TILE, columns - column)};
+    return (Tile){row, size_min(cut->part, cut->rows - row), column, size_min(TILE, columns - column)};
 }
 
 /* The index-th piece of work; the tiles of a row block follow one another. May have no rows. */
@@ -131,8 +125,8 @@ static Tile tile_at(const Cut *cut, size_t columns, size_t index) {
     if (index < uncut) return uncut_tile(cut, columns, index);
     Tile tile = uncut_tile(cut, columns, uncut + (index - uncut) / TAIL_PARTS);
     size_t rows = round_up((tile.rows + TAIL_PARTS - 1) / TAIL_PARTS, MR);
-    size_t first = smaller(tile.rows, (index - uncut) % TAIL_PARTS * rows);
-    return (Tile){tile.first_row + first, smaller(rows, tile.rows - first), tile.first_column, tile.columns};
+    size_t first = size_min(tile.rows, (index - uncut) % TAIL_PARTS * rows);
+    return (Tile){tile.first_row + first, size_min(rows, tile.rows - first), tile.first_column, tile.columns};
 }
 
 /* B of a product: the weight for y, its transpose for dx. */
@@ -152,7 +146,7 @@ INLINE void pack_b(float *packed, const Right *right, size_t from, size_t inner,
     }
     for (size_t c = 0; c < t->columns; c += NR)
         pack_rows(packed + c * steps, right->weight + (t->first_column + c) * right->stride + from, right->stride,
-                  smaller(NR, t->columns - c), inner, NR);
+                  size_min(NR, t->columns - c), inner, NR);
 }
 
 /* Rows of a matrix to be prefetched in `portions` portions; nothing where there are no columns. */
@@ -188,7 +182,7 @@ typedef struct {
  * between two such calls; the last one writes the result. */
 INLINE void product_block(const Result *result, const float *packed, const Cut *cut, const Tile *t, size_t column,
                           size_t k, const float *b, size_t steps, float *sums, bool last, Fetch *next) {
-    size_t columns = smaller(NR, t->columns - column);
+    size_t columns = size_min(NR, t->columns - column);
     float *y = result->y + t->first_row * result->stride + t->first_column + column, start[NR] = {0};
     bool full = columns == NR;
     if (result->bias) memcpy(start, result->bias + t->first_column + column, columns * sizeof *start);
@@ -197,7 +191,7 @@ INLINE void product_block(const Result *result, const float *packed, const Cut *
         Sums at = {.from = own, .to = own, .from_stride = NR, .to_stride = NR};
         if (k == 0) at.from = result->bias ? start : NULL, at.from_stride = 0;
         if (last && full) at.to = y + r * result->stride, at.to_stride = result->stride;
-        micro_kernel(&at, packed + packed_at(cut, t->first_row + r, k), b, steps, smaller(MR, t->rows - r), next);
+        micro_kernel(&at, packed + packed_at(cut, t->first_row + r, k), b, steps, size_min(MR, t->rows - r), next);
     }
     if (last && !full) store_part(y, result->stride, sums + column * t->rows, t->rows, columns, false);
 }
@@ -207,11 +201,11 @@ INLINE void product_tile(const Result *result, const float *packed, const Right 
                          const Tile *after, float *scratch) {
     float *b = scratch, *sums = scratch + LINEAR_KC_MAX * LINEAR_TILE_MAX;
     for (size_t k = 0; k < cut->inner; k += KC_INNER) {
-        size_t inner = smaller(KC_INNER, cut->inner - k), steps = steps_of(inner);
+        size_t inner = size_min(KC_INNER, cut->inner - k), steps = steps_of(inner);
         bool last = k + inner == cut->inner;
         size_t begin = last ? 0 : k + inner;
         pack_b(b, right, k, inner, t);
-        Fetch next = fetch_b(right, begin, smaller(KC_INNER, cut->inner - begin), last ? after : t, t);
+        Fetch next = fetch_b(right, begin, size_min(KC_INNER, cut->inner - begin), last ? after : t, t);
         for (size_t c = 0; c < t->columns; c += NR)
             product_block(result, packed, cut, t, c, k, b + c * steps, steps, sums, last, &next);
     }
@@ -221,7 +215,7 @@ INLINE void product_tile(const Result *result, const float *packed, const Right 
 INLINE void product(const Result *result, const float *x, size_t x_stride, const Right *right, size_t rows, size_t in,
                     size_t out, const LinearWork *work, int threads) {
     float *scratch = work->scratch, *own = scratch + linear_shared(rows, in, out);
-    Cut cut = {rows, even_part(rows, LINEAR_MC_MAX, MR), in};
+    Cut cut = {rows, even_length(rows, LINEAR_MC_MAX, MR), in};
 #pragma omp parallel num_threads(threads)
     {
         pack_tokens(scratch, x, x_stride, &cut);
@@ -279,8 +273,8 @@ INLINE Span span_at(const Segments *segments, size_t segment, size_t first) {
         if (++segment == segments->count) return (Span){segment, 0, 0};
         steps = steps_of(segment_rows(segments, segment));
     }
-    size_t part = steps <= WEIGHT_KC ? steps : even_part(steps, WEIGHT_KC, GROUP);
-    return (Span){segment, first, smaller(part, steps - first)};
+    size_t part = steps <= WEIGHT_KC ? steps : even_length(steps, WEIGHT_KC, GROUP);
+    return (Span){segment, first, size_min(part, steps - first)};
 }
 
 INLINE Span next_span(const Segments *segments, Span span) {
@@ -303,7 +297,7 @@ INLINE Span end_of_group(const Segments *segments, Span span) {
 INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t r, size_t c, float *sums) {
     const Segments *segments = pass->segments;
     size_t start = segments->starts[span.segment], all = steps_of(segment_rows(segments, span.segment));
-    size_t rows = smaller(MR, t->rows - r), stride = pass->stride;
+    size_t rows = size_min(MR, t->rows - r), stride = pass->stride;
     float *out = pass->dweight + (t->first_row + r) * stride + t->first_column + c;
     bool begins = span.first == 0, ends = span.first + span.steps == all, full = t->columns - c >= NR;
     float *own = sums + segment_height(span.segment) * LINEAR_SUMS + c * t->rows + r * NR;
@@ -312,7 +306,7 @@ INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t
     if (begins && pass->accumulate && full && span.segment == 0) {
         size_t below = t->rows - r - rows; /* the next call reads these */
         at.from = out, at.from_stride = stride;
-        next = fetch_in(span.steps / FETCH_STEPS + 1, out + rows * stride, stride, NR, smaller(MR, below));
+        next = fetch_in(span.steps / FETCH_STEPS + 1, out + rows * stride, stride, NR, size_min(MR, below));
     } else if (begins) {
         at.from = NULL;
     }
@@ -385,17 +379,17 @@ void LINEAR(linear_backward_weight)(float *dweight, float *dbias, const float *x
     {
 #pragma omp for schedule(static) nowait
         for (size_t k = 0; k < in; k += TILE)
-            pack_segments(a, pass.in, x, shape->x_stride, segments, k, smaller(TILE, in - k), true);
+            pack_segments(a, pass.in, x, shape->x_stride, segments, k, size_min(TILE, in - k), true);
 #pragma omp for schedule(static)
         for (size_t n = 0; n < out; n += TILE) {
-            size_t columns = smaller(TILE, out - n);
+            size_t columns = size_min(TILE, out - n);
             pack_segments(b, pass.out, dy, shape->y_stride, segments, n, columns, false);
             if (dbias) sum_bias(dbias + n, dy + n, shape->y_stride, segments, columns, accumulate);
         }
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < down * across; i++) {
             size_t row = i % down * TILE, column = i / down * WEIGHT_COLUMNS;
-            Tile t = {row, smaller(TILE, in - row), column, smaller(WEIGHT_COLUMNS, out - column)};
+            Tile t = {row, size_min(TILE, in - row), column, size_min(WEIGHT_COLUMNS, out - column)};
             weight_tile(&pass, &t, own + (size_t)omp_get_thread_num() * LINEAR_PART);
             poll(work);
         }

@@ -1,7 +1,8 @@
 #ifndef LINNET_KERNELS_LINEAR_SCRATCH_H
 #define LINNET_KERNELS_LINEAR_SCRATCH_H
-/** Scratch of the linear kernels: the packed operands, which all threads share, and a part for each thread. Enough for
+/** How linear layers are cut into parts, and the scratch of their kernels: the packed operands, which all threads share, and a part for each thread. Enough for
  *  every instruction set. product.h explains MR, NR, KC and MC. */
+#include "linnet/core/integers.h"
 #include "linnet/core/segments.h"
 #include <stddef.h>
 
@@ -10,6 +11,11 @@
 #define LINEAR_KC_MAX ((size_t)256)         /**< steps */
 #define LINEAR_MR_NR_MAX ((size_t)48)       /**< rows or columns that packing may round up to */
 #define LINEAR_SUMS (LINEAR_TILE_MAX * 256) /**< floats of the largest tile of a weight's gradient */
+
+/** The length of even parts of an extent: at most `most`, and rounded up to a multiple of `multiple`. */
+static inline size_t even_length(size_t extent, size_t most, size_t multiple) {
+    return size_divide_up(size_divide_up(extent, size_divide_up(extent, most)), multiple) * multiple;
+}
 
 /** Floats that the threads share; a multiple of a cache line. */
 static inline size_t linear_shared(size_t rows, size_t in, size_t out) {

@@ -109,8 +109,8 @@ INLINE void pack_some_rows(float *out, const float *x, size_t stride, size_t row
 INLINE void pack_rows(float *out, const float *x, size_t stride, size_t rows, size_t inner, const size_t width) {
     const size_t most = width % LANES == 0 ? LANES : 4;
     for (size_t j = 0; j < width; j += most) {
-        size_t first = smaller(j, width - most);
-        size_t inside = rows > first ? smaller(most, rows - first) : 0;
+        size_t first = size_min(j, width - most);
+        size_t inside = rows > first ? size_min(most, rows - first) : 0;
         pack_some_rows(out + first, x + first * stride, stride, inside, inner, width, most);
     }
 }
@@ -123,7 +123,7 @@ INLINE void pack_a(float *out, const float *x, size_t stride, size_t rows, size_
     for (size_t j = 0; j < MR; j++) {
         if (j < rows) steps_along(row, x + j * stride, inner);
         for (size_t s = 0; s < steps; s += GROUP) {
-            size_t piece = smaller(GROUP, steps - s);
+            size_t piece = size_min(GROUP, steps - s);
             float *to = out + s * MR + j * piece;
             if (j < rows)
                 memcpy(to, row + s, piece * sizeof *to);
@@ -143,9 +143,9 @@ INLINE void pack_a_across(float *out, const float *x, size_t stride, size_t inne
     for (size_t c = 0; c < columns; c += MR)
         for (size_t s = 0; s < steps; s += GROUP) {
             float across[GROUP * MR], *to = out + c * steps + s * MR;
-            size_t piece = smaller(GROUP, steps - s);
-            pack_columns(across, x + 2 * s * stride + c, stride, smaller(2 * GROUP, inner - 2 * s),
-                         smaller(MR, columns - c), MR);
+            size_t piece = size_min(GROUP, steps - s);
+            pack_columns(across, x + 2 * s * stride + c, stride, size_min(2 * GROUP, inner - 2 * s),
+                         size_min(MR, columns - c), MR);
             if (piece == GROUP)
                 transpose_lanes(to, GROUP, across, MR);
             else

@@ -61,7 +61,7 @@ static void tile_product(float *out, size_t out_stride, Left left, const float *
                          size_t inner, size_t columns, bool accumulate) {
     size_t c = 0;
     while (c + LANES <= columns) {
-        size_t vectors = smaller((columns - c) / LANES, TILE_VECTORS);
+        size_t vectors = size_min((columns - c) / LANES, TILE_VECTORS);
 #define TILE(R, V)                                                                                                     \
     case R * 4 + V:                                                                                                    \
         tile(out + c, out_stride, left, right + c, right_stride, inner, accumulate, R, V);                             \
@@ -92,7 +92,7 @@ static void tile_product(float *out, size_t out_stride, Left left, const float *
 static void transpose(float *out, size_t out_stride, const float *x, size_t stride, size_t rows, size_t width) {
     for (size_t j = 0; j < rows; j += 4) {
         const float *from = x + j * stride;
-        size_t c = 0, count = smaller(4, rows - j);
+        size_t c = 0, count = size_min(4, rows - j);
         if (count == 4)
             for (; c + 4 <= width; c += 4) transpose_four(out + c * out_stride + j, out_stride, from + c, stride, 4);
         else

@@ -1,6 +1,5 @@
 /* GPT-2's backward pass: from the gradient of the logits to those of each bucket and of the embeddings. gpt2.h has the
  * contract. */
-#include "linnet/kernels/embedding.h"
 #include "linnet/kernels/gelu.h"
 #include "linnet/kernels/layernorm.h"
 #include "linnet/kernels/linear.h"
@@ -152,10 +151,9 @@ void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch,
         backward_block(&pass, l);
         if (done) done(context, (size_t)l);
     }
-    const Dropout *drop = gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout);
-    if (drop)
-        embedding_backward_dropout(gpt2->dstream, batch->positions, batch->row_samples, batch->tokens,
-                                   (size_t)gpt2->config->width, drop);
+    /* The dropout of the embeddings, in place. */
+    residual_backward(gpt2->dstream, gpt2->dstream, batch->positions, batch->row_samples, batch->tokens,
+                      (size_t)gpt2->config->width, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
     profile_leave(gpt2->profile, 2.0 * gpt2_operations(gpt2->config, batch->tokens, batch->samples));
     gradients->residual = gpt2->dstream;
 }

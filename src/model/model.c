@@ -49,10 +49,7 @@ Status model_check_data(const ModelConfig *config, const char *tokenizer, const 
 
 Status model_layout(const char *path, ParameterLayout *layout, Error *error) {
     ModelConfig config = {0};
-    if (model_folder_check(path, error)) return error->status;
-    char *file = file_join(path, "config.json", error);
-    if (file && model_config_load(&config, file, error) == STATUS_OK) parameters_layout(layout, &config, error);
-    memory_free(file);
+    if (!model_folder_load_config(&config, path, error)) parameters_layout(layout, &config, error);
     model_config_free(&config);
     return error->status;
 }
@@ -73,10 +70,8 @@ static Status copy_embeddings(Model *model, Error *error) {
 }
 
 Status model_describe(Model *model, const char *path, const DatasetInfo *data, Error *error) {
-    if (model_folder_open(&model->folder, path, error)) return error->status;
-    char *config = file_join(path, "config.json", error);
-    if (config) model_config_load(&model->config, config, error);
-    memory_free(config);
+    if (model_folder_open(&model->folder, path, error) || model_folder_load_config(&model->config, path, error))
+        return error->status;
     if (file_is_in(path, "vocab.json") && file_is_in(path, "merges.txt")) model->tokenizer = memory_text(path, error);
     if (error->status) return error->status;
     model->new_head = !model_folder_has_head(model->folder);

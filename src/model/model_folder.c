@@ -118,23 +118,15 @@ static void warn_of_unknown(const ModelFolder *folder) {
                  used < sizeof names ? "" : " …");
 }
 
-Status model_folder_check(const char *path, Error *error) {
-    if (file_is_folder(path)) return STATUS_OK;
-    return error_set(error, STATUS_INPUT,
-                     "%s: not a folder: a model is a folder with config.json and model.safetensors "
-                     "(scripts/download_gpt2.py downloads gpt2)",
-                     path);
-}
-
-static Status open_parts(ModelFolder *folder, Error *error) {
-    if (model_folder_check(folder->path, error)) return error->status;
-    char *config = file_join(folder->path, "config.json", error);
-    if (!config) return error->status;
-    if (!model_config_load(&folder->config, config, error) &&
-        !parameters_layout(&folder->layout, &folder->config, error) &&
-        !shards_open(&folder->shards, folder->path, error))
-        find_tensors(folder, error);
-    memory_free(config);
+Status model_folder_load_config(ModelConfig *config, const char *path, Error *error) {
+    if (!file_is_folder(path))
+        return error_set(error, STATUS_INPUT,
+                         "%s: not a folder: a model is a folder with config.json and model.safetensors "
+                         "(scripts/download_gpt2.py downloads gpt2)",
+                         path);
+    char *file = file_join(path, "config.json", error);
+    if (file) model_config_load(config, file, error);
+    memory_free(file);
     return error->status;
 }
 
@@ -143,7 +135,9 @@ Status model_folder_open(ModelFolder **folder, const char *path, Error *error) {
     ModelFolder *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->path = memory_text(path, error);
-    if (!made->path || open_parts(made, error)) {
+    if (!made->path || model_folder_load_config(&made->config, path, error) ||
+        parameters_layout(&made->layout, &made->config, error) || shards_open(&made->shards, path, error) ||
+        find_tensors(made, error)) {
         model_folder_close(made);
         return error->status;
     }

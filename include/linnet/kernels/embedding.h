@@ -9,7 +9,7 @@
  *  token [vocabulary, width], position [positions, width]   borrowed; any alignment
  *  ids, positions [rows], samples [rows]   borrowed; samples: index of the row's sample in the token file, for dropout
  *  dropout             NULL: none
- *  float32. Parallel over rows. */
+ *  float32. Parallel over rows. residual_backward() is the gradient of its dropout, which knows its site. */
 void embedding_forward(float *out, const float *token, const float *position, const int32_t *ids,
                        const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
                        const Dropout *dropout);
@@ -26,8 +26,4 @@ void embedding_index_add(float *out, const float *x, const int32_t *index, size_
                          size_t width, int32_t *scratch);
 void embedding_index_add_ref(float *out, const float *x, const int32_t *index, size_t count, const Segments *segments,
                              size_t width);
-
-/** The gradient of embedding_forward()'s dropout, in place: x[r] *= dropout factors of row r. x [rows, width]. */
-void embedding_backward_dropout(float *x, const int32_t *positions, const uint64_t *samples, size_t rows, size_t width,
-                                const Dropout *dropout);
 #endif

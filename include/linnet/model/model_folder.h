@@ -9,8 +9,9 @@
 
 typedef struct ModelFolder ModelFolder; /**< an open folder: its configuration and mapped tensors */
 
-/** STATUS_INPUT where the path is not a folder: it may be a model's name on the Hugging Face hub. */
-Status model_folder_check(const char *path, Error *error);
+/** Read a folder's config.json. STATUS_INPUT also where the path is not a folder: it may be a model's name on the Hugging
+ *  Face hub. To be freed with model_config_free(); nothing to free on failure. */
+Status model_folder_load_config(ModelConfig *config, const char *path, Error *error);
 
 /** Open a folder and check it: every tensor is present (score.weight may be absent) with its shape and dtype F32, F16 or
  *  BF16. Ends with model_folder_close(). */

@@ -1,5 +1,6 @@
 /* Embeddings with dropout, forward and backward, against the reference. */
 #include "linnet/kernels/embedding.h"
+#include "linnet/kernels/residual.h"
 #include "unit/ops_support.h"
 
 #define VOCABULARY 50
@@ -109,7 +110,7 @@ TEST_EVERY_ISA(test_against_reference)
 static void test_backward_dropout_once(void) {
     Texts t = texts_new(20, 45);
     float *factors = floats_new(20 * 45), *gradient = floats_copy(t.gradient, 20 * 45);
-    embedding_backward_dropout(gradient, t.positions, t.samples, 20, 45, &t.dropout);
+    residual_backward(gradient, gradient, t.positions, t.samples, 20, 45, &t.dropout);
     size_t dropped = 0;
     for (size_t r = 0; r < 20; r++) {
         dropout_row_ref(factors, 45, &t.dropout, t.samples[r], t.positions[r], 0);
@@ -120,7 +121,7 @@ static void test_backward_dropout_once(void) {
     }
     assert_in_range(dropped, 1, 20 * 45 - 1);
     floats_fill(gradient, 20 * 45, 1.0, 3);
-    embedding_backward_dropout(gradient, NULL, NULL, 20, 45, NULL);
+    residual_backward(gradient, gradient, NULL, NULL, 20, 45, NULL);
     assert_same_bits(gradient, t.gradient, 20 * 45);
     free(factors);
     free(gradient);

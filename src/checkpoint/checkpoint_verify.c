@@ -5,7 +5,7 @@
 #include "linnet/core/describe.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
-#include "linnet/model/model_folder_describe.h"
+#include "linnet/model/model_folder.h"
 #include <inttypes.h>
 #include <string.h>
 

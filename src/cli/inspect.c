@@ -5,7 +5,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/data/dataset.h"
-#include "linnet/model/model_folder_describe.h"
+#include "linnet/model/model_folder.h"
 #include <stdbool.h>
 
 /* A file can only be a token file; a folder is recognized by what it holds. */

@@ -26,31 +26,24 @@ static double dot(const float *a, const float *b, size_t n) {
     return sum;
 }
 
-/* scores [key_counts[query]] of one query of one head, scaled. Returns the log of the sum of their exponentials. */
-static double scores_ref(float *scores, const float *q, const float *k, size_t kv_stride, const AttentionShape *shape,
-                         size_t query) {
-    size_t keys = (size_t)shape->key_counts[query];
-    double largest = -INFINITY, sum = 0.0;
-    for (size_t j = 0; j < keys; j++) {
-        scores[j] = (float)(shape->scale * dot(q, k + j * kv_stride, shape->head_width));
-        largest = fmax(largest, scores[j]);
-    }
-    for (size_t j = 0; j < keys; j++) sum += exp(scores[j] - largest);
-    return largest + log(sum);
-}
-
 /* One query of one head; k and v start at the sample's first key. */
 static void forward_query_ref(float *out, float *lse, const float *q, const float *k, const float *v, size_t kv_stride,
                               const AttentionShape *shape, const Dropout *dropout, size_t b, size_t h, size_t query,
                               float *scores) {
     size_t d = shape->head_width, keys = (size_t)shape->key_counts[query];
-    double log_sum = scores_ref(scores, q, k, kv_stride, shape, query);
+    double largest = -INFINITY, sum = 0.0;
+    for (size_t j = 0; j < keys; j++) {
+        scores[j] = (float)(shape->scale * dot(q, k + j * kv_stride, d));
+        largest = fmax(largest, scores[j]);
+    }
+    for (size_t j = 0; j < keys; j++) sum += exp(scores[j] - largest);
+    const double log_sum = largest + log(sum);
     for (size_t c = 0; c < d; c++) {
-        double sum = 0.0;
+        double value = 0.0;
         for (size_t j = 0; j < keys; j++)
-            sum += exp(scores[j] - log_sum) * v[j * kv_stride + c] *
-                   dropout_factor_ref(dropout, j, shape->sample_ids[b], shape->positions[query], (int)h);
-        out[c] = (float)sum;
+            value += exp(scores[j] - log_sum) * v[j * kv_stride + c] *
+                     dropout_factor_ref(dropout, j, shape->sample_ids[b], shape->positions[query], (int)h);
+        out[c] = (float)value;
     }
     if (lse) *lse = (float)log_sum;
 }

@@ -1,6 +1,6 @@
 /* bf16 conversions, for each instruction set. bf16.h has the contract. */
-#include "kernels/bf16_round.h"
 #include "kernels/kernels.h"
+#include "kernels/lanes.h"
 
 void KERNEL(bf16_from_floats)(uint16_t *out, const float *x, size_t n) {
 #pragma omp simd

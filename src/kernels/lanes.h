@@ -171,4 +171,12 @@ static inline Floats floats_exp2(Floats x) {
 static inline Floats floats_exp2_any(Floats x) {
     return floats_exp2(floats_min(floats_all(128.0f), floats_max(floats_all(-127.0f), x)));
 }
+
+/** The upper half of the result is x as bf16, rounded to nearest, ties to even; a NaN stays a NaN. The lower half holds
+ *  anything. The one place where the kernels round to bf16. */
+static inline __attribute__((always_inline)) uint32_t bf16_round(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return x != x ? bits | 0x00400000U : bits + 0x7fffU + (bits >> 16 & 1U);
+}
 #endif

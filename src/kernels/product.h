@@ -22,7 +22,6 @@
  *  element of a weight's gradient is one such sum for each segment (segments.h). AMX sums groups of steps separately
  *  (micro_kernel_amx.h). The old value that a gradient of one segment is added to comes first in that sum or last: this
  *  depends on the shape and the instruction set, not on the threads. */
-#include "kernels/bf16_round.h"
 #include "kernels/transpose.h"
 #include <stdbool.h>
 

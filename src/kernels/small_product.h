@@ -66,20 +66,17 @@ static void tile_product(float *out, size_t out_stride, Left left, const float *
     case R * 4 + V:                                                                                                    \
         tile(out + c, out_stride, left, right + c, right_stride, inner, accumulate, R, V);                             \
         break
+#define TILES(R)                                                                                                       \
+    TILE(R, 3);                                                                                                        \
+    TILE(R, 2);                                                                                                        \
+    TILE(R, 1)
         switch (rows * 4 + vectors) {
-            TILE(4, 3);
-            TILE(4, 2);
-            TILE(4, 1);
-            TILE(3, 3);
-            TILE(3, 2);
-            TILE(3, 1);
-            TILE(2, 3);
-            TILE(2, 2);
-            TILE(2, 1);
-            TILE(1, 3);
-            TILE(1, 2);
-            TILE(1, 1);
+            TILES(4);
+            TILES(3);
+            TILES(2);
+            TILES(1);
         }
+#undef TILES
 #undef TILE
         c += vectors * LANES;
     }

@@ -4,7 +4,6 @@
 #include "linnet/kernels/embedding.h"
 #include "linnet/kernels/gelu.h"
 #include "linnet/kernels/layernorm.h"
-#include "linnet/kernels/linear.h"
 #include "linnet/kernels/residual.h"
 #include "model/gpt2_private.h"
 #include <math.h>
@@ -81,7 +80,7 @@ Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout
                    size_t sample_capacity, bool training, Error *error) {
     Gpt2 *new = memory_allocate(1, sizeof *new, error);
     if (!new) return error->status;
-    *new = (Gpt2){.config = config, .layout = layout, .training = training};
+    *new = (Gpt2){.config = config, .layout = layout};
     new->blocks = memory_allocate((size_t)config->layers, sizeof *new->blocks, error);
     size_t bytes = gpt2_bytes(config, token_capacity, sample_capacity, training);
     new->pool = memory_allocate(bytes / sizeof(float), sizeof(float), error);

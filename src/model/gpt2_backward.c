@@ -2,7 +2,6 @@
  * contract. */
 #include "linnet/kernels/gelu.h"
 #include "linnet/kernels/layernorm.h"
-#include "linnet/kernels/linear.h"
 #include "linnet/kernels/residual.h"
 #include "linnet/kernels/vector.h"
 #include "model/gpt2_private.h"

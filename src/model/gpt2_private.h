@@ -21,9 +21,8 @@ typedef struct {
 } Block;
 
 struct Gpt2 {
-    const ModelConfig *config;     /* borrowed */
-    const ParameterLayout *layout; /* borrowed */
-    bool training;
+    const ModelConfig *config;      /* borrowed */
+    const ParameterLayout *layout;  /* borrowed */
     Profile *profile;               /* borrowed, may be NULL */
     Block *blocks;                  /* [layers]; without training all have the same arrays */
     float *pool;                    /* the allocation that all arrays are taken from */

@@ -2,11 +2,9 @@
 #include "linnet/model/model.h"
 #include "linnet/core/file.h"
 #include "linnet/core/integers.h"
-#include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/model/model_new.h"
 #include "linnet/text/tokenizer.h"
-#include <stdlib.h>
 #include <string.h>
 
 /* Whether all names are like LABEL_0: these say nothing, and the data's names replace them. */
@@ -126,9 +124,10 @@ Status model_reload(Model *model, const char *path, Error *error) {
     ModelFolder *folder = NULL;
     Parameters parameters = model->parameters;
     if (model_folder_open(&folder, path, error) == STATUS_OK) {
-        if (model_folder_head_labels(folder) != model->config.labels)
+        const int32_t labels = model_folder_has_head(folder) ? model_folder_config(folder)->labels : 0;
+        if (labels != model->config.labels)
             error_set(error, STATUS_INPUT, "%s is not a checkpoint of this model: it has %d labels, the model has %d",
-                      path, model_folder_head_labels(folder), model->config.labels);
+                      path, labels, model->config.labels);
         else
             model_folder_embeddings(folder, &parameters, error);
     }

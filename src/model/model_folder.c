@@ -166,10 +166,6 @@ bool model_folder_has_head(const ModelFolder *folder) {
     return folder->found[parameters_score(&folder->layout)] != NULL;
 }
 
-int32_t model_folder_head_labels(const ModelFolder *folder) {
-    return model_folder_has_head(folder) ? folder->config.labels : 0;
-}
-
 void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
                        float *dense) {
     for (size_t i = first; i < first + count; i++) {

@@ -1,7 +1,5 @@
 /* Describing and checking a model folder for `linnet inspect`. */
-#include "linnet/model/model_folder_describe.h"
 #include "linnet/core/describe.h"
-#include "linnet/core/digest.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"

@@ -2,7 +2,6 @@
 #include "linnet/model/parameters.h"
 #include "linnet/core/memory.h"
 #include <stdio.h>
-#include <string.h>
 
 #define TENSOR_ALIGNMENT 16 /* floats: one cache line, one AVX-512 register */
 

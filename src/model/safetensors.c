@@ -120,26 +120,23 @@ static Status check_metadata(const SafetensorsFile *file, const cJSON *metadata,
 /* The shape, and the bytes that such a tensor has. numbers_are_plain() has checked that all numbers are integers. */
 static Status read_shape(const SafetensorsFile *file, const cJSON *entry, Tensor *tensor, unsigned bits, size_t *bytes,
                          Error *error) {
+    const char *const path = file->path, *const name = tensor->name;
     const cJSON *shape = cJSON_GetObjectItemCaseSensitive(entry, "shape"), *item;
     if (!cJSON_IsArray(shape))
-        return error_set(error, STATUS_INPUT, "%s: tensor %s has no shape, which must be an array of sizes", file->path,
-                         tensor->name);
+        return error_set(error, STATUS_INPUT, "%s: tensor %s has no shape, which must be an array of sizes", path,
+                         name);
     size_t total = bits;
     cJSON_ArrayForEach(item, shape) {
         if (!cJSON_IsNumber(item))
-            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape must hold integers only", file->path,
-                             tensor->name);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape must hold integers only", path, name);
         if (tensor->dimensions == SHAPE_MAX)
-            return error_set(error, STATUS_INPUT, "%s: tensor %s has more than %d dimensions", file->path, tensor->name,
-                             SHAPE_MAX);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s has more than %d dimensions", path, name, SHAPE_MAX);
         tensor->shape[tensor->dimensions++] = (int64_t)item->valuedouble;
         if (!memory_multiply(total, (size_t)item->valuedouble, &total))
-            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape overflows 64 bits", file->path,
-                             tensor->name);
+            return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape overflows 64 bits", path, name);
     }
     if (total % 8)
-        return error_set(error, STATUS_INPUT, "%s: tensor %s: its size in bits is not a multiple of 8", file->path,
-                         tensor->name);
+        return error_set(error, STATUS_INPUT, "%s: tensor %s: its size in bits is not a multiple of 8", path, name);
     *bytes = total / 8;
     return STATUS_OK;
 }
@@ -147,19 +144,20 @@ static Status read_shape(const SafetensorsFile *file, const cJSON *entry, Tensor
 /* Where the tensor's bytes are: within the data, and as many as its shape needs. */
 static Status read_offsets(const SafetensorsFile *file, const cJSON *entry, Tensor *tensor, size_t header, size_t bytes,
                            Error *error) {
+    const char *const path = file->path, *const name = tensor->name;
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
     const cJSON *begin = cJSON_IsArray(offsets) ? offsets->child : NULL, *end = begin ? begin->next : NULL;
     if (!cJSON_IsNumber(begin) || !cJSON_IsNumber(end) || end->next)
-        return error_set(error, STATUS_INPUT, "%s: tensor %s has no data_offsets, which must be [begin, end]",
-                         file->path, tensor->name);
+        return error_set(error, STATUS_INPUT, "%s: tensor %s has no data_offsets, which must be [begin, end]", path,
+                         name);
     size_t first = (size_t)begin->valuedouble, last = (size_t)end->valuedouble, data = file->size - 8 - header;
     if (first > last || last > data)
         return error_set(error, STATUS_INPUT,
-                         "%s: tensor %s: data_offsets [%zu, %zu] are not inside the %zu bytes of data", file->path,
-                         tensor->name, first, last, data);
+                         "%s: tensor %s: data_offsets [%zu, %zu] are not inside the %zu bytes of data", path, name,
+                         first, last, data);
     if (last - first != bytes)
-        return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape needs %zu bytes, data_offsets hold %zu",
-                         file->path, tensor->name, bytes, last - first);
+        return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape needs %zu bytes, data_offsets hold %zu", path,
+                         name, bytes, last - first);
     tensor->bytes = file->map + 8 + header + first;
     tensor->size = bytes;
     return STATUS_OK;
@@ -171,11 +169,11 @@ static Status read_tensor(const SafetensorsFile *file, const cJSON *entry, size_
     if (!cJSON_IsObject(entry))
         return error_set(error, STATUS_INPUT, "%s: tensor %s must be an object with dtype, shape and data_offsets",
                          file->path, tensor->name);
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(entry, "dtype");
-    const DtypeRow *row = cJSON_IsString(name) ? find_dtype(name->valuestring) : NULL;
+    const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(entry, "dtype");
+    const DtypeRow *row = cJSON_IsString(dtype) ? find_dtype(dtype->valuestring) : NULL;
     if (!row)
         return error_set(error, STATUS_INPUT, "%s: tensor %s: dtype '%s' is not one of the format's", file->path,
-                         tensor->name, cJSON_IsString(name) ? name->valuestring : "");
+                         tensor->name, cJSON_IsString(dtype) ? dtype->valuestring : "");
     tensor->dtype = row->dtype;
     size_t bytes = 0;
     if (read_shape(file, entry, tensor, row->bits, &bytes, error)) return error->status;

@@ -18,8 +18,6 @@ Status model_folder_load_config(ModelConfig *config, const char *path, Error *er
 Status model_folder_open(ModelFolder **folder, const char *path, Error *error);
 const ModelConfig *model_folder_config(const ModelFolder *folder);
 bool model_folder_has_head(const ModelFolder *folder);
-/** The number of labels of the folder's head (score.weight); 0 without a head. */
-int32_t model_folder_head_labels(const ModelFolder *folder);
 void model_folder_close(ModelFolder *folder); /**< also unmaps what model_folder_embeddings() has set */
 
 /** Copy the dense tensors first … first + count − 1 of the layout into `dense` [layout.dense], converted to float32. Leaves
@@ -48,4 +46,8 @@ void tokenizer_files_free(TokenizerFiles *files);
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
                          const Parameters *parameters, const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT],
                          Error *error);
+
+/** What `linnet inspect` does with a model folder: print what it holds to standard output and check all of it. `kind` is
+ *  what the folder is called in print. STATUS_INPUT when something is wrong with it. */
+Status model_folder_describe(const char *path, const char *kind, Error *error);
 #endif

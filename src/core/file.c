@@ -87,12 +87,12 @@ Status file_open_stream(const char *path, FILE **stream, Error *error) {
     return error->status;
 }
 
-static bool write_all(int file, const char *bytes, size_t size) {
-    while (size > 0) {
-        const ssize_t count = write(file, bytes, size);
+bool file_write_all(int file, const void *bytes, size_t size) {
+    for (const char *next = bytes; size > 0;) {
+        const ssize_t count = write(file, next, size);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return false;
-        bytes += count;
+        next += count;
         size -= (size_t)count;
     }
     return true;
@@ -134,7 +134,7 @@ cleanup:
 static Status write_file(const char *path, const void *bytes, size_t size, Error *error) {
     const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
     if (file < 0) return fail(error, path, "create");
-    if (!write_all(file, bytes, size) || fsync(file)) fail(error, path, "write");
+    if (!file_write_all(file, bytes, size) || fsync(file)) fail(error, path, "write");
     if (close(file)) fail(error, path, "write");
     if (error->status) unlink(path);
     return error->status;

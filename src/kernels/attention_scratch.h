@@ -17,8 +17,8 @@ typedef struct {
     float *factors;       /**< [stride] dropout factors of one query */
 } AttentionScratch;
 
-/** A multiple of 64 floats, which is a multiple of every vector and of DROPOUT_STEP, and one cache line more: so a column's
- *  elements do not all fall on the same few sets of the L1 cache when the length is a power of two. */
+/** A multiple of 64 floats, which is a multiple of every vector and of DROPOUT_STEP, and one cache line more: so a
+ *  column's elements do not all fall on the same few sets of the L1 cache when the length is a power of two. */
 static inline size_t attention_stride(size_t keys) {
     return (keys + 63) / 64 * 64 + 16;
 }

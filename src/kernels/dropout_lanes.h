@@ -6,8 +6,8 @@
 
 #define PHILOX_ROUNDS 10
 
-/** One word of LANE_BYTES / 8 Philox blocks, in the low half of each 64-bit lane. The high half may hold anything, since
- *  the widening multiplication does not read it; full 32-bit lanes would need extra shuffles. */
+/** One word of LANE_BYTES / 8 Philox blocks, in the low half of each 64-bit lane. The high half may hold anything,
+ *  since the widening multiplication does not read it; full 32-bit lanes would need extra shuffles. */
 typedef uint64_t Words __attribute__((vector_size(LANE_BYTES)));
 #define WORD_LANES ((size_t)LANE_BYTES / 8)
 #define DROPOUT_VECTORS 2 /* computed at once, to hide the latency of the multiplication */
@@ -106,8 +106,8 @@ static inline void dropout_step(float *out, const DropoutLanes *lanes, Words blo
     for (size_t v = 0; v < DROPOUT_VECTORS; v++) words_to_factors(out + v * WORD_LANES * 4, word[v], lanes);
 }
 
-/** factors[i] = the factor of column first + i, for i < count; `first` is a multiple of 4. Writes complete steps: factors
- *  [count rounded up to DROPOUT_STEP]. */
+/** factors[i] = the factor of column first + i, for i < count; `first` is a multiple of 4. Writes complete steps:
+ *  factors [count rounded up to DROPOUT_STEP]. */
 static inline void dropout_factors(float *factors, size_t first, size_t count, const DropoutLanes *lanes,
                                    uint64_t sample, int32_t position, size_t head) {
     uint32_t place = (uint32_t)position | lanes->site | (uint32_t)head << 20;

@@ -2,7 +2,7 @@
 #include "kernels/dropout_lanes.h"
 #include "kernels/kernels.h"
 
-/* Columns of a gradient that one thread sums at a time: few, so that all threads have some; enough to fill cache lines. */
+/* Columns of a gradient that one thread sums at a time: few, so that all threads have some; they fill cache lines. */
 #define SUM_COLUMNS ((size_t)64)
 
 static void add_row(float *out, const float *token, const float *position, size_t width) {
@@ -23,16 +23,16 @@ void KERNEL(embedding_forward)(float *out, const float *token, const float *posi
     }
 }
 
-/* A linked list of rows for each target: chains [count] holds each target's first row, and after them [rows] the next row
- * of the same target; −1: none. */
+/* A linked list of rows for each target: chains [count] holds each target's first row, and after them [rows] the next
+ * row of the same target; −1: none. */
 static void chain_rows(int32_t *chains, const int32_t *index, size_t count, size_t rows) {
     int32_t *next = chains + count;
     for (size_t i = 0; i < count; i++) chains[i] = -1;
     for (size_t r = rows; r-- > 0; chains[index[r]] = (int32_t)r) next[r] = chains[index[r]];
 }
 
-/* Add the rows of one target, a linked list from `row` on, to out: columns first … first + columns − 1. A segment without
- * such a row is skipped. This gives the same bits as adding its 0, since no sum that starts from zero is −0. */
+/* Add the rows of one target, a linked list from `row` on, to out: columns first … first + columns − 1. A segment
+ * without such a row is skipped. This gives the same bits as adding its 0, since no sum that starts from zero is −0. */
 static void add_row_chain(float *out, const float *x, int32_t row, const int32_t *next, const Segments *segments,
                           size_t first, size_t columns, size_t width) {
     float sums[SEGMENT_LEVELS][SUM_COLUMNS];

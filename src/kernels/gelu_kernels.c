@@ -2,10 +2,10 @@
 #include "kernels/kernels.h"
 #include "kernels/lanes.h"
 
-/* Elements that one thread takes at a time. Fixed, so that the ends of the vector loops do not depend on the threads. */
+/* Elements that a thread takes at a time. Fixed, so that the ends of the vector loops do not depend on the threads. */
 #define CHUNK ((size_t)4096)
-/* x is limited to ±10 inside the sigmoid, where the power of two is 2^±125.96, still a normal float32. There the sigmoid
- * is 1 in float32, or 1.2e-38. */
+/* x is limited to ±10 inside the sigmoid, where the power of two is 2^±125.96, still a normal float32. There the
+ * sigmoid is 1 in float32, or 1.2e-38. */
 #define LIMIT 10.0f
 
 /* 0.5 (1 + tanh u) = 1 / (1 + e^−2u), without cancellation where tanh u is near −1. */

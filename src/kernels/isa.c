@@ -33,8 +33,8 @@ static int has_avx512bf16(void) {
     return has_avx512() && __builtin_cpu_supports("avx512bf16");
 }
 
-/* A process must ask the system to save AMX's tiles: arch_prctl(2), Linux 5.16. The system refuses where it does not save
- * them, or where a thread's signal stack is too small for them; later signal stacks must be large enough. */
+/* A process must ask the system to save AMX's tiles: arch_prctl(2), Linux 5.16. The system refuses where it does not
+ * save them, or where a thread's signal stack is too small for them; later signal stacks must be large enough. */
 static int has_amx(void) {
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18, TILES = 1 << 24, TILES_BF16 = 1 << 22 };
     unsigned a, b, c, d;

@@ -1,8 +1,8 @@
 #ifndef LINNET_KERNELS_KERNELS_H
 #define LINNET_KERNELS_KERNELS_H
-/** The kernels that exist once for every instruction set. Each file <name>_kernels.c is compiled once for each set, with
- *  ISA=base, avx2 …, and defines KERNEL(function). isa_kernels.c gathers the functions of a set in a Kernels; isa.c chooses
- *  one.
+/** The kernels that exist once for every instruction set. Each file <name>_kernels.c is compiled once for each set,
+ *  with ISA=base, avx2 …, and defines KERNEL(function). isa_kernels.c gathers the functions of a set in a Kernels;
+ *  isa.c chooses one.
  *
  *  To add a kernel: declare the public function in its header, add its name to KERNEL_LIST, define KERNEL(name) in
  *  a *_kernels.c, and call kernels()->name from the public function. */
@@ -32,7 +32,7 @@ __typeof__(linear_backward_weight) linear_backward_weight_bf16, linear_backward_
     X(sum_of_squares) X(vector_add) X(bf16_from_floats) X(floats_from_bf16)
 /* clang-format on */
 
-/** The kernels of one instruction set: every member has the type and the contract of the public function of that name. */
+/** The kernels of one instruction set: a member has the type and the contract of the public function of its name. */
 typedef struct {
     const char *isa;
 #define KERNEL_MEMBER(name) __typeof__(name) *name;

@@ -153,7 +153,7 @@ static inline Floats floats_all(float value) {
 /** 2^x for x in [−126, 127.5): 2^n · 2^r with n = round(x) and a minimax polynomial for 2^r, |r| ≤ ½, whose own
  *  relative error is 1.6e-8. Relative error with roundings at most 1.2e-7. NaN gives NaN. */
 static inline Floats floats_exp2(Floats x) {
-    const float rounder = 0x1.8p23f; /* adding it leaves the nearest integer in the low bits */
+    const float rounder = 0x1.8p23f; /* adding it puts the nearest integer in the low bits */
     Floats shifted = x + rounder;
     Floats r = x - (shifted - rounder);
     Floats power = floats_all(0x1.41fbbcp-13f);

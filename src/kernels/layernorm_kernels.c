@@ -60,8 +60,8 @@ static void backward_row(float *dx, float *dgamma, float *dbeta, const float *do
     }
 }
 
-/* For columns first … end − 1: sum a segment's `count` parts, `stride` floats apart, in order, and put the result on the
- * stack [SEGMENT_LEVELS, stride] of the segments' sums (segments.h). */
+/* For columns first … end − 1: sum a segment's `count` parts, `stride` floats apart, in order, and put the result on
+ * the stack [SEGMENT_LEVELS, stride] of the segments' sums (segments.h). */
 static void sum_parts(float *stack, const float *parts, size_t count, size_t stride, size_t first, size_t end,
                       size_t segment, size_t segments) {
     float *top = stack + segment_height(segment) * stride;

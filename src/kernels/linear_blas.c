@@ -1,13 +1,13 @@
 /* Linear layers by a BLAS over fixed tiles, for CPUs that linnet has no tuned kernels for.
  *
  * OpenBLAS's own threads can sum in another order for every number of threads. So each tile is one single-threaded call
- * (inside an OpenMP region the OpenMP flavour of OpenBLAS starts no threads of its own), and the tiles depend only on the
- * shapes. They are dealt dynamically, so that a core that other programs slow down does not hold up the others.
+ * (inside an OpenMP region the OpenMP flavour of OpenBLAS starts no threads of its own), and the tiles depend only on
+ * the shapes. They are dealt dynamically, so that a core that other programs slow down does not hold up the others.
  *
  * The sizes are measured on two cores at GPT-2 small's shapes with 74 to 590 tokens. Where the rows of the result are
  * tokens, tiles of fewer than 384 columns pack the other operand too often, and wider ones leave a width of 768 without
- * enough tiles to share. A weight's gradient is written once and is larger than the caches: its tiles are complete rows,
- * a fifth faster than squares of the same area at 74 tokens. */
+ * enough tiles to share. A weight's gradient is written once and is larger than the caches: its tiles are complete
+ * rows, a fifth faster than squares of the same area at 74 tokens. */
 #include "kernels/kernels.h"
 #include "kernels/linear_scratch.h"
 #include "linnet/core/integers.h"
@@ -43,9 +43,9 @@ typedef struct {
     float *dbias;      /* [n] = beta · dbias + the sum of the rows of b, which is not transposed; NULL: not wanted */
 } Product;
 
-/* One tile of c, [rows, columns] from element (row, column) on, on the calling thread only: OpenBLAS uses OpenMP's number of
- * threads, which each thread has its own setting of. The sizes are those of the model and of micro-batches, which
- * model_config_load() keeps below 2^31. */
+/* One tile of c, [rows, columns] from element (row, column) on, on the calling thread only: OpenBLAS uses OpenMP's
+ * number of threads, which each thread has its own setting of. The sizes are those of the model and of micro-batches,
+ * which model_config_load() keeps below 2^31. */
 static void multiply_tile(const Product *p, size_t row, size_t rows, size_t column, size_t columns) {
     const float *a = p->a.values + row * (p->a.transpose == CblasTrans ? 1 : p->a.stride);
     const float *b = p->b.values + column * (p->b.transpose == CblasTrans ? p->b.stride : 1);

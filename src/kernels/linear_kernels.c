@@ -1,13 +1,13 @@
 /* Linear layers as packed matrix products: the loops around the micro-kernel. product.h explains the terms.
  *
- * Forward: A is x, B the weight. For the input's gradient A is dy and B the transposed weight. Both are one function,
- * y = x · right: all threads pack x or dy once, and each thread packs the micro-panels of B for its own tiles, KC steps at
- * a time. For a weight's gradient A is x transposed and B is dy, both packed once.
+ * Forward: A is x, B the weight. For the input's gradient A is dy and B the transposed weight. Both are one function, y
+ * = x · right: all threads pack x or dy once, and each thread packs the micro-panels of B for its own tiles, KC steps
+ * at a time. For a weight's gradient A is x transposed and B is dy, both packed once.
  *
  * A weight is read from memory once for each row block. While the threads multiply KC steps of it, the next ones are
- * prefetched: with few tokens this limits the speed. Between the steps of KC the sums wait in the L2 cache; after the last
- * ones they go straight to the result. Tiles are dealt dynamically, so that a core that other programs slow down does not
- * hold up the others; the last tiles are cut into parts, so that all threads finish at about the same time. */
+ * prefetched: with few tokens this limits the speed. Between the steps of KC the sums wait in the L2 cache; after the
+ * last ones they go straight to the result. Tiles are dealt dynamically, so that a core that other programs slow down
+ * does not hold up the others; the last tiles are cut into parts, so that all threads finish at about the same time. */
 #include "kernels/kernels.h"
 #include "kernels/linear_scratch.h"
 #include <omp.h>
@@ -32,8 +32,8 @@
 #define TILE (LINEAR_TILE_MAX / 2)
 #endif
 
-/* KC of a weight's gradient. It has few steps in all, so that one longer run is faster than two short ones, although with
- * AVX-512 the micro-panel of B (36 KB) is larger than a small L1 cache. */
+/* KC of a weight's gradient. It has few steps in all, so that one longer run is faster than two short ones, although
+ * with AVX-512 the micro-panel of B (36 KB) is larger than a small L1 cache. */
 #if defined __AVX512F__
 #define WEIGHT_KC ((size_t)192)
 #else
@@ -259,78 +259,78 @@ typedef struct {
 /* Steps for one call of the micro-kernel: a part of a segment, or all of it. */
 typedef struct {
     size_t segment, first, steps;
-} Span;
+} Run;
 
 static size_t segment_rows(const Segments *segments, size_t segment) {
     return segments->starts[segment + 1] - segments->starts[segment];
 }
 
-/* The span that starts at step `first` of a segment; at the segment's end, the first span of the next segment. */
-INLINE Span span_at(const Segments *segments, size_t segment, size_t first) {
+/* The run that starts at step `first` of a segment; at the segment's end, the first run of the next segment. */
+INLINE Run run_at(const Segments *segments, size_t segment, size_t first) {
     size_t steps = steps_of(segment_rows(segments, segment));
     if (first == steps) {
         first = 0;
-        if (++segment == segments->count) return (Span){segment, 0, 0};
+        if (++segment == segments->count) return (Run){segment, 0, 0};
         steps = steps_of(segment_rows(segments, segment));
     }
     size_t part = steps <= WEIGHT_KC ? steps : even_length(steps, WEIGHT_KC, GROUP);
-    return (Span){segment, first, size_min(part, steps - first)};
+    return (Run){segment, first, size_min(part, steps - first)};
 }
 
-INLINE Span next_span(const Segments *segments, Span span) {
-    return span_at(segments, span.segment, span.first + span.steps);
+INLINE Run next_run(const Segments *segments, Run run) {
+    return run_at(segments, run.segment, run.first + run.steps);
 }
 
-/* The first span after a group. All spans of a group are multiplied with one micro-panel of B before the next one has its
+/* The first run after a group. All runs of a group are multiplied with one micro-panel of B before the next one has its
  * turn: so short segments, of few steps together, use it while it is in the L1 cache. */
-INLINE Span end_of_group(const Segments *segments, Span span) {
+INLINE Run end_of_group(const Segments *segments, Run run) {
     size_t steps = 0;
     do {
-        steps += span.steps;
-        span = next_span(segments, span);
-    } while (span.segment < segments->count && steps + span.steps <= WEIGHT_KC);
-    return span;
+        steps += run.steps;
+        run = next_run(segments, run);
+    } while (run.segment < segments->count && steps + run.steps <= WEIGHT_KC);
+    return run;
 }
 
-/* One span's product for MR rows and NR columns of a tile; where its segment ends, also the tree's additions. Results of NR
- * columns that are not added to anything are written past the caches, which a layer's gradient would fill. */
-INLINE void weight_span(const WeightPass *pass, Span span, const Tile *t, size_t r, size_t c, float *sums) {
+/* One run's product for MR rows and NR columns of a tile; where its segment ends, also the tree's additions. Results of
+ * NR columns that are not added to anything are written past the caches, which a layer's gradient would fill. */
+INLINE void weight_run(const WeightPass *pass, Run run, const Tile *t, size_t r, size_t c, float *sums) {
     const Segments *segments = pass->segments;
-    size_t start = segments->starts[span.segment], all = steps_of(segment_rows(segments, span.segment));
+    size_t start = segments->starts[run.segment], all = steps_of(segment_rows(segments, run.segment));
     size_t rows = size_min(MR, t->rows - r), stride = pass->stride;
     float *out = pass->dweight + (t->first_row + r) * stride + t->first_column + c;
-    bool begins = span.first == 0, ends = span.first + span.steps == all, full = t->columns - c >= NR;
-    float *own = sums + segment_height(span.segment) * LINEAR_SUMS + c * t->rows + r * NR;
+    bool begins = run.first == 0, ends = run.first + run.steps == all, full = t->columns - c >= NR;
+    float *own = sums + segment_height(run.segment) * LINEAR_SUMS + c * t->rows + r * NR;
     Sums at = {.from = own, .to = own, .from_stride = NR, .to_stride = NR, .top = own, .level = LINEAR_SUMS};
     Fetch next = {0};
-    if (begins && pass->accumulate && full && span.segment == 0) {
+    if (begins && pass->accumulate && full && run.segment == 0) {
         size_t below = t->rows - r - rows; /* the next call reads these */
         at.from = out, at.from_stride = stride;
-        next = fetch_in(span.steps / FETCH_STEPS + 1, out + rows * stride, stride, NR, size_min(MR, below));
+        next = fetch_in(run.steps / FETCH_STEPS + 1, out + rows * stride, stride, NR, size_min(MR, below));
     } else if (begins) {
         at.from = NULL;
     }
     if (ends) {
-        at.joins = segment_joins(span.segment, segments->count);
+        at.joins = segment_joins(run.segment, segments->count);
         at.to = own - at.joins * LINEAR_SUMS;
     }
-    if (ends && full && span.segment + 1 == segments->count) {
+    if (ends && full && run.segment + 1 == segments->count) {
         at.to = out, at.to_stride = stride;
         at.past = !pass->accumulate && ((uintptr_t)out | stride * sizeof *out) % LANE_BYTES == 0;
     }
-    micro_kernel(&at, pass->a + pass->in * start + (t->first_row + r) * all + span.first * MR,
-                 pass->b + pass->out * start + (t->first_column + c) * all + span.first * NR, span.steps, rows, &next);
+    micro_kernel(&at, pass->a + pass->in * start + (t->first_row + r) * all + run.first * MR,
+                 pass->b + pass->out * start + (t->first_column + c) * all + run.first * NR, run.steps, rows, &next);
 }
 
 /* One tile of a weight's gradient. */
 INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums) {
     const Segments *segments = pass->segments;
-    for (Span span = span_at(segments, 0, 0), end; span.segment < segments->count; span = end) {
-        end = end_of_group(segments, span);
+    for (Run run = run_at(segments, 0, 0), end; run.segment < segments->count; run = end) {
+        end = end_of_group(segments, run);
         for (size_t c = 0; c < t->columns; c += NR)
             for (size_t r = 0; r < t->rows; r += MR)
-                for (Span s = span; s.segment != end.segment || s.first != end.first; s = next_span(segments, s))
-                    weight_span(pass, s, t, r, c, sums);
+                for (Run s = run; s.segment != end.segment || s.first != end.first; s = next_run(segments, s))
+                    weight_run(pass, s, t, r, c, sums);
     }
     size_t rest = t->columns % NR, c = t->columns - rest;
     if (rest > 0)

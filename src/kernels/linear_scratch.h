@@ -1,7 +1,7 @@
 #ifndef LINNET_KERNELS_LINEAR_SCRATCH_H
 #define LINNET_KERNELS_LINEAR_SCRATCH_H
-/** How linear layers are cut into parts, and the scratch of their kernels: the packed operands, which all threads share, and a part for each thread. Enough for
- *  every instruction set. product.h explains MR, NR, KC and MC. */
+/** How linear layers are cut into parts, and the scratch of their kernels: the packed operands, which all threads
+ *  share, and a part for each thread. Enough for every instruction set. product.h explains MR, NR, KC and MC. */
 #include "linnet/core/integers.h"
 #include "linnet/core/segments.h"
 #include <stddef.h>
@@ -22,7 +22,7 @@ static inline size_t linear_shared(size_t rows, size_t in, size_t out) {
     return ((rows + LINEAR_MR_NR_MAX) * (in + out + 2 * LINEAR_MR_NR_MAX) + 15) / 16 * 16;
 }
 
-/** Floats that one thread needs for a tile of a weight's gradient: one tile of sums for each level of the tree. A tile of
- *  y or dx needs less: its sums, and the packed B of KC steps. */
+/** Floats that one thread needs for a tile of a weight's gradient: one tile of sums for each level of the tree. A tile
+ *  of y or dx needs less: its sums, and the packed B of KC steps. */
 #define LINEAR_PART (SEGMENT_LEVELS * LINEAR_SUMS)
 #endif

@@ -4,10 +4,10 @@
  *  instructions, not yet timed on hardware. Intel's Software Developer's Manual describes the instructions (volume 1,
  *  chapter 18; TDPBF16PS in volume 2).
  *
- *  A tile is 16 rows of 64 bytes. It holds MR rows of GROUP steps of a micro-panel of A, or GROUP steps of LANES columns
- *  of a micro-panel of B. TDPBF16PS sums a group's even elements and, separately, its odd elements, each from zero in
- *  the order of `inner`; then it adds both sums to one another, and the result to the tile of sums. Groups begin at
- *  multiples of GROUP steps of `inner`, or of a segment, wherever a tile of the result lies.
+ *  A tile is 16 rows of 64 bytes. It holds MR rows of GROUP steps of a micro-panel of A, or GROUP steps of LANES
+ *  columns of a micro-panel of B. TDPBF16PS sums a group's even elements and, separately, its odd elements, each from
+ *  zero in the order of `inner`; then it adds both sums to one another, and the result to the tile of sums. Groups
+ *  begin at multiples of GROUP steps of `inner`, or of a segment, wherever a tile of the result lies.
  *
  *  Tiles belong to a thread, and the system saves them with its registers. So they are configured only from the start
  *  of a product to products_end(). */
@@ -30,7 +30,7 @@ _Static_assert(MR == LANES && GROUP == LANES,
  * steps that remain, fewer than a group. */
 enum { REST_A = 6, REST_B = 7, TILE_COUNT = 8 };
 
-/* sums += a · b for `steps` steps: tile `left` takes those of a, tiles `right` and `other` take turns for b's columns. */
+/* sums += a · b for `steps` steps: tile `left` takes those of a, `right` and `other` take turns for b's columns. */
 #define TILES_ADD(left, right, other, a, steps, b)                                                                     \
     do {                                                                                                               \
         TILE_LOAD(left, a, steps);                                                                                     \
@@ -90,8 +90,8 @@ INLINE void panels_multiply(const float *from, size_t from_stride, float *to, si
     TILE_STORE(2, to + 2 * LANES, to_stride);
 }
 
-/* The rows of micro-panel a from `rows` on are zeros and are multiplied like the others. Their sums must not be read from,
- * or written to, what follows the caller's rows. */
+/* The rows of micro-panel a from `rows` on are zeros and are multiplied like the others. Their sums must not be read
+ * from, or written to, what follows the caller's rows. */
 static __attribute__((noinline)) void micro_kernel(const Sums *at, const float *a, const float *b, size_t steps,
                                                    size_t rows, Fetch *next) {
     Floats own[MR][VECTORS];

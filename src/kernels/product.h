@@ -5,9 +5,10 @@
  *
  *  The terms are those of BLIS (Van Zee and van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS
  *  Functionality", ACM TOMS 41(3), 2015; the cutting goes back to Goto and van de Geijn, "Anatomy of High-Performance
- *  Matrix Multiplication", ACM TOMS 34(3), 2008). A product is C [rows, columns] = A [rows, inner] · B [inner, columns]:
+ *  Matrix Multiplication", ACM TOMS 34(3), 2008). A product is
+ *  C [rows, columns] = A [rows, inner] · B [inner, columns]:
  *
- *      micro-kernel  computes MR rows times NR columns of C over at most KC steps of `inner`, with its sums in registers
+ *      micro-kernel  computes MR rows times NR columns of C over at most KC steps of `inner`, sums in registers
  *      micro-panel   what it reads: KC steps of MR rows of A, or of NR columns of B, packed in the order of reading. A
  *                    micro-panel of B stays in the L1 cache while the micro-panels of A come from the L2 cache
  *      MC            rows of A that a packed block has (LINEAR_MC_MAX)
@@ -15,7 +16,7 @@
  *  A **step** of `inner` is one float32, or where PAIRS is 1 two bf16 in the same 32 bits (the earlier element in the
  *  low half), as the dot product instructions of AVX512-BF16 and AMX-BF16 take them. So both kinds have one layout:
  *
- *      micro-panel of A   [steps, MR] where GROUP is 1; else [steps / GROUP] pieces of [MR, GROUP], the last one narrower
+ *      micro-panel of A   [steps, MR] where GROUP is 1; else [steps / GROUP] pieces [MR, GROUP], the last one narrower
  *      micro-panel of B   [steps, NR]
  *
  *  Order of summation: each element of C is one float32 sum in the order of `inner`, wherever it lies in a tile. An
@@ -89,7 +90,7 @@ typedef struct {
     const float *from; /* the sums start from these values; NULL: from zero; from_stride 0: one row for all rows */
     float *to;         /* may be `from` */
     size_t from_stride, to_stride;
-    bool past;           /* write `to` past the caches, since it is not read soon; it is aligned to whole vectors */
+    bool past;           /* write `to` past the caches, since it is not read soon; it is aligned to complete vectors */
     const float *top;    /* `joins` earlier sums [rows, NR] are added at the end: the first lies `level` floats below */
     size_t level, joins; /* `top`, each further one `level` floats below the one before */
 } Sums;

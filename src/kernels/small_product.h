@@ -1,7 +1,7 @@
 #ifndef LINNET_KERNELS_SMALL_PRODUCT_H
 #define LINNET_KERNELS_SMALL_PRODUCT_H
-/** The small matrix products of attention: up to TILE_ROWS rows of out = left · right, where the rows of `right` and `out`
- *  are contiguous and `left` may be transposed. Calling a BLAS would take longer than such a product. */
+/** The small matrix products of attention: up to TILE_ROWS rows of out = left · right, where the rows of `right` and
+ *  `out` are contiguous and `left` may be transposed. Calling a BLAS would take longer than such a product. */
 #include "kernels/transpose.h"
 #include <stdbool.h>
 
@@ -84,8 +84,8 @@ static void tile_product(float *out, size_t out_stride, Left left, const float *
         tile_rest(out + c, out_stride, left, right + c, right_stride, rows, inner, columns - c, accumulate);
 }
 
-/** out [width, rows] = the transpose of x [rows, width]. The rows of out must have room for a multiple of four floats; the
- *  values from `rows` on are undefined. */
+/** out [width, rows] = the transpose of x [rows, width]. The rows of out must have room for a multiple of four floats;
+ *  the values from `rows` on are undefined. */
 static void transpose(float *out, size_t out_stride, const float *x, size_t stride, size_t rows, size_t width) {
     for (size_t j = 0; j < rows; j += 4) {
         const float *from = x + j * stride;

@@ -28,7 +28,7 @@ static inline __attribute__((always_inline)) void transpose_four(float *out, siz
 }
 
 /** A piece of LANES × LANES: out[c][j] = x[j][c]. For each power of two `half` below LANES, rows that lie `half` apart
- *  exchange every other run of `half` lanes. */
+ *  swap every other run of `half` lanes. */
 static inline __attribute__((always_inline)) void transpose_lanes(float *out, size_t out_stride, const float *x,
                                                                   size_t stride) {
     Floats row[LANES];

@@ -1,5 +1,5 @@
-/* Sums over plain arrays, compiled once for each instruction set. The Makefile turns fused multiply-adds off for this file,
- * so that a sum of squares rounds alike on every CPU with lanes of one width. */
+/* Sums over plain arrays, compiled once for each instruction set. The Makefile turns fused multiply-adds off for this
+ * file, so that a sum of squares rounds alike on every CPU with lanes of one width. */
 #include "kernels/kernels.h"
 #include "kernels/lanes.h"
 

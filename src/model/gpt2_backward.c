@@ -43,8 +43,9 @@ static void backward_linear(const Pass *pass, int layer, LayerTensor weight, Lay
                           &pass->gpt2->products);
 }
 
-/* Through the MLP and the attention's projection. dstream [rows, C] holds the gradient of the stream after the block, and
- * then that of the stream before the projection is added; gpt2->dattended gets the gradient of the heads' outputs. */
+/* Through the MLP and the attention's projection. dstream [rows, C] holds the gradient of the stream after the block,
+ * and then that of the stream before the projection is added; gpt2->dattended gets the gradient of the heads'
+ * outputs. */
 static void backward_rest(const Pass *pass, int layer, float *dstream) {
     Gpt2 *gpt2 = pass->gpt2;
     Block *block = &gpt2->blocks[layer];

@@ -1,14 +1,14 @@
 #ifndef LINNET_MODEL_GPT2_PRIVATE_H
 #define LINNET_MODEL_GPT2_PRIVATE_H
-/** The memory that the forward pass (gpt2.c) and the backward pass (gpt2_backward.c) share. Shapes: M rows, B samples, C
- *  width, I inner width, H heads. In the last block only the B pooled rows go through what follows the attention. */
+/** The memory that the forward pass (gpt2.c) and the backward pass (gpt2_backward.c) share. Shapes: M rows, B samples,
+ *  C width, I inner width, H heads. In the last block only the B pooled rows go through what follows the attention. */
 #include "linnet/kernels/attention.h"
 #include "linnet/kernels/dropout.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/model/gpt2.h"
 
-/** The activations of one block that the backward pass needs. It computes the outputs of LayerNorm and GELU again, which is
- *  cheaper than keeping them. */
+/** The activations of one block that the backward pass needs. It computes the outputs of LayerNorm and GELU again,
+ *  which is cheaper than keeping them. */
 typedef struct {
     float *input;         /* [M, C] the stream before the block */
     float *mean1, *rstd1; /* [M] */

@@ -70,8 +70,8 @@ static Status read_numbers(ModelConfig *config, const char *path, Error *error) 
     return json_get_bool(source, "scale_attn_by_inverse_layer_idx", &config->scale_by_inverse_layer, path, error);
 }
 
-/* A special token's id. −1 where it is null, or outside the vocabulary, which Transformers accepts (small models are often
- * saved with GPT-2's 50256). Of a list of ids, which generation allows, the first. */
+/* A special token's id. −1 where it is null, or outside the vocabulary, which Transformers accepts (small models are
+ * often saved with GPT-2's 50256). Of a list of ids, which generation allows, the first. */
 static Status read_token(const ModelConfig *config, const char *key, int32_t absent, int32_t *token, const char *path,
                          Error *error) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(config->source, key);
@@ -185,8 +185,8 @@ static Status read_map(ModelConfig *config, const cJSON *map, const char *path, 
     return refuse_twins(config, path, error);
 }
 
-/* From id2label; where it is absent, Transformers' LABEL_0 … (num_labels of them, else two). One label is accepted: some
- * language models are saved with one, and get others from the data. */
+/* From id2label; where it is absent, Transformers' LABEL_0 … (num_labels of them, else two). One label is accepted:
+ * some language models are saved with one, and get others from the data. */
 static Status read_labels(ModelConfig *config, const char *path, Error *error) {
     const cJSON *map = cJSON_GetObjectItemCaseSensitive(config->source, "id2label");
     if (cJSON_IsObject(map)) return read_map(config, map, path, error);

@@ -27,7 +27,7 @@ void model_new_head(const ParameterLayout *layout, const ModelConfig *config, ui
     fill_dense(layout, parameters_score(layout), config->initializer_range, seed, dense);
 }
 
-/* One layer's tensors. The two projections that end in the residual stream are smaller, since 2 · layers of them add up. */
+/* One layer's tensors. The two projections that end in the residual stream are smaller: 2 · layers of them add up. */
 static void new_layer(const ParameterLayout *layout, const ModelConfig *config, int layer, uint64_t seed,
                       float *dense) {
     const double range = config->initializer_range, residual = range / sqrt(2.0 * config->layers);

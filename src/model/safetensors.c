@@ -1,4 +1,4 @@
-/* Reading safetensors files: parsing and checking the header, mapping and converting. safetensors.h has the contract. */
+/* Reading safetensors files: checking the header, mapping and converting. safetensors.h has the contract. */
 #include "linnet/model/safetensors.h"
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
@@ -32,8 +32,8 @@ typedef struct {
     Dtype dtype;
 } DtypeRow;
 
-/* Every dtype of the format: the size of a tensor must be known even if linnet never converts it, such as an attention mask
- * in U8. */
+/* Every dtype of the format: the size of a tensor must be known even if linnet never converts it, such as an attention
+ * mask in U8. */
 static const DtypeRow DTYPES[] = {
     {"F32", 32, DTYPE_F32},          {"F16", 16, DTYPE_F16},      {"BF16", 16, DTYPE_BF16},
     {"BOOL", 8, DTYPE_OTHER},        {"U8", 8, DTYPE_OTHER},      {"I8", 8, DTYPE_OTHER},
@@ -51,8 +51,8 @@ static const DtypeRow *find_dtype(const char *name) {
     return NULL;
 }
 
-/* Sizes and offsets must be plain digits, few enough for a double. The parsed tree does not distinguish 2 from 2.0 or 2e0,
- * so this checks the text, which is valid JSON, outside of strings. */
+/* Sizes and offsets must be plain digits, few enough for a double. The parsed tree does not distinguish 2 from 2.0 or
+ * 2e0, so this checks the text, which is valid JSON, outside of strings. */
 static bool numbers_are_plain(const char *text, size_t size) {
     bool inside = false;
     size_t digits = 0;
@@ -223,24 +223,23 @@ static Status parse_file(SafetensorsFile *file, Error *error) {
     return check_coverage(file, header, error);
 }
 
-/* Map the file, private and writable: the system copies the pages of an embedding that training writes; all others stay on
- * disk. MAP_NORESERVE, since otherwise the system would count the complete file as memory. */
+/* Map the file, private and writable: the system copies the pages of an embedding that training writes; all others stay
+ * on disk. MAP_NORESERVE, since otherwise the system would count the complete file as memory. */
 static Status map_file(SafetensorsFile *file, Error *error) {
     int descriptor;
     struct stat status;
     if (file_open(file->path, &descriptor, error)) return error->status;
     if (fstat(descriptor, &status)) {
         error_set(error, file_blame(errno), "%s: cannot read: %s", file->path, strerror(errno));
-        goto cleanup;
+    } else if (status.st_size > 0) { /* else there is nothing to map: parse_file() reports it */
+        file->size = (size_t)status.st_size;
+        void *map = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
+        if (map != MAP_FAILED)
+            file->map = map;
+        else
+            error_set(error, STATUS_FAILURE, "%s: cannot map its %zu bytes: %s", file->path, file->size,
+                      strerror(errno));
     }
-    file->size = (size_t)status.st_size;
-    if (file->size == 0) goto cleanup; /* nothing to map: parse_file() reports it */
-    void *map = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
-    if (map == MAP_FAILED)
-        error_set(error, STATUS_FAILURE, "%s: cannot map its %zu bytes: %s", file->path, file->size, strerror(errno));
-    else
-        file->map = map;
-cleanup:
     close(descriptor);
     return error->status;
 }
@@ -281,8 +280,8 @@ const Tensor *safetensors_find(const SafetensorsFile *file, const char *name) {
     return NULL;
 }
 
-/* IEEE 754 binary16 to binary32, exact. A subtraction of normal numbers makes subnormals normal, so that the result does
- * not depend on whether this thread flushes subnormals to zero. */
+/* IEEE 754 binary16 to binary32, exact. A subtraction of normal numbers makes subnormals normal, so that the result
+ * does not depend on whether this thread flushes subnormals to zero. */
 static float from_half(uint16_t half) {
     uint32_t bits = (uint32_t)(half & 0x7fff) << 13, exponent = bits & 0x7c00u << 13;
     const uint32_t rebias = (127u - 15u) << 23, smallest = 113u << 23;

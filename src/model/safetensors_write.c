@@ -5,18 +5,16 @@
 #include <assert.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DATA_ALIGNMENT 64 /* bytes from the start of the file; the format requires none, its own writer uses 8 */
 /* Bytes that are added to the digest and written at a time: few enough to come from the cache the second time. */
 #define PIECE ((size_t)256 << 10)
 
 struct SafetensorsWriter {
-    char *path, *temporary;
-    int descriptor;
+    char *path;
+    FILE *file;     /* NULL: could not be created */
     Digest *digest; /* NULL: not computed */
 };
 
@@ -56,24 +54,12 @@ static char *print_header(const TensorSource *tensors, size_t count) {
     return text;
 }
 
-static void write_piece(SafetensorsWriter *writer, const char *bytes, size_t size, Error *error) {
-    while (size && !error->status) {
-        ssize_t count = write(writer->descriptor, bytes, size);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) {
-            error_set(error, STATUS_FAILURE, "%s: cannot write: %s", writer->path, strerror(errno));
-            return;
-        }
-        bytes += count;
-        size -= (size_t)count;
-    }
-}
-
 void safetensors_append(SafetensorsWriter *writer, const void *bytes, size_t size, Error *error) {
     for (const char *next = bytes; size && !error->status;) {
         const size_t piece = size < PIECE ? size : PIECE;
         if (writer->digest) digest_add(writer->digest, next, piece);
-        write_piece(writer, next, piece, error);
+        if (!file_write_all(fileno(writer->file), next, piece))
+            error_set(error, STATUS_FAILURE, "%s: cannot write: %s", writer->path, strerror(errno));
         next += piece;
         size -= piece;
     }
@@ -101,32 +87,20 @@ Status safetensors_create(SafetensorsWriter **writer, const char *path, const Te
                           bool digest, Error *error) {
     SafetensorsWriter *made = *writer = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
-    made->descriptor = -1;
     made->path = memory_text(path, error);
-    const size_t size = strlen(path) + sizeof ".tmp";
-    made->temporary = memory_allocate(size, 1, error);
     if (error->status || (digest && digest_create(&made->digest, error))) return error->status;
-    snprintf(made->temporary, size, "%s.tmp", path);
-    made->descriptor = open(made->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
-    if (made->descriptor < 0)
-        return error_set(error, STATUS_FAILURE, "%s: cannot write: %s", made->temporary, strerror(errno));
+    /* A folder that has gone is no mistake of the user: it was there when the run began. */
+    if (file_begin(&made->file, path, error)) return error->status = STATUS_FAILURE;
     append_header(made, tensors, count, error);
     return error->status;
 }
 
 Status safetensors_finish(SafetensorsWriter *writer, char digest[DIGEST_TEXT], Error *error) {
     if (!writer) return error->status;
-    if (!error->status && fsync(writer->descriptor))
-        error_set(error, STATUS_FAILURE, "%s: cannot flush to disk: %s", writer->path, strerror(errno));
-    if (writer->descriptor >= 0) {
-        if (close(writer->descriptor) && !error->status)
-            error_set(error, STATUS_FAILURE, "%s: cannot write: %s", writer->path, strerror(errno));
-        if (error->status || file_rename(writer->temporary, writer->path, error)) unlink(writer->temporary);
-    }
+    file_end(writer->file, writer->path, error);
     if (!error->status && digest) digest_finish(writer->digest, digest);
     digest_destroy(writer->digest);
     memory_free(writer->path);
-    memory_free(writer->temporary);
     memory_free(writer);
     return error->status;
 }

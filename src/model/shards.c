@@ -71,10 +71,8 @@ static Status open_index(Shards *shards, const char *folder, Error *error) {
 }
 
 static Status open_files(Shards *shards, const char *folder, Error *error) {
-    if (file_is_in(folder, SINGLE)) {
-        if (make_room(shards, 1, error)) return error->status;
-        return add_file(shards, folder, SINGLE, error);
-    }
+    if (file_is_in(folder, SINGLE))
+        return make_room(shards, 1, error) ? error->status : add_file(shards, folder, SINGLE, error);
     if (file_is_in(folder, INDEX)) return open_index(shards, folder, error);
     if (file_is_in(folder, "pytorch_model.bin") || file_is_in(folder, "pytorch_model.bin.index.json"))
         return error_set(
@@ -113,14 +111,10 @@ Status shards_open(Shards *shards, const char *folder, Error *error) {
     return error->status;
 }
 
-static int compare_name(const void *name, const void *tensor) {
-    const Tensor *const *candidate = tensor;
-    return strcmp(name, (*candidate)->name);
-}
-
 const Tensor *shards_find(const Shards *shards, const char *name) {
     if (!shards->total) return NULL;
-    const Tensor **found = bsearch(name, shards->tensors, shards->total, sizeof *shards->tensors, compare_name);
+    const Tensor *key = &(Tensor){.name = name};
+    const Tensor **found = bsearch(&key, shards->tensors, shards->total, sizeof *shards->tensors, compare_names);
     return found ? *found : NULL;
 }
 

@@ -12,8 +12,8 @@ typedef struct {
     size_t total;
 } Shards;
 
-/** Open all files of a folder. STATUS_INPUT: there are none, an index that names a file outside the folder, a tensor that is
- *  not in the file that the index says, a tensor in two files. Nothing to close on failure. */
+/** Open all files of a folder. STATUS_INPUT: there are none, an index that names a file outside the folder, a tensor
+ *  that is not in the file that the index says, a tensor in two files. Nothing to close on failure. */
 Status shards_open(Shards *shards, const char *folder, Error *error);
 const Tensor *shards_find(const Shards *shards, const char *name); /**< NULL: no such tensor */
 void shards_close(Shards *shards);

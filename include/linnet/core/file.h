@@ -45,6 +45,9 @@ Status file_begin(FILE **file, const char *path, Error *error);
 /** Close it (NULL is allowed). If *error is STATUS_OK flush it and move it into place, else remove it. */
 Status file_end(FILE *file, const char *path, Error *error);
 
+/** write(2) until all is written; false after an error, which errno tells. */
+bool file_write_all(int file, const void *bytes, size_t size);
+
 /** Check that file_replace() could write `path` now by making the temporary file and removing it, so that long work is
  *  not lost on a wrong path. */
 Status file_probe(const char *path, Error *error);

@@ -40,8 +40,8 @@ __typeof__(attention_forward) attention_forward_ref;
 /** The gradients of attention_forward().
  *  dq [queries, q_stride], dk, dv [keys, kv_stride]   written; zeros for keys that no query attends to
  *  dout, out [queries, C], lse [queries, heads]       borrowed; out and lse from the forward pass
- *  With delta = dout · out, the gradient of a score is weight · (factor · dout · v − delta) · scale, as in FlashAttention
- *  (arXiv:2205.14135, appendix B.2). Accumulators, threads and the rest as attention_forward(). */
+ *  With delta = dout · out, the gradient of a score is weight · (factor · dout · v − delta) · scale, as in
+ *  FlashAttention (arXiv:2205.14135, appendix B.2). Accumulators, threads and the rest as attention_forward(). */
 void attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *lse,
                         const float *q, size_t q_stride, const float *k, const float *v, size_t kv_stride,
                         const AttentionShape *shape, const Dropout *dropout, float *scratch);

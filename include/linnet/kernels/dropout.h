@@ -2,8 +2,8 @@
 #define LINNET_KERNELS_DROPOUT_H
 /** Dropout masks (Srivastava et al. 2014; inverted scaling, as in PyTorch) from the counter-based generator Philox
  *  (Salmon et al., SC 2011). Whether an element is kept is a pure function of seed, update, sample, layer, site,
- *  position, head and column. It does not depend on rank, thread, packing or history, so the backward pass draws the same
- *  mask again instead of storing it. Not collective; cannot fail.
+ *  position, head and column. It does not depend on rank, thread, packing or history, so the backward pass draws the
+ *  same mask again instead of storing it. Not collective; cannot fail.
  *
  *  One Philox4x32-10 block serves four neighbouring elements of a row:
  *    key     = { seed, update }

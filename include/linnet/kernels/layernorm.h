@@ -8,8 +8,8 @@
  *  out [n, width]        written; may be x
  *  mean, rstd [n]        written, for the backward pass; NULL in inference
  *  x [n, width], gamma, beta [width]   borrowed
- *  Two passes over a row (mean, then the variance about it) with sums in float32 lanes, in one fixed order. Parallel over
- *  rows. */
+ *  Two passes over a row (mean, then the variance about it) with sums in float32 lanes, in one fixed order. Parallel
+ *  over rows. */
 void layernorm_forward(float *out, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
                        size_t n, size_t width, float epsilon);
 __typeof__(layernorm_forward) layernorm_forward_ref;
@@ -19,9 +19,9 @@ __typeof__(layernorm_forward) layernorm_forward_ref;
  *  dgamma, dbeta [width]  written; with one segment and `accumulate`, added to
  *  dout, x [n, width], mean, rstd [n], gamma [width]   borrowed; n rows of all segments
  *  scratch [LAYERNORM_SCRATCH · width]
- *  Sums in float32. A segment's rows are cut into at most LAYERNORM_PARTS runs; a column is summed over each run, over the
- *  runs in order, then over the segments along the tree (segments.h). So the bits depend on the numbers of rows and not
- *  on the threads. */
+ *  Sums in float32. A segment's rows are cut into at most LAYERNORM_PARTS runs; a column is summed over each run, over
+ *  the runs in order, then over the segments along the tree (segments.h). So the bits depend on the numbers of rows and
+ *  not on the threads. */
 #define LAYERNORM_PARTS 16
 #define LAYERNORM_SCRATCH (2 * (LAYERNORM_PARTS + SEGMENT_LEVELS))
 void layernorm_backward(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x, const float *mean,

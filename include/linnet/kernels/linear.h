@@ -2,18 +2,18 @@
 #define LINNET_KERNELS_LINEAR_H
 /** Linear layers with weights [in, out] (GPT-2's Conv1D): y = x · W + b, and the gradients.
  *
- *  linnet has packed products of its own (src/kernels/product.h), whose bits depend neither on the number of threads nor
- *  on the tile that an element lies in. On a CPU without tuned kernels for it ("base", isa.h) single-threaded calls of a
- *  BLAS are faster: their tiles depend only on the shapes, since OpenBLAS's own threads can change the bits. The
- *  environment variable LINNET_PRODUCTS (own, blas) overrides the choice, once for a process. Products in bf16 are always
- *  linnet's own.
+ *  linnet has packed products of its own (src/kernels/product.h), whose bits depend neither on the number of threads
+ *  nor on the tile that an element lies in. On a CPU without tuned kernels for it ("base", isa.h) single-threaded calls
+ *  of a BLAS are faster: their tiles depend only on the shapes, since OpenBLAS's own threads can change the bits. The
+ *  environment variable LINNET_PRODUCTS (own, blas) overrides the choice, once for a process. Products in bf16 are
+ *  always linnet's own.
  *
- *  With `bf16` both factors of every product are rounded to bf16 (to nearest, ties to even) and the products are summed in
- *  float32, as with PyTorch's autocast. Biases, results and the values that gradients are added to stay float32.
+ *  With `bf16` both factors of every product are rounded to bf16 (to nearest, ties to even) and the products are summed
+ *  in float32, as with PyTorch's autocast. Biases, results and the values that gradients are added to stay float32.
  *
  *  Strides, in floats, let a layer use some columns of a wider weight, as the model's last block does with its queries.
- *  rows, in and out are at least 1. Parallel over tiles; not to be called inside a parallel region. Not collective; cannot
- *  fail. */
+ *  rows, in and out are at least 1. Parallel over tiles; not to be called inside a parallel region. Not collective;
+ *  cannot fail. */
 #include "linnet/core/segments.h"
 #include <stdbool.h>
 
@@ -24,8 +24,8 @@ typedef struct {
     size_t y_stride;      /**< of y rows: N, or more */
 } LinearShape;
 
-/** How products are computed. The calling thread calls `poll` (NULL: nothing is called) between tiles, inside the parallel
- *  region, and after each product. */
+/** How products are computed. The calling thread calls `poll` (NULL: nothing is called) between tiles, inside the
+ *  parallel region, and after each product. */
 typedef struct {
     float *scratch; /**< [linear_scratch()] owned by the caller; holds nothing between calls */
     int threads;    /**< the most that are used: the scratch has room for so many */
@@ -46,7 +46,8 @@ const char *linear_products(void);
 const char *linear_bf16(void);
 
 /** Whether the products are batch-invariant: a row of y and of dx has the same bits whatever other rows are in the same
- *  call. Reduction units may share a call only then. A BLAS is not: it may sum differently for another number of rows. */
+ *  call. Reduction units may share a call only then. A BLAS is not: it may sum differently for another number of
+ *  rows. */
 bool linear_batch_invariant(bool bf16);
 
 /** Use "own" or "blas" from now on; 0 for any other word. For tests; not while products run. */
@@ -64,9 +65,9 @@ void linear_backward_input(float *dx, const float *dy, const float *weight, size
                            const LinearWork *work);
 void linear_backward_input_ref(float *dx, const float *dy, const float *weight, size_t rows, const LinearShape *shape);
 
-/** dweight [in, out] = xᵀ · dy and dbias [out] = the sum of dy's rows (NULL: not wanted). Float32 sums over each segment's
- *  rows in their order, then over the segments along the tree (segments.h). With one segment and `accumulate`, added to
- *  the old values. Several segments only where linear_batch_invariant(). */
+/** dweight [in, out] = xᵀ · dy and dbias [out] = the sum of dy's rows (NULL: not wanted). Float32 sums over each
+ *  segment's rows in their order, then over the segments along the tree (segments.h). With one segment and
+ *  `accumulate`, added to the old values. Several segments only where linear_batch_invariant(). */
 void linear_backward_weight(float *dweight, float *dbias, const float *x, const float *dy, const Segments *segments,
                             const LinearShape *shape, bool accumulate, const LinearWork *work);
 void linear_backward_weight_ref(float *dweight, float *dbias, const float *x, const float *dy, const Segments *segments,

@@ -1,11 +1,12 @@
 #ifndef LINNET_MODEL_GPT2_H
 #define LINNET_MODEL_GPT2_H
 /** GPT-2 with a classification head, forward and backward over packed samples. It computes what
- *  `GPT2ForSequenceClassification` of Transformers does (docs/explanation/numerics.md), with two savings that do not change the
- *  result: there is no padding, and in the last block only the pooled rows have a query, a projection and an MLP.
+ *  `GPT2ForSequenceClassification` of Transformers does (docs/explanation/numerics.md), with two savings that do not
+ *  change the result: there is no padding, and in the last block only the pooled rows have a query, a projection and an
+ *  MLP.
  *
- *  A Gpt2 holds the working memory of one micro-batch, with the activations for the backward pass, and no parameters. Of
- *  its memory, only what the largest micro-batch so far needed has been written. The kernels use OpenMP threads; two
+ *  A Gpt2 holds the working memory of one micro-batch, with the activations for the backward pass, and no parameters.
+ *  Of its memory, only what the largest micro-batch so far needed has been written. The kernels use OpenMP threads; two
  *  threads must not use the same Gpt2 at once. Shapes: M rows (tokens), B samples, C width. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/core/profile.h"
@@ -15,8 +16,8 @@
 
 typedef struct Gpt2 Gpt2;
 
-/** The gradient of a micro-batch: the sums of its reduction units, added along the tree (segments.h). For a unit that has
- *  several micro-batches the caller lets gpt2_backward() `accumulate`. */
+/** The gradient of a micro-batch: the sums of its reduction units, added along the tree (segments.h). For a unit that
+ *  has several micro-batches the caller lets gpt2_backward() `accumulate`. */
 typedef struct {
     float *dense;    /**< [layout.dense] laid out like the parameters; the caller's */
     float *residual; /**< [M, C] the gradient of token + position embedding, one row for each token, to be summed by
@@ -34,8 +35,8 @@ typedef struct {
  *  last. */
 typedef void (*BucketDone)(void *context, size_t bucket);
 
-/** Allocate for micro-batches of at most `token_capacity` rows and `sample_capacity` samples. Without `training` it keeps
- *  the activations of one layer, not of all. Config and layout are borrowed. Ends with gpt2_destroy(). */
+/** Allocate for micro-batches of at most `token_capacity` rows and `sample_capacity` samples. Without `training` it
+ *  keeps the activations of one layer, not of all. Config and layout are borrowed. Ends with gpt2_destroy(). */
 Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout, size_t token_capacity,
                    size_t sample_capacity, bool training, Error *error);
 void gpt2_destroy(Gpt2 *gpt2);
@@ -49,15 +50,15 @@ void gpt2_set_poll(Gpt2 *gpt2, void (*poll)(void *context), void *context);
 /** Whether products are computed in bf16 from now on (linear.h); false at first. */
 void gpt2_set_bf16(Gpt2 *gpt2, bool bf16);
 
-/** Floating-point operations of the linear layers in a forward pass over `tokens` rows and `samples` samples; a backward
- *  pass has twice as many. */
+/** Floating-point operations of the linear layers in a forward pass over `tokens` rows and `samples` samples; a
+ *  backward pass has twice as many. */
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples);
 
 /** Bytes that gpt2_create() allocates for `tokens` rows and `samples` samples. */
 size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool training);
 
-/** Returns the logits [B, labels] of a batch, borrowed until the next call. Waits for each bucket of the parameters before
- *  it reads it (parameters_await()). */
+/** Returns the logits [B, labels] of a batch, borrowed until the next call. Waits for each bucket of the parameters
+ *  before it reads it (parameters_await()). */
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);
 
 /** The gradients of the batch of the last forward pass, with the same parameters and dropout, from dlogits [B, labels].

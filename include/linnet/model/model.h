@@ -1,9 +1,9 @@
 #ifndef LINNET_MODEL_MODEL_H
 #define LINNET_MODEL_MODEL_H
-/** The loaded model, as the ranks of a job hold it. The dense parameters exist once on each node, in memory that its ranks
- *  share. Each rank has the two embeddings in its own copy-on-write mapping of the model file, where only the rows that
- *  change take memory. In a job of several nodes each rank copies them to memory instead: if another host removed the
- *  mapped file from a shared disk, reading the mapping would fail. */
+/** The loaded model, as the ranks of a job hold it. The dense parameters exist once on each node, in memory that its
+ *  ranks share. Each rank has the two embeddings in its own copy-on-write mapping of the model file, where only the
+ *  rows that change take memory. In a job of several nodes each rank copies them to memory instead: if another host
+ *  removed the mapped file from a shared disk, reading the mapping would fail. */
 #include "linnet/comm/shared.h"
 #include "linnet/comm/world.h"
 #include "linnet/data/dataset.h"
@@ -25,14 +25,14 @@ typedef struct {
 /** The layout of the parameters of a model folder, from its config.json alone. Not collective. */
 Status model_layout(const char *path, ParameterLayout *layout, Error *error);
 
-/** The first part of model_open(): read the configuration, the layout and the names, and check everything, without loading
- *  the values. *model must be zero; it ends with model_close(), also on failure. Not collective. */
+/** The first part of model_open(): read the configuration, the layout and the names, and check everything, without
+ *  loading the values. *model must be zero; it ends with model_close(), also on failure. Not collective. */
 Status model_describe(Model *model, const char *path, const DatasetInfo *data, Error *error);
 
 /** Load a model folder. With `data`, the model must fit it: the same tokenizer (by digest, where the folder has one), a
- *  vocabulary that contains its token ids, and the same labels in the same order. A folder without a head gets the data's
- *  labels and a new head from `seed`; one whose labels are only LABEL_0 … gets the data's names. Without `data` a folder
- *  without a head is refused. Collective. */
+ *  vocabulary that contains its token ids, and the same labels in the same order. A folder without a head gets the
+ *  data's labels and a new head from `seed`; one whose labels are only LABEL_0 … gets the data's names. Without `data`
+ *  a folder without a head is refused. Collective. */
 Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
                   Error *error);
 
@@ -42,8 +42,8 @@ Status model_reload(Model *model, const char *path, Error *error);
 /** Free everything and clear *model. Collective. */
 void model_close(Model *model);
 
-/** Check that a data set fits a model, as model_open() does. `tokenizer` is the folder of the model's tokenizer, or NULL;
- *  `path` names the model in messages. Not collective. */
+/** Check that a data set fits a model, as model_open() does. `tokenizer` is the folder of the model's tokenizer, or
+ *  NULL; `path` names the model in messages. Not collective. */
 Status model_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
                         Error *error);
 #endif

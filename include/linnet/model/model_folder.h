@@ -9,20 +9,20 @@
 
 typedef struct ModelFolder ModelFolder; /**< an open folder: its configuration and mapped tensors */
 
-/** Read a folder's config.json. STATUS_INPUT also where the path is not a folder: it may be a model's name on the Hugging
- *  Face hub. To be freed with model_config_free(); nothing to free on failure. */
+/** Read a folder's config.json. STATUS_INPUT also where the path is not a folder: it may be a model's name on the
+ *  Hugging Face hub. To be freed with model_config_free(); nothing to free on failure. */
 Status model_folder_load_config(ModelConfig *config, const char *path, Error *error);
 
-/** Open a folder and check it: every tensor is present (score.weight may be absent) with its shape and dtype F32, F16 or
- *  BF16. Ends with model_folder_close(). */
+/** Open a folder and check it: every tensor is present (score.weight may be absent) with its shape and dtype F32, F16
+ *  or BF16. Ends with model_folder_close(). */
 Status model_folder_open(ModelFolder **folder, const char *path, Error *error);
 const ModelConfig *model_folder_config(const ModelFolder *folder);
 bool model_folder_has_head(const ModelFolder *folder);
 void model_folder_close(ModelFolder *folder); /**< also unmaps what model_folder_embeddings() has set */
 
-/** Copy the dense tensors first … first + count − 1 of the layout into `dense` [layout.dense], converted to float32. Leaves
- *  the place of score.weight unchanged where the folder has none, or one of another shape (the layout may have other
- *  labels than the folder). */
+/** Copy the dense tensors first … first + count − 1 of the layout into `dense` [layout.dense], converted to float32.
+ *  Leaves the place of score.weight unchanged where the folder has none, or one of another shape (the layout may have
+ *  other labels than the folder). */
 void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
                        float *dense);
 
@@ -30,8 +30,8 @@ void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout,
  *  written rows take memory; else to a converted copy that the folder owns. Writes stay private to this process. */
 Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Error *error);
 
-/** The contents of a tokenizer's two files. A run keeps them in memory for saving, since the folder they came from may be a
- *  checkpoint that is deleted during the run. */
+/** The contents of a tokenizer's two files. A run keeps them in memory for saving, since the folder they came from may
+ *  be a checkpoint that is deleted during the run. */
 typedef struct {
     char *vocabulary, *merges; /**< NULL: none */
     size_t vocabulary_size, merges_size;
@@ -47,7 +47,7 @@ Status model_folder_save(const char *path, const ModelConfig *config, const Para
                          const Parameters *parameters, const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT],
                          Error *error);
 
-/** What `linnet inspect` does with a model folder: print what it holds to standard output and check all of it. `kind` is
- *  what the folder is called in print. STATUS_INPUT when something is wrong with it. */
+/** What `linnet inspect` does with a model folder: print what it holds to standard output and check all of it. `kind`
+ *  is what the folder is called in print. STATUS_INPUT when something is wrong with it. */
 Status model_folder_describe(const char *path, const char *kind, Error *error);
 #endif

@@ -1,9 +1,9 @@
 #ifndef LINNET_MODEL_MODEL_NEW_H
 #define LINNET_MODEL_MODEL_NEW_H
-/** New models and new heads with random weights, initialised as Transformers' GPT2PreTrainedModel does: weights
- *  N(0, initializer_range²), the two projections that end in the residual stream N(0, (initializer_range / √(2 · layers))²),
- *  biases 0, LayerNorm 1, embeddings as weights. The random numbers of each tensor depend only on the seed and the tensor.
- *  Not collective. */
+/** New models and new heads with random weights, initialised as Transformers' GPT2PreTrainedModel does: weights N(0,
+ *  initializer_range²), the two projections that end in the residual stream N(0, (initializer_range / √(2 · layers))²),
+ *  biases 0, LayerNorm 1, embeddings as weights. The random numbers of each tensor depend only on the seed and the
+ *  tensor. Not collective. */
 #include "linnet/model/model_folder.h"
 
 /** Fill score.weight in `dense` [layout.dense]. */
@@ -22,7 +22,7 @@ typedef struct {
     uint64_t seed;
 } NewModel;
 
-/** Make the folder `path`: it must not exist, or be empty. It is written under a temporary name and then renamed, so that
- *  it exists completely or not at all. */
+/** Make the folder `path`: it must not exist, or be empty. It is written under a temporary name and then renamed, so
+ *  that it exists completely or not at all. */
 Status model_new_folder(const char *path, const NewModel *model, Error *error);
 #endif

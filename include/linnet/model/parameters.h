@@ -3,14 +3,14 @@
 /** Where each of GPT-2's parameters is stored.
  *
  *  The token and the position embedding are separate arrays, since an update changes few of their rows. All other
- *  parameters are *dense*: one array of float32 cut into *buckets*, one for each layer and one for the final LayerNorm and
- *  the head. The backward pass finishes a layer at a time, and the reduction of a bucket starts as soon as its layer is
- *  finished (as in PyTorch's DistributedDataParallel). Parameters, gradients and moments have the same layout, so one
- *  offset serves all three.
+ *  parameters are *dense*: one array of float32 cut into *buckets*, one for each layer and one for the final LayerNorm
+ *  and the head. The backward pass finishes a layer at a time, and the reduction of a bucket starts as soon as its
+ *  layer is finished (as in PyTorch's DistributedDataParallel). Parameters, gradients and moments have the same layout,
+ *  so one offset serves all three.
  *
- *  Buckets start at multiples of PARAMETERS_BLOCK floats, tensors at multiples of 16 floats (64 bytes). The gaps between
- *  them are zero and stay zero. Work whose result must not depend on the number of ranks or threads (norms, shards) is
- *  cut by these blocks. Not collective. */
+ *  Buckets start at multiples of PARAMETERS_BLOCK floats, tensors at multiples of 16 floats (64 bytes). The gaps
+ *  between them are zero and stay zero. Work whose result must not depend on the number of ranks or threads (norms,
+ *  shards) is cut by these blocks. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/model/model_config.h"
 #include <stdbool.h>
@@ -54,7 +54,7 @@ typedef struct {
     ParameterTensor token, position; /**< the embeddings: transformer.wte.weight, transformer.wpe.weight */
 } ParameterLayout;
 
-/** STATUS_INPUT when the sizes overflow memory. To be freed with parameters_layout_free(); nothing to free on failure. */
+/** STATUS_INPUT when the sizes overflow memory. Freed with parameters_layout_free(); nothing to free on failure. */
 Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error);
 void parameters_layout_free(ParameterLayout *layout);
 
@@ -67,9 +67,9 @@ size_t parameters_score(const ParameterLayout *layout);
 /** Must return only when the bucket's values may be read. */
 typedef void (*ParametersReady)(void *context, size_t bucket);
 
-/** A model's values, borrowed. The embeddings may be a copy-on-write mapping of the model file (not aligned to 64 bytes;
- *  rows that nothing reads or writes stay on disk), or memory. The dense values of an update may still be arriving from
- *  other ranks when the next forward pass starts: it waits for a bucket before it reads it. */
+/** A model's values, borrowed. The embeddings may be a copy-on-write mapping of the model file (not aligned to 64
+ *  bytes; rows that nothing reads or writes stay on disk), or memory. The dense values of an update may still be
+ *  arriving from other ranks when the next forward pass starts: it waits for a bucket before it reads it. */
 typedef struct {
     float *dense;          /**< [layout.dense] */
     float *token;          /**< [vocabulary, width] */

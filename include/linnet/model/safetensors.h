@@ -1,10 +1,10 @@
 #ifndef LINNET_MODEL_SAFETENSORS_H
 #define LINNET_MODEL_SAFETENSORS_H
-/** The safetensors format (https://github.com/huggingface/safetensors): the size of the header in 8 bytes, little-endian; a
- *  JSON header; then the tensors' bytes. Reading maps the file copy-on-write and checks all rules of the format before
- *  anything is used: a header of at most 100 MB within the file, an object without repeated keys, known dtypes,
- *  begin ≤ end within the file, size = shape × bytes of an element without overflow, and every byte of the data in exactly
- *  one tensor. A model's weights and the optimizer's moments are kept in it. Not collective. */
+/** The safetensors format (https://github.com/huggingface/safetensors): the size of the header in 8 bytes,
+ *  little-endian; a JSON header; then the tensors' bytes. Reading maps the file copy-on-write and checks all rules of
+ *  the format before anything is used: a header of at most 100 MB within the file, an object without repeated keys,
+ *  known dtypes, begin ≤ end within the file, size = shape × bytes of an element without overflow, and every byte of
+ *  the data in exactly one tensor. A model's weights and the optimizer's moments are kept in it. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
 #include <stdbool.h>
@@ -32,11 +32,11 @@ const Tensor *safetensors_at(const SafetensorsFile *file, size_t index);
 const Tensor *safetensors_find(const SafetensorsFile *file, const char *name); /**< NULL: no such tensor */
 void safetensors_close(SafetensorsFile *file);
 
-/** out [count] = a tensor's elements from `first` on, converted to float32. The tensor's dtype is DTYPE_BF16 at most. */
+/** out [count] = a tensor's elements from `first` on, converted to float32. Its dtype is DTYPE_BF16 at most. */
 void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *out);
 
-/** Release the memory of a tensor that is probably not read again; reading it again takes the bytes from the file. Changes
- *  that were written to the mapping are lost. */
+/** Release the memory of a tensor that is probably not read again; reading it again takes the bytes from the file.
+ *  Changes that were written to the mapping are lost. */
 void safetensors_discard(const Tensor *tensor);
 
 /** A tensor to be written. */

@@ -2,21 +2,21 @@
 #define LINNET_MODEL_UNIT_GROUPS_H
 /** Which reduction units of a rank go through the model together.
  *
- *  The gradient of a reduction unit is a segment of the summing tree (tree.h), whichever rank computes it. A rank runs the
- *  largest subtrees of its units that fit one batch, each at once: matrix products are faster with more rows, and the sum of
- *  the subtree is written once (segments.h). The bits are the same as of units that run one by one, because a row has the
- *  same bits whatever rows go with it. If that does not hold (linear_batch_invariant()), units run one by one. Not
- *  collective. */
+ *  The gradient of a reduction unit is a segment of the summing tree (tree.h), whichever rank computes it. A rank runs
+ *  the largest subtrees of its units that fit one batch, each at once: matrix products are faster with more rows, and
+ *  the sum of the subtree is written once (segments.h). The bits are the same as of units that run one by one, because
+ *  a row has the same bits whatever rows go with it. If that does not hold (linear_batch_invariant()), units run one by
+ *  one. Not collective. */
 #include "linnet/data/batch.h"
 #include "linnet/data/loader.h"
 
-/** How many of this rank's units of a global batch run at once, from unit `first` on: at least one. `capacity` of a batch
- *  in rows; `bf16`: whether matrix products are in bfloat16. */
+/** How many of this rank's units of a global batch run at once, from unit `first` on: at least one. `capacity` of a
+ *  batch in rows; `bf16`: whether matrix products are in bfloat16. */
 int unit_group_size(const Loader *loader, const GlobalBatch *global_batch, int first, const BatchRule *rule,
                     size_t capacity, bool bf16);
 
-/** Rows after which the next batch begins, for units `first` … first + count − 1, where unit_group_size() is `count`: a unit
- *  that is larger than a batch runs in even parts, since its gradients are sent during the last one. */
+/** Rows after which the next batch begins, for units `first` … first + count − 1, where unit_group_size() is `count`: a
+ *  unit that is larger than a batch runs in even parts, since its gradients are sent during the last one. */
 size_t unit_group_part_rows(const Loader *loader, const GlobalBatch *global_batch, int first, int count,
                             const BatchRule *rule, size_t capacity);
 

@@ -5,17 +5,17 @@
 #   make WERROR=1             warnings are errors (as CI builds)
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
-#   make bench | bench-peer   speed against the limit, and against PyTorch and Trainer; see docs/explanation/performance.md
-#   make kill-many            kill training jobs 1,000 times, and fail every system call in turn
+#   make bench | bench-peer   speed against the limit, PyTorch and Trainer; see docs/explanation/performance.md
+#   make kill-many            kill training jobs 1,000 times, and fail a call at every call site in turn
 #   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
 #   make valgrind             a tiny job on 2 ranks under valgrind
 #   make test | check | unit | format | format-check | docs | errors | clean
 #
-# `make check` is the part of `make test` for people at work: unit, MPI and golden tests in two minutes. One test alone, after
+# `make check` is the quick part of `make test`: unit, MPI and golden tests in under two minutes. One test alone, after
 # `make unit-programs mpi-programs`:
 #
 #   build/tests/unit/text/tokenizer_test                                    one C test program
-#   CMOCKA_TEST_FILTER='test_golden*' build/tests/unit/text/tokenizer_test  one case in it; * and ? are wildcards
+#   CMOCKA_TEST_FILTER='test_ids*' build/tests/unit/text/tokenizer_test     one case in it; * and ? are wildcards
 #   scripts/mpirun.sh 3 build/tests/mpi/reduction_test                      one MPI program on 3 ranks
 #   python3 -m pytest tests/e2e/plan_test.py -k constants                   one pytest
 
@@ -144,7 +144,7 @@ test:
 	scripts/test.sh
 check:
 	scripts/test.sh build unit mpi golden
-# Half an hour of what `make test` tries for a minute: 1,000 kills, and a failing call at every call site.
+# What `make test` tries for a minute, for 20 to 30 minutes: 1,000 kills, and a failing call at every call site.
 kill-many:
 	LINNET_KILLS=1000 LINNET_FAULTS=all scripts/test.sh build kill
 valgrind:

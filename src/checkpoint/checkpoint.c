@@ -1,4 +1,4 @@
-/* The checkpoints of a run: which there are, which are intact, which go, and what a killed run left. */
+/* The checkpoints of a run: find and verify them, remove old ones, and clean up after a killed run. */
 #include "linnet/checkpoint/checkpoint.h"
 
 #include "linnet/checkpoint/checkpoint_verify.h"
@@ -78,7 +78,7 @@ int64_t checkpoint_newest_intact(const char *output_dir, Error *error) {
         if (damage.status != STATUS_INPUT)
             *error = damage; /* a failure of this machine, not damage of the checkpoint */
         else
-            log_warning("checkpoint-%lld is passed over: %s", (long long)step, damage.message);
+            log_warning("skipping checkpoint-%lld: %s", (long long)step, damage.message);
     }
     if (newest > 0 && step < 0)
         error_set(error, STATUS_INPUT,

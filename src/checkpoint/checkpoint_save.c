@@ -1,4 +1,5 @@
-/* Saving a checkpoint, all moments of which rank 0 receives, at once or from a copy in memory. See checkpoint_save.h. */
+/* Saving a checkpoint, all moments of which rank 0 receives, at once or from a copy in memory. See
+ * checkpoint_save.h. */
 #include "linnet/checkpoint/checkpoint_save.h"
 
 #include "checkpoint/moments_file.h"

@@ -5,13 +5,13 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 
-/* config.json is removed first and moved last. Shards stay, as all that linnet did not write: without their index
- * nobody reads them. */
+/* config.json is removed first and moved last. Files that linnet did not write are not removed. Among them are the
+ * shards of a model: without their index no reader opens them. */
 static const char *const OLD[] = {"config.json", "model.safetensors.index.json", "vocab.json", "merges.txt"};
 static const char *const NEW[] = {"model.safetensors", "vocab.json", "merges.txt", "config.json"};
 
-/* Each step is flushed before the next one: also after a power cut files of two models must not lie there with a
- * config.json. */
+/* Each step is flushed before the next one: even after a power failure the folder never has a config.json together with
+ * files of two models. */
 static Status remove_old(const char *output_dir, Error *error) {
     for (size_t i = 0; i < sizeof OLD / sizeof *OLD && !error->status; i++) {
         char *path = file_join(output_dir, OLD[i], error);

@@ -20,8 +20,8 @@ static void add_exact(cJSON *object, const char *name, double value) {
 static const char DIGESTS[] = "sha256";
 static const char ZEROS[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/* The members that every checkpoint has: Trainer's, then, from OWN on, those in "linnet". run_state_tree() and
- * read_own() name the OTHER ones themselves. The first two are null before the first evaluation. */
+/* The members that every checkpoint has. Those before index OWN are Trainer's; the rest are in "linnet". The first
+ * BESTS are null before the first evaluation. run_state_tree() and read_own() handle those of kind OTHER by name. */
 enum { COUNT /* an integer from 0: some of them are used as indices */, INTEGER, REAL, OTHER, BESTS = 2, OWN = 7 };
 #define MEMBER(name, kind, field)                                                                                      \
     { name, kind, offsetof(RunState, field) }

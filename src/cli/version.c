@@ -33,5 +33,5 @@ void version_print(void) {
     print_row("PCRE2", pcre2);
     print_row("libcrypto", OpenSSL_version(OPENSSL_VERSION));
     print_row("kernels", isa_name());
-    print_row("matmul", linear_products()); /* linnet's own kernels or the BLAS */
+    print_row("products", linear_products()); /* linnet's own kernels or the BLAS */
 }

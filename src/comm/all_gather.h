@@ -1,7 +1,7 @@
 #ifndef LINNET_COMM_ALL_GATHER_H
 #define LINNET_COMM_ALL_GATHER_H
-/* The all-gather: new values go from the owners to all ranks. An owner sends its part once to each other node, where its
- * node leader receives it into the node's shared memory. Not collective, but every rank has to take part. */
+/* The all-gather: new values go from the owners to all ranks. An owner sends its part once to each other node, where
+ * its node leader receives it into the node's shared memory. Not collective, but every rank has to take part. */
 #include "comm/messages.h"
 #include "comm/reduction_layout.h"
 #include "linnet/comm/shared.h"

@@ -113,8 +113,8 @@ static double measure_latency(const World *world, bool remote) {
     return world_slowest(world, world->rank == 0 ? seconds[ROUNDS / 2] : 0.0);
 }
 
-/* The mean bandwidth of exchanges as large as training's. At times the two directions take turns, since the handshake of
- * one waits behind the bytes of the other; that happens in training as well. Collective. */
+/* The mean bandwidth of exchanges as large as training's. At times the two directions take turns, since the handshake
+ * of one waits behind the bytes of the other; that happens in training as well. Collective. */
 static Status measure_bandwidth(Peers *peers, const LinkWork *work, Link *link, Error *error) {
     const World *world = peers->world;
     int64_t most = peers->count;

@@ -1,8 +1,8 @@
 #ifndef LINNET_COMM_MESSAGES_H
 #define LINNET_COMM_MESSAGES_H
 /* A set of messages under way: receives, each of which belongs to a bucket, and sends, of which MPI is given only the
- * first few at a time: given all of them, it would send a piece of each in turn, and the bucket that is needed first would
- * arrive with the last. Not collective; an error of MPI or a lack of memory ends the job (world_abort()). */
+ * first few at a time: given all of them, it would send a piece of each in turn, and the bucket that is needed first
+ * would arrive with the last. Not collective; an error of MPI or a lack of memory ends the job (world_abort()). */
 #include "linnet/comm/world.h"
 
 /* A send that waits for its turn. */

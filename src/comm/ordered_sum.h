@@ -1,7 +1,7 @@
 #ifndef LINNET_COMM_ORDERED_SUM_H
 #define LINNET_COMM_ORDERED_SUM_H
-/* Sums along the tree over an update's units, of terms that lie in the gradient buffers of this rank's node or have come
- * from other nodes. Every addition in float32, in the tree's order. Not collective. */
+/* Sums along the tree over an update's units, of terms that lie in the gradient buffers of this rank's node or have
+ * come from other nodes. Every addition in float32, in the tree's order. Not collective. */
 #include "comm/tree_pieces.h"
 #include "linnet/comm/shared.h"
 
@@ -30,9 +30,9 @@ typedef struct {
     double *squares; /* one a block, or NULL */
 } Sum;
 
-/* Allocate what needs no other rank for sums of at most `units` units, in at most `blocks` blocks of at most `block_max`
- * floats; the caller sets buffers and buffer_length. world, layout and pieces are set. STATUS_FAILURE when memory is
- * short; ordered_sum_free(), collective because of the buffers, frees what there is. */
+/* Allocate what needs no other rank for sums of at most `units` units, in at most `blocks` blocks of at most
+ * `block_max` floats; the caller sets buffers and buffer_length. world, layout and pieces are set. STATUS_FAILURE when
+ * memory is short; ordered_sum_free(), collective because of the buffers, frees what there is. */
 Status ordered_sum_create(OrderedSum *sum, int units, size_t blocks, size_t block_max, Error *error);
 void ordered_sum_free(OrderedSum *sum);
 
@@ -42,7 +42,7 @@ void ordered_sum(OrderedSum *sum, const Sum *what);
 /* Sum this rank's part of a bucket, whose terms are all there, into its gradient buffer 0, and set the squares. */
 void ordered_sum_owned(OrderedSum *sum, size_t bucket);
 
-/* The gradient buffer of a number of a rank of this node. */
+/* Gradient buffer `number` (from 0) of rank `node_rank` of this node. Borrowed. */
 float *ordered_sum_buffer(const OrderedSum *sum, int node_rank, int number);
 
 #endif

@@ -1,9 +1,9 @@
 /* Gradients on their way from the ranks to the owners.
  *
- * A rank that has finished a bucket sets its ready flag. When the flags of all ranks of the node are set, each owner there
- * sums its part from the gradient buffers where they lie, and for an owner on another node its node leader sums what the
- * node has and sends it, one message for each outgoing sum. Tags tell buckets and sums apart; MPI keeps messages of equal
- * tags in order from one update to the next. */
+ * A rank that has finished a bucket sets its ready flag. When the flags of all ranks of the node are set, each owner
+ * there sums its part from the gradient buffers where they lie, and for an owner on another node its node leader sums
+ * what the node has and sends it, one message for each outgoing sum. Tags tell buckets and sums apart; MPI keeps
+ * messages of equal tags in order from one update to the next. */
 #include "comm/reduce_scatter.h"
 #include "linnet/core/memory.h"
 #include <omp.h>

@@ -25,7 +25,7 @@ static ReductionCounts count_rank(const ReductionJob *job, const TreePieces *pie
     }
     if (job->rule.kind == REDUCTION_MPI) return counts;
     const PieceCounts p = tree_pieces_count(pieces, layout);
-    /* A rank with all units has the sum where it belongs. */
+    /* If this rank has all units, its own gradient buffer already holds the sum: nothing is added. */
     const bool in_place = pieces->term_count == 1 && pieces->terms[0].rank == layout->rank;
     counts.gradient_messages = p.sends;
     counts.gradient_bytes = p.sent * wire;

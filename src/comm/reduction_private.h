@@ -1,13 +1,13 @@
 #ifndef LINNET_COMM_REDUCTION_PRIVATE_H
 #define LINNET_COMM_REDUCTION_PRIVATE_H
-/* A reduction, of its parts: from the bottom up the layout (who owns what), the pieces of the tree, the ordered sum, and
- * the two halves. */
+/* A reduction, of its parts: from the bottom up the layout (who owns what), the pieces of the tree, the ordered sum,
+ * and the two halves. */
 #include "comm/all_gather.h"
 #include "comm/reduce_scatter.h"
 #include "linnet/comm/reduction.h"
 
-/* This rank's subtrees of an update. The sums of those done so far lie on a stack of gradient buffers, like the nodes of
- * the units so far. */
+/* This rank's subtrees of an update. The sums of those done so far lie on a stack of gradient buffers, like the nodes
+ * of the units so far. */
 typedef struct {
     int first, count; /* this rank's units: the first, and how many */
     int next;         /* the first unit of the subtree under way, counted from this rank's first */

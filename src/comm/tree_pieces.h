@@ -7,9 +7,9 @@
 
 typedef struct {
     int units; /* of this update */
-    /* The terms of the complete sum as this rank sees them, ascending by unit: those in the gradient buffers of the node's
-     * ranks, and those that other nodes send it. Of the latter `rank` is the node leader that sends it, and `buffer` its
-     * number among those that this leader sends. */
+    /* The terms of the complete sum as this rank sees them, ascending by unit: those in the gradient buffers of the
+     * node's ranks, and those that other nodes send it. Of the latter `rank` is the node leader that sends it, and
+     * `buffer` its number among those that this leader sends. */
     TreeNode *terms;
     size_t term_count;
     TreeNode *outgoing;    /* [outgoing_count] the sums that this node sends to every owner on another node */

@@ -18,8 +18,8 @@ void world_check(const World *world, int code, const char *what) {
     MPI_Error_string(code, text, &length);
     Error error = {0};
     error_set(&error, STATUS_FAILURE, "%s failed: %.*s", what, length, text);
-    /* Most often another rank has ended: then the heartbeat, which knows which one and where, reports that in this second
-     * and ends this process. */
+    /* Most often another rank has ended: then the heartbeat, which knows which one and where, reports that in this
+     * second and ends this process. */
     if (world->hooks.heartbeat) sleep(1);
     world_abort(world, &error);
 }
@@ -54,8 +54,9 @@ _Noreturn void world_abort(const World *world, const Error *error) {
     _Exit((int)error->status);
 }
 
-/* A process that is alone in MPI_COMM_WORLD although its launcher started several was started by the launcher of another
- * MPI (or by srun without a PMI that this MPI knows): each would train by itself and overwrite the others' files. */
+/* A process that is alone in MPI_COMM_WORLD although its launcher started several was started by the launcher of
+ * another MPI (or by srun without a PMI that this MPI knows): each would train by itself and overwrite the others'
+ * files. */
 static Status refuse_stray(const World *world, Error *error) {
     static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "MPI_LOCALNRANKS"};
     if (world->size > 1) return STATUS_OK;

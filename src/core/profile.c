@@ -77,8 +77,8 @@ void profile_leave(Profile *profile, double operations) {
 }
 
 const char *region_name(Region region) {
-    static const char *const names[REGION_COUNT] = {"data",   "forward",   "attention",  "backward", "reduction",
-                                                    "gather", "optimizer", "evaluation", "save"};
+    static const char *const names[REGION_COUNT] = {"data",       "forward",   "attention",  "backward", "reduction",
+                                                    "all-gather", "optimizer", "evaluation", "save"};
     return names[region];
 }
 

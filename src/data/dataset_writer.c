@@ -36,7 +36,8 @@ static hid_t create_column(hid_t file, ColumnName name) {
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
     hid_t dataset = -1;
     H5Pset_obj_track_times(creation, false);
-    /* Each chunk is written once, when full: without a cache a full disk is an error of that write, not of the close. */
+    /* Each chunk is written once, when full: without a cache a full disk is an error of that write, not of the
+     * close. */
     if (H5Pset_chunk(creation, 1, &kind->chunk) >= 0 && H5Pset_fletcher32(creation) >= 0 &&
         H5Pset_chunk_cache(access, 0, 0, 1.0) >= 0)
         dataset = H5Dcreate2(file, kind->name, column_type(name, true), space, H5P_DEFAULT, creation, access);

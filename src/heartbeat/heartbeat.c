@@ -61,8 +61,8 @@ static void start_loop(Heartbeat *h, Error *error) {
     if (!h->running) error_set(error, STATUS_FAILURE, "cannot start a thread for the heartbeats");
 }
 
-/* Connect all ranks to rank 0. True on every rank when all are. A rank that gets no thread keeps its connection until all
- * know, so that no other takes it for one that has ended. Collective. */
+/* Connect all ranks to rank 0. True on every rank when all are. A rank that gets no thread keeps its connection until
+ * all know, so that no other takes it for one that has ended. Collective. */
 static bool connect_all(Heartbeat *h, Error *error) {
     const World *world = h->world;
     Endpoint endpoint = {0};
@@ -84,8 +84,8 @@ static bool connect_all(Heartbeat *h, Error *error) {
     return world_agree(world, error, true) == STATUS_OK && unconnected == 0;
 }
 
-/* The world's hook: tell the peers of a phase. At once, since this message may be the rank's last; of short updates only
- * as many as cost nothing. */
+/* Hook of World: tell the peers which phase this rank is in. Sent at once, since this message may be the rank's
+ * last. When updates are short, most messages are skipped, so that they take no noticeable time. */
 static void send_phase(void *heartbeat, bool changed) {
     Heartbeat *h = heartbeat;
     double now = clock_now();
@@ -94,7 +94,7 @@ static void send_phase(void *heartbeat, bool changed) {
     heartbeat_send(h, MESSAGE_ALIVE);
 }
 
-/* The world's hook: this rank is about to abort. The others shall end without a line of their own. */
+/* Hook of World: this rank is about to abort. Tell the other ranks to end without printing an error. */
 static void send_failure(void *heartbeat) {
     Heartbeat *h = heartbeat;
     atomic_store(&h->failing, true);

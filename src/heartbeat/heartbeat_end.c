@@ -47,8 +47,8 @@ static long find_launcher(Process *process) {
     return 0;
 }
 
-/* Run a script of the shell in a session and a process of its own. Nothing of this process stays open in it: others wait
- * for the end of these files. */
+/* Run a script of the shell in a session and a process of its own. Nothing of this process stays open in it: others
+ * wait for the end of these files. */
 static void start_script(char *script) {
     char *const arguments[] = {(char[]){"sh"}, (char[]){"-c"}, script, NULL};
     posix_spawn_file_actions_t files;
@@ -79,8 +79,8 @@ void heartbeat_end_launcher(bool announce) {
         log_warning("the launcher on each host (here %s, process %ld) will be killed unless it ends the job within "
                     "%d s",
                     process.name, pid, LAUNCHER_SECONDS);
-    /* In a process of its own, since the launcher ends this one. It signals only while the process of that number is the
-     * same one. SIGTERM would make Open MPI 4.1 crash. */
+    /* In a process of its own, since the launcher ends this one. It signals only while the process of that number is
+     * the same one. SIGTERM would make Open MPI 4.1 crash. */
     snprintf(script, sizeof script,
              "same() { s=$(cat /proc/%ld/stat 2>/dev/null) && set -- ${s##*)} && [ \"${20}\" = %llu ]; }\n"
              "sleep %d; same && kill -KILL %ld\n",
@@ -88,8 +88,8 @@ void heartbeat_end_launcher(bool announce) {
     start_script(script);
 }
 
-/* MPI_Abort asks the launcher, which may be out of reach: then the alarm ends this process, whatever the computing thread
- * waits for. */
+/* MPI_Abort asks the launcher, which may be out of reach: then the alarm ends this process, whatever the computing
+ * thread waits for. */
 static _Noreturn void end_by_abort(void) {
     int finalized = 0;
     signal(SIGALRM, SIG_DFL);

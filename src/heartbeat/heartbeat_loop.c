@@ -8,17 +8,17 @@
 
 /* Messages in the time limit; one a second at least. */
 enum { BEATS = 20 };
-/* Seconds after this process was suspended itself in which it reports nobody. */
+/* Seconds after this process was suspended during which it reports no peer as lost. */
 #define AFTER_SUSPENSION 2.0
 
 void heartbeat_wake(Heartbeat *h) {
     while (eventfd_write(h->wake, 1) < 0 && errno == EINTR) continue;
 }
 
-/* A peer is lost. Rank 0 reports it, and has the others end without a line. When rank 0 is lost, rank 1 reports it; the
- * others do if rank 1 does not end them, one after the other, so that there is one line if any of them still can. A process
- * that was suspended itself and woken up by the launcher, which ends the run for that very reason, has nothing to report;
- * nor has one of a run that was asked to stop and has saved. */
+/* A peer is lost: end the run. Rank 0 prints one line and tells the other ranks to end without printing. If rank 0 is
+ * lost, rank 1 prints the line; if rank 1 does not end the run, ranks 2, 3, … try in turn, so that one line is printed.
+ * Two cases print nothing: this process was suspended and the launcher has resumed it only to end the run; or the run
+ * was asked to stop and has saved. */
 static _Noreturn void end_for(Heartbeat *h, const Peer *peer, const char *cause) {
     int rank = h->world->rank;
     if (clock_now() - h->woken < AFTER_SUSPENSION || atomic_load(&h->stopping)) heartbeat_end_silently();
@@ -63,7 +63,8 @@ static void check_silence(Heartbeat *h, double limit) {
     }
     if (!first) return;
     char cause[256], others[64] = "";
-    if (silent > 1) snprintf(others, sizeof others, " (nor from %d more rank%s)", silent - 1, silent > 2 ? "s" : "");
+    if (silent > 1)
+        snprintf(others, sizeof others, " (also none from %d more rank%s)", silent - 1, silent > 2 ? "s" : "");
     snprintf(cause, sizeof cause,
              "no heartbeat for %.1f s%s: the process is stopped, its host is down, or the link to it is cut",
              now - first->last_received, others);

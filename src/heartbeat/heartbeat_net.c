@@ -95,8 +95,8 @@ void heartbeat_send(Heartbeat *h, MessageKind kind) {
     for (int i = 0; i < h->count; i++) {
         int connection = h->peers[i].socket;
         if (connection < 0) continue;
-        /* Both threads send. A message that finds a full buffer is dropped: the peer reads nothing and will count as lost
-         * soon. But one that has been begun must be completed, or all that follow would be misread. */
+        /* Both threads send. A message that finds a full buffer is dropped: the peer reads nothing and will count as
+         * lost soon. But one that has been begun must be completed, or all that follow would be misread. */
         pthread_mutex_lock(&h->sending);
         ssize_t sent = send(connection, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
         while (sent > 0 && (size_t)sent < sizeof message) {

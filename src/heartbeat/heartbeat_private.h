@@ -1,7 +1,8 @@
 #ifndef LINNET_HEARTBEAT_HEARTBEAT_PRIVATE_H
 #define LINNET_HEARTBEAT_HEARTBEAT_PRIVATE_H
-/* The parts of the heartbeat: job.c (start and end of MPI and of the heartbeats), heartbeat.c (what the computing thread
- * calls), heartbeat_loop.c (the thread), heartbeat_net.c (connections and messages), heartbeat_end.c (how a run ends). */
+/* The parts of the heartbeat: job.c (start and end of MPI and of the heartbeats), heartbeat.c (what the computing
+ * thread calls), heartbeat_loop.c (the thread), heartbeat_net.c (connections and messages), heartbeat_end.c (how a run
+ * ends). */
 #include "linnet/comm/world.h"
 #include "linnet/core/clock.h"
 #include "linnet/heartbeat/heartbeat.h"
@@ -28,8 +29,8 @@ typedef struct {
     int64_t step;
 } Message;
 
-/* A rank that this one receives from (all others for rank 0, rank 0 for the others), or a connection to rank 0's listener
- * over which no hello has come yet, of a rank or of another program. */
+/* A rank that this one receives from (all others for rank 0, rank 0 for the others), or a connection to rank 0's
+ * listener over which no hello has come yet, of a rank or of another program. */
 typedef struct {
     int rank;
     atomic_int socket;    /* -1: not connected yet, or no more */
@@ -103,8 +104,8 @@ void heartbeat_close_pending(Heartbeat *heartbeat, double before);
 void heartbeat_send(Heartbeat *heartbeat, MessageKind kind);
 
 typedef enum { RECEIVED_NOTHING, RECEIVED_MESSAGE, RECEIVED_END } Received;
-/* Receive the next complete message of a peer into peer->part; RECEIVED_END when its connection is closed or not that of a
- * rank. */
+/* Receive the next complete message of a peer into peer->part; RECEIVED_END when its connection is closed or not that
+ * of a rank. */
 Received heartbeat_receive(const Heartbeat *heartbeat, Peer *peer);
 
 /* End this process, and with it the run: after a line on what became of a peer, or without one. */

@@ -1,4 +1,5 @@
-/* Starting and ending MPI and the heartbeats together, with a limit on the start, while ranks have no connections yet. */
+/* Starting and ending MPI and the heartbeats together, with a limit on the start, while ranks have no connections
+ * yet. */
 #include "linnet/heartbeat/job.h"
 #include "heartbeat/heartbeat_private.h"
 #include "linnet/core/environment.h"

@@ -40,7 +40,7 @@
 #define WEIGHT_KC KC
 #endif
 #define WEIGHT_COLUMNS (256 / NR * NR) /* of a tile of a weight's gradient */
-#define TAIL_PARTS ((size_t)4)         /* that a tile at the end of a product is cut into */
+#define TAIL_PARTS ((size_t)4)         /* number of parts that each of the last tiles is cut into */
 
 _Static_assert(LINEAR_MC_MAX % MR == 0, "row blocks hold complete micro-panels");
 _Static_assert(TILE % MR == 0 && TILE % NR == 0 && WEIGHT_COLUMNS % NR == 0, "tiles hold complete micro-panels");

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The keys of TrainingArguments in Transformers 5.24 that SETTING_ROWS does not have, but data_seed, in two lists, each
- * in the order of TrainingArguments. A value is accepted if Trainer, given that value, computes and writes the same as
- * linnet. */
+/* The keys of TrainingArguments (Transformers 5.24) that are not in SETTING_ROWS, in two lists, each in the order of
+ * TrainingArguments; data_seed is checked separately. linnet accepts a value if Trainer, given that value, computes and
+ * writes the same as linnet. */
 const ForeignRow FOREIGN_ROWS[] = {
     {"lr_scheduler_kwargs", "[{}]", "learning rate schedules have no options"},
     {"optim", "[\"adamw_torch\", \"adamw_torch_fused\"]", "the optimizer is AdamW"},

@@ -93,10 +93,12 @@ const SettingRow SETTING_ROWS[] = {
          "samples per update, for any number of ranks; replaces `gradient_accumulation_steps`; null: micro-batch size x accumulation steps x ranks"},
     {KEY(data_order), .type = SETTING_CHOICE, .fallback = "\"torch\"", .own = true, .choices = DATA_ORDER_NAMES,
      .help =
-         "order of samples in an epoch. `torch`: `torch.randperm`, as Trainer; takes 8 bytes per sample on each rank. `blocks`: shuffled blocks of 4,096 neighbouring samples in groups of 262,144; takes no such memory and reads the file in few pieces"},
+         "order of samples in an epoch. `torch`: `torch.randperm`, as Trainer; takes 8 bytes per sample on each rank. "
+         "`blocks`: shuffled blocks of 4,096 neighbouring samples in groups of 262,144; takes no such memory and reads "
+         "the file in few pieces"},
     {KEY(reduction_units), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 65536,
-     .help =
-         "number of reduction units per update. A reduction unit is a part of the global batch with one partial gradient; the result has the same bits on any number of ranks up to this number. null: one per rank"},
+     .help = "number of reduction units per update. A reduction unit is a part of the global batch with one partial "
+             "gradient; the result has the same bits on any number of ranks up to this number. null: one per rank"},
     {KEY(reduction), .type = SETTING_CHOICE, .fallback = "\"ordered\"", .own = true, .choices = REDUCTIONS,
      .help =
          "how ranks sum gradients. `ordered`: along a fixed tree. `mpi`: by MPI_Allreduce, whose rounding depends on the number of ranks"},

@@ -15,8 +15,8 @@ static double planned_saves(const Trainer *t) {
     return ceil((double)t->state.total / every) - floor((double)t->state.step / every);
 }
 
-/* Checkpoints on the disk in addition to those that are there now, at most. An old checkpoint is removed after a new
- * one is complete: checkpoints of an earlier run give their space to all new ones but the first. */
+/* How many checkpoints more than now the disk must hold at once. A new checkpoint is complete before an old one is
+ * removed. So if an earlier run left checkpoints, there is one more at a time; else limit + 1. */
 static double added_checkpoints(const Trainer *t) {
     const int64_t limit = t->settings->save_total_limit;
     const double saves = planned_saves(t);

@@ -45,7 +45,8 @@ static void catch_up(Trainer *t, Error *error) {
 /* The last chance for checkpoints that could not be removed before. */
 static void tidy(const Trainer *t) {
     Error failure = {0};
-    if (checkpoint_tidy(t->settings->output_dir, &failure)) log_warning("%s: it stays on the disk", failure.message);
+    if (checkpoint_tidy(t->settings->output_dir, &failure))
+        log_warning("a removed checkpoint remains on the disk: %s", failure.message);
 }
 
 /* A stop signal during the last evaluation. The next run evaluates again; a checkpoint of the last update saves it from

@@ -36,7 +36,7 @@ static void plan_length(Trainer *t) {
                     (long long)state->units, state->units > 1 ? "s" : "", ranks);
 }
 
-/* All ranks multiply in bfloat16, or none: a mixed sum would be the result of neither. Collective. */
+/* Use bf16 on all ranks or on none: mixed ranks would give results of neither precision. Collective. */
 static void agree_on_bf16(Trainer *t) {
     int64_t lacking = t->settings->bf16 && !linear_bf16() ? t->world->rank + 1 : 0;
     world_max_integers(t->world, &lacking, 1);

@@ -6,8 +6,8 @@
 #include "train/trainer_state.h"
 #include <stdio.h>
 
-/* A failed checkpoint does not count: the last good one does again. All ranks have the same cause; the rank where it
- * occurred prints it. */
+/* Handle a checkpoint that could not be written: state.best_saved and save.step go back to the checkpoint before it.
+ * All ranks have the same `cause`; the rank where it occurred prints it. */
 static Status save_failed(Trainer *t, const Error *cause, bool needed, Error *error) {
     char last[64] = "the run has no other";
     long long failed = (long long)t->save.step;

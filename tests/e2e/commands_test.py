@@ -56,7 +56,7 @@ def test_profile(sample, job, tmp_path):
     config = write_config(tmp_path / "config.json", output_dir=run, **{**job, "max_steps": 4, "eval_file": sample.test})
     table = linnet("train", config, "--profile", ranks=2).stdout.split("profile, mean of 2 ranks\n")[1]
     rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()[1:]}
-    assert list(rows) == ["data", "forward", "attention", "backward", "reduction", "gather", "optimizer", "evaluation", "save", "rest", "total"]
+    assert list(rows) == ["data", "forward", "attention", "backward", "reduction", "all-gather", "optimizer", "evaluation", "save", "rest", "total"]
     assert sum(float(row[0]) for name, row in rows.items() if name != "total") == pytest.approx(float(rows["total"][0]), abs=0.01)
     assert [name for name, row in rows.items() if len(row) == 4] == ["forward", "attention", "backward", "evaluation"]
     for rank in range(2):

@@ -5,7 +5,8 @@
  *   AT_PATH    part of the path of the call, if it has one
  *   AT_NUMBER  which of these calls, from 1; with HOLD also several, as in 2,5
  *   AT_RANK    the rank, or any
- *   AT_DO      KILL or STOP the process; MEMORY: linnet's own code gets no memory from now on; HDF5: that library gets no
+ *   AT_DO      KILL or STOP the process; MEMORY: linnet's own code gets no memory from now on; HDF5: that library gets
+ *   no
  *              large blocks from now on; LIMIT: the system limits the memory of the process; FAIL: the call fails with
  *              EIO; a number: wait so many seconds; HOLD: make the file AT_MARK.n at the n-th call and hold the calling
  *              thread until there is a file AT_MARK.n.go

@@ -1,18 +1,18 @@
-/* A library for LD_PRELOAD that makes system calls fail, or holds the process in a call so that a test can kill it there.
- * The environment says which calls:
+/* A library for LD_PRELOAD that makes system calls fail, or holds the process in a call so that a test can kill it
+ * there. The environment says which calls:
  *
  *   FAULT_CALL    write, fsync, rename, remove, mmap, malloc, open, lock, or "any" of those on files
  *   FAULT_AT      n: the n-th call path (of the program's own functions) to this call fails, once
  *   FAULT_WHILE   a path: while it exists each such call on a file below FAULT_UNDER fails
- *   FAULT_PAUSE   n: at the n-th such call on a file below FAULT_UNDER the process makes FAULT_MARK and waits to be killed
- *   FAULT_ERRNO   errno of the failing call (default ENOSPC; ENOMEM for memory)
+ *   FAULT_PAUSE   n: at the n-th such call on a file below FAULT_UNDER the process makes FAULT_MARK and waits to be
+ *   killed FAULT_ERRNO   errno of the failing call (default ENOSPC; ENOMEM for memory)
  *   FAULT_UNDER   part of the path of the calls
  *   FAULT_ABOVE   bytes, and FAULT_BELOW: only allocations of at least FAULT_ABOVE and less than FAULT_BELOW
  *   FAULT_RANK    only this rank (default all)
  *   FAULT_MARK    a file to which the call path of the failing call is written
  *
- * Only calls by the program, HDF5 and cJSON count; how MPI handles failures is not tested. write includes pwrite, malloc
- * includes calloc and realloc, rename includes renameat2, remove includes unlink; lock is fcntl's. */
+ * Only calls by the program, HDF5 and cJSON count; how MPI handles failures is not tested. write includes pwrite,
+ * malloc includes calloc and realloc, rename includes renameat2, remove includes unlink; lock is fcntl's. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>

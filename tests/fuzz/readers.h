@@ -1,8 +1,8 @@
 #ifndef LINNET_TESTS_FUZZ_READERS_H
 #define LINNET_TESTS_FUZZ_READERS_H
 /** Each reader of untrusted files or texts as a function of bytes. It returns nothing: a fault of the reader (a status
- *  other than success or bad input, a message of more than one line, a result that breaks the contract) ends the process.
- *  Used by libFuzzer (fuzz.c) and tests/unit/fuzz_cases_test.c. Runs in the root of the repository. */
+ *  other than success or bad input, a message of more than one line, a result that breaks the contract) ends the
+ *  process. Used by libFuzzer (fuzz.c) and tests/unit/fuzz_cases_test.c. Runs in the root of the repository. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Messages under way: each arrives at its rank and is reported once with its bucket, whatever the size of a set, and MPI is
- * given only so many at a time. */
+/* Messages under way: each arrives at its rank and is reported once with its bucket, whatever the size of a set, and
+ * MPI is given only so many at a time. */
 #include "comm/messages.h"
 #include "mpi/check.h"
 

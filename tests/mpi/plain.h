@@ -110,8 +110,8 @@ static inline int plain_micro_batches(int update, int unit) {
     return 1 + (update + unit) % PLAIN_MICRO;
 }
 
-/** Texts of one micro-batch into `batch`, their gradient into `residual`: in early updates of few token ids, so that not
- *  all rows are ever touched. */
+/** Texts of one micro-batch into `batch`, their gradient into `residual`: in early updates of few token ids, so that
+ *  not all rows are ever touched. */
 static inline void plain_add_texts(Batch *batch, float *residual, int update, int unit, int micro) {
     const BatchRule rule = {POOLING_PADDED_END, 0, PLAIN_VOCABULARY - 1, PLAIN_POSITIONS};
     size_t width = (size_t)PLAIN_CONFIG.width, before = batch->tokens;
@@ -273,8 +273,8 @@ static inline void plain_give_units(Plain *plain, Optimizer *optimizer, int upda
     optimizer_add_rows(optimizer, &plain->units, plain->units_residual);
 }
 
-/** The next subtree's gradients into the optimizer, in the order in which the trainer has them: in some updates units one
- *  by one, in others the largest subtrees. Returns its units. */
+/** The next subtree's gradients into the optimizer, in the order in which the trainer has them: in some updates units
+ *  one by one, in others the largest subtrees. Returns its units. */
 static inline int plain_give_subtree(Plain *plain, Optimizer *optimizer, int update, int first, int end) {
     int count = 1;
     for (int more = 2; first + more <= end && update % 3 != 1; more++)

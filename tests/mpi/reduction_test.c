@@ -107,8 +107,9 @@ static bool good(const Case *c, float value, size_t i) {
     float expected = plain_sum(c, 0, c->units, i);
     bool rounded = c->rule.bf16 && c->world->nodes > 1;
     if (c->rule.kind == REDUCTION_ORDERED && !rounded) return memcmp(&value, &expected, sizeof value) == 0;
-    /* bf16 has 8 bits: each piece is off by 2^-8 of itself at most (and a little for the additions), and no piece is larger than the magnitudes of its units. MPI adds in
-     * another order: each of up to 9 additions is off by 2^-24 of a partial sum. */
+    /* bf16 has 8 bits: each piece is off by 2^-8 of itself at most (and a little for the additions), and no piece is
+     * larger than the magnitudes of its units. MPI adds in another order: each of up to 9 additions is off by 2^-24 of
+     * a partial sum. */
     return fabsf(value - expected) <= magnitude(c, i) * (rounded ? 0x1.02p-8F : 10 * 0x1p-24F);
 }
 
@@ -252,7 +253,8 @@ static void check_values(const Case *c, const Case *made) {
             CHECK(good(made, c->values[i], i));
 }
 
-/** With the next update begun while the values of the one before still come in; the last are still to come at the end. */
+/** With the next update begun while the values of the one before still come in; the last are still to come at the
+ *  end. */
 static void test_overlap(World *world) {
     Case c = {.world = world, .rule = {.units = UNITS, .overlap = true}};
     Error error = {0};

@@ -53,7 +53,8 @@ static float value_of(int update, int32_t id, size_t k) {
     return any_float((uint64_t)update, (uint64_t)id, k);
 }
 
-/** Owners write all their rows ever touched; the others have them afterwards, and rows never touched stay as they are. */
+/** Owners write all their rows ever touched; the others have them afterwards, and rows never touched stay as they
+ *  are. */
 static void check_all_gather(SparseEmbedding *embedding, float *values, const bool *ever, int update) {
     for (size_t i = 0; i < embedding->owned_count; i++)
         for (size_t k = 0; k < WIDTH; k++)

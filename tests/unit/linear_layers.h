@@ -17,9 +17,10 @@ typedef struct {
     size_t rows, in, out, weight_gap, x_gap, y_gap;
 } Case;
 
-/* Rows are cut into blocks of at most 384, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into runs of KC,
- * 128 or 256 steps, rows of a weight's gradient into runs of 192 or 256: the later cases have several of each, complete
- * and partial, the last five in few multiplications. Cases of more than 2^20 multiplications run on all threads. */
+/* Rows are cut into blocks of at most 384, columns into tiles of 48 or 96 (by BLAS 384), the inner extent into runs of
+ * KC, 128 or 256 steps, rows of a weight's gradient into runs of 192 or 256: the later cases have several of each,
+ * complete and partial, the last five in few multiplications. Cases of more than 2^20 multiplications run on all
+ * threads. */
 static const Case CASES[] = {
     {1, 1, 1, 0, 0, 0},      {3, 5, 7, 2, 1, 3},      {17, 33, 65, 0, 0, 0},   {8, 64, 3, 61, 0, 5},
     {29, 2, 90, 1, 3, 0},    {520, 40, 400, 7, 0, 9}, {1025, 9, 385, 0, 2, 0}, {70, 1030, 260, 3, 5, 0},
@@ -46,8 +47,8 @@ static inline size_t multiplications(const Case *c) {
 
 static LinearWork work;
 
-/* Where instructions are emulated, products of more multiplications than this are left out. An instruction of AMX computes
- * more, so that its limit is higher and the largest products run on two threads. */
+/* Where instructions are emulated, products of more multiplications than this are left out. An instruction of AMX
+ * computes more, so that its limit is higher and the largest products run on two threads. */
 enum { MOST_BY_AVX512BF16 = 400000, MOST_BY_AMX = 1300000 };
 static size_t most_multiplications; /* in one product, for the way that is being tested */
 
@@ -68,7 +69,8 @@ typedef struct {
     float *weight, *bias, *x, *y; /* with gaps */
 } Layer;
 
-/* x rounded to bf16, to nearest, ties to even: an independent way, by scaling the 8 bits of the significand to integers. */
+/* x rounded to bf16, to nearest, ties to even: an independent way, by scaling the 8 bits of the significand to
+ * integers. */
 static inline float rounded_to_bf16(float x) {
     int exponent;
     double fraction = frexp((double)x, &exponent);

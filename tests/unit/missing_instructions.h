@@ -1,9 +1,9 @@
 #ifndef LINNET_MISSING_INSTRUCTIONS_H
 #define LINNET_MISSING_INSTRUCTIONS_H
 /** Runs the kernels of AVX512-BF16 and AMX-BF16 on a CPU that has AVX-512 but not these: each of their instructions
- *  ends in SIGILL there, and the handler does by plain C what Intel's Software Developer's Manual (volume 2) says of it.
- *  So the compiled kernels are tested, though not their speed. What the manual forbids, and what this does not know,
- *  ends the process. For x86-64 on Linux. */
+ *  ends in SIGILL there, and the handler does by plain C what Intel's Software Developer's Manual (volume 2) says of
+ *  it. So the compiled kernels are tested, though not their speed. What the manual forbids, and what this does not
+ *  know, ends the process. For x86-64 on Linux. */
 #include "kernels/kernels.h"
 #include "linnet/kernels/isa.h"
 #include <signal.h>

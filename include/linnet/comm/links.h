@@ -1,8 +1,8 @@
 #ifndef LINNET_COMM_LINKS_H
 #define LINNET_COMM_LINKS_H
 /** What messages between the ranks of this job cost, measured: constants of `linnet plan`. The model is LogGP
- *  (Alexandrov et al., "LogGP: incorporating long messages into the LogP model", SPAA 1995): a message of n bytes arrives
- *  after a latency L and n times the gap G, and keeps its sender and its receiver busy for an overhead o. */
+ *  (Alexandrov et al., "LogGP: incorporating long messages into the LogP model", SPAA 1995): a message of n bytes
+ *  arrives after a latency L and n times the gap G, and keeps its sender and its receiver busy for an overhead o. */
 #include "linnet/comm/world.h"
 #include "linnet/core/error.h"
 
@@ -23,8 +23,8 @@ typedef struct {
     size_t bytes; /**< of the gradient in training, whose messages are measured */
 } LinkWork;
 
-/** Measure between ranks of one node and between nodes; all 0 where there are no two such ranks. The result is the same on
- *  all ranks. Takes some ten seconds on slow networks. STATUS_FAILURE when memory is short. Collective. */
+/** Measure between ranks of one node and between nodes; all 0 where there are no two such ranks. The result is the same
+ *  on all ranks. Takes some ten seconds on slow networks. STATUS_FAILURE when memory is short. Collective. */
 Status links_measure(const World *world, const LinkWork *work, Link *node, Link *network, Error *error);
 
 #endif

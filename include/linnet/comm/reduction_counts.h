@@ -15,8 +15,9 @@ typedef struct {
     size_t gathered; /**< the all-gather takes the first so many buckets */
 } ReductionJob;
 
-/** Of one rank and one update. Messages and their bytes are those that it sends to other nodes: the ranks of a node read
- *  each other's memory. Gradients and sums: all 0 for REDUCTION_MPI, where MPI chooses the messages and the order. */
+/** Of one rank and one update. Messages and their bytes are those that it sends to other nodes: the ranks of a node
+ *  read each other's memory. Gradients and sums: all 0 for REDUCTION_MPI, where MPI chooses the messages and the
+ *  order. */
 typedef struct {
     int buffers; /**< gradient buffers that it allocates: reduction_buffers() */
     size_t gradient_messages, gradient_bytes;

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** A stretch of a gradient buffer, divided into blocks of a fixed length (the last may be shorter). Each rank owns a run
- *  of its blocks. */
+/** A stretch of a gradient buffer, divided into blocks of a fixed length (the last may be shorter). Each rank owns a
+ *  run of its blocks. */
 typedef struct {
     size_t start;  /**< floats from the gradient buffer's start */
     size_t length; /**< floats; may be 0 */

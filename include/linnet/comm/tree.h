@@ -28,8 +28,9 @@ bool tree_is_node(int n, int first, int count);
 /** The nodes of the run of `count` units from `first`, in order, into nodes (room for 64); returns their number. */
 size_t tree_nodes(int n, int first, int count, int rank, TreeNode *nodes);
 
-/** The most sums that a rank has on its stack while it works through a run of `count` units one by one, in a tree over any
- *  number of units, and adds the topmost two as soon as they are a node; `from_start`: the run begins with unit 0. */
+/** The most sums that a rank has on its stack while it works through a run of `count` units one by one, in a tree over
+ *  any number of units, and adds the topmost two as soon as they are a node; `from_start`: the run begins with unit
+ *  0. */
 int tree_depth_most(int count, bool from_start);
 
 /** The most nodes that a run of at most `count` units has in a tree over any number of them. */

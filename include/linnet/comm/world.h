@@ -67,7 +67,8 @@ Status world_agree(const World *world, Error *error, bool print);
 /** Print this rank's error in one line, with its host and phase where there are several ranks. Not collective. */
 void world_tell(const World *world, const Error *error);
 
-/** Make every rank a node of its own from now on: ranks then share no memory and send each other all data. Collective. */
+/** Make every rank a node of its own from now on: ranks then share no memory and send each other all data.
+ *  Collective. */
 void world_isolate(World *world);
 
 /** Print one line with rank, host and cause, and end the job on all ranks with *error's status. Not collective. */
@@ -80,8 +81,8 @@ void world_check(const World *world, int code, const char *what);
 /** Copy rank 0's bytes to every rank; any size. Collective. */
 void world_broadcast(const World *world, void *bytes, size_t size);
 
-/** Copy rank 0's text, of any length, to every rank: *text stays as it is on rank 0; elsewhere it becomes a new block, to
- *  be freed with memory_free(). Collective. */
+/** Copy rank 0's text, of any length, to every rank: *text stays as it is on rank 0; elsewhere it becomes a new block,
+ *  to be freed with memory_free(). Collective. */
 Status world_broadcast_text(const World *world, char **text, Error *error);
 
 /** Element-wise sums over all ranks, on every rank. Collective. For doubles, exact and the same for any number of

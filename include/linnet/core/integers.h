@@ -1,6 +1,6 @@
 #ifndef LINNET_CORE_INTEGERS_H
 #define LINNET_CORE_INTEGERS_H
-/** Integer arithmetic that many rooms need: minimum, maximum, division rounded up, and even parts. */
+/** Integer arithmetic that many directories need: minimum, maximum, division rounded up, and even parts. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
-/* What the next start makes of a final model that did not get to its place. Killed at every step of that, with real models:
- * tests/fault/final_model_test.py. */
+/* What the next start makes of a final model that did not get to its place. Killed at every step of that, with real
+ * models: tests/fault/final_model_test.py. */
 #include "linnet/checkpoint/final_model.h"
 #include "unit/model_files.h"
 

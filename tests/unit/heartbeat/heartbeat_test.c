@@ -1,5 +1,5 @@
-/* The heartbeats' connections: only ranks are accepted, and other programs at the port hold nobody up. Heartbeats of real
- * ranks: tests/mpi/heartbeat_test.c and tests/fault/lost_ranks_test.py. */
+/* The heartbeats' connections: only ranks are accepted, and other programs at the port hold nobody up. Heartbeats of
+ * real ranks: tests/mpi/heartbeat_test.c and tests/fault/lost_ranks_test.py. */
 #include "heartbeat/heartbeat_private.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -111,8 +111,8 @@ static void test_ranks_of_one_host_use_no_network(void **state) {
     close(two);
 }
 
-/* More other programs than there is room for send nothing, too little, or something else, and stay connected: each would
- * have held the ranks up for as long as an answer may take. */
+/* More other programs than there is room for send nothing, too little, or something else, and stay connected: each
+ * would have held the ranks up for as long as an answer may take. */
 static void test_other_programs_hold_nobody_up(void **state) {
     (void)state;
     Host host;

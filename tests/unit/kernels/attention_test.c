@@ -18,7 +18,8 @@ typedef struct {
 
 typedef enum { CAUSAL, LAST_QUERY, END_ROW } Kind;
 
-/** Samples of the given lengths. LAST_QUERY: one query a sample; END_ROW: causal, and a last row that sees all but itself. */
+/** Samples of the given lengths. LAST_QUERY: one query a sample; END_ROW: causal, and a last row that sees all but
+ *  itself. */
 static Case case_new(const int32_t *lengths, size_t samples, size_t heads, size_t head_width, Kind kind) {
     Case made = {.width = heads * head_width, .stride = 3 * heads * head_width + 2};
     for (size_t b = 0; b < samples; b++) {
@@ -116,7 +117,8 @@ static void check(const int32_t *lengths, size_t samples, size_t heads, size_t h
     memcpy(c.lse, expected + outs, c.queries * heads * sizeof(float));
     backward(actual, &c);
     backward_ref(expected, &c);
-    /* d scores are weights times sums of d products; dk and dv add one of them for every query, shrinking as weights do */
+    /* d scores are weights times sums of d products; dk and dv add one of them for every query, shrinking as weights
+     * do */
     double terms = sqrt((double)head_width) * (8.0 + log((double)(c.keys + 1)));
     assert_near(actual, expected, gradients, 8.0 * FLOAT_EPSILON * terms / (1.0 - p), 16.0 * FLOAT_EPSILON);
     assert_threads_agree(forward, &c, results);

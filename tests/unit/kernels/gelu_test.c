@@ -38,7 +38,8 @@ static void test_forward_error_once(void) {
 }
 TEST_EVERY_ISA(test_forward_error)
 
-/** The derivative of the exact function by central differences: h²/6 · third derivative < 1e-9 and 1e-16 / h < 1e-10. */
+/** The derivative of the exact function by central differences: h²/6 · third derivative < 1e-9 and 1e-16 / h <
+ *  1e-10. */
 static void test_backward_error_once(void) {
     float *x = sweep_new(12.0), *dout = floats_new(SWEEP), *dx = floats_new(SWEEP);
     for (size_t i = 0; i < SWEEP; i++) dout[i] = i % 2 ? -1.0f : 1.0f;

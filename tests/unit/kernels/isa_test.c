@@ -6,7 +6,8 @@
 
 static const char *const SETS[] = {"base", "avx2", "avx512", "avx512bf16", "amx"};
 
-/** The set that a fresh process picks when LINNET_ISA is `wanted`; its messages go nowhere. Its exit code says which. */
+/** The set that a fresh process picks when LINNET_ISA is `wanted`; its messages go nowhere. Its exit code says
+ *  which. */
 static int picked(const char *wanted) {
     pid_t child = fork();
     assert_true(child >= 0);

@@ -9,7 +9,8 @@ typedef struct {
 
 static Ordered ordered[CASE_COUNT][2]; /* by pairs, by AMX's groups; NULL until a way needs them */
 
-/* A sum of products of bf16 in the order that docs/explanation/numerics.md promises: by pairs of elements, or by AMX's groups. */
+/* A sum of products of bf16 in the order that docs/explanation/numerics.md promises: by pairs of elements, or by AMX's
+ * groups. */
 static float sum_in_order(float sum, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t terms,
                           bool amx) {
     const size_t group = amx ? 32 : 2;

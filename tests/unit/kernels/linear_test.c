@@ -11,9 +11,9 @@ static Layer magnitudes(const Layer *layer) {
     return positive;
 }
 
-/* In any order of summation, a float32 sum of `terms` products has an error of at most (terms + 1) · 2^-24 of the sum of
- * their magnitudes, to first order (Higham, Accuracy and Stability, §3.1). One more is for the reference's last rounding
- * and one for the value that the sum is added to. */
+/* In any order of summation, a float32 sum of `terms` products has an error of at most (terms + 1) · 2^-24 of the sum
+ * of their magnitudes, to first order (Higham, Accuracy and Stability, §3.1). One more is for the reference's last
+ * rounding and one for the value that the sum is added to. */
 static void assert_close(const float *fast, const float *reference, const float *magnitude, size_t rows, size_t columns,
                          size_t stride, size_t terms) {
     for (size_t r = 0; r < rows; r++) {

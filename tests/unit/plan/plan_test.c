@@ -1,4 +1,5 @@
-/* plan.h and plan_constants.h: bytes, seconds and memory against formulas written out by hand, and the file of constants. */
+/* plan.h and plan_constants.h: bytes, seconds and memory against formulas written out by hand, and the file of
+ * constants. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/linear.h"
@@ -120,7 +121,8 @@ static void test_sends_nothing_on_one_host(void **state) {
     }
 }
 
-/** A host sends each float that other hosts own once, for any number of its ranks, and its own parameters to each other host. */
+/** A host sends each float that other hosts own once, for any number of its ranks, and its own parameters to each other
+ *  host. */
 static void test_counts_the_bytes_of_a_host(void **state) {
     Fixture *f = *state;
     const struct { int ranks, hosts; } cases[] = {{2, 2}, {4, 2}, {8, 4}, {1024, 128}};
@@ -139,7 +141,8 @@ static void test_counts_the_bytes_of_a_host(void **state) {
     NEAR(cost_of(f, 8, 1, 8).gradient_bytes, 0.0);
 }
 
-/** Two units that are a subtree are sent as one sum, whichever ranks of a host have them; three of five units are not. */
+/** Two units that are a subtree are sent as one sum, whichever ranks of a host have them; three of five units are
+ *  not. */
 static void test_counts_partial_sums(void **state) {
     Fixture *f = *state;
     double one = cost_of(f, 2, 2, 2).gradient_bytes;
@@ -171,8 +174,8 @@ static void test_counts_what_is_added(void **state) {
     const char *products = linear_products();
     double buffer = gradient_buffer_bytes(f), rows = (300.0 + LONGEST) * WIDTH * 4.0;
     linear_choose("own");
-    /* Of 4 ranks one reads two gradient buffers and writes their sum for one owner on the other host; for its own part it
-     * reads two buffers and what came from the other host, and writes their sum. */
+    /* Of 4 ranks one reads two gradient buffers and writes their sum for one owner on the other host; for its own part
+     * it reads two buffers and what came from the other host, and writes their sum. */
     NEAR_PARTS(bytes_added(f, 4, 4), rows + buffer / 4.0 * 3.0 + buffer / 4.0 * 4.0, 7);
     f->settings.reduction_dtype = WIRE_BFLOAT16;
     NEAR_PARTS(bytes_added(f, 4, 4), rows + buffer / 4.0 * 2.5 + buffer / 4.0 * 3.5, 6);
@@ -279,7 +282,8 @@ static void test_hides_what_travels_meanwhile(void **state) {
     f->settings.overlap_comm = true;
     f->machine.network.bandwidth = f->machine.network.overlapped_bandwidth = 1e5; /* far slower than the passes */
     PlanCost cost = cost_of(f, 2, 2, 2);
-    /* The gradients of the head are ready first, and soon sent; those of a layer are ready when the pass has left it. */
+    /* The gradients of the head are ready first, and soon sent; those of a layer are ready when the pass has left
+     * it. */
     double slice = cost.passes * 2.0 / 3.0 / LAYERS,
            head = (double)(f->layout.dense - f->layout.bucket_starts[LAYERS]) * 2.0;
     double first = fmin(slice, head / 1e5), rest = (LAYERS - 1) * slice;
@@ -287,12 +291,14 @@ static void test_hides_what_travels_meanwhile(void **state) {
     NEAR_PARTS(cost.gradients_hidden * 1e5, (first + rest) * 1e5, 1);
     NEAR(cost.gradients + cost.gradients_hidden, cost.gradient_bytes / 1e5 + overhead(f, LAYERS + 3));
     NEAR(cost.weights + cost.weights_hidden, cost.weight_bytes / 1e5 + overhead(f, LAYERS + 1));
-    /* After the first bucket, while AdamW and then the forward pass compute; not while a layer waits for its parameters. */
+    /* After the first bucket, while AdamW and then the forward pass compute; not while a layer waits for its
+     * parameters. */
     double adamw = (double)f->layout.dense / 2.0 * 28.0 / 1e10, layer = (double)f->layout.bucket_starts[1];
     NEAR(cost.weights_hidden, adamw * (1.0 - layer / (double)f->layout.dense) + cost.passes / 3.0);
 }
 
-/** Slow passes hide everything except what is ready at the end of the backward pass, or needed first by the forward pass. */
+/** Slow passes hide everything except what is ready at the end of the backward pass, or needed first by the forward
+ *  pass. */
 static void test_cannot_hide_the_ends(void **state) {
     Fixture *f = *state;
     f->settings.overlap_comm = true;

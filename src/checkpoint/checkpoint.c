@@ -6,6 +6,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,26 +51,31 @@ static void scan_one(CheckpointScan *scan, int folder, const char *name) {
     if (scan->first == 0 || goes_before(scan, step, scan->first)) scan->first = step;
 }
 
-static void scan_folder(CheckpointScan *scan, const char *output_dir) {
+/* Only a folder that does not exist has no checkpoints: one that cannot be listed may hold some. */
+static Status scan_folder(CheckpointScan *scan, const char *output_dir, Error *error) {
     DIR *folder = opendir(output_dir);
-    for (struct dirent *entry; folder && (entry = readdir(folder));) scan_one(scan, dirfd(folder), entry->d_name);
+    if (!folder && errno == ENOENT) return STATUS_OK;
+    if (folder) errno = 0;
+    for (const struct dirent *entry; folder && (entry = readdir(folder)); errno = 0)
+        scan_one(scan, dirfd(folder), entry->d_name);
+    if (errno) error_set(error, file_blame(errno), "%s: cannot list: %s", output_dir, strerror(errno));
     if (folder) closedir(folder);
+    return error->status;
 }
 
-static int64_t newest_below(const char *output_dir, int64_t below) {
+static int64_t newest_below(const char *output_dir, int64_t below, Error *error) {
     CheckpointScan scan = {.newest_step = -1, .below = below};
-    scan_folder(&scan, output_dir);
-    return scan.newest_step;
+    return scan_folder(&scan, output_dir, error) ? -1 : scan.newest_step;
 }
 
-int64_t checkpoint_newest(const char *output_dir) {
-    return newest_below(output_dir, 0);
+int64_t checkpoint_newest(const char *output_dir, Error *error) {
+    return newest_below(output_dir, 0, error);
 }
 
 int64_t checkpoint_newest_intact(const char *output_dir, Error *error) {
     CheckpointInfo info;
-    int64_t newest = checkpoint_newest(output_dir), step = newest;
-    for (; step > 0 && error->status == STATUS_OK; step = newest_below(output_dir, step)) {
+    int64_t newest = checkpoint_newest(output_dir, error), step = newest;
+    for (; step > 0 && error->status == STATUS_OK; step = newest_below(output_dir, step, error)) {
         Error damage = {0};
         char *path = checkpoint_path(output_dir, step, error);
         const bool ended = !path || checkpoint_verify(path, &info, &damage) == STATUS_OK;
@@ -80,7 +86,7 @@ int64_t checkpoint_newest_intact(const char *output_dir, Error *error) {
         else
             log_warning("skipping checkpoint-%lld: %s", (long long)step, damage.message);
     }
-    if (newest > 0 && step < 0)
+    if (error->status == STATUS_OK && newest > 0 && step < 0)
         error_set(error, STATUS_INPUT,
                   "%s holds checkpoints, but none is intact: remove them to start from the beginning", output_dir);
     return step;
@@ -137,8 +143,7 @@ static Status remove_checkpoint(const char *output_dir, int64_t step, Error *err
 Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error) {
     while (error->status == STATUS_OK) {
         CheckpointScan scan = {.newest_step = -1, .current = current, .best = best};
-        scan_folder(&scan, output_dir);
-        if (scan.count <= limit || scan.first == 0) break;
+        if (scan_folder(&scan, output_dir, error) || scan.count <= limit || scan.first == 0) break;
         remove_checkpoint(output_dir, scan.first, error);
     }
     return error->status;

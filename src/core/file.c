@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,11 +41,9 @@ bool file_exists(const char *path) {
 }
 
 bool file_is_in(const char *folder, const char *name) {
-    Error no_memory = {0};
-    char *path = file_join(folder, name, &no_memory);
-    const bool there = path && file_exists(path);
-    memory_free(path);
-    return there;
+    char path[PATH_MAX]; /* not allocated: a lack of memory must not look like a missing file */
+    const int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return length > 0 && (size_t)length < sizeof path && file_exists(path);
 }
 
 bool file_same(const char *a, const char *b) {
@@ -248,7 +247,13 @@ Status file_remove(const char *path, Error *error) {
     if (!root) return error->status;
     FTS *walk = fts_open((char *[]){root, NULL}, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
     if (!walk) fail(error, path, "list");
-    for (FTSENT *entry; walk && !error->status && (entry = fts_read(walk));) {
+    while (walk && !error->status) {
+        errno = 0;
+        const FTSENT *entry = fts_read(walk);
+        if (!entry) {
+            if (errno) fail(error, path, "list");
+            break;
+        }
         if (entry->fts_info == FTS_D) continue; /* a folder is removed after its entries */
         errno = entry->fts_errno;
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)

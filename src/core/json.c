@@ -28,8 +28,14 @@ Status json_parse(cJSON **tree, const char *text, size_t size, const char *name,
         return STATUS_OK;
     }
     cJSON_Delete(parsed);
-    return error_set(error, STATUS_INPUT, "%s: byte %td: a number of more than 63 characters, or out of memory", name,
-                     end - text + 1);
+    static const char number[] = "0123456789+-.eE";
+    const char *first = end, *last = end;
+    while (first > text && strchr(number, first[-1])) first--;
+    while (last < text + size && *last && strchr(number, *last)) last++;
+    if (last - first > 63)
+        return error_set(error, STATUS_INPUT, "%s: byte %td: a number has more than 63 characters", name,
+                         first - text + 1);
+    return error_set(error, STATUS_FAILURE, "%s: out of memory", name);
 }
 
 Status json_load(cJSON **tree, const char *path, Error *error) {

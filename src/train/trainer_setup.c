@@ -96,7 +96,7 @@ static Status build(Trainer *t, const char *model, Error *error) {
 /* Write the settings to output_dir and open the log there. Rank 0. */
 static void open_output(Trainer *t, const cJSON *history, Error *error) {
     const char *folder = t->settings->output_dir;
-    if (t->state.step == 0 && checkpoint_newest(folder) > 0)
+    if (t->state.step == 0 && checkpoint_newest(folder, error) > 0)
         log_warning("%s has checkpoints of an earlier run, but this run starts from the beginning "
                     "(resume_from_checkpoint: true would resume the earlier one)",
                     folder);

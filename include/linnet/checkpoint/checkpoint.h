@@ -15,8 +15,9 @@
 /** OUTPUT/checkpoint-STEP, to be freed with memory_free(). */
 char *checkpoint_path(const char *output_dir, int64_t step, Error *error);
 
-/** The highest step of the checkpoints in a folder; −1 when there is none. */
-int64_t checkpoint_newest(const char *output_dir);
+/** The highest step of the checkpoints in a folder; −1 when there is none, or after an error: a folder that exists and
+ *  cannot be listed. */
+int64_t checkpoint_newest(const char *output_dir, Error *error);
 
 /** The highest step of the checkpoints that are intact (checkpoint_verify()); −1 when there is no checkpoint. Warns of
  *  each one that is passed over, with what is wrong with it. STATUS_INPUT when there are some but none is intact. */

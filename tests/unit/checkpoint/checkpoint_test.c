@@ -44,19 +44,24 @@ static void test_path(void **state) {
 
 static void test_newest(void **state) {
     (void)state;
-    assert_int_equal(checkpoint_newest(in_folder("missing")), -1);
-    assert_int_equal(checkpoint_newest(folder), -1);
+    Error error = {0};
+    assert_int_equal(checkpoint_newest(in_folder("missing"), &error), -1);
+    assert_int_equal(checkpoint_newest(folder, &error), -1);
     make_others();
-    assert_int_equal(checkpoint_newest(folder), -1);
+    assert_int_equal(checkpoint_newest(folder, &error), -1);
     make_checkpoint("checkpoint-0"); /* no run saves before its first update */
     make_checkpoint("checkpoint-007");
     make_checkpoint("checkpoint- 8");
     make_checkpoint("checkpoint-+8");
     write_text(in_folder("checkpoint-8"), "a file");
-    assert_int_equal(checkpoint_newest(folder), -1);
+    assert_int_equal(checkpoint_newest(folder, &error), -1);
     make_checkpoint("checkpoint-9");
     make_checkpoint("checkpoint-10"); /* by number, not as text */
-    assert_int_equal(checkpoint_newest(folder), 10);
+    assert_int_equal(checkpoint_newest(folder, &error), 10);
+    assert_fine(&error);
+    /* A folder that cannot be listed is an error, and not one without checkpoints. */
+    assert_int_equal(checkpoint_newest(in_folder("checkpoint-8"), &error), -1);
+    assert_int_equal(error.status, STATUS_INPUT);
 }
 
 static void rotate(int64_t limit, int64_t current, int64_t best) {

@@ -128,12 +128,15 @@ Status column_open(Dataset *dataset, ColumnName name, int64_t expected, Error *e
 
 Status column_read(const Dataset *dataset, ColumnName name, int64_t first, int64_t count, void *out, Error *error) {
     /* HDF5 as Debian builds it serves one thread at a time. While the loader's thread reads ahead, the main thread may
-     * read evaluation data. */
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+     * read evaluation data. A thread that waits holds `next`, so that the other one, which may read many pieces in a
+     * row, cannot take the lock again before it. */
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, next = PTHREAD_MUTEX_INITIALIZER;
     const hsize_t start = (hsize_t)first, extent = (hsize_t)count;
     const hid_t array = dataset->columns[name];
     if (count == 0) return error->status;
+    pthread_mutex_lock(&next);
     pthread_mutex_lock(&lock);
+    pthread_mutex_unlock(&next);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* each thread may have an error stack of its own, and print it */
     const hid_t stored = H5Dget_space(array), held = H5Screate_simple(1, &extent, NULL);
     if (held < 0 || stored < 0 || H5Sselect_hyperslab(stored, H5S_SELECT_SET, &start, NULL, &extent, NULL) < 0 ||

@@ -24,7 +24,8 @@ Status reduction_create(Reduction **reduction, const World *world, const Reducti
                         size_t buffer_length, size_t blocks, size_t block, Error *error) {
     Reduction *r = memory_allocate(1, sizeof *r, error);
     if (r) {
-        *r = (Reduction){.world = world, .rule = *rule, .sum = {world, &r->layout, &r->pieces}};
+        *r = (Reduction){
+            .world = world, .rule = *rule, .sum = {.world = world, .layout = &r->layout, .pieces = &r->pieces}};
         layout_create(&r->layout, world->rank, world->size, world->nodes, world->node_of, buckets, error);
         tree_pieces_create(&r->pieces, &r->layout, rule->units, rule->bf16, error);
         ordered_sum_create(&r->sum, rule->units, blocks, block, error);

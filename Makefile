@@ -6,6 +6,7 @@
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
 #   make bench | bench-peer   speed against the limit, PyTorch and Trainer; see docs/explanation/performance.md
+#   make test-peers           what linnet writes read by Transformers, and the other way round (installs PyTorch in build/peer)
 #   make kill-many            kill training jobs 1,000 times, and fail a call at every call site in turn
 #   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
 #   make valgrind             a tiny job on 2 ranks under valgrind
@@ -66,7 +67,7 @@ OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%
 UNITS   := $(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
-.PHONY: all clean install uninstall unit test check kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind
+.PHONY: all clean install uninstall unit test check kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind test-peers
 all: $(BUILD)/linnet
 
 $(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
@@ -161,8 +162,11 @@ bench-peer: build/peer/installed
 	$(MAKE) bench PEER=build/peer/bin/python
 build/peer/installed:
 	python3 -m venv build/peer
-	build/peer/bin/pip install torch==2.13.0 transformers==5.24.0 accelerate==1.15.0
+	build/peer/bin/pip install torch==2.13.0 transformers==5.24.0 accelerate==1.15.0 -r requirements.txt
 	touch $@
+# What linnet writes read by Transformers, and the other way round.
+test-peers: all build/peer/installed
+	LINNET=$(BUILD)/linnet build/peer/bin/python -m pytest -q -p no:cacheprovider tests/peer
 
 # docs/reference/settings.md is made from the table that the program reads its configuration by.
 docs: $(BUILD)/linnet

@@ -13,7 +13,7 @@ from support import LINNET, ROOT
 
 LIMIT = 400
 # A few tests of one part, none of which may be skipped.
-FEW = "--ignore=tests/golden/transformers_folder_test.py -k 'test_numpy_reference and small'"
+FEW = "-k 'test_numpy_reference and small'"
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_skipped_tests_are_listed(tree):
     program = tree / "build/tests/unit/some_test"
     program.write_text("#!/bin/sh\necho '1..2'\necho 'ok 1 - passes'\necho '# because of another'\necho 'not ok 2 # SKIP is_skipped'\n")
     program.chmod(0o755)
-    code, lines, counts = run_parts(tree, "golden", "unit", pytest_options="-k skipping_test --ignore=tests/golden/transformers_folder_test.py")
+    code, lines, counts = run_parts(tree, "golden", "unit", pytest_options="-k skipping_test")
     assert (code, counts) == (0, (2, 0, 2)), lines
     assert sorted(lines[-3:-1]) == ["skipped: golden: skipping_test.test_is_skipped: of a reason",
                                     "skipped: some_test: is_skipped: of another"], lines

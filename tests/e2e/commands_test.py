@@ -107,25 +107,6 @@ def test_init_is_a_function_of_the_seed(sample, tmp_path):
     assert one[name].std() == pytest.approx(0.02, abs=6 * 0.02 / 2048**0.5)
 
 
-def test_transformers_opens_the_result(sample, job, tmp_path):
-    """Transformers, if it is installed, computes the same probabilities."""
-    peer = "no PyTorch with Transformers here, the peer that linnet is compared with and does not need"
-    torch = pytest.importorskip("torch", reason=peer)
-    transformers = pytest.importorskip("transformers", reason=peer)
-    run = train(tmp_path, ranks=1, **job)
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(run).eval()
-    with h5py.File(sample.test, "r") as file:
-        offsets, tokens = file["offsets"][:], file["tokens"][:].astype(np.int64)
-    with open(sample.test_csv, encoding="utf-8", newline="") as file:
-        texts = [row["text"] for row in csv.DictReader(file)]
-    result = linnet("predict", "--model", run, "--json", "--", *texts)
-    for i, line in enumerate(map(json.loads, result.stdout.splitlines())):
-        logits = model(torch.tensor(tokens[offsets[i] : offsets[i + 1]])[None]).logits[0]
-        probabilities = torch.softmax(logits.double(), 0).tolist()
-        # Two implementations in float32 with logits of about 1.
-        assert [line["probabilities"][name] for name in LABELS] == pytest.approx(probabilities, abs=1e-5)
-
-
 @pytest.mark.skipif(not (SHARED / "golden/orders.json").exists(), reason="there is no ../shared/golden/orders.json")
 def test_subset_is_that_of_datasets(tmp_path):
     orders = json.loads((SHARED / "golden/orders.json").read_text())["datasets_shuffle_select"]

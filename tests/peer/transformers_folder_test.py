@@ -1,6 +1,6 @@
 """Model folders against Transformers: each reads the folders that the other writes, with equal values.
 
-Skipped where torch and transformers are not installed; run from the root of the repository after `make`.
+Run by `make test-peers`, whose Python has PyTorch and Transformers.
 """
 
 import hashlib
@@ -10,11 +10,9 @@ import os
 import subprocess
 
 import pytest
-
-PEER = "no PyTorch with Transformers here, the peer that linnet is compared with and does not need"
-torch = pytest.importorskip("torch", reason=PEER)
-transformers = pytest.importorskip("transformers", reason=PEER)
-safetensors_torch = pytest.importorskip("safetensors.torch", reason=PEER)
+import safetensors.torch as safetensors_torch
+import torch
+import transformers
 
 LINNET = os.environ.get("LINNET", "build/linnet")
 LABELS = ["negative", "neutral", "positive"]

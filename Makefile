@@ -10,6 +10,7 @@
 #   make kill-many            kill training jobs 1,000 times, and fail a call at every call site in turn
 #   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
 #   make valgrind             a tiny job on 2 ranks under valgrind
+#   make test PARTS="unit mpi"  some parts of make test (scripts/test.sh lists them); without PARTS all of them
 #   make test | check | unit | format | format-check | docs | errors | clean
 #
 # `make check` is the quick part of `make test`: unit, MPI and golden tests in under two minutes. One test alone, after
@@ -142,7 +143,7 @@ dependencies:
 quickstart:
 	scripts/quickstart.sh
 test:
-	scripts/test.sh
+	scripts/test.sh $(PARTS)
 check:
 	scripts/test.sh build unit mpi golden
 # What `make test` tries for a minute, for 20 to 30 minutes: 1,000 kills, and a failing call at every call site.

@@ -173,7 +173,8 @@ test_builds() {
     build build-O3 BUILD=build/O3 OPT="-O3 -DNDEBUG" all "${tests[@]/#/build/O3/tests/unit/}" && run_units build/O3 "${tests[@]}"
 }
 
-# The other systems that README names, each in a root of its own, from nothing: make quickstart, and make test with the parts of make check.
+# The other systems that README names, each in a root of its own, from nothing: make quickstart, and make test with the parts of
+# make check.
 test_platforms() {
     local system log
     [ "$(id -u)" = 0 ] || { skip "platforms: not root"; return; }

@@ -4,7 +4,8 @@
 #
 # A minimal root is made by debootstrap from the package source that this machine uses, with its settings of apt, and entered by
 # chroot in a mount namespace, so that nothing stays mounted. The bare root and the packages are kept in build/platforms for
-# the next time; what is installed in the root, and the tree's copy in it, are not. make test has the parts of make check there; the last line is its own.
+# the next time; what is installed in the root, and the tree's copy in it, are not. make test has the parts of make
+# check there; the last line is its own.
 # Exit code 77 where this machine cannot make the root; the last line says why.
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 set -eu

@@ -1,0 +1,138 @@
+/* The kinds of file that are taken for another, their first bytes and what to do. See file_kind.h. */
+#include "linnet/core/file_kind.h"
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* The bytes that files of a kind start with. ZIP archives are told apart by the name of their first member. */
+#define STARTS(kind, bytes)                                                                                            \
+    { kind, bytes, sizeof(bytes) - 1 }
+static const struct {
+    FileKind kind;
+    const char *bytes;
+    size_t size;
+} SIGNATURES[] = {
+    STARTS(FILE_KIND_GIT_LFS, "version https://git-lfs.github.com/spec/"),
+    STARTS(FILE_KIND_GZIP, "\x1F\x8B"),
+    STARTS(FILE_KIND_BZIP2, "BZh"),
+    STARTS(FILE_KIND_XZ, "\xFD"
+                         "7zXZ\0"),
+    STARTS(FILE_KIND_ZSTD, "\x28\xB5\x2F\xFD"),
+    STARTS(FILE_KIND_EXCEL, "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"),
+    STARTS(FILE_KIND_ZIP, "PK\x03\x04"),
+    STARTS(FILE_KIND_TORCH, "\x80\x02"),
+    STARTS(FILE_KIND_PARQUET, "PAR1"),
+    STARTS(FILE_KIND_ARROW, "ARROW1"),
+    STARTS(FILE_KIND_ARROW, "FEA1"),
+    STARTS(FILE_KIND_HDF5, "\x89HDF\r\n\x1A\n"),
+    STARTS(FILE_KIND_SQLITE, "SQLite format 3"),
+    STARTS(FILE_KIND_NUMPY, "\x93NUMPY"),
+    STARTS(FILE_KIND_GGUF, "GGUF"),
+    STARTS(FILE_KIND_PDF, "%PDF-"),
+    STARTS(FILE_KIND_UTF16, "\xFF\xFE"),
+    STARTS(FILE_KIND_UTF16, "\xFE\xFF"),
+    STARTS(FILE_KIND_UTF16, "\0\0\xFE\xFF"),
+};
+
+static bool holds(const char *bytes, size_t size, const char *text) {
+    return memmem(bytes, size, text, strlen(text)) != NULL;
+}
+
+static FileKind kind_of_zip(const char *bytes, size_t size) {
+    if (holds(bytes, size, "[Content_Types].xml") || holds(bytes, size, "xl/") || holds(bytes, size, "_rels/"))
+        return FILE_KIND_EXCEL;
+    if (holds(bytes, size, "data.pkl") || holds(bytes, size, "/byteorder") || holds(bytes, size, "/version"))
+        return FILE_KIND_TORCH;
+    return FILE_KIND_ZIP;
+}
+
+static bool is_html(const char *bytes, size_t size) {
+    static const char *const STARTS_OF_PAGES[] = {"<!doctype html", "<html"};
+    while (size > 0 && strchr(" \t\r\n", *bytes) && *bytes) bytes++, size--;
+    for (size_t i = 0; i < sizeof STARTS_OF_PAGES / sizeof *STARTS_OF_PAGES; i++)
+        if (size >= strlen(STARTS_OF_PAGES[i]) &&
+            strncasecmp(bytes, STARTS_OF_PAGES[i], strlen(STARTS_OF_PAGES[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Without a byte-order mark: in UTF-16 the characters of most languages' texts have a zero in every second byte. A
+ * text that merely holds zero bytes has no such rhythm. */
+static bool is_utf16_without_mark(const unsigned char *bytes, size_t size) {
+    size_t zeros[2] = {0};
+    if (size < 8) return false;
+    for (size_t i = 0; i < size / 2 * 2; i++) zeros[i % 2] += bytes[i] == 0;
+    const size_t pairs = size / 2;
+    return (zeros[0] == 0 && zeros[1] > pairs * 3 / 4) || (zeros[1] == 0 && zeros[0] > pairs * 3 / 4);
+}
+
+FileKind file_kind(const void *bytes, size_t size) {
+    if (size == 0) return FILE_KIND_EMPTY;
+    for (size_t i = 0; i < sizeof SIGNATURES / sizeof *SIGNATURES; i++)
+        if (size >= SIGNATURES[i].size && memcmp(bytes, SIGNATURES[i].bytes, SIGNATURES[i].size) == 0)
+            return SIGNATURES[i].kind == FILE_KIND_ZIP ? kind_of_zip(bytes, size) : SIGNATURES[i].kind;
+    if (is_html(bytes, size)) return FILE_KIND_HTML;
+    return is_utf16_without_mark(bytes, size) ? FILE_KIND_UTF16 : FILE_KIND_OTHER;
+}
+
+FileKind file_kind_of(const char *path) {
+    char bytes[FILE_KIND_BYTES];
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0) return FILE_KIND_OTHER;
+    ssize_t size = pread(file, bytes, sizeof bytes, 0);
+    close(file);
+    return size < 0 ? FILE_KIND_OTHER : file_kind(bytes, (size_t)size);
+}
+
+/* [FILE_KIND_COUNT] */
+static const struct {
+    const char *name, *table_advice, *advice;
+} TEXTS[] = {
+    [FILE_KIND_OTHER] = {"", "", ""},
+    [FILE_KIND_EMPTY] = {"an empty file", "", "copy or download it again"},
+    [FILE_KIND_GIT_LFS] = {"a Git LFS pointer, not the file itself", "fetch the file with `git lfs pull`",
+                           "fetch the file with `git lfs pull`"},
+    [FILE_KIND_GZIP] = {"compressed by gzip", "decompress it with `gunzip`", "decompress it with `gunzip`"},
+    [FILE_KIND_BZIP2] = {"compressed by bzip2", "decompress it with `bunzip2`", "decompress it with `bunzip2`"},
+    [FILE_KIND_XZ] = {"compressed by xz", "decompress it with `unxz`", "decompress it with `unxz`"},
+    [FILE_KIND_ZSTD] = {"compressed by zstd", "decompress it with `unzstd`", "decompress it with `unzstd`"},
+    [FILE_KIND_EXCEL] = {"an Excel workbook",
+                         "save it as CSV UTF-8, or: python3 -c \"import pandas; "
+                         "pandas.read_excel('IN').to_csv('OUT.csv', index=False)\"",
+                         ""},
+    [FILE_KIND_TORCH] = {"a PyTorch file (torch.save)", "",
+                         "save the model with `model.save_pretrained(FOLDER)`, which writes model.safetensors"},
+    [FILE_KIND_ZIP] = {"a ZIP archive", "unpack it with `unzip`", "unpack it with `unzip`"},
+    [FILE_KIND_PARQUET] = {"a Parquet file",
+                           "convert it: python3 -c \"import pandas; pandas.read_parquet('IN').to_csv('OUT.csv', "
+                           "index=False)\"",
+                           ""},
+    [FILE_KIND_ARROW] = {"an Arrow or Feather file",
+                         "convert it: python3 -c \"import pandas; pandas.read_feather('IN').to_csv('OUT.csv', "
+                         "index=False)\"",
+                         ""},
+    [FILE_KIND_HDF5] = {"an HDF5 file", "a token file is made from a table and needs no further preparation", ""},
+    [FILE_KIND_SQLITE] = {"an SQLite database", "export the table as CSV", ""},
+    [FILE_KIND_NUMPY] = {"a NumPy array", "save the table as CSV", ""},
+    [FILE_KIND_GGUF] = {"a GGUF model", "", "linnet reads Hugging Face's model.safetensors"},
+    [FILE_KIND_PDF] = {"a PDF document", "", ""},
+    [FILE_KIND_HTML] = {"a web page (HTML)", "download the file itself; the page may ask for a login",
+                        "download the file itself; the page may ask for a login"},
+    [FILE_KIND_UTF16] = {"text in UTF-16 or UTF-32", "convert it: iconv -f UTF-16 -t UTF-8 IN > OUT",
+                         "convert it: iconv -f UTF-16 -t UTF-8 IN > OUT"},
+};
+_Static_assert(sizeof TEXTS / sizeof *TEXTS == FILE_KIND_COUNT, "a text for every kind");
+
+const char *file_kind_name(FileKind kind) {
+    return TEXTS[kind].name;
+}
+
+const char *file_kind_table_advice(FileKind kind) {
+    return TEXTS[kind].table_advice;
+}
+
+const char *file_kind_advice(FileKind kind) {
+    return TEXTS[kind].advice;
+}

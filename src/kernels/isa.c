@@ -54,17 +54,17 @@ static const Kernels *find(const char *name) {
     return !name || strcmp(name, kernels_base.isa) == 0 ? &kernels_base : NULL;
 }
 
-/* The first use. Several threads may be first at once: all find the same set, and one of them warns. */
+/* The first use. Several threads may be first at once: all choose the same set, and one of them warns. */
 static const Kernels *choose(void) {
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
     const char *wanted = getenv("LINNET_ISA");
-    if (wanted && !*wanted) wanted = NULL;
-    const Kernels *found = find(wanted), *set = found ? found : find(NULL), *none = NULL;
-    if (!atomic_compare_exchange_strong(&chosen, &none, set)) return none;
-    if (!found)
+    if (isa_choose(wanted && *wanted ? wanted : NULL)) return atomic_load(&chosen);
+    isa_choose(NULL);
+    if (!atomic_flag_test_and_set(&warned))
         log_warning("LINNET_ISA=%s: this build, CPU or system has no such instruction set; using %s "
                     "(known: base, avx2, avx512, avx512bf16, amx)",
-                    wanted, set->isa);
-    return set;
+                    wanted, isa_name());
+    return atomic_load(&chosen);
 }
 
 const Kernels *kernels(void) {

@@ -10,21 +10,30 @@ size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads) {
     return linear_shared(rows, in, out) + threads * LINEAR_PART;
 }
 
-/* The base kernels are plain C for any CPU; a BLAS that is tuned for the CPU is faster. */
-static bool choose_blas(void) {
-    static const char *const WORDS[] = {"own", "blas", NULL};
-    bool tuned = strcmp(isa_name(), "base") != 0;
-    int wanted = environment_word("LINNET_PRODUCTS", WORDS, tuned ? "using own" : "using blas");
-    return wanted < 0 ? !tuned : wanted == 1;
+static const char *const PRODUCTS[] = {"own", "blas", NULL};
+
+/* An index of PRODUCTS; -1 before the first use. Several threads may be first at once; all find the same value. */
+static atomic_int chosen = -1;
+
+int linear_choose(const char *products) {
+    for (int i = 0; PRODUCTS[i]; i++) {
+        if (strcmp(products, PRODUCTS[i]) != 0) continue;
+        atomic_store(&chosen, i);
+        return 1;
+    }
+    return 0;
 }
 
-/* -1 before the first use. Several threads may be first at once; all find the same value. */
-static atomic_int by_blas = -1;
+/* The base kernels are plain C for any CPU; a BLAS that is tuned for the CPU is faster. */
+static void choose(void) {
+    bool tuned = strcmp(isa_name(), "base") != 0;
+    int wanted = environment_word("LINNET_PRODUCTS", PRODUCTS, tuned ? "using own" : "using blas");
+    linear_choose(wanted >= 0 ? PRODUCTS[wanted] : tuned ? "own" : "blas");
+}
 
 static bool use_blas(const LinearWork *work) {
-    int known = atomic_load_explicit(&by_blas, memory_order_relaxed);
-    if (known < 0) atomic_store(&by_blas, known = choose_blas());
-    return known && !work->bf16;
+    if (atomic_load_explicit(&chosen, memory_order_relaxed) < 0) choose();
+    return atomic_load_explicit(&chosen, memory_order_relaxed) == 1 && !work->bf16;
 }
 
 /* Also after each product, since a BLAS does not poll while it runs. */
@@ -38,19 +47,12 @@ const char *linear_bf16(void) {
     return environment_word("LINNET_BF16", WORDS, "not emulating") == 0 ? "bf16 emulated" : NULL;
 }
 
-int linear_choose(const char *products) {
-    bool blas = strcmp(products, "blas") == 0;
-    if (!blas && strcmp(products, "own") != 0) return 0;
-    atomic_store(&by_blas, blas);
-    return 1;
-}
-
 bool linear_batch_invariant(bool bf16) {
     return !use_blas(&(LinearWork){.bf16 = bf16});
 }
 
 const char *linear_products(void) {
-    return use_blas(&(LinearWork){0}) ? "blas" : "own";
+    return PRODUCTS[use_blas(&(LinearWork){0})];
 }
 
 void linear_forward(float *y, const float *x, const float *weight, const float *bias, size_t rows,

@@ -15,6 +15,7 @@ const char *isa_name(void);
 /** Whether the set in use multiplies bf16 by the CPU's own instructions. */
 int isa_bf16(void);
 
-/** Use the named set from now on; 0 when this build, CPU or system lacks it. For tests; not while kernels run. */
+/** Use the named set from now on, or with NULL the best that there is; 0 when this build, CPU or system lacks it. The
+ *  first call of a kernel calls it with LINNET_ISA. Not while kernels run. */
 int isa_choose(const char *name);
 #endif

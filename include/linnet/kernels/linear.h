@@ -50,7 +50,8 @@ const char *linear_bf16(void);
  *  rows. */
 bool linear_batch_invariant(bool bf16);
 
-/** Use "own" or "blas" from now on; 0 for any other word. For tests; not while products run. */
+/** Use "own" or "blas" from now on; 0 for any other word. The first product calls it with LINNET_PRODUCTS or the choice
+ *  for this CPU. Not while products run. */
 int linear_choose(const char *products);
 
 /** y [rows, out] = x [rows, in] · weight [in, out] + bias [out]; bias may be NULL. Each element is one float32 sum that

@@ -281,14 +281,14 @@ def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=
     changes = changes or {}
     vocabulary = json.loads((tokenizer / "vocab.json").read_text(encoding="utf-8"))
     columns = {
-        "tokens": np.array([token for sample in ids for token in sample], "<u2"),
+        "tokens": np.array([token for sample in ids for token in sample], "<u2" if max(vocabulary.values()) < 2**16 else "<u4"),
         "offsets": np.cumsum([0, *map(len, ids)]).astype("<i8"),
         "labels": np.array(labels, "u1"),
         "rows": np.arange(len(ids), dtype="<i8"),
     }
     width = max(len(name.encode()) for name in label_names)
     attributes = {
-        "format_version": np.int64(1),
+        "format_version": np.int64(2),
         "samples": np.int64(len(ids)),
         "tokens": np.int64(len(columns["tokens"])),
         "vocabulary_size": np.int64(max(vocabulary.values()) + 1),

@@ -84,15 +84,14 @@ static void add_row(Batch *batch, int32_t id, int32_t position, int32_t key_coun
 }
 
 /* The row of a text that the head reads, counted from the text's first row. */
-static size_t pooled_row(const BatchRule *rule, const uint16_t *ids, size_t length) {
+static size_t pooled_row(const BatchRule *rule, const int32_t *ids, size_t length) {
     if (rule->pooling == POOLING_PADDED_END) return batch_rows(rule, length) - 1;
     size_t last = kept(rule, length);
     while (last > 0 && ids[last - 1] == rule->pad) last--;
     return last > 0 ? last - 1 : 0; /* only pads: Transformers reads the first */
 }
 
-void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t length, int32_t label,
-               uint64_t sample) {
+void batch_add(Batch *batch, const BatchRule *rule, const int32_t *ids, size_t length, int32_t label, uint64_t sample) {
     size_t start = batch->tokens, texts = kept(rule, length), b = batch->samples++;
     for (size_t t = 0; t < texts; t++) add_row(batch, ids[t], (int32_t)t, (int32_t)t + 1, sample);
     if (batch_rows(rule, length) > texts)

@@ -39,17 +39,27 @@ static Status read_label_names(Dataset *dataset, Error *error) {
     return STATUS_OK;
 }
 
-static Status read_attributes(Dataset *dataset, Error *error) {
-    DatasetInfo *info = &dataset->info;
+static Status check_version(const Dataset *dataset, Error *error) {
     int32_t version = 0;
     if (H5Aexists(dataset->file, "format_version") == 0)
         return error_set(error, STATUS_INPUT,
                          "%s: not a token file (attribute \"format_version\" is missing); make one with linnet prepare",
                          dataset->path);
-    if (get_int32(dataset, "format_version", DATASET_FORMAT_VERSION, DATASET_FORMAT_VERSION, &version, error) ||
+    if (get_int32(dataset, "format_version", 1, INT32_MAX, &version, error)) return error->status;
+    if (version == DATASET_FORMAT_VERSION) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "%s: was prepared by %s linnet (attribute \"format_version\": expected %d, got %d): prepare it "
+                     "again with linnet prepare",
+                     dataset->path, version < DATASET_FORMAT_VERSION ? "an earlier" : "a later", DATASET_FORMAT_VERSION,
+                     version);
+}
+
+static Status read_attributes(Dataset *dataset, Error *error) {
+    DatasetInfo *info = &dataset->info;
+    if (check_version(dataset, error) ||
         h5_get_int(dataset->file, "samples", 1, INT64_MAX / 64, &info->samples, dataset->path, error) ||
         h5_get_int(dataset->file, "tokens", 1, INT64_MAX / 64, &info->tokens, dataset->path, error) ||
-        get_int32(dataset, "vocabulary_size", 1, UINT16_MAX + 1, &info->vocabulary, error) ||
+        get_int32(dataset, "vocabulary_size", 1, INT32_MAX, &info->vocabulary, error) ||
         get_int32(dataset, "end_of_text", 0, info->vocabulary - 1, &info->end_of_text, error) ||
         get_int32(dataset, "max_length", 1, INT32_MAX, &info->max_length, error) ||
         get_int32(dataset, "longest_sample", 1, info->max_length, &info->longest, error) ||
@@ -103,7 +113,7 @@ void dataset_close(Dataset *dataset) {
 typedef struct {
     int64_t *offsets, *rows;
     uint8_t *labels;
-    uint16_t *ids;
+    int32_t *ids;
 } Block;
 
 /* Read and check the offsets of samples first … first + count − 1; the file's first and last are the ends of tokens. */
@@ -122,7 +132,7 @@ static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count,
     return STATUS_OK;
 }
 
-static Status verify_tokens(const Dataset *dataset, int64_t first, int64_t end, uint16_t *ids, Error *error) {
+static Status verify_tokens(const Dataset *dataset, int64_t first, int64_t end, int32_t *ids, Error *error) {
     for (int64_t place = first; place < end; place += TOKENS_AT_ONCE) {
         const int64_t count = int64_min(end - place, TOKENS_AT_ONCE);
         if (column_read(dataset, COLUMN_TOKENS, place, count, ids, error) ||

@@ -11,21 +11,20 @@
 
 /* Chunks of 64 to 128 KiB: few reads for a complete file, little to read that one sample does not need. */
 const ColumnKind column_kinds[COLUMNS] = {
-    [COLUMN_TOKENS] = {"tokens", sizeof(uint16_t), false, 65536},
-    [COLUMN_OFFSETS] = {"offsets", sizeof(int64_t), true, 8192},
-    [COLUMN_LABELS] = {"labels", sizeof(uint8_t), false, 65536},
-    [COLUMN_ROWS] = {"rows", sizeof(int64_t), true, 8192},
+    [COLUMN_TOKENS] = {"tokens", sizeof(uint32_t), sizeof(uint16_t), false, 65536},
+    [COLUMN_OFFSETS] = {"offsets", sizeof(int64_t), sizeof(int64_t), true, 8192},
+    [COLUMN_LABELS] = {"labels", sizeof(uint8_t), sizeof(uint8_t), false, 65536},
+    [COLUMN_ROWS] = {"rows", sizeof(int64_t), sizeof(int64_t), true, 8192},
 };
 
-hid_t column_type(ColumnName name, bool in_file) {
-    switch (column_kinds[name].size) {
-    case sizeof(uint8_t):
-        return in_file ? H5T_STD_U8LE : H5T_NATIVE_UINT8;
-    case sizeof(uint16_t):
-        return in_file ? H5T_STD_U16LE : H5T_NATIVE_UINT16;
-    default:
-        return in_file ? H5T_STD_I64LE : H5T_NATIVE_INT64;
-    }
+hid_t column_type(ColumnName name) {
+    if (name == COLUMN_TOKENS) return H5T_NATIVE_UINT32;
+    return name == COLUMN_LABELS ? H5T_NATIVE_UINT8 : H5T_NATIVE_INT64;
+}
+
+hid_t column_file_type(ColumnName name, int32_t vocabulary) {
+    if (name == COLUMN_TOKENS) return vocabulary <= UINT16_MAX + 1 ? H5T_STD_U16LE : H5T_STD_U32LE;
+    return name == COLUMN_LABELS ? H5T_STD_U8LE : H5T_STD_I64LE;
 }
 
 /* --- Opening --- */
@@ -45,13 +44,24 @@ static bool is_own(hid_t file, const char *name) {
            has_checked_header(file, link.u.address);
 }
 
-static bool has_right_type(hid_t array, const ColumnKind *kind) {
+/* The bytes of an element in the file; 0 where the type is not the column's. */
+static size_t read_size(hid_t array, const ColumnKind *kind) {
     const hid_t type = H5Dget_type(array);
-    if (type < 0) return false;
-    const bool good = H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == kind->size &&
+    if (type < 0) return 0;
+    const size_t size = H5Tget_size(type);
+    const bool good = H5Tget_class(type) == H5T_INTEGER && (size == kind->size || size == kind->narrower) &&
                       H5Tget_sign(type) == (kind->is_signed ? H5T_SGN_2 : H5T_SGN_NONE);
     H5Tclose(type);
-    return good;
+    return good ? size : 0;
+}
+
+static Status refuse_type(const Dataset *dataset, const ColumnKind *kind, Error *error) {
+    const char *sign = kind->is_signed ? "signed" : "unsigned";
+    if (kind->narrower < kind->size)
+        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected %s integers of %zu or %zu bits",
+                         dataset->path, kind->name, sign, 8 * kind->narrower, 8 * kind->size);
+    return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected %s integers of %zu bits", dataset->path,
+                     kind->name, sign, 8 * kind->size);
 }
 
 /* Set *length to the number of elements; false where there is not one dimension. */
@@ -75,21 +85,21 @@ static bool has_known_filters(hid_t properties) {
     return true;
 }
 
-static bool has_right_chunks(hid_t array, hid_t properties, const ColumnKind *kind) {
+static bool has_right_chunks(hid_t array, hid_t properties, size_t size) {
     hsize_t chunk = 0;
     H5D_chunk_index_t index;
-    if (H5Pget_chunk(properties, 1, &chunk) != 1 || chunk < 1 || chunk > CHUNK_BYTES_MAX / kind->size) return false;
+    if (H5Pget_chunk(properties, 1, &chunk) != 1 || chunk < 1 || chunk > CHUNK_BYTES_MAX / size) return false;
     /* A B-tree index has no checksums. */
     return H5Dget_chunk_index_type(array, &index) >= 0 && index != H5D_CHUNK_IDX_BTREE;
 }
 
-/* Whether the data are in this file, in chunks of limited size. */
-static bool has_right_layout(hid_t array, const ColumnKind *kind) {
+/* Whether the data, elements of `size` bytes, are in this file, in chunks of limited size. */
+static bool has_right_layout(hid_t array, size_t size) {
     const hid_t properties = H5Dget_create_plist(array);
     if (properties < 0) return false;
     const H5D_layout_t layout = H5Pget_layout(properties);
     bool good = layout == H5D_COMPACT || (layout == H5D_CONTIGUOUS && H5Pget_external_count(properties) == 0);
-    if (layout == H5D_CHUNKED) good = has_known_filters(properties) && has_right_chunks(array, properties, kind);
+    if (layout == H5D_CHUNKED) good = has_known_filters(properties) && has_right_chunks(array, properties, size);
     H5Pclose(properties);
     return good;
 }
@@ -99,20 +109,20 @@ Status column_open(Dataset *dataset, ColumnName name, int64_t expected, Error *e
     const DatasetInfo *info = &dataset->info;
     const char *path = dataset->path;
     hsize_t length = 0;
+    size_t size;
     const hid_t array = is_own(dataset->file, kind->name) ? H5Dopen2(dataset->file, kind->name, H5P_DEFAULT) : -1;
     dataset->columns[name] = array;
     if (array < 0) return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" is missing or damaged", path, kind->name);
-    if (!has_right_type(array, kind))
-        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected %s integers of %zu bits", path, kind->name,
-                         kind->is_signed ? "signed" : "unsigned", 8 * kind->size);
+    if (!(size = read_size(array, kind))) return refuse_type(dataset, kind, error);
+    if (name == COLUMN_TOKENS) dataset->info.id_bits = (int32_t)(8 * size);
     if (!read_length(array, &length))
         return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected one dimension", path, kind->name);
-    if (!has_right_layout(array, kind))
+    if (!has_right_layout(array, size))
         return error_set(error, STATUS_INPUT,
                          "%s: dataset \"%s\": expected data in this file, not compressed, in chunks of at most 64 MiB",
                          path, kind->name);
     const hsize_t stored = H5Dget_storage_size(array);
-    if (length * kind->size > stored)
+    if (length * size > stored)
         return error_set(error, STATUS_INPUT,
                          "%s: dataset \"%s\" has %llu elements, but the file holds only %llu bytes of it", path,
                          kind->name, (unsigned long long)length, (unsigned long long)stored);
@@ -140,7 +150,7 @@ Status column_read(const Dataset *dataset, ColumnName name, int64_t first, int64
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* each thread may have an error stack of its own, and print it */
     const hid_t stored = H5Dget_space(array), held = H5Screate_simple(1, &extent, NULL);
     if (held < 0 || stored < 0 || H5Sselect_hyperslab(stored, H5S_SELECT_SET, &start, NULL, &extent, NULL) < 0 ||
-        H5Dread(array, column_type(name, false), held, stored, H5P_DEFAULT, out) < 0) {
+        H5Dread(array, column_type(name), held, stored, H5P_DEFAULT, out) < 0) {
         char what[96];
         snprintf(what, sizeof what, "cannot read dataset \"%s\"", column_kinds[name].name);
         h5_error(error, STATUS_INPUT, dataset->path, what);
@@ -175,10 +185,11 @@ Status dataset_check_label(const Dataset *dataset, uint8_t label, int64_t sample
                      (long long)sample, dataset->info.labels - 1, label);
 }
 
-Status dataset_check_ids(const Dataset *dataset, const uint16_t *ids, int64_t count, int64_t place, Error *error) {
-    for (int64_t i = 0; i < count; i++)
-        if (ids[i] >= dataset->info.vocabulary)
-            return error_set(error, STATUS_INPUT, "%s: tokens[%lld]: expected an id from 0 to %d, got %d",
-                             dataset->path, (long long)(place + i), dataset->info.vocabulary - 1, ids[i]);
+Status dataset_check_ids(const Dataset *dataset, const int32_t *ids, int64_t count, int64_t place, Error *error) {
+    const uint32_t vocabulary = (uint32_t)dataset->info.vocabulary;
+    for (int64_t i = 0; i < count; i++) /* they were read as uint32: one of 2^31 or more is negative */
+        if ((uint32_t)ids[i] >= vocabulary)
+            return error_set(error, STATUS_INPUT, "%s: tokens[%lld]: expected an id from 0 to %u, got %u",
+                             dataset->path, (long long)(place + i), vocabulary - 1, (uint32_t)ids[i]);
     return STATUS_OK;
 }

@@ -9,13 +9,16 @@ typedef enum { COLUMN_TOKENS, COLUMN_OFFSETS, COLUMN_LABELS, COLUMN_ROWS, COLUMN
 
 typedef struct {
     const char *name;
-    size_t size;    /**< bytes of an element */
-    bool is_signed; /**< the elements are signed integers */
-    hsize_t chunk;  /**< elements of a chunk, when writing */
+    size_t size;     /**< bytes of an element in memory, and in the file … */
+    size_t narrower; /**< … unless the file's have so many, as the ids of a small vocabulary; else = size */
+    bool is_signed;  /**< the elements are signed integers */
+    hsize_t chunk;   /**< elements of a chunk, when writing */
 } ColumnKind;
 
 extern const ColumnKind column_kinds[COLUMNS];
-hid_t column_type(ColumnName name, bool in_file); /**< of an element, in the file or in memory; borrowed from HDF5 */
+hid_t column_type(ColumnName name); /**< of an element in memory; borrowed from HDF5 */
+/** Of an element in a file that is written, for ids below `vocabulary`; likewise. */
+hid_t column_file_type(ColumnName name, int32_t vocabulary);
 
 struct Dataset {
     char *path;
@@ -38,6 +41,6 @@ Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int
                              Error *error);
 Status dataset_check_label(const Dataset *dataset, uint8_t label, int64_t sample, Error *error);
 /** Check ids [count]; the first is tokens[place] of the file. */
-Status dataset_check_ids(const Dataset *dataset, const uint16_t *ids, int64_t count, int64_t place, Error *error);
+Status dataset_check_ids(const Dataset *dataset, const int32_t *ids, int64_t count, int64_t place, Error *error);
 
 #endif

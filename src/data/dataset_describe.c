@@ -28,7 +28,8 @@ static void print_info(const char *path, const DatasetInfo *info) {
     describe_line("samples", "%" PRId64, info->samples);
     describe_line("tokens", "%" PRId64 ", the longest sample %d, none over %d", info->tokens, info->longest,
                   info->max_length);
-    describe_line("vocabulary", "%d, end-of-text %d", info->vocabulary, info->end_of_text);
+    describe_line("vocabulary", "%d, end-of-text %d, ids of %d bits", info->vocabulary, info->end_of_text,
+                  info->id_bits);
     describe_line("tokenizer", "%s", info->tokenizer_digest);
     describe_line("source", "%s, %" PRId64 " bytes, SHA-256 %s", info->source_name, info->source_size,
                   info->source_digest);

@@ -29,7 +29,7 @@ static Status write_failed(const DatasetWriter *writer, Error *error) {
 
 /* A chunked dataset that can grow, with a checksum for each chunk, which shows damage, and without time stamps, so
  * that the same input gives the same bytes. */
-static hid_t create_column(hid_t file, ColumnName name) {
+static hid_t create_column(hid_t file, ColumnName name, int32_t vocabulary) {
     const ColumnKind *kind = &column_kinds[name];
     const hsize_t none = 0, unlimited = H5S_UNLIMITED;
     const hid_t space = H5Screate_simple(1, &none, &unlimited);
@@ -40,7 +40,8 @@ static hid_t create_column(hid_t file, ColumnName name) {
      * close. */
     if (H5Pset_chunk(creation, 1, &kind->chunk) >= 0 && H5Pset_fletcher32(creation) >= 0 &&
         H5Pset_chunk_cache(access, 0, 0, 1.0) >= 0)
-        dataset = H5Dcreate2(file, kind->name, column_type(name, true), space, H5P_DEFAULT, creation, access);
+        dataset =
+            H5Dcreate2(file, kind->name, column_file_type(name, vocabulary), space, H5P_DEFAULT, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
     H5Sclose(space);
@@ -56,7 +57,7 @@ static Status output_flush(DatasetWriter *writer, ColumnName name, Error *error)
     if (H5Dset_extent(output->dataset, &extent) < 0 || (stored = H5Dget_space(output->dataset)) < 0 ||
         (held = H5Screate_simple(1, &output->held, NULL)) < 0 ||
         H5Sselect_hyperslab(stored, H5S_SELECT_SET, &output->written, NULL, &output->held, NULL) < 0 ||
-        H5Dwrite(output->dataset, column_type(name, false), held, stored, H5P_DEFAULT, output->chunk) < 0)
+        H5Dwrite(output->dataset, column_type(name), held, stored, H5P_DEFAULT, output->chunk) < 0)
         write_failed(writer, error);
     if (held >= 0) H5Sclose(held);
     if (stored >= 0) H5Sclose(stored);
@@ -107,7 +108,8 @@ Status dataset_writer_create(DatasetWriter **writer, const char *path, const Dat
     for (ColumnName name = 0; name < COLUMNS; name++) {
         Output *output = &created->outputs[name];
         output->chunk = memory_allocate(column_kinds[name].chunk, column_kinds[name].size, error);
-        if (output->chunk && (output->dataset = create_column(created->file, name)) < 0) write_failed(created, error);
+        if (output->chunk && (output->dataset = create_column(created->file, name, info->vocabulary)) < 0)
+            write_failed(created, error);
         if (error->status) goto cleanup;
     }
     if (add_int64(created, COLUMN_OFFSETS, 0, error)) goto cleanup;
@@ -128,7 +130,7 @@ static Status check_sample(const DatasetInfo *info, const int32_t *ids, size_t c
         return error_set(error, STATUS_INPUT, "row %lld: expected a label from 0 to %d, got %d", (long long)row,
                          info->labels - 1, label);
     for (size_t i = 0; i < count; i++)
-        if (ids[i] < 0 || ids[i] >= info->vocabulary || ids[i] > UINT16_MAX)
+        if (ids[i] < 0 || ids[i] >= info->vocabulary)
             return error_set(error, STATUS_INPUT, "row %lld: expected ids from 0 to %d, got %d", (long long)row,
                              info->vocabulary - 1, ids[i]);
     return STATUS_OK;
@@ -139,9 +141,9 @@ Status dataset_writer_add(DatasetWriter *writer, const int32_t *ids, size_t coun
     DatasetInfo *info = &writer->info;
     if (check_sample(info, ids, count, label, row, error)) return error->status;
     for (size_t i = 0; i < count; i++) {
-        uint16_t *next = output_next(writer, COLUMN_TOKENS, error);
+        uint32_t *next = output_next(writer, COLUMN_TOKENS, error);
         if (!next) return error->status;
-        *next = (uint16_t)ids[i];
+        *next = (uint32_t)ids[i];
     }
     uint8_t *next = output_next(writer, COLUMN_LABELS, error);
     if (!next) return error->status;

@@ -4,7 +4,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/core/thread.h"
 
-#define CHUNK_TOKENS ((int64_t)1 << 25)
+#define CHUNK_TOKENS ((int64_t)1 << 24)
 
 /* Consecutive global batches of an epoch, loaded. */
 typedef struct {
@@ -69,7 +69,7 @@ double loader_bytes(const DatasetInfo *info, const LoaderPlan *plan) {
     const double mean = (double)info->tokens / (double)info->samples;
     const double batches = (double)chunk_batches(info->samples, plan);
     const double samples = (double)chunk_samples(info->samples, plan);
-    const double loaded = samples / plan->ranks * (3 * sizeof(int64_t) + sizeof(uint8_t) + mean * sizeof(uint16_t));
+    const double loaded = samples / plan->ranks * (3 * sizeof(int64_t) + sizeof(uint8_t) + mean * sizeof(int32_t));
     const double chunks = 2.0 * (loaded + samples * sizeof(int32_t) + batches * sizeof(int64_t));
     return chunks + samples * (sizeof(int64_t) + DATASET_WORK_BYTES) + loader_order_bytes(info->samples, plan->order);
 }

@@ -17,7 +17,6 @@ struct Predictor {
     Gpt2 *gpt2;
     Batch batch;
     BatchRule rule;
-    uint16_t *ids; /**< [positions] of the current text */
 };
 
 /* Products run on linnet's own threads (threads.h): OpenBLAS gets one. */
@@ -61,9 +60,7 @@ Status predictor_open(Predictor **predictor, const char *model, Error *error) {
                           .pad = p->config->pad_token >= 0 ? p->config->pad_token : end_of_text,
                           .end_of_text = end_of_text,
                           .positions = p->config->positions};
-    p->ids = memory_allocate((size_t)p->config->positions, sizeof *p->ids, error);
-    if (!p->ids || batch_create(&p->batch, rows, 1, error) ||
-        gpt2_create(&p->gpt2, p->config, &p->layout, rows, 1, false, error))
+    if (batch_create(&p->batch, rows, 1, error) || gpt2_create(&p->gpt2, p->config, &p->layout, rows, 1, false, error))
         goto cleanup;
     *predictor = p;
     return STATUS_OK;
@@ -79,7 +76,6 @@ void predictor_close(Predictor *predictor) {
     tokenizer_destroy(predictor->tokenizer);
     parameters_layout_free(&predictor->layout);
     memory_free(predictor->parameters.dense);
-    memory_free(predictor->ids);
     model_folder_close(predictor->folder);
     memory_free(predictor);
 }
@@ -90,9 +86,8 @@ Status predictor_classify(Predictor *predictor, const char *text, size_t size, P
     size_t length;
     if (tokenizer_encode_sample(predictor->tokenizer, text, size, config->positions, &ids, &length, NULL, error))
         return error->status;
-    for (size_t i = 0; i < length; i++) predictor->ids[i] = (uint16_t)ids[i];
     batch_clear(&predictor->batch);
-    batch_add(&predictor->batch, &predictor->rule, predictor->ids, length, 0, 0);
+    batch_add(&predictor->batch, &predictor->rule, ids, length, 0, 0);
     const float *logits = gpt2_forward(predictor->gpt2, &predictor->parameters, &predictor->batch, NULL);
     *prediction = (Prediction){.labels = config->labels, .label_names = config->label_names};
     loss_softmax(prediction->probabilities, logits, (size_t)config->labels);

@@ -93,12 +93,12 @@ static void rig_destroy(Rig *rig) {
 /* A micro-batch of texts of the mean length. */
 static void fill_batch(Rig *rig, size_t tokens) {
     BatchRule rule = {.pad = 0, .end_of_text = 0, .positions = rig->config.positions};
-    uint16_t ids[VOCABULARY];
+    int32_t ids[VOCABULARY];
     batch_clear(&rig->batch);
     size_t most = size_min(size_min(rig->sample_tokens, VOCABULARY), (size_t)rule.positions);
     while (rig->batch.tokens < tokens) {
         size_t length = size_min(tokens - rig->batch.tokens, most);
-        for (size_t i = 0; i < length; i++) ids[i] = (uint16_t)(1 + (rig->batch.tokens + i) * 271 % (VOCABULARY - 1));
+        for (size_t i = 0; i < length; i++) ids[i] = (int32_t)(1 + (rig->batch.tokens + i) * 271 % (VOCABULARY - 1));
         batch_add(&rig->batch, &rule, ids, length, 0, rig->batch.samples);
     }
     for (size_t i = 0; i < rig->batch.samples * LABELS; i++) rig->dlogits[i] = 1e-3F;

@@ -114,17 +114,17 @@ def new_hdf5(path):
 
 
 def hdf5_files():
-    """What linnet writes, but for the size of the chunks."""
-    path = seed("tokens", "small.h5", b"")
-    with new_hdf5(path) as file:
-        arrays(file, {"tokens": np.array([5, 6, 7, 8, 9, 1], "<u2"), "offsets": np.array([0, 2, 5, 6], "<i8"), "labels": np.array([0, 1, 2], "u1"),
-                      "rows": np.arange(3, dtype="<i8")})
-        for name, value in {"format_version": 1, "samples": 3, "tokens": 6, "vocabulary_size": 257, "end_of_text": 256, "max_length": 1024,
-                            "longest_sample": 3, "source_size": 9}.items():
-            file.attrs[name] = np.int64(value)
-        file.attrs["tokenizer_digest"] = file.attrs["source_digest"] = np.bytes_(b"0" * 64)
-        file.attrs["source_name"] = np.bytes_(b"a.csv")
-        file.attrs["label_names"] = np.array([b"negative", b"neutral", b"positive"], "S8")
+    """What linnet writes, but for the size of the chunks: ids of 16 bits, and of 32."""
+    for name, vocabulary, kind in ("small.h5", 257, "<u2"), ("wide.h5", 70000, "<u4"):
+        with new_hdf5(seed("tokens", name, b"")) as file:
+            arrays(file, {"tokens": np.array([5, 6, 7, 8, vocabulary - 1, 1], kind), "offsets": np.array([0, 2, 5, 6], "<i8"),
+                          "labels": np.array([0, 1, 2], "u1"), "rows": np.arange(3, dtype="<i8")})
+            for attribute, value in {"format_version": 2, "samples": 3, "tokens": 6, "vocabulary_size": vocabulary,
+                                     "end_of_text": vocabulary - 1, "max_length": 1024, "longest_sample": 3, "source_size": 9}.items():
+                file.attrs[attribute] = np.int64(value)
+            file.attrs["tokenizer_digest"] = file.attrs["source_digest"] = np.bytes_(b"0" * 64)
+            file.attrs["source_name"] = np.bytes_(b"a.csv")
+            file.attrs["label_names"] = np.array([b"negative", b"neutral", b"positive"], "S8")
     # Plans (tests/fuzz/hdf5_readers.c): tokens of float64, tokens of 2^61 elements.
     seed("hdf5", "double-tokens", bytes([3, 0, 5, 1, 2, 1, 0]))
     seed("hdf5", "endless-tokens", bytes([3, 0, 0, 1, 9, 3, 20]))

@@ -116,10 +116,10 @@ static inline void plain_add_texts(Batch *batch, float *residual, int update, in
     const BatchRule rule = {POOLING_PADDED_END, 0, PLAIN_VOCABULARY - 1, PLAIN_POSITIONS};
     size_t width = (size_t)PLAIN_CONFIG.width, before = batch->tokens;
     for (int text = 0; text < 2; text++) {
-        uint16_t ids[4];
+        int32_t ids[4];
         size_t length = (size_t)(1 + (update + 2 * unit + micro + text) % 4);
         for (size_t i = 0; i < length; i++)
-            ids[i] = (uint16_t)((update * 3 + unit * 5 + micro * 7 + text * 2 + (int)(i * i)) % 13);
+            ids[i] = (int32_t)((update * 3 + unit * 5 + micro * 7 + text * 2 + (int)(i * i)) % 13);
         batch_add(batch, &rule, ids, length, 0, 0);
     }
     for (size_t i = 0; i < (batch->tokens - before) * width; i++)

@@ -33,7 +33,7 @@ enum { TINY_KIND_COUNT = sizeof TINY_KINDS / sizeof *TINY_KINDS };
 
 /** Texts: of one token, as long as there are positions, ending in pads, nothing but pads, with a pad inside. */
 static const struct {
-    uint16_t ids[TINY_POSITIONS];
+    int32_t ids[TINY_POSITIONS];
     size_t length;
     int32_t label;
     uint64_t sample;

@@ -131,7 +131,7 @@ static inline void reference_mlp(const ReferenceText *text, int layer, Reference
 }
 
 /** The row that the head reads. */
-static inline size_t reference_pooled(const BatchRule *rule, const uint16_t *ids, size_t length) {
+static inline size_t reference_pooled(const BatchRule *rule, const int32_t *ids, size_t length) {
     if (rule->pooling == POOLING_PADDED_END) return (size_t)rule->positions - 1;
     size_t pooled = 0; /* argmax over positions of (position where the token is not the pad), as Transformers */
     for (size_t i = 0; i < length; i++)
@@ -141,13 +141,13 @@ static inline size_t reference_pooled(const BatchRule *rule, const uint16_t *ids
 
 /** logits [labels] of one text. */
 static inline void reference_forward(double *logits, const ReferenceModel *model, const BatchRule *rule,
-                                     const uint16_t *ids, size_t length, uint64_t sample) {
+                                     const int32_t *ids, size_t length, uint64_t sample) {
     static ReferenceRow stream[REFERENCE_ROWS];
     size_t c = (size_t)model->config->width;
     ReferenceText text = {model, rule->pooling == POOLING_PADDED_END ? (size_t)rule->positions : length, length,
                           sample};
     for (size_t r = 0; r < text.rows; r++) {
-        size_t id = r < length ? ids[r] : (size_t)rule->end_of_text;
+        size_t id = (size_t)(r < length ? ids[r] : rule->end_of_text);
         for (size_t i = 0; i < c; i++)
             stream[r][i] = (model->token[id * c + i] + model->position[r * c + i]) *
                            reference_drop(&text, DROPOUT_EMBEDDING, 0, i, r, 0);

@@ -63,7 +63,7 @@ void batch_clear(Batch *batch);
  *  one unit. */
 void batch_next_unit(Batch *batch);
 /** Add a text of `length` ≥ 1 tokens; tokens past P are dropped. The caller makes sure that its rows fit. */
-void batch_add(Batch *batch, const BatchRule *rule, const uint16_t *ids, size_t length, int32_t label, uint64_t sample);
+void batch_add(Batch *batch, const BatchRule *rule, const int32_t *ids, size_t length, int32_t label, uint64_t sample);
 
 /** The units as segments of a sum over all rows, or over the pooled ones. Borrowed. */
 Segments batch_row_segments(const Batch *batch);

@@ -3,7 +3,7 @@
 /** The token file (HDF5): each text of a table as token ids, with its label and row. docs/reference/formats.md
  *  describes it.
  *
- *   tokens  uint16 [tokens]      the samples' ids, one after the other
+ *   tokens  uint16 [tokens]      the samples' ids, one after the other; uint32 where the vocabulary has over 65,536
  *   offsets int64  [samples + 1] where each sample starts in tokens; offsets[0] = 0
  *   labels  uint8  [samples]
  *   rows    int64  [samples]     the sample's row in the source table, from 0
@@ -15,7 +15,7 @@
 #include "linnet/core/error.h"
 #include <stdint.h>
 
-#define DATASET_FORMAT_VERSION 1
+#define DATASET_FORMAT_VERSION 2
 #define DATASET_LABELS_MAX 255
 
 typedef struct {
@@ -23,6 +23,7 @@ typedef struct {
     int64_t samples;
     int64_t tokens;
     int32_t vocabulary;  /**< ids are below this */
+    int32_t id_bits;     /**< of an id in the file, 16 or 32; not used in writing, the vocabulary decides */
     int32_t end_of_text; /**< id of <|endoftext|> */
     int32_t max_length;  /**< the limit of a sample's tokens */
     int32_t longest;     /**< tokens of the longest sample */
@@ -38,7 +39,7 @@ typedef struct {
 typedef struct {
     int64_t count;
     int64_t *starts;  /**< [count + 1] */
-    uint16_t *ids;    /**< [starts[count]] */
+    int32_t *ids;     /**< [starts[count]] */
     uint8_t *labels;  /**< [count] */
     int64_t *indices; /**< [count] each sample's index in the token file */
     int64_t *rows;    /**< [count] each sample's row in the source table */

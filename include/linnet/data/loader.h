@@ -70,7 +70,7 @@ void loader_global_batch(Loader *loader, int64_t global_batch, GlobalBatch *out)
 
 /** The sample at a position (from 0) of the global batch last asked for, in one of this rank's units. Borrowed. */
 typedef struct {
-    const uint16_t *ids;
+    const int32_t *ids;
     size_t length; /**< tokens */
     int32_t label;
     int64_t index; /**< in the token file */

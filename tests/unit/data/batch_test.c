@@ -12,7 +12,7 @@
 
 static const BatchRule LAST = {.pooling = POOLING_LAST_TOKEN, .pad = END, .end_of_text = END, .positions = 8};
 static const BatchRule PADDED = {.pooling = POOLING_PADDED_END, .pad = END, .end_of_text = END, .positions = 8};
-static const uint16_t IDS[10] = {11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+static const int32_t IDS[10] = {11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
 
 static Batch batch_new(void) {
     Error error = {0};
@@ -89,7 +89,7 @@ static void test_padded_end_adds_a_row(void **state) {
 /* The rightmost token that is not the pad; of only pads the first, as Transformers' argmax gives it. */
 static void test_last_token_skips_pads(void **state) {
     (void)state;
-    static const uint16_t ends[4] = {5, END, 6, END}, pads[3] = {END, END, END};
+    static const int32_t ends[4] = {5, END, 6, END}, pads[3] = {END, END, END};
     Batch batch = batch_new();
     batch_clear(&batch);
     batch_add(&batch, &LAST, ends, 4, 0, 1);
@@ -104,7 +104,7 @@ static void test_last_token_skips_pads(void **state) {
 /* Tokens past the last position are dropped before the pooled token is chosen. */
 static void test_long_texts_are_truncated(void **state) {
     (void)state;
-    uint16_t ids[10];
+    int32_t ids[10];
     memcpy(ids, IDS, sizeof ids);
     ids[7] = END;
     Batch batch = batch_new();

@@ -128,14 +128,17 @@ static void put_texts(hid_t file, const char *name, const char *const *texts, hs
 static void no_version(hid_t file) {
     H5Adelete(file, "format_version");
 }
+static void earlier_version(hid_t file) {
+    put_int(file, "format_version", 1);
+}
 static void later_version(hid_t file) {
-    put_int(file, "format_version", 2);
+    put_int(file, "format_version", 3);
 }
 static void no_vocabulary(hid_t file) {
     H5Adelete(file, "vocabulary_size");
 }
 static void huge_vocabulary(hid_t file) {
-    put_int(file, "vocabulary_size", 65537);
+    put_int(file, "vocabulary_size", (int64_t)1 << 31);
 }
 static void small_vocabulary(hid_t file) {
     put_int(file, "vocabulary_size", 1000);
@@ -200,6 +203,15 @@ static void no_tokens(hid_t file) {
 }
 static void signed_tokens(hid_t file) {
     put_vector(file, "tokens", H5T_STD_I16LE, 100, NULL);
+}
+static void signed_wide_tokens(hid_t file) {
+    put_vector(file, "tokens", H5T_STD_I32LE, 100, NULL);
+}
+static void narrow_tokens(hid_t file) {
+    put_vector(file, "tokens", H5T_STD_U8LE, 100, NULL);
+}
+static void huge_tokens(hid_t file) {
+    put_vector(file, "tokens", H5T_STD_U64LE, 100, NULL);
 }
 static void float_rows(hid_t file) {
     put_vector(file, "rows", H5T_IEEE_F64LE, SMALL, NULL);
@@ -287,6 +299,15 @@ static void unknown_label(hid_t file) {
 static void unknown_token(hid_t file) {
     poke(file, "tokens", H5T_NATIVE_UINT16, 99, &(uint16_t){VOCABULARY});
 }
+/* The small file's tokens, as 32 bits each, with one id that as an int32_t would be negative. */
+static void unknown_wide_token(hid_t file) {
+    static uint32_t ids[SMALL * 129];
+    hsize_t count = 0;
+    for (int64_t i = 0; i < SMALL; i++)
+        for (size_t k = 0; k < length_of(i); k++) ids[count++] = (uint32_t)token_of(i, k);
+    ids[99] = 4000000000;
+    put_vector(file, "tokens", H5T_STD_U32LE, count, ids);
+}
 static void negative_row(hid_t file) {
     poke(file, "rows", H5T_NATIVE_INT64, 5, &(int64_t){-1});
 }
@@ -294,9 +315,10 @@ static void negative_row(hid_t file) {
 static void test_refuses_bad_attributes(void **state) {
     (void)state;
     assert_refused(no_version, NAMES("\"format_version\"", "missing"));
-    assert_refused(later_version, NAMES("\"format_version\"", "2", "1"));
+    assert_refused(earlier_version, NAMES("earlier linnet", "expected 2, got 1", "linnet prepare"));
+    assert_refused(later_version, NAMES("later linnet", "expected 2, got 3"));
     assert_refused(no_vocabulary, NAMES("\"vocabulary_size\"", "missing"));
-    assert_refused(huge_vocabulary, NAMES("\"vocabulary_size\"", "65537", "1 to 65536"));
+    assert_refused(huge_vocabulary, NAMES("\"vocabulary_size\"", "2147483648", "1 to 2147483647"));
     assert_refused(end_of_text_outside, NAMES("\"end_of_text\"", "50257", "0 to 50256"));
     assert_refused(text_for_number, NAMES("\"samples\""));
     assert_refused(number_for_text, NAMES("\"source_name\"", "text"));
@@ -315,7 +337,10 @@ static void test_refuses_bad_attributes(void **state) {
 static void test_refuses_bad_datasets(void **state) {
     (void)state;
     assert_refused(no_tokens, NAMES("\"tokens\"", "missing"));
-    assert_refused(signed_tokens, NAMES("\"tokens\"", "unsigned", "16"));
+    assert_refused(signed_tokens, NAMES("\"tokens\"", "unsigned", "16 or 32"));
+    assert_refused(signed_wide_tokens, NAMES("\"tokens\"", "unsigned", "16 or 32"));
+    assert_refused(narrow_tokens, NAMES("\"tokens\"", "unsigned", "16 or 32"));
+    assert_refused(huge_tokens, NAMES("\"tokens\"", "unsigned", "16 or 32"));
     assert_refused(float_rows, NAMES("\"rows\"", "signed", "64"));
     assert_refused(narrow_offsets, NAMES("\"offsets\"", "signed", "64"));
     assert_refused(square_labels, NAMES("\"labels\"", "one dimension"));
@@ -342,6 +367,7 @@ static void test_refuses_bad_values(void **state) {
     assert_refused(unknown_label, NAMES("labels[11]", "3"));
     assert_refused(too_few_labels, NAMES("labels[1]", "2"));
     assert_refused(unknown_token, NAMES("tokens[99]", "50257"));
+    assert_refused(unknown_wide_token, NAMES("tokens[99]", "4000000000"));
     assert_refused(small_vocabulary, NAMES("tokens[", "0 to 999"));
     assert_refused(negative_row, NAMES("rows[5]", "-1"));
 }
@@ -354,7 +380,7 @@ static void test_loading_checks_what_it_loads(void **state) {
         const char *name;
     } cases[] = {
         {falling_offset, "offsets[7]"}, {negative_offset, "offsets[3]"}, {far_offset, "offsets[48]"},
-        {unknown_label, "labels[11]"},  {unknown_token, "tokens[99]"},
+        {unknown_label, "labels[11]"},  {unknown_token, "tokens[99]"},   {unknown_wide_token, "tokens[99]"},
     };
     int64_t order[SMALL];
     order_randperm(order, SMALL, 1);

@@ -45,6 +45,7 @@ static void test_info_comes_back(void **state) {
     assert_int_equal(info->longest, longest);
     assert_int_equal(info->vocabulary, VOCABULARY);
     assert_int_equal(info->end_of_text, 50256);
+    assert_int_equal(info->id_bits, 16);
     assert_int_equal(info->max_length, 1024);
     assert_int_equal(info->labels, 3);
     assert_string_equal(info->label_names[0], "negative");
@@ -135,7 +136,7 @@ static void test_reading_can_be_stopped(void **state) {
     dataset_close(dataset);
 }
 
-/* A sample longer than one read (1 Mi tokens), between short ones. */
+/* A sample longer than one read (512 Ki tokens), between short ones. */
 static void test_loads_a_sample_longer_than_a_run(void **state) {
     (void)state;
     const size_t length = 1500000;
@@ -163,6 +164,39 @@ static void test_loads_a_sample_longer_than_a_run(void **state) {
     samples_free(&samples);
     dataset_close(dataset);
     free(ids);
+}
+
+/* The file has 16 bits an id as long as all ids fit, and the largest ids come back. */
+static void test_the_vocabulary_decides_the_width_of_ids(void **state) {
+    (void)state;
+    static const struct {
+        int32_t vocabulary, bits;
+    } cases[] = {{2, 16}, {65536, 16}, {65537, 32}, {70000, 32}, {256000, 32}, {INT32_MAX, 32}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int32_t most = cases[i].vocabulary - 1, ids[] = {most, 0, most / 2, most};
+        DatasetInfo info = make_info();
+        info.vocabulary = cases[i].vocabulary;
+        info.end_of_text = most;
+        DatasetWriter *writer = NULL;
+        Error error = {0}, outside = {0};
+        Samples samples = {0};
+        assert_int_equal(dataset_writer_create(&writer, broken, &info, &error), STATUS_OK);
+        dataset_writer_add(writer, ids, 4, 0, 0, &error);
+        dataset_writer_add(writer, ids, 1, 1, 1, &error);
+        assert_int_equal(dataset_writer_add(writer, &(int32_t){most + 1}, 1, 1, 2, &outside), STATUS_INPUT);
+        assert_int_equal(dataset_writer_finish(writer, DIGEST_B, 0, &error), STATUS_OK);
+        dataset_writer_destroy(writer);
+
+        Dataset *dataset = open_good(broken);
+        assert_int_equal(dataset_info(dataset)->vocabulary, cases[i].vocabulary);
+        assert_int_equal(dataset_info(dataset)->id_bits, cases[i].bits);
+        assert_int_equal(dataset_verify(dataset, 0, 2, &error), STATUS_OK);
+        assert_int_equal(dataset_load(dataset, (int64_t[]){1, 0}, 2, &samples, &error), STATUS_OK);
+        assert_int_equal(samples.ids[0], most);
+        for (size_t k = 0; k < 4; k++) assert_int_equal(samples.ids[1 + k], ids[k]);
+        samples_free(&samples);
+        dataset_close(dataset);
+    }
 }
 
 /* NFS and Lustre often refuse locks. flock(2) is what HDF5 would use; an exclusive one held elsewhere makes it
@@ -325,6 +359,7 @@ int main(void) {
         cmocka_unit_test(test_refuses_samples_that_are_not_there),
         cmocka_unit_test(test_reading_can_be_stopped),
         cmocka_unit_test(test_loads_a_sample_longer_than_a_run),
+        cmocka_unit_test(test_the_vocabulary_decides_the_width_of_ids),
         cmocka_unit_test(test_reading_takes_no_lock),
         cmocka_unit_test(test_writer_refuses_bad_samples),
         cmocka_unit_test(test_the_target_changes_only_when_all_is_written),

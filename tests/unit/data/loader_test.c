@@ -376,11 +376,11 @@ static void test_bytes_follow_the_chunk(void **state) {
     plan.order = DATA_ORDER_TORCH;
     assert_true(loader_bytes(&many, &plan) == blocks + 8e9);
     assert_true(loader_order_bytes(many.samples, DATA_ORDER_TORCH) == 8e9);
-    plan.chunk = loader_chunk_samples(&long_texts); /* fewer, since each takes 2 kB */
-    assert_int_equal(plan.chunk, (1 << 25) / 1000);
+    plan.chunk = loader_chunk_samples(&long_texts); /* fewer, since each takes 4 kB */
+    assert_int_equal(plan.chunk, (1 << 24) / 1000);
     plan.global_batch = 1 << 20; /* more samples than a chunk: a chunk of one global batch */
     plan.order = DATA_ORDER_BLOCKS;
-    assert_true(loader_bytes(&many, &plan) > 2.0 * (1 << 20) / 4 * 20 * sizeof(uint16_t));
+    assert_true(loader_bytes(&many, &plan) > 2.0 * (1 << 20) / 4 * 20 * sizeof(int32_t));
 }
 
 static void test_null_can_be_destroyed(void **state) {

@@ -74,6 +74,7 @@ int command_predict(int argc, char **argv) {
     for (size_t i = 0; i < texts.count && !error.status; i++)
         predict_text(predictor, texts.items[i], strlen(texts.items[i]), json, &error);
     if (texts.count == 0) predict_lines(predictor, json, &error);
+    predictor_warn_truncated(predictor);
 cleanup:
     if (error.status) log_error("%s", error.message);
     predictor_close(predictor);

@@ -2,6 +2,7 @@
 #include "linnet/data/dataset.h"
 #include "data/dataset_columns.h"
 #include "linnet/core/integers.h"
+#include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include <string.h>
 
@@ -130,6 +131,27 @@ static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count,
                          "%s: last element of offsets: expected the number of tokens, %lld, got %lld", dataset->path,
                          (long long)info->tokens, (long long)offsets[count]);
     return STATUS_OK;
+}
+
+Status dataset_longer(Dataset *dataset, int64_t first, int64_t count, int32_t length, int64_t *longer, Error *error) {
+    *longer = 0;
+    if (dataset->info.longest <= length) return STATUS_OK;
+    int64_t *offsets = memory_allocate(SAMPLES_AT_ONCE + 1, sizeof *offsets, error);
+    for (int64_t done = 0; done < count && !error->status; done += SAMPLES_AT_ONCE) {
+        const int64_t some = int64_min(count - done, SAMPLES_AT_ONCE);
+        if (read_offsets(dataset, first + done, some, offsets, error)) break;
+        for (int64_t i = 0; i < some; i++) *longer += offsets[i + 1] - offsets[i] > length;
+    }
+    memory_free(offsets);
+    return error->status;
+}
+
+void dataset_warn_longer(const DatasetInfo *info, int64_t longer, int32_t positions) {
+    if (longer > 0)
+        log_warning(
+            "%s: %lld of %lld samples have more tokens than the model's %d positions, the longest %d: the model "
+            "reads only the first %d tokens of each",
+            info->path, (long long)longer, (long long)info->samples, positions, info->longest, positions);
 }
 
 static Status verify_tokens(const Dataset *dataset, int64_t first, int64_t end, int32_t *ids, Error *error) {

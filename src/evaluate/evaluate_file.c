@@ -104,7 +104,8 @@ static Status open_job(Job *job, Error *error) {
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
     }
     if (error->status == STATUS_OK && predicts) predictions_begin(job, error);
-    return world_agree(job->world, error, true);
+    if (world_agree(job->world, error, true)) return error->status;
+    return evaluate_warn_longer(job->world, job->dataset, config->positions, error);
 }
 
 static void close_job(Job *job, Error *error) {

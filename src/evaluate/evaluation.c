@@ -16,6 +16,17 @@ Status evaluate_open_data(const World *world, Dataset **dataset, const char *pat
     return world_agree(world, error, true);
 }
 
+Status evaluate_warn_longer(const World *world, Dataset *dataset, int32_t positions, Error *error) {
+    const DatasetInfo *info = dataset_info(dataset);
+    int64_t first, count, longer = 0;
+    even_part(info->samples, world->size, world->rank, &first, &count);
+    dataset_longer(dataset, first, count, positions, &longer, error);
+    if (world_agree(world, error, true)) return error->status;
+    world_sum_integers(world, &longer, 1);
+    if (world->rank == 0) dataset_warn_longer(info, longer, positions);
+    return STATUS_OK;
+}
+
 /* Where results go. */
 typedef struct {
     Metrics *metrics;

@@ -1,11 +1,13 @@
 /* Classifying single texts. See predictor.h. */
 #include "linnet/evaluate/predictor.h"
+#include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/loss.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_folder.h"
 #include "linnet/text/tokenizer.h"
 #include <cblas.h>
+#include <inttypes.h>
 #include <omp.h>
 
 struct Predictor {
@@ -17,6 +19,7 @@ struct Predictor {
     Gpt2 *gpt2;
     Batch batch;
     BatchRule rule;
+    int64_t texts, truncated; /**< classified, and how many of them were longer than the model reads */
 };
 
 /* Products run on linnet's own threads (threads.h): OpenBLAS gets one. */
@@ -84,8 +87,11 @@ Status predictor_classify(Predictor *predictor, const char *text, size_t size, P
     const ModelConfig *config = predictor->config;
     const int32_t *ids;
     size_t length;
-    if (tokenizer_encode_sample(predictor->tokenizer, text, size, config->positions, &ids, &length, NULL, error))
+    bool truncated;
+    if (tokenizer_encode_sample(predictor->tokenizer, text, size, config->positions, &ids, &length, &truncated, error))
         return error->status;
+    predictor->texts++;
+    predictor->truncated += truncated;
     batch_clear(&predictor->batch);
     batch_add(&predictor->batch, &predictor->rule, ids, length, 0, 0);
     const float *logits = gpt2_forward(predictor->gpt2, &predictor->parameters, &predictor->batch, NULL);
@@ -94,4 +100,10 @@ Status predictor_classify(Predictor *predictor, const char *text, size_t size, P
     for (int32_t k = 1; k < config->labels; k++)
         if (logits[k] > logits[prediction->best]) prediction->best = k;
     return STATUS_OK;
+}
+
+void predictor_warn_truncated(const Predictor *predictor) {
+    if (predictor->truncated > 0)
+        log_warning("%" PRId64 " of %" PRId64 " texts were truncated to %d tokens, the most that the model reads",
+                    predictor->truncated, predictor->texts, predictor->config->positions);
 }

@@ -157,7 +157,7 @@ static void weights(const PlanJob *job, const PlanConstants *c, const Shape *s, 
 /* Embedding rows: all that were ever touched are gathered, modelled as a ring. */
 static void rows(const PlanJob *job, const PlanConstants *c, const Shape *s, PlanCost *cost) {
     const Link *net = &c->network;
-    double bytes = (job->touched_rows + job->longest) * job->config->width * sizeof(float);
+    double bytes = (job->touched_rows + job->position_rows) * job->config->width * sizeof(float);
     if (s->ranks < 2.0) return;
     cost->rows = 4.0 * bytes / c->add_bandwidth; /* packed and unpacked: read and written twice */
     cost->rows += 2.0 * (s->ranks - 1.0) * (s->hosts > 1.0 ? net->latency : c->node.latency);
@@ -168,9 +168,9 @@ static void rows(const PlanJob *job, const PlanConstants *c, const Shape *s, Pla
 
 /* The sum of losses and squares, and the lists of embedding rows of the next global batch. */
 static double totals(const PlanJob *job, const PlanConstants *c, const Shape *s) {
-    double blocks = (double)job->layout->dense / PARAMETERS_BLOCK + job->global_batch_rows + job->longest;
+    double blocks = (double)job->layout->dense / PARAMETERS_BLOCK + job->global_batch_rows + job->position_rows;
     double bytes = 2.0 * sizeof(double) * (2.0 + s->ranks + (double)job->global_batch + blocks);
-    bytes += sizeof(int32_t) * (job->global_batch_tokens + s->ranks * job->longest);
+    bytes += sizeof(int32_t) * (job->global_batch_tokens + s->ranks * job->position_rows);
     double calls = 2.0 + 2.0 * 2.0, rounds = ceil(log2(s->ranks));
     double bandwidth = s->hosts > 1.0 ? c->network.bandwidth : c->add_bandwidth;
     double latency = s->hosts > 1.0 ? c->network.latency : c->node.latency;

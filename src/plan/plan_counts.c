@@ -75,7 +75,7 @@ Status plan_count(PlanJob *job, Error *error) {
     const DatasetInfo info = data_of(job);
     const LoaderPlan loader = loader_of(job);
     const size_t bucket_count = layout->buckets + 2, tokens = (size_t)(job->global_batch_rows + 0.5),
-                 positions = (size_t)job->longest;
+                 positions = (size_t)job->position_rows;
     const bool unsplit =
         unit_groups_unsplit(&info, &loader, batch_rows_max(job->config->positions), job->settings->bf16);
     Bucket *buckets = memory_allocate(bucket_count, sizeof *buckets, error);
@@ -101,7 +101,7 @@ Status plan_count(PlanJob *job, Error *error) {
 
 /* Gradients from other hosts and for them; embedding rows of other ranks. */
 static double received_bytes(const PlanJob *job) {
-    double n = job->ranks, rows = (job->ever_rows + job->longest) * job->config->width * sizeof(float);
+    double n = job->ranks, rows = (job->ever_rows + job->position_rows) * job->config->width * sizeof(float);
     return job->counts.message_bytes + (n > 1.0 ? rows * (1.0 + 1.0 / n) : 0.0);
 }
 
@@ -110,7 +110,7 @@ static double embedding_bytes(const PlanJob *job) {
     const ParameterLayout *layout = job->layout;
     double complete = (double)(layout->token.count + layout->position.count) * sizeof(float);
     double row = job->config->width * (double)sizeof(float) + PAGE; /* a row rarely starts at a page */
-    double written = (job->ever_rows + job->longest) * row;
+    double written = (job->ever_rows + job->position_rows) * row;
     return job->hosts > 1 || written > complete ? complete : written;
 }
 
@@ -132,13 +132,14 @@ static double data_bytes(const PlanJob *job) {
 /* Without this memory training waits while a checkpoint is written: no run is refused for it. */
 static double saving_bytes(const PlanJob *job) {
     if (job->settings->save_strategy == STRATEGY_NO || !job->settings->save_in_background) return 0.0;
-    return (double)checkpoint_snapshot_bytes(job->layout, (size_t)(job->ever_rows + job->longest));
+    return (double)checkpoint_snapshot_bytes(job->layout, (size_t)(job->ever_rows + job->position_rows));
 }
 
 void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *m) {
     const World world = {.size = job->ranks};
     int neighbours = job->ranks / job->hosts;
-    double rows = (job->ever_rows + job->longest) / job->ranks, buffer = job->counts.buffer_floats * sizeof(float);
+    double rows = (job->ever_rows + job->position_rows) / job->ranks,
+           buffer = job->counts.buffer_floats * sizeof(float);
     double buffers = job->counts.host_buffers * buffer;
     *m = (PlanMemory){.weights = (double)job->layout->dense * sizeof(float),
                       .embeddings = embedding_bytes(job),

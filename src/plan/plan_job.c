@@ -29,14 +29,19 @@ static Status look(Dataset *dataset, int64_t count, Samples *samples, Error *err
     return error->status;
 }
 
+/* Tokens that the model reads of a sample of `length` tokens. */
+static int64_t tokens_read(const PlanJob *job, int64_t length) {
+    return int64_min(length, job->config->positions);
+}
+
 /* Tokens of the rank with most tokens in a global batch of `lengths` [samples]. `starts` [units + 1] is scratch. */
-static double busiest(const int32_t *lengths, int64_t samples, int units, int ranks, int64_t *starts) {
+static double busiest(const PlanJob *job, const int32_t *lengths, int64_t samples, int units, int64_t *starts) {
     double most = 0.0;
     loader_cut_units(starts, lengths, samples, units);
-    for (int r = 0; r < ranks; r++) {
+    for (int r = 0; r < job->ranks; r++) {
         int64_t first, count, tokens = 0;
-        even_part(units, ranks, r, &first, &count);
-        for (int64_t i = starts[first]; i < starts[first + count]; i++) tokens += lengths[i];
+        even_part(units, job->ranks, r, &first, &count);
+        for (int64_t i = starts[first]; i < starts[first + count]; i++) tokens += tokens_read(job, lengths[i]);
         if ((double)tokens > most) most = (double)tokens;
     }
     return most;
@@ -48,11 +53,12 @@ typedef struct {
     int64_t distinct;
 } Seen;
 
-/* Count the rows of a global batch; its `number` counts from 1. Returns its distinct rows. */
-static int64_t count_rows(Seen *seen, const Samples *samples, int64_t first, int64_t count, int32_t number) {
+/* Count the rows of a sample of a global batch, whose `number` counts from 1. Returns the rows that are new to the
+ * global batch. */
+static int64_t count_rows(Seen *seen, const int32_t *ids, int64_t length, int32_t number) {
     int64_t here = 0;
-    for (int64_t i = samples->starts[first]; i < samples->starts[first + count]; i++) {
-        int32_t *last = &seen->global_batch[samples->ids[i]];
+    for (int64_t i = 0; i < length; i++) {
+        int32_t *last = &seen->global_batch[ids[i]];
         seen->distinct += *last == 0;
         here += *last != number;
         *last = number;
@@ -70,14 +76,14 @@ static Status count_batches(PlanJob *job, const Samples *samples, int32_t vocabu
     int64_t *starts = memory_allocate((size_t)units + 1, sizeof *starts, error);
     double tokens = 0.0, most = 0.0, rows = 0.0, met = 0.0;
     for (int64_t step = 0; step < steps && error->status == STATUS_OK; step++) {
-        int64_t first = step * global_batch;
-        for (int64_t i = 0; i < global_batch; i++)
-            lengths[i] = (int32_t)(samples->starts[first + i + 1] - samples->starts[first + i]);
-        if (step < LOOKED_AT_BATCHES) {
-            tokens += (double)(samples->starts[first + global_batch] - samples->starts[first]);
-            most += busiest(lengths, global_batch, units, job->ranks, starts);
+        for (int64_t i = 0; i < global_batch; i++) {
+            const int64_t start = samples->starts[step * global_batch + i];
+            lengths[i] = (int32_t)(samples->starts[step * global_batch + i + 1] - start);
+            const int64_t read = tokens_read(job, lengths[i]);
+            if (step < LOOKED_AT_BATCHES) tokens += (double)read;
+            rows += (double)count_rows(&seen, samples->ids + start, read, (int32_t)(step + 1));
         }
-        rows += (double)count_rows(&seen, samples, first, global_batch, (int32_t)(step + 1));
+        if (step < LOOKED_AT_BATCHES) most += busiest(job, lengths, global_batch, units, starts);
         if (step < job->updates) met += (double)seen.distinct;
     }
     int64_t looked = int64_min(steps, LOOKED_AT_BATCHES), counted = int64_min(steps, job->updates);
@@ -121,6 +127,7 @@ Status plan_job(PlanJob *job, const Settings *s, const ModelConfig *config, cons
                      .samples = info->samples,
                      .tokens = info->tokens,
                      .longest = info->longest};
+    job->position_rows = (int32_t)tokens_read(job, info->longest);
     RunLength length = run_length(s, ranks, info->samples);
     job->global_batch = length.global_batch;
     job->units = length.units;

@@ -5,6 +5,13 @@
 
 #define GOODPUT 0.94 /* of the bits of an Ethernet link: TCP's payload is 1,448 of a frame's 1,538 bytes */
 
+/* Warn as training does of samples that are longer than the model's positions. */
+static void warn_longer(Dataset *dataset, int32_t positions, Error *error) {
+    int64_t longer = 0;
+    if (!dataset || dataset_longer(dataset, 0, dataset_info(dataset)->samples, positions, &longer, error)) return;
+    dataset_warn_longer(dataset_info(dataset), longer, positions);
+}
+
 Status plan_subject_open(PlanSubject *subject, const char *config, const char *const *overrides, size_t count,
                          Error *error) {
     Settings *s = &subject->settings;
@@ -15,6 +22,8 @@ Status plan_subject_open(PlanSubject *subject, const char *config, const char *c
         subject->evaluated)
         model_check_data(&subject->model.config, subject->model.tokenizer, dataset_info(subject->evaluated),
                          s->model_name_or_path, error);
+    if (error->status == STATUS_OK) warn_longer(subject->dataset, subject->model.config.positions, error);
+    if (error->status == STATUS_OK) warn_longer(subject->evaluated, subject->model.config.positions, error);
     return error->status;
 }
 

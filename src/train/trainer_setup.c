@@ -49,7 +49,8 @@ static Status open_model(Trainer *t, const char *path, Error *error) {
     if (!t->model.tokenizer)
         log_info("%s has no vocab.json and merges.txt: cannot check whether the data was prepared with its tokenizer",
                  path);
-    return STATUS_OK;
+    if (evaluate_warn_longer(t->world, t->data.train, config->positions, error) || !t->data.eval) return error->status;
+    return evaluate_warn_longer(t->world, t->data.eval, config->positions, error);
 }
 
 /* Working memory of this rank. */

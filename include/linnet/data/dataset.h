@@ -59,6 +59,13 @@ Status dataset_describe(const char *path, Error *error);
  *  below the vocabulary, labels in range. In a job each rank checks its share of the file. */
 Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *error);
 
+/** How many of samples first … first + count − 1 have more than `length` tokens. Reads their offsets only if the longest
+ *  of the file has. */
+Status dataset_longer(Dataset *dataset, int64_t first, int64_t count, int32_t length, int64_t *longer, Error *error);
+
+/** Warn that a model of so many positions reads only the start of `longer` samples; 0: no warning. */
+void dataset_warn_longer(const DatasetInfo *info, int64_t longer, int32_t positions);
+
 /** lengths [count], in tokens, of samples indices [count] (any order, repeats allowed). */
 Status dataset_lengths(Dataset *dataset, const int64_t *indices, int64_t count, int32_t *lengths, Error *error);
 

@@ -20,6 +20,10 @@ typedef struct {
 /** Open a token file; the ranks share the work of checking all of its samples. Collective. */
 Status evaluate_open_data(const World *world, Dataset **dataset, const char *path, Error *error);
 
+/** Warn, on rank 0, if samples are longer than a model's positions, with their number; the ranks share the work of
+ *  counting them. Collective. */
+Status evaluate_warn_longer(const World *world, Dataset *dataset, int32_t positions, Error *error);
+
 /** Where logits go: rank 0 calls `take` with those of samples first … first + count − 1 [count, labels], some thousand
  *  at a time, in the order of the data set. `take` is not collective; its error ends the evaluation on all ranks. */
 typedef struct {

@@ -22,4 +22,7 @@ void predictor_close(Predictor *predictor); /**< NULL is allowed */
 /** Classify a text (UTF-8, `size` bytes), tokenized by tokenizer_encode_sample() up to the model's positions. */
 Status predictor_classify(Predictor *predictor, const char *text, size_t size, Prediction *prediction, Error *error);
 
+/** Warn, with their number, if texts so far had more tokens than the model reads. */
+void predictor_warn_truncated(const Predictor *predictor);
+
 #endif

@@ -48,6 +48,7 @@ typedef struct {
     int64_t samples;               /**< of the token file */
     int64_t tokens;
     int32_t longest;                      /**< tokens of a text */
+    int32_t position_rows;                /**< position embedding rows in use: tokens that the model reads of it */
     int64_t global_batch, units, updates; /**< updates of the run */
     /* from samples of the token file */
     double global_batch_tokens; /**< mean over global batches */

@@ -199,6 +199,24 @@ static void test_the_vocabulary_decides_the_width_of_ids(void **state) {
     }
 }
 
+/* Samples over a length are counted in any part of the file. */
+static void test_counts_longer_samples(void **state) {
+    (void)state;
+    Dataset *dataset = open_good(large);
+    static const int64_t parts[][2] = {{0, LARGE}, {0, 1}, {12345, 10001}, {LARGE - 1, 1}, {LARGE, 0}};
+    static const int32_t limits[] = {0, 1, 64, 128, 129, 1024};
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++)
+        for (size_t l = 0; l < sizeof limits / sizeof *limits; l++) {
+            Error error = {0};
+            int64_t expected = 0, longer = -1;
+            for (int64_t i = parts[p][0]; i < parts[p][0] + parts[p][1]; i++)
+                expected += length_of(i) > (size_t)limits[l];
+            assert_int_equal(dataset_longer(dataset, parts[p][0], parts[p][1], limits[l], &longer, &error), STATUS_OK);
+            assert_int_equal(longer, expected);
+        }
+    dataset_close(dataset);
+}
+
 /* NFS and Lustre often refuse locks. flock(2) is what HDF5 would use; an exclusive one held elsewhere makes it
  * fail. */
 static void test_reading_takes_no_lock(void **state) {
@@ -360,6 +378,7 @@ int main(void) {
         cmocka_unit_test(test_reading_can_be_stopped),
         cmocka_unit_test(test_loads_a_sample_longer_than_a_run),
         cmocka_unit_test(test_the_vocabulary_decides_the_width_of_ids),
+        cmocka_unit_test(test_counts_longer_samples),
         cmocka_unit_test(test_reading_takes_no_lock),
         cmocka_unit_test(test_writer_refuses_bad_samples),
         cmocka_unit_test(test_the_target_changes_only_when_all_is_written),

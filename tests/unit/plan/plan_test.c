@@ -91,6 +91,7 @@ static PlanJob *job_of(Fixture *f, int ranks, int hosts, int64_t units) {
                        .samples = 1000,
                        .tokens = 20000,
                        .longest = LONGEST,
+                       .position_rows = LONGEST,
                        .global_batch = GLOBAL_BATCH,
                        .units = units,
                        .updates = 100,
@@ -420,13 +421,15 @@ static void test_looks_at_the_data(void **state) {
     Dataset *dataset = NULL;
     DatasetInfo info = make_info();
     assert_int_equal(dataset_writer_create(&writer, path, &info, &error), 0);
-    int64_t tokens = 0;
+    /* The longest text has 129 tokens, of which the model reads as many as it has positions. */
+    int64_t all = 0, tokens = 0;
     bool *seen = calloc(VOCABULARY, sizeof *seen);
     int64_t distinct = 0;
     for (int64_t s = 0; s < SAMPLES; s++) {
         assert_int_equal(add_sample(writer, s, &error), 0);
-        tokens += (int64_t)length_of(s);
-        for (size_t i = 0; i < length_of(s); i++) {
+        all += (int64_t)length_of(s);
+        for (size_t i = 0; i < length_of(s) && i < POSITIONS; i++) {
+            tokens++;
             distinct += !seen[token_of(s, i)];
             seen[token_of(s, i)] = true;
         }
@@ -447,7 +450,10 @@ static void test_looks_at_the_data(void **state) {
     NEAR(job.global_batch_rows, distinct);
     NEAR(job.ever_rows, distinct);
     NEAR(job.touched_rows, distinct);
-    assert_true(job.busiest_tokens >= (double)tokens / 4.0 && job.busiest_tokens < (double)tokens / 4.0 + 129.0);
+    assert_true(job.busiest_tokens >= (double)tokens / 4.0 && job.busiest_tokens < (double)all / 4.0 + 129.0);
+    assert_true(tokens < all);
+    assert_int_equal(job.longest, 129);
+    assert_int_equal(job.position_rows, POSITIONS);
     /* Small global batches touch more and more rows. */
     f->settings.global_batch_size = 10;
     f->settings.max_steps = 2;

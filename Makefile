@@ -116,7 +116,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.c
 # Fuzzers, one a reader: what reads files of unknown origin is compiled by clang with coverage and sanitizers, all else
 # comes from the library as it is.
 FUZZ      := $(BUILD)/fuzz
-FUZZERS   := $(addprefix $(FUZZ)/,$(shell sed -n 's/^void feed_\([a-z0-9]*\).*/\1/p' tests/fuzz/readers.h))
+FUZZERS   := $(addprefix $(FUZZ)/,$(shell sed -n 's/^void feed_\([a-z0-9_]*\).*/\1/p' tests/fuzz/readers.h))
 FUZZED    := $(wildcard src/core/*.c src/data/*.c src/text/*.c src/model/*config*.c src/model/model_folder.c src/model/parameters.c \
                         src/model/safetensors*.c src/model/shards.c src/settings/*.c src/checkpoint/run_state.c \
                         src/checkpoint/moments_file.c src/checkpoint/checkpoint_verify.c)

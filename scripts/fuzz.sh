@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:?how many seconds in all?}
 shift
-readers=${*:-$(sed -n 's/^void feed_\([a-z0-9]*\).*/\1/p' tests/fuzz/readers.h)}
+readers=${*:-$(sed -n 's/^void feed_\([a-z0-9_]*\).*/\1/p' tests/fuzz/readers.h)}
 folder=build/fuzz
 
 scripts/dependencies.sh --fuzz || die "the fuzzers need more than is here"

@@ -19,13 +19,13 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     const Option table[] = {
         {"input", OPTION_TEXT, &prepare->input, "FILE: the table; .csv, .tsv, .jsonl or .ndjson", true, 0, 0},
         {"output", OPTION_TEXT, &prepare->output, "FILE.h5: the token file to write", true, 0, 0},
-        {"tokenizer", OPTION_TEXT, &prepare->tokenizer, "DIR: a folder with vocab.json and merges.txt", true, 0, 0},
+        {"tokenizer", OPTION_TEXT, &prepare->tokenizer, "DIR: a folder with tokenizer.json, or vocab.json and merges.txt", true, 0, 0},
         {"text-column", OPTION_TEXT, &prepare->text_column, "NAME: column of the texts (default text)", false, 0, 0},
         {"label-column", OPTION_TEXT, &prepare->label_column, "NAME: column of the labels (default sentiment)", false,
          0, 0},
         {"labels", OPTION_TEXT, &command->labels, "NAMES: labels 0, 1, ... (default negative,neutral,positive)", false,
          0, 0},
-        {"max-length", OPTION_INT, &command->max_length, "N: truncate texts to N tokens (default 1024)", false, 1,
+        {"max-length", OPTION_INT, &command->max_length, "N: truncate texts to N tokens (default: the tokenizer's model_max_length, or 1024)", false, 1,
          INT32_MAX},
         {"subset", OPTION_INT, &command->subset,
          "N: take the first N rows of a shuffle (default: all rows in their order)", false, 1, INT64_MAX},
@@ -50,7 +50,7 @@ static void print_summary(const PrepareOptions *options, const PrepareSummary *s
     printf("%s: %" PRId64 " samples of %" PRId64 " rows, %" PRId64 " tokens\n", options->output, summary->samples,
            summary->rows, summary->tokens);
     printf("longest: %" PRId32 " tokens; truncated to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
-           options->max_length, summary->truncated);
+           summary->max_length, summary->truncated);
     for (size_t i = 0; i < options->labels; i++)
         printf("%s%s %" PRId64, i ? ", " : "labels: ", options->label_names[i], summary->per_label[i]);
     printf("\n");
@@ -69,7 +69,6 @@ int command_prepare(int argc, char **argv) {
     Error error = {0};
     Command command = {.prepare = {.text_column = "text", .label_column = "sentiment"},
                        .labels = "negative,neutral,positive",
-                       .max_length = 1024,
                        .subset_seed = 42};
     if (!parse(&command, argc, argv, &error) && !command.helped) run(&command, &error);
     if (error.status) log_error("%s", error.message);

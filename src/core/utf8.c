@@ -41,6 +41,13 @@ size_t utf8_valid_length(const char *text, size_t size) {
     return at;
 }
 
+uint32_t utf8_read(const char *text, size_t length) {
+    const unsigned char *bytes = (const unsigned char *)text;
+    uint32_t code_point = length == 1 ? bytes[0] : bytes[0] & (0x7Fu >> length);
+    for (size_t i = 1; i < length; i++) code_point = code_point << 6 | (bytes[i] & 0x3F);
+    return code_point;
+}
+
 size_t utf8_write(char out[4], uint32_t code_point) {
     if (code_point < 0x80) {
         out[0] = (char)code_point;

@@ -20,6 +20,7 @@ struct Predictor {
     Batch batch;
     BatchRule rule;
     int64_t texts, truncated; /**< classified, and how many of them were longer than the model reads */
+    int32_t max_length; /**< of a text, in tokens */
 };
 
 /* Products run on linnet's own threads (threads.h): OpenBLAS gets one. */
@@ -47,8 +48,10 @@ static Status load_model(Predictor *p, const char *model, Error *error) {
                          p->config->labels, METRICS_LABELS_MAX);
     if (load_parameters(p, error) || tokenizer_create(&p->tokenizer, model, error)) return error->status;
     if (tokenizer_vocabulary(p->tokenizer) > p->config->vocabulary)
-        return error_set(error, STATUS_INPUT, "%s: its tokenizer has %d tokens, its model only %d", model,
-                         tokenizer_vocabulary(p->tokenizer), p->config->vocabulary);
+        return error_set(error, STATUS_INPUT,
+                         "%s: its tokenizer has %d tokens, its model only %d: enlarge the model with "
+                         "resize_token_embeddings()",
+                         model, tokenizer_vocabulary(p->tokenizer), p->config->vocabulary);
     return STATUS_OK;
 }
 
@@ -63,6 +66,8 @@ Status predictor_open(Predictor **predictor, const char *model, Error *error) {
                           .pad = p->config->pad_token >= 0 ? p->config->pad_token : end_of_text,
                           .end_of_text = end_of_text,
                           .positions = p->config->positions};
+    p->max_length = tokenizer_max_length(p->tokenizer, 0, p->config->positions);
+    if (p->max_length > p->config->positions) p->max_length = p->config->positions;
     if (batch_create(&p->batch, rows, 1, error) || gpt2_create(&p->gpt2, p->config, &p->layout, rows, 1, false, error))
         goto cleanup;
     *predictor = p;
@@ -88,7 +93,7 @@ Status predictor_classify(Predictor *predictor, const char *text, size_t size, P
     const int32_t *ids;
     size_t length;
     bool truncated;
-    if (tokenizer_encode_sample(predictor->tokenizer, text, size, config->positions, &ids, &length, &truncated, error))
+    if (tokenizer_encode_sample(predictor->tokenizer, text, size, predictor->max_length, &ids, &length, &truncated, error))
         return error->status;
     predictor->texts++;
     predictor->truncated += truncated;

@@ -66,13 +66,15 @@ cleanup:
 /* A model without a tokenizer is complete, but cannot predict. */
 static Status describe_tokenizer(const char *path, const ModelConfig *config, Error *error) {
     Tokenizer *tokenizer = NULL;
-    if (!file_is_in(path, "vocab.json") && !file_is_in(path, "merges.txt"))
-        log_warning("%s: has no tokenizer: vocab.json and merges.txt are missing", path);
+    if (!tokenizer_folder_has_one(path))
+        log_warning("%s: has no tokenizer: tokenizer.json, or vocab.json and merges.txt are missing", path);
     else if (tokenizer_create(&tokenizer, path, error))
         return error->status;
     else if (tokenizer_vocabulary(tokenizer) > config->vocabulary)
-        error_set(error, STATUS_INPUT, "%s: the tokenizer has %d tokens, the model only %d", path,
-                  tokenizer_vocabulary(tokenizer), config->vocabulary);
+        error_set(error, STATUS_INPUT,
+                  "%s: the tokenizer has %d tokens, the model only %d: enlarge the model with "
+                  "resize_token_embeddings()",
+                  path, tokenizer_vocabulary(tokenizer), config->vocabulary);
     else
         describe_line("tokenizer", "%s", tokenizer_digest(tokenizer));
     tokenizer_destroy(tokenizer);

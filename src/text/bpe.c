@@ -4,11 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* A merge of the file, in 8 bytes so that the table stays in a core's cache: `pair` has the left id in its upper 16
- * bits and the right id in its lower 16. */
+/* A merge by its pair of ids. */
 typedef struct {
-    uint32_t pair;
-    uint32_t rank; /**< from 1; 0 in an empty slot */
+    int32_t left, right, result;
+    uint32_t rank; /* from 1; 0 in an empty slot */
 } Merge;
 
 /* A symbol of the current word, linked to its neighbours by index; NONE ends the list. */
@@ -25,79 +24,34 @@ typedef struct {
 struct Bpe {
     Merge *merges; /**< open addressing, at most half full */
     size_t mask;
-    uint16_t *results; /**< [ranks + 1] the id that the merge of each rank gives */
-    Symbol *symbols;   /**< [capacity] */
-    Candidate *queue;  /**< [3 × capacity] a binary heap, the lowest rank first */
+    Symbol *symbols;  /**< [capacity] */
+    Candidate *queue; /**< [3 × capacity] a binary heap, the lowest rank first */
     size_t queued, capacity;
 };
 
 #define NONE UINT32_MAX
-#define JOINED_MAX 1024 /* bytes of the longest token that a merge may make */
 
 static Merge *merge_of(const Bpe *bpe, int32_t left, int32_t right) {
-    uint32_t pair = (uint32_t)left << 16 | (uint32_t)right;
+    const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     size_t at = (size_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> 32) & bpe->mask;
-    while (bpe->merges[at].rank && bpe->merges[at].pair != pair) at = (at + 1) & bpe->mask;
+    while (bpe->merges[at].rank && (bpe->merges[at].left != left || bpe->merges[at].right != right))
+        at = (at + 1) & bpe->mask;
     return &bpe->merges[at];
 }
 
-/* The ids of a line's two tokens and of the joined token. */
-static Status read_line(const Vocabulary *vocabulary, const char *line, size_t size, int32_t ids[3], const char *path,
-                        int number, Error *error) {
-    const char *space = memchr(line, ' ', size);
-    size_t left = space ? (size_t)(space - line) : 0, right = space ? size - left - 1 : 0;
-    char joined[JOINED_MAX];
-    if (left == 0 || right == 0 || memchr(space + 1, ' ', right) || left + right > sizeof joined)
-        return error_set(error, STATUS_INPUT,
-                         "%s:%d: expected two tokens with one space between them, at most %d bytes", path, number,
-                         JOINED_MAX);
-    memcpy(joined, line, left);
-    memcpy(joined + left, space + 1, right);
-    const struct {
-        const char *text;
-        size_t size;
-    } parts[3] = {{line, left}, {space + 1, right}, {joined, left + right}};
-    for (int i = 0; i < 3; i++) {
-        ids[i] = vocabulary_find(vocabulary, parts[i].text, parts[i].size);
-        if (ids[i] < 0)
-            return error_set(error, STATUS_INPUT, "%s:%d: token `%.*s` is not in vocab.json", path, number,
-                             (int)parts[i].size, parts[i].text);
-    }
-    return STATUS_OK;
-}
-
-static Status read_merges(Bpe *bpe, const Vocabulary *vocabulary, const char *text, size_t size, const char *path,
-                          Error *error) {
-    static const char VERSION[] = "#version";
-    const char *end = text + size, *next;
-    uint32_t rank = 1;
-    int number = 1;
-    for (const char *line = text; line < end; line = next, number++) {
-        const char *newline = memchr(line, '\n', (size_t)(end - line));
-        next = newline ? newline + 1 : end;
-        size_t length = (size_t)((newline ? newline : end) - line);
-        if (length > 0 && line[length - 1] == '\r') length--;
-        if (length >= strlen(VERSION) && memcmp(line, VERSION, strlen(VERSION)) == 0) continue;
-        int32_t ids[3];
-        if (read_line(vocabulary, line, length, ids, path, number, error)) return error->status;
-        /* Of a merge that appears twice the later rank counts, as in Hugging Face tokenizers. */
-        *merge_of(bpe, ids[0], ids[1]) = (Merge){(uint32_t)ids[0] << 16 | (uint32_t)ids[1], rank};
-        bpe->results[rank++] = (uint16_t)ids[2];
-    }
-    return STATUS_OK;
-}
-
-Status bpe_create(Bpe **bpe, const Vocabulary *vocabulary, const char *text, size_t size, const char *path,
-                  Error *error) {
-    size_t lines = 1, slots = 1024;
-    for (size_t i = 0; i < size; i++) lines += text[i] == '\n';
-    while (slots < 2 * lines) slots *= 2;
+Status bpe_create(Bpe **bpe, const TokenizerSpec *spec, Error *error) {
+    size_t slots = 1024;
+    while (slots < 2 * spec->merge_count) slots *= 2;
     Bpe *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->mask = slots - 1;
     made->merges = memory_allocate(slots, sizeof *made->merges, error);
-    made->results = memory_allocate(lines + 1, sizeof *made->results, error);
-    if (!error->status && !read_merges(made, vocabulary, text, size, path, error))
+    for (size_t i = 0; made->merges && i < spec->merge_count; i++) {
+        const SpecMerge *merge = &spec->merges[i];
+        const int32_t left = spec->tokens[merge->left].id, right = spec->tokens[merge->right].id;
+        *merge_of(made, left, right) = (Merge){left, right, spec->tokens[merge->result].id, (uint32_t)i + 1};
+    }
+    if (!error->status)
         *bpe = made;
     else
         bpe_destroy(made);
@@ -107,7 +61,6 @@ Status bpe_create(Bpe **bpe, const Vocabulary *vocabulary, const char *text, siz
 void bpe_destroy(Bpe *bpe) {
     if (!bpe) return;
     memory_free(bpe->merges);
-    memory_free(bpe->results);
     memory_free(bpe->symbols);
     memory_free(bpe->queue);
     memory_free(bpe);
@@ -155,7 +108,7 @@ static void apply(Bpe *bpe, Candidate candidate) {
     Symbol *right = &bpe->symbols[left->next];
     const Merge *merge = merge_of(bpe, left->id, right->id);
     if (merge->rank != candidate.rank) return;
-    left->id = bpe->results[candidate.rank];
+    left->id = merge->result;
     left->next = right->next;
     right->id = -1;
     if (left->next != NONE) bpe->symbols[left->next].previous = candidate.at;

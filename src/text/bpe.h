@@ -1,17 +1,15 @@
 #ifndef LINNET_TEXT_BPE_H
 #define LINNET_TEXT_BPE_H
-/** Byte-pair merging with the merges of merges.txt: of all pairs the one of lowest rank is merged first, of equal ranks
- *  the leftmost. */
+/** Byte-pair merging: of all pairs the one of lowest rank is merged first, of equal ranks the leftmost. */
 #include "linnet/core/error.h"
-#include "text/vocabulary.h"
+#include "linnet/text/tokenizer_spec.h"
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct Bpe Bpe;
 
-/** Read the text [size] of the merges file; errors name its `path` and line. */
-Status bpe_create(Bpe **bpe, const Vocabulary *vocabulary, const char *text, size_t size, const char *path,
-                  Error *error);
+/** Index the spec's merges, which are copied. */
+Status bpe_create(Bpe **bpe, const TokenizerSpec *spec, Error *error);
 void bpe_destroy(Bpe *bpe);
 
 /** Merge ids [count], count ≥ 1, in place; *merged is the number of ids left. Time grows as count × log(count). */

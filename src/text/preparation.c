@@ -17,7 +17,8 @@ typedef struct {
     PrepareSummary *summary;
     Tokenizer *tokenizer;
     DatasetWriter *writer;
-    Subset *subset; /**< NULL without a subset */
+    Subset *subset;     /**< NULL without a subset */
+    int32_t max_length; /**< by the options or the tokenizer */
 } Preparation;
 
 static Status check_options(const PrepareOptions *options, Error *error) {
@@ -29,7 +30,7 @@ static Status check_options(const PrepareOptions *options, Error *error) {
             if (strcmp(options->label_names[i], options->label_names[j]) == 0)
                 return error_set(error, STATUS_INPUT, "label `%s` appears twice", options->label_names[i]);
     }
-    if (options->max_length < 1)
+    if (options->max_length < 0)
         return error_set(error, STATUS_INPUT, "expected a maximum length of at least 1 token, got %d",
                          options->max_length);
     if (file_same(options->input, options->output))
@@ -87,7 +88,7 @@ static Status take_row(Preparation *preparation, const Field fields[2], int64_t 
     int32_t label;
     bool truncated;
     if (read_label(options, &fields[1], &label, error)) return error->status;
-    if (tokenizer_encode_sample(preparation->tokenizer, fields[0].text, fields[0].size, options->max_length, &ids,
+    if (tokenizer_encode_sample(preparation->tokenizer, fields[0].text, fields[0].size, preparation->max_length, &ids,
                                 &count, &truncated, error))
         return error->status;
     summary->truncated += truncated;
@@ -143,7 +144,7 @@ static Status create_writer(Preparation *preparation, Error *error) {
     const char *slash = strrchr(options->input, '/');
     DatasetInfo info = {.vocabulary = tokenizer_vocabulary(preparation->tokenizer),
                         .end_of_text = tokenizer_end_of_text(preparation->tokenizer),
-                        .max_length = options->max_length,
+                        .max_length = preparation->max_length,
                         .labels = (int32_t)options->labels,
                         .label_names = options->label_names};
     snprintf(info.tokenizer_digest, sizeof info.tokenizer_digest, "%s", tokenizer_digest(preparation->tokenizer));
@@ -167,6 +168,8 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     memset(summary, 0, sizeof *summary);
     if (check_options(options, error) || file_probe(options->output, error)) goto cleanup;
     if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error)) goto cleanup;
+    preparation.max_length = tokenizer_max_length(preparation.tokenizer, options->max_length, PREPARE_MAX_LENGTH);
+    summary->max_length = preparation.max_length;
     if (source_size(options->input, &size, error) || choose_rows(&preparation, &counted, error)) goto cleanup;
     if (create_writer(&preparation, error) || read_table(&preparation, error)) goto cleanup;
     if (counted >= 0 && counted != summary->rows) {

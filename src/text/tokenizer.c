@@ -1,89 +1,41 @@
-/* From texts to token ids: words, their byte-pair merges, a cache of words. See tokenizer.h. */
+/* From texts to token ids: added tokens, words, their byte-pair merges, a cache of words. See tokenizer.h. */
 #include "linnet/text/tokenizer.h"
-#include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
+#include "text/added_matcher.h"
 #include "text/bpe.h"
 #include "text/pretokenize.h"
-#include "text/vocabulary.h"
 #include <string.h>
 
 #define CACHE_ENTRIES ((size_t)1 << 16)
 #define CACHED_BYTES 20
+#define CACHED_IDS 10
 
 /* A word encoded before and its ids, in one cache line. Each word has one possible entry; the last one encoded has
  * it. */
 typedef struct {
     uint8_t size, count;
     char bytes[CACHED_BYTES];
-    uint16_t ids[CACHED_BYTES];
+    int32_t ids[CACHED_IDS];
 } CacheEntry;
 
 struct Tokenizer {
-    int32_t bytes[256]; /**< id of each single byte */
-    int32_t end_of_text, vocabulary;
+    TokenizerSpec spec;
+    AddedMatcher *added[2]; /* of tokens that are looked for first, and then between those */
     Bpe *bpe;
     Pretokenizer *pretokenizer;
-    CacheEntry *cache; /**< [CACHE_ENTRIES] */
-    int32_t *ids;      /**< [capacity] of the current text */
-    size_t count, capacity;
-    char digest[DIGEST_TEXT];
+    CacheEntry *cache; /* [CACHE_ENTRIES] */
+    int32_t *ids;      /* [capacity] room for a prefix, the ids of the current text, room for a suffix */
+    size_t count;      /* ids of the text, from ids[spec.prefix_count] on */
+    size_t capacity;
+    char *prefixed; /* [prefixed_capacity] a piece of text with a space before it */
+    size_t prefixed_capacity;
 };
 
-/* A tokenizer's two files in memory. */
-typedef struct {
-    char *paths[2], *texts[2];
-    size_t sizes[2];
-    char digest[DIGEST_TEXT];
-} Files;
-
-/* Read vocab.json and merges.txt and compute their digest. Free also after an error. */
-static Status read_files(Files *files, const char *folder, Error *error) {
-    static const char *const names[] = {"vocab.json", "merges.txt"};
-    Digest *digest = NULL;
-    if (digest_create(&digest, error)) return error->status;
-    for (int i = 0; i < 2 && !error->status; i++) {
-        files->paths[i] = file_join(folder, names[i], error);
-        if (files->paths[i] && !file_read(files->paths[i], &files->texts[i], &files->sizes[i], error))
-            digest_add(digest, files->texts[i], files->sizes[i]);
-    }
-    digest_finish(digest, files->digest);
-    digest_destroy(digest);
-    return error->status;
-}
-
-static void free_files(Files *files) {
-    for (int i = 0; i < 2; i++) {
-        memory_free(files->paths[i]);
-        memory_free(files->texts[i]);
-    }
-}
-
 Status tokenizer_folder_digest(const char *folder, char text[DIGEST_TEXT], Error *error) {
-    Files files = {0};
-    if (!read_files(&files, folder, error)) memcpy(text, files.digest, DIGEST_TEXT);
-    free_files(&files);
-    return error->status;
-}
-
-static Status take_vocabulary(Tokenizer *tokenizer, const Vocabulary *vocabulary, const char *path, Error *error) {
-    tokenizer->vocabulary = vocabulary_size(vocabulary);
-    tokenizer->end_of_text = vocabulary_find(vocabulary, END_OF_TEXT, strlen(END_OF_TEXT));
-    if (tokenizer->end_of_text < 0)
-        return error_set(error, STATUS_INPUT, "%s: no token `%s`; is this a GPT-2 vocabulary?", path, END_OF_TEXT);
-    return vocabulary_bytes(vocabulary, tokenizer->bytes, path, error);
-}
-
-static Status load_folder(Tokenizer *tokenizer, const char *folder, Error *error) {
-    Files files = {0};
-    Vocabulary *vocabulary = NULL;
-    if (!read_files(&files, folder, error) &&
-        !vocabulary_create(&vocabulary, files.texts[0], files.sizes[0], files.paths[0], error) &&
-        !take_vocabulary(tokenizer, vocabulary, files.paths[0], error) &&
-        !bpe_create(&tokenizer->bpe, vocabulary, files.texts[1], files.sizes[1], files.paths[1], error))
-        memcpy(tokenizer->digest, files.digest, DIGEST_TEXT);
-    vocabulary_destroy(vocabulary);
-    free_files(&files);
+    TokenizerSpec spec;
+    if (!tokenizer_spec_read(&spec, folder, error)) memcpy(text, spec.digest, DIGEST_TEXT);
+    tokenizer_spec_free(&spec);
     return error->status;
 }
 
@@ -91,7 +43,10 @@ Status tokenizer_create(Tokenizer **tokenizer, const char *folder, Error *error)
     Tokenizer *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->cache = memory_allocate(CACHE_ENTRIES, sizeof *made->cache, error);
-    if (made->cache && !load_folder(made, folder, error) && !pretokenizer_create(&made->pretokenizer, error))
+    if (made->cache && !tokenizer_spec_read(&made->spec, folder, error) &&
+        !added_matcher_create(&made->added[0], &made->spec, false, error) &&
+        !added_matcher_create(&made->added[1], &made->spec, true, error) &&
+        !bpe_create(&made->bpe, &made->spec, error) && !pretokenizer_create(&made->pretokenizer, error))
         *tokenizer = made;
     else
         tokenizer_destroy(made);
@@ -100,10 +55,13 @@ Status tokenizer_create(Tokenizer **tokenizer, const char *folder, Error *error)
 
 void tokenizer_destroy(Tokenizer *tokenizer) {
     if (!tokenizer) return;
+    tokenizer_spec_free(&tokenizer->spec);
+    for (int i = 0; i < 2; i++) added_matcher_destroy(tokenizer->added[i]);
     bpe_destroy(tokenizer->bpe);
     pretokenizer_destroy(tokenizer->pretokenizer);
     memory_free(tokenizer->cache);
     memory_free(tokenizer->ids);
+    memory_free(tokenizer->prefixed);
     memory_free(tokenizer);
 }
 
@@ -113,9 +71,9 @@ static CacheEntry *entry_of(Tokenizer *tokenizer, const char *word, size_t size)
     return &tokenizer->cache[(hash ^ hash >> 15) % CACHE_ENTRIES];
 }
 
-/* Append the ids of one word. There is room: a text has no more ids than bytes. */
+/* Append the ids of one word. There is room: a text has no more ids than bytes and spaces put before its pieces. */
 static Status encode_word(Tokenizer *tokenizer, const char *word, size_t size, Error *error) {
-    int32_t *out = tokenizer->ids + tokenizer->count;
+    int32_t *out = tokenizer->ids + tokenizer->spec.prefix_count + tokenizer->count;
     CacheEntry *entry = size <= CACHED_BYTES ? entry_of(tokenizer, word, size) : NULL;
     if (entry && entry->size == size && memcmp(entry->bytes, word, size) == 0) {
         for (size_t i = 0; i < entry->count; i++) out[i] = entry->ids[i];
@@ -123,20 +81,37 @@ static Status encode_word(Tokenizer *tokenizer, const char *word, size_t size, E
         return STATUS_OK;
     }
     size_t count;
-    for (size_t i = 0; i < size; i++) out[i] = tokenizer->bytes[(unsigned char)word[i]];
+    for (size_t i = 0; i < size; i++) out[i] = tokenizer->spec.bytes[(unsigned char)word[i]];
     if (bpe_merge(tokenizer->bpe, out, size, &count, error)) return error->status;
     tokenizer->count += count;
-    if (entry) {
+    if (entry && count <= CACHED_IDS) {
         entry->size = (uint8_t)size;
         entry->count = (uint8_t)count;
         memcpy(entry->bytes, word, size);
-        for (size_t i = 0; i < count; i++) entry->ids[i] = (uint16_t)out[i];
+        memcpy(entry->ids, out, count * sizeof *out);
     }
     return STATUS_OK;
 }
 
-/* Append the ids of a piece of text without special tokens. */
-static Status encode_piece(Tokenizer *tokenizer, const char *text, size_t size, Error *error) {
+/* Put a space before a piece of text that has none. */
+static Status prefix_space(Tokenizer *tokenizer, const char **text, size_t *size, Error *error) {
+    if (!tokenizer->spec.add_prefix_space || **text == ' ') return STATUS_OK;
+    if (*size + 1 > tokenizer->prefixed_capacity) {
+        char *prefixed = memory_resize(tokenizer->prefixed, 0, *size + 1, 2, error);
+        if (!prefixed) return error->status;
+        tokenizer->prefixed = prefixed;
+        tokenizer->prefixed_capacity = 2 * (*size + 1);
+    }
+    tokenizer->prefixed[0] = ' ';
+    memcpy(tokenizer->prefixed + 1, *text, *size);
+    *text = tokenizer->prefixed;
+    ++*size;
+    return STATUS_OK;
+}
+
+/* Append the ids of a piece of text without added tokens; size ≥ 1. */
+static Status encode_words(Tokenizer *tokenizer, const char *text, size_t size, Error *error) {
+    if (prefix_space(tokenizer, &text, &size, error)) return error->status;
     for (size_t at = 0, end; at < size; at = end) {
         if (pretokenizer_next(tokenizer->pretokenizer, text, size, at, &end, error)) return error->status;
         if (encode_word(tokenizer, text + at, end - at, error)) return error->status;
@@ -144,56 +119,88 @@ static Status encode_piece(Tokenizer *tokenizer, const char *text, size_t size, 
     return STATUS_OK;
 }
 
+/* Append the ids of a piece of text: of added tokens, first those of added[level], and of the words between them. */
+static Status encode_piece(Tokenizer *tokenizer, int level, const char *text, size_t size, Error *error) {
+    if (level == 2) return encode_words(tokenizer, text, size, error);
+    AddedSearch search = {.matcher = tokenizer->added[level], .text = text, .size = size};
+    size_t from = 0, start;
+    for (int32_t id; added_search_next(&search, &start, &id); from = search.done) {
+        if (start > from && encode_piece(tokenizer, level + 1, text + from, start - from, error)) return error->status;
+        tokenizer->ids[tokenizer->spec.prefix_count + tokenizer->count++] = id;
+    }
+    return from < size ? encode_piece(tokenizer, level + 1, text + from, size - from, error) : STATUS_OK;
+}
+
 static Status make_room(Tokenizer *tokenizer, size_t size, Error *error) {
-    if (size <= tokenizer->capacity) return STATUS_OK;
-    int32_t *ids = memory_resize(tokenizer->ids, 0, size, 2 * sizeof *ids, error);
-    if (!ids) return error->status;
-    tokenizer->ids = ids;
-    tokenizer->capacity = 2 * size;
+    const size_t ids = size * (tokenizer->spec.add_prefix_space ? 2 : 1) + (size_t)2 * SPEC_TEMPLATE_MAX;
+    if (ids <= tokenizer->capacity) return STATUS_OK;
+    int32_t *room = memory_resize(tokenizer->ids, 0, ids, 2 * sizeof *room, error);
+    if (!room) return error->status;
+    tokenizer->ids = room;
+    tokenizer->capacity = 2 * ids;
+    return STATUS_OK;
+}
+
+/* The ids of a text, at most `limit` of them: those around the text stay, the text's own end, or start, is cut. */
+static Status encode(Tokenizer *tokenizer, const char *text, size_t size, size_t limit, const int32_t **ids,
+                     size_t *count, Error *error) {
+    const TokenizerSpec *spec = &tokenizer->spec;
+    const size_t valid = utf8_valid_length(text, size), around = spec->prefix_count + spec->suffix_count;
+    if (valid < size)
+        return error_set(error, STATUS_INPUT, "byte %zu of the text, 0x%02X, is not UTF-8", valid + 1,
+                         (unsigned)(unsigned char)text[valid]);
+    if (around > 0 && limit <= around)
+        return error_set(
+            error, STATUS_INPUT,
+            "a maximum length of %zu leaves no room beside the %zu tokens that the tokenizer adds to each text", limit,
+            around);
+    if (make_room(tokenizer, size, error)) return error->status;
+    tokenizer->count = 0;
+    if (size > 0 && encode_piece(tokenizer, 0, text, size, error)) return error->status;
+    const size_t kept = tokenizer->count < limit - around ? tokenizer->count : limit - around;
+    int32_t *start = tokenizer->ids + (spec->truncate_left ? tokenizer->count - kept : 0);
+    if (around > 0) {
+        memcpy(start, spec->prefix, spec->prefix_count * sizeof *start);
+        memcpy(start + spec->prefix_count + kept, spec->suffix, spec->suffix_count * sizeof *start);
+    }
+    *ids = start;
+    *count = kept + around;
     return STATUS_OK;
 }
 
 Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, const int32_t **ids, size_t *count,
                         Error *error) {
-    const size_t special = strlen(END_OF_TEXT);
-    size_t valid = utf8_valid_length(text, size);
-    if (valid < size)
-        return error_set(error, STATUS_INPUT, "byte %zu of the text, 0x%02X, is not UTF-8", valid + 1,
-                         (unsigned)(unsigned char)text[valid]);
-    if (make_room(tokenizer, size, error)) return error->status;
-    tokenizer->count = 0;
-    const char *at = text, *end = text + size, *found;
-    while (at < end && (found = memmem(at, (size_t)(end - at), END_OF_TEXT, special))) {
-        if (encode_piece(tokenizer, at, (size_t)(found - at), error)) return error->status;
-        tokenizer->ids[tokenizer->count++] = tokenizer->end_of_text;
-        at = found + special;
-    }
-    if (at < end && encode_piece(tokenizer, at, (size_t)(end - at), error)) return error->status;
-    *ids = tokenizer->ids;
-    *count = tokenizer->count;
-    return STATUS_OK;
+    return encode(tokenizer, text, size, SIZE_MAX, ids, count, error);
 }
 
 Status tokenizer_encode_sample(Tokenizer *tokenizer, const char *text, size_t size, int32_t max_length,
                                const int32_t **ids, size_t *count, bool *truncated, Error *error) {
-    if (tokenizer_encode(tokenizer, text, size, ids, count, error)) return error->status;
-    const bool longer = *count > (size_t)max_length;
-    if (longer) *count = (size_t)max_length;
-    if (truncated) *truncated = longer;
+    if (encode(tokenizer, text, size, (size_t)max_length, ids, count, error)) return error->status;
+    const size_t around = tokenizer->spec.prefix_count + tokenizer->spec.suffix_count;
+    if (truncated) *truncated = tokenizer->count + around > *count;
     if (*count > 0) return STATUS_OK;
-    *ids = &tokenizer->end_of_text;
+    *ids = &tokenizer->spec.end_of_text;
     *count = 1;
     return STATUS_OK;
 }
 
+const TokenizerSpec *tokenizer_spec(const Tokenizer *tokenizer) {
+    return &tokenizer->spec;
+}
+
 int32_t tokenizer_vocabulary(const Tokenizer *tokenizer) {
-    return tokenizer->vocabulary;
+    return tokenizer->spec.size;
 }
 
 int32_t tokenizer_end_of_text(const Tokenizer *tokenizer) {
-    return tokenizer->end_of_text;
+    return tokenizer->spec.end_of_text;
+}
+
+int32_t tokenizer_max_length(const Tokenizer *tokenizer, int32_t wanted, int32_t otherwise) {
+    if (wanted > 0) return wanted;
+    return tokenizer->spec.max_length > 0 ? (int32_t)tokenizer->spec.max_length : otherwise;
 }
 
 const char *tokenizer_digest(const Tokenizer *tokenizer) {
-    return tokenizer->digest;
+    return tokenizer->spec.digest;
 }

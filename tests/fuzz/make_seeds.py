@@ -66,6 +66,19 @@ def tokenizers():
     full = {**vocabulary, "ab": len(vocabulary), "abc": len(vocabulary) + 1}
     seed("vocabulary", "full", json.dumps(full, ensure_ascii=False) + "\0#version: 0.2\na b\nab c\n")
     seed("vocabulary", "small", '{"a": 0, "b": 1, "c": 2, "ab": 3, "\\u0120c": 4}\0#version: 0.2\r\na b\r\n')
+    model = {"type": "BPE", "vocab": full, "merges": ["a b", "ab c"]}
+    added = [{"id": len(full), "content": "[X]", "lstrip": True, "rstrip": False, "single_word": False, "normalized": False, "special": True}]
+    template = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[X]"}}, {"Sequence": {"id": "A"}}],
+                "special_tokens": {"[X]": {"ids": [len(full)]}}}
+    whole = {"added_tokens": added, "pre_tokenizer": {"type": "ByteLevel"}, "post_processor": template, "model": model}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>", "model_max_length": 8, "truncation_side": "left"}
+    seed("tokenizer_json", "full", json.dumps(whole) + "\0" + json.dumps(config))
+    seed("tokenizer_json", "pairs", json.dumps({"model": {"merges": [["a", "b"]], "vocab": full}, "pre_tokenizer": {"type": "ByteLevel"}})
+         + '\0{}\0{"pad_token": {"content": "[Y]", "rstrip": true}}\0{"[Y]": ' + str(len(full)) + "}")
+    seed("tokenizer_config", "decoder", json.dumps({**config, "tokenizer_class": "GPT2Tokenizer", "add_bos_token": True,
+         "added_tokens_decoder": {"477": {"content": "<|endoftext|>", "special": True}, "478": {"content": "[X]", "single_word": True}}}))
+    seed("tokenizer_config", "legacy", '{"extra_special_tokens": ["[X]"], "x_token": "[Y]", "add_prefix_space": true}\0'
+         '{"pad_token": {"content": "[PAD]", "lstrip": true}}\0{"[PAD]": 478}')
     seed("tokenizer", "words", "I'm  naïve, 42 times; don't\t\u00a0!! <|endoftext|> the 山 😀\r\n  ")
     seed("tokenizer", "latin1", b"caf\xe9 <|endoftext|")
 

@@ -16,6 +16,8 @@ const FuzzReader fuzz_readers[] = {
     {"config", feed_config},
     {"state", feed_state},
     {"vocabulary", feed_vocabulary},
+    {"tokenizer_json", feed_tokenizer_json},
+    {"tokenizer_config", feed_tokenizer_config},
     {"tokenizer", feed_tokenizer},
     {"safetensors", feed_safetensors},
     {"index", feed_index},

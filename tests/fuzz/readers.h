@@ -23,6 +23,8 @@ void feed_settings(const uint8_t *bytes, size_t size);
 void feed_config(const uint8_t *bytes, size_t size);
 void feed_state(const uint8_t *bytes, size_t size);
 void feed_vocabulary(const uint8_t *bytes, size_t size);
+void feed_tokenizer_json(const uint8_t *bytes, size_t size);
+void feed_tokenizer_config(const uint8_t *bytes, size_t size);
 void feed_tokenizer(const uint8_t *bytes, size_t size);
 void feed_safetensors(const uint8_t *bytes, size_t size);
 void feed_index(const uint8_t *bytes, size_t size);

@@ -1,34 +1,75 @@
-/* vocab.json and merges.txt, and the tokenizer made of them. */
+/* Tokenizer folders, and a tokenizer. */
 #include "fuzz/readers.h"
 #include "linnet/core/utf8.h"
 #include "linnet/text/tokenizer.h"
-#include "text/bpe.h"
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-/* The bytes are vocab.json, a zero byte, merges.txt. */
-void feed_vocabulary(const uint8_t *bytes, size_t size) {
-    const uint8_t *zero = size ? memchr(bytes, 0, size) : NULL;
-    const size_t first = zero ? (size_t)(zero - bytes) : size;
-    const char *merges = (const char *)(zero ? zero + 1 : bytes + size);
-    Vocabulary *vocabulary = NULL;
-    Bpe *bpe = NULL;
-    int32_t ids[256], word[8];
-    size_t merged = 0;
-    Error error = {0}, incomplete = {0};
-    if (!vocabulary_create(&vocabulary, (const char *)bytes, first, "vocab.json", &error)) {
-        fuzz_check(vocabulary_size(vocabulary) >= 0 && vocabulary_size(vocabulary) <= VOCABULARY_MAX);
-        vocabulary_bytes(vocabulary, ids, "vocab.json", &incomplete);
-        fuzz_check_error(&incomplete);
-        if (!bpe_create(&bpe, vocabulary, merges, zero ? size - first - 1 : 0, "merges.txt", &error)) {
-            for (int32_t i = 0; i < 8; i++) word[i] = i % 3;
-            bpe_merge(bpe, word, 8, &merged, &error);
-            fuzz_check(merged >= 1 && merged <= 8);
-            for (size_t i = 0; i < merged; i++) fuzz_check(word[i] >= 0 && word[i] < VOCABULARY_MAX);
-        }
+/* Write the bytes' parts, which a zero byte divides, to the files of a folder; a file without a part is removed. */
+static const char *write_folder(const char *name, const char *const *files, const uint8_t *bytes, size_t size) {
+    static char folder[512];
+    snprintf(folder, sizeof folder, "%s/%s", fuzz_folder(), name);
+    mkdir(folder, 0777);
+    for (bool more = true; *files; files++) {
+        char file[128];
+        snprintf(file, sizeof file, "%s/%s", name, *files);
+        const uint8_t *zero = size ? memchr(bytes, 0, size) : NULL;
+        const size_t part = zero ? (size_t)(zero - bytes) : size;
+        const char *path = fuzz_file(file, bytes, more ? part : 0);
+        if (!more) unlink(path);
+        more = zero != NULL;
+        bytes += zero ? part + 1 : part;
+        size -= zero ? part + 1 : part;
     }
-    bpe_destroy(bpe);
-    vocabulary_destroy(vocabulary);
+    return folder;
+}
+
+/* A folder that is accepted gives ids below its size. */
+static void read_folder(const char *folder) {
+    static const char TEXT[] = "a bird  <|endoftext|> [X] [Y]b\n\xC3\xA9 c";
+    Tokenizer *tokenizer = NULL;
+    Error error = {0};
+    const int32_t *ids = NULL;
+    size_t count = 0;
+    if (!tokenizer_create(&tokenizer, folder, &error)) {
+        const TokenizerSpec *spec = tokenizer_spec(tokenizer);
+        fuzz_check(spec->size > 0 && spec->end_of_text >= 0 && spec->end_of_text < spec->size);
+        for (int i = 0; i < SPECIAL_COUNT; i++) fuzz_check(spec->special[i] < spec->size);
+        for (size_t i = 0; i < spec->added_count; i++) fuzz_check(tokenizer_spec_text(spec, spec->added[i].id) != NULL);
+        fuzz_check(tokenizer_encode(tokenizer, TEXT, sizeof TEXT - 1, &ids, &count, &error) == STATUS_OK);
+        for (size_t i = 0; i < count; i++) fuzz_check(ids[i] >= 0 && ids[i] < spec->size);
+    }
+    tokenizer_destroy(tokenizer);
     fuzz_check_error(&error);
+}
+
+void feed_vocabulary(const uint8_t *bytes, size_t size) {
+    static const char *const FILES[] = {"vocab.json", "merges.txt", NULL};
+    read_folder(write_folder("two", FILES, bytes, size));
+}
+
+void feed_tokenizer_json(const uint8_t *bytes, size_t size) {
+    static const char *const FILES[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                                        "added_tokens.json", NULL};
+    read_folder(write_folder("one", FILES, bytes, size));
+}
+
+/* The same beside a vocabulary and merges that are good. */
+void feed_tokenizer_config(const uint8_t *bytes, size_t size) {
+    static const char *const FILES[] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", NULL};
+    static const char *const GOOD[] = {"vocab.json", "merges.txt"};
+    const char *folder = write_folder("config", FILES, bytes, size);
+    for (int i = 0; i < 2; i++) {
+        char here[256], from[512], to[640];
+        fuzz_check(getcwd(here, sizeof here) != NULL);
+        snprintf(from, sizeof from, "%s/tests/golden/tokenizer_small/%s", here, GOOD[i]);
+        snprintf(to, sizeof to, "%s/%s", folder, GOOD[i]);
+        fuzz_check(symlink(from, to) == 0 || errno == EEXIST);
+    }
+    read_folder(folder);
 }
 
 /* Encode the bytes with the project's small tokenizer: ids or an error, and the same again, when the words are in the

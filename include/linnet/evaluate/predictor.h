@@ -19,7 +19,8 @@ typedef struct {
 Status predictor_open(Predictor **predictor, const char *model, Error *error);
 void predictor_close(Predictor *predictor); /**< NULL is allowed */
 
-/** Classify a text (UTF-8, `size` bytes), tokenized by tokenizer_encode_sample() up to the model's positions. */
+/** Classify a text (UTF-8, `size` bytes), tokenized by tokenizer_encode_sample() up to the
+ *  tokenizer's model_max_length and the model's positions. */
 Status predictor_classify(Predictor *predictor, const char *text, size_t size, Prediction *prediction, Error *error);
 
 /** Warn, with their number, if texts so far had more tokens than the model reads. */

@@ -11,15 +11,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PREPARE_MAX_LENGTH 1024 /**< tokens: GPT-2's positions */
+
 typedef struct {
     const char *input;        /**< .csv, .tsv, .jsonl or .ndjson, see linnet/text/records.h */
     const char *output;       /**< the token file */
-    const char *tokenizer;    /**< folder with vocab.json and merges.txt */
+    const char *tokenizer;    /**< a folder, see linnet/text/tokenizer_spec.h */
     const char *text_column;  /**< column of the texts */
     const char *label_column; /**< column of the labels: each a name or its number */
     char **label_names;       /**< [labels] the classes 0, 1, … */
     size_t labels;
-    int32_t max_length; /**< longer samples are truncated to this many tokens */
+    int32_t max_length; /**< longer samples are truncated to this many tokens; 0: to the tokenizer's model_max_length,
+                             or to PREPARE_MAX_LENGTH where it has none */
     int64_t subset;     /**< 0: all rows in the table's order; n: the first n of shuffle(subset_seed), in that order */
     uint64_t subset_seed;
 } PrepareOptions;
@@ -28,6 +31,7 @@ typedef struct {
     int64_t rows;                          /**< of the table */
     int64_t samples;                       /**< written */
     int64_t tokens;                        /**< written */
+    int32_t max_length;                    /**< that samples were truncated to, in tokens */
     int32_t longest;                       /**< longest sample, in tokens */
     int64_t truncated;                     /**< samples that were truncated */
     int64_t per_label[DATASET_LABELS_MAX]; /**< samples of each class */

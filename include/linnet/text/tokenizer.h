@@ -1,20 +1,19 @@
 #ifndef LINNET_TEXT_TOKENIZER_H
 #define LINNET_TEXT_TOKENIZER_H
-/** GPT-2's byte-level BPE (Radford et al. 2019), with the ids of Hugging Face `tokenizers`
- *  (`ByteLevel(add_prefix_space=False)`, `<|endoftext|>` a special token found in raw text).
+/** From texts to token ids: GPT-2's byte-level BPE (Radford et al. 2019) with added tokens, the ids that Hugging Face
+ *  Transformers 5.24 gives with the same folder (`AutoTokenizer.from_pretrained(folder)(text).input_ids`).
  *
  *  A Tokenizer changes only its cache of encoded words; each thread needs its own. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
+#include "linnet/text/tokenizer_spec.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct Tokenizer Tokenizer;
 
-/** Load `folder`/vocab.json and `folder`/merges.txt. STATUS_INPUT, naming file and line, when one is missing or
- *  invalid, when the vocabulary lacks a merge's part or result, one of the 256 bytes or `<|endoftext|>`, or when an id
- *  is outside 0…65535 (token files hold uint16). */
+/** Load a tokenizer folder. Errors are those of tokenizer_spec_read(). */
 Status tokenizer_create(Tokenizer **tokenizer, const char *folder, Error *error);
 void tokenizer_destroy(Tokenizer *tokenizer);
 
@@ -23,17 +22,25 @@ void tokenizer_destroy(Tokenizer *tokenizer);
 Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, const int32_t **ids, size_t *count,
                         Error *error);
 
-/** The ids of a text as a sample, by the rule that prepare and predict share: the first `max_length` ≥ 1 ids of
- *  tokenizer_encode(); an empty text is one end-of-text token. *truncated (may be NULL) tells whether ids were left
- *  out. */
+/** The ids of a text as a sample, by the rule that prepare and predict share: at most `max_length` ≥ 1 ids of
+ *  tokenizer_encode(), as Transformers truncates (`truncation=True`, truncation_side, the ids around a text stay); a text
+ *  without ids is one end-of-text token. *truncated (may be NULL) tells whether ids were left out. STATUS_INPUT also
+ *  where max_length leaves no room beside the ids around a text. */
 Status tokenizer_encode_sample(Tokenizer *tokenizer, const char *text, size_t size, int32_t max_length,
                                const int32_t **ids, size_t *count, bool *truncated, Error *error);
 
-int32_t tokenizer_vocabulary(const Tokenizer *tokenizer); /**< one more than the largest id */
-int32_t tokenizer_end_of_text(const Tokenizer *tokenizer);
-/** SHA-256 of vocab.json's bytes followed by merges.txt's, which a token file and a model must agree on. */
+const TokenizerSpec *tokenizer_spec(const Tokenizer *tokenizer); /**< borrowed */
+int32_t tokenizer_vocabulary(const Tokenizer *tokenizer);        /**< one more than the largest id */
+int32_t tokenizer_end_of_text(const Tokenizer *tokenizer);       /**< eos_token, or <|endoftext|> */
+/** The longest sample, in tokens, as `truncation=True` of Transformers has it: `wanted` where that is not 0, else
+ *  model_max_length where the tokenizer has one, else `otherwise`. */
+int32_t tokenizer_max_length(const Tokenizer *tokenizer, int32_t wanted, int32_t otherwise);
+
+/** The tokenizer's identity, which a token file and a model must agree on: SHA-256 of what decides the ids of texts
+ *  (bytes, merges, added tokens with their flags, add_prefix_space, ids around a text, truncation_side, end of text). It
+ *  is the same whatever files the tokenizer is kept in, and does not change with pad_token or model_max_length. */
 const char *tokenizer_digest(const Tokenizer *tokenizer);
-/** The digest of a folder's two files, without building a tokenizer. */
+/** The same of a folder, without building a tokenizer. */
 Status tokenizer_folder_digest(const char *folder, char text[DIGEST_TEXT], Error *error);
 
 #endif

@@ -7,7 +7,7 @@
  *   tokenizer_config.json      special tokens, options, added_tokens_decoder
  *   special_tokens_map.json    special tokens, where tokenizer_config.json has no added_tokens_decoder
  *   added_tokens.json          added tokens, likewise
- *   config.json                tokenizer_class and model_type, where tokenizer_config.json names no class
+ *   config.json                tokenizer_class and model_type, where tokenizer_config.json has no tokenizer_class
  *
  *  The files have the precedence that AutoTokenizer.from_pretrained() of Transformers 5.24 gives them, so that a
  *  Tokenizer made from the spec gives the same ids. What would change ids and is not supported is refused, with file
@@ -63,12 +63,17 @@ typedef struct {
     size_t merge_count;
     AddedToken *added; /**< [added_count] by rising id; each is also looked up by special[] */
     size_t added_count;
+    int32_t bytes[256]; /**< id of each single byte */
 
     int32_t special[SPECIAL_COUNT];    /**< ids of bos_token … mask_token; −1: none */
     int32_t end_of_text;               /**< id of eos_token, of <|endoftext|> where there is none */
     int32_t prefix[SPEC_TEMPLATE_MAX]; /**< [prefix_count] ids before each text (add_bos_token, post_processor) */
     int32_t suffix[SPEC_TEMPLATE_MAX]; /**< [suffix_count] ids after each text */
     size_t prefix_count, suffix_count;
+    bool gpt2;             /**< the folder's class is GPT2Tokenizer, whose add_prefix_space and added tokens come from
+                                tokenizer_config.json; else it is PreTrainedTokenizerFast, all in tokenizer.json. By
+                                tokenizer_class; without one GPT2Tokenizer, but not for a tokenizer.json without
+                                config.json: who copies that beside a config.json must write a tokenizer_class */
     bool add_prefix_space; /**< a space goes before each piece of text that does not start with one */
     bool truncate_left;    /**< truncation_side: long texts lose their start */
     bool pad_left;         /**< padding_side; does not change what linnet computes, since it does not pad */
@@ -76,8 +81,8 @@ typedef struct {
 
     int32_t size;             /**< one more than the largest id, added tokens included */
     char digest[DIGEST_TEXT]; /**< the tokenizer's identity, see tokenizer_digest() */
-    char *texts;              /**< owned: what `text` points to */
-    size_t texts_used;        /**< bytes */
+    char *texts;              /**< owned: the texts of `tokens` */
+    char *added_texts;        /**< owned: the texts of `added` */
 } TokenizerSpec;
 
 /** Read a folder into *spec. STATUS_INPUT, naming file, line and key where possible, for a folder without tokenizer or

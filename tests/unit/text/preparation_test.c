@@ -225,8 +225,8 @@ static void test_bad_options_are_refused(void **state) {
     options.labels = 0;
     assert_refused(&options, NAMES("labels", "got 0"));
     options = usual_options();
-    options.max_length = 0;
-    assert_refused(&options, NAMES("length", "got 0"));
+    options.max_length = -1;
+    assert_refused(&options, NAMES("length", "got -1"));
     options = usual_options();
     options.output = input;
     assert_refused(&options, NAMES("t.csv: ", "output"));

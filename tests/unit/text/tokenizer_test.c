@@ -41,6 +41,12 @@ static void write_file(const char *name, const char *text) {
     assert_int_equal(file_replace(path, text, strlen(text), &error), STATUS_OK);
 }
 
+static void remove_file(const char *name) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(unlink(path), 0);
+}
+
 /* A vocabulary of the single bytes (ids 0…255 in the order of their characters) and `more` after them;
  * `without` leaves one byte out. */
 static void write_vocabulary(const char *more, int without) {
@@ -60,7 +66,8 @@ static void write_vocabulary(const char *more, int without) {
     write_file("vocab.json", text);
 }
 
-#define MORE "\"he\": 256, \"ll\": 257, \"hell\": 258, \"hello\": 259, \"Ġw\": 260, \"<|endoftext|>\": 300"
+#define MORE_TOKENS "\"he\": 256, \"ll\": 257, \"hell\": 258, \"hello\": 259, \"Ġw\": 260"
+#define MORE MORE_TOKENS ", \"<|endoftext|>\": 300"
 #define MERGES "#version: 0.2\nh e\nl l\nhe ll\nhell o\nĠ w\n"
 
 static Tokenizer *open_small(void) {
@@ -152,23 +159,34 @@ static void test_text_that_is_not_utf8_is_refused(void **state) {
     tokenizer_destroy(tokenizer);
 }
 
-static void test_digest_is_of_both_files(void **state) {
+/* A folder's identity, which does not depend on the files that it is kept in. */
+static const char *identity(void) {
+    static char digest[DIGEST_TEXT];
+    Error error = {0};
+    assert_int_equal(tokenizer_folder_digest(folder, digest, &error), STATUS_OK);
+    return digest;
+}
+
+static void test_identity_is_of_behaviour(void **state) {
     (void)state;
     Tokenizer *tokenizer = open_small();
-    Error error = {0};
-    char path[256], *vocabulary, digest_text[DIGEST_TEXT];
-    size_t size;
-    Digest *digest;
-    snprintf(path, sizeof path, "%s/vocab.json", folder);
-    assert_int_equal(file_read(path, &vocabulary, &size, &error), STATUS_OK);
-    assert_int_equal(digest_create(&digest, &error), STATUS_OK);
-    digest_add(digest, vocabulary, size);
-    digest_add(digest, MERGES, strlen(MERGES));
-    digest_finish(digest, digest_text);
-    assert_string_equal(tokenizer_digest(tokenizer), digest_text);
-    digest_destroy(digest);
-    memory_free(vocabulary);
+    char kept[DIGEST_TEXT];
+    snprintf(kept, sizeof kept, "%s", tokenizer_digest(tokenizer));
     tokenizer_destroy(tokenizer);
+    assert_string_equal(identity(), kept);
+    write_file("merges.txt", "h e\r\nl l\r\nhell o\r\nhe ll\nhell o\nĠ w"); /* the later of equal merges counts */
+    assert_string_equal(identity(), kept);
+    write_vocabulary("\"<|endoftext|>\": 300, \"zz\": 299, " MORE_TOKENS, -1); /* a token that no merge makes */
+    assert_string_equal(identity(), kept);
+    write_file("tokenizer_config.json", "{\"pad_token\": \"<|endoftext|>\", \"model_max_length\": 9}");
+    assert_string_equal(identity(), kept);
+    write_file("tokenizer_config.json", "{\"truncation_side\": \"left\"}");
+    assert_string_not_equal(identity(), kept);
+    write_file("tokenizer_config.json", "{\"pad_token\": \"[PAD]\"}");
+    assert_string_not_equal(identity(), kept);
+    remove_file("tokenizer_config.json");
+    write_file("merges.txt", "l l\nh e\nhe ll\nhell o\nĠ w\n");
+    assert_string_not_equal(identity(), kept);
 }
 
 static void assert_refused(const char *const *names) {
@@ -185,13 +203,13 @@ static void test_damaged_vocabulary_is_refused(void **state) {
     static const struct {
         const char *more, *names[4];
     } cases[] = {
-        {"\"he\": 256", {"vocab.json: ", "`<|endoftext|>`"}},
-        {"\"he\": 65536, \"<|endoftext|>\": 1", {"vocab.json: ", "id", "`he`"}},
-        {"\"he\": -1, \"<|endoftext|>\": 1", {"vocab.json: ", "id", "`he`"}},
-        {"\"he\": 1.5, \"<|endoftext|>\": 1", {"vocab.json: ", "id", "`he`"}},
-        {"\"he\": \"1\", \"<|endoftext|>\": 1", {"vocab.json: ", "id", "`he`"}},
-        {"\"he\": 256, \"he\": 257, \"<|endoftext|>\": 1", {"vocab.json: ", "`he`", "twice"}},
-        {"\"\": 256, \"<|endoftext|>\": 1", {"vocab.json: ", "empty"}},
+        {"\"he\": 2147483647, \"<|endoftext|>\": 1", {"vocab.json:", "id", "`he`"}},
+        {"\"he\": 0, \"<|endoftext|>\": 300", {"vocab.json: ", "`he`", "id 0"}},
+        {"\"he\": -1, \"<|endoftext|>\": 1", {"vocab.json:", "id", "`he`"}},
+        {"\"he\": 1.5, \"<|endoftext|>\": 1", {"vocab.json:", "id", "`he`"}},
+        {"\"he\": \"1\", \"<|endoftext|>\": 1", {"vocab.json:", "id", "`he`"}},
+        {"\"he\": 256, \"he\": 257, \"<|endoftext|>\": 300", {"vocab.json: ", "`he`", "twice"}},
+        {"\"\": 256, \"<|endoftext|>\": 300", {"vocab.json:", "expected a text"}},
         {"\"he\" 256", {"vocab.json:1"}},
     };
     write_file("merges.txt", MERGES);
@@ -217,9 +235,9 @@ static void test_damaged_merges_are_refused(void **state) {
         {"h e l\n", {"merges.txt:1: ", "two tokens"}},
         {"h  e\n", {"merges.txt:1: ", "two tokens"}},
         {" e\n", {"merges.txt:1: ", "two tokens"}},
-        {"h e\r\nzz e", {"merges.txt:2: ", "`zz`", "vocab.json"}},
-        {"h e\nh zz\n", {"merges.txt:2: ", "`zz`", "vocab.json"}},
-        {"h e\ne h\n", {"merges.txt:2: ", "`eh`", "vocab.json"}},
+        {"h e\r\nzz e", {"merges.txt:2: ", "`zz`", "vocabulary"}},
+        {"h e\nh zz\n", {"merges.txt:2: ", "`zz`", "vocabulary"}},
+        {"h e\ne h\n", {"merges.txt:2: ", "`eh`", "vocabulary"}},
     };
     write_vocabulary(MORE, -1);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -230,14 +248,11 @@ static void test_damaged_merges_are_refused(void **state) {
 
 static void test_missing_files_are_named(void **state) {
     (void)state;
-    char path[256];
     tokenizer_destroy(open_small());
-    snprintf(path, sizeof path, "%s/merges.txt", folder);
-    unlink(path);
+    remove_file("merges.txt");
     assert_refused(NAMES("merges.txt"));
-    snprintf(path, sizeof path, "%s/vocab.json", folder);
-    unlink(path);
-    assert_refused(NAMES("vocab.json"));
+    remove_file("vocab.json");
+    assert_refused(NAMES("no tokenizer", "tokenizer.json", "vocab.json"));
 }
 
 /* The ids of Hugging Face tokenizers for every text of a cases file: lines {"text": …, "ids": […]}. */
@@ -358,7 +373,7 @@ int main(void) {
         cmocka_unit_test(test_end_of_text_is_special),
         cmocka_unit_test(test_samples_are_not_empty_nor_too_long),
         cmocka_unit_test(test_text_that_is_not_utf8_is_refused),
-        cmocka_unit_test(test_digest_is_of_both_files),
+        cmocka_unit_test(test_identity_is_of_behaviour),
         cmocka_unit_test(test_damaged_vocabulary_is_refused),
         cmocka_unit_test(test_damaged_merges_are_refused),
         cmocka_unit_test(test_missing_files_are_named),

@@ -66,26 +66,27 @@ static Candidate *find(const Candidates *list, const char *text) {
 /* An object {"content": …, "lstrip": …, …}; unknown members are refused, as by Transformers. */
 static Status read_object(const Gathering *g, SpecFile file, const char *key, const cJSON *object, Candidate *token,
                           Error *error) {
-    static const char *const FLAGS[] = {"lstrip", "rstrip", "single_word", "special", "normalized"};
+    static const char *const FLAGS[] = {"lstrip", "rstrip", "single_word", "special"};
     bool *const flags[] = {&token->lstrip, &token->rstrip, &token->single_word, &token->special};
-    const cJSON *item;
-    cJSON_ArrayForEach(item, object) {
+    bool good = cJSON_IsObject(object);
+    for (const cJSON *item = good ? object->child : NULL; item && good; item = item->next) {
         size_t flag = 0;
-        while (flag < 5 && strcmp(item->string, FLAGS[flag]) != 0) flag++;
-        if (flag < 5 && cJSON_IsBool(item) && flag < 4)
+        while (flag < 4 && strcmp(item->string, FLAGS[flag]) != 0) flag++;
+        if (flag < 4 && cJSON_IsBool(item))
             *flags[flag] = cJSON_IsTrue(item);
-        else if (flag == 4 && cJSON_IsBool(item))
+        else if (strcmp(item->string, "normalized") == 0 && cJSON_IsBool(item))
             token->normalized = cJSON_IsTrue(item);
         else if (strcmp(item->string, "content") == 0 && cJSON_IsString(item) && item->valuestring[0])
             token->text = item->valuestring;
         else if (strcmp(item->string, "id") == 0 && cJSON_IsNumber(item) && item->valuedouble >= 0)
-            token->id = (int64_t)item->valuedouble;
-        else if (strcmp(item->string, "__type") != 0)
-            return spec_refuse(g->reader, file, key, object,
-                               "content, id, lstrip, rstrip, single_word, normalized, special", error);
+            token->id = item->valuedouble < INT32_MAX ? (int64_t)item->valuedouble : INT32_MAX;
+        else
+            good = strcmp(item->string, "__type") == 0;
     }
-    if (token->text) return STATUS_OK;
-    return spec_refuse(g->reader, file, key, object, "an object with the token's text as content", error);
+    if (good && token->text) return STATUS_OK;
+    return spec_refuse(
+        g->reader, file, key, object,
+        "a token {\"content\": …} with lstrip, rstrip, single_word, normalized, special as true or false", error);
 }
 
 /* A special token: a text, or an object; *token has text NULL for null. */
@@ -124,6 +125,9 @@ static Status put_by_id(Gathering *g, Candidate token, Error *error) {
 /* added_tokens_decoder: {"50257": {"content": …}}. */
 static Status read_decoder(Gathering *g, const cJSON *decoder, Error *error) {
     const cJSON *item;
+    if (!cJSON_IsObject(decoder))
+        return spec_refuse(g->reader, SPEC_CONFIG, "added_tokens_decoder", decoder, "an object of ids and tokens",
+                           error);
     cJSON_ArrayForEach(item, decoder) {
         char *end = item->string;
         Candidate token = {.id = UNSET, .normalized = UNSET, .file = SPEC_CONFIG};
@@ -193,8 +197,12 @@ static Status read_named(Gathering *g, Error *error) {
         if (value && read_special(g, SPEC_SPECIAL, KEYS[i], value, &token, error)) return error->status;
         if (push(&g->named, token, error)) return error->status;
     }
-    cJSON_ArrayForEach(item, config) if (read_other(g, SPEC_CONFIG, item, error)) return error->status;
-    cJSON_ArrayForEach(item, map) if (read_other(g, SPEC_SPECIAL, item, error)) return error->status;
+    cJSON_ArrayForEach(item, config) {
+        if (read_other(g, SPEC_CONFIG, item, error)) return error->status;
+    }
+    cJSON_ArrayForEach(item, map) {
+        if (read_other(g, SPEC_SPECIAL, item, error)) return error->status;
+    }
     return STATUS_OK;
 }
 
@@ -217,7 +225,7 @@ static Status read_extra(Gathering *g, Error *error) {
     static const char EXTRA[] = "extra_special_tokens", OLD[] = "additional_special_tokens";
     const cJSON *config = g->reader->trees[SPEC_CONFIG], *map = g->legacy ? g->reader->trees[SPEC_SPECIAL] : NULL;
     const cJSON *extra = spec_member(config, EXTRA), *old = spec_member(config, OLD);
-    const bool own = extra && extra->child;
+    const bool own = extra && (extra->child || !(cJSON_IsArray(extra) || cJSON_IsObject(extra)));
     if (read_list(g, SPEC_CONFIG, own ? EXTRA : OLD, own ? extra : old, error) ||
         read_list(g, SPEC_SPECIAL, EXTRA, spec_member(map, EXTRA), error))
         return error->status;

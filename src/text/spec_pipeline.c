@@ -95,8 +95,9 @@ static Status append_token(const SpecReader *reader, const cJSON *processor, con
     if (!cJSON_IsArray(list))
         return spec_refuse(reader, SPEC_TOKENIZER, "post_processor.single", token,
                            "each token of it in post_processor.special_tokens", error);
-    cJSON_ArrayForEach(id,
-                       list) if (append_id(reader, ids, count, cJSON_IsNumber(id) ? id->valuedouble : -1, error)) break;
+    cJSON_ArrayForEach(id, list) {
+        if (append_id(reader, ids, count, cJSON_IsNumber(id) ? id->valuedouble : -1, error)) break;
+    }
     return error->status;
 }
 
@@ -176,6 +177,8 @@ Status spec_read_template(SpecReader *reader, Error *error) {
     const cJSON *processor = spec_member(reader->trees[SPEC_TOKENIZER], "post_processor"), *step;
     if (!processor) return STATUS_OK;
     if (strcmp(type_of(processor), "Sequence") != 0) return read_step(reader, processor, error);
-    cJSON_ArrayForEach(step, spec_member(processor, "processors")) if (read_step(reader, step, error)) break;
+    cJSON_ArrayForEach(step, spec_member(processor, "processors")) {
+        if (read_step(reader, step, error)) break;
+    }
     return error->status;
 }

@@ -23,7 +23,7 @@ typedef struct {
     bool in_model;
     Place place;
     JsonItem values[3]; /* the values of vocab and merges, by Place, of size 0 before they are seen */
-    const char *token;  /* the last token's key */
+    const char *token;  /* the last token's key, NULL after its value */
     size_t token_size, token_capacity, texts_used;
     MergeText *merges; /* [merge_count] */
     size_t merge_count, merge_capacity;
@@ -68,7 +68,8 @@ static void add_token(Scan *scan, const JsonItem *item) {
 /* A key or a value of the vocabulary. */
 static void see_token(Scan *scan, const JsonItem *item) {
     if (item->kind != JSON_KEY) {
-        add_token(scan, item);
+        if (scan->token) add_token(scan, item);
+        scan->token = NULL;
         return;
     }
     scan->token = scan->text + item->at + 1;
@@ -315,18 +316,17 @@ static Status read_vocabulary(SpecReader *reader, Scan *scan, size_t size, Error
 
 Status spec_read_vocabulary(SpecReader *reader, Error *error) {
     Error own = {0}; /* reported after what is wrong with the file as a whole */
-    Scan scan = {.spec = reader->spec,
-                 .path = reader->paths[reader->single ? SPEC_TOKENIZER : SPEC_VOCABULARY],
-                 .token = "",
-                 .error = &own};
+    Scan scan = {
+        .spec = reader->spec, .path = reader->paths[reader->single ? SPEC_TOKENIZER : SPEC_VOCABULARY], .error = &own};
     size_t size = 0;
-    if (spec_read_file(scan.path, &scan.text, &size, error)) return error->status;
+    if (spec_read_file(scan.path, &scan.text, &size, error)) goto cleanup;
     /* A token takes two quotes, a colon and an id in the file. */
     reader->spec->texts = memory_allocate(size + 1, 1, error);
     if (reader->spec->texts && reader->single)
         read_tokenizer(reader, &scan, size, error);
     else if (reader->spec->texts)
         read_vocabulary(reader, &scan, size, error);
+cleanup:
     memory_free(scan.text);
     memory_free(scan.merges);
     return error->status;

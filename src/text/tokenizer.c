@@ -152,7 +152,7 @@ static Status encode(Tokenizer *tokenizer, const char *text, size_t size, size_t
     if (around > 0 && limit <= around)
         return error_set(
             error, STATUS_INPUT,
-            "a maximum length of %zu leaves no room beside the %zu tokens that the tokenizer adds to each text", limit,
+            "a maximum length of %zu leaves no room for text: the tokenizer adds tokens to each, %zu in all", limit,
             around);
     if (make_room(tokenizer, size, error)) return error->status;
     tokenizer->count = 0;

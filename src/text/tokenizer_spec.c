@@ -71,8 +71,9 @@ static Status refuse_folder(const char *folder, Error *error) {
         return error_set(error, STATUS_INPUT,
                          "%s: has OpenAI's names: rename encoder.json to vocab.json and vocab.bpe to merges.txt",
                          folder);
-    return error_set(error, STATUS_INPUT, "%s: has no tokenizer: expected tokenizer.json, or vocab.json and merges.txt",
-                     folder);
+    return error_set(error, STATUS_INPUT,
+                     "%s: has no tokenizer: expected tokenizer.json, or vocab.json and merges.txt%s", folder,
+                     file_is_in(folder, "tokenizer") ? "; is it in the folder `tokenizer` there?" : "");
 }
 
 bool tokenizer_folder_has_one(const char *folder) {
@@ -157,21 +158,20 @@ static Status choose_class(SpecReader *reader, Error *error) {
 
 /* Keys that would bring another tokenizer than the files hold. */
 static Status refuse_options(const SpecReader *reader, Error *error) {
-    static const char *const KEYS[] = {"auto_map",
-                                       "init_inputs",
-                                       "tokenizer_object",
-                                       "vocab",
-                                       "merges",
-                                       "post_processor",
-                                       "gguf_file",
-                                       "tokenizer_truncation",
-                                       "tokenizer_padding",
-                                       "fast_tokenizer_files"};
-    const cJSON *config = reader->trees[SPEC_CONFIG];
+    static const char *const KEYS[] = {"auto_map",         "init_inputs",    "tokenizer_object", "vocab",
+                                       "merges",           "post_processor", "gguf_file",        "tokenizer_truncation",
+                                       "tokenizer_padding"};
+    const cJSON *config = reader->trees[SPEC_CONFIG], *file;
     for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
         const cJSON *value = spec_member(config, KEYS[i]);
-        if (value && !((cJSON_IsArray(value) || cJSON_IsObject(value)) && !value->child))
+        const bool list = cJSON_IsArray(value) || cJSON_IsObject(value);
+        if (value && (!list || value->child))
             return spec_refuse(reader, SPEC_CONFIG, KEYS[i], value, "it to be absent", error);
+    }
+    const cJSON *files = spec_member(config, "fast_tokenizer_files");
+    cJSON_ArrayForEach(file, files) {
+        if (!cJSON_IsString(file) || strcmp(file->valuestring, NAMES[SPEC_TOKENIZER]) != 0)
+            return spec_refuse(reader, SPEC_CONFIG, "fast_tokenizer_files", files, "only tokenizer.json", error);
     }
     const cJSON *split = spec_member(config, "split_special_tokens");
     if (split && !cJSON_IsFalse(split))

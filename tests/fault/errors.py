@@ -136,6 +136,26 @@ def filled(name, content):
     return lambda folder: own(folder, name).write_bytes(content)
 
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 1042301\n" % (b"0" * 64)
+
+
+def only(name, *files):
+    """A folder with nothing but these files."""
+    def change(folder):
+        shutil.rmtree(own(folder, name))
+        (folder / name).mkdir()
+        for file in files:
+            (folder / name / file).write_text("x")
+
+    return change
+
+
+def tokenizer_json(**changes):
+    """A tokenizer.json that is GPT-2's kind but for these members."""
+    tree = dict(pre_tokenizer=dict(type="ByteLevel"), model=dict(type="BPE", vocab={}, merges=[])) | changes
+    return lambda folder: own(folder, "tokenizer/tokenizer.json").write_text(json.dumps(tree))
+
+
 def cut(name, share=0.5):
     def change(folder):
         path = own(folder, name)
@@ -311,6 +331,39 @@ FILES = [
     Case("Files: table", "a name with another ending", ["prepare", "--input", "run.json", *PREPARE[3:]]),
     *damaged("tokenizer", PREPARE, "tokenizer/vocab.json"),
     *damaged("tokenizer", PREPARE, "tokenizer/merges.txt", kinds=("missing", *READ[1:])),
+    *damaged("tokenizer", PREPARE, "tokenizer/tokenizer.json", kinds=("empty", "of another kind")),
+    *damaged("tokenizer", PREPARE, "tokenizer/tokenizer_config.json", kinds=("empty", "of another kind")),
+    *[Case("Files: tokenizer", f"tokenizer/{name}: a Git LFS pointer", PREPARE, filled(f"tokenizer/{name}", LFS_POINTER))
+      for name in ("vocab.json", "tokenizer.json")],
+    *[Case("Files: tokenizer", f"tokenizer: only {name}", PREPARE, only("tokenizer", name))
+      for name in ("vocab.txt", "tokenizer.model", "spiece.model", "notes.txt")],
+    Case("Files: tokenizer", "tokenizer: OpenAI's names", PREPARE, only("tokenizer", "encoder.json", "vocab.bpe")),
+    Case("Files: tokenizer", "tokenizer: a model's name on the hub", [*PREPARE[:-1], "openai-community/gpt2"]),
+    Case("Files: tokenizer", "tokenizer: a file in place of the folder", [*PREPARE[:-1], "tokenizer/vocab.json"]),
+    *[Case("Files: tokenizer", f"tokenizer/tokenizer.json: {what}", PREPARE, tokenizer_json(**changes)) for what, changes in {
+        "BERT's kind": dict(model=dict(type="WordPiece", unk_token="[UNK]", vocab={"[UNK]": 0})),
+        "SentencePiece's kind": dict(model=dict(type="Unigram", unk_id=0, vocab=[["<unk>", 0.0]])),
+        "dropout": dict(model=dict(type="BPE", dropout=0.1, vocab={}, merges=[])),
+        "whole words of the vocabulary before merges": dict(model=dict(type="BPE", ignore_merges=True, vocab={}, merges=[])),
+        "a normalizer": dict(normalizer=dict(type="Lowercase")),
+        "another pre_tokenizer": dict(pre_tokenizer=dict(type="Whitespace")),
+        "without vocabulary": dict(model=dict(type="BPE", merges=[]))}.items()],
+    *[Case("Files: tokenizer", f"tokenizer/tokenizer_config.json: {what}", PREPARE,
+           filled("tokenizer/tokenizer_config.json", json.dumps(changes).encode())) for what, changes in {
+        "another class": dict(tokenizer_class="LlamaTokenizer"),
+        "a class without its file": dict(tokenizer_class="PreTrainedTokenizerFast"),
+        "code of its own": dict(auto_map={"AutoTokenizer": ["own.Tokenizer", None]}),
+        "special tokens that are split": dict(split_special_tokens=True),
+        "no side": dict(truncation_side="middle"),
+        "no length": dict(model_max_length="512"),
+        "a flag that is no flag": dict(add_bos_token="yes"),
+        "a special token that is none": dict(pad_token=5),
+        "a list that is none": dict(extra_special_tokens="[X]"),
+        "a flag of a token that is none": dict(added_tokens_decoder={"900": dict(content="[X]", lstrip="no")})}.items()],
+    Case("Files: tokenizer", "tokenizer/added_tokens.json: an id that Transformers does not obey", PREPARE,
+         filled("tokenizer/added_tokens.json", b'{"[PAD]": 90000}')),
+    Case("Files: tokenizer", "tokenizer: no room beside the tokens around a text", [*PREPARE, "--max-length", "1"],
+         filled("tokenizer/tokenizer_config.json", b'{"add_bos_token": true}')),
 ]
 
 

@@ -21,11 +21,20 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 from transformers import AddedToken, AutoTokenizer, GPT2Tokenizer  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-VOCAB = json.loads((HERE / "tokenizer_small/vocab.json").read_text(encoding="utf-8"))
-MERGES = [line.split(" ") for line in (HERE / "tokenizer_small/merges.txt").read_text(encoding="utf-8").split("\n")[1:-1]]
-END, SIZE = "<|endoftext|>", len(VOCAB)
+END = "<|endoftext|>"
 GPT2 = {"config.json": {"model_type": "gpt2"}}
 TWO = {"vocab.json": "@vocab", "merges.txt": "@merges"}
+
+
+def use_vocabulary(folder):
+    """Take vocabulary and merges from a folder."""
+    global VOCAB, MERGES, SIZE
+    VOCAB = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    MERGES = [line.split(" ") for line in (folder / "merges.txt").read_text(encoding="utf-8").split("\n")[1:-1]]
+    SIZE = len(VOCAB)
+
+
+use_vocabulary(HERE / "tokenizer_small")
 
 
 def token(content, flags="", special=False, **more):
@@ -88,12 +97,16 @@ OVERLAPS = [token("sing", "n"), token("singer", "n"), token("ersa", ""), token("
             token("bird", "n"), token("in", "w"), token("<|end", "n"), token("song", "wn")]
 ODD = [token(" song", ""), token("\n", ""), token("鳥", "w"), token("naïve é", "n"), token("🐦", "r"), token("  ", "n"), token("\u00a0x", "lr"),
        token("é", "wn")]
-TEMPLATE = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[A]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
-            {"SpecialToken": {"id": END, "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
-            "special_tokens": {"[A]": {"id": "[A]", "ids": [SIZE, 3], "tokens": ["[A]", "$"]},
-                               END: {"id": END, "ids": [VOCAB[END]], "tokens": [END]}}}
 NAMES = {"bos_token": END, "eos_token": END, "unk_token": END}
 PLAIN = {"tokenizer_class": "PreTrainedTokenizerFast"}
+
+
+def template():
+    """A token of two ids before each text, end-of-text after it."""
+    return {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[A]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                {"SpecialToken": {"id": END, "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+                "special_tokens": {"[A]": {"id": "[A]", "ids": [SIZE, 3], "tokens": ["[A]", "$"]},
+                                   END: {"id": END, "ids": [VOCAB[END]], "tokens": [END]}}}
 
 
 def folders():
@@ -133,7 +146,7 @@ def folders():
     yield "add_bos_token and add_eos_token", TWO | GPT2 | {
         "tokenizer_config.json": {"add_bos_token": True, "add_eos_token": True, "bos_token": "<s>", "eos_token": "</s>", "model_max_length": 6}}
     yield "template", GPT2 | {"tokenizer.json": tokenizer_json(token("[A]"), post={"type": "Sequence", "processors": [
-        {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}, TEMPLATE]}), "tokenizer_config.json": PLAIN}
+        {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}, template()]}), "tokenizer_config.json": PLAIN}
     yield "RobertaProcessing", {"tokenizer.json": tokenizer_json(token(END, special=True), post={
         "type": "RobertaProcessing", "sep": ["!", 0], "cls": [END, VOCAB[END]], "trim_offsets": True, "add_prefix_space": False}),
         "tokenizer_config.json": PLAIN}

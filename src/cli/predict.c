@@ -1,9 +1,10 @@
 /* linnet predict: the labels of texts. No MPI: one process, all its threads. */
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "linnet/core/json.h"
 #include "linnet/core/log.h"
 #include "linnet/evaluate/predictor.h"
-#include <cjson/cJSON.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ static void print_json(const Prediction *prediction, const char *text) {
     cJSON_AddStringToObject(tree, "label", prediction->label_names[prediction->best]);
     cJSON *names = cJSON_AddObjectToObject(tree, "probabilities");
     for (int32_t k = 0; k < prediction->labels; k++)
-        cJSON_AddNumberToObject(names, prediction->label_names[k], prediction->probabilities[k]);
+        json_add_number(names, prediction->label_names[k], prediction->probabilities[k]);
     char *line = cJSON_PrintUnformatted(tree);
     if (line) puts(line);
     cJSON_free(line);
@@ -24,6 +25,8 @@ static void print_json(const Prediction *prediction, const char *text) {
 static Status predict_text(Predictor *predictor, const char *text, size_t size, bool json, Error *error) {
     Prediction prediction;
     if (predictor_classify(predictor, text, size, &prediction, error)) return error->status;
+    if (isnan(prediction.probabilities[0]))
+        log_warning("the model's values overflow float32 for the next text: its label means nothing");
     if (json)
         print_json(&prediction, text);
     else

@@ -169,6 +169,10 @@ Status json_get_text(const cJSON *object, const char *key, const char **value, c
 
 /* --- Writing --- */
 
+bool json_add_number(cJSON *object, const char *key, double value) {
+    return isfinite(value) ? cJSON_AddNumberToObject(object, key, value) : cJSON_AddNullToObject(object, key);
+}
+
 /* cJSON indents with tabs and writes one after each ':'; a tab inside a string is escaped, so each raw tab is layout.
  * Returns the new length; `out` holds twice the length of `text` and two bytes more. */
 static size_t tabs_to_spaces(const char *text, char *out) {

@@ -12,6 +12,7 @@
 #include "linnet/model/model.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,15 +42,15 @@ static void print_samples(FILE *file, const DatasetInfo *info, const Samples *sa
     float row[METRICS_LABELS_MAX];
     double probabilities[METRICS_LABELS_MAX];
     for (int64_t i = 0; i < samples->count; i++) {
-        size_t best = 0;
-        for (size_t k = 0; k < labels; k++) {
-            row[k] = (float)logits[(size_t)i * labels + k];
-            if (row[k] > row[best]) best = k;
-        }
+        for (size_t k = 0; k < labels; k++) row[k] = (float)logits[(size_t)i * labels + k];
         loss_softmax(probabilities, row, labels);
         fprintf(file, "%" PRId64 "\t%s\t%s", samples->rows[i], info->label_names[samples->labels[i]],
-                info->label_names[best]);
-        for (size_t k = 0; k < labels; k++) fprintf(file, "\t%.6f", probabilities[k]);
+                info->label_names[metrics_predicted(row, info->labels)]);
+        for (size_t k = 0; k < labels; k++)
+            if (isfinite(probabilities[k]))
+                fprintf(file, "\t%.6f", probabilities[k]);
+            else
+                fputs("\tnull", file);
         fputc('\n', file);
     }
 }
@@ -145,6 +146,7 @@ static Status run_job(Job *job, int threads, Error *error) {
     if (job->world->rank == 0 && error->status == STATUS_OK) {
         Scores scores = metrics_scores(job->metrics);
         score_table_print(options->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);
+        score_table_warn(options->data, job->metrics);
     }
     return world_agree(job->world, error, true);
 }

@@ -113,11 +113,12 @@ static void run_group(Rounds *rounds, Dataset *dataset, int64_t first, int64_t c
 
 /* Collective. */
 static void sum_metrics(const World *world, Metrics *metrics) {
-    int64_t counts[3] = {metrics->samples, metrics->loss_high, metrics->loss_low};
+    int64_t counts[3] = {metrics->samples, metrics->nan_losses, metrics->infinite_losses};
     world_sum_integers(world, counts, 3);
     metrics->samples = counts[0];
-    metrics->loss_high = counts[1];
-    metrics->loss_low = counts[2];
+    metrics->nan_losses = counts[1];
+    metrics->infinite_losses = counts[2];
+    world_sum_integers(world, metrics->loss, METRICS_DIGITS);
     world_sum_integers(world, metrics->confusion, (size_t)metrics->labels * (size_t)metrics->labels);
 }
 

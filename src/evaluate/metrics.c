@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#define LOSS_UNIT 4294967296.0    /* 2^32 units make a loss of 1 */
-#define LOSS_LARGEST 2147483648.0 /* 2^31 */
+#define DIGIT_BITS 32      /* a loss of 1 has as many bits behind the point, so that it is 1 in the second digit */
+#define LOSS_BOUND 0x1p150 /* what float32 logits give is far below; the highest digit has room for 2^31 times this */
 
 void metrics_clear(Metrics *metrics, int32_t labels) {
     assert(labels > 0 && labels <= METRICS_LABELS_MAX);
@@ -13,27 +13,39 @@ void metrics_clear(Metrics *metrics, int32_t labels) {
     metrics->labels = labels;
 }
 
-static int32_t first_largest(const float *logits, int32_t labels) {
+int32_t metrics_predicted(const float *logits, int32_t labels) {
     int32_t largest = 0;
-    for (int32_t i = 1; i < labels; i++)
-        if (logits[i] > logits[largest]) largest = i;
+    for (int32_t i = 1; i < labels && !isnan(logits[largest]); i++)
+        if (logits[i] > logits[largest] || isnan(logits[i])) largest = i;
     return largest;
 }
 
-/** The low 32 bits have a sum of their own, so that even 2^31 samples of the largest loss do not overflow. */
+/** Every operation but round() is exact. */
 static void add_loss(Metrics *metrics, double loss) {
-    if (!isfinite(loss) || loss >= LOSS_LARGEST) {
-        metrics->loss_high += (int64_t)LOSS_LARGEST;
-        return;
+    if (isnan(loss)) {
+        metrics->nan_losses++;
+    } else if (fabs(loss) >= LOSS_BOUND) {
+        metrics->infinite_losses++;
+    } else {
+        double units = round(ldexp(loss, DIGIT_BITS));
+        for (int i = METRICS_DIGITS - 1; i >= 0; i--) {
+            double digit = trunc(ldexp(units, -DIGIT_BITS * i));
+            metrics->loss[i] += (int64_t)digit;
+            units -= ldexp(digit, DIGIT_BITS * i);
+        }
     }
-    int64_t units = llround(loss * LOSS_UNIT);
-    int64_t low = units & INT64_C(0xffffffff);
-    metrics->loss_low += low;
-    metrics->loss_high += (units - low) / (int64_t)LOSS_UNIT;
+}
+
+static double mean_loss(const Metrics *metrics) {
+    if (metrics->nan_losses > 0) return NAN;
+    if (metrics->infinite_losses > 0) return INFINITY;
+    double sum = 0.0;
+    for (int i = METRICS_DIGITS - 1; i >= 0; i--) sum += ldexp((double)metrics->loss[i], DIGIT_BITS * (i - 1));
+    return sum / (double)metrics->samples;
 }
 
 void metrics_add(Metrics *metrics, const float *logits, int32_t label, double loss) {
-    int32_t predicted = first_largest(logits, metrics->labels);
+    int32_t predicted = metrics_predicted(logits, metrics->labels);
     metrics->samples++;
     metrics->confusion[label * metrics->labels + predicted]++;
     add_loss(metrics, loss);
@@ -62,7 +74,7 @@ Scores metrics_scores(const Metrics *metrics) {
         f1_sum += 2 * (double)hits / (double)occurrences;
     }
     double samples = (double)metrics->samples;
-    scores.loss = ((double)metrics->loss_high + (double)metrics->loss_low / LOSS_UNIT) / samples;
+    scores.loss = mean_loss(metrics);
     scores.accuracy = (double)right / samples;
     scores.f1 = f1_sum / (double)occurring;
     return scores;

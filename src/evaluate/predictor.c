@@ -102,8 +102,7 @@ Status predictor_classify(Predictor *predictor, const char *text, size_t size, P
     const float *logits = gpt2_forward(predictor->gpt2, &predictor->parameters, &predictor->batch, NULL);
     *prediction = (Prediction){.labels = config->labels, .label_names = config->label_names};
     loss_softmax(prediction->probabilities, logits, (size_t)config->labels);
-    for (int32_t k = 1; k < config->labels; k++)
-        if (logits[k] > logits[prediction->best]) prediction->best = k;
+    prediction->best = metrics_predicted(logits, config->labels);
     return STATUS_OK;
 }
 

@@ -1,5 +1,6 @@
 /* Print the scores of an evaluation as a table. */
 #include "linnet/evaluate/score_table.h"
+#include "linnet/core/log.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,4 +40,13 @@ void score_table_print(const char *title, const Metrics *metrics, const Scores *
             printf("  %*" PRId64, width, metrics->confusion[truth * metrics->labels + p]);
         printf("\n");
     }
+}
+
+void score_table_warn(const char *title, const Metrics *metrics) {
+    int64_t count = metrics->nan_losses + metrics->infinite_losses;
+    if (count > 0)
+        log_warning("%s: the loss of %" PRId64 " of %" PRId64
+                    " samples is not a finite number: for them the model's values overflow float32, as in a run that "
+                    "diverged",
+                    title, count, metrics->samples);
 }

@@ -12,7 +12,7 @@ static double log_sum_exp(const float *logits, size_t labels) {
 
 void loss_softmax(double *probabilities, const float *logits, size_t labels) {
     double total = log_sum_exp(logits, labels);
-    for (size_t k = 0; k < labels; k++) probabilities[k] = exp(logits[k] - total);
+    for (size_t k = 0; k < labels; k++) probabilities[k] = isnan(total) ? NAN : exp(logits[k] - total);
 }
 
 void loss_forward_backward(double *losses, float *dlogits, const float *logits, const int32_t *targets, size_t n,
@@ -23,7 +23,8 @@ void loss_forward_backward(double *losses, float *dlogits, const float *logits, 
         size_t target = (size_t)targets[b];
         double total = log_sum_exp(row, labels), sum = 0.0;
         for (size_t k = 0; k < labels; k++) sum += total - row[k];
-        losses[b] = (1.0 - smoothing) * (total - row[target]) + even * sum;
+        losses[b] = (1.0 - smoothing) * (total - row[target]);
+        if (even > 0.0) losses[b] += even * sum; /* the sum is infinite where one logit is -infinity */
         if (!dlogits) continue;
         for (size_t k = 0; k < labels; k++) {
             double wanted = (k == target ? 1.0 - smoothing : 0.0) + even;

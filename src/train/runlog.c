@@ -1,10 +1,12 @@
 /* The log of a run: metrics.jsonl, lines for people, and the history that checkpoints keep. */
 #include "linnet/train/runlog.h"
 #include "linnet/core/file.h"
+#include "linnet/core/json.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,9 +118,9 @@ static void print_for_people(const cJSON *event) {
     size_t used = 0;
     const cJSON *field;
     cJSON_ArrayForEach(field, event) {
-        if (!cJSON_IsNumber(field) || used >= sizeof line) continue;
+        if (used >= sizeof line) break;
         used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %.6g", used > 0 ? "  " : "", field->string,
-                                 field->valuedouble);
+                                 cJSON_IsNull(field) ? NAN : field->valuedouble);
     }
     log_info("%s", line);
 }
@@ -164,7 +166,7 @@ typedef struct {
 static cJSON *make_event(const EventField *fields, size_t count) {
     cJSON *event = cJSON_CreateObject();
     for (size_t i = 0; i < count; i++) {
-        if (cJSON_AddNumberToObject(event, fields[i].name, fields[i].value)) continue;
+        if (json_add_number(event, fields[i].name, fields[i].value)) continue;
         cJSON_Delete(event);
         return NULL;
     }

@@ -1,7 +1,9 @@
 /* Evaluate during a run, and note the best model. */
 #include "linnet/core/clock.h"
 #include "linnet/core/signals.h"
+#include "linnet/evaluate/score_table.h"
 #include "train/trainer_state.h"
+#include <math.h>
 #include <string.h>
 
 Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
@@ -22,6 +24,7 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
     *scores = metrics_scores(t->evaluation.metrics);
     t->evaluation.step = t->state.step;
     t->evaluation.seconds = seconds;
+    if (t->world->rank == 0) score_table_warn(t->settings->eval_file, t->evaluation.metrics);
     t->log.since += seconds; /* the speed in the log is that of training alone */
     /* A run that is resumed after its last update evaluates again only to print the table. */
     if (t->world->rank == 0 && (t->best_loaded || !runlog_has_evaluation(t->log.file, t->state.step)))
@@ -44,7 +47,8 @@ bool trainer_note_best(Trainer *t, const Scores *scores) {
     if (!s->metric_for_best_model) return false;
     double metric = chosen_metric(s, scores);
     bool better =
-        !state->has_best || (s->greater_is_better ? metric > state->best_metric : metric < state->best_metric);
+        isfinite(metric) &&
+        (!state->has_best || (s->greater_is_better ? metric > state->best_metric : metric < state->best_metric));
     state->stale = better ? 0 : state->stale + 1;
     if (better) {
         state->has_best = true;

@@ -30,6 +30,10 @@ Status json_get_bool(const cJSON *object, const char *key, bool *value, const ch
 /** Likewise; *value is borrowed from the tree. */
 Status json_get_text(const cJSON *object, const char *key, const char **value, const char *name, Error *error);
 
+/** Add a number to an object, or null where it is NaN or infinite, which JSON has no numbers for. False when out of
+ *  memory. */
+bool json_add_number(cJSON *object, const char *key, double value);
+
 /** The tree as a text that ends with a line feed, indented with two spaces or on one line; to be freed with
  *  memory_free(). `name` is the file named in errors. */
 char *json_text(const cJSON *tree, bool indented, const char *name, Error *error);

@@ -5,24 +5,31 @@
 #include <stdint.h>
 
 #define METRICS_LABELS_MAX 255
+#define METRICS_DIGITS 6
 
 /** Sums over samples. Losses are rounded to multiples of 2^-32, so that their sum is exact in any order. */
 typedef struct {
     int32_t labels;
     int64_t samples;
-    int64_t loss_high, loss_low; /**< the sum of llround(loss × 2^32), in two parts that cannot overflow */
+    /** The sum of round(loss × 2^32), in digits of 32 bits, the lowest first: up to 2^31 samples of any loss that float32
+     *  logits can have (less than 2^130) do not overflow. */
+    int64_t loss[METRICS_DIGITS];
+    int64_t nan_losses, infinite_losses;                        /**< samples whose loss is not in that sum */
     int64_t confusion[METRICS_LABELS_MAX * METRICS_LABELS_MAX]; /**< [true × labels + predicted] */
 } Metrics;
 
 typedef struct {
-    double loss;     /**< mean cross-entropy */
-    double accuracy; /**< fraction of samples whose largest logit (the first of equal ones) is that of the label */
+    double loss;     /**< mean cross-entropy; NaN if that of a sample is, else infinity if that of a sample is */
+    double accuracy; /**< fraction of samples whose metrics_predicted() is the label */
     double f1;       /**< macro F1: mean over the labels that occur (as truth or prediction) of 2tp/(2tp+fp+fn),
                           scikit-learn's f1_score(average="macro") */
 } Scores;
 
 void metrics_clear(Metrics *metrics, int32_t labels);
-/** Count one sample: logits [labels] and its loss, which counts as 2^31 if it is larger or not finite. */
+/** The predicted label: the index of the largest of logits [labels], the first of equal ones; a NaN counts as larger
+ *  than any number, as in torch.argmax() and numpy.argmax(). */
+int32_t metrics_predicted(const float *logits, int32_t labels);
+/** Count one sample: logits [labels] and its loss. */
 void metrics_add(Metrics *metrics, const float *logits, int32_t label, double loss);
 Scores metrics_scores(const Metrics *metrics);
 

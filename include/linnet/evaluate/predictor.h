@@ -10,8 +10,8 @@ typedef struct Predictor Predictor;
 typedef struct {
     int32_t labels;
     char *const *label_names;                 /**< [labels] borrowed from the predictor */
-    int32_t best;                             /**< the label of the largest logit, the first of equals */
-    double probabilities[METRICS_LABELS_MAX]; /**< [labels] */
+    int32_t best;                             /**< metrics_predicted() */
+    double probabilities[METRICS_LABELS_MAX]; /**< [labels] NaN where the model's values overflow float32 */
 } Prediction;
 
 /** Load a model folder or checkpoint with its tokenizer. STATUS_INPUT also where it has no classification head, or its

@@ -8,4 +8,7 @@
 void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
                        double samples_per_second);
 
+/** Warn of samples whose loss is not a finite number, if there are any. `title` names what was evaluated. */
+void score_table_warn(const char *title, const Metrics *metrics);
+
 #endif

@@ -17,6 +17,7 @@
 void loss_forward_backward(double *losses, float *dlogits, const float *logits, const int32_t *targets, size_t n,
                            size_t labels, double smoothing, double weight);
 
-/** probabilities [labels] = softmax(logits [labels]), computed in float64. */
+/** probabilities [labels] = softmax(logits [labels]), computed in float64. As in PyTorch all are NaN where a logit is NaN
+ *  or +infinity, or all are -infinity; that NaN has no sign, so that it is printed as "nan". */
 void loss_softmax(double *probabilities, const float *logits, size_t labels);
 #endif

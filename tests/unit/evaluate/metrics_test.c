@@ -87,20 +87,52 @@ static void test_sums_losses_without_order(void **state) {
     free(forward);
 }
 
-static void test_counts_losses_without_end_as_the_largest(void **state) {
-    (void)state;
-    static const double losses[] = {INFINITY, -INFINITY, NAN, 0x1p31, 1e300};
-    Metrics *metrics = make(2);
-    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
-        metrics_clear(metrics, 2);
-        add(metrics, 0, 0, losses[i]);
-        assert_true(metrics_scores(metrics).loss == 0x1p31);
+/** The mean of these losses, [count], in this order and in the opposite one, which must give the same. */
+static double mean_of(const double *losses, size_t count) {
+    Metrics *forward = make(2), *backward = make(2);
+    for (size_t i = 0; i < count; i++) {
+        add(forward, 0, 0, losses[i]);
+        add(backward, 0, 0, losses[count - 1 - i]);
     }
-    metrics_clear(metrics, 2);
-    add(metrics, 0, 0, 0x1p31 - 1);
-    add(metrics, 0, 0, -ONE_UNIT); /* rounding may push a loss of nothing below 0 */
-    assert_true(metrics_scores(metrics).loss == (0x1p31 - 1 - ONE_UNIT) / 2);
-    free(metrics);
+    double mean = metrics_scores(forward).loss, other = metrics_scores(backward).loss;
+    assert_memory_equal(&mean, &other, sizeof mean);
+    free(forward);
+    free(backward);
+    return mean;
+}
+
+/** As torch.tensor(losses).mean() in float64. */
+static void test_loss_that_is_not_finite_stays_so(void **state) {
+    (void)state;
+    assert_true(isnan(mean_of((const double[]){0.5, NAN, 1.0}, 3)));
+    assert_true(isnan(mean_of((const double[]){INFINITY, -NAN}, 2)));
+    assert_false(signbit(mean_of((const double[]){-NAN}, 1))); /* printed as "nan" */
+    assert_true(mean_of((const double[]){0.5, INFINITY, 1.0}, 3) == INFINITY);
+}
+
+/** Multiples of 2^-32, whose sums float64 holds exactly. 6.8056473e38 is the loss of the logits ±FLT_MAX. */
+static void test_large_losses_are_not_clipped(void **state) {
+    (void)state;
+    assert_true(mean_of((const double[]){0x1p31, 0x1p31, 0x1p33 + 1}, 3) == (0x1p32 + 0x1p33 + 1) / 3);
+    assert_true(mean_of((const double[]){2.0 * FLT_MAX, 0.5, 2.0 * FLT_MAX}, 3) == 4.0 * FLT_MAX / 3);
+    assert_true(mean_of((const double[]){0x1p100, 1.0, 0x1p64, ONE_UNIT}, 4) == (0x1p100 + 0x1p64) / 4);
+    /* rounding may push a loss of nothing below 0 */
+    assert_true(mean_of((const double[]){0x1p31 - 1, -ONE_UNIT}, 2) == (0x1p31 - 1 - ONE_UNIT) / 2);
+}
+
+/** torch.argmax() and numpy.argmax() give these: a NaN is the largest value, and the first of equals counts. */
+static void test_predicts_as_argmax_does(void **state) {
+    (void)state;
+    static const struct {
+        float logits[4];
+        int32_t predicted;
+    } cases[] = {{{1, NAN, 3, NAN}, 1},
+                 {{NAN, INFINITY, 3, 4}, 0},
+                 {{-INFINITY, -INFINITY, -INFINITY, -INFINITY}, 0},
+                 {{-INFINITY, INFINITY, 2, INFINITY}, 1},
+                 {{INFINITY, 1, 2, NAN}, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(metrics_predicted(cases[i].logits, 4), cases[i].predicted);
 }
 
 static void test_scores_nothing_as_zero(void **state) {
@@ -119,7 +151,9 @@ int main(void) {
         cmocka_unit_test(test_means_f1_over_the_labels_that_occur),
         cmocka_unit_test(test_predicts_the_first_of_equal_logits),
         cmocka_unit_test(test_sums_losses_without_order),
-        cmocka_unit_test(test_counts_losses_without_end_as_the_largest),
+        cmocka_unit_test(test_loss_that_is_not_finite_stays_so),
+        cmocka_unit_test(test_large_losses_are_not_clipped),
+        cmocka_unit_test(test_predicts_as_argmax_does),
         cmocka_unit_test(test_scores_nothing_as_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,11 +66,38 @@ static void test_extremes(void **state) {
     assert_true(isnan(loss) && isnan(dlogits[0]));
 }
 
+/** torch.tensor([...]).softmax(0) gives these, and torch.nn.functional.cross_entropy() the losses. */
+static void test_softmax_without_finite_logits(void **state) {
+    (void)state;
+    static const struct {
+        float logits[2];
+        double probability, loss; /* of label 0; NaN stands for NaN */
+    } cases[] = {{{NAN, 1}, NAN, NAN},
+                 {{1, NAN}, NAN, NAN},
+                 {{INFINITY, 1}, NAN, NAN},
+                 {{1, INFINITY}, NAN, NAN},
+                 {{-INFINITY, 1}, 0, INFINITY},
+                 {{1, -INFINITY}, 1, 0},
+                 {{-INFINITY, -INFINITY}, NAN, NAN}};
+    static const int32_t target = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double probabilities[2], loss;
+        loss_softmax(probabilities, cases[i].logits, 2);
+        loss_forward_backward(&loss, NULL, cases[i].logits, &target, 1, 2, 0.0, 1.0);
+        if (isnan(cases[i].probability))
+            for (size_t k = 0; k < 2; k++) assert_true(isnan(probabilities[k]) && !signbit(probabilities[k]));
+        else
+            assert_true(probabilities[0] == cases[i].probability);
+        assert_true(isnan(cases[i].loss) ? isnan(loss) : loss == cases[i].loss);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pytorch_figures),
         cmocka_unit_test(test_gradient),
         cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_softmax_without_finite_logits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,10 +17,11 @@ static inline Floats power_of(Floats x) {
     return floats_exp2(x * (-TWICE_ROOT * LOG2_E + (-TWICE_ROOT * LOG2_E * CUBIC) * (x * x)));
 }
 
-/* x σ(2u); for large negative x −1.2e-37 instead of −0. */
+/* x σ(2u); for large negative x −1.2e-37 instead of −0, but NaN for −∞: the product with 0, which changes no bits of any
+ * other result, does not let an overflow pass unseen. */
 static inline Floats gelu(Floats x) {
     Floats low = floats_max(floats_all(-LIMIT), x);
-    return low / (1.0f + power_of(floats_min(floats_all(LIMIT), low)));
+    return low / (1.0f + power_of(floats_min(floats_all(LIMIT), low))) + 0.0f * floats_min(floats_all(0.0f), x);
 }
 
 /* d/dx x σ(2u) = σ + x σ (1 − σ) 2u', with 1 − σ = σ e^−2u. */

@@ -8,7 +8,7 @@
 /** out [n] = gelu(x [n]); out may be x. Computed as x / (1 + e^−2u), u = √(2/π) (x + 0.044715 x³), with a
  *  polynomial for 2^y (relative error 1.2e-7). Relative error at most 2.4e-7 for x ≥ −1 and (4 + 10 |u|) · 6e-8
  *  below −1, where the value itself approaches 0; below −10 the result is −1.2e-37, and the exact value lies between
- *  that and −0. gelu(∞) = ∞, gelu(−∞) ≈ −0 (the limit; PyTorch gives NaN), NaN gives NaN. */
+ *  that and −0. gelu(∞) = ∞; −∞ gives NaN, as in PyTorch, and so does NaN. */
 void gelu_forward(float *out, const float *x, size_t n);
 void gelu_forward_ref(float *out, const float *x, size_t n);
 

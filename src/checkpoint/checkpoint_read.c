@@ -64,6 +64,7 @@ Status checkpoint_read_optimizer(const World *world, const char *folder, Optimiz
         for (int which = 0; which < 2 && !error->status; which++) read_dense(&file, o, which, error);
         if (!error->status) read_rows(&file, MOMENTS_TOKEN, &o->token, error);
         if (!error->status) read_rows(&file, MOMENTS_POSITION, &o->position, error);
+        if (!error->status) optimizer_check_finite(o, NULL, file.path, STATUS_INPUT, error);
     }
     moments_file_close(&file);
     return world_agree(world, error, true);

@@ -34,8 +34,10 @@ static Status load_parameters(Predictor *p, Error *error) {
     if (parameters_layout(&p->layout, p->config, error)) return error->status;
     p->parameters.dense = memory_allocate(p->layout.dense, sizeof(float), error);
     if (!p->parameters.dense) return error->status;
-    model_folder_read(p->folder, &p->layout, 0, p->layout.tensors, p->parameters.dense);
-    return model_folder_embeddings(p->folder, &p->parameters, error);
+    if (model_folder_embeddings(p->folder, &p->parameters, error) ||
+        model_folder_check_embeddings(p->folder, &p->parameters, 0, 1, error))
+        return error->status;
+    return model_folder_read(p->folder, &p->layout, 0, p->layout.tensors, p->parameters.dense, error);
 }
 
 static Status load_model(Predictor *p, const char *model, Error *error) {

@@ -29,3 +29,19 @@ void KERNEL(vector_add)(float *out, const float *a, const float *b, size_t n) {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
+
+bool KERNEL(all_finite)(const float *x, size_t n) {
+    enum { PIECE = 4096 };                /* floats; after each the loop can end early */
+    const uint32_t exponent = 0x7f800000; /* all ones in NaN and infinity alone */
+    uint32_t found = 0;
+    for (size_t first = 0; first < n && !found; first += PIECE) {
+        const size_t end = size_min(first + PIECE, n);
+#pragma omp simd reduction(| : found)
+        for (size_t i = first; i < end; i++) {
+            uint32_t bits;
+            memcpy(&bits, x + i, sizeof bits);
+            found |= (bits & exponent) == exponent;
+        }
+    }
+    return !found;
+}

@@ -90,21 +90,25 @@ static Status open_alone(Model *model, const char *path, const DatasetInfo *data
     if (model_describe(model, path, data, error)) return error->status;
     if (model->tokenizer && model->world->rank == 0 && tokenizer_files_read(&model->tokenizer_files, path, error))
         return error->status;
-    if (model_folder_embeddings(model->folder, &model->parameters, error)) return error->status;
-    return model->world->nodes > 1 ? copy_embeddings(model, error) : STATUS_OK;
+    const World *world = model->world;
+    if (model_folder_embeddings(model->folder, &model->parameters, error) ||
+        model_folder_check_embeddings(model->folder, &model->parameters, world->rank, world->size, error))
+        return error->status;
+    return world->nodes > 1 ? copy_embeddings(model, error) : STATUS_OK;
 }
 
-/* Each rank of a node reads a share of the dense tensors. Collective. */
-static void read_dense(Model *model, uint64_t seed) {
+/* Each rank of a node reads a share of the dense tensors. Collective, but does not agree. */
+static Status read_dense(Model *model, uint64_t seed, Error *error) {
     const World *world = model->world;
     int64_t first, count;
     even_part((int64_t)model->layout.tensors, world->node_size, world->node_rank, &first, &count);
-    model_folder_read(model->folder, &model->layout, (size_t)first, (size_t)count, model->parameters.dense);
+    model_folder_read(model->folder, &model->layout, (size_t)first, (size_t)count, model->parameters.dense, error);
     if (world->node_rank == 0 && model->new_head)
         model_new_head(&model->layout, &model->config, seed, model->parameters.dense);
     shared_fence(model->dense);
     world_check(world, MPI_Barrier(world->node), "MPI_Barrier");
     shared_fence(model->dense);
+    return error->status;
 }
 
 Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
@@ -116,8 +120,8 @@ Status model_open(Model *model, const World *world, const char *path, const Data
     if (shared_create(&model->dense, world, bytes, error)) return error->status;
     model->parameters.dense = shared_block(model->dense, 0);
     memory_prefault(model->parameters.dense, model->layout.dense * sizeof(float));
-    read_dense(model, seed);
-    return STATUS_OK;
+    read_dense(model, seed, error);
+    return world_agree(world, error, true);
 }
 
 Status model_reload(Model *model, const char *path, Error *error) {
@@ -128,8 +132,8 @@ Status model_reload(Model *model, const char *path, Error *error) {
         if (labels != model->config.labels)
             error_set(error, STATUS_INPUT, "%s is not a checkpoint of this model: it has %d labels, the model has %d",
                       path, labels, model->config.labels);
-        else
-            model_folder_embeddings(folder, &parameters, error);
+        else if (!model_folder_embeddings(folder, &parameters, error))
+            model_folder_check_embeddings(folder, &parameters, model->world->rank, model->world->size, error);
     }
     if (world_agree(model->world, error, true)) {
         model_folder_close(folder);
@@ -139,7 +143,7 @@ Status model_reload(Model *model, const char *path, Error *error) {
     model->folder = folder;
     model->parameters = parameters;
     model->new_head = false;
-    read_dense(model, 0);
+    read_dense(model, 0, error);
     if (model->world->nodes > 1) copy_embeddings(model, error);
     return world_agree(model->world, error, true);
 }

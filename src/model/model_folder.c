@@ -1,11 +1,15 @@
 /* Opening, reading and writing model folders. model_folder.h has the contract. */
 #include "linnet/model/model_folder.h"
 #include "linnet/core/file.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/kernels/vector.h"
+#include "linnet/model/finite.h"
 #include "model/shards.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static const char PREFIX[] = "transformer.";
 
@@ -166,15 +170,29 @@ bool model_folder_has_head(const ModelFolder *folder) {
     return folder->found[parameters_score(&folder->layout)] != NULL;
 }
 
-void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
-                       float *dense) {
-    for (size_t i = first; i < first + count; i++) {
+/* Read a tensor; whether all values are finite, which is checked while they are in the cache. */
+static bool read_values(const Tensor *tensor, size_t count, float *values) {
+    enum { PIECE = 1 << 16 }; /* floats */
+    bool finite = true;
+    for (size_t at = 0, n; at < count; at += n) {
+        n = size_min(PIECE, count - at);
+        safetensors_read(tensor, at, n, values + at);
+        finite = all_finite(values + at, n) && finite;
+    }
+    return finite;
+}
+
+Status model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
+                         float *dense, Error *error) {
+    for (size_t i = first; i < first + count && !error->status; i++) {
         const ParameterTensor *wanted = &layout->tensor[i];
         const Tensor *tensor = folder->found[i];
         if (!tensor || !has_shape(tensor, wanted)) continue;
-        safetensors_read(tensor, 0, wanted->count, dense + wanted->offset);
+        if (!read_values(tensor, wanted->count, dense + wanted->offset))
+            tensor_check_finite(folder->path, wanted, dense + wanted->offset, error);
         safetensors_discard(tensor); /* otherwise every rank would hold the model twice */
     }
+    return error->status;
 }
 
 /* *values = the bytes of the file, if they are aligned float32; else a converted copy in *copy. */
@@ -196,6 +214,28 @@ Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Erro
     if (take_embedding(folder->token, &layout->token, &folder->copies[0], &parameters->token, error))
         return error->status;
     return take_embedding(folder->position, &layout->position, &folder->copies[1], &parameters->position, error);
+}
+
+/* Part of one embedding, a piece at a time, whose pages are given back where the file is mapped. */
+static Status check_embedding(const ModelFolder *folder, const ParameterTensor *tensor, float *values, bool mapped,
+                              int part, int parts, Error *error) {
+    enum { PIECE = 1 << 22 }; /* floats */
+    int64_t first, count;
+    even_part((int64_t)tensor->count, parts, part, &first, &count);
+    for (size_t at = (size_t)first, end = (size_t)(first + count), n; at < end; at += n) {
+        n = size_min(PIECE, end - at);
+        if (!all_finite(values + at, n)) return tensor_check_finite(folder->path, tensor, values, error);
+        if (mapped) memory_advise(values + at, n * sizeof *values, MADV_DONTNEED);
+    }
+    return STATUS_OK;
+}
+
+Status model_folder_check_embeddings(const ModelFolder *folder, const Parameters *parameters, int part, int parts,
+                                     Error *error) {
+    const ParameterLayout *layout = &folder->layout;
+    if (check_embedding(folder, &layout->token, parameters->token, !folder->copies[0], part, parts, error))
+        return error->status;
+    return check_embedding(folder, &layout->position, parameters->position, !folder->copies[1], part, parts, error);
 }
 
 static TensorSource source_of(const ParameterTensor *tensor, const float *values) {

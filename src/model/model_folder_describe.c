@@ -5,7 +5,6 @@
 #include "linnet/core/memory.h"
 #include "linnet/model/model_folder.h"
 #include "linnet/text/tokenizer.h"
-#include <math.h>
 
 static void print_config(const ModelFolder *folder, const ParameterLayout *layout) {
     const ModelConfig *config = model_folder_config(folder);
@@ -28,32 +27,26 @@ static void print_config(const ModelFolder *folder, const ParameterLayout *layou
     for (int32_t i = 0; i < config->labels; i++) describe_line("label", "%d %s", i, config->label_names[i]);
 }
 
-/* Check one tensor's values and add them to the digest. */
-static Status check_tensor(const char *path, const ParameterTensor *tensor, const float *values, Digest *digest,
-                           Error *error) {
-    for (size_t i = 0; i < tensor->count; i++)
-        if (!isfinite(values[i]))
-            return error_set(error, STATUS_INPUT, "%s: tensor %s: element %zu is %g, not a finite number", path,
-                             tensor->name, i, (double)values[i]);
+static void add_tensor(Digest *digest, const ParameterTensor *tensor, const float *values) {
     digest_add(digest, values, tensor->count * sizeof *values);
-    return STATUS_OK;
 }
 
 /* Check all values, and print a digest of them as float32 in the model's order: the same for the same model, whatever
  * files, names and order of tensors it is kept in. */
-static Status check_values(ModelFolder *folder, const char *path, const ParameterLayout *layout, Error *error) {
+static Status check_values(ModelFolder *folder, const ParameterLayout *layout, Error *error) {
     char text[DIGEST_TEXT];
     Digest *digest = NULL;
     Parameters parameters = {.dense = memory_allocate(layout->dense, sizeof(float), error)};
     if (!parameters.dense || digest_create(&digest, error) || model_folder_embeddings(folder, &parameters, error) ||
-        check_tensor(path, &layout->token, parameters.token, digest, error) ||
-        check_tensor(path, &layout->position, parameters.position, digest, error))
+        model_folder_check_embeddings(folder, &parameters, 0, 1, error) ||
+        model_folder_read(folder, layout, 0, layout->tensors, parameters.dense, error))
         goto cleanup;
-    model_folder_read(folder, layout, 0, layout->tensors, parameters.dense);
+    add_tensor(digest, &layout->token, parameters.token);
+    add_tensor(digest, &layout->position, parameters.position);
     for (size_t i = 0; i < layout->tensors; i++) {
         const ParameterTensor *tensor = &layout->tensor[i];
         if (i == parameters_score(layout) && !model_folder_has_head(folder)) continue;
-        if (check_tensor(path, tensor, parameters.dense + tensor->offset, digest, error)) goto cleanup;
+        add_tensor(digest, tensor, parameters.dense + tensor->offset);
     }
     digest_finish(digest, text);
     describe_line("values", "SHA-256 %s", text);
@@ -90,7 +83,7 @@ Status model_folder_describe(const char *path, const char *kind, Error *error) {
     describe_line("kind", "%s", kind);
     describe_line("path", "%s", path);
     print_config(folder, &layout);
-    if (!describe_tokenizer(path, config, error) && !check_values(folder, path, &layout, error))
+    if (!describe_tokenizer(path, config, error) && !check_values(folder, &layout, error))
         describe_line("verified", "configuration, names, shapes and places of all tensors, all values finite");
 cleanup:
     parameters_layout_free(&layout);

@@ -247,6 +247,11 @@ def tensors(name, edit):
     return change
 
 
+def with_value(value):
+    """A model with this value at one place."""
+    return tensors("model/model.safetensors", lambda t: t.update({"transformer.ln_f.bias": np.where(np.arange(32) == 3, value, 0)}))
+
+
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
@@ -280,6 +285,7 @@ FILES = [
     Case("Files: model", "model/model.safetensors: a header without end", TRAIN, filled("model/model.safetensors", b"\xff" * 7 + b"\x7f{}")),
     Case("Files: model", "model/model.safetensors: a tensor is missing", TRAIN,
          tensors("model/model.safetensors", lambda t: t.pop("transformer.h.0.ln_1.bias"))),
+    Case("Files: model", "model/model.safetensors: a value that is not a number", TRAIN, with_value(np.nan)),
     Case("Files: model", "model/model.safetensors: a tensor of another shape", TRAIN,
          tensors("model/model.safetensors", lambda t: t.update({"transformer.ln_f.bias": np.zeros(3, "<f4")}))),
     Case("Files: model", "model: pytorch_model.bin alone", TRAIN,
@@ -302,6 +308,8 @@ FILES = [
     Case("Files: model", "model/config.json: labels with holes", TRAIN, edited("model/config.json", id2label={"0": "a", "2": "b"})),
     Case(READING, "model: without a head", EVALUATE, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
     Case(READING, "model: without a head", PREDICT, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
+    Case(READING, "model/model.safetensors: an infinite value", EVALUATE, with_value(np.inf)),
+    Case(READING, "model/model.safetensors: an infinite value", PREDICT, with_value(-np.inf)),
     *damaged("model", PREDICT, "model/vocab.json", section=READING),
     *damaged("model", PREDICT, "model/merges.txt", kinds=("missing", *READ[1:]), section=READING),
     Case("Files: checkpoint", "checkpoint: missing", RESUME, lambda folder: (folder / "checkpoint").unlink()),

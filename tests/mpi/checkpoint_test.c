@@ -221,6 +221,22 @@ static void check_refused(const char *checkpoint, const char *what) {
     CHECK(strstr(error.message, what) != NULL);
 }
 
+/** Moments that are not finite are refused on reading: run_updates() would spread them. */
+static void test_moments_that_are_not_finite(const World *world, const char *folder, const char *model) {
+    Run run;
+    Error error = {0};
+    run_open(&run, world, model);
+    run_updates(&run, 0, BEFORE);
+    if (world->rank == world->size - 1) run.optimizer.v[0] = NAN;
+    save(&run, folder, 9, true);
+    run_close(&run);
+    run_open(&run, world, path_in(folder, "checkpoint-9"));
+    CHECK(checkpoint_read_optimizer(world, path_in(folder, "checkpoint-9"), &run.optimizer, &error) == STATUS_INPUT);
+    CHECK(strstr(error.message, "optimizer.safetensors: exp_avg_sq of tensor ") != NULL);
+    CHECK(strstr(error.message, " is nan at index ") != NULL);
+    run_close(&run);
+}
+
 /** Damage done by rank 0 to one file after the other, each mended before the next. */
 static void test_damaged_files(const char *checkpoint) {
     static const char *const names[] = {"model.safetensors", "optimizer.safetensors", "config.json", "vocab.json",
@@ -363,6 +379,7 @@ int main(void) {
     test_other_moments(world, checkpoint, model, "\"exp_avg_sq\"", "\"exp_avg_xx\"", "exp_avg_sq");
     test_other_moments(world, checkpoint, model, "\"I32\"", "\"F32\"", "I32");
     test_foreign_row(world, checkpoint, model);
+    test_moments_that_are_not_finite(world, folder, model);
     test_cannot_write(world, folder, model);
     memory_free(model);
     memory_free(bare);

@@ -32,7 +32,7 @@ Status model_describe(Model *model, const char *path, const DatasetInfo *data, E
 /** Load a model folder. With `data`, the model must fit it: the same tokenizer (by digest, where the folder has one), a
  *  vocabulary that contains its token ids, and the same labels in the same order. A folder without a head gets the
  *  data's labels and a new head from `seed`; one whose labels are only LABEL_0 … gets the data's names. Without `data`
- *  a folder without a head is refused. Collective. */
+ *  a folder without a head is refused. So is one with values that are not finite numbers. Collective. */
 Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
                   Error *error);
 

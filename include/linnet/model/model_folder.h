@@ -22,13 +22,19 @@ void model_folder_close(ModelFolder *folder); /**< also unmaps what model_folder
 
 /** Copy the dense tensors first … first + count − 1 of the layout into `dense` [layout.dense], converted to float32.
  *  Leaves the place of score.weight unchanged where the folder has none, or one of another shape (the layout may have
- *  other labels than the folder). */
-void model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
-                       float *dense);
+ *  other labels than the folder). STATUS_INPUT names a tensor whose values are not all finite numbers. */
+Status model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
+                         float *dense, Error *error);
 
 /** Set parameters->token and parameters->position: to the copy-on-write mapping where the file holds F32, so that only
  *  written rows take memory; else to a converted copy that the folder owns. Writes stay private to this process. */
 Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Error *error);
+
+/** Check part number `part` of `parts` of the embeddings that model_folder_embeddings() has set and nobody has written
+ *  to: STATUS_INPUT names a tensor whose values are not all finite numbers. Afterwards the mapping takes no memory, as
+ *  before. */
+Status model_folder_check_embeddings(const ModelFolder *folder, const Parameters *parameters, int part, int parts,
+                                     Error *error);
 
 /** The contents of a tokenizer's two files. A run keeps them in memory for saving, since the folder they came from may
  *  be a checkpoint that is deleted during the run. */

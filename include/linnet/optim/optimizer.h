@@ -111,6 +111,12 @@ double *optimizer_squares(Optimizer *optimizer, size_t *blocks);
  *  them. */
 double optimizer_norm(const Optimizer *optimizer);
 
+/** `status`, with the tensor named, if a moment that this rank owns is NaN or infinite, or a value of `parameters`
+ *  (NULL: moments alone): "WHERE: exp_avg of tensor NAME is nan at index 5". Rows that no update has touched are not
+ *  looked at. The threads share the work. Not collective, but all values must have arrived. */
+Status optimizer_check_finite(const Optimizer *optimizer, const Parameters *parameters, const char *where,
+                              Status status, Error *error);
+
 /** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale. Afterwards the embeddings
  *  are up to date on all ranks; dense parameters may still be under way. Collective. */
 void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);

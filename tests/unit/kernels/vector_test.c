@@ -30,10 +30,29 @@ static void test_vector_add_once(void) {
 }
 TEST_EVERY_ISA(test_vector_add)
 
+static void test_all_finite_once(void) {
+    const float values[] = {NAN, -NAN, INFINITY, -INFINITY};
+    float *x = floats_random(9001, 3.0, 1);
+    x[1] = 3.4028235e38f;
+    x[2] = -1e-45f; /* subnormal */
+    assert_true(all_finite(x, 9001) && all_finite(x, 0));
+    for (size_t at = 0; at < 9001; at += at < 100 ? 1 : 89) {
+        const float kept = x[at];
+        x[at] = values[at % 4];
+        assert_false(all_finite(x, 9001));
+        assert_false(all_finite_ref(x, 9001));
+        assert_true(all_finite(x, at) && all_finite(x + at + 1, 9000 - at));
+        x[at] = kept;
+    }
+    free(x);
+}
+TEST_EVERY_ISA(test_all_finite)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sum_of_squares),
         cmocka_unit_test(test_vector_add),
+        cmocka_unit_test(test_all_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

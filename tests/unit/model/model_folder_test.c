@@ -3,6 +3,7 @@
 #include "linnet/model/model_new.h"
 #include "linnet/model/safetensors.h"
 #include "unit/model_files.h"
+#include <float.h>
 #include <math.h>
 #include <sys/stat.h>
 
@@ -118,7 +119,7 @@ static void assert_model(const char *model, bool head) {
     Parameters parameters = {.dense = memory_allocate(layout.dense, sizeof(float), &error)};
     const ParameterTensor *score = &layout.tensor[parameters_score(&layout)];
     parameters.dense[score->offset] = 99;
-    model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense);
+    model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense, &error);
     model_folder_embeddings(opened, &parameters, &error);
     assert_fine(&error);
     assert_int_equal(model_folder_has_head(opened), head);
@@ -271,6 +272,44 @@ static void test_copies_a_table_at_an_odd_address(void **state) {
     assert_model(model, true);
 }
 
+/** Read all values of a model whose tensor number n (see whole_model()) has `bad` at two places. */
+static void read_bad(size_t n, float bad, Error *error) {
+    Tensors *tensors = whole_model();
+    float values[128];
+    memcpy(values, tensors->sources[n].values, sizeof values);
+    values[2] = bad;
+    values[3] = -bad;
+    tensors->sources[n].values = values;
+    ModelFolder *opened = open_fine(save_model("bad", tensors));
+    ParameterLayout layout = small_layout();
+    Parameters parameters = {.dense = memory_allocate(layout.dense, sizeof(float), error)};
+    /* With parts, each rank of three checks a third, and the one that finds the tensor counts in all of it. */
+    if (!model_folder_embeddings(opened, &parameters, error))
+        for (int part = 0; part < 3 && !error->status; part++)
+            model_folder_check_embeddings(opened, &parameters, part, 3, error);
+    if (!error->status) model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense, error);
+    memory_free(parameters.dense);
+    parameters_layout_free(&layout);
+    model_folder_close(opened);
+}
+
+static void test_refuses_values_that_are_not_finite(void **state) {
+    (void)state;
+    for (size_t n = 0; n < whole_model()->count; n++) {
+        Error nan = {0}, infinity = {0}, largest = {0};
+        char name[64];
+        snprintf(name, sizeof name, "tensor %s: 2 of its ", whole_model()->names[n]);
+        read_bad(n, NAN, &nan);
+        assert_refused(&nan, name);
+        assert_non_null(strstr(nan.message, "the first at index 2 (nan)"));
+        read_bad(n, -INFINITY, &infinity);
+        assert_refused(&infinity, name);
+        assert_non_null(strstr(infinity.message, "the first at index 2 (infinity)"));
+        read_bad(n, FLT_MAX, &largest);
+        assert_fine(&largest);
+    }
+}
+
 /** The tensors in two files and their index, which places `swap_name` (may be NULL) in swap_file. */
 static const char *save_sharded(const char *name, const char *swap_name, const char *swap_file) {
     Tensors *tensors = whole_model();
@@ -328,7 +367,8 @@ static void test_read_leaves_another_head(void **state) {
     assert_fine(&error);
     float *dense = memory_allocate(layout.dense, sizeof *dense, &error);
     const size_t score = parameters_score(&layout);
-    model_folder_read(opened, &layout, 0, layout.tensors, dense);
+    model_folder_read(opened, &layout, 0, layout.tensors, dense, &error);
+    assert_fine(&error);
     for (size_t i = 0; i < layout.tensor[score].count; i++) assert_true(dense[layout.tensor[score].offset + i] == 0);
     assert_values(dense + layout.tensor[0].offset, layout.tensor[0].count, 2);
     memory_free(dense);
@@ -427,7 +467,7 @@ static void test_save(void **state) {
     ParameterLayout layout = small_layout();
     Error error = {0};
     Parameters parameters = {.dense = memory_allocate(layout.dense, sizeof(float), &error)};
-    model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense);
+    model_folder_read(opened, &layout, 0, layout.tensors, parameters.dense, &error);
     model_folder_embeddings(opened, &parameters, &error);
     TokenizerFiles tokenizer = {0};
     tokenizer_files_read(&tokenizer, model, &error);
@@ -457,6 +497,7 @@ int main(void) {
         cmocka_unit_test(test_refuses_a_head_of_one_label),
         cmocka_unit_test(test_converts),
         cmocka_unit_test(test_copies_a_table_at_an_odd_address),
+        cmocka_unit_test(test_refuses_values_that_are_not_finite),
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_new_model),
         cmocka_unit_test(test_save),

@@ -46,7 +46,8 @@ static const struct {
                MEMBER("evaluations_since_best", COUNT, stale),
                MEMBER("loss_sum", REAL, loss_sum),
                MEMBER("loss_steps", COUNT, loss_steps),
-               MEMBER("loss_total", REAL, loss_total)};
+               MEMBER("loss_total", REAL, loss_total),
+               MEMBER("skipped_updates", COUNT, skipped)};
 enum { MEMBER_COUNT = sizeof MEMBERS / sizeof *MEMBERS };
 
 /* The first member that is missing; NULL: none. */

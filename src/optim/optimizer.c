@@ -171,6 +171,10 @@ void optimizer_subtree_done(Optimizer *o) {
     reduction_subtree_done(o->reduction);
 }
 
+float *optimizer_sums(Optimizer *o) {
+    return reduction_result(o->reduction);
+}
+
 void optimizer_reduce(Optimizer *o) {
     reduction_finish(o->reduction);
 }

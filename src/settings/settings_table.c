@@ -17,6 +17,7 @@
 static const char *const EVAL_STRATEGIES[] = {"no", "steps", "epoch", NULL};
 static const char *const SAVE_STRATEGIES[] = {"no", "steps", "epoch", "best", NULL};
 static const char *const SAVE_FAILURES[] = {"continue", "stop", NULL};
+static const char *const NAN_CHOICES[] = {"stop", "skip", NULL};
 static const char *const REDUCTIONS[] = {"ordered", "mpi", NULL};
 static const char *const DTYPES[] = {"float32", "bfloat16", NULL};
 static const char *const SCHEDULES[] = {"linear", "cosine", "constant", "constant_with_warmup", NULL};
@@ -114,6 +115,11 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(on_save_failure), .type = SETTING_CHOICE, .fallback = "\"continue\"", .own = true, .choices = SAVE_FAILURES,
      .help =
          "what to do if a checkpoint or a log line cannot be written, for example because the disk is full: continue with a warning, or stop"},
+    {KEY(on_nan), .type = SETTING_CHOICE, .fallback = "\"stop\"", .own = true, .choices = NAN_CHOICES,
+     .help =
+         "what to do if the loss or the gradient of an update is NaN or infinite. `stop`: end the run with exit code 2 "
+         "and name the cause. `skip`: leave the weights, the moments and the learning rate schedule as they are and go on "
+         "with the next global batch, with a warning; stop after 10 such updates in a row"},
     {KEY(dropout), .type = SETTING_REAL, .fallback = "null", .none = -1, .own = true, .maximum = 1, .open_end = true,
      .help = "probability of every dropout in the model; null: the model's own values"},
     {KEY(threads_per_rank), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 4096,

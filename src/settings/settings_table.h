@@ -30,7 +30,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 43
+#define SETTINGS_COUNT 44
 extern const SettingRow SETTING_ROWS[];
 
 /** A key of TrainingArguments that linnet supports in part: it accepts the values that describe what linnet does. */

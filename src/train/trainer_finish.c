@@ -63,7 +63,8 @@ static void log_summary(Trainer *t, Error *error) {
     const RunState *state = &t->state;
     double seconds = clock_now() - t->started_at;
     trainer_add_event(t,
-                      runlog_summary_event(state->step, state->epoch, state->loss_total / (double)state->step, seconds,
+                      runlog_summary_event(state->step, state->epoch,
+                                           state->loss_total / (double)(state->step - state->skipped), seconds,
                                            (double)t->run_samples / seconds, (double)t->run_steps / seconds),
                       error);
 }
@@ -96,6 +97,8 @@ Status trainer_finish(Trainer *t, Error *error) {
     if (t->world->rank == 0) log_summary(t, error);
     if (world_agree(t->world, error, true)) return error->status;
     if (load_best(t, error)) return input_to_failure(error);
+    if (!t->best_loaded) trainer_check_finite(t, error);
+    if (world_agree(t->world, error, true)) return error->status;
     world_phase(t->world, RUN_SAVE, t->state.step);
     profile_enter(t->profile, REGION_SAVE);
     optimizer_discard_gradients(&t->optimizer);

@@ -76,6 +76,7 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     optimizer_await_all(&t->optimizer);
     /* A pending error may be a line of the log that is lost: no checkpoint must keep a history without it. */
     *error = t->pending;
+    if (!error->status) trainer_check_finite(t, error);
     if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
     world_phase(t->world, RUN_SAVE, t->state.step);
     profile_enter(t->profile, REGION_SAVE);

@@ -79,12 +79,13 @@ typedef struct {
     TrainerLog log;
     TrainerEvaluation evaluation;
 
-    bool stop_early;   /* early_stopping_patience is used up */
-    bool best_loaded;  /* the weights are those of the best checkpoint, not of the last update */
-    bool stop_signal;  /* some rank got a stop signal; all ranks know it */
-    bool failed;       /* some rank has a pending error; all ranks know it */
-    Error pending;     /* this rank's error, which the other ranks learn with the sums of the next update */
-    double started_at; /* seconds on the clock */
+    int skips_in_a_row; /* updates without effect just before this one, see trainer_not_finite() */
+    bool stop_early;    /* early_stopping_patience is used up */
+    bool best_loaded;   /* the weights are those of the best checkpoint, not of the last update */
+    bool stop_signal;   /* some rank got a stop signal; all ranks know it */
+    bool failed;        /* some rank has a pending error; all ranks know it */
+    Error pending;      /* this rank's error, which the other ranks learn with the sums of the next update */
+    double started_at;  /* seconds on the clock */
     int64_t run_samples, run_steps; /* since this process started */
 } Trainer;
 
@@ -127,6 +128,13 @@ void trainer_update(Trainer *trainer);
  * parameters_await(); let messages progress, see gpt2_set_poll(). */
 void trainer_parameters_ready(void *context, size_t bucket);
 void trainer_poll(void *context);
+
+/* trainer_nan.c: the update under way has a `loss` or gradient norm that is not finite, and has not been applied: report
+ * the cause. True if on_nan says to skip it, which state.skipped then counts; false if the run ends: then `failed` is
+ * set, and the rank that found the cause has it as its pending error. Collective. */
+bool trainer_not_finite(Trainer *trainer, const GlobalBatch *global_batch, double loss);
+/* STATUS_FAILURE if a weight or moment that this rank owns is not finite, and so must not be saved. Not collective. */
+Status trainer_check_finite(const Trainer *trainer, Error *error);
 
 /* trainer_log.c: append an event (NULL: there was no memory for it), which the log owns from now on. Rank 0. */
 void trainer_add_event(Trainer *trainer, cJSON *event, Error *error);

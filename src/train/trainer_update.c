@@ -174,6 +174,31 @@ static void name_next_rows(Trainer *t) {
         name_rows(t, number);
 }
 
+/* Updates so far that had an effect. As where Trainer skips one, the moments and the schedule know only these. */
+static int64_t steps_applied(const Trainer *t) {
+    return t->state.step - t->state.skipped;
+}
+
+static double mean_loss(const Trainer *t, const GlobalBatch *global_batch) {
+    const double *losses = t->update.totals + t->update.losses_at;
+    double sum = 0.0;
+    for (int64_t i = 0; i < global_batch->samples; i++) sum += losses[i];
+    return sum / (double)global_batch->samples;
+}
+
+/* Clip, update the weights, and count the loss. Collective. */
+static void apply(Trainer *t, double loss) {
+    profile_enter(t->profile, REGION_OPTIMIZER);
+    optimizer_step(&t->optimizer, &t->model.parameters, steps_applied(t) + 1, t->update.rate,
+                   clip_factor(t->update.norm, t->settings->max_grad_norm));
+    profile_leave(t->profile, 0.0);
+    if (!t->settings->overlap_comm) await_parameters(t);
+    t->state.loss_sum += loss;
+    t->state.loss_total += loss;
+    t->state.loss_steps++;
+    t->skips_in_a_row = 0;
+}
+
 void trainer_update(Trainer *t) {
     GlobalBatch global_batch;
     int64_t number = t->state.step % t->length.steps_per_epoch;
@@ -188,20 +213,15 @@ void trainer_update(Trainer *t) {
     profile_enter(t->profile, REGION_REDUCTION);
     optimizer_reduce(&t->optimizer);
     share_totals(t, &global_batch);
-    name_next_rows(t);
-    profile_leave(t->profile, 0.0);
     t->update.norm = optimizer_norm(&t->optimizer);
-    t->update.rate = schedule_rate(&t->schedule, t->state.step);
-    profile_enter(t->profile, REGION_OPTIMIZER);
-    optimizer_step(&t->optimizer, &t->model.parameters, t->state.step + 1, t->update.rate,
-                   clip_factor(t->update.norm, t->settings->max_grad_norm));
+    t->update.rate = schedule_rate(&t->schedule, steps_applied(t));
+    const double loss = mean_loss(t, &global_batch);
+    const bool finite = isfinite(loss) && isfinite(t->update.norm); /* the same on all ranks */
+    const bool goes_on = finite || trainer_not_finite(t, &global_batch, loss);
+    if (goes_on) name_next_rows(t);
     profile_leave(t->profile, 0.0);
-    if (!t->settings->overlap_comm) await_parameters(t);
-    double loss = 0.0;
-    for (int64_t i = 0; i < global_batch.samples; i++) loss += t->update.totals[t->update.losses_at + (size_t)i];
-    t->state.loss_sum += loss / (double)global_batch.samples;
-    t->state.loss_total += loss / (double)global_batch.samples;
-    t->state.loss_steps++;
+    if (!goes_on) return;
+    if (finite) apply(t, loss);
     t->state.step++;
     t->state.epoch = epochs_done(t);
     t->log.tokens += global_batch.tokens;

@@ -24,7 +24,8 @@ typedef struct {
     int64_t stale;      /**< evaluations since the best one, for early stopping */
     double loss_sum;    /**< of the loss_steps updates since the last log line */
     int64_t loss_steps;
-    double loss_total;   /**< of all updates */
+    double loss_total;   /**< of all updates that were not skipped */
+    int64_t skipped;     /**< updates that changed nothing, since their loss or gradient was not finite (on_nan) */
     bool evaluation_due; /**< a stop signal ended this update's evaluation: a resumed run starts with it */
     /* A resumed run must have the same; a difference in units or fingerprint is only a warning. */
     int64_t global_batch, units, samples, tokens;

@@ -57,6 +57,13 @@ double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples)
 /** Bytes that gpt2_create() allocates for `tokens` rows and `samples` samples. */
 size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool training);
 
+enum { GPT2_MODULE_TEXT = 64 };
+
+/** Where NaN or infinity came up in the last forward pass, over `batch`: the first module whose output is not finite, as
+ *  Transformers names it ("transformer.h.3.attn.c_attn"). False if all outputs are finite. Needs a Gpt2 made for
+ *  training and no backward pass since. */
+bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2_MODULE_TEXT]);
+
 /** Returns the logits [B, labels] of a batch, borrowed until the next call. Waits for each bucket of the parameters
  *  before it reads it (parameters_await()). */
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);

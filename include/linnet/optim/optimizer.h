@@ -111,6 +111,11 @@ double *optimizer_squares(Optimizer *optimizer, size_t *blocks);
  *  them. */
 double optimizer_norm(const Optimizer *optimizer);
 
+/** A gradient buffer of this rank [optimizer_gradient_floats()], laid out like optimizer_gradients(). It holds the owned
+ *  sums from optimizer_reduce() to optimizer_step(). If there will be no step, it can be used for anything after the
+ *  squares were summed over the ranks and until the next update begins. Borrowed. */
+float *optimizer_sums(Optimizer *optimizer);
+
 /** `status`, with the tensor named, if a moment that this rank owns is NaN or infinite, or a value of `parameters`
  *  (NULL: moments alone): "WHERE: exp_avg of tensor NAME is nan at index 5". Rows that no update has touched are not
  *  looked at. The threads share the work. Not collective, but all values must have arrived. */

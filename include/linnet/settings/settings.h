@@ -17,6 +17,7 @@
 typedef enum { STRATEGY_NO, STRATEGY_STEPS, STRATEGY_EPOCH, STRATEGY_BEST } Strategy;
 typedef enum { WIRE_FLOAT32, WIRE_BFLOAT16 } WireType;
 typedef enum { SAVE_FAILURE_CONTINUE, SAVE_FAILURE_STOP } SaveFailure;
+typedef enum { ON_NAN_STOP, ON_NAN_SKIP } OnNan;
 typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CONSTANT_WITH_WARMUP } ScheduleKind;
 
 /** The Settings own their texts; an absent text is NULL. */
@@ -56,6 +57,7 @@ typedef struct {
     bool overlap_comm;           /**< own: communicate while computing */
     bool save_in_background;     /**< own: write checkpoints from a copy in memory while training continues */
     SaveFailure on_save_failure; /**< own */
+    OnNan on_nan;                /**< own: what to do when the loss or gradient is not finite */
     double dropout;              /**< own: probability of every dropout; negative = the model's own */
     int64_t threads_per_rank;    /**< own: 0 = one per core that the rank may use */
     double rank_timeout;         /**< own: seconds without a heartbeat after which a rank counts as lost; 0 = never */

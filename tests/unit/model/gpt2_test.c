@@ -160,6 +160,57 @@ static void test_bytes(void **state) {
     gpt2_destroy(NULL);
 }
 
+/** Where a forward pass over all texts first has a value that is not finite; "": nowhere. */
+static const char *module_of(const Tiny *tiny, const Batch *batch) {
+    static char module[GPT2_MODULE_TEXT];
+    Gpt2 *gpt2 = tiny_gpt2(tiny, true);
+    gpt2_forward(gpt2, &tiny->parameters, batch, tiny->dropout);
+    if (!gpt2_find_not_finite(gpt2, batch, module)) module[0] = '\0';
+    gpt2_destroy(gpt2);
+    return module;
+}
+
+static void check_module(Tiny *tiny, const Batch *batch, float *value, const char *module) {
+    const float kept = *value;
+    *value = NAN;
+    assert_string_equal(module_of(tiny, batch), module);
+    *value = kept;
+}
+
+/** A NaN in each tensor shows first in the module that reads it. */
+static void check_not_finite(const TinyKind *kind, Tiny *tiny, Batch *batch) {
+    static const char *const readers[LAYER_TENSORS] = {
+        [LN1_WEIGHT] = "attn.c_attn", [LN1_BIAS] = "attn.c_attn",    [ATTN_WEIGHT] = "attn.c_attn",
+        [ATTN_BIAS] = "attn.c_attn",  [PROJ_WEIGHT] = "attn.c_proj", [PROJ_BIAS] = "attn.c_proj",
+        [LN2_WEIGHT] = "mlp.c_fc",    [LN2_BIAS] = "mlp.c_fc",       [FC_WEIGHT] = "mlp.c_fc",
+        [FC_BIAS] = "mlp.c_fc",       [OUT_WEIGHT] = "mlp.c_proj",   [OUT_BIAS] = "mlp.c_proj"};
+    const ParameterLayout *layout = &tiny->layout;
+    float *dense = tiny->parameters.dense;
+    tiny->dropout = NULL; /* it could drop the only NaN */
+    tiny_pack(batch, tiny, 0, TINY_SAMPLES);
+    assert_string_equal(module_of(tiny, batch), "");
+    check_module(tiny, batch, tiny->parameters.token + 9 * kind->width, "transformer.wte + transformer.wpe");
+    check_module(tiny, batch, tiny->parameters.position, "transformer.wte + transformer.wpe");
+    for (int l = 0; l < kind->layers; l++)
+        for (int which = 0; which < LAYER_TENSORS; which++) {
+            char module[GPT2_MODULE_TEXT];
+            snprintf(module, sizeof module, "transformer.h.%d.%s", l, readers[which]);
+            size_t tensor = parameters_layer(layout, l, (LayerTensor)which);
+            check_module(tiny, batch, dense + layout->tensor[tensor].offset, module);
+        }
+    check_module(tiny, batch, dense + layout->tensor[parameters_final_bias(layout)].offset, "transformer.ln_f");
+    check_module(tiny, batch, dense + layout->tensor[parameters_score(layout)].offset, "score");
+    /* finite queries and keys whose product overflows float32 */
+    float *bias = dense + layout->tensor[parameters_layer(layout, 0, ATTN_BIAS)].offset;
+    bias[0] = bias[kind->width] = 1e30F;
+    assert_string_equal(module_of(tiny, batch), "transformer.h.0.attn");
+}
+
+static void test_finds_where_a_value_is_not_finite(void **state) {
+    (void)state;
+    for (size_t k = 0; k < TINY_KIND_COUNT; k++) run(&TINY_KINDS[k], check_not_finite);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward),
@@ -168,6 +219,7 @@ int main(void) {
         cmocka_unit_test(test_inference),
         cmocka_unit_test(test_dropout_override),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_finds_where_a_value_is_not_finite),
         cmocka_unit_test(test_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

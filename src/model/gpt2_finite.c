@@ -1,0 +1,51 @@
+/* Finding the module of a forward pass whose output is the first that is not finite. gpt2.h has the contract. */
+#include "linnet/model/finite.h"
+#include "model/gpt2_private.h"
+#include <stdio.h>
+
+/* The output of a module of a layer. */
+typedef struct {
+    const char *name;
+    const float *values;
+    size_t count;
+} Output;
+
+/* The first of these, or NULL. */
+static const char *first_bad(const Output *outputs, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!values_are_finite(outputs[i].values, outputs[i].count)) return outputs[i].name;
+    return NULL;
+}
+
+/* In one block, in the order in which they are computed. LayerNorm and GELU keep no output: theirs shows in the module
+ * after them. */
+static const char *bad_in_block(const Gpt2 *gpt2, const Batch *batch, int layer) {
+    const Block *block = &gpt2->blocks[layer];
+    const bool last = gpt2_is_last(gpt2, layer);
+    const size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner, m = batch->tokens;
+    const size_t rows = last ? batch->samples : m;
+    const Output outputs[] = {{"attn.c_attn", block->qkv, m * (last ? 2 : 3) * c},
+                              {"attn.c_attn", gpt2->query, last ? rows * c : 0},
+                              {"attn", block->attended, rows * c},
+                              {"attn.c_proj", block->middle, rows * c},
+                              {"mlp.c_fc", block->fc, rows * inner},
+                              {"mlp.c_proj", last ? gpt2->output : gpt2->blocks[layer + 1].input, rows * c}};
+    return first_bad(outputs, sizeof outputs / sizeof *outputs);
+}
+
+bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2_MODULE_TEXT]) {
+    const size_t c = (size_t)gpt2->config->width, labels = (size_t)gpt2->config->labels;
+    const Output embeddings = {"transformer.wte + transformer.wpe", gpt2->blocks[0].input, batch->tokens * c};
+    const Output head[] = {{"transformer.ln_f", gpt2->final, batch->samples * c},
+                           {"score", gpt2->logits, batch->samples * labels}};
+    const char *bad = first_bad(&embeddings, 1), *prefix = "";
+    char layer[32];
+    for (int l = 0; l < gpt2->config->layers && !bad; l++) {
+        bad = bad_in_block(gpt2, batch, l);
+        snprintf(layer, sizeof layer, "transformer.h.%d.", l);
+        if (bad) prefix = layer;
+    }
+    if (!bad) bad = first_bad(head, 2);
+    if (bad) snprintf(module, GPT2_MODULE_TEXT, "%s%s", prefix, bad);
+    return bad;
+}

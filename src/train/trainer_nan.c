@@ -1,0 +1,148 @@
+/* An update whose loss or gradient is not a finite number: find where it began, then end the run or skip the update.
+ * Nothing here runs in an update that is finite. */
+#include "linnet/core/clock.h"
+#include "linnet/core/log.h"
+#include "linnet/kernels/loss.h"
+#include "linnet/model/finite.h"
+#include "train/trainer_state.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+enum { SKIPS_MAX = 10 /* in a row; then the weights are the cause, not the samples */ };
+
+/* Run the sample at a position of the global batch by itself: the forward pass and, if there are gradients to write, the
+ * backward pass, as the update did. Returns its loss. */
+static double run_sample(Trainer *t, const GlobalBatch *global_batch, int64_t position, Gradients *gradients) {
+    const LoaderSample sample = loader_sample(t->data.loader, position);
+    const DropoutRule dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout};
+    double loss;
+    batch_clear(&t->batch);
+    batch_add(&t->batch, &t->batch_rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
+    const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, &t->batch, &dropout);
+    loss_forward_backward(&loss, t->update.dlogits, logits, t->batch.labels, 1, (size_t)t->model.config.labels,
+                          t->settings->label_smoothing_factor, 1.0 / (double)global_batch->samples);
+    if (gradients)
+        gpt2_backward(t->gpt2, &t->model.parameters, &t->batch, &dropout, t->update.dlogits, gradients, false, NULL,
+                      NULL);
+    return loss;
+}
+
+/* "sample 17 (row 21 of tweets.csv, from 0)" */
+enum { SAMPLE_TEXT = 400 };
+static const char *name_sample(const Trainer *t, int64_t position, char text[SAMPLE_TEXT]) {
+    const LoaderSample sample = loader_sample(t->data.loader, position);
+    Samples loaded = {0};
+    Error ignored = {0}; /* the number alone must do */
+    int used = snprintf(text, SAMPLE_TEXT, "sample %" PRId64 " of %.100s", sample.index, t->settings->train_file);
+    if (!dataset_load(t->data.train, &sample.index, 1, &loaded, &ignored))
+        snprintf(text + used, SAMPLE_TEXT - (size_t)used, " (row %" PRId64 " of %.100s, from 0)", loaded.rows[0],
+                 dataset_info(t->data.train)->source_name);
+    samples_free(&loaded);
+    return text;
+}
+
+/* The tensor whose gradient the backward pass finished first among those that are not finite; NULL: none. */
+static const char *find_tensor(const Trainer *t, const Gradients *gradients) {
+    const ParameterLayout *layout = &t->model.layout;
+    for (size_t i = layout->tensors; i-- > 0;)
+        if (!values_are_finite(gradients->dense + layout->tensor[i].offset, layout->tensor[i].count))
+            return layout->tensor[i].name;
+    bool finite = values_are_finite(gradients->residual, t->batch.tokens * (size_t)t->model.config.width);
+    return finite ? NULL : layout->token.name;
+}
+
+/* The first of this rank's samples in the global batch whose loss is not finite. */
+static void find_loss(Trainer *t, const GlobalBatch *global_batch, int64_t first, int64_t end, Error *cause) {
+    const double *losses = t->update.totals + t->update.losses_at;
+    char sample[SAMPLE_TEXT], module[GPT2_MODULE_TEXT] = "";
+    while (first < end && isfinite(losses[first])) first++;
+    if (first == end) return;
+    run_sample(t, global_batch, first, NULL);
+    const bool found = gpt2_find_not_finite(t->gpt2, &t->batch, module);
+    error_set(cause, STATUS_FAILURE, "the loss of %s is %s%s%s", name_sample(t, first, sample),
+              isnan(losses[first]) ? "nan" : "infinite", found ? ", first in the output of " : "", module);
+}
+
+/* The first of this rank's samples in the global batch whose gradient is not finite. */
+static void find_gradient(Trainer *t, const GlobalBatch *global_batch, int64_t first, int64_t end, Error *cause) {
+    Gradients gradients = {.dense = optimizer_sums(&t->optimizer)};
+    char sample[SAMPLE_TEXT];
+    for (; first < end && !cause->status; first++) {
+        run_sample(t, global_batch, first, &gradients);
+        const char *tensor = find_tensor(t, &gradients);
+        if (tensor)
+            error_set(cause, STATUS_FAILURE, "the gradient of %s is not finite, first in %s",
+                      name_sample(t, first, sample), tensor);
+    }
+}
+
+/* The cause, the same on all ranks, with the lowest rank that found it. Collective. */
+static void find_cause(Trainer *t, const GlobalBatch *global_batch, double loss, Error *cause) {
+    const int64_t first = global_batch->unit_starts[global_batch->first_unit];
+    const int64_t end = global_batch->unit_starts[global_batch->first_unit + global_batch->unit_count];
+    Error weights = {0};
+    char where[64];
+    snprintf(where, sizeof where, "the weights after update %" PRId64, t->state.step);
+    if (parameters_check_finite(where, &t->model.layout, &t->model.parameters, &weights))
+        error_set(cause, STATUS_FAILURE, "%s", weights.message);
+    else
+        (isfinite(loss) ? find_gradient : find_loss)(t, global_batch, first, end, cause);
+    if (!world_agree(t->world, cause, false))
+        error_set(cause, STATUS_FAILURE, "the gradient of each sample is finite, but not their sum");
+}
+
+/* What to try, by what these settings leave. */
+enum { ADVICE_TEXT = 200 };
+static const char *advice(const Trainer *t, char text[ADVICE_TEXT]) {
+    const Settings *s = t->settings;
+    snprintf(text, ADVICE_TEXT, "a learning_rate below %g%s%s%s%s", s->learning_rate,
+             s->max_grad_norm > 0 ? "" : ", max_grad_norm 1", s->warmup_steps > 0 ? "" : ", warmup_steps",
+             t->bf16 ? ", bf16 false" : "", s->on_nan == ON_NAN_SKIP ? "" : ", on_nan \"skip\"");
+    return text;
+}
+
+/* The event of the update that ended the run: null in place of what is not finite. Rank 0. */
+static void log_event(Trainer *t, double loss, Error *error) {
+    const double seconds = clock_now() - t->log.since;
+    trainer_add_event(t,
+                      runlog_train_event(t->state.step + 1, t->state.epoch, loss, t->update.norm, t->update.rate,
+                                         (double)t->log.tokens / seconds, (double)t->log.samples / seconds),
+                      error);
+}
+
+/* End the run. Collective. */
+static void stop(Trainer *t, const Error *cause, double loss) {
+    char update[32] = "", last[64] = "there is no checkpoint", text[ADVICE_TEXT];
+    Error reported = {0}; /* a checkpoint that failed is told by then */
+    trainer_join_writer(t, &reported);
+    if (t->save.step > 0) snprintf(last, sizeof last, "checkpoint-%" PRId64 " is the last one", t->save.step);
+    if (t->world->rank == 0) log_event(t, loss, &t->pending);
+    if (t->world->size == 1) /* else the line names the update with the rank */
+        snprintf(update, sizeof update, "update %" PRId64 ": ", t->state.step + 1);
+    if (t->world->rank == cause->rank)
+        error_set(&t->pending, STATUS_FAILURE, "%s%s; nothing of this update is kept, and %s. Try %s", update,
+                  cause->message, last, advice(t, text));
+    t->failed = true;
+}
+
+bool trainer_not_finite(Trainer *t, const GlobalBatch *global_batch, double loss) {
+    Error cause = {0};
+    find_cause(t, global_batch, loss, &cause);
+    t->skips_in_a_row++;
+    if (t->settings->on_nan == ON_NAN_STOP || t->skips_in_a_row >= SKIPS_MAX) {
+        stop(t, &cause, loss);
+        return false;
+    }
+    if (t->world->rank == cause.rank)
+        log_warning("update %" PRId64 " is skipped: %s", t->state.step + 1, cause.message);
+    t->state.skipped++;
+    return true;
+}
+
+Status trainer_check_finite(const Trainer *t, Error *error) {
+    char where[128], last[64] = "there is no checkpoint";
+    if (t->save.step > 0) snprintf(last, sizeof last, "checkpoint-%" PRId64 " is the last one", t->save.step);
+    snprintf(where, sizeof where, "the model after update %" PRId64 " is not saved, and %s", t->state.step, last);
+    return optimizer_check_finite(&t->optimizer, &t->model.parameters, where, STATUS_FAILURE, error);
+}

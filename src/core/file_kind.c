@@ -22,19 +22,31 @@ static const struct {
     STARTS(FILE_KIND_ZSTD, "\x28\xB5\x2F\xFD"),
     STARTS(FILE_KIND_EXCEL, "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"),
     STARTS(FILE_KIND_ZIP, "PK\x03\x04"),
+    STARTS(FILE_KIND_7Z, "7z\xBC\xAF\x27\x1C"),
     STARTS(FILE_KIND_TORCH, "\x80\x02"),
+    STARTS(FILE_KIND_PICKLE, "\x80\x03"),
+    STARTS(FILE_KIND_PICKLE, "\x80\x04"),
+    STARTS(FILE_KIND_PICKLE, "\x80\x05"),
     STARTS(FILE_KIND_PARQUET, "PAR1"),
     STARTS(FILE_KIND_ARROW, "ARROW1"),
     STARTS(FILE_KIND_ARROW, "FEA1"),
+    STARTS(FILE_KIND_ARROW_STREAM, "\xFF\xFF\xFF\xFF"),
+    STARTS(FILE_KIND_ORC, "ORC"),
     STARTS(FILE_KIND_HDF5, "\x89HDF\r\n\x1A\n"),
     STARTS(FILE_KIND_SQLITE, "SQLite format 3"),
     STARTS(FILE_KIND_NUMPY, "\x93NUMPY"),
     STARTS(FILE_KIND_GGUF, "GGUF"),
     STARTS(FILE_KIND_PDF, "%PDF-"),
+    STARTS(FILE_KIND_RTF, "{\\rtf"),
+    STARTS(FILE_KIND_IMAGE, "\x89PNG\r\n\x1A\n"),
+    STARTS(FILE_KIND_IMAGE, "\xFF\xD8\xFF"),
+    STARTS(FILE_KIND_IMAGE, "GIF8"),
     STARTS(FILE_KIND_UTF16, "\xFF\xFE"),
     STARTS(FILE_KIND_UTF16, "\xFE\xFF"),
     STARTS(FILE_KIND_UTF16, "\0\0\xFE\xFF"),
 };
+
+#define TAR_MARK_AT 257 /* POSIX's ustar header */
 
 static bool holds(const char *bytes, size_t size, const char *text) {
     return memmem(bytes, size, text, strlen(text)) != NULL;
@@ -74,6 +86,7 @@ FileKind file_kind(const void *bytes, size_t size) {
         if (size >= SIGNATURES[i].size && memcmp(bytes, SIGNATURES[i].bytes, SIGNATURES[i].size) == 0)
             return SIGNATURES[i].kind == FILE_KIND_ZIP ? kind_of_zip(bytes, size) : SIGNATURES[i].kind;
     if (is_html(bytes, size)) return FILE_KIND_HTML;
+    if (size >= TAR_MARK_AT + 5 && memcmp((const char *)bytes + TAR_MARK_AT, "ustar", 5) == 0) return FILE_KIND_TAR;
     return is_utf16_without_mark(bytes, size) ? FILE_KIND_UTF16 : FILE_KIND_OTHER;
 }
 
@@ -86,42 +99,44 @@ FileKind file_kind_of(const char *path) {
     return size < 0 ? FILE_KIND_OTHER : file_kind(bytes, (size_t)size);
 }
 
-/* [FILE_KIND_COUNT] */
+#define UNPACK_BY(program) "decompress it with `" program "`"
+#define FETCH_LFS "fetch the file with `git lfs pull`"
+#define DOWNLOAD "download the file itself; the page may ask for a login"
+
+/* [FILE_KIND_COUNT] `table`: what to do with a table; where that is NULL, pandas' function `pandas` converts it.
+ * `other`: what to do with another file. */
 static const struct {
-    const char *name, *table_advice, *advice;
+    const char *name, *table, *other, *pandas;
 } TEXTS[] = {
-    [FILE_KIND_OTHER] = {"", "", ""},
-    [FILE_KIND_EMPTY] = {"an empty file", "", "copy or download it again"},
-    [FILE_KIND_GIT_LFS] = {"a Git LFS pointer, not the file itself", "fetch the file with `git lfs pull`",
-                           "fetch the file with `git lfs pull`"},
-    [FILE_KIND_GZIP] = {"compressed by gzip", "decompress it with `gunzip`", "decompress it with `gunzip`"},
-    [FILE_KIND_BZIP2] = {"compressed by bzip2", "decompress it with `bunzip2`", "decompress it with `bunzip2`"},
-    [FILE_KIND_XZ] = {"compressed by xz", "decompress it with `unxz`", "decompress it with `unxz`"},
-    [FILE_KIND_ZSTD] = {"compressed by zstd", "decompress it with `unzstd`", "decompress it with `unzstd`"},
-    [FILE_KIND_EXCEL] = {"an Excel workbook",
-                         "save it as CSV UTF-8, or: python3 -c \"import pandas; "
-                         "pandas.read_excel('IN').to_csv('OUT.csv', index=False)\"",
-                         ""},
-    [FILE_KIND_TORCH] = {"a PyTorch file (torch.save)", "",
-                         "save the model with `model.save_pretrained(FOLDER)`, which writes model.safetensors"},
-    [FILE_KIND_ZIP] = {"a ZIP archive", "unpack it with `unzip`", "unpack it with `unzip`"},
-    [FILE_KIND_PARQUET] = {"a Parquet file",
-                           "convert it: python3 -c \"import pandas; pandas.read_parquet('IN').to_csv('OUT.csv', "
-                           "index=False)\"",
-                           ""},
-    [FILE_KIND_ARROW] = {"an Arrow or Feather file",
-                         "convert it: python3 -c \"import pandas; pandas.read_feather('IN').to_csv('OUT.csv', "
-                         "index=False)\"",
-                         ""},
-    [FILE_KIND_HDF5] = {"an HDF5 file", "a token file is made from a table and needs no further preparation", ""},
-    [FILE_KIND_SQLITE] = {"an SQLite database", "export the table as CSV", ""},
-    [FILE_KIND_NUMPY] = {"a NumPy array", "save the table as CSV", ""},
-    [FILE_KIND_GGUF] = {"a GGUF model", "", "linnet reads Hugging Face's model.safetensors"},
-    [FILE_KIND_PDF] = {"a PDF document", "", ""},
-    [FILE_KIND_HTML] = {"a web page (HTML)", "download the file itself; the page may ask for a login",
-                        "download the file itself; the page may ask for a login"},
+    [FILE_KIND_OTHER] = {"", "", "", ""},
+    [FILE_KIND_EMPTY] = {"an empty file", "copy or download it again", "copy or download it again", ""},
+    [FILE_KIND_GIT_LFS] = {"a Git LFS pointer, not the file itself", FETCH_LFS, FETCH_LFS, ""},
+    [FILE_KIND_GZIP] = {"compressed by gzip", UNPACK_BY("gunzip"), UNPACK_BY("gunzip"), ""},
+    [FILE_KIND_BZIP2] = {"compressed by bzip2", UNPACK_BY("bunzip2"), UNPACK_BY("bunzip2"), ""},
+    [FILE_KIND_XZ] = {"compressed by xz", UNPACK_BY("unxz"), UNPACK_BY("unxz"), ""},
+    [FILE_KIND_ZSTD] = {"compressed by zstd", UNPACK_BY("unzstd"), UNPACK_BY("unzstd"), ""},
+    [FILE_KIND_EXCEL] = {"an Excel workbook", NULL, "", "read_excel"},
+    [FILE_KIND_TORCH] = {"a PyTorch file (torch.save)", "export the table as CSV",
+                         "save the model with `model.save_pretrained(FOLDER)`, which writes model.safetensors", ""},
+    [FILE_KIND_ZIP] = {"a ZIP archive", "unpack it with `unzip`", "unpack it with `unzip`", ""},
+    [FILE_KIND_7Z] = {"a 7z archive", "unpack it with `7z x`", "unpack it with `7z x`", ""},
+    [FILE_KIND_TAR] = {"a tar archive", "unpack it with `tar xf`", "unpack it with `tar xf`", ""},
+    [FILE_KIND_PICKLE] = {"a Python pickle", NULL, "", "read_pickle"},
+    [FILE_KIND_PARQUET] = {"a Parquet file", NULL, "", "read_parquet"},
+    [FILE_KIND_ORC] = {"an ORC file", NULL, "", "read_orc"},
+    [FILE_KIND_ARROW] = {"an Arrow or Feather file", NULL, "", "read_feather"},
+    [FILE_KIND_ARROW_STREAM] = {"a table of `datasets` (an Arrow stream)",
+                                "convert it with `datasets.load_from_disk(FOLDER).to_csv(FILE)`", "", ""},
+    [FILE_KIND_HDF5] = {"an HDF5 file", "a token file is made from a table and needs no further preparation", "", ""},
+    [FILE_KIND_SQLITE] = {"an SQLite database", "export the table as CSV", "", ""},
+    [FILE_KIND_NUMPY] = {"a NumPy array", "save the table as CSV", "", ""},
+    [FILE_KIND_GGUF] = {"a GGUF model", "give a table", "linnet reads Hugging Face's model.safetensors", ""},
+    [FILE_KIND_PDF] = {"a PDF document", "save the table as CSV", "", ""},
+    [FILE_KIND_RTF] = {"an RTF document", "save the table as CSV", "", ""},
+    [FILE_KIND_IMAGE] = {"an image", "give a table", "", ""},
+    [FILE_KIND_HTML] = {"a web page (HTML)", DOWNLOAD, DOWNLOAD, ""},
     [FILE_KIND_UTF16] = {"text in UTF-16 or UTF-32", "convert it: iconv -f UTF-16 -t UTF-8 IN > OUT",
-                         "convert it: iconv -f UTF-16 -t UTF-8 IN > OUT"},
+                         "convert it: iconv -f UTF-16 -t UTF-8 IN > OUT", ""},
 };
 _Static_assert(sizeof TEXTS / sizeof *TEXTS == FILE_KIND_COUNT, "a text for every kind");
 
@@ -129,10 +144,15 @@ const char *file_kind_name(FileKind kind) {
     return TEXTS[kind].name;
 }
 
-const char *file_kind_table_advice(FileKind kind) {
-    return TEXTS[kind].table_advice;
+const char *file_kind_advice(FileKind kind) {
+    return TEXTS[kind].other;
 }
 
-const char *file_kind_advice(FileKind kind) {
-    return TEXTS[kind].advice;
+Status file_kind_refuse_table(const char *name, FileKind kind, Error *error) {
+    if (TEXTS[kind].table)
+        return error_set(error, STATUS_INPUT, "%s: is %s: %s", name, TEXTS[kind].name, TEXTS[kind].table);
+    return error_set(
+        error, STATUS_INPUT,
+        "%s: is %s: convert it: python3 -c \"import pandas; pandas.%s('%s').to_csv('%s.csv', index=False)\"", name,
+        TEXTS[kind].name, TEXTS[kind].pandas, name, name);
 }

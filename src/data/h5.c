@@ -1,6 +1,7 @@
 /* HDF5 files and attributes. See h5.h. */
 #include "data/h5.h"
 #include "linnet/core/file.h"
+#include "linnet/core/file_kind.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
 #include <errno.h>
@@ -66,6 +67,18 @@ typedef struct {
     uint32_t checksum;
 } __attribute__((packed)) Superblock;
 
+/* Say what a file is that is no HDF5 file; a table, the usual one, with the command that makes a token file of it. */
+static Status refuse_other(const char *path, Error *error) {
+    const FileKind kind = file_kind_of(path);
+    const char *name = strrchr(path, '/'), *dot = strchr(name ? name : path, '.');
+    if (kind != FILE_KIND_OTHER && kind != FILE_KIND_GZIP && kind != FILE_KIND_UTF16)
+        return file_kind_refuse_table(path, kind, error);
+    return error_set(error, STATUS_INPUT,
+                     "%s: not an HDF5 file; a table becomes one by: linnet prepare --input %s --output %.*s.h5 "
+                     "--tokenizer MODEL_FOLDER",
+                     path, path, dot ? (int)(dot - path) : (int)strlen(path), path);
+}
+
 /* Check the file's start before HDF5 reads it. Structures of formats before HDF5 1.10 have no checksums, and HDF5 can
  * crash on damage in them: they are refused, here those of the file and its root group. */
 static Status check_start(const char *path, int file, Error *error) {
@@ -76,8 +89,7 @@ static Status check_start(const char *path, int file, Error *error) {
     const ssize_t count = pread(file, &start, sizeof start, 0);
     if (count < 0 || fstat(file, &about) != 0)
         return error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
-    if (memcmp(start.signature, signature, sizeof start.signature) != 0)
-        return error_set(error, STATUS_INPUT, "%s: not an HDF5 file", path);
+    if (memcmp(start.signature, signature, sizeof start.signature) != 0) return refuse_other(path, error);
     if (start.version < 2 || start.version > 3)
         return error_set(
             error, STATUS_INPUT,

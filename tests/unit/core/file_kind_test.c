@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -31,6 +32,12 @@ static const struct {
     CASE("PK\x03\x04\0\0\0\0\0\0table.csv", FILE_KIND_ZIP),
     CASE("\x80\x02}q", FILE_KIND_TORCH),
     CASE("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", FILE_KIND_EXCEL),
+    CASE("\x80\x04\x95\x10", FILE_KIND_PICKLE),
+    CASE("7z\xBC\xAF\x27\x1C", FILE_KIND_7Z),
+    CASE("ORC\x0A\x0B", FILE_KIND_ORC),
+    CASE("\xFF\xFF\xFF\xFF\x10\0", FILE_KIND_ARROW_STREAM),
+    CASE("\x89PNG\r\n\x1A\n", FILE_KIND_IMAGE),
+    CASE("{\\rtf1\\ansi", FILE_KIND_RTF),
     CASE("PAR1\x15\x04", FILE_KIND_PARQUET),
     CASE("ARROW1\0\0", FILE_KIND_ARROW),
     CASE("\x89HDF\r\n\x1A\n", FILE_KIND_HDF5),
@@ -55,6 +62,17 @@ static void test_first_bytes(void **state) {
             fail_msg("case %zu: kind %d, not %d", i, file_kind(CASES[i].bytes, CASES[i].size), CASES[i].kind);
 }
 
+/* A table of each kind is refused with a line that says what it is. */
+static void test_tables_are_refused(void **state) {
+    (void)state;
+    for (int kind = FILE_KIND_OTHER + 1; kind < FILE_KIND_COUNT; kind++) {
+        Error error = {0};
+        assert_int_equal(file_kind_refuse_table("t.csv", (FileKind)kind, &error), STATUS_INPUT);
+        assert_memory_equal(error.message, "t.csv: is ", strlen("t.csv: is "));
+        assert_non_null(strstr(error.message, file_kind_name((FileKind)kind)));
+    }
+}
+
 /* No kind but text lacks a name. */
 static void test_names(void **state) {
     (void)state;
@@ -63,6 +81,7 @@ static void test_names(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_first_bytes), cmocka_unit_test(test_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_first_bytes), cmocka_unit_test(test_tables_are_refused),
+                                       cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,10 @@
 #include "linnet/core/log.h"
 #include "linnet/core/nearest.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     const char *name;
@@ -14,12 +16,12 @@ typedef struct {
 } Command;
 
 static const Command COMMANDS[] = {
-    {"prepare", command_prepare, "convert a table of texts (CSV, TSV or JSON Lines) to a token file"},
+    {"prepare", command_prepare, "convert a table of texts (CSV, TSV, JSON or lines) to a token file"},
     {"init", command_init, "make a new model folder with random weights"},
     {"plan", command_plan, "predict memory, network traffic and time of a run before it is submitted"},
     {"train", command_train, "fine-tune a model; alone, under mpirun or under srun"},
     {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model on a token file"},
-    {"predict", command_predict, "label texts from the arguments or from standard input"},
+    {"predict", command_predict, "label texts from the arguments, a table or standard input"},
     {"inspect", command_inspect, "show and verify a token file, a model folder or a checkpoint"},
 };
 enum { COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
@@ -64,7 +66,15 @@ static int dispatch(int argc, char **argv) {
     return STATUS_OK;
 }
 
+/* A program may be started without standard input, output or error; the next file that is opened would take the place
+ * of the missing one. What stands there instead fails as a closed file does. */
+static void fill_closed_files(void) {
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) < 0) open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv) {
+    fill_closed_files();
     int code = dispatch(argc, argv);
     /* If the disk was full, the results are lost: the exit code must not say success. */
     if ((fflush(stdout) || ferror(stdout)) && code == STATUS_OK) {

@@ -25,7 +25,7 @@ PREFIX ?= /usr/local
 BUILD  := build$(if $(SAN),/san)
 MPICC  ?= mpicc
 # What pkg-config calls each library, and the Debian package that has it (scripts/dependencies.sh knows the rest).
-PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev libpcre2-8:libpcre2-dev libcrypto:libssl-dev
+PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev libpcre2-8:libpcre2-dev libcrypto:libssl-dev zlib:zlib1g-dev
 NAMES  := $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
 
 # Goals that need no libraries must work on a machine that has none yet.

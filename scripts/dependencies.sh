@@ -35,6 +35,7 @@ libhdf5-dev            : library hdf5
 libcjson-dev           : library libcjson
 libpcre2-dev           : library libpcre2-8
 libssl-dev             : library libcrypto
+zlib1g-dev             : library zlib
 python3                : python_with json >/dev/null'
 TEST_NEEDS='
 libcmocka-dev          : library cmocka

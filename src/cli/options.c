@@ -220,9 +220,12 @@ char **options_split(const char *text, size_t *count, Error *error) {
     if (!names) return NULL;
     *count = 0;
     for (char *name = memcpy(names + size, text, size); name;) {
+        char *comma = strchr(name, ','), *end = comma ? comma : strchr(name, '\0');
+        while (end > name && isspace((unsigned char)end[-1])) end--;
+        while (name < end && isspace((unsigned char)*name)) name++;
+        *end = '\0';
         names[(*count)++] = name;
-        name = strchr(name, ',');
-        if (name) *name++ = '\0';
+        name = comma ? comma + 1 : NULL;
     }
     return names;
 }

@@ -48,7 +48,8 @@ Status options_parse(const CommandLine *line, int argc, char **argv, bool *helpe
                      Error *error);
 void options_free_list(OptionList *list);
 
-/** Split a copy of `text` at its commas into *count names, one block that is freed with memory_free(). */
+/** Split a copy of `text` at its commas into *count names, without the white space around them; one block that is freed
+ *  with memory_free(). */
 char **options_split(const char *text, size_t *count, Error *error);
 
 #endif

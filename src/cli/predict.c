@@ -1,86 +1,147 @@
 /* linnet predict: the labels of texts. No MPI: one process, all its threads. */
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "linnet/core/json.h"
+#include "cli/table_options.h"
+#include "linnet/core/escape.h"
+#include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/evaluate/predictor.h"
+#include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void print_json(const Prediction *prediction, const char *text) {
-    cJSON *tree = cJSON_CreateObject();
-    cJSON_AddStringToObject(tree, "text", text);
-    cJSON_AddStringToObject(tree, "label", prediction->label_names[prediction->best]);
-    cJSON *names = cJSON_AddObjectToObject(tree, "probabilities");
-    for (int32_t k = 0; k < prediction->labels; k++)
-        json_add_number(names, prediction->label_names[k], prediction->probabilities[k]);
-    char *line = cJSON_PrintUnformatted(tree);
-    if (line) puts(line);
-    cJSON_free(line);
-    cJSON_Delete(tree);
+typedef struct {
+    const char *model, *input, *text_column;
+    TableOptions table;
+    OptionList texts;
+    bool json, helped, quiet;
+} Command;
+
+static void print_json_string(const char *text, size_t size) {
+    putchar('"');
+    escape_print(stdout, ESCAPE_JSON, text, size);
+    putchar('"');
 }
 
+/* With as few digits as give the same number back; JSON has no other numbers than finite ones. */
+static void print_json_number(double number) {
+    char text[32];
+    snprintf(text, sizeof text, "%.15g", number);
+    if (strtod(text, NULL) != number) snprintf(text, sizeof text, "%.17g", number);
+    fputs(isfinite(number) ? text : "null", stdout);
+}
+
+static void print_json(const Prediction *prediction, const char *text, size_t size) {
+    const char *label = prediction->label_names[prediction->best];
+    printf("{\"text\":");
+    print_json_string(text, size);
+    printf(",\"label\":");
+    print_json_string(label, strlen(label));
+    printf(",\"probabilities\":{");
+    for (int32_t k = 0; k < prediction->labels; k++) {
+        const char *name = prediction->label_names[k];
+        if (k > 0) putchar(',');
+        print_json_string(name, strlen(name));
+        putchar(':');
+        print_json_number(prediction->probabilities[k]);
+    }
+    printf("}}\n");
+}
+
+static void print_line(const Prediction *prediction, const char *text, size_t size) {
+    const char *label = prediction->label_names[prediction->best];
+    escape_print(stdout, ESCAPE_OUTPUT, label, strlen(label));
+    printf("\t%.4f\t", prediction->probabilities[prediction->best]);
+    escape_print(stdout, ESCAPE_OUTPUT, text, size);
+    putchar('\n');
+}
+
+/* Print the answer to a text at once: a program that writes one line at a time waits for it. */
 static Status predict_text(Predictor *predictor, const char *text, size_t size, bool json, Error *error) {
     Prediction prediction;
     if (predictor_classify(predictor, text, size, &prediction, error)) return error->status;
     if (isnan(prediction.probabilities[0]))
         log_warning("the model's values overflow float32 for the next text: its label means nothing");
     if (json)
-        print_json(&prediction, text);
+        print_json(&prediction, text, size);
     else
-        printf("%s\t%.4f\t%s\n", prediction.label_names[prediction.best], prediction.probabilities[prediction.best],
-               text);
-    return STATUS_OK;
+        print_line(&prediction, text, size);
+    if (fflush(stdout) == 0) return STATUS_OK;
+    return error_set(error, STATUS_FAILURE, "cannot write to standard output: %s", strerror(errno));
 }
 
-/* One text a line until the end of standard input. */
-static Status predict_lines(Predictor *predictor, bool json, Error *error) {
-    char *line = NULL;
-    size_t capacity = 0;
-    long number = 0;
-    for (ssize_t size; !error->status && (size = getline(&line, &capacity, stdin)) >= 0;) {
-        number++;
-        if (size > 0 && line[size - 1] == '\n') line[--size] = '\0';
-        if (size > 0 && line[size - 1] == '\r') line[--size] = '\0';
+/* Each row of the table, or each line of standard input. */
+static Status predict_table(Predictor *predictor, const Command *command, Error *error) {
+    const TableOptions *options = &command->table;
+    TableOptions lines = *options;
+    Records *records = NULL;
+    Field field;
+    if (!command->input && !lines.format) lines.format = "lines";
+    if (records_open(&records, command->input ? command->input : "-", &lines, &command->text_column, 1, false, error))
+        return error->status;
+    for (bool more; !records_next(records, &field, &more, error) && more;) {
         Error reason = {0};
-        if (predict_text(predictor, line, (size_t)size, json, &reason))
-            error_set(error, reason.status, "standard input:%ld: %s", number, reason.message);
-        fflush(stdout); /* a program that writes one line at a time waits for its answer */
+        if (predict_text(predictor, field.text, field.size, command->json, &reason))
+            error_set(error, reason.status, "%s:%" PRId64 ": %s", records_name(records), field.line, reason.message);
     }
-    free(line);
+    records_close(records);
     return error->status;
 }
 
-int command_predict(int argc, char **argv) {
-    const char *model = NULL;
-    Predictor *predictor = NULL;
-    bool json = false, helped = false, quiet = false;
-    OptionList texts = {0};
-    Error error = {0};
+static Status predict_texts(Predictor *predictor, const Command *command, Error *error) {
+    const OptionList *texts = &command->texts;
+    for (size_t i = 0; i < texts->count && !error->status; i++)
+        predict_text(predictor, texts->items[i], strlen(texts->items[i]), command->json, error);
+    return error->status;
+}
+
+static Status parse(Command *command, int argc, char **argv, Error *error) {
     const Option table[] = {
-        {"model", OPTION_TEXT, &model, "DIR: a trained model folder or checkpoint", true, 0, 0},
-        {"json", OPTION_FLAG, &json, "print one object a line: {\"text\", \"label\", \"probabilities\"}", false, 0, 0},
+        {"model", OPTION_TEXT, &command->model, "DIR: a trained model folder or checkpoint", true, 0, 0},
+        {"json", OPTION_FLAG, &command->json, "print one object a line: {\"text\", \"label\", \"probabilities\"}",
+         false, 0, 0},
+        {"input", OPTION_TEXT, &command->input, "FILE: read the texts from a table, or from - (standard input)", false,
+         0, 0},
+        {"text-column", OPTION_TEXT, &command->text_column, TEXT_COLUMN_HELP, false, 0, 0},
+        TABLE_OPTIONS(command->table),
     };
     const CommandLine line = {
-        .synopsis = "linnet predict --model DIR [--json] [TEXT ...]",
+        .synopsis = "linnet predict --model DIR [--json] [TEXT ... | --input FILE]",
         .summary =
-            "Print the label of each text, or of each line of standard input, with its probability and the text.",
+            "Print the label of each text, with its probability and the text. Texts are arguments, rows of a table,\n"
+            "or lines of standard input.",
         .options = table,
         .count = sizeof table / sizeof *table,
         .operands = "TEXT",
     };
-    if (options_parse(&line, argc, argv, &helped, &quiet, &texts, &error) || helped) goto cleanup;
-    log_setup(0, 1, quiet);
-    if (predictor_open(&predictor, model, &error)) goto cleanup;
-    for (size_t i = 0; i < texts.count && !error.status; i++)
-        predict_text(predictor, texts.items[i], strlen(texts.items[i]), json, &error);
-    if (texts.count == 0) predict_lines(predictor, json, &error);
-    predictor_warn_truncated(predictor);
-cleanup:
+    OptionList *texts = &command->texts;
+    if (options_parse(&line, argc, argv, &command->helped, &command->quiet, texts, error) || command->helped)
+        return error->status;
+    log_setup(0, 1, command->quiet);
+    if (command->input && texts->count > 0)
+        return error_set(error, STATUS_INPUT, "--input: expected no text besides it, got %zu", texts->count);
+    for (size_t i = 0; i < texts->count; i++)
+        if (file_exists(texts->items[i]))
+            log_warning("%s is the name of a file, but is classified as a text; --input reads a file", texts->items[i]);
+    return STATUS_OK;
+}
+
+int command_predict(int argc, char **argv) {
+    Command command = {.text_column = "text"};
+    Predictor *predictor = NULL;
+    Error error = {0};
+    if (!parse(&command, argc, argv, &error) && !command.helped && !predictor_open(&predictor, command.model, &error)) {
+        if (command.texts.count > 0)
+            predict_texts(predictor, &command, &error);
+        else
+            predict_table(predictor, &command, &error);
+        predictor_warn_truncated(predictor);
+    }
     if (error.status) log_error("%s", error.message);
     predictor_close(predictor);
-    options_free_list(&texts);
+    options_free_list(&command.texts);
     return (int)error.status;
 }

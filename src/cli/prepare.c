@@ -1,28 +1,33 @@
 /* linnet prepare: from a table of labelled texts to a token file. */
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/table_options.h"
+#include "linnet/core/escape.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/text/preparation.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct {
     PrepareOptions prepare;
     const char *labels; /**< names separated by commas */
     int64_t max_length, subset, subset_seed;
-    bool helped;
+    bool no_labels, helped;
 } Command;
 
 static Status parse(Command *command, int argc, char **argv, Error *error) {
     PrepareOptions *prepare = &command->prepare;
     const Option table[] = {
-        {"input", OPTION_TEXT, &prepare->input, "FILE: the table; .csv, .tsv, .jsonl or .ndjson", true, 0, 0},
+        {"input", OPTION_TEXT, &prepare->input, "FILE: the table, or - for standard input", true, 0, 0},
         {"output", OPTION_TEXT, &prepare->output, "FILE.h5: the token file to write", true, 0, 0},
         {"tokenizer", OPTION_TEXT, &prepare->tokenizer, "DIR: a folder with tokenizer.json, or vocab.json and merges.txt", true, 0, 0},
-        {"text-column", OPTION_TEXT, &prepare->text_column, "NAME: column of the texts (default text)", false, 0, 0},
+        {"text-column", OPTION_TEXT, &prepare->text_column, TEXT_COLUMN_HELP, false, 0, 0},
         {"label-column", OPTION_TEXT, &prepare->label_column, "NAME: column of the labels (default sentiment)", false,
          0, 0},
+        {"no-labels", OPTION_FLAG, &command->no_labels, "the table has no labels: the token file is for predictions",
+         false, 0, 0},
         {"labels", OPTION_TEXT, &command->labels, "NAMES: labels 0, 1, ... (default negative,neutral,positive)", false,
          0, 0},
         {"max-length", OPTION_INT, &command->max_length, "N: truncate texts to N tokens (default: the tokenizer's model_max_length, or 1024)", false, 1,
@@ -30,16 +35,18 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         {"subset", OPTION_INT, &command->subset,
          "N: take the first N rows of a shuffle (default: all rows in their order)", false, 1, INT64_MAX},
         {"subset-seed", OPTION_INT, &command->subset_seed, "N: seed of that shuffle (default 42)", false, 0, INT64_MAX},
+        TABLE_OPTIONS(prepare->table),
     };
     const CommandLine line = {
         .synopsis = "linnet prepare --input FILE --output FILE.h5 --tokenizer DIR [OPTIONS]",
-        .summary = "Convert a table of labelled texts to a token file for train and evaluate.",
+        .summary = "Convert a table of texts (CSV, TSV, JSON or lines) to a token file for train and evaluate.",
         .options = table,
         .count = sizeof table / sizeof *table,
     };
     bool quiet = false;
     if (options_parse(&line, argc, argv, &command->helped, &quiet, NULL, error)) return error->status;
     log_setup(0, 1, quiet);
+    if (command->no_labels) prepare->label_column = NULL;
     prepare->max_length = (int32_t)command->max_length;
     prepare->subset = command->subset;
     prepare->subset_seed = (uint64_t)command->subset_seed;
@@ -51,9 +58,16 @@ static void print_summary(const PrepareOptions *options, const PrepareSummary *s
            summary->rows, summary->tokens);
     printf("longest: %" PRId32 " tokens; truncated to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
            summary->max_length, summary->truncated);
-    for (size_t i = 0; i < options->labels; i++)
-        printf("%s%s %" PRId64, i ? ", " : "labels: ", options->label_names[i], summary->per_label[i]);
-    printf("\n");
+    if (summary->empty)
+        printf("empty texts, one end-of-text token each: %" PRId64 " (null: %" PRId64 ")\n", summary->empty,
+               summary->null);
+    if (summary->replaced) printf("bytes replaced by U+FFFD: %" PRId64 " times\n", summary->replaced);
+    for (size_t i = 0; options->label_column && i < options->labels; i++) {
+        printf("%s", i ? ", " : "labels: ");
+        escape_print(stdout, ESCAPE_OUTPUT, options->label_names[i], strlen(options->label_names[i]));
+        printf(" %" PRId64, summary->per_label[i]);
+    }
+    puts(options->label_column ? "" : "labels: none");
 }
 
 static Status run(Command *command, Error *error) {

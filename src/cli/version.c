@@ -11,6 +11,7 @@
 #include <pcre2.h>
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 static void print_row(const char *name, const char *version) {
     printf("%-9s %s\n", name, version);
@@ -32,6 +33,7 @@ void version_print(void) {
     print_row("cJSON", cJSON_Version());
     print_row("PCRE2", pcre2);
     print_row("libcrypto", OpenSSL_version(OPENSSL_VERSION));
+    print_row("zlib", zlibVersion());
     print_row("kernels", isa_name());
     print_row("products", linear_products()); /* linnet's own kernels or the BLAS */
 }

@@ -10,17 +10,23 @@
 typedef struct {
     const JsonScan *rules;
     const unsigned char *text, *at, *end, *line_start;
-    int line; /* of the text, from 0 */
+    int64_t before; /* bytes of the file's line before line_start */
+    int line;       /* of the text, from 0 */
     int depth;
     Error *error;
 } Scan;
 
 static bool scan_value(Scan *scan);
 
+static int64_t column_of(const Scan *scan, const unsigned char *at) {
+    return at < scan->line_start ? 1 : scan->before + (at - scan->line_start) + 1;
+}
+
 /* Report what is wrong at the current place; always false, for `return`. */
 static bool wrong(Scan *scan, const char *what) {
-    error_set(scan->error, STATUS_INPUT, "%s:%" PRId64 ":%td: %s", scan->rules->name, scan->rules->line + scan->line,
-              scan->at - scan->line_start + 1, scan->at == scan->end ? "the text ends inside a JSON value" : what);
+    error_set(scan->error, STATUS_INPUT, "%s:%" PRId64 ":%" PRId64 ": %s", scan->rules->name,
+              scan->rules->line + scan->line, column_of(scan, scan->at),
+              scan->at == scan->end ? "the text ends inside a JSON value" : what);
     return false;
 }
 
@@ -36,6 +42,7 @@ static void report(const Scan *scan, JsonKind kind, const unsigned char *from) {
         scan->rules->seen(scan->rules->context, &(JsonItem){.kind = kind,
                                                             .depth = scan->depth,
                                                             .line = scan->line + 1,
+                                                            .column = column_of(scan, from),
                                                             .at = (size_t)(from - scan->text),
                                                             .size = (size_t)(scan->at - from)});
 }
@@ -51,6 +58,7 @@ static void skip_space(Scan *scan) {
         if (byte == '\n') {
             scan->line++;
             scan->line_start = scan->at + 1;
+            scan->before = 0;
         } else if (byte != ' ' && byte != '\t' && byte != '\r') {
             return;
         }
@@ -200,7 +208,13 @@ static bool scan_value(Scan *scan) {
 
 Status json_scan(const JsonScan *rules, const char *text, size_t size, Error *error) {
     const unsigned char *bytes = (const unsigned char *)text;
-    Scan scan = {.rules = rules, .text = bytes, .at = bytes, .end = bytes + size, .line_start = bytes, .error = error};
+    Scan scan = {.rules = rules,
+                 .text = bytes,
+                 .at = bytes,
+                 .end = bytes + size,
+                 .line_start = bytes,
+                 .before = rules->column > 0 ? rules->column - 1 : 0,
+                 .error = error};
     if (scan_value(&scan) && scan.at < scan.end) wrong(&scan, "expected nothing after the JSON value");
     return error->status;
 }

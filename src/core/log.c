@@ -1,5 +1,6 @@
 /* Writing log lines to standard error. See log.h. */
 #include "linnet/core/log.h"
+#include "linnet/core/escape.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,14 +65,11 @@ static void write_line(const char *line, size_t length) {
 }
 
 static void log_line(const Kind *kind, int rank, const char *where, const char *format, va_list arguments) {
-    char line[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES], text[LINE_MAX_BYTES];
     size_t prefix = write_prefix(line, sizeof line, kind, rank, where);
-    size_t room = sizeof line - prefix;
-    int wanted = vsnprintf(line + prefix, room, format, arguments);
-    if (wanted < 0) return;
-    size_t length = prefix + ((size_t)wanted < room ? (size_t)wanted : room - 1);
-    for (size_t i = prefix; i < length; i++)
-        if (line[i] == '\n' || line[i] == '\r') line[i] = ' ';
+    if (vsnprintf(text, sizeof text, format, arguments) < 0) return;
+    escape_text(ESCAPE_MESSAGE, text, strlen(text), line + prefix, sizeof line - prefix);
+    size_t length = strlen(line);
     line[length] = '\n'; /* in place of the final zero */
     write_line(line, length + 1);
 }

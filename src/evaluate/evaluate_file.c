@@ -2,6 +2,7 @@
 #include "linnet/evaluate/evaluate_file.h"
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
+#include "linnet/core/escape.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
@@ -27,13 +28,19 @@ typedef struct {
     FILE *predictions; /* rank 0, if the options name a file; else NULL */
 } Job;
 
+/* A tab and a label's name, in which a tab or a line end is escaped. */
+static void print_cell(FILE *file, const char *name) {
+    fputc('\t', file);
+    escape_print(file, ESCAPE_OUTPUT, name, strlen(name));
+}
+
 /* Start the file of predictions with its header line. Then each sample has a line: its row in the source file, the true
  * and the predicted label, and the probability of each label. */
 static void predictions_begin(Job *job, Error *error) {
     const DatasetInfo *info = dataset_info(job->dataset);
     if (file_begin(&job->predictions, job->options->predictions, error)) return;
     fprintf(job->predictions, "row\tlabel\tpredicted");
-    for (int32_t k = 0; k < info->labels; k++) fprintf(job->predictions, "\t%s", info->label_names[k]);
+    for (int32_t k = 0; k < info->labels; k++) print_cell(job->predictions, info->label_names[k]);
     fputc('\n', job->predictions);
 }
 
@@ -44,8 +51,9 @@ static void print_samples(FILE *file, const DatasetInfo *info, const Samples *sa
     for (int64_t i = 0; i < samples->count; i++) {
         for (size_t k = 0; k < labels; k++) row[k] = (float)logits[(size_t)i * labels + k];
         loss_softmax(probabilities, row, labels);
-        fprintf(file, "%" PRId64 "\t%s\t%s", samples->rows[i], info->label_names[samples->labels[i]],
-                info->label_names[metrics_predicted(row, info->labels)]);
+        fprintf(file, "%" PRId64, samples->rows[i]);
+        print_cell(file, info->label_names[samples->labels[i]]);
+        print_cell(file, info->label_names[metrics_predicted(row, info->labels)]);
         for (size_t k = 0; k < labels; k++)
             if (isfinite(probabilities[k]))
                 fprintf(file, "\t%.6f", probabilities[k]);

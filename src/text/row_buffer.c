@@ -1,8 +1,6 @@
-/* Reading a table's file row by row into one buffer. See row_buffer.h. */
+/* The bytes of one row. See row_buffer.h. */
 #include "text/row_buffer.h"
-#include "linnet/core/file.h"
 #include "linnet/core/memory.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -10,21 +8,27 @@
 /* A longer row is taken for a quote that is never closed. */
 #define ROW_MAX_BYTES ((size_t)1 << 30)
 
-Status row_buffer_open(RowBuffer *buffer, const char *path, Error *error) {
-    buffer->path = path;
-    buffer->line = 1;
-    if (file_open_stream(path, &buffer->file, error)) return error->status;
-    buffer->bytes = memory_allocate(FIRST_CAPACITY, 1, error);
-    if (!buffer->bytes) return error->status;
-    buffer->capacity = FIRST_CAPACITY;
+Status row_buffer_open(RowBuffer *buffer, ByteSource *source, Error *error) {
+    *buffer = (RowBuffer){.source = source,
+                          .path = byte_source_name(source),
+                          .bytes = buffer->bytes,
+                          .capacity = buffer->capacity,
+                          .line = 1,
+                          .column = 1};
+    if (!buffer->bytes) {
+        buffer->bytes = memory_allocate(FIRST_CAPACITY, 1, error);
+        if (!buffer->bytes) return error->status;
+        buffer->capacity = FIRST_CAPACITY;
+    }
     bool there;
+    if (row_buffer_need(buffer, 0, &there, error)) return error->status;
+    if (!there || buffer->bytes[0] != '\xEF') return STATUS_OK; /* no need to wait for more */
     if (row_buffer_need(buffer, 2, &there, error)) return error->status;
     if (there && memcmp(buffer->bytes, "\xEF\xBB\xBF", 3) == 0) buffer->start = 3;
     return STATUS_OK;
 }
 
 void row_buffer_close(RowBuffer *buffer) {
-    if (buffer->file) fclose(buffer->file);
     memory_free(buffer->bytes);
 }
 
@@ -41,15 +45,15 @@ Status row_buffer_read(RowBuffer *buffer, bool *more, Error *error) {
         buffer->start = 0;
         buffer->end = held;
     }
-    if (held == buffer->capacity) {
+    if (buffer->capacity - held < BYTE_SOURCE_ROOM) {
         char *bytes = memory_resize(buffer->bytes, held, 2 * buffer->capacity, 1, error);
         if (!bytes) return error->status;
         buffer->bytes = bytes;
         buffer->capacity *= 2;
     }
-    size_t got = fread(buffer->bytes + held, 1, buffer->capacity - held, buffer->file);
-    if (got == 0 && ferror(buffer->file))
-        return error_set(error, file_blame(errno), "%s: cannot read: %s", buffer->path, strerror(errno));
+    size_t got;
+    if (byte_source_read(buffer->source, buffer->bytes + held, buffer->capacity - held, &got, error))
+        return error->status;
     buffer->end += got;
     buffer->ended = got == 0;
     *more = got > 0;

@@ -3,6 +3,7 @@
 Each case runs in its own folder, which holds model/, tokenizer/, train.csv, train.h5, test.h5, checkpoint/ (of a run on these
 files), constants.json (for `linnet plan`) and run.json, whose paths are relative to the folder."""
 import fcntl
+import gzip
 import json
 import os
 import re
@@ -336,7 +337,20 @@ FILES = [
     Case("Files: table", "train.csv: not UTF-8", PREPARE, filled("train.csv", b"text,sentiment\ncaf\xe9,positive\n")),
     Case("Files: table", "t.jsonl: cut inside an object", ["prepare", "--input", "t.jsonl", *PREPARE[3:]],
          lambda folder: (folder / "t.jsonl").write_text('{"text": "fine", "sentiment": 2}\n{"text": "fi')),
-    Case("Files: table", "a name with another ending", ["prepare", "--input", "run.json", *PREPARE[3:]]),
+    Case("Files: table", "a name with another ending", ["prepare", "--input", "t.dat", *PREPARE[3:]],
+         lambda folder: (folder / "t.dat").write_text("text,sentiment\nfine,positive\n")),
+    Case("Files: table", "an array in a JSON object", ["prepare", "--input", "t.json", *PREPARE[3:]],
+         lambda folder: (folder / "t.json").write_text('{"data": [{"text": "fine", "sentiment": 2}]}')),
+    Case("Files: table", "train.csv: Parquet", PREPARE, filled("train.csv", b"PAR1\x15\x04\x15\x00PAR1")),
+    Case("Files: table", "train.csv: a Git LFS pointer", PREPARE, filled("train.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")),
+    Case("Files: table", "train.csv: UTF-16 without a mark", PREPARE, filled("train.csv", "text,sentiment\nfine,positive\n".encode("utf-16le"))),
+    Case("Files: table", "train.csv: gzip, cut short", PREPARE, filled("train.csv", gzip.compress(b"text,sentiment\nfine,positive\n", mtime=0)[:-9])),
+    Case("Files: table", "train.csv: not the encoding", [*PREPARE, "--encoding", "cp1252"], filled("train.csv", b"text,sentiment\nfi\x81ne,positive\n")),
+    Case("Files: table", "train.csv: another separator", PREPARE, filled("train.csv", b"text;sentiment\nfine;positive\n")),
+    Case("Files: table", "train.csv: a space in the header", PREPARE, filled("train.csv", b"text, sentiment\nfine,positive\n")),
+    Case("Files: table", "train.csv: an empty label", PREPARE, filled("train.csv", b"text,sentiment\nfine,\n")),
+    Case("Files: table", "train.csv: labels that are numbers", [*PREPARE, "--labels", "1,2,3"], filled("train.csv", b"text,sentiment\nfine,0\n")),
+    Case("Files: token file", "train.h5: a table", [*TRAIN, "--set", "train_file=train.csv"]),
     *damaged("tokenizer", PREPARE, "tokenizer/vocab.json"),
     *damaged("tokenizer", PREPARE, "tokenizer/merges.txt", kinds=("missing", *READ[1:])),
     *damaged("tokenizer", PREPARE, "tokenizer/tokenizer.json", kinds=("empty", "of another kind")),

@@ -3,6 +3,7 @@
 
 They are small because the fuzzers copy and change them many thousand times a second. Run it in the root of the repository; needs h5py
 and numpy."""
+import gzip
 import json
 import struct
 import sys
@@ -30,6 +31,16 @@ def tables():
     seed("tsv", "plain", "text\tsentiment\nfine\tpositive\n\"a\tb\"\tneutral\n")
     seed("jsonl", "plain",
          '{"text": "fine", "sentiment": "positive"}\n\n{"sentiment": 2, "text": "\\u00e9\\ud83d\\ude00\\n\\u0000", "x": [1, {"y": null}, -1.5e3]}\n')
+    rows = "text,sentiment\nfin\u00e9,positive\n"
+    seed("table", "latin1", b"\x01" + rows.encode("cp1252"))
+    seed("table", "utf16", b"\x02" + rows.encode("utf-16"))
+    seed("table", "replace", b"\x08" + rows.encode("cp1252"))
+    seed("table", "own", b"\xf0" + "fine\u00a62\r'x\u00a60\r".encode())
+    seed("table", "separator", b"\x10sep=;\r\ntext;sentiment\r\n'a;''b';2\r\n")
+    seed("table", "array", b'\x20[{"text": "a", "sentiment": 1.0},\n {"text": null, "sentiment": true}]')
+    seed("table", "field", b'\x60{"version": {"a": [1]}, "data": [{"text": "a", "sentiment": 1}], "x": 2}')
+    seed("gzip", "plain", gzip.compress(rows.encode(), mtime=0)[3:])
+    seed("gzip", "two", (gzip.compress(rows.encode(), mtime=0) + gzip.compress(b"again,0\n", mtime=0) + b"\0\0")[3:])
 
 
 def json_files():

@@ -12,6 +12,8 @@ const FuzzReader fuzz_readers[] = {
     {"csv", feed_csv},
     {"tsv", feed_tsv},
     {"jsonl", feed_jsonl},
+    {"table", feed_table},
+    {"gzip", feed_gzip},
     {"settings", feed_settings},
     {"config", feed_config},
     {"state", feed_state},

@@ -19,6 +19,8 @@ extern const FuzzReader fuzz_readers[];
 void feed_csv(const uint8_t *bytes, size_t size);
 void feed_tsv(const uint8_t *bytes, size_t size);
 void feed_jsonl(const uint8_t *bytes, size_t size);
+void feed_table(const uint8_t *bytes, size_t size);
+void feed_gzip(const uint8_t *bytes, size_t size);
 void feed_settings(const uint8_t *bytes, size_t size);
 void feed_config(const uint8_t *bytes, size_t size);
 void feed_state(const uint8_t *bytes, size_t size);

@@ -10,35 +10,75 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void read_table(const char *name, const uint8_t *bytes, size_t size) {
-    const char *path = fuzz_file(name, bytes, size);
-    const char *const columns[] = {"text", "sentiment"};
-    Records *records = NULL;
-    Error error = {0};
+/* Read all rows and check their fields, whose texts have at most `most` bytes; returns the number of rows. */
+static int64_t read_rows(Records *records, size_t most, Error *error) {
     Field fields[2];
     bool more = true;
-    int64_t line = 0;
-    if (!records_open(&records, path, columns, 2, &error))
-        while (!records_next(records, fields, &more, &error) && more)
-            for (int i = 0; i < 2; i++) {
-                fuzz_check(fields[i].size <= size && fields[i].line >= line && fields[i].column >= 1);
-                fuzz_check(utf8_valid_length(fields[i].text, fields[i].size) == fields[i].size);
-                line = i > 0 ? line : fields[i].line < fields[1].line ? fields[i].line : fields[1].line;
-            }
+    int64_t line = 0, rows = 0;
+    for (; !records_next(records, fields, &more, error) && more; rows++)
+        for (int i = 0; i < 2; i++) {
+            fuzz_check(fields[i].size <= most && fields[i].line >= line && fields[i].column >= 1);
+            fuzz_check(utf8_valid_length(fields[i].text, fields[i].size) == fields[i].size);
+            line = i > 0 ? line : fields[i].line < fields[1].line ? fields[i].line : fields[1].line;
+        }
+    return rows;
+}
+
+/* A table that was read twice has the same rows, and its file's size. */
+static void read_table(const char *name, const uint8_t *bytes, size_t size, const TableOptions *options, size_t most) {
+    const char *path = fuzz_file(name, bytes, size);
+    const char *const names[] = {"text", "sentiment"}, *const numbers[] = {"0", "1"};
+    Records *records = NULL;
+    Error error = {0};
+    if (!records_open(&records, path, options, options->no_header ? numbers : names, 2, true, &error)) {
+        const int64_t rows = read_rows(records, most, &error);
+        TableSource about = {0};
+        if (!error.status && !records_source(records, &about, &error)) fuzz_check(about.size == (int64_t)size);
+        if (!error.status && !records_rewind(records, &error)) fuzz_check(read_rows(records, most, &error) == rows);
+    }
     fuzz_check_error(&error);
     records_close(records);
 }
 
 void feed_csv(const uint8_t *bytes, size_t size) {
-    read_table("a.csv", bytes, size);
+    read_table("a.csv", bytes, size, &(TableOptions){0}, size);
 }
 
 void feed_tsv(const uint8_t *bytes, size_t size) {
-    read_table("a.tsv", bytes, size);
+    read_table("a.tsv", bytes, size, &(TableOptions){0}, size);
 }
 
 void feed_jsonl(const uint8_t *bytes, size_t size) {
-    read_table("a.jsonl", bytes, size);
+    read_table("a.jsonl", bytes, size, &(TableOptions){0}, size);
+}
+
+/* The first byte chooses the options. A character of an encoding becomes at most four bytes of UTF-8. */
+void feed_table(const uint8_t *bytes, size_t size) {
+    static const char *const encodings[] = {NULL,    "cp1252", "utf-16",     "shift_jis",
+                                            "utf-8", "utf-7",  "iso2022_jp", "utf-32le"};
+    if (size == 0) return;
+    const unsigned choice = *bytes;
+    TableOptions options = {.encoding = encodings[choice & 7], .encoding_errors = choice & 8 ? "replace" : "strict"};
+    if (choice & 16) {
+        options.separator = choice & 32 ? "\xC2\xA6" : ";";
+        options.quote = choice & 64 ? "none" : "'";
+        options.no_header = choice & 128;
+    } else if (choice & 32) {
+        options.field = choice & 64 ? "data" : NULL;
+        read_table("a.json", bytes + 1, size - 1, &options, 4 * size);
+        return;
+    }
+    read_table("a.csv", bytes + 1, size - 1, &options, 4 * size);
+}
+
+/* What follows the first three bytes of every gzip file. */
+void feed_gzip(const uint8_t *bytes, size_t size) {
+    uint8_t *file = malloc(size + 3);
+    fuzz_check(file != NULL);
+    memcpy(file, "\x1F\x8B\x08", 3);
+    memcpy(file + 3, bytes, size);
+    read_table("a.csv.gz", file, size + 3, &(TableOptions){0}, SIZE_MAX);
+    free(file);
 }
 
 /* Settings that were read are written as text that reads as the same settings. */

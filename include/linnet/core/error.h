@@ -29,11 +29,13 @@ typedef struct {
 /** Fill *error unless it holds an error already; returns the status that *error then has. Not collective. */
 #define error_set(error, status, ...) error_set_at((error), (status), __FILE__, __LINE__, __VA_ARGS__)
 
-/** The function of error_set(). The message is truncated to its array; control characters become spaces. */
+/** The function of error_set(). The message is truncated to its array; control and invisible characters are escaped
+ *  (linnet/core/escape.h). */
 Status error_set_at(Error *error, Status status, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/** Append a name [size], at most 64 bytes of it, to the text `list` [room] that a message shows: "a, b, c". */
+/** Append a name [size] in quotes to the text `list` [room] that a message shows: `"a", " b", "c"`; "..." stands for
+ *  those that have no room. */
 void error_list(char *list, size_t room, const char *name, size_t size);
 
 #endif

@@ -14,6 +14,7 @@ typedef struct {
     JsonKind kind;
     int depth;       /**< objects and arrays around it: 1 for a key of the top-level object */
     int line;        /**< where it ends, from 1 */
+    int64_t column;  /**< where it starts in that line, in bytes from 1; 1 if it starts in an earlier one */
     size_t at, size; /**< its bytes in the text; a key or a string with its quotes */
 } JsonItem;
 
@@ -23,6 +24,7 @@ typedef void (*JsonSeen)(void *context, const JsonItem *item);
 typedef struct {
     const char *name; /**< file name for errors */
     int64_t line;     /**< line of the file on which the text starts, for errors; from 1 */
+    int64_t column;   /**< and the place in that line, in bytes from 1; 0 means 1 */
     bool zeros;       /**< allow \u0000 in strings */
     JsonSeen seen;    /**< or NULL */
     void *context;    /**< for `seen` */

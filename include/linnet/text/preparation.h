@@ -1,6 +1,6 @@
 #ifndef LINNET_TEXT_PREPARATION_H
 #define LINNET_TEXT_PREPARATION_H
-/** From a table of labelled texts to a token file (linnet/data/dataset.h): what a Trainer user does with
+/** From a table of texts to a token file (linnet/data/dataset.h): what a Trainer user does with
  *  `Dataset.map(tokenize)`.
  *
  *  The table is streamed, so memory does not grow with it. Only a subset's samples are kept in memory, because they
@@ -8,17 +8,19 @@
  *  collective. */
 #include "linnet/core/error.h"
 #include "linnet/data/dataset.h"
+#include "linnet/text/records.h"
 #include <stddef.h>
 #include <stdint.h>
 
 #define PREPARE_MAX_LENGTH 1024 /**< tokens: GPT-2's positions */
 
 typedef struct {
-    const char *input;        /**< .csv, .tsv, .jsonl or .ndjson, see linnet/text/records.h */
+    const char *input;        /**< the table, or "-": standard input; see linnet/text/records.h */
+    TableOptions table;       /**< how it is written */
     const char *output;       /**< the token file */
     const char *tokenizer;    /**< a folder, see linnet/text/tokenizer_spec.h */
     const char *text_column;  /**< column of the texts */
-    const char *label_column; /**< column of the labels: each a name or its number */
+    const char *label_column; /**< column of the labels; NULL: the token file has none */
     char **label_names;       /**< [labels] the classes 0, 1, … */
     size_t labels;
     int32_t max_length; /**< longer samples are truncated to this many tokens; 0: to the tokenizer's model_max_length,
@@ -34,12 +36,16 @@ typedef struct {
     int32_t max_length;                    /**< that samples were truncated to, in tokens */
     int32_t longest;                       /**< longest sample, in tokens */
     int64_t truncated;                     /**< samples that were truncated */
+    int64_t empty;                         /**< samples without text: one end-of-text token each */
+    int64_t null;                          /**< those of them whose text is JSON's null */
+    int64_t replaced;                      /**< U+FFFD in place of bytes that are not in the table's encoding */
     int64_t per_label[DATASET_LABELS_MAX]; /**< samples of each class */
 } PrepareSummary;
 
 /** Make the token file. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
- *  linnet/text/tokenizer.h refuse, an unknown label, empty or repeated label names, a table without rows, a subset
- *  larger than the table, a table that changes while it is read, an output that is the input. */
+ *  linnet/text/tokenizer.h refuse, an unknown label (docs/reference/formats.md has the rules), empty or repeated label
+ *  names, a table without rows, a subset larger than the table, a table that changes while it is read, an output that
+ *  is the input. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);
 
 #endif

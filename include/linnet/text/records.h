@@ -1,14 +1,15 @@
 #ifndef LINNET_TEXT_RECORDS_H
 #define LINNET_TEXT_RECORDS_H
-/** A table of texts, read row by row: CSV (RFC 4180), TSV or JSON Lines, by the name's ending (.csv, .tsv, .jsonl or
- *  .ndjson).
+/** A table of texts, read row by row: CSV (RFC 4180), TSV, JSON (Lines, or an array of objects) or plain lines.
+ *  docs/reference/formats.md says what is accepted.
  *
- *  CSV and TSV start with a header row. Quoted fields may hold separators, doubled quotes and line ends. Lines end in
- *  LF or CRLF, the last one may have no end; a byte-order mark and blank lines between rows are skipped. In JSON Lines
- *  each line is an object: a string member gives its text, an integer its digits, null an empty text. Errors are
- *  STATUS_INPUT and name file, line and column: invalid UTF-8, a quote that is not closed, text after a closing quote,
- *  a row with too many or too few fields, a missing or repeated column, invalid JSON. One row is in memory at a time.
+ *  CSV and TSV start with a header row, unless the options say otherwise. Quoted fields may hold separators, doubled
+ *  quotes and line ends. Lines end in LF or CRLF, or in CR where the first one does; the last one may have no end. A
+ *  byte-order mark and blank lines between rows are skipped. A line `sep=;` before the header (Excel) names the
+ *  separator. In JSON each row is an object: a string member gives its text; a number, true or false as they are
+ *  written; null an empty text. One row is in memory at a time. Errors are STATUS_INPUT and name file, line and column.
  *  Not collective. */
+#include "linnet/core/digest.h"
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,19 +17,52 @@
 
 typedef struct Records Records;
 
+/** How a table is written; the names of pandas' read_csv and datasets' load_dataset in brackets. NULL and false: as
+ *  usual. All borrowed. */
+typedef struct {
+    const char *format;          /**< "csv", "tsv", "json" (Lines or array) or "lines"; usual: by the name's ending */
+    const char *separator;       /**< one character, or "tab" (sep, delimiter); usual: `,`, for TSV a tab */
+    const char *quote;           /**< one character, or "none" (quotechar; quoting=3); usual: `"` */
+    bool no_header;              /**< columns have numbers only, from 0 (header=None) */
+    const char *field;           /**< the JSON object's member that is the array of rows (field) */
+    const char *encoding;        /**< a name that iconv knows, or Python's (encoding); usual: UTF-8, or as the
+                                      byte-order mark says */
+    const char *encoding_errors; /**< "strict", or "replace": U+FFFD in place of bytes that are not in the encoding
+                                      (encoding_errors); usual: strict */
+} TableOptions;
+
 typedef struct {
     const char *text; /**< UTF-8, may hold zero bytes; borrowed until the next call */
     size_t size;      /**< bytes */
     int64_t line;     /**< where the field starts, from 1 */
     int64_t column;   /**< bytes from the start of that line, from 1 */
+    bool null;        /**< JSON's null */
 } Field;
 
-/** Open `path` and find the columns by name. The fields of records_next() are in the order of `columns`, whose names
- *  are borrowed until records_close(). */
-Status records_open(Records **records, const char *path, const char *const *columns, size_t count, Error *error);
+/** What a table was read from. */
+typedef struct {
+    char digest[DIGEST_TEXT]; /**< SHA-256 of its bytes, as they are compressed and encoded */
+    int64_t size;             /**< of those, in bytes */
+    int64_t replaced;         /**< U+FFFD written by "replace" */
+} TableSource;
+
+/** Open `path`, or standard input for "-", and find the columns: each by its name in the header row, else by its number
+ *  from 0. The fields of records_next() are in the order of `columns`, whose names are borrowed until records_close().
+ *  `twice`: records_rewind() will be called. A name that ends in .gz, or content that is gzip, is decompressed. */
+Status records_open(Records **records, const char *path, const TableOptions *options, const char *const *columns,
+                    size_t count, bool twice, Error *error);
 
 /** Read the next row into fields [count]. At the end of the file *more is false and `fields` stays as it is. */
 Status records_next(Records *records, Field *fields, bool *more, Error *error);
+
+/** Start again at the first row. */
+Status records_rewind(Records *records, Error *error);
+
+/** What was read; after the last row. STATUS_INPUT where the file changed its size while it was read. */
+Status records_source(Records *records, TableSource *about, Error *error);
+
+/** The table's name in messages: its path, or "standard input". */
+const char *records_name(const Records *records);
 
 void records_close(Records *records);
 

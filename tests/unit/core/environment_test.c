@@ -94,7 +94,7 @@ static void test_words_are_read(void **state) {
     setenv(NAME, "Own", 1);
     capture(ask_word);
     assert_int_equal(word, -1);
-    assert_string_equal(written, "linnet: warning: " NAME ": expected one of own, blas, got Own; using own\n");
+    assert_string_equal(written, "linnet: warning: " NAME ": expected one of \"own\", \"blas\", got Own; using own\n");
     log_setup(1, 2, false);
     capture(ask_word);
     assert_int_equal(word, -1);

@@ -30,8 +30,19 @@ static void test_first_error_wins(void **state) {
 static void test_message_is_one_line(void **state) {
     (void)state;
     Error error = {0};
-    error_set(&error, STATUS_INPUT, "one\ntwo\r\nthree \033[31m\177");
-    assert_string_equal(error.message, "one two  three  [31m ");
+    error_set(&error, STATUS_INPUT, "one\ntwo\r\nthree \033[31m\177 a\xC2\xA0label");
+    assert_string_equal(error.message, "one\\ntwo\\r\\nthree \\x1b[31m\\x7f a\\u00a0label");
+}
+
+static void test_lists_show_their_names(void **state) {
+    (void)state;
+    char list[64] = "";
+    error_list(list, sizeof list, "text", 4);
+    error_list(list, sizeof list, " label", 6);
+    error_list(list, sizeof list, "posi\0tive", 9);
+    assert_string_equal(list, "\"text\", \" label\", \"posi\\0tive\"");
+    for (int i = 0; i < 3; i++) error_list(list, sizeof list, "another one", 11);
+    assert_string_equal(list, "\"text\", \" label\", \"posi\\0tive\", \"another one\", ...");
 }
 
 static void test_long_message_is_cut(void **state) {
@@ -46,9 +57,8 @@ static void test_long_message_is_cut(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set_fills_everything),
-        cmocka_unit_test(test_first_error_wins),
-        cmocka_unit_test(test_message_is_one_line),
+        cmocka_unit_test(test_set_fills_everything), cmocka_unit_test(test_first_error_wins),
+        cmocka_unit_test(test_message_is_one_line),  cmocka_unit_test(test_lists_show_their_names),
         cmocka_unit_test(test_long_message_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,7 @@ static void test_one_line_in_one_write(void **state) {
     text[sizeof text - 1] = 0;
     log_info("a\nb\r\nc");
     log_error("%s", text);
-    assert_string_equal(one_write(), "a b  c\n");
+    assert_string_equal(one_write(), "a\\nb\\r\\nc\n");
     const char *line = one_write();
     assert_int_equal(strlen(line), 4096);
     assert_int_equal(line[4095], '\n');

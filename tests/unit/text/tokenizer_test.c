@@ -267,7 +267,7 @@ static void check_cases(const char *tokenizer_folder, const char *cases, int at_
     int checked = 0;
     assert_non_null(file);
     assert_int_equal(tokenizer_create(&tokenizer, tokenizer_folder, &error), STATUS_OK);
-    assert_int_equal(records_open(&records, cases, column, 1, &error), STATUS_OK);
+    assert_int_equal(records_open(&records, cases, &(TableOptions){0}, column, 1, false, &error), STATUS_OK);
     for (ssize_t length; (length = getline(&line, &room, file)) > 0; checked++) {
         Field field;
         bool more;

@@ -1,0 +1,90 @@
+/* Names of encodings, and byte-order marks. See encoding.h. */
+#include "text/encoding.h"
+#include "linnet/core/escape.h"
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 64
+
+/* The name's letters and digits in lower case. */
+static void plain_name(char out[NAME_MAX_BYTES], const char *name) {
+    size_t used = 0;
+    for (; *name && used < NAME_MAX_BYTES - 1; name++)
+        if (*name != '-' && *name != '_' && *name != ' ') out[used++] = (char)tolower((unsigned char)*name);
+    out[used] = '\0';
+}
+
+bool encoding_is_utf8(const char *name) {
+    char plain[NAME_MAX_BYTES];
+    plain_name(plain, name);
+    return strcmp(plain, "utf8") == 0 || strcmp(plain, "utf8sig") == 0;
+}
+
+bool encoding_is_unicode(const char *name) {
+    char plain[NAME_MAX_BYTES];
+    plain_name(plain, name);
+    return strncmp(plain, "utf", 3) == 0 || strncmp(plain, "ucs", 3) == 0;
+}
+
+/* Python's names that iconv writes in another way than with other dashes. */
+static const char *name_of_iconv(const char *plain) {
+    static const char *const NAMES[][2] = {
+        {"utf8sig", "UTF-8"},
+        {"macroman", "MACINTOSH"},
+        {"maclatin2", "MAC-CENTRALEUROPE"},
+        {"maccyrillic", "MAC-CYRILLIC"},
+        {"latin9", "ISO-8859-15"},
+        {"latin10", "ISO-8859-16"},
+        {"ansi", "CP1252"},
+        {"windows31j", "CP932"},
+        {"ms932", "CP932"},
+        {"ksc5601", "EUC-KR"},
+        {"hzgb2312", "HZ"},
+    };
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (strcmp(plain, NAMES[i][0]) == 0) return NAMES[i][1];
+    return plain;
+}
+
+Status encoding_open(iconv_t *decoder, const char *name, Error *error) {
+    char dashes[NAME_MAX_BYTES], plain[NAME_MAX_BYTES];
+    Quoted shown;
+    *decoder = (iconv_t)-1;
+    /* "//" would ask iconv to drop or change characters; an empty name means the terminal's encoding. */
+    if (*name && strlen(name) < NAME_MAX_BYTES && !strchr(name, '/')) {
+        snprintf(dashes, sizeof dashes, "%s", name);
+        for (char *at = dashes; (at = strpbrk(at, "_ "));) *at = '-';
+        plain_name(plain, name);
+        const char *const spellings[] = {name_of_iconv(plain), name, dashes};
+        for (size_t i = 0; i < 3 && *decoder == (iconv_t)-1; i++) *decoder = iconv_open("UTF-8", spellings[i]);
+    }
+    if (*decoder != (iconv_t)-1) return STATUS_OK;
+    return error_set(error, errno == ENOMEM || errno == EMFILE ? STATUS_FAILURE : STATUS_INPUT,
+                     "encoding %s is not known: expected a name that `iconv -l` lists, such as latin-1, cp1252, "
+                     "utf-16 or shift_jis",
+                     quoted(name, strlen(name), &shown));
+}
+
+const char *encoding_of_mark(const char *bytes, size_t size, size_t *length) {
+    static const struct {
+        const char *mark;
+        size_t size;
+        const char *name;
+    } MARKS[] = {{"\xEF\xBB\xBF", 3, "UTF-8"},
+                 {"\xFF\xFE\0\0", 4, "UTF-32LE"},
+                 {"\0\0\xFE\xFF", 4, "UTF-32BE"},
+                 {"\xFF\xFE", 2, "UTF-16LE"},
+                 {"\xFE\xFF", 2, "UTF-16BE"}};
+    for (size_t i = 0; i < sizeof MARKS / sizeof *MARKS; i++) {
+        *length = MARKS[i].size;
+        if (size >= *length && memcmp(bytes, MARKS[i].mark, *length) == 0) return MARKS[i].name;
+    }
+    *length = 0;
+    return NULL;
+}
+
+const char *encoding_by_zeros(const char *bytes, size_t size) {
+    return size > 0 && bytes[0] == '\0' ? "utf-16be" : "utf-16le";
+}

@@ -1,0 +1,23 @@
+#ifndef LINNET_TEXT_ENCODING_H
+#define LINNET_TEXT_ENCODING_H
+/** Encodings by name, through iconv. */
+#include "linnet/core/error.h"
+#include <iconv.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/** Open a decoder to UTF-8 from the encoding of this name: iconv's, or Python's ("latin-1", "utf_8_sig", "mac_roman").
+ *  STATUS_INPUT for a name that neither knows. */
+Status encoding_open(iconv_t *decoder, const char *name, Error *error);
+
+/** Whether a name is one of UTF-8's, or one of a Unicode encoding's, whose texts may start with a byte-order mark. */
+bool encoding_is_utf8(const char *name);
+bool encoding_is_unicode(const char *name);
+
+/** The encoding that a byte-order mark at the start of bytes [size] tells, or NULL; *length is the mark's bytes. */
+const char *encoding_of_mark(const char *bytes, size_t size, size_t *length);
+
+/** For text in UTF-16 without a mark: "utf-16le" or "utf-16be", by which bytes are zero. */
+const char *encoding_by_zeros(const char *bytes, size_t size);
+
+#endif

@@ -4,6 +4,8 @@
 #include "cli/table_options.h"
 #include "linnet/core/escape.h"
 #include "linnet/core/file.h"
+#include "linnet/core/file_kind.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/evaluate/predictor.h"
 #include <errno.h>
@@ -12,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SAMPLES_AT_ONCE ((int64_t)4096)
 
 typedef struct {
     const char *model, *input, *text_column;
@@ -34,10 +38,21 @@ static void print_json_number(double number) {
     fputs(isfinite(number) ? text : "null", stdout);
 }
 
-static void print_json(const Prediction *prediction, const char *text, size_t size) {
+/* What was classified: a text, or the row of a token file. */
+typedef struct {
+    const char *text; /**< [size], or NULL */
+    size_t size;
+    int64_t row;
+} Subject;
+
+static void print_json(const Prediction *prediction, const Subject *subject) {
     const char *label = prediction->label_names[prediction->best];
-    printf("{\"text\":");
-    print_json_string(text, size);
+    if (subject->text) {
+        printf("{\"text\":");
+        print_json_string(subject->text, subject->size);
+    } else {
+        printf("{\"row\":%" PRId64, subject->row);
+    }
     printf(",\"label\":");
     print_json_string(label, strlen(label));
     printf(",\"probabilities\":{");
@@ -51,26 +66,63 @@ static void print_json(const Prediction *prediction, const char *text, size_t si
     printf("}}\n");
 }
 
-static void print_line(const Prediction *prediction, const char *text, size_t size) {
+static void print_line(const Prediction *prediction, const Subject *subject) {
     const char *label = prediction->label_names[prediction->best];
     escape_print(stdout, ESCAPE_OUTPUT, label, strlen(label));
     printf("\t%.4f\t", prediction->probabilities[prediction->best]);
-    escape_print(stdout, ESCAPE_OUTPUT, text, size);
+    if (subject->text)
+        escape_print(stdout, ESCAPE_OUTPUT, subject->text, subject->size);
+    else
+        printf("%" PRId64, subject->row);
     putchar('\n');
 }
 
-/* Print the answer to a text at once: a program that writes one line at a time waits for it. */
+/* Print an answer at once: a program that writes one line at a time waits for it. */
+static Status print_answer(const Prediction *prediction, const Subject *subject, bool json, Error *error) {
+    if (isnan(prediction->probabilities[0]))
+        log_warning("the model's values overflow float32 for the next text: its label means nothing");
+    if (json)
+        print_json(prediction, subject);
+    else
+        print_line(prediction, subject);
+    if (fflush(stdout) == 0) return STATUS_OK;
+    return error_set(error, STATUS_FAILURE, "cannot write to standard output: %s", strerror(errno));
+}
+
 static Status predict_text(Predictor *predictor, const char *text, size_t size, bool json, Error *error) {
     Prediction prediction;
     if (predictor_classify(predictor, text, size, &prediction, error)) return error->status;
-    if (isnan(prediction.probabilities[0]))
-        log_warning("the model's values overflow float32 for the next text: its label means nothing");
-    if (json)
-        print_json(&prediction, text, size);
-    else
-        print_line(&prediction, text, size);
-    if (fflush(stdout) == 0) return STATUS_OK;
-    return error_set(error, STATUS_FAILURE, "cannot write to standard output: %s", strerror(errno));
+    return print_answer(&prediction, &(Subject){.text = text, .size = size}, json, error);
+}
+
+/* Samples first … first + count − 1 of a token file. */
+static Status predict_samples(Predictor *predictor, Dataset *dataset, int64_t first, int64_t count, bool json,
+                              Error *error) {
+    int64_t indices[SAMPLES_AT_ONCE];
+    Samples samples = {0};
+    for (int64_t i = 0; i < count; i++) indices[i] = first + i;
+    if (dataset_load(dataset, indices, count, &samples, error)) return error->status;
+    for (int64_t i = 0; i < count && !error->status; i++) {
+        Prediction prediction;
+        const int64_t start = samples.starts[i];
+        predictor_classify_ids(predictor, samples.ids + start, (size_t)(samples.starts[i + 1] - start), &prediction);
+        print_answer(&prediction, &(Subject){.row = samples.rows[i]}, json, error);
+    }
+    samples_free(&samples);
+    return error->status;
+}
+
+/* Each sample of a token file. */
+static Status predict_token_file(Predictor *predictor, const Command *command, Error *error) {
+    Dataset *dataset = NULL;
+    if (dataset_open(&dataset, command->input, error)) return error->status;
+    const DatasetInfo *info = dataset_info(dataset);
+    if (!predictor_check_data(predictor, info, error) && !dataset_verify(dataset, 0, info->samples, error))
+        for (int64_t first = 0; first < info->samples && !error->status; first += SAMPLES_AT_ONCE)
+            predict_samples(predictor, dataset, first, int64_min(info->samples - first, SAMPLES_AT_ONCE), command->json,
+                            error);
+    dataset_close(dataset);
+    return error->status;
 }
 
 /* Each row of the table, or each line of standard input. */
@@ -103,8 +155,8 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         {"model", OPTION_TEXT, &command->model, "DIR: a trained model folder or checkpoint", true, 0, 0},
         {"json", OPTION_FLAG, &command->json, "print one object a line: {\"text\", \"label\", \"probabilities\"}",
          false, 0, 0},
-        {"input", OPTION_TEXT, &command->input, "FILE: read the texts from a table, or from - (standard input)", false,
-         0, 0},
+        {"input", OPTION_TEXT, &command->input, "FILE: read the texts from a table, a token file or - (standard input)",
+         false, 0, 0},
         {"text-column", OPTION_TEXT, &command->text_column, TEXT_COLUMN_HELP, false, 0, 0},
         TABLE_OPTIONS(command->table),
     };
@@ -136,6 +188,8 @@ int command_predict(int argc, char **argv) {
     if (!parse(&command, argc, argv, &error) && !command.helped && !predictor_open(&predictor, command.model, &error)) {
         if (command.texts.count > 0)
             predict_texts(predictor, &command, &error);
+        else if (command.input && file_kind_of(command.input) == FILE_KIND_HDF5)
+            predict_token_file(predictor, &command, &error);
         else
             predict_table(predictor, &command, &error);
         predictor_warn_truncated(predictor);

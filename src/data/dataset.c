@@ -29,6 +29,7 @@ static Status get_digest(const Dataset *dataset, const char *name, char text[DIG
 static Status read_label_names(Dataset *dataset, Error *error) {
     DatasetInfo *info = &dataset->info;
     info->path = dataset->path;
+    if (H5Aexists(dataset->file, "label_names") == 0) return STATUS_OK; /* the samples have no labels */
     if (h5_get_texts(dataset->file, "label_names", DATASET_LABELS_MAX, &info->label_names, &info->labels, dataset->path,
                      error))
         return error->status;
@@ -96,6 +97,14 @@ Status dataset_open(Dataset **dataset, const char *path, Error *error) {
 
 const DatasetInfo *dataset_info(const Dataset *dataset) {
     return &dataset->info;
+}
+
+Status dataset_require_labels(const Dataset *dataset, Error *error) {
+    if (dataset->info.labels > 0) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "%s has no labels: it serves predictions only (prepare it without --no-labels from a table with "
+                     "labels)",
+                     dataset->path);
 }
 
 void dataset_close(Dataset *dataset) {

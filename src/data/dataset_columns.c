@@ -180,9 +180,10 @@ Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int
 }
 
 Status dataset_check_label(const Dataset *dataset, uint8_t label, int64_t sample, Error *error) {
-    if (label < dataset->info.labels) return STATUS_OK;
+    const int32_t largest = dataset->info.labels > 0 ? dataset->info.labels - 1 : 0; /* without labels all are 0 */
+    if (label <= largest) return STATUS_OK;
     return error_set(error, STATUS_INPUT, "%s: labels[%lld]: expected a label from 0 to %d, got %d", dataset->path,
-                     (long long)sample, dataset->info.labels - 1, label);
+                     (long long)sample, largest, label);
 }
 
 Status dataset_check_ids(const Dataset *dataset, const int32_t *ids, int64_t count, int64_t place, Error *error) {

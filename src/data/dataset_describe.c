@@ -17,6 +17,7 @@ static Status print_labels(Dataset *dataset, Error *error) {
         for (int64_t i = 0; i < count; i++) counts[samples.labels[i]]++;
         samples_free(&samples);
     }
+    if (info->labels == 0) describe_line("labels", "none");
     for (int32_t i = 0; i < info->labels; i++)
         describe_line("label", "%d %s: %" PRId64 " samples", i, info->label_names[i], counts[i]);
     return STATUS_OK;

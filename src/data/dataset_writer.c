@@ -126,9 +126,10 @@ static Status check_sample(const DatasetInfo *info, const int32_t *ids, size_t c
     if (count < 1 || count > (size_t)info->max_length)
         return error_set(error, STATUS_INPUT, "row %lld: expected 1 to %d tokens, got %zu", (long long)row,
                          info->max_length, count);
-    if (label < 0 || label >= info->labels)
+    const int32_t largest = info->labels > 0 ? info->labels - 1 : 0; /* without labels all are 0 */
+    if (label < 0 || label > largest)
         return error_set(error, STATUS_INPUT, "row %lld: expected a label from 0 to %d, got %d", (long long)row,
-                         info->labels - 1, label);
+                         largest, label);
     for (size_t i = 0; i < count; i++)
         if (ids[i] < 0 || ids[i] >= info->vocabulary)
             return error_set(error, STATUS_INPUT, "row %lld: expected ids from 0 to %d, got %d", (long long)row,
@@ -164,7 +165,7 @@ static bool put_attributes(hid_t file, const DatasetInfo *info) {
            h5_put_text(file, "source_name", info->source_name) &&
            h5_put_text(file, "source_digest", info->source_digest) &&
            h5_put_int(file, "source_size", info->source_size) &&
-           h5_put_texts(file, "label_names", info->label_names, info->labels);
+           (info->labels == 0 || h5_put_texts(file, "label_names", info->label_names, info->labels));
 }
 
 /* Close all that is open in the file; false when something could not be written. */

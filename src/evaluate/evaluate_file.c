@@ -28,6 +28,12 @@ typedef struct {
     FILE *predictions; /* rank 0, if the options name a file; else NULL */
 } Job;
 
+/* The names of the samples' labels; NULL where they have none. */
+static char *const *label_names(const Job *job) {
+    const DatasetInfo *info = dataset_info(job->dataset);
+    return info->labels > 0 ? info->label_names : NULL;
+}
+
 /* A tab and a label's name, in which a tab or a line end is escaped. */
 static void print_cell(FILE *file, const char *name) {
     fputc('\t', file);
@@ -37,23 +43,27 @@ static void print_cell(FILE *file, const char *name) {
 /* Start the file of predictions with its header line. Then each sample has a line: its row in the source file, the true
  * and the predicted label, and the probability of each label. */
 static void predictions_begin(Job *job, Error *error) {
-    const DatasetInfo *info = dataset_info(job->dataset);
+    const ModelConfig *config = &job->model.config;
     if (file_begin(&job->predictions, job->options->predictions, error)) return;
-    fprintf(job->predictions, "row\tlabel\tpredicted");
-    for (int32_t k = 0; k < info->labels; k++) print_cell(job->predictions, info->label_names[k]);
+    fputs(label_names(job) ? "row\tlabel\tpredicted" : "row\tpredicted", job->predictions);
+    for (int32_t k = 0; k < config->labels; k++)
+        print_cell(job->predictions, label_names(job) ? label_names(job)[k] : config->label_names[k]);
     fputc('\n', job->predictions);
 }
 
-static void print_samples(FILE *file, const DatasetInfo *info, const Samples *samples, const double *logits) {
-    size_t labels = (size_t)info->labels;
+static void print_samples(const Job *job, const Samples *samples, const double *logits) {
+    FILE *file = job->predictions;
+    const ModelConfig *config = &job->model.config;
+    char *const *truth = label_names(job), *const *names = truth ? truth : config->label_names;
+    size_t labels = (size_t)config->labels;
     float row[METRICS_LABELS_MAX];
     double probabilities[METRICS_LABELS_MAX];
     for (int64_t i = 0; i < samples->count; i++) {
         for (size_t k = 0; k < labels; k++) row[k] = (float)logits[(size_t)i * labels + k];
         loss_softmax(probabilities, row, labels);
         fprintf(file, "%" PRId64, samples->rows[i]);
-        print_cell(file, info->label_names[samples->labels[i]]);
-        print_cell(file, info->label_names[metrics_predicted(row, info->labels)]);
+        if (truth) print_cell(file, truth[samples->labels[i]]);
+        print_cell(file, names[metrics_predicted(row, (int32_t)labels)]);
         for (size_t k = 0; k < labels; k++)
             if (isfinite(probabilities[k]))
                 fprintf(file, "\t%.6f", probabilities[k]);
@@ -70,8 +80,7 @@ static Status predictions_take(void *context, int64_t first, int64_t count, cons
     Samples samples = {0};
     if (!indices) return error->status;
     for (int64_t i = 0; i < count; i++) indices[i] = first + i;
-    if (dataset_load(job->dataset, indices, count, &samples, error) == STATUS_OK)
-        print_samples(job->predictions, dataset_info(job->dataset), &samples, logits);
+    if (dataset_load(job->dataset, indices, count, &samples, error) == STATUS_OK) print_samples(job, &samples, logits);
     if (error->status == STATUS_OK && (fflush(job->predictions) != 0 || ferror(job->predictions)))
         error_set(error, STATUS_FAILURE, "%s: cannot write: %s", job->options->predictions, strerror(errno));
     samples_free(&samples);
@@ -95,14 +104,22 @@ static Status choose_sharing(Job *job, Error *error) {
     return error->status;
 }
 
+/* Samples without labels have no scores: there is something to do only if the predictions are wanted. Collective. */
+static Status check_labels(const Job *job, Error *error) {
+    if (!label_names(job) && !job->options->predictions)
+        error_set(error, STATUS_INPUT, "%s has no labels, so there are no scores: add --predictions FILE.tsv",
+                  job->options->data);
+    return world_agree(job->world, error, true);
+}
+
 /* Open data, model and predictions. Collective. */
 static Status open_job(Job *job, Error *error) {
     const EvaluateOptions *options = job->options;
     bool predicts = options->predictions && job->world->rank == 0;
     if (predicts) file_probe(options->predictions, error); /* before the long work */
     if (world_agree(job->world, error, true)) return error->status;
-    if (evaluate_open_data(job->world, &job->dataset, options->data, error) || choose_sharing(job, error) ||
-        model_open(&job->model, job->world, options->model, NULL, 0, error))
+    if (evaluate_open_data(job->world, &job->dataset, options->data, error) || check_labels(job, error) ||
+        choose_sharing(job, error) || model_open(&job->model, job->world, options->model, NULL, 0, error))
         return error->status;
     const ModelConfig *config = &job->model.config;
     const DatasetInfo *info = dataset_info(job->dataset);
@@ -138,6 +155,7 @@ static Status run_job(Job *job, int threads, Error *error) {
                                  .gpt2 = job->gpt2,
                                  .parameters = &job->model.parameters,
                                  .batch = &job->batch,
+                                 .labels = config->labels,
                                  .rule = {.pooling = config->pooling,
                                           .pad = config->pad_token >= 0 ? config->pad_token : info->end_of_text,
                                           .end_of_text = info->end_of_text,
@@ -151,7 +169,10 @@ static Status run_job(Job *job, int threads, Error *error) {
     double seconds = clock_now() - start;
     world_phase(job->world, RUN_SAVE, 0);
     predictions_end(job, error);
-    if (job->world->rank == 0 && error->status == STATUS_OK) {
+    if (job->world->rank == 0 && error->status == STATUS_OK && !label_names(job))
+        printf("%s: %" PRId64 " samples without labels, %.1f samples/s; the predictions are in %s\n", options->data,
+               info->samples, (double)info->samples / seconds, options->predictions);
+    if (job->world->rank == 0 && error->status == STATUS_OK && label_names(job)) {
         Scores scores = metrics_scores(job->metrics);
         score_table_print(options->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);
         score_table_warn(options->data, job->metrics);

@@ -153,10 +153,10 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
     batch_size = int64_min(batch_size, info->samples);
     int64_t group = batch_size * (GROUP / batch_size + 1); /* full batches */
     Sink sink = {.metrics = metrics,
-                 .labels = (size_t)info->labels,
+                 .labels = (size_t)e->labels,
                  .losses = memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
     if (logits) sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
-    metrics_clear(metrics, info->labels);
+    metrics_clear(metrics, e->labels);
     batch_clear(e->batch);
     Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
     if (world_agree(e->world, error, true) == STATUS_OK) {

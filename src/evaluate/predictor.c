@@ -9,6 +9,7 @@
 #include <cblas.h>
 #include <inttypes.h>
 #include <omp.h>
+#include <string.h>
 
 struct Predictor {
     ModelFolder *folder;
@@ -90,8 +91,23 @@ void predictor_close(Predictor *predictor) {
     memory_free(predictor);
 }
 
-Status predictor_classify(Predictor *predictor, const char *text, size_t size, Prediction *prediction, Error *error) {
+Status predictor_check_data(const Predictor *predictor, const DatasetInfo *data, Error *error) {
+    if (strcmp(tokenizer_digest(predictor->tokenizer), data->tokenizer_digest) == 0) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s was prepared with another tokenizer than the model's: prepare it again",
+                     data->path);
+}
+
+void predictor_classify_ids(Predictor *predictor, const int32_t *ids, size_t count, Prediction *prediction) {
     const ModelConfig *config = predictor->config;
+    batch_clear(&predictor->batch);
+    batch_add(&predictor->batch, &predictor->rule, ids, count, 0, 0);
+    const float *logits = gpt2_forward(predictor->gpt2, &predictor->parameters, &predictor->batch, NULL);
+    *prediction = (Prediction){.labels = config->labels, .label_names = config->label_names};
+    loss_softmax(prediction->probabilities, logits, (size_t)config->labels);
+    prediction->best = metrics_predicted(logits, config->labels);
+}
+
+Status predictor_classify(Predictor *predictor, const char *text, size_t size, Prediction *prediction, Error *error) {
     const int32_t *ids;
     size_t length;
     bool truncated;
@@ -99,12 +115,7 @@ Status predictor_classify(Predictor *predictor, const char *text, size_t size, P
         return error->status;
     predictor->texts++;
     predictor->truncated += truncated;
-    batch_clear(&predictor->batch);
-    batch_add(&predictor->batch, &predictor->rule, ids, length, 0, 0);
-    const float *logits = gpt2_forward(predictor->gpt2, &predictor->parameters, &predictor->batch, NULL);
-    *prediction = (Prediction){.labels = config->labels, .label_names = config->label_names};
-    loss_softmax(prediction->probabilities, logits, (size_t)config->labels);
-    prediction->best = metrics_predicted(logits, config->labels);
+    predictor_classify_ids(predictor, ids, length, prediction);
     return STATUS_OK;
 }
 

@@ -42,7 +42,7 @@ Status model_check_data(const ModelConfig *config, const char *tokenizer, const 
                 "--tokenizer %s",
                 data->path, data->tokenizer_digest, path, digest, path);
     }
-    return check_labels(config, data, path, error);
+    return data->labels > 0 ? check_labels(config, data, path, error) : STATUS_OK;
 }
 
 Status model_layout(const char *path, ParameterLayout *layout, Error *error) {

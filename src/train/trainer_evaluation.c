@@ -7,7 +7,13 @@
 #include <string.h>
 
 Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
-    Evaluator evaluator = {t->world, t->gpt2, &t->model.parameters, &t->batch, t->batch_rule, signals_pending};
+    Evaluator evaluator = {.world = t->world,
+                           .gpt2 = t->gpt2,
+                           .parameters = &t->model.parameters,
+                           .batch = &t->batch,
+                           .rule = t->batch_rule,
+                           .labels = t->model.config.labels,
+                           .stop = signals_pending};
     double start = clock_now();
     optimizer_await_all(&t->optimizer);
     world_phase(t->world, RUN_EVALUATION, t->state.step);

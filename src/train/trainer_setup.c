@@ -14,7 +14,9 @@
 static Status open_data(Trainer *t, Error *error) {
     const Settings *s = t->settings;
     if (evaluate_open_data(t->world, &t->data.train, s->train_file, error)) return error->status;
-    return s->eval_file ? evaluate_open_data(t->world, &t->data.eval, s->eval_file, error) : STATUS_OK;
+    if (s->eval_file && evaluate_open_data(t->world, &t->data.eval, s->eval_file, error)) return error->status;
+    if (!dataset_require_labels(t->data.train, error) && t->data.eval) dataset_require_labels(t->data.eval, error);
+    return world_agree(t->world, error, true);
 }
 
 /* Lock output_dir until the run ends, before this run reads, tidies or writes anything in it. Collective. */

@@ -439,3 +439,33 @@ def test_a_line_is_answered_at_once(sample):
     process.stdin.flush()
     assert os.read(process.stdout.fileno(), 4096).endswith(b"\tok\n")
     finish(process)
+
+
+# --- Tables without labels ----------------------------------------------------------------------------------------
+
+
+def test_tables_without_labels(sample, job, tmp_path):
+    """They are prepared for predictions, which are those of the texts; what needs labels says so."""
+    texts = ["i love this song", "", "oh no, it's 7:30"]
+    (tmp_path / "t.csv").write_text("id,text\n" + "".join(f'{i},"{text}"\n' for i, text in enumerate(texts)))
+    data = tmp_path / "t.h5"
+    wanted = ["prepare", "--input", tmp_path / "t.csv", "--output", data, "--tokenizer", sample.tokenizer]
+    refused(*wanted, names=['no column "sentiment"; the columns are: "id", "text"'])
+    assert "labels: none" in linnet(*wanted, "--no-labels").stdout
+    assert "none" in linnet("inspect", data).stdout
+    answers = [json.loads(line) for line in linnet("predict", "--model", sample.model, "--json", *texts).stdout.splitlines()]
+    rows = [json.loads(line) for line in linnet("predict", "--model", sample.model, "--json", "--input", data).stdout.splitlines()]
+    assert [row["row"] for row in rows] == [0, 1, 2]
+    assert [(row["label"], row["probabilities"]) for row in rows] == [(answer["label"], answer["probabilities"]) for answer in answers]
+    assert linnet("predict", "--model", sample.model, "--input", data).stdout.splitlines()[2].split("\t")[2] == "2"
+    for ranks in (0, 2):
+        evaluated = ["evaluate", "--model", sample.model, "--data", data]
+        linnet(*evaluated, "--predictions", tmp_path / "p.tsv", ranks=ranks)
+        lines = [line.split("\t") for line in (tmp_path / "p.tsv").read_text().splitlines()]
+        assert lines[0] == ["row", "predicted", *rows[0]["probabilities"]]
+        assert [line[:2] for line in lines[1:]] == [[str(row["row"]), row["label"]] for row in rows]
+        refused(*evaluated, ranks=ranks, names=["has no labels", "--predictions"])
+        for key in ("train_file", "eval_file"):
+            config = tmp_path / "run.json"
+            config.write_text(json.dumps({**{name: str(value) if not isinstance(value, (int, float)) else value for name, value in job.items()}, "output_dir": str(tmp_path / "run"), key: str(data)}))
+            refused("train", config, ranks=ranks, names=["has no labels"])

@@ -5,7 +5,7 @@
  *
  *   tokens  uint16 [tokens]      the samples' ids, one after the other; uint32 where the vocabulary has over 65,536
  *   offsets int64  [samples + 1] where each sample starts in tokens; offsets[0] = 0
- *   labels  uint8  [samples]
+ *   labels  uint8  [samples]     all 0 in a file without labels, which has no label names either
  *   rows    int64  [samples]     the sample's row in the source table, from 0
  *
  *  Files are opened read-only and without file locks, so that NFS and Lustre work. Each rank opens the file for itself
@@ -27,7 +27,7 @@ typedef struct {
     int32_t end_of_text; /**< id of <|endoftext|> */
     int32_t max_length;  /**< the limit of a sample's tokens */
     int32_t longest;     /**< tokens of the longest sample */
-    int32_t labels;      /**< number of classes */
+    int32_t labels;      /**< number of classes; 0: the samples have no labels */
     char **label_names;  /**< [labels] */
     char tokenizer_digest[DIGEST_TEXT];
     char source_name[256]; /**< file name of the source table, without folder */
@@ -51,6 +51,9 @@ typedef struct Dataset Dataset;
 Status dataset_open(Dataset **dataset, const char *path, Error *error);
 const DatasetInfo *dataset_info(const Dataset *dataset); /**< borrowed */
 void dataset_close(Dataset *dataset);
+
+/** STATUS_INPUT, saying what to do, for a file without labels. */
+Status dataset_require_labels(const Dataset *dataset, Error *error);
 
 /** What `linnet inspect` does with a token file: print what it holds to standard output and check all of it. */
 Status dataset_describe(const char *path, Error *error);

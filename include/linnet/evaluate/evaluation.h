@@ -14,6 +14,7 @@ typedef struct {
     const Parameters *parameters;
     Batch *batch;
     BatchRule rule;
+    int32_t labels;    /**< of the model */
     int (*stop)(void); /**< called between batches: not 0 ends the evaluation early; NULL: never */
 } Evaluator;
 

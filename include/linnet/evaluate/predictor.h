@@ -2,6 +2,7 @@
 #define LINNET_EVALUATE_PREDICTOR_H
 /** A loaded model that classifies one text at a time, in one process with all its threads. Not collective. */
 #include "linnet/core/error.h"
+#include "linnet/data/dataset.h"
 #include "linnet/evaluate/metrics.h"
 #include <stddef.h>
 
@@ -22,6 +23,11 @@ void predictor_close(Predictor *predictor); /**< NULL is allowed */
 /** Classify a text (UTF-8, `size` bytes), tokenized by tokenizer_encode_sample() up to the
  *  tokenizer's model_max_length and the model's positions. */
 Status predictor_classify(Predictor *predictor, const char *text, size_t size, Prediction *prediction, Error *error);
+
+/** STATUS_INPUT for a token file that was made with another tokenizer than the model's. */
+Status predictor_check_data(const Predictor *predictor, const DatasetInfo *data, Error *error);
+/** Classify a sample of such a file, ids [count ≥ 1]. */
+void predictor_classify_ids(Predictor *predictor, const int32_t *ids, size_t count, Prediction *prediction);
 
 /** Warn, with their number, if texts so far had more tokens than the model reads. */
 void predictor_warn_truncated(const Predictor *predictor);

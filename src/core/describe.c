@@ -1,13 +1,17 @@
 /* Lines of `linnet inspect`. */
 #include "linnet/core/describe.h"
+#include "linnet/core/escape.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void describe_line(const char *name, const char *format, ...) {
+    char text[4096];
     va_list arguments;
     va_start(arguments, format);
-    printf("  %-12s ", name);
-    vprintf(format, arguments);
-    putchar('\n');
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    printf("  %-12s ", name);
+    escape_print(stdout, ESCAPE_OUTPUT, text, strlen(text));
+    putchar('\n');
 }

@@ -1,5 +1,6 @@
 /* Print the scores of an evaluation as a table. */
 #include "linnet/evaluate/score_table.h"
+#include "linnet/core/escape.h"
 #include "linnet/core/log.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,16 +17,31 @@ static int columns(const char *text) {
     return (int)strlen(text) - continuation_bytes(text);
 }
 
-/* A text right-aligned in `width` columns. */
-static void print_right(const char *text, int width) {
+/* A label as it is shown: control characters, which a model's config.json may have, are escaped. */
+typedef struct {
+    char text[256];
+} Shown;
+
+static const char *shown(const char *label, Shown *room) {
+    escape_text(ESCAPE_OUTPUT, label, strlen(label), room->text, sizeof room->text);
+    return room->text;
+}
+
+/* A label right-aligned in `width` columns. */
+static void print_right(const char *label, int width) {
+    Shown room;
+    const char *text = shown(label, &room);
     printf("  %*s", width + continuation_bytes(text), text);
 }
 
 void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
                        double samples_per_second) {
     int width = 8;
-    for (int32_t i = 0; i < metrics->labels; i++)
-        if (columns(label_names[i]) > width) width = columns(label_names[i]);
+    for (int32_t i = 0; i < metrics->labels; i++) {
+        Shown room;
+        const int wanted = columns(shown(label_names[i], &room));
+        if (wanted > width) width = wanted;
+    }
     printf("%s\n", title);
     printf("  samples   %" PRId64
            "\n  accuracy  %.4f\n  macro F1  %.4f\n  loss      %.4f\n  speed     %.1f samples/s\n",

@@ -135,6 +135,13 @@ static void take_value(const Object *object, const JsonItem *item) {
     object->row->cells[object->column] = cell;
 }
 
+/* Whether the first item of an array is an object. */
+static bool holds_objects(const char *array, size_t size) {
+    size_t at = 1;
+    while (at < size && is_space(array[at])) at++;
+    return array[at] == '{';
+}
+
 static void take_item(void *context, const JsonItem *item) {
     Object *object = context;
     if (item->depth != 1 || object->error->status) return;
@@ -143,7 +150,7 @@ static void take_item(void *context, const JsonItem *item) {
         take_key(object, item);
     else if (object->column < object->rows->count)
         take_value(object, item);
-    else if (*text == '[' && !*object->array)
+    else if (*text == '[' && !*object->array && holds_objects(text, item->size))
         memcpy(object->array, object->key.text, sizeof object->array);
 }
 
@@ -279,8 +286,9 @@ Status json_read_row(RowBuffer *buffer, JsonRows *rows, Row *row, bool *more, Er
     if (!next) return STATUS_OK;
     if (next != '{')
         return fail(buffer,
-                    rows->some ? "expected a JSON object"
-                               : "expected a JSON object (for a table of another format add --format csv)",
+                    rows->some || rows->place == JSON_ARRAY
+                        ? "expected a JSON object"
+                        : "expected a JSON object (for a table of another format add --format csv)",
                     error);
     *more = rows->some = true;
     return read_object(buffer, rows, row, error);

@@ -161,7 +161,7 @@ static Status check_kind(const ByteSource *source, Error *error) {
     if (kind == FILE_KIND_OTHER || kind == FILE_KIND_EMPTY) return STATUS_OK;
     if (is_text(first->bytes, size) && (source->lines || (kind != FILE_KIND_GIT_LFS && kind != FILE_KIND_HTML)))
         return STATUS_OK;
-    if (kind == FILE_KIND_UTF16 && source->encoding) return STATUS_OK;
+    if (kind == FILE_KIND_UTF16 && source->encoding && encoding_is_unicode(source->encoding)) return STATUS_OK;
     if (kind == FILE_KIND_UTF16)
         return error_set(error, STATUS_INPUT, "%s: is text in UTF-16 without a byte-order mark: add --encoding %s",
                          source->name, encoding_by_zeros(first->bytes, size));

@@ -195,6 +195,7 @@ def test_bytes_of_another_encoding(sample, tmp_path):
     wrong(sample, tmp_path, "t.csv", table.encode("latin-1"), names=["t.csv:2:4: byte 0xE9 is not UTF-8", "--encoding cp1252"])
     wrong(sample, tmp_path, "t.csv", table.encode("utf-16le"), names=["UTF-16 without a byte-order mark", "--encoding utf-16le"])
     wrong(sample, tmp_path, "t.csv", table.encode("utf-16be"), names=["--encoding utf-16be"])
+    wrong(sample, tmp_path, "t.csv", table.encode("utf-16le"), "--encoding", "latin-1", names=["UTF-16 without a byte-order mark"])
     wrong(sample, tmp_path, "t.csv", b"text,sentiment\na\x81b,neutral\n", "--encoding", "cp1252", names=["t.csv:2: byte 0x81 at offset 16 is not cp1252"])
     wrong(sample, tmp_path, "t.csv", table.encode("utf-16")[:-1], names=["t.csv:2: byte 0x0A at offset"])
     wrong(sample, tmp_path, "t.csv", codecs.BOM_UTF8 + table.encode(), "--encoding", "latin-1", names=["byte-order mark of UTF-8"])

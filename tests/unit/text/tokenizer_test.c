@@ -189,6 +189,27 @@ static void test_identity_is_of_behaviour(void **state) {
     assert_string_not_equal(identity(), kept);
 }
 
+/* Ids beyond 16 bits, in merges, in the cache and of added tokens, whose ids follow the vocabulary's largest. */
+static void test_ids_beyond_16_bits(void **state) {
+    (void)state;
+    Error error = {0};
+    Tokenizer *tokenizer = NULL;
+    write_vocabulary("\"he\": 70000, \"ll\": 70001, \"hell\": 2000000000, \"hello\": 65536, \"Ġw\": 65535, "
+                     "\"<|endoftext|>\": 2000000001",
+                     -1);
+    write_file("merges.txt", MERGES);
+    write_file("tokenizer_config.json", "{\"pad_token\": \"[PAD]\"}");
+    assert_int_equal(tokenizer_create(&tokenizer, folder, &error), STATUS_OK);
+    for (int round = 0; round < 2; round++) { /* the second time from the cache */
+        assert_string_equal(encode_text(tokenizer, "hello hell w[PAD]<|endoftext|>"),
+                            "65536 220 2000000000 65535 2000000002 2000000001");
+        assert_string_equal(encode_text(tokenizer, "aaaaaaaaaaaaaaa"), "64 64 64 64 64 64 64 64 64 64 64 64 64 64 64");
+    }
+    assert_int_equal(tokenizer_vocabulary(tokenizer), 2000000003);
+    tokenizer_destroy(tokenizer);
+    remove_file("tokenizer_config.json");
+}
+
 static void assert_refused(const char *const *names) {
     Error error = {0};
     Tokenizer *tokenizer = NULL;
@@ -374,6 +395,7 @@ int main(void) {
         cmocka_unit_test(test_samples_are_not_empty_nor_too_long),
         cmocka_unit_test(test_text_that_is_not_utf8_is_refused),
         cmocka_unit_test(test_identity_is_of_behaviour),
+        cmocka_unit_test(test_ids_beyond_16_bits),
         cmocka_unit_test(test_damaged_vocabulary_is_refused),
         cmocka_unit_test(test_damaged_merges_are_refused),
         cmocka_unit_test(test_missing_files_are_named),

@@ -21,7 +21,7 @@ struct Predictor {
     Batch batch;
     BatchRule rule;
     int64_t texts, truncated; /**< classified, and how many of them were longer than the model reads */
-    int32_t max_length; /**< of a text, in tokens */
+    int32_t max_length;       /**< of a text, in tokens */
 };
 
 /* Products run on linnet's own threads (threads.h): OpenBLAS gets one. */
@@ -111,7 +111,8 @@ Status predictor_classify(Predictor *predictor, const char *text, size_t size, P
     const int32_t *ids;
     size_t length;
     bool truncated;
-    if (tokenizer_encode_sample(predictor->tokenizer, text, size, predictor->max_length, &ids, &length, &truncated, error))
+    if (tokenizer_encode_sample(predictor->tokenizer, text, size, predictor->max_length, &ids, &length, &truncated,
+                                error))
         return error->status;
     predictor->texts++;
     predictor->truncated += truncated;

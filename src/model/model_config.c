@@ -1,5 +1,6 @@
 /* Reading and writing config.json. model_config.h has the contract. */
 #include "linnet/model/model_config.h"
+#include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include <limits.h>
@@ -234,39 +235,52 @@ static Status read_source(ModelConfig *config, const char *path, Error *error) {
     return read_pooling(config, path, error);
 }
 
+/* Parse and read config->text [size]. */
+static Status read_text(ModelConfig *config, size_t size, const char *path, Error *error) {
+    if (!json_parse(&config->source, config->text, size, path, error) &&
+        !json_refuse_repeats(config->source, config->text, path, error))
+        read_source(config, path, error);
+    return error->status;
+}
+
 Status model_config_load(ModelConfig *config, const char *path, Error *error) {
+    size_t size = 0;
     *config = defaults();
-    if (json_load(&config->source, path, error) == STATUS_OK) read_source(config, path, error);
-    if (error->status) model_config_free(config);
+    if (file_read(path, &config->text, &size, error) || read_text(config, size, path, error)) model_config_free(config);
     return error->status;
 }
 
 void model_config_free(ModelConfig *config) {
     free_labels(config);
     cJSON_Delete(config->source);
+    memory_free(config->text);
     config->source = NULL;
+    config->text = NULL;
 }
 
-/* The source of a new model: what GPT2Config writes. */
-static const char NEW_SOURCE[] =
-    "{\"activation_function\": \"gelu_new\", \"add_cross_attention\": false,"
-    " \"architectures\": [\"GPT2ForSequenceClassification\"], \"attn_pdrop\": 0.1, \"bos_token_id\": %d,"
-    " \"dtype\": \"float32\", \"embd_pdrop\": 0.1, \"eos_token_id\": %d, \"initializer_range\": 0.02,"
-    " \"layer_norm_epsilon\": 1e-05, \"model_type\": \"gpt2\", \"n_embd\": %d, \"n_head\": %d, \"n_inner\": null,"
-    " \"n_layer\": %d, \"n_positions\": %d, \"pad_token_id\": %d, \"reorder_and_upcast_attn\": false,"
-    " \"resid_pdrop\": 0.1, \"scale_attn_by_inverse_layer_idx\": false, \"scale_attn_weights\": true,"
-    " \"summary_activation\": null, \"summary_first_dropout\": 0.1, \"summary_proj_to_labels\": true,"
-    " \"summary_type\": \"cls_index\", \"summary_use_proj\": true, \"use_cache\": true, \"vocab_size\": %d}";
+/* The text of a new model's config.json: what GPT2Config writes. */
+static const char NEW_TEXT[] =
+    "{\n  \"activation_function\": \"gelu_new\",\n  \"add_cross_attention\": false,"
+    "\n  \"architectures\": [\"GPT2ForSequenceClassification\"],\n  \"attn_pdrop\": 0.1,"
+    "\n  \"bos_token_id\": %d,\n  \"dtype\": \"float32\",\n  \"embd_pdrop\": 0.1,\n  \"eos_token_id\": %d,"
+    "\n  \"initializer_range\": 0.02,\n  \"layer_norm_epsilon\": 1e-05,\n  \"model_type\": \"gpt2\","
+    "\n  \"n_embd\": %d,\n  \"n_head\": %d,\n  \"n_inner\": null,\n  \"n_layer\": %d,\n  \"n_positions\": %d,"
+    "\n  \"pad_token_id\": %d,\n  \"reorder_and_upcast_attn\": false,\n  \"resid_pdrop\": 0.1,"
+    "\n  \"scale_attn_by_inverse_layer_idx\": false,\n  \"scale_attn_weights\": true,"
+    "\n  \"summary_activation\": null,\n  \"summary_first_dropout\": 0.1,\n  \"summary_proj_to_labels\": true,"
+    "\n  \"summary_type\": \"cls_index\",\n  \"summary_use_proj\": true,\n  \"use_cache\": true,"
+    "\n  \"vocab_size\": %d\n}\n";
 
 Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t positions, int32_t width, int32_t layers,
                            int32_t heads, const char *const *label_names, int32_t labels, int32_t end_of_text,
                            Error *error) {
     static const char name[] = "the new model's configuration";
-    char text[sizeof NEW_SOURCE + 8 * 16];
+    char text[sizeof NEW_TEXT + 8 * 16];
     *config = defaults();
-    int length = snprintf(text, sizeof text, NEW_SOURCE, end_of_text, end_of_text, width, heads, layers, positions,
+    int length = snprintf(text, sizeof text, NEW_TEXT, end_of_text, end_of_text, width, heads, layers, positions,
                           end_of_text, vocabulary);
-    if (!json_parse(&config->source, text, (size_t)length, name, error) && !read_source(config, name, error))
+    config->text = memory_text(text, error);
+    if (config->text && !read_text(config, (size_t)length, name, error))
         model_config_set_labels(config, label_names, labels, error);
     if (error->status) model_config_free(config);
     return error->status;
@@ -286,90 +300,4 @@ Status model_config_set_labels(ModelConfig *config, const char *const *label_nam
     config->labels = labels;
     config->label_names = made.label_names;
     return STATUS_OK;
-}
-
-/* Replace a field, or append it; takes ownership of `item`. False without memory. */
-static bool set_member(cJSON *object, const char *key, cJSON *item) {
-    if (!item) return false;
-    bool set = cJSON_GetObjectItemCaseSensitive(object, key) ? cJSON_ReplaceItemInObjectCaseSensitive(object, key, item)
-                                                             : cJSON_AddItemToObject(object, key, item);
-    if (!set) cJSON_Delete(item);
-    return set && item->string; /* cJSON 1.7.15 also replaces when it has no memory for the name */
-}
-
-static bool set_number(cJSON *object, const char *key, double value) {
-    return set_member(object, key, cJSON_CreateNumber(value));
-}
-
-/* Transformers 5 refuses an integer where it expects a float: 0 must be written as 0.0, which cJSON does not do. */
-static bool set_float(cJSON *object, const char *key, double value) {
-    char text[32];
-    if (value != floor(value)) return set_number(object, key, value);
-    snprintf(text, sizeof text, "%.1f", value);
-    return set_member(object, key, cJSON_CreateRaw(text));
-}
-
-static bool set_labels(cJSON *object, const ModelConfig *config) {
-    cJSON *names = cJSON_CreateObject(), *numbers = cJSON_CreateObject();
-    bool done = names && numbers;
-    for (int32_t i = 0; i < config->labels && done; i++) {
-        char key[16];
-        snprintf(key, sizeof key, "%d", i);
-        done = cJSON_AddStringToObject(names, key, config->label_names[i]) &&
-               cJSON_AddNumberToObject(numbers, config->label_names[i], i);
-    }
-    if (!done) {
-        cJSON_Delete(names);
-        cJSON_Delete(numbers);
-        return false;
-    }
-    /* An old count would contradict the names. */
-    cJSON_DeleteItemFromObjectCaseSensitive(object, "num_labels");
-    cJSON_DeleteItemFromObjectCaseSensitive(object, "_num_labels");
-    bool set = set_member(object, "id2label", names);
-    return set_member(object, "label2id", numbers) && set;
-}
-
-/* Transformers 5 writes dtype, earlier versions torch_dtype: keeps the one that the file has. */
-static bool set_dtype(cJSON *object) {
-    bool old = cJSON_GetObjectItemCaseSensitive(object, "torch_dtype");
-    bool set = !old || set_member(object, "torch_dtype", cJSON_CreateString("float32"));
-    if (!old || cJSON_GetObjectItemCaseSensitive(object, "dtype"))
-        set = set && set_member(object, "dtype", cJSON_CreateString("float32"));
-    return set;
-}
-
-/* With a pad token Transformers reads the last token before the padding, without one the last token of all. */
-static bool set_pooling(cJSON *object, const ModelConfig *config) {
-    int32_t pad = config->pad_token >= 0 ? config->pad_token : config->end_of_text;
-    bool set = true;
-    if (config->pooling == POOLING_PADDED_END)
-        cJSON_DeleteItemFromObjectCaseSensitive(object, "pad_token_id");
-    else if (pad >= 0)
-        set = set_number(object, "pad_token_id", pad);
-    cJSON *own = cJSON_GetObjectItemCaseSensitive(object, "linnet");
-    if (!own) own = cJSON_AddObjectToObject(object, "linnet");
-    return set && own && set_member(own, "pooling", cJSON_CreateString(pooling_name(config->pooling)));
-}
-
-static bool set_all(cJSON *object, const ModelConfig *config) {
-    static const char *const architecture = "GPT2ForSequenceClassification";
-    return set_member(object, "architectures", cJSON_CreateStringArray(&architecture, 1)) &&
-           set_member(object, "model_type", cJSON_CreateString("gpt2")) &&
-           set_number(object, "n_positions", config->positions) && /* Transformers no longer reads n_ctx */
-           set_float(object, "initializer_range", config->initializer_range) &&
-           set_float(object, "embd_pdrop", config->embedding_dropout) &&
-           set_float(object, "attn_pdrop", config->attention_dropout) &&
-           set_float(object, "resid_pdrop", config->residual_dropout) && set_labels(object, config) &&
-           set_dtype(object) && set_pooling(object, config);
-}
-
-Status model_config_save(const ModelConfig *config, const char *path, Error *error) {
-    cJSON *copy = cJSON_Duplicate(config->source, true);
-    if (copy && set_all(copy, config))
-        json_save(copy, path, true, error);
-    else
-        error_set(error, STATUS_FAILURE, "out of memory for %s", path);
-    cJSON_Delete(copy);
-    return error->status;
 }

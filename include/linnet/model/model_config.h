@@ -22,7 +22,8 @@ typedef struct {
     bool scale_by_inverse_layer; /**< scale_attn_by_inverse_layer_idx */
     Pooling pooling;             /**< linnet's own field {"linnet": {"pooling": …}}; POOLING_LAST_TOKEN when absent */
     bool pooling_saved;          /**< whether that field was present */
-    cJSON *source;               /**< the complete file, for writing it back; owned */
+    cJSON *source;               /**< the complete file; owned */
+    char *text;                  /**< its text, which is written back with what linnet sets in it; owned */
 } ModelConfig;
 
 /** Read `path`. STATUS_INPUT names file and key: not a gpt2 model, sizes that are not positive or not divisible, an
@@ -41,8 +42,9 @@ Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t posi
 /** Replace the labels. label_names [labels] are copied. */
 Status model_config_set_labels(ModelConfig *config, const char *const *label_names, int32_t labels, Error *error);
 
-/** Write config.json: `source` with architectures = GPT2ForSequenceClassification, the labels, torch_dtype or dtype
- *  float32, the field "linnet", and a pad_token_id where pooling is last_token, none where it is padded_end. */
+/** Write config.json: `text` with architectures = GPT2ForSequenceClassification, problem_type =
+ *  single_label_classification, the labels, torch_dtype or dtype float32, the field "linnet", and a pad_token_id where
+ *  pooling is last_token, none where it is padded_end. All other members keep their place and spelling. */
 Status model_config_save(const ModelConfig *config, const char *path, Error *error);
 
 void model_config_free(ModelConfig *config);

@@ -241,6 +241,34 @@ static void test_save_writes_floats_as_floats(void **state) {
     model_config_free(&config);
 }
 
+/** Fields that linnet does not know, numbers that a float64 cannot hold, order and layout. What is set is what Trainer
+ *  of Transformers 5.24 sets when it trains and saves a classifier. */
+static void test_save_keeps_bytes(void **state) {
+    (void)state;
+    static const char before[] =
+        "{\n    \"zeta\": 1.0,\n    \"architectures\": [\"GPT2LMHeadModel\"],\n"
+        "    \"model_type\": \"gpt2\", \"embd_pdrop\": 1e-1,\n    \"problem_type\": null,\n"
+        "    \"id2label\": {\"0\": \"a\",   \"1\": \"\\u00e9\"}, \"num_labels\": 2,\n"
+        "    \"a\": {\"n\": [12345678901234567890, 1.50, {}]},\n    \"torch_dtype\": \"float16\"\n}\n",
+                      start[] =
+                          "{\n    \"zeta\": 1.0,\n    \"architectures\": [\"GPT2ForSequenceClassification\"],\n"
+                          "    \"model_type\": \"gpt2\", \"embd_pdrop\": 1e-1,\n"
+                          "    \"problem_type\": \"single_label_classification\",\n"
+                          "    \"id2label\": {\"0\": \"a\",   \"1\": \"\\u00e9\"},\n"
+                          "    \"a\": {\"n\": [12345678901234567890, 1.50, {}]},\n    \"torch_dtype\": \"float32\",\n"
+                          "    \"n_positions\": 1024,\n";
+    ModelConfig config = load(before);
+    Error error = {0};
+    char *text = NULL;
+    model_config_save(&config, in_folder("saved.json"), &error);
+    file_read(in_folder("saved.json"), &text, NULL, &error);
+    assert_fine(&error);
+    assert_memory_equal(text, start, strlen(start));
+    assert_non_null(strstr(text, ",\n    \"label2id\": {\n      \"a\": 0,\n      \"é\": 1\n    },\n"));
+    memory_free(text);
+    model_config_free(&config);
+}
+
 static void test_create(void **state) {
     (void)state;
     static const char *const names[] = {"negative", "neutral", "positive"};
@@ -290,6 +318,7 @@ int main(void) {
         cmocka_unit_test(test_save_keeps_what_was_there),
         cmocka_unit_test(test_save_writes_what_changed),
         cmocka_unit_test(test_save_writes_floats_as_floats),
+        cmocka_unit_test(test_save_keeps_bytes),
         cmocka_unit_test(test_create),
         cmocka_unit_test(test_create_refuses),
     };

@@ -3,7 +3,8 @@
 
 usage: download_gpt2.py OUTPUT [--url URL] [--digests FILE] [--attempts 5]
 
-Downloads config.json, vocab.json, merges.txt and model.safetensors (548 MB) from URL/NAME to OUTPUT. An interrupted download
+Downloads config.json, vocab.json, merges.txt and model.safetensors (548 MB) from URL/NAME to OUTPUT, and of tokenizer.json,
+tokenizer_config.json, special_tokens_map.json and added_tokens.json those that the server has. An interrupted download
 continues where it stopped, at once (up to --attempts times per file) or when the script runs again; it skips files that
 are already complete. Each file is checked by its SHA-256 before it gets its name:
 
@@ -26,7 +27,8 @@ import urllib.parse
 import urllib.request
 
 URL = "https://huggingface.co/gpt2/resolve/main"
-FILES = ["config.json", "vocab.json", "merges.txt", "model.safetensors"]
+OPTIONAL = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]  # a model may lack them
+FILES = ["config.json", "vocab.json", "merges.txt", *OPTIONAL, "model.safetensors"]
 KNOWN_DIGESTS = {
     "vocab.json": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
     "merges.txt": "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
@@ -121,8 +123,8 @@ def check(name, part, digest):
     say(f"{name}: without a digest only its size was checked")
 
 
-def fetch(url, path, known, attempts):
-    """Download one file; True if it is complete."""
+def fetch(url, path, known, attempts, optional=False):
+    """Download one file; True if it is complete, or if an optional one does not exist."""
     name, part = os.path.basename(path), path + ".part"
     for attempt in range(1, attempts + 1):
         try:
@@ -137,8 +139,11 @@ def fetch(url, path, known, attempts):
             problem = error
         except (OSError, http.client.HTTPException) as error:
             problem = error
-        say(f"{name}: {problem} (attempt {attempt} of {attempts})")
         code = problem.code if isinstance(problem, urllib.error.HTTPError) else 0
+        if code == 404 and optional:
+            say(f"{name}: the model has none")
+            return True
+        say(f"{name}: {problem} (attempt {attempt} of {attempts})")
         if 400 <= code < 500 and code not in (408, 429):  # another attempt would fail in the same way
             break
         if attempt < attempts:
@@ -176,7 +181,7 @@ def main():
         # A file was checked before it got its name, and is checked again if its digest is known.
         if os.path.exists(path) and (not digest or digest_of(path) == digest):
             say(f"{name}: already there")
-        elif not fetch(f"{options.url.rstrip('/')}/{name}", path, digest, options.attempts):
+        elif not fetch(f"{options.url.rstrip('/')}/{name}", path, digest, options.attempts, name in OPTIONAL):
             say(f"error: cannot download {name} from {options.url}; run again to continue")
             return 2
     return 0

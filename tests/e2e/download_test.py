@@ -16,6 +16,10 @@ from support import ROOT, SHARED
 MODEL = hashlib.sha256(b"weights").digest() * 20000
 CONFIG = json.dumps({"model_type": "gpt2"}).encode()
 
+# What a tokenizer may have besides vocab.json and merges.txt.
+TOKENIZER = {name: json.dumps({"name": name}).encode() for name in (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")}
+
 
 class Server(http.server.ThreadingHTTPServer):
     """Serves `files`; `faults` [name] lists the fault of each request for a file, in order."""
@@ -76,7 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    made = Server({"config.json": CONFIG, "model.safetensors": MODEL, "vocab.json": b"{}", "merges.txt": b""})
+    made = Server({"config.json": CONFIG, "model.safetensors": MODEL, "vocab.json": b"{}", "merges.txt": b"", **TOKENIZER})
     yield made
     made.shutdown()
     made.server_close()
@@ -192,6 +196,24 @@ def test_missing_file_is_not_tried_again(server, output, digests):
     server.faults["config.json"] = ["missing"] * 10
     download(server, output, "--digests", digests, code=2)
     assert len(requests_of(server, "config.json")) == 1
+
+
+def test_model_may_lack_files_of_the_tokenizer(server, output, digests):
+    """The hub's gpt2 has no special_tokens_map.json and no added_tokens.json."""
+    for name in "special_tokens_map.json", "added_tokens.json":
+        del server.files[name]
+    log = download(server, output, "--digests", digests)
+    assert "special_tokens_map.json: the model has none" in log
+    assert_complete(server, output)
+
+
+def test_file_of_the_tokenizer_that_cannot_be_had(server, output, digests):
+    """Only a server that says that there is no such file is believed."""
+    server.faults["tokenizer.json"] = ["busy"] * 10
+    assert "tokenizer.json" in download(server, output, "--digests", digests, "--attempts", 2, code=2)
+    assert not (output / "tokenizer.json").exists()
+    download(server, output, "--digests", digests, "--attempts", 10)
+    assert_complete(server, output)
 
 
 def test_bad_digests_file(server, output, tmp_path):

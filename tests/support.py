@@ -272,6 +272,16 @@ def write_safetensors(path, tensors):
             file.write(np.ascontiguousarray(array, "<f4").tobytes())
 
 
+TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+                   "chat_template.jinja")
+
+
+def remove_tokenizer(folder):
+    """Make a model folder one without a tokenizer."""
+    for name in TOKENIZER_FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
 def tokenizer_digest(folder):
     return hashlib.sha256((folder / "vocab.json").read_bytes() + (folder / "merges.txt").read_bytes()).hexdigest()
 

@@ -150,18 +150,21 @@ static void folder_begin(CheckpointFolder *f, const char *output_dir, int64_t st
         moments_file_create(&f->moments, f->temporary, shape, error);
 }
 
+static Status add_digest(const CheckpointFolder *f, cJSON *state, const char *name, Error *error) {
+    char digest[DIGEST_TEXT];
+    if (!file_is_in(f->temporary, name)) return STATUS_OK;
+    char *path = file_join(f->temporary, name, error);
+    if (path && !digest_file(path, digest, error)) run_state_add_digest(state, name, digest, error);
+    memory_free(path);
+    return error->status;
+}
+
 /* The digests of the two large files were computed while they were written. */
 static Status save_state(const CheckpointFolder *f, cJSON *state, const char *moments, Error *error) {
-    static const char *const small[] = {"config.json", "vocab.json", "merges.txt"};
     run_state_add_digest(state, "model.safetensors", f->weights, error);
     run_state_add_digest(state, MOMENTS_FILE, moments, error);
-    for (size_t i = 0; i < sizeof small / sizeof *small && !error->status; i++) {
-        char digest[DIGEST_TEXT];
-        if (!file_is_in(f->temporary, small[i])) continue;
-        char *path = file_join(f->temporary, small[i], error);
-        if (path && !digest_file(path, digest, error)) run_state_add_digest(state, small[i], digest, error);
-        memory_free(path);
-    }
+    if (!error->status) add_digest(f, state, "config.json", error);
+    for (size_t i = 0; i < TOKENIZER_FILES && !error->status; i++) add_digest(f, state, TOKENIZER_FILE_NAMES[i], error);
     return error->status ? error->status : run_state_save(state, f->temporary, error);
 }
 

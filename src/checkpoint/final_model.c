@@ -5,37 +5,45 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 
-/* config.json is removed first and moved last. Files that linnet did not write are not removed. Among them are the
- * shards of a model: without their index no reader opens them. */
-static const char *const OLD[] = {"config.json", "model.safetensors.index.json", "vocab.json", "merges.txt"};
-static const char *const NEW[] = {"model.safetensors", "vocab.json", "merges.txt", "config.json"};
-
 /* Each step is flushed before the next one: even after a power failure the folder never has a config.json together with
- * files of two models. */
-static Status remove_old(const char *output_dir, Error *error) {
-    for (size_t i = 0; i < sizeof OLD / sizeof *OLD && !error->status; i++) {
-        char *path = file_join(output_dir, OLD[i], error);
-        if (path && file_exists(path) && !file_remove(path, error)) file_flush(output_dir, error);
-        memory_free(path);
-    }
+ * files of two models. Files that linnet did not write are not removed. Among them are the shards of a model: without
+ * their index no reader opens them. */
+static Status remove_old(const char *output_dir, const char *name, Error *error) {
+    char *path = error->status ? NULL : file_join(output_dir, name, error);
+    if (path && file_exists(path) && !file_remove(path, error)) file_flush(output_dir, error);
+    memory_free(path);
     return error->status;
 }
 
-static Status move_new(const char *from, const char *output_dir, Error *error) {
-    for (size_t i = 0; i < sizeof NEW / sizeof *NEW && !error->status; i++) {
-        char *old = file_join(from, NEW[i], error), *new = file_join(output_dir, NEW[i], error);
-        if (!error->status && file_exists(old)) file_rename(old, new, error);
-        memory_free(old);
-        memory_free(new);
-    }
+/* config.json first. */
+static Status remove_all_old(const char *output_dir, Error *error) {
+    remove_old(output_dir, "config.json", error);
+    remove_old(output_dir, "model.safetensors.index.json", error);
+    for (size_t i = 0; i < TOKENIZER_FILES; i++) remove_old(output_dir, TOKENIZER_FILE_NAMES[i], error);
     return error->status;
+}
+
+static Status move_new(const char *from, const char *output_dir, const char *name, Error *error) {
+    if (error->status) return error->status;
+    char *old = file_join(from, name, error), *new = file_join(output_dir, name, error);
+    if (!error->status && file_exists(old)) file_rename(old, new, error);
+    memory_free(old);
+    memory_free(new);
+    return error->status;
+}
+
+/* config.json last. */
+static Status move_all_new(const char *from, const char *output_dir, Error *error) {
+    move_new(from, output_dir, "model.safetensors", error);
+    for (size_t i = 0; i < TOKENIZER_FILES; i++) move_new(from, output_dir, TOKENIZER_FILE_NAMES[i], error);
+    return move_new(from, output_dir, "config.json", error);
 }
 
 /* Continue from any step. The weights are moved first: while model.new has them nothing else was moved, and OUTPUT/
  * holds files of the old model; afterwards it holds none of those, and a vocab.json there is the new model's. */
 static Status put_in_place(const char *complete, const char *output_dir, Error *error) {
-    if (file_is_in(complete, "model.safetensors")) remove_old(output_dir, error);
-    if (!error->status && !move_new(complete, output_dir, error)) file_remove(complete, error);
+    if (file_is_in(complete, "model.safetensors")) remove_all_old(output_dir, error);
+    if (!error->status && !move_all_new(complete, output_dir, error)) file_remove(complete, error);
     return error->status;
 }
 

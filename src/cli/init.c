@@ -14,8 +14,8 @@ typedef struct {
 static Status read_options(InitOptions *init, int argc, char **argv, bool *helped, Error *error) {
     const Option table[] = {
         {"output", OPTION_TEXT, &init->output, "DIR: the folder to make; it must be empty or not exist", true, 0, 0},
-        {"tokenizer", OPTION_TEXT, &init->tokenizer, "DIR: a folder with vocab.json and merges.txt, which are copied",
-         true, 0, 0},
+        {"tokenizer", OPTION_TEXT, &init->tokenizer, "DIR: a folder with a GPT-2 tokenizer, which is copied", true, 0,
+         0},
         {"layers", OPTION_INT, &init->layers, "N: number of layers (default 12)", false, 1, 1024},
         {"width", OPTION_INT, &init->width, "N: width of the embeddings (default 768)", false, 1, 1 << 20},
         {"heads", OPTION_INT, &init->heads, "N: attention heads; must divide the width (default 12)", false, 1,

@@ -1,6 +1,5 @@
 /* The loaded model: checking, loading and reloading it. model.h has the contract. */
 #include "linnet/model/model.h"
-#include "linnet/core/file.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/model/model_new.h"
@@ -32,16 +31,12 @@ Status model_check_data(const ModelConfig *config, const char *tokenizer, const 
         return error_set(error, STATUS_INPUT,
                          "%s has a vocabulary of %d tokens, %s only %d: the data was made with another tokenizer",
                          data->path, data->vocabulary, path, config->vocabulary);
-    if (tokenizer) {
-        char digest[DIGEST_TEXT];
-        if (tokenizer_folder_digest(tokenizer, digest, error)) return error->status;
-        if (strcmp(digest, data->tokenizer_digest) != 0)
-            return error_set(
-                error, STATUS_INPUT,
-                "%s was prepared with another tokenizer (%.12s…) than the one in %s (%.12s…): prepare it again with "
-                "--tokenizer %s",
-                data->path, data->tokenizer_digest, path, digest, path);
-    }
+    if (*tokenizer && strcmp(tokenizer, data->tokenizer_digest) != 0)
+        return error_set(
+            error, STATUS_INPUT,
+            "%s was prepared with another tokenizer (%.12s…) than the one in %s (%.12s…): prepare it again with "
+            "--tokenizer %s",
+            data->path, data->tokenizer_digest, path, tokenizer, path);
     return data->labels > 0 ? check_labels(config, data, path, error) : STATUS_OK;
 }
 
@@ -67,11 +62,22 @@ static Status copy_embeddings(Model *model, Error *error) {
     return STATUS_OK;
 }
 
+/* The identity and the pad token of the folder's tokenizer, if it has one. */
+static Status read_tokenizer(Model *model, const char *path, Error *error) {
+    TokenizerSpec spec = {0};
+    model->pad = -1;
+    if (tokenizer_folder_has_one(path) && !tokenizer_spec_read(&spec, path, error)) {
+        memcpy(model->tokenizer, spec.digest, sizeof model->tokenizer);
+        model->pad = tokenizer_pad(&spec, model->config.pad_token);
+    }
+    tokenizer_spec_free(&spec);
+    return error->status;
+}
+
 Status model_describe(Model *model, const char *path, const DatasetInfo *data, Error *error) {
-    if (model_folder_open(&model->folder, path, error) || model_folder_load_config(&model->config, path, error))
+    if (model_folder_open(&model->folder, path, error) || model_folder_load_config(&model->config, path, error) ||
+        read_tokenizer(model, path, error))
         return error->status;
-    if (file_is_in(path, "vocab.json") && file_is_in(path, "merges.txt")) model->tokenizer = memory_text(path, error);
-    if (error->status) return error->status;
     model->new_head = !model_folder_has_head(model->folder);
     if (data) {
         bool takes_names = model->new_head || (model->config.labels == data->labels && has_plain_names(&model->config));
@@ -88,8 +94,6 @@ Status model_describe(Model *model, const char *path, const DatasetInfo *data, E
 /* What each rank does by itself: configuration, layout and mapped embeddings. */
 static Status open_alone(Model *model, const char *path, const DatasetInfo *data, Error *error) {
     if (model_describe(model, path, data, error)) return error->status;
-    if (model->tokenizer && model->world->rank == 0 && tokenizer_files_read(&model->tokenizer_files, path, error))
-        return error->status;
     const World *world = model->world;
     if (model_folder_embeddings(model->folder, &model->parameters, error) ||
         model_folder_check_embeddings(model->folder, &model->parameters, world->rank, world->size, error))
@@ -124,6 +128,11 @@ Status model_open(Model *model, const World *world, const char *path, const Data
     return world_agree(world, error, true);
 }
 
+Status model_keep_tokenizer(Model *model, const char *path, Error *error) {
+    if (!*model->tokenizer) return STATUS_OK;
+    return tokenizer_files_read(&model->tokenizer_files, path, model->config.pad_token, model->config.positions, error);
+}
+
 Status model_reload(Model *model, const char *path, Error *error) {
     ModelFolder *folder = NULL;
     Parameters parameters = model->parameters;
@@ -153,7 +162,6 @@ void model_close(Model *model) {
     model_folder_close(model->folder);
     parameters_layout_free(&model->layout);
     model_config_free(&model->config);
-    memory_free(model->tokenizer);
     tokenizer_files_free(&model->tokenizer_files);
     memory_free(model->embeddings);
     *model = (Model){0};

@@ -3,7 +3,6 @@
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/random.h"
-#include "linnet/text/tokenizer.h"
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -69,11 +68,12 @@ static Status check_empty(const char *path, Error *error) {
 }
 
 static Status make_config(const NewModel *model, ModelConfig *config, Error *error) {
-    Tokenizer *tokenizer = NULL;
-    if (!tokenizer_create(&tokenizer, model->tokenizer, error))
-        model_config_create(config, tokenizer_vocabulary(tokenizer), model->positions, model->width, model->layers,
-                            model->heads, model->label_names, model->labels, tokenizer_end_of_text(tokenizer), error);
-    tokenizer_destroy(tokenizer);
+    TokenizerSpec spec = {0};
+    if (!tokenizer_spec_read(&spec, model->tokenizer, error) &&
+        !model_config_create(config, spec.size, model->positions, model->width, model->layers, model->heads,
+                             model->label_names, model->labels, spec.end_of_text, error))
+        config->pad_token = tokenizer_pad(&spec, -1);
+    tokenizer_spec_free(&spec);
     return error->status;
 }
 
@@ -82,7 +82,8 @@ static Status write_files(const char *path, const NewModel *model, const ModelCo
     ParameterLayout layout = {0};
     Parameters parameters = {0};
     TokenizerFiles tokenizer = {0};
-    if (parameters_layout(&layout, config, error) || tokenizer_files_read(&tokenizer, model->tokenizer, error))
+    if (parameters_layout(&layout, config, error) ||
+        tokenizer_files_read(&tokenizer, model->tokenizer, config->pad_token, config->positions, error))
         goto cleanup;
     parameters.dense = memory_allocate(layout.dense, sizeof *parameters.dense, error);
     parameters.token = memory_allocate(layout.token.count, sizeof *parameters.token, error);

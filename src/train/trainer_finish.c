@@ -114,6 +114,10 @@ Status trainer_finish(Trainer *t, Error *error) {
         log_info("done: the model is in %s", t->settings->output_dir);
     else if (evaluate_final(t, error))
         return error->status;
+    if (!*t->model.tokenizer && t->world->rank == 0)
+        log_warning("the model in %s has no tokenizer: copy the files of the one that the data was prepared with to it "
+                    "before you use linnet predict",
+                    t->settings->output_dir);
     world_phase(t->world, RUN_END, 0);
     if (t->world->rank == 0) print_digest(t, error);
     return world_agree(t->world, error, true);

@@ -42,15 +42,20 @@ static Status open_model(Trainer *t, const char *path, Error *error) {
     if (model_open(&t->model, t->world, path, data, (uint64_t)s->seed, error)) return error->status;
     ModelConfig *config = &t->model.config;
     config->pooling = s->pooling;
+    if (t->model.pad >= 0) config->pad_token = t->model.pad;
     if (config->pad_token < 0) config->pad_token = data->end_of_text;
-    if (t->data.eval) model_check_data(config, t->model.tokenizer, dataset_info(t->data.eval), path, error);
+    if (t->world->rank == 0) model_keep_tokenizer(&t->model, path, error);
+    if (t->data.eval && !error->status)
+        model_check_data(config, t->model.tokenizer, dataset_info(t->data.eval), path, error);
     if (world_agree(t->world, error, true)) return error->status;
     if (t->model.new_head)
         log_info("%s has no classification head: initialized a new one (normal distribution, seed %lld)", path,
                  (long long)s->seed);
-    if (!t->model.tokenizer)
-        log_info("%s has no vocab.json and merges.txt: cannot check whether the data was prepared with its tokenizer",
-                 path);
+    if (!*t->model.tokenizer && t->world->rank == 0)
+        log_warning(
+            "%s has no tokenizer: linnet cannot check that the data was prepared for this model, and linnet predict "
+            "will refuse the trained model until a tokenizer's files are copied to it",
+            path);
     if (evaluate_warn_longer(t->world, t->data.train, config->positions, error) || !t->data.eval) return error->status;
     return evaluate_warn_longer(t->world, t->data.eval, config->positions, error);
 }

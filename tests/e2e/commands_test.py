@@ -38,7 +38,7 @@ def test_prepare_keeps_every_text(sample):
 def test_train_evaluate_predict_inspect(sample, job, tmp_path):
     run = train(tmp_path, ranks=2, **{**job, "eval_file": sample.test, "eval_strategy": "steps", "eval_steps": 5,
                                       "save_strategy": "steps", "save_steps": 5})
-    assert {"config.json", "model.safetensors", "vocab.json", "merges.txt", "config.resolved.json", "metrics.jsonl"} <= {
+    assert {"config.json", "model.safetensors", "tokenizer.json", "vocab.json", "merges.txt", "config.resolved.json", "metrics.jsonl"} <= {
         path.name for path in run.iterdir()}
     assert checkpoints(run) == [5, 10]
     assert json.loads((run / "config.resolved.json").read_text())["max_steps"] == 10

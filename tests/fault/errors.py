@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from support import ROOT, read_safetensors, write_safetensors
+from support import ROOT, TOKENIZER_FILES, read_safetensors, write_safetensors
 
 SETTINGS = dict(model_name_or_path="model", train_file="train.h5", output_dir="run", max_steps=4, global_batch_size=20,
                 save_strategy="no", logging_steps=1)
@@ -282,7 +282,8 @@ FILES = [
     Case("Files: model", "model: a path of Hugging Face's hub", [*TRAIN, "--set", "model_name_or_path=openai-community/gpt2"]),
     *damaged("model", TRAIN, "model/config.json"),
     *damaged("model", TRAIN, "model/model.safetensors"),
-    *damaged("model", TRAIN, "model/vocab.json", kinds=("empty", "cut short", "of another kind", "a pipe")),
+    *damaged("model", TRAIN, "model/tokenizer.json", kinds=READ),
+    *damaged("model", TRAIN, "model/tokenizer_config.json", kinds=READ),
     Case("Files: model", "model/model.safetensors: a header without end", TRAIN, filled("model/model.safetensors", b"\xff" * 7 + b"\x7f{}")),
     Case("Files: model", "model/model.safetensors: a tensor is missing", TRAIN,
          tensors("model/model.safetensors", lambda t: t.pop("transformer.h.0.ln_1.bias"))),
@@ -311,8 +312,8 @@ FILES = [
     Case(READING, "model: without a head", PREDICT, tensors("model/model.safetensors", lambda t: t.pop("score.weight"))),
     Case(READING, "model/model.safetensors: an infinite value", EVALUATE, with_value(np.inf)),
     Case(READING, "model/model.safetensors: an infinite value", PREDICT, with_value(-np.inf)),
-    *damaged("model", PREDICT, "model/vocab.json", section=READING),
-    *damaged("model", PREDICT, "model/merges.txt", kinds=("missing", *READ[1:]), section=READING),
+    Case(READING, "model: without a tokenizer", PREDICT, lambda folder: [missing(f"model/{name}")(folder) for name in TOKENIZER_FILES[:5]]),
+    *damaged("model", PREDICT, "model/tokenizer.json", kinds=READ, section=READING),
     Case("Files: checkpoint", "checkpoint: missing", RESUME, lambda folder: (folder / "checkpoint").unlink()),
     *damaged("checkpoint", RESUME, "checkpoint/optimizer.safetensors"),
     Case("Files: checkpoint", "checkpoint: of linnet 0.1", RESUME,
@@ -320,7 +321,7 @@ FILES = [
     Case("Files: checkpoint", "checkpoint/trainer_state.json: changed by hand", RESUME, edited("checkpoint/trainer_state.json", epoch=3)),
     *damaged("checkpoint", RESUME, "checkpoint/trainer_state.json", kinds=("missing", "empty", "of another kind", "unreadable", "a pipe")),
     Case("Files: checkpoint", "checkpoint/trainer_state.json: cut short", RESUME, filled("checkpoint/trainer_state.json", b'{\n "global_step": 2')),
-    *[case for name in ("model.safetensors", "config.json", "vocab.json", "merges.txt") for case in damaged("checkpoint", RESUME, f"checkpoint/{name}")],
+    *[case for name in ("model.safetensors", "config.json", "vocab.json", "tokenizer.json") for case in damaged("checkpoint", RESUME, f"checkpoint/{name}")],
     *damaged("constants of `plan`", PLAN, "constants.json"),
     Case(CONSTANTS_OF, "constants.json: of another version", PLAN, edited("constants.json", format_version=1)),
     Case(CONSTANTS_OF, "constants.json: a missing number", PLAN, edited("constants.json", add_bytes_per_second=...)),

@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from support import finish, left_over, linnet, start, train, write_config
+from support import TOKENIZER_FILES, finish, left_over, linnet, remove_tokenizer, start, train, write_config
 
-FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "vocab.json", "merges.txt")
+FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", *TOKENIZER_FILES)
 
 
 def model_in(folder):
@@ -21,8 +21,8 @@ def older(sample, tmp_path_factory):
     linnet("init", "--output", folder, "--tokenizer", sample.tokenizer, "--layers", "1", "--width", "16", "--heads", "2")
     merges = (folder / "merges.txt").read_text()
     (folder / "merges.txt").write_text(merges.rsplit("\n", 2)[0] + "\n")
-    vocabulary = (folder / "vocab.json").read_text()
-    (folder / "vocab.json").write_text(vocabulary + "\n")
+    for name in "vocab.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json":
+        (folder / name).write_text((folder / name).read_text() + "\n")
     (folder / "model.safetensors.index.json").write_text("{}")
     linnet("inspect", folder)
     return folder
@@ -33,8 +33,7 @@ def settings(request, sample, copy_of):
     """The model of the run has a tokenizer, or none: then the tokenizer of the older model must be removed."""
     model = copy_of(sample.model)
     if request.param == "no tokenizer":
-        (model / "vocab.json").unlink()
-        (model / "merges.txt").unlink()
+        remove_tokenizer(model)
     return dict(model_name_or_path=model, train_file=sample.train, global_batch_size=20, max_steps=1, logging_steps=1, save_strategy="no",
                 resume_from_checkpoint="auto", threads_per_rank=1)
 

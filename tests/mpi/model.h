@@ -31,7 +31,8 @@ static inline void write_model_folder(const World *world, const char *path, cons
     ModelConfig config = {0};
     TokenizerFiles files = {0};
     Error error = {0};
-    if (world->rank == 0 && tokenizer != NULL) tokenizer_files_read(&files, tokenizer, &error);
+    if (world->rank == 0 && tokenizer != NULL)
+        tokenizer_files_read(&files, tokenizer, PLAIN_VOCABULARY - 1, PLAIN_POSITIONS, &error);
     if (world->rank == 0 && file_make_folder(path, &error) == STATUS_OK &&
         model_config_create(&config, PLAIN_VOCABULARY, PLAIN_POSITIONS, PLAIN_CONFIG.width, PLAIN_CONFIG.layers,
                             PLAIN_CONFIG.heads, labels, 3, PLAIN_VOCABULARY - 1, &error) == STATUS_OK)

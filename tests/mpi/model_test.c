@@ -19,7 +19,7 @@ static void test_open(const World *world, const Plain *plain, const char *path, 
     FINE(world, &error);
     CHECK(plain_same(plain, &model.parameters));
     CHECK(!model.new_head);
-    CHECK((model.tokenizer != NULL) == tokenizer);
+    CHECK((*model.tokenizer != '\0') == tokenizer);
     CHECK(model.layout.dense == plain->layout.dense && model.config.labels == 3);
     model_close(&model);
     CHECK(model_open(&model, world, path, NULL, 7, &error) == STATUS_OK); /* for evaluation: as it is */

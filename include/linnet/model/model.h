@@ -14,9 +14,10 @@ typedef struct {
     ModelConfig config;
     ParameterLayout layout;
     Parameters parameters;
-    bool new_head;                  /**< the folder had no head, so a new one was drawn */
-    char *tokenizer;                /**< folder with vocab.json and merges.txt; NULL when the model has none */
-    TokenizerFiles tokenizer_files; /**< its files, on rank 0, which saves them */
+    bool new_head;               /**< the folder had no head, so a new one was drawn */
+    char tokenizer[DIGEST_TEXT]; /**< the tokenizer's identity (tokenizer_digest()); empty when the folder has none */
+    int32_t pad;                 /**< tokenizer_pad(); −1 when the folder has no tokenizer */
+    TokenizerFiles tokenizer_files; /**< its files, on the rank that has called model_keep_tokenizer() */
     Shared *dense;
     ModelFolder *folder; /**< owns the mapping of the embeddings */
     float *embeddings;   /**< owns both embeddings, where they are copied to memory; else NULL */
@@ -36,14 +37,18 @@ Status model_describe(Model *model, const char *path, const DatasetInfo *data, E
 Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
                   Error *error);
 
+/** Read and complete the tokenizer's files of the folder that the model was opened from, for saving them with the model
+ *  (nothing where it has no tokenizer). Not collective. */
+Status model_keep_tokenizer(Model *model, const char *path, Error *error);
+
 /** Load the values of another folder of the same model, such as one of its checkpoints. Collective. */
 Status model_reload(Model *model, const char *path, Error *error);
 
 /** Free everything and clear *model. Collective. */
 void model_close(Model *model);
 
-/** Check that a data set fits a model, as model_open() does. `tokenizer` is the folder of the model's tokenizer, or
- *  NULL; `path` names the model in messages. Not collective. */
+/** Check that a data set fits a model, as model_open() does. `tokenizer` is the identity of the model's tokenizer, empty
+ *  where it has none; `path` names the model in messages. Not collective. */
 Status model_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
                         Error *error);
 #endif

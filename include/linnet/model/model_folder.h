@@ -1,11 +1,12 @@
 #ifndef LINNET_MODEL_MODEL_FOLDER_H
 #define LINNET_MODEL_MODEL_FOLDER_H
-/** A Hugging Face GPT-2 model folder: config.json, model.safetensors (or shards with model.safetensors.index.json),
- *  vocab.json, merges.txt. The prefix `transformer.` of tensor names is optional. attn.bias, attn.masked_bias and
+/** A Hugging Face GPT-2 model folder: config.json, model.safetensors (or shards with model.safetensors.index.json), and
+ *  the files of a tokenizer. The prefix `transformer.` of tensor names is optional. attn.bias, attn.masked_bias and
  *  lm_head.weight are ignored; other unknown tensors are named in a log line. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/model/model_config.h"
 #include "linnet/model/parameters.h"
+#include "linnet/text/tokenizer_files.h"
 
 typedef struct ModelFolder ModelFolder; /**< an open folder: its configuration and mapped tensors */
 
@@ -36,19 +37,9 @@ Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Erro
 Status model_folder_check_embeddings(const ModelFolder *folder, const Parameters *parameters, int part, int parts,
                                      Error *error);
 
-/** The contents of a tokenizer's two files. A run keeps them in memory for saving, since the folder they came from may
- *  be a checkpoint that is deleted during the run. */
-typedef struct {
-    char *vocabulary, *merges; /**< NULL: none */
-    size_t vocabulary_size, merges_size;
-} TokenizerFiles;
-
-Status tokenizer_files_read(TokenizerFiles *files, const char *folder, Error *error);
-void tokenizer_files_free(TokenizerFiles *files);
-
 /** Write a model that Transformers can open into the existing folder `path`: config.json, model.safetensors (format pt,
- *  names with the prefix transformer.), and vocab.json and merges.txt where `tokenizer` has them. Each file is flushed
- *  to disk. `digest` (NULL: not computed) becomes the SHA-256 of model.safetensors. */
+ *  names with the prefix transformer.), and the files of the tokenizer. Each file is flushed to disk. `digest` (NULL:
+ *  not computed) becomes the SHA-256 of model.safetensors. */
 Status model_folder_save(const char *path, const ModelConfig *config, const ParameterLayout *layout,
                          const Parameters *parameters, const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT],
                          Error *error);

@@ -15,7 +15,7 @@ void model_new_parameters(const ParameterLayout *layout, const ModelConfig *conf
 
 /** What a new model folder is made from. All texts are borrowed. */
 typedef struct {
-    const char *tokenizer; /**< a folder with vocab.json and merges.txt, which are copied */
+    const char *tokenizer; /**< a folder with a tokenizer, which is copied and completed (tokenizer_files.h) */
     const char *const *label_names;
     int32_t labels; /**< at least 2 */
     int32_t layers, width, heads, positions;

@@ -57,16 +57,21 @@ static void test_complete_one_takes_its_place(void **state) {
     put("model.safetensors.index.json", "old");
     put("vocab.json", "old");
     put("merges.txt", "old");
+    put("tokenizer.json", "old");
+    put("special_tokens_map.json", "old");
     put("metrics.jsonl", "the log");
     make_model_new();
     put("model.new/config.json", "new");
     put("model.new/model.safetensors", "new");
+    put("model.new/tokenizer.json", "new");
     recover();
     assert_holds("config.json", "new");
     assert_holds("model.safetensors", "new");
     assert_holds("model.safetensors.index.json", NULL);
     assert_holds("vocab.json", NULL);
     assert_holds("merges.txt", NULL);
+    assert_holds("tokenizer.json", "new");
+    assert_holds("special_tokens_map.json", NULL);
     assert_holds("metrics.jsonl", "the log");
 }
 

@@ -148,11 +148,18 @@ const char *file_kind_advice(FileKind kind) {
     return TEXTS[kind].other;
 }
 
+/* Bytes of the name without its ending, or all of it where the ending is that of the converted table. */
+static int converted_stem(const char *name) {
+    const char *slash = strrchr(name, '/'), *dot = strrchr(name, '.');
+    const bool has_ending = dot && (!slash || dot > slash) && strcasecmp(dot, ".csv") != 0;
+    return (int)(has_ending ? (size_t)(dot - name) : strlen(name));
+}
+
 Status file_kind_refuse_table(const char *name, FileKind kind, Error *error) {
     if (TEXTS[kind].table)
         return error_set(error, STATUS_INPUT, "%s: is %s: %s", name, TEXTS[kind].name, TEXTS[kind].table);
     return error_set(
         error, STATUS_INPUT,
-        "%s: is %s: convert it: python3 -c \"import pandas; pandas.%s('%s').to_csv('%s.csv', index=False)\"", name,
-        TEXTS[kind].name, TEXTS[kind].pandas, name, name);
+        "%s: is %s: convert it: python3 -c \"import pandas; pandas.%s('%s').to_csv('%.*s.csv', index=False)\"", name,
+        TEXTS[kind].name, TEXTS[kind].pandas, name, converted_stem(name), name);
 }

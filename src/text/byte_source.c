@@ -107,9 +107,20 @@ static Status spool(ByteSource *source, Error *error) {
     return error->status;
 }
 
+/* A folder is no table; that of a data set saved by `datasets` is told with the command that makes a table of it. */
+static Status refuse_folder(const char *path, Error *error) {
+    const bool parts = file_is_in(path, "dataset_dict.json");
+    if (!parts && !(file_is_in(path, "state.json") && file_is_in(path, "dataset_info.json"))) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "%s: is a data set saved by `datasets`: convert it: python3 -c \"import datasets; "
+                     "datasets.load_from_disk('%s')%s.to_csv('%s.csv')\"",
+                     path, path, parts ? "['train']" : "", path);
+}
+
 static Status open_input(ByteSource *source, const char *path, bool twice, Error *error) {
     const int given = open_file_of(path);
     struct stat about;
+    if (refuse_folder(path, error)) return error->status;
     if (given < 0 && file_open(path, &source->file, error)) return error->status;
     if (given >= 0 && (source->file = dup(given)) < 0) return refuse_reading(source, error);
     if (fstat(source->file, &about) != 0) return refuse_reading(source, error);

@@ -264,6 +264,17 @@ def test_workbooks(sample, tmp_path):
     refused("prepare", "--input", tmp_path, "--output", tmp_path / "o.h5", "--tokenizer", sample.tokenizer, names=["it is a folder"])
 
 
+def test_a_folder_of_datasets(sample, tmp_path):
+    """What Dataset.save_to_disk() and DatasetDict.save_to_disk() leave."""
+    (tmp_path / "data").mkdir()
+    wanted = ["prepare", "--input", tmp_path / "data", "--output", tmp_path / "o.h5", "--tokenizer", sample.tokenizer]
+    (tmp_path / "data/dataset_info.json").write_text("{}")
+    (tmp_path / "data/state.json").write_text("{}")
+    refused(*wanted, names=["saved by `datasets`", "load_from_disk('", "').to_csv('"])
+    (tmp_path / "data/dataset_dict.json").write_text("{}")
+    refused(*wanted, names=["')['train'].to_csv('"])
+
+
 def test_texts_may_start_with_a_mark(sample, tmp_path):
     """A header or text that begins with the letters of another kind is a text."""
     for word in ("PAR1", "GGUF", "BZh", "%PDF-"):

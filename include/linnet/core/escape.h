@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 typedef enum {
-    ESCAPE_OUTPUT,  /**< control characters (C0, DEL, C1), line and paragraph separators, bidirectional controls */
-    ESCAPE_MESSAGE, /**< and all else that is invisible: spaces other than U+0020, zero-width and format characters */
-    ESCAPE_JSON     /**< as ESCAPE_OUTPUT, by the rules of a JSON string (RFC 8259); the text must be UTF-8 */
+    ESCAPE_OUTPUT, /**< control characters (C0, DEL, C1), line and paragraph separators, bidirectional controls */
+    ESCAPE_MESSAGE, /**< and all else that is invisible: spaces other than U+0020, zero-width, format and combining characters */
+    ESCAPE_JSON /**< as ESCAPE_OUTPUT, by the rules of a JSON string (RFC 8259); the text must be UTF-8 */
 } EscapeKind;
 
 /** Bytes that one character takes at most. */

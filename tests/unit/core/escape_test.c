@@ -33,6 +33,7 @@ static void test_invisible_characters(void **state) {
     assert_string_equal(ESCAPED(ESCAPE_OUTPUT, text), text);
     assert_string_equal(ESCAPED(ESCAPE_JSON, text), text);
     assert_string_equal(ESCAPED(ESCAPE_MESSAGE, text), " \\u00a0\\u200b\\u200d\\ufe0f\\ufeff\\u3000\\U000e0041");
+    assert_string_equal(ESCAPED(ESCAPE_MESSAGE, "ne\xCC\x81gatif"), "ne\\u0301gatif"); /* looks like U+00E9 */
     static const char visible[] = "na\xC3\xAFve \xE4\xB8\xAD \xF0\x9F\x98\x80 \xD7\xA9 \\n";
     assert_string_equal(ESCAPED(ESCAPE_MESSAGE, visible), visible);
 }

@@ -33,7 +33,7 @@ typedef struct {
 
 static void *grow(void *block, size_t used, size_t *capacity, size_t size, Error *error) {
     if (used < *capacity) return block;
-    const size_t wanted = *capacity ? 2 * *capacity : 1 << 16;
+    const size_t wanted = *capacity ? 2 * *capacity : 1 << 10;
     void *larger = memory_resize(block, used * size, wanted, size, error);
     if (larger) *capacity = wanted;
     return larger;

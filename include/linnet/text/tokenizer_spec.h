@@ -61,7 +61,7 @@ typedef struct {
     size_t token_count;
     SpecMerge *merges; /**< [merge_count] by rank; no pair twice */
     size_t merge_count;
-    AddedToken *added; /**< [added_count] by rising id; each is also looked up by special[] */
+    AddedToken *added; /**< [added_count] by rising id; special tokens are among them */
     size_t added_count;
     int32_t bytes[256]; /**< id of each single byte */
 

@@ -41,6 +41,10 @@ def save(folder, tokenizer, kind):
     """The tokenizer's files in the model's folder; kind is its name in KINDS."""
     if kind.startswith("Transformers 5"):
         tokenizer.save_pretrained(folder)
+        if kind == "Transformers 5, plain class":
+            tokenizer.backend_tokenizer.pre_tokenizer.add_prefix_space = True
+            tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+            (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END}))
         return
     tokenizer.backend_tokenizer.model.save(str(folder))
     if kind == "Transformers 4":
@@ -59,7 +63,7 @@ def save(folder, tokenizer, kind):
 
 
 KINDS = ["files of 2019", "Transformers 4", "Transformers 4, pad token and length", "Transformers 4, both forms", "Transformers 5",
-         "Transformers 5, pad token", "Transformers 5, added tokens", "begin of text", "added tokens"]
+         "Transformers 5, pad token", "Transformers 5, added tokens", "Transformers 5, plain class", "begin of text", "added tokens"]
 
 
 @pytest.fixture(params=KINDS)

@@ -165,10 +165,10 @@ static cJSON *tokenizer_tree(const TokenizerSpec *spec, Error *error) {
 
 /* --- tokenizer_config.json and special_tokens_map.json ------------------------------------------------------------- */
 
-/* The names of the special tokens; `pad` is that of the pad token. */
+/* The names of the special tokens. */
 static void add_special(cJSON *tree, const TokenizerSpec *spec, int32_t pad, Error *error) {
     for (SpecialToken which = 0; which < SPECIAL_COUNT; which++) {
-        const int32_t id = which == SPECIAL_PAD ? pad : spec->special[which];
+        const int32_t id = which == SPECIAL_PAD && spec->special[which] < 0 ? pad : spec->special[which];
         if (id >= 0) add(tree, special_token_key(which), cJSON_CreateString(tokenizer_spec_text(spec, id)), error);
     }
 }
@@ -179,9 +179,23 @@ static cJSON *special_tree(const TokenizerSpec *spec, int32_t pad, Error *error)
     return tree;
 }
 
+/* The plain class takes everything from tokenizer.json. In Transformers 4 it makes token_type_ids, which a GPT-2 model
+ * would add to its embeddings. */
+static void add_plain_class(cJSON *tree, Error *error) {
+    static const char *const inputs[] = {"input_ids", "attention_mask"};
+    add(tree, "tokenizer_class", cJSON_CreateString("PreTrainedTokenizerFast"), error);
+    add(tree, "model_input_names", cJSON_CreateStringArray(inputs, 2), error);
+}
+
 static cJSON *config_tree(const TokenizerSpec *spec, int32_t pad, int32_t positions, Error *error) {
-    cJSON *tree = constant("{\"tokenizer_class\": \"GPT2Tokenizer\", \"errors\": \"replace\"}");
-    add(tree, "add_prefix_space", cJSON_CreateBool(spec->add_prefix_space), error);
+    cJSON *tree = cJSON_CreateObject();
+    if (spec->gpt2) {
+        add(tree, "tokenizer_class", cJSON_CreateString("GPT2Tokenizer"), error);
+        add(tree, "errors", cJSON_CreateString("replace"), error);
+        add(tree, "add_prefix_space", cJSON_CreateBool(spec->add_prefix_space), error);
+    } else {
+        add_plain_class(tree, error);
+    }
     add(tree, "model_max_length", cJSON_CreateNumber(positions), error);
     if (spec->pad_left) add(tree, "padding_side", cJSON_CreateString("left"), error);
     if (spec->truncate_left) add(tree, "truncation_side", cJSON_CreateString("left"), error);
@@ -189,19 +203,41 @@ static cJSON *config_tree(const TokenizerSpec *spec, int32_t pad, int32_t positi
     return tree;
 }
 
-/* The file's own members, and where they are missing a pad token and a length that the model can read. */
-static Status edit_config(char **text, size_t *size, const TokenizerSpec *spec, int32_t pad, int32_t positions,
+static bool lacks(const cJSON *tree, const char *key) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(tree, key);
+    return !item || cJSON_IsNull(item);
+}
+
+/* What is set in a tokenizer_config.json that says `given`. */
+static cJSON *changes_tree(const cJSON *given, const TokenizerSpec *spec, int32_t pad, int32_t positions,
+                           Error *error) {
+    cJSON *tree = cJSON_CreateObject();
+    if (!spec->gpt2) add_plain_class(tree, error);
+    for (cJSON *item = tree ? tree->child : NULL, *next; item; item = next) {
+        next = item->next;
+        if (!lacks(given, item->string)) cJSON_Delete(cJSON_DetachItemViaPointer(tree, item));
+    }
+    if (spec->special[SPECIAL_PAD] < 0 && pad >= 0)
+        add(tree, special_token_key(SPECIAL_PAD), cJSON_CreateString(tokenizer_spec_text(spec, pad)), error);
+    if (spec->max_length == 0 || spec->max_length > positions)
+        add(tree, "model_max_length", cJSON_CreateNumber(positions), error);
+    return tree;
+}
+
+static Status edit_config(TokenizerFiles *files, const TokenizerSpec *spec, int32_t pad, int32_t positions,
                           Error *error) {
     const char *name = TOKENIZER_FILE_NAMES[TOKENIZER_CONFIG];
-    cJSON *token = cJSON_CreateString(tokenizer_spec_text(spec, pad)), *length = cJSON_CreateNumber(positions);
-    if (!token || !length) error_set(error, STATUS_FAILURE, "out of memory for %s", name);
-    if (!error->status && spec->special[SPECIAL_PAD] < 0)
-        json_edit_set(text, special_token_key(SPECIAL_PAD), token, name, error);
-    if (!error->status && (spec->max_length == 0 || spec->max_length > positions))
-        json_edit_set(text, "model_max_length", length, name, error);
-    cJSON_Delete(token);
-    cJSON_Delete(length);
-    *size = strlen(*text);
+    char **text = &files->file[TOKENIZER_CONFIG].text;
+    cJSON *given = NULL, *changes = NULL;
+    const cJSON *change;
+    if (json_parse(&given, *text, files->file[TOKENIZER_CONFIG].size, name, error)) return error->status;
+    changes = changes_tree(given, spec, pad, positions, error);
+    cJSON_ArrayForEach(change, changes) {
+        if (!error->status) json_edit_set(text, change->string, change, name, error);
+    }
+    files->file[TOKENIZER_CONFIG].size = strlen(*text);
+    cJSON_Delete(given);
+    cJSON_Delete(changes);
     return error->status;
 }
 
@@ -228,7 +264,6 @@ Status tokenizer_files_complete(TokenizerFiles *files, const TokenizerSpec *spec
     if (!files->file[TOKENIZER_CONFIG].text)
         take(files, TOKENIZER_CONFIG, config_tree(spec, pad, positions, error), true, error);
     else
-        edit_config(&files->file[TOKENIZER_CONFIG].text, &files->file[TOKENIZER_CONFIG].size, spec, pad, positions,
-                    error);
+        edit_config(files, spec, pad, positions, error);
     return error->status;
 }

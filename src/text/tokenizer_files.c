@@ -15,13 +15,17 @@ const char *const TOKENIZER_FILE_NAMES[TOKENIZER_FILES] = {
     [TOKENIZER_CHAT] = "chat_template.jinja",
 };
 
+/* Another token of the vocabulary must not become a tokenizer's pad token: it would be found in texts before they are
+ * split into words, and so change their ids. */
+static bool is_added(const TokenizerSpec *spec, int32_t id) {
+    for (size_t i = 0; i < spec->added_count; i++)
+        if (spec->added[i].id == id) return true;
+    return false;
+}
+
 int32_t tokenizer_pad(const TokenizerSpec *spec, int32_t pad) {
     if (spec->special[SPECIAL_PAD] >= 0) return spec->special[SPECIAL_PAD];
-    /* Another token of the vocabulary must not become the pad token: it would be found in texts before they are split
-     * into words, and so change their ids. */
-    for (size_t i = 0; i < spec->added_count; i++)
-        if (spec->added[i].id == pad) return pad;
-    return spec->end_of_text;
+    return is_added(spec, pad) ? pad : spec->end_of_text;
 }
 
 static Status read_files(TokenizerFiles *files, const char *folder, Error *error) {
@@ -37,9 +41,18 @@ static Status read_files(TokenizerFiles *files, const char *folder, Error *error
 Status tokenizer_files_read(TokenizerFiles *files, const char *folder, int32_t pad, int32_t positions, Error *error) {
     TokenizerSpec spec = {0};
     *files = (TokenizerFiles){0};
-    if (tokenizer_spec_read(&spec, folder, error) || read_files(files, folder, error) ||
-        tokenizer_files_complete(files, &spec, tokenizer_pad(&spec, pad), positions, error))
-        tokenizer_files_free(files);
+    if (tokenizer_spec_read(&spec, folder, error) || read_files(files, folder, error)) goto cleanup;
+    pad = tokenizer_pad(&spec, pad);
+    if (!is_added(&spec, pad)) {
+        log_warning(
+            "%s: its tokenizer has no pad token, and %s is not an added token that could be one: Transformers will "
+            "read single texts with it, but no batches",
+            folder, tokenizer_spec_text(&spec, pad));
+        pad = -1;
+    }
+    tokenizer_files_complete(files, &spec, pad, positions, error);
+cleanup:
+    if (error->status) tokenizer_files_free(files);
     if (!error->status && spec.pad_left)
         log_warning(
             "%s: its tokenizer pads on the left: in batches Transformers then moves shorter texts to other positions "

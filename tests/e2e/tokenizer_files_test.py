@@ -87,6 +87,24 @@ def test_tokenizer_json_alone(tmp_path):
     assert (model / "tokenizer_config.json").read_text(encoding="utf-8") == expected
 
 
+@pytest.mark.parametrize("config", [None, {"model_max_length": 8, "custom": 1.0}], ids=["tokenizer.json", "with a configuration"])
+def test_class_is_written_down(tmp_path, config):
+    """Transformers opens a tokenizer.json without a class as PreTrainedTokenizerFast, but beside a GPT-2 model's config.json as
+    GPT2Tokenizer, which ignores add_prefix_space there."""
+    case = SAVED["prefix space"]
+    whole = json.loads(json.dumps(case["tokenizer.json"]))
+    whole["model"].update(vocab=json.loads(SAVED["files of 2019"]["vocab.json"]), merges=merges_of(SAVED["files of 2019"]["merges.txt"]))
+    files = {"tokenizer.json": whole, **({"tokenizer_config.json": config} if config else {})}
+    tokenizer = folder_of(tmp_path / "tokenizer", files, vocabulary=False)
+    model = init(tmp_path / "model", tokenizer)
+    assert read(model, "tokenizer_config.json") == {"model_max_length": POSITIONS, **(config or {}), "pad_token": END,
+                                                    "tokenizer_class": "PreTrainedTokenizerFast",
+                                                    "model_input_names": ["input_ids", "attention_mask"]}
+    (tmp_path / "table.csv").write_text("text,sentiment\nhello there,neutral\n")
+    linnet("prepare", "--input", tmp_path / "table.csv", "--output", tmp_path / "data.h5", "--tokenizer", tokenizer)
+    linnet("evaluate", "--model", model, "--data", tmp_path / "data.h5")  # by the same identity
+
+
 def test_unknown_members_keep_their_bytes(tmp_path):
     """Numbers that a float64 cannot hold, floats that look like integers, escapes, layout."""
     config = '{"custom": {"b": 1.0, "a": [12345678901234567890, 1e400]},\n   "text": "\\u00e9\\/", "model_max_length": 8 }'

@@ -3,11 +3,14 @@
 /** The files of a tokenizer in memory: what a run saves with its model, so that Transformers 4 and 5 open the folder with
  *  AutoTokenizer and use it at once. The folder that they came from may be a checkpoint that the run deletes.
  *
- *  A file that the folder has is saved as it is. Two members of tokenizer_config.json are the exceptions:
+ *  A file that the folder has is saved as it is. A few members of tokenizer_config.json are the exceptions:
  *
- *   pad_token          set where the tokenizer has none, as Transformers needs one for batches
+ *   pad_token          set where the tokenizer has none and tokenizer_pad() is an added token, as Transformers needs one
+ *                      for batches
  *   model_max_length   set to the model's positions where it is absent or above them, as Transformers' truncation=True
  *                      would leave texts that the model cannot read
+ *   tokenizer_class, model_input_names   where they are absent and the folder was read as PreTrainedTokenizerFast, which
+ *                      beside a GPT-2 model's config.json would be taken for GPT2Tokenizer
  *
  *  A file that the folder lacks (but for added_tokens.json and chat_template.jinja) is made of the other ones, with the
  *  content that Transformers' GPT2TokenizerFast would save. Not collective. */

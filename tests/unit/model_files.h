@@ -2,7 +2,6 @@
 #define LINNET_TESTS_MODEL_FILES_H
 /** What the tests of the model's files share: a folder of their own, files made in it, and what must be refused. */
 #include "linnet/core/error.h"
-#include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,30 +13,8 @@
 
 #include <cmocka.h>
 
+#include "unit/folder.h"
 #include "unit/message.h"
-
-static char folder[] = "/tmp/linnet-model-XXXXXX";
-
-static inline int make_folder(void **state) {
-    (void)state;
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static inline int remove_folder(void **state) {
-    (void)state;
-    Error error = {0};
-    return (int)file_remove(folder, &error);
-}
-
-/** A path in the test's folder; static, good until the eighth call after. */
-static inline const char *in_folder(const char *name) {
-    static char paths[8][256];
-    static int next;
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
 
 static inline void write_bytes(const char *path, const void *bytes, size_t size) {
     FILE *file = fopen(path, "wb");

@@ -19,9 +19,9 @@
 
 #include <cmocka.h>
 
+#include "unit/folder.h"
 #include "unit/message.h"
 
-static char folder[] = "/tmp/linnet-lock-XXXXXX";
 static int lock_errno; /* errno of locking; 0: the system's own */
 
 /* Replaces the C library's function: few machines have a file system without locks. */
@@ -37,18 +37,9 @@ int fcntl(int file, int command, ...) {
     return (int)syscall(SYS_fcntl, file, command, argument);
 }
 
-static int make_folder(void **state) {
-    (void)state;
+static int open_folder(void **state) {
     setenv("LINNET_LOCK_TIMEOUT", "0", 1);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    Error error = {0};
-    file_remove(folder, &error);
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return (int)error.status;
+    return make_folder(state);
 }
 
 static const char *lock_path(void) {
@@ -181,7 +172,7 @@ static void test_links_are_not_followed(void **state) {
     memory_free(text);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_folder, remove_folder)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

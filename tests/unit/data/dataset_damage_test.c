@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "unit/folder.h"
 #include "unit/token_file.h"
 
 #define SMALL 48
@@ -25,7 +26,6 @@ const char *__lsan_default_suppressions(void) {
     return "leak:libhdf5";
 }
 
-static char folder[] = "/tmp/linnet-damage-XXXXXX";
 static char *small, *broken;
 
 /* --- Damaged and hostile files --- */
@@ -492,9 +492,8 @@ static void test_other_files_are_named(void **state) {
 }
 
 static int set_up(void **state) {
-    (void)state;
     Error error = {0};
-    if (!mkdtemp(folder)) return -1;
+    if (make_folder(state)) return -1;
     small = file_join(folder, "small.h5", &error);
     broken = file_join(folder, "broken.h5", &error);
     write_samples(small, SMALL, &error);
@@ -503,11 +502,9 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
-    (void)state;
-    Error error = {0};
     memory_free(small);
     memory_free(broken);
-    return (int)file_remove(folder, &error);
+    return remove_folder(state);
 }
 
 int main(void) {

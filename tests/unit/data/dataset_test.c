@@ -20,12 +20,12 @@
 
 #include <cmocka.h>
 
+#include "unit/folder.h"
 #include "unit/token_file.h"
 
 #define SMALL 48
 #define LARGE 30000 /* with 65 tokens a sample: 30 chunks of tokens, 4 of offsets and rows */
 
-static char folder[] = "/tmp/linnet-dataset-XXXXXX";
 static char *small, *large, *broken;
 
 /* --- Writing and reading back --- */
@@ -348,9 +348,8 @@ static void test_the_same_samples_give_the_same_bytes(void **state) {
 }
 
 static int set_up(void **state) {
-    (void)state;
     Error error = {0};
-    if (!mkdtemp(folder)) return -1;
+    if (make_folder(state)) return -1;
     small = file_join(folder, "small.h5", &error);
     large = file_join(folder, "large.h5", &error);
     broken = file_join(folder, "broken.h5", &error);
@@ -361,12 +360,10 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
-    (void)state;
-    Error error = {0};
     memory_free(small);
     memory_free(large);
     memory_free(broken);
-    return (int)file_remove(folder, &error);
+    return remove_folder(state);
 }
 
 int main(void) {

@@ -17,24 +17,16 @@
 
 #include <cmocka.h>
 
+#include "unit/folder.h"
 #include "unit/message.h"
 
-static char folder[64];
 static char path[96];
 
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/linnet_runlog_XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+static int open_folder(void **state) {
     log_setup(0, 1, true); /* the lines for people have a test of their own */
+    if (make_folder(state)) return -1;
+    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
     return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    Error error = {0};
-    return file_remove(folder, &error) == STATUS_OK ? 0 : -1;
 }
 
 static void expect_file(const char *expected) {
@@ -241,7 +233,7 @@ static void test_reports_an_event_there_was_no_memory_for(void **state) {
 }
 
 int main(void) {
-#define TEST(test_name) cmocka_unit_test_setup_teardown(test_name, make_folder, remove_folder)
+#define TEST(test_name) cmocka_unit_test_setup_teardown(test_name, open_folder, remove_folder)
     const struct CMUnitTest tests[] = {
         TEST(test_writes_a_line_an_event_at_once),
         TEST(test_starts_a_new_run_with_an_empty_file),

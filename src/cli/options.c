@@ -2,6 +2,7 @@
 #include "cli/options.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/nearest.h"
+#include "linnet/settings/settings.h"
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -47,6 +48,9 @@ static void print_option(const Option *option) {
 static void print_help(const CommandLine *line) {
     printf("usage: %s\n\n%s\n\noptions:\n", line->synopsis, line->summary);
     for (size_t i = 0; i < line->count; i++) print_option(&line->options[i]);
+    if (line->settings)
+        print_help_row("KEY", "VALUE", "a setting, as in Trainer's scripts: --learning_rate 3e-5 (before the file's)",
+                       "");
     print_help_row("quiet", "", "print only warnings and errors to standard error", "");
     print_help_row("help", "", "print this text", "");
 }
@@ -59,12 +63,12 @@ static bool help_wanted(int argc, char **argv) {
 }
 
 static Status list_add(OptionList *list, const char *item, Error *error) {
-    const char **items = memory_resize(list->items, list->count * sizeof *items, list->count + 1, sizeof *items, error);
+    char **items = memory_resize(list->items, list->count * sizeof *items, list->count + 1, sizeof *items, error);
     if (!items) return error->status;
-    items[list->count] = item;
     list->items = items;
-    list->count++;
-    return STATUS_OK;
+    items[list->count] = memory_text(item, error);
+    if (items[list->count]) list->count++;
+    return error->status;
 }
 
 static Status unknown_option(const CommandLine *line, const char *argument, size_t name_size, Error *error) {
@@ -76,6 +80,7 @@ static Status unknown_option(const CommandLine *line, const char *argument, size
     char word[NEAREST_WORD_MAX + 1] = "";
     if (name_size < sizeof word) memcpy(word, argument + 2, name_size);
     const char *near = nearest_name(word, names, count);
+    if (!near && line->settings) near = settings_nearest(word);
     if (near)
         return error_set(error, STATUS_INPUT, "unknown option %.*s: did you mean --%s?", (int)name_size + 2, argument,
                          near);
@@ -135,6 +140,19 @@ static Status store_value(const Option *option, const char *text, Error *error) 
     return list_add(option->value, text, error);
 }
 
+/* The next argument as the value of an option. */
+static Status next_value(Parser *parser, const char *name, const char **text, Error *error) {
+    if (parser->next == parser->argc) return error_set(error, STATUS_INPUT, "--%s needs a value", name);
+    const char *next = parser->argv[parser->next];
+    if (strncmp(next, "--", 2) == 0)
+        return error_set(error, STATUS_INPUT,
+                         "--%s needs a value, got the option %s (if that is the value, write --%s=%s)", name, next,
+                         name, next);
+    *text = next;
+    parser->next++;
+    return STATUS_OK;
+}
+
 /* The option's value: the text after its `=`, else the next argument. */
 static Status take_value(Parser *parser, const Option *option, const char *attached, const char **text, Error *error) {
     *text = attached;
@@ -142,16 +160,39 @@ static Status take_value(Parser *parser, const Option *option, const char *attac
         if (attached) return error_set(error, STATUS_INPUT, "--%s takes no value, got %s", option->name, attached);
         return STATUS_OK;
     }
-    if (attached) return STATUS_OK;
-    if (parser->next == parser->argc) return error_set(error, STATUS_INPUT, "--%s needs a value", option->name);
-    const char *next = parser->argv[parser->next];
-    if (strncmp(next, "--", 2) == 0)
-        return error_set(error, STATUS_INPUT,
-                         "--%s needs a value, got the option %s (if that is the value, write --%s=%s)", option->name,
-                         next, option->name, next);
-    *text = next;
-    parser->next++;
-    return STATUS_OK;
+    return attached ? STATUS_OK : next_value(parser, option->name, text, error);
+}
+
+#define KEY_ROOM 64 /* bytes: more than any key has */
+
+/* The key of a setting given as an option, with underscores for dashes, into `key`; *negated: it stands after no_.
+ * False where there is no such key. */
+static bool find_setting(const char *name, size_t size, char key[KEY_ROOM], bool *flag, bool *negated) {
+    if (size >= KEY_ROOM) return false;
+    for (size_t i = 0; i < size; i++) key[i] = name[i] == '-' ? '_' : name[i];
+    key[size] = '\0';
+    *negated = false;
+    if (settings_find(key, flag)) return true;
+    *negated = strncmp(key, "no_", 3) == 0 && settings_find(key + 3, flag) && *flag;
+    if (*negated) memmove(key, key + 3, size - 2);
+    return *negated;
+}
+
+/* Add a setting to the command's list. A truth value is the next argument only if that reads as one. */
+static Status parse_setting(Parser *parser, const char *key, bool flag, bool negated, const char *attached,
+                            Error *error) {
+    const char *value = negated ? "false" : attached ? attached : "true";
+    bool truth, next = parser->next < parser->argc && settings_truth(parser->argv[parser->next], &truth);
+    if (negated && attached) return error_set(error, STATUS_INPUT, "--no_%s takes no value, got %s", key, attached);
+    if (flag && !negated && !attached && next) value = parser->argv[parser->next++];
+    if (!flag && !attached && next_value(parser, key, &value, error)) return error->status;
+    const size_t room = strlen(key) + strlen(value) + sizeof "--=";
+    char *text = memory_allocate(room, 1, error);
+    if (!text) return error->status;
+    snprintf(text, room, "--%s=%s", key, value);
+    list_add(parser->line->settings, text, error);
+    memory_free(text);
+    return error->status;
 }
 
 static Status parse_option(Parser *parser, const char *argument, Error *error) {
@@ -166,9 +207,13 @@ static Status parse_option(Parser *parser, const char *argument, Error *error) {
         option = row;
         parser->given |= UINT64_C(1) << i;
     }
+    const char *text, *attached = equals ? equals + 1 : NULL;
+    char key[KEY_ROOM];
+    bool flag, negated;
+    if (!option && parser->line->settings && find_setting(argument + 2, name_size, key, &flag, &negated))
+        return parse_setting(parser, key, flag, negated, attached, error);
     if (!option) return unknown_option(parser->line, argument, name_size, error);
-    const char *text;
-    if (take_value(parser, option, equals ? equals + 1 : NULL, &text, error)) return error->status;
+    if (take_value(parser, option, attached, &text, error)) return error->status;
     return store_value(option, text, error);
 }
 
@@ -210,6 +255,7 @@ Status options_parse(const CommandLine *line, int argc, char **argv, bool *helpe
 }
 
 void options_free_list(OptionList *list) {
+    for (size_t i = 0; i < list->count; i++) memory_free(list->items[i]);
     memory_free(list->items);
     *list = (OptionList){0};
 }

@@ -15,7 +15,7 @@ typedef enum {
 } OptionKind;
 
 typedef struct {
-    const char **items; /**< borrowed texts; options_free_list() frees the array */
+    char **items; /**< [count] owned copies */
     size_t count;
 } OptionList;
 
@@ -34,11 +34,16 @@ typedef struct {
     const Option *options;
     size_t count;
     const char *operands; /**< name of the arguments that are no options ("TEXT"), or NULL if there are none */
+    OptionList *settings; /**< where settings given as options go, or NULL if the command takes none */
 } CommandLine;
 
 /** Parse argv [argc], the arguments after the command's name: `--name value` or `--name=value`; `--` ends the
  *  options. Each command also has --quiet (*quiet) and --help (prints to standard output and sets *helped; nothing
  *  else is then checked). *operands (NULL if the command takes none) gets the other arguments, in order.
+ *
+ *  Where the command takes settings, `--KEY VALUE` and `--KEY=VALUE` add "--KEY=VALUE" to their list, as
+ *  HfArgumentParser reads them: dashes may stand for underscores; a key of true or false needs no value, and --no_KEY
+ *  is its false.
  *
  *  STATUS_INPUT: an unknown option (the message names the nearest known one), a missing value (a value that starts
  *  with two dashes must be written --name=value), a value for a flag, a number out of range, a missing required

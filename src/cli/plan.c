@@ -23,7 +23,8 @@ typedef struct {
 } CommandOptions;
 
 static Status open_subject(PlanSubject *subject, const CommandOptions *options, Error *error) {
-    return plan_subject_open(subject, options->config, options->overrides.items, options->overrides.count, error);
+    return plan_subject_open(subject, options->config, (const char *const *)options->overrides.items,
+                             options->overrides.count, error);
 }
 
 /* The shape to measure, and the threads per rank (0: one per core), from the configuration if there is one. */
@@ -186,6 +187,7 @@ static Status parse(int argc, char **argv, CommandOptions *options, OptionList *
         .options = table,
         .count = sizeof table / sizeof *table,
         .operands = "CONFIG.json",
+        .settings = &options->overrides,
     };
     return options_parse(&line, argc, argv, helped, &options->quiet, operands, error);
 }

@@ -8,14 +8,15 @@
 #include "linnet/train/trainer.h"
 #include <stdio.h>
 
-/* Rank 0 reads the configuration and broadcasts its resolved text. Collective. */
+/* Rank 0 reads the configuration (`path` may be NULL) and broadcasts its resolved text. Collective. */
 static Status share_settings(const World *world, Settings *settings, const char *path, const OptionList *overrides,
                              Error *error) {
     char *text = NULL;
-    if (world->rank == 0 && settings_load(settings, path, overrides->items, overrides->count, error) == STATUS_OK)
+    if (world->rank == 0 &&
+        settings_load(settings, path, (const char *const *)overrides->items, overrides->count, error) == STATUS_OK)
         text = settings_text(settings, error);
     if (world_agree(world, error, true) == STATUS_OK && world_broadcast_text(world, &text, error) == STATUS_OK) {
-        if (world->rank != 0) settings_parse(settings, text, path, error);
+        if (world->rank != 0) settings_parse(settings, text, path ? path : "the command line", error);
         world_agree(world, error, true);
     }
     memory_free(text);
@@ -33,7 +34,8 @@ static Status run(const OptionList *operands, const OptionList *overrides, bool 
     } else {
         log_setup(world->rank, world->size, quiet);
         if (world_agree(world, error, true) == STATUS_OK &&
-            share_settings(world, &settings, operands->items[0], overrides, error) == STATUS_OK)
+            share_settings(world, &settings, operands->count > 0 ? operands->items[0] : NULL, overrides, error) ==
+                STATUS_OK)
             trainer_run(world, &settings, profile, error);
     }
     settings_free(&settings);
@@ -64,14 +66,16 @@ int command_train(int argc, char **argv) {
          0},
     };
     const CommandLine line = {
-        .synopsis = "linnet train CONFIG.json [--set KEY=VALUE ...]",
-        .summary = "Fine-tune a GPT-2 model on a token file: alone, or under mpirun or srun with any number of ranks.",
+        .synopsis = "linnet train [CONFIG.json] [--KEY VALUE ...] [--set KEY=VALUE ...]",
+        .summary = "Fine-tune a GPT-2 model on a token file: alone, or under mpirun or srun with any number of ranks.\n"
+                   "Settings come from a JSON file, from options named like its keys, or from both.",
         .options = table,
         .count = sizeof table / sizeof *table,
         .operands = "CONFIG.json",
+        .settings = &overrides,
     };
     if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped && !settings &&
-        operands.count != 1)
+        (operands.count > 1 || (operands.count == 0 && overrides.count == 0)))
         error_set(&error, STATUS_INPUT, "expected one configuration file, got %zu: linnet train CONFIG.json",
                   operands.count);
     if (error.status == STATUS_OK && settings && !helped)

@@ -1,20 +1,31 @@
 /* Load, parse and free the settings of a run. */
 #include "linnet/settings/settings.h"
 #include "linnet/core/file.h"
+#include "linnet/core/file_kind.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "settings/settings_source.h"
 #include <string.h>
+
+/* Store all settings; mistakes become problems of the source. */
+static void store(Settings *settings, Source *source) {
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        Error mistake = {0};
+        setting_store(settings, &SETTING_ROWS[i], source, &source->given[i], &mistake);
+        source_problem(source, &mistake);
+    }
+    settings_check_foreign(source, settings);
+}
 
 /** Read a text with its overrides [count] into *settings, which stay empty after an error. */
 static Status read(Settings *settings, const char *text, size_t size, const char *name, const char *const *overrides,
                    size_t count, bool warn, Error *error) {
     Source source = {0};
     *settings = (Settings){0};
-    if (source_read(&source, text, size, name, overrides, count, error) == STATUS_OK)
-        settings_check_foreign(&source, error);
-    for (size_t i = 0; i < SETTINGS_COUNT && !error->status; i++)
-        setting_store(settings, &SETTING_ROWS[i], &source, &source.given[i], error);
-    if (!error->status) settings_check(settings, &source, error);
+    if (source_read(&source, text, size, name, overrides, count, error) == STATUS_OK) {
+        store(settings, &source);
+        if (source_verdict(&source, error) == STATUS_OK) settings_check(settings, &source, error);
+    }
     if (error->status)
         settings_free(settings);
     else if (warn)
@@ -23,12 +34,30 @@ static Status read(Settings *settings, const char *text, size_t size, const char
     return error->status;
 }
 
+/* A file of another kind, such as the one in which Trainer saves its arguments. */
+static Status refuse_kind(const char *path, FileKind kind, Error *error) {
+    const char *advice = file_kind_advice(kind);
+    if (kind == FILE_KIND_TORCH)
+        return error_set(error, STATUS_INPUT,
+                         "%s: %s; expected JSON: python3 -c \"import torch; print(torch.load('%s', weights_only=False)"
+                         ".to_json_string())\" > run.json",
+                         path, file_kind_name(kind), path);
+    return error_set(error, STATUS_INPUT, "%s: %s; expected a configuration in JSON%s%s", path, file_kind_name(kind),
+                     *advice ? ": " : "", advice);
+}
+
 Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error) {
     char *text = NULL;
     size_t size = 0;
     *settings = (Settings){0};
-    if (file_read(path, &text, &size, error) == STATUS_OK)
-        read(settings, text, size, path, overrides, count, true, error);
+    if (!path) return read(settings, "{}", 2, "the command line", overrides, count, true, error);
+    if (file_read(path, &text, &size, error) == STATUS_OK) {
+        const FileKind kind = file_kind(text, size_min(size, FILE_KIND_BYTES));
+        if (kind == FILE_KIND_OTHER)
+            read(settings, text, size, path, overrides, count, true, error);
+        else
+            refuse_kind(path, kind, error);
+    }
     memory_free(text);
     return error->status;
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WARNING_KEYS 2048 /* bytes: room for the names of all ignored keys */
+#define WARNING_KEYS 4096 /* bytes: room for the names of all foreign keys */
 
 /** An error that names the place of `key`, or only the file if it was not given. */
 static Status refuse(const Source *source, const char *key, const char *text, Error *error) {
@@ -16,40 +16,38 @@ static Status refuse(const Source *source, const char *key, const char *text, Er
     return error_set(error, STATUS_INPUT, "%s: %s: %s", where, key, text);
 }
 
-static bool is_accepted(const ForeignRow *row, const cJSON *value) {
-    cJSON *accepted = cJSON_Parse(row->accepted);
-    bool found = false;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, accepted) found = found || cJSON_Compare(item, value, true);
-    cJSON_Delete(accepted);
-    return found;
+/* Values that Trainer computes from other keys, and writes with the rest. */
+static bool is_made_of_others(const Settings *settings, const char *key, const cJSON *value) {
+    const char *output = settings->output_dir ? settings->output_dir : "";
+    if (strcmp(key, "data_seed") == 0) return cJSON_IsNumber(value) && value->valuedouble == (double)settings->seed;
+    if (!cJSON_IsString(value)) return false;
+    if (strcmp(key, "run_name") == 0) return strcmp(value->valuestring, output) == 0;
+    const size_t size = strlen(output);
+    return strcmp(key, "logging_dir") == 0 && strncmp(value->valuestring, output, size) == 0 &&
+           strncmp(value->valuestring + size, "/runs/", 6) == 0;
 }
 
-static Status refuse_foreign(const ForeignRow *row, const Source *source, const Given *given, Error *error) {
-    char where[SOURCE_WHERE], range[FOREIGN_RANGE_TEXT];
-    foreign_range(row, range);
-    char *found = cJSON_PrintUnformatted(given->value);
-    error_set(error, STATUS_INPUT, "%s: %s: expected %s, got %.80s: %s", source_where(source, given, where), row->key,
-              range, found ? found : "another value", row->instead);
-    cJSON_free(found);
-    return error->status;
+/* Whether a foreign key has a value of which something must be said. */
+static bool is_notable(const Source *source, size_t row, ForeignKind kind, const Settings *settings) {
+    const ForeignRow *foreign = &FOREIGN_ROWS[row];
+    const cJSON *value = source->given[SETTINGS_COUNT + row].value;
+    return foreign->kind == kind && !foreign_is_silent(foreign, value) &&
+           !is_made_of_others(settings, foreign->key, value);
 }
 
-Status settings_check_foreign(const Source *source, Error *error) {
+void settings_check_foreign(Source *source, const Settings *settings) {
     for (size_t i = 0; i < FOREIGN_COUNT; i++) {
-        const Given *given = source_given(source, FOREIGN_ROWS[i].key);
-        if (given && !is_accepted(&FOREIGN_ROWS[i], given->value))
-            return refuse_foreign(&FOREIGN_ROWS[i], source, given, error);
+        if (!is_notable(source, i, FOREIGN_CHECKED, settings)) continue;
+        char where[SOURCE_WHERE], range[FOREIGN_RANGE_TEXT];
+        const Given *given = &source->given[SETTINGS_COUNT + i];
+        char *found = cJSON_PrintUnformatted(given->value);
+        Error mistake = {0};
+        foreign_range(&FOREIGN_ROWS[i], range);
+        error_set(&mistake, STATUS_INPUT, "%s: %s: expected %s, got %.80s: %s", source_where(source, given, where),
+                  FOREIGN_ROWS[i].key, range, found ? found : "another value", FOREIGN_ROWS[i].text);
+        cJSON_free(found);
+        source_problem(source, &mistake);
     }
-    return STATUS_OK;
-}
-
-static Status check_data_seed(const Settings *settings, const Source *source, Error *error) {
-    const Given *given = source_given(source, "data_seed");
-    if (!given || (cJSON_IsNumber(given->value) && given->value->valuedouble == (double)settings->seed))
-        return STATUS_OK;
-    return refuse(source, "data_seed", "expected null or the value of seed: linnet shuffles the samples by seed",
-                  error);
 }
 
 static Status resolve(Settings *settings, const Source *source, Error *error) {
@@ -82,7 +80,7 @@ static Status check_intervals(const Settings *s, const Source *source, Error *er
 }
 
 Status settings_check(Settings *s, const Source *source, Error *error) {
-    if (check_data_seed(s, source, error) || resolve(s, source, error)) return error->status;
+    if (resolve(s, source, error)) return error->status;
     static const char EVALUATION[] = "needs eval_strategy \"steps\" or \"epoch\"";
     const bool evaluates = s->eval_strategy != STRATEGY_NO, best = s->load_best_model_at_end;
     const bool saves_best = s->save_strategy == STRATEGY_BEST, stops = s->early_stopping_patience > 0;
@@ -108,17 +106,31 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
     return check_intervals(s, source, error);
 }
 
-static void warn_of_ignored(const Source *source) {
-    char keys[WARNING_KEYS] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < IGNORED_COUNT; i++)
-        if (source_given(source, IGNORED_KEYS[i]))
-            used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "", IGNORED_KEYS[i]);
-    if (used > 0) log_warning("%s: linnet ignores these keys: %s", source->name, keys);
+/* Append a piece to a list of names in a text that has room for those of all keys. */
+static void add_name(char names[WARNING_KEYS], const char *name, const char *link, const char *other) {
+    const size_t used = strlen(names);
+    snprintf(names + used, WARNING_KEYS - used, "%s%s%s%s", used > 0 ? ", " : "", name, link, other);
+}
+
+static void warn_of_names(const Settings *settings, const Source *source) {
+    char unused[WARNING_KEYS] = "", renamed[WARNING_KEYS] = "";
+    for (size_t i = 0; i < FOREIGN_COUNT; i++) {
+        const ForeignRow *row = &FOREIGN_ROWS[i];
+        if (is_notable(source, i, FOREIGN_UNUSED, settings)) add_name(unused, row->key, "", "");
+        if (source->renamed[i]) add_name(renamed, row->key, " as ", row->text);
+    }
+    if (*unused) log_warning("%s: these keys have no effect (docs/interop.md says why): %s", source->name, unused);
+    if (*renamed) log_warning("%s: keys that have another name now were taken over: %s", source->name, renamed);
 }
 
 void settings_warn(const Settings *settings, const Source *source) {
-    warn_of_ignored(source);
+    const Given *optim = source_given(source, "optim");
+    warn_of_names(settings, source);
+    if (optim && cJSON_IsString(optim->value) && strcmp(optim->value->valuestring, "adamw_hf") == 0)
+        log_warning(
+            "%s: optim \"adamw_hf\" is computed as \"adamw_torch\", which applies adam_epsilon and weight_decay "
+            "a little differently",
+            source->name);
     if (settings->lr_scheduler_type == SCHEDULE_CONSTANT && settings->warmup_steps > 0)
         log_warning("%s: warmup_steps has no effect with lr_scheduler_type \"constant\"; use \"constant_with_warmup\"",
                     source->name);

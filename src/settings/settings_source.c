@@ -1,21 +1,35 @@
-/* Read a configuration file and its `--set` overrides, key by key. */
+/* Read a configuration file and the settings of the command line, key by key. */
 #include "settings/settings_source.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
-#include "linnet/core/nearest.h"
 #include <stdio.h>
 #include <string.h>
 
-/* The index of a key; KEYS_COUNT if there is no such key. */
-static size_t find_key(const char *key) {
-    size_t i = 0;
-    while (i < KEYS_COUNT && strcmp(settings_key(i), key) != 0) i++;
-    return i;
+#define PROBLEMS_END 32 /* bytes at the end of the line for "; and 12 more" */
+
+void source_problem(Source *source, const Error *mistake) {
+    Error *all = &source->problems;
+    if (!mistake->status) return;
+    const size_t used = strlen(all->message), more = strlen(mistake->message);
+    if (!all->status)
+        *all = *mistake;
+    else if (used + more + 2 < sizeof all->message - PROBLEMS_END)
+        snprintf(all->message + used, sizeof all->message - used, "; %s", mistake->message);
+    else
+        source->untold++;
+}
+
+Status source_verdict(const Source *source, Error *error) {
+    const Error *all = &source->problems;
+    if (!all->status) return error->status;
+    if (source->untold == 0) return error_set(error, all->status, "%s", all->message);
+    return error_set(error, all->status, "%.*s; and %d more", (int)(sizeof all->message - PROBLEMS_END), all->message,
+                     source->untold);
 }
 
 const char *source_where(const Source *source, const Given *given, char where[SOURCE_WHERE]) {
     if (given->override)
-        snprintf(where, SOURCE_WHERE, "--set %s", given->override);
+        snprintf(where, SOURCE_WHERE, "%s%s", given->override[0] == '-' ? "" : "--set ", given->override);
     else if (given->line > 0)
         snprintf(where, SOURCE_WHERE, "%s:%d", source->name, given->line);
     else
@@ -23,24 +37,16 @@ const char *source_where(const Source *source, const Given *given, char where[SO
     return where;
 }
 
-static Status unknown_key(const char *where, const char *key, Error *error) {
-    for (size_t i = 0; i < RENAMED_COUNT; i++)
-        if (strcmp(RENAMED_ROWS[i].key, key) == 0)
-            return error_set(error, STATUS_INPUT, "%s: unknown key %s: in Transformers 5 it is %s", where, key,
-                             RENAMED_ROWS[i].now);
-    const char *names[KEYS_COUNT];
-    for (size_t i = 0; i < KEYS_COUNT; i++) names[i] = settings_key(i);
-    const char *near = nearest_name(key, names, KEYS_COUNT);
-    if (near) return error_set(error, STATUS_INPUT, "%s: unknown key %s: did you mean %s?", where, key, near);
-    return error_set(error, STATUS_INPUT, "%s: unknown key %s: linnet train --settings lists all keys", where, key);
-}
-
-static Status add_value(Source *source, const char *key, Given given, Error *error) {
+static void unknown_key(Source *source, const Given *given, const char *key) {
     char where[SOURCE_WHERE];
-    size_t i = find_key(key);
-    if (i == KEYS_COUNT) return unknown_key(source_where(source, &given, where), key, error);
-    source->given[i] = given;
-    return STATUS_OK;
+    Error mistake = {0};
+    const char *near = settings_nearest(key);
+    source_where(source, given, where);
+    if (near)
+        error_set(&mistake, STATUS_INPUT, "%s: unknown key %s: did you mean %s?", where, key, near);
+    else
+        error_set(&mistake, STATUS_INPUT, "%s: unknown key %s: linnet train --settings lists all keys", where, key);
+    source_problem(source, &mistake);
 }
 
 static Status read_file(Source *source, const char *text, size_t size, Error *error) {
@@ -51,32 +57,70 @@ static Status read_file(Source *source, const char *text, size_t size, Error *er
     int index = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, source->file) {
-        Given given = {.value = member, .line = json_key_line(text, index++)};
-        if (add_value(source, member->string, given, error)) return error->status;
+        const Given given = {.value = member, .line = json_key_line(text, index++)};
+        const size_t key = settings_find_key(member->string);
+        if (key < KEYS_COUNT)
+            source->given[key] = given;
+        else
+            unknown_key(source, &given, member->string);
     }
     return STATUS_OK;
 }
 
-/** The value is JSON or, if it does not parse, a bare text: so no double quoting is needed in a shell. */
-static Status parse_override(const char *text, cJSON **value, Error *error) {
-    Error not_json = {0};
-    if (json_parse(value, text, strlen(text), "--set", &not_json) == STATUS_OK) return STATUS_OK;
-    *value = cJSON_CreateString(text);
-    return *value ? STATUS_OK : error_set(error, STATUS_FAILURE, "out of memory for --set %s", text);
+static Status read_override(Source *source, const char *override, Error *error) {
+    const char *name = strncmp(override, "--", 2) == 0 ? override + 2 : override, *equals = strchr(name, '=');
+    if (!equals || equals == name) {
+        Error mistake = {0};
+        error_set(&mistake, STATUS_INPUT, "--set %s: expected key=value", override);
+        source_problem(source, &mistake);
+        return STATUS_OK;
+    }
+    char *word = memory_text(name, error);
+    if (!word) return error->status;
+    word[equals - name] = '\0';
+    const size_t key = settings_find_key(word);
+    Given given = {.override = override};
+    if (key == KEYS_COUNT) {
+        unknown_key(source, &given, word);
+    } else if ((given.value = source->parsed[source->count] = override_value(key, equals + 1))) {
+        source->given[key] = given;
+        source->count++;
+    } else
+        error_set(error, STATUS_FAILURE, "out of memory for %s", override);
+    memory_free(word);
+    return error->status;
 }
 
-static Status read_override(Source *source, const char *override, Error *error) {
-    const char *equals = strchr(override, '=');
-    if (!equals || equals == override) return error_set(error, STATUS_INPUT, "--set %s: expected key=value", override);
-    cJSON *value = NULL;
-    if (parse_override(equals + 1, &value, error)) return error->status;
-    source->parsed[source->count++] = value;
-    char *key = memory_text(override, error);
-    if (!key) return error->status;
-    key[equals - override] = '\0';
-    Status status = add_value(source, key, (Given){.value = value, .override = override}, error);
-    memory_free(key);
-    return status;
+/* Whether the value of the renamed key counts, as in Trainer: before that of the key's new name, except a ratio beside
+ * steps of warm-up. The command line counts before the file. */
+static bool takes_over(const Given *old, const Given *now, bool ratio) {
+    if (!now->value || cJSON_IsNull(now->value)) return true;
+    if (!old->override != !now->override) return old->override != NULL;
+    return !ratio || (cJSON_IsNumber(now->value) && now->value->valuedouble == 0);
+}
+
+/* Give the keys that replace renamed ones their values. */
+static void rename_keys(Source *source) {
+    for (size_t i = SETTINGS_COUNT; i < KEYS_COUNT; i++) {
+        const ForeignRow *row = &FOREIGN_ROWS[i - SETTINGS_COUNT];
+        const Given *old = &source->given[i];
+        if (row->kind != FOREIGN_RENAMED || !old->value || cJSON_IsNull(old->value)) continue;
+        if (!old->override && foreign_is_silent(row, old->value)) continue; /* a default among all others */
+        const bool ratio = strcmp(row->key, "warmup_ratio") == 0;
+        const size_t now = settings_find_key(row->text);
+        if (!takes_over(old, &source->given[now], ratio)) continue;
+        const double share = cJSON_IsNumber(old->value) ? old->value->valuedouble : -1;
+        if (ratio && (share < 0 || share >= 1)) { /* as warmup_steps, 1 would be one update */
+            char where[SOURCE_WHERE];
+            Error mistake = {0};
+            error_set(&mistake, STATUS_INPUT, "%s: warmup_ratio: expected a fraction from 0 to below 1",
+                      source_where(source, old, where));
+            source_problem(source, &mistake);
+            continue;
+        }
+        source->given[now] = *old;
+        source->renamed[i - SETTINGS_COUNT] = true;
+    }
 }
 
 Status source_read(Source *source, const char *text, size_t size, const char *name, const char *const *overrides,
@@ -86,6 +130,7 @@ Status source_read(Source *source, const char *text, size_t size, const char *na
     if (!source->parsed || read_file(source, text, size, error)) return error->status;
     for (size_t i = 0; i < count; i++)
         if (read_override(source, overrides[i], error)) return error->status;
+    rename_keys(source);
     return STATUS_OK;
 }
 
@@ -97,6 +142,6 @@ void source_free(Source *source) {
 }
 
 const Given *source_given(const Source *source, const char *key) {
-    const Given *given = &source->given[find_key(key)];
+    const Given *given = &source->given[settings_find_key(key)];
     return given->value && !cJSON_IsNull(given->value) ? given : NULL;
 }

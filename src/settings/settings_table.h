@@ -1,8 +1,9 @@
 #ifndef LINNET_SETTINGS_SETTINGS_TABLE_H
 #define LINNET_SETTINGS_SETTINGS_TABLE_H
 /** The configuration's tables: the keys that linnet acts on (settings_table.c), and the other keys of TrainingArguments
- *  (settings_foreign.c). Private to the settings_*.c files. */
+ *  and of Trainer's example scripts (settings_foreign.c). Private to the settings_*.c files. */
 #include "linnet/settings/settings.h"
+#include <cjson/cJSON.h>
 
 typedef enum {
     SETTING_PATH,   /**< char *, a file or folder; a leading ~ is the home folder */
@@ -33,36 +34,45 @@ typedef struct {
 #define SETTINGS_COUNT 44
 extern const SettingRow SETTING_ROWS[];
 
-/** A key of TrainingArguments that linnet supports in part: it accepts the values that describe what linnet does. */
+/** Where a key that linnet does not act on comes from. */
+typedef enum {
+    OF_TRANSFORMERS_5, /**< TrainingArguments of 5.0 to 5.24 */
+    OF_TRANSFORMERS_4, /**< TrainingArguments of 4.1 to 4.57, no longer in 5 */
+    OF_SCRIPTS         /**< run_classification.py and run_glue.py, or an argument of a callback */
+} ForeignOrigin;
+
+typedef enum {
+    FOREIGN_CHECKED, /**< another value asks for what linnet cannot do: an error */
+    FOREIGN_UNUSED,  /**< another value has no effect: a warning names the key */
+    FOREIGN_RENAMED  /**< another value becomes that of the key in `text` */
+} ForeignKind;
+
 typedef struct {
     const char *key;
-    const char *accepted; /**< JSON array of these values, without null, which is always accepted */
-    const char *instead;  /**< what linnet does, for the error message about any other value */
+    ForeignOrigin origin;
+    ForeignKind kind;
+    const char *silent; /**< JSON array of the values, besides null, that are taken without a word: the defaults of all
+                         *   versions, and what describes linnet; an object stands for each part of it */
+    const char *text;   /**< what linnet does, or the key's name now; in Markdown */
 } ForeignRow;
 
-#define FOREIGN_COUNT 29
+#define FOREIGN_COUNT 158
 extern const ForeignRow FOREIGN_ROWS[];
 
-/** Keys of TrainingArguments that linnet ignores, whatever their value. */
-#define IGNORED_COUNT 57
-extern const char *const IGNORED_KEYS[];
-
-/** All keys by one index: SETTING_ROWS, FOREIGN_ROWS, IGNORED_KEYS, and data_seed, which must be null or equal to
- *  seed. */
-enum { DATA_SEED = SETTINGS_COUNT + FOREIGN_COUNT + IGNORED_COUNT, KEYS_COUNT };
+/** All keys by one index: SETTING_ROWS, then FOREIGN_ROWS. */
+enum { KEYS_COUNT = SETTINGS_COUNT + FOREIGN_COUNT };
 const char *settings_key(size_t i);
+/** The index of a key; KEYS_COUNT if there is no such key. */
+size_t settings_find_key(const char *key);
+/** Whether a key takes true or false. */
+bool settings_is_flag(size_t key);
 
-#define FOREIGN_RANGE_TEXT 256
-/** The values that a row accepts, for messages and for the page: "false or null". */
+/** Whether null or `value` is one of the row's silent values. */
+bool foreign_is_silent(const ForeignRow *row, const cJSON *value);
+
+#define FOREIGN_RANGE_TEXT 320
+/** A row's silent values, for messages and for the page: "false or null". */
 void foreign_range(const ForeignRow *row, char text[FOREIGN_RANGE_TEXT]);
-
-/** A key that Transformers 5 no longer has, and the key that replaced it. */
-typedef struct {
-    const char *key, *now;
-} RenamedRow;
-
-#define RENAMED_COUNT 6
-extern const RenamedRow RENAMED_ROWS[];
 
 #define SETTING_RANGE_TEXT 128
 /** The values that a row accepts, for messages and for the page: "an integer of at least 1"; with its upper bound also

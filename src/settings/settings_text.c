@@ -99,24 +99,41 @@ static void write_rows(FILE *stream, bool own) {
     }
 }
 
-static void write_bound(FILE *stream) {
-    fputs("\n## Keys of TrainingArguments that linnet supports in part\n\n"
-          "Any other value is an error.\n\n"
-          "| key | accepted | what linnet does |\n|---|---|---|\n",
-          stream);
-    char range[FOREIGN_RANGE_TEXT];
+static const char *const ORIGINS[] = {"Transformers 5", "Transformers 4", "scripts"};
+
+/* The rows of one kind as a table; the range of values and the text have the columns of `head`. */
+static void write_foreign(FILE *stream, ForeignKind kind, const char *head) {
+    fprintf(stream, "| key | of | %s |\n|---|---|---|---|\n", head);
     for (size_t i = 0; i < FOREIGN_COUNT; i++) {
-        foreign_range(&FOREIGN_ROWS[i], range);
-        fprintf(stream, "| `%s` | %s | %s |\n", FOREIGN_ROWS[i].key, range, FOREIGN_ROWS[i].instead);
+        const ForeignRow *row = &FOREIGN_ROWS[i];
+        const char *quote = kind == FOREIGN_RENAMED ? "`" : "";
+        char range[FOREIGN_RANGE_TEXT];
+        foreign_range(row, range);
+        if (row->kind == kind)
+            fprintf(stream, "| `%s` | %s | %s | %s%s%s |\n", row->key, ORIGINS[row->origin], range, quote, row->text,
+                    quote);
     }
-    fputs("| `data_seed` | the value of `seed` or null | linnet shuffles the samples by seed |\n", stream);
 }
 
-static void write_ignored(FILE *stream) {
-    fputs("\n## Keys of TrainingArguments that linnet ignores\n\nAny value is accepted; a warning names the key:\n",
+static void write_foreigners(FILE *stream) {
+    fputs(
+        "\n## Keys of TrainingArguments that linnet supports in part\n\n"
+        "\"Transformers 4\" means keys of `TrainingArguments` 4.1 to 4.57 that 5 no longer has, \"scripts\" those of\n"
+        "`run_classification.py` and `run_glue.py`. Any other value is an error.\n\n",
+        stream);
+    write_foreign(stream, FOREIGN_CHECKED, "accepted | what linnet does");
+    fputs(
+        "\n## Keys of TrainingArguments that have no effect\n\n"
+        "Any value is accepted. One warning names all keys with another value than the usual ones: the defaults of\n"
+        "`TrainingArguments` and what describes linnet. Nor are the `run_name` and the `logging_dir` named that Trainer\n"
+        "makes of `output_dir`.\n\n",
+        stream);
+    write_foreign(stream, FOREIGN_UNUSED, "usual values | what linnet does");
+    fputs("\n## Keys with another name now\n\n"
+          "The value is taken over, and a warning names the key. As in Trainer it counts before that of the new name,\n"
+          "except `warmup_ratio` beside `warmup_steps`; the command line counts before the file.\n\n",
           stream);
-    for (size_t i = 0; i < IGNORED_COUNT; i++) fprintf(stream, "%s`%s`", i > 0 ? ",\n" : "", IGNORED_KEYS[i]);
-    fputs(".\n", stream);
+    write_foreign(stream, FOREIGN_RENAMED, "not taken over | name now");
 }
 
 static void write_page(FILE *stream, const Settings *settings) {
@@ -127,15 +144,21 @@ static void write_page(FILE *stream, const Settings *settings) {
         "`linnet train CONFIG.json` reads one JSON object. Its keys have the names, defaults and meanings of Hugging\n"
         "Face `TrainingArguments` (Transformers 5.24) and of Trainer's example scripts; a *device* is a rank, and an\n"
         "*update* is an optimizer step. null stands for the default. Paths are relative to the working directory.\n"
-        "`--set key=value` overrides the file; the value is JSON or a bare text. Unknown or repeated keys, wrong\n"
-        "types, values out of range and contradictions are errors that name the key, its file and its line. The run\n"
-        "saves its resolved settings as `config.resolved.json` in `output_dir`.\n\n",
+        "All unknown keys, wrong types and values out of range are told at once, each with its file and line; repeated\n"
+        "keys and contradictions are errors as well. The run saves its resolved settings as `config.resolved.json` in\n"
+        "`output_dir`. [Interoperability](../interop.md) says what becomes of a configuration of Trainer.\n\n"
+        "## On the command line\n\n"
+        "`--set key=value` and, as in Trainer's scripts, `--key value` or `--key=value` override the file, or give all\n"
+        "keys without one: `linnet train --model_name_or_path gpt2 --train_file train.h5 --output_dir run`. Of two values\n"
+        "for one key the last counts. A value is JSON, a bare text, or what `HfArgumentParser` takes: `True`, `yes` and\n"
+        "`1`, `False`, `no` and `0`, `None`, `.5`. A key of true or false may stand alone (`--bf16`); `--no_bf16` is false.\n"
+        "Dashes may stand for underscores.\n\n"
+        "## Keys of TrainingArguments and of Trainer's scripts\n\n",
         stream);
     write_rows(stream, false);
     fputs("\n## Keys that only linnet has\n\n", stream);
     write_rows(stream, true);
-    write_bound(stream);
-    write_ignored(stream);
+    write_foreigners(stream);
 }
 
 char *settings_markdown(Error *error) {

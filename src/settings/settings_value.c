@@ -1,4 +1,5 @@
-/* One setting: check its JSON value and store it in its field of Settings. */
+/* One setting: its value as the user wrote it, checked and stored in its field of Settings. */
+#include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "settings/settings_source.h"
 #include <assert.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static Status refuse(const SettingRow *row, const Source *source, const Given *given, Error *error) {
     char where[SOURCE_WHERE], range[SETTING_RANGE_TEXT];
@@ -109,6 +111,42 @@ static Status store_given(Settings *settings, const SettingRow *row, const Sourc
         return store_path(settings, row, text, error);
     }
     return refuse(row, source, given, error);
+}
+
+/* --- Values of the command line --- */
+
+/* What HfArgumentParser takes as true and as false; case does not count. */
+static const char *const TRUE_WORDS[] = {"true", "yes", "t", "y", "1"};
+static const char *const FALSE_WORDS[] = {"false", "no", "f", "n", "0"};
+enum { WORDS = sizeof TRUE_WORDS / sizeof *TRUE_WORDS };
+
+bool settings_truth(const char *text, bool *truth) {
+    for (size_t i = 0; i < WORDS; i++) {
+        *truth = strcasecmp(text, TRUE_WORDS[i]) == 0;
+        if (*truth || strcasecmp(text, FALSE_WORDS[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* Whether a text is a number that JSON writes otherwise, such as .5 or +1; *number is its value. */
+static bool is_number(const char *text, double *number) {
+    char *end;
+    if (!*text || text[strspn(text, "+-.0123456789eE")]) return false;
+    *number = strtod(text, &end);
+    return *end == '\0';
+}
+
+cJSON *override_value(size_t key, const char *text) {
+    bool truth = false;
+    double number = 0;
+    cJSON *value = NULL;
+    Error not_json = {0};
+    if ((settings_is_flag(key) && settings_truth(text, &truth)) || strcmp(text, "True") == 0 ||
+        strcmp(text, "False") == 0)
+        return cJSON_CreateBool(truth || strcmp(text, "True") == 0);
+    if (strcmp(text, "None") == 0) return cJSON_CreateNull();
+    if (json_parse(&value, text, strlen(text), "the command line", &not_json) == STATUS_OK) return value;
+    return is_number(text, &number) ? cJSON_CreateNumber(number) : cJSON_CreateString(text);
 }
 
 static Status store_fallback(Settings *settings, const SettingRow *row, Error *error) {

@@ -73,6 +73,36 @@ static inline void expect_refusal(const char *text, const char *override, const 
 }
 #define EXPECT_REFUSAL(text, override, ...) expect_refusal(text, override, NAMES(__VA_ARGS__))
 
+/** Load the text with standard error in a file; warnings [size] gets what was printed. */
+static inline void capture_warnings(const char *text, const char *const *overrides, char *warnings, size_t size) {
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    int old = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    Settings settings;
+    Error error;
+    Status status = load(&settings, text, overrides, &error);
+    dup2(old, STDERR_FILENO);
+    close(old);
+    rewind(file);
+    warnings[fread(warnings, 1, size - 1, file)] = '\0';
+    fclose(file);
+    if (status != STATUS_OK) fail_msg("%s", error.message);
+    settings_free(&settings);
+}
+
+/** Loading prints one warning that holds `key` and `advice`, or none where they are NULL. */
+static inline void expect_warning(const char *text, const char *key, const char *advice) {
+    char warnings[1024], start[128];
+    capture_warnings(text, (const char *const[]){NULL}, warnings, sizeof warnings);
+    snprintf(start, sizeof start, "linnet: warning: %s: ", path);
+    if (!key)
+        assert_string_equal(warnings, "");
+    else if (strncmp(warnings, start, strlen(start)) != 0 || strchr(warnings, '\n') != strrchr(warnings, '\n') ||
+             !strstr(warnings, key) || !strstr(warnings, advice))
+        fail_msg("'%s' and '%s' in one line: %s", key, advice, warnings);
+}
+
 #define SETTINGS_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 #endif

@@ -22,9 +22,9 @@ typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CON
 
 /** The Settings own their texts; an absent text is NULL. */
 typedef struct {
-    char *model_name_or_path; /**< a Hugging Face GPT-2 folder */
-    char *train_file;         /**< token file */
-    char *eval_file;          /**< token file, or NULL */
+    char *model_name_or_path;     /**< a Hugging Face GPT-2 folder */
+    char *train_file;             /**< token file */
+    char *eval_file;              /**< token file, or NULL */
     char *output_dir;
     double num_train_epochs;             /**< may be a fraction */
     int64_t max_steps;                   /**< updates; > 0 overrides num_train_epochs */
@@ -63,14 +63,24 @@ typedef struct {
     double rank_timeout;         /**< own: seconds without a heartbeat after which a rank counts as lost; 0 = never */
 } Settings;
 
-/** Load a JSON file, apply `overrides` [count] ("key=value", the value as JSON or as a bare text; of two for one key
- *  the last counts) and fill in defaults. STATUS_INPUT names key, file, line and, for an unknown key, the nearest known
- *  one; also for repeated keys, wrong types, values out of range, and contradictions (global_batch_size together with
- *  gradient_accumulation_steps; load_best_model_at_end without matching eval and save strategies, as in Trainer;
- *  eval_strategy or early stopping without eval_file; …). Keys of TrainingArguments that linnet does not act on
- *  (report_to, use_cpu, disable_tqdm, …) are refused only if their value asks for something linnet cannot do; the
- *  others are accepted, with a warning that names them. */
+/** Load a JSON file (NULL: none, the command line gives all keys), apply `overrides` [count] ("key=value" of --set, or
+ *  "--key=value"; of two for one key the last counts) and fill in defaults. An override's value is JSON, a word or a
+ *  number as HfArgumentParser takes it (True, yes, 1, .5, None), or a bare text.
+ *
+ *  STATUS_INPUT: one line with every mistake: unknown keys with the nearest known one, wrong types, values out of range,
+ *  values of TrainingArguments' keys that ask for what linnet cannot do, each with its file and line; repeated keys; or,
+ *  where there is none of these, the first contradiction (global_batch_size together with gradient_accumulation_steps;
+ *  load_best_model_at_end without matching eval and save strategies, as in Trainer; eval_strategy or early stopping
+ *  without eval_file; …). Keys of Transformers 4 that have another name now give it their value. A warning names these,
+ *  and the keys without effect whose value is not the default. */
 Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error);
+
+/** Whether there is such a key, of linnet or of TrainingArguments and its scripts; *flag: it takes true or false. */
+bool settings_find(const char *key, bool *flag);
+/** The key that is nearest to a mistyped one; NULL if none is near. */
+const char *settings_nearest(const char *word);
+/** Whether a text of the command line is true or false, by HfArgumentParser's words; *truth: which. */
+bool settings_truth(const char *text, bool *truth);
 
 /** Parse a resolved text that settings_text() made; `name` stands for it in messages. */
 Status settings_parse(Settings *settings, const char *text, const char *name, Error *error);

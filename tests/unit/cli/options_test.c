@@ -12,7 +12,7 @@
 
 #include "unit/message.h"
 
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX 32
 
 /** What a command line with one option of each kind was parsed into. */
 typedef struct {
@@ -53,7 +53,8 @@ static Status parse(Parsed *parsed, const char *operands, const char *const *arg
                               .summary = "Try it.",
                               .options = options,
                               .count = sizeof options / sizeof *options,
-                              .operands = operands};
+                              .operands = operands,
+                              .settings = &parsed->sets};
     char *argv[ARGUMENTS_MAX];
     int argc = 0;
     for (; arguments[argc]; argc++) argv[argc] = (char *)(uintptr_t)arguments[argc];
@@ -122,6 +123,48 @@ static void test_takes_values_that_look_like_options_after_an_equals_sign(void *
     assert_string_equal(parsed.input, "--count");
     assert_string_equal(parsed.sets.items[0], "-1");
     release(&parsed);
+}
+
+/** As HfArgumentParser of Transformers 5.24 reads them: nargs="?" for bool, --no_KEY, dashes for underscores. */
+static void test_takes_settings_as_options(void **state) {
+    (void)state;
+    Parsed parsed;
+    assert_int_equal(PARSE(&parsed, "FILE", "--learning_rate", "3e-5", "--max-steps", "-1", "--output_dir=a=b",
+                           "--bf16", "run.json", "--bf16", "False", "--no_load_best_model_at_end", "--no-bf16",
+                           "--do_train", "--input", "x", "--set", "seed=1", "--seed", "2", "--report_to", "none"),
+                     STATUS_OK);
+    static const char *const expected[] = {"--learning_rate=3e-5",
+                                           "--max_steps=-1",
+                                           "--output_dir=a=b",
+                                           "--bf16=true",
+                                           "--bf16=False",
+                                           "--load_best_model_at_end=false",
+                                           "--bf16=false",
+                                           "--do_train=true",
+                                           "seed=1",
+                                           "--seed=2",
+                                           "--report_to=none"};
+    assert_int_equal(parsed.sets.count, sizeof expected / sizeof *expected);
+    for (size_t i = 0; i < parsed.sets.count; i++) assert_string_equal(parsed.sets.items[i], expected[i]);
+    assert_int_equal(parsed.operands.count, 1);
+    assert_string_equal(parsed.operands.items[0], "run.json");
+    assert_string_equal(parsed.input, "x");
+    release(&parsed);
+}
+
+static void test_refuses_wrong_settings_as_options(void **state) {
+    (void)state;
+    Parsed parsed;
+    PARSE(&parsed, NULL, "--learning_rat", "1");
+    EXPECT_ERROR(&parsed, "--learning_rat", "--learning_rate?");
+    PARSE(&parsed, NULL, "--learning_rate");
+    EXPECT_ERROR(&parsed, "--learning_rate needs a value");
+    PARSE(&parsed, NULL, "--learning_rate", "--bf16");
+    EXPECT_ERROR(&parsed, "--learning_rate needs a value", "--bf16", "--learning_rate=--bf16");
+    PARSE(&parsed, NULL, "--no_learning_rate");
+    EXPECT_ERROR(&parsed, "unknown option --no_learning_rate");
+    PARSE(&parsed, NULL, "--no_bf16=1");
+    EXPECT_ERROR(&parsed, "--no_bf16", "no value");
 }
 
 static void test_refuses_unknown_options(void **state) {
@@ -225,6 +268,8 @@ int main(void) {
         cmocka_unit_test(test_keeps_defaults_and_takes_the_last),
         cmocka_unit_test(test_gathers_operands),
         cmocka_unit_test(test_takes_values_that_look_like_options_after_an_equals_sign),
+        cmocka_unit_test(test_takes_settings_as_options),
+        cmocka_unit_test(test_refuses_wrong_settings_as_options),
         cmocka_unit_test(test_refuses_unknown_options),
         cmocka_unit_test(test_refuses_missing_values),
         cmocka_unit_test(test_refuses_bad_numbers),

@@ -65,42 +65,12 @@ static void test_resolves_what_depends_on_other_keys(void **state) {
     settings_free(&settings);
 }
 
-/** Load the text with standard error in a file; warnings [size] gets what was printed. */
-static void capture_warnings(const char *text, char *warnings, size_t size) {
-    FILE *file = tmpfile();
-    assert_non_null(file);
-    int old = dup(STDERR_FILENO);
-    dup2(fileno(file), STDERR_FILENO);
-    Settings settings;
-    Error error;
-    Status status = LOAD(&settings, text, &error, NULL);
-    dup2(old, STDERR_FILENO);
-    close(old);
-    rewind(file);
-    warnings[fread(warnings, 1, size - 1, file)] = '\0';
-    fclose(file);
-    assert_int_equal(status, STATUS_OK);
-    settings_free(&settings);
-}
-
-/** Loading prints one warning that holds `key` and `advice`, or none where they are NULL. */
-static void expect_warning(const char *text, const char *key, const char *advice) {
-    char warnings[1024], start[128];
-    capture_warnings(text, warnings, sizeof warnings);
-    snprintf(start, sizeof start, "linnet: warning: %s: ", path);
-    if (!key)
-        assert_string_equal(warnings, "");
-    else if (strncmp(warnings, start, strlen(start)) != 0 || strchr(warnings, '\n') != strrchr(warnings, '\n') ||
-             !strstr(warnings, key) || !strstr(warnings, advice))
-        fail_msg("'%s' and '%s' in one line: %s", key, advice, warnings);
-}
-
 static void test_warns_of_what_has_no_effect(void **state) {
     (void)state;
     expect_warning(REQUIRED
                    ", \"disable_tqdm\": true, \"use_cpu\": true, \"hub_token\": null, \"report_to\": \"none\"}",
-                   "ignores", ": disable_tqdm, use_cpu\n");
-    expect_warning(REQUIRED ", \"gradient_checkpointing\": true}", "ignores", ": gradient_checkpointing\n");
+                   "no effect", ": disable_tqdm\n");
+    expect_warning(REQUIRED ", \"gradient_checkpointing\": true}", "no effect", ": gradient_checkpointing\n");
     expect_warning(REQUIRED ", \"lr_scheduler_type\": \"constant\", \"warmup_steps\": 10}", "warmup_steps",
                    "constant_with_warmup");
     expect_warning(EVALUATING ", \"early_stopping_patience\": 2, \"metric_for_best_model\": \"f1\"}",

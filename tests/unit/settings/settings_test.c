@@ -1,5 +1,6 @@
 /* One key at a time: values, defaults, overrides and refusals. */
 #include "linnet/data/pooling.h"
+#include "settings/settings_table.h"
 #include "unit/settings_support.h"
 
 static void test_has_trainers_defaults(void **state) {
@@ -95,8 +96,53 @@ static void test_refuses_bad_overrides(void **state) {
     EXPECT_REFUSAL(REQUIRED "}", "=1", "--set =1:", "key=value");
     EXPECT_REFUSAL(REQUIRED "}", "sed=1", "--set sed=1: ", "unknown key sed", "mean seed?");
     EXPECT_REFUSAL(REQUIRED "}", "seed=abc", "--set seed=abc: seed: ", "integer from 0 to 4294967295", "\"abc\"");
-    EXPECT_REFUSAL(REQUIRED "}", "bf16=True", "--set bf16=True: bf16: ", "true or false", "\"True\"");
+    EXPECT_REFUSAL(REQUIRED "}", "bf16=maybe", "--set bf16=maybe: bf16: ", "true or false", "\"maybe\"");
+    EXPECT_REFUSAL(REQUIRED "}", "--seed=abc", "--seed=abc: seed: ", "\"abc\"");
+    EXPECT_REFUSAL(REQUIRED "}", "learning_rate=nan", "--set learning_rate=nan: learning_rate: ", "\"nan\"");
     EXPECT_REFUSAL(REQUIRED "}", "output_dir=", "--set output_dir=: output_dir: ", "path", "\"\"");
+}
+
+/** The words of HfArgumentParser (string_to_bool() of Transformers 5.24), and numbers as Python reads them. */
+static void test_reads_values_as_trainers_scripts(void **state) {
+    (void)state;
+    static const char *const truths[] = {"True", "true", "TRUE", "yes", "t", "Y", "1"};
+    static const char *const lies[] = {"False", "false", "no", "F", "n", "0"};
+    char text[64];
+    for (size_t i = 0; i < sizeof truths / sizeof *truths + sizeof lies / sizeof *lies; i++) {
+        const bool truth = i < sizeof truths / sizeof *truths;
+        snprintf(text, sizeof text, "--bf16=%s", truth ? truths[i] : lies[i - sizeof truths / sizeof *truths]);
+        Settings settings;
+        Error error;
+        assert_int_equal(LOAD(&settings, REQUIRED "}", &error, text, NULL), STATUS_OK);
+        assert_int_equal(settings.bf16, truth);
+        settings_free(&settings);
+    }
+    Settings settings;
+    Error error;
+    assert_int_equal(LOAD(&settings, REQUIRED ", \"dropout\": 0.5, \"max_steps\": 3}", &error, "--weight_decay=.01",
+                          "--max_steps=-1", "--adam_epsilon=1.e-6", "--dropout=None", "--seed=+7", "--output_dir=1",
+                          "resume_from_checkpoint=True", NULL),
+                     STATUS_OK);
+    assert_true(settings.weight_decay == 0.01 && settings.adam_epsilon == 1e-6 && settings.dropout == -1);
+    assert_int_equal(settings.max_steps, -1);
+    assert_int_equal(settings.seed, 7);
+    assert_string_equal(settings.output_dir, "1");
+    assert_string_equal(settings.resume_from_checkpoint, "auto");
+    settings_free(&settings);
+}
+
+static void test_needs_no_file(void **state) {
+    (void)state;
+    Settings settings;
+    Error error = {0};
+    const char *const overrides[] = {"--model_name_or_path=gpt2", "--train_file=t.h5", "--output_dir=out"};
+    assert_int_equal(settings_load(&settings, NULL, overrides, 3, &error), STATUS_OK);
+    assert_string_equal(settings.train_file, "t.h5");
+    assert_true(settings.learning_rate == 5e-5);
+    settings_free(&settings);
+    assert_int_equal(settings_load(&settings, NULL, overrides, 1, &error), STATUS_INPUT);
+    assert_names(error.message, NAMES("the command line: train_file: required key is missing",
+                                      "the command line: output_dir: required key is missing"));
 }
 
 static void test_resumes_where_it_is_told(void **state) {
@@ -136,15 +182,24 @@ static void test_refuses_unknown_and_repeated_keys(void **state) {
     EXPECT_REFUSAL(REQUIRED ",\n\"disable_tqmd\": true}", NULL,
                    "FILE:2: ", "unknown key disable_tqmd:", "mean disable_tqdm?");
     EXPECT_REFUSAL(REQUIRED ",\n\"colour\": 1}", NULL, "FILE:2: ", "unknown key colour:", "linnet train --settings");
-    EXPECT_REFUSAL(REQUIRED ",\n\"evaluation_strategy\": \"no\"}", NULL,
-                   "FILE:2: ", "unknown key evaluation_strategy:", "Transformers 5", " eval_strategy");
-    EXPECT_REFUSAL(REQUIRED ",\n\"warmup_ratio\": 0.1}", NULL,
-                   "FILE:2: ", "unknown key warmup_ratio:", "Transformers 5", "warmup_steps");
     Settings settings;
     Error error;
     assert_int_equal(LOAD(&settings, REQUIRED ",\n\"seed\": 1,\n\"seed\": 1}", &error, NULL), STATUS_INPUT);
     assert_non_null(strstr(error.message, "run.json:3"));
     assert_non_null(strstr(error.message, "seed"));
+}
+
+/** Every mistake of a file in one line, each with its own line number; those without room are counted. */
+static void test_tells_all_mistakes_at_once(void **state) {
+    (void)state;
+    EXPECT_REFUSAL(REQUIRED ",\n\"learning_rat\": 1,\n\"colour\": 1,\n\"seed\": -1,\n\"fp16\": true}", "bf16=7",
+                   "FILE:2: unknown key learning_rat: did you mean learning_rate?; ",
+                   "; FILE:3: unknown key colour: ", "; FILE:4: seed: ", "; --set bf16=7: bf16: ", "; FILE:5: fp16: ");
+    char text[8192] = REQUIRED;
+    for (int i = 0; i < 200; i++) snprintf(text + strlen(text), sizeof text - strlen(text), ",\n\"zzzzzzzz%d\": 1", i);
+    strcat(text, "}");
+    EXPECT_REFUSAL(text, NULL, "FILE:2: unknown key zzzzzzzz0: ", "FILE:3: unknown key zzzzzzzz1: ", "; and 1",
+                   " more");
 }
 
 static void test_refuses_what_is_not_an_object(void **state) {
@@ -157,6 +212,9 @@ static void test_refuses_what_is_not_an_object(void **state) {
     error = (Error){0};
     assert_int_equal(settings_load(&settings, "/nonexistent.json", NULL, 0, &error), STATUS_INPUT);
     assert_non_null(strstr(error.message, "/nonexistent.json"));
+    EXPECT_REFUSAL("", NULL, "FILE: an empty file; expected a configuration in JSON");
+    EXPECT_REFUSAL("PK\003\004....training_args/data.pkl", NULL, "FILE: a PyTorch file", "torch.load('FILE'",
+                   "to_json_string()");
 }
 
 static void test_refuses_missing_keys(void **state) {
@@ -241,24 +299,17 @@ static void test_refuses_what_linnet_cannot_do(void **state) {
     settings_free(&settings);
 }
 
-/** tests/unit/training_arguments.json is what TrainingArguments("out", use_cpu=True).to_json_string() of
- *  Transformers 5.24 gives: all of its keys, with their defaults. */
-static void test_takes_complete_training_arguments(void **state) {
+/** A key is in one table only, and one that has another name now leads to a setting. */
+static void test_keys_are_unique(void **state) {
     (void)state;
-    Error error = {0};
-    char *text = NULL;
-    Settings settings;
-    assert_int_equal(file_read("tests/unit/training_arguments.json", &text, NULL, &error), STATUS_OK);
-    if (LOAD(&settings, text, &error, "model_name_or_path=gpt2", "train_file=train.h5", NULL))
-        fail_msg("%s", error.message);
-    Settings defaults = load_good(REQUIRED "}");
-    char *resolved = settings_text(&settings, &error), *expected = settings_text(&defaults, &error);
-    assert_string_equal(resolved, expected);
-    memory_free(expected);
-    memory_free(resolved);
-    settings_free(&defaults);
-    settings_free(&settings);
-    memory_free(text);
+    for (size_t i = 0; i < KEYS_COUNT; i++) {
+        assert_int_equal(settings_find_key(settings_key(i)), i);
+        bool flag;
+        assert_true(settings_find(settings_key(i), &flag));
+    }
+    for (size_t i = 0; i < FOREIGN_COUNT; i++)
+        if (FOREIGN_ROWS[i].kind == FOREIGN_RENAMED)
+            assert_true(settings_find_key(FOREIGN_ROWS[i].text) < SETTINGS_COUNT);
 }
 
 static void test_names_poolings_as_the_table_does(void **state) {
@@ -279,14 +330,17 @@ int main(void) {
         SETTINGS_TEST(test_takes_null_as_the_default),
         SETTINGS_TEST(test_overrides_the_file),
         SETTINGS_TEST(test_refuses_bad_overrides),
+        SETTINGS_TEST(test_reads_values_as_trainers_scripts),
+        SETTINGS_TEST(test_needs_no_file),
         SETTINGS_TEST(test_resumes_where_it_is_told),
         SETTINGS_TEST(test_expands_the_home_folder),
         SETTINGS_TEST(test_refuses_unknown_and_repeated_keys),
+        SETTINGS_TEST(test_tells_all_mistakes_at_once),
         SETTINGS_TEST(test_refuses_what_is_not_an_object),
         SETTINGS_TEST(test_refuses_missing_keys),
         SETTINGS_TEST(test_refuses_wrong_types_and_ranges),
         SETTINGS_TEST(test_refuses_what_linnet_cannot_do),
-        SETTINGS_TEST(test_takes_complete_training_arguments),
+        SETTINGS_TEST(test_keys_are_unique),
         SETTINGS_TEST(test_names_poolings_as_the_table_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,9 +13,7 @@ static Status inspect_path(const char *path, Error *error) {
     if (!file_exists(path)) return error_set(error, STATUS_INPUT, "%s: does not exist", path);
     if (!file_is_folder(path)) return dataset_describe(path, error);
     if (checkpoint_is(path)) return checkpoint_describe(path, error);
-    if (file_is_in(path, "config.json")) return model_folder_describe(path, "GPT-2 model folder", error);
-    return error_set(error, STATUS_INPUT,
-                     "%s: neither a token file nor a folder with config.json (a model or a checkpoint)", path);
+    return model_folder_describe(path, "GPT-2 model folder", error);
 }
 
 int command_inspect(int argc, char **argv) {

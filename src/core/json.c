@@ -1,6 +1,8 @@
 /* JSON files through cJSON: parsing, repeated keys, lines of keys, members by type, saving. See json.h. */
 #include "linnet/core/json.h"
 #include "linnet/core/file.h"
+#include "linnet/core/file_kind.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/json_scan.h"
 #include "linnet/core/memory.h"
 #include <limits.h>
@@ -42,7 +44,13 @@ Status json_load(cJSON **tree, const char *path, Error *error) {
     char *text = NULL;
     size_t size = 0;
     if (file_read(path, &text, &size, error)) return error->status;
-    if (!json_parse(tree, text, size, path, error)) json_refuse_repeats(*tree, text, path, error);
+    const FileKind kind = file_kind(text, size_min(size, FILE_KIND_BYTES));
+    const char *advice = file_kind_advice(kind);
+    if (kind != FILE_KIND_OTHER)
+        error_set(error, STATUS_INPUT, "%s: %s; expected JSON%s%s", path, file_kind_name(kind), *advice ? ": " : "",
+                  advice);
+    else if (!json_parse(tree, text, size, path, error))
+        json_refuse_repeats(*tree, text, path, error);
     memory_free(text);
     return error->status;
 }

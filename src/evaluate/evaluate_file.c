@@ -119,7 +119,7 @@ static Status open_job(Job *job, Error *error) {
     if (predicts) file_probe(options->predictions, error); /* before the long work */
     if (world_agree(job->world, error, true)) return error->status;
     if (evaluate_open_data(job->world, &job->dataset, options->data, error) || check_labels(job, error) ||
-        choose_sharing(job, error) || model_open(&job->model, job->world, options->model, NULL, 0, error))
+        choose_sharing(job, error) || model_open(&job->model, job->world, options->model, NULL, false, 0, error))
         return error->status;
     const ModelConfig *config = &job->model.config;
     const DatasetInfo *info = dataset_info(job->dataset);

@@ -42,7 +42,7 @@ static Status load_parameters(Predictor *p, Error *error) {
 }
 
 static Status load_model(Predictor *p, const char *model, Error *error) {
-    if (model_folder_open(&p->folder, model, error)) return error->status;
+    if (model_folder_open(&p->folder, model, false, error)) return error->status;
     if (!model_folder_has_head(p->folder))
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", model);
     p->config = model_folder_config(p->folder);

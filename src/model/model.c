@@ -13,31 +13,48 @@ static bool has_plain_names(const ModelConfig *config) {
     return true;
 }
 
-static Status check_labels(const ModelConfig *config, const DatasetInfo *data, const char *path, Error *error) {
+static bool has_labels(const ModelConfig *config, const DatasetInfo *data) {
+    bool same = config->labels == data->labels;
+    for (int32_t i = 0; i < data->labels && same; i++) same = strcmp(config->label_names[i], data->label_names[i]) == 0;
+    return same;
+}
+
+/* `advice` ends the message. */
+static Status check_labels(const ModelConfig *config, const DatasetInfo *data, const char *path, const char *advice,
+                           Error *error) {
     if (config->labels != data->labels)
-        return error_set(error, STATUS_INPUT, "%s has %d labels, %s has %d: prepare the data with the model's labels",
-                         data->path, data->labels, path, config->labels);
+        return error_set(error, STATUS_INPUT, "%s has %d labels, %s has %d: %s", data->path, data->labels, path,
+                         config->labels, advice);
     for (int32_t i = 0; i < data->labels && !has_plain_names(config); i++)
         if (strcmp(config->label_names[i], data->label_names[i]) != 0)
-            return error_set(error, STATUS_INPUT,
-                             "label %d is '%s' in %s and '%s' in %s: prepare the data with the model's labels", i,
-                             data->label_names[i], data->path, config->label_names[i], path);
+            return error_set(error, STATUS_INPUT, "label %d is '%s' in %s and '%s' in %s: %s", i, data->label_names[i],
+                             data->path, config->label_names[i], path, advice);
     return STATUS_OK;
 }
 
-Status model_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
-                        Error *error) {
+/* Vocabulary and tokenizer. */
+static Status check_tokens(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
+                           Error *error) {
     if (data->vocabulary > config->vocabulary)
         return error_set(error, STATUS_INPUT,
                          "%s has a vocabulary of %d tokens, %s only %d: the data was made with another tokenizer",
                          data->path, data->vocabulary, path, config->vocabulary);
-    if (*tokenizer && strcmp(tokenizer, data->tokenizer_digest) != 0)
-        return error_set(
-            error, STATUS_INPUT,
-            "%s was prepared with another tokenizer (%.12s…) than the one in %s (%.12s…): prepare it again with "
-            "--tokenizer %s",
-            data->path, data->tokenizer_digest, path, tokenizer, path);
-    return data->labels > 0 ? check_labels(config, data, path, error) : STATUS_OK;
+    if (!*tokenizer || strcmp(tokenizer, data->tokenizer_digest) == 0) return STATUS_OK;
+    return error_set(
+        error, STATUS_INPUT,
+        "%s was prepared with another tokenizer (%.12s…) than the one in %s (%.12s…): prepare it again with "
+        "--tokenizer %s",
+        data->path, data->tokenizer_digest, path, tokenizer, path);
+}
+
+static const char PREPARE_AGAIN[] = "prepare the data with the model's labels";
+static const char OR_NEW_HEAD[] =
+    "prepare the data with the model's labels, or start with a new head: ignore_mismatched_sizes true";
+
+Status model_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
+                        Error *error) {
+    if (check_tokens(config, tokenizer, data, path, error) || data->labels == 0) return error->status;
+    return check_labels(config, data, path, PREPARE_AGAIN, error);
 }
 
 Status model_layout(const char *path, ParameterLayout *layout, Error *error) {
@@ -74,17 +91,27 @@ static Status read_tokenizer(Model *model, const char *path, Error *error) {
     return error->status;
 }
 
-Status model_describe(Model *model, const char *path, const DatasetInfo *data, Error *error) {
-    if (model_folder_open(&model->folder, path, error) || model_folder_load_config(&model->config, path, error) ||
-        read_tokenizer(model, path, error))
+/* Make the model's labels those of the data, and find out whether its head is new. */
+static Status fit_labels(Model *model, const char *path, const DatasetInfo *data, bool replace, Error *error) {
+    ModelConfig *config = &model->config;
+    const bool plain = config->labels == data->labels && has_plain_names(config);
+    model->replaced_head = replace && !model->new_head && !plain && !has_labels(config, data);
+    model->new_head = model->new_head || model->replaced_head;
+    if ((model->new_head || plain) &&
+        model_config_set_labels(config, (const char *const *)data->label_names, data->labels, error))
+        return error->status;
+    return check_labels(config, data, path, OR_NEW_HEAD, error);
+}
+
+Status model_describe(Model *model, const char *path, const DatasetInfo *data, bool replace, Error *error) {
+    if (model_folder_open(&model->folder, path, replace, error) ||
+        model_folder_load_config(&model->config, path, error) || read_tokenizer(model, path, error))
         return error->status;
     model->new_head = !model_folder_has_head(model->folder);
     if (data) {
-        bool takes_names = model->new_head || (model->config.labels == data->labels && has_plain_names(&model->config));
-        if (takes_names &&
-            model_config_set_labels(&model->config, (const char *const *)data->label_names, data->labels, error))
+        if (check_tokens(&model->config, model->tokenizer, data, path, error) ||
+            fit_labels(model, path, data, replace, error))
             return error->status;
-        if (model_check_data(&model->config, model->tokenizer, data, path, error)) return error->status;
     } else if (model->new_head) {
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", path);
     }
@@ -92,8 +119,8 @@ Status model_describe(Model *model, const char *path, const DatasetInfo *data, E
 }
 
 /* What each rank does by itself: configuration, layout and mapped embeddings. */
-static Status open_alone(Model *model, const char *path, const DatasetInfo *data, Error *error) {
-    if (model_describe(model, path, data, error)) return error->status;
+static Status open_alone(Model *model, const char *path, const DatasetInfo *data, bool replace, Error *error) {
+    if (model_describe(model, path, data, replace, error)) return error->status;
     const World *world = model->world;
     if (model_folder_embeddings(model->folder, &model->parameters, error) ||
         model_folder_check_embeddings(model->folder, &model->parameters, world->rank, world->size, error))
@@ -105,7 +132,8 @@ static Status open_alone(Model *model, const char *path, const DatasetInfo *data
 static Status read_dense(Model *model, uint64_t seed, Error *error) {
     const World *world = model->world;
     int64_t first, count;
-    even_part((int64_t)model->layout.tensors, world->node_size, world->node_rank, &first, &count);
+    const size_t tensors = model->layout.tensors - model->new_head; /* the head, which is new, comes last */
+    even_part((int64_t)tensors, world->node_size, world->node_rank, &first, &count);
     model_folder_read(model->folder, &model->layout, (size_t)first, (size_t)count, model->parameters.dense, error);
     if (world->node_rank == 0 && model->new_head)
         model_new_head(&model->layout, &model->config, seed, model->parameters.dense);
@@ -115,10 +143,10 @@ static Status read_dense(Model *model, uint64_t seed, Error *error) {
     return error->status;
 }
 
-Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
-                  Error *error) {
+Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, bool replace,
+                  uint64_t seed, Error *error) {
     *model = (Model){.world = world};
-    open_alone(model, path, data, error);
+    open_alone(model, path, data, replace, error);
     if (world_agree(world, error, true)) return error->status;
     size_t bytes = world->node_rank == 0 ? model->layout.dense * sizeof(float) : 0;
     if (shared_create(&model->dense, world, bytes, error)) return error->status;
@@ -136,7 +164,7 @@ Status model_keep_tokenizer(Model *model, const char *path, Error *error) {
 Status model_reload(Model *model, const char *path, Error *error) {
     ModelFolder *folder = NULL;
     Parameters parameters = model->parameters;
-    if (model_folder_open(&folder, path, error) == STATUS_OK) {
+    if (model_folder_open(&folder, path, false, error) == STATUS_OK) {
         const int32_t labels = model_folder_has_head(folder) ? model_folder_config(folder)->labels : 0;
         if (labels != model->config.labels)
             error_set(error, STATUS_INPUT, "%s is not a checkpoint of this model: it has %d labels, the model has %d",

@@ -96,9 +96,28 @@ static Status require_text(const cJSON *source, const char *key, const char *tex
     return error_set(error, STATUS_INPUT, "%s: %s is \"%s\": linnet supports only \"%s\"", path, key, value, text);
 }
 
+/* A file without model_type still names its class, where Transformers wrote it. Quantized weights are of no dtype that
+ * linnet reads, or need scales beside them. */
+static Status check_class(const cJSON *source, const char *path, Error *error) {
+    const cJSON *names = cJSON_GetObjectItemCaseSensitive(source, "architectures");
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(source, "model_type");
+    const cJSON *quantized = cJSON_GetObjectItemCaseSensitive(source, "quantization_config");
+    const char *name = cJSON_IsArray(names) && cJSON_IsString(names->child) ? names->child->valuestring : "GPT2";
+    if ((!type || cJSON_IsNull(type)) && strncmp(name, "GPT2", 4) != 0)
+        return error_set(error, STATUS_INPUT, "%s: architectures is \"%s\": linnet supports only \"gpt2\" models", path,
+                         name);
+    if (quantized && !cJSON_IsNull(quantized))
+        return error_set(error, STATUS_INPUT,
+                         "%s: quantization_config: linnet does not read quantized weights: load the model with "
+                         "Transformers, then call dequantize() and save_pretrained()",
+                         path);
+    return STATUS_OK;
+}
+
 /* Refuse settings of another network than the one that linnet computes. */
 static Status check_kind(const cJSON *source, const char *path, Error *error) {
     bool cross = false;
+    if (check_class(source, path, error)) return error->status;
     if (require_text(source, "model_type", "gpt2", "gpt2", path, error)) return error->status;
     if (require_text(source, "activation_function", "gelu_new", "gelu_pytorch_tanh", path, error)) return error->status;
     if (require_text(source, "problem_type", "single_label_classification", "single_label_classification", path, error))

@@ -6,6 +6,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/kernels/vector.h"
 #include "linnet/model/finite.h"
+#include "model/foreign_model.h"
 #include "model/shards.h"
 #include <stdio.h>
 #include <string.h>
@@ -23,15 +24,10 @@ struct ModelFolder {
     float *copies[2]; /* converted embeddings, where the bytes of the file cannot be used directly; else NULL */
 };
 
-/* A tensor by its name in GPT2ForSequenceClassification, or by that in GPT2Model, without prefix. */
-static Status find_tensor(const ModelFolder *folder, const char *name, const Tensor **found, Error *error) {
-    const char *bare = strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 ? name + sizeof PREFIX - 1 : NULL;
-    const Tensor *with = shards_find(&folder->shards, name);
-    const Tensor *without = bare ? shards_find(&folder->shards, bare) : NULL;
-    if (with && without)
-        return error_set(error, STATUS_INPUT, "%s: holds both tensor %s and tensor %s", folder->path, name, bare);
-    *found = with ? with : without;
-    return STATUS_OK;
+/* A tensor by its name in GPT2ForSequenceClassification. */
+static const Tensor *find_tensor(const ModelFolder *folder, const char *name) {
+    const bool prefixed = strncmp(name, PREFIX, sizeof PREFIX - 1) == 0;
+    return shards_find(&folder->shards, prefixed ? name + sizeof PREFIX - 1 : name);
 }
 
 /* "[50257, 768]" */
@@ -51,9 +47,11 @@ static bool has_shape(const Tensor *tensor, const ParameterTensor *wanted) {
 static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, const ParameterTensor *wanted,
                            Error *error) {
     char is[192], should[64];
-    if (tensor->dtype > DTYPE_BF16)
-        return error_set(error, STATUS_INPUT, "%s: tensor %s must be of dtype F32, F16 or BF16", folder->path,
-                         tensor->name);
+    if (tensor->dtype > DTYPE_F64)
+        return error_set(error, STATUS_INPUT,
+                         "%s: tensor %s has dtype %s, expected F32, F16, BF16 or F64: linnet does not read quantized "
+                         "weights",
+                         folder->path, tensor->name, tensor->dtype_name);
     if (has_shape(tensor, wanted)) return STATUS_OK;
     print_shape(is, sizeof is, tensor->shape, tensor->dimensions);
     print_shape(should, sizeof should, wanted->shape, wanted->dimensions);
@@ -61,25 +59,46 @@ static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, cons
                      tensor->name, is, should);
 }
 
-static Status require_tensor(const ModelFolder *folder, const ParameterTensor *wanted, const Tensor **found,
-                             Error *error) {
-    if (find_tensor(folder, wanted->name, found, error)) return error->status;
-    if (!*found) return error_set(error, STATUS_INPUT, "%s: tensor %s is missing", folder->path, wanted->name);
-    return check_tensor(folder, *found, wanted, error);
+/* What the folder holds in place of a tensor: its first names, or that they are an adapter's. */
+static Status refuse_missing(const ModelFolder *folder, const char *name, Error *error) {
+    char names[256] = "";
+    for (size_t i = 0; i < folder->shards.total; i++) {
+        const char *other = folder->shards.tensors[i].tensor->name;
+        if (strstr(other, ".lora_"))
+            return error_set(error, STATUS_INPUT,
+                             "%s: tensor %s is missing, and %s belongs to an adapter: call merge_and_unload() before "
+                             "save_pretrained()",
+                             folder->path, name, other);
+        if (i < 3) error_list(names, sizeof names, other, strlen(other));
+    }
+    return error_set(error, STATUS_INPUT, "%s: tensor %s is missing among the %zu of the folder: %s%s", folder->path,
+                     name, folder->shards.total, names, folder->shards.total > 3 ? ", …" : "");
 }
 
-/* The head may be missing: a language model's folder has none. */
-static Status find_head(ModelFolder *folder, const Tensor **found, Error *error) {
+static Status require_tensor(const ModelFolder *folder, const ParameterTensor *wanted, const Tensor **found,
+                             Error *error) {
+    *found = find_tensor(folder, wanted->name);
+    return *found ? check_tensor(folder, *found, wanted, error) : refuse_missing(folder, wanted->name, error);
+}
+
+/* The head may be missing: a language model's folder has none. One that does not fit is an error, or as good as missing
+ * if any head will do. */
+static Status find_head(ModelFolder *folder, const Tensor **found, bool any_head, Error *error) {
     const ParameterTensor *score = &folder->layout.tensor[parameters_score(&folder->layout)];
-    if (find_tensor(folder, score->name, found, error) || !*found) return error->status;
-    if (check_tensor(folder, *found, score, error)) return error->status;
-    if (folder->config.labels < 2)
-        return error_set(error, STATUS_INPUT, "%s: its head has one label: linnet trains classifiers with two or more",
-                         folder->path);
+    Error misfit = {0};
+    *found = find_tensor(folder, score->name);
+    if (!*found) return STATUS_OK;
+    if (check_tensor(folder, *found, score, &misfit) == STATUS_OK && folder->config.labels < 2)
+        error_set(&misfit, STATUS_INPUT, "%s: its head has one label: linnet trains classifiers with two or more",
+                  folder->path);
+    if (!misfit.status) return STATUS_OK;
+    *found = NULL;
+    if (!any_head) return error_set(error, misfit.status, "%s", misfit.message);
+    log_info("%s: the head is not used", misfit.message);
     return STATUS_OK;
 }
 
-static Status find_tensors(ModelFolder *folder, Error *error) {
+static Status find_tensors(ModelFolder *folder, bool any_head, Error *error) {
     const ParameterLayout *layout = &folder->layout;
     folder->found = memory_allocate(layout->tensors, sizeof *folder->found, error);
     if (!folder->found) return error->status;
@@ -89,7 +108,7 @@ static Status find_tensors(ModelFolder *folder, Error *error) {
     for (size_t i = 0; i < layout->tensors; i++)
         if (i != parameters_score(layout) && require_tensor(folder, &layout->tensor[i], &folder->found[i], error))
             return error->status;
-    return find_head(folder, &folder->found[parameters_score(layout)], error);
+    return find_head(folder, &folder->found[parameters_score(layout)], any_head, error);
 }
 
 static bool ends_with(const char *text, const char *end) {
@@ -98,9 +117,10 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 /* The causal mask that old files carry as a tensor, and the language model's output layer, serve nothing here. */
-static bool is_known(const ModelFolder *folder, const Tensor *tensor) {
-    const char *name = tensor->name;
-    if (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias") || strcmp(name, "lm_head.weight") == 0)
+static bool is_known(const ModelFolder *folder, const NamedTensor *named) {
+    const Tensor *tensor = named->tensor;
+    if (ends_with(named->name, ".attn.bias") || ends_with(named->name, ".attn.masked_bias") ||
+        strcmp(named->name, "lm_head.weight") == 0 || strcmp(named->name, "score.weight") == 0)
         return true;
     if (tensor == folder->token || tensor == folder->position) return true;
     for (size_t i = 0; i < folder->layout.tensors; i++)
@@ -108,44 +128,45 @@ static bool is_known(const ModelFolder *folder, const Tensor *tensor) {
     return false;
 }
 
-/* One warning for all tensors that are not a GPT-2 classifier's. */
-static void warn_of_unknown(const ModelFolder *folder) {
+/* One line for all tensors that are not a GPT-2 classifier's, and one for names that were read otherwise. */
+static void tell_of_names(const ModelFolder *folder) {
     char names[512] = "";
-    size_t used = 0;
     for (size_t i = 0; i < folder->shards.total; i++) {
-        const Tensor *tensor = folder->shards.tensors[i];
-        if (!is_known(folder, tensor) && used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", tensor->name);
+        const NamedTensor *named = &folder->shards.tensors[i];
+        if (!is_known(folder, named)) error_list(names, sizeof names, named->tensor->name, strlen(named->tensor->name));
     }
-    if (used)
+    if (*names)
         log_info("%s: ignored, since a GPT-2 classifier has no such tensors: %s%s", folder->path, names,
-                 used < sizeof names ? "" : " …");
+                 strlen(names) + 1 < sizeof names ? "" : " …");
+    if (folder->shards.wrapper)
+        log_info("%s: the names of tensors are read without \"%s.\"", folder->path, folder->shards.wrapper);
 }
 
 Status model_folder_load_config(ModelConfig *config, const char *path, Error *error) {
-    if (!file_is_folder(path))
-        return error_set(error, STATUS_INPUT,
-                         "%s: not a folder: a model is a folder with config.json and model.safetensors "
-                         "(scripts/download_gpt2.py downloads gpt2)",
-                         path);
+    if (!file_is_folder(path)) return foreign_model_path(path, error);
+    if (!file_is_in(path, "config.json")) return foreign_model_folder(path, error);
     char *file = file_join(path, "config.json", error);
     if (file) model_config_load(config, file, error);
     memory_free(file);
     return error->status;
 }
 
-Status model_folder_open(ModelFolder **folder, const char *path, Error *error) {
+static Status refuse_adapter(const char *path, Error *error) {
+    return file_is_in(path, "adapter_config.json") ? foreign_model_adapter(path, error) : STATUS_OK;
+}
+
+Status model_folder_open(ModelFolder **folder, const char *path, bool any_head, Error *error) {
     *folder = NULL;
     ModelFolder *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->path = memory_text(path, error);
-    if (!made->path || model_folder_load_config(&made->config, path, error) ||
+    if (!made->path || model_folder_load_config(&made->config, path, error) || refuse_adapter(path, error) ||
         parameters_layout(&made->layout, &made->config, error) || shards_open(&made->shards, path, error) ||
-        find_tensors(made, error)) {
+        find_tensors(made, any_head, error)) {
         model_folder_close(made);
         return error->status;
     }
-    warn_of_unknown(made);
+    tell_of_names(made);
     *folder = made;
     return STATUS_OK;
 }

@@ -77,7 +77,7 @@ static Status describe_tokenizer(const char *path, const ModelConfig *config, Er
 Status model_folder_describe(const char *path, const char *kind, Error *error) {
     ModelFolder *folder = NULL;
     ParameterLayout layout = {0};
-    if (model_folder_open(&folder, path, error)) return error->status;
+    if (model_folder_open(&folder, path, false, error)) return error->status;
     const ModelConfig *config = model_folder_config(folder);
     if (parameters_layout(&layout, config, error)) goto cleanup;
     describe_line("kind", "%s", kind);

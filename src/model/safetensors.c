@@ -1,6 +1,8 @@
 /* Reading safetensors files: checking the header, mapping and converting. safetensors.h has the contract. */
 #include "linnet/model/safetensors.h"
 #include "linnet/core/file.h"
+#include "linnet/core/file_kind.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include <assert.h>
@@ -39,7 +41,7 @@ static const DtypeRow DTYPES[] = {
     {"BOOL", 8, DTYPE_OTHER},        {"U8", 8, DTYPE_OTHER},      {"I8", 8, DTYPE_OTHER},
     {"I16", 16, DTYPE_OTHER},        {"U16", 16, DTYPE_OTHER},    {"I32", 32, DTYPE_I32},
     {"U32", 32, DTYPE_OTHER},        {"I64", 64, DTYPE_OTHER},    {"U64", 64, DTYPE_OTHER},
-    {"F64", 64, DTYPE_OTHER},        {"C64", 64, DTYPE_OTHER},    {"F4", 4, DTYPE_OTHER},
+    {"F64", 64, DTYPE_F64},          {"C64", 64, DTYPE_OTHER},    {"F4", 4, DTYPE_OTHER},
     {"F6_E2M3", 6, DTYPE_OTHER},     {"F6_E3M2", 6, DTYPE_OTHER}, {"F8_E5M2", 8, DTYPE_OTHER},
     {"F8_E4M3", 8, DTYPE_OTHER},     {"F8_E8M0", 8, DTYPE_OTHER}, {"F8_E5M2FNUZ", 8, DTYPE_OTHER},
     {"F8_E4M3FNUZ", 8, DTYPE_OTHER},
@@ -75,12 +77,17 @@ static bool numbers_are_plain(const char *text, size_t size) {
 
 /* *text = a copy of the header with a zero byte at its end. */
 static Status take_header(const SafetensorsFile *file, char **text, size_t *size, Error *error) {
+    uint64_t length = 0;
+    for (int i = 7; i >= 0 && file->size >= 8; i--) length = length << 8 | file->map[i];
+    const bool foreign = file->size < 8 || length > HEADER_MAX || (file->size > 8 && file->map[8] != '{');
+    const FileKind kind = foreign ? file_kind(file->map, size_min(file->size, FILE_KIND_BYTES)) : FILE_KIND_OTHER;
+    if (kind != FILE_KIND_OTHER)
+        return error_set(error, STATUS_INPUT, "%s: %s; expected a safetensors file%s%s", file->path,
+                         file_kind_name(kind), *file_kind_advice(kind) ? ": " : "", file_kind_advice(kind));
     if (file->size < 8)
         return error_set(error, STATUS_INPUT,
                          "%s: not a safetensors file: it has %zu bytes, but the size of the header alone takes 8",
                          file->path, file->size);
-    uint64_t length = 0;
-    for (int i = 7; i >= 0; i--) length = length << 8 | file->map[i];
     if (length > HEADER_MAX)
         return error_set(error, STATUS_INPUT,
                          "%s: not a safetensors file: its header would have %llu bytes, more than the %d allowed",
@@ -153,8 +160,8 @@ static Status read_offsets(const SafetensorsFile *file, const cJSON *entry, Tens
     size_t first = (size_t)begin->valuedouble, last = (size_t)end->valuedouble, data = file->size - 8 - header;
     if (first > last || last > data)
         return error_set(error, STATUS_INPUT,
-                         "%s: tensor %s: data_offsets [%zu, %zu] are not inside the %zu bytes of data", path, name,
-                         first, last, data);
+                         "%s: tensor %s: data_offsets [%zu, %zu] are not inside the %zu bytes of data%s", path, name,
+                         first, last, data, first > last ? "" : ": the file is cut short: copy or download it again");
     if (last - first != bytes)
         return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape needs %zu bytes, data_offsets hold %zu", path,
                          name, bytes, last - first);
@@ -175,6 +182,7 @@ static Status read_tensor(const SafetensorsFile *file, const cJSON *entry, size_
         return error_set(error, STATUS_INPUT, "%s: tensor %s: dtype '%s' is not one of the format's", file->path,
                          tensor->name, cJSON_IsString(dtype) ? dtype->valuestring : "");
     tensor->dtype = row->dtype;
+    tensor->dtype_name = row->name;
     size_t bytes = 0;
     if (read_shape(file, entry, tensor, row->bits, &bytes, error)) return error->status;
     return read_offsets(file, entry, tensor, header, bytes, error);
@@ -310,9 +318,17 @@ static float from_brain(uint16_t brain) {
 
 void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *out) {
     const unsigned char *bytes = tensor->bytes;
-    assert(tensor->dtype <= DTYPE_BF16);
+    assert(tensor->dtype <= DTYPE_F64);
     if (tensor->dtype == DTYPE_F32) {
         memcpy(out, bytes + first * sizeof *out, count * sizeof *out);
+        return;
+    }
+    if (tensor->dtype == DTYPE_F64) {
+        for (size_t i = 0; i < count; i++) {
+            double value; /* at any address */
+            memcpy(&value, bytes + (first + i) * sizeof value, sizeof value);
+            out[i] = (float)value;
+        }
         return;
     }
     bytes += first * sizeof(uint16_t);

@@ -19,7 +19,8 @@ Status plan_subject_open(PlanSubject *subject, const char *config, const char *c
         dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK &&
         dataset_require_labels(subject->dataset, error) == STATUS_OK &&
         (!s->eval_file || dataset_open(&subject->evaluated, s->eval_file, error) == STATUS_OK) &&
-        model_describe(&subject->model, s->model_name_or_path, dataset_info(subject->dataset), error) == STATUS_OK &&
+        model_describe(&subject->model, s->model_name_or_path, dataset_info(subject->dataset),
+                       s->ignore_mismatched_sizes, error) == STATUS_OK &&
         subject->evaluated)
         model_check_data(&subject->model.config, subject->model.tokenizer, dataset_info(subject->evaluated),
                          s->model_name_or_path, error);

@@ -26,6 +26,10 @@ static const char *const METRICS[] = {"loss", "accuracy", "f1", NULL};
 
 const SettingRow SETTING_ROWS[] = {
     {KEY(model_name_or_path), PATH, .required = true, .help = "the Hugging Face GPT-2 folder to start from"},
+    {KEY(ignore_mismatched_sizes), .type = SETTING_BOOL, .fallback = "false",
+     .help =
+         "start with a new classification head where the model's labels are not those of the data (other names, number "
+         "or order); false: refuse such data. `from_pretrained()` has this argument, too"},
     {KEY(train_file), PATH, .required = true, .help = "token file to train on, made by `linnet prepare`"},
     {KEY(eval_file), PATH, .help = "token file to evaluate on"},
     {KEY(output_dir), PATH, .required = true, .help = "folder for the model, its checkpoints and the log"},

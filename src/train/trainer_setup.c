@@ -39,7 +39,8 @@ static Status claim_output(Trainer *t, Error *error) {
 static Status open_model(Trainer *t, const char *path, Error *error) {
     const DatasetInfo *data = dataset_info(t->data.train);
     const Settings *s = t->settings;
-    if (model_open(&t->model, t->world, path, data, (uint64_t)s->seed, error)) return error->status;
+    const bool replace = s->ignore_mismatched_sizes && t->state.step == 0; /* a checkpoint keeps its head */
+    if (model_open(&t->model, t->world, path, data, replace, (uint64_t)s->seed, error)) return error->status;
     ModelConfig *config = &t->model.config;
     config->pooling = s->pooling;
     if (t->model.pad >= 0) config->pad_token = t->model.pad;
@@ -49,7 +50,9 @@ static Status open_model(Trainer *t, const char *path, Error *error) {
         model_check_data(config, t->model.tokenizer, dataset_info(t->data.eval), path, error);
     if (world_agree(t->world, error, true)) return error->status;
     if (t->model.new_head)
-        log_info("%s has no classification head: initialized a new one (normal distribution, seed %lld)", path,
+        log_info("%s has %s: initialized a new one (normal distribution, seed %lld)", path,
+                 t->model.replaced_head ? "a classification head for other labels than the data's"
+                                        : "no classification head",
                  (long long)s->seed);
     if (!*t->model.tokenizer && t->world->rank == 0)
         log_warning(

@@ -80,7 +80,7 @@ def setting_cases():
             yield setting(f"`{key}`: {what}", {key: value})
         if key.endswith("steps") and " to " not in kind:  # the bound that guards the arithmetic
             yield setting(f"`{key}`: too large", {key: 10**20})
-    for key, (_, _) in table_rows("\n## Keys of TrainingArguments that linnet supports"):
+    for key, _ in table_rows("\n## Keys of TrainingArguments that linnet supports"):
         yield setting(f"`{key}`: what linnet does not do", {key: 12345})
 
 
@@ -97,7 +97,12 @@ NAMES = "Names and contradictions of settings"
 RULES = [
     setting("unknown key", {"learning_rat": 1}, section=NAMES),
     setting("unknown key, nothing like it", {"zzzzzzzz": 1}, section=NAMES),
-    setting("key of an older Transformers", {"evaluation_strategy": "no"}, section=NAMES),
+    setting("several mistakes", {"learning_rat": 1, "sed": 1, "max_steps": "many"}, section=NAMES),
+    setting("key of an older Transformers with a wrong value", {"evaluation_strategy": "sometimes"}, section=NAMES),
+    setting("`warmup_ratio` above 1", {"warmup_ratio": 10}, section=NAMES),
+    setting("a configuration of another kind", {}, "PK\3\4    training_args/data.pkl", section=NAMES),
+    setting("an option that is no key", {}, arguments=["--learning_rat", "1"], section=NAMES),
+    setting("an option of a wrong value", {}, arguments=["--max_steps", "many"], section=NAMES),
     setting("key twice", {}, '{\n "seed": 1,\n "seed": 2\n}\n', section=NAMES),
     *[setting(f"`{key}` not given", {key: ...}, section=NAMES) for key in ("model_name_or_path", "train_file", "output_dir")],
     setting("`--set` without a value", {}, arguments=["--set", "max_steps"], section=NAMES),
@@ -253,6 +258,22 @@ def with_value(value):
     return tensors("model/model.safetensors", lambda t: t.update({"transformer.ln_f.bias": np.where(np.arange(32) == 3, value, 0)}))
 
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 548105171\n"
+
+
+def folder_above(folder):
+    """The model one level below the folder that the settings name, as where checkpoints lie."""
+    path = (folder / "model").resolve()
+    (folder / "model").unlink()
+    (folder / "model").mkdir()
+    shutil.copytree(path, folder / "model/checkpoint-500")
+
+
+def adapter(folder):
+    own(folder, "model/model.safetensors").rename(folder / "model/adapter_model.safetensors")
+    (folder / "model/adapter_config.json").write_text('{"base_model_name_or_path": "gpt2", "task_type": "SEQ_CLS"}')
+
+
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
@@ -291,6 +312,15 @@ FILES = [
     Case("Files: model", "model/model.safetensors: a value that is not a number", TRAIN, with_value(np.nan)),
     Case("Files: model", "model/model.safetensors: a tensor of another shape", TRAIN,
          tensors("model/model.safetensors", lambda t: t.update({"transformer.ln_f.bias": np.zeros(3, "<f4")}))),
+    Case("Files: model", "model/model.safetensors: a Git LFS pointer", TRAIN, filled("model/model.safetensors", LFS)),
+    Case("Files: model", "model/config.json: a Git LFS pointer", TRAIN, filled("model/config.json", LFS)),
+    Case("Files: model", "model: a folder of checkpoints", TRAIN, folder_above),
+    Case("Files: model", "model: an adapter of PEFT", TRAIN, adapter),
+    Case("Files: model", "model: another model's tensors", TRAIN,
+         lambda folder: write_safetensors(own(folder, "model/model.safetensors"), {"bert.embeddings.weight": np.zeros((2, 2), "<f4")})),
+    Case("Files: model", "model: a GGUF file alone", TRAIN,
+         lambda folder: own(folder, "model/model.safetensors").rename(folder / "model/gpt2.gguf")),
+    Case("Files: model", "model/config.json: quantized weights", TRAIN, edited("model/config.json", quantization_config={"load_in_8bit": True})),
     Case("Files: model", "model: pytorch_model.bin alone", TRAIN,
          lambda folder: own(folder, "model/model.safetensors").rename(folder / "model/pytorch_model.bin")),
     Case("Files: model", "model.safetensors.index.json: a file outside the folder", TRAIN,

@@ -10,8 +10,8 @@ static void read_values(const Tensor *tensor) {
     float values[64];
     size_t count = 1;
     for (int i = 0; i < tensor->dimensions; i++) count *= (size_t)tensor->shape[i];
-    if (tensor->dtype > DTYPE_BF16) return;
-    fuzz_check(tensor->size == count * (tensor->dtype == DTYPE_F32 ? 4 : 2));
+    if (tensor->dtype > DTYPE_F64) return;
+    fuzz_check(tensor->size == count * (tensor->dtype == DTYPE_F64 ? 8 : tensor->dtype == DTYPE_F32 ? 4 : 2));
     for (size_t first = 0; first < count; first += 64)
         safetensors_read(tensor, first, count - first < 64 ? count - first : 64, values);
 }

@@ -12,7 +12,8 @@
  *  give the line. STATUS_INPUT for anything that is not JSON or nests deeper than cJSON allows. */
 Status json_parse(cJSON **tree, const char *text, size_t size, const char *name, Error *error);
 
-/** Read and parse a file. STATUS_INPUT also for a repeated key. Free *tree also on failure. */
+/** Read and parse a file. STATUS_INPUT also for a repeated key, and for a file of another kind (file_kind.h), which is
+ *  named. Free *tree also on failure. */
 Status json_load(cJSON **tree, const char *path, Error *error);
 
 /** STATUS_INPUT where an object, at any depth, holds a key twice; the error names file, line and key. `text` is what

@@ -14,7 +14,8 @@ typedef struct {
     ModelConfig config;
     ParameterLayout layout;
     Parameters parameters;
-    bool new_head;               /**< the folder had no head, so a new one was drawn */
+    bool new_head;               /**< the folder had no head that fits, so a new one was drawn */
+    bool replaced_head;          /**< it had one, for other labels than the data's */
     char tokenizer[DIGEST_TEXT]; /**< the tokenizer's identity (tokenizer_digest()); empty when the folder has none */
     int32_t pad;                 /**< tokenizer_pad(); −1 when the folder has no tokenizer */
     TokenizerFiles tokenizer_files; /**< its files, on the rank that has called model_keep_tokenizer() */
@@ -28,14 +29,15 @@ Status model_layout(const char *path, ParameterLayout *layout, Error *error);
 
 /** The first part of model_open(): read the configuration, the layout and the names, and check everything, without
  *  loading the values. *model must be zero; it ends with model_close(), also on failure. Not collective. */
-Status model_describe(Model *model, const char *path, const DatasetInfo *data, Error *error);
+Status model_describe(Model *model, const char *path, const DatasetInfo *data, bool replace, Error *error);
 
 /** Load a model folder. With `data`, the model must fit it: the same tokenizer (by digest, where the folder has one), a
  *  vocabulary that contains its token ids, and the same labels in the same order. A folder without a head gets the
- *  data's labels and a new head from `seed`; one whose labels are only LABEL_0 … gets the data's names. Without `data`
- *  a folder without a head is refused. So is one with values that are not finite numbers. Collective. */
-Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, uint64_t seed,
-                  Error *error);
+ *  data's labels and a new head from `seed`; one whose labels are only LABEL_0 … gets the data's names. With
+ *  `replace`, so does a folder whose labels are others than the data's, in names, number or order. Without `data` a
+ *  folder without a head is refused. So is one with values that are not finite numbers. Collective. */
+Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, bool replace,
+                  uint64_t seed, Error *error);
 
 /** Read and complete the tokenizer's files of the folder that the model was opened from, for saving them with the model
  *  (nothing where it has no tokenizer). Not collective. */

@@ -28,7 +28,8 @@ typedef struct {
 
 /** Read `path`. STATUS_INPUT names file and key: not a gpt2 model, sizes that are not positive or not divisible, an
  *  activation other than gelu_new (or its synonym gelu_pytorch_tanh), cross attention, a problem_type other than
- *  single_label_classification, an id2label with a missing index or a repeated name. One label is accepted, since some
+ *  single_label_classification, an id2label with a missing index or a repeated name, quantized
+ *  weights. One label is accepted, since some
  *  language models are saved with one; model_folder_open() refuses a head with one. n_ctx replaces an absent
  *  n_positions. To be freed with model_config_free(); nothing to free on failure. */
 Status model_config_load(ModelConfig *config, const char *path, Error *error);

@@ -1,8 +1,9 @@
 #ifndef LINNET_MODEL_MODEL_FOLDER_H
 #define LINNET_MODEL_MODEL_FOLDER_H
 /** A Hugging Face GPT-2 model folder: config.json, model.safetensors (or shards with model.safetensors.index.json), and
- *  the files of a tokenizer. The prefix `transformer.` of tensor names is optional. attn.bias, attn.masked_bias and
- *  lm_head.weight are ignored; other unknown tensors are named in a log line. Not collective. */
+ *  the files of a tokenizer. The prefix `transformer.` of tensor names is optional, and names of modules that wrap a
+ *  model (`_orig_mod.`, `module.`, …) are left out. attn.bias, attn.masked_bias and lm_head.weight are ignored; other
+ *  unknown tensors are named in a log line. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/model/model_config.h"
 #include "linnet/model/parameters.h"
@@ -10,13 +11,14 @@
 
 typedef struct ModelFolder ModelFolder; /**< an open folder: its configuration and mapped tensors */
 
-/** Read a folder's config.json. STATUS_INPUT also where the path is not a folder: it may be a model's name on the
- *  Hugging Face hub. To be freed with model_config_free(); nothing to free on failure. */
+/** Read a folder's config.json. STATUS_INPUT also where the path is not a folder, or one without that file: the message
+ *  says what it is (a name on the hub, a folder one level too high, an adapter, …). To be freed with model_config_free(); nothing to free on failure. */
 Status model_folder_load_config(ModelConfig *config, const char *path, Error *error);
 
-/** Open a folder and check it: every tensor is present (score.weight may be absent) with its shape and dtype F32, F16
- *  or BF16. Ends with model_folder_close(). */
-Status model_folder_open(ModelFolder **folder, const char *path, Error *error);
+/** Open a folder and check it: every tensor is present (score.weight may be absent) with its shape and dtype F32, F16,
+ *  BF16 or F64. A head of another shape, or for one label, is an error, or absent if `any_head`. Ends with
+ *  model_folder_close(). */
+Status model_folder_open(ModelFolder **folder, const char *path, bool any_head, Error *error);
 const ModelConfig *model_folder_config(const ModelFolder *folder);
 bool model_folder_has_head(const ModelFolder *folder);
 void model_folder_close(ModelFolder *folder); /**< also unmaps what model_folder_embeddings() has set */

@@ -12,11 +12,12 @@
 #include <stdint.h>
 
 /** Floats that safetensors_read() converts come first. */
-typedef enum { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_OTHER } Dtype;
+typedef enum { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F64, DTYPE_I32, DTYPE_OTHER } Dtype;
 
 typedef struct {
     const char *name; /**< borrowed from the file */
     Dtype dtype;
+    const char *dtype_name; /**< as in the file; static */
     int dimensions;
     int64_t shape[8];
     const void *bytes; /**< in the mapping; may be unaligned for its type */
@@ -25,14 +26,14 @@ typedef struct {
 
 typedef struct SafetensorsFile SafetensorsFile;
 
-/** Open and check a file. STATUS_INPUT names the file, the tensor and the broken rule. */
+/** Open and check a file. STATUS_INPUT names the file, the tensor and the broken rule, or what the file is instead. */
 Status safetensors_open(SafetensorsFile **file, const char *path, Error *error);
 size_t safetensors_count(const SafetensorsFile *file);
 const Tensor *safetensors_at(const SafetensorsFile *file, size_t index);
 const Tensor *safetensors_find(const SafetensorsFile *file, const char *name); /**< NULL: no such tensor */
 void safetensors_close(SafetensorsFile *file);
 
-/** out [count] = a tensor's elements from `first` on, converted to float32. Its dtype is DTYPE_BF16 at most. */
+/** out [count] = a tensor's elements from `first` on, converted to float32. Its dtype is DTYPE_F64 at most. */
 void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *out);
 
 /** Release the memory of a tensor that is probably not read again; reading it again takes the bytes from the file.

@@ -23,6 +23,7 @@ typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CON
 /** The Settings own their texts; an absent text is NULL. */
 typedef struct {
     char *model_name_or_path;     /**< a Hugging Face GPT-2 folder */
+    bool ignore_mismatched_sizes; /**< a new head where the labels of model and data differ */
     char *train_file;             /**< token file */
     char *eval_file;              /**< token file, or NULL */
     char *output_dir;

@@ -43,7 +43,7 @@ static void test_refuses_the_frame(void **state) {
     refuse(in_folder("absent"), "No such file");
     refuse(folder, "folder");
     write_bytes(PATH, "", 0);
-    refuse(PATH, "0 bytes");
+    refuse(PATH, "an empty file");
     write_bytes(PATH, "1234567", 7);
     refuse(PATH, "7 bytes");
     refuse_prefix(100000001, "{}", "100000000");
@@ -142,7 +142,7 @@ static void test_knows_every_dtype(void **state) {
         {"BOOL", 8, DTYPE_OTHER},        {"U8", 8, DTYPE_OTHER},      {"I8", 8, DTYPE_OTHER},
         {"I16", 16, DTYPE_OTHER},        {"U16", 16, DTYPE_OTHER},    {"I32", 32, DTYPE_I32},
         {"U32", 32, DTYPE_OTHER},        {"I64", 64, DTYPE_OTHER},    {"U64", 64, DTYPE_OTHER},
-        {"F64", 64, DTYPE_OTHER},        {"C64", 64, DTYPE_OTHER},    {"F4", 4, DTYPE_OTHER},
+        {"F64", 64, DTYPE_F64},          {"C64", 64, DTYPE_OTHER},    {"F4", 4, DTYPE_OTHER},
         {"F6_E2M3", 6, DTYPE_OTHER},     {"F6_E3M2", 6, DTYPE_OTHER}, {"F8_E5M2", 8, DTYPE_OTHER},
         {"F8_E4M3", 8, DTYPE_OTHER},     {"F8_E8M0", 8, DTYPE_OTHER}, {"F8_E5M2FNUZ", 8, DTYPE_OTHER},
         {"F8_E4M3FNUZ", 8, DTYPE_OTHER},

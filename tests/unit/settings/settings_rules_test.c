@@ -112,9 +112,10 @@ static void test_resolved_text_has_every_key(void **state) {
     Settings settings = load_good(REQUIRED ", \"learning_rate\": 0.30000000000000004}");
     char *text = settings_text(&settings, &error);
     assert_non_null(text);
-    assert_non_null(strstr(text,
-                           "{\n  \"model_name_or_path\": \"gpt2\",\n  \"train_file\": \"train.h5\",\n  \"eval_file\": "
-                           "null,\n"));
+    assert_non_null(strstr(
+        text,
+        "{\n  \"model_name_or_path\": \"gpt2\",\n  \"ignore_mismatched_sizes\": false,\n  \"train_file\": \"train.h5\",\n  \"eval_file\": "
+        "null,\n"));
     assert_non_null(strstr(text, "  \"learning_rate\": 0.30000000000000004,\n"));
     assert_non_null(strstr(text, "  \"adam_epsilon\": 1e-08,\n"));
     assert_non_null(strstr(text, "  \"lr_scheduler_type\": \"linear\",\n"));

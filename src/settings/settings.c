@@ -46,6 +46,12 @@ static Status refuse_kind(const char *path, FileKind kind, Error *error) {
                      *advice ? ": " : "", advice);
 }
 
+/* By its name, unless it is JSON, which YAML includes. */
+static bool is_yaml(const char *path, const char *text) {
+    const char *dot = strrchr(path, '.');
+    return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0) && text[strspn(text, " \t\r\n")] != '{';
+}
+
 Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error) {
     char *text = NULL;
     size_t size = 0;
@@ -53,7 +59,12 @@ Status settings_load(Settings *settings, const char *path, const char *const *ov
     if (!path) return read(settings, "{}", 2, "the command line", overrides, count, true, error);
     if (file_read(path, &text, &size, error) == STATUS_OK) {
         const FileKind kind = file_kind(text, size_min(size, FILE_KIND_BYTES));
-        if (kind == FILE_KIND_OTHER)
+        if (is_yaml(path, text))
+            error_set(error, STATUS_INPUT,
+                      "%s: YAML; expected a configuration in JSON: python3 -c \"import json, yaml; "
+                      "print(json.dumps(yaml.safe_load(open('%s'))))\" > run.json",
+                      path, path);
+        else if (kind == FILE_KIND_OTHER)
             read(settings, text, size, path, overrides, count, true, error);
         else
             refuse_kind(path, kind, error);

@@ -101,6 +101,7 @@ RULES = [
     setting("key of an older Transformers with a wrong value", {"evaluation_strategy": "sometimes"}, section=NAMES),
     setting("`warmup_ratio` above 1", {"warmup_ratio": 10}, section=NAMES),
     setting("a configuration of another kind", {}, "PK\3\4    training_args/data.pkl", section=NAMES),
+    Case(NAMES, "a configuration in YAML", ["train", "run.yaml"], lambda folder: (folder / "run.yaml").write_text("seed: 1\n")),
     setting("an option that is no key", {}, arguments=["--learning_rat", "1"], section=NAMES),
     setting("an option of a wrong value", {}, arguments=["--max_steps", "many"], section=NAMES),
     setting("key twice", {}, '{\n "seed": 1,\n "seed": 2\n}\n', section=NAMES),

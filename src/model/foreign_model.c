@@ -6,10 +6,12 @@
 #include "linnet/core/memory.h"
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool ends_with(const char *text, const char *end) {
     const size_t length = strlen(text), tail = strlen(end);
@@ -91,6 +93,17 @@ static long is_safetensors(const char *folder, const char *name) {
     return ends_with(name, ".safetensors");
 }
 
+/* A file of the folder that is only a link to nothing, as copies of the hub's cache have them. */
+static bool refuse_dangling(const char *path, const char *name, Error *error) {
+    char link[PATH_MAX], target[PATH_MAX];
+    snprintf(link, sizeof link, "%.*s/%s", PATH_MAX - NAME_MAX, path, name);
+    const ssize_t size = readlink(link, target, sizeof target - 1);
+    if (size < 0 || file_exists(link)) return false;
+    error_set(error, STATUS_INPUT, "%s: a link to %.*s, which does not exist: copy the folder with cp -rL", link,
+              (int)size, target);
+    return true;
+}
+
 /* --- A folder without config.json --- */
 
 /* The subfolder that holds the model, one level below or, in the hub's cache, in snapshots/. */
@@ -108,6 +121,9 @@ static bool find_below(const char *path, char below[PATH_MAX]) {
 
 Status foreign_model_folder(const char *path, Error *error) {
     char below[PATH_MAX], name[NAME_MAX + 1] = "";
+    if (access(path, R_OK | X_OK))
+        return error_set(error, STATUS_INPUT, "%s: cannot read the folder: %s", path, strerror(errno));
+    if (refuse_dangling(path, "config.json", error)) return error->status;
     if (file_is_in(path, "adapter_config.json")) return foreign_model_adapter(path, error);
     if (find_below(path, below))
         return error_set(error, STATUS_INPUT, "%s: not a model folder: it has no config.json, but %s has: give that",
@@ -206,6 +222,9 @@ static Status refuse_other_safetensors(const char *path, const char *name, Error
 
 Status foreign_model_weights(const char *path, Error *error) {
     char name[NAME_MAX + 1] = "", class[64], command[2 * PATH_MAX];
+    if (refuse_dangling(path, "model.safetensors", error) ||
+        refuse_dangling(path, "model.safetensors.index.json", error))
+        return error->status;
     for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++) {
         if (!file_is_in(path, FORMATS[i].file)) continue;
         read_class(path, class);

@@ -93,7 +93,9 @@ static Status find_head(ModelFolder *folder, const Tensor **found, bool any_head
                   folder->path);
     if (!misfit.status) return STATUS_OK;
     *found = NULL;
-    if (!any_head) return error_set(error, misfit.status, "%s", misfit.message);
+    if (!any_head)
+        return error_set(error, misfit.status, "%s (training with ignore_mismatched_sizes starts with a new head)",
+                         misfit.message);
     log_info("%s: the head is not used", misfit.message);
     return STATUS_OK;
 }

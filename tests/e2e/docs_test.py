@@ -46,3 +46,17 @@ def test_the_picture_is_drawn_from_the_run_beside_it():
     drawn = subprocess.run([sys.executable, ROOT / "scripts/plot_run.py", ROOT / "docs/images/tweets-run.jsonl", "--baseline", "0.4046"],
                            capture_output=True, text=True, check=True).stdout
     assert drawn == (ROOT / "docs/images/tweets-run.svg").read_text()
+
+
+def test_interop_names_the_keys_that_the_source_reads():
+    """The table of config.json has every key that model_config.c reads, and calls no other one obeyed or bound to a value."""
+    page = (ROOT / "docs/interop.md").read_text().split("\n## config.json")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \| (.*) \|$", page, re.M)
+    source = (ROOT / "src/model/model_config.c").read_text()
+    acted_on = {key for keys, text in rows if "no effect" not in text for key in re.findall(r"`(\w+)`", keys)}
+    named = set(re.findall(r"`(\w+)`", page))
+    read = set(re.findall(r'(?:ItemCaseSensitive|json_get_\w+|read_\w+|require_text)\((?:config->)?(?:source|config), "(\w+)"', source)) | set(
+        re.findall(r'^ +\{"(\w+)", ', source, re.M))
+    assert {"vocab_size", "n_embd", "embd_pdrop", "id2label", "pad_token_id"} <= read
+    assert not read - named, "keys that the page does not have"
+    assert all(f'"{key}"' in source for key in acted_on - {"label2id"}), "keys that the source does not read"

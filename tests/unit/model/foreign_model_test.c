@@ -1,5 +1,6 @@
 /* Folders that other programs made: what is read of them, and what is said of those that cannot be read. */
 #include "unit/small_model.h"
+#include <unistd.h>
 
 /** A path, what lies there, and what the message must name. */
 static void test_says_what_is_no_model_folder(void **state) {
@@ -65,6 +66,8 @@ static void test_says_where_the_model_is(void **state) {
     refuse(in_folder("lora"), "a PEFT adapter for gpt2");
     refuse(in_folder("lora"), "AutoPeftModelForSequenceClassification");
     refuse(in_folder("run/checkpoint-9/config.json"), "give the folder that holds this file");
+    assert_int_equal(symlink("../../blobs/123", in_folder("none/config.json")), 0);
+    refuse(in_folder("none"), "none/config.json: a link to ../../blobs/123, which does not exist");
     write_text(in_folder("none/model.gguf"), "GGUF");
     refuse(in_folder("none/model.gguf"), "a GGUF model, not a folder");
     refuse("openai-community/gpt2", "snapshot_download('openai-community/gpt2', local_dir='gpt2')");
@@ -110,6 +113,7 @@ static void test_takes_no_head_that_does_not_fit(void **state) {
     tensors->sources[tensors->count - 1].shape[0] = 2;
     const char *model = save_model("misfit", tensors);
     refuse(model, "score.weight has shape [2, 4]");
+    refuse(model, "ignore_mismatched_sizes");
     ModelFolder *opened;
     Error error = {0};
     model_folder_open(&opened, model, true, &error);

@@ -119,7 +119,8 @@ static void warn_of_names(const Settings *settings, const Source *source) {
         if (is_notable(source, i, FOREIGN_UNUSED, settings)) add_name(unused, row->key, "", "");
         if (source->renamed[i]) add_name(renamed, row->key, " as ", row->text);
     }
-    if (*unused) log_warning("%s: these keys have no effect (docs/interop.md says why): %s", source->name, unused);
+    if (*unused)
+        log_warning("%s: these keys have no effect (linnet train --settings says why): %s", source->name, unused);
     if (*renamed) log_warning("%s: keys that have another name now were taken over: %s", source->name, renamed);
 }
 

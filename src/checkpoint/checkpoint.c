@@ -112,7 +112,7 @@ Status checkpoint_tidy(const char *output_dir, Error *error) {
     for (struct dirent *entry; error->status == STATUS_OK && (entry = readdir(folder));) {
         const char *name = entry->d_name;
         const int64_t old = step_of(name, ".old");
-        if (old == 0 && step_of(name, ".tmp") == 0 && strcmp(name, "config.resolved.json.tmp") != 0) continue;
+        if (old == 0 && step_of(name, ".tmp") == 0) continue;
         char *path = file_join(output_dir, name, error);
         if (!path) break;
         log_info("%s was left by a run that was killed: %s it", path, old > 0 ? "restoring or removing" : "removing");

@@ -3,6 +3,7 @@
 #include "linnet/core/error.h"
 #include "linnet/core/log.h"
 #include "linnet/core/nearest.h"
+#include "linnet/core/temporary.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -75,6 +76,7 @@ static void fill_closed_files(void) {
 
 int main(int argc, char **argv) {
     fill_closed_files();
+    temporary_catch_signals();
     int code = dispatch(argc, argv);
     /* If the disk was full, the results are lost: the exit code must not say success. */
     if ((fflush(stdout) || ferror(stdout)) && code == STATUS_OK) {

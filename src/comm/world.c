@@ -3,6 +3,7 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/temporary.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ void world_tell(const World *world, const Error *error) {
 _Noreturn void world_abort(const World *world, const Error *error) {
     world_tell(world, error);
     if (world->hooks.aborting) world->hooks.aborting(world->hooks.heartbeat);
+    temporary_clean();
     fflush(NULL);
     MPI_Abort(world->comm, (int)error->status);
     _Exit((int)error->status);

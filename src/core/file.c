@@ -1,6 +1,7 @@
 /* Files and folders: reading, replacing at once, flushing, removing. See file.h. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/temporary.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
@@ -14,8 +15,7 @@
 /* Only settings, vocabularies and the like are read into memory; none of them is larger. */
 #define READ_BYTES_MAX ((size_t)1 << 30)
 
-/* Fill *error from errno: a path that the user can correct is bad input, all else is the machine's failure. */
-static Status fail(Error *error, const char *path, const char *what) {
+Status file_fail(Error *error, const char *path, const char *what) {
     static const int correctable[] = {ENOENT, ENOTDIR, EISDIR, EEXIST, EACCES, EPERM, EROFS, ELOOP, ENAMETOOLONG};
     const int code = errno;
     Status status = STATUS_FAILURE;
@@ -68,7 +68,8 @@ Status file_open(const char *path, int *file, Error *error) {
     /* Without O_NONBLOCK, opening a pipe without a writer would block. */
     *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*file < 0) return error_set(error, file_blame(errno), "%s: cannot open: %s", path, strerror(errno));
-    const Status status = fstat(*file, &about) ? fail(error, path, "open") : check_regular(path, &about, "open", error);
+    const Status status =
+        fstat(*file, &about) ? file_fail(error, path, "open") : check_regular(path, &about, "open", error);
     if (!status) return STATUS_OK;
     close(*file);
     *file = -1;
@@ -129,79 +130,20 @@ cleanup:
     return error->status;
 }
 
-/* Write a new file and flush it; after an error it is removed. */
-static Status write_file(const char *path, const void *bytes, size_t size, Error *error) {
-    const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
-    if (file < 0) return fail(error, path, "create");
-    if (!file_write_all(file, bytes, size) || fsync(file)) fail(error, path, "write");
-    if (close(file)) fail(error, path, "write");
-    if (error->status) unlink(path);
-    return error->status;
-}
-
-char *file_temporary(const char *path, Error *error) {
-    const size_t size = strlen(path) + sizeof ".tmp";
-    char *temporary = memory_allocate(size, 1, error);
-    if (temporary) snprintf(temporary, size, "%s.tmp", path);
-    return temporary;
-}
-
-/* file_temporary() of a path that may be replaced: a rename would replace a device or a pipe, such as /dev/null. */
-static char *begin_replacing(const char *path, Error *error) {
+/* Flush what is at `path`; errors name `shown`. */
+static Status flush(const char *path, const char *shown, Error *error) {
     struct stat about;
-    if (stat(path, &about) == 0 && check_regular(path, &about, "write", error)) return NULL;
-    return file_temporary(path, error);
-}
-
-Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
-    char *temporary = begin_replacing(path, error);
-    if (!temporary) return error->status;
-    if (!write_file(temporary, bytes, size, error) && file_rename(temporary, path, error)) unlink(temporary);
-    memory_free(temporary);
-    return error->status;
-}
-
-Status file_begin(FILE **file, const char *path, Error *error) {
-    char *temporary = begin_replacing(path, error);
-    *file = NULL;
-    const int opened = temporary ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666) : -1;
-    if (opened >= 0) *file = fdopen(opened, "w");
-    if (temporary && !*file) fail(error, path, "create");
-    if (opened >= 0 && !*file) {
-        close(opened);
-        unlink(temporary);
-    }
-    memory_free(temporary);
-    return error->status;
-}
-
-Status file_end(FILE *file, const char *path, Error *error) {
-    Error ignored = {0}; /* *error holds one already */
-    if (!file) return error->status;
-    char *temporary = file_temporary(path, error->status ? &ignored : error);
-    const bool bad = fflush(file) || ferror(file) || (!error->status && fsync(fileno(file)));
-    if ((fclose(file) || bad) && !error->status) fail(error, path, "write");
-    if (temporary && (error->status || file_rename(temporary, path, error))) unlink(temporary);
-    memory_free(temporary);
-    return error->status;
-}
-
-Status file_probe(const char *path, Error *error) {
-    FILE *file;
-    Error discard = {.status = STATUS_FAILURE};
-    if (!file_begin(&file, path, error)) file_end(file, path, &discard);
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return file_fail(error, shown, "open");
+    /* Some network file systems cannot flush a folder and return EINVAL; they keep names in order without it. */
+    const bool folder = fstat(file, &about) == 0 && S_ISDIR(about.st_mode);
+    if (fsync(file) && !(folder && errno == EINVAL)) file_fail(error, shown, "flush to disk");
+    close(file);
     return error->status;
 }
 
 Status file_flush(const char *path, Error *error) {
-    struct stat about;
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return fail(error, path, "open");
-    /* Some network file systems cannot flush a folder and return EINVAL; they keep names in order without it. */
-    const bool folder = fstat(file, &about) == 0 && S_ISDIR(about.st_mode);
-    if (fsync(file) && !(folder && errno == EINVAL)) fail(error, path, "flush to disk");
-    close(file);
-    return error->status;
+    return flush(path, path, error);
 }
 
 Status file_flush_parent(const char *path, Error *error) {
@@ -217,12 +159,68 @@ Status file_flush_parent(const char *path, Error *error) {
     return error->status;
 }
 
+/* Rename a file or folder that is on disk. */
+static Status put_in_place(const char *temporary, const char *path, Error *error) {
+    if (rename(temporary, path)) return file_fail(error, path, "put the new file in its place");
+    return file_flush_parent(path, error);
+}
+
+/* Check that a rename may replace what is there: it would replace a device or a pipe, such as /dev/null. */
+static Status check_replaceable(const char *path, Error *error) {
+    struct stat about;
+    return stat(path, &about) == 0 ? check_regular(path, &about, "write", error) : STATUS_OK;
+}
+
+Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {
+    FILE *file;
+    if (file_begin(&file, path, error)) return error->status;
+    if (!file_write_all(fileno(file), bytes, size)) file_fail(error, path, "write");
+    return file_end(file, path, error);
+}
+
+Status file_begin(FILE **file, const char *path, Error *error) {
+    *file = NULL;
+    char *temporary = check_replaceable(path, error) ? NULL : temporary_begin(path, error);
+    if (!temporary) return error->status;
+    const int opened = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0666);
+    if (opened >= 0) *file = fdopen(opened, "w");
+    if (*file) {
+        memory_free(temporary); /* its name stays noted until file_end() */
+        return STATUS_OK;
+    }
+    file_fail(error, path, "create");
+    if (opened >= 0) {
+        close(opened);
+        unlink(temporary);
+    }
+    temporary_end(temporary);
+    return error->status;
+}
+
+Status file_end(FILE *file, const char *path, Error *error) {
+    Error ignored = {0}; /* *error holds one already */
+    if (!file) return error->status;
+    char *temporary = temporary_path(path, error->status ? &ignored : error);
+    const bool bad = fflush(file) || ferror(file) || (!error->status && fsync(fileno(file)));
+    if ((fclose(file) || bad) && !error->status) file_fail(error, path, "write");
+    if (temporary && (error->status || put_in_place(temporary, path, error))) unlink(temporary);
+    temporary_end(temporary);
+    return error->status;
+}
+
+Status file_probe(const char *path, Error *error) {
+    FILE *file;
+    Error discard = {.status = STATUS_FAILURE};
+    if (!file_begin(&file, path, error)) file_end(file, path, &discard);
+    return error->status;
+}
+
 static Status make_one_folder(const char *path, Error *error) {
     if (mkdir(path, 0777) == 0) return file_flush_parent(path, error);
     const int code = errno;
     if (file_is_folder(path)) return STATUS_OK;
     errno = code; /* file_is_folder() has changed it */
-    return fail(error, path, "make the folder");
+    return file_fail(error, path, "make the folder");
 }
 
 Status file_make_folder(const char *path, Error *error) {
@@ -240,30 +238,34 @@ Status file_make_folder(const char *path, Error *error) {
 
 Status file_remove(const char *path, Error *error) {
     struct stat about;
-    if (lstat(path, &about)) return errno == ENOENT ? STATUS_OK : fail(error, path, "remove");
-    if (!S_ISDIR(about.st_mode)) return unlink(path) && errno != ENOENT ? fail(error, path, "remove") : STATUS_OK;
+    if (lstat(path, &about)) return errno == ENOENT ? STATUS_OK : file_fail(error, path, "remove");
+    if (!S_ISDIR(about.st_mode)) return unlink(path) && errno != ENOENT ? file_fail(error, path, "remove") : STATUS_OK;
 
     char *root = memory_text(path, error);
     if (!root) return error->status;
     FTS *walk = fts_open((char *[]){root, NULL}, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    if (!walk) fail(error, path, "list");
+    if (!walk) file_fail(error, path, "list");
     while (walk && !error->status) {
         errno = 0;
         const FTSENT *entry = fts_read(walk);
         if (!entry) {
-            if (errno) fail(error, path, "list");
+            if (errno) file_fail(error, path, "list");
             break;
         }
         if (entry->fts_info == FTS_D) continue; /* a folder is removed after its entries */
         errno = entry->fts_errno;
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
-            fail(error, entry->fts_path, "list");
+            file_fail(error, entry->fts_path, "list");
         else if (remove(entry->fts_accpath) && errno != ENOENT)
-            fail(error, entry->fts_path, "remove");
+            file_fail(error, entry->fts_path, "remove");
     }
     if (walk) fts_close(walk);
     memory_free(root);
     return error->status;
+}
+
+Status file_take_place(const char *temporary, const char *path, Error *error) {
+    return flush(temporary, path, error) ? error->status : put_in_place(temporary, path, error);
 }
 
 Status file_rename(const char *from, const char *to, Error *error) {

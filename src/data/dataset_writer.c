@@ -2,6 +2,7 @@
 #include "data/dataset_columns.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/temporary.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -102,8 +103,8 @@ Status dataset_writer_create(DatasetWriter **writer, const char *path, const Dat
     created->file = -1;
     for (int i = 0; i < COLUMNS; i++) created->outputs[i].dataset = -1;
     created->path = memory_text(path, error);
-    created->temporary = file_temporary(path, error);
-    if (copy_info(created, info, error) || h5_create(&created->file, created->temporary, error)) goto cleanup;
+    created->temporary = temporary_begin(path, error);
+    if (copy_info(created, info, error) || h5_create(&created->file, created->temporary, path, error)) goto cleanup;
     created->exists = true;
     for (ColumnName name = 0; name < COLUMNS; name++) {
         Output *output = &created->outputs[name];
@@ -190,8 +191,7 @@ Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, i
         if (output_flush(writer, name, error)) return error->status;
     if (!put_attributes(writer->file, info) || H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || !close_file(writer))
         return write_failed(writer, error);
-    if (file_flush(writer->temporary, error)) return error->status;
-    if (!file_rename(writer->temporary, writer->path, error)) writer->exists = false;
+    if (!file_take_place(writer->temporary, writer->path, error)) writer->exists = false;
     return error->status;
 }
 
@@ -202,6 +202,6 @@ void dataset_writer_destroy(DatasetWriter *writer) {
     for (int i = 0; i < COLUMNS; i++) memory_free(writer->outputs[i].chunk);
     h5_free_texts(writer->info.label_names, writer->info.labels);
     memory_free(writer->path);
-    memory_free(writer->temporary);
+    temporary_end(writer->temporary);
     memory_free(writer);
 }

@@ -118,10 +118,11 @@ Status h5_open(hid_t *file, const char *path, Error *error) {
     return error->status;
 }
 
-Status h5_create(hid_t *file, const char *path, Error *error) {
+Status h5_create(hid_t *file, const char *temporary, const char *path, Error *error) {
+    *file = -1;
     /* The system's error tells a wrong path (bad input) from a failing disk; HDF5's does not. */
-    const int probe = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-    if (probe < 0) return error_set(error, STATUS_INPUT, "%s: cannot create: %s", path, strerror(errno));
+    const int probe = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0666);
+    if (probe < 0) return file_fail(error, path, "create");
     close(probe);
     const hid_t access = access_without_locks();
     /* This format has checksums in its structures; HDF5 can crash on damage in the older one. */
@@ -129,10 +130,10 @@ Status h5_create(hid_t *file, const char *path, Error *error) {
     /* Without time stamps the same content gives the same bytes. */
     const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_obj_track_times(creation, false);
-    const hid_t created = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+    const hid_t created = H5Fcreate(temporary, H5F_ACC_TRUNC, creation, access);
     if (created < 0) {
         h5_error(error, STATUS_FAILURE, path, "cannot write");
-        unlink(path);
+        unlink(temporary);
     }
     H5Pclose(creation);
     H5Pclose(access);

@@ -12,8 +12,9 @@
 /** Open for reading, without file locks. STATUS_INPUT names the file and its fault, also where its format is older
  *  than HDF5 1.10. */
 Status h5_open(hid_t *file, const char *path, Error *error);
-/** Create or empty a file for writing, without file locks. STATUS_INPUT when the path is wrong. */
-Status h5_create(hid_t *file, const char *path, Error *error);
+/** Create or empty the file `temporary` for writing, without file locks. Errors name `path`, whose place it will take:
+ *  STATUS_INPUT when the path is wrong. */
+Status h5_create(hid_t *file, const char *temporary, const char *path, Error *error);
 
 /** Fill *error with "path: what: " and the most specific entry of HDF5's error stack. STATUS_FAILURE instead of
  *  `status` when this machine has no memory or file descriptors left. */

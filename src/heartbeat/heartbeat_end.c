@@ -1,6 +1,7 @@
 /* How the heartbeats end a run, and a launcher that does not end by itself. See heartbeat_private.h. */
 #include "heartbeat/heartbeat_private.h"
 #include "linnet/core/log.h"
+#include "linnet/core/temporary.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -94,6 +95,7 @@ static _Noreturn void end_by_abort(void) {
     int finalized = 0;
     signal(SIGALRM, SIG_DFL);
     alarm(3);
+    temporary_clean();
     MPI_Finalized(&finalized);
     if (!finalized) MPI_Abort(MPI_COMM_WORLD, STATUS_FAILURE);
     _Exit(STATUS_FAILURE);
@@ -109,6 +111,7 @@ _Noreturn void heartbeat_end_reporting(const Heartbeat *h, const Peer *peer, con
 
 _Noreturn void heartbeat_end_silently(void) {
     heartbeat_end_launcher(false);
+    temporary_clean();
     sleep(2); /* the rank that reported the failure has asked the launcher to end all */
     _Exit(STATUS_FAILURE);
 }

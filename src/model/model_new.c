@@ -3,11 +3,11 @@
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/random.h"
+#include "linnet/core/temporary.h"
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Each tensor has a stream of random numbers of its own: the embeddings, then the tensors of the layout. */
 enum { STREAM_TOKEN, STREAM_POSITION, STREAM_DENSE };
@@ -100,24 +100,38 @@ cleanup:
     return error->status;
 }
 
+/* Put the written folder in its place. The rename replaces only an empty folder: of several processes that make the
+ * same one, the first wins. */
+static Status put_in_place(const char *temporary, const char *path, Error *error) {
+    Error filled = {0};
+    if (file_take_place(temporary, path, error) && check_empty(path, &filled)) *error = filled;
+    return error->status;
+}
+
+/* An error names the place that is wanted and not the temporary one. */
+static void name_place(Error *error, const char *temporary, const char *path) {
+    char rest[sizeof error->message];
+    const size_t length = strlen(temporary);
+    if (strncmp(error->message, temporary, length) != 0) return;
+    snprintf(rest, sizeof rest, "%s", error->message + length);
+    snprintf(error->message, sizeof error->message, "%.400s%.600s", path, rest);
+}
+
 /* Write a folder under a temporary name and rename it. */
 static Status write_folder(const char *path, const NewModel *model, const ModelConfig *config, Error *error) {
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/') length--;
-    const size_t room = length + 32;
-    char *output = memory_allocate(room, 1, error), *temporary = memory_allocate(room, 1, error);
-    if (!output || !temporary) goto cleanup;
-    snprintf(output, room, "%.*s", (int)length, path);
-    snprintf(temporary, room, "%s.tmp-%ld", output, (long)getpid());
-    if (file_make_folder(temporary, error)) goto cleanup;
-    if (write_files(temporary, model, config, error) || file_flush(temporary, error) ||
-        file_rename(temporary, output, error)) {
+    char *output = memory_text(path, error), *temporary = NULL;
+    if (!output) return error->status;
+    for (size_t length = strlen(output); length > 1 && output[length - 1] == '/';) output[--length] = '\0';
+    temporary = temporary_begin(output, error);
+    if (!temporary || file_remove(temporary, error) || file_make_folder(temporary, error)) goto cleanup;
+    if (write_files(temporary, model, config, error) || put_in_place(temporary, output, error)) {
         Error ignored = {0}; /* the first error is the one to report */
         file_remove(temporary, &ignored);
     }
 cleanup:
+    if (temporary) name_place(error, temporary, output);
+    temporary_end(temporary);
     memory_free(output);
-    memory_free(temporary);
     return error->status;
 }
 

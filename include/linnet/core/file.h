@@ -11,11 +11,12 @@
  *  descriptors left, else STATUS_INPUT. */
 Status file_blame(int code);
 
+/** Fill *error with "path: cannot what: reason" from errno: a path that the user can correct is STATUS_INPUT, all else
+ *  STATUS_FAILURE, the machine's. */
+Status file_fail(Error *error, const char *path, const char *what);
+
 /** folder + "/" + name as a new text, freed with memory_free(). */
 char *file_join(const char *folder, const char *name, Error *error);
-
-/** path + ".tmp", where a file is written before it takes its place, as a new text, freed with memory_free(). */
-char *file_temporary(const char *path, Error *error);
 
 bool file_exists(const char *path);
 /** Whether a folder holds a file or folder of this name. */
@@ -36,8 +37,9 @@ Status file_open_stream(const char *path, FILE **stream, Error *error);
  *  not count. STATUS_INPUT for more than 1 GiB; else by file_blame(). */
 Status file_read(const char *path, char **text, size_t *size, Error *error);
 
-/** Replace the file at once: write file_temporary(path), flush it to disk, rename it, flush the folder. After a crash
- *  the file is the complete old one or the complete new one. STATUS_INPUT for a folder, a pipe or a device. */
+/** Replace the file at once: write it under a temporary name of this process (temporary.h), flush it to disk, rename
+ *  it, flush the folder. After a crash the file is the complete old one or the complete new one; of several processes
+ *  that write it, the last one's stays. STATUS_INPUT for a folder, a pipe or a device. */
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error);
 
 /** The same for a file too large for one block: open the temporary file for writing; *file is NULL after an error. */
@@ -62,6 +64,10 @@ Status file_make_folder(const char *path, Error *error);
 
 /** Remove a file, or a folder and its content; it need not exist. */
 Status file_remove(const char *path, Error *error);
+
+/** The end of writing a file or folder under a temporary name: flush it to disk, rename it, flush the folder that holds
+ *  it. Errors name `path` alone. */
+Status file_take_place(const char *temporary, const char *path, Error *error);
 
 /** rename(2), then flush the folder that holds `to`. */
 Status file_rename(const char *from, const char *to, Error *error);

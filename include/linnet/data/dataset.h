@@ -83,8 +83,8 @@ enum { DATASET_WORK_BYTES = 56 };
  *  after this only dataset_close() is possible. */
 void dataset_stop(Dataset *dataset);
 
-/** Writing: samples are added one by one to file_temporary(path), which dataset_writer_finish() flushes to disk and
- *  moves to `path`, and which dataset_writer_destroy() removes otherwise. `info` gives all except the counts (samples,
+/** Writing: samples are added one by one to a file under a temporary name (temporary.h), which dataset_writer_finish()
+ *  flushes to disk and moves to `path`, and which dataset_writer_destroy() removes otherwise. `info` gives all except the counts (samples,
  *  tokens, longest), which the writer fills in. */
 typedef struct DatasetWriter DatasetWriter;
 Status dataset_writer_create(DatasetWriter **writer, const char *path, const DatasetInfo *info, Error *error);

@@ -49,15 +49,14 @@ typedef struct {
     Dtype dtype;        /**< DTYPE_F32 or DTYPE_I32 */
 } TensorSource;
 
-/** Write `count` tensors to `path` with {"format": "pt"} as metadata: into `path`.tmp (the old file may be mapped),
- *  which is flushed to disk and renamed. `digest` (NULL: not computed) becomes the file's SHA-256. */
+/** Write `count` tensors to `path` with {"format": "pt"} as metadata, as file_begin() does (the old file may be mapped). `digest` (NULL: not computed) becomes the file's SHA-256. */
 Status safetensors_save(const char *path, const TensorSource *tensors, size_t count, char digest[DIGEST_TEXT],
                         Error *error);
 
 /** The same in pieces, for values that are not in memory together. */
 typedef struct SafetensorsWriter SafetensorsWriter;
 
-/** Create `path`.tmp and write the header; a digest is computed if `digest` says so. After a failure *writer may
+/** Begin the file and write the header; a digest is computed if `digest` says so. After a failure *writer may
  *  have to be given to safetensors_finish(), as after a success. */
 Status safetensors_create(SafetensorsWriter **writer, const char *path, const TensorSource *tensors, size_t count,
                           bool digest, Error *error);

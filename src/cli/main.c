@@ -6,6 +6,7 @@
 #include "linnet/core/temporary.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,16 +15,17 @@ typedef struct {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *help;
+    bool parallel; /**< may have several processes; `plan` says itself when */
 } Command;
 
 static const Command COMMANDS[] = {
-    {"prepare", command_prepare, "convert a table of texts (CSV, TSV, JSON or lines) to a token file"},
-    {"init", command_init, "make a new model folder with random weights"},
-    {"plan", command_plan, "predict memory, network traffic and time of a run before it is submitted"},
-    {"train", command_train, "fine-tune a model; alone, under mpirun or under srun"},
-    {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model on a token file"},
-    {"predict", command_predict, "label texts from the arguments, a table or standard input"},
-    {"inspect", command_inspect, "show and verify a token file, a model folder or a checkpoint"},
+    {"prepare", command_prepare, "convert a table of texts (CSV, TSV, JSON or lines) to a token file", false},
+    {"init", command_init, "make a new model folder with random weights", false},
+    {"plan", command_plan, "predict memory, network traffic and time of a run before it is submitted", true},
+    {"train", command_train, "fine-tune a model; alone, under mpirun or under srun", true},
+    {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model on a token file", true},
+    {"predict", command_predict, "label texts from the arguments, a table or standard input", false},
+    {"inspect", command_inspect, "show and verify a token file, a model folder or a checkpoint", false},
 };
 enum { COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
@@ -56,8 +58,11 @@ static int dispatch(int argc, char **argv) {
         return STATUS_INPUT;
     }
     const char *word = argv[1];
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        if (strcmp(word, COMMANDS[i].name) == 0) return COMMANDS[i].run(argc - 2, argv + 2);
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        int code;
+        if (strcmp(word, COMMANDS[i].name) != 0) continue;
+        return COMMANDS[i].parallel || command_is_alone(word, &code) ? COMMANDS[i].run(argc - 2, argv + 2) : code;
+    }
     if (strcmp(word, "--version") == 0)
         version_print();
     else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)

@@ -144,6 +144,14 @@ static Status run_plan(const CommandOptions *options, Error *error) {
     return error->status;
 }
 
+/* `error` may hold what is wrong with the command line. */
+static Status run_alone(const CommandOptions *options, Error *error) {
+    log_setup(0, 1, options->quiet);
+    if (error->status == STATUS_OK) run_plan(options, error);
+    if (error->status != STATUS_OK) log_error("%s", error->message);
+    return error->status;
+}
+
 /* Check the options together. */
 static Status check(CommandOptions *options, const OptionList *operands, Error *error) {
     if (operands->count > 1 || (operands->count == 0 && !options->measure))
@@ -199,14 +207,12 @@ int command_plan(int argc, char **argv) {
     Error error = {0};
     if (parse(argc, argv, &options, &operands, &helped, &error) == STATUS_OK && !helped)
         check(&options, &operands, &error);
-    if (!helped && options.measure) {
-        run_measure(&options, &error);
-    } else if (!helped) {
-        log_setup(0, 1, options.quiet);
-        if (error.status == STATUS_OK) run_plan(&options, &error);
-        if (error.status != STATUS_OK) log_error("%s", error.message);
-    }
+    int code = STATUS_OK;
+    if (!helped && options.measure)
+        code = (int)run_measure(&options, &error);
+    else if (!helped && command_is_alone("plan", &code))
+        code = (int)run_alone(&options, &error);
     options_free_list(&options.overrides);
     options_free_list(&operands);
-    return (int)error.status;
+    return code;
 }

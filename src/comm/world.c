@@ -1,6 +1,7 @@
 /* Ranks and nodes, agreement and abort. See world.h. */
 #include "linnet/comm/world.h"
 #include "linnet/core/integers.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/temporary.h"
@@ -60,17 +61,12 @@ _Noreturn void world_abort(const World *world, const Error *error) {
  * another MPI (or by srun without a PMI that this MPI knows): each would train by itself and overwrite the others'
  * files. */
 static Status refuse_stray(const World *world, Error *error) {
-    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "MPI_LOCALNRANKS"};
-    if (world->size > 1) return STATUS_OK;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        const char *value = getenv(sizes[i]);
-        if (value && atoi(value) > 1)
-            return error_set(error, STATUS_INPUT,
-                             "the launcher started %s processes (%s) but MPI sees one: start linnet with the mpirun of "
-                             "the MPI it was built with, or srun --mpi=pmix",
-                             value, sizes[i]);
-    }
-    return STATUS_OK;
+    const Launcher launcher = launcher_find();
+    if (world->size > 1 || launcher.size <= 1) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "the launcher started %d processes (%s) but MPI sees one: start linnet with the mpirun of the MPI "
+                     "it was built with, or srun --mpi=pmix",
+                     launcher.size, launcher.variable);
 }
 
 /* Fill node_of and local_of of every rank from the node's communicator, whose making returned `code`. */

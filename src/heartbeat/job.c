@@ -3,10 +3,10 @@
 #include "linnet/heartbeat/job.h"
 #include "heartbeat/heartbeat_private.h"
 #include "linnet/core/environment.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/log.h"
 #include "linnet/core/signals.h"
 #include "linnet/core/thread.h"
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,14 +22,6 @@ static struct {
     int rank;       /* as the launcher says; -1 where there is none */
     char host[256]; /* and where the rank stands, for the line */
 } guard;
-
-/* This process's rank; -1 where no launcher has started it. */
-static int launched_rank(void) {
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (getenv(names[i])) return atoi(getenv(names[i]));
-    return -1;
-}
 
 /* Wait for the end of the start, at most so many seconds; whether it came. While the process is suspended its time does
  * not run. */
@@ -57,7 +49,7 @@ static void *guard_loop(void *unused) {
 
 /* End this process unless guard_end() is called within LINNET_START_TIMEOUT seconds. */
 static void guard_begin(void) {
-    guard.rank = launched_rank();
+    guard.rank = launcher_find().rank;
     guard.seconds = environment_seconds("LINNET_START_TIMEOUT", START_TIMEOUT_DEFAULT, guard.rank <= 0);
     if (guard.seconds <= 0.0 || sem_init(&guard.started, 0, 0) != 0) return;
     gethostname(guard.host, sizeof guard.host - sizeof ", at the start");

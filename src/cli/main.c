@@ -1,6 +1,6 @@
 /* The program: run the command that the first argument names; its status is the exit code. */
 #include "cli/commands.h"
-#include "linnet/core/error.h"
+#include "linnet/core/limits.h"
 #include "linnet/core/log.h"
 #include "linnet/core/nearest.h"
 #include "linnet/core/temporary.h"
@@ -80,8 +80,13 @@ static void fill_closed_files(void) {
 }
 
 int main(int argc, char **argv) {
+    Error error = {0};
     fill_closed_files();
     temporary_catch_signals();
+    if (limits_start(&error)) {
+        log_error("%s", error.message);
+        return (int)error.status;
+    }
     int code = dispatch(argc, argv);
     /* If the disk was full, the results are lost: the exit code must not say success. */
     if ((fflush(stdout) || ferror(stdout)) && code == STATUS_OK) {

@@ -6,9 +6,9 @@
 #include "linnet/comm/threads.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include "linnet/heartbeat/job.h"
 #include <omp.h>
-#include <unistd.h>
 
 static const double TABLE_GBITS[] = {10.0, 25.0, 100.0};
 enum { TABLE_LINKS = sizeof TABLE_GBITS / sizeof *TABLE_GBITS };
@@ -43,13 +43,15 @@ static Status choose_shape(const CommandOptions *options, PlanShape *shape, int6
 /* Collective. */
 static Status measure(const World *world, const CommandOptions *options, Error *error) {
     PlanShape shape;
-    int64_t threads = 0;
+    int64_t wanted = 0;
+    int threads;
     PlanConstants c;
-    if (world->rank == 0) choose_shape(options, &shape, &threads, error);
+    if (world->rank == 0) choose_shape(options, &shape, &wanted, error);
     if (world_agree(world, error, true)) return error->status;
     world_broadcast(world, &shape, sizeof shape);
-    world_broadcast(world, &threads, sizeof threads);
-    if (plan_measure(world, &shape, threads_choose(world, threads), &c, error)) return error->status;
+    world_broadcast(world, &wanted, sizeof wanted);
+    if (threads_choose(world, wanted, &threads, error) || plan_measure(world, &shape, threads, &c, error))
+        return error->status;
     if (world->rank == 0 && plan_constants_save(&c, options->constants, error) == STATUS_OK)
         log_info(
             "%s: %d ranks x %d threads on %d hosts; forward and backward passes over %.0f tokens: %.0f GF/s per rank, "
@@ -75,7 +77,7 @@ static Status run_measure(const CommandOptions *options, Error *error) {
 
 static double node_memory(const CommandOptions *options) {
     if (options->node_memory_gb > 0.0) return options->node_memory_gb * 1e9;
-    return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    return (double)memory_total();
 }
 
 static Status print_plan(const PlanSubject *subject, const PlanConstants *measured, const CommandOptions *options,
@@ -182,7 +184,7 @@ static Status parse(int argc, char **argv, CommandOptions *options, OptionList *
         {"latency-us", OPTION_NUMBER, &options->latency_us,
          "N: use a latency of N microseconds between hosts in place of the measured one", false, 0, 0},
         {"node-memory-gb", OPTION_NUMBER, &options->node_memory_gb,
-         "N: memory of a host in GB (default: the memory of this machine)", false, 0, 0},
+         "N: memory of a host in GB (default: the memory of this machine, or of its control group)", false, 0, 0},
         {"table", OPTION_FLAG, &options->table,
          "print a Markdown table for up to --hosts hosts and links of 10, 25 and 100 Gb/s", false, 0, 0},
         {"json", OPTION_FLAG, &options->json, "print one JSON object, in bytes and seconds", false, 0, 0},

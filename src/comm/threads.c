@@ -1,6 +1,6 @@
 /* The number of threads of a rank. See threads.h. */
 #include "linnet/comm/threads.h"
-#include <cblas.h>
+#include "linnet/core/limits.h"
 #include <omp.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -20,13 +20,13 @@ static int share(const World *world) {
     return count / sharing > 0 ? count / sharing : 1;
 }
 
-int threads_choose(const World *world, int64_t wanted) {
+Status threads_choose(const World *world, int64_t wanted, int *threads, Error *error) {
     int even = share(world); /* on all ranks: it is collective */
     const char *environment = getenv("OMP_NUM_THREADS");
-    int threads = wanted > 0 ? (int)wanted : environment && atoi(environment) > 0 ? atoi(environment) : even;
-    openblas_set_num_threads(1); /* first, since it changes OpenMP's number as well */
-    omp_set_num_threads(threads);
-    return threads;
+    *threads = wanted > 0 ? (int)wanted : environment && atoi(environment) > 0 ? atoi(environment) : even;
+    omp_set_num_threads(*threads);
+    limits_threads(*threads, error);
+    return world_agree(world, error, true);
 }
 
 void threads_spare(int threads, bool busy) {

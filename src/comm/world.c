@@ -2,6 +2,7 @@
 #include "linnet/comm/world.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/launcher.h"
+#include "linnet/core/limits.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/temporary.h"
@@ -106,12 +107,28 @@ static Status find_ranks(World *world, Error *error) {
     return STATUS_OK;
 }
 
+/* Print an error of a rank that has no World. The first rank's line suffices where all have it: the launcher ends the
+ * others when the first one has ended. */
+static void tell_unstarted(const Error *error) {
+    const Launcher launcher = launcher_find();
+    char host[WORLD_HOST] = "", where[RUN_PLACE_TEXT];
+    gethostname(host, sizeof host - 1);
+    run_place_text(host, RUN_START, 0, where);
+    if (launcher.rank > 0) sleep(3);
+    if (launcher.size > 1)
+        log_error_at(launcher.rank, where, "%s", error->message);
+    else
+        log_error("%s", error->message);
+}
+
 Status world_start(World **world, Error *error) {
     World *new = calloc(1, sizeof *new);
     int provided = 0;
-    if (!new || MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
-        error_set(error, STATUS_FAILURE, "cannot start MPI%s", new ? "" : ": out of memory");
-        log_error("%s", error->message);
+    if (!new) error_set(error, STATUS_FAILURE, "cannot start MPI: out of memory");
+    if (!limits_mpi(error) && MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        error_set(error, STATUS_FAILURE, "cannot start MPI");
+    if (error->status) {
+        tell_unstarted(error);
         free(new);
         return error->status;
     }

@@ -29,7 +29,6 @@ void signals_install(void) {
     for (size_t i = 0; i < STOPS_COUNT; i++) sigaddset(&action.sa_mask, STOPS[i]);
     pending = 0;
     for (size_t i = 0; i < STOPS_COUNT; i++) sigaction(STOPS[i], &action, NULL);
-    signal(SIGXFSZ, SIG_IGN);
 }
 
 int signals_pending(void) {

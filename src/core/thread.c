@@ -9,9 +9,10 @@ bool thread_start(pthread_t *thread, void *(*run)(void *context), void *context)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread inherits the mask of the one that starts it */
-    bool started = pthread_create(thread, NULL, run, context) == 0;
+    const int code = pthread_create(thread, NULL, run, context);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
+    errno = code;
+    return code == 0;
 }
 
 bool thread_wait(sem_t *semaphore, double seconds) {

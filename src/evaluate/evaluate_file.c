@@ -99,6 +99,7 @@ static Status choose_sharing(Job *job, Error *error) {
     ParameterLayout layout = {0};
     model_layout(job->options->model, &layout, error);
     size_t bytes = layout.dense * sizeof(float);
+    memory_check(bytes, "the model's parameters", error);
     parameters_layout_free(&layout);
     if (world_agree(job->world, error, true) == STATUS_OK) shared_choose(job->world, bytes);
     return error->status;
@@ -184,8 +185,9 @@ Status evaluate_file(World *world, const EvaluateOptions *options, Error *error)
     Job job = {.world = world, .options = options};
     heartbeat_limit(world, (double)options->rank_timeout);
     world_phase(world, RUN_LOAD, 0);
-    int threads = threads_choose(world, options->threads);
-    if (open_job(&job, error) == STATUS_OK) run_job(&job, threads, error);
+    int threads;
+    if (!threads_choose(world, options->threads, &threads, error) && !open_job(&job, error))
+        run_job(&job, threads, error);
     close_job(&job, error);
     return error->status;
 }

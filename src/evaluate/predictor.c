@@ -1,12 +1,12 @@
 /* Classifying single texts. See predictor.h. */
 #include "linnet/evaluate/predictor.h"
+#include "linnet/core/limits.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/loss.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_folder.h"
 #include "linnet/text/tokenizer.h"
-#include <cblas.h>
 #include <inttypes.h>
 #include <omp.h>
 #include <string.h>
@@ -24,15 +24,10 @@ struct Predictor {
     int32_t max_length;       /**< of a text, in tokens */
 };
 
-/* Products run on linnet's own threads (threads.h): OpenBLAS gets one. */
-static void set_threads(void) {
-    int threads = omp_get_max_threads();
-    openblas_set_num_threads(1);
-    omp_set_num_threads(threads);
-}
-
 static Status load_parameters(Predictor *p, Error *error) {
-    if (parameters_layout(&p->layout, p->config, error)) return error->status;
+    if (parameters_layout(&p->layout, p->config, error) ||
+        memory_check(p->layout.dense * sizeof(float), "the model's parameters", error))
+        return error->status;
     p->parameters.dense = memory_allocate(p->layout.dense, sizeof(float), error);
     if (!p->parameters.dense) return error->status;
     if (model_folder_embeddings(p->folder, &p->parameters, error) ||
@@ -61,8 +56,7 @@ static Status load_model(Predictor *p, const char *model, Error *error) {
 Status predictor_open(Predictor **predictor, const char *model, Error *error) {
     Predictor *p = memory_allocate(1, sizeof *p, error);
     if (!p) return error->status;
-    set_threads();
-    if (load_model(p, model, error)) goto cleanup;
+    if (limits_threads(omp_get_max_threads(), error) || load_model(p, model, error)) goto cleanup;
     const int32_t end_of_text = tokenizer_end_of_text(p->tokenizer);
     const size_t rows = batch_rows_max(p->config->positions);
     p->rule = (BatchRule){.pooling = p->config->pooling,

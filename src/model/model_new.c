@@ -85,6 +85,8 @@ static Status write_files(const char *path, const NewModel *model, const ModelCo
     if (parameters_layout(&layout, config, error) ||
         tokenizer_files_read(&tokenizer, model->tokenizer, config->pad_token, config->positions, error))
         goto cleanup;
+    const size_t floats = layout.dense + layout.token.count + layout.position.count;
+    if (memory_check(floats * sizeof(float), "the model's parameters", error)) goto cleanup;
     parameters.dense = memory_allocate(layout.dense, sizeof *parameters.dense, error);
     parameters.token = memory_allocate(layout.token.count, sizeof *parameters.token, error);
     parameters.position = memory_allocate(layout.position.count, sizeof *parameters.position, error);

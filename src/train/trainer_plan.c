@@ -1,6 +1,7 @@
 /* What follows from settings, data and ranks before the model is loaded: length, loader, reduction, precision. */
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/model/unit_groups.h"
 #include "train/trainer_state.h"
@@ -120,6 +121,8 @@ static void warn_of_rounding(const Trainer *t) {
 Status trainer_choose_sharing(Trainer *t, const char *model, Error *error) {
     ParameterLayout layout = {0};
     size_t bytes = model_layout(model, &layout, error) == STATUS_OK ? shared_bytes(t, &layout) : 0;
+    size_t moments = bytes ? (size_t)t->world->node_size * optimizer_moment_bytes(t->world, &layout) : 0;
+    memory_check(bytes + moments, "the parameters, gradients and moments of this host's ranks", error);
     parameters_layout_free(&layout);
     if (world_agree(t->world, error, true)) return error->status;
     shared_choose(t->world, bytes);

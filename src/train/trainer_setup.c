@@ -125,7 +125,7 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     cJSON *history = NULL;
     heartbeat_limit(world, settings->rank_timeout);
     world_phase(world, RUN_LOAD, 0);
-    t->threads = threads_choose(world, settings->threads_per_rank);
+    if (threads_choose(world, settings->threads_per_rank, &t->threads, error)) goto cleanup;
     if (profile) profile_create(&t->profile, error);
     if (world_agree(world, error, true)) goto cleanup;
     if (open_data(t, error) || trainer_plan(t, error) || claim_output(t, error)) goto cleanup;

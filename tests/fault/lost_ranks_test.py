@@ -164,10 +164,11 @@ def test_no_memory_at_the_start(at_call, short, tmp_path):
     lost(tmp_path, start_run(tmp_path, short, 3, env), 1, "at the start", "out of memory")
 
 
+@pytest.mark.parametrize("number", [2, 10])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_no_thread_at_the_start(at_call, short, tmp_path, rank):
-    """The system gives a rank no thread for its heartbeats; the first thread is that of the limit on the start."""
-    process = start_run(tmp_path, short, 3, at_call(rank, "pthread_create", "FAIL", number=2))
+def test_no_thread_at_the_start(at_call, short, tmp_path, rank, number):
+    """The first thread is that of the limit on the start, then eight try whether MPI can have some, then comes that of the heartbeats."""
+    process = start_run(tmp_path, short, 3, at_call(rank, "pthread_create", "FAIL", number=number))
     lost(tmp_path, process, rank, "at the start", "thread", code=2)
 
 

@@ -3,11 +3,11 @@
 /** How many threads a rank runs. */
 #include "linnet/comm/world.h"
 
-/** Set this rank's number of OpenMP threads and return it: `wanted` if positive; else OMP_NUM_THREADS if set; else this
+/** Set this rank's number of OpenMP threads, *threads, and start them: `wanted` if positive; else OMP_NUM_THREADS if set; else this
  *  rank's share of the processors that it is bound to by MPI or the batch system: all of them when no other rank is
- *  bound to them, an even part when ranks of the node are bound to the same ones. OpenBLAS starts no threads of its
- *  own. Collective over the node. */
-int threads_choose(const World *world, int64_t wanted);
+ *  bound to them, an even part when ranks of the node are bound to the same ones. STATUS_FAILURE where
+ *  the system does not give so many. Collective; ends with world_agree(). */
+Status threads_choose(const World *world, int64_t wanted, int *threads, Error *error);
 
 /** Compute with all of this rank's `threads` from now on or, while another thread is `busy`, with one less if there are
  *  several: all would wait for the one that shares its processor with the busy thread. No bits depend on it. Not

@@ -34,6 +34,13 @@ void memory_prefault_copy(void *start, size_t bytes);
  *  system does not say. An estimate: other processes take memory too. */
 size_t memory_available(void);
 
+/** Bytes of this machine's memory, or of the least limit of the control groups that this process is in. */
+size_t memory_total(void);
+
+/** STATUS_FAILURE where `what` (a plural) takes more bytes than memory_total(): the system would promise them and kill
+ *  the process when it uses them. */
+Status memory_check(size_t bytes, const char *what, Error *error);
+
 /** A copy of a text, freed with memory_free(). */
 char *memory_text(const char *text, Error *error);
 

@@ -9,8 +9,7 @@
 
 #define SIGNALS_ONE 1 /**< seconds */
 
-/** Install the handlers (with SA_RESTART) and forget an earlier signal. Also ignores SIGXFSZ, so that a write beyond a
- *  limit on file sizes fails, as on a full disk, instead of ending the process. */
+/** Install the handlers (with SA_RESTART) and forget an earlier signal. */
 void signals_install(void);
 /** The first signal that asked to stop, or 0. */
 int signals_pending(void);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /** Start a thread with all signals blocked, so that they are delivered to the computing thread. False when the system
- *  gives no thread. */
+ *  gives no thread; errno says why. */
 bool thread_start(pthread_t *thread, void *(*run)(void *context), void *context);
 
 /** Wait until a semaphore can be taken, at most `seconds`; whether it was taken. */

@@ -25,6 +25,7 @@ PREFIX ?= /usr/local
 BUILD  := build$(if $(SAN),/san)
 MPICC  ?= mpicc
 # What pkg-config calls each library, and the Debian package that has it (scripts/dependencies.sh knows the rest).
+# OpenBLAS is not linked but opened where products go through it (src/kernels/blas.c).
 PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev libpcre2-8:libpcre2-dev libcrypto:libssl-dev zlib:zlib1g-dev
 NAMES  := $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
 
@@ -41,7 +42,7 @@ ifneq ($(strip $(MISSING)),)
 $(error libraries missing: install $(strip $(MISSING)), or run scripts/dependencies.sh)
 endif
 CPPFLAGS += $(shell pkg-config --cflags $(NAMES))
-LDLIBS   += $(shell pkg-config --libs $(NAMES)) -lm
+LDLIBS   += $(shell pkg-config --libs $(filter-out openblas,$(NAMES))) -lm
 endif
 
 VERSION  := 0.2.0
@@ -111,7 +112,7 @@ $(BUILD)/tests/unit/fuzz_cases_test: tests/unit/fuzz_cases_test.c $(FUZZ_READERS
 
 $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
+	$(MPICC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS) $(shell pkg-config --libs openblas)
 
 # Fuzzers, one a reader: what reads files of unknown origin is compiled by clang with coverage and sanitizers, all else
 # comes from the library as it is.

@@ -3,7 +3,6 @@
 
 #include "linnet/kernels/isa.h"
 #include "linnet/kernels/linear.h"
-#include <cblas.h>
 #include <gnu/libc-version.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,9 +17,11 @@ void build_fingerprint_set(BuildFingerprint *fingerprint, size_t part, const cha
 }
 
 void build_fingerprint_here(BuildFingerprint *fingerprint, bool bf16, const char *sums) {
-    const char *texts[BUILD_FINGERPRINT_PARTS] = {
-        LINNET_VERSION,         isa_name(), bf16 ? linear_bf16() : linear_products(), sums, openblas_get_config(),
-        gnu_get_libc_version(), __VERSION__};
+    Error ignored = {0}; /* where products go through it, it is open */
+    const char *blas = strcmp(linear_products(), "blas") == 0 ? linear_blas(&ignored) : "";
+    const char *texts[BUILD_FINGERPRINT_PARTS] = {LINNET_VERSION, isa_name(), bf16 ? linear_bf16() : linear_products(),
+                                                  sums,           blas,       gnu_get_libc_version(),
+                                                  __VERSION__};
     *fingerprint = (BuildFingerprint){0};
     for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++) build_fingerprint_set(fingerprint, i, texts[i]);
 }

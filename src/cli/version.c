@@ -3,7 +3,6 @@
 #include "linnet/kernels/isa.h"
 #include "linnet/kernels/linear.h"
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <cblas.h>
 #include <cjson/cJSON.h>
 #include <hdf5.h>
 #include <mpi.h>
@@ -26,9 +25,11 @@ void version_print(void) {
     H5get_libversion(&major, &minor, &release);
     snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
     if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) <= (int)sizeof pcre2) pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
+    Error missing = {0};
+    const char *blas = linear_blas(&missing);
     print_row("linnet", LINNET_VERSION);
     print_row("MPI", mpi);
-    print_row("OpenBLAS", openblas_get_config()); /* ends with the CPU that it detected */
+    print_row("OpenBLAS", blas ? blas : missing.message); /* ends with the CPU that it detected */
     print_row("HDF5", hdf5);
     print_row("cJSON", cJSON_Version());
     print_row("PCRE2", pcre2);

@@ -1,16 +1,33 @@
 /* Linear layers: the choice of who multiplies, and the plain references. linear.h has the contract. */
+#include "kernels/blas.h"
 #include "kernels/kernels.h"
 #include "kernels/linear_scratch.h"
 #include "linnet/core/environment.h"
+#include "linnet/core/log.h"
 #include "linnet/kernels/isa.h"
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads) {
     return linear_shared(rows, in, out) + threads * LINEAR_PART;
 }
 
-static const char *const PRODUCTS[] = {"own", "blas", NULL};
+const char *linear_blas(Error *error) {
+    const Blas *blas = blas_open(error);
+    return blas ? blas->config : NULL;
+}
+
+/* Whether the BLAS is there; a process that wants it and cannot have it says so. */
+static bool have_blas(void) {
+    Error error = {0};
+    if (linear_blas(&error)) return true;
+    log_warning("multiplying without a BLAS, which is slower: %s", error.message);
+    return false;
+}
+
+enum { OWN, BLAS };
+static const char *const PRODUCTS[] = {[OWN] = "own", [BLAS] = "blas", NULL};
 
 /* An index of PRODUCTS; -1 before the first use. Several threads may be first at once; all find the same value. */
 static atomic_int chosen = -1;
@@ -18,6 +35,7 @@ static atomic_int chosen = -1;
 int linear_choose(const char *products) {
     for (int i = 0; PRODUCTS[i]; i++) {
         if (strcmp(products, PRODUCTS[i]) != 0) continue;
+        if (i == BLAS && !have_blas()) return 0;
         atomic_store(&chosen, i);
         return 1;
     }
@@ -28,12 +46,13 @@ int linear_choose(const char *products) {
 static void choose(void) {
     bool tuned = strcmp(isa_name(), "base") != 0;
     int wanted = environment_word("LINNET_PRODUCTS", PRODUCTS, tuned ? "using own" : "using blas");
-    linear_choose(wanted >= 0 ? PRODUCTS[wanted] : tuned ? "own" : "blas");
+    if (wanted < 0) wanted = tuned ? OWN : BLAS;
+    if (!linear_choose(PRODUCTS[wanted])) linear_choose(PRODUCTS[OWN]);
 }
 
 static bool use_blas(const LinearWork *work) {
     if (atomic_load_explicit(&chosen, memory_order_relaxed) < 0) choose();
-    return atomic_load_explicit(&chosen, memory_order_relaxed) == 1 && !work->bf16;
+    return atomic_load_explicit(&chosen, memory_order_relaxed) == BLAS && !work->bf16;
 }
 
 /* Also after each product, since a BLAS does not poll while it runs. */

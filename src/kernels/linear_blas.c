@@ -8,10 +8,10 @@
  * tokens, tiles of fewer than 384 columns pack the other operand too often, and wider ones leave a width of 768 without
  * enough tiles to share. A weight's gradient is written once and is larger than the caches: its tiles are complete
  * rows, a fifth faster than squares of the same area at 74 tokens. */
+#include "kernels/blas.h"
 #include "kernels/kernels.h"
 #include "kernels/linear_scratch.h"
 #include "linnet/core/integers.h"
-#include <cblas.h>
 #include <omp.h>
 
 /* Multiplications below which waking the threads costs more than they save: about 30 µs of one core. */
@@ -46,13 +46,13 @@ typedef struct {
 /* One tile of c, [rows, columns] from element (row, column) on, on the calling thread only: OpenBLAS uses OpenMP's
  * number of threads, which each thread has its own setting of. The sizes are those of the model and of micro-batches,
  * which model_config_load() keeps below 2^31. */
-static void multiply_tile(const Product *p, size_t row, size_t rows, size_t column, size_t columns) {
+static void multiply_tile(const Blas *blas, const Product *p, size_t row, size_t rows, size_t column, size_t columns) {
     const float *a = p->a.values + row * (p->a.transpose == CblasTrans ? 1 : p->a.stride);
     const float *b = p->b.values + column * (p->b.transpose == CblasTrans ? p->b.stride : 1);
     float *c = p->c + row * p->stride + column;
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
-    cblas_sgemm(CblasRowMajor, p->a.transpose, p->b.transpose, (blasint)rows, (blasint)columns, (blasint)p->k, 1.0F, a,
+    blas->sgemm(CblasRowMajor, p->a.transpose, p->b.transpose, (blasint)rows, (blasint)columns, (blasint)p->k, 1.0F, a,
                 (blasint)p->a.stride, b, (blasint)p->b.stride, p->beta, c, (blasint)p->stride);
     omp_set_num_threads(threads);
     if (p->bias) bias_add(c, p->stride, p->bias + column, rows, columns);
@@ -60,6 +60,8 @@ static void multiply_tile(const Product *p, size_t row, size_t rows, size_t colu
 }
 
 static void multiply(const Product *p, Limit limit, const LinearWork *work) {
+    Error ignored = {0}; /* linear.c has opened it */
+    const Blas *blas = blas_open(&ignored);
     size_t rows = even_length(p->m, limit.rows, 8), columns = even_length(p->n, limit.columns, 8);
     size_t down = size_divide_up(p->m, rows), tiles = down * size_divide_up(p->n, columns);
     int most = omp_get_max_threads(), threads = most < work->threads ? most : work->threads;
@@ -67,7 +69,7 @@ static void multiply(const Product *p, Limit limit, const LinearWork *work) {
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t i = 0; i < tiles; i++) {
         size_t row = i % down * rows, column = i / down * columns;
-        multiply_tile(p, row, size_min(rows, p->m - row), column, size_min(columns, p->n - column));
+        multiply_tile(blas, p, row, size_min(rows, p->m - row), column, size_min(columns, p->n - column));
     }
 }
 

@@ -11,7 +11,7 @@ typedef struct {
     char kernels[16];   /**< isa_name() */
     char products[16];  /**< linear_products() or linear_bf16() */
     char sums[24];      /**< how ranks add gradients */
-    char openblas[160]; /**< version, options, and the kind of CPU that it detected */
+    char openblas[160]; /**< linear_blas() where products go through it, else empty */
     char libc[32];      /**< the mathematical functions' */
     char compiler[64];
 } BuildFingerprint;

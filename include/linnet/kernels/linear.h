@@ -14,6 +14,7 @@
  *  Strides, in floats, let a layer use some columns of a wider weight, as the model's last block does with its queries.
  *  rows, in and out are at least 1. Parallel over tiles; not to be called inside a parallel region. Not collective;
  *  cannot fail. */
+#include "linnet/core/error.h"
 #include "linnet/core/segments.h"
 #include <stdbool.h>
 
@@ -38,8 +39,13 @@ typedef struct {
  *  this `in` + `out`. */
 size_t linear_scratch(size_t rows, size_t in, size_t out, size_t threads);
 
-/** What computes products in float32: "own" or "blas". */
+/** What computes products in float32: "own" or "blas". The first product, or the first call, decides it: a BLAS that
+ *  cannot be opened gives a warning and "own". */
 const char *linear_products(void);
+
+/** The BLAS itself: its version, options, and the kind of CPU that it detected, as a static text. NULL, with the reason
+ *  in *error, where it cannot be opened. */
+const char *linear_blas(Error *error);
 
 /** How this process multiplies in bf16: "bf16" where isa_bf16(); "bf16 emulated" where the environment has
  *  LINNET_BF16=emulate, to compare numbers, however slow; else NULL, since float32 is faster. */
@@ -50,8 +56,8 @@ const char *linear_bf16(void);
  *  rows. */
 bool linear_batch_invariant(bool bf16);
 
-/** Use "own" or "blas" from now on; 0 for any other word. The first product calls it with LINNET_PRODUCTS or the choice
- *  for this CPU. Not while products run. */
+/** Use "own" or "blas" from now on; 0 for any other word, and without a BLAS, with a warning. The first product calls it
+ *  with LINNET_PRODUCTS or the choice for this CPU. Not while products run. */
 int linear_choose(const char *products);
 
 /** y [rows, out] = x [rows, in] · weight [in, out] + bias [out]; bias may be NULL. Each element is one float32 sum that

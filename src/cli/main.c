@@ -1,5 +1,6 @@
 /* The program: run the command that the first argument names; its status is the exit code. */
 #include "cli/commands.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/limits.h"
 #include "linnet/core/log.h"
 #include "linnet/core/nearest.h"
@@ -84,7 +85,7 @@ int main(int argc, char **argv) {
     fill_closed_files();
     temporary_catch_signals();
     if (limits_start(&error)) {
-        log_error("%s", error.message);
+        if (launcher_speaks()) log_error("%s", error.message);
         return (int)error.status;
     }
     int code = dispatch(argc, argv);

@@ -107,14 +107,12 @@ static Status find_ranks(World *world, Error *error) {
     return STATUS_OK;
 }
 
-/* Print an error of a rank that has no World. The first rank's line suffices where all have it: the launcher ends the
- * others when the first one has ended. */
+/* Print an error of a rank that has no World. */
 static void tell_unstarted(const Error *error) {
     const Launcher launcher = launcher_find();
     char host[WORLD_HOST] = "", where[RUN_PLACE_TEXT];
     gethostname(host, sizeof host - 1);
     run_place_text(host, RUN_START, 0, where);
-    if (launcher.rank > 0) sleep(3);
     if (launcher.size > 1)
         log_error_at(launcher.rank, where, "%s", error->message);
     else
@@ -128,7 +126,7 @@ Status world_start(World **world, Error *error) {
     if (!limits_mpi(error) && MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         error_set(error, STATUS_FAILURE, "cannot start MPI");
     if (error->status) {
-        tell_unstarted(error);
+        if (launcher_speaks()) tell_unstarted(error);
         free(new);
         return error->status;
     }

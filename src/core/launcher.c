@@ -2,6 +2,7 @@
 #include "linnet/core/launcher.h"
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct {
     const char *size, *rank;
@@ -21,4 +22,8 @@ Launcher launcher_find(void) {
         if (size && atoi(size) > 0) return (Launcher){NAMES[i].size, atoi(size), rank ? atoi(rank) : 0};
     }
     return (Launcher){NULL, 0, -1};
+}
+
+bool launcher_speaks(void) {
+    return launcher_find().rank <= 0 || sleep(3) == 0;
 }

@@ -59,7 +59,7 @@ Status limits_room(size_t bytes, const char *what, Error *error) {
     void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED)
         return error_set(error, STATUS_FAILURE,
-                         "%s needs %zu MB of memory, which this process may not take: see ulimit -v", what,
+                         "%s needs %zu MB of memory, which this process may not take: see ulimit -v and -d", what,
                          bytes / 1000000);
     munmap(room, bytes);
     return STATUS_OK;
@@ -86,10 +86,9 @@ static Status try_threads(int threads, Error *error) {
     for (int i = 0; i < count; i++) pthread_join(started[i], NULL);
     free(started);
     if (count < threads)
-        return error_set(
-            error, STATUS_FAILURE,
-            "cannot start %d more threads, only %d: %s (see ulimit -u and ulimit -v, or use fewer threads)", threads,
-            count, strerror(code));
+        return error_set(error, STATUS_FAILURE,
+                         "cannot start %d more thread%s, only %d: %s (see ulimit -u, -v and -d, or use fewer threads)",
+                         threads, threads == 1 ? "" : "s", count, strerror(code));
     return STATUS_OK;
 }
 

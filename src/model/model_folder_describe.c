@@ -36,6 +36,7 @@ static void add_tensor(Digest *digest, const ParameterTensor *tensor, const floa
 static Status check_values(ModelFolder *folder, const ParameterLayout *layout, Error *error) {
     char text[DIGEST_TEXT];
     Digest *digest = NULL;
+    if (memory_check(layout->dense * sizeof(float), "the model's parameters", error)) return error->status;
     Parameters parameters = {.dense = memory_allocate(layout->dense, sizeof(float), error)};
     if (!parameters.dense || digest_create(&digest, error) || model_folder_embeddings(folder, &parameters, error) ||
         model_folder_check_embeddings(folder, &parameters, 0, 1, error) ||

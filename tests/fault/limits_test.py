@@ -58,7 +58,7 @@ def check(result, out):
 @pytest.mark.parametrize("name", NAMES)
 def test_address_space(commands, tmp_path, name):
     """Below what OpenBLAS took, its start went on for ever (OpenBLAS issue 5289)."""
-    for kilobytes in (20_000, 60_000, 100_000, 150_000, 200_000, 300_000, 400_000, 600_000, 1_000_000, 2_000_000):
+    for kilobytes in (20_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000):
         out = tmp_path / str(kilobytes)
         out.mkdir()
         check(limited(f"-v {kilobytes}", commands[name](out)), out)
@@ -110,7 +110,7 @@ def test_threads(commands, tmp_path, name):
     user = ["setpriv", "--reuid", "64123", "--clear-groups", "bash", "-c", 'ulimit -u 3; exec "$@"', "bash"]
     result = finish(start(commands[name](tmp_path), env={"OMP_NUM_THREADS": "16"}, before=user), limit=SECONDS)
     check(result, tmp_path)
-    assert result.code == 2 and re.search(r"cannot start \d+ more threads", result.stderr), result
+    assert result.code == 2 and re.search(r"cannot start \d+ more threads?", result.stderr), result
 
 
 def test_standard_output(commands, tmp_path):

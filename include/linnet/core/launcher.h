@@ -1,5 +1,7 @@
 #ifndef LINNET_CORE_LAUNCHER_H
 #define LINNET_CORE_LAUNCHER_H
+#include <stdbool.h>
+
 /** What started this process: mpirun, srun or nothing of the kind. Known from environment variables, without MPI. */
 
 typedef struct {
@@ -11,5 +13,10 @@ typedef struct {
  *  (SLURM_STEP_NUM_TASKS, SLURM_PROCID). The variables of a Slurm job outside its steps (SLURM_NTASKS) say nothing
  *  about this process. Not collective. Cannot fail. */
 Launcher launcher_find(void);
+
+/** Whether this process should print an error that it meets before the processes know each other. The first one does at
+ *  once, which suffices where all meet it: the launcher then ends the others with a signal. They wait three seconds for
+ *  it. */
+bool launcher_speaks(void);
 
 #endif

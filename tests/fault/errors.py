@@ -38,7 +38,7 @@ class Case:
 
     def __init__(self, section, what, command, change=None, upto=None, ranks=(0, 3)):
         self.section, self.what, self.command, self.change, self.upto = section, what, command, change, upto
-        self.ranks = ranks if command[0] in ("train", "evaluate") else (0,)
+        self.ranks = ranks if command[0] in ("train", "evaluate") or ranks == (3,) else (0,)
         self.name = f"{section}: {what}"
 
 
@@ -479,6 +479,7 @@ OTHERS = [
     Case(OUTPUTS, "output_dir that another run writes into", TRAIN, locked),
     Case(OUTPUTS, "a disk too small for the plan",
          [*TRAIN, "--set", "max_steps=1000000000000", "--set", "save_strategy=steps", "--set", "save_steps=1"], upto="a model of"),
+    Case(OUTPUTS, "several processes of a command that is one", PREPARE, ranks=(3,)),
     Case(OUTPUTS, "more ranks than samples", [*TRAIN, "--set", "train_file=few.h5"], ranks=(3,)),
     Case(OUTPUTS, "predictions into a folder that is not there", [*EVALUATE, "--predictions", "nowhere/p.tsv"]),
     Case(OUTPUTS, "predictions into a folder that may not be written", [*EVALUATE, "--predictions", "locked/p.tsv"], read_only),

@@ -1,9 +1,8 @@
-/* Reading a rank's part of the moments from the mapped file. See checkpoint_read.h. */
+/* Reading a rank's part of the moments from their file. See checkpoint_read.h. */
 #include "linnet/checkpoint/checkpoint_read.h"
 
 #include "checkpoint/moments_file.h"
 #include "linnet/core/memory.h"
-#include <string.h>
 
 static void read_dense(const MomentsFile *file, const Optimizer *o, int which, Error *error) {
     const Tensor *tensor = file->dense[which];
@@ -14,10 +13,9 @@ static void read_dense(const MomentsFile *file, const Optimizer *o, int which, E
     for (size_t b = 0; b < o->layout->buckets && !error->status; b++) {
         size_t first, length;
         optimizer_part_of(o, b, o->world->rank, &first, &length);
-        safetensors_read(tensor, first, length, moment);
+        moments_file_read(file, tensor, first, length, moment, error);
         moment += length;
     }
-    safetensors_discard(tensor);
 }
 
 /* The ids of the rows, checked against the embedding, to be freed with memory_free(); NULL after an error. */
@@ -30,7 +28,7 @@ static int32_t *read_ids(const MomentsFile *file, const Tensor *tensor, const Sp
                   file->path, tensor->name, count, embedding->rows);
     else
         ids = memory_allocate(count, sizeof *ids, error);
-    if (ids) memcpy(ids, tensor->bytes, count * sizeof *ids);
+    if (ids) moments_file_read(file, tensor, 0, count, ids, error);
     for (size_t i = 0; ids && !error->status && i < count; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= embedding->rows)
             error_set(error, STATUS_INPUT, "%s: tensor %s: element %zu is %d, expected a row from 0 to %zu", file->path,
@@ -52,8 +50,8 @@ static void read_rows(const MomentsFile *file, int which, SparseEmbedding *embed
     for (size_t i = 0; !error->status && i < count; i++) {
         if (ids[i] % embedding->world->size != embedding->world->rank) continue;
         const size_t moment = sparse_embedding_moment(embedding, ids[i]);
-        safetensors_read(values[0], i * width, width, embedding->m + moment);
-        safetensors_read(values[1], i * width, width, embedding->v + moment);
+        moments_file_read(file, values[0], i * width, width, embedding->m + moment, error);
+        moments_file_read(file, values[1], i * width, width, embedding->v + moment, error);
     }
     memory_free(ids);
 }

@@ -32,6 +32,7 @@ Status moments_file_create(SafetensorsWriter **writer, const char *folder, const
 typedef struct {
     char *path;
     SafetensorsFile *file;
+    int descriptor; /* the values are read through it: behind a mapping, a read error would kill the process */
     const Tensor *ids[MOMENTS_EMBEDDINGS];
     const Tensor *dense[2];                    /**< exp_avg, exp_avg_sq */
     const Tensor *rows[MOMENTS_EMBEDDINGS][2]; /**< [rows, width] */
@@ -41,5 +42,10 @@ typedef struct {
  *  be closed also after a failure. */
 Status moments_file_open(MomentsFile *file, const char *folder, Error *error);
 void moments_file_close(MomentsFile *file);
+
+/** out [count] = a tensor's elements from `first` on, of 4 bytes each. STATUS_INPUT names a file that cannot be read. Does
+ *  nothing if *error is set. */
+void moments_file_read(const MomentsFile *file, const Tensor *tensor, size_t first, size_t count, void *out,
+                       Error *error);
 
 #endif

@@ -165,7 +165,8 @@ static Status read_offsets(const SafetensorsFile *file, const cJSON *entry, Tens
     if (last - first != bytes)
         return error_set(error, STATUS_INPUT, "%s: tensor %s: its shape needs %zu bytes, data_offsets hold %zu", path,
                          name, bytes, last - first);
-    tensor->bytes = file->map + 8 + header + first;
+    tensor->offset = 8 + header + first;
+    tensor->bytes = file->map + tensor->offset;
     tensor->size = bytes;
     return STATUS_OK;
 }

@@ -22,6 +22,7 @@ typedef struct {
     int64_t shape[8];
     const void *bytes; /**< in the mapping; may be unaligned for its type */
     size_t size;       /**< bytes */
+    size_t offset;     /**< of the bytes in the file */
 } Tensor;
 
 typedef struct SafetensorsFile SafetensorsFile;

@@ -5,6 +5,7 @@
 #include "linnet/core/escape.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_kind.h"
+#include "linnet/core/json.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/evaluate/predictor.h"
@@ -30,14 +31,6 @@ static void print_json_string(const char *text, size_t size) {
     putchar('"');
 }
 
-/* With as few digits as give the same number back; JSON has no other numbers than finite ones. */
-static void print_json_number(double number) {
-    char text[32];
-    snprintf(text, sizeof text, "%.15g", number);
-    if (strtod(text, NULL) != number) snprintf(text, sizeof text, "%.17g", number);
-    fputs(isfinite(number) ? text : "null", stdout);
-}
-
 /* What was classified: a text, or the row of a token file. */
 typedef struct {
     const char *text; /**< [size], or NULL */
@@ -47,6 +40,7 @@ typedef struct {
 
 static void print_json(const Prediction *prediction, const Subject *subject) {
     const char *label = prediction->label_names[prediction->best];
+    char number[JSON_REAL_TEXT];
     if (subject->text) {
         printf("{\"text\":");
         print_json_string(subject->text, subject->size);
@@ -61,7 +55,8 @@ static void print_json(const Prediction *prediction, const Subject *subject) {
         if (k > 0) putchar(',');
         print_json_string(name, strlen(name));
         putchar(':');
-        print_json_number(prediction->probabilities[k]);
+        json_real_text(prediction->probabilities[k], number);
+        fputs(number, stdout);
     }
     printf("}}\n");
 }

@@ -7,6 +7,7 @@
 #include "linnet/core/memory.h"
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,8 +178,18 @@ Status json_get_text(const cJSON *object, const char *key, const char **value, c
 
 /* --- Writing --- */
 
-bool json_add_number(cJSON *object, const char *key, double value) {
-    return isfinite(value) ? cJSON_AddNumberToObject(object, key, value) : cJSON_AddNullToObject(object, key);
+void json_real_text(double number, char text[JSON_REAL_TEXT]) {
+    snprintf(text, JSON_REAL_TEXT, "null");
+    for (int digits = 15; isfinite(number) && digits <= 17; digits++) {
+        snprintf(text, JSON_REAL_TEXT, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) break;
+    }
+}
+
+cJSON *json_add_real(cJSON *object, const char *name, double number) {
+    char text[JSON_REAL_TEXT];
+    json_real_text(number, text);
+    return cJSON_AddRawToObject(object, name, text);
 }
 
 /* cJSON indents with tabs and writes one after each ':'; a tab inside a string is escaped, so each raw tab is layout.

@@ -1,7 +1,7 @@
 /* Settings as text: the resolved configuration as JSON, and the tables as a Markdown page. */
+#include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "settings/settings_table.h"
-#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +22,9 @@ static char *printed(void (*write)(FILE *stream, const Settings *settings), cons
     return copy;
 }
 
-/** The fewest digits that read back as the same bits. */
 static void write_real(FILE *stream, double number) {
-    char text[40] = "";
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number) break;
-    }
+    char text[JSON_REAL_TEXT];
+    json_real_text(number, text);
     fputs(text, stream);
 }
 

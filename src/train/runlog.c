@@ -166,7 +166,7 @@ typedef struct {
 static cJSON *make_event(const EventField *fields, size_t count) {
     cJSON *event = cJSON_CreateObject();
     for (size_t i = 0; i < count; i++) {
-        if (json_add_number(event, fields[i].name, fields[i].value)) continue;
+        if (json_add_real(event, fields[i].name, fields[i].value)) continue;
         cJSON_Delete(event);
         return NULL;
     }

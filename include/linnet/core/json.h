@@ -31,9 +31,12 @@ Status json_get_bool(const cJSON *object, const char *key, bool *value, const ch
 /** Likewise; *value is borrowed from the tree. */
 Status json_get_text(const cJSON *object, const char *key, const char **value, const char *name, Error *error);
 
-/** Add a number to an object, or null where it is NaN or infinite, which JSON has no numbers for. False when out of
- *  memory. */
-bool json_add_number(cJSON *object, const char *key, double value);
+#define JSON_REAL_TEXT 32
+/** The fewest digits that read back as the same bits; null where the number is not finite, which JSON cannot express. */
+void json_real_text(double number, char text[JSON_REAL_TEXT]);
+
+/** Add a number with all its bits to an object: cJSON itself may round the last ones. NULL: out of memory. */
+cJSON *json_add_real(cJSON *object, const char *name, double number);
 
 /** The tree as a text that ends with a line feed, indented with two spaces or on one line; to be freed with
  *  memory_free(). `name` is the file named in errors. */

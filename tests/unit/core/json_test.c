@@ -2,6 +2,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -252,6 +253,26 @@ static void test_saves_and_loads(void **state) {
     memory_free(path);
 }
 
+/** As Python's repr() and every other reader of float64 have them; JSON has no others. */
+static void test_real_numbers(void **state) {
+    (void)state;
+    static const struct {
+        double number;
+        const char *text;
+    } cases[] = {{0.1, "0.1"},      {0.1 + 0.2, "0.30000000000000004"},
+                 {5e-05, "5e-05"},  {1.0, "1"},
+                 {1e300, "1e+300"}, {-2.5, "-2.5"},
+                 {NAN, "null"},     {-INFINITY, "null"}};
+    cJSON *object = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[JSON_REAL_TEXT];
+        json_real_text(cases[i].number, text);
+        assert_string_equal(text, cases[i].text);
+        assert_string_equal(json_add_real(object, "x", cases[i].number)->valuestring, cases[i].text);
+    }
+    cJSON_Delete(object);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid_json_is_accepted),
@@ -263,6 +284,7 @@ int main(void) {
         cmocka_unit_test(test_reads_members),
         cmocka_unit_test(test_refuses_members_of_another_type),
         cmocka_unit_test(test_saves_and_loads),
+        cmocka_unit_test(test_real_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

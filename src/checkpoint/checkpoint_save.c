@@ -5,7 +5,9 @@
 #include "checkpoint/moments_file.h"
 #include "linnet/checkpoint/checkpoint.h"
 #include "linnet/core/file.h"
+#include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -168,24 +170,46 @@ static Status save_state(const CheckpointFolder *f, cJSON *state, const char *mo
     return error->status ? error->status : run_state_save(state, f->temporary, error);
 }
 
+/* Rename a folder and flush its name to disk; after a failed flush it has its old name again. */
+static Status rename_folder(const char *from, const char *to, Error *error) {
+    if (rename(from, to))
+        return error_set(error, STATUS_FAILURE, "%s: cannot rename to %s: %s", from, to, strerror(errno));
+    if (file_flush_parent(to, error) && rename(to, from))
+        log_warning("%s: cannot rename back to %s: %s", to, from, strerror(errno));
+    return error->status;
+}
+
+/* The new checkpoint is complete: that the older one remains is no failure. The next run removes it. */
+static void remove_displaced(const char *folder) {
+    Error remains = {0};
+    if (file_remove(folder, &remains))
+        log_warning("%s, an older checkpoint that was replaced, cannot be removed: %s", folder, remains.message);
+}
+
 /* Replace an older checkpoint of the same step, which is there at every moment: as checkpoint-STEP or, where the file
  * system cannot exchange two names at once, for a moment as checkpoint-STEP.old, which the next start renames back. */
 static Status replace_older(const char *temporary, const char *path, Error *error) {
     if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
-        if (!file_flush_parent(path, error)) return file_remove(temporary, error);
-        renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE); /* the older one stays */
+        if (!file_flush_parent(path, error))
+            remove_displaced(temporary);
+        else
+            renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE); /* the older one stays */
         return error->status;
     }
     char *old = with_ending(path, ".old", error);
-    if (old && !file_remove(old, error) && !file_rename(path, old, error)) {
+    if (old && !file_remove(old, error) && !rename_folder(path, old, error)) {
         Error ignored = {0}; /* the first failure is reported */
-        if (file_rename(temporary, path, error))
-            file_rename(old, path, &ignored);
+        if (rename_folder(temporary, path, error))
+            rename_folder(old, path, &ignored);
         else
-            file_remove(old, error);
+            remove_displaced(old);
     }
     memory_free(old);
     return error->status;
+}
+
+static Status put_in_place(const char *temporary, const char *path, Error *error) {
+    return file_exists(path) ? replace_older(temporary, path, error) : rename_folder(temporary, path, error);
 }
 
 /* Write `state`, the tree of trainer_state.json, to which the digests are added, and put the folder in its place; or
@@ -195,7 +219,7 @@ static Status folder_end(CheckpointFolder *f, cJSON *state, Error *error) {
     Error ignored = {0}; /* the first failure is reported */
     if (!safetensors_finish(f->moments, moments, error) && !save_state(f, state, moments, error) &&
         !file_flush(f->temporary, error))
-        (file_exists(f->path) ? replace_older : file_rename)(f->temporary, f->path, error);
+        put_in_place(f->temporary, f->path, error);
     if (error->status && f->temporary) file_remove(f->temporary, &ignored);
     memory_free(f->temporary);
     memory_free(f->path);

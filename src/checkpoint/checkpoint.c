@@ -1,7 +1,6 @@
-/* The checkpoints of a run: find and verify them, remove old ones, and clean up after a killed run. */
+/* The checkpoints in a folder: list them, find a run's newest, remove old ones, and clean up after a killed run. */
 #include "linnet/checkpoint/checkpoint.h"
 
-#include "linnet/checkpoint/checkpoint_verify.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
@@ -10,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 char *checkpoint_path(const char *output_dir, int64_t step, Error *error) {
     char name[64];
@@ -27,69 +25,119 @@ static int64_t step_of(const char *name, const char *ending) {
     return strcmp(digits + length, ending) != 0 || length > 18 ? 0 : (int64_t)strtoll(digits, NULL, 10);
 }
 
-/* What a scan of a folder's checkpoints looks for and finds. */
-typedef struct {
-    int64_t count, newest_step;
-    int64_t below;         /* only steps below this one count as newest; 0: all */
-    int64_t current, best; /* of a run: steps that stay */
-    int64_t first;         /* the step to be removed first; 0: none */
-} CheckpointScan;
+/* --- The list ----------------------------------------------------------------------------------------------------- */
 
-/* A step that this run has not reached yet is of an earlier run. Times of writing say less: a copy changes them. */
-static bool goes_before(const CheckpointScan *scan, int64_t step, int64_t other) {
-    const bool earlier = step > scan->current, other_earlier = other > scan->current;
-    return earlier != other_earlier ? earlier : step < other;
+static int compare_steps(const void *left, const void *right) {
+    const CheckpointEntry *a = left, *b = right;
+    return (a->step > b->step) - (a->step < b->step);
 }
 
-static void scan_one(CheckpointScan *scan, int folder, const char *name) {
-    struct stat about;
+/* Whose checkpoint it is. Damage of its state is no error here. */
+static void read_entry(CheckpointEntry *entry, const char *path, Error *error) {
+    RunState state;
+    RunStateParts parts = {0};
+    Error damage = {0};
+    entry->kind = checkpoint_kind(path);
+    if (entry->kind == CHECKPOINT_LINNET && !run_state_read_own(path, &state, &parts, &damage))
+        memcpy(entry->run, state.run.id, sizeof entry->run);
+    else if (damage.status == STATUS_FAILURE) /* of this machine, such as no memory */
+        *error = damage;
+    run_state_parts_free(&parts);
+}
+
+static Status add_entry(CheckpointList *list, const char *output_dir, const char *name, Error *error) {
     const int64_t step = step_of(name, "");
-    if (step == 0 || fstatat(folder, name, &about, 0) != 0 || !S_ISDIR(about.st_mode)) return;
-    scan->count++;
-    if (step > scan->newest_step && (scan->below == 0 || step < scan->below)) scan->newest_step = step;
-    if (step == scan->current || step == scan->best) return;
-    if (scan->first == 0 || goes_before(scan, step, scan->first)) scan->first = step;
+    char *path = step > 0 ? file_join(output_dir, name, error) : NULL;
+    if (path && file_is_folder(path)) {
+        const size_t size = sizeof *list->entries;
+        CheckpointEntry *entries = memory_resize(list->entries, list->count * size, list->count + 1, size, error);
+        if (entries) {
+            list->entries = entries;
+            entries[list->count] = (CheckpointEntry){.step = step};
+            read_entry(&entries[list->count++], path, error);
+        }
+    }
+    memory_free(path);
+    return error->status;
 }
 
 /* Only a folder that does not exist has no checkpoints: one that cannot be listed may hold some. */
-static Status scan_folder(CheckpointScan *scan, const char *output_dir, Error *error) {
+Status checkpoint_list(CheckpointList *list, const char *output_dir, Error *error) {
+    *list = (CheckpointList){0};
     DIR *folder = opendir(output_dir);
     if (!folder && errno == ENOENT) return STATUS_OK;
     if (folder) errno = 0;
     for (const struct dirent *entry; folder && (entry = readdir(folder)); errno = 0)
-        scan_one(scan, dirfd(folder), entry->d_name);
-    if (errno) error_set(error, file_blame(errno), "%s: cannot list: %s", output_dir, strerror(errno));
+        if (add_entry(list, output_dir, entry->d_name, error)) break;
+    if (errno && !error->status)
+        error_set(error, file_blame(errno), "%s: cannot list: %s", output_dir, strerror(errno));
     if (folder) closedir(folder);
+    if (list->count) qsort(list->entries, list->count, sizeof *list->entries, compare_steps);
     return error->status;
 }
 
-static int64_t newest_below(const char *output_dir, int64_t below, Error *error) {
-    CheckpointScan scan = {.newest_step = -1, .below = below};
-    return scan_folder(&scan, output_dir, error) ? -1 : scan.newest_step;
+void checkpoint_list_free(CheckpointList *list) {
+    memory_free(list->entries);
+    *list = (CheckpointList){0};
 }
 
-int64_t checkpoint_newest(const char *output_dir, Error *error) {
-    return newest_below(output_dir, 0, error);
+bool checkpoint_is_of(const CheckpointEntry *entry, const char *run) {
+    return run[0] && strcmp(entry->run, run) == 0;
 }
 
-int64_t checkpoint_newest_intact(const char *output_dir, Error *error) {
-    CheckpointInfo info;
-    int64_t newest = checkpoint_newest(output_dir, error), step = newest;
-    for (; step > 0 && error->status == STATUS_OK; step = newest_below(output_dir, step, error)) {
+int64_t checkpoint_newest(const CheckpointList *list, const char *run) {
+    int64_t newest = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (checkpoint_is_of(&list->entries[i], run)) newest = list->entries[i].step;
+    return newest;
+}
+
+int64_t checkpoint_newest_intact(const CheckpointList *list, const char *output_dir, const char *run, Error *error) {
+    size_t damaged = 0;
+    for (size_t i = list->count; i-- > 0 && !error->status;) {
+        const CheckpointEntry *entry = &list->entries[i];
+        if (!checkpoint_is_of(entry, run) && !(entry->kind == CHECKPOINT_LINNET && !entry->run[0])) continue;
+        CheckpointInfo info;
         Error damage = {0};
-        char *path = checkpoint_path(output_dir, step, error);
-        const bool ended = !path || checkpoint_verify(path, &info, &damage) == STATUS_OK;
+        char *path = checkpoint_path(output_dir, entry->step, error);
+        const bool intact = path && checkpoint_verify(path, &info, &damage) == STATUS_OK;
         memory_free(path);
-        if (ended) break;
-        if (damage.status != STATUS_INPUT)
-            *error = damage; /* a failure of this machine, not damage of the checkpoint */
-        else
-            log_warning("skipping checkpoint-%lld: %s", (long long)step, damage.message);
+        if (intact) return entry->step;
+        if (damage.status == STATUS_FAILURE) *error = damage; /* of this machine, not of the checkpoint */
+        if (damage.status != STATUS_INPUT) continue;
+        log_warning("skipping checkpoint-%lld: %s", (long long)entry->step, damage.message);
+        damaged++;
     }
-    if (error->status == STATUS_OK && newest > 0 && step < 0)
+    if (damaged > 0)
         error_set(error, STATUS_INPUT,
                   "%s holds checkpoints, but none is intact: remove them to start from the beginning", output_dir);
-    return step;
+    return 0;
+}
+
+/* "run 1f0c9a3b": whose it is. */
+static const char *owner_of(const CheckpointEntry *entry, char text[RUN_NAME_TEXT]) {
+    if (entry->run[0]) return run_record_name(entry->run, text);
+    return entry->kind == CHECKPOINT_TRAINER  ? "Hugging Face Trainer"
+           : entry->kind == CHECKPOINT_OLDER  ? "an older linnet"
+           : entry->kind == CHECKPOINT_LINNET ? "damaged"
+                                              : "no checkpoint";
+}
+
+size_t checkpoint_others(const CheckpointList *list, const char *run, char names[CHECKPOINT_NAMES_TEXT]) {
+    size_t others = 0, named = 0, used = 0;
+    names[0] = '\0';
+    for (size_t i = 0; i < list->count; i++) {
+        char owner[RUN_NAME_TEXT], name[80];
+        if (checkpoint_is_of(&list->entries[i], run)) continue;
+        const int length = snprintf(name, sizeof name, "%scheckpoint-%lld (%s)", named ? ", " : "",
+                                    (long long)list->entries[i].step, owner_of(&list->entries[i], owner));
+        if (others++ == named && used + (size_t)length + sizeof " and 1000000 more" < CHECKPOINT_NAMES_TEXT) {
+            used += (size_t)sprintf(names + used, "%s", name);
+            named++;
+        }
+    }
+    if (named < others) snprintf(names + used, CHECKPOINT_NAMES_TEXT - used, " and %zu more", others - named);
+    return others;
 }
 
 /* --- What a killed run leaves ------------------------------------------------------------------------------------- */
@@ -140,11 +188,54 @@ static Status remove_checkpoint(const char *output_dir, int64_t step, Error *err
     return error->status;
 }
 
-Status checkpoint_rotate(const char *output_dir, int64_t limit, int64_t current, int64_t best, Error *error) {
-    while (error->status == STATUS_OK) {
-        CheckpointScan scan = {.newest_step = -1, .current = current, .best = best};
-        if (scan_folder(&scan, output_dir, error) || scan.count <= limit || scan.first == 0) break;
-        remove_checkpoint(output_dir, scan.first, error);
+static bool is_kept(const char *path, const char *const *keep, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (keep[i] && file_same(path, keep[i])) return true;
+    return false;
+}
+
+Status checkpoint_remove_others(const char *output_dir, const char *run, const char *const *keep, size_t count,
+                                Error *error) {
+    CheckpointList list;
+    checkpoint_list(&list, output_dir, error);
+    for (size_t i = 0; i < list.count && !error->status; i++) {
+        char owner[RUN_NAME_TEXT];
+        if (checkpoint_is_of(&list.entries[i], run)) continue;
+        char *path = checkpoint_path(output_dir, list.entries[i].step, error);
+        if (path && !is_kept(path, keep, count)) {
+            log_info("overwrite_output_dir: removing %s (%s)", path, owner_of(&list.entries[i], owner));
+            remove_checkpoint(output_dir, list.entries[i].step, error);
+        }
+        memory_free(path);
     }
+    checkpoint_list_free(&list);
+    return error->status;
+}
+
+/* Where the run has gone back to an older checkpoint, those of steps that it has not reached again go first. Times of
+ * writing say less: a copy changes them. */
+static bool goes_before(int64_t step, int64_t other, int64_t current) {
+    const bool ahead = step > current, other_ahead = other > current;
+    return ahead != other_ahead ? ahead : step < other;
+}
+
+Status checkpoint_rotate(const char *output_dir, const char *run, int64_t limit, int64_t current, int64_t best,
+                         Error *error) {
+    CheckpointList list;
+    int64_t count = 0;
+    checkpoint_list(&list, output_dir, error);
+    for (size_t i = 0; i < list.count; i++) count += checkpoint_is_of(&list.entries[i], run);
+    for (; count > limit && !error->status; count--) {
+        CheckpointEntry *chosen = NULL;
+        for (size_t i = 0; i < list.count; i++) {
+            CheckpointEntry *entry = &list.entries[i];
+            if (!checkpoint_is_of(entry, run) || entry->step == current || entry->step == best) continue;
+            if (!chosen || goes_before(entry->step, chosen->step, current)) chosen = entry;
+        }
+        if (!chosen) break;
+        remove_checkpoint(output_dir, chosen->step, error);
+        chosen->run[0] = '\0';
+    }
+    checkpoint_list_free(&list);
     return error->status;
 }

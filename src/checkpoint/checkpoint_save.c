@@ -152,7 +152,7 @@ static void folder_begin(CheckpointFolder *f, const char *output_dir, int64_t st
         moments_file_create(&f->moments, f->temporary, shape, error);
 }
 
-static Status add_digest(const CheckpointFolder *f, cJSON *state, const char *name, Error *error) {
+static Status add_digest(const CheckpointFolder *f, const RunStateFiles *state, const char *name, Error *error) {
     char digest[DIGEST_TEXT];
     if (!file_is_in(f->temporary, name)) return STATUS_OK;
     char *path = file_join(f->temporary, name, error);
@@ -162,7 +162,7 @@ static Status add_digest(const CheckpointFolder *f, cJSON *state, const char *na
 }
 
 /* The digests of the two large files were computed while they were written. */
-static Status save_state(const CheckpointFolder *f, cJSON *state, const char *moments, Error *error) {
+static Status save_state(const CheckpointFolder *f, const RunStateFiles *state, const char *moments, Error *error) {
     run_state_add_digest(state, "model.safetensors", f->weights, error);
     run_state_add_digest(state, MOMENTS_FILE, moments, error);
     if (!error->status) add_digest(f, state, "config.json", error);
@@ -212,9 +212,8 @@ static Status put_in_place(const char *temporary, const char *path, Error *error
     return file_exists(path) ? replace_older(temporary, path, error) : rename_folder(temporary, path, error);
 }
 
-/* Write `state`, the tree of trainer_state.json, to which the digests are added, and put the folder in its place; or
- * remove it when *error is set. */
-static Status folder_end(CheckpointFolder *f, cJSON *state, Error *error) {
+/* Write the state, to which the digests are added, and put the folder in its place; or remove it when *error is set. */
+static Status folder_end(CheckpointFolder *f, const RunStateFiles *state, Error *error) {
     char moments[DIGEST_TEXT];
     Error ignored = {0}; /* the first failure is reported */
     if (!safetensors_finish(f->moments, moments, error) && !save_state(f, state, moments, error) &&
@@ -226,12 +225,11 @@ static Status folder_end(CheckpointFolder *f, cJSON *state, Error *error) {
     return error->status;
 }
 
-static cJSON *state_of(const CheckpointParts *parts, Error *error) {
+static void make_state(RunStateFiles *files, const CheckpointParts *parts, Error *error) {
     const int64_t step = parts->state->best_saved;
     char *best = step > 0 ? checkpoint_path(parts->output_dir, step, error) : NULL;
-    cJSON *tree = run_state_tree(parts->state, best, parts->history, error);
+    run_state_make(files, parts->state, best, parts->history, parts->settings, error);
     memory_free(best);
-    return tree;
 }
 
 /* --- At once ------------------------------------------------------------------------------------------------------ */
@@ -240,18 +238,18 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     const World *world = parts->world;
     MomentsGather gather;
     CheckpointFolder folder = {0};
-    cJSON *state = NULL;
+    RunStateFiles state = {0};
     gather_open(&gather, parts->optimizer, error);
     if (world->rank == 0 && !error->status) {
-        state = state_of(parts, error);
+        make_state(&state, parts, error);
         if (!error->status)
             folder_begin(&folder, parts->output_dir, parts->state->step, parts->model, &parts->model->parameters,
                          &gather.shape, error);
     }
     const bool begun = world_agree(world, error, false) == STATUS_OK;
     if (begun) gather_run(&gather, NULL, folder.moments, error);
-    if (world->rank == 0) folder_end(&folder, state, error);
-    cJSON_Delete(state);
+    if (world->rank == 0) folder_end(&folder, &state, error);
+    run_state_free(&state);
     gather_close(&gather);
     /* An error that is agreed on already must not be agreed on again: it would become rank 0's. */
     return begun ? world_agree(world, error, false) : error->status;
@@ -263,7 +261,7 @@ struct Snapshot {
     const Model *model; /* borrowed: for all but its values */
     char *output_dir;
     int64_t step;
-    cJSON *state;
+    RunStateFiles state;
     MomentsShape shape;
     float *block;          /* the weights, then the moments as their file has them */
     Parameters parameters; /* in the block */
@@ -307,7 +305,7 @@ static void snapshot_begin(Snapshot **snapshot, const CheckpointParts *parts, co
     if (!s) return;
     *s = (Snapshot){.model = parts->model, .step = parts->state->step};
     s->output_dir = memory_text(parts->output_dir, error);
-    s->state = state_of(parts, error);
+    make_state(&s->state, parts, error);
     if (!error->status) allocate_block(s, shape, error);
 }
 
@@ -336,13 +334,13 @@ Status snapshot_write(Snapshot *s, Error *error) {
     CheckpointFolder folder;
     folder_begin(&folder, s->output_dir, s->step, s->model, &s->parameters, &s->shape, error);
     safetensors_append(folder.moments, s->moments, moments_floats(&s->shape) * sizeof(float), error);
-    return folder_end(&folder, s->state, error);
+    return folder_end(&folder, &s->state, error);
 }
 
 void snapshot_destroy(Snapshot *s) {
     if (!s) return;
     moments_shape_free(&s->shape);
-    cJSON_Delete(s->state);
+    run_state_free(&s->state);
     memory_free(s->output_dir);
     memory_free(s->block);
     memory_free(s);

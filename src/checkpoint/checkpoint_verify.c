@@ -2,8 +2,10 @@
 #include "linnet/checkpoint/checkpoint_verify.h"
 
 #include "checkpoint/moments_file.h"
+#include "checkpoint/trainer_state_file.h"
 #include "linnet/core/describe.h"
 #include "linnet/core/file.h"
+#include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "linnet/model/model_folder.h"
 #include <inttypes.h>
@@ -11,11 +13,26 @@
 
 #define OLD_MOMENTS_FILE "optimizer.h5" /* of linnet 0.1 */
 
-bool checkpoint_is(const char *folder) {
-    RunState state;
-    Error not_one = {0};
-    return file_is_in(folder, MOMENTS_FILE) || file_is_in(folder, OLD_MOMENTS_FILE) ||
-           run_state_read(folder, &state, NULL, NULL, &not_one) == STATUS_OK;
+/* Before 0.2 was released, linnet's own state was a member of trainer_state.json. */
+static bool holds_development_state(const char *folder) {
+    Error ignored = {0};
+    char *path = file_join(folder, TRAINER_STATE_FILE, &ignored);
+    cJSON *tree = NULL;
+    if (path) json_load(&tree, path, &ignored);
+    const bool found = cJSON_GetObjectItemCaseSensitive(tree, "linnet") != NULL;
+    cJSON_Delete(tree);
+    memory_free(path);
+    return found;
+}
+
+CheckpointKind checkpoint_kind(const char *folder) {
+    const bool moments = file_is_in(folder, MOMENTS_FILE), state = file_is_in(folder, TRAINER_STATE_FILE);
+    if (file_is_in(folder, OLD_MOMENTS_FILE) && !moments) return CHECKPOINT_OLDER;
+    if (file_is_in(folder, RUN_STATE_FILE)) return moments || state ? CHECKPOINT_LINNET : CHECKPOINT_NONE;
+    if (state && holds_development_state(folder)) return CHECKPOINT_OLDER;
+    if (moments) return CHECKPOINT_LINNET;
+    const bool trainers = state || (file_is_in(folder, "optimizer.pt") && file_is_in(folder, "scheduler.pt"));
+    return trainers ? CHECKPOINT_TRAINER : CHECKPOINT_NONE;
 }
 
 /* A damaged state must not make linnet read files of other folders. */
@@ -42,7 +59,7 @@ static Status check_file(const char *folder, const cJSON *digest, Error *error) 
 /* All files but the state, which run_state_read() has checked, by as many threads as there are: most of the time goes
  * into the two large files. The first error in the state's order is reported. */
 static Status check_files(const char *folder, const cJSON *digests, CheckpointInfo *info, Error *error) {
-    static const char *const required[] = {"config.json", "model.safetensors", MOMENTS_FILE};
+    static const char *const required[] = {"config.json", "model.safetensors", MOMENTS_FILE, TRAINER_STATE_FILE};
     for (size_t i = 0; i < sizeof required / sizeof *required; i++)
         if (!cJSON_GetObjectItemCaseSensitive(digests, required[i]))
             return error_set(error, STATUS_INPUT, "%s/" RUN_STATE_FILE ": has no digest of %s", folder, required[i]);
@@ -70,37 +87,105 @@ static Status check_moments(const char *folder, CheckpointInfo *info, Error *err
     return error->status;
 }
 
-Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error) {
-    cJSON *digests = NULL;
-    *info = (CheckpointInfo){0};
-    if (file_is_in(folder, OLD_MOMENTS_FILE) && !file_is_in(folder, MOMENTS_FILE))
+/* Whose checkpoint it is, where linnet cannot resume it. */
+static Status refuse_other(const char *folder, CheckpointKind kind, Error *error) {
+    if (kind == CHECKPOINT_TRAINER)
+        return error_set(
+            error, STATUS_INPUT,
+            "%s is a checkpoint of Hugging Face Trainer: its weights can be the model_name_or_path of a new "
+            "run; linnet cannot resume its optimizer state",
+            folder);
+    if (kind == CHECKPOINT_OLDER)
         return error_set(error, STATUS_INPUT,
-                         "%s is a checkpoint of linnet 0.1 (its moments are in " OLD_MOMENTS_FILE
-                         "), which this version cannot resume: finish that run with linnet 0.1, or start a new run "
-                         "with this folder as model_name_or_path",
+                         "%s is a checkpoint of %s, which this version cannot resume: finish that run with the linnet "
+                         "that began it, or start a new run with this folder as model_name_or_path",
+                         folder,
+                         file_is_in(folder, OLD_MOMENTS_FILE)
+                             ? "linnet 0.1 (its moments are in " OLD_MOMENTS_FILE ")"
+                             : "a development version of linnet 0.2 (it has no " RUN_STATE_FILE ")");
+    if (kind == CHECKPOINT_NONE && file_is_in(folder, "config.json"))
+        return error_set(error, STATUS_INPUT,
+                         "%s is a model folder, not a checkpoint: it can be the model_name_or_path of a new run; a "
+                         "checkpoint is a folder checkpoint-STEP with " RUN_STATE_FILE,
                          folder);
-    if (!run_state_read(folder, &info->state, NULL, &digests, error) && !check_files(folder, digests, info, error))
+    return STATUS_OK;
+}
+
+Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error) {
+    RunStateParts parts = {0};
+    *info = (CheckpointInfo){0};
+    if (!refuse_other(folder, checkpoint_kind(folder), error) && !run_state_read(folder, &info->state, &parts, error) &&
+        !check_files(folder, parts.digests, info, error))
         check_moments(folder, info, error);
-    cJSON_Delete(digests);
+    run_state_parts_free(&parts);
     return error->status;
+}
+
+static void describe_run(const RunState *state) {
+    const RunRecord *run = &state->run;
+    describe_line("run", "%s, started %s", run->id, run->started);
+    if (run->from_run[0])
+        describe_line("continues", "run %s after update %" PRId64 ", from %s", run->from_run, run->from_step,
+                      run->from_folder);
 }
 
 static void describe_state(const CheckpointInfo *info) {
     const RunState *state = &info->state;
     describe_line("step", "%" PRId64 " of %" PRId64 ", epoch %.4g", state->step, state->total, state->epoch);
     if (state->has_best) describe_line("best", "%.6g at step %" PRId64, state->best_metric, state->best_step);
-    describe_line("run", "%" PRId64 " samples, global batch %" PRId64 ", units %" PRId64 ", seed %" PRId64 ", order %s",
+    describe_run(state);
+    describe_line("data",
+                  "%" PRId64 " samples, global batch %" PRId64 ", units %" PRId64 ", seed %" PRId64 ", order %s",
                   state->samples, state->global_batch, state->units, state->seed, DATA_ORDER_NAMES[state->data_order]);
     describe_line("moments", "%" PRId64 " dense, of %" PRId64 " token and %" PRId64 " position rows", info->dense,
                   info->token_rows, info->position_rows);
 }
 
+static Status describe_trainer(const char *folder, Error *error) {
+    RunState state = {0};
+    Error unreadable = {0};
+    cJSON *tree = NULL;
+    char *path = file_join(folder, TRAINER_STATE_FILE, error);
+    if (path && !model_folder_describe(folder, "checkpoint of Hugging Face Trainer", error)) {
+        if (!json_load(&tree, path, &unreadable) && !trainer_state_parse(tree, &state, path, &unreadable))
+            describe_line("step", "%" PRId64 " of %" PRId64 ", epoch %.4g", state.step, state.total, state.epoch);
+        describe_line("use",
+                      "its weights can be the model_name_or_path of a new run; linnet cannot resume its optimizer "
+                      "state");
+    }
+    cJSON_Delete(tree);
+    memory_free(path);
+    return error->status;
+}
+
 Status checkpoint_describe(const char *folder, Error *error) {
     CheckpointInfo info = {0};
+    if (checkpoint_kind(folder) == CHECKPOINT_TRAINER) return describe_trainer(folder, error);
     /* The digests first: a damaged file is named as such, not by what a reader of its contents stumbles on. */
     if (checkpoint_verify(folder, &info, error) || model_folder_describe(folder, "checkpoint", error))
         return error->status;
     describe_state(&info);
     describe_line("verified", "digests of %d files, dtypes and shapes of the moments", info.files);
     return STATUS_OK;
+}
+
+Status final_model_describe(const char *folder, Error *error) {
+    RunState state;
+    RunStateParts parts = {0};
+    char found[DIGEST_TEXT], *path = file_join(folder, "model.safetensors", error);
+    if (!path || model_folder_describe(folder, "GPT-2 model folder", error) || !file_is_in(folder, RUN_STATE_FILE))
+        goto cleanup;
+    if (run_state_read_own(folder, &state, &parts, error)) goto cleanup;
+    describe_run(&state);
+    const char *recorded = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(parts.digests, "model.safetensors"));
+    const bool same = recorded && file_exists(path) && !digest_file(path, found, error) && !strcmp(found, recorded);
+    if (!error->status)
+        describe_line("weights",
+                      same ? "as that run wrote them after update %" PRId64
+                           : "changed since that run wrote a model after update %" PRId64,
+                      state.step);
+cleanup:
+    run_state_parts_free(&parts);
+    memory_free(path);
+    return error->status;
 }

@@ -14,7 +14,7 @@ static void *write_and_rotate(void *context) {
     CheckpointWriter *writer = context;
     Error rotation = {0};
     if (snapshot_write(writer->snapshot, &writer->error) == STATUS_OK && writer->limit > 0 &&
-        checkpoint_rotate(writer->output_dir, writer->limit, writer->current, writer->best, &rotation))
+        checkpoint_rotate(writer->output_dir, writer->run, writer->limit, writer->current, writer->best, &rotation))
         log_warning("an older checkpoint could not be removed: %s", rotation.message);
     snapshot_destroy(writer->snapshot); /* here, to free its memory as early as possible */
     writer->snapshot = NULL;
@@ -27,9 +27,15 @@ static void *run_thread(void *writer) {
     return write_and_rotate(writer);
 }
 
-void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const char *output_dir, int64_t limit,
-                             int64_t current, int64_t best) {
-    *writer = (CheckpointWriter){snapshot, output_dir, limit, current, best, .started = true};
+void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const char *output_dir, const char *run,
+                             int64_t limit, int64_t current, int64_t best) {
+    *writer = (CheckpointWriter){.snapshot = snapshot,
+                                 .output_dir = output_dir,
+                                 .run = run,
+                                 .limit = limit,
+                                 .current = current,
+                                 .best = best,
+                                 .started = true};
     writer->threaded = thread_start(&writer->thread, run_thread, writer);
     if (!writer->threaded) write_and_rotate(writer);
 }

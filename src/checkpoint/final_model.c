@@ -20,7 +20,7 @@ static Status remove_all_old(const char *output_dir, Error *error) {
     remove_old(output_dir, "config.json", error);
     remove_old(output_dir, "model.safetensors.index.json", error);
     for (size_t i = 0; i < TOKENIZER_FILES; i++) remove_old(output_dir, TOKENIZER_FILE_NAMES[i], error);
-    return error->status;
+    return remove_old(output_dir, RUN_STATE_FILE, error);
 }
 
 static Status move_new(const char *from, const char *output_dir, const char *name, Error *error) {
@@ -36,6 +36,7 @@ static Status move_new(const char *from, const char *output_dir, const char *nam
 static Status move_all_new(const char *from, const char *output_dir, Error *error) {
     move_new(from, output_dir, "model.safetensors", error);
     for (size_t i = 0; i < TOKENIZER_FILES; i++) move_new(from, output_dir, TOKENIZER_FILE_NAMES[i], error);
+    move_new(from, output_dir, RUN_STATE_FILE, error);
     return move_new(from, output_dir, "config.json", error);
 }
 
@@ -47,19 +48,34 @@ static Status put_in_place(const char *complete, const char *output_dir, Error *
     return error->status;
 }
 
-static Status write_temporary(const char *temporary, const Model *model, Error *error) {
+static Status save_state(const char *temporary, const RunState *state, const char *settings, const char *weights,
+                         Error *error) {
+    RunStateFiles files;
+    if (!run_state_make(&files, state, NULL, NULL, settings, error)) {
+        run_state_add_digest(&files, "model.safetensors", weights, error);
+        run_state_save(&files, temporary, error);
+    }
+    run_state_free(&files);
+    return error->status;
+}
+
+static Status write_temporary(const char *temporary, const Model *model, const RunState *state, const char *settings,
+                              Error *error) {
+    char weights[DIGEST_TEXT];
     if (file_remove(temporary, error) || file_make_folder(temporary, error) ||
-        model_folder_save(temporary, &model->config, &model->layout, &model->parameters, &model->tokenizer_files, NULL,
-                          error))
+        model_folder_save(temporary, &model->config, &model->layout, &model->parameters, &model->tokenizer_files,
+                          weights, error) ||
+        save_state(temporary, state, settings, weights, error))
         return error->status;
     return file_flush(temporary, error);
 }
 
-Status final_model_save(const char *output_dir, const Model *model, Error *error) {
+Status final_model_save(const char *output_dir, const Model *model, const RunState *state, const char *settings,
+                        Error *error) {
     char *temporary = file_join(output_dir, "model.tmp", error), *complete = file_join(output_dir, "model.new", error);
     if (!error->status) {
         Error ignored = {0}; /* the first failure is reported */
-        if (write_temporary(temporary, model, error) || file_rename(temporary, complete, error))
+        if (write_temporary(temporary, model, state, settings, error) || file_rename(temporary, complete, error))
             file_remove(temporary, &ignored);
         else
             put_in_place(complete, output_dir, error);

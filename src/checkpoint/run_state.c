@@ -1,105 +1,128 @@
-/* trainer_state.json: printing, reading and proving it. See run_state.h. */
+/* linnet_state.json: printing, reading and proving it; trainer_state.json beside it. See run_state.h. */
 #include "linnet/checkpoint/run_state.h"
 
+#include "checkpoint/trainer_state_file.h"
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A number with all its bits: cJSON prints 15 digits, from which a resumed run would not continue exactly. */
-static void add_exact(cJSON *object, const char *name, double value) {
-    char text[32];
-    snprintf(text, sizeof text, "%.17g", value);
-    /* JSON cannot express NaN and infinity, the losses of a run that diverged. */
-    cJSON_AddItemToObject(object, name, isfinite(value) ? cJSON_CreateRaw(text) : cJSON_CreateNull());
-}
+enum { FORMAT_VERSION = 1 };
 
-/* In "linnet": {file: SHA-256}. That of trainer_state.json itself is computed with zeros in its place. */
+/* {file: SHA-256}. That of linnet_state.json itself is computed with zeros in its place. */
 static const char DIGESTS[] = "sha256";
 static const char ZEROS[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/* The members that every checkpoint has. Those before index OWN are Trainer's; the rest are in "linnet". The first
- * BESTS are null before the first evaluation. run_state_tree() and read_own() handle those of kind OTHER by name. */
-enum { COUNT /* an integer from 0: some of them are used as indices */, INTEGER, REAL, OTHER, BESTS = 2, OWN = 7 };
+/* The members that every file has and that are a number or a digest. */
+enum { COUNT /* an integer from 0: some of them are used as indices */, INTEGER, REAL, SUM /* a digest */ };
 #define MEMBER(name, kind, field)                                                                                      \
     { name, kind, offsetof(RunState, field) }
 static const struct {
     const char *name;
     int kind;
     size_t offset;
-} MEMBERS[] = {MEMBER("best_metric", REAL, best_metric),
-               MEMBER("best_global_step", COUNT, best_step),
-               {"best_model_checkpoint", OTHER, 0},
-               MEMBER("epoch", REAL, epoch),
-               MEMBER("global_step", COUNT, step),
-               MEMBER("max_steps", COUNT, total),
-               {"log_history", OTHER, 0},
-               MEMBER("global_batch", INTEGER, global_batch),
-               MEMBER("units", INTEGER, units),
-               MEMBER("samples", INTEGER, samples),
-               MEMBER("tokens", INTEGER, tokens),
-               {"data_sha256", OTHER, 0},
-               MEMBER("seed", INTEGER, seed),
+} MEMBERS[] = {MEMBER("step", COUNT, step),
                MEMBER("best_saved_step", COUNT, best_saved),
                MEMBER("evaluations_since_best", COUNT, stale),
                MEMBER("loss_sum", REAL, loss_sum),
                MEMBER("loss_steps", COUNT, loss_steps),
                MEMBER("loss_total", REAL, loss_total),
-               MEMBER("skipped_updates", COUNT, skipped)};
+               MEMBER("skipped_updates", COUNT, skipped),
+               MEMBER("global_batch", INTEGER, global_batch),
+               MEMBER("units", INTEGER, units),
+               MEMBER("samples", INTEGER, samples),
+               MEMBER("tokens", INTEGER, tokens),
+               MEMBER("data_sha256", SUM, data_digest),
+               MEMBER("model_fingerprint", SUM, model_digest),
+               MEMBER("eval_tokens", INTEGER, eval_tokens),
+               MEMBER("eval_sha256", SUM, eval_digest),
+               MEMBER("seed", INTEGER, seed)};
 enum { MEMBER_COUNT = sizeof MEMBERS / sizeof *MEMBERS };
 
-/* The first member that is missing; NULL: none. */
-static const char *missing(const cJSON *tree) {
-    const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
-    for (int i = 0; i < MEMBER_COUNT; i++)
-        if (!cJSON_GetObjectItemCaseSensitive(i < OWN ? tree : own, MEMBERS[i].name)) return MEMBERS[i].name;
-    return NULL;
+static const cJSON *member(const cJSON *tree, const char *name) {
+    return cJSON_GetObjectItemCaseSensitive(tree, name);
 }
 
-cJSON *run_state_tree(const RunState *state, const char *best, const cJSON *history, Error *error) {
-    cJSON *tree = cJSON_CreateObject(), *own = cJSON_AddObjectToObject(tree, "linnet");
+/* --- Writing ------------------------------------------------------------------------------------------------------ */
+
+static bool add_members(cJSON *own, const RunState *state) {
     for (int i = 0; i < MEMBER_COUNT; i++) {
         const char *name = MEMBERS[i].name, *value = (const char *)state + MEMBERS[i].offset;
-        if (i < BESTS && !state->has_best)
-            cJSON_AddNullToObject(tree, name);
-        else if (MEMBERS[i].kind == REAL)
-            add_exact(i < OWN ? tree : own, name, *(const double *)value);
-        else if (MEMBERS[i].kind != OTHER)
-            cJSON_AddNumberToObject(i < OWN ? tree : own, name, (double)*(const int64_t *)value);
+        const cJSON *added = MEMBERS[i].kind == REAL ? json_add_real(own, name, *(const double *)value)
+                             : MEMBERS[i].kind == SUM
+                                 ? cJSON_AddStringToObject(own, name, value)
+                                 : cJSON_AddNumberToObject(own, name, (double)*(const int64_t *)value);
+        if (!added) return false;
     }
-    cJSON_AddItemToObject(tree, "best_model_checkpoint", best ? cJSON_CreateString(best) : cJSON_CreateNull());
-    cJSON_AddItemToObject(tree, "log_history", cJSON_Duplicate(history, 1));
-    cJSON_AddStringToObject(own, "data_sha256", state->data_digest);
+    return cJSON_AddStringToObject(own, "data_order", DATA_ORDER_NAMES[state->data_order]) &&
+           (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due"));
+}
+
+static bool add_fingerprint(cJSON *own, const BuildFingerprint *fingerprint) {
     cJSON *made_with = cJSON_AddObjectToObject(own, "made_with");
-    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++)
-        cJSON_AddStringToObject(made_with, BUILD_FINGERPRINT_PART[i].name,
-                                (const char *)&state->fingerprint + BUILD_FINGERPRINT_PART[i].offset);
-    bool complete = cJSON_AddStringToObject(own, "data_order", DATA_ORDER_NAMES[state->data_order]) &&
-                    (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due")) &&
-                    cJSON_AddObjectToObject(own, DIGESTS);
-    /* cJSON leaves out what it has no memory for. */
-    if (!complete || missing(tree)) error_set(error, STATUS_FAILURE, "out of memory for " RUN_STATE_FILE);
-    return tree;
+    bool complete = made_with;
+    for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS && complete; i++)
+        complete = cJSON_AddStringToObject(made_with, BUILD_FINGERPRINT_PART[i].name,
+                                           (const char *)fingerprint + BUILD_FINGERPRINT_PART[i].offset);
+    return complete;
 }
 
-static cJSON *digests_of(const cJSON *tree) {
-    return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(tree, "linnet"), DIGESTS);
+/* The text as it is, to the last digit, indented like the object that it becomes part of. */
+static Status add_settings(cJSON *own, const char *settings, Error *error) {
+    size_t lines = 0, used = 0;
+    for (const char *at = settings; *at; at++) lines += *at == '\n';
+    char *text = memory_allocate(strlen(settings) + 2 * lines + 1, 1, error);
+    if (!text) return error->status;
+    for (const char *at = settings; *at && (*at != '\n' || at[1]); at++) {
+        text[used++] = *at;
+        if (*at == '\n') used += (size_t)sprintf(text + used, "  ");
+    }
+    if (!cJSON_AddRawToObject(own, "settings", text))
+        error_set(error, STATUS_FAILURE, "out of memory for the settings of the run");
+    memory_free(text);
+    return error->status;
 }
 
-void run_state_add_digest(cJSON *tree, const char *name, const char *digest, Error *error) {
-    if (!cJSON_AddStringToObject(digests_of(tree), name, digest))
+Status run_state_make(RunStateFiles *files, const RunState *state, const char *best, const cJSON *history,
+                      const char *settings, Error *error) {
+    cJSON *own = cJSON_CreateObject(), *run = run_record_tree(&state->run);
+    *files = (RunStateFiles){.own = own};
+    bool complete = cJSON_AddNumberToObject(own, "format_version", FORMAT_VERSION);
+    if (run && cJSON_AddItemToObject(own, "run", run))
+        run = NULL;
+    else
+        complete = false;
+    cJSON_Delete(run);
+    if (complete) add_settings(own, settings, error);
+    if (!complete || !add_members(own, state) || !add_fingerprint(own, &state->fingerprint) ||
+        !cJSON_AddObjectToObject(own, DIGESTS))
+        error_set(error, STATUS_FAILURE, "out of memory for " RUN_STATE_FILE);
+    if (history && !error->status) files->trainer = trainer_state_tree(state, best, history, error);
+    return error->status;
+}
+
+void run_state_free(RunStateFiles *files) {
+    cJSON_Delete(files->trainer);
+    cJSON_Delete(files->own);
+    *files = (RunStateFiles){0};
+}
+
+void run_state_add_digest(const RunStateFiles *files, const char *name, const char *digest, Error *error) {
+    cJSON *digests = cJSON_GetObjectItemCaseSensitive(files->own, DIGESTS);
+    if (!cJSON_AddStringToObject(digests, name, digest))
         error_set(error, STATUS_FAILURE, "out of memory for " RUN_STATE_FILE);
 }
 
 /* Where the text holds the file's own digest, DIGEST_TEXT - 1 digits; NULL: nowhere. */
 static char *find_own_digest(char *text, const char *digest) {
-    static const char member[] = "\"" RUN_STATE_FILE "\": \"";
-    char pattern[sizeof member + DIGEST_TEXT];
+    static const char name[] = "\"" RUN_STATE_FILE "\": \"";
+    char pattern[sizeof name + DIGEST_TEXT];
     if (strlen(digest) != DIGEST_TEXT - 1) return NULL;
-    char *place = strstr(text, strcat(strcpy(pattern, member), digest));
-    return place ? place + sizeof member - 1 : NULL;
+    char *place = strstr(text, strcat(strcpy(pattern, name), digest));
+    return place ? place + sizeof name - 1 : NULL;
 }
 
 static Status digest_of_text(const char *text, size_t size, char digest[DIGEST_TEXT], Error *error) {
@@ -111,13 +134,13 @@ static Status digest_of_text(const char *text, size_t size, char digest[DIGEST_T
     return STATUS_OK;
 }
 
-Status run_state_save(cJSON *tree, const char *folder, Error *error) {
-    char *path = file_join(folder, RUN_STATE_FILE, error), *text = NULL, digest[DIGEST_TEXT];
-    if (!path) return error->status;
-    run_state_add_digest(tree, RUN_STATE_FILE, ZEROS, error);
-    if (!error->status) text = json_text(tree, true, path, error);
+/* Write a tree as a file; `digest` is that of the text, which has it itself where `own`. */
+static Status save_tree(const cJSON *tree, const char *folder, const char *name, bool own, char digest[DIGEST_TEXT],
+                        Error *error) {
+    char *path = file_join(folder, name, error), *text = NULL;
+    if (path) text = json_text(tree, true, path, error);
     if (text && !digest_of_text(text, strlen(text), digest, error)) {
-        memcpy(find_own_digest(text, ZEROS), digest, strlen(ZEROS));
+        if (own) memcpy(find_own_digest(text, ZEROS), digest, strlen(ZEROS));
         file_replace(path, text, strlen(text), error);
     }
     memory_free(text);
@@ -125,17 +148,27 @@ Status run_state_save(cJSON *tree, const char *folder, Error *error) {
     return error->status;
 }
 
+Status run_state_save(const RunStateFiles *files, const char *folder, Error *error) {
+    char digest[DIGEST_TEXT];
+    if (files->trainer && !save_tree(files->trainer, folder, TRAINER_STATE_FILE, false, digest, error))
+        run_state_add_digest(files, TRAINER_STATE_FILE, digest, error);
+    run_state_add_digest(files, RUN_STATE_FILE, ZEROS, error);
+    return error->status ? error->status : save_tree(files->own, folder, RUN_STATE_FILE, true, digest, error);
+}
+
+/* --- Reading ------------------------------------------------------------------------------------------------------ */
+
 /* Empty where it is not recorded. */
 static void read_fingerprint(const cJSON *own, BuildFingerprint *fingerprint) {
-    const cJSON *tree = cJSON_GetObjectItemCaseSensitive(own, "made_with");
+    const cJSON *tree = member(own, "made_with");
     for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++) {
-        const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, BUILD_FINGERPRINT_PART[i].name));
+        const char *text = cJSON_GetStringValue(member(tree, BUILD_FINGERPRINT_PART[i].name));
         if (text) build_fingerprint_set(fingerprint, i, text);
     }
 }
 
 static void read_order(const cJSON *own, DataOrder *order, const char *path, Error *error) {
-    const char *name = DATA_ORDER_NAMES[DATA_ORDER_TORCH];
+    const char *name = "";
     json_get_text(own, "data_order", &name, path, error);
     for (*order = 0; DATA_ORDER_NAMES[*order]; (*order)++)
         if (strcmp(DATA_ORDER_NAMES[*order], name) == 0) return;
@@ -143,44 +176,46 @@ static void read_order(const cJSON *own, DataOrder *order, const char *path, Err
     error_set(error, STATUS_INPUT, "%s: data_order: expected \"torch\" or \"blocks\", got \"%s\"", path, name);
 }
 
-static Status read_own(const cJSON *tree, RunState *state, const char *path, Error *error) {
-    const cJSON *own = cJSON_GetObjectItemCaseSensitive(tree, "linnet");
-    if (!cJSON_IsObject(own))
-        return error_set(error, STATUS_INPUT, "%s has no member \"linnet\": it is not a checkpoint of linnet", path);
-    const char *lacking = missing(tree);
-    if (lacking)
-        return error_set(error, STATUS_INPUT, "%s has no member \"%s\", which a checkpoint of linnet has", path,
-                         lacking);
-    state->loss_sum = state->loss_total = NAN; /* kept where the file has null */
-    for (int i = 0; i < MEMBER_COUNT; i++) {   /* the first error of all these is kept */
-        char *value = (char *)state + MEMBERS[i].offset;
-        if (MEMBERS[i].kind == OTHER) continue;
-        if (MEMBERS[i].kind == REAL)
-            json_get_double(i < OWN ? tree : own, MEMBERS[i].name, (double *)value, path, error);
-        else
-            json_get_int(i < OWN ? tree : own, MEMBERS[i].name, (int64_t *)value, path, error);
+static void read_member(const cJSON *own, int i, RunState *state, const char *path, Error *error) {
+    const char *name = MEMBERS[i].name, *digest = "";
+    char *value = (char *)state + MEMBERS[i].offset;
+    if (!member(own, name)) {
+        error_set(error, STATUS_INPUT, "%s has no member \"%s\", which a checkpoint of linnet has", path, name);
+    } else if (MEMBERS[i].kind == SUM) {
+        json_get_text(own, name, &digest, path, error);
+        snprintf(value, DIGEST_TEXT, "%s", digest);
+    } else if (MEMBERS[i].kind == REAL) {
+        *(double *)value = NAN; /* kept where the file has null */
+        json_get_double(own, name, (double *)value, path, error);
+    } else {
+        json_get_int(own, name, (int64_t *)value, path, error);
         if (MEMBERS[i].kind == COUNT && *(int64_t *)value < 0)
-            error_set(error, STATUS_INPUT, "%s: %s: expected an integer from 0, got %lld", path, MEMBERS[i].name,
-                      (long long)*(int64_t *)value);
+            error_set(error, STATUS_INPUT, "%s: %s: expected an integer from 0, got %" PRId64, path, name,
+                      *(int64_t *)value);
     }
+}
+
+static Status read_own(const cJSON *own, RunState *state, const char *path, Error *error) {
+    int64_t version = 0;
+    if (json_get_int(own, "format_version", &version, path, error)) return error->status;
+    if (version != FORMAT_VERSION)
+        return error_set(error, STATUS_INPUT, "%s: format_version: expected %d, got %" PRId64 "%s", path,
+                         FORMAT_VERSION, version,
+                         version > FORMAT_VERSION ? ": a later version of linnet has written it" : "");
+    run_record_parse(&state->run, member(own, "run"), path, error);
+    for (int i = 0; i < MEMBER_COUNT; i++) read_member(own, i, state, path, error); /* the first error is kept */
     json_get_bool(own, "evaluation_due", &state->evaluation_due, path, error);
-    const char *digest = "";
-    json_get_text(own, "data_sha256", &digest, path, error);
-    snprintf(state->data_digest, sizeof state->data_digest, "%s", digest);
     read_order(own, &state->data_order, path, error);
     read_fingerprint(own, &state->fingerprint);
-    state->has_best = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "best_metric"));
-    if (!cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(tree, "log_history")))
-        error_set(error, STATUS_INPUT, "%s: log_history: expected an array", path);
     return error->status;
 }
 
 /* The file must have the digest that it records of itself. Changes the text. */
-static Status check_own_digest(const cJSON *digests, char *text, size_t size, const char *path, Error *error) {
-    const char *recorded = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(digests, RUN_STATE_FILE));
+static Status check_own_digest(const cJSON *own, char *text, size_t size, const char *path, Error *error) {
+    const char *recorded = cJSON_GetStringValue(member(member(own, DIGESTS), RUN_STATE_FILE));
     char *place = recorded ? find_own_digest(text, recorded) : NULL, found[DIGEST_TEXT];
     if (!place)
-        return error_set(error, STATUS_INPUT, "%s: its member \"linnet\" has no digest of the file itself", path);
+        return error_set(error, STATUS_INPUT, "%s: its member \"sha256\" has no digest of the file itself", path);
     memcpy(place, ZEROS, strlen(ZEROS));
     if (!digest_of_text(text, size, found, error) && strcmp(found, recorded) != 0)
         error_set(error, STATUS_INPUT, "%s has changed since linnet wrote it (SHA-256 %.12s…, not %.12s…)", path, found,
@@ -188,21 +223,38 @@ static Status check_own_digest(const cJSON *digests, char *text, size_t size, co
     return error->status;
 }
 
-Status run_state_read(const char *folder, RunState *state, cJSON **history, cJSON **digests, Error *error) {
+Status run_state_read_own(const char *folder, RunState *state, RunStateParts *parts, Error *error) {
     char *path = file_join(folder, RUN_STATE_FILE, error), *text = NULL;
     cJSON *tree = NULL;
     size_t size = 0;
     *state = (RunState){0};
-    if (!path || file_read(path, &text, &size, error) || json_parse(&tree, text, size, path, error) ||
-        read_own(tree, state, path, error))
-        goto cleanup;
-    if (digests && check_own_digest(digests_of(tree), text, size, path, error)) goto cleanup;
-    if (digests)
-        *digests = cJSON_DetachItemViaPointer(cJSON_GetObjectItemCaseSensitive(tree, "linnet"), digests_of(tree));
-    if (history) *history = cJSON_DetachItemFromObjectCaseSensitive(tree, "log_history");
-cleanup:
+    *parts = (RunStateParts){0};
+    if (path && !file_read(path, &text, &size, error) && !json_parse(&tree, text, size, path, error) &&
+        !check_own_digest(tree, text, size, path, error) && !read_own(tree, state, path, error)) {
+        parts->digests = cJSON_DetachItemFromObjectCaseSensitive(tree, DIGESTS);
+        parts->settings = cJSON_DetachItemFromObjectCaseSensitive(tree, "settings");
+    }
     cJSON_Delete(tree);
     memory_free(text);
     memory_free(path);
     return error->status;
+}
+
+Status run_state_read(const char *folder, RunState *state, RunStateParts *parts, Error *error) {
+    char *path = file_join(folder, TRAINER_STATE_FILE, error);
+    cJSON *tree = NULL;
+    if (!run_state_read_own(folder, state, parts, error) && !json_load(&tree, path, error) &&
+        !trainer_state_parse(tree, state, path, error))
+        parts->history = cJSON_DetachItemFromObjectCaseSensitive(tree, "log_history");
+    if (error->status) run_state_parts_free(parts);
+    cJSON_Delete(tree);
+    memory_free(path);
+    return error->status;
+}
+
+void run_state_parts_free(RunStateParts *parts) {
+    cJSON_Delete(parts->history);
+    cJSON_Delete(parts->settings);
+    cJSON_Delete(parts->digests);
+    *parts = (RunStateParts){0};
 }

@@ -6,7 +6,6 @@
 #include "linnet/core/limits.h"
 #include "linnet/core/log.h"
 #include "linnet/data/dataset.h"
-#include "linnet/model/model_folder.h"
 #include <omp.h>
 #include <stdbool.h>
 
@@ -15,8 +14,8 @@ static Status inspect_path(const char *path, Error *error) {
     if (!file_exists(path)) return error_set(error, STATUS_INPUT, "%s: does not exist", path);
     if (!file_is_folder(path)) return dataset_describe(path, error);
     if (limits_threads(omp_get_max_threads(), error)) return error->status;
-    if (checkpoint_is(path)) return checkpoint_describe(path, error);
-    return model_folder_describe(path, "GPT-2 model folder", error);
+    if (checkpoint_kind(path) != CHECKPOINT_NONE) return checkpoint_describe(path, error);
+    return final_model_describe(path, error);
 }
 
 int command_inspect(int argc, char **argv) {

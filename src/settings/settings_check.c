@@ -51,7 +51,8 @@ void settings_check_foreign(Source *source, const Settings *settings) {
 }
 
 static Status resolve(Settings *settings, const Source *source, Error *error) {
-    if (settings->eval_steps == 0) settings->eval_steps = settings->logging_steps;
+    if (settings->eval_steps == 0 && settings->eval_strategy == STRATEGY_STEPS)
+        settings->eval_steps = settings->logging_steps;
     if (settings->load_best_model_at_end && !settings->metric_for_best_model) {
         settings->metric_for_best_model = memory_text("loss", error);
         if (!settings->metric_for_best_model) return error->status;

@@ -32,7 +32,12 @@ const SettingRow SETTING_ROWS[] = {
          "or order); false: refuse such data. `from_pretrained()` has this argument, too"},
     {KEY(train_file), PATH, .required = true, .help = "token file to train on, made by `linnet prepare`"},
     {KEY(eval_file), PATH, .help = "token file to evaluate on"},
-    {KEY(output_dir), PATH, .required = true, .help = "folder for the model, its checkpoints and the log"},
+    {KEY(output_dir), PATH, .required = true, .place = true,
+     .help = "folder for the model, its checkpoints and the log"},
+    {KEY(overwrite_output_dir), .type = SETTING_BOOL, .fallback = "false", .place = true, .own = true,
+     .help =
+         "as in Transformers 4, for a new run where `output_dir` has checkpoints of another one: remove these. A run "
+         "that `resume_from_checkpoint` continues keeps its own"},
     {KEY(num_train_epochs), .type = SETTING_REAL, .fallback = "3.0", .open = true, .maximum = 1e9,
      .help = "passes over the training data; may be a fraction"},
     {KEY(max_steps), .type = SETTING_INT, .fallback = "-1", .minimum = -1, .maximum = INTEGER_MAX,
@@ -61,7 +66,7 @@ const SettingRow SETTING_ROWS[] = {
      .help = "gradient clipping: a gradient with a larger norm is scaled down to this norm; 0: no clipping"},
     {KEY(label_smoothing_factor), .type = SETTING_REAL, .fallback = "0.0", .maximum = 1,
      .help = "label smoothing: this share of each label is spread evenly over all classes"},
-    {KEY(seed), .type = SETTING_INT, .fallback = "42", .maximum = SEED_MAX,
+    {KEY(seed), .type = SETTING_INT, .fallback = "42", .maximum = SEED_MAX, .fixed = true,
      .help = "random seed for the order of samples, for dropout and for the weights of a new head"},
     {KEY(logging_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = INTEGER_MAX,
      .help = "updates between two log lines; below 1, a fraction of all updates"},
@@ -84,19 +89,21 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(early_stopping_patience), .type = SETTING_INT, .fallback = "null", .maximum = COUNT_MAX,
      .help =
          "stop after this many evaluations in a row without a better metric, as `EarlyStoppingCallback` does; null or 0: never stop early"},
-    {KEY(resume_from_checkpoint), .type = SETTING_RESUME, .fallback = "null",
-     .help = "checkpoint to resume from; true or \"auto\": the newest one in `output_dir`, if there is one"},
+    {KEY(resume_from_checkpoint), .type = SETTING_RESUME, .fallback = "null", .place = true,
+     .help = "checkpoint to resume from; true or \"auto\": the newest one of the run in `output_dir`, if there is one"},
     {KEY(bf16), .type = SETTING_BOOL, .fallback = "false",
      .help =
          "multiply matrices in bfloat16 if every processor has AVX512-BF16 (or AMX, which is experimental); otherwise "
          "in float32, with a warning"},
-    {KEY(pooling), .type = SETTING_CHOICE, .fallback = "\"last_token\"", .own = true, .choices = POOLINGS,
+    {KEY(pooling), .type = SETTING_CHOICE, .fallback = "\"last_token\"", .own = true, .fixed = true,
+     .choices = POOLINGS,
      .help =
          "token that the head reads: the last token of the text, or position 1023 of the padded text as in the tutorial"},
     {KEY(global_batch_size), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = COUNT_MAX,
      .help =
          "samples per update, for any number of ranks; replaces `gradient_accumulation_steps`; null: micro-batch size x accumulation steps x ranks"},
-    {KEY(data_order), .type = SETTING_CHOICE, .fallback = "\"torch\"", .own = true, .choices = DATA_ORDER_NAMES,
+    {KEY(data_order), .type = SETTING_CHOICE, .fallback = "\"torch\"", .own = true, .fixed = true,
+     .choices = DATA_ORDER_NAMES,
      .help =
          "order of samples in an epoch. `torch`: `torch.randperm`, as Trainer; takes 8 bytes per sample on each rank. "
          "`blocks`: shuffled blocks of 4,096 neighbouring samples in groups of 262,144; takes no such memory and reads "

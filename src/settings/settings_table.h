@@ -27,6 +27,8 @@ typedef struct {
     bool open_end;              /**< the number must be below the maximum */
     bool required;              /**< the user must give a value other than null */
     bool own;                   /**< linnet's own key: TrainingArguments does not have it */
+    bool fixed;                 /**< a run has one value from its start to its end */
+    bool place;                 /**< where a run reads and writes: it says nothing about the run */
     const char *const *choices; /**< ends with NULL */
     const char *help;           /**< one line, in Markdown */
 } SettingRow;

@@ -83,6 +83,34 @@ char *settings_text(const Settings *settings, Error *error) {
     return printed(write_json, settings, error);
 }
 
+/* By value: texts of numbers may differ in their last digits. */
+static bool is_same(const cJSON *was, const cJSON *is) {
+    return cJSON_Compare(was, is, true) && (!cJSON_IsNumber(was) || was->valuedouble == is->valuedouble);
+}
+
+Status settings_compare(const Settings *settings, const cJSON *before,
+                        void (*changed)(void *context, const SettingChange *change), void *context, Error *error) {
+    cJSON *now = NULL;
+    char *text = settings_text(settings, error);
+    if (text) json_parse(&now, text, strlen(text), "settings", error);
+    for (size_t i = 0; i < SETTINGS_COUNT && !error->status; i++) {
+        const SettingRow *row = &SETTING_ROWS[i];
+        const cJSON *was = cJSON_GetObjectItemCaseSensitive(before, row->key);
+        const cJSON *is = cJSON_GetObjectItemCaseSensitive(now, row->key);
+        if (row->place || !was || is_same(was, is)) continue;
+        char *old = cJSON_PrintUnformatted(was), *new = cJSON_PrintUnformatted(is);
+        if (old && new)
+            changed(context, &(SettingChange){.key = row->key, .was = old, .is = new, .fixed = row->fixed});
+        else
+            error_set(error, STATUS_FAILURE, "out of memory for the settings of an earlier run");
+        cJSON_free(old);
+        cJSON_free(new);
+    }
+    cJSON_Delete(now);
+    memory_free(text);
+    return error->status;
+}
+
 static void write_rows(FILE *stream, bool own) {
     fputs("| key | default | value | meaning |\n|---|---|---|---|\n", stream);
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {

@@ -16,12 +16,12 @@ static double planned_saves(const Trainer *t) {
 }
 
 /* How many checkpoints more than now the disk must hold at once. A new checkpoint is complete before an old one is
- * removed. So if an earlier run left checkpoints, there is one more at a time; else limit + 1. */
-static double added_checkpoints(const Trainer *t, Error *error) {
+ * removed. So if this run has checkpoints already, there is one more at a time; else limit + 1. */
+static double added_checkpoints(const Trainer *t) {
     const int64_t limit = t->settings->save_total_limit;
     const double saves = planned_saves(t);
     if (limit == 0) return saves;
-    return fmin(saves, checkpoint_newest(t->settings->output_dir, error) > 0 ? 1 : (double)limit + 1);
+    return fmin(saves, t->save.step > 0 ? 1 : (double)limit + 1);
 }
 
 /* "1.4 GB" */
@@ -42,11 +42,11 @@ Status trainer_check_disk(const Trainer *t, Error *error) {
     size_t floats = layout->token.count + layout->position.count;
     for (size_t i = 0; i < layout->tensors; i++) floats += layout->tensor[i].count;
     /* A checkpoint has the moments of the dense parameters; those of embedding rows depend on the data. */
-    const double count = added_checkpoints(t, error), model = (double)floats * sizeof(float);
+    const double count = added_checkpoints(t), model = (double)floats * sizeof(float);
     const double checkpoint = model + 2.0 * (double)layout->dense * sizeof(float);
     /* The final model is written after checkpoints over the limit are removed. */
     const double bytes = count * checkpoint + (t->settings->save_total_limit > 0 && count > 0 ? 0 : model);
-    if (error->status != STATUS_OK || bytes <= space) return error->status;
+    if (bytes <= space) return STATUS_OK;
     char all[32], one[32], last[32], there[32];
     return error_set(
         error, STATUS_INPUT,

@@ -35,6 +35,14 @@ static Status load_best(Trainer *t, Error *error) {
     return error->status;
 }
 
+/* With the step whose weights they are. Rank 0. */
+static Status save_model(const Trainer *t, Error *error) {
+    RunState state = t->state;
+    if (t->best_loaded) state.step = state.best_saved;
+    final_model_save(t->settings->output_dir, &t->model, &state, t->save.settings, error);
+    return input_to_failure(error);
+}
+
 /* The last chance for lines that could not be written before. */
 static void catch_up(Trainer *t, Error *error) {
     Error failure = {0};
@@ -103,8 +111,7 @@ Status trainer_finish(Trainer *t, Error *error) {
     profile_enter(t->profile, REGION_SAVE);
     optimizer_discard_gradients(&t->optimizer);
     if (t->world->rank == 0) {
-        final_model_save(t->settings->output_dir, &t->model, error);
-        input_to_failure(error);
+        save_model(t, error);
         catch_up(t, error);
         tidy(t);
     }

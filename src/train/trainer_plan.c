@@ -5,6 +5,7 @@
 #include "linnet/kernels/linear.h"
 #include "linnet/model/unit_groups.h"
 #include "train/trainer_state.h"
+#include <math.h>
 #include <string.h>
 
 /* Collective. */
@@ -15,6 +16,20 @@ static Status check_ranks(const Trainer *t, Error *error) {
                   (long long)info->samples, info->samples == 1 ? "" : "s", t->world->size, (long long)info->samples,
                   info->samples == 1 ? "" : "s");
     return world_agree(t->world, error, true);
+}
+
+/* What Trainer's state file repeats from the settings. */
+static TrainerFigures trainer_figures(const Trainer *t) {
+    const Settings *s = t->settings;
+    return (TrainerFigures){
+        .epochs = s->max_steps > 0 ? int64_divide_up(t->length.total, t->length.steps_per_epoch)
+                                   : (int64_t)ceil(s->num_train_epochs),
+        .batch = s->per_device_train_batch_size,
+        .logging_steps = t->length.log_every,
+        .eval_steps = run_length_steps(s->eval_steps, t->length.total),
+        .save_steps = run_length_steps(s->save_steps, t->length.total),
+        .patience = s->early_stopping_patience,
+    };
 }
 
 static void plan_length(Trainer *t) {
@@ -31,6 +46,12 @@ static void plan_length(Trainer *t) {
     state->global_batch = t->length.global_batch;
     state->units = t->length.units;
     state->total = t->length.total;
+    state->figures = trainer_figures(t);
+    if (t->data.eval) {
+        const DatasetInfo *eval = dataset_info(t->data.eval);
+        memcpy(state->eval_digest, eval->source_digest, sizeof state->eval_digest);
+        state->eval_tokens = eval->tokens;
+    }
     t->schedule = schedule_make(s, state->total);
     if (state->units < ranks && t->world->rank == 0)
         log_warning("an update has only %lld reduction unit%s for %d ranks: the other ranks are idle",

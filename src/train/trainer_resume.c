@@ -1,109 +1,276 @@
-/* Find the checkpoint to resume from and check that the run continues it. */
-#include "linnet/checkpoint/checkpoint_verify.h"
+/* Whose run this is: find the checkpoint to resume from, and check that the run continues it. */
 #include "linnet/checkpoint/final_model.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "train/trainer_state.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* The newest checkpoint that is intact, as rank 0 sees the disk, into *folder. Collective. */
-static Status find_newest(const Trainer *t, char **folder, Error *error) {
-    int64_t newest = -1;
-    if (t->world->rank == 0) newest = checkpoint_newest_intact(t->settings->output_dir, error);
-    if (world_agree(t->world, error, true)) return error->status;
-    world_broadcast(t->world, &newest, sizeof newest);
-    if (newest < 0)
-        log_info("no checkpoint in %s yet: starting from the beginning", t->settings->output_dir);
-    else
-        *folder = checkpoint_path(t->settings->output_dir, newest, error);
-    return world_agree(t->world, error, true);
+/* What rank 0 finds in output_dir and decides. */
+typedef struct {
+    CheckpointList list;
+    RunRecord record; /* of the run that the folder belongs to; no id: it says nothing */
+    char *folder;     /* of the checkpoint to resume from; NULL: start from the beginning */
+    bool by_name;     /* the checkpoint was named, by the user or as the one that the recorded run began with */
+    int64_t inside;   /* its step if it lies in output_dir, else 0 */
+    RunState was;     /* its state */
+    RunStateParts parts;
+} Resume;
+
+static void resume_free(Resume *r) {
+    checkpoint_list_free(&r->list);
+    run_state_parts_free(&r->parts);
+    memory_free(r->folder);
 }
 
-/* Collective. */
-static Status find_checkpoint(const Trainer *t, char **folder, Error *error) {
-    const char *output = t->settings->output_dir, *from = t->settings->resume_from_checkpoint;
+/* --- Which checkpoint --------------------------------------------------------------------------------------------- */
+
+/* The run that a job that is started again continues: the recorded one; without a record, as where only checkpoints were
+ * copied, the one that all checkpoints are of; "": none. */
+static Status find_owner(const Trainer *t, const Resume *r, char owner[RUN_ID_TEXT], Error *error) {
+    char names[CHECKPOINT_NAMES_TEXT];
+    const bool overwrite = t->settings->overwrite_output_dir;
+    memcpy(owner, r->record.id, RUN_ID_TEXT);
+    if (owner[0]) return STATUS_OK;
+    for (size_t i = 0; i < r->list.count; i++) {
+        const char *run = r->list.entries[i].run;
+        if (!owner[0]) memcpy(owner, run, RUN_ID_TEXT);
+        if (!run[0] || strcmp(run, owner) == 0) continue;
+        owner[0] = '\0';
+        if (overwrite) return STATUS_OK;
+        checkpoint_others(&r->list, "", names);
+        return error_set(error, STATUS_INPUT,
+                         "%s has checkpoints of several runs (%s) and no " RUN_RECORD_FILE
+                         " that says which of them to continue: set resume_from_checkpoint to one of the folders",
+                         t->settings->output_dir, names);
+    }
+    return STATUS_OK;
+}
+
+/* Nothing to resume. Where the newest checkpoint is one that linnet can never resume, the line says so by name. */
+static Status find_none(const Trainer *t, const Resume *r, Error *error) {
+    const CheckpointEntry *last = r->list.count > 0 ? &r->list.entries[r->list.count - 1] : NULL;
     CheckpointInfo info;
-    *folder = NULL;
-    if (t->world->rank == 0 && checkpoint_tidy(output, error) == STATUS_OK) final_model_recover(output, error);
-    if (world_agree(t->world, error, true) || !from) return error->status;
-    if (strcmp(from, "auto") == 0) return find_newest(t, folder, error);
-    if (t->world->rank == 0) checkpoint_verify(from, &info, error);
-    if (error->status == STATUS_OK) *folder = memory_text(from, error);
-    return world_agree(t->world, error, true);
+    if (last && (last->kind == CHECKPOINT_TRAINER || last->kind == CHECKPOINT_OLDER) &&
+        !t->settings->overwrite_output_dir) {
+        char *path = checkpoint_path(t->settings->output_dir, last->step, error);
+        if (path) checkpoint_verify(path, &info, error);
+        memory_free(path);
+        return error->status;
+    }
+    log_info("no checkpoint of this run in %s yet: starting from the beginning", t->settings->output_dir);
+    return STATUS_OK;
 }
 
-/* A resumed run must have the same samples in the same updates. */
-static Status check_data(const Trainer *t, const RunState *was, const char *folder, Error *error) {
-    const struct {
-        const char *name;
-        int64_t then, now;
-    } same[] = {{"samples per update", was->global_batch, t->state.global_batch},
-                {"samples in the training file", was->samples, t->state.samples},
-                {"tokens in the training file", was->tokens, t->state.tokens},
-                {"seed", was->seed, t->state.seed}};
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        if (same[i].then != same[i].now)
-            return error_set(
-                error, STATUS_INPUT,
-                "cannot resume from %s: it has %s = %lld, this run has %lld: use the same, or do not resume", folder,
-                same[i].name, (long long)same[i].then, (long long)same[i].now);
-    if (was->data_order != t->state.data_order)
+/* The newest intact checkpoint of the folder's run or, where it has none yet, the one that it began with. */
+static Status find_newest(const Trainer *t, Resume *r, Error *error) {
+    const char *output = t->settings->output_dir;
+    char owner[RUN_ID_TEXT];
+    CheckpointInfo info;
+    if (find_owner(t, r, owner, error)) return error->status;
+    const int64_t newest = checkpoint_newest_intact(&r->list, output, owner, error);
+    if (error->status) return error->status;
+    if (newest > 0) {
+        r->inside = newest;
+        r->folder = checkpoint_path(output, newest, error);
+    } else if (r->record.from_folder[0]) {
+        r->by_name = true;
+        if (!checkpoint_verify(r->record.from_folder, &info, error))
+            r->folder = memory_text(r->record.from_folder, error);
+    } else {
+        find_none(t, r, error);
+    }
+    return error->status;
+}
+
+/* A checkpoint that the user names. Where this folder's run began with it already, as a job that is started again by the
+ * same command finds it, that run goes on. */
+static Status find_named(const Trainer *t, Resume *r, const char *named, Error *error) {
+    CheckpointInfo info;
+    if (checkpoint_verify(named, &info, error)) return error->status;
+    const RunRecord *of = &info.state.run, *here = &r->record;
+    if (strcmp(here->from_run, of->id) == 0 && here->from_step == info.state.step &&
+        checkpoint_newest(&r->list, here->id) > 0 && !t->settings->overwrite_output_dir) {
+        log_info("%s is of the run that began with %s: continuing it", t->settings->output_dir, named);
+        return find_newest(t, r, error);
+    }
+    r->by_name = true;
+    r->folder = memory_text(named, error);
+    for (size_t i = 0; i < r->list.count && !error->status; i++) {
+        char *path = checkpoint_path(t->settings->output_dir, r->list.entries[i].step, error);
+        if (path && file_same(path, named)) r->inside = r->list.entries[i].step;
+        memory_free(path);
+    }
+    return error->status;
+}
+
+static void drop_checkpoint(Resume *r) {
+    memory_free(r->folder);
+    r->folder = NULL;
+    r->inside = 0;
+    run_state_parts_free(&r->parts);
+}
+
+/* A resumed run must have the same samples in the same updates. One that goes on from a checkpoint that the user has
+ * named takes its weights from there, whatever model_name_or_path says. */
+static Status check_run(const Trainer *t, Resume *r, Error *error) {
+    RunDifferences found;
+    const bool automatic = strcmp(t->settings->resume_from_checkpoint, "auto") == 0;
+    RunState was = r->was;
+    if (r->by_name) was.model_digest[0] = '\0';
+    if (trainer_compare(t, &was, r->parts.settings, &found, error)) return error->status;
+    if (!found.fixed[0]) return STATUS_OK;
+    if (automatic && t->settings->overwrite_output_dir) {
+        log_info("overwrite_output_dir: %s is of another run (%s): starting a new one", r->folder, found.fixed);
+        drop_checkpoint(r);
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_INPUT, "cannot resume from %s, which is of another run: %s: %s", r->folder,
+                     found.fixed,
+                     automatic ? "continue it with the same, or set another output_dir; overwrite_output_dir: true "
+                                 "removes its checkpoints and starts a new run"
+                               : "use the same, or do not resume");
+}
+
+/* --- Which run ---------------------------------------------------------------------------------------------------- */
+
+/* A checkpoint that the user names continues its own run if that run owns the folder and has come no further; else it is
+ * where another run begins. */
+static bool is_same_run(const Resume *r) {
+    if (!r->folder) return false;
+    if (!r->by_name) return true;
+    const char *id = r->was.run.id;
+    return r->inside > 0 && r->inside == checkpoint_newest(&r->list, id) &&
+           (!r->record.id[0] || strcmp(r->record.id, id) == 0);
+}
+
+static Status begin_run(Trainer *t, const Resume *r, Error *error) {
+    RunRecord *run = &t->state.run;
+    if (run_record_draw(run, error) || !r->folder) return error->status;
+    char absolute[PATH_MAX];
+    const char *from = realpath(r->folder, absolute) ? absolute : r->folder;
+    memcpy(run->from_run, r->was.run.id, sizeof run->from_run);
+    run->from_step = r->was.step;
+    snprintf(run->from_folder, sizeof run->from_folder, "%s", from);
+    log_info("a new run begins with %s: it continues run %.8s after update %" PRId64, r->folder, r->was.run.id,
+             r->was.step);
+    return STATUS_OK;
+}
+
+/* Other runs' checkpoints in the folder: in the way of a new run; never used or removed by one that goes on. */
+static Status check_others(const Trainer *t, const Resume *r, bool same_run, Error *error) {
+    const char *output = t->settings->output_dir;
+    char names[CHECKPOINT_NAMES_TEXT];
+    if (checkpoint_others(&r->list, t->state.run.id, names) == 0 || t->settings->overwrite_output_dir) return STATUS_OK;
+    if (!same_run && r->inside == 0)
         return error_set(
             error, STATUS_INPUT,
-            "cannot resume from %s: it has data_order \"%s\", this run has \"%s\": use the same, or do not resume",
-            folder, DATA_ORDER_NAMES[was->data_order], DATA_ORDER_NAMES[t->state.data_order]);
-    if (strcmp(was->data_digest, t->state.data_digest) != 0)
-        return error_set(error, STATUS_INPUT,
-                         "cannot resume from %s: it was trained on data from another source (SHA-256 %.12s…) than %s: "
-                         "use the same data, or do not resume",
-                         folder, was->data_digest, t->settings->train_file);
+            "%s has checkpoints of another run: %s: set another output_dir; or overwrite_output_dir: true, "
+            "which removes them%s",
+            output, names,
+            t->settings->resume_from_checkpoint ? "" : "; or resume_from_checkpoint: true to continue that run");
+    log_warning(
+        "%s also has checkpoints that are not of this run: %s: they are neither used nor removed, but replaced if "
+        "this run saves one of the same step",
+        output, names);
     return STATUS_OK;
 }
 
-static void warn_of_rounding(const Trainer *t, const RunState *was, const char *folder) {
-    char text[BUILD_FINGERPRINT_TEXT];
-    if (build_fingerprint_differs(&was->fingerprint, &t->state.fingerprint, text))
-        log_warning("%s was made with %s: results may differ in the last bits from a run without interruption", folder,
-                    text);
-    if (was->units != t->state.units)
-        log_warning("%s was made with %lld reduction units, this run has %lld: results may differ in the last bits",
-                    folder, (long long)was->units, (long long)t->state.units);
+/* The checkpoint of the best model may be gone, or in another folder; or the metric is another one now. */
+static void check_best(const Trainer *t, const Resume *r, RunState *state, bool metric) {
+    bool there = false;
+    if (metric && state->has_best) {
+        log_info("the best model so far no longer counts: its metric is another one");
+        state->has_best = false;
+        state->best_step = state->best_saved = state->stale = 0;
+    }
+    for (size_t i = 0; i < r->list.count; i++)
+        there = there || (r->list.entries[i].step == state->best_saved &&
+                          (checkpoint_is_of(&r->list.entries[i], r->was.run.id) ||
+                           checkpoint_is_of(&r->list.entries[i], r->was.run.from_run)));
+    if (there || state->best_saved == 0) return;
+    log_warning("the best model so far, %s/checkpoint-%" PRId64
+                ", does not exist any more: only a better one will be loaded at the end",
+                t->settings->output_dir, state->best_saved);
+    state->best_saved = 0;
 }
 
-/* The checkpoint of the best model may be gone, or in another folder: then the run has none. */
-static void find_best(const Trainer *t, RunState *was, Error *error) {
-    char *path = was->best_saved > 0 ? checkpoint_path(t->settings->output_dir, was->best_saved, error) : NULL;
-    if (path && !file_exists(path)) {
-        log_warning("the best model so far, %s, does not exist any more: only a better one will be loaded at the end",
-                    path);
-        was->best_saved = 0;
-    }
-    memory_free(path);
+static void tell_length(const Trainer *t, const Resume *r) {
+    if (r->was.step > t->state.total)
+        log_warning("%s is past the end of this run, which has %" PRId64
+                    " updates (max_steps, num_train_epochs): no update is left, the model of update %" PRId64
+                    " becomes the final one",
+                    r->folder, t->state.total, r->was.step);
+    log_info("resuming from %s after update %" PRId64 " of %" PRId64, r->folder, r->was.step, t->state.total);
 }
 
-/* Rank 0 reads the state of the checkpoint and broadcasts it. Collective. */
-static Status take_state(Trainer *t, const char *folder, cJSON **history, Error *error) {
-    RunState was = {0};
-    if (t->world->rank == 0 && run_state_read(folder, &was, history, NULL, error) == STATUS_OK &&
-        check_data(t, &was, folder, error) == STATUS_OK) {
-        warn_of_rounding(t, &was, folder);
-        find_best(t, &was, error);
-    }
-    if (world_agree(t->world, error, true)) return error->status;
-    world_broadcast(t->world, &was, sizeof was);
-    was.units = t->state.units;
-    was.total = t->state.total;
-    was.fingerprint = t->state.fingerprint;
-    t->state = was;
-    t->save.step = was.step;
-    /* A run that has stopped early stays stopped. */
-    t->stop_early = t->settings->early_stopping_patience > 0 && was.stale >= t->settings->early_stopping_patience;
-    log_info("resuming from %s after update %lld of %lld", folder, (long long)was.step, (long long)was.total);
+/* The state of the checkpoint, with what belongs to this process. */
+static Status take_state(Trainer *t, const Resume *r, Error *error) {
+    RunState state = r->was;
+    RunDifferences found;
+    if (trainer_compare(t, &r->was, r->parts.settings, &found, error) ||
+        trainer_tell_changes(t, &r->was, r->parts.settings, r->folder, error))
+        return error->status;
+    check_best(t, r, &state, found.metric);
+    state.run = t->state.run;
+    state.units = t->state.units;
+    state.total = t->state.total;
+    state.figures = t->state.figures;
+    state.fingerprint = t->state.fingerprint;
+    state.eval_tokens = t->state.eval_tokens;
+    memcpy(state.eval_digest, t->state.eval_digest, sizeof state.eval_digest);
+    if (r->by_name || !state.model_digest[0])
+        memcpy(state.model_digest, t->state.model_digest, sizeof state.model_digest);
+    tell_length(t, r);
+    t->state = state;
+    t->save.step = r->inside;
     return STATUS_OK;
+}
+
+/* All that rank 0 does, which alone looks at the folder. */
+static Status decide(Trainer *t, Resume *r, Error *error) {
+    const char *output = t->settings->output_dir, *from = t->settings->resume_from_checkpoint;
+    model_fingerprint(t->settings->model_name_or_path, t->state.model_digest);
+    if (checkpoint_tidy(output, error) || final_model_recover(output, error) ||
+        checkpoint_list(&r->list, output, error) || run_record_read(&r->record, output, error))
+        return error->status;
+    if (from && (strcmp(from, "auto") == 0 ? find_newest(t, r, error) : find_named(t, r, from, error)))
+        return error->status;
+    if (r->folder && (run_state_read(r->folder, &r->was, &r->parts, error) || check_run(t, r, error)))
+        return error->status;
+    const bool same_run = is_same_run(r);
+    if (same_run)
+        t->state.run = r->was.run;
+    else if (begin_run(t, r, error))
+        return error->status;
+    if (check_others(t, r, same_run, error)) return error->status;
+    return r->folder ? take_state(t, r, error) : STATUS_OK;
 }
 
 Status trainer_resume(Trainer *t, char **folder, cJSON **history, Error *error) {
-    if (find_checkpoint(t, folder, error) || !*folder) return error->status;
-    return take_state(t, *folder, history, error);
+    Resume r = {0};
+    if (t->world->rank == 0) decide(t, &r, error);
+    if (world_agree(t->world, error, true)) goto cleanup;
+    char *text = r.folder ? r.folder : "";
+    world_broadcast_text(t->world, &text, error);
+    if (t->world->rank != 0) r.folder = text;
+    if (error->status) goto cleanup;
+    world_broadcast(t->world, &t->state, sizeof t->state);
+    world_broadcast(t->world, &t->save.step, sizeof t->save.step);
+    /* A run that has stopped early stays stopped. */
+    t->stop_early =
+        text[0] && t->settings->early_stopping_patience > 0 && t->state.stale >= t->settings->early_stopping_patience;
+    if (t->stop_early) log_info("the run has stopped early already (early_stopping_patience): no update is left");
+    if (text[0]) {
+        *folder = r.folder;
+        r.folder = NULL;
+    }
+    *history = r.parts.history;
+    r.parts.history = NULL;
+cleanup:
+    resume_free(&r);
+    return error->status;
 }

@@ -51,8 +51,8 @@ static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
         return false;
     }
     if (t->world->rank == 0) {
-        checkpoint_writer_start(&t->save.writer, snapshot, s->output_dir, s->save_total_limit, t->state.step,
-                                t->state.best_saved);
+        checkpoint_writer_start(&t->save.writer, snapshot, s->output_dir, t->state.run.id, s->save_total_limit,
+                                t->state.step, t->state.best_saved);
         threads_spare(t->threads, true);
     }
     t->save.running = true;
@@ -66,7 +66,8 @@ static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed
     optimizer_discard_gradients(&t->optimizer);
     if (checkpoint_save(parts, &cause)) return save_failed(t, &cause, needed, error);
     if (t->world->rank == 0 && s->save_total_limit > 0 &&
-        checkpoint_rotate(s->output_dir, s->save_total_limit, t->state.step, t->state.best_saved, &rotation))
+        checkpoint_rotate(s->output_dir, t->state.run.id, s->save_total_limit, t->state.step, t->state.best_saved,
+                          &rotation))
         log_warning("cannot remove an older checkpoint: %s", rotation.message);
     return STATUS_OK;
 }
@@ -88,6 +89,7 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
                              .output_dir = t->settings->output_dir,
                              .state = &t->state,
                              .history = t->log.file ? runlog_history(t->log.file) : NULL,
+                             .settings = t->save.settings,
                              .model = &t->model,
                              .optimizer = &t->optimizer};
     bool background = kind == SAVE_BETWEEN && t->settings->save_in_background && save_in_background(t, &parts);

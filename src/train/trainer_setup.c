@@ -104,18 +104,26 @@ static Status build(Trainer *t, const char *model, Error *error) {
     return world_agree(t->world, error, true);
 }
 
-/* Write the settings to output_dir and open the log there. Rank 0. */
-static void open_output(Trainer *t, const cJSON *history, Error *error) {
+/* Only now, when nothing else can refuse the run. What the run starts from stays. Rank 0. */
+static Status remove_other_runs(const Trainer *t, const char *checkpoint, Error *error) {
+    const RunState *state = &t->state;
+    if (!t->settings->overwrite_output_dir) return STATUS_OK;
+    char *best = checkpoint_path(t->settings->output_dir, state->best_saved, error);
+    const char *const keep[] = {checkpoint, t->settings->model_name_or_path, state->best_saved > 0 ? best : NULL};
+    if (best) checkpoint_remove_others(t->settings->output_dir, state->run.id, keep, sizeof keep / sizeof *keep, error);
+    memory_free(best);
+    return error->status;
+}
+
+/* Make output_dir the folder of this run: the settings, the record of the run, the log. Rank 0. */
+static void open_output(Trainer *t, const char *checkpoint, const cJSON *history, Error *error) {
     const char *folder = t->settings->output_dir;
-    if (t->state.step == 0 && checkpoint_newest(folder, error) > 0)
-        log_warning("%s has checkpoints of an earlier run, but this run starts from the beginning "
-                    "(resume_from_checkpoint: true would resume the earlier one)",
-                    folder);
-    char *text = settings_text(t->settings, error), *path = file_join(folder, "config.resolved.json", error);
-    if (error->status == STATUS_OK && trainer_check_disk(t, error) == STATUS_OK &&
-        file_replace(path, text, strlen(text), error) == STATUS_OK)
+    char *path = file_join(folder, "config.resolved.json", error);
+    const char *text = t->save.settings = settings_text(t->settings, error);
+    if (error->status == STATUS_OK && remove_other_runs(t, checkpoint, error) == STATUS_OK &&
+        trainer_check_disk(t, error) == STATUS_OK && file_replace(path, text, strlen(text), error) == STATUS_OK &&
+        run_record_save(&t->state.run, folder, error) == STATUS_OK)
         runlog_open(&t->log.file, folder, history, t->state.step, error);
-    memory_free(text);
     memory_free(path);
 }
 
@@ -132,7 +140,7 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     if (trainer_resume(t, &checkpoint, &history, error)) goto cleanup;
     if (build(t, checkpoint ? checkpoint : settings->model_name_or_path, error)) goto cleanup;
     if (checkpoint && checkpoint_read_optimizer(world, checkpoint, &t->optimizer, error)) goto cleanup;
-    if (world->rank == 0) open_output(t, history, error);
+    if (world->rank == 0) open_output(t, checkpoint, history, error);
     if (world_agree(world, error, true)) goto cleanup;
     trainer_banner(t);
     t->log.since = clock_now();
@@ -155,6 +163,7 @@ void trainer_close(Trainer *t) {
     dataset_close(t->data.train);
     dataset_close(t->data.eval);
     lock_release(&t->lock);
+    memory_free(t->save.settings);
     memory_free(t->update.dlogits);
     memory_free(t->update.totals);
     memory_free(t->update.ids);

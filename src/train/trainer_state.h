@@ -36,6 +36,7 @@ typedef struct {
     CheckpointWriter writer;      /* rank 0 */
     bool running;                 /* a checkpoint is being written in the background */
     bool ended;                   /* it has been written, or failed; all ranks know it */
+    char *settings;               /* rank 0: their text, which every checkpoint keeps */
     int64_t step;                 /* of the last checkpoint */
     int64_t kept_step, kept_best; /* step and state.best_saved before it, which count again if it fails */
     bool reported_shortage;       /* the user knows that memory is too short for saving in the background */
@@ -111,11 +112,25 @@ size_t trainer_global_batch_rows(const Trainer *trainer);
 /* Decide whether the ranks of a node share memory, before anything is shared. Collective. */
 Status trainer_choose_sharing(Trainer *trainer, const char *model, Error *error);
 
-/* trainer_resume.c: remove or complete what a crash left unfinished in output_dir. Then, if the settings ask for it,
- * take the state of the checkpoint to resume from: *folder is its folder (NULL: start from the beginning; free with
- * memory_free()) and *history, on rank 0, its log (free with cJSON_Delete()). STATUS_INPUT if the run would not
- * continue that checkpoint's run. Collective. */
+/* trainer_resume.c: remove or complete what a crash left unfinished in output_dir, and decide which run this is: a new
+ * one, or the one that the folder belongs to. Where it has a checkpoint to resume from, take its state: *folder is its
+ * folder (NULL: start from the beginning; free with memory_free()) and *history, on rank 0, its log (free with
+ * cJSON_Delete()). STATUS_INPUT if the run would not continue that checkpoint's run, or is a new one where another run's
+ * checkpoints are. Collective. */
 Status trainer_resume(Trainer *trainer, char **folder, cJSON **history, Error *error);
+
+/* What differs between this run and the one that wrote a checkpoint. */
+typedef struct {
+    char fixed[600]; /* what a run cannot change, as "seed 42 -> 7, samples per update 20 -> 10" */
+    bool metric;     /* another metric decides which model is best, or other evaluation data */
+} RunDifferences;
+
+/* trainer_compare.c: compare with the state and the settings (NULL: not known) of a checkpoint. Rank 0. */
+Status trainer_compare(const Trainer *trainer, const RunState *was, const cJSON *settings, RunDifferences *differences,
+                       Error *error);
+/* Log a line for each setting that has changed since a checkpoint, and warn of what changes the last bits. Rank 0. */
+Status trainer_tell_changes(const Trainer *trainer, const RunState *was, const cJSON *settings, const char *folder,
+                            Error *error);
 
 /* trainer_disk.c: STATUS_INPUT if the disk of output_dir (which exists) has less free space than the run will need at
  * least. Rank 0. */

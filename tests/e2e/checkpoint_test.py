@@ -31,7 +31,7 @@ def test_checkpoints_are_there_and_intact(undisturbed):
     for step in checkpoints(undisturbed):
         folder = undisturbed / f"checkpoint-{step}"
         names = {path.name for path in folder.iterdir()}
-        assert {"config.json", "model.safetensors", "vocab.json", "merges.txt", "trainer_state.json", "optimizer.safetensors"} <= names
+        assert {"config.json", "model.safetensors", "vocab.json", "merges.txt", "trainer_state.json", "linnet_state.json", "optimizer.safetensors"} <= names
         linnet("inspect", folder)
     assert not [path for path in undisturbed.iterdir() if ".tmp" in path.name]
 
@@ -60,7 +60,7 @@ def test_resumed_run_ends_with_the_same_bits(settings, undisturbed, tmp_path, ra
 def test_resume_warns_of_other_kernels(settings, tmp_path):
     """A checkpoint records what its bits depend on. A run that resumes with something else warns, and only such a run."""
     run = train(tmp_path, env={"LINNET_ISA": "base"}, **{**settings, "max_steps": 3})
-    made_with = json.loads((run / "checkpoint-3/trainer_state.json").read_text())["linnet"]["made_with"]
+    made_with = json.loads((run / "checkpoint-3/linnet_state.json").read_text())["made_with"]
     assert made_with["kernels"] == "base" and all(made_with.values())
     config = write_config(tmp_path / "on.json", output_dir=run, resume_from_checkpoint="auto", **{**settings, "max_steps": 6})
     same = linnet("train", config, env={"LINNET_ISA": "base"})
@@ -189,11 +189,11 @@ def test_run_that_diverges_can_be_resumed(settings, tmp_path):
     """The state keeps a loss that is not a number as null, and the checkpoint can be read."""
     wild = {**settings, "learning_rate": 1e30, "logging_steps": 50, "eval_strategy": "no"}
     run = train(tmp_path, ranks=1, **wild)
-    assert json.loads((run / "checkpoint-6/trainer_state.json").read_text())["linnet"]["loss_sum"] is None
+    assert json.loads((run / "checkpoint-6/linnet_state.json").read_text())["loss_sum"] is None
     train(tmp_path, ranks=1, **{**wild, "resume_from_checkpoint": run / "checkpoint-6"})
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "trainer_state.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "trainer_state.json", "linnet_state.json"])
 def test_damaged_checkpoint_is_refused(settings, undisturbed, tmp_path, copy_of, name):
     damaged = copy_of(undisturbed / "checkpoint-6")
     data = bytearray((damaged / name).read_bytes())
@@ -207,12 +207,12 @@ def test_damaged_checkpoint_is_refused(settings, undisturbed, tmp_path, copy_of,
 
 
 def test_digests_are_of_the_files(undisturbed):
-    """As sha256sum computes them; that of trainer_state.json itself with zeros in its place."""
+    """As sha256sum computes them; that of linnet_state.json itself with zeros in its place."""
     folder = undisturbed / "checkpoint-9"
-    digests = json.loads((folder / "trainer_state.json").read_text())["linnet"]["sha256"]
+    digests = json.loads((folder / "linnet_state.json").read_text())["sha256"]
     assert digests.keys() == {path.name for path in folder.iterdir()}
-    state = (folder / "trainer_state.json").read_bytes()
-    own = digests.pop("trainer_state.json").encode()
+    state = (folder / "linnet_state.json").read_bytes()
+    own = digests.pop("linnet_state.json").encode()
     assert hashlib.sha256(state.replace(own, b"0" * 64)).hexdigest().encode() == own
     for name, digest in digests.items():
         assert sha256(folder / name) == digest, name
@@ -312,11 +312,16 @@ def test_checkpoint_may_be_removed_after_resuming(settings, undisturbed, tmp_pat
     assert (run / "vocab.json").read_bytes() == (undisturbed / "vocab.json").read_bytes()
 
 
+# A run that goes back to its checkpoint-2 replaces checkpoint-3 by another one.
+BACK = dict(learning_rate=5e-3)
+
+
 def test_older_checkpoint_is_removed_after_the_newer_is_flushed(settings, at_call, tmp_path):
     """When a run replaces a checkpoint of the same step, a power cut leaves one of the two."""
-    run = train(tmp_path, **{**settings, "max_steps": 3})
+    once = {**settings, "max_steps": 3, "save_steps": 1, "eval_strategy": "no"}
+    run = train(tmp_path, **once)
     older = weights_digest(run / "checkpoint-3")
-    config = write_config(tmp_path / "config.json", output_dir=run, **{**settings, "max_steps": 3, "seed": 7})
+    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, **BACK, "resume_from_checkpoint": run / "checkpoint-2"})
     flushes = range(1, 20)  # of the folder of the run
     hold, seen = Hold(at_call, tmp_path, "", "fsync", flushes, "/run/."), []
     process = start(["train", config], env=hold.environment)
@@ -335,9 +340,9 @@ def test_older_checkpoint_is_removed_after_the_newer_is_flushed(settings, at_cal
 def test_replacement_without_exchange_of_names(settings, at_call, tmp_path, call, path):
     """The run is killed at each step of replacing a checkpoint of the same step, on a file system that cannot exchange two names. The next
     start finds the older checkpoint, possibly under its .old name, or the newer one, and removes everything else."""
-    once = {**settings, "max_steps": 3, "eval_strategy": "no", "eval_steps": None, "threads_per_rank": 1}
+    once = {**settings, "max_steps": 3, "save_steps": 1, "eval_strategy": "no", "eval_steps": None, "threads_per_rank": 1}
     first, run, found = train(tmp_path / "first", **once), tmp_path / "run", []
-    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, "seed": 7})
+    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, **BACK, "resume_from_checkpoint": run / "checkpoint-2"})
     older = weights_digest(first / "checkpoint-3")
     for number in range(1, 50):
         shutil.copytree(first, run)

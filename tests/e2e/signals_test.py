@@ -120,8 +120,8 @@ def test_signal_in_an_evaluation(evaluating, at_call, stop, tmp_path):
 
     def stop_in_evaluation(reading, step):
         run = stop(evaluating, 2, "H5Dread", "long.h5", reading, signal.SIGTERM, rank=1)
-        state = json.loads((run / f"checkpoint-{step}/trainer_state.json").read_text())
-        assert state["linnet"]["evaluation_due"] is True
+        state = json.loads((run / f"checkpoint-{step}/linnet_state.json").read_text())
+        assert state["evaluation_due"] is True
         assert not [event for event in evaluation_events(run) if event["step"] == step], "the signal came after the evaluation"
         return checkpoints(run)
 

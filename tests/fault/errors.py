@@ -19,6 +19,7 @@ SETTINGS = dict(model_name_or_path="model", train_file="train.h5", output_dir="r
                 save_strategy="no", logging_steps=1)
 TRAIN = ["train", "run.json"]
 RESUME = ["train", "run.json", "--set", "resume_from_checkpoint=checkpoint"]
+AGAIN = ["train", "run.json", "--set", "resume_from_checkpoint=auto"]
 EVALUATING = ["--set", "eval_file=test.h5", "--set", "eval_strategy=steps", "--set", "eval_steps=2"]
 EVALUATE = ["evaluate", "--model", "model", "--data", "test.h5"]
 PREPARE = ["prepare", "--input", "train.csv", "--output", "out.h5", "--tokenizer", "tokenizer"]
@@ -284,6 +285,23 @@ def damaged(what, command, name, kinds=("missing", "empty", "cut short", "of ano
     return [Case(section or f"Files: {what}", f"{name}: {kind}", command, changes[kind], upto=upto) for kind in kinds]
 
 
+def earlier_run(folder):
+    """The output folder of a run with one checkpoint."""
+    own(folder, "checkpoint")
+    (folder / "run").mkdir()
+    (folder / "checkpoint").rename(folder / "run/checkpoint-2")
+
+
+def trainers(name):
+    """A checkpoint as Trainer leaves one."""
+    def change(folder):
+        for file in "linnet_state.json", "optimizer.safetensors":
+            (own(folder, name) / file).unlink()
+        for file in "optimizer.pt", "scheduler.pt":
+            (folder / name / file).write_bytes(b"PK\3\4")
+    return change
+
+
 READ = ("empty", "cut short", "of another kind", "unreadable", "a pipe")
 HDF5 = "damaged or cut short:"
 READING = "Files: model of `evaluate` and `predict`"
@@ -353,6 +371,10 @@ FILES = [
     Case("Files: checkpoint", "checkpoint/trainer_state.json: changed by hand", RESUME, edited("checkpoint/trainer_state.json", epoch=3)),
     *damaged("checkpoint", RESUME, "checkpoint/trainer_state.json", kinds=("missing", "empty", "of another kind", "unreadable", "a pipe")),
     Case("Files: checkpoint", "checkpoint/trainer_state.json: cut short", RESUME, filled("checkpoint/trainer_state.json", b'{\n "global_step": 2')),
+    Case("Files: checkpoint", "checkpoint/linnet_state.json: changed by hand", RESUME, edited("checkpoint/linnet_state.json", samples=3)),
+    *damaged("checkpoint", RESUME, "checkpoint/linnet_state.json", kinds=("missing", "empty", "of another kind", "unreadable", "a pipe")),
+    Case("Files: checkpoint", "checkpoint: of Hugging Face Trainer", RESUME, trainers("checkpoint")),
+    Case("Files: checkpoint", "run/linnet_run.json: not a record", AGAIN, lambda folder: (earlier_run(folder), (folder / "run/linnet_run.json").write_text("{}"))),
     *[case for name in ("model.safetensors", "config.json", "vocab.json", "tokenizer.json") for case in damaged("checkpoint", RESUME, f"checkpoint/{name}")],
     *damaged("constants of `plan`", PLAN, "constants.json"),
     Case(CONSTANTS_OF, "constants.json: of another version", PLAN, edited("constants.json", format_version=1)),
@@ -445,6 +467,11 @@ MISFITS = [
     Case(TOGETHER, "a checkpoint of another `data_order`", [*RESUME, "--set", "data_order=blocks"]),
     Case(TOGETHER, "a checkpoint of other data", [*RESUME, "--set", "train_file=test.h5"]),
     Case(TOGETHER, "a checkpoint of data from another source", RESUME, h5("train.h5", source_digest=np.bytes_(b"0" * 64))),
+    Case(TOGETHER, "a new run in the folder of another one", TRAIN, earlier_run),
+    Case(TOGETHER, "a folder of a run with another seed", [*AGAIN, "--set", "seed=1"], earlier_run),
+    Case(TOGETHER, "a folder of a run with another model", AGAIN, lambda folder: (
+        earlier_run(folder), edited("model/config.json", embd_pdrop=0.25)(folder))),
+    Case(TOGETHER, "a checkpoint of another `pooling`", [*RESUME, "--set", "pooling=padded_end"]),
     Case(TOGETHER, "a model folder as checkpoint", ["train", "run.json", "--set", "resume_from_checkpoint=model"]),
     Case(TOGETHER, "a label that is named twice", [*PREPARE, "--labels", "negative,neutral,negative"]),
     Case(TOGETHER, "a subset larger than the table", [*PREPARE, "--subset", "1000"]),

@@ -57,6 +57,7 @@ def message(case, result):
     """The error line without its prefix, digests and, after case.upto, the words of a library."""
     line = re.sub(r"^linnet: error: (rank \d+ on [^,]+, [^:]+: )?", "", result.errors[0])
     line = re.sub(r"\b[0-9a-f]{12}…", "…", line)
+    line = re.sub(r"\brun [0-9a-f]{8}\b", "run …", line)
     if case.upto and case.upto in line:
         line = line[: line.index(case.upto) + len(case.upto)] + " …"
     return line

@@ -66,8 +66,8 @@ def test_other_files_of_a_model_folder_are_ignored(sample, tmp_path, copy_of):
     run = train(tmp_path, env=env, model_name_or_path=model, train_file=sample.train, max_steps=1, save_strategy="no", global_batch_size=20)
     assert not mark.exists()
     assert sorted(path.name for path in run.iterdir()) == [
-        ".lock", "config.json", "config.resolved.json", "merges.txt", "metrics.jsonl", "model.safetensors", "special_tokens_map.json",
-        "tokenizer.json", "tokenizer_config.json", "vocab.json"]
+        ".lock", "config.json", "config.resolved.json", "linnet_run.json", "linnet_state.json", "merges.txt", "metrics.jsonl",
+        "model.safetensors", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.json"]
 
 
 def test_index_cannot_lead_out_of_its_folder(sample, tmp_path, copy_of):
@@ -99,8 +99,8 @@ def test_outputs_get_the_umask(sample, tmp_path, mask):
                     ["evaluate", "--model", tmp_path / "a/run", "--data", tmp_path / "train.h5", "--predictions", tmp_path / "p.tsv"]):
         subprocess.run([LINNET, *map(str, command)], check=True, cwd=ROOT, umask=mask, timeout=300, capture_output=True)
     made = [path for path in tmp_path.rglob("*") if path not in known]
-    assert {"train.h5", "model.safetensors", "optimizer.safetensors", "trainer_state.json", "metrics.jsonl", "p.tsv", "config.resolved.json",
-            "checkpoint-2"} <= {path.name for path in made}
+    assert {"train.h5", "model.safetensors", "optimizer.safetensors", "trainer_state.json", "linnet_state.json", "linnet_run.json", "metrics.jsonl", "p.tsv",
+            "config.resolved.json", "checkpoint-2"} <= {path.name for path in made}
     for path in made:
         wanted = (0o777 if path.is_dir() else 0o666) & ~mask
         assert stat.S_IMODE(path.stat().st_mode) == wanted, path

@@ -56,13 +56,16 @@ def json_files():
     seed("config", "more", json.dumps({"n_ctx": 8, "hidden_size": 8, "num_attention_heads": 1, "n_inner": 3, "num_labels": 5, "eos_token_id": [1, 2],
                                        "resid_pdrop": 0.5, "layer_norm_epsilon": 1e-3, "activation_function": "gelu_pytorch_tanh"}))
     own = {"global_batch": 4, "units": 2, "samples": 9, "tokens": 90, "data_sha256": "0" * 64, "seed": 42, "best_saved_step": 2,
-           "evaluations_since_best": 0, "loss_sum": 1.5, "loss_steps": 1, "loss_total": None}
-    seed("state", "plain", json.dumps({"best_metric": 0.5, "best_global_step": 2, "epoch": 0.5, "global_step": 3, "max_steps": 6,
-                                       "log_history": [{"step": 1, "loss": 1.0}], "linnet": own}))
-    digests = {"config.json": "1" * 64, "trainer_state.json": "0" * 64}
-    seed("state", "digests", json.dumps({"linnet": {**own, "data_order": "blocks", "sha256": digests}, "best_metric": None, "epoch": 0.5,
-                                         "best_global_step": None, "best_model_checkpoint": None, "global_step": 3, "max_steps": 6, "log_history": []},
-                                        indent=2) + "\n")
+           "evaluations_since_best": 0, "loss_sum": 1.5, "loss_steps": 1, "loss_total": None, "format_version": 1, "step": 3,
+           "run": {"id": "0123456789abcdef" * 2, "started": "2026-11-30T01:02:03Z"}, "eval_tokens": 0, "eval_sha256": "", "data_order": "torch",
+           "model_fingerprint": "1" * 64, "sha256": {"config.json": "1" * 64, "linnet_state.json": "0" * 64}}
+    seed("state", "plain", json.dumps(own) + "\0" +
+         json.dumps({"best_metric": 0.5, "best_global_step": 2, "best_model_checkpoint": "a/checkpoint-2", "epoch": 0.5, "global_step": 3,
+                     "max_steps": 6, "log_history": [{"step": 1, "loss": 1.0}]}))
+    continued = {**own["run"], "continues": {"run": "fedcba9876543210" * 2, "step": 2, "checkpoint": "/b/checkpoint-2"}}
+    seed("state", "continued", json.dumps({**own, "run": continued, "data_order": "blocks", "settings": {"seed": 1}}, indent=2) + "\n\0" +
+         json.dumps({"best_metric": None, "epoch": 0.5, "best_global_step": None, "best_model_checkpoint": None, "global_step": 3,
+                     "max_steps": 6, "log_history": []}, indent=2) + "\n")
     seed("index", "plain", json.dumps({"metadata": {"total_size": 16}, "weight_map": {"one": "a.safetensors", "two": "b.safetensors"}}))
     seed("index", "outside", json.dumps({"weight_map": {"two": "../outside.safetensors"}}))
 

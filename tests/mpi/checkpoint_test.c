@@ -6,6 +6,8 @@
 #include "linnet/checkpoint/checkpoint_writer.h"
 #include "mpi/model.h"
 
+#define RUN_ID "0123456789abcdef0123456789abcdef"
+
 enum { BEFORE = 3, AFTER = 2 }; /* updates before saving, and behind it */
 
 static const Settings SETTINGS = {
@@ -64,6 +66,7 @@ static RunState state_of(int64_t step) {
                       .samples = 400,
                       .tokens = 7001,
                       .data_digest = "0123",
+                      .run = {.id = RUN_ID, .started = "2026-11-30T01:02:03Z"},
                       .seed = 42,
                       .fingerprint = {"0.1", "avx2", "own", "", "OpenBLAS \"x\"", "", "gcc"}};
 }
@@ -73,6 +76,7 @@ static CheckpointParts parts_of(Run *run, const char *folder, const RunState *st
                              .output_dir = folder,
                              .state = state,
                              .history = history,
+                             .settings = "{\"seed\": 42}\n",
                              .model = &run->model,
                              .optimizer = &run->optimizer};
 }
@@ -99,7 +103,7 @@ static void save(Run *run, const char *folder, int64_t step, bool at_once) {
         Snapshot *snapshot = NULL;
         CHECK(checkpoint_snapshot(&snapshot, &parts, &error) == STATUS_OK);
         CHECK((snapshot != NULL) == (run->world->rank == 0));
-        if (snapshot != NULL) checkpoint_writer_start(&writer, snapshot, folder, 0, 0, 0);
+        if (snapshot != NULL) checkpoint_writer_start(&writer, snapshot, folder, RUN_ID, 0, 0, 0);
         spoil(run); /* what is saved is the copy */
         checkpoint_writer_finish(&writer, &error);
         CHECK(!checkpoint_writer_ended(&writer));
@@ -109,13 +113,13 @@ static void save(Run *run, const char *folder, int64_t step, bool at_once) {
     cJSON_Delete(history);
 }
 
-/** trainer_state.json must say what was saved, to the last bit. */
+/** The two state files must say what was saved, to the last bit. */
 static void check_state(const World *world, const char *checkpoint, int64_t step) {
     const RunState expected = state_of(step);
     RunState state;
-    cJSON *history = NULL;
+    RunStateParts parts;
     Error error = {0};
-    CHECK(run_state_read(checkpoint, &state, &history, NULL, &error) == STATUS_OK);
+    CHECK(run_state_read(checkpoint, &state, &parts, &error) == STATUS_OK);
     FINE(world, &error);
     CHECK(state.step == expected.step && state.epoch == expected.epoch && state.total == expected.total);
     CHECK(state.has_best && state.best_metric == expected.best_metric && state.best_step == expected.best_step);
@@ -128,8 +132,9 @@ static void check_state(const World *world, const char *checkpoint, int64_t step
     for (size_t i = 0; i < BUILD_FINGERPRINT_PARTS; i++)
         CHECK(strcmp((const char *)&state.fingerprint + BUILD_FINGERPRINT_PART[i].offset,
                      (const char *)&expected.fingerprint + BUILD_FINGERPRINT_PART[i].offset) == 0);
-    CHECK(cJSON_GetArraySize(history) == 2);
-    cJSON_Delete(history);
+    CHECK(strcmp(state.run.id, expected.run.id) == 0);
+    CHECK(cJSON_GetArraySize(parts.history) == 2 && cJSON_GetArraySize(parts.settings) == 1);
+    run_state_parts_free(&parts);
 }
 
 /** What verify says a checkpoint holds. */
@@ -143,7 +148,7 @@ static void check_complete(const Run *run, const char *checkpoint, int files) {
     CHECK(info.files == files);
     CHECK(info.dense == (int64_t)run->model.layout.dense);
     CHECK(info.token_rows == token && info.position_rows == position && token > 0 && token < PLAIN_VOCABULARY);
-    CHECK(checkpoint_is(checkpoint));
+    CHECK(checkpoint_kind(checkpoint) == CHECKPOINT_LINNET);
 }
 
 /** Read a checkpoint on the ranks of `world` and continue from it: every bit as in a run that was not stopped. */
@@ -172,7 +177,10 @@ static void test_save_and_resume(const World *world, const char *folder, const c
     check_complete(&run, checkpoint, files);
     CHECK(!file_exists(path_in(folder, "checkpoint-3.tmp")));
     Error error = {0};
-    CHECK(checkpoint_newest(folder, &error) == BEFORE && !error.status);
+    CheckpointList list;
+    checkpoint_list(&list, folder, &error);
+    CHECK(!error.status && checkpoint_newest(&list, RUN_ID) == BEFORE);
+    checkpoint_list_free(&list);
     World *solo = solo_world(world);
     resume(world, checkpoint);
     resume(solo, checkpoint);
@@ -261,10 +269,14 @@ static void test_damaged_files(const char *checkpoint) {
         CheckpointInfo info;
         CHECK(checkpoint_verify(checkpoint, &info, &error) == STATUS_OK);
     }
-    snprintf(path, sizeof path, "%s/trainer_state.json", checkpoint);
+    snprintf(path, sizeof path, "%s/linnet_state.json", checkpoint);
     damage(path, "42", 2); /* a seed that could be */
-    check_refused(checkpoint, "trainer_state.json");
+    check_refused(checkpoint, "linnet_state.json");
     damage(path, "52", 2); /* the same bit back */
+    snprintf(path, sizeof path, "%s/trainer_state.json", checkpoint);
+    damage(path, "77", 2); /* another number of updates */
+    check_refused(checkpoint, "trainer_state.json");
+    damage(path, "67", 2);
 }
 
 /** Replace the first `what` in optimizer.safetensors by `with`, of the same length: verify refuses the digest, and
@@ -373,7 +385,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         NodesKind kind = kinds[i];
         check_arrange(world, kind);
-        test_save_and_resume(world, folder, kind == NODES_OF_TWO ? bare : model, kind == NODES_OF_TWO ? 4 : 9);
+        test_save_and_resume(world, folder, kind == NODES_OF_TWO ? bare : model, kind == NODES_OF_TWO ? 5 : 10);
     }
     if (world->rank == 0) test_damaged_files(checkpoint);
     MPI_Barrier(world->comm);

@@ -13,6 +13,7 @@ typedef struct {
     const char *output_dir;
     const RunState *state;
     const cJSON *history; /**< the log's, on rank 0 */
+    const char *settings; /**< the text of settings_text(), on rank 0 */
     const Model *model;
     const Optimizer *optimizer;
 } CheckpointParts;

@@ -10,7 +10,8 @@
 typedef struct {
     Snapshot *snapshot; /**< owned while it is written */
     const char *output_dir;
-    int64_t limit, current, best; /**< arguments of checkpoint_rotate() afterwards; limit 0: it is not called */
+    const char *run;              /**< and these: arguments of checkpoint_rotate() afterwards */
+    int64_t limit, current, best; /**< limit 0: it is not called */
     Error error;
     bool started, threaded;
     atomic_bool ended;
@@ -18,10 +19,10 @@ typedef struct {
 } CheckpointWriter;
 
 /** Start writing a snapshot, which the checkpoint writer owns from now on; afterwards older checkpoints are removed as
- *  checkpoint_rotate() says. No write may be under way. If no thread can be created the snapshot is written before this
+ *  checkpoint_rotate() says; `run` is its id, borrowed. No write may be under way. If no thread can be created the snapshot is written before this
  *  returns. */
-void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const char *output_dir, int64_t limit,
-                             int64_t current, int64_t best);
+void checkpoint_writer_start(CheckpointWriter *writer, Snapshot *snapshot, const char *output_dir, const char *run,
+                             int64_t limit, int64_t current, int64_t best);
 
 /** Whether a write has ended for which checkpoint_writer_finish() was not called yet. */
 bool checkpoint_writer_ended(const CheckpointWriter *writer);

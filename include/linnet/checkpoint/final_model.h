@@ -11,11 +11,14 @@
  *     4. the new model's files are moved to OUTPUT/, config.json last
  *
  *  A run that is killed in 3 or 4 is completed from model.new by the next run. Not collective. */
+#include "linnet/checkpoint/run_state.h"
 #include "linnet/model/model.h"
 
-/** Write a run's final model into its output folder. After an error in step 1 or 2 what was there before is
- *  unchanged. */
-Status final_model_save(const char *output_dir, const Model *model, Error *error);
+/** Write a run's final model into its output folder, with linnet_state.json, which says whose it is: the run, the update
+ *  that `state` stands at, and the settings (the text of settings_text()). After an error in step 1 or 2 what was there
+ *  before is unchanged. */
+Status final_model_save(const char *output_dir, const Model *model, const RunState *state, const char *settings,
+                        Error *error);
 
 /** Complete the final model of a run that was killed from model.new, and remove model.tmp. Not while a run writes
  *  there. */

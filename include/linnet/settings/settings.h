@@ -10,6 +10,7 @@
 #include "linnet/core/error.h"
 #include "linnet/data/order.h"
 #include "linnet/data/pooling.h"
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ typedef struct {
     char *train_file;             /**< token file */
     char *eval_file;              /**< token file, or NULL */
     char *output_dir;
+    bool overwrite_output_dir;           /**< own: over another run's checkpoints */
     double num_train_epochs;             /**< may be a fraction */
     int64_t max_steps;                   /**< updates; > 0 overrides num_train_epochs */
     int64_t per_device_train_batch_size; /**< samples; a device is a rank */
@@ -89,6 +91,18 @@ Status settings_parse(Settings *settings, const char *text, const char *name, Er
 /** All keys with their resolved values, as indented JSON; settings_parse() gives the same Settings back, bit for
  *  bit (floats with 17 digits if needed). Free with memory_free(). NULL if out of memory. */
 char *settings_text(const Settings *settings, Error *error);
+
+/** A key that has another value than before, both as JSON. */
+typedef struct {
+    const char *key, *was, *is;
+    bool fixed; /**< a run has one value from its start to its end: seed, pooling, data_order */
+} SettingChange;
+
+/** Call `changed` for each key whose value differs from that in `before`, the object of an earlier settings_text() (NULL
+ *  and keys that it lacks: nothing to compare). Left out are the keys that say where a run reads and writes: output_dir,
+ *  overwrite_output_dir, resume_from_checkpoint. */
+Status settings_compare(const Settings *settings, const cJSON *before,
+                        void (*changed)(void *context, const SettingChange *change), void *context, Error *error);
 
 /** The table as a Markdown page (docs/reference/settings.md); free with memory_free(). */
 char *settings_markdown(Error *error);

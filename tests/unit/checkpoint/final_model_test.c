@@ -59,6 +59,7 @@ static void test_complete_one_takes_its_place(void **state) {
     put("merges.txt", "old");
     put("tokenizer.json", "old");
     put("special_tokens_map.json", "old");
+    put("linnet_state.json", "old");
     put("metrics.jsonl", "the log");
     make_model_new();
     put("model.new/config.json", "new");
@@ -72,6 +73,7 @@ static void test_complete_one_takes_its_place(void **state) {
     assert_holds("merges.txt", NULL);
     assert_holds("tokenizer.json", "new");
     assert_holds("special_tokens_map.json", NULL);
+    assert_holds("linnet_state.json", NULL);
     assert_holds("metrics.jsonl", "the log");
 }
 

@@ -21,7 +21,7 @@ static void test_has_trainers_defaults(void **state) {
     assert_true(settings.adam_beta1 == 0.9 && settings.adam_beta2 == 0.999 && settings.adam_epsilon == 1e-8);
     assert_true(settings.max_grad_norm == 1 && settings.label_smoothing_factor == 0);
     assert_int_equal(settings.seed, 42);
-    assert_true(settings.logging_steps == 500 && settings.eval_steps == 500 && settings.save_steps == 500);
+    assert_true(settings.logging_steps == 500 && settings.eval_steps == 0 && settings.save_steps == 500);
     assert_int_equal(settings.eval_strategy, STRATEGY_NO);
     assert_int_equal(settings.save_strategy, STRATEGY_STEPS);
     assert_int_equal(settings.save_total_limit, 0);

@@ -40,3 +40,17 @@ def test_exit_codes_that_requeue_a_job(sent, left, restarts, requeued):
                             text=True, timeout=20)
     assert result.returncode == left, result
     assert ("scontrol requeue 5_2" in result.stdout) == requeued, result
+
+
+@pytest.mark.parametrize("config, passed", [("{}", "auto"), ('{"resume_from_checkpoint": null}', "auto"), ('{"resume_from_checkpoint": true}', "auto"),
+                                            ('{\n "resume_from_checkpoint" : "other/checkpoint-5"\n}', None)])
+def test_scripts_pass_auto_unless_a_checkpoint_is_named(tmp_path, config, passed):
+    """Each start of a job is the same command; a checkpoint that the configuration names must not be replaced by `auto`."""
+    lines = [re.search(r"^settings=\(\)\ngrep .*$", script.read_text(), re.M)[0] for script in TRAINING]
+    assert len(set(lines)) == 1
+    (tmp_path / "c.json").write_text(config)
+    sweep = ROOT / "scripts/sweep.sbatch"  # it starts the program without a launcher
+    result = subprocess.run(["bash", sweep, tmp_path / "c.json"], stdout=subprocess.PIPE, text=True, timeout=20,
+                            env={**os.environ, "LINNET": "echo", "SLURM_ARRAY_TASK_ID": "0", "SLURM_JOB_ID": "7"})
+    assert result.returncode == 0, result
+    assert re.findall(r"resume_from_checkpoint=(\S+)", result.stdout) == ([passed] if passed else []), result

@@ -362,3 +362,30 @@ def test_replacement_without_exchange_of_names(settings, at_call, tmp_path, call
         shutil.rmtree(run)
     assert code == 0 and weights_digest(run / "checkpoint-3") != older and not (run / "checkpoint-3.old").exists()
     assert set(found) == ({"older", "aside"} if call == "rename" else {"both"}), found
+
+
+def test_checkpoint_whose_name_cannot_be_flushed_is_not_saved(settings, at_call, tmp_path):
+    """A power failure could lose it: it is removed again, so that what is reported as not saved is not there."""
+    once, seen = {**settings, "max_steps": 3, "eval_strategy": "no", "on_save_failure": "stop", "save_in_background": False}, 0
+    for number in range(1, 7):  # flushes of the folder of the run
+        place = tmp_path / str(number)
+        place.mkdir()
+        config = write_config(place / "config.json", output_dir=place / "run", **once)
+        result = finish(start(["train", config], env=at_call("", "fsync", "FAIL", number, "/run/.")))
+        if "cannot save checkpoint-3" in result.stderr:
+            seen += 1
+            assert result.code == 2 and "cannot flush to disk" in result.errors[0], result
+            assert not checkpoints(place / "run") and not left_over(place / "run"), result
+    assert seen >= 2, "the folder's name before it is written, and after it is renamed"
+
+
+def test_replaced_checkpoint_that_stays_is_no_failure(settings, at_call, tmp_path):
+    """The new one is complete: a warning names the folder that could not be removed, and the next removal takes it along."""
+    once = {**settings, "max_steps": 3, "save_steps": 1, "eval_strategy": "no", "on_save_failure": "stop"}
+    run = train(tmp_path, **once)
+    older = weights_digest(run / "checkpoint-3")
+    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, **BACK, "resume_from_checkpoint": run / "checkpoint-2"})
+    result = linnet("train", config, env=at_call("", "unlink", "FAIL", 1, "/run/checkpoint-3.tmp"))
+    assert re.search(r"warning: .*checkpoint-3.tmp, an older checkpoint that was replaced, cannot be removed", result.stderr), result
+    linnet("inspect", run / "checkpoint-3")
+    assert weights_digest(run / "checkpoint-3") != older and not left_over(run)

@@ -81,7 +81,7 @@ void trainer_banner(const Trainer *t) {
     log_info("updates   %" PRId64 ", %" PRId64 " per epoch, each of %" PRId64 " samples in %" PRId64
              " reduction unit%s; %" PRId64 " left",
              t->state.total, t->length.steps_per_epoch, t->state.global_batch, t->state.units,
-             t->state.units > 1 ? "s" : "", t->state.total - t->state.step);
+             t->state.units > 1 ? "s" : "", t->state.total > t->state.step ? t->state.total - t->state.step : 0);
     log_memory(t);
 }
 

@@ -204,7 +204,8 @@ static void tell_length(const Trainer *t, const Resume *r) {
                     " updates (max_steps, num_train_epochs): no update is left, the model of update %" PRId64
                     " becomes the final one",
                     r->folder, t->state.total, r->was.step);
-    log_info("resuming from %s after update %" PRId64 " of %" PRId64, r->folder, r->was.step, t->state.total);
+    else
+        log_info("resuming from %s after update %" PRId64 " of %" PRId64, r->folder, r->was.step, t->state.total);
 }
 
 /* The state of the checkpoint, with what belongs to this process. */

@@ -284,6 +284,7 @@ def test_max_steps_below_the_checkpoint_warns(place, settings, ranks):
     result = linnet("train", again(place, settings, resume_from_checkpoint="auto", max_steps=3), ranks=ranks)
     warnings = [line for line in result.stderr.splitlines() if "warning" in line]
     assert len(warnings) == 1 and "checkpoint-6" in warnings[0] and "3 updates" in warnings[0] and "update 6" in warnings[0], result
+    assert "; 0 left" in result.stderr, result
     assert weights_digest(place) == weights_digest(place / "checkpoint-6") and checkpoints(place) == [2, 4, 6]
     assert state(place)["step"] == 6
 

@@ -45,6 +45,7 @@ def token(content, flags="", special=False, **more):
 
 def numbered(added):
     """The tokens with their ids: the vocabulary's, or the next after it."""
+    added = list(added)
     new = [entry["content"] for entry in added if entry["content"] not in VOCAB]
     return [(VOCAB[entry["content"]] if entry["content"] in VOCAB else SIZE + new.index(entry["content"]), entry) for entry in added]
 
@@ -162,6 +163,11 @@ def folders():
     yield "extra_special_tokens", TWO | GPT2 | {"tokenizer_config.json": {
         "extra_special_tokens": ["[X]", {"__type": "AddedToken", **token("[Y]", "l", True)}], "mask_token": {"__type": "AddedToken", **token("[M]", "lw", True)}}}
     yield "extra_special_tokens by name", TWO | GPT2 | {"tokenizer_config.json": {"extra_special_tokens": {"one": "[X]", "two": "[Y]"}, "video_token": "<v>"}}
+    yield "extra_special_tokens by name beside a list", TWO | GPT2 | {"tokenizer_config.json": {
+        "extra_special_tokens": {"one": "[X]"}, "additional_special_tokens": ["bird", "é"], "video_token": "<v>",
+        "image_token": {"__type": "AddedToken", **token("<image>", "w", True)}}}
+    yield "one special token with and without flags", TWO | GPT2 | {"special_tokens_map.json": {
+        "bos_token": "[X]", "eos_token": token("[X]", "rwn"), "unk_token": "[X]"}}
     yield "pad token of the vocabulary", TWO | GPT2 | {"tokenizer_config.json": {"pad_token": "!", "cls_token": "ing"}}
     yield "truncation_side", TWO | GPT2 | {"tokenizer_config.json": {"truncation_side": "left", "model_max_length": 4, "add_bos_token": True}}
     yield "truncation in tokenizer.json", GPT2 | {

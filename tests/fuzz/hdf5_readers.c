@@ -24,7 +24,11 @@ static void read_tokens(const char *path) {
         if (!dataset_lengths(dataset, indices, count, lengths, &measuring))
             for (int64_t i = 0; i < count; i++) fuzz_check(lengths[i] >= 1 && lengths[i] <= info->longest);
         if (!dataset_load(dataset, indices, count, &samples, &loading))
-            for (int64_t i = 0; i < count; i++) fuzz_check(samples.labels[i] < info->labels);
+            for (int64_t i = 0; i < count; i++) {
+                fuzz_check(samples.labels[i] < info->labels);
+                for (int64_t k = samples.starts[i]; k < samples.starts[i + 1]; k++)
+                    fuzz_check(samples.ids[k] >= 0 && samples.ids[k] < info->vocabulary);
+            }
     }
     samples_free(&samples);
     dataset_close(dataset);
@@ -52,8 +56,8 @@ static unsigned next(Plan *plan, unsigned below) {
 }
 
 static hid_t next_type(Plan *plan) {
-    const hid_t kinds[] = {H5T_STD_U16LE,  H5T_STD_I64LE, H5T_STD_U8LE,  H5T_IEEE_F32LE, H5T_STD_I32LE,
-                           H5T_IEEE_F64LE, H5T_STD_I64BE, H5T_STD_B16LE, H5T_C_S1,       H5T_C_S1};
+    const hid_t kinds[] = {H5T_STD_U16LE, H5T_STD_I64LE, H5T_STD_U8LE, H5T_IEEE_F32LE, H5T_STD_I32LE, H5T_IEEE_F64LE,
+                           H5T_STD_I64BE, H5T_STD_B16LE, H5T_C_S1,     H5T_C_S1,       H5T_STD_U32LE};
     const unsigned kind = next(plan, sizeof kinds / sizeof *kinds);
     const hid_t type = H5Tcopy(kinds[kind]);
     if (kind == 8) H5Tset_size(type, H5T_VARIABLE);

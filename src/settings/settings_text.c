@@ -88,6 +88,17 @@ static bool is_same(const cJSON *was, const cJSON *is) {
     return cJSON_Compare(was, is, true) && (!cJSON_IsNumber(was) || was->valuedouble == is->valuedouble);
 }
 
+/* With all digits of a number; to be freed with cJSON_free(). */
+static char *value_text(const cJSON *value) {
+    char number[JSON_REAL_TEXT];
+    if (!cJSON_IsNumber(value)) return cJSON_PrintUnformatted(value);
+    json_real_text(value->valuedouble, number);
+    cJSON *exact = cJSON_CreateRaw(number);
+    char *text = cJSON_PrintUnformatted(exact);
+    cJSON_Delete(exact);
+    return text;
+}
+
 Status settings_compare(const Settings *settings, const cJSON *before,
                         void (*changed)(void *context, const SettingChange *change), void *context, Error *error) {
     cJSON *now = NULL;
@@ -98,7 +109,7 @@ Status settings_compare(const Settings *settings, const cJSON *before,
         const cJSON *was = cJSON_GetObjectItemCaseSensitive(before, row->key);
         const cJSON *is = cJSON_GetObjectItemCaseSensitive(now, row->key);
         if (row->place || !was || is_same(was, is)) continue;
-        char *old = cJSON_PrintUnformatted(was), *new = cJSON_PrintUnformatted(is);
+        char *old = value_text(was), *new = value_text(is);
         if (old && new)
             changed(context, &(SettingChange){.key = row->key, .was = old, .is = new, .fixed = row->fixed});
         else

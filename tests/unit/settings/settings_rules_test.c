@@ -146,6 +146,33 @@ static void test_page_is_up_to_date(void **state) {
     memory_free(page);
 }
 
+static void note_change(void *context, const SettingChange *change) {
+    char *text = context;
+    snprintf(text + strlen(text), 400 - strlen(text), "%s %s -> %s%s; ", change->key, change->was, change->is,
+             change->fixed ? " (fixed)" : "");
+}
+
+/** By value, in the order of the table; where a run reads and writes says nothing about it. */
+static void test_changes_of_settings(void **state) {
+    (void)state;
+    char text[400] = "";
+    Error error = {0};
+    cJSON *before =
+        cJSON_Parse("{\"train_file\": \"other.h5\", \"output_dir\": \"other\", \"learning_rate\": 5.0e-5,"
+                    " \"seed\": 7, \"dropout\": null, \"max_steps\": 8, \"resume_from_checkpoint\": \"auto\","
+                    " \"adam_epsilon\": 1.0000000000000002e-08, \"a key of another version\": 1}");
+    Settings settings = load_good(REQUIRED ", \"dropout\": 0.5}");
+    assert_int_equal(settings_compare(&settings, before, note_change, text, &error), STATUS_OK);
+    assert_string_equal(text,
+                        "train_file \"other.h5\" -> \"train.h5\"; max_steps 8 -> -1; "
+                        "adam_epsilon 1.0000000000000002e-08 -> 1e-08; seed 7 -> 42 (fixed); dropout null -> 0.5; ");
+    text[0] = '\0';
+    assert_int_equal(settings_compare(&settings, NULL, note_change, text, &error), STATUS_OK);
+    assert_string_equal(text, "");
+    cJSON_Delete(before);
+    settings_free(&settings);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SETTINGS_TEST(test_refuses_contradictions),
@@ -156,6 +183,7 @@ int main(void) {
         SETTINGS_TEST(test_resolved_text_has_every_key),
         SETTINGS_TEST(test_parse_refuses_what_load_refuses),
         SETTINGS_TEST(test_page_is_up_to_date),
+        SETTINGS_TEST(test_changes_of_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

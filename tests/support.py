@@ -1,6 +1,7 @@
 """Shared by the Python tests: run linnet under time limits, and read and write its files.
 
 The program is build/linnet, or the one in the environment variable LINNET. Run the tests in the root of the repository."""
+import functools
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -282,8 +284,15 @@ def remove_tokenizer(folder):
         (folder / name).unlink(missing_ok=True)
 
 
+@functools.cache
 def tokenizer_digest(folder):
-    return hashlib.sha256((folder / "vocab.json").read_bytes() + (folder / "merges.txt").read_bytes()).hexdigest()
+    """The identity of a tokenizer, from a token file that linnet prepares with it."""
+    with tempfile.TemporaryDirectory() as made:
+        table, tokens = Path(made) / "one.csv", Path(made) / "one.h5"
+        table.write_text("text,sentiment\na,neutral\n")
+        linnet("prepare", "--input", table, "--output", tokens, "--tokenizer", folder)
+        with h5py.File(tokens) as file:
+            return file.attrs["tokenizer_digest"]
 
 
 def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=LABELS, changes=None):

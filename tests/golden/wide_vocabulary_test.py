@@ -42,6 +42,25 @@ def test_updates_are_those_of_pytorch(alone):
     assert norms == pytest.approx([event["grad_norm"] for event in PYTORCH["log"]], rel=10 * CLOSE_LOSS)
 
 
+def test_every_command(wide, tmp_path):
+    """From a new model to predictions. `<|endoftext|>` in a text is the last of the 70,000 ids."""
+    tokenizer, model, table, data = wide["model_name_or_path"], tmp_path / "model", tmp_path / "t.csv", tmp_path / "t.h5"
+    texts = ["a<|endoftext|>b", "<|endoftext|>", "b", "ab"]
+    table.write_text("text,sentiment\n" + "".join(f"{text},{i % 3}\n" for i, text in enumerate(texts)))
+    linnet("init", "--output", model, "--tokenizer", tokenizer, "--layers", 1, "--width", 16, "--heads", 2, "--positions", 8)
+    assert json.loads((model / "config.json").read_text())["vocab_size"] == 70_000
+    linnet("prepare", "--input", table, "--output", data, "--tokenizer", tokenizer)
+    ids = json.loads((tokenizer / "vocab.json").read_text(encoding="utf-8"))
+    with h5py.File(data) as file:
+        assert file["tokens"].dtype == np.uint32
+        assert file["tokens"][:].tolist() == [ids["a"], 69_999, ids["b"], 69_999, ids["b"], ids["a"], ids["b"]]
+    run = train(tmp_path / "trained", model_name_or_path=model, train_file=data, max_steps=3, save_strategy="no", learning_rate=RATE)
+    linnet("evaluate", "--model", run, "--data", data, "--predictions", tmp_path / "p.tsv")
+    evaluated = [line.split("\t")[3:] for line in (tmp_path / "p.tsv").read_text().splitlines()[1:]]
+    predicted = [json.loads(line)["probabilities"].values() for line in linnet("predict", "--model", run, "--json", *texts).stdout.splitlines()]
+    assert np.abs(np.array(evaluated, float) - np.array([list(row) for row in predicted])).max() < 1e-6
+
+
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_same_bits_on_more_ranks(wide, alone, tmp_path, ranks):
     run = train(tmp_path, ranks=ranks, **wide)

@@ -5,8 +5,8 @@
 #include "linnet/core/escape.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_kind.h"
-#include "linnet/core/json.h"
 #include "linnet/core/integers.h"
+#include "linnet/core/json.h"
 #include "linnet/core/log.h"
 #include "linnet/evaluate/predictor.h"
 #include <errno.h>

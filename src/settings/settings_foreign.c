@@ -129,7 +129,6 @@ const ForeignRow FOREIGN_ROWS[] = {
     NOW(UNUSED, "do_predict", "[false]", TRAINS),
     NOW(UNUSED, "local_rank", "[-1, 0]", RANKS),
 
-    OLD(UNUSED, "overwrite_output_dir", "[false]", "a new run may start in a folder that holds another"),
     OLD(RENAMED, "evaluation_strategy", "[\"no\"]", "eval_strategy"),
     OLD(RENAMED, "per_gpu_train_batch_size", "[]", "per_device_train_batch_size"),
     OLD(RENAMED, "per_gpu_eval_batch_size", "[]", "per_device_eval_batch_size"),

@@ -33,7 +33,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 44
+#define SETTINGS_COUNT 46
 extern const SettingRow SETTING_ROWS[];
 
 /** Where a key that linnet does not act on comes from. */
@@ -58,7 +58,7 @@ typedef struct {
     const char *text;   /**< what linnet does, or the key's name now; in Markdown */
 } ForeignRow;
 
-#define FOREIGN_COUNT 158
+#define FOREIGN_COUNT 157
 extern const ForeignRow FOREIGN_ROWS[];
 
 /** All keys by one index: SETTING_ROWS, then FOREIGN_ROWS. */

@@ -32,7 +32,8 @@ void KERNEL(layernorm_forward)(float *out, float *mean, float *rstd, const float
         float *to = out + r * width;
         float centre = sum_powers(row, width, 0.0f, 1) / (float)width;
         float variance = sum_powers(row, width, centre, 2) / (float)width;
-        float scale = 1.0f / __builtin_sqrtf(variance + epsilon);
+        /* The product with 0 makes NaN, not zeros, of a row whose variance overflows, and changes no other bits. */
+        float scale = 1.0f / __builtin_sqrtf(variance + epsilon) + 0.0f * variance;
 #pragma omp simd
         for (size_t c = 0; c < width; c++) to[c] = (row[c] - centre) * scale * gamma[c] + beta[c];
         if (mean) mean[r] = centre;

@@ -100,12 +100,10 @@ def write_texts(path, tokenizer, bad, count=8):
 
 @pytest.fixture
 def poisoned(sample, copy_of):
-    """A model of finite values in which TOKEN at position 0 overflows: 3e38 + 3e38 is infinite in float32. For other texts 3e38 is
-    there alone, and LayerNorm makes zeros of it, in PyTorch too."""
+    """A model of finite values in which TOKEN overflows: the variance of its row in LayerNorm, about 3e75, as in PyTorch."""
     model = copy_of(sample.model)
     tensors = {name: array.copy() for name, array in read_safetensors(model / "model.safetensors").items()}
     tensors["transformer.wte.weight"][TOKEN, 0] = 3e38
-    tensors["transformer.wpe.weight"][0, 0] = 3e38
     write_safetensors(model / "model.safetensors", tensors)
     return model
 
@@ -140,7 +138,7 @@ def test_the_sample_and_its_rank_are_named(sample, poisoned, job, tmp_path):
     for bad in range(8):
         data = write_texts(tmp_path / f"{bad}.h5", sample.tokenizer, {bad})
         error = failing(tmp_path / str(bad), 2, **{**job, "model_name_or_path": poisoned, "train_file": data, "global_batch_size": 8})
-        assert f"the loss of sample {bad} of {data} (row {bad} of test, from 0) is nan, first in the output of transformer.wte" in error
+        assert f"the loss of sample {bad} of {data} (row {bad} of test, from 0) is nan, first in the output of transformer.h.0.attn.c_attn" in error
         ranks.add(re.search(r"rank (\d)", error)[1])
         if len(ranks) == 2:
             return

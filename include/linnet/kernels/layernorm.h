@@ -8,8 +8,9 @@
  *  out [n, width]        written; may be x
  *  mean, rstd [n]        written, for the backward pass; NULL in inference
  *  x [n, width], gamma, beta [width]   borrowed
- *  Two passes over a row (mean, then the variance about it) with sums in float32 lanes, in one fixed order. Parallel
- *  over rows. */
+ *  Two passes over a row (mean, then the variance about it) with sums in float32 lanes, in one fixed order. A row whose
+ *  variance overflows float32, from values of about 1e19 on, becomes NaN. (In PyTorch it becomes beta up to about 1e21,
+ *  and NaN above.) Parallel over rows. */
 void layernorm_forward(float *out, float *mean, float *rstd, const float *x, const float *gamma, const float *beta,
                        size_t n, size_t width, float epsilon);
 __typeof__(layernorm_forward) layernorm_forward_ref;

@@ -167,6 +167,19 @@ static void test_in_place_without_statistics_once(void) {
 }
 TEST_EVERY_ISA(test_in_place_without_statistics)
 
+/** torch.nn.functional.layer_norm() gives NaN for such rows, too; linnet does from where the variance overflows. */
+static void test_overflow_once(void) {
+    const float large[] = {1e20f, 1e30f, 3e38f, INFINITY, NAN};
+    const float gamma[20] = {0}, beta[20] = {0};
+    for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
+        float x[2][20] = {{1.0f, 2.0f}, {1.0f, large[i]}}, out[2][20], mean[2], rstd[2];
+        layernorm_forward(out[0], mean, rstd, x[0], gamma, beta, 2, 20, EPSILON);
+        for (size_t c = 0; c < 20; c++) assert_true(out[0][c] == 0.0f && isnan(out[1][c]));
+        assert_true(isnan(rstd[1]));
+    }
+}
+TEST_EVERY_ISA(test_overflow)
+
 /** A row of equal values has variance 0: the result is beta, and nothing is infinite. */
 static void test_constant_row_once(void) {
     Norm a = norm_new(1, 64, 0.0f);
@@ -229,6 +242,7 @@ int main(void) {
         cmocka_unit_test(test_segments),
         cmocka_unit_test(test_in_place_without_statistics),
         cmocka_unit_test(test_constant_row),
+        cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_gradient),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /* Model folders: tensors, shards and dtypes, refused folders, new models and saving. */
 #include "linnet/model/model_new.h"
 #include "unit/small_model.h"
-#include <float.h>
 #include <math.h>
 #include <sys/stat.h>
 
@@ -163,18 +162,13 @@ static void read_bad(size_t n, float bad, Error *error) {
 
 static void test_refuses_values_that_are_not_finite(void **state) {
     (void)state;
-    for (size_t n = 0; n < whole_model()->count; n++) {
-        Error nan = {0}, infinity = {0}, largest = {0};
+    for (size_t n = 0; n < 2 * whole_model()->count; n++) {
+        Error error = {0};
         char name[64];
-        snprintf(name, sizeof name, "tensor %s: 2 of its ", whole_model()->names[n]);
-        read_bad(n, NAN, &nan);
-        assert_refused(&nan, name);
-        assert_non_null(strstr(nan.message, "the first at index 2 (nan)"));
-        read_bad(n, -INFINITY, &infinity);
-        assert_refused(&infinity, name);
-        assert_non_null(strstr(infinity.message, "the first at index 2 (infinity)"));
-        read_bad(n, FLT_MAX, &largest);
-        assert_fine(&largest);
+        snprintf(name, sizeof name, "tensor %s: 2 of its ", whole_model()->names[n / 2]);
+        read_bad(n / 2, n % 2 ? NAN : -INFINITY, &error);
+        assert_refused(&error, name);
+        assert_non_null(strstr(error.message, n % 2 ? "first at index 2 (nan)" : "first at index 2 (infinity)"));
     }
 }
 

@@ -32,13 +32,6 @@ struct Tokenizer {
     size_t prefixed_capacity;
 };
 
-Status tokenizer_folder_digest(const char *folder, char text[DIGEST_TEXT], Error *error) {
-    TokenizerSpec spec;
-    if (!tokenizer_spec_read(&spec, folder, error)) memcpy(text, spec.digest, DIGEST_TEXT);
-    tokenizer_spec_free(&spec);
-    return error->status;
-}
-
 Status tokenizer_create(Tokenizer **tokenizer, const char *folder, Error *error) {
     Tokenizer *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;

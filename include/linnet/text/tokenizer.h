@@ -40,7 +40,5 @@ int32_t tokenizer_max_length(const Tokenizer *tokenizer, int32_t wanted, int32_t
  *  (bytes, merges, added tokens with their flags, add_prefix_space, ids around a text, truncation_side, end of text). It
  *  is the same whatever files the tokenizer is kept in, and does not change with pad_token or model_max_length. */
 const char *tokenizer_digest(const Tokenizer *tokenizer);
-/** The same of a folder, without building a tokenizer. */
-Status tokenizer_folder_digest(const char *folder, char text[DIGEST_TEXT], Error *error);
 
 #endif

@@ -45,6 +45,7 @@ static int refuse_unknown(const char *word) {
     for (; count < COMMANDS_COUNT; count++) names[count] = COMMANDS[count].name;
     names[count++] = "--help";
     names[count++] = "--version";
+    if (!launcher_speaks()) return STATUS_INPUT;
     const char *kind = word[0] == '-' ? "option" : "command", *near = nearest_name(word, names, count);
     if (near)
         log_error("unknown %s %s: did you mean %s?", kind, word, near);

@@ -7,6 +7,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/signals.h"
 #include "linnet/core/thread.h"
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -256,7 +256,8 @@ run_part() {
     jobs) test_python jobs "complete jobs" tests/e2e ;;
     command) test_python command "this test command" tests/command ;;
     errors) test_python errors "what is refused" tests/fault/errors_test.py ;;
-    faults) test_python faults "disks in trouble, two runs in one folder, and hostile surroundings" tests/fault/{disks,lock,hostile}_test.py ;;
+    faults) test_python faults "disks in trouble, limits, two runs or writers, and hostile surroundings" \
+        tests/fault/{disks,limits,lock,two_writers,hostile}_test.py ;;
     # Jobs that fail or lose a rank: most of their time the launcher waits.
     waiting) test_python waiting "bad input, and ranks that are lost" tests/fault/{bad_input,lost_ranks}_test.py ;;
     mpi | kill | builds | hosts | slurm | platforms) "test_$1" ;;

@@ -19,7 +19,7 @@
 #define MPI_FILES 40
 #define MPI_THREADS 8
 #define MPI_FILE_BYTES ((rlim_t)4 << 20)
-#define MPI_MEMORY ((size_t)256 << 20)
+#define MPI_MEMORY ((size_t)384 << 20)
 
 /* Threads get a stack of the soft limit's size at the program's start, so their default is raised as well. */
 static Status raise_stack(Error *error) {

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from support import LINNET, finish, linnet, start, write_config
+from support import LIMIT, LINNET, finish, linnet, start, write_config
 
 pytestmark = pytest.mark.skipif("/san/" in LINNET, reason="the sanitizers need all the memory that they ask for")
 
-SECONDS = 20  # a command takes well under one
+SECONDS = LIMIT  # a command takes about one
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#define ARROW_CONTINUATION "\xFF\xFF\xFF\xFF" /* and the size of the schema, which is small */
+
 /* The bytes that files of a kind start with. ZIP archives are told apart by the name of their first member. */
 #define STARTS(kind, bytes)                                                                                            \
     { kind, bytes, sizeof(bytes) - 1 }
@@ -30,7 +32,7 @@ static const struct {
     STARTS(FILE_KIND_PARQUET, "PAR1"),
     STARTS(FILE_KIND_ARROW, "ARROW1"),
     STARTS(FILE_KIND_ARROW, "FEA1"),
-    STARTS(FILE_KIND_ARROW_STREAM, "\xFF\xFF\xFF\xFF"),
+    STARTS(FILE_KIND_ARROW_STREAM, ARROW_CONTINUATION),
     STARTS(FILE_KIND_ORC, "ORC"),
     STARTS(FILE_KIND_HDF5, "\x89HDF\r\n\x1A\n"),
     STARTS(FILE_KIND_SQLITE, "SQLite format 3"),
@@ -80,10 +82,29 @@ static bool is_utf16_without_mark(const unsigned char *bytes, size_t size) {
     return (zeros[0] == 0 && zeros[1] > pairs * 3 / 4) || (zeros[1] == 0 && zeros[0] > pairs * 3 / 4);
 }
 
+/* A table's first column may be called `ORCID` or `PAR1`: where a signature could be the start of a text, the bytes
+ * after it must not be. */
+static bool is_binary(const unsigned char *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] == 0x7F || (bytes[i] < 0x20 && !strchr("\t\n\r", bytes[i])) || bytes[i] == 0) return true;
+    return size < 8; /* too short to tell */
+}
+
+static bool may_start_text(FileKind kind) {
+    return kind == FILE_KIND_BZIP2 || kind == FILE_KIND_PARQUET || kind == FILE_KIND_ARROW || kind == FILE_KIND_ORC ||
+           kind == FILE_KIND_GGUF;
+}
+
+static bool starts(const unsigned char *bytes, size_t size, FileKind kind) {
+    if (kind == FILE_KIND_ARROW_STREAM) return size < 8 || bytes[7] == 0;
+    return !may_start_text(kind) || is_binary(bytes, size);
+}
+
 FileKind file_kind(const void *bytes, size_t size) {
     if (size == 0) return FILE_KIND_EMPTY;
     for (size_t i = 0; i < sizeof SIGNATURES / sizeof *SIGNATURES; i++)
-        if (size >= SIGNATURES[i].size && memcmp(bytes, SIGNATURES[i].bytes, SIGNATURES[i].size) == 0)
+        if (size >= SIGNATURES[i].size && memcmp(bytes, SIGNATURES[i].bytes, SIGNATURES[i].size) == 0 &&
+            starts(bytes, size, SIGNATURES[i].kind))
             return SIGNATURES[i].kind == FILE_KIND_ZIP ? kind_of_zip(bytes, size) : SIGNATURES[i].kind;
     if (is_html(bytes, size)) return FILE_KIND_HTML;
     if (size >= TAR_MARK_AT + 5 && memcmp((const char *)bytes + TAR_MARK_AT, "ustar", 5) == 0) return FILE_KIND_TAR;

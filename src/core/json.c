@@ -41,17 +41,22 @@ Status json_parse(cJSON **tree, const char *text, size_t size, const char *name,
     return error_set(error, STATUS_FAILURE, "%s: out of memory", name);
 }
 
-Status json_load(cJSON **tree, const char *path, Error *error) {
-    char *text = NULL;
+Status json_load_text(cJSON **tree, char **text, const char *path, Error *error) {
     size_t size = 0;
-    if (file_read(path, &text, &size, error)) return error->status;
-    const FileKind kind = file_kind(text, size_min(size, FILE_KIND_BYTES));
+    if (file_read(path, text, &size, error)) return error->status;
+    const FileKind kind = file_kind(*text, size_min(size, FILE_KIND_BYTES));
     const char *advice = file_kind_advice(kind);
     if (kind != FILE_KIND_OTHER)
         error_set(error, STATUS_INPUT, "%s: %s; expected JSON%s%s", path, file_kind_name(kind), *advice ? ": " : "",
                   advice);
-    else if (!json_parse(tree, text, size, path, error))
-        json_refuse_repeats(*tree, text, path, error);
+    else if (!json_parse(tree, *text, size, path, error))
+        json_refuse_repeats(*tree, *text, path, error);
+    return error->status;
+}
+
+Status json_load(cJSON **tree, const char *path, Error *error) {
+    char *text = NULL;
+    json_load_text(tree, &text, path, error);
     memory_free(text);
     return error->status;
 }

@@ -254,18 +254,10 @@ static Status read_source(ModelConfig *config, const char *path, Error *error) {
     return read_pooling(config, path, error);
 }
 
-/* Parse and read config->text [size]. */
-static Status read_text(ModelConfig *config, size_t size, const char *path, Error *error) {
-    if (!json_parse(&config->source, config->text, size, path, error) &&
-        !json_refuse_repeats(config->source, config->text, path, error))
-        read_source(config, path, error);
-    return error->status;
-}
-
 Status model_config_load(ModelConfig *config, const char *path, Error *error) {
-    size_t size = 0;
     *config = defaults();
-    if (file_read(path, &config->text, &size, error) || read_text(config, size, path, error)) model_config_free(config);
+    if (json_load_text(&config->source, &config->text, path, error) || read_source(config, path, error))
+        model_config_free(config);
     return error->status;
 }
 
@@ -299,7 +291,8 @@ Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t posi
     int length = snprintf(text, sizeof text, NEW_TEXT, end_of_text, end_of_text, width, heads, layers, positions,
                           end_of_text, vocabulary);
     config->text = memory_text(text, error);
-    if (config->text && !read_text(config, (size_t)length, name, error))
+    if (config->text && !json_parse(&config->source, config->text, (size_t)length, name, error) &&
+        !read_source(config, name, error))
         model_config_set_labels(config, label_names, labels, error);
     if (error->status) model_config_free(config);
     return error->status;

@@ -162,11 +162,17 @@ typedef struct {
     double value;
 } EventField;
 
+/** Null for a number that JSON does not have. */
+static bool add_number(cJSON *event, const EventField *field) {
+    return isfinite(field->value) ? cJSON_AddNumberToObject(event, field->name, field->value)
+                                  : cJSON_AddNullToObject(event, field->name);
+}
+
 /** NULL if out of memory, which runlog_add() reports. */
 static cJSON *make_event(const EventField *fields, size_t count) {
     cJSON *event = cJSON_CreateObject();
     for (size_t i = 0; i < count; i++) {
-        if (json_add_real(event, fields[i].name, fields[i].value)) continue;
+        if (add_number(event, &fields[i])) continue;
         cJSON_Delete(event);
         return NULL;
     }

@@ -56,7 +56,7 @@ def json_files():
     seed("config", "more", json.dumps({"n_ctx": 8, "hidden_size": 8, "num_attention_heads": 1, "n_inner": 3, "num_labels": 5, "eos_token_id": [1, 2],
                                        "resid_pdrop": 0.5, "layer_norm_epsilon": 1e-3, "activation_function": "gelu_pytorch_tanh"}))
     own = {"global_batch": 4, "units": 2, "samples": 9, "tokens": 90, "data_sha256": "0" * 64, "seed": 42, "best_saved_step": 2,
-           "evaluations_since_best": 0, "loss_sum": 1.5, "loss_steps": 1, "loss_total": None, "format_version": 1, "step": 3,
+           "evaluations_since_best": 0, "loss_sum": 1.5, "loss_steps": 1, "loss_total": None, "skipped_updates": 0, "format_version": 1, "step": 3,
            "run": {"id": "0123456789abcdef" * 2, "started": "2026-11-30T01:02:03Z"}, "eval_tokens": 0, "eval_sha256": "", "data_order": "torch",
            "model_fingerprint": "1" * 64, "sha256": {"config.json": "1" * 64, "linnet_state.json": "0" * 64}}
     seed("state", "plain", json.dumps(own) + "\0" +

@@ -15,6 +15,8 @@ Status json_parse(cJSON **tree, const char *text, size_t size, const char *name,
 /** Read and parse a file. STATUS_INPUT also for a repeated key, and for a file of another kind (file_kind.h), which is
  *  named. Free *tree also on failure. */
 Status json_load(cJSON **tree, const char *path, Error *error);
+/** Likewise; *text becomes the file's text, ended by a zero byte. Free it with memory_free(), also on failure. */
+Status json_load_text(cJSON **tree, char **text, const char *path, Error *error);
 
 /** STATUS_INPUT where an object, at any depth, holds a key twice; the error names file, line and key. `text` is what
  *  the tree was parsed from. */

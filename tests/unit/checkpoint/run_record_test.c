@@ -45,7 +45,7 @@ static void test_no_record(void **state) {
 static void test_damaged_records(void **state) {
     (void)state;
     static const char *const texts[][2] = {
-        {"", "ends inside"},
+        {"", "an empty file"},
         {"[]", "expected an object"},
         {"{}", "32 digits"},
         {"{\"id\": \"0123\"}", "32 digits"},

@@ -11,7 +11,7 @@ static const char OWN[] =
     " \"settings\": {\"seed\": 42}, \"step\": 30,"
     " \"global_batch\": 16, \"units\": 4, \"samples\": 400, \"tokens\": 7000, \"data_sha256\": \"abc\","
     " \"model_fingerprint\": \"def\", \"eval_tokens\": 70, \"eval_sha256\": \"\", \"seed\": 42, \"best_saved_step\": 20,"
-    " \"evaluations_since_best\": 1, \"loss_total\": null, \"loss_sum\": 3.3000000000000003, \"loss_steps\": 5,"
+    " \"evaluations_since_best\": 1, \"loss_total\": null, \"skipped_updates\": 2, \"loss_sum\": 3.3000000000000003, \"loss_steps\": 5,"
     " \"data_order\": \"torch\", \"sha256\": {\"config.json\": \"0123\", \"linnet_state.json\": \"" ZEROS "\"}}";
 
 /* As Transformers 5.24 writes it; linnet needs no more of it. */

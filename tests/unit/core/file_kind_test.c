@@ -35,6 +35,9 @@ static const struct {
     CASE("\x80\x04\x95\x10", FILE_KIND_PICKLE),
     CASE("7z\xBC\xAF\x27\x1C", FILE_KIND_7Z),
     CASE("ORC\x0A\x0B", FILE_KIND_ORC),
+    CASE("ORCID,text\n1,a\n", FILE_KIND_OTHER), /* the name of a column */
+    CASE("PAR1,BZh,GGUF\n1,2,3\n", FILE_KIND_OTHER),
+    CASE("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF{}", FILE_KIND_OTHER),
     CASE("\xFF\xFF\xFF\xFF\x10\0", FILE_KIND_ARROW_STREAM),
     CASE("\x89PNG\r\n\x1A\n", FILE_KIND_IMAGE),
     CASE("{\\rtf1\\ansi", FILE_KIND_RTF),

@@ -257,7 +257,7 @@ def tensors(name, edit):
 
 def with_value(value):
     """A model with this value at one place."""
-    return tensors("model/model.safetensors", lambda t: t.update({"transformer.ln_f.bias": np.where(np.arange(32) == 3, value, 0)}))
+    return tensors("model/model.safetensors", lambda t: t.update({"transformer.ln_f.bias": np.where(np.arange(32) == 3, value, 0).astype("<f4")}))
 
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 548105171\n"

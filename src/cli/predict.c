@@ -93,7 +93,7 @@ static Status predict_text(Predictor *predictor, const char *text, size_t size, 
 /* Samples first … first + count − 1 of a token file. */
 static Status predict_samples(Predictor *predictor, Dataset *dataset, int64_t first, int64_t count, bool json,
                               Error *error) {
-    int64_t indices[SAMPLES_AT_ONCE];
+    int64_t indices[SAMPLES_AT_ONCE] = {0};
     Samples samples = {0};
     for (int64_t i = 0; i < count; i++) indices[i] = first + i;
     if (dataset_load(dataset, indices, count, &samples, error)) return error->status;

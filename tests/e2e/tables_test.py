@@ -1,6 +1,6 @@
 """Tables as people have them: formats, encodings, compression, labels, and what is no table.
 
-The expected rows are those that pandas.read_csv (2.3, 3.0; the C parser, keep_default_na=False) and `datasets` read, except where a
+The expected rows are those that pandas.read_csv (3.1.1; the C parser, keep_default_na=False) reads, except where a
 test says otherwise. They are written as JSON Lines in ASCII, and both tables must give the same tokens and labels."""
 import codecs
 import gzip

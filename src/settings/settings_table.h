@@ -21,7 +21,8 @@ typedef struct {
     SettingType type;
     size_t offset;              /**< of the field in Settings */
     const char *fallback;       /**< the default as JSON */
-    double none;                /**< the number that null is stored as */
+    double none;                /**< the number that null is stored as, where it is the default */
+    bool null_is_zero;          /**< null is not the default but 0 */
     double minimum, maximum;    /**< of a number */
     bool open;                  /**< the number must be above the minimum */
     bool open_end;              /**< the number must be below the maximum */

@@ -166,6 +166,10 @@ static Status store_fallback(Settings *settings, const SettingRow *row, Error *e
 Status setting_store(Settings *settings, const SettingRow *row, const Source *source, const Given *given,
                      Error *error) {
     if (given->value && !cJSON_IsNull(given->value)) return store_given(settings, row, source, given, error);
+    if (given->value && row->null_is_zero) {
+        store_number(settings, row, 0);
+        return STATUS_OK;
+    }
     if (!row->required) return store_fallback(settings, row, error);
     char where[SOURCE_WHERE];
     return error_set(error, STATUS_INPUT, "%s: %s: required key is missing (%s)", source_where(source, given, where),

@@ -73,6 +73,9 @@ static void test_takes_over_renamed_keys(void **state) {
         {"\"warmup_ratio\": 0.1, \"warmup_steps\": 20", NULL, "warmup_steps", "\"warmup_steps\": 20"},
         {"\"warmup_ratio\": 0.0, \"warmup_steps\": 20", NULL, "warmup_steps", "\"warmup_steps\": 20"},
         {"\"warmup_steps\": 20", "--warmup_ratio=0.2", "warmup_steps", "\"warmup_steps\": 0.2"},
+        /* Trainer 4 clips only if max_grad_norm is not None. */
+        {"\"max_grad_norm\": null", NULL, "max_grad_norm", "\"max_grad_norm\": 0"},
+        {"\"max_grad_norm\": 2", "--max_grad_norm=None", "max_grad_norm", "\"max_grad_norm\": 0"},
         {"\"validation_file\": \"test.h5\"", NULL, "eval_file", "\"eval_file\": \"test.h5\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -97,6 +97,7 @@ static bool is_left(int folder, const char *entry, const char *name, size_t kept
     if (process <= 0 || process > INT_MAX || number - entry <= (ptrdiff_t)(kept + sizeof place)) return false;
     const char *there = number - sizeof place; /* -PLACE- stands before the number */
     if (there[0] != '-' || number[-1] != '-' || strspn(there + 1, "0123456789abcdef") != sizeof place - 2) return false;
+    if (memchr(entry + kept + 1, '.', (size_t)(there - entry) - kept - 1)) return false; /* a host's name has no dot */
     if (fstatat(folder, entry, &about, AT_SYMLINK_NOFOLLOW) || about.st_uid != geteuid() ||
         !(S_ISREG(about.st_mode) || S_ISDIR(about.st_mode)))
         return false;

@@ -124,8 +124,15 @@ static void test_names_of_other_hosts_go_by_age(void **state) {
 static void test_other_names_stay(void **state) {
     (void)state;
     static const char *const names[] = {
-        ".tmp",    ".host-00000000-1.tmp.bak", ".host-0000000-1.tmp",   ".host-00000000-.tmp",
-        ".-1.tmp", ".host-0000000g-1.tmp",     "x.host-00000000-1.tmp", ".host-00000000-99999999999.tmp",
+        ".tmp",
+        ".host-00000000-1.tmp.bak",
+        ".host-0000000-1.tmp",
+        ".host-00000000-.tmp",
+        ".-1.tmp",
+        ".host-0000000g-1.tmp",
+        "x.host-00000000-1.tmp",
+        ".host-00000000-99999999999.tmp",
+        ".json.host-00000000-1.tmp", /* of TARGET.json */
     };
     const struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -137,6 +144,21 @@ static void test_other_names_stay(void **state) {
         assert_true(file_exists(path));
         assert_int_equal(unlink(path), 0);
     }
+}
+
+/* While a process writes TARGET.json, it may write TARGET. */
+static void test_another_file_that_is_begun_stays(void **state) {
+    (void)state;
+    Error error = {0};
+    char longer[80];
+    snprintf(longer, sizeof longer, "%s.json", target);
+    char *temporary = temporary_begin(longer, &error);
+    assert_non_null(temporary);
+    fill(temporary);
+    begin_and_end();
+    assert_true(file_exists(temporary));
+    assert_int_equal(unlink(temporary), 0);
+    temporary_end(temporary);
 }
 
 static void test_names_fit_and_end_in_tmp(void **state) {
@@ -174,6 +196,7 @@ int main(void) {
         cmocka_unit_test(test_the_next_writer_removes_what_is_left),
         cmocka_unit_test(test_names_of_other_hosts_go_by_age),
         cmocka_unit_test(test_other_names_stay),
+        cmocka_unit_test(test_another_file_that_is_begun_stays),
         cmocka_unit_test(test_names_fit_and_end_in_tmp),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

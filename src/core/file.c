@@ -165,10 +165,24 @@ static Status put_in_place(const char *temporary, const char *path, Error *error
     return file_flush_parent(path, error);
 }
 
-/* Check that a rename may replace what is there: it would replace a device or a pipe, such as /dev/null. */
+/* Check that a rename may replace what is there: it would replace a device or a pipe, such as /dev/null. The temporary
+ * name may be possible where the path is not. */
 static Status check_replaceable(const char *path, Error *error) {
     struct stat about;
-    return stat(path, &about) == 0 ? check_regular(path, &about, "write", error) : STATUS_OK;
+    if (!*path) return error_set(error, STATUS_INPUT, "expected the name of a file to write, got an empty one");
+    if (stat(path, &about) == 0) return check_regular(path, &about, "write", error);
+    return errno == ENOENT ? STATUS_OK : file_fail(error, path, "create");
+}
+
+Status file_check_replaced(const char *path, const char *start, const char *what, Error *error) {
+    char found[16] = "";
+    const size_t size = strlen(start);
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const ssize_t count = file < 0 ? 0 : read(file, found, sizeof found);
+    if (file >= 0) close(file);
+    if (count > 0 && ((size_t)count < size || memcmp(found, start, size) != 0))
+        error_set(error, STATUS_INPUT, "%s: exists and is not %s: remove it, or choose another name", path, what);
+    return error->status;
 }
 
 Status file_replace(const char *path, const void *bytes, size_t size, Error *error) {

@@ -117,7 +117,8 @@ static Status check_labels(const Job *job, Error *error) {
 static Status open_job(Job *job, Error *error) {
     const EvaluateOptions *options = job->options;
     bool predicts = options->predictions && job->world->rank == 0;
-    if (predicts) file_probe(options->predictions, error); /* before the long work */
+    if (predicts && !file_probe(options->predictions, error)) /* before the long work */
+        file_check_replaced(options->predictions, "row\t", "a file of predictions", error);
     if (world_agree(job->world, error, true)) return error->status;
     if (evaluate_open_data(job->world, &job->dataset, options->data, error) || check_labels(job, error) ||
         choose_sharing(job, error) || model_open(&job->model, job->world, options->model, NULL, false, 0, error))

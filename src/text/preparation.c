@@ -128,7 +128,9 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     Preparation preparation = {.options = options, .summary = summary};
     int64_t counted = -1;
     memset(summary, 0, sizeof *summary);
-    if (check_options(&preparation, error) || file_probe(options->output, error)) goto cleanup;
+    if (check_options(&preparation, error) || file_probe(options->output, error) ||
+        file_check_replaced(options->output, "\x89HDF\r\n\x1a\n", "a token file", error))
+        goto cleanup;
     if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error)) goto cleanup;
     preparation.max_length = tokenizer_max_length(preparation.tokenizer, options->max_length, PREPARE_MAX_LENGTH);
     summary->max_length = preparation.max_length;

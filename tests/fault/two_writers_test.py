@@ -113,11 +113,31 @@ def test_mpirun_of_one(sample, tmp_path):
 
 
 def test_variables_of_slurm(sample, tmp_path):
-    """A step of three tasks is refused, by its first task alone; a batch script of a job of three is one process."""
+    """A step of three tasks is refused, also by a task whose first one says nothing; a batch script of a job of three is one process."""
     arguments = prepare_arguments(sample, sample.train_csv, tmp_path / "o.h5")
     step = {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "3", "SLURM_STEP_NUM_TASKS": "3"}
     refused(*arguments, env={**step, "SLURM_PROCID": "0"}, names=["SLURM_STEP_NUM_TASKS"])
-    assert not linnet(*arguments, env={**step, "SLURM_PROCID": "1"}).stderr
+    refused(*arguments, env={**step, "SLURM_PROCID": "1"}, names=["SLURM_STEP_NUM_TASKS"])
     assert not (tmp_path / "o.h5").exists()
     linnet(*arguments, env={"SLURM_JOB_ID": "1", "SLURM_NTASKS": "3", "SLURM_PROCID": "0"})
     assert (tmp_path / "o.h5").exists()
+
+
+@pytest.mark.parametrize("name", ["text.csv", "tokenizer/vocab.json"])
+def test_prepare_replaces_only_token_files(sample, tmp_path, copy_of, name):
+    """A path given by mistake destroys neither another file nor what is being read."""
+    tokenizer = copy_of(sample.tokenizer, tmp_path / "tokenizer")
+    (tmp_path / "text.csv").write_text("text,sentiment\nhm,neutral\n")
+    before = sha256(tmp_path / name)
+    refused("prepare", "--input", sample.train_csv, "--tokenizer", tokenizer, "--output", tmp_path / name,
+            names=[f"{tmp_path / name}: exists and is not a token file"])
+    assert sha256(tmp_path / name) == before
+
+
+def test_evaluate_replaces_only_predictions(sample, tmp_path):
+    data = tmp_path / "data.h5"
+    shutil.copy(sample.train, data)
+    for ranks in (0, 2):
+        refused("evaluate", "--model", sample.model, "--data", data, "--predictions", data, ranks=ranks,
+                names=[f"{data}: exists and is not a file of predictions"])
+    assert sha256(data) == sha256(sample.train)

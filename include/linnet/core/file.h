@@ -50,6 +50,10 @@ Status file_end(FILE *file, const char *path, Error *error);
 /** write(2) until all is written; false after an error, which errno tells. */
 bool file_write_all(int file, const void *bytes, size_t size);
 
+/** Refuse to replace a file that does not start with the text `start`, of at most 16 bytes, as `what` does ("a token
+ *  file"): STATUS_INPUT. An empty file, or one that cannot be read, may be replaced. */
+Status file_check_replaced(const char *path, const char *start, const char *what, Error *error);
+
 /** Check that file_replace() could write `path` now by making the temporary file and removing it, so that long work is
  *  not lost on a wrong path. */
 Status file_probe(const char *path, Error *error);

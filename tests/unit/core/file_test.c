@@ -3,6 +3,7 @@
 #include "linnet/core/memory.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -115,6 +116,33 @@ static void test_probe_says_whether_a_file_can_be_written(void **state) {
     assert_names(nowhere.message, NAMES("nowhere/probed: ", "No such file"));
     assert_int_equal(file_probe(folder, &is_folder), STATUS_INPUT);
     assert_names(is_folder.message, NAMES(folder, "folder"));
+}
+
+/* A name of more than NAME_MAX bytes, whose temporary name is shorter, and an empty one. */
+static void test_probe_refuses_names_that_cannot_be(void **state) {
+    (void)state;
+    Error long_name = {0}, no_name = {0};
+    char path[NAME_MAX + 64];
+    snprintf(path, sizeof path, "%s/%0*d", folder, NAME_MAX + 1, 0);
+    assert_int_equal(file_probe(path, &long_name), STATUS_INPUT);
+    assert_names(long_name.message, NAMES("000: cannot create: File name too long"));
+    assert_int_equal(file_probe("", &no_name), STATUS_INPUT);
+    assert_names(no_name.message, NAMES("name of a file"));
+}
+
+static void test_keeps_files_of_another_kind(void **state) {
+    (void)state;
+    const char *path = inside("kept");
+    Error error = {0};
+    assert_int_equal(file_check_replaced(path, "row\t", "a table", &error), STATUS_OK);
+    write_text(path, "");
+    assert_int_equal(file_check_replaced(path, "row\t", "a table", &error), STATUS_OK);
+    write_text(path, "row\tlabel\n");
+    assert_int_equal(file_check_replaced(path, "row\t", "a table", &error), STATUS_OK);
+    write_text(path, "row");
+    assert_int_equal(file_check_replaced(path, "row\t", "a table", &error), STATUS_INPUT);
+    assert_names(error.message, NAMES("kept: exists and is not a table"));
+    assert_int_equal(unlink(path), 0);
 }
 
 static void test_reads_zero_bytes(void **state) {
@@ -305,6 +333,8 @@ int main(void) {
         cmocka_unit_test(test_files_are_replaced_at_once),
         cmocka_unit_test(test_replaces_large_files),
         cmocka_unit_test(test_probe_says_whether_a_file_can_be_written),
+        cmocka_unit_test(test_probe_refuses_names_that_cannot_be),
+        cmocka_unit_test(test_keeps_files_of_another_kind),
         cmocka_unit_test(test_reads_zero_bytes),
         cmocka_unit_test(test_only_regular_files_are_read),
         cmocka_unit_test(test_pipes_are_not_replaced),

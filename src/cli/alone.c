@@ -6,8 +6,8 @@
 
 bool command_is_alone(const char *command, int *code) {
     const Launcher launcher = launcher_find();
-    *code = launcher.rank > 0 ? STATUS_OK : STATUS_INPUT;
-    if (launcher.size > 1 && launcher.rank == 0)
+    *code = STATUS_INPUT;
+    if (launcher.size > 1 && launcher_speaks())
         log_error("linnet %s runs as one process, but the launcher started %d (%s): run it without mpirun or srun, or "
                   "with -n 1",
                   command, launcher.size, launcher.variable);

@@ -13,9 +13,9 @@ int command_evaluate(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 
-/** Whether this process is alone, as a command that does not use MPI must be. If a launcher started several, the first
- *  prints an error and *code is to be its exit code; the others' is 0, so that the launcher does not end the first
- *  before it has printed. Not collective: known from the environment. */
+/** Whether this process is alone, as a command that does not use MPI must be. If a launcher started several, each is to
+ *  end with *code; the first prints an error at once, which ends the others, else they do: launcher_speaks(). Not
+ *  collective: known from the environment. */
 bool command_is_alone(const char *command, int *code);
 
 /** Print to standard output, a line each: the versions of linnet and of the libraries that it runs with (not those that

@@ -138,8 +138,8 @@ static void tell_of_names(const ModelFolder *folder) {
         if (!is_known(folder, named)) error_list(names, sizeof names, named->tensor->name, strlen(named->tensor->name));
     }
     if (*names)
-        log_info("%s: ignored, since a GPT-2 classifier has no such tensors: %s%s", folder->path, names,
-                 strlen(names) + 1 < sizeof names ? "" : " …");
+        log_warning("%s: ignored, since a GPT-2 classifier has no such tensors: %s%s", folder->path, names,
+                    strlen(names) + 1 < sizeof names ? "" : " …");
     if (folder->shards.wrapper)
         log_info("%s: the names of tensors are read without \"%s.\"", folder->path, folder->shards.wrapper);
 }

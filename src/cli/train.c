@@ -1,12 +1,14 @@
 /* linnet train: read the settings and train. */
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
 #include "linnet/heartbeat/job.h"
 #include "linnet/train/trainer.h"
 #include <stdio.h>
+#include <string.h>
 
 /* Rank 0 reads the configuration (`path` may be NULL) and broadcasts its resolved text. Collective. */
 static Status share_settings(const World *world, Settings *settings, const char *path, const OptionList *overrides,
@@ -54,6 +56,18 @@ static Status print_settings(Error *error) {
     return error->status;
 }
 
+/* One operand is the file; settings have options. */
+static Status refuse_operands(const OptionList *operands, Error *error) {
+    for (size_t i = 0; i < operands->count; i++) {
+        const char *operand = operands->items[i];
+        if (strchr(operand, '=') && !file_exists(operand))
+            return error_set(error, STATUS_INPUT, "%s: expected a configuration file; a setting is given as --set %s",
+                             operand, operand);
+    }
+    return error_set(error, STATUS_INPUT, "expected one configuration file, got %zu: linnet train CONFIG.json",
+                     operands->count);
+}
+
 int command_train(int argc, char **argv) {
     bool helped = false, quiet = false, settings = false, profile = false;
     OptionList overrides = {0}, operands = {0};
@@ -76,8 +90,7 @@ int command_train(int argc, char **argv) {
     };
     if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped && !settings &&
         (operands.count > 1 || (operands.count == 0 && overrides.count == 0)))
-        error_set(&error, STATUS_INPUT, "expected one configuration file, got %zu: linnet train CONFIG.json",
-                  operands.count);
+        refuse_operands(&operands, &error);
     if (error.status == STATUS_OK && settings && !helped)
         print_settings(&error);
     else if (!helped)

@@ -28,6 +28,12 @@ def test_options_without_a_file_name_what_is_missing():
     refused("train", "--learning_rate", "3e-5", names=["the command line: model_name_or_path", "train_file", "output_dir"])
 
 
+def test_a_setting_in_place_of_a_file(job, tmp_path):
+    """As OmegaConf takes settings."""
+    config = write_config(tmp_path / "config.json", **job)
+    refused("train", config, "learning_rate=3e-5", names=["--set learning_rate=3e-5"])
+
+
 def test_all_mistakes_in_one_line(sample, job, tmp_path):
     config = write_config(tmp_path / "config.json", **{**job, "output_dir": tmp_path / "run", "learning_rat": 1, "sed": 2, "fp16": True})
     refused("train", config, ranks=2, names=["learning_rat: did you mean learning_rate?", "sed: did you mean seed?", "fp16: expected false"])
@@ -61,6 +67,16 @@ def test_wrapped_models_predict_the_same(sample, tmp_path, prefix):
     assert result.stdout == right and "are read without" in result.stderr
     bare = wrapped(tmp_path / "bare", sample.model, lambda name: prefix + name.removeprefix("transformer."))
     assert linnet("predict", "--model", bare, *texts).stdout == right
+
+
+def test_tensors_of_another_model_are_told(sample, tmp_path):
+    """LoRA beside its base weights: Transformers warns, too, that these tensors have no effect."""
+    folder = wrapped(tmp_path / "lora", sample.model, lambda name: name)
+    tensors = read_safetensors(folder / "model.safetensors")
+    lora = "transformer.h.0.attn.c_attn.lora_A.weight"
+    write_safetensors(folder / "model.safetensors", {**tensors, lora: tensors["score.weight"]})
+    result = linnet("predict", "--quiet", "--model", folder, "text")
+    assert "warning" in result.stderr and lora in result.stderr
 
 
 def test_float64_is_rounded(sample, tmp_path):

@@ -30,13 +30,15 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
     *scores = metrics_scores(t->evaluation.metrics);
     t->evaluation.step = t->state.step;
     t->evaluation.seconds = seconds;
-    if (t->world->rank == 0) score_table_warn(t->settings->eval_file, t->evaluation.metrics);
+    const bool diverged = trainer_has_diverged(t);
+    if (t->world->rank == 0 && !diverged) score_table_warn(t->settings->eval_file, t->evaluation.metrics);
     t->log.since += seconds; /* the speed in the log is that of training alone */
     /* A run that is resumed after its last update evaluates again only to print the table. */
     if (t->world->rank == 0 && (t->best_loaded || !runlog_has_evaluation(t->log.file, t->state.step)))
         trainer_add_event(
             t, runlog_eval_event(t->state.step, t->state.epoch, scores, seconds, t->evaluation.metrics->samples),
             error);
+    if (diverged) trainer_stop_diverged(t, error);
     return world_agree(t->world, error, true);
 }
 

@@ -77,7 +77,8 @@ static void find_gradient(Trainer *t, const GlobalBatch *global_batch, int64_t f
     }
 }
 
-/* The cause, the same on all ranks, with the lowest rank that found it. Collective. */
+/* The cause, the same on all ranks, with the lowest rank that found it: STATUS_INPUT if the weights themselves are not
+ * finite, else STATUS_FAILURE. Collective. */
 static void find_cause(Trainer *t, const GlobalBatch *global_batch, double loss, Error *cause) {
     const int64_t first = global_batch->unit_starts[global_batch->first_unit];
     const int64_t end = global_batch->unit_starts[global_batch->first_unit + global_batch->unit_count];
@@ -85,20 +86,28 @@ static void find_cause(Trainer *t, const GlobalBatch *global_batch, double loss,
     char where[64];
     snprintf(where, sizeof where, "the weights after update %" PRId64, t->state.step);
     if (parameters_check_finite(where, &t->model.layout, &t->model.parameters, &weights))
-        error_set(cause, STATUS_FAILURE, "%s", weights.message);
+        *cause = weights;
     else
         (isfinite(loss) ? find_gradient : find_loss)(t, global_batch, first, end, cause);
     if (!world_agree(t->world, cause, false))
         error_set(cause, STATUS_FAILURE, "the gradient of each sample is finite, but not their sum");
 }
 
-/* What to try, by what these settings leave. */
+/* What to try, by what these settings leave; `skip`: whether leaving out this update can help. */
 enum { ADVICE_TEXT = 200 };
-static const char *advice(const Trainer *t, char text[ADVICE_TEXT]) {
+static const char *advice(const Trainer *t, bool skip, char text[ADVICE_TEXT]) {
     const Settings *s = t->settings;
     snprintf(text, ADVICE_TEXT, "a learning_rate below %g%s%s%s%s", s->learning_rate,
              s->max_grad_norm > 0 ? "" : ", max_grad_norm 1", s->warmup_steps > 0 ? "" : ", warmup_steps",
-             t->bf16 ? ", bf16 false" : "", s->on_nan == ON_NAN_SKIP ? "" : ", on_nan \"skip\"");
+             t->bf16 ? ", bf16 false" : "", skip && s->on_nan == ON_NAN_STOP ? ", on_nan \"skip\"" : "");
+    return text;
+}
+
+/* "checkpoint-8 is the last one" */
+enum { LAST_TEXT = 64 };
+static const char *last_checkpoint(const Trainer *t, char text[LAST_TEXT]) {
+    snprintf(text, LAST_TEXT, "there is no checkpoint");
+    if (t->save.step > 0) snprintf(text, LAST_TEXT, "checkpoint-%" PRId64 " is the last one", t->save.step);
     return text;
 }
 
@@ -113,16 +122,15 @@ static void log_event(Trainer *t, double loss, Error *error) {
 
 /* End the run. Collective. */
 static void stop(Trainer *t, const Error *cause, double loss) {
-    char update[32] = "", last[64] = "there is no checkpoint", text[ADVICE_TEXT];
+    char update[32] = "", last[LAST_TEXT], text[ADVICE_TEXT];
     Error reported = {0}; /* a checkpoint that failed is told by then */
     trainer_join_writer(t, &reported);
-    if (t->save.step > 0) snprintf(last, sizeof last, "checkpoint-%" PRId64 " is the last one", t->save.step);
     if (t->world->rank == 0) log_event(t, loss, &t->pending);
     if (t->world->size == 1) /* else the line names the update with the rank */
         snprintf(update, sizeof update, "update %" PRId64 ": ", t->state.step + 1);
     if (t->world->rank == cause->rank)
         error_set(&t->pending, STATUS_FAILURE, "%s%s; nothing of this update is kept, and %s. Try %s", update,
-                  cause->message, last, advice(t, text));
+                  cause->message, last_checkpoint(t, last), advice(t, cause->status == STATUS_FAILURE, text));
     t->failed = true;
 }
 
@@ -130,7 +138,7 @@ bool trainer_not_finite(Trainer *t, const GlobalBatch *global_batch, double loss
     Error cause = {0};
     find_cause(t, global_batch, loss, &cause);
     t->skips_in_a_row++;
-    if (t->settings->on_nan == ON_NAN_STOP || t->skips_in_a_row >= SKIPS_MAX) {
+    if (t->settings->on_nan == ON_NAN_STOP || cause.status == STATUS_INPUT || t->skips_in_a_row >= SKIPS_MAX) {
         stop(t, &cause, loss);
         return false;
     }
@@ -141,8 +149,23 @@ bool trainer_not_finite(Trainer *t, const GlobalBatch *global_batch, double loss
 }
 
 Status trainer_check_finite(const Trainer *t, Error *error) {
-    char where[128], last[64] = "there is no checkpoint";
-    if (t->save.step > 0) snprintf(last, sizeof last, "checkpoint-%" PRId64 " is the last one", t->save.step);
-    snprintf(where, sizeof where, "the model after update %" PRId64 " is not saved, and %s", t->state.step, last);
+    char where[128], last[LAST_TEXT];
+    snprintf(where, sizeof where, "the model after update %" PRId64 " is not saved, and %s", t->state.step,
+             last_checkpoint(t, last));
     return optimizer_check_finite(&t->optimizer, &t->model.parameters, where, STATUS_FAILURE, error);
+}
+
+bool trainer_has_diverged(const Trainer *t) {
+    const Metrics *found = t->evaluation.metrics;
+    return found->samples > 0 && found->nan_losses + found->infinite_losses == found->samples;
+}
+
+void trainer_stop_diverged(Trainer *t, Error *error) {
+    char last[LAST_TEXT], text[ADVICE_TEXT];
+    Error reported = {0};
+    trainer_join_writer(t, &reported);
+    error_set(error, STATUS_FAILURE,
+              "the model has diverged: after update %" PRId64
+              " the loss of no sample of %s is a finite number; %s. Try %s",
+              t->state.step, t->settings->eval_file, last_checkpoint(t, last), advice(t, false, text));
 }

@@ -145,11 +145,16 @@ void trainer_parameters_ready(void *context, size_t bucket);
 void trainer_poll(void *context);
 
 /* trainer_nan.c: the update under way has a `loss` or gradient norm that is not finite, and has not been applied: report
- * the cause. True if on_nan says to skip it, which state.skipped then counts; false if the run ends: then `failed` is
- * set, and the rank that found the cause has it as its pending error. Collective. */
+ * the cause. True if on_nan says to skip it and the weights are finite, which state.skipped then counts; false if the
+ * run ends: then `failed` is set, and the rank that found the cause has it as its pending error. Collective. */
 bool trainer_not_finite(Trainer *trainer, const GlobalBatch *global_batch, double loss);
 /* STATUS_FAILURE if a weight or moment that this rank owns is not finite, and so must not be saved. Not collective. */
 Status trainer_check_finite(const Trainer *trainer, Error *error);
+/* Whether the loss of no sample of the last evaluation is a finite number: no later update can mend such weights. Not
+ * collective. */
+bool trainer_has_diverged(const Trainer *trainer);
+/* The STATUS_FAILURE of that, the same on all ranks. Collective. */
+void trainer_stop_diverged(Trainer *trainer, Error *error);
 
 /* trainer_log.c: append an event (NULL: there was no memory for it), which the log owns from now on. Rank 0. */
 void trainer_add_event(Trainer *trainer, cJSON *event, Error *error);

@@ -185,6 +185,15 @@ def test_last_update_is_evaluated_and_saved(settings, tmp_path):
     assert checkpoints(run) == [3, 6, 7]
 
 
+def test_run_that_diverges_can_be_resumed(settings, tmp_path):
+    """From the checkpoint before the update that was too large (the first one of the warm-up has a rate of 0), with a smaller rate."""
+    wild = {**settings, "learning_rate": 1e30, "save_steps": 1, "eval_strategy": "no"}
+    run = train(tmp_path, ranks=1, code=2, **wild)
+    assert checkpoints(run) == [1, 2]
+    train(tmp_path, ranks=1, **{**wild, "learning_rate": 1e-3, "resume_from_checkpoint": run / "checkpoint-1"})
+    assert np.isfinite(evaluation_events(run)[-1]["eval_loss"])
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "trainer_state.json", "linnet_state.json"])
 def test_damaged_checkpoint_is_refused(settings, undisturbed, tmp_path, copy_of, name):
     damaged = copy_of(undisturbed / "checkpoint-6")

@@ -180,6 +180,25 @@ def test_skip_ends_after_ten_in_a_row(diverging, tmp_path):
     assert "update 11: " in error and "on_nan" not in error
 
 
+def test_skip_cannot_help_weights_that_are_not_finite(diverging, tmp_path):
+    """Each later update would fail as well: the first one says so."""
+    error = failing(tmp_path, 2, **{**diverging, "learning_rate": 1e300, "save_strategy": "no", "on_nan": "skip"})
+    assert "update 2: the weights after update 1: tensor " in error and "on_nan" not in error, error
+
+
+@pytest.mark.parametrize("ranks", [0, 3])
+@pytest.mark.parametrize("changes", [{"max_steps": 1}, {"max_steps": 1, "eval_strategy": "no"}, {"max_steps": 8, "on_nan": "skip", "eval_steps": 8},
+                                     {"max_steps": 8, "on_nan": "skip", "early_stopping_patience": 1, "load_best_model_at_end": True}])
+def test_a_run_that_ends_diverged_fails(sample, diverging, tmp_path, ranks, changes):
+    """The last update made the weights with which every loss is NaN, so that only the evaluation can tell."""
+    settings = {**diverging, "eval_file": sample.test, "eval_strategy": "steps", "eval_steps": 1, "save_strategy": "no", **changes}
+    if "load_best_model_at_end" in changes:
+        settings["save_strategy"] = "steps"
+    error = failing(tmp_path, ranks, **settings)
+    assert "the model has diverged: after update " in error and "there is no checkpoint" in error and "on_nan" not in error, error
+    assert strict((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])["eval_loss"] is None
+
+
 def test_an_evaluation_that_is_not_finite_is_never_the_best(sample, poisoned, job, tmp_path):
     """Trainer compares by numpy.less, which is false for NaN."""
     data, bad = write_texts(tmp_path / "data.h5", sample.tokenizer, set()), write_texts(tmp_path / "bad.h5", sample.tokenizer, {3})

@@ -87,8 +87,12 @@ Status run_record_save(const RunRecord *run, const char *output_dir, Error *erro
 Status run_record_read(RunRecord *run, const char *output_dir, Error *error) {
     char *path = file_join(output_dir, RUN_RECORD_FILE, error);
     cJSON *tree = NULL;
+    Error damage = {0};
     *run = (RunRecord){0};
-    if (path && file_exists(path) && !json_load(&tree, path, error)) run_record_parse(run, tree, path, error);
+    if (path && file_exists(path) && !json_load(&tree, path, &damage)) run_record_parse(run, tree, path, &damage);
+    if (damage.status)
+        error_set(error, damage.status, "%s; without this file the folder is taken to be of the run of its checkpoints",
+                  damage.message);
     cJSON_Delete(tree);
     memory_free(path);
     return error->status;

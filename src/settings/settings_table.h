@@ -29,6 +29,7 @@ typedef struct {
     bool required;              /**< the user must give a value other than null */
     bool own;                   /**< linnet's own key: TrainingArguments does not have it */
     bool fixed;                 /**< a run has one value from its start to its end */
+    bool updates;               /**< it acts on updates alone: without one left it has no effect */
     bool place;                 /**< where a run reads and writes: it says nothing about the run */
     const char *const *choices; /**< ends with NULL */
     const char *help;           /**< one line, in Markdown */

@@ -111,7 +111,8 @@ Status settings_compare(const Settings *settings, const cJSON *before,
         if (row->place || !was || is_same(was, is)) continue;
         char *old = value_text(was), *new = value_text(is);
         if (old && new)
-            changed(context, &(SettingChange){.key = row->key, .was = old, .is = new, .fixed = row->fixed});
+            changed(context, &(SettingChange){
+                                 .key = row->key, .was = old, .is = new, .fixed = row->fixed, .updates = row->updates});
         else
             error_set(error, STATUS_FAILURE, "out of memory for the settings of an earlier run");
         cJSON_free(old);

@@ -8,10 +8,10 @@
 
 enum { VALUE_TEXT = 80 };
 
-/* Append "NAME WAS -> IS". */
-static void add(RunDifferences *found, const char *name, const char *was, const char *is) {
-    const size_t used = strlen(found->fixed);
-    snprintf(found->fixed + used, sizeof found->fixed - used, "%s%s %s -> %s", used > 0 ? ", " : "", name, was, is);
+/* Append "NAME WAS -> IS" to found->fixed or found->updates. */
+static void add(char list[RUN_DIFFERENCES_TEXT], const char *name, const char *was, const char *is) {
+    const size_t used = strlen(list);
+    snprintf(list + used, RUN_DIFFERENCES_TEXT - used, "%s%s %s -> %s", used > 0 ? ", " : "", name, was, is);
 }
 
 static void add_count(RunDifferences *found, const char *name, int64_t was, int64_t is) {
@@ -19,7 +19,7 @@ static void add_count(RunDifferences *found, const char *name, int64_t was, int6
     if (was == is) return;
     snprintf(texts[0], VALUE_TEXT, "%" PRId64, was);
     snprintf(texts[1], VALUE_TEXT, "%" PRId64, is);
-    add(found, name, texts[0], texts[1]);
+    add(found->fixed, name, texts[0], texts[1]);
 }
 
 /* "SHA-256 0123456789ab…" */
@@ -27,7 +27,7 @@ static void add_digest(RunDifferences *found, const char *name, const char *was,
     char texts[2][VALUE_TEXT];
     snprintf(texts[0], VALUE_TEXT, "SHA-256 %.12s…", was);
     snprintf(texts[1], VALUE_TEXT, "%.12s…", is);
-    add(found, name, texts[0], texts[1]);
+    add(found->fixed, name, texts[0], texts[1]);
 }
 
 static bool decides_the_best(const char *key) {
@@ -36,7 +36,8 @@ static bool decides_the_best(const char *key) {
 
 static void note_setting(void *context, const SettingChange *change) {
     RunDifferences *found = context;
-    if (change->fixed) add(found, change->key, change->was, change->is);
+    if (change->fixed) add(found->fixed, change->key, change->was, change->is);
+    if (change->updates) add(found->updates, change->key, change->was, change->is);
     found->metric = found->metric || decides_the_best(change->key);
 }
 

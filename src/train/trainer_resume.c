@@ -114,6 +114,18 @@ static void drop_checkpoint(Resume *r) {
     run_state_parts_free(&r->parts);
 }
 
+/* A run that has stopped early stays stopped. */
+static bool has_stopped_early(const Settings *settings, const RunState *state) {
+    return settings->early_stopping_patience > 0 && state->stale >= settings->early_stopping_patience;
+}
+
+/* What makes the checkpoint another run's: what a run cannot change or, where it has ended, settings that would act only
+ * on updates, of which none is left. */
+static const char *other_run(const Trainer *t, const RunState *was, const RunDifferences *found) {
+    const bool ended = was->step >= t->state.total || (has_stopped_early(t->settings, was) && !found->metric);
+    return found->fixed[0] || !ended ? found->fixed : found->updates;
+}
+
 /* A resumed run must have the same samples in the same updates. One that goes on from a checkpoint that the user has
  * named takes its weights from there, whatever model_name_or_path says. */
 static Status check_run(const Trainer *t, Resume *r, Error *error) {
@@ -122,14 +134,15 @@ static Status check_run(const Trainer *t, Resume *r, Error *error) {
     RunState was = r->was;
     if (r->by_name) was.model_digest[0] = '\0';
     if (trainer_compare(t, &was, r->parts.settings, &found, error)) return error->status;
-    if (!found.fixed[0]) return STATUS_OK;
+    const char *differs = other_run(t, &was, &found);
+    const char *whose = found.fixed[0] ? "is of another run" : "has no update left for other settings";
+    if (!differs[0]) return STATUS_OK;
     if (automatic && t->settings->overwrite_output_dir) {
-        log_info("overwrite_output_dir: %s is of another run (%s): starting a new one", r->folder, found.fixed);
+        log_info("overwrite_output_dir: %s %s (%s): starting a new run", r->folder, whose, differs);
         drop_checkpoint(r);
         return STATUS_OK;
     }
-    return error_set(error, STATUS_INPUT, "cannot resume from %s, which is of another run: %s: %s", r->folder,
-                     found.fixed,
+    return error_set(error, STATUS_INPUT, "cannot resume from %s, which %s: %s: %s", r->folder, whose, differs,
                      automatic ? "continue it with the same, or set another output_dir; overwrite_output_dir: true "
                                  "removes its checkpoints and starts a new run"
                                : "use the same, or do not resume");
@@ -261,9 +274,7 @@ Status trainer_resume(Trainer *t, char **folder, cJSON **history, Error *error) 
     if (error->status) goto cleanup;
     world_broadcast(t->world, &t->state, sizeof t->state);
     world_broadcast(t->world, &t->save.step, sizeof t->save.step);
-    /* A run that has stopped early stays stopped. */
-    t->stop_early =
-        text[0] && t->settings->early_stopping_patience > 0 && t->state.stale >= t->settings->early_stopping_patience;
+    t->stop_early = text[0] && has_stopped_early(t->settings, &t->state);
     if (t->stop_early) log_info("the run has stopped early already (early_stopping_patience): no update is left");
     if (text[0]) {
         *folder = r.folder;

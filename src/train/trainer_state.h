@@ -120,9 +120,11 @@ Status trainer_choose_sharing(Trainer *trainer, const char *model, Error *error)
 Status trainer_resume(Trainer *trainer, char **folder, cJSON **history, Error *error);
 
 /* What differs between this run and the one that wrote a checkpoint. */
+enum { RUN_DIFFERENCES_TEXT = 600 };
 typedef struct {
-    char fixed[600]; /* what a run cannot change, as "seed 42 -> 7, samples per update 20 -> 10" */
-    bool metric;     /* another metric decides which model is best, or other evaluation data */
+    char fixed[RUN_DIFFERENCES_TEXT];   /* what a run cannot change, as "seed 42 -> 7, samples per update 20 -> 10" */
+    char updates[RUN_DIFFERENCES_TEXT]; /* what acts on updates alone, likewise */
+    bool metric;                        /* another metric decides which model is best, or other evaluation data */
 } RunDifferences;
 
 /* trainer_compare.c: compare with the state and the settings (NULL: not known) of a checkpoint. Rank 0. */

@@ -255,6 +255,14 @@ def test_several_runs_without_a_record_are_refused(place, other, settings):
     linnet("train", again(place, settings, resume_from_checkpoint=place / "checkpoint-6"))
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"id": 5}', '{"id": "abc"}'])
+def test_damaged_record_names_the_way_out(place, settings, text):
+    (place / "linnet_run.json").write_text(text)
+    refused("train", again(place, settings, resume_from_checkpoint="auto"), names=["linnet_run.json", "without this file the folder is taken to be"])
+    (place / "linnet_run.json").unlink()
+    assert "checkpoint-6 after update 6" in linnet("train", again(place, settings, resume_from_checkpoint="auto")).stderr
+
+
 def test_auto_with_only_another_runs_checkpoints_is_refused(other, settings, tmp_path):
     """The folder's run has none: starting afresh is not what the folder shows."""
     run = train(tmp_path, **{**settings, "save_strategy": "no"})
@@ -276,6 +284,23 @@ def test_changed_settings_are_named(place, settings):
                   "logging_steps 1 -> 2", "threads_per_rank null -> 1"):
         assert sum(words in line for line in lines) == 1, result
     assert "changed since" not in linnet("train", again(place, {**settings, **changes}, resume_from_checkpoint="auto")).stderr
+
+
+@pytest.mark.parametrize("changes, named", [(dict(learning_rate=2e-3), "learning_rate 0.001 -> 0.002"),
+                                            (dict(weight_decay=0.1, max_steps=4), "weight_decay 0 -> 0.1"),
+                                            (dict(lr_scheduler_type="constant", dropout=0.5), 'lr_scheduler_type "linear" -> "constant", dropout null -> 0.5')])
+def test_settings_of_updates_are_refused_where_none_is_left(place, settings, first, changes, named):
+    """A new configuration in the folder of a run that has ended must not end at once with the old model as its result."""
+    config = again(place, settings, resume_from_checkpoint="auto", **changes)
+    refused("train", config, names=["checkpoint-6", "has no update left for other settings", named, "overwrite_output_dir"])
+    assert weights_digest(place) == weights_digest(first) and checkpoints(place) == [2, 4, 6]
+    refused("train", again(place, settings, resume_from_checkpoint=place / "checkpoint-6", **changes), names=[named])
+    linnet("train", again(place, settings, resume_from_checkpoint="auto", logging_steps=2, save_total_limit=3))  # these change no model
+    fresh = {**settings, **changes, "overwrite_output_dir": True, "resume_from_checkpoint": "auto"}
+    result = linnet("train", again(place, fresh))
+    assert named in result.stderr and "starting a new run" in result.stderr, result
+    assert weights_digest(place) not in (weights_digest(first), weights_digest(first / "checkpoint-4"))
+    assert "; 0 left" in linnet("train", again(place, fresh)).stderr  # requeued: the new run is complete
 
 
 @pytest.mark.parametrize("ranks", [0, 2])

@@ -95,7 +95,8 @@ char *settings_text(const Settings *settings, Error *error);
 /** A key that has another value than before, both as JSON. */
 typedef struct {
     const char *key, *was, *is;
-    bool fixed; /**< a run has one value from its start to its end: seed, pooling, data_order */
+    bool fixed;   /**< a run has one value from its start to its end: seed, pooling, data_order */
+    bool updates; /**< acts on updates alone: learning_rate, lr_scheduler_type, weight_decay, ... */
 } SettingChange;
 
 /** Call `changed` for each key whose value differs from that in `before`, the object of an earlier settings_text() (NULL

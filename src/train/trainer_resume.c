@@ -173,6 +173,13 @@ static Status begin_run(Trainer *t, const Resume *r, Error *error) {
     return STATUS_OK;
 }
 
+/* Whether the folder has a checkpoint of a run of linnet's, which resume_from_checkpoint: true could continue. */
+static bool has_run(const CheckpointList *list) {
+    for (size_t i = 0; i < list->count; i++)
+        if (list->entries[i].run[0]) return true;
+    return false;
+}
+
 /* Other runs' checkpoints in the folder: in the way of a new run; never used or removed by one that goes on. */
 static Status check_others(const Trainer *t, const Resume *r, bool same_run, Error *error) {
     const char *output = t->settings->output_dir;
@@ -184,7 +191,9 @@ static Status check_others(const Trainer *t, const Resume *r, bool same_run, Err
             "%s has checkpoints of another run: %s: set another output_dir; or overwrite_output_dir: true, "
             "which removes them%s",
             output, names,
-            t->settings->resume_from_checkpoint ? "" : "; or resume_from_checkpoint: true to continue that run");
+            t->settings->resume_from_checkpoint || !has_run(&r->list)
+                ? ""
+                : "; or resume_from_checkpoint: true to continue that run");
     log_warning(
         "%s also has checkpoints that are not of this run: %s: they are neither used nor removed, but replaced if "
         "this run saves one of the same step",

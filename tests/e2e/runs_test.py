@@ -408,6 +408,7 @@ def test_checkpoint_of_trainer_is_told_by_name(first, settings, tmp_path):
     refused("train", named, ranks=2, names=[trainers, line])
     refused("train", again(tmp_path / "run", settings, resume_from_checkpoint=True), names=["checkpoint-500", line])
     refused("train", again(tmp_path / "run", settings), names=["checkpoint-500 (Hugging Face Trainer)", "overwrite_output_dir"])
+    assert "continue that run" not in linnet("train", again(tmp_path / "run", settings), code=1).stderr  # nothing there can be continued
     train(tmp_path / "its", **{**settings, "model_name_or_path": trainers, "max_steps": 1})
 
 

@@ -27,11 +27,12 @@ static bool is_space(char byte) {
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
-/* Pass white space; *next is the byte after it, 0 at the end. */
+/* Pass white space; *next is the byte after it, 0 at the end. A NUL byte is not the end. */
 static Status pass_space(RowBuffer *buffer, char *next, Error *error) {
     for (bool there;; pass(buffer, 1)) {
         if (row_buffer_need(buffer, 0, &there, error)) return error->status;
         *next = there ? *row_buffer_row(buffer) : '\0';
+        if (there && !*next) return fail(buffer, "expected JSON, got a NUL byte: is the file damaged?", error);
         if (!there || !is_space(*next)) return STATUS_OK;
     }
 }
@@ -247,18 +248,31 @@ static Status start(RowBuffer *buffer, JsonRows *rows, Error *error) {
     return STATUS_OK;
 }
 
-/* Read what follows the array: nothing, or the rest of the object around it, which is not looked at. */
+/* Pass the members after the field, which must not come again, and the end of the object. */
+static Status close_field(RowBuffer *buffer, const char *field, char *next, Error *error) {
+    char names[256] = "";
+    while (*next == ',') {
+        bool found;
+        pass(buffer, 1);
+        if (pass_key(buffer, field, names, &found, error)) return error->status;
+        if (found) return fail(buffer, "the field appears twice", error);
+        if (pass_value(buffer, error) || pass_space(buffer, next, error)) return error->status;
+    }
+    if (*next != '}') return fail(buffer, "expected ',' or '}' after the field", error);
+    pass(buffer, 1);
+    return pass_space(buffer, next, error);
+}
+
+/* Read what follows the array: nothing, or the rest of the object around it. */
 static Status finish(RowBuffer *buffer, JsonRows *rows, Error *error) {
     char next;
     rows->place = JSON_END;
     pass(buffer, 1); /* the bracket */
     if (pass_space(buffer, &next, error)) return error->status;
-    if (next && !rows->field) return fail(buffer, "expected nothing after the array", error);
-    for (bool more = true; more;) {
-        buffer->start = buffer->end;
-        if (row_buffer_read(buffer, &more, error)) break;
-    }
-    return error->status;
+    if (rows->field && close_field(buffer, rows->field, &next, error)) return error->status;
+    return next ? fail(buffer, rows->field ? "expected nothing after the object" : "expected nothing after the array",
+                       error)
+                : STATUS_OK;
 }
 
 /* In an array: pass the comma before the next object; *next is the byte after it. */

@@ -122,9 +122,26 @@ def test_json(sample, tmp_path, name, content, options):
     ('[["a", 0]]', ["t.json:1:2: expected a JSON object"]),
     ("text,sentiment\na,0\n", ["t.json:1:1: expected a JSON object", "--format csv"]),
     ('{"text": "\\ud83d", "sentiment": 0}', ["t.json:1:17: half of a surrogate pair"]),
+    ('{"text": "a", "sentiment": 0}\n\0\0{"text": "b", "sentiment": 0}\n', ["t.json:2:1: expected JSON, got a NUL byte"]),
+    ('[{"text": "a", "sentiment": 0}]\0', ["t.json:1:32: expected JSON, got a NUL byte"]),
 ])
 def test_json_that_is_wrong(sample, tmp_path, content, names):
+    """Python's json refuses them all."""
     wrong(sample, tmp_path, "t.json", content, names=names)
+
+
+@pytest.mark.parametrize("end, names", [
+    ("", ["t.json:1:40: expected ',' or '}'"]),
+    (' "n": 4}', ["t.json:1:41: expected ',' or '}'"]),
+    (', "n": 4', ["t.json:1:48: expected ',' or '}'"]),
+    (', "n": [4}', ["expected ',' or ']'"]),
+    (', 4}', ['t.json:1:42: expected a key in "quotes"']),
+    ('}, {"data": []}', ["t.json:1:41: expected nothing after the object"]),
+    (', "data": [{"text": "b", "sentiment": 0}]}', ["the field appears twice"]),
+])
+def test_json_around_the_field_is_wrong(sample, tmp_path, end, names):
+    """A download that was cut, or another array of the same name, of which Python takes the last one."""
+    wrong(sample, tmp_path, "t.json", '{"data":[{"text": "a", "sentiment": 0}]' + end, "--field", "data", names=names)
 
 
 @pytest.mark.parametrize("content, names", [

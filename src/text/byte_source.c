@@ -186,7 +186,7 @@ static Status choose_encoding(ByteSource *source, Error *error) {
     const char *told = source->options->encoding;
     size_t length;
     const char *marked = encoding_of_mark(source->first.bytes, source->first.end, &length);
-    if (told && marked && !encoding_is_unicode(told))
+    if (told && marked && !encoding_is_of_mark(told, marked))
         return error_set(error, STATUS_INPUT, "%s: starts with the byte-order mark of %s: leave out --encoding %s",
                          source->name, marked, told);
     const bool replace = source->options->encoding_errors && strcmp(source->options->encoding_errors, "replace") == 0;
@@ -265,6 +265,10 @@ static Status decode(ByteSource *source, char *out, size_t room, size_t *count, 
         if (ended) break;
     }
     *count = (size_t)(end - out);
+    if (encoding_changes_ascii(source->encoding ? source->encoding : "")) {
+        *count = encoding_restore_ascii(out, *count);
+        end = out + *count;
+    }
     for (const char *at = out; (at = memchr(at, '\n', (size_t)(end - at))); at++) source->line++;
     return STATUS_OK;
 }

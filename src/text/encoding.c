@@ -28,6 +28,14 @@ bool encoding_is_unicode(const char *name) {
     return strncmp(plain, "utf", 3) == 0 || strncmp(plain, "ucs", 3) == 0;
 }
 
+bool encoding_is_of_mark(const char *name, const char *marked) {
+    char plain[NAME_MAX_BYTES], mark[NAME_MAX_BYTES];
+    plain_name(plain, name);
+    plain_name(mark, marked);
+    return strlen(plain) >= strlen("utf8") &&
+           (strncmp(mark, plain, strlen(plain)) == 0 || (encoding_is_utf8(name) && encoding_is_utf8(marked)));
+}
+
 /* Python's names that iconv writes in another way than with other dashes. */
 static const char *name_of_iconv(const char *plain) {
     static const char *const NAMES[][2] = {
@@ -35,17 +43,37 @@ static const char *name_of_iconv(const char *plain) {
         {"macroman", "MACINTOSH"},
         {"maclatin2", "MAC-CENTRALEUROPE"},
         {"maccyrillic", "MAC-CYRILLIC"},
+        {"latin", "ISO-8859-1"},
         {"latin9", "ISO-8859-15"},
         {"latin10", "ISO-8859-16"},
         {"ansi", "CP1252"},
         {"windows31j", "CP932"},
         {"ms932", "CP932"},
         {"ksc5601", "EUC-KR"},
-        {"hzgb2312", "HZ"},
+        {"shiftjis", "SJIS"},
+        {"mskanji", "CP932"},
     };
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(plain, NAMES[i][0]) == 0) return NAMES[i][1];
     return plain;
+}
+
+bool encoding_changes_ascii(const char *name) {
+    char plain[NAME_MAX_BYTES];
+    plain_name(plain, name);
+    return strcmp(plain, "shiftjis") == 0 || strcmp(plain, "sjis") == 0 || strcmp(plain, "csshiftjis") == 0;
+}
+
+size_t encoding_restore_ascii(char *text, size_t size) {
+    static const char YEN[] = "\xC2\xA5", OVERLINE[] = "\xE2\x80\xBE";
+    size_t used = 0;
+    for (size_t at = 0; at < size;) {
+        const bool yen = size - at >= 2 && memcmp(text + at, YEN, 2) == 0;
+        const bool overline = size - at >= 3 && memcmp(text + at, OVERLINE, 3) == 0;
+        text[used++] = (char)(yen ? '\\' : overline ? '~' : text[at]);
+        at += yen ? 2 : overline ? 3 : 1;
+    }
+    return used;
 }
 
 Status encoding_open(iconv_t *decoder, const char *name, Error *error) {

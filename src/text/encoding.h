@@ -14,6 +14,17 @@ Status encoding_open(iconv_t *decoder, const char *name, Error *error);
 bool encoding_is_utf8(const char *name);
 bool encoding_is_unicode(const char *name);
 
+/** Whether a name is that of the encoding whose byte-order mark was found, with or without the order of bytes. */
+bool encoding_is_of_mark(const char *name, const char *marked);
+
+/** Whether iconv takes the bytes 0x5C and 0x7E of the encoding for a yen sign and an overline (Shift_JIS, by
+ *  JIS X 0201), where Python reads '\\' and '~'. */
+bool encoding_changes_ascii(const char *name);
+
+/** Put '\\' and '~' back into decoded text [size] of such an encoding, which has no other yen sign or overline of
+ *  these codes. text consists of complete characters of UTF-8; returns its new size. */
+size_t encoding_restore_ascii(char *text, size_t size);
+
 /** The encoding that a byte-order mark at the start of bytes [size] tells, or NULL; *length is the mark's bytes. */
 const char *encoding_of_mark(const char *bytes, size_t size, size_t *length);
 

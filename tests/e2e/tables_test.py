@@ -181,7 +181,7 @@ def test_options_that_are_wrong(sample, tmp_path, options, names):
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "latin1", "iso-8859-1", "iso8859_15", "cp1252", "windows-1252", "utf-8", "utf-8-sig", "utf_16",
-                                      "utf-16le", "UTF-16BE", "utf-32", "mac_roman", "cp437"])
+                                      "utf-16le", "UTF-16BE", "utf-32", "mac_roman", "cp437", "latin"])
 def test_encodings_by_name(sample, tmp_path, encoding):
     """By Python's and by iconv's name."""
     check(sample, tmp_path, ROWS, "t.csv", csv_of(ROWS).encode(encoding), "--encoding", encoding)
@@ -191,6 +191,14 @@ def test_encodings_by_name(sample, tmp_path, encoding):
                                             ("big5", "\u6211\u559c"), ("koi8_r", "\u043b\u044e\u0431\u043b\u044e"), ("cp1251", "\u043b\u044e\u0431\u043b\u044e"), ("euc_kr", "\uc88b\uc544")])
 def test_encodings_of_many_languages(sample, tmp_path, encoding, text):
     rows = [(text, "positive"), (f"{text}, {text}", "negative")] * 3
+    check(sample, tmp_path, rows, "t.csv", csv_of(rows).encode(encoding), "--encoding", encoding)
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "Shift-JIS", "sjis", "shiftjis", "ms_kanji", "cp932"])
+def test_ascii_in_shift_jis(sample, tmp_path, encoding):
+    """Python reads 0x5C and 0x7E as in ASCII, also where they are the second byte of a character; iconv reads a yen sign and an overline."""
+    text = "\\o/ ~ \u8868\u30bd\u5341"  # the last three end in the byte 0x5C
+    rows = [(text, "positive"), (text * 5000, "negative")]
     check(sample, tmp_path, rows, "t.csv", csv_of(rows).encode(encoding), "--encoding", encoding)
 
 
@@ -216,6 +224,9 @@ def test_bytes_of_another_encoding(sample, tmp_path):
     wrong(sample, tmp_path, "t.csv", b"text,sentiment\na\x81b,neutral\n", "--encoding", "cp1252", names=["t.csv:2: byte 0x81 at offset 16 is not cp1252"])
     wrong(sample, tmp_path, "t.csv", table.encode("utf-16")[:-1], names=["t.csv:2: byte 0x0A at offset"])
     wrong(sample, tmp_path, "t.csv", codecs.BOM_UTF8 + table.encode(), "--encoding", "latin-1", names=["byte-order mark of UTF-8"])
+    wrong(sample, tmp_path, "t.csv", codecs.BOM_UTF8 + table.encode(), "--encoding", "utf-16", names=["byte-order mark of UTF-8"])
+    wrong(sample, tmp_path, "t.csv", table.encode("utf-16"), "--encoding", "utf-16be", "--no-header", "--text-column", "0", "--no-labels",
+          names=["byte-order mark of UTF-16LE"])
 
 
 def test_bad_bytes_may_be_replaced(sample, tmp_path):

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #define NUMBER_MAX_BYTES 40
+#define FLOAT64_INTEGERS 0x1p53 /* from here on integers share a value with others */
 
 /* The number that a text [size] is in decimal notation, else NaN. */
 static double number_of(const char *text, size_t size) {
@@ -59,6 +60,7 @@ static int32_t find_name(const LabelNames *labels, const char *text, size_t size
 /* The class of a number: the only name of that value, or, where no name is a number, the class of that index. */
 static int32_t find_number(const LabelNames *labels, double number) {
     int32_t found = -1;
+    if (fabs(number) >= FLOAT64_INTEGERS) return -1;
     if (!labels->numbers)
         return number >= 0 && number < (double)labels->count && number == floor(number) ? (int32_t)number : -1;
     for (size_t i = 0; i < labels->count; i++) {

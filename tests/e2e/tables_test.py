@@ -332,6 +332,7 @@ def labels(sample, tmp_path, names, cells):
     ("-1,0,1", ["-1", "1", "0", "-1.0"], [0, 2, 1, 0]),
     ("2,1,0", ["0", "2"], [2, 0]),
     ("0.0,1.0", ["0", "1.0"], [0, 1]),
+    ("9007199254740992,9007199254740993", ["9007199254740993", "9007199254740992"], [1, 0]),
     ("negative,neutral,positive", ["neutral", "0", "2", "1.0", " positive ", "01"], [1, 0, 2, 1, 2, 1]),  # datasets.ClassLabel.str2int
     ("negative, neutral , positive", ["neutral"], [1]),
     ("False,True", ["True", "false", "TRUE"], [1, 0, 1]),
@@ -352,6 +353,7 @@ def test_labels(sample, tmp_path, names, cells, expected):
     ("negative,positive", "True", ['unknown label "True"']),
     ("negative,positive", "0x1", ['unknown label "0x1"']),
     ("negative,positive", "nan", ['unknown label "nan"']),
+    ("9007199254740992,1", "9007199254740993", ['unknown label "9007199254740993"']),  # equal in float64
     ("negative,positive", "", ["the label is empty"]),
     ("negative,positive", "Positive", ['unknown label "Positive"']),
     ("negative,positive", "posi\0tive", ['unknown label "posi\\0tive"']),

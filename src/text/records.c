@@ -193,6 +193,18 @@ static Status read_header(Records *records, Error *error) {
 
 /* --- Rows --- */
 
+/* A table of lines has one column, called "text" or 0; another name tells that it is no table of lines. */
+static Status check_lines(const Records *records, Error *error) {
+    const char *first = records->columns[0];
+    const bool texts = strcmp(first, "text") == 0 || strcmp(first, "0") == 0;
+    if (texts && records->count == 1) return STATUS_OK;
+    Quoted shown;
+    const char *other = records->columns[texts ? 1 : 0];
+    return error_set(error, STATUS_INPUT, "%s: a table of lines has texts only, no column %s%s",
+                     byte_source_name(records->source), quoted(other, strlen(other), &shown),
+                     texts ? "" : " (for a table with columns add --format csv)");
+}
+
 /* Begin at the first byte, before or after the header row. */
 static Status begin(Records *records, Error *error) {
     records->row.bytes = 0;
@@ -204,10 +216,7 @@ static Status begin(Records *records, Error *error) {
         return error->status;
     if (records->format == FORMAT_CSV || records->format == FORMAT_TSV) return read_header(records, error);
     records->width = records->format == FORMAT_LINES ? 1 : records->count;
-    if (records->count > records->width)
-        return error_set(error, STATUS_INPUT, "%s: a table of lines has texts only, no column \"%s\"",
-                         byte_source_name(records->source), records->columns[1]);
-    return STATUS_OK;
+    return records->format == FORMAT_LINES ? check_lines(records, error) : STATUS_OK;
 }
 
 static Status copy_columns(Records *records, const char *const *columns, size_t count, Error *error) {

@@ -431,6 +431,8 @@ def test_predict_reads_tables(sample, tmp_path):
     (tmp_path / "t.txt").write_text("one\ntwo, three\n")
     assert predicted(sample, b"", "--input", tmp_path / "t.txt") == ["one", "two, three"]
     assert predicted(sample, b"0;a\n1;b\n", "--input", "-", "--format", "csv", "--separator", ";", "--no-header", "--text-column", "1") == ["a", "b"]
+    assert predicted(sample, b"", "--input", tmp_path / "t.txt", "--text-column", "0") == ["one", "two, three"]
+    refused("predict", "--model", sample.model, "--input", tmp_path / "t.txt", "--text-column", "tweet", names=['lines has texts only, no column "tweet"', "--format csv"])
     refused("predict", "--model", sample.model, "--input", tmp_path / "t.csv", "a text", names=["--input"])
     told = linnet("predict", "--model", sample.model, tmp_path / "t.csv")
     assert "--input reads a file" in told.stderr, told

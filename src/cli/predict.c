@@ -112,7 +112,7 @@ static Status predict_token_file(Predictor *predictor, const Command *command, E
     Dataset *dataset = NULL;
     if (dataset_open(&dataset, command->input, error)) return error->status;
     const DatasetInfo *info = dataset_info(dataset);
-    if (!predictor_check_data(predictor, info, error) && !dataset_verify(dataset, 0, info->samples, error))
+    if (!predictor_check_data(predictor, dataset, error))
         for (int64_t first = 0; first < info->samples && !error->status; first += SAMPLES_AT_ONCE)
             predict_samples(predictor, dataset, first, int64_min(info->samples - first, SAMPLES_AT_ONCE), command->json,
                             error);

@@ -20,7 +20,7 @@ struct Predictor {
     Gpt2 *gpt2;
     Batch batch;
     BatchRule rule;
-    int64_t texts, truncated; /**< classified, and how many of them were longer than the model reads */
+    int64_t texts, truncated; /**< classified, and how many of them were longer than what is read */
     int32_t max_length;       /**< of a text, in tokens */
 };
 
@@ -85,10 +85,18 @@ void predictor_close(Predictor *predictor) {
     memory_free(predictor);
 }
 
-Status predictor_check_data(const Predictor *predictor, const DatasetInfo *data, Error *error) {
-    if (strcmp(tokenizer_digest(predictor->tokenizer), data->tokenizer_digest) == 0) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s was prepared with another tokenizer than the model's: prepare it again",
-                     data->path);
+Status predictor_check_data(const Predictor *predictor, Dataset *data, Error *error) {
+    const DatasetInfo *info = dataset_info(data);
+    const int32_t positions = predictor->config->positions;
+    int64_t longer;
+    if (strcmp(tokenizer_digest(predictor->tokenizer), info->tokenizer_digest) != 0)
+        return error_set(error, STATUS_INPUT,
+                         "%s was prepared with another tokenizer than the model's: prepare it again", info->path);
+    if (dataset_verify(data, 0, info->samples, error) ||
+        dataset_longer(data, 0, info->samples, positions, &longer, error))
+        return error->status;
+    dataset_warn_longer(info, longer, positions);
+    return STATUS_OK;
 }
 
 void predictor_classify_ids(Predictor *predictor, const int32_t *ids, size_t count, Prediction *prediction) {
@@ -115,7 +123,9 @@ Status predictor_classify(Predictor *predictor, const char *text, size_t size, P
 }
 
 void predictor_warn_truncated(const Predictor *predictor) {
+    const bool all = predictor->max_length == predictor->config->positions;
     if (predictor->truncated > 0)
-        log_warning("%" PRId64 " of %" PRId64 " texts were truncated to %d tokens, the most that the model reads",
-                    predictor->truncated, predictor->texts, predictor->config->positions);
+        log_warning("%" PRId64 " of %" PRId64 " texts were truncated to %d tokens, %s", predictor->truncated,
+                    predictor->texts, predictor->max_length,
+                    all ? "the most that the model reads" : "the tokenizer's model_max_length");
 }

@@ -2,6 +2,7 @@
 Hugging Face's truncation=True does."""
 import json
 import re
+import shutil
 
 import h5py
 import numpy as np
@@ -89,3 +90,16 @@ def test_predict_counts(sample, model):
     longer = linnet("predict", "--model", model, "--json", many, many + " b")
     first, second = (json.loads(line)["probabilities"] for line in longer.stdout.splitlines())
     assert first == second and longer.stderr == told.format(2, 2)
+
+
+def test_predict_counts_the_samples_of_a_token_file(sample, model):
+    assert warned(linnet("predict", "--model", model, "--input", sample.test)) == expected(sample.test)
+    assert warned(linnet("predict", "--model", sample.model, "--input", sample.test)) == []
+
+
+def test_predict_names_the_limit_of_the_tokenizer(sample, model, tmp_path):
+    """Transformers truncates to model_max_length, also where the model reads more."""
+    shutil.copytree(model, tmp_path / "m")
+    config = tmp_path / "m/tokenizer_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "model_max_length": 5}))
+    assert "1 of 1 texts were truncated to 5 tokens, the tokenizer's model_max_length\n" in linnet("predict", "--model", tmp_path / "m", "a " * 40).stderr

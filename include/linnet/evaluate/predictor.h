@@ -24,12 +24,13 @@ void predictor_close(Predictor *predictor); /**< NULL is allowed */
  *  tokenizer's model_max_length and the model's positions. */
 Status predictor_classify(Predictor *predictor, const char *text, size_t size, Prediction *prediction, Error *error);
 
-/** STATUS_INPUT for a token file that was made with another tokenizer than the model's. */
-Status predictor_check_data(const Predictor *predictor, const DatasetInfo *data, Error *error);
-/** Classify a sample of such a file, ids [count ≥ 1]. */
+/** Verify a token file: STATUS_INPUT where it is damaged or was made with another tokenizer than the model's. Warn of
+ *  samples longer than the model's positions. */
+Status predictor_check_data(const Predictor *predictor, Dataset *data, Error *error);
+/** Classify a sample of such a file, ids [count ≥ 1], up to the model's positions. */
 void predictor_classify_ids(Predictor *predictor, const int32_t *ids, size_t count, Prediction *prediction);
 
-/** Warn, with their number, if texts so far had more tokens than the model reads. */
+/** Warn, with their number, if texts so far had more tokens than were read. */
 void predictor_warn_truncated(const Predictor *predictor);
 
 #endif

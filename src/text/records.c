@@ -2,6 +2,7 @@
 #include "linnet/text/records.h"
 #include "linnet/core/escape.h"
 #include "linnet/core/integers.h"
+#include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
 #include "text/row_buffer.h"
@@ -25,6 +26,7 @@ struct Records {
     size_t count;         /**< of columns asked for */
     size_t width;         /**< cells of a row; 0: not known yet */
     Row row;              /**< the current row, which the next call skips */
+    bool told;            /**< a warning of warn_of_rows_in_a_cell() */
     bool waiting;         /**< the current row has been read to learn the width, and is the first one */
 };
 
@@ -265,6 +267,21 @@ static Status check_width(const Records *records, Error *error) {
                      row->count == 1 ? "" : "s", records->options.no_header ? "first" : "header", records->width);
 }
 
+/* Where texts begin with quotes that mean nothing, a cell can hold the rows up to the next quote. Between tabs, where
+ * texts hardly have both a tab and a line end, it is told. */
+static void warn_of_rows_in_a_cell(Records *records) {
+    const Row *row = &records->row;
+    if (records->told || records->dialect.separator[0] != '\t' || row->lines < 2) return;
+    for (size_t i = 0; i < row->count && !records->told; i++) {
+        const char *text = cell_text(records, i);
+        if (!memchr(text, '\t', row->cells[i].size) || !memchr(text, '\n', row->cells[i].size)) continue;
+        log_warning("%s:%" PRId64 ":%" PRId64
+                    ": the cell in quotes holds tabs and line ends: if quotes mean nothing here, add --quote none",
+                    byte_source_name(records->source), row->cells[i].line, row->cells[i].column);
+        records->told = true;
+    }
+}
+
 /* Move to the next row. */
 static Status advance(Records *records, bool *more, Error *error) {
     RowBuffer *buffer = &records->buffer;
@@ -279,6 +296,7 @@ static Status advance(Records *records, bool *more, Error *error) {
     row->bytes = 0;
     row->lines = 0;
     if (csv_read_row(buffer, &records->dialect, row, more, error) || !*more) return error->status;
+    warn_of_rows_in_a_cell(records);
     return check_width(records, error);
 }
 

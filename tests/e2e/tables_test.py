@@ -177,6 +177,19 @@ def test_options_that_are_wrong(sample, tmp_path, options, names):
     wrong(sample, tmp_path, "t.csv", csv_of(ROWS), *options, names=names)
 
 
+def test_rows_inside_quotes_are_told(sample, tmp_path):
+    """pandas reads two rows, without a word (its issues 21695, 25228 and 39857); with quoting=csv.QUOTE_NONE four."""
+    table = 'text\tsentiment\n"what a day\tpositive\nfine\tneutral\nhe said "\tnegative\nlast\tneutral\n'
+    told = "t.tsv:2:1: the cell in quotes holds tabs and line ends"
+    merged = [("what a day\tpositive\nfine\tneutral\nhe said ", "negative"), ("last", "neutral")]
+    assert check(sample, tmp_path, merged, "t.tsv", table).stderr.count(told) == 1
+    assert prepare(sample, tmp_path, "t.tsv", table, "--subset", "2")[1].stderr.count(told) == 1
+    rows = [('"what a day', "positive"), ("fine", "neutral"), ('he said "', "negative"), ("last", "neutral")]
+    assert "warning" not in check(sample, tmp_path, rows, "t.tsv", table, "--quote", "none").stderr
+    harmless = 'text\tsentiment\n"two\nlines"\tneutral\n"a\ttab"\tneutral\n'
+    assert "warning" not in check(sample, tmp_path, [("two\nlines", "neutral"), ("a\ttab", "neutral")], "t.tsv", harmless).stderr
+
+
 # --- Encodings and compression ------------------------------------------------------------------------------------
 
 

@@ -121,7 +121,10 @@ static Status read_added_file(SpecTokens *g, Error *error) {
         if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < INT32_MAX) || !item->string[0])
             return spec_refuse(g->reader, SPEC_ADDED, item->string, item, "the token's id", error);
         const bool special = candidates_find(&g->named, item->string) || candidates_find(&g->extra, item->string);
-        const Candidate token = {item->string, (int64_t)item->valuedouble, !special, .special = special,
+        const Candidate token = {.text = item->string,
+                                 .id = (int64_t)item->valuedouble,
+                                 .normalized = !special,
+                                 .special = special,
                                  .file = SPEC_ADDED};
         if (put_by_id(g, token, error)) break;
     }
@@ -156,19 +159,35 @@ static Status read_other(SpecTokens *g, SpecFile file, const cJSON *item, Error 
     if (file == SPEC_SPECIAL && twin && !cJSON_Compare(twin, item, true))
         return spec_refuse(g->reader, file, item->string, item, "the value that tokenizer_config.json has", error);
     if (read_special(g, file, item->string, item, &token, error)) return error->status;
+    token.name = item->string;
+    return candidates_push(&g->named, token, error);
+}
+
+/* Add a special token by name, or put it in place of the one with that name. */
+static Status put_by_name(SpecTokens *g, Candidate token, Error *error) {
+    for (size_t i = 0; i < g->named.count; i++)
+        if (strcmp(g->named.items[i].name, token.name) == 0) {
+            g->named.items[i] = token;
+            return STATUS_OK;
+        }
     return candidates_push(&g->named, token, error);
 }
 
 static Status read_named(SpecTokens *g, Error *error) {
     const cJSON *config = g->reader->trees[SPEC_CONFIG], *map = g->legacy ? g->reader->trees[SPEC_SPECIAL] : NULL;
-    const cJSON *item;
+    const cJSON *item, *padding = spec_member(g->reader->trees[SPEC_TOKENIZER], "padding");
     for (int i = 0; i < SPECIAL_COUNT; i++) {
         const cJSON *own = cJSON_GetObjectItemCaseSensitive(config, KEYS[i]);
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(map, KEYS[i]);
+        /* The plain class takes the pad token of tokenizer.json's padding where no other file has the key. */
+        const cJSON *saved =
+            i == SPECIAL_PAD && !g->reader->gpt2 && !own && !value ? spec_member(padding, KEYS[i]) : NULL;
         Candidate token = {.id = UNSET, .normalized = UNSET, .special = true, .plain = true, .file = SPEC_CONFIG};
         if (g->reader->gpt2 && i <= SPECIAL_UNK) token.text = END_OF_TEXT;
         if (own && read_special(g, SPEC_CONFIG, KEYS[i], own, &token, error)) return error->status;
         if (value && read_special(g, SPEC_SPECIAL, KEYS[i], value, &token, error)) return error->status;
+        if (saved && read_special(g, SPEC_TOKENIZER, KEYS[i], saved, &token, error)) return error->status;
+        token.name = KEYS[i];
         if (candidates_push(&g->named, token, error)) return error->status;
     }
     /* In this order they get their ids: objects of the one file, all of the other, texts of the first. */
@@ -187,14 +206,16 @@ static Status read_named(SpecTokens *g, Error *error) {
 /* extra_special_tokens or additional_special_tokens: a list, or names and tokens, which are then special by name. */
 static Status read_list(SpecTokens *g, SpecFile file, const char *key, const cJSON *list, Error *error) {
     const cJSON *item;
-    Candidates *into = cJSON_IsObject(list) ? &g->named : &g->extra;
     if (list && !cJSON_IsNull(list) && !cJSON_IsObject(list) && !cJSON_IsArray(list))
         return spec_refuse(g->reader, file, key, list, "a list of tokens", error);
     cJSON_ArrayForEach(item, list) {
         Candidate token;
         if (read_special(g, file, key, item, &token, error)) break;
         if (!token.text) return spec_refuse(g->reader, file, key, list, "a list of tokens", error);
-        if (into == &g->named || !candidates_find(into, token.text)) candidates_push(into, token, error);
+        token.name = item->string;
+        if (token.name ? put_by_name(g, token, error)
+                       : !candidates_find(&g->extra, token.text) && candidates_push(&g->extra, token, error))
+            break;
     }
     return error->status;
 }

@@ -8,6 +8,7 @@
 /** A token that is to be added, as a file gives it. */
 typedef struct {
     const char *text; /**< borrowed from a tree */
+    const char *name; /**< key of a special token, borrowed; NULL without */
     int64_t id;       /**< that the file gives; UNSET without */
     int normalized;   /**< UNSET: what `special` is not */
     bool lstrip, rstrip, single_word, special;

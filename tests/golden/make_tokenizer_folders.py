@@ -61,6 +61,11 @@ def tokenizer_json(*added, prefix=False, post=None, merges="@merges", **model):
                       "fuse_unk": False, **model, "vocab": "@vocab", "merges": merges}}
 
 
+def padding(content):
+    """What enable_padding(pad_token=content) leaves in a tokenizer.json."""
+    return {"strategy": "BatchLongest", "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": content}
+
+
 def decoder(*added):
     return {str(id): entry for id, entry in numbered(added)}
 
@@ -173,6 +178,16 @@ def folders():
     yield "truncation in tokenizer.json", GPT2 | {
         "tokenizer.json": {**tokenizer_json(), "truncation": {"direction": "Left", "max_length": 3, "strategy": "LongestFirst", "stride": 0}},
         "tokenizer_config.json": {"max_len": 7}}
+    yield "pad token of tokenizer.json's padding", GPT2 | {
+        "tokenizer.json": {**tokenizer_json(token(END, special=True)), "padding": padding("[PAD]")}, "tokenizer_config.json": PLAIN}
+    yield "pad token of the padding, in the vocabulary", GPT2 | {
+        "tokenizer.json": {**tokenizer_json(token(END, special=True)), "padding": padding("bird")}, "tokenizer_config.json": PLAIN}
+    yield "padding with pad_token null", GPT2 | {
+        "tokenizer.json": {**tokenizer_json(token(END, special=True)), "padding": padding("[PAD]")}, "tokenizer_config.json": {**PLAIN, "pad_token": None}}
+    yield "padding, for GPT2Tokenizer", GPT2 | {"tokenizer.json": {**tokenizer_json(token(END, special=True)), "padding": padding("[PAD]")}}
+    yield "extra_special_tokens by one name in two files", TWO | GPT2 | {
+        "tokenizer_config.json": {"extra_special_tokens": {"one": "[X]", "two": "[Y]", "cls_token": "[Z]"}},
+        "special_tokens_map.json": {"extra_special_tokens": {"one": "[PAD]"}, "cls_token": "[A]"}}
 
 
 POOL = """the a bird birds sings sing singer singersa singing in inn In song songs thesong morning hills it's I've 12 2024 naïve naïve é café über мир

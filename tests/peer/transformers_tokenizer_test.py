@@ -65,7 +65,7 @@ class Draw:
         if self.happens(0.2):
             out["additional_special_tokens"] = self.some()
         if self.happens(0.2):
-            out["extra_special_tokens"] = self.some() if self.happens(0.7) else {"a": self.rng.choice(TOKENS)}
+            out["extra_special_tokens"] = self.some() if self.happens(0.7) else {self.rng.choice(["a", "x_token", "pad_token"]): self.rng.choice(TOKENS)}
         return out
 
     def config(self):
@@ -85,6 +85,8 @@ class Draw:
             files |= folders.TWO
         if kind > 0.4:
             files["tokenizer.json"] = folders.tokenizer_json(*map(self.token, self.some()), prefix=self.happens(0.3))
+            if self.happens(0.3):
+                files["tokenizer.json"]["padding"] = folders.padding(self.rng.choice(TOKENS))
         if self.happens(0.7):
             files["tokenizer_config.json"] = self.config()
         if self.happens(0.3):

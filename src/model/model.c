@@ -35,16 +35,18 @@ static Status check_labels(const ModelConfig *config, const DatasetInfo *data, c
 /* Vocabulary and tokenizer. */
 static Status check_tokens(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
                            Error *error) {
-    if (data->vocabulary > config->vocabulary)
-        return error_set(error, STATUS_INPUT,
-                         "%s has a vocabulary of %d tokens, %s only %d: the data was made with another tokenizer",
-                         data->path, data->vocabulary, path, config->vocabulary);
-    if (!*tokenizer || strcmp(tokenizer, data->tokenizer_digest) == 0) return STATUS_OK;
-    return error_set(
-        error, STATUS_INPUT,
-        "%s was prepared with another tokenizer (%.12s…) than the one in %s (%.12s…): prepare it again with "
-        "--tokenizer %s",
-        data->path, data->tokenizer_digest, path, tokenizer, path);
+    const bool known = *tokenizer, same = strcmp(tokenizer, data->tokenizer_digest) == 0;
+    if (known && !same)
+        return error_set(
+            error, STATUS_INPUT,
+            "%s was prepared with another tokenizer (%.12s…) than the one in %s (%.12s…): prepare it again with "
+            "--tokenizer %s",
+            data->path, data->tokenizer_digest, path, tokenizer, path);
+    if (data->vocabulary <= config->vocabulary) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s has a vocabulary of %d tokens, %s only %d: %s", data->path,
+                     data->vocabulary, path, config->vocabulary,
+                     known ? "enlarge the model for its tokenizer with resize_token_embeddings()"
+                           : "the data was made with another tokenizer");
 }
 
 static const char PREPARE_AGAIN[] = "prepare the data with the model's labels";

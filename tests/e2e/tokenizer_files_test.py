@@ -187,3 +187,17 @@ def test_model_with_a_damaged_tokenizer_is_not_trained(sample, job, copy_of, tmp
     config = write_config(tmp_path / "config.json", **{**job, "model_name_or_path": model, "output_dir": run})
     refused("train", config, names=[model])
     assert not (run / "config.json").exists()
+
+
+def test_tokens_added_without_enlarging_the_model(sample, job, copy_of, tmp_path):
+    """As after add_tokens() without resize_token_embeddings(): Transformers fails with an IndexError in the embedding."""
+    model = copy_of(sample.model)
+    config = read(model, "tokenizer_config.json")
+    (model / "tokenizer_config.json").write_text(json.dumps({**config, "extra_special_tokens": ["@user"]}))
+    table, data = tmp_path / "texts.csv", tmp_path / "texts.h5"
+    table.write_text("text,sentiment\nhi @user,neutral\n")
+    linnet("prepare", "--input", table, "--output", data, "--tokenizer", model)
+    run = write_config(tmp_path / "config.json", **{**job, "model_name_or_path": model, "train_file": data, "output_dir": tmp_path / "run"})
+    refused("train", run, names=[data, model, "resize_token_embeddings()"])
+    run = write_config(tmp_path / "config.json", **{**job, "train_file": data, "output_dir": tmp_path / "run"})
+    refused("train", run, names=[data, "another tokenizer", f"--tokenizer {sample.model}"])

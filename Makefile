@@ -16,8 +16,8 @@
 # `make check` is the quick part of `make test`: unit, MPI and golden tests in under two minutes. One test alone, after
 # `make unit-programs mpi-programs`:
 #
-#   build/tests/unit/text/tokenizer_test                                    one C test program
-#   CMOCKA_TEST_FILTER='test_ids*' build/tests/unit/text/tokenizer_test     one case in it; * and ? are wildcards
+#   build/tests/unit/tokenizer/tokenizer_test                                    one C test program
+#   CMOCKA_TEST_FILTER='test_ids*' build/tests/unit/tokenizer/tokenizer_test     one case in it; * and ? are wildcards
 #   scripts/mpirun.sh 3 build/tests/mpi/reduction_test                      one MPI program on 3 ranks
 #   python3 -m pytest tests/e2e/plan_test.py -k constants                   one pytest
 
@@ -118,7 +118,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.c
 # comes from the library as it is.
 FUZZ      := $(BUILD)/fuzz
 FUZZERS   := $(addprefix $(FUZZ)/,$(shell sed -n 's/^void feed_\([a-z0-9_]*\).*/\1/p' tests/fuzz/readers.h))
-FUZZED    := $(wildcard src/core/*.c src/data/*.c src/text/*.c src/model/*config*.c src/model/model_folder.c src/model/parameters.c \
+FUZZED    := $(wildcard src/core/*.c src/data/*.c src/text/*.c src/tokenizer/*.c src/model/*config*.c src/model/model_folder.c src/model/parameters.c \
                         src/model/safetensors*.c src/model/shards.c src/settings/*.c src/checkpoint/run_state.c \
                         src/checkpoint/moments_file.c src/checkpoint/checkpoint_verify.c)
 FUZZ_OBJECTS := $(FUZZED:src/%.c=$(FUZZ)/obj/%.o) $(FUZZ_READERS:tests/fuzz/%.c=$(FUZZ)/obj/%.o)

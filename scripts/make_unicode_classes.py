@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Write src/text/unicode_classes.h: the letters, numbers and white space of Hugging Face `tokenizers`;
-or src/text/word_characters.h: the characters that are part of a word where an added token is `single_word`.
+"""Write src/tokenizer/unicode_classes.h: the letters, numbers and white space of Hugging Face `tokenizers`;
+or src/tokenizer/word_characters.h: the characters that are part of a word where an added token is `single_word`.
 
 The script gives each code point to the pre-tokenizer of `tokenizers`, or puts it next to an added token, so that the classes are
 those of its regular-expression engines, whatever Unicode version PCRE2 or Python has. Needs: tokenizers.
 
-usage: make_unicode_classes.py classes > src/text/unicode_classes.h
-       make_unicode_classes.py words > src/text/word_characters.h
+usage: make_unicode_classes.py classes > src/tokenizer/unicode_classes.h
+       make_unicode_classes.py words > src/tokenizer/word_characters.h
 """
 import sys
 import textwrap

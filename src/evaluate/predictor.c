@@ -6,7 +6,7 @@
 #include "linnet/kernels/loss.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_folder.h"
-#include "linnet/text/tokenizer.h"
+#include "linnet/tokenizer/tokenizer.h"
 #include <inttypes.h>
 #include <omp.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/model/model_new.h"
-#include "linnet/text/tokenizer.h"
+#include "linnet/tokenizer/tokenizer.h"
 #include <string.h>
 
 /* Whether all names are like LABEL_0: these say nothing, and the data's names replace them. */

@@ -4,7 +4,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/model/model_folder.h"
-#include "linnet/text/tokenizer.h"
+#include "linnet/tokenizer/tokenizer.h"
 
 static void print_config(const ModelFolder *folder, const ParameterLayout *layout) {
     const ModelConfig *config = model_folder_config(folder);

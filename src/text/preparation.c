@@ -5,7 +5,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/data/dataset.h"
 #include "linnet/text/records.h"
-#include "linnet/text/tokenizer.h"
+#include "linnet/tokenizer/tokenizer.h"
 #include "text/labels.h"
 #include "text/subset.h"
 #include <inttypes.h>

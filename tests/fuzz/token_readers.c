@@ -1,9 +1,9 @@
 /* Tokenizer folders, and a tokenizer. */
 #include "fuzz/readers.h"
 #include "linnet/core/utf8.h"
-#include "linnet/text/tokenizer.h"
-#include "text/added_matcher.h"
-#include "text/bpe.h"
+#include "linnet/tokenizer/tokenizer.h"
+#include "tokenizer/added_matcher.h"
+#include "tokenizer/bpe.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

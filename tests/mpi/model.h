@@ -5,7 +5,7 @@
 #include "linnet/core/log.h"
 #include "linnet/model/model.h"
 #include "linnet/model/safetensors.h"
-#include "linnet/text/tokenizer.h"
+#include "linnet/tokenizer/tokenizer.h"
 #include "mpi/plain.h"
 
 #define TEST_TOKENIZER "tests/golden/tokenizer_small"

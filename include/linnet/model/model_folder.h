@@ -7,7 +7,7 @@
 #include "linnet/core/digest.h"
 #include "linnet/model/model_config.h"
 #include "linnet/model/parameters.h"
-#include "linnet/text/tokenizer_files.h"
+#include "linnet/tokenizer/tokenizer_files.h"
 
 typedef struct ModelFolder ModelFolder; /**< an open folder: its configuration and mapped tensors */
 

@@ -18,7 +18,7 @@ typedef struct {
     const char *input;        /**< the table, or "-": standard input; see linnet/text/records.h */
     TableOptions table;       /**< how it is written */
     const char *output;       /**< the token file */
-    const char *tokenizer;    /**< a folder, see linnet/text/tokenizer_spec.h */
+    const char *tokenizer;    /**< a folder, see linnet/tokenizer/tokenizer_spec.h */
     const char *text_column;  /**< column of the texts */
     const char *label_column; /**< column of the labels; NULL: the token file has none */
     char **label_names;       /**< [labels] the classes 0, 1, … */
@@ -43,7 +43,7 @@ typedef struct {
 } PrepareSummary;
 
 /** Make the token file. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
- *  linnet/text/tokenizer.h refuse, an unknown label (docs/reference/formats.md has the rules), empty or repeated label
+ *  linnet/tokenizer/tokenizer.h refuse, an unknown label (docs/reference/formats.md has the rules), empty or repeated label
  *  names, a table without rows, a subset larger than the table, a table that changes while it is read, an output that
  *  is the input. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);

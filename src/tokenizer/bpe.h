@@ -1,8 +1,8 @@
-#ifndef LINNET_TEXT_BPE_H
-#define LINNET_TEXT_BPE_H
+#ifndef LINNET_TOKENIZER_BPE_H
+#define LINNET_TOKENIZER_BPE_H
 /** Byte-pair merging: of all pairs the one of lowest rank is merged first, of equal ranks the leftmost. */
 #include "linnet/core/error.h"
-#include "linnet/text/tokenizer_spec.h"
+#include "linnet/tokenizer/tokenizer_spec.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* A tokenizer's files read, completed and saved. That the made ones are those of Transformers: tests/e2e/tokenizer_files_test.py. */
-#include "linnet/text/tokenizer_files.h"
+#include "linnet/tokenizer/tokenizer_files.h"
 #include "unit/model_files.h"
 
 static const char GIVEN[] = "tests/golden/tokenizer_small"; /* vocab.json, merges.txt */

@@ -1,5 +1,5 @@
-#ifndef LINNET_TEXT_TOKENIZER_SPEC_H
-#define LINNET_TEXT_TOKENIZER_SPEC_H
+#ifndef LINNET_TOKENIZER_SPEC_H
+#define LINNET_TOKENIZER_SPEC_H
 /** What the files of a tokenizer folder say, read once: byte-level BPE as GPT-2 has it, from any folder that Hugging Face
  *  Transformers 4 or 5 writes for it.
  *

@@ -1,10 +1,10 @@
-#ifndef LINNET_TEXT_SPEC_READER_H
-#define LINNET_TEXT_SPEC_READER_H
+#ifndef LINNET_TOKENIZER_SPEC_READER_H
+#define LINNET_TOKENIZER_SPEC_READER_H
 /** Reading a TokenizerSpec. tokenizer_spec.c calls the functions below in their order. */
 #include "linnet/core/error.h"
 #include "linnet/core/json.h"
-#include "linnet/text/tokenizer_spec.h"
-#include "text/vocabulary.h"
+#include "linnet/tokenizer/tokenizer_spec.h"
+#include "tokenizer/vocabulary.h"
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* Byte-pair merges of one word. See bpe.h. */
-#include "text/bpe.h"
+#include "tokenizer/bpe.h"
 #include "linnet/core/memory.h"
 #include <stdbool.h>
 #include <string.h>

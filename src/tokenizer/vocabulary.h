@@ -1,9 +1,9 @@
-#ifndef LINNET_TEXT_VOCABULARY_H
-#define LINNET_TEXT_VOCABULARY_H
+#ifndef LINNET_TOKENIZER_VOCABULARY_H
+#define LINNET_TOKENIZER_VOCABULARY_H
 /** The tokens of a vocabulary by their texts. A token's text is in GPT-2's alphabet, where each byte is a printable
  *  character (a space is `Ġ`). */
 #include "linnet/core/error.h"
-#include "linnet/text/tokenizer_spec.h"
+#include "linnet/tokenizer/tokenizer_spec.h"
 #include <stddef.h>
 #include <stdint.h>
 

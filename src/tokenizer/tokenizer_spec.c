@@ -1,9 +1,9 @@
 /* Reading a tokenizer folder: which files there are, which class they are for, options. See tokenizer_spec.h. */
-#include "linnet/text/tokenizer_spec.h"
+#include "linnet/tokenizer/tokenizer_spec.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_kind.h"
 #include "linnet/core/memory.h"
-#include "text/spec_reader.h"
+#include "tokenizer/spec_reader.h"
 #include <limits.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* A tokenizer's identity: a digest of what decides the ids of texts, whatever files it is kept in. See tokenizer.h. */
 #include "linnet/core/digest.h"
-#include "text/spec_reader.h"
+#include "tokenizer/spec_reader.h"
 #include <string.h>
 
 /* Numbers are gathered, since a digest has a cost a call. */

@@ -1,8 +1,8 @@
 /* Finding added tokens in a text. See added_matcher.h. */
-#include "text/added_matcher.h"
+#include "tokenizer/added_matcher.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
-#include "text/word_characters.h"
+#include "tokenizer/word_characters.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
-#ifndef LINNET_TEXT_SPEC_TOKENS_H
-#define LINNET_TEXT_SPEC_TOKENS_H
+#ifndef LINNET_TOKENIZER_SPEC_TOKENS_H
+#define LINNET_TOKENIZER_SPEC_TOKENS_H
 /** The added and special tokens that the files of a tokenizer name, before they have their ids (spec_added.c). */
-#include "text/spec_reader.h"
+#include "tokenizer/spec_reader.h"
 
 #define UNSET (-1)
 

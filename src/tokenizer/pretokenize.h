@@ -1,5 +1,5 @@
-#ifndef LINNET_TEXT_PRETOKENIZE_H
-#define LINNET_TEXT_PRETOKENIZE_H
+#ifndef LINNET_TOKENIZER_PRETOKENIZE_H
+#define LINNET_TOKENIZER_PRETOKENIZE_H
 /** GPT-2's splitting of a text into words, by its published pattern in PCRE2. */
 #include "linnet/core/error.h"
 #include <stddef.h>

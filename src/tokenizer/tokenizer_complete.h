@@ -1,7 +1,7 @@
-#ifndef LINNET_TEXT_TOKENIZER_COMPLETE_H
-#define LINNET_TEXT_TOKENIZER_COMPLETE_H
+#ifndef LINNET_TOKENIZER_COMPLETE_H
+#define LINNET_TOKENIZER_COMPLETE_H
 /** The files of a tokenizer that a folder lacks, made of what its other files say. */
-#include "linnet/text/tokenizer_files.h"
+#include "linnet/tokenizer/tokenizer_files.h"
 
 /** Make the missing files and set pad_token and model_max_length in tokenizer_config.json. `pad` is the pad
  *  token where there is none (−1: leave it unset), `positions` the model's. */

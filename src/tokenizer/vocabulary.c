@@ -1,5 +1,5 @@
 /* The tokens of a vocabulary in a hash table. See vocabulary.h. */
-#include "text/vocabulary.h"
+#include "tokenizer/vocabulary.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-#ifndef LINNET_TEXT_WORD_CHARACTERS_H
-#define LINNET_TEXT_WORD_CHARACTERS_H
+#ifndef LINNET_TOKENIZER_WORD_CHARACTERS_H
+#define LINNET_TOKENIZER_WORD_CHARACTERS_H
 /* Made by scripts/make_unicode_classes.py with tokenizers 0.23.3; do not edit.
  *
  * What `tokenizers` takes for part of a word beside an added token: \w of its regular-expression engine (letters, marks,

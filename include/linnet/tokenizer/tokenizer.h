@@ -1,12 +1,12 @@
-#ifndef LINNET_TEXT_TOKENIZER_H
-#define LINNET_TEXT_TOKENIZER_H
+#ifndef LINNET_TOKENIZER_TOKENIZER_H
+#define LINNET_TOKENIZER_TOKENIZER_H
 /** From texts to token ids: GPT-2's byte-level BPE (Radford et al. 2019) with added tokens, the ids that Hugging Face
  *  Transformers 5.24 gives with the same folder (`AutoTokenizer.from_pretrained(folder)(text).input_ids`).
  *
  *  A Tokenizer changes only its cache of encoded words; each thread needs its own. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
-#include "linnet/text/tokenizer_spec.h"
+#include "linnet/tokenizer/tokenizer_spec.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
 /* The files of a tokenizer in memory. tokenizer_files.h has the contract. */
-#include "linnet/text/tokenizer_files.h"
+#include "linnet/tokenizer/tokenizer_files.h"
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
-#include "text/tokenizer_complete.h"
+#include "tokenizer/tokenizer_complete.h"
 
 const char *const TOKENIZER_FILE_NAMES[TOKENIZER_FILES] = {
     [TOKENIZER_VOCABULARY] = "vocab.json",

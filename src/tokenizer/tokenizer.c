@@ -1,10 +1,10 @@
 /* From texts to token ids: added tokens, words, their byte-pair merges, a cache of words. See tokenizer.h. */
-#include "linnet/text/tokenizer.h"
+#include "linnet/tokenizer/tokenizer.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
-#include "text/added_matcher.h"
-#include "text/bpe.h"
-#include "text/pretokenize.h"
+#include "tokenizer/added_matcher.h"
+#include "tokenizer/bpe.h"
+#include "tokenizer/pretokenize.h"
 #include <string.h>
 
 #define CACHE_ENTRIES ((size_t)1 << 16)

@@ -1,9 +1,9 @@
-#ifndef LINNET_TEXT_ADDED_MATCHER_H
-#define LINNET_TEXT_ADDED_MATCHER_H
+#ifndef LINNET_TOKENIZER_ADDED_MATCHER_H
+#define LINNET_TOKENIZER_ADDED_MATCHER_H
 /** Finding added tokens in a text: the leftmost first, of those that start at one place the longest, none overlapping
  *  another, with the flags lstrip, rstrip and single_word as Hugging Face `tokenizers` has them. */
 #include "linnet/core/error.h"
-#include "linnet/text/tokenizer_spec.h"
+#include "linnet/tokenizer/tokenizer_spec.h"
 #include <stdbool.h>
 #include <stddef.h>
 

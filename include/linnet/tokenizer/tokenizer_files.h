@@ -1,5 +1,5 @@
-#ifndef LINNET_TEXT_TOKENIZER_FILES_H
-#define LINNET_TEXT_TOKENIZER_FILES_H
+#ifndef LINNET_TOKENIZER_FILES_H
+#define LINNET_TOKENIZER_FILES_H
 /** The files of a tokenizer in memory: what a run saves with its model, so that Transformers 4 and 5 open the folder with
  *  AutoTokenizer and use it at once. The folder that they came from may be a checkpoint that the run deletes.
  *
@@ -15,7 +15,7 @@
  *  A file that the folder lacks (but for added_tokens.json and chat_template.jinja) is made of the other ones, with the
  *  content that Transformers' GPT2TokenizerFast would save. Not collective. */
 #include "linnet/core/error.h"
-#include "linnet/text/tokenizer_spec.h"
+#include "linnet/tokenizer/tokenizer_spec.h"
 #include <stddef.h>
 
 typedef enum {

@@ -1,7 +1,7 @@
 /* tokenizer.json apart from vocabulary, merges and added tokens: what GPT-2's tokenizer does is accepted, all else that
  * could change ids is refused. See spec_reader.h. */
 #include "linnet/core/memory.h"
-#include "text/spec_reader.h"
+#include "tokenizer/spec_reader.h"
 #include <string.h>
 
 static const char *type_of(const cJSON *object) {

@@ -4,8 +4,8 @@
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
 #include "linnet/text/records.h"
-#include "linnet/text/tokenizer.h"
-#include "text/pretokenize.h"
+#include "linnet/tokenizer/tokenizer.h"
+#include "tokenizer/pretokenize.h"
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>

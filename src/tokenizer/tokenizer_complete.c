@@ -1,5 +1,5 @@
 /* Making the files that a tokenizer's folder lacks. tokenizer_complete.h has the contract. */
-#include "text/tokenizer_complete.h"
+#include "tokenizer/tokenizer_complete.h"
 #include "linnet/core/json.h"
 #include "linnet/core/json_edit.h"
 #include "linnet/core/memory.h"

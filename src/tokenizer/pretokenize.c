@@ -1,7 +1,7 @@
 /* Splitting texts into words with PCRE2. See pretokenize.h. */
-#include "text/pretokenize.h"
+#include "tokenizer/pretokenize.h"
 #include "linnet/core/memory.h"
-#include "text/unicode_classes.h"
+#include "tokenizer/unicode_classes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #define PCRE2_CODE_UNIT_WIDTH 8

@@ -1,5 +1,5 @@
 /* The added and special tokens that the files of a tokenizer name. See spec_tokens.h. */
-#include "text/spec_tokens.h"
+#include "tokenizer/spec_tokens.h"
 #include "linnet/core/memory.h"
 #include <inttypes.h>
 #include <stdlib.h>

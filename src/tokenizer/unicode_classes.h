@@ -1,5 +1,5 @@
-#ifndef LINNET_TEXT_UNICODE_CLASSES_H
-#define LINNET_TEXT_UNICODE_CLASSES_H
+#ifndef LINNET_TOKENIZER_UNICODE_CLASSES_H
+#define LINNET_TOKENIZER_UNICODE_CLASSES_H
 /* Made by scripts/make_unicode_classes.py with tokenizers 0.23.3; do not edit.
  *
  * What \p{L}, \p{N} and \s mean to the regular-expression engine of `tokenizers`, as hexadecimal ranges of code

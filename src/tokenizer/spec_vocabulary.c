@@ -2,7 +2,7 @@
  * without a tree: they are 200,000 strings. See spec_reader.h. */
 #include "linnet/core/json_scan.h"
 #include "linnet/core/memory.h"
-#include "text/spec_reader.h"
+#include "tokenizer/spec_reader.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The ids of added and special tokens: which Transformers 5.24 gives them, by the order in which it adds them. See
  * spec_reader.h. */
 #include "linnet/core/memory.h"
-#include "text/spec_tokens.h"
+#include "tokenizer/spec_tokens.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -51,7 +51,7 @@ static Status give_id(const SpecTokens *g, const Candidates *final, Candidate *t
 static Status add(const SpecTokens *g, Candidates *final, Candidate token, Error *error) {
     Candidate *twin = candidates_find(final, token.text);
     if (token.normalized == UNSET) token.normalized = !token.special;
-    if (!twin && !give_id(g, final, &token, error)) return candidates_push(final, token, error);
+    if (!twin && !give_id(g, final, &token, error)) return candidates_push(g, final, token, error);
     if (twin && token.id != UNSET && token.id != twin->id)
         return error_set(error, STATUS_INPUT, "%s: the added token `%s` has the ids %" PRId64 " and %" PRId64,
                          g->reader->paths[token.file], token.text, twin->id, token.id);

@@ -15,8 +15,10 @@ const char *special_token_key(SpecialToken token) {
     return KEYS[token];
 }
 
-Status candidates_push(Candidates *list, Candidate candidate, Error *error) {
-    if (list->count == ADDED_MAX) return error_set(error, STATUS_INPUT, "expected at most %d added tokens", ADDED_MAX);
+Status candidates_push(const SpecTokens *g, Candidates *list, Candidate candidate, Error *error) {
+    if (list->count == ADDED_MAX)
+        return error_set(error, STATUS_INPUT, "%s: expected at most %d added tokens", g->reader->paths[candidate.file],
+                         ADDED_MAX);
     if (list->count == list->capacity) {
         const size_t capacity = list->capacity ? 2 * list->capacity : 16;
         Candidate *items = memory_resize(list->items, list->count * sizeof *items, capacity, sizeof *items, error);
@@ -93,7 +95,7 @@ static Status put_by_id(SpecTokens *g, Candidate token, Error *error) {
             list->items[i] = token;
             return STATUS_OK;
         }
-    return candidates_push(list, token, error);
+    return candidates_push(g, list, token, error);
 }
 
 /* added_tokens_decoder: {"50257": {"content": …}}. */
@@ -138,7 +140,7 @@ static Status read_model_tokens(SpecTokens *g, Candidates *list, Error *error) {
         Candidate token = {.id = UNSET, .normalized = UNSET, .file = SPEC_TOKENIZER};
         if (read_object(g, SPEC_TOKENIZER, "added_tokens", item, &token, error)) break;
         if (token.id < 0) return spec_refuse(g->reader, SPEC_TOKENIZER, "added_tokens", item, "the token's id", error);
-        if (list ? candidates_push(list, token, error) : put_by_id(g, token, error)) break;
+        if (list ? candidates_push(g, list, token, error) : put_by_id(g, token, error)) break;
     }
     return error->status;
 }
@@ -160,7 +162,7 @@ static Status read_other(SpecTokens *g, SpecFile file, const cJSON *item, Error 
         return spec_refuse(g->reader, file, item->string, item, "the value that tokenizer_config.json has", error);
     if (read_special(g, file, item->string, item, &token, error)) return error->status;
     token.name = item->string;
-    return candidates_push(&g->named, token, error);
+    return candidates_push(g, &g->named, token, error);
 }
 
 /* Add a special token by name, or put it in place of the one with that name. */
@@ -170,7 +172,7 @@ static Status put_by_name(SpecTokens *g, Candidate token, Error *error) {
             g->named.items[i] = token;
             return STATUS_OK;
         }
-    return candidates_push(&g->named, token, error);
+    return candidates_push(g, &g->named, token, error);
 }
 
 static Status read_named(SpecTokens *g, Error *error) {
@@ -188,7 +190,7 @@ static Status read_named(SpecTokens *g, Error *error) {
         if (value && read_special(g, SPEC_SPECIAL, KEYS[i], value, &token, error)) return error->status;
         if (saved && read_special(g, SPEC_TOKENIZER, KEYS[i], saved, &token, error)) return error->status;
         token.name = KEYS[i];
-        if (candidates_push(&g->named, token, error)) return error->status;
+        if (candidates_push(g, &g->named, token, error)) return error->status;
     }
     /* In this order they get their ids: objects of the one file, all of the other, texts of the first. */
     cJSON_ArrayForEach(item, config) {
@@ -214,7 +216,7 @@ static Status read_list(SpecTokens *g, SpecFile file, const char *key, const cJS
         if (!token.text) return spec_refuse(g->reader, file, key, list, "a list of tokens", error);
         token.name = item->string;
         if (token.name ? put_by_name(g, token, error)
-                       : !candidates_find(&g->extra, token.text) && candidates_push(&g->extra, token, error))
+                       : !candidates_find(&g->extra, token.text) && candidates_push(g, &g->extra, token, error))
             break;
     }
     return error->status;

@@ -34,8 +34,8 @@ typedef struct {
 Status spec_tokens_read(SpecTokens *tokens, SpecReader *reader, Error *error);
 void spec_tokens_free(SpecTokens *tokens);
 
-/** Append a token. */
-Status candidates_push(Candidates *list, Candidate candidate, Error *error);
+/** Append a token. STATUS_INPUT, naming its file, where there are too many. */
+Status candidates_push(const SpecTokens *g, Candidates *list, Candidate candidate, Error *error);
 /** The first token with this text, or NULL. */
 Candidate *candidates_find(const Candidates *list, const char *text);
 

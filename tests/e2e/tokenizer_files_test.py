@@ -201,3 +201,10 @@ def test_tokens_added_without_enlarging_the_model(sample, job, copy_of, tmp_path
     refused("train", run, names=[data, model, "resize_token_embeddings()"])
     run = write_config(tmp_path / "config.json", **{**job, "train_file": data, "output_dir": tmp_path / "run"})
     refused("train", run, names=[data, "another tokenizer", f"--tokenizer {sample.model}"])
+
+
+def test_too_many_added_tokens(tmp_path):
+    vocabulary = len(json.loads(SAVED["files of 2019"]["vocab.json"]))
+    folder = folder_of(tmp_path / "tokenizer", {"added_tokens.json": {f"[{i}]": vocabulary + i for i in range(16385)}})
+    refused("init", "--output", tmp_path / "model", "--tokenizer", folder, names=[folder / "added_tokens.json", "at most 16384"])
+    assert not (tmp_path / "model").exists()

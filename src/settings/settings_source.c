@@ -14,7 +14,7 @@ void source_problem(Source *source, const Error *mistake) {
     if (!all->status)
         *all = *mistake;
     else if (used + more + 2 < sizeof all->message - PROBLEMS_END)
-        snprintf(all->message + used, sizeof all->message - used, "; %s", mistake->message);
+        memcpy(mempcpy(all->message + used, "; ", 2), mistake->message, more + 1);
     else
         source->untold++;
 }

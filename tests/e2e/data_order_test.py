@@ -88,4 +88,5 @@ def test_memory_does_not_grow_with_the_data(sample, tmp_path):
 
     blocks = peak(many, "blocks")
     assert blocks - peak(few, "blocks") < 0.2 * 8 * many
-    assert 0.8 * 8 * many < peak(many, "torch") - blocks < 1.2 * 8 * many
+    # 1.08 is usual; where the reading thread stands makes a difference of some MB. An order of 16 bytes a sample would be 2.
+    assert 0.8 * 8 * many < peak(many, "torch") - blocks < 1.5 * 8 * many

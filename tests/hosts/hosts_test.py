@@ -3,6 +3,7 @@ when a link is cut or a rank on another host is lost."""
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -158,6 +159,7 @@ def test_cut_link_in_every_phase(settings, at_call, make_hosts, tmp_path, phase,
         count = tmp_path / "count"
         assert finish(start_over(hosts, tmp_path, 1, held, at_call(rank, call, 0, AT_COUNT=str(count))), limit=60).code == 0
         number = int(count.read_text())
+        shutil.rmtree(tmp_path / "run")  # a new run does not start over the checkpoints of another
     process = start_over(hosts, tmp_path, 1, held, at_call(rank, call, 60, number, path, AT_MARK=str(mark)))
     wait_for(mark.exists, process, "the call", limit=30)
     time.sleep(0.5)  # the other rank enters the phase and announces it

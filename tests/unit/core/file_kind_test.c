@@ -79,7 +79,7 @@ static void test_tables_are_refused(void **state) {
 /* No kind but text lacks a name. */
 static void test_names(void **state) {
     (void)state;
-    for (int kind = 0; kind < FILE_KIND_COUNT; kind++)
+    for (FileKind kind = FILE_KIND_OTHER; kind < FILE_KIND_COUNT; kind++)
         assert_int_equal(kind == FILE_KIND_OTHER, !*file_kind_name(kind));
 }
 

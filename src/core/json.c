@@ -13,17 +13,23 @@
 
 #define INTEGER_LIMIT 0x1p53 /* from here on a double cannot hold every integer */
 
-/* Check the grammar, past a byte-order mark, which cJSON skips too. */
+/* The size of a byte-order mark. cJSON itself skips one only before two bytes or more. */
+static size_t mark_of(const char *text, size_t size) {
+    return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+/* Check the grammar, past a byte-order mark. */
 static Status check(const char *text, size_t size, const char *name, JsonSeen seen, void *context, Error *error) {
     const JsonScan scan = {.name = name, .line = 1, .seen = seen, .context = context};
-    const size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    const size_t mark = mark_of(text, size);
     return json_scan(&scan, text + mark, size - mark, error);
 }
 
 Status json_parse(cJSON **tree, const char *text, size_t size, const char *name, Error *error) {
     if (check(text, size, name, NULL, NULL, error)) return error->status;
     const char *end = text;
-    cJSON *parsed = cJSON_ParseWithLengthOpts(text, size, &end, false);
+    const size_t mark = mark_of(text, size);
+    cJSON *parsed = cJSON_ParseWithLengthOpts(text + mark, size - mark, &end, false);
     /* cJSON 1.7.15 stops inside a number of more than 63 characters. */
     while (parsed && end < text + size && strchr(" \t\r\n", *end)) end++;
     if (parsed && end == text + size) {

@@ -72,15 +72,8 @@ static bool add_fingerprint(cJSON *own, const BuildFingerprint *fingerprint) {
 
 /* The text as it is, to the last digit, indented like the object that it becomes part of. */
 static Status add_settings(cJSON *own, const char *settings, Error *error) {
-    size_t lines = 0, used = 0;
-    for (const char *at = settings; *at; at++) lines += *at == '\n';
-    char *text = memory_allocate(strlen(settings) + 2 * lines + 1, 1, error);
-    if (!text) return error->status;
-    for (const char *at = settings; *at && (*at != '\n' || at[1]); at++) {
-        text[used++] = *at;
-        if (*at == '\n') used += (size_t)sprintf(text + used, "  ");
-    }
-    if (!cJSON_AddRawToObject(own, "settings", text))
+    char *text = json_indent(settings, "  ", error);
+    if (text && !cJSON_AddRawToObject(own, "settings", text))
         error_set(error, STATUS_FAILURE, "out of memory for the settings of the run");
     memory_free(text);
     return error->status;

@@ -31,13 +31,6 @@ static bool must_escape(EscapeKind kind, uint32_t code) {
            (kind == ESCAPE_MESSAGE && is_in(INVISIBLE, sizeof INVISIBLE / sizeof *INVISIBLE, code));
 }
 
-static uint32_t decode(const unsigned char *text, size_t length) {
-    static const unsigned char MASKS[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    uint32_t code = text[0] & MASKS[length];
-    for (size_t i = 1; i < length; i++) code = code << 6 | (text[i] & 0x3Fu);
-    return code;
-}
-
 /* The escape's text; JSON knows neither \0 and \x nor \U. */
 static size_t write_escape(bool json, uint32_t code, char *out) {
     static const char NAMED[] = "\"\\\b\f\n\r\t", NAMES[] = "\"\\bfnrt";
@@ -67,7 +60,7 @@ size_t escape_character(EscapeKind kind, const char *text, size_t size, size_t *
         memcpy(out, byte, (size_t)count);
         return (size_t)count;
     }
-    const uint32_t code = decode((const unsigned char *)text, length);
+    const uint32_t code = utf8_read(text, length);
     if (must_escape(kind, code)) return write_escape(kind == ESCAPE_JSON, code, out);
     memcpy(out, text, length);
     return length;

@@ -5,6 +5,7 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/json_scan.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/utf8.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,22 +14,17 @@
 
 #define INTEGER_LIMIT 0x1p53 /* from here on a double cannot hold every integer */
 
-/* The size of a byte-order mark. cJSON itself skips one only before two bytes or more. */
-static size_t mark_of(const char *text, size_t size) {
-    return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-}
-
 /* Check the grammar, past a byte-order mark. */
 static Status check(const char *text, size_t size, const char *name, JsonSeen seen, void *context, Error *error) {
     const JsonScan scan = {.name = name, .line = 1, .seen = seen, .context = context};
-    const size_t mark = mark_of(text, size);
+    const size_t mark = utf8_mark(text, size);
     return json_scan(&scan, text + mark, size - mark, error);
 }
 
 Status json_parse(cJSON **tree, const char *text, size_t size, const char *name, Error *error) {
     if (check(text, size, name, NULL, NULL, error)) return error->status;
     const char *end = text;
-    const size_t mark = mark_of(text, size);
+    const size_t mark = utf8_mark(text, size); /* cJSON itself skips one only before two bytes or more */
     cJSON *parsed = cJSON_ParseWithLengthOpts(text + mark, size - mark, &end, false);
     /* cJSON 1.7.15 stops inside a number of more than 63 characters. */
     while (parsed && end < text + size && strchr(" \t\r\n", *end)) end++;
@@ -222,6 +218,19 @@ char *json_text(const cJSON *tree, bool indented, const char *name, Error *error
     if (text) text[tabs_to_spaces(printed, text)] = '\0';
     cJSON_free(printed);
     return text;
+}
+
+char *json_indent(const char *text, const char *indent, Error *error) {
+    size_t lines = 0, used = 0;
+    for (const char *at = text; *at; at++) lines += *at == '\n';
+    char *indented = memory_allocate(strlen(text) + lines * strlen(indent) + 1, 1, error);
+    for (const char *at = text; indented && *at && (*at != '\n' || at[1]); at++) {
+        indented[used++] = *at;
+        if (*at != '\n') continue;
+        memcpy(indented + used, indent, strlen(indent));
+        used += strlen(indent);
+    }
+    return indented;
 }
 
 Status json_save(const cJSON *tree, const char *path, bool indented, Error *error) {

@@ -3,6 +3,7 @@
 #include "linnet/core/json.h"
 #include "linnet/core/json_scan.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/utf8.h"
 #include <stdbool.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ static void see(void *context, const JsonItem *item) {
 }
 
 static Status find(Search *search, const char *text, const char *key, const char *name, Error *error) {
-    const char *start = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text; /* a byte-order mark */
+    const char *start = text + utf8_mark(text, strlen(text));
     *search = (Search){.text = start, .key = key};
     const JsonScan scan = {.name = name, .line = 1, .seen = see, .context = search};
     if (json_scan(&scan, start, strlen(start), error)) return error->status;
@@ -84,18 +85,7 @@ static char *layout_of(const Search *search, Error *error) {
 static char *value_text(const cJSON *value, const char *layout, const char *name, Error *error) {
     const char *line = strrchr(layout, '\n');
     char *plain = json_text(value, line != NULL, name, error);
-    if (!plain) return NULL;
-    size_t lines = 0, used = 0;
-    plain[strlen(plain) - 1] = '\0';
-    for (const char *at = plain; *at; at++) lines += *at == '\n';
-    const char *indent = line ? line + 1 : "";
-    char *text = memory_allocate(strlen(plain) + lines * strlen(indent) + 1, 1, error);
-    for (const char *at = plain; text && *at; at++) {
-        text[used++] = *at;
-        if (*at != '\n') continue;
-        memcpy(text + used, indent, strlen(indent));
-        used += strlen(indent);
-    }
+    char *text = plain ? json_indent(plain, line ? line + 1 : "", error) : NULL;
     memory_free(plain);
     return text;
 }
@@ -124,13 +114,13 @@ static bool has_value(const Search *search, const cJSON *value) {
 Status json_edit_set(char **text, const char *key, const cJSON *value, const char *name, Error *error) {
     Search search;
     if (find(&search, *text, key, name, error) || has_value(&search, value)) return error->status;
-    char *layout = layout_of(&search, error), *new = layout ? value_text(value, layout, name, error) : NULL;
-    if (new &&search.found)
-        splice(text, search.text + search.value, search.text + search.value_end, new, error);
-    else if (new)
-        append(text, &search, layout, new, error);
+    char *layout = layout_of(&search, error), *written = layout ? value_text(value, layout, name, error) : NULL;
+    if (written && search.found)
+        splice(text, search.text + search.value, search.text + search.value_end, written, error);
+    else if (written)
+        append(text, &search, layout, written, error);
     memory_free(layout);
-    memory_free(new);
+    memory_free(written);
     return error->status;
 }
 

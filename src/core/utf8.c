@@ -41,6 +41,10 @@ size_t utf8_valid_length(const char *text, size_t size) {
     return at;
 }
 
+size_t utf8_mark(const char *text, size_t size) {
+    return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
 uint32_t utf8_read(const char *text, size_t length) {
     const unsigned char *bytes = (const unsigned char *)text;
     uint32_t code_point = length == 1 ? bytes[0] : bytes[0] & (0x7Fu >> length);

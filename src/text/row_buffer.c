@@ -1,6 +1,7 @@
 /* The bytes of one row. See row_buffer.h. */
 #include "text/row_buffer.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/utf8.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ Status row_buffer_open(RowBuffer *buffer, ByteSource *source, Error *error) {
     if (row_buffer_need(buffer, 0, &there, error)) return error->status;
     if (!there || buffer->bytes[0] != '\xEF') return STATUS_OK; /* no need to wait for more */
     if (row_buffer_need(buffer, 2, &there, error)) return error->status;
-    if (there && memcmp(buffer->bytes, "\xEF\xBB\xBF", 3) == 0) buffer->start = 3;
+    if (there) buffer->start = utf8_mark(buffer->bytes, 3);
     return STATUS_OK;
 }
 

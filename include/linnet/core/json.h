@@ -44,6 +44,10 @@ cJSON *json_add_real(cJSON *object, const char *name, double number);
  *  memory_free(). `name` is the file named in errors. */
 char *json_text(const cJSON *tree, bool indented, const char *name, Error *error);
 
+/** A JSON text as it becomes part of another: `indent` stands after each line feed, and a last one is left out. A new
+ *  text, freed with memory_free(). */
+char *json_indent(const char *text, const char *indent, Error *error);
+
 /** Replace a file by the tree's text at once. */
 Status json_save(const cJSON *tree, const char *path, bool indented, Error *error);
 

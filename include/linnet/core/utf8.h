@@ -10,6 +10,9 @@ size_t utf8_character_length(const char *text, size_t size);
 /** Length of the longest valid start of text: `size` when all of it is UTF-8, else the offset of the first bad byte. */
 size_t utf8_valid_length(const char *text, size_t size);
 
+/** Bytes of the byte-order mark at the start of text: 3, or 0 where there is none. */
+size_t utf8_mark(const char *text, size_t size);
+
 /** The code point of the valid character of `length` bytes at text[0]. */
 uint32_t utf8_read(const char *text, size_t length);
 

@@ -18,18 +18,8 @@
 
 #include <cmocka.h>
 
+#include "unit/folder.h"
 #include "unit/message.h"
-
-static char folder[] = "/tmp/linnet-file-XXXXXX";
-
-/* A path inside the test's folder; the last eight are valid. */
-static const char *inside(const char *name) {
-    static char paths[8][256];
-    static int next;
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
 
 static void write_text(const char *path, const char *text) {
     Error error = {0};
@@ -67,7 +57,7 @@ static void test_joins_names(void **state) {
 /* A file written in parts takes its place at the end, or not at all. */
 static void test_replaces_large_files(void **state) {
     (void)state;
-    const char *path = inside("large");
+    const char *path = in_folder("large");
     Error error = {0}, failed = {0}, none = {0};
     FILE *file = NULL;
     write_text(path, "old");
@@ -86,14 +76,14 @@ static void test_replaces_large_files(void **state) {
     assert_string_equal(failed.message, "something else");
     assert_text(path, "new, complete");
     assert_false(is_left());
-    assert_int_equal(file_begin(&file, inside("none/large"), &none), STATUS_INPUT);
+    assert_int_equal(file_begin(&file, in_folder("none/large"), &none), STATUS_INPUT);
     assert_null(file);
     assert_int_equal(file_end(NULL, path, &error), STATUS_OK);
 }
 
 static void test_files_are_replaced_at_once(void **state) {
     (void)state;
-    const char *path = inside("replaced");
+    const char *path = in_folder("replaced");
     write_text(path, "first, and longer");
     assert_text(path, "first, and longer");
     write_text(path, "second");
@@ -106,13 +96,13 @@ static void test_files_are_replaced_at_once(void **state) {
 static void test_probe_says_whether_a_file_can_be_written(void **state) {
     (void)state;
     Error fine = {0}, there = {0}, nowhere = {0}, is_folder = {0};
-    assert_int_equal(file_probe(inside("probed"), &fine), STATUS_OK);
-    assert_false(file_exists(inside("probed")));
+    assert_int_equal(file_probe(in_folder("probed"), &fine), STATUS_OK);
+    assert_false(file_exists(in_folder("probed")));
     assert_false(is_left());
-    write_text(inside("probed"), "stays");
-    assert_int_equal(file_probe(inside("probed"), &there), STATUS_OK);
-    assert_text(inside("probed"), "stays");
-    assert_int_equal(file_probe(inside("nowhere/probed"), &nowhere), STATUS_INPUT);
+    write_text(in_folder("probed"), "stays");
+    assert_int_equal(file_probe(in_folder("probed"), &there), STATUS_OK);
+    assert_text(in_folder("probed"), "stays");
+    assert_int_equal(file_probe(in_folder("nowhere/probed"), &nowhere), STATUS_INPUT);
     assert_names(nowhere.message, NAMES("nowhere/probed: ", "No such file"));
     assert_int_equal(file_probe(folder, &is_folder), STATUS_INPUT);
     assert_names(is_folder.message, NAMES(folder, "folder"));
@@ -132,7 +122,7 @@ static void test_probe_refuses_names_that_cannot_be(void **state) {
 
 static void test_keeps_files_of_another_kind(void **state) {
     (void)state;
-    const char *path = inside("kept");
+    const char *path = in_folder("kept");
     Error error = {0};
     assert_int_equal(file_check_replaced(path, "row\t", "a table", &error), STATUS_OK);
     write_text(path, "");
@@ -147,7 +137,7 @@ static void test_keeps_files_of_another_kind(void **state) {
 
 static void test_reads_zero_bytes(void **state) {
     (void)state;
-    const char *path = inside("zeros");
+    const char *path = in_folder("zeros");
     char *text = NULL;
     size_t size = 0;
     Error error = {0};
@@ -161,7 +151,7 @@ static void test_reads_zero_bytes(void **state) {
 /* A pipe without a writer, which a plain open(2) would wait for, and one with a writer. */
 static void test_only_regular_files_are_read(void **state) {
     (void)state;
-    const char *pipe = inside("pipe");
+    const char *pipe = in_folder("pipe");
     char *text = NULL;
     FILE *stream = NULL;
     int file = 0;
@@ -186,7 +176,7 @@ static void test_only_regular_files_are_read(void **state) {
 /* A rename would replace the pipe, which others may need. */
 static void test_pipes_are_not_replaced(void **state) {
     (void)state;
-    const char *pipe = inside("outlet");
+    const char *pipe = in_folder("outlet");
     FILE *file = NULL;
     Error probed = {0}, replaced = {0}, begun = {0};
     struct stat about;
@@ -208,7 +198,7 @@ static void test_refuses_to_read_what_is_too_large(void **state) {
     (void)state;
     char *text = NULL;
     Error error = {0};
-    const char *path = inside("large");
+    const char *path = in_folder("large");
     write_text(path, "");
     assert_int_equal(truncate(path, (off_t)1 << 40), 0);
     assert_int_equal(file_read(path, &text, NULL, &error), STATUS_INPUT);
@@ -220,19 +210,19 @@ static void test_names_path_and_reason(void **state) {
     (void)state;
     char *text = NULL;
     Error missing = {0}, directory = {0}, target = {0};
-    assert_int_equal(file_read(inside("none"), &text, NULL, &missing), STATUS_INPUT);
-    assert_names(missing.message, NAMES(inside("none"), "No such file"));
+    assert_int_equal(file_read(in_folder("none"), &text, NULL, &missing), STATUS_INPUT);
+    assert_names(missing.message, NAMES(in_folder("none"), "No such file"));
     assert_int_equal(file_read(folder, &text, NULL, &directory), STATUS_INPUT);
     assert_names(directory.message, NAMES(folder, "folder"));
-    assert_int_equal(file_replace(inside("none/x"), "", 0, &target), STATUS_INPUT);
-    assert_names(target.message, NAMES(inside("none/x"), "No such file"));
+    assert_int_equal(file_replace(in_folder("none/x"), "", 0, &target), STATUS_INPUT);
+    assert_names(target.message, NAMES(in_folder("none/x"), "No such file"));
     assert_null(text);
 }
 
 /* A full disk: write(2) fails in the middle of a file. Here a limit on the size of files makes it fail. */
 static void test_a_failed_write_leaves_the_old_file(void **state) {
     (void)state;
-    const char *path = inside("kept");
+    const char *path = in_folder("kept");
     char *big = calloc(1, 100000);
     assert_non_null(big);
     Error replacing = {0};
@@ -258,7 +248,7 @@ static void test_a_failed_write_leaves_the_old_file(void **state) {
 /* The error is then not the file's. */
 static void test_lack_of_resources_is_a_failure(void **state) {
     (void)state;
-    const char *path = inside("kept");
+    const char *path = in_folder("kept");
     int file = 0;
     char *text = NULL;
     Error opening = {0}, reading = {0}, missing = {0};
@@ -273,58 +263,48 @@ static void test_lack_of_resources_is_a_failure(void **state) {
     assert_int_equal(opening.status, STATUS_FAILURE);
     assert_int_equal(reading.status, STATUS_FAILURE);
     assert_names(opening.message, NAMES("kept: ", "Too many open files"));
-    assert_int_equal(file_open(inside("nothing"), &file, &missing), STATUS_INPUT);
+    assert_int_equal(file_open(in_folder("nothing"), &file, &missing), STATUS_INPUT);
     assert_int_equal(unlink(path), 0);
 }
 
 static void test_makes_and_removes_folders(void **state) {
     (void)state;
-    const char *deep = inside("a/b//c/");
+    const char *deep = in_folder("a/b//c/");
     Error error = {0}, in_the_way = {0};
     assert_int_equal(file_make_folder(deep, &error), STATUS_OK);
     assert_true(file_is_folder(deep));
     assert_int_equal(file_make_folder(deep, &error), STATUS_OK);
-    write_text(inside("a/b/file"), "x");
-    assert_false(file_is_folder(inside("a/b/file")));
-    assert_true(file_same(deep, inside("a/../a/b/c")));
-    assert_false(file_same(deep, inside("a/b")) || file_same(deep, inside("none")) || file_same(inside("none"), deep));
-    assert_int_equal(file_make_folder(inside("a/b/file/d"), &in_the_way), STATUS_INPUT);
+    write_text(in_folder("a/b/file"), "x");
+    assert_false(file_is_folder(in_folder("a/b/file")));
+    assert_true(file_same(deep, in_folder("a/../a/b/c")));
+    assert_false(file_same(deep, in_folder("a/b")) || file_same(deep, in_folder("none")) ||
+                 file_same(in_folder("none"), deep));
+    assert_int_equal(file_make_folder(in_folder("a/b/file/d"), &in_the_way), STATUS_INPUT);
 
     /* Removing a link leaves its target. */
-    write_text(inside("outside"), "stays");
-    assert_int_equal(symlink(inside("outside"), inside("a/link")), 0);
-    assert_int_equal(symlink(folder, inside("a/b/up")), 0);
-    assert_int_equal(file_remove(inside("a"), &error), STATUS_OK);
-    assert_false(file_exists(inside("a")));
-    assert_text(inside("outside"), "stays");
-    assert_int_equal(file_remove(inside("a"), &error), STATUS_OK);
-    assert_int_equal(file_remove(inside("outside"), &error), STATUS_OK);
-    assert_false(file_exists(inside("outside")));
+    write_text(in_folder("outside"), "stays");
+    assert_int_equal(symlink(in_folder("outside"), in_folder("a/link")), 0);
+    assert_int_equal(symlink(folder, in_folder("a/b/up")), 0);
+    assert_int_equal(file_remove(in_folder("a"), &error), STATUS_OK);
+    assert_false(file_exists(in_folder("a")));
+    assert_text(in_folder("outside"), "stays");
+    assert_int_equal(file_remove(in_folder("a"), &error), STATUS_OK);
+    assert_int_equal(file_remove(in_folder("outside"), &error), STATUS_OK);
+    assert_false(file_exists(in_folder("outside")));
 }
 
 static void test_renames_and_flushes(void **state) {
     (void)state;
     Error error = {0}, missing = {0}, unknown = {0};
-    write_text(inside("old name"), "x");
-    assert_int_equal(file_rename(inside("old name"), inside("new name"), &error), STATUS_OK);
-    assert_false(file_exists(inside("old name")));
-    assert_text(inside("new name"), "x");
-    assert_int_equal(file_flush(inside("new name"), &error), STATUS_OK);
+    write_text(in_folder("old name"), "x");
+    assert_int_equal(file_rename(in_folder("old name"), in_folder("new name"), &error), STATUS_OK);
+    assert_false(file_exists(in_folder("old name")));
+    assert_text(in_folder("new name"), "x");
+    assert_int_equal(file_flush(in_folder("new name"), &error), STATUS_OK);
     assert_int_equal(file_flush(folder, &error), STATUS_OK);
-    assert_int_equal(file_rename(inside("none"), inside("x"), &missing), STATUS_FAILURE);
-    assert_names(missing.message, NAMES("none: ", inside("x")));
-    assert_int_equal(file_flush(inside("none"), &unknown), STATUS_INPUT);
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    Error error = {0};
-    return (int)file_remove(folder, &error);
+    assert_int_equal(file_rename(in_folder("none"), in_folder("x"), &missing), STATUS_FAILURE);
+    assert_names(missing.message, NAMES("none: ", in_folder("x")));
+    assert_int_equal(file_flush(in_folder("none"), &unknown), STATUS_INPUT);
 }
 
 int main(void) {

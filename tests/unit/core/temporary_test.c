@@ -20,7 +20,9 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/linnet-temporary-XXXXXX", target[64];
+#include "unit/folder.h"
+
+static char target[64];
 
 static void fill(const char *path) {
     FILE *file = fopen(path, "w");
@@ -177,17 +179,10 @@ static void test_names_fit_and_end_in_tmp(void **state) {
     assert_int_equal(left(), 0);
 }
 
-static int make_folder(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
+static int make_target(void **state) {
+    if (make_folder(state)) return -1;
     snprintf(target, sizeof target, "%s/target", folder);
     return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    Error error = {0};
-    return (int)file_remove(folder, &error);
 }
 
 int main(void) {
@@ -199,5 +194,5 @@ int main(void) {
         cmocka_unit_test(test_another_file_that_is_begun_stays),
         cmocka_unit_test(test_names_fit_and_end_in_tmp),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_target, remove_folder);
 }

@@ -15,25 +15,18 @@
 
 #include <cmocka.h>
 
+#include "unit/folder.h"
 #include "unit/message.h"
 
 #define TOKENIZER "tests/golden/tokenizer_small"
 
-static char folder[] = "/tmp/linnet-prepare-XXXXXX";
 static char input[256], output[256];
 static char *names[] = {"negative", "neutral", "positive"};
 
-static int make_folder(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
+static int make_output(void **state) {
+    if (make_folder(state)) return -1;
     snprintf(output, sizeof output, "%s/out.h5", folder);
     return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    Error error = {0};
-    return (int)file_remove(folder, &error);
 }
 
 static void write_table(const char *name, const char *text) {
@@ -266,5 +259,5 @@ int main(void) {
         cmocka_unit_test(test_bad_options_are_refused),
         cmocka_unit_test(test_old_file_stays),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_output, remove_folder);
 }

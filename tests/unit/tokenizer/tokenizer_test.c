@@ -19,26 +19,12 @@
 
 #include <cmocka.h>
 
+#include "unit/folder.h"
 #include "unit/message.h"
 
-static char folder[] = "/tmp/linnet-tokenizer-XXXXXX";
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    Error error = {0};
-    return (int)file_remove(folder, &error);
-}
-
 static void write_file(const char *name, const char *text) {
-    char path[256];
     Error error = {0};
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    assert_int_equal(file_replace(path, text, strlen(text), &error), STATUS_OK);
+    assert_int_equal(file_replace(in_folder(name), text, strlen(text), &error), STATUS_OK);
 }
 
 static void remove_file(const char *name) {

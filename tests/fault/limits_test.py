@@ -55,13 +55,19 @@ def check(result, out):
         assert not (out / "o.h5").exists() and not (out / "m").exists() and not (out / "p.tsv").exists(), result
 
 
+def tried(limit, command, out):
+    """Run a command under a limit with a new folder `out` for what it writes, and check how it ended."""
+    out.mkdir()
+    result = limited(limit, command(out))
+    check(result, out)
+    return result
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_address_space(commands, tmp_path, name):
     """Below what OpenBLAS took, its start went on for ever (OpenBLAS issue 5289)."""
     for kilobytes in (20_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000):
-        out = tmp_path / str(kilobytes)
-        out.mkdir()
-        check(limited(f"-v {kilobytes}", commands[name](out)), out)
+        tried(f"-v {kilobytes}", commands[name], tmp_path / str(kilobytes))
 
 
 def test_a_small_address_space_suffices(commands, tmp_path):
@@ -75,10 +81,7 @@ def test_a_small_address_space_suffices(commands, tmp_path):
 def test_file_size(commands, tmp_path, name):
     """In blocks of 1,024 bytes. Before, SIGXFSZ ended the command without a line."""
     for blocks in (0, 1, 8, 50):
-        out = tmp_path / str(blocks)
-        out.mkdir()
-        result = limited(f"-f {blocks}", commands[name](out))
-        check(result, out)
+        result = tried(f"-f {blocks}", commands[name], tmp_path / str(blocks))
         if name in ("init", "evaluate", "train") or (name == "prepare" and blocks < 8):
             assert result.code == 2 and re.search("File too large|MPI needs", result.stderr), result
 
@@ -86,9 +89,7 @@ def test_file_size(commands, tmp_path, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_open_files(commands, tmp_path, name):
     for count in (4, 5, 7, 10, 15, 20, 30):
-        out = tmp_path / str(count)
-        out.mkdir()
-        check(limited(f"-n {count}", commands[name](out)), out)
+        tried(f"-n {count}", commands[name], tmp_path / str(count))
     result = limited("-S -n 5", commands[name](tmp_path))
     assert result.code == 0, result  # a soft limit is raised
 
@@ -96,10 +97,7 @@ def test_open_files(commands, tmp_path, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_stack(commands, tmp_path, name):
     for kilobytes in (128, 512, 1024):
-        out = tmp_path / str(kilobytes)
-        out.mkdir()
-        result = limited(f"-s {kilobytes}", commands[name](out))
-        check(result, out)
+        result = tried(f"-s {kilobytes}", commands[name], tmp_path / str(kilobytes))
         assert (result.code == 0) == (kilobytes >= 512), result
 
 

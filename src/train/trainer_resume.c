@@ -18,6 +18,7 @@ typedef struct {
     int64_t inside;   /* its step if it lies in output_dir, else 0 */
     RunState was;     /* its state */
     RunStateParts parts;
+    bool other_metric; /* the best model so far was chosen by another one */
 } Resume;
 
 static void resume_free(Resume *r) {
@@ -134,6 +135,7 @@ static Status check_run(const Trainer *t, Resume *r, Error *error) {
     RunState was = r->was;
     if (r->by_name) was.model_digest[0] = '\0';
     if (trainer_compare(t, &was, r->parts.settings, &found, error)) return error->status;
+    r->other_metric = found.metric;
     const char *differs = other_run(t, &was, &found);
     const char *whose = found.fixed[0] ? "is of another run" : "has no update left for other settings";
     if (!differs[0]) return STATUS_OK;
@@ -202,9 +204,9 @@ static Status check_others(const Trainer *t, const Resume *r, bool same_run, Err
 }
 
 /* The checkpoint of the best model may be gone, or in another folder; or the metric is another one now. */
-static void check_best(const Trainer *t, const Resume *r, RunState *state, bool metric) {
+static void check_best(const Trainer *t, const Resume *r, RunState *state) {
     bool there = false;
-    if (metric && state->has_best) {
+    if (r->other_metric && state->has_best) {
         log_info("the best model so far no longer counts: its metric is another one");
         state->has_best = false;
         state->best_step = state->best_saved = state->stale = 0;
@@ -233,11 +235,8 @@ static void tell_length(const Trainer *t, const Resume *r) {
 /* The state of the checkpoint, with what belongs to this process. */
 static Status take_state(Trainer *t, const Resume *r, Error *error) {
     RunState state = r->was;
-    RunDifferences found;
-    if (trainer_compare(t, &r->was, r->parts.settings, &found, error) ||
-        trainer_tell_changes(t, &r->was, r->parts.settings, r->folder, error))
-        return error->status;
-    check_best(t, r, &state, found.metric);
+    if (trainer_tell_changes(t, &r->was, r->parts.settings, r->folder, error)) return error->status;
+    check_best(t, r, &state);
     state.run = t->state.run;
     state.units = t->state.units;
     state.total = t->state.total;

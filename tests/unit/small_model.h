@@ -49,7 +49,7 @@ static inline void add(Tensors *tensors, const char *name, int dimensions, int64
 }
 
 /** A complete model: tensor 0 is the token embedding, 1 the position embedding, 2 … are the layout's, the head last. */
-static inline Tensors *whole_model(void) {
+static inline Tensors *complete_model(void) {
     static Tensors tensors;
     ParameterLayout layout = small_layout();
     tensors.count = 0;
@@ -109,7 +109,7 @@ static inline void assert_values(const float *values, size_t count, size_t n) {
     for (size_t i = 0; i < count; i++) assert_true(values[i] == value_of(n, i));
 }
 
-/** All values must be those of whole_model(); with no head, what was in its place before. */
+/** All values must be those of complete_model(); with no head, what was in its place before. */
 static inline void assert_model(const char *model, bool head) {
     ModelFolder *opened = open_fine(model);
     ParameterLayout layout = small_layout();

@@ -72,7 +72,7 @@ static void test_says_where_the_model_is(void **state) {
     refuse(in_folder("none/model.gguf"), "a GGUF model, not a folder");
     refuse("openai-community/gpt2", "snapshot_download('openai-community/gpt2', local_dir='gpt2')");
     refuse("gpt2", "scripts/download_gpt2.py");
-    save_model("run/checkpoint-9", whole_model());
+    save_model("run/checkpoint-9", complete_model());
     write_text(in_folder("run/checkpoint-9/adapter_config.json"), "damaged");
     refuse(in_folder("run/checkpoint-9"), "a PEFT adapter");
 }
@@ -82,7 +82,7 @@ static void test_reads_names_of_wrapped_models(void **state) {
     (void)state;
     static const char *const prefixes[] = {"_orig_mod.", "module.", "module._orig_mod.", "_orig_mod.module.", "model."};
     for (size_t i = 0; i < 2 * sizeof prefixes / sizeof *prefixes; i++) {
-        Tensors *tensors = whole_model();
+        Tensors *tensors = complete_model();
         for (size_t n = 0; n < tensors->count; n++) {
             const char *name = tensors->sources[n].name;
             if (i % 2 == 1 && strncmp(name, "transformer.", 12) == 0) name += 12;
@@ -93,7 +93,7 @@ static void test_reads_names_of_wrapped_models(void **state) {
         }
         assert_model(save_model("wrapped", tensors), true);
     }
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     for (size_t n = 0; n < tensors->count; n++)
         if (strncmp(tensors->names[n], "transformer.h.0.", 16) == 0) {
             char rest[64];
@@ -101,7 +101,7 @@ static void test_reads_names_of_wrapped_models(void **state) {
             snprintf(tensors->names[n], sizeof tensors->names[n], "transformer.h.0._orig_mod.%.30s", rest);
         }
     assert_model(save_model("wrapped", tensors), true);
-    tensors = whole_model();
+    tensors = complete_model();
     strcpy(tensors->names[4], "base_model.model.h.0.attn.c_attn.lora_A.weight");
     refuse(save_model("wrapped", tensors), "merge_and_unload()");
 }
@@ -109,7 +109,7 @@ static void test_reads_names_of_wrapped_models(void **state) {
 /** With `any_head`, a head that does not fit config.json is as good as none. */
 static void test_takes_no_head_that_does_not_fit(void **state) {
     (void)state;
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     tensors->sources[tensors->count - 1].shape[0] = 2;
     const char *model = save_model("misfit", tensors);
     refuse(model, "score.weight has shape [2, 4]");

@@ -6,7 +6,7 @@
 
 static void test_opens_a_classifier(void **state) {
     (void)state;
-    const char *model = save_model("classifier", whole_model());
+    const char *model = save_model("classifier", complete_model());
     assert_model(model, true);
     assert_model(model, true); /* what was written into the tables has not reached the file */
 }
@@ -14,7 +14,7 @@ static void test_opens_a_classifier(void **state) {
 /** A language model as the hub has them: no prefix, no head, masks and the output layer among the tensors. */
 static void test_opens_a_language_model(void **state) {
     (void)state;
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     tensors->count--;
     for (size_t i = 0; i < tensors->count; i++) tensors->sources[i].name += strlen("transformer.");
     add(tensors, "lm_head.weight", 2, VOCABULARY, WIDTH);
@@ -25,28 +25,28 @@ static void test_opens_a_language_model(void **state) {
 
 static void test_opens_with_unknown_tensors(void **state) {
     (void)state;
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     add(tensors, "transformer.h.0.crossattention.c_attn.bias", 1, 3, 0);
     assert_model(save_model("unknown", tensors), true);
 }
 
 static void test_refuses_tensors(void **state) {
     (void)state;
-    for (size_t i = 0; i + 1 < whole_model()->count; i++) {
-        Tensors *tensors = whole_model();
+    for (size_t i = 0; i + 1 < complete_model()->count; i++) {
+        Tensors *tensors = complete_model();
         snprintf(tensors->names[i], sizeof tensors->names[i], "other");
         refuse(save_model("missing", tensors), "missing");
     }
-    for (size_t i = 0; i < whole_model()->count; i++) {
-        Tensors *tensors = whole_model();
+    for (size_t i = 0; i < complete_model()->count; i++) {
+        Tensors *tensors = complete_model();
         tensors->sources[i].shape[0]++;
         refuse(save_model("shape", tensors), "config.json");
     }
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     tensors->sources[2].dimensions = 2;
     tensors->sources[2].shape[1] = 1;
     refuse(save_model("dimensions", tensors), "[4, 1]");
-    tensors = whole_model();
+    tensors = complete_model();
     add(tensors, "ln_f.bias", 1, WIDTH, 0);
     refuse(save_model("both", tensors), "both");
 }
@@ -66,7 +66,7 @@ static void test_refuses_folders(void **state) {
 
 static void test_refuses_a_head_of_one_label(void **state) {
     (void)state;
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     tensors->sources[tensors->count - 1].shape[0] = 1;
     const char *model = save_model("regression", tensors);
     write_text(in_folder("regression/config.json"), "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
@@ -74,9 +74,9 @@ static void test_refuses_a_head_of_one_label(void **state) {
     refuse(model, "label");
 }
 
-/** Write whole_model() with every tensor in a narrow dtype, by hand. `shift` moves the data by a few bytes. */
+/** Write complete_model() with every tensor in a narrow dtype, by hand. `shift` moves the data by a few bytes. */
 static const char *save_narrow(const char *name, const char *dtype, int shift) {
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     char header[4096] = "{", path[256];
     static unsigned char data[4096];
     size_t used = 1, place = 0;
@@ -120,7 +120,7 @@ static void test_converts(void **state) {
 /** A float32 table at an odd address (a header of odd length) is copied, not used where it lies. */
 static void test_copies_a_table_at_an_odd_address(void **state) {
     (void)state;
-    const char *model = save_model("odd", whole_model());
+    const char *model = save_model("odd", complete_model());
     char *text;
     size_t size;
     Error error = {0};
@@ -139,9 +139,9 @@ static void test_copies_a_table_at_an_odd_address(void **state) {
     assert_model(model, true);
 }
 
-/** Read all values of a model whose tensor number n (see whole_model()) has `bad` at two places. */
+/** Read all values of a model whose tensor number n (see complete_model()) has `bad` at two places. */
 static void read_bad(size_t n, float bad, Error *error) {
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     float values[128];
     memcpy(values, tensors->sources[n].values, sizeof values);
     values[2] = bad;
@@ -162,10 +162,10 @@ static void read_bad(size_t n, float bad, Error *error) {
 
 static void test_refuses_values_that_are_not_finite(void **state) {
     (void)state;
-    for (size_t n = 0; n < 2 * whole_model()->count; n++) {
+    for (size_t n = 0; n < 2 * complete_model()->count; n++) {
         Error error = {0};
         char name[64];
-        snprintf(name, sizeof name, "tensor %s: 2 of its ", whole_model()->names[n / 2]);
+        snprintf(name, sizeof name, "tensor %s: 2 of its ", complete_model()->names[n / 2]);
         read_bad(n / 2, n % 2 ? NAN : -INFINITY, &error);
         assert_refused(&error, name);
         assert_non_null(strstr(error.message, n % 2 ? "first at index 2 (nan)" : "first at index 2 (infinity)"));
@@ -174,7 +174,7 @@ static void test_refuses_values_that_are_not_finite(void **state) {
 
 /** The tensors in two files and their index, which places `swap_name` (may be NULL) in swap_file. */
 static const char *save_sharded(const char *name, const char *swap_name, const char *swap_file) {
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     const char *model = new_folder(name, CONFIG);
     char index[4096], path[256];
     size_t used = (size_t)snprintf(index, sizeof index, "{\"metadata\":{\"total_size\":1},\"weight_map\":{");
@@ -203,9 +203,9 @@ static void test_shards(void **state) {
     refuse(save_sharded("absent-shard", one, "model-00003-of-00002.safetensors"), "model-00003-of-00002.safetensors");
     refuse(save_sharded("wrong-shard", one, "model-00002-of-00002.safetensors"), "model-00002-of-00002.safetensors");
     const char *model = save_sharded("twice", NULL, NULL);
-    save_as(model, "model-00002-of-00002.safetensors", whole_model()->sources, whole_model()->count);
+    save_as(model, "model-00002-of-00002.safetensors", complete_model()->sources, complete_model()->count);
     assert_model(model, true); /* the same bytes twice */
-    Tensors *tensors = whole_model();
+    Tensors *tensors = complete_model();
     tensors->sources[0].values = tensors->sources[1].values;
     save_as(model, "model-00002-of-00002.safetensors", tensors->sources, tensors->count);
     refuse(model, "holds both tensor transformer.wte.weight");
@@ -328,7 +328,7 @@ static void assert_same_file(const char *left, const char *right) {
 /** Save what was read into another folder, then into the same one, while it is mapped. */
 static void test_save(void **state) {
     (void)state;
-    const char *model = save_model("saved", whole_model());
+    const char *model = save_model("saved", complete_model());
     new_folder("copy", "");
     ModelFolder *opened = open_fine(model);
     const ModelConfig *config = model_folder_config(opened);

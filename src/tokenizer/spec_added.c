@@ -3,13 +3,7 @@
 #include "linnet/core/memory.h"
 #include "tokenizer/spec_tokens.h"
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int id_order(const void *left, const void *right) {
-    const Candidate *a = left, *b = right;
-    return (a->id > b->id) - (a->id < b->id);
-}
 
 static const SpecToken *token_of_id(const TokenizerSpec *spec, int64_t id) {
     size_t low = 0, high = spec->token_count;
@@ -29,8 +23,7 @@ static Status give_id(const SpecTokens *g, const Candidates *final, Candidate *t
     const TokenizerSpec *spec = g->reader->spec;
     const uint32_t known = vocabulary_find(g->reader->vocabulary, token->text, strlen(token->text));
     int64_t id = (int64_t)spec->token_count;
-    for (size_t i = 0; i < final->count; i++)
-        if (final->items[i].id >= id) id = final->items[i].id + 1;
+    if (final->count > 0 && final->highest >= id) id = final->highest + 1;
     if (known != NO_TOKEN) id = spec->tokens[known].id;
     if (token->id != UNSET && token->id != id)
         return error_set(error, STATUS_INPUT,
@@ -49,47 +42,50 @@ static Status give_id(const SpecTokens *g, const Candidates *final, Candidate *t
 
 /* Add a token; one that is there already gets the new one's flags. */
 static Status add(const SpecTokens *g, Candidates *final, Candidate token, Error *error) {
-    Candidate *twin = candidates_find(final, token.text);
+    Candidate *twin = candidates_find_text(final, token.text, error);
+    if (error->status) return error->status;
     if (token.normalized == UNSET) token.normalized = !token.special;
-    if (!twin && !give_id(g, final, &token, error)) return candidates_push(g, final, token, error);
+    if (!twin && !give_id(g, final, &token, error)) return candidates_push(final, token, error);
     if (twin && token.id != UNSET && token.id != twin->id)
         return error_set(error, STATUS_INPUT, "%s: the added token `%s` has the ids %" PRId64 " and %" PRId64,
                          g->reader->paths[token.file], token.text, twin->id, token.id);
     if (twin) {
         token.id = twin->id;
-        *twin = token;
+        candidates_replace(final, twin, token);
     }
     return error->status;
 }
 
 /* Whether a special token is the same, text and flags, as one before it, which then is not added again. */
-static bool is_repeated(const Candidates *list, const Candidate *token) {
-    for (const Candidate *other = list->items; other < list->items + list->count && other != token; other++)
-        if (other->text && strcmp(other->text, token->text) == 0 && other->plain == token->plain &&
-            other->lstrip == token->lstrip && other->rstrip == token->rstrip &&
-            other->single_word == token->single_word && (other->normalized == 1) == (token->normalized == 1))
-            return true;
-    return false;
+static bool is_repeated(Candidates *list, const Candidate *token, Error *error) {
+    const Candidate *first = candidates_find(list, BY_LOOK, token, error);
+    const bool own = token >= list->items && token < list->items + list->count;
+    return first && (!own || first < token);
+}
+
+/* Add a special token by name or an extra one, unless a list before it has the token. */
+static Status add_special(SpecTokens *g, Candidates *final, const Candidate *token, bool named, Error *error) {
+    if (!token->text || candidates_find_text(&g->first, token->text, error) ||
+        candidates_find_text(&g->by_id, token->text, error) || is_repeated(&g->named, token, error) ||
+        (!named && is_repeated(&g->extra, token, error)))
+        return error->status;
+    return error->status ? error->status : add(g, final, *token, error);
 }
 
 /* The order is Transformers': what tokenizer.json has, added tokens by id, special tokens by name, extra ones. */
 static Status add_all(SpecTokens *g, Candidates *final, Error *error) {
     for (size_t i = 0; i < g->first.count; i++)
         if (add(g, final, g->first.items[i], error)) return error->status;
-    if (g->by_id.count) qsort(g->by_id.items, g->by_id.count, sizeof *g->by_id.items, id_order);
+    candidates_sort(&g->by_id);
     for (size_t i = 0; i < g->by_id.count; i++) {
         Candidate token = g->by_id.items[i];
-        token.special |= candidates_find(&g->named, token.text) != NULL;
-        if (add(g, final, token, error)) return error->status;
+        token.special |= candidates_find_text(&g->named, token.text, error) != NULL;
+        if (error->status || add(g, final, token, error)) return error->status;
     }
-    for (size_t i = 0; i < g->named.count + g->extra.count; i++) {
-        const bool named = i < g->named.count;
-        const Candidate *token = named ? &g->named.items[i] : &g->extra.items[i - g->named.count];
-        if (!token->text || candidates_find(&g->first, token->text) || candidates_find(&g->by_id, token->text))
-            continue;
-        if (is_repeated(&g->named, token) || (!named && is_repeated(&g->extra, token))) continue;
-        if (add(g, final, *token, error)) return error->status;
-    }
+    for (size_t i = 0; i < g->named.count; i++)
+        if (add_special(g, final, &g->named.items[i], true, error)) return error->status;
+    for (size_t i = 0; i < g->extra.count; i++)
+        if (add_special(g, final, &g->extra.items[i], false, error)) return error->status;
     return STATUS_OK;
 }
 
@@ -97,7 +93,7 @@ static Status add_all(SpecTokens *g, Candidates *final, Error *error) {
 
 static Status copy_tokens(TokenizerSpec *spec, Candidates *final, Error *error) {
     size_t bytes = 0;
-    if (final->count) qsort(final->items, final->count, sizeof *final->items, id_order);
+    candidates_sort(final);
     for (size_t i = 0; i < final->count; i++) bytes += strlen(final->items[i].text) + 1;
     spec->added = memory_allocate(final->count, sizeof *spec->added, error);
     spec->added_texts = memory_allocate(bytes, 1, error);
@@ -117,20 +113,20 @@ static Status copy_tokens(TokenizerSpec *spec, Candidates *final, Error *error) 
 }
 
 /* The ids of special tokens, and of the end of a text. */
-static Status take_special(const SpecTokens *g, const Candidates *final, Error *error) {
+static Status take_special(const SpecTokens *g, Candidates *final, Error *error) {
     TokenizerSpec *spec = g->reader->spec;
     for (int i = 0; i < SPECIAL_COUNT; i++) {
         const char *text = g->named.items[i].text;
-        const Candidate *token = text ? candidates_find(final, text) : NULL;
+        const Candidate *token = text ? candidates_find_text(final, text, error) : NULL;
         spec->special[i] = token ? (int32_t)token->id : -1;
     }
-    const Candidate *end = candidates_find(final, END_OF_TEXT);
+    const Candidate *end = candidates_find_text(final, END_OF_TEXT, error);
     const uint32_t known = vocabulary_find(g->reader->vocabulary, END_OF_TEXT, strlen(END_OF_TEXT));
     spec->end_of_text = spec->special[SPECIAL_EOS] >= 0 ? spec->special[SPECIAL_EOS]
                         : end                           ? (int32_t)end->id
                         : known != NO_TOKEN             ? spec->tokens[known].id
                                                         : -1;
-    if (spec->end_of_text >= 0) return STATUS_OK;
+    if (error->status || spec->end_of_text >= 0) return error->status;
     return error_set(error, STATUS_INPUT, "%s: no eos_token, and no token `%s`: linnet needs one for empty texts",
                      g->reader->paths[SPEC_CONFIG], END_OF_TEXT);
 }
@@ -142,6 +138,6 @@ Status spec_read_added(SpecReader *reader, Error *error) {
         !copy_tokens(reader->spec, &final, error))
         take_special(&tokens, &final, error);
     spec_tokens_free(&tokens);
-    memory_free(final.items);
+    candidates_free(&final);
     return error->status;
 }

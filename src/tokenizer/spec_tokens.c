@@ -1,11 +1,8 @@
 /* The added and special tokens that the files of a tokenizer name. See spec_tokens.h. */
 #include "tokenizer/spec_tokens.h"
-#include "linnet/core/memory.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ADDED_MAX 16384 /* no tokenizer comes near; time grows with the square */
 
 static const char *const KEYS[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                    "pad_token", "cls_token", "mask_token"};
@@ -13,27 +10,6 @@ _Static_assert(sizeof KEYS / sizeof *KEYS == SPECIAL_COUNT, "a key for every spe
 
 const char *special_token_key(SpecialToken token) {
     return KEYS[token];
-}
-
-Status candidates_push(const SpecTokens *g, Candidates *list, Candidate candidate, Error *error) {
-    if (list->count == ADDED_MAX)
-        return error_set(error, STATUS_INPUT, "%s: expected at most %d added tokens", g->reader->paths[candidate.file],
-                         ADDED_MAX);
-    if (list->count == list->capacity) {
-        const size_t capacity = list->capacity ? 2 * list->capacity : 16;
-        Candidate *items = memory_resize(list->items, list->count * sizeof *items, capacity, sizeof *items, error);
-        if (!items) return error->status;
-        list->items = items;
-        list->capacity = capacity;
-    }
-    list->items[list->count++] = candidate;
-    return STATUS_OK;
-}
-
-Candidate *candidates_find(const Candidates *list, const char *text) {
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].text && strcmp(list->items[i].text, text) == 0) return &list->items[i];
-    return NULL;
 }
 
 /* --- Tokens as files give them --- */
@@ -85,17 +61,13 @@ static Status read_special(const SpecTokens *g, SpecFile file, const char *key, 
 
 /* Put a token in place of one of the same id; a text that has another id already is refused. */
 static Status put_by_id(SpecTokens *g, Candidate token, Error *error) {
-    Candidates *list = &g->by_id;
-    const Candidate *twin = candidates_find(list, token.text);
+    const Candidate *twin = candidates_find_text(&g->by_id, token.text, error);
     if (twin && twin->id != token.id)
         return error_set(error, STATUS_INPUT, "%s: the added token `%s` has the ids %" PRId64 " and %" PRId64,
                          g->reader->paths[token.file], token.text, twin->id, token.id);
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].id == token.id) {
-            list->items[i] = token;
-            return STATUS_OK;
-        }
-    return candidates_push(g, list, token, error);
+    Candidate *there = candidates_find(&g->by_id, BY_ID, &token, error);
+    if (there) candidates_replace(&g->by_id, there, token);
+    return there || error->status ? error->status : candidates_push(&g->by_id, token, error);
 }
 
 /* added_tokens_decoder: {"50257": {"content": …}}. */
@@ -122,13 +94,14 @@ static Status read_added_file(SpecTokens *g, Error *error) {
     cJSON_ArrayForEach(item, tree) {
         if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < INT32_MAX) || !item->string[0])
             return spec_refuse(g->reader, SPEC_ADDED, item->string, item, "the token's id", error);
-        const bool special = candidates_find(&g->named, item->string) || candidates_find(&g->extra, item->string);
+        const bool special = candidates_find_text(&g->named, item->string, error) ||
+                             candidates_find_text(&g->extra, item->string, error);
         const Candidate token = {.text = item->string,
                                  .id = (int64_t)item->valuedouble,
                                  .normalized = !special,
                                  .special = special,
                                  .file = SPEC_ADDED};
-        if (put_by_id(g, token, error)) break;
+        if (error->status || put_by_id(g, token, error)) break;
     }
     return error->status;
 }
@@ -140,7 +113,7 @@ static Status read_model_tokens(SpecTokens *g, Candidates *list, Error *error) {
         Candidate token = {.id = UNSET, .normalized = UNSET, .file = SPEC_TOKENIZER};
         if (read_object(g, SPEC_TOKENIZER, "added_tokens", item, &token, error)) break;
         if (token.id < 0) return spec_refuse(g->reader, SPEC_TOKENIZER, "added_tokens", item, "the token's id", error);
-        if (list ? candidates_push(g, list, token, error) : put_by_id(g, token, error)) break;
+        if (list ? candidates_push(list, token, error) : put_by_id(g, token, error)) break;
     }
     return error->status;
 }
@@ -157,22 +130,25 @@ static Status read_other(SpecTokens *g, SpecFile file, const cJSON *item, Error 
         if (strcmp(item->string, KEYS[i]) == 0) return STATUS_OK;
     if (size < ending || strcmp(item->string + size - ending, ENDING) != 0) return STATUS_OK;
     if (!cJSON_IsString(item) && !cJSON_IsObject(item)) return STATUS_OK;
-    const cJSON *twin = spec_member(g->reader->trees[SPEC_CONFIG], item->string);
-    if (file == SPEC_SPECIAL && twin && !cJSON_Compare(twin, item, true))
+    const cJSON *twin = file == SPEC_SPECIAL ? spec_member(g->reader->trees[SPEC_CONFIG], item->string) : NULL;
+    if (twin && !cJSON_Compare(twin, item, true))
         return spec_refuse(g->reader, file, item->string, item, "the value that tokenizer_config.json has", error);
     if (read_special(g, file, item->string, item, &token, error)) return error->status;
     token.name = item->string;
-    return candidates_push(g, &g->named, token, error);
+    return candidates_push(&g->named, token, error);
 }
 
 /* Add a special token by name, or put it in place of the one with that name. */
 static Status put_by_name(SpecTokens *g, Candidate token, Error *error) {
-    for (size_t i = 0; i < g->named.count; i++)
-        if (strcmp(g->named.items[i].name, token.name) == 0) {
-            g->named.items[i] = token;
-            return STATUS_OK;
-        }
-    return candidates_push(g, &g->named, token, error);
+    Candidate *there = candidates_find(&g->named, BY_NAME, &token, error);
+    if (there) candidates_replace(&g->named, there, token);
+    return there || error->status ? error->status : candidates_push(&g->named, token, error);
+}
+
+/* Add a token to the extra ones, unless it is there. */
+static Status put_extra(SpecTokens *g, Candidate token, Error *error) {
+    if (candidates_find_text(&g->extra, token.text, error) || error->status) return error->status;
+    return candidates_push(&g->extra, token, error);
 }
 
 static Status read_named(SpecTokens *g, Error *error) {
@@ -190,7 +166,7 @@ static Status read_named(SpecTokens *g, Error *error) {
         if (value && read_special(g, SPEC_SPECIAL, KEYS[i], value, &token, error)) return error->status;
         if (saved && read_special(g, SPEC_TOKENIZER, KEYS[i], saved, &token, error)) return error->status;
         token.name = KEYS[i];
-        if (candidates_push(g, &g->named, token, error)) return error->status;
+        if (candidates_push(&g->named, token, error)) return error->status;
     }
     /* In this order they get their ids: objects of the one file, all of the other, texts of the first. */
     cJSON_ArrayForEach(item, config) {
@@ -215,9 +191,7 @@ static Status read_list(SpecTokens *g, SpecFile file, const char *key, const cJS
         if (read_special(g, file, key, item, &token, error)) break;
         if (!token.text) return spec_refuse(g->reader, file, key, list, "a list of tokens", error);
         token.name = item->string;
-        if (token.name ? put_by_name(g, token, error)
-                       : !candidates_find(&g->extra, token.text) && candidates_push(g, &g->extra, token, error))
-            break;
+        if (token.name ? put_by_name(g, token, error) : put_extra(g, token, error)) break;
     }
     return error->status;
 }
@@ -241,7 +215,7 @@ static Status read_extra(SpecTokens *g, Error *error) {
     }
     if (read_list(g, SPEC_CONFIG, list ? list->string : EXTRA, list, error)) return error->status;
     if (cJSON_IsObject(list)) list = NULL;
-    if (more && !cJSON_IsArray(more)) g->extra.count = 0; /* it takes the list's place */
+    if (more && !cJSON_IsArray(more)) candidates_clear(&g->extra); /* it takes the list's place */
     if (read_list(g, SPEC_SPECIAL, EXTRA, more, error)) return error->status;
     if (more) list = cJSON_IsObject(more) ? NULL : more;
     if (list) return STATUS_OK;
@@ -260,8 +234,8 @@ Status spec_tokens_read(SpecTokens *g, SpecReader *reader, Error *error) {
 }
 
 void spec_tokens_free(SpecTokens *g) {
-    memory_free(g->first.items);
-    memory_free(g->by_id.items);
-    memory_free(g->named.items);
-    memory_free(g->extra.items);
+    candidates_free(&g->first);
+    candidates_free(&g->by_id);
+    candidates_free(&g->named);
+    candidates_free(&g->extra);
 }

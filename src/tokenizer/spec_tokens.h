@@ -1,25 +1,7 @@
 #ifndef LINNET_TOKENIZER_SPEC_TOKENS_H
 #define LINNET_TOKENIZER_SPEC_TOKENS_H
 /** The added and special tokens that the files of a tokenizer name, before they have their ids (spec_added.c). */
-#include "tokenizer/spec_reader.h"
-
-#define UNSET (-1)
-
-/** A token that is to be added, as a file gives it. */
-typedef struct {
-    const char *text; /**< borrowed from a tree */
-    const char *name; /**< key of a special token, borrowed; NULL without */
-    int64_t id;       /**< that the file gives; UNSET without */
-    int normalized;   /**< UNSET: what `special` is not */
-    bool lstrip, rstrip, single_word, special;
-    bool plain; /**< a text without flags */
-    SpecFile file;
-} Candidate;
-
-typedef struct {
-    Candidate *items; /**< [count] */
-    size_t count, capacity;
-} Candidates;
+#include "tokenizer/candidates.h"
 
 typedef struct {
     SpecReader *reader;
@@ -33,10 +15,5 @@ typedef struct {
 /** Gather the tokens from the files. To be freed with spec_tokens_free(), also after an error. */
 Status spec_tokens_read(SpecTokens *tokens, SpecReader *reader, Error *error);
 void spec_tokens_free(SpecTokens *tokens);
-
-/** Append a token. STATUS_INPUT, naming its file, where there are too many. */
-Status candidates_push(const SpecTokens *g, Candidates *list, Candidate candidate, Error *error);
-/** The first token with this text, or NULL. */
-Candidate *candidates_find(const Candidates *list, const char *text);
 
 #endif

@@ -236,8 +236,14 @@ void tokenizer_spec_free(TokenizerSpec *spec) {
 }
 
 const char *tokenizer_spec_text(const TokenizerSpec *spec, int32_t id) {
-    for (size_t i = 0; i < spec->added_count; i++)
-        if (spec->added[i].id == id) return spec->added[i].text;
+    for (size_t low = 0, high = spec->added_count; low < high;) {
+        const size_t middle = (low + high) / 2;
+        if (spec->added[middle].id == id) return spec->added[middle].text;
+        if (spec->added[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     for (size_t low = 0, high = spec->token_count; low < high;) {
         const size_t middle = (low + high) / 2;
         if (spec->tokens[middle].id == id) return spec->tokens[middle].text;

@@ -1,5 +1,6 @@
 /* The tokens of a vocabulary in a hash table. See vocabulary.h. */
 #include "tokenizer/vocabulary.h"
+#include "linnet/core/hash.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
 #include <stdbool.h>
@@ -15,18 +16,6 @@ struct Vocabulary {
     Slot *slots; /* open addressing, at most half full */
     size_t mask; /* number of slots − 1, a power of two − 1 */
 };
-
-#define FNV_START UINT64_C(0xCBF29CE484222325)
-
-/* FNV-1a, 64 bits; a hash of joined texts is continued from part to part. */
-static uint64_t hash_add(uint64_t hash, const char *text, size_t size) {
-    for (size_t i = 0; i < size; i++) hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001B3);
-    return hash;
-}
-
-static uint32_t fold(uint64_t hash) {
-    return (uint32_t)(hash ^ hash >> 32);
-}
 
 /* The slot of the token whose text is two texts joined, with their hash, or the empty slot where it belongs. */
 static Slot *slot_of(const Vocabulary *vocabulary, uint32_t hash, const char *first, size_t first_size,
@@ -49,7 +38,7 @@ Status vocabulary_create(Vocabulary **vocabulary, const SpecToken *tokens, size_
     if (!made) return error->status;
     *made = (Vocabulary){tokens, memory_allocate(slots, sizeof *made->slots, error), slots - 1};
     for (size_t i = 0; i < count && !error->status; i++) {
-        const uint32_t hash = fold(hash_add(FNV_START, tokens[i].text, tokens[i].size));
+        const uint32_t hash = hash_fold(hash_add(HASH_START, tokens[i].text, tokens[i].size));
         Slot *slot = slot_of(made, hash, tokens[i].text, tokens[i].size, "", 0);
         if (slot->token) error_set(error, STATUS_INPUT, "%s: token `%s` appears twice", path, tokens[i].text);
         *slot = (Slot){hash, (uint32_t)i + 1};
@@ -68,14 +57,14 @@ void vocabulary_destroy(Vocabulary *vocabulary) {
 }
 
 uint32_t vocabulary_find(const Vocabulary *vocabulary, const char *text, size_t size) {
-    const uint32_t hash = fold(hash_add(FNV_START, text, size));
+    const uint32_t hash = hash_fold(hash_add(HASH_START, text, size));
     return slot_of(vocabulary, hash, text, size, "", 0)->token - 1; /* 0 − 1 is NO_TOKEN */
 }
 
 uint32_t vocabulary_find_joined(const Vocabulary *vocabulary, uint32_t left, uint32_t right) {
     const SpecToken *first = &vocabulary->tokens[left], *second = &vocabulary->tokens[right];
-    const uint64_t start = hash_add(FNV_START, first->text, first->size);
-    const uint32_t hash = fold(hash_add(start, second->text, second->size));
+    const uint64_t start = hash_add(HASH_START, first->text, first->size);
+    const uint32_t hash = hash_fold(hash_add(start, second->text, second->size));
     return slot_of(vocabulary, hash, first->text, first->size, second->text, second->size)->token - 1;
 }
 

@@ -3,6 +3,7 @@ Transformers saves them (tests/golden/tokenizer_saved.json)."""
 import json
 import shutil
 
+import h5py
 import pytest
 
 from support import ROOT, TOKENIZER_FILES, linnet, refused, remove_tokenizer, train, write_config
@@ -203,8 +204,25 @@ def test_tokens_added_without_enlarging_the_model(sample, job, copy_of, tmp_path
     refused("train", run, names=[data, "another tokenizer", f"--tokenizer {sample.model}"])
 
 
-def test_too_many_added_tokens(tmp_path):
+@pytest.mark.parametrize("file", ["added_tokens.json", "added_tokens_decoder", "additional_special_tokens", "tokenizer.json"])
+def test_many_added_tokens(tmp_path, file):
+    """As many as a table of users may have. Their ids follow the vocabulary in the order of the file, as Transformers gives them
+    (tests/peer/transformers_tokenizer_test.py compares live)."""
+    count = 20_000
     vocabulary = len(json.loads(SAVED["files of 2019"]["vocab.json"]))
-    folder = folder_of(tmp_path / "tokenizer", {"added_tokens.json": {f"[{i}]": vocabulary + i for i in range(16385)}})
-    refused("init", "--output", tmp_path / "model", "--tokenizer", folder, names=[folder / "added_tokens.json", "at most 16384"])
-    assert not (tmp_path / "model").exists()
+    texts = {f"[{i}]": vocabulary + i for i in range(count)}
+    tokens = [{"id": id, "content": text, "special": False, "lstrip": False, "rstrip": False, "single_word": False, "normalized": True} for text, id in texts.items()]
+    if file == "added_tokens.json":
+        files = {file: texts}
+    elif file == "tokenizer.json":
+        files = {file: {**SAVED["files of 2019"]["tokenizer.json"], "added_tokens": tokens}, "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "[0]"}}
+        files[file]["model"] = {**files[file]["model"], "vocab": json.loads(SAVED["files of 2019"]["vocab.json"]), "merges": merges_of(SAVED["files of 2019"]["merges.txt"])}
+    else:
+        value = list(texts) if file == "additional_special_tokens" else {str(token.pop("id")): token for token in tokens}
+        files = {"tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer", file: value}}
+    folder = folder_of(tmp_path / "tokenizer", files)
+    table, data = tmp_path / "texts.csv", tmp_path / "texts.h5"
+    table.write_text(f"text,sentiment\n[{count - 1}][7][7777],a\n[{count - 1}]" + "[1]" * 3 + ",a\n")
+    linnet("prepare", "--input", table, "--output", data, "--tokenizer", folder, "--labels", "a,b")
+    with h5py.File(data) as prepared:
+        assert (prepared["tokens"][:] - vocabulary).tolist() == [count - 1, 7, 7777, count - 1, 1, 1, 1]

@@ -93,6 +93,13 @@ def tokenizers():
          "added_tokens_decoder": {"477": {"content": "<|endoftext|>", "special": True}, "478": {"content": "[X]", "single_word": True}}}))
     seed("tokenizer_config", "legacy", '{"extra_special_tokens": ["[X]"], "x_token": "[Y]", "add_prefix_space": true}\0'
          '{"pad_token": {"content": "[PAD]", "lstrip": true}}\0{"[PAD]": 478}')
+    base = 478  # after the vocabulary of tests/golden/tokenizer_small
+    seed("tokenizer_config", "many", json.dumps({"added_tokens_decoder": {str(base + i): {"content": f"[{i}]", "lstrip": i % 3 == 0, "special": i % 2 == 0}
+                                                                          for i in range(40)}, "x_token": "[7]"}))
+    seed("tokenizer_config", "many_legacy", json.dumps({"extra_special_tokens": {f"{i}_token": f"[{i % 9}]" for i in range(30)}}) + "\0"
+         + json.dumps({"extra_special_tokens": [f"[{i % 7}]" for i in range(30)]}) + "\0" + json.dumps({f"[{i}]": base + i % 20 for i in range(40)}))
+    many = [{**added[0], "id": len(full) + i, "content": f"[{i % 60}]", "normalized": i % 2 == 0} for i in range(70)]
+    seed("tokenizer_json", "many", json.dumps({**whole, "added_tokens": many, "post_processor": None}) + "\0" + json.dumps(config))
     seed("tokenizer", "words", "I'm  naïve, 42 times; don't\t\u00a0!! <|endoftext|> the 山 😀\r\n  ")
     seed("tokenizer", "latin1", b"caf\xe9 <|endoftext|")
 

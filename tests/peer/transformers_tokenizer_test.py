@@ -133,3 +133,22 @@ def test_ids_are_those_of_transformers(tmp_path):
                 assert a == (b or [end]), (name, text, f"SEED={SEED}")
         checked += 1
     assert checked > 30
+
+
+def test_many_added_tokens(tmp_path):
+    """3,000 of them with every flag, in texts that have some of them, parts of them, and what looks like them."""
+    folders.use_vocabulary(ROOT / "tests/golden/tokenizer_small")
+    rng = random.Random(SEED)
+    names = [f"@user{i}" if i % 3 else f"<tag {i}>" for i in range(3000)]
+    flags = ["".join(flag for flag in "lrwn" if rng.random() < 0.2) for _ in names]
+    tokens = [folders.token(name, flag, rng.random() < 0.5) for name, flag in zip(names, flags)]
+    parts = ["@user", "@", "<tag ", "9>", " ", "  ", "x", "é", "sing", "_", "12", *rng.sample(names, 1000)]
+    texts = ["".join(rng.choices(parts, k=rng.randint(1, 12))) for _ in range(1000)]
+    files = {**folders.GPT2, **folders.TWO, "tokenizer_config.json": {"added_tokens_decoder": folders.decoder(*tokens)}}
+    folder = tmp_path / "tokenizer"
+    folder.mkdir()
+    folders.write(folder, files)
+    wanted, _ = folders.ids_of(files, texts)
+    ids, end = linnet_ids(folder, texts, "--max-length", "1000")
+    for text, a, b in zip(texts, ids, wanted):
+        assert a == (b or [end]), (text, f"SEED={SEED}")

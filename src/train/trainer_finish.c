@@ -106,6 +106,7 @@ Status trainer_finish(Trainer *t, Error *error) {
     if (world_agree(t->world, error, true)) return error->status;
     if (load_best(t, error)) return input_to_failure(error);
     if (!t->best_loaded) trainer_check_finite(t, error);
+    if (!t->best_loaded && !error->status && t->save.step != t->state.step) trainer_check_usable(t, error);
     if (world_agree(t->world, error, true)) return error->status;
     world_phase(t->world, RUN_SAVE, t->state.step);
     profile_enter(t->profile, REGION_SAVE);

@@ -1,6 +1,7 @@
 /* An update whose loss or gradient is not a finite number: find where it began, then end the run or skip the update.
  * Nothing here runs in an update that is finite. */
 #include "linnet/core/clock.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/kernels/loss.h"
 #include "linnet/model/finite.h"
@@ -9,7 +10,10 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { SKIPS_MAX = 10 /* in a row; then the weights are the cause, not the samples */ };
+enum {
+    SKIPS_MAX = 10, /* in a row; then the weights are the cause, not the samples */
+    PROBES_MAX = 16 /* samples over the training data, which one finite loss is looked for in */
+};
 
 /* Run the sample at a position of the global batch by itself: the forward pass and, if there are gradients to write, the
  * backward pass, as the update did. Returns its loss. */
@@ -153,6 +157,38 @@ Status trainer_check_finite(const Trainer *t, Error *error) {
     snprintf(where, sizeof where, "the model after update %" PRId64 " is not saved, and %s", t->state.step,
              last_checkpoint(t, last));
     return optimizer_check_finite(&t->optimizer, &t->model.parameters, where, STATUS_FAILURE, error);
+}
+
+/* Whether a sample of the training data has a finite loss, without dropout. Data that cannot be read proves nothing. */
+static bool has_finite_loss(Trainer *t, int64_t index) {
+    Samples samples = {0};
+    Error ignored = {0};
+    double loss = 0.0;
+    if (!dataset_load(t->data.train, &index, 1, &samples, &ignored)) {
+        batch_clear(&t->batch);
+        batch_add(&t->batch, &t->batch_rule, samples.ids, (size_t)samples.starts[1], samples.labels[0],
+                  (uint64_t)index);
+        const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, &t->batch, NULL);
+        loss_forward_backward(&loss, NULL, logits, t->batch.labels, 1, (size_t)t->model.config.labels, 0.0, 1.0);
+        batch_clear(&t->batch);
+    }
+    samples_free(&samples);
+    return isfinite(loss);
+}
+
+/* Finite weights can be so large that no forward pass is finite; the update that made them cannot know. One sample shows
+ * that they are not, unless that sample is the cause itself. */
+Status trainer_check_usable(Trainer *t, Error *error) {
+    const int64_t samples = dataset_info(t->data.train)->samples, probes = int64_min(samples, PROBES_MAX);
+    char last[LAST_TEXT], text[ADVICE_TEXT];
+    if (t->world->rank != 0 || t->evaluation.step == t->state.step) return STATUS_OK;
+    for (int64_t i = 0; i < probes; i++)
+        if (has_finite_loss(t, i * (samples / probes))) return STATUS_OK;
+    return error_set(error, STATUS_FAILURE,
+                     "the model after update %" PRId64 " is not saved, and %s: it gives no finite loss for %s%" PRId64
+                     " samples of %s. Try %s",
+                     t->state.step, last_checkpoint(t, last), probes < samples ? "any of " : "the ", probes,
+                     t->settings->train_file, advice(t, false, text));
 }
 
 bool trainer_has_diverged(const Trainer *t) {

@@ -72,13 +72,26 @@ static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed
     return STATUS_OK;
 }
 
-Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
-    double start = clock_now();
-    optimizer_await_all(&t->optimizer);
+/* Whether the weights can be saved: *usable is false if they cannot, but training continues. Collective. */
+static Status check_weights(Trainer *t, SaveKind kind, bool *usable, Error *error) {
+    Error dead = {0};
     /* A pending error may be a line of the log that is lost: no checkpoint must keep a history without it. */
     *error = t->pending;
     if (!error->status) trainer_check_finite(t, error);
-    if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
+    if (world_agree(t->world, error, true)) return error->status;
+    trainer_check_usable(t, &dead);
+    *usable = !world_agree(t->world, &dead, kind != SAVE_BETWEEN);
+    if (*usable) return STATUS_OK;
+    if (kind != SAVE_BETWEEN) return (*error = dead).status;
+    if (t->world->rank == dead.rank) log_warning("%s", dead.message);
+    return STATUS_OK;
+}
+
+Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
+    double start = clock_now();
+    bool usable = false;
+    optimizer_await_all(&t->optimizer);
+    if (check_weights(t, kind, &usable, error) || !usable || trainer_join_writer(t, error)) return error->status;
     world_phase(t->world, RUN_SAVE, t->state.step);
     profile_enter(t->profile, REGION_SAVE);
     t->save.kept_step = t->save.step;

@@ -152,6 +152,9 @@ void trainer_poll(void *context);
 bool trainer_not_finite(Trainer *trainer, const GlobalBatch *global_batch, double loss);
 /* STATUS_FAILURE if a weight or moment that this rank owns is not finite, and so must not be saved. Not collective. */
 Status trainer_check_finite(const Trainer *trainer, Error *error);
+/* STATUS_FAILURE if the weights, all of which must have arrived, give no sample of the training data a finite loss. Rank
+ * 0 runs one sample, or up to 16 if that has none; not if the model has just been evaluated. Not collective. */
+Status trainer_check_usable(Trainer *trainer, Error *error);
 /* Whether the loss of no sample of the last evaluation is a finite number: no later update can mend such weights. Not
  * collective. */
 bool trainer_has_diverged(const Trainer *trainer);
@@ -177,7 +180,9 @@ typedef enum {
     SAVE_STOPPING /* the run ends for a signal: a failure is an error, whatever on_save_failure says */
 } SaveKind;
 /* Save a checkpoint of the current state and remove old ones, after waiting for one that is being written. A failure is
- * an error or a warning, as on_save_failure says, and save.step then keeps its value. Collective. */
+ * an error or a warning, as on_save_failure says, and save.step then keeps its value. Weights of which no forward pass
+ * is finite are not saved: between updates with a warning, since the next update tells the cause, else with
+ * STATUS_FAILURE. Collective. */
 Status trainer_save(Trainer *trainer, SaveKind kind, Error *error);
 /* Wait for the checkpoint that is being written in the background, if any, and handle its failure. Collective. */
 Status trainer_join_writer(Trainer *trainer, Error *error);

@@ -42,12 +42,12 @@ def test_a_run_that_diverges_stops_at_once(diverging, tmp_path, ranks, changes):
     settings = {key: value for key, value in {**diverging, **changes, "save_total_limit": 1}.items() if value is not None}
     error = failing(tmp_path, ranks, **settings)
     for name in ("update 2: the loss of sample ", " is nan, first in the output of transformer.h.", "nothing of this update is kept",
-                 "checkpoint-1 is the last one", "a learning_rate below 1e+30", "warmup_steps", 'on_nan "skip"'):
+                 "there is no checkpoint", "a learning_rate below 1e+30", "warmup_steps", 'on_nan "skip"'):
         assert name in error, error
     assert ("max_grad_norm" in error) == (settings.get("max_grad_norm") == 0)
     assert ranks < 2 or re.search(r"rank \d on .*, in update 2: ", error), error
     run = tmp_path / "run"
-    assert checkpoints(run) == [1]  # the last good one is not removed for a newer one
+    assert checkpoints(run) == []  # the weights are finite numbers, but no forward pass is: a resumed run could not go on
     assert not (run / "model.safetensors").exists()
     lines = [strict(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [(line["step"], line["loss"] is None) for line in lines] == [(1, False), (2, True)]
@@ -178,6 +178,19 @@ def test_skip_changes_nothing(sample, poisoned, job, tmp_path, ranks):
 def test_skip_ends_after_ten_in_a_row(diverging, tmp_path):
     error = failing(tmp_path, 2, **{**diverging, "max_steps": 40, "on_nan": "skip"})
     assert "update 11: " in error and "on_nan" not in error
+    assert checkpoints(tmp_path / "run") == []
+
+
+@pytest.mark.parametrize("ranks", [0, 2])
+@pytest.mark.parametrize("on_nan", ["stop", "skip"])
+def test_weights_without_a_finite_loss_are_not_saved(diverging, tmp_path, ranks, on_nan):
+    """The learning rate of the first update is 0, so checkpoint-1 has the weights of the start; the second update makes those with
+    which every loss is NaN."""
+    settings = {**diverging, "lr_scheduler_type": "linear", "warmup_steps": 10, "max_steps": 40, "on_nan": on_nan, "save_total_limit": 1}
+    result = finish(start(["train", write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)], ranks))
+    assert result.code == 2 and len(result.errors) == 1 and "checkpoint-1 is the last one" in result.errors[0], result
+    assert "the model after update 2 is not saved, and checkpoint-1 is the last one: it gives no finite loss for any of 16 samples" in result.stderr
+    assert checkpoints(tmp_path / "run") == [1]  # the last good one is not removed for a newer one
 
 
 def test_skip_cannot_help_weights_that_are_not_finite(diverging, tmp_path):
@@ -195,7 +208,12 @@ def test_a_run_that_ends_diverged_fails(sample, diverging, tmp_path, ranks, chan
     if "load_best_model_at_end" in changes:
         settings["save_strategy"] = "steps"
     error = failing(tmp_path, ranks, **settings)
-    assert "the model has diverged: after update " in error and "there is no checkpoint" in error and "on_nan" not in error, error
+    assert "there is no checkpoint" in error and "on_nan" not in error, error
+    assert not (tmp_path / "run/model.safetensors").exists()
+    if changes.get("eval_strategy") == "no":  # nothing has been evaluated when the model is to be saved
+        assert "the model after update 1 is not saved" in error and "it gives no finite loss for any of 16 samples of" in error, error
+        return
+    assert "the model has diverged: after update " in error, error
     assert strict((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])["eval_loss"] is None
 
 

@@ -16,6 +16,11 @@ char *checkpoint_path(const char *output_dir, int64_t step, Error *error) {
     return file_join(output_dir, name, error);
 }
 
+char *checkpoint_best_path(const char *output_dir, const BestCheckpoint *best, Error *error) {
+    if (best->step == 0) return NULL;
+    return best->folder[0] ? memory_text(best->folder, error) : checkpoint_path(output_dir, best->step, error);
+}
+
 /* The step in a name like checkpoint-12 with this ending; 0 for any other name. */
 static int64_t step_of(const char *name, const char *ending) {
     static const char prefix[] = "checkpoint-";
@@ -85,6 +90,10 @@ bool checkpoint_is_of(const CheckpointEntry *entry, const char *run) {
     return run[0] && strcmp(entry->run, run) == 0;
 }
 
+bool checkpoint_may_replace(const CheckpointEntry *entry, const char *run) {
+    return checkpoint_is_of(entry, run) || (entry->kind == CHECKPOINT_LINNET && !entry->run[0]);
+}
+
 int64_t checkpoint_newest(const CheckpointList *list, const char *run) {
     int64_t newest = 0;
     for (size_t i = 0; i < list->count; i++)
@@ -121,6 +130,16 @@ static const char *owner_of(const CheckpointEntry *entry, char text[RUN_NAME_TEX
            : entry->kind == CHECKPOINT_OLDER  ? "an older linnet"
            : entry->kind == CHECKPOINT_LINNET ? "damaged"
                                               : "no checkpoint";
+}
+
+Status checkpoint_check_replaced(const char *path, const char *run, Error *error) {
+    CheckpointEntry entry = {0};
+    char owner[RUN_NAME_TEXT];
+    if (!file_exists(path)) return STATUS_OK;
+    read_entry(&entry, path, error);
+    if (error->status || checkpoint_may_replace(&entry, run)) return error->status;
+    return error_set(error, STATUS_FAILURE, "%s is not of this run (%s) and is not replaced", path,
+                     owner_of(&entry, owner));
 }
 
 size_t checkpoint_others(const CheckpointList *list, const char *run, char names[CHECKPOINT_NAMES_TEXT]) {

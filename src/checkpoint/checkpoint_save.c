@@ -129,6 +129,7 @@ static void gather_run(MomentsGather *g, float *values, SafetensorsWriter *write
 /* The model, the moments, the state, then the rename. Calls no MPI, so that any one thread may do it. */
 typedef struct {
     char *path, *temporary; /* OUTPUT/checkpoint-STEP, and the folder that is renamed to it */
+    const char *run;        /* its id, borrowed */
     char weights[DIGEST_TEXT];
     SafetensorsWriter *moments; /* takes the moments between folder_begin() and folder_end() */
 } CheckpointFolder;
@@ -142,9 +143,9 @@ static char *with_ending(const char *path, const char *ending, Error *error) {
 
 /* Write the model, with parameters [model's layout] that need not be the model's own, and start on the moments. After a
  * failure too folder_end() must be called. */
-static void folder_begin(CheckpointFolder *f, const char *output_dir, int64_t step, const Model *model,
+static void folder_begin(CheckpointFolder *f, const char *output_dir, const char *run, int64_t step, const Model *model,
                          const Parameters *parameters, const MomentsShape *shape, Error *error) {
-    *f = (CheckpointFolder){.path = checkpoint_path(output_dir, step, error)};
+    *f = (CheckpointFolder){.path = checkpoint_path(output_dir, step, error), .run = run};
     if (f->path) f->temporary = with_ending(f->path, ".tmp", error);
     if (f->temporary && !file_remove(f->temporary, error) && !file_make_folder(f->temporary, error) &&
         !model_folder_save(f->temporary, &model->config, &model->layout, parameters, &model->tokenizer_files,
@@ -208,8 +209,10 @@ static Status replace_older(const char *temporary, const char *path, Error *erro
     return error->status;
 }
 
-static Status put_in_place(const char *temporary, const char *path, Error *error) {
-    return file_exists(path) ? replace_older(temporary, path, error) : rename_folder(temporary, path, error);
+static Status put_in_place(const CheckpointFolder *f, Error *error) {
+    if (!file_exists(f->path)) return rename_folder(f->temporary, f->path, error);
+    if (checkpoint_check_replaced(f->path, f->run, error)) return error->status;
+    return replace_older(f->temporary, f->path, error);
 }
 
 /* Write the state, to which the digests are added, and put the folder in its place; or remove it when *error is set. */
@@ -218,7 +221,7 @@ static Status folder_end(CheckpointFolder *f, const RunStateFiles *state, Error 
     Error ignored = {0}; /* the first failure is reported */
     if (!safetensors_finish(f->moments, moments, error) && !save_state(f, state, moments, error) &&
         !file_flush(f->temporary, error))
-        put_in_place(f->temporary, f->path, error);
+        put_in_place(f, error);
     if (error->status && f->temporary) file_remove(f->temporary, &ignored);
     memory_free(f->temporary);
     memory_free(f->path);
@@ -226,8 +229,7 @@ static Status folder_end(CheckpointFolder *f, const RunStateFiles *state, Error 
 }
 
 static void make_state(RunStateFiles *files, const CheckpointParts *parts, Error *error) {
-    const int64_t step = parts->state->best_saved;
-    char *best = step > 0 ? checkpoint_path(parts->output_dir, step, error) : NULL;
+    char *best = checkpoint_best_path(parts->output_dir, &parts->state->best_saved, error);
     run_state_make(files, parts->state, best, parts->history, parts->settings, error);
     memory_free(best);
 }
@@ -243,8 +245,8 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     if (world->rank == 0 && !error->status) {
         make_state(&state, parts, error);
         if (!error->status)
-            folder_begin(&folder, parts->output_dir, parts->state->step, parts->model, &parts->model->parameters,
-                         &gather.shape, error);
+            folder_begin(&folder, parts->output_dir, parts->state->run.id, parts->state->step, parts->model,
+                         &parts->model->parameters, &gather.shape, error);
     }
     const bool begun = world_agree(world, error, false) == STATUS_OK;
     if (begun) gather_run(&gather, NULL, folder.moments, error);
@@ -260,6 +262,7 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
 struct Snapshot {
     const Model *model; /* borrowed: for all but its values */
     char *output_dir;
+    char run[RUN_ID_TEXT];
     int64_t step;
     RunStateFiles state;
     MomentsShape shape;
@@ -304,6 +307,7 @@ static void snapshot_begin(Snapshot **snapshot, const CheckpointParts *parts, co
     Snapshot *s = *snapshot = memory_allocate(1, sizeof *s, error);
     if (!s) return;
     *s = (Snapshot){.model = parts->model, .step = parts->state->step};
+    memcpy(s->run, parts->state->run.id, sizeof s->run);
     s->output_dir = memory_text(parts->output_dir, error);
     make_state(&s->state, parts, error);
     if (!error->status) allocate_block(s, shape, error);
@@ -332,7 +336,7 @@ Status checkpoint_snapshot(Snapshot **snapshot, const CheckpointParts *parts, Er
 
 Status snapshot_write(Snapshot *s, Error *error) {
     CheckpointFolder folder;
-    folder_begin(&folder, s->output_dir, s->step, s->model, &s->parameters, &s->shape, error);
+    folder_begin(&folder, s->output_dir, s->run, s->step, s->model, &s->parameters, &s->shape, error);
     safetensors_append(folder.moments, s->moments, moments_floats(&s->shape) * sizeof(float), error);
     return folder_end(&folder, &s->state, error);
 }

@@ -25,7 +25,7 @@ static const struct {
     int kind;
     size_t offset;
 } MEMBERS[] = {MEMBER("step", COUNT, step),
-               MEMBER("best_saved_step", COUNT, best_saved),
+               MEMBER("best_saved_step", COUNT, best_saved.step),
                MEMBER("evaluations_since_best", COUNT, stale),
                MEMBER("loss_sum", REAL, loss_sum),
                MEMBER("loss_steps", COUNT, loss_steps),
@@ -57,7 +57,10 @@ static bool add_members(cJSON *own, const RunState *state) {
                                  : cJSON_AddNumberToObject(own, name, (double)*(const int64_t *)value);
         if (!added) return false;
     }
+    const BestCheckpoint *best = &state->best_saved;
     return cJSON_AddStringToObject(own, "data_order", DATA_ORDER_NAMES[state->data_order]) &&
+           (!best->run[0] || cJSON_AddStringToObject(own, "best_saved_run", best->run)) &&
+           (!best->folder[0] || cJSON_AddStringToObject(own, "best_saved_folder", best->folder)) &&
            (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due"));
 }
 
@@ -160,6 +163,15 @@ static void read_fingerprint(const cJSON *own, BuildFingerprint *fingerprint) {
     }
 }
 
+/* Whose the best checkpoint is and where; empty where it is not recorded. */
+static void read_best(const cJSON *own, BestCheckpoint *best, const char *path, Error *error) {
+    const char *run = "", *folder = "";
+    json_get_text(own, "best_saved_run", &run, path, error);
+    json_get_text(own, "best_saved_folder", &folder, path, error);
+    snprintf(best->run, sizeof best->run, "%s", run);
+    snprintf(best->folder, sizeof best->folder, "%s", folder);
+}
+
 static void read_order(const cJSON *own, DataOrder *order, const char *path, Error *error) {
     const char *name = "";
     json_get_text(own, "data_order", &name, path, error);
@@ -198,6 +210,7 @@ static Status read_own(const cJSON *own, RunState *state, const char *path, Erro
     run_record_parse(&state->run, member(own, "run"), path, error);
     for (int i = 0; i < MEMBER_COUNT; i++) read_member(own, i, state, path, error); /* the first error is kept */
     json_get_bool(own, "evaluation_due", &state->evaluation_due, path, error);
+    read_best(own, &state->best_saved, path, error);
     read_order(own, &state->data_order, path, error);
     read_fingerprint(own, &state->fingerprint);
     return error->status;

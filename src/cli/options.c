@@ -1,9 +1,11 @@
 /* Parse a command line and print --help, both by the command's table of options. */
 #include "cli/options.h"
+#include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/nearest.h"
 #include "linnet/settings/settings.h"
 #include <assert.h>
+#include <cjson/cJSON.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -178,6 +180,36 @@ static bool find_setting(const char *name, size_t size, char key[KEY_ROOM], bool
     return *negated;
 }
 
+/* Whether an argument is one more value of a key that has a list: neither an option nor the configuration file. */
+static bool is_another_value(const Parser *parser) {
+    if (parser->next == parser->argc) return false;
+    const char *next = parser->argv[parser->next], *ending = strrchr(next, '.');
+    return strncmp(next, "--", 2) != 0 && !(ending && strcmp(ending, ".json") == 0) && !file_exists(next);
+}
+
+/* The first value of a key and those that follow it, as HfArgumentParser reads nargs="+": a JSON array, to be freed with
+ * cJSON_free(), of two values or more; NULL where there is only one, or without memory. */
+static char *take_more_values(Parser *parser, const char *first) {
+    if (!is_another_value(parser)) return NULL;
+    cJSON *list = cJSON_CreateArray();
+    cJSON_AddItemToArray(list, cJSON_CreateString(first));
+    while (is_another_value(parser)) cJSON_AddItemToArray(list, cJSON_CreateString(parser->argv[parser->next++]));
+    char *text = cJSON_PrintUnformatted(list);
+    cJSON_Delete(list);
+    return text;
+}
+
+/* "--key=value" into the command's list. */
+static Status add_setting(Parser *parser, const char *key, const char *value, Error *error) {
+    const size_t room = strlen(key) + strlen(value) + sizeof "--=";
+    char *text = memory_allocate(room, 1, error);
+    if (!text) return error->status;
+    snprintf(text, room, "--%s=%s", key, value);
+    list_add(parser->line->settings, text, error);
+    memory_free(text);
+    return error->status;
+}
+
 /* Add a setting to the command's list. A truth value is the next argument only if that reads as one. */
 static Status parse_setting(Parser *parser, const char *key, bool flag, bool negated, const char *attached,
                             Error *error) {
@@ -186,12 +218,9 @@ static Status parse_setting(Parser *parser, const char *key, bool flag, bool neg
     if (negated && attached) return error_set(error, STATUS_INPUT, "--no_%s takes no value, got %s", key, attached);
     if (flag && !negated && !attached && next) value = parser->argv[parser->next++];
     if (!flag && !attached && next_value(parser, key, &value, error)) return error->status;
-    const size_t room = strlen(key) + strlen(value) + sizeof "--=";
-    char *text = memory_allocate(room, 1, error);
-    if (!text) return error->status;
-    snprintf(text, room, "--%s=%s", key, value);
-    list_add(parser->line->settings, text, error);
-    memory_free(text);
+    char *several = !attached && settings_takes_several(key) ? take_more_values(parser, value) : NULL;
+    add_setting(parser, key, several ? several : value, error);
+    cJSON_free(several);
     return error->status;
 }
 

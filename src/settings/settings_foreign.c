@@ -257,6 +257,14 @@ bool settings_find(const char *key, bool *flag) {
     return i < KEYS_COUNT;
 }
 
+bool settings_takes_several(const char *key) {
+    static const char *const KEYS[] = {"label_names", "include_for_metrics", "debug", "report_to", "fsdp",
+                                       "sharded_ddp", "optim_target_modules"};
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
+        if (strcmp(key, KEYS[i]) == 0) return true;
+    return false;
+}
+
 const char *settings_nearest(const char *word) {
     const char *names[KEYS_COUNT];
     for (size_t i = 0; i < KEYS_COUNT; i++) names[i] = settings_key(i);

@@ -91,7 +91,9 @@ const SettingRow SETTING_ROWS[] = {
      .help =
          "stop after this many evaluations in a row without a better metric, as `EarlyStoppingCallback` does; null or 0: never stop early"},
     {KEY(resume_from_checkpoint), .type = SETTING_RESUME, .fallback = "null", .place = true,
-     .help = "checkpoint to resume from; true or \"auto\": the newest one of the run in `output_dir`, if there is one"},
+     .help =
+         "checkpoint to resume from; true or \"auto\": the newest one of the run in `output_dir`, if there is one. The "
+         "texts \"true\" and \"false\" are truth values; a folder of that name is \"./true\""},
     {KEY(bf16), .type = SETTING_BOOL, .fallback = "false",
      .help =
          "multiply matrices in bfloat16 if every processor has AVX512-BF16 (or AMX, which is experimental); otherwise "

@@ -189,7 +189,7 @@ static void write_page(FILE *stream, const Settings *settings) {
         "keys without one: `linnet train --model_name_or_path gpt2 --train_file train.h5 --output_dir run`. Of two values\n"
         "for one key the last counts. A value is JSON, a bare text, or what `HfArgumentParser` takes: `True`, `yes` and\n"
         "`1`, `False`, `no` and `0`, `None`, `.5`. A key of true or false may stand alone (`--bf16`); `--no_bf16` is false.\n"
-        "Dashes may stand for underscores.\n\n"
+        "Dashes may stand for underscores. A key that has a list takes several values (`--report_to a b`).\n\n"
         "## Keys of TrainingArguments and of Trainer's scripts\n\n",
         stream);
     write_rows(stream, false);

@@ -102,8 +102,9 @@ static Status store_given(Settings *settings, const SettingRow *row, const Sourc
         if (!text || find_choice(row, text) < 0) break;
         return store_text(settings, row, text, error);
     case SETTING_RESUME:
-        if (cJSON_IsFalse(value)) return STATUS_OK;
-        if (cJSON_IsTrue(value)) return store_text(settings, row, "auto", error);
+        if (cJSON_IsFalse(value) || (text && strcasecmp(text, "false") == 0)) return STATUS_OK;
+        if (cJSON_IsTrue(value) || (text && strcasecmp(text, "true") == 0))
+            return store_text(settings, row, "auto", error);
         /* fall through */
     case SETTING_PATH:
         text = value_text(given);

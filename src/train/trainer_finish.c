@@ -16,16 +16,25 @@ static Status input_to_failure(Error *error) {
     return error->status;
 }
 
+/* A folder of an earlier run may be gone by now; rank 0 looks. Collective. */
+static bool is_missing(const Trainer *t, const char *path) {
+    int64_t missing = t->world->rank == 0 && !file_is_folder(path);
+    world_max_integers(t->world, &missing, 1);
+    if (missing && t->world->rank == 0)
+        log_warning("the best model, %s, does not exist any more: keeping the last one", path);
+    return missing != 0;
+}
+
 /* Load the best checkpoint if the settings ask for it and the model is not the best already. Collective. */
 static Status load_best(Trainer *t, Error *error) {
     const RunState *state = &t->state;
-    if (!t->settings->load_best_model_at_end || state->best_saved == state->step) return STATUS_OK;
-    if (state->best_saved == 0) {
+    if (!t->settings->load_best_model_at_end || state->best_saved.step == state->step) return STATUS_OK;
+    if (state->best_saved.step == 0) {
         if (t->world->rank == 0) log_warning("no checkpoint has the best model: keeping the last one");
         return STATUS_OK;
     }
-    char *path = checkpoint_path(t->settings->output_dir, state->best_saved, error);
-    if (world_agree(t->world, error, true) == STATUS_OK) {
+    char *path = checkpoint_best_path(t->settings->output_dir, &state->best_saved, error);
+    if (world_agree(t->world, error, true) == STATUS_OK && !is_missing(t, path)) {
         log_info("loading the best model, %s", path);
         model_reload(&t->model, path, error);
         t->evaluation.step = 0;
@@ -38,7 +47,7 @@ static Status load_best(Trainer *t, Error *error) {
 /* With the step whose weights they are. Rank 0. */
 static Status save_model(const Trainer *t, Error *error) {
     RunState state = t->state;
-    if (t->best_loaded) state.step = state.best_saved;
+    if (t->best_loaded) state.step = state.best_saved.step;
     final_model_save(t->settings->output_dir, &t->model, &state, t->save.settings, error);
     return input_to_failure(error);
 }

@@ -182,12 +182,41 @@ static bool has_run(const CheckpointList *list) {
     return false;
 }
 
+/* Whether a checkpoint that is not of this run lies at a step that the run has still to reach, where it could save its
+ * own at any time, for a stop signal for example. What overwrite_output_dir removes does not count. */
+static bool is_ahead(const Trainer *t, const Resume *r, const CheckpointEntry *entry, Error *error) {
+    const int64_t start = r->folder ? r->was.step : 0;
+    if (entry->step <= start || entry->step > t->state.total || checkpoint_may_replace(entry, t->state.run.id))
+        return false;
+    if (!t->settings->overwrite_output_dir) return true;
+    char *path = checkpoint_path(t->settings->output_dir, entry->step, error);
+    const bool kept = path && file_same(path, t->settings->model_name_or_path);
+    memory_free(path);
+    return kept;
+}
+
+/* Nothing of another run is replaced by a checkpoint of this one. */
+static Status check_ahead(const Trainer *t, const Resume *r, Error *error) {
+    const bool overwrite = t->settings->overwrite_output_dir;
+    char names[CHECKPOINT_NAMES_TEXT];
+    CheckpointList ahead = {memory_allocate(r->list.count, sizeof *ahead.entries, error), 0};
+    for (size_t i = 0; ahead.entries && i < r->list.count; i++)
+        if (is_ahead(t, r, &r->list.entries[i], error)) ahead.entries[ahead.count++] = r->list.entries[i];
+    if (!error->status && checkpoint_others(&ahead, t->state.run.id, names) > 0)
+        error_set(error, STATUS_INPUT,
+                  "%s has %s, %s, at a step that this run has still to reach: set another output_dir%s",
+                  t->settings->output_dir, names, overwrite ? "which is the model to start from" : "not of this run",
+                  overwrite ? "" : "; or overwrite_output_dir: true, which removes what is not of this run");
+    checkpoint_list_free(&ahead);
+    return error->status;
+}
+
 /* Other runs' checkpoints in the folder: in the way of a new run; never used or removed by one that goes on. */
 static Status check_others(const Trainer *t, const Resume *r, bool same_run, Error *error) {
     const char *output = t->settings->output_dir;
     char names[CHECKPOINT_NAMES_TEXT];
-    if (checkpoint_others(&r->list, t->state.run.id, names) == 0 || t->settings->overwrite_output_dir) return STATUS_OK;
-    if (!same_run && r->inside == 0)
+    if (checkpoint_others(&r->list, t->state.run.id, names) == 0) return STATUS_OK;
+    if (!t->settings->overwrite_output_dir && !same_run && r->inside == 0)
         return error_set(
             error, STATUS_INPUT,
             "%s has checkpoints of another run: %s: set another output_dir; or overwrite_output_dir: true, "
@@ -196,30 +225,21 @@ static Status check_others(const Trainer *t, const Resume *r, bool same_run, Err
             t->settings->resume_from_checkpoint || !has_run(&r->list)
                 ? ""
                 : "; or resume_from_checkpoint: true to continue that run");
-    log_warning(
-        "%s also has checkpoints that are not of this run: %s: they are neither used nor removed, but replaced if "
-        "this run saves one of the same step",
-        output, names);
+    if (check_ahead(t, r, error) || t->settings->overwrite_output_dir) return error->status;
+    log_warning("%s also has checkpoints that are not of this run: %s: they are neither used nor removed", output,
+                names);
     return STATUS_OK;
 }
 
-/* The checkpoint of the best model may be gone, or in another folder; or the metric is another one now. */
+/* The best model so far counts unless the metric is another one now. */
 static void check_best(const Trainer *t, const Resume *r, RunState *state) {
-    bool there = false;
     if (r->other_metric && state->has_best) {
         log_info("the best model so far no longer counts: its metric is another one");
         state->has_best = false;
-        state->best_step = state->best_saved = state->stale = 0;
+        state->best_step = state->stale = 0;
+        state->best_saved = (BestCheckpoint){0};
     }
-    for (size_t i = 0; i < r->list.count; i++)
-        there = there || (r->list.entries[i].step == state->best_saved &&
-                          (checkpoint_is_of(&r->list.entries[i], r->was.run.id) ||
-                           checkpoint_is_of(&r->list.entries[i], r->was.run.from_run)));
-    if (there || state->best_saved == 0) return;
-    log_warning("the best model so far, %s/checkpoint-%" PRId64
-                ", does not exist any more: only a better one will be loaded at the end",
-                t->settings->output_dir, state->best_saved);
-    state->best_saved = 0;
+    if (state->best_saved.step > 0) trainer_find_best(t, r->folder, state);
 }
 
 static void tell_length(const Trainer *t, const Resume *r) {

@@ -5,6 +5,7 @@
 #include "linnet/heartbeat/heartbeat.h"
 #include "train/trainer_state.h"
 #include <stdio.h>
+#include <string.h>
 
 /* Handle a checkpoint that could not be written: state.best_saved and save.step go back to the checkpoint before it.
  * All ranks have the same `cause`; the rank where it occurred prints it. */
@@ -52,7 +53,7 @@ static bool save_in_background(Trainer *t, const CheckpointParts *parts) {
     }
     if (t->world->rank == 0) {
         checkpoint_writer_start(&t->save.writer, snapshot, s->output_dir, t->state.run.id, s->save_total_limit,
-                                t->state.step, t->state.best_saved);
+                                t->state.step, t->state.best_saved.step);
         threads_spare(t->threads, true);
     }
     t->save.running = true;
@@ -66,7 +67,7 @@ static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed
     optimizer_discard_gradients(&t->optimizer);
     if (checkpoint_save(parts, &cause)) return save_failed(t, &cause, needed, error);
     if (t->world->rank == 0 && s->save_total_limit > 0 &&
-        checkpoint_rotate(s->output_dir, t->state.run.id, s->save_total_limit, t->state.step, t->state.best_saved,
+        checkpoint_rotate(s->output_dir, t->state.run.id, s->save_total_limit, t->state.step, t->state.best_saved.step,
                           &rotation))
         log_warning("cannot remove an older checkpoint: %s", rotation.message);
     return STATUS_OK;
@@ -87,6 +88,12 @@ static Status check_weights(Trainer *t, SaveKind kind, bool *usable, Error *erro
     return STATUS_OK;
 }
 
+/* The checkpoint that is about to be written has the best model. */
+static void note_best_saved(RunState *state) {
+    state->best_saved = (BestCheckpoint){.step = state->step};
+    memcpy(state->best_saved.run, state->run.id, sizeof state->best_saved.run);
+}
+
 Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     double start = clock_now();
     bool usable = false;
@@ -97,7 +104,7 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     t->save.kept_step = t->save.step;
     t->save.kept_best = t->state.best_saved;
     t->save.step = t->state.step;
-    if (t->state.has_best && t->state.best_step == t->state.step) t->state.best_saved = t->state.step;
+    if (t->state.has_best && t->state.best_step == t->state.step) note_best_saved(&t->state);
     CheckpointParts parts = {.world = t->world,
                              .output_dir = t->settings->output_dir,
                              .state = &t->state,

@@ -108,9 +108,10 @@ static Status build(Trainer *t, const char *model, Error *error) {
 static Status remove_other_runs(const Trainer *t, const char *checkpoint, Error *error) {
     const RunState *state = &t->state;
     if (!t->settings->overwrite_output_dir) return STATUS_OK;
-    char *best = checkpoint_path(t->settings->output_dir, state->best_saved, error);
-    const char *const keep[] = {checkpoint, t->settings->model_name_or_path, state->best_saved > 0 ? best : NULL};
-    if (best) checkpoint_remove_others(t->settings->output_dir, state->run.id, keep, sizeof keep / sizeof *keep, error);
+    char *best = checkpoint_best_path(t->settings->output_dir, &state->best_saved, error);
+    const char *const keep[] = {checkpoint, t->settings->model_name_or_path, best};
+    if (!error->status)
+        checkpoint_remove_others(t->settings->output_dir, state->run.id, keep, sizeof keep / sizeof *keep, error);
     memory_free(best);
     return error->status;
 }

@@ -33,13 +33,14 @@ typedef struct {
 
 /* Checkpoints. A step of 0: none. */
 typedef struct {
-    CheckpointWriter writer;      /* rank 0 */
-    bool running;                 /* a checkpoint is being written in the background */
-    bool ended;                   /* it has been written, or failed; all ranks know it */
-    char *settings;               /* rank 0: their text, which every checkpoint keeps */
-    int64_t step;                 /* of the last checkpoint */
-    int64_t kept_step, kept_best; /* step and state.best_saved before it, which count again if it fails */
-    bool reported_shortage;       /* the user knows that memory is too short for saving in the background */
+    CheckpointWriter writer; /* rank 0 */
+    bool running;            /* a checkpoint is being written in the background */
+    bool ended;              /* it has been written, or failed; all ranks know it */
+    char *settings;          /* rank 0: their text, which every checkpoint keeps */
+    int64_t step;            /* of the last checkpoint */
+    int64_t kept_step;       /* step and state.best_saved before it, which count again if it fails */
+    BestCheckpoint kept_best;
+    bool reported_shortage; /* the user knows that memory is too short for saving in the background */
 } TrainerSave;
 
 typedef struct {
@@ -118,6 +119,11 @@ Status trainer_choose_sharing(Trainer *trainer, const char *model, Error *error)
  * cJSON_Delete()). STATUS_INPUT if the run would not continue that checkpoint's run, or is a new one where another run's
  * checkpoints are. Collective. */
 Status trainer_resume(Trainer *trainer, char **folder, cJSON **history, Error *error);
+
+/* trainer_best.c: find the checkpoint of the best model so far, which `state` (resumed from `checkpoint`) names: in
+ * output_dir, beside `checkpoint`, or where that one says. state->best_saved has its place then; where it is gone a
+ * warning says what follows. Rank 0. */
+void trainer_find_best(const Trainer *trainer, const char *checkpoint, RunState *state);
 
 /* What differs between this run and the one that wrote a checkpoint. */
 enum { RUN_DIFFERENCES_TEXT = 600 };

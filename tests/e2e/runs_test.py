@@ -86,7 +86,7 @@ def test_inspect_names_the_run(first, copy_of):
 def test_final_model_has_the_step_of_its_weights(settings, sample, tmp_path):
     """With load_best_model_at_end that is not the last one."""
     run = train(tmp_path, **{**settings, "eval_file": sample.test, "eval_strategy": "steps", "eval_steps": 2, "load_best_model_at_end": True,
-                             "learning_rate": 0.3, "lr_scheduler_type": "constant", "warmup_steps": 0})
+                             "learning_rate": 3.0, "lr_scheduler_type": "constant", "warmup_steps": 0})
     best = state(run)["step"]
     assert weights_digest(run) == weights_digest(run / f"checkpoint-{best}") and best < 6
 
@@ -237,6 +237,7 @@ def test_two_runs_interleaved(place, other, settings, tmp_path):
 
 def test_record_of_the_folder_decides(place, other, settings):
     """The same interleaved checkpoints; the folder now belongs to B."""
+    (place / "checkpoint-6").rename(place / "checkpoint-7")
     shutil.copytree(other / "checkpoint-4", place / "checkpoint-40")
     shutil.copy(other / "linnet_run.json", place)
     result = linnet("train", again(place, settings, seed=7, resume_from_checkpoint="auto"))
@@ -377,15 +378,116 @@ def test_named_checkpoint_over_another_run_is_refused(first, other, settings, co
 
 
 def test_going_back_in_the_own_folder(place, settings, first):
-    """As Trainer allows it. The later checkpoints of the way not taken are named and never continued."""
-    back = {**settings, "learning_rate": 3e-3, "save_steps": 3, "max_steps": 5}
+    """As Trainer allows it. The later checkpoints of the way not taken are named and never continued; the run does not go as far as to one."""
+    back = {**settings, "learning_rate": 3e-3, "save_steps": 3, "max_steps": 3}
     result = linnet("train", again(place, back, resume_from_checkpoint=place / "checkpoint-2"))
-    assert "checkpoint-2 after update 2 of 5" in result.stderr and "not of this run" in result.stderr, result
-    assert checkpoints(place) == [2, 3, 4, 5, 6]
+    assert "checkpoint-2 after update 2 of 3" in result.stderr and "not of this run" in result.stderr, result
+    assert checkpoints(place) == [2, 3, 4, 6]
     later = linnet("train", again(place, back, resume_from_checkpoint="auto"))
-    assert "checkpoint-5 after update 5 of 5" in later.stderr, later
-    newest = linnet("train", again(place, back, resume_from_checkpoint=place / "checkpoint-5"))
-    assert "a new run begins" not in newest.stderr and record(place)["id"] == run_id(place / "checkpoint-5"), newest
+    assert "checkpoint-3 after update 3 of 3" in later.stderr, later
+    newest = linnet("train", again(place, back, resume_from_checkpoint=place / "checkpoint-3"))
+    assert "a new run begins" not in newest.stderr and record(place)["id"] == run_id(place / "checkpoint-3"), newest
+
+
+# --- Nothing of another run is replaced ---------------------------------------------------------------------------------------------------
+
+
+def test_going_back_does_not_replace_the_way_not_taken(place, settings, first):
+    back = {**settings, "learning_rate": 3e-3, "max_steps": 5, "resume_from_checkpoint": place / "checkpoint-2"}
+    line = refused("train", again(place, back), names=[place, "checkpoint-4", run_id(first)[:8], "overwrite_output_dir"]).errors[0]
+    assert "checkpoint-6" not in line  # the run ends before it
+    for step in 2, 4, 6:
+        assert weights_digest(place / f"checkpoint-{step}") == weights_digest(first / f"checkpoint-{step}")
+    linnet("train", again(place, back, overwrite_output_dir=True))
+    assert checkpoints(place) == [2, 4, 5] and run_id(place / "checkpoint-4") == run_id(place) != run_id(first)
+    assert weights_digest(place / "checkpoint-2") == weights_digest(first / "checkpoint-2")
+
+
+@pytest.mark.parametrize("whose, ranks", [("run", 0), ("run", 2), ("Trainer", 0), ("model", 0)])
+def test_resumed_run_does_not_replace_another_checkpoint(place, other, settings, first, whose, ranks):
+    """Where the run would save its checkpoint-6 lies another one, or a model folder of that name."""
+    shutil.rmtree(place / "checkpoint-6")
+    if whose == "Trainer":
+        as_trainers(other / "checkpoint-6", place / "checkpoint-6")
+    else:
+        shutil.copytree(other / "checkpoint-6", place / "checkpoint-6")
+    if whose == "model":
+        for name in "linnet_state.json", "trainer_state.json", "optimizer.safetensors":
+            (place / "checkpoint-6" / name).unlink()
+    config = again(place, settings, resume_from_checkpoint="auto")
+    names = {"run": f"run {run_id(other)[:8]}", "Trainer": "Hugging Face Trainer", "model": "no checkpoint"}
+    refused("train", config, ranks=ranks, names=[place, "checkpoint-6", names[whose], "overwrite_output_dir"])
+    assert weights_digest(place / "checkpoint-6") == weights_digest(other / "checkpoint-6")
+    linnet("train", config, "--set", "overwrite_output_dir=true", ranks=ranks)
+    assert run_id(place / "checkpoint-6") == run_id(first) and weights_digest(place) == weights_digest(first)
+
+
+def test_damaged_checkpoint_of_unknown_run_is_replaced(place, settings, first):
+    """A job that is started again must not need help: this is what a crash of the host can leave."""
+    (place / "checkpoint-6/linnet_state.json").write_text("")
+    result = linnet("train", again(place, settings, resume_from_checkpoint="auto"))
+    assert "skipping checkpoint-6" in result.stderr and weights_digest(place) == weights_digest(first), result
+    assert run_id(place / "checkpoint-6") == run_id(first)
+
+
+def test_model_to_start_from_is_not_replaced(place, settings, first):
+    """overwrite_output_dir never removes it, and the run's own checkpoint must not take its place either."""
+    base = {**settings, "model_name_or_path": place / "checkpoint-4", "overwrite_output_dir": True}
+    refused("train", again(place, base), names=[place, "checkpoint-4", "the model to start from", "another output_dir"])
+    assert checkpoints(place) == [2, 4, 6]
+    linnet("train", again(place, base, max_steps=3))
+    assert checkpoints(place) == [2, 3, 4] and weights_digest(place / "checkpoint-4") == weights_digest(first / "checkpoint-4")
+
+
+# --- The best model of a chain of runs ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chain(settings, sample, tmp_path):
+    """Runs A, B and C, each of which continues the one before in a folder of its own. The learning rate of B and C
+    is far too high, so that A's checkpoint-2 stays the best model. With the configuration of run C."""
+    best = {**settings, "eval_file": sample.test, "eval_strategy": "steps", "eval_steps": 2, "load_best_model_at_end": True,
+            "metric_for_best_model": "loss"}
+    a = train(tmp_path / "a", **{**best, "max_steps": 2})
+    b = train(tmp_path / "b", **{**best, "max_steps": 4, "learning_rate": 3.0, "resume_from_checkpoint": a / "checkpoint-2"})
+    losses = [event["eval_loss"] for event in events(b) if "eval_loss" in event]
+    assert losses[1] > losses[0]
+    config = write_config(tmp_path / "c.json", output_dir=tmp_path / "c", **{**best, "learning_rate": 3.0, "resume_from_checkpoint": b / "checkpoint-4"})
+    return a, b, tmp_path / "c", config
+
+
+@pytest.mark.parametrize("ranks", [0, 2])
+def test_best_model_of_the_run_before_the_last(chain, ranks):
+    """As Trainer, which loads best_model_checkpoint wherever it lies."""
+    a, b, c, config = chain
+    assert weights_digest(b) == weights_digest(a / "checkpoint-2")
+    result = linnet("train", config, ranks=ranks)
+    assert f"the best model so far is that of {a}/checkpoint-2" in result.stderr, result
+    assert weights_digest(c) == weights_digest(a / "checkpoint-2") and state(c)["step"] == 2
+    trainer = json.loads((c / "checkpoint-6/trainer_state.json").read_text())
+    assert trainer["best_model_checkpoint"] == f"{a}/checkpoint-2" and trainer["best_global_step"] == 2
+    assert state(c / "checkpoint-6")["best_saved_run"] == run_id(a)
+
+
+def test_best_model_that_is_gone(chain):
+    """A warning says so when the run starts, and the last model is the final one."""
+    a, _, c, config = chain
+    shutil.rmtree(a)
+    result = linnet("train", config)
+    assert "the best model so far, checkpoint-2, is no longer in" in result.stderr, result
+    assert weights_digest(c) == weights_digest(c / "checkpoint-6")
+
+
+def test_best_model_of_a_chain_that_moved(chain, tmp_path):
+    """All runs' checkpoints copied to one folder: found there by the run that wrote it, not by the step alone."""
+    a, b, c, _ = chain
+    c.mkdir()
+    shutil.copytree(b / "checkpoint-4", c / "checkpoint-4")
+    shutil.copytree(a / "checkpoint-2", c / "checkpoint-2")
+    shutil.rmtree(a)
+    result = linnet("train", tmp_path / "c.json", "--set", f"resume_from_checkpoint={c}/checkpoint-4")
+    assert "best model so far" not in result.stderr, result
+    assert weights_digest(c) == weights_digest(c / "checkpoint-2")
 
 
 # --- Checkpoints that are not linnet's ----------------------------------------------------------------------------------------------------

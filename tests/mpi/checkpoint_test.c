@@ -56,7 +56,7 @@ static RunState state_of(int64_t step) {
                       .has_best = true,
                       .best_metric = 0.1 + 0.2,
                       .best_step = 2,
-                      .best_saved = 2,
+                      .best_saved.step = 2,
                       .stale = 1,
                       .loss_sum = 2.0 / 3.0,
                       .loss_steps = 3,
@@ -125,7 +125,7 @@ static void check_state(const World *world, const char *checkpoint, int64_t step
     CHECK(state.has_best && state.best_metric == expected.best_metric && state.best_step == expected.best_step);
     CHECK(state.stale == expected.stale && state.loss_sum == expected.loss_sum &&
           state.loss_steps == expected.loss_steps);
-    CHECK(state.best_saved == expected.best_saved && state.loss_total == expected.loss_total);
+    CHECK(state.best_saved.step == expected.best_saved.step && state.loss_total == expected.loss_total);
     CHECK(state.tokens == expected.tokens && strcmp(state.data_digest, expected.data_digest) == 0);
     CHECK(state.global_batch == expected.global_batch && state.units == expected.units);
     CHECK(state.samples == expected.samples && state.seed == expected.seed);

@@ -15,6 +15,9 @@
 /** OUTPUT/checkpoint-STEP, to be freed with memory_free(). */
 char *checkpoint_path(const char *output_dir, int64_t step, Error *error);
 
+/** The folder of the best model's checkpoint, likewise; NULL without an error where there is none. */
+char *checkpoint_best_path(const char *output_dir, const BestCheckpoint *best, Error *error);
+
 typedef struct {
     int64_t step;
     CheckpointKind kind;
@@ -34,6 +37,13 @@ void checkpoint_list_free(CheckpointList *list);
 
 /** Whether an entry is a checkpoint of this run. */
 bool checkpoint_is_of(const CheckpointEntry *entry, const char *run);
+
+/** Whether this run may replace an entry by its own checkpoint of the same step: one of its own, or a damaged one of
+ *  linnet that does not say whose it is. */
+bool checkpoint_may_replace(const CheckpointEntry *entry, const char *run);
+
+/** STATUS_FAILURE where `path` is there and this run may not replace it. */
+Status checkpoint_check_replaced(const char *path, const char *run, Error *error);
 
 /** The highest step of a run's checkpoints, intact or not; 0: it has none. */
 int64_t checkpoint_newest(const CheckpointList *list, const char *run);

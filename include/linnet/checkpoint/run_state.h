@@ -27,6 +27,13 @@ typedef struct {
     int64_t patience; /**< of early stopping; 0: none */
 } TrainerFigures;
 
+/** The best model that has a checkpoint. */
+typedef struct {
+    int64_t step;                 /**< 0: there is none */
+    char run[RUN_ID_TEXT];        /**< the run that wrote it: this one or one that it continues; empty: not recorded */
+    char folder[RUN_FOLDER_TEXT]; /**< the checkpoint, absolute, where it is not in the run's folder; else empty */
+} BestCheckpoint;
+
 typedef struct {
     int64_t step;  /**< updates done */
     double epoch;  /**< passes over the data done */
@@ -34,9 +41,9 @@ typedef struct {
     bool has_best;
     double best_metric;
     int64_t best_step;
-    int64_t best_saved; /**< step of the best model that has a checkpoint; 0 = none */
-    int64_t stale;      /**< evaluations since the best one, for early stopping */
-    double loss_sum;    /**< of the loss_steps updates since the last log line */
+    BestCheckpoint best_saved;
+    int64_t stale;   /**< evaluations since the best one, for early stopping */
+    double loss_sum; /**< of the loss_steps updates since the last log line */
     int64_t loss_steps;
     double loss_total;   /**< of all updates that were not skipped */
     int64_t skipped;     /**< updates that changed nothing, since their loss or gradient was not finite (on_nan) */

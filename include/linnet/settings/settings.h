@@ -80,6 +80,9 @@ Status settings_load(Settings *settings, const char *path, const char *const *ov
 
 /** Whether there is such a key, of linnet or of TrainingArguments and its scripts; *flag: it takes true or false. */
 bool settings_find(const char *key, bool *flag);
+/** Whether a key of TrainingArguments has a list as its value, so that several values may follow it on the command
+ *  line. */
+bool settings_takes_several(const char *key);
 /** The key that is nearest to a mistyped one; NULL if none is near. */
 const char *settings_nearest(const char *word);
 /** Whether a text of the command line is true or false, by HfArgumentParser's words; *truth: which. */

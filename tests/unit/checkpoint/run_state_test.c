@@ -67,7 +67,7 @@ static void test_read_state(void **state) {
     assert_int_equal(run.loss_steps, 5);
     assert_int_equal(run.tokens, 7000);
     assert_int_equal(run.eval_tokens, 70);
-    assert_int_equal(run.best_saved, 20);
+    assert_int_equal(run.best_saved.step, 20);
     assert_string_equal(run.data_digest, "abc");
     assert_string_equal(run.model_digest, "def");
     assert_string_equal(run.run.id, RUN);
@@ -187,7 +187,7 @@ static const RunState SAVED = {.step = 7,
                                .has_best = true,
                                .best_metric = 0.1 + 0.2,
                                .best_step = 6,
-                               .best_saved = 6,
+                               .best_saved.step = 6,
                                .stale = 1,
                                .figures = {.epochs = 3, .batch = 8, .save_steps = 3, .logging_steps = 1, .patience = 2},
                                .run = {.id = RUN,

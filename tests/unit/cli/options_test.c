@@ -152,6 +152,23 @@ static void test_takes_settings_as_options(void **state) {
     release(&parsed);
 }
 
+/** As HfArgumentParser reads nargs="+"; but a configuration file is no value. */
+static void test_takes_several_values_of_a_list(void **state) {
+    (void)state;
+    Parsed parsed;
+    assert_int_equal(PARSE(&parsed, "FILE", "--input", "x", "--label_names", "a", "b \"c\"", "--report_to", "none",
+                           "run.json", "--debug=x", "y.json", "--include_for_metrics", "inputs", "loss", "--report_to",
+                           "one", "two", "three"),
+                     STATUS_OK);
+    static const char *const expected[] = {"--label_names=[\"a\",\"b \\\"c\\\"\"]", "--report_to=none", "--debug=x",
+                                           "--include_for_metrics=[\"inputs\",\"loss\"]",
+                                           "--report_to=[\"one\",\"two\",\"three\"]"};
+    assert_int_equal(parsed.sets.count, sizeof expected / sizeof *expected);
+    for (size_t i = 0; i < parsed.sets.count; i++) assert_string_equal(parsed.sets.items[i], expected[i]);
+    assert_int_equal(parsed.operands.count, 2);
+    release(&parsed);
+}
+
 static void test_refuses_wrong_settings_as_options(void **state) {
     (void)state;
     Parsed parsed;
@@ -270,6 +287,7 @@ int main(void) {
         cmocka_unit_test(test_takes_values_that_look_like_options_after_an_equals_sign),
         cmocka_unit_test(test_takes_settings_as_options),
         cmocka_unit_test(test_refuses_wrong_settings_as_options),
+        cmocka_unit_test(test_takes_several_values_of_a_list),
         cmocka_unit_test(test_refuses_unknown_options),
         cmocka_unit_test(test_refuses_missing_values),
         cmocka_unit_test(test_refuses_bad_numbers),

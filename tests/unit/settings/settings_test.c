@@ -149,7 +149,13 @@ static void test_resumes_where_it_is_told(void **state) {
     (void)state;
     static const struct {
         const char *value, *expected;
-    } cases[] = {{"false", NULL}, {"true", "auto"}, {"\"auto\"", "auto"}, {"\"out/checkpoint-7\"", "out/checkpoint-7"}};
+    } cases[] = {{"false", NULL},
+                 {"true", "auto"},
+                 {"\"auto\"", "auto"},
+                 {"\"False\"", NULL},
+                 {"\"true\"", "auto"},
+                 {"\"./true\"", "./true"},
+                 {"\"out/checkpoint-7\"", "out/checkpoint-7"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
         snprintf(text, sizeof text, "%s, \"resume_from_checkpoint\": %s}", REQUIRED, cases[i].value);

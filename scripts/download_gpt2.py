@@ -6,7 +6,8 @@ usage: download_gpt2.py OUTPUT [--url URL] [--digests FILE] [--attempts 5]
 Downloads config.json, vocab.json, merges.txt and model.safetensors (548 MB) from URL/NAME to OUTPUT, and of tokenizer.json,
 tokenizer_config.json, special_tokens_map.json and added_tokens.json those that the server has. An interrupted download
 continues where it stopped, at once (up to --attempts times per file) or when the script runs again; it skips files that
-are already complete. Each file is checked by its SHA-256 before it gets its name:
+are already complete. Several downloads into one folder at once do not harm each other: each writes to a file of its own,
+NAME.HOST-PID.part, which it locks; one that nobody locks was left by a download that ended. Each file is checked by its SHA-256 before it gets its name:
 
   vocab.json, merges.txt    by the digests below
   the others                by FILE (lines "DIGEST  NAME", as sha256sum prints them), else by the digest that the server
@@ -15,11 +16,14 @@ are already complete. Each file is checked by its SHA-256 before it gets its nam
 
 Needs only the standard library. Exit code 0: all files are there, 1: bad use, 2: a download failed."""
 import argparse
+import fcntl
+import glob
 import hashlib
 import http.client
 import json
 import os
 import re
+import socket
 import sys
 import time
 import urllib.error
@@ -79,10 +83,80 @@ def total_size(answer, start):
     return int(length) if length else None
 
 
+class Part:
+    """The file that a download writes to, beside `path`: what an earlier download left, or a new one. Locked until it is closed."""
+
+    def __init__(self, path):
+        self.path = f"{path}.{socket.gethostname().split('.')[0]}-{os.getpid()}.part"
+        self.file = None
+        for left in sorted(glob.glob(glob.escape(path) + "*.part"), key=size_of, reverse=True):
+            self.take(left)
+        if not self.file:
+            self.file = open(self.path + ".new", "w+b")  # locked before another process can find it
+            lock(self.file)
+            os.rename(self.path + ".new", self.path)
+
+    def take(self, left):
+        """Continue what is left, or remove it if there was a larger one; leave what another process writes."""
+        try:
+            file = open(left, "r+b")
+        except OSError:  # renamed meanwhile, or not ours
+            return
+        # Another process may have taken it between the search and the lock.
+        if not lock(file) or not is_at(left, file):
+            file.close()
+        elif self.file:
+            os.remove(left)
+            file.close()
+        else:
+            os.rename(left, self.path)
+            self.file = file
+
+    def size(self):
+        return os.fstat(self.file.fileno()).st_size
+
+    def start_at(self, size):
+        """Keep so many bytes, and write after them."""
+        self.file.truncate(size)
+        self.file.seek(size)
+
+    def finish(self, path):
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        os.replace(self.path, path)
+        self.file.close()
+
+    def close(self):
+        """What has arrived stays for the next download, if there is something."""
+        if self.size() == 0:
+            os.remove(self.path)
+        self.file.close()
+
+
+def size_of(path):
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+def lock(file):
+    """Whether this process now holds the file. A file system without locks gives none: such a file is left alone."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False
+
+
+def is_at(path, file):
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
 def fetch_rest(url, part):
-    """Append the missing bytes to the file `part`; return the digest that the server sent, or None. If the connection breaks,
+    """Append the missing bytes to the Part; return the digest that the server sent, or None. If the connection breaks,
     raise OSError or HTTPException; `part` then holds what has arrived."""
-    start = os.path.getsize(part) if os.path.exists(part) else 0
+    start = part.size()
     redirects = Redirects()
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
@@ -98,12 +172,15 @@ def fetch_rest(url, part):
         if answer.status != 206:
             start = 0  # the server ignored the range and sends the complete file
         size = total_size(answer, start)
-        with open(part, "ab" if start else "wb") as file:
+        part.start_at(start)
+        try:
             for piece in iter(lambda: answer.read(PIECE), b""):
-                file.write(piece)
+                part.file.write(piece)
+        finally:
+            part.file.flush()
         # A closed connection looks like the end of the file.
-        if size is not None and os.path.getsize(part) < size:
-            raise ConnectionError(f"the connection ended after {os.path.getsize(part)} of {size} bytes")
+        if size is not None and part.size() < size:
+            raise ConnectionError(f"the connection ended after {part.size()} of {size} bytes")
         return redirects.digest or digest_in(answer.headers)
 
 
@@ -125,30 +202,41 @@ def check(name, part, digest):
 
 def fetch(url, path, known, attempts, optional=False):
     """Download one file; True if it is complete, or if an optional one does not exist."""
-    name, part = os.path.basename(path), path + ".part"
+    part = Part(path)
+    try:
+        end = fetch_part(url, os.path.basename(path), part, known, attempts, optional)
+        if end == "complete":
+            part.finish(path)
+            say(f"{os.path.basename(path)}: {os.path.getsize(path)} bytes")
+    finally:
+        if not part.file.closed:
+            part.close()
+    return end != "failed"
+
+
+def fetch_part(url, name, part, known, attempts, optional):
+    """The same, into a Part: "complete", "absent" or "failed"."""
     for attempt in range(1, attempts + 1):
         try:
             sent = fetch_rest(url, part)
-            check(name, part, known or sent)
-            os.replace(part, path)
-            say(f"{name}: {os.path.getsize(path)} bytes")
-            return True
+            check(name, part.path, known or sent)
+            return "complete"
         except Corrupt as error:
-            if os.path.exists(part):
-                os.remove(part)
+            part.start_at(0)
             problem = error
         except (OSError, http.client.HTTPException) as error:
             problem = error
         code = problem.code if isinstance(problem, urllib.error.HTTPError) else 0
         if code == 404 and optional:
+            part.start_at(0)
             say(f"{name}: the model has none")
-            return True
+            return "absent"
         say(f"{name}: {problem} (attempt {attempt} of {attempts})")
         if 400 <= code < 500 and code not in (408, 429):  # another attempt would fail in the same way
             break
         if attempt < attempts:
             time.sleep(min(0.1 * 2**attempt, 10))
-    return False
+    return "failed"
 
 
 def read_digests(path):

@@ -232,11 +232,10 @@ static Status check_own_digest(const cJSON *own, char *text, size_t size, const 
 Status run_state_read_own(const char *folder, RunState *state, RunStateParts *parts, Error *error) {
     char *path = file_join(folder, RUN_STATE_FILE, error), *text = NULL;
     cJSON *tree = NULL;
-    size_t size = 0;
     *state = (RunState){0};
     *parts = (RunStateParts){0};
-    if (path && !file_read(path, &text, &size, error) && !json_parse(&tree, text, size, path, error) &&
-        !check_own_digest(tree, text, size, path, error) && !read_own(tree, state, path, error)) {
+    if (path && !json_load_text(&tree, &text, path, error) &&
+        !check_own_digest(tree, text, strlen(text), path, error) && !read_own(tree, state, path, error)) {
         parts->digests = cJSON_DetachItemFromObjectCaseSensitive(tree, DIGESTS);
         parts->settings = cJSON_DetachItemFromObjectCaseSensitive(tree, "settings");
     }

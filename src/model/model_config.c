@@ -114,14 +114,24 @@ static Status check_class(const cJSON *source, const char *path, Error *error) {
     return STATUS_OK;
 }
 
+/* A head of another kind is no other network: whoever reads it decides (model_folder.c). */
+static Status read_problem(ModelConfig *config, const char *path, Error *error) {
+    static const char *const OTHERS[] = {"regression", "multi_label_classification"};
+    const cJSON *problem = cJSON_GetObjectItemCaseSensitive(config->source, "problem_type");
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++)
+        if (cJSON_IsString(problem) && strcmp(problem->valuestring, OTHERS[i]) == 0)
+            config->other_problem = problem->valuestring;
+    if (config->other_problem) return STATUS_OK;
+    return require_text(config->source, "problem_type", "single_label_classification", "single_label_classification",
+                        path, error);
+}
+
 /* Refuse settings of another network than the one that linnet computes. */
 static Status check_kind(const cJSON *source, const char *path, Error *error) {
     bool cross = false;
     if (check_class(source, path, error)) return error->status;
     if (require_text(source, "model_type", "gpt2", "gpt2", path, error)) return error->status;
     if (require_text(source, "activation_function", "gelu_new", "gelu_pytorch_tanh", path, error)) return error->status;
-    if (require_text(source, "problem_type", "single_label_classification", "single_label_classification", path, error))
-        return error->status;
     if (json_get_bool(source, "add_cross_attention", &cross, path, error)) return error->status;
     if (cross) return error_set(error, STATUS_INPUT, "%s: add_cross_attention must be false", path);
     return STATUS_OK;
@@ -246,8 +256,8 @@ static ModelConfig defaults(void) {
 static Status read_source(ModelConfig *config, const char *path, Error *error) {
     if (!cJSON_IsObject(config->source))
         return error_set(error, STATUS_INPUT, "%s: must be an object with the configuration of a GPT-2 model", path);
-    if (check_kind(config->source, path, error) || read_sizes(config, path, error) ||
-        read_numbers(config, path, error) || read_labels(config, path, error) ||
+    if (check_kind(config->source, path, error) || read_problem(config, path, error) ||
+        read_sizes(config, path, error) || read_numbers(config, path, error) || read_labels(config, path, error) ||
         read_token(config, "pad_token_id", -1, &config->pad_token, path, error) ||
         read_token(config, "eos_token_id", 50256, &config->end_of_text, path, error))
         return error->status;
@@ -309,6 +319,7 @@ Status model_config_set_labels(ModelConfig *config, const char *const *label_nam
         return error->status;
     }
     free_labels(config);
+    config->other_problem = NULL;
     config->labels = labels;
     config->label_names = made.label_names;
     return STATUS_OK;

@@ -27,6 +27,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, files):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.faults, self.requests = files, {}, []
+        self.hold, self.held = threading.Event(), threading.Event()
         self.etags = {name: f'"{hashlib.sha256(data).hexdigest()}"' for name, data in files.items()}
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -75,6 +76,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "cut":
             body = body[: len(body) // 2]
             self.close_connection = True
+        if fault == "hold":
+            self.wfile.write(body[: len(body) // 2])
+            server.held.set()
+            server.hold.wait(60)
+            body = body[len(body) // 2 :]
         self.wfile.write(body)
 
 
@@ -138,7 +144,7 @@ def test_next_run_continues_a_download(server, output, digests):
     server.faults["model.safetensors"] = ["cut"]
     assert "model.safetensors" in download(server, output, "--digests", digests, "--attempts", 1, code=2)
     assert not (output / "model.safetensors").exists()
-    assert (output / "model.safetensors.part").stat().st_size == len(MODEL) // 2
+    assert [part.stat().st_size for part in output.glob("model.safetensors.*.part")] == [len(MODEL) // 2]
     download(server, output, "--digests", digests)
     assert_complete(server, output)
     assert requests_of(server, "model.safetensors")[-1] == f"bytes={len(MODEL) // 2}-"
@@ -220,6 +226,32 @@ def test_bad_digests_file(server, output, tmp_path):
     path = tmp_path / "digests.txt"
     path.write_text("not a digest\n")
     assert "digests.txt:1" in download(server, output, "--digests", path, code=1)
+
+
+def test_two_downloads_at_once(server, output, digests):
+    """One that is held after half of the model, and a second one meanwhile: it takes nothing of the first, and both end well."""
+    server.faults["model.safetensors"] = ["hold"]
+    command = [sys.executable, ROOT / "scripts/download_gpt2.py", output, "--url", server.url, "--digests", digests]
+    first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert server.held.wait(60)
+    parts = list(output.glob("*.part"))
+    assert len(parts) == 1
+    download(server, output, "--digests", digests)
+    assert list(output.glob("*.part")) == parts and (output / "model.safetensors").read_bytes() == MODEL
+    server.hold.set()
+    log = first.communicate(timeout=60)[1]
+    assert first.returncode == 0, log
+    assert_complete(server, output)
+
+
+def test_what_killed_downloads_left(server, output, digests):
+    """The largest part is continued; the others, which nobody writes, are removed."""
+    output.mkdir()
+    for name, size in ("model.safetensors.node1-17.part", 500), ("model.safetensors.part", 1000), ("model.safetensors.node2-18.part", 20):
+        (output / name).write_bytes(MODEL[:size])
+    download(server, output, "--digests", digests)
+    assert_complete(server, output)
+    assert requests_of(server, "model.safetensors") == ["bytes=1000-"]
 
 
 @pytest.mark.skipif(not (SHARED / "data/gpt2-tokenizer").exists(), reason="there is no GPT-2 vocabulary in ../shared/data")

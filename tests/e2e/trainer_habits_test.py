@@ -123,6 +123,35 @@ def test_a_new_head_for_other_labels(sample, job, tmp_path, copy_of, names):
     assert linnet("predict", "--model", tmp_path / "run", "a text").stdout.split()[0] in names
 
 
+@pytest.mark.parametrize("config, rows", [({"num_labels": 1}, 1), ({"id2label": {"0": "LABEL_0"}, "problem_type": "regression"}, 1),
+                                          ({"id2label": {"0": "score"}, "problem_type": "regression"}, 1), ({"problem_type": "regression"}, 3),
+                                          ({"problem_type": "multi_label_classification"}, 3)])
+def test_a_new_head_for_one_of_another_kind(sample, job, tmp_path, copy_of, config, rows):
+    """run_classification.py sets problem_type by the data, and with ignore_mismatched_sizes replaces a head of another size. Where the size
+    is the same linnet replaces it too, since its rows were trained for another loss."""
+    model = copy_of(sample.model)
+    tensors = read_safetensors(model / "model.safetensors")
+    write_safetensors(model / "model.safetensors", {**tensors, "score.weight": tensors["score.weight"][:rows].copy()})
+    old = json.loads((model / "config.json").read_text())
+    if rows == 1:
+        old = {key: value for key, value in old.items() if key not in ("id2label", "label2id", "num_labels")}
+    (model / "config.json").write_text(json.dumps({**old, **config}))
+    job = {**job, "model_name_or_path": model, "max_steps": 1}
+    refused("train", write_config(tmp_path / "config.json", **job, output_dir=tmp_path / "run"), names=[model, "ignore_mismatched_sizes"])
+    refused("predict", "--model", model, "a text", names=[model])
+    refused("evaluate", "--model", model, "--data", sample.test, names=[model])
+    result = linnet("train", tmp_path / "config.json", "--ignore_mismatched_sizes", ranks=2)
+    assert "the head is not used" in result.stderr and "initialized a new one" in result.stderr, result
+    trained = json.loads((tmp_path / "run/config.json").read_text())
+    assert trained["problem_type"] == "single_label_classification" and list(trained["id2label"].values()) == LABELS
+    headless = wrapped(tmp_path / "headless", sample.model, str)
+    tensors = read_safetensors(headless / "model.safetensors")
+    del tensors["score.weight"]
+    write_safetensors(headless / "model.safetensors", tensors)
+    assert weights_digest(train(tmp_path / "as_new", **{**job, "model_name_or_path": headless})) == weights_digest(tmp_path / "run")
+    linnet("predict", "--model", tmp_path / "run", "a text")
+
+
 def test_the_same_labels_keep_their_head(sample, job, tmp_path):
     kept = weights_digest(train(tmp_path / "kept", **job))
     assert weights_digest(train(tmp_path / "same", **job, ignore_mismatched_sizes=True)) == kept

@@ -22,8 +22,10 @@ typedef struct {
     bool scale_by_inverse_layer; /**< scale_attn_by_inverse_layer_idx */
     Pooling pooling;             /**< linnet's own field {"linnet": {"pooling": …}}; POOLING_LAST_TOKEN when absent */
     bool pooling_saved;          /**< whether that field was present */
-    cJSON *source;               /**< the complete file; owned */
-    char *text;                  /**< its text, which is written back with what linnet sets in it; owned */
+    const char *other_problem; /**< problem_type of a head that is no classifier's with one label a sample: "regression"
+                                      or "multi_label_classification"; NULL otherwise. Borrowed from `source` */
+    cJSON *source;             /**< the complete file; owned */
+    char *text;                /**< its text, which is written back with what linnet sets in it; owned */
 } ModelConfig;
 
 /** Read `path`. STATUS_INPUT names file and key: not a gpt2 model, sizes that are not positive or not divisible, an

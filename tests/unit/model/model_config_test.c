@@ -107,6 +107,26 @@ static void test_reads_other_spellings(void **state) {
     model_config_free(&config);
 }
 
+/** The head is of another kind, the network is not: the reader of the folder decides, until it has labels. */
+static void test_tells_of_other_heads(void **state) {
+    (void)state;
+    static const char *const problems[] = {"regression", "multi_label_classification"};
+    static const char *const names[] = {"no", "yes"};
+    for (size_t i = 0; i < 2; i++) {
+        char text[80];
+        Error error = {0};
+        snprintf(text, sizeof text, "{\"problem_type\": \"%s\"}", problems[i]);
+        ModelConfig config = load(text);
+        assert_string_equal(config.other_problem, problems[i]);
+        assert_int_equal(model_config_set_labels(&config, names, 2, &error), STATUS_OK);
+        assert_null(config.other_problem);
+        model_config_free(&config);
+    }
+    ModelConfig config = load("{\"problem_type\": \"single_label_classification\"}");
+    assert_null(config.other_problem);
+    model_config_free(&config);
+}
+
 static void test_refuses_another_model(void **state) {
     (void)state;
     refuse("[]", "object");
@@ -117,8 +137,7 @@ static void test_refuses_another_model(void **state) {
     refuse("{\"activation_function\": \"relu\"}", "activation_function");
     refuse("{\"activation_function\": \"gelu\"}", "activation_function");
     refuse("{\"add_cross_attention\": true}", "add_cross_attention");
-    refuse("{\"problem_type\": \"regression\"}", "problem_type");
-    refuse("{\"problem_type\": \"multi_label_classification\"}", "problem_type");
+    refuse("{\"problem_type\": \"ranking\"}", "problem_type");
     refuse("{\"linnet\": 1}", "linnet");
     refuse("{\"linnet\": {\"pooling\": \"mean\"}}", "mean");
     ModelConfig config;
@@ -313,6 +332,7 @@ int main(void) {
         cmocka_unit_test(test_reads_every_field),
         cmocka_unit_test(test_reads_other_spellings),
         cmocka_unit_test(test_refuses_another_model),
+        cmocka_unit_test(test_tells_of_other_heads),
         cmocka_unit_test(test_refuses_numbers),
         cmocka_unit_test(test_refuses_labels),
         cmocka_unit_test(test_save_keeps_what_was_there),

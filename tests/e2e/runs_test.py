@@ -422,6 +422,18 @@ def test_resumed_run_does_not_replace_another_checkpoint(place, other, settings,
     assert run_id(place / "checkpoint-6") == run_id(first) and weights_digest(place) == weights_digest(first)
 
 
+@pytest.mark.parametrize("file", ["linnet_state.json", "trainer_state.json"])
+@pytest.mark.parametrize("content, kind", [(b"", "an empty file"), (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+                                           (b"\x1f\x8b\x08\0", "gunzip"), (b"<!DOCTYPE html>", "a web page")])
+def test_state_of_another_kind_is_named(place, settings, file, content, kind):
+    (place / "checkpoint-6" / file).write_bytes(content)
+    names = [f"{place}/checkpoint-6/{file}", kind]
+    refused("inspect", place / "checkpoint-6", names=names)
+    refused("train", again(place, settings, resume_from_checkpoint=place / "checkpoint-6"), names=names)
+    skipped = linnet("train", again(place, settings, resume_from_checkpoint="auto")).stderr
+    assert any("skipping checkpoint-6" in line and kind in line for line in skipped.splitlines()), skipped
+
+
 def test_damaged_checkpoint_of_unknown_run_is_replaced(place, settings, first):
     """A job that is started again must not need help: this is what a crash of the host can leave."""
     (place / "checkpoint-6/linnet_state.json").write_text("")

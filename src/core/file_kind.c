@@ -100,8 +100,16 @@ static bool starts(const unsigned char *bytes, size_t size, FileKind kind) {
     return !may_start_text(kind) || is_binary(bytes, size);
 }
 
+/* A few zero bytes may be a text. */
+static bool is_zeros(const unsigned char *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i]) return false;
+    return size >= 64;
+}
+
 FileKind file_kind(const void *bytes, size_t size) {
     if (size == 0) return FILE_KIND_EMPTY;
+    if (is_zeros(bytes, size)) return FILE_KIND_ZEROS;
     for (size_t i = 0; i < sizeof SIGNATURES / sizeof *SIGNATURES; i++)
         if (size >= SIGNATURES[i].size && memcmp(bytes, SIGNATURES[i].bytes, SIGNATURES[i].size) == 0 &&
             starts(bytes, size, SIGNATURES[i].kind))
@@ -131,6 +139,7 @@ static const struct {
 } TEXTS[] = {
     [FILE_KIND_OTHER] = {"", "", "", ""},
     [FILE_KIND_EMPTY] = {"an empty file", "copy or download it again", "copy or download it again", ""},
+    [FILE_KIND_ZEROS] = {"a file of zero bytes", "copy or download it again", "copy or download it again", ""},
     [FILE_KIND_GIT_LFS] = {"a Git LFS pointer, not the file itself", FETCH_LFS, FETCH_LFS, ""},
     [FILE_KIND_GZIP] = {"compressed by gzip", UNPACK_BY("gunzip"), UNPACK_BY("gunzip"), ""},
     [FILE_KIND_BZIP2] = {"compressed by bzip2", UNPACK_BY("bunzip2"), UNPACK_BY("bunzip2"), ""},

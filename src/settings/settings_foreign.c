@@ -268,5 +268,9 @@ bool settings_takes_several(const char *key) {
 const char *settings_nearest(const char *word) {
     const char *names[KEYS_COUNT];
     for (size_t i = 0; i < KEYS_COUNT; i++) names[i] = settings_key(i);
-    return nearest_name(word, names, KEYS_COUNT);
+    const char *near = nearest_name(word, names, KEYS_COUNT);
+    const size_t size = strlen(word);
+    for (size_t i = 0; i < KEYS_COUNT && !near && size >= 4; i++) /* lr_scheduler: lr_scheduler_type */
+        if (strncmp(names[i], word, size) == 0 && names[i][size] == '_') near = names[i];
+    return near;
 }

@@ -19,7 +19,7 @@ static void plain_name(char out[NAME_MAX_BYTES], const char *name) {
 bool encoding_is_utf8(const char *name) {
     char plain[NAME_MAX_BYTES];
     plain_name(plain, name);
-    return strcmp(plain, "utf8") == 0 || strcmp(plain, "utf8sig") == 0;
+    return strcmp(plain, "utf8") == 0 || strcmp(plain, "utf8sig") == 0 || strcmp(plain, "cp65001") == 0;
 }
 
 bool encoding_is_unicode(const char *name) {
@@ -40,6 +40,7 @@ bool encoding_is_of_mark(const char *name, const char *marked) {
 static const char *name_of_iconv(const char *plain) {
     static const char *const NAMES[][2] = {
         {"utf8sig", "UTF-8"},
+        {"cp65001", "UTF-8"},
         {"macroman", "MACINTOSH"},
         {"maclatin2", "MAC-CENTRALEUROPE"},
         {"maccyrillic", "MAC-CYRILLIC"},

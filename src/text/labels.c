@@ -84,8 +84,28 @@ static int32_t find_boolean(const LabelNames *labels, const char *text, size_t s
     return found;
 }
 
+static bool is_ascii(const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] >= 0x80) return false;
+    return true;
+}
+
+/* Letters of other alphabets can look like those of the names, all of which are ASCII: " (U+0430 is not ASCII)". */
+enum { LOOK_TEXT = 32 };
+static const char *name_foreign_character(const LabelNames *labels, const Field *field, char text[LOOK_TEXT]) {
+    size_t at = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < labels->count; i++)
+        if (!is_ascii(labels->names[i], strlen(labels->names[i]))) return text;
+    while (at < field->size && (unsigned char)field->text[at] < 0x80) at++;
+    if (at < field->size)
+        snprintf(text, LOOK_TEXT, " (U+%04X is not ASCII)",
+                 (unsigned)utf8_read(field->text + at, utf8_character_length(field->text + at, field->size - at)));
+    return text;
+}
+
 static Status refuse(const LabelNames *labels, const Field *field, const char *table, Error *error) {
-    char known[512] = "", range[64] = "";
+    char known[512] = "", range[64] = "", look[LOOK_TEXT];
     Quoted shown;
     for (size_t i = 0; i < labels->count; i++)
         error_list(known, sizeof known, labels->names[i], strlen(labels->names[i]));
@@ -93,8 +113,9 @@ static Status refuse(const LabelNames *labels, const Field *field, const char *t
     if (field->size == 0)
         return error_set(error, STATUS_INPUT, "%s:%" PRId64 ":%" PRId64 ": the label is %s: expected %s%s", table,
                          field->line, field->column, field->null ? "null" : "empty", known, range);
-    return error_set(error, STATUS_INPUT, "%s:%" PRId64 ":%" PRId64 ": unknown label %s: expected %s%s", table,
-                     field->line, field->column, quoted(field->text, field->size, &shown), known, range);
+    return error_set(error, STATUS_INPUT, "%s:%" PRId64 ":%" PRId64 ": unknown label %s%s: expected %s%s", table,
+                     field->line, field->column, quoted(field->text, field->size, &shown),
+                     name_foreign_character(labels, field, look), known, range);
 }
 
 static bool is_space(char byte) {

@@ -194,7 +194,7 @@ def test_rows_inside_quotes_are_told(sample, tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "latin1", "iso-8859-1", "iso8859_15", "cp1252", "windows-1252", "utf-8", "utf-8-sig", "utf_16",
-                                      "utf-16le", "UTF-16BE", "utf-32", "mac_roman", "cp437", "latin"])
+                                      "utf-16le", "UTF-16BE", "utf-32", "cp65001", "mac_roman", "cp437", "latin"])
 def test_encodings_by_name(sample, tmp_path, encoding):
     """By Python's and by iconv's name."""
     check(sample, tmp_path, ROWS, "t.csv", csv_of(ROWS).encode(encoding), "--encoding", encoding)
@@ -361,6 +361,7 @@ def test_labels(sample, tmp_path, names, cells, expected):
     ("1,2,3", "1.5", ['unknown label "1.5"']),
     ("no,1", "0", ['unknown label "0"']),
     ("1,1.0", "01", ['unknown label "01"']),
+    ("neutral,positive", "neutr\u0430l", ['unknown label "neutr\u0430l" (U+0430 is not ASCII)']),  # a Cyrillic letter
     ("negative,positive", "2", ['unknown label "2"', "a number from 0 to 1"]),
     ("negative,positive", "-1", ['unknown label "-1"']),
     ("negative,positive", "True", ['unknown label "True"']),

@@ -8,6 +8,7 @@
 typedef enum {
     FILE_KIND_OTHER, /**< none of those below: text, JSON, safetensors, … */
     FILE_KIND_EMPTY,
+    FILE_KIND_ZEROS,   /**< nothing but zero bytes: what a crash or an interrupted download leaves */
     FILE_KIND_GIT_LFS, /**< the pointer that Git leaves where Git LFS did not fetch the file */
     FILE_KIND_GZIP,
     FILE_KIND_BZIP2,

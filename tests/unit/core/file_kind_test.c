@@ -16,6 +16,8 @@ static const struct {
 #define CASE(bytes, kind)                                                                                              \
     { bytes, sizeof(bytes) - 1, kind }
     CASE("", FILE_KIND_EMPTY),
+    CASE(((const char[65]){0}), FILE_KIND_ZEROS),
+    CASE("\0\0\0\0\0\0\0\0", FILE_KIND_OTHER), /* a text of that */
     CASE("text,sentiment\n", FILE_KIND_OTHER),
     CASE("{\"a\": 1}", FILE_KIND_OTHER),
     CASE("\xEF\xBB\xBFtext,label\n", FILE_KIND_OTHER), /* UTF-8 with its mark is text */

@@ -145,6 +145,14 @@ static void test_needs_no_file(void **state) {
                                       "the command line: output_dir: required key is missing"));
 }
 
+static void test_names_the_nearest_key(void **state) {
+    (void)state;
+    assert_string_equal(settings_nearest("learning_rte"), "learning_rate");
+    assert_string_equal(settings_nearest("lr_scheduler"), "lr_scheduler_type"); /* as much of it as a name has */
+    assert_null(settings_nearest("lr"));
+    assert_null(settings_nearest("colour"));
+}
+
 static void test_resumes_where_it_is_told(void **state) {
     (void)state;
     static const struct {
@@ -338,6 +346,7 @@ int main(void) {
         SETTINGS_TEST(test_refuses_bad_overrides),
         SETTINGS_TEST(test_reads_values_as_trainers_scripts),
         SETTINGS_TEST(test_needs_no_file),
+        SETTINGS_TEST(test_names_the_nearest_key),
         SETTINGS_TEST(test_resumes_where_it_is_told),
         SETTINGS_TEST(test_expands_the_home_folder),
         SETTINGS_TEST(test_refuses_unknown_and_repeated_keys),

@@ -1,8 +1,11 @@
 /* Writing log lines to standard error. See log.h. */
 #include "linnet/core/log.h"
 #include "linnet/core/escape.h"
+#include "linnet/core/terminal.h"
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +37,20 @@ int log_rank(void) {
     return setup.rank;
 }
 
+bool log_informs(void) {
+    return setup.rank == 0 && !setup.quiet;
+}
+
+static _Atomic(const LogAround *) around;
+
+void log_set_around(const LogAround *functions) {
+    atomic_store(&around, functions);
+}
+
 /* Colour is for terminals whose user has not turned it off (https://no-color.org). */
 static bool colour_wanted(void) {
-    const char *refused = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    if ((refused && *refused) || (terminal && strcmp(terminal, "dumb") == 0)) return false;
-    return isatty(STDERR_FILENO) == 1;
+    const char *refused = getenv("NO_COLOR");
+    return !(refused && *refused) && terminal_has_sequences(STDERR_FILENO);
 }
 
 /* Write `linnet: warning: rank 3 on WHERE: `, or the parts of it that apply; returns its length. */
@@ -71,11 +83,14 @@ static void log_line(const Kind *kind, int rank, const char *where, const char *
     escape_text(ESCAPE_MESSAGE, text, strlen(text), line + prefix, sizeof line - prefix);
     size_t length = strlen(line);
     line[length] = '\n'; /* in place of the final zero */
+    const LogAround *functions = atomic_load(&around);
+    if (functions) functions->before();
     write_line(line, length + 1);
+    if (functions) functions->after();
 }
 
 void log_info(const char *format, ...) {
-    if (setup.rank != 0 || setup.quiet) return;
+    if (!log_informs()) return;
     va_list arguments;
     va_start(arguments, format);
     log_line(&KIND_INFO, setup.rank, NULL, format, arguments);

@@ -1,6 +1,7 @@
 /* Handlers of stop signals. See signals.h. */
 #include "linnet/core/signals.h"
 #include "linnet/core/clock.h"
+#include "linnet/core/progress.h"
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@ static void remember(int number) {
         first = clock_now();
         pending = number;
     } else if (number == SIGINT || clock_now() - first >= SIGNALS_ONE) {
+        progress_clear();
         signal(number, SIG_DFL); /* ends the process when this handler returns */
         raise(number);
     }

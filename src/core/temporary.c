@@ -3,6 +3,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -196,6 +197,7 @@ void temporary_clean(void) {
 }
 
 static void end_by_signal(int number) {
+    progress_clear();
     static const char line[] = "linnet: error: the limit of CPU time (ulimit -t) is reached\n";
     if (number == SIGXCPU && write(STDERR_FILENO, line, sizeof line - 1) < 0) errno = 0; /* nowhere to report it */
     temporary_clean();

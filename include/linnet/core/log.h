@@ -12,6 +12,15 @@ void log_setup(int rank, int size, bool quiet);
 
 /** The rank given to log_setup(); 0 before. */
 int log_rank(void);
+/** Whether log_info() prints here: on rank 0, unless quiet. */
+bool log_informs(void);
+
+/** What the thread that writes a line calls before and after it. */
+typedef struct {
+    void (*before)(void), (*after)(void);
+} LogAround;
+/** Set it (borrowed, for good), so that a bar on the terminal's last line gives way to lines (progress.h). */
+void log_set_around(const LogAround *around);
 
 /** Information: printed by rank 0 only, and not when quiet. */
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));

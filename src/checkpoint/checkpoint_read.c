@@ -3,6 +3,7 @@
 
 #include "checkpoint/moments_file.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 
 static void read_dense(const MomentsFile *file, const Optimizer *o, int which, Error *error) {
     const Tensor *tensor = file->dense[which];
@@ -58,6 +59,7 @@ static void read_rows(const MomentsFile *file, int which, SparseEmbedding *embed
 
 Status checkpoint_read_optimizer(const World *world, const char *folder, Optimizer *o, Error *error) {
     MomentsFile file;
+    progress_begin("load moments", NULL, 0);
     if (!moments_file_open(&file, folder, error)) {
         for (int which = 0; which < 2 && !error->status; which++) read_dense(&file, o, which, error);
         if (!error->status) read_rows(&file, MOMENTS_TOKEN, &o->token, error);
@@ -65,5 +67,6 @@ Status checkpoint_read_optimizer(const World *world, const char *folder, Optimiz
         if (!error->status) optimizer_check_finite(o, NULL, file.path, STATUS_INPUT, error);
     }
     moments_file_close(&file);
+    progress_end();
     return world_agree(world, error, true);
 }

@@ -7,6 +7,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -234,6 +235,11 @@ static void make_state(RunStateFiles *files, const CheckpointParts *parts, Error
     memory_free(best);
 }
 
+/* Of all weights and moments. */
+static size_t checkpoint_bytes(const ParameterLayout *layout, const MomentsShape *shape) {
+    return sizeof(float) * (layout->dense + layout->token.count + layout->position.count + moments_floats(shape));
+}
+
 /* --- At once ------------------------------------------------------------------------------------------------------ */
 
 Status checkpoint_save(const CheckpointParts *parts, Error *error) {
@@ -242,6 +248,7 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     CheckpointFolder folder = {0};
     RunStateFiles state = {0};
     gather_open(&gather, parts->optimizer, error);
+    progress_begin("save", "bytes", (int64_t)checkpoint_bytes(&parts->model->layout, &gather.shape));
     if (world->rank == 0 && !error->status) {
         make_state(&state, parts, error);
         if (!error->status)
@@ -251,6 +258,7 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     const bool begun = world_agree(world, error, false) == STATUS_OK;
     if (begun) gather_run(&gather, NULL, folder.moments, error);
     if (world->rank == 0) folder_end(&folder, &state, error);
+    progress_end();
     run_state_free(&state);
     gather_close(&gather);
     /* An error that is agreed on already must not be agreed on again: it would become rank 0's. */
@@ -274,7 +282,7 @@ struct Snapshot {
 size_t checkpoint_snapshot_bytes(const ParameterLayout *layout, size_t rows) {
     const MomentsShape shape = {
         .dense = layout->dense, .width = (size_t)layout->token.shape[1], .rows[MOMENTS_TOKEN] = rows};
-    return sizeof(float) * (layout->dense + layout->token.count + layout->position.count + moments_floats(&shape));
+    return checkpoint_bytes(layout, &shape);
 }
 
 /* Lay out the block and copy the model's values. */

@@ -7,6 +7,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/model/model_folder.h"
 #include <inttypes.h>
 #include <string.h>
@@ -56,6 +57,19 @@ static Status check_file(const char *folder, const cJSON *digest, Error *error) 
     return error->status;
 }
 
+/* Bytes of the files that are there. */
+static int64_t bytes_of(const char *folder, const cJSON *digests) {
+    int64_t bytes = 0;
+    const cJSON *digest;
+    cJSON_ArrayForEach(digest, digests) {
+        Error ignored = {0};
+        char *path = is_plain_name(digest->string) ? file_join(folder, digest->string, &ignored) : NULL;
+        if (path) bytes += file_size(path);
+        memory_free(path);
+    }
+    return bytes;
+}
+
 /* All files but the state, which run_state_read() has checked, by as many threads as there are: most of the time goes
  * into the two large files. The first error in the state's order is reported. */
 static Status check_files(const char *folder, const cJSON *digests, CheckpointInfo *info, Error *error) {
@@ -66,11 +80,13 @@ static Status check_files(const char *folder, const cJSON *digests, CheckpointIn
     info->files = cJSON_GetArraySize(digests);
     Error *errors = memory_allocate((size_t)info->files, sizeof *errors, error);
     if (!errors) return error->status;
+    progress_begin("verify", "bytes", bytes_of(folder, digests));
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < info->files; i++) {
         const cJSON *digest = cJSON_GetArrayItem(digests, i);
         if (strcmp(digest->string, RUN_STATE_FILE) != 0) check_file(folder, digest, &errors[i]);
     }
+    progress_end();
     for (int i = 0; i < info->files && !error->status; i++) *error = errors[i];
     memory_free(errors);
     return error->status;
@@ -178,7 +194,9 @@ Status final_model_describe(const char *folder, Error *error) {
     if (run_state_read_own(folder, &state, &parts, error)) goto cleanup;
     describe_run(&state);
     const char *recorded = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(parts.digests, "model.safetensors"));
+    progress_begin("verify", "bytes", file_size(path));
     const bool same = recorded && file_exists(path) && !digest_file(path, found, error) && !strcmp(found, recorded);
+    progress_end();
     if (!error->status)
         describe_line("weights",
                       same ? "as that run wrote them after update %" PRId64

@@ -3,6 +3,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -49,7 +50,10 @@ Status digest_file(const char *path, char text[DIGEST_TEXT], Error *error) {
     if (file_open_stream(path, &file, error)) return error->status;
     unsigned char *piece = memory_allocate(PIECE_BYTES, 1, error);
     if (!piece || digest_create(&digest, error)) goto cleanup;
-    for (size_t count; (count = fread(piece, 1, PIECE_BYTES, file)) > 0;) digest_add(digest, piece, count);
+    for (size_t count; (count = fread(piece, 1, PIECE_BYTES, file)) > 0;) {
+        digest_add(digest, piece, count);
+        progress_add_bytes((int64_t)count);
+    }
     if (ferror(file))
         error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
     else

@@ -56,6 +56,11 @@ bool file_is_folder(const char *path) {
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
+int64_t file_size(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISREG(about.st_mode) ? (int64_t)about.st_size : 0;
+}
+
 static Status check_regular(const char *path, const struct stat *about, const char *what, Error *error) {
     const mode_t mode = about->st_mode;
     if (S_ISREG(mode)) return STATUS_OK;

@@ -26,6 +26,7 @@ static const char CLEAR[] = "\r\033[K";
 static pthread_mutex_t tasks_lock = PTHREAD_MUTEX_INITIALIZER;
 static ProgressTasks tasks;
 static atomic_int_least64_t units_done; /* of the innermost task */
+static atomic_bool in_bytes;            /* that is its unit */
 static atomic_bool sample_wanted;       /* the next progress_set() shall note the time */
 
 /* The terminal, or the file in its place. Who writes to it holds the lock, and not that of the tasks: the computing
@@ -175,6 +176,13 @@ void progress_use_bar(bool wanted) {
     bar_refused = !wanted;
 }
 
+/* The innermost task has become another one. The lock of the tasks is held. */
+static void changed_top(void) {
+    const ProgressTask *top = progress_tasks_top(&tasks);
+    atomic_store(&units_done, top ? top->done : 0);
+    atomic_store(&in_bytes, top && strcmp(top->unit, "bytes") == 0);
+}
+
 void progress_begin(const char *what, const char *unit, int64_t total) {
     if (!log_informs()) return;
     pthread_mutex_lock(&tasks_lock);
@@ -182,7 +190,7 @@ void progress_begin(const char *what, const char *unit, int64_t total) {
     const double now = clock_now();
     if (outer) progress_task_sample(outer, atomic_load(&units_done), NULL, now);
     progress_tasks_begin(&tasks, what, unit, total, now);
-    atomic_store(&units_done, 0);
+    changed_top();
     pthread_mutex_unlock(&tasks_lock);
     atomic_store(&sample_wanted, true);
     if (!painting) start_painter();
@@ -190,19 +198,42 @@ void progress_begin(const char *what, const char *unit, int64_t total) {
 
 void progress_resume(int64_t done) {
     pthread_mutex_lock(&tasks_lock);
-    if (tasks.depth > 0) progress_tasks_top(&tasks)->done = done;
+    if (tasks.depth > 0) progress_task_resume(progress_tasks_top(&tasks), done, clock_now());
     atomic_store(&units_done, done);
     pthread_mutex_unlock(&tasks_lock);
 }
 
-void progress_set(int64_t done, const char *note) {
-    atomic_store_explicit(&units_done, done, memory_order_relaxed);
+/* Note the time at which `done` units are done, if the other thread has shown what was noted before. */
+static void sample(int64_t done, const char *note) {
     if (!atomic_load_explicit(&sample_wanted, memory_order_relaxed)) return;
     atomic_store_explicit(&sample_wanted, false, memory_order_relaxed);
     const double now = clock_now();
     pthread_mutex_lock(&tasks_lock);
     if (tasks.depth > 0) progress_task_sample(progress_tasks_top(&tasks), done, note, now);
     pthread_mutex_unlock(&tasks_lock);
+}
+
+void progress_set(int64_t done, const char *note) {
+    atomic_store_explicit(&units_done, done, memory_order_relaxed);
+    sample(done, note);
+}
+
+void progress_add_bytes(int64_t more) {
+    if (atomic_load_explicit(&in_bytes, memory_order_relaxed)) sample(atomic_fetch_add(&units_done, more) + more, NULL);
+}
+
+void progress_total(int64_t total) {
+    pthread_mutex_lock(&tasks_lock);
+    if (tasks.depth > 0) progress_tasks_top(&tasks)->total = total;
+    pthread_mutex_unlock(&tasks_lock);
+}
+
+double progress_left(void) {
+    pthread_mutex_lock(&tasks_lock);
+    const ProgressTask *task = progress_tasks_top(&tasks);
+    const double left = task ? progress_task_view(task, task->done, clock_now()).left : -1.0;
+    pthread_mutex_unlock(&tasks_lock);
+    return left;
 }
 
 void progress_later(double seconds) {
@@ -214,9 +245,8 @@ void progress_later(double seconds) {
 void progress_end(void) {
     pthread_mutex_lock(&tasks_lock);
     progress_tasks_end(&tasks, clock_now());
-    const ProgressTask *outer = progress_tasks_top(&tasks);
-    if (outer) atomic_store(&units_done, outer->done);
-    const bool none = !outer;
+    changed_top();
+    const bool none = tasks.depth == 0;
     pthread_mutex_unlock(&tasks_lock);
     if (none) stop_painter();
 }

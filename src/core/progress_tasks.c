@@ -47,6 +47,12 @@ void progress_task_sample(ProgressTask *task, int64_t done, const char *note, do
     task->sampled = now;
 }
 
+void progress_task_resume(ProgressTask *task, int64_t done, double now) {
+    task->done = done;
+    task->sampled = now;
+    task->recent = task->recent_s = 0.0;
+}
+
 ProgressView progress_task_view(const ProgressTask *task, int64_t done, double now) {
     ProgressView view = {.what = task->what,
                          .unit = task->unit,

@@ -31,6 +31,9 @@ const ProgressTask *progress_tasks_shown(const ProgressTasks *tasks, double seco
 /* `done` units are done now; note may be NULL. */
 void progress_task_sample(ProgressTask *task, int64_t done, const char *note, double now);
 
+/* `done` units are done, but not since the last sample: the rate starts anew. */
+void progress_task_resume(ProgressTask *task, int64_t done, double now);
+
 /* As it is now, with `done` units, of which the last ones may not be sampled. The view borrows the task's texts. */
 ProgressView progress_task_view(const ProgressTask *task, int64_t done, double now);
 

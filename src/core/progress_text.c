@@ -151,12 +151,24 @@ static void cut(char *text, size_t columns) {
     if (strlen(text) >= columns) text[columns > 0 ? columns - 1 : 0] = '\0';
 }
 
-/* "[02:44<34:01, 1.37 s/update, loss 0.93]" behind `count`; without the note where that fits no longer. */
+/* The length of the note's parts, which commas separate, that fit into `room` columns. */
+static size_t note_length(const char *note, size_t room) {
+    size_t length = strlen(note);
+    while (length > room) {
+        while (length > 0 && note[length - 1] != ',') length--;
+        if (length > 0) length--; /* the comma */
+    }
+    return length;
+}
+
+/* "[02:44<34:01, 1.37 s/update, loss 0.93]" behind `count`, with as much of the note as fits. */
 static void print_right(const ProgressView *view, const char *count, size_t columns, char *text, size_t size) {
     char times[PART];
     print_times(view, times, sizeof times);
-    snprintf(text, size, "%s%s%s%s%s]", count, count[0] ? " " : "", times, view->note[0] ? ", " : "", view->note);
-    if (strlen(text) > columns) snprintf(text, size, "%s%s%s]", count, count[0] ? " " : "", times);
+    snprintf(text, size, "%s%s%s", count, count[0] ? " " : "", times);
+    const size_t others = strlen(text) + 3; /* a comma, a space and the bracket */
+    const size_t length = note_length(view->note, columns > others ? columns - others : 0);
+    append(text, size, "%s%.*s]", length > 0 ? ", " : "", (int)length, view->note);
 }
 
 void progress_bar_text(const ProgressView *view, size_t columns, bool utf8, char *text, size_t size) {

@@ -4,6 +4,7 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include <string.h>
 
 #define SAMPLES_AT_ONCE ((int64_t)8192)
@@ -194,8 +195,12 @@ Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *err
         .labels = memory_allocate(SAMPLES_AT_ONCE, sizeof *block.labels, error),
         .ids = memory_allocate(TOKENS_AT_ONCE, sizeof *block.ids, error),
     };
-    for (int64_t done = 0; done < count && !error->status; done += SAMPLES_AT_ONCE)
+    progress_begin("check", "samples", count);
+    for (int64_t done = 0; done < count && !error->status; done += SAMPLES_AT_ONCE) {
+        progress_set(done, NULL);
         verify_block(dataset, first + done, int64_min(count - done, SAMPLES_AT_ONCE), &block, error);
+    }
+    progress_end();
     memory_free(block.offsets);
     memory_free(block.rows);
     memory_free(block.labels);

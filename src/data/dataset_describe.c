@@ -1,6 +1,7 @@
 /* Describing and checking a token file for `linnet inspect`. */
 #include "linnet/core/describe.h"
 #include "linnet/core/integers.h"
+#include "linnet/core/progress.h"
 #include "linnet/data/dataset.h"
 #include <inttypes.h>
 
@@ -9,14 +10,18 @@
 static Status print_labels(Dataset *dataset, Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
     int64_t counts[DATASET_LABELS_MAX + 1] = {0}, indices[BLOCK];
+    progress_begin("count", "samples", info->samples);
     for (int64_t first = 0; first < info->samples; first += BLOCK) {
         const int64_t count = int64_min(info->samples - first, BLOCK);
         Samples samples = {0};
         for (int64_t i = 0; i < count; i++) indices[i] = first + i;
-        if (dataset_load(dataset, indices, count, &samples, error)) return error->status;
+        progress_set(first, NULL);
+        if (dataset_load(dataset, indices, count, &samples, error)) break;
         for (int64_t i = 0; i < count; i++) counts[samples.labels[i]]++;
         samples_free(&samples);
     }
+    progress_end();
+    if (error->status) return error->status;
     if (info->labels == 0) describe_line("labels", "none");
     for (int32_t i = 0; i < info->labels; i++)
         describe_line("label", "%d %s: %" PRId64 " samples", i, info->label_names[i], counts[i]);

@@ -2,6 +2,7 @@
 #include "linnet/evaluate/evaluation.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/kernels/loss.h"
 #include <string.h>
 
@@ -106,6 +107,7 @@ static void run_group(Rounds *rounds, Dataset *dataset, int64_t first, int64_t c
     for (int64_t done = 0, round = 0; round * e->world->size < batches; round++, done += batch_size) {
         int64_t end = int64_min(done + batch_size, samples.count);
         run_samples(e, &samples, done, end, sink);
+        progress_set(first + int64_min(count, (round + 1) * e->world->size * batch_size), NULL);
         if (rounds_next(rounds, error)) break;
     }
     samples_free(&samples);
@@ -160,7 +162,9 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
     batch_clear(e->batch);
     Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
     if (world_agree(e->world, error, true) == STATUS_OK) {
+        progress_begin("evaluate", "samples", info->samples);
         run_groups(&rounds, dataset, batch_size, group, &sink, logits, error);
+        progress_end();
         rounds_wait(&rounds);
         world_agree(e->world, error, true);
     }

@@ -2,6 +2,7 @@
 #include "linnet/model/model.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/model/model_new.h"
 #include "linnet/tokenizer/tokenizer.h"
 #include <string.h>
@@ -120,10 +121,27 @@ Status model_describe(Model *model, const char *path, const DatasetInfo *data, b
     return parameters_layout(&model->layout, &model->config, error);
 }
 
+/* The part of a node's dense tensors that this rank reads. */
+static void part_of_dense(const Model *model, int64_t *first, int64_t *count) {
+    const size_t tensors = model->layout.tensors - model->new_head; /* the head, which is new, comes last */
+    even_part((int64_t)tensors, model->world->node_size, model->world->node_rank, first, count);
+}
+
+/* The bytes of the model that this rank reads and checks. */
+static int64_t bytes_to_read(const Model *model) {
+    const ParameterLayout *layout = &model->layout;
+    int64_t first, count;
+    part_of_dense(model, &first, &count);
+    size_t floats = (layout->token.count + layout->position.count) / (size_t)model->world->size;
+    for (int64_t i = first; i < first + count; i++) floats += layout->tensor[i].count;
+    return (int64_t)(floats * sizeof(float));
+}
+
 /* What each rank does by itself: configuration, layout and mapped embeddings. */
 static Status open_alone(Model *model, const char *path, const DatasetInfo *data, bool replace, Error *error) {
     if (model_describe(model, path, data, replace, error)) return error->status;
     const World *world = model->world;
+    progress_total(bytes_to_read(model));
     if (model_folder_embeddings(model->folder, &model->parameters, error) ||
         model_folder_check_embeddings(model->folder, &model->parameters, world->rank, world->size, error))
         return error->status;
@@ -134,8 +152,7 @@ static Status open_alone(Model *model, const char *path, const DatasetInfo *data
 static Status read_dense(Model *model, uint64_t seed, Error *error) {
     const World *world = model->world;
     int64_t first, count;
-    const size_t tensors = model->layout.tensors - model->new_head; /* the head, which is new, comes last */
-    even_part((int64_t)tensors, world->node_size, world->node_rank, &first, &count);
+    part_of_dense(model, &first, &count);
     model_folder_read(model->folder, &model->layout, (size_t)first, (size_t)count, model->parameters.dense, error);
     if (world->node_rank == 0 && model->new_head)
         model_new_head(&model->layout, &model->config, seed, model->parameters.dense);
@@ -145,9 +162,10 @@ static Status read_dense(Model *model, uint64_t seed, Error *error) {
     return error->status;
 }
 
-Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, bool replace,
-                  uint64_t seed, Error *error) {
-    *model = (Model){.world = world};
+/* Collective. */
+static Status open_parts(Model *model, const char *path, const DatasetInfo *data, bool replace, uint64_t seed,
+                         Error *error) {
+    const World *world = model->world;
     open_alone(model, path, data, replace, error);
     if (world_agree(world, error, true)) return error->status;
     size_t bytes = world->node_rank == 0 ? model->layout.dense * sizeof(float) : 0;
@@ -158,12 +176,22 @@ Status model_open(Model *model, const World *world, const char *path, const Data
     return world_agree(world, error, true);
 }
 
+Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, bool replace,
+                  uint64_t seed, Error *error) {
+    *model = (Model){.world = world};
+    progress_begin("load", "bytes", 0);
+    open_parts(model, path, data, replace, seed, error);
+    progress_end();
+    return error->status;
+}
+
 Status model_keep_tokenizer(Model *model, const char *path, Error *error) {
     if (!*model->tokenizer) return STATUS_OK;
     return tokenizer_files_read(&model->tokenizer_files, path, model->config.pad_token, model->config.positions, error);
 }
 
-Status model_reload(Model *model, const char *path, Error *error) {
+/* Collective. */
+static Status reload_parts(Model *model, const char *path, Error *error) {
     ModelFolder *folder = NULL;
     Parameters parameters = model->parameters;
     if (model_folder_open(&folder, path, false, error) == STATUS_OK) {
@@ -185,6 +213,13 @@ Status model_reload(Model *model, const char *path, Error *error) {
     read_dense(model, 0, error);
     if (model->world->nodes > 1) copy_embeddings(model, error);
     return world_agree(model->world, error, true);
+}
+
+Status model_reload(Model *model, const char *path, Error *error) {
+    progress_begin("load", "bytes", bytes_to_read(model));
+    reload_parts(model, path, error);
+    progress_end();
+    return error->status;
 }
 
 void model_close(Model *model) {

@@ -4,6 +4,7 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/kernels/vector.h"
 #include "linnet/model/finite.h"
 #include "model/foreign_model.h"
@@ -219,6 +220,7 @@ Status model_folder_read(const ModelFolder *folder, const ParameterLayout *layou
         if (!tensor || !has_shape(tensor, wanted)) continue;
         if (!read_values(tensor, wanted->count, dense + wanted->offset))
             tensor_check_finite(folder->path, wanted, dense + wanted->offset, error);
+        progress_add_bytes((int64_t)(wanted->count * sizeof(float)));
         safetensors_discard(tensor); /* otherwise every rank would hold the model twice */
     }
     return error->status;
@@ -254,6 +256,7 @@ static Status check_embedding(const ModelFolder *folder, const ParameterTensor *
     for (size_t at = (size_t)first, end = (size_t)(first + count), n; at < end; at += n) {
         n = size_min(PIECE, end - at);
         if (!all_finite(values + at, n)) return tensor_check_finite(folder->path, tensor, values, error);
+        progress_add_bytes((int64_t)(n * sizeof *values));
         if (mapped) memory_advise(values + at, n * sizeof *values, MADV_DONTNEED);
     }
     return STATUS_OK;

@@ -2,6 +2,7 @@
 #include "linnet/model/model_new.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/core/random.h"
 #include "linnet/core/temporary.h"
 #include <dirent.h>
@@ -48,8 +49,12 @@ void model_new_parameters(const ParameterLayout *layout, const ModelConfig *conf
     const ParameterTensor *bias = &layout->tensor[parameters_final_bias(layout)];
     const float range = (float)config->initializer_range;
     random_normal(parameters->token, (int64_t)layout->token.count, range, seed, STREAM_TOKEN);
+    progress_add_bytes((int64_t)(layout->token.count * sizeof(float)));
     random_normal(parameters->position, (int64_t)layout->position.count, range, seed, STREAM_POSITION);
-    for (int layer = 0; layer < layout->layers; layer++) new_layer(layout, config, layer, seed, parameters->dense);
+    for (int layer = 0; layer < layout->layers; layer++) {
+        new_layer(layout, config, layer, seed, parameters->dense);
+        progress_add_bytes((int64_t)(layout->dense / (size_t)layout->layers * sizeof(float)));
+    }
     fill_constant(parameters->dense + weight->offset, weight->count, 1);
     fill_constant(parameters->dense + bias->offset, bias->count, 0);
     model_new_head(layout, config, seed, parameters->dense);
@@ -91,8 +96,10 @@ static Status write_files(const char *path, const NewModel *model, const ModelCo
     parameters.token = memory_allocate(layout.token.count, sizeof *parameters.token, error);
     parameters.position = memory_allocate(layout.position.count, sizeof *parameters.position, error);
     if (error->status) goto cleanup;
+    progress_begin("init", "bytes", (int64_t)(2 * floats * sizeof(float))); /* made, then written */
     model_new_parameters(&layout, config, model->seed, &parameters);
     model_folder_save(path, config, &layout, &parameters, &tokenizer, NULL, error);
+    progress_end();
 cleanup:
     tokenizer_files_free(&tokenizer);
     memory_free(parameters.dense);

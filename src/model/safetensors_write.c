@@ -1,6 +1,7 @@
 /* Writing safetensors files: at once or in pieces, with their digest. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/model/safetensors.h"
 #include <assert.h>
 #include <cjson/cJSON.h>
@@ -60,6 +61,7 @@ void safetensors_append(SafetensorsWriter *writer, const void *bytes, size_t siz
         if (writer->digest) digest_add(writer->digest, next, piece);
         if (!file_write_all(fileno(writer->file), next, piece))
             error_set(error, STATUS_FAILURE, "%s: cannot write: %s", writer->path, strerror(errno));
+        progress_add_bytes((int64_t)piece);
         next += piece;
         size -= piece;
     }

@@ -66,7 +66,6 @@ const ForeignRow FOREIGN_ROWS[] = {
     NOW(CHECKED, "include_num_input_tokens_seen", "[\"no\", false]", "the log has `tokens_per_second`"),
     NOW(UNUSED, "log_level", "[\"passive\", -1]", CONSOLE),
     NOW(UNUSED, "log_level_replica", "[\"warning\", \"passive\", -1, 30]", CONSOLE),
-    NOW(UNUSED, "disable_tqdm", "[false]", CONSOLE),
     NOW(UNUSED, "report_to", "[\"none\", [], [\"none\"], \"all\", [\"all\"]]", LOG),
     NOW(UNUSED, "run_name", "[]", "the run is known by its `output_dir`"),
     NOW(UNUSED, "project", "[\"huggingface\"]", LOG),

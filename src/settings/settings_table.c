@@ -71,6 +71,9 @@ const SettingRow SETTING_ROWS[] = {
      .help = "random seed for the order of samples, for dropout and for the weights of a new head"},
     {KEY(logging_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = INTEGER_MAX,
      .help = "updates between two log lines; below 1, a fraction of all updates"},
+    {KEY(disable_tqdm), .type = SETTING_BOOL, .fallback = "false",
+     .help = "show no progress bar on a terminal, but a line every 30 seconds, as in a batch job, if nothing else is "
+             "logged; `--quiet` turns both off"},
     {KEY(eval_strategy), .type = SETTING_CHOICE, .fallback = "\"no\"", .choices = EVAL_STRATEGIES,
      .help = "when to evaluate on `eval_file`"},
     {KEY(eval_steps), .type = SETTING_STEPS, .fallback = "null", .maximum = INTEGER_MAX,

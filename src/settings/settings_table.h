@@ -35,7 +35,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 46
+#define SETTINGS_COUNT 47
 extern const SettingRow SETTING_ROWS[];
 
 /** Where a key that linnet does not act on comes from. */
@@ -60,7 +60,7 @@ typedef struct {
     const char *text;   /**< what linnet does, or the key's name now; in Markdown */
 } ForeignRow;
 
-#define FOREIGN_COUNT 157
+#define FOREIGN_COUNT 156
 extern const ForeignRow FOREIGN_ROWS[];
 
 /** All keys by one index: SETTING_ROWS, then FOREIGN_ROWS. */

@@ -5,6 +5,7 @@
 #include "linnet/core/file_kind.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/core/utf8.h"
 #include "text/encoding.h"
 #include "text/inflate.h"
@@ -70,6 +71,7 @@ static Status read_file(void *context, char *out, size_t room, size_t *count, Er
     if (got < 0) return refuse_reading(source, error);
     digest_add(source->digest, out, (size_t)got);
     source->about.size += got;
+    progress_add_bytes(got);
     *count = (size_t)got;
     return STATUS_OK;
 }
@@ -331,6 +333,10 @@ void byte_source_close(ByteSource *source) {
 
 const char *byte_source_name(const ByteSource *source) {
     return source->name;
+}
+
+int64_t byte_source_size(const ByteSource *source) {
+    return int64_max(source->size_first, 0);
 }
 
 Status byte_source_read(ByteSource *source, char *out, size_t room, size_t *count, Error *error) {

@@ -25,6 +25,9 @@ void byte_source_close(ByteSource *source); /**< NULL is allowed */
 /** Its name in messages: the path, or "standard input". */
 const char *byte_source_name(const ByteSource *source);
 
+/** Its size on disk in bytes; 0: not known. */
+int64_t byte_source_size(const ByteSource *source);
+
 /** Read up to `room` ≥ BYTE_SOURCE_ROOM bytes; waits only while there are none. *count is 0 at the end. STATUS_INPUT for
  *  damaged gzip data, and for bytes that are not in the encoding, naming line and place. Bytes taken for UTF-8 are not
  *  checked, unless bad ones are to be replaced. */

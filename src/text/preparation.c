@@ -3,6 +3,7 @@
 #include "linnet/core/escape.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/data/dataset.h"
 #include "linnet/text/records.h"
 #include "linnet/tokenizer/tokenizer.h"
@@ -124,9 +125,18 @@ static Status finish(Preparation *preparation, int64_t counted, Error *error) {
     return dataset_writer_finish(preparation->writer, source.digest, source.size, error);
 }
 
+/* The table is read twice for a subset. */
+static Status convert(Preparation *preparation, Error *error) {
+    int64_t counted = -1;
+    if (open_table(preparation, error)) return error->status;
+    progress_total(records_size(preparation->records) * (preparation->options->subset ? 2 : 1));
+    if (choose_rows(preparation, &counted, error)) return error->status;
+    if (!create_writer(preparation, error) && !read_table(preparation, error)) finish(preparation, counted, error);
+    return error->status;
+}
+
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error) {
     Preparation preparation = {.options = options, .summary = summary};
-    int64_t counted = -1;
     memset(summary, 0, sizeof *summary);
     if (check_options(&preparation, error) || file_probe(options->output, error) ||
         file_check_replaced(options->output, "\x89HDF\r\n\x1a\n", "a token file", error))
@@ -134,8 +144,9 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error)) goto cleanup;
     preparation.max_length = tokenizer_max_length(preparation.tokenizer, options->max_length, PREPARE_MAX_LENGTH);
     summary->max_length = preparation.max_length;
-    if (open_table(&preparation, error) || choose_rows(&preparation, &counted, error)) goto cleanup;
-    if (!create_writer(&preparation, error) && !read_table(&preparation, error)) finish(&preparation, counted, error);
+    progress_begin("prepare", "bytes", 0);
+    convert(&preparation, error);
+    progress_end();
 cleanup:
     records_close(preparation.records);
     subset_destroy(preparation.subset);

@@ -317,6 +317,10 @@ Status records_source(Records *records, TableSource *about, Error *error) {
     return byte_source_finish(records->source, about, error);
 }
 
+int64_t records_size(const Records *records) {
+    return byte_source_size(records->source);
+}
+
 const char *records_name(const Records *records) {
     return byte_source_name(records->source);
 }

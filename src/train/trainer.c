@@ -1,6 +1,7 @@
 /* The loop over updates, and what is due between them: log, evaluate, save, stop early. */
 #include "linnet/train/trainer.h"
 #include "linnet/core/clock.h"
+#include "linnet/core/progress.h"
 #include "train/trainer_state.h"
 
 static bool due(int64_t step, int64_t every) {
@@ -35,8 +36,8 @@ static bool must_stop(const Trainer *t) {
     return t->stop_signal && !t->stop_early && t->state.step < t->state.total;
 }
 
-/* All updates that are left. Collective. */
-static Status run_updates(Trainer *t, Error *error) {
+/* Collective. */
+static Status run_loop(Trainer *t, Error *error) {
     bool missed = t->state.evaluation_due;
     t->state.evaluation_due = false; /* even if these settings ask for no evaluation */
     if (missed && evaluate_and_save(t, error)) return error->status;
@@ -57,11 +58,21 @@ static Status run_updates(Trainer *t, Error *error) {
             return world_agree(t->world, error, true);
         }
         if (t->save.ended && trainer_join_writer(t, error)) return error->status;
+        trainer_progress(t);
         if (due(t->state.step, t->length.log_every)) trainer_log_training(t);
         if (evaluate_and_save(t, error)) return error->status;
         if (must_stop(t)) return trainer_stop(t, error);
     }
     return STATUS_OK;
+}
+
+/* All updates that are left. Collective. */
+static Status run_updates(Trainer *t, Error *error) {
+    progress_begin("train", "updates", t->state.total);
+    progress_resume(t->state.step);
+    run_loop(t, error);
+    progress_end();
+    return error->status;
 }
 
 Status trainer_run(World *world, const Settings *settings, bool profile, Error *error) {

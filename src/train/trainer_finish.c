@@ -5,6 +5,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/heartbeat/heartbeat.h"
 #include "train/trainer_state.h"
 #include <stdio.h>
@@ -48,7 +49,11 @@ static Status load_best(Trainer *t, Error *error) {
 static Status save_model(const Trainer *t, Error *error) {
     RunState state = t->state;
     if (t->best_loaded) state.step = state.best_saved.step;
+    const ParameterLayout *layout = &t->model.layout;
+    progress_begin("save", "bytes",
+                   (int64_t)((layout->dense + layout->token.count + layout->position.count) * sizeof(float)));
     final_model_save(t->settings->output_dir, &t->model, &state, t->save.settings, error);
+    progress_end();
     return input_to_failure(error);
 }
 
@@ -90,7 +95,10 @@ static void log_summary(Trainer *t, Error *error) {
 static void print_digest(const Trainer *t, Error *error) {
     char digest[DIGEST_TEXT];
     char *path = file_join(t->settings->output_dir, "model.safetensors", error);
-    if (path && digest_file(path, digest, error) == STATUS_OK) printf("SHA256 (%s) = %s\n", path, digest);
+    progress_begin("verify", "bytes", path ? file_size(path) : 0);
+    const bool read = path && digest_file(path, digest, error) == STATUS_OK;
+    progress_end();
+    if (read) printf("SHA256 (%s) = %s\n", path, digest);
     input_to_failure(error);
     memory_free(path);
 }

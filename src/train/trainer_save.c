@@ -2,6 +2,7 @@
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/log.h"
+#include "linnet/core/progress.h"
 #include "linnet/heartbeat/heartbeat.h"
 #include "train/trainer_state.h"
 #include <stdio.h>
@@ -31,7 +32,9 @@ Status trainer_join_writer(Trainer *t, Error *error) {
     t->save.ended = false;
     if (!t->save.running) return STATUS_OK;
     if (t->world->rank == 0) {
+        progress_begin("save", NULL, 0);
         checkpoint_writer_finish(&t->save.writer, &outcome);
+        progress_end();
         threads_spare(t->threads, false);
     }
     t->save.running = false;
@@ -115,7 +118,8 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     bool background = kind == SAVE_BETWEEN && t->settings->save_in_background && save_in_background(t, &parts);
     if (!background) save_at_once(t, &parts, kind == SAVE_STOPPING, error);
     profile_leave(t->profile, 0.0);
-    t->log.since += clock_now() - start; /* the speed in the log is that of training alone */
+    t->save.seconds = clock_now() - start;
+    t->log.since += t->save.seconds; /* the speed in the log is that of training alone */
     return error->status;
 }
 

@@ -5,6 +5,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/heartbeat/heartbeat.h"
 #include "train/trainer_state.h"
 #include <stdlib.h>
@@ -133,6 +134,7 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     char *checkpoint = NULL;
     cJSON *history = NULL;
     heartbeat_limit(world, settings->rank_timeout);
+    progress_use_bar(!settings->disable_tqdm);
     world_phase(world, RUN_LOAD, 0);
     if (threads_choose(world, settings->threads_per_rank, &t->threads, error)) goto cleanup;
     if (profile) profile_create(&t->profile, error);

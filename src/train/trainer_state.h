@@ -40,6 +40,7 @@ typedef struct {
     int64_t step;            /* of the last checkpoint */
     int64_t kept_step;       /* step and state.best_saved before it, which count again if it fails */
     BestCheckpoint kept_best;
+    double seconds;         /* that training waited for the last checkpoint; 0: not known */
     bool reported_shortage; /* the user knows that memory is too short for saving in the background */
 } TrainerSave;
 
@@ -57,6 +58,11 @@ typedef struct {
     int64_t step;   /* of the model that metrics are about; 0: none */
     double seconds; /* that it took */
 } TrainerEvaluation;
+
+typedef struct {
+    double since; /* seconds on the clock: the end of the first update */
+    bool told;    /* the user knows when the run will end */
+} TrainerProgress;
 
 typedef struct {
     World *world;             /* borrowed */
@@ -80,6 +86,7 @@ typedef struct {
     TrainerSave save;
     TrainerLog log;
     TrainerEvaluation evaluation;
+    TrainerProgress progress; /* rank 0 */
 
     int skips_in_a_row; /* updates without effect just before this one, see trainer_not_finite() */
     bool stop_early;    /* early_stopping_patience is used up */
@@ -172,6 +179,9 @@ void trainer_add_event(Trainer *trainer, cJSON *event, Error *error);
 /* The training line: means since the line before. An error on rank 0 becomes its pending error. Not collective, called
  * by all ranks. */
 void trainer_log_training(Trainer *trainer);
+
+/* trainer_progress.c: after an update, say how far the run is and, once, when it will end. Not collective. */
+void trainer_progress(Trainer *trainer);
 
 /* trainer_evaluation.c: evaluate the model on the evaluation data and log the scores. A stop signal on any rank ends
  * the evaluation without an error: state.evaluation_due is then set. Collective. */

@@ -5,6 +5,7 @@
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /** The status for a file that cannot be read, by errno: STATUS_FAILURE where this machine has no memory or file
@@ -22,6 +23,8 @@ bool file_exists(const char *path);
 /** Whether a folder holds a file or folder of this name. */
 bool file_is_in(const char *folder, const char *name);
 bool file_is_folder(const char *path);
+/** Bytes of a regular file, for example to tell how far reading it is; 0 where there is none. */
+int64_t file_size(const char *path);
 /** Whether both paths lead to the same existing file or folder. */
 bool file_same(const char *a, const char *b);
 

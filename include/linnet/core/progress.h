@@ -14,7 +14,12 @@
  *  bar: print them before or after.
  *
  *  The functions are called by the thread that computes, on any rank; on others than rank 0 they do nothing. Cannot fail.
- *  Not collective. */
+ *  Not collective.
+ *
+ *      progress_begin("evaluate", "samples", samples);
+ *      for (...) progress_set(done, NULL);
+ *      progress_end();
+ */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,10 +34,18 @@ void progress_begin(const char *what, const char *unit, int64_t total);
  *  call it as often as you like. */
 void progress_set(int64_t done, const char *note);
 
+/** So many more bytes were read or written, in a task whose unit is "bytes"; in others this does nothing, so that what
+ *  reads and writes files may always call it. From any thread. */
+void progress_add_bytes(int64_t more);
+
+/** The total, where it was not known before. */
+void progress_total(int64_t total);
+
 /** The end of the task that started last, complete or not. */
 void progress_end(void);
 
-/** So many units were done by an earlier run: they do not count in the rate. After progress_begin(). */
+/** So many units are done, but not in the time since progress_begin(), for example by an earlier run: the rate starts
+ *  anew here. */
 void progress_resume(int64_t done);
 
 /** After its units the task will take so many more seconds, or before they are done, for what is not counted in them. */
@@ -40,6 +53,9 @@ void progress_later(double seconds);
 
 /** Whether a terminal shows bars, which is the default; false: lines, as elsewhere. */
 void progress_use_bar(bool wanted);
+
+/** Seconds to the end of the innermost task; negative: not known, or nothing is shown here. */
+double progress_left(void);
 
 /** "34 min left (about 14:05)": the time from `now` on, in the local time zone. */
 void progress_left_text(double seconds, time_t now, char *text, size_t size);

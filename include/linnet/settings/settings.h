@@ -43,6 +43,7 @@ typedef struct {
     double label_smoothing_factor;
     int64_t seed;
     double logging_steps, eval_steps, save_steps; /**< updates; below 1 a fraction of all updates */
+    bool disable_tqdm;                            /**< no progress bar on a terminal */
     Strategy eval_strategy, save_strategy;
     int64_t save_total_limit; /**< 0 = keep all */
     bool load_best_model_at_end;

@@ -58,6 +58,9 @@ Status records_next(Records *records, Field *fields, bool *more, Error *error);
 /** Start again at the first row. */
 Status records_rewind(Records *records, Error *error);
 
+/** The table's size on disk in bytes, compressed or not; 0: not known. */
+int64_t records_size(const Records *records);
+
 /** What was read; after the last row. STATUS_INPUT where the file changed its size while it was read. */
 Status records_source(Records *records, TableSource *about, Error *error);
 

@@ -134,6 +134,11 @@ static void test_bar_fits_every_width(void **state) {
     assert_string_equal(bar(&TRAIN, 16, true), "train:   8% 120"); /* no room for a bar */
     assert_null(strstr(bar(&TRAIN, 60, true), "loss"));            /* nor, here, for the note */
     assert_non_null(strchr(bar(&TRAIN, 60, true), '|'));
+    ProgressView notes = TRAIN;
+    notes.note = "loss 0.93, learning rate 4.6e-05, 251 tokens/s";
+    assert_non_null(strstr(bar(&notes, 80, true), "| 120/1500 [02:44<34:01, 1.37 s/update, loss 0.93]"));
+    assert_non_null(strstr(bar(&notes, 100, true), "s/update, loss 0.93, learning rate 4.6e-05]"));
+    assert_non_null(strstr(bar(&notes, 120, true), ", 251 tokens/s]"));
 }
 
 static void test_bar_without_a_total(void **state) {

@@ -68,8 +68,8 @@ static void test_resolves_what_depends_on_other_keys(void **state) {
 static void test_warns_of_what_has_no_effect(void **state) {
     (void)state;
     expect_warning(REQUIRED
-                   ", \"disable_tqdm\": true, \"use_cpu\": true, \"hub_token\": null, \"report_to\": \"none\"}",
-                   "no effect", ": disable_tqdm\n");
+                   ", \"log_level\": \"debug\", \"use_cpu\": true, \"hub_token\": null, \"report_to\": \"none\"}",
+                   "no effect", ": log_level\n");
     expect_warning(REQUIRED ", \"gradient_checkpointing\": true}", "no effect", ": gradient_checkpointing\n");
     expect_warning(REQUIRED ", \"lr_scheduler_type\": \"constant\", \"warmup_steps\": 10}", "warmup_steps",
                    "constant_with_warmup");

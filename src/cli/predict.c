@@ -8,7 +8,9 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/json.h"
 #include "linnet/core/log.h"
-#include "linnet/evaluate/predictor.h"
+#include "linnet/core/memory.h"
+#include "linnet/evaluate/metrics.h"
+#include "linnet/predict/predictor.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -38,8 +40,15 @@ typedef struct {
     int64_t row;
 } Subject;
 
+/* The answer to one subject. */
+typedef struct {
+    int32_t labels;
+    char *const *label_names; /* [labels] */
+    int32_t best;             /* -1: none */
+    double *probabilities;    /* [labels] */
+} Prediction;
+
 static void print_json(const Prediction *prediction, const Subject *subject) {
-    const char *label = prediction->label_names[prediction->best];
     char number[JSON_REAL_TEXT];
     if (subject->text) {
         printf("{\"text\":");
@@ -48,7 +57,10 @@ static void print_json(const Prediction *prediction, const Subject *subject) {
         printf("{\"row\":%" PRId64, subject->row);
     }
     printf(",\"label\":");
-    print_json_string(label, strlen(label));
+    if (prediction->best < 0)
+        fputs("null", stdout);
+    else
+        print_json_string(prediction->label_names[prediction->best], strlen(prediction->label_names[prediction->best]));
     printf(",\"probabilities\":{");
     for (int32_t k = 0; k < prediction->labels; k++) {
         const char *name = prediction->label_names[k];
@@ -62,9 +74,13 @@ static void print_json(const Prediction *prediction, const Subject *subject) {
 }
 
 static void print_line(const Prediction *prediction, const Subject *subject) {
-    const char *label = prediction->label_names[prediction->best];
-    escape_print(stdout, ESCAPE_OUTPUT, label, strlen(label));
-    printf("\t%.4f\t", prediction->probabilities[prediction->best]);
+    if (prediction->best < 0) {
+        fputs("null\tnull\t", stdout);
+    } else {
+        const char *label = prediction->label_names[prediction->best];
+        escape_print(stdout, ESCAPE_OUTPUT, label, strlen(label));
+        printf("\t%.4f\t", prediction->probabilities[prediction->best]);
+    }
     if (subject->text)
         escape_print(stdout, ESCAPE_OUTPUT, subject->text, subject->size);
     else
@@ -74,8 +90,7 @@ static void print_line(const Prediction *prediction, const Subject *subject) {
 
 /* Print an answer at once: a program that writes one line at a time waits for it. */
 static Status print_answer(const Prediction *prediction, const Subject *subject, bool json, Error *error) {
-    if (isnan(prediction->probabilities[0]))
-        log_warning("the model's values overflow float32 for the next text: its label means nothing");
+    if (prediction->best < 0) log_warning("the model's values overflow float32 for the next text: it has no label");
     if (json)
         print_json(prediction, subject);
     else
@@ -85,25 +100,34 @@ static Status print_answer(const Prediction *prediction, const Subject *subject,
 }
 
 static Status predict_text(Predictor *predictor, const char *text, size_t size, bool json, Error *error) {
-    Prediction prediction;
-    if (predictor_classify(predictor, text, size, &prediction, error)) return error->status;
+    double probabilities[METRICS_LABELS_MAX];
+    Prediction prediction = {.labels = predictor_labels(predictor),
+                             .label_names = predictor_label_names(predictor),
+                             .probabilities = probabilities};
+    size_t failed;
+    if (predictor_classify_all(predictor, &(PredictText){text, size}, 1, &prediction.best, probabilities, &failed,
+                               error))
+        return error->status;
     return print_answer(&prediction, &(Subject){.text = text, .size = size}, json, error);
 }
 
 /* Samples first … first + count − 1 of a token file. */
 static Status predict_samples(Predictor *predictor, Dataset *dataset, int64_t first, int64_t count, bool json,
                               Error *error) {
+    const int32_t labels = predictor_labels(predictor);
     int64_t indices[SAMPLES_AT_ONCE] = {0};
+    int32_t best[SAMPLES_AT_ONCE];
     Samples samples = {0};
+    double *probabilities = memory_allocate((size_t)(count * labels), sizeof *probabilities, error);
     for (int64_t i = 0; i < count; i++) indices[i] = first + i;
-    if (dataset_load(dataset, indices, count, &samples, error)) return error->status;
-    for (int64_t i = 0; i < count && !error->status; i++) {
-        Prediction prediction;
-        const int64_t start = samples.starts[i];
-        predictor_classify_ids(predictor, samples.ids + start, (size_t)(samples.starts[i + 1] - start), &prediction);
-        print_answer(&prediction, &(Subject){.row = samples.rows[i]}, json, error);
+    if (probabilities && !dataset_load(dataset, indices, count, &samples, error)) {
+        predictor_classify_samples(predictor, &samples, best, probabilities);
+        for (int64_t i = 0; i < count && !error->status; i++)
+            print_answer(&(Prediction){labels, predictor_label_names(predictor), best[i], probabilities + i * labels},
+                         &(Subject){.row = samples.rows[i]}, json, error);
     }
     samples_free(&samples);
+    memory_free(probabilities);
     return error->status;
 }
 
@@ -180,14 +204,16 @@ int command_predict(int argc, char **argv) {
     Command command = {.text_column = "text"};
     Predictor *predictor = NULL;
     Error error = {0};
-    if (!parse(&command, argc, argv, &error) && !command.helped && !predictor_open(&predictor, command.model, &error)) {
+    if (!parse(&command, argc, argv, &error) && !command.helped &&
+        !predictor_open(&predictor, command.model, PREDICT_BATCH_SIZE, &error)) {
         if (command.texts.count > 0)
             predict_texts(predictor, &command, &error);
         else if (command.input && file_kind_of(command.input) == FILE_KIND_HDF5)
             predict_token_file(predictor, &command, &error);
         else
             predict_table(predictor, &command, &error);
-        predictor_warn_truncated(predictor);
+        const PredictCounts counts = predictor_counts(predictor);
+        predictor_warn_truncated(predictor, &counts);
     }
     if (error.status) log_error("%s", error.message);
     predictor_close(predictor);

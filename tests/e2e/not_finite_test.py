@@ -127,9 +127,9 @@ def test_prediction_of_a_text_that_overflows(sample, poisoned):
     vocabulary = json.loads((sample.tokenizer / "vocab.json").read_text())
     text = next(token for token, number in vocabulary.items() if number == TOKEN)
     result = linnet("predict", "--model", poisoned, text)
-    assert result.stdout == f"negative\tnan\t{text}\n" and "overflow" in result.stderr
+    assert result.stdout == f"null\tnull\t{text}\n" and "overflow" in result.stderr
     answer = strict(linnet("predict", "--model", poisoned, "--json", text).stdout)
-    assert answer["probabilities"] == {"negative": None, "neutral": None, "positive": None}
+    assert answer == {"text": text, "label": None, "probabilities": {"negative": None, "neutral": None, "positive": None}}
 
 
 def test_the_sample_and_its_rank_are_named(sample, poisoned, job, tmp_path):

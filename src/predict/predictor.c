@@ -1,0 +1,219 @@
+/* Classifying texts in batches. See predictor.h. */
+#include "linnet/predict/predictor.h"
+#include "linnet/core/integers.h"
+#include "linnet/core/limits.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/evaluate/metrics.h"
+#include "linnet/kernels/loss.h"
+#include "linnet/model/gpt2.h"
+#include "linnet/model/model_folder.h"
+#include "linnet/tokenizer/tokenizer.h"
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+struct Predictor {
+    ModelFolder *folder;
+    const ModelConfig *config;
+    ParameterLayout layout;
+    Parameters parameters;
+    Tokenizer *tokenizer;
+    Gpt2 *gpt2;
+    Batch batch;
+    BatchRule rule;
+    PredictCounts counts;
+    int32_t max_length; /**< of a text, in tokens */
+    int32_t *ids;       /**< [ids_room] of the texts of a call, one after the other */
+    size_t ids_room;
+    size_t *starts; /**< [starts_room] where each text starts in ids, and the end of the last one */
+    size_t starts_room;
+};
+
+/* Where answers go, in the order of the texts. */
+typedef struct {
+    int32_t *best;         /* [count] */
+    double *probabilities; /* [count, labels] */
+} Answers;
+
+static Status load_parameters(Predictor *p, Error *error) {
+    if (parameters_layout(&p->layout, p->config, error) ||
+        memory_check(p->layout.dense * sizeof(float), "the model's parameters", error))
+        return error->status;
+    p->parameters.dense = memory_allocate(p->layout.dense, sizeof(float), error);
+    if (!p->parameters.dense) return error->status;
+    if (model_folder_embeddings(p->folder, &p->parameters, error) ||
+        model_folder_check_embeddings(p->folder, &p->parameters, 0, 1, error))
+        return error->status;
+    return model_folder_read(p->folder, &p->layout, 0, p->layout.tensors, p->parameters.dense, error);
+}
+
+static Status load_model(Predictor *p, const char *model, Error *error) {
+    if (model_folder_open(&p->folder, model, false, error)) return error->status;
+    if (!model_folder_has_head(p->folder))
+        return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", model);
+    p->config = model_folder_config(p->folder);
+    if (p->config->labels > METRICS_LABELS_MAX)
+        return error_set(error, STATUS_INPUT, "%s has %d labels: linnet works with at most %d", model,
+                         p->config->labels, METRICS_LABELS_MAX);
+    if (load_parameters(p, error) || tokenizer_create(&p->tokenizer, model, error)) return error->status;
+    if (tokenizer_vocabulary(p->tokenizer) > p->config->vocabulary)
+        return error_set(error, STATUS_INPUT,
+                         "%s: its tokenizer has %d tokens, its model only %d: enlarge the model with "
+                         "resize_token_embeddings()",
+                         model, tokenizer_vocabulary(p->tokenizer), p->config->vocabulary);
+    return STATUS_OK;
+}
+
+Status predictor_open(Predictor **predictor, const char *model, int64_t batch_size, Error *error) {
+    Predictor *p = memory_allocate(1, sizeof *p, error);
+    if (!p) return error->status;
+    if (limits_threads(omp_get_max_threads(), error) || load_model(p, model, error)) goto cleanup;
+    const int32_t end_of_text = tokenizer_end_of_text(p->tokenizer);
+    const size_t rows = batch_rows_max(p->config->positions);
+    p->rule = (BatchRule){.pooling = p->config->pooling,
+                          .pad = p->config->pad_token >= 0 ? p->config->pad_token : end_of_text,
+                          .end_of_text = end_of_text,
+                          .positions = p->config->positions};
+    p->max_length = tokenizer_max_length(p->tokenizer, 0, p->config->positions);
+    if (p->max_length > p->config->positions) p->max_length = p->config->positions;
+    const size_t samples = size_min(rows, (size_t)batch_size); /* each has a row at least */
+    if (batch_create(&p->batch, rows, samples, error) ||
+        gpt2_create(&p->gpt2, p->config, &p->layout, rows, samples, false, error))
+        goto cleanup;
+    *predictor = p;
+    return STATUS_OK;
+cleanup:
+    predictor_close(p);
+    return error->status;
+}
+
+void predictor_close(Predictor *predictor) {
+    if (!predictor) return;
+    gpt2_destroy(predictor->gpt2);
+    batch_destroy(&predictor->batch);
+    tokenizer_destroy(predictor->tokenizer);
+    parameters_layout_free(&predictor->layout);
+    memory_free(predictor->parameters.dense);
+    memory_free(predictor->ids);
+    memory_free(predictor->starts);
+    model_folder_close(predictor->folder);
+    memory_free(predictor);
+}
+
+Status predictor_check_data(const Predictor *predictor, Dataset *data, Error *error) {
+    const DatasetInfo *info = dataset_info(data);
+    const int32_t positions = predictor->config->positions;
+    int64_t longer;
+    if (strcmp(tokenizer_digest(predictor->tokenizer), info->tokenizer_digest) != 0)
+        return error_set(error, STATUS_INPUT,
+                         "%s was prepared with another tokenizer than the model's: prepare it again", info->path);
+    if (dataset_verify(data, 0, info->samples, error) ||
+        dataset_longer(data, 0, info->samples, positions, &longer, error))
+        return error->status;
+    dataset_warn_longer(info, longer, positions);
+    return STATUS_OK;
+}
+
+int32_t predictor_labels(const Predictor *predictor) {
+    return predictor->config->labels;
+}
+
+char *const *predictor_label_names(const Predictor *predictor) {
+    return predictor->config->label_names;
+}
+
+/* Run the batch; its samples are numbered by their places among the answers. */
+static void run_batch(Predictor *p, const Answers *answers) {
+    const size_t labels = (size_t)p->config->labels;
+    if (p->batch.samples == 0) return;
+    const float *logits = gpt2_forward(p->gpt2, &p->parameters, &p->batch, NULL);
+    for (size_t b = 0; b < p->batch.samples; b++) {
+        const size_t place = (size_t)p->batch.sample_ids[b];
+        double *probabilities = answers->probabilities + place * labels;
+        loss_softmax(probabilities, logits + b * labels, labels);
+        answers->best[place] = isnan(probabilities[0]) ? -1 : metrics_predicted(logits + b * labels, (int32_t)labels);
+    }
+    batch_clear(&p->batch);
+}
+
+/* Add a text to the batch, after running it if it is full. */
+static void add_text(Predictor *p, const int32_t *ids, size_t length, size_t place, const Answers *answers) {
+    const Batch *batch = &p->batch;
+    if (batch->tokens + batch_rows(&p->rule, length) > batch->token_capacity ||
+        batch->samples == batch->sample_capacity)
+        run_batch(p, answers);
+    batch_add(&p->batch, &p->rule, ids, length, 0, place);
+}
+
+void predictor_classify_samples(Predictor *predictor, const Samples *samples, int32_t *best, double *probabilities) {
+    const Answers answers = {best, probabilities};
+    batch_clear(&predictor->batch);
+    for (int64_t i = 0; i < samples->count; i++) {
+        const int64_t start = samples->starts[i];
+        add_text(predictor, samples->ids + start, (size_t)(samples->starts[i + 1] - start), (size_t)i, &answers);
+    }
+    run_batch(predictor, &answers);
+}
+
+/* Room for `more` ids after the first `used`. */
+static Status make_room(Predictor *p, size_t used, size_t more, Error *error) {
+    if (used + more <= p->ids_room) return STATUS_OK;
+    int32_t *ids = memory_resize(p->ids, used * sizeof *ids, used + more, 2 * sizeof *ids, error);
+    if (!ids) return error->status;
+    p->ids = ids;
+    p->ids_room = 2 * (used + more);
+    return STATUS_OK;
+}
+
+static Status tokenize(Predictor *p, const PredictText *texts, size_t count, size_t *failed, Error *error) {
+    const int32_t *ids;
+    size_t length;
+    bool truncated;
+    p->starts[0] = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (tokenizer_encode_sample(p->tokenizer, texts[i].text, texts[i].size, p->max_length, &ids, &length,
+                                    &truncated, error)) {
+            if (error->status == STATUS_INPUT) *failed = i;
+            return error->status;
+        }
+        if (make_room(p, p->starts[i], length, error)) return error->status;
+        memcpy(p->ids + p->starts[i], ids, length * sizeof *ids);
+        p->starts[i + 1] = p->starts[i] + length;
+        p->counts.truncated += truncated;
+    }
+    p->counts.texts += (int64_t)count;
+    return STATUS_OK;
+}
+
+Status predictor_classify_all(Predictor *predictor, const PredictText *texts, size_t count, int32_t *best,
+                              double *probabilities, size_t *failed, Error *error) {
+    const Answers answers = {best, probabilities};
+    *failed = count;
+    if (count + 1 > predictor->starts_room) {
+        size_t *starts = memory_resize(predictor->starts, 0, count + 1, sizeof *starts, error);
+        if (!starts) return error->status;
+        predictor->starts = starts;
+        predictor->starts_room = count + 1;
+    }
+    if (tokenize(predictor, texts, count, failed, error)) return error->status;
+    batch_clear(&predictor->batch);
+    for (size_t i = 0; i < count; i++)
+        add_text(predictor, predictor->ids + predictor->starts[i], predictor->starts[i + 1] - predictor->starts[i], i,
+                 &answers);
+    run_batch(predictor, &answers);
+    return STATUS_OK;
+}
+
+PredictCounts predictor_counts(const Predictor *predictor) {
+    return predictor->counts;
+}
+
+void predictor_warn_truncated(const Predictor *predictor, const PredictCounts *counts) {
+    const bool all = predictor->max_length == predictor->config->positions;
+    if (counts->truncated > 0)
+        log_warning("%" PRId64 " of %" PRId64 " texts were truncated to %d tokens, %s", counts->truncated,
+                    counts->texts, predictor->max_length,
+                    all ? "the most that the model reads" : "the tokenizer's model_max_length");
+}

@@ -1,29 +1,14 @@
 /* Opening, reading and writing model folders. model_folder.h has the contract. */
 #include "linnet/model/model_folder.h"
 #include "linnet/core/file.h"
-#include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
-#include "linnet/core/progress.h"
-#include "linnet/kernels/vector.h"
-#include "linnet/model/finite.h"
 #include "model/foreign_model.h"
-#include "model/shards.h"
+#include "model/model_folder_private.h"
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static const char PREFIX[] = "transformer.";
-
-struct ModelFolder {
-    char *path;
-    ModelConfig config;
-    ParameterLayout layout; /* by the folder's own configuration */
-    Shards shards;
-    const Tensor **found; /* [layout.tensors] the file's tensors, in the order of the layout; NULL for an absent head */
-    const Tensor *token, *position;
-    float *copies[2]; /* converted embeddings, where the bytes of the file cannot be used directly; else NULL */
-};
 
 /* A tensor by its name in GPT2ForSequenceClassification. */
 static const Tensor *find_tensor(const ModelFolder *folder, const char *name) {
@@ -39,11 +24,6 @@ static void print_shape(char *text, size_t room, const int64_t *shape, int dimen
     if (used < room) snprintf(text + used, room - used, "]");
 }
 
-static bool has_shape(const Tensor *tensor, const ParameterTensor *wanted) {
-    return tensor->dimensions == wanted->dimensions &&
-           memcmp(tensor->shape, wanted->shape, (size_t)wanted->dimensions * sizeof *wanted->shape) == 0;
-}
-
 /* Shape and dtype of a tensor that was found. */
 static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, const ParameterTensor *wanted,
                            Error *error) {
@@ -53,7 +33,7 @@ static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, cons
                          "%s: tensor %s has dtype %s, expected F32, F16, BF16 or F64: linnet does not read quantized "
                          "weights",
                          folder->path, tensor->name, tensor->dtype_name);
-    if (has_shape(tensor, wanted)) return STATUS_OK;
+    if (model_folder_has_shape(tensor, wanted)) return STATUS_OK;
     print_shape(is, sizeof is, tensor->shape, tensor->dimensions);
     print_shape(should, sizeof should, wanted->shape, wanted->dimensions);
     return error_set(error, STATUS_INPUT, "%s: tensor %s has shape %s, by config.json it should have %s", folder->path,
@@ -198,76 +178,6 @@ const ModelConfig *model_folder_config(const ModelFolder *folder) {
 
 bool model_folder_has_head(const ModelFolder *folder) {
     return folder->found[parameters_score(&folder->layout)] != NULL;
-}
-
-/* Read a tensor; whether all values are finite, which is checked while they are in the cache. */
-static bool read_values(const Tensor *tensor, size_t count, float *values) {
-    enum { PIECE = 1 << 16 }; /* floats */
-    bool finite = true;
-    for (size_t at = 0, n; at < count; at += n) {
-        n = size_min(PIECE, count - at);
-        safetensors_read(tensor, at, n, values + at);
-        finite = all_finite(values + at, n) && finite;
-    }
-    return finite;
-}
-
-Status model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
-                         float *dense, Error *error) {
-    for (size_t i = first; i < first + count && !error->status; i++) {
-        const ParameterTensor *wanted = &layout->tensor[i];
-        const Tensor *tensor = folder->found[i];
-        if (!tensor || !has_shape(tensor, wanted)) continue;
-        if (!read_values(tensor, wanted->count, dense + wanted->offset))
-            tensor_check_finite(folder->path, wanted, dense + wanted->offset, error);
-        progress_add_bytes((int64_t)(wanted->count * sizeof(float)));
-        safetensors_discard(tensor); /* otherwise every rank would hold the model twice */
-    }
-    return error->status;
-}
-
-/* *values = the bytes of the file, if they are aligned float32; else a converted copy in *copy. */
-static Status take_embedding(const Tensor *tensor, const ParameterTensor *wanted, float **copy, float **values,
-                             Error *error) {
-    if (tensor->dtype == DTYPE_F32 && (uintptr_t)tensor->bytes % _Alignof(float) == 0) {
-        *values = (float *)(uintptr_t)tensor->bytes; /* not const: the mapping is writable, and training writes here */
-        return STATUS_OK;
-    }
-    if (!*copy) *copy = memory_allocate(wanted->count, sizeof **copy, error);
-    if (!*copy) return error->status;
-    safetensors_read(tensor, 0, wanted->count, *copy);
-    *values = *copy;
-    return STATUS_OK;
-}
-
-Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Error *error) {
-    const ParameterLayout *layout = &folder->layout;
-    if (take_embedding(folder->token, &layout->token, &folder->copies[0], &parameters->token, error))
-        return error->status;
-    return take_embedding(folder->position, &layout->position, &folder->copies[1], &parameters->position, error);
-}
-
-/* Part of one embedding, a piece at a time, whose pages are given back where the file is mapped. */
-static Status check_embedding(const ModelFolder *folder, const ParameterTensor *tensor, float *values, bool mapped,
-                              int part, int parts, Error *error) {
-    enum { PIECE = 1 << 22 }; /* floats */
-    int64_t first, count;
-    even_part((int64_t)tensor->count, parts, part, &first, &count);
-    for (size_t at = (size_t)first, end = (size_t)(first + count), n; at < end; at += n) {
-        n = size_min(PIECE, end - at);
-        if (!all_finite(values + at, n)) return tensor_check_finite(folder->path, tensor, values, error);
-        progress_add_bytes((int64_t)(n * sizeof *values));
-        if (mapped) memory_advise(values + at, n * sizeof *values, MADV_DONTNEED);
-    }
-    return STATUS_OK;
-}
-
-Status model_folder_check_embeddings(const ModelFolder *folder, const Parameters *parameters, int part, int parts,
-                                     Error *error) {
-    const ParameterLayout *layout = &folder->layout;
-    if (check_embedding(folder, &layout->token, parameters->token, !folder->copies[0], part, parts, error))
-        return error->status;
-    return check_embedding(folder, &layout->position, parameters->position, !folder->copies[1], part, parts, error);
 }
 
 static TensorSource source_of(const ParameterTensor *tensor, const float *values) {

@@ -19,6 +19,7 @@ struct Predictor {
     const ModelConfig *config;
     ParameterLayout layout;
     Parameters parameters;
+    float *copy; /**< of the dense parameters; NULL where they are used in place */
     Tokenizer *tokenizer;
     Gpt2 *gpt2;
     Batch batch;
@@ -37,16 +38,18 @@ typedef struct {
     double *probabilities; /* [count, labels] */
 } Answers;
 
+/* The values are used where they are in the file if they can be, else copied. */
 static Status load_parameters(Predictor *p, Error *error) {
-    if (parameters_layout(&p->layout, p->config, error) ||
-        memory_check(p->layout.dense * sizeof(float), "the model's parameters", error))
+    bool in_place;
+    if (parameters_layout(&p->layout, p->config, error) || model_folder_embeddings(p->folder, &p->parameters, error) ||
+        model_folder_check_embeddings(p->folder, &p->parameters, 0, 1, error) ||
+        model_folder_use_in_place(p->folder, &p->layout, &p->parameters, &in_place, error) || in_place)
         return error->status;
-    p->parameters.dense = memory_allocate(p->layout.dense, sizeof(float), error);
-    if (!p->parameters.dense) return error->status;
-    if (model_folder_embeddings(p->folder, &p->parameters, error) ||
-        model_folder_check_embeddings(p->folder, &p->parameters, 0, 1, error))
-        return error->status;
-    return model_folder_read(p->folder, &p->layout, 0, p->layout.tensors, p->parameters.dense, error);
+    if (memory_check(p->layout.dense * sizeof(float), "the model's parameters", error)) return error->status;
+    p->copy = p->parameters.dense = memory_allocate(p->layout.dense, sizeof(float), error);
+    if (!p->copy) return error->status;
+    memory_prefault(p->copy, p->layout.dense * sizeof(float));
+    return model_folder_read(p->folder, &p->layout, 0, p->layout.tensors, p->copy, error);
 }
 
 static Status load_model(Predictor *p, const char *model, Error *error) {
@@ -95,7 +98,7 @@ void predictor_close(Predictor *predictor) {
     batch_destroy(&predictor->batch);
     tokenizer_destroy(predictor->tokenizer);
     parameters_layout_free(&predictor->layout);
-    memory_free(predictor->parameters.dense);
+    memory_free(predictor->copy);
     memory_free(predictor->ids);
     memory_free(predictor->starts);
     model_folder_close(predictor->folder);

@@ -29,6 +29,15 @@ void model_folder_close(ModelFolder *folder); /**< also unmaps what model_folder
 Status model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
                          float *dense, Error *error);
 
+/** Use the dense tensors where they are in the mapping of the file, so that they take no memory of the process and
+ *  several processes share them: set parameters->dense, and change the offsets in `layout` to where each tensor is from
+ *  there. Such a layout serves gpt2_forward() alone: no gradient has it. *in_place is false, and all is unchanged, where
+ *  values would have to be converted, are not aligned for float, are in several files, or the folder has no head.
+ *  STATUS_INPUT names a tensor whose values are not all finite numbers. Valid until model_folder_close(); a file that is
+ *  written over in the meantime changes the values, one that is replaced by renaming does not. */
+Status model_folder_use_in_place(const ModelFolder *folder, ParameterLayout *layout, Parameters *parameters,
+                                 bool *in_place, Error *error);
+
 /** Set parameters->token and parameters->position: to the copy-on-write mapping where the file holds F32, so that only
  *  written rows take memory; else to a converted copy that the folder owns. Writes stay private to this process. */
 Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Error *error);

@@ -117,14 +117,14 @@ static void test_converts(void **state) {
     refuse(save_narrow("integer", "I16", 0), "has dtype I16, expected F32, F16, BF16 or F64");
 }
 
-/** A float32 table at an odd address (a header of odd length) is copied, not used where it lies. */
-static void test_copies_a_table_at_an_odd_address(void **state) {
-    (void)state;
-    const char *model = save_model("odd", complete_model());
-    char *text;
+/** complete_model() in a file whose header has an odd length, and so its float32 at odd addresses. */
+static const char *save_at_odd_address(const char *name) {
+    const char *model = save_model(name, complete_model());
+    char *text, path[256];
     size_t size;
     Error error = {0};
-    file_read(in_folder("odd/model.safetensors"), &text, &size, &error);
+    snprintf(path, sizeof path, "%s/model.safetensors", model);
+    file_read(path, &text, &size, &error);
     assert_fine(&error);
     unsigned char *longer = malloc(size + 1);
     assert_non_null(longer);
@@ -133,10 +133,34 @@ static void test_copies_a_table_at_an_odd_address(void **state) {
     longer[0]++; /* no carry: the header is padded to a multiple of 64 less 8 */
     longer[8 + header] = ' ';
     memcpy(longer + 9 + header, text + 8 + header, size - 8 - header);
-    write_bytes(in_folder("odd/model.safetensors"), longer, size + 1);
+    write_bytes(path, longer, size + 1);
     free(longer);
     memory_free(text);
-    assert_model(model, true);
+    return model;
+}
+
+static void test_copies_a_table_at_an_odd_address(void **state) {
+    (void)state;
+    assert_model(save_at_odd_address("odd"), true);
+}
+
+/** Use a model in place: whether that was possible, and if so all values must be those of complete_model(). */
+static bool use_in_place(const char *model, Error *error) {
+    ModelFolder *opened = open_fine(model);
+    ParameterLayout layout = small_layout();
+    Parameters parameters = {0};
+    bool in_place = false;
+    model_folder_use_in_place(opened, &layout, &parameters, &in_place, error);
+    assert_int_equal(parameters.dense != NULL, in_place);
+    for (size_t i = 0; in_place && !error->status && i < layout.tensors; i++)
+        assert_values(parameters.dense + layout.tensor[i].offset, layout.tensor[i].count, i + 2);
+    ParameterLayout before = small_layout();
+    for (size_t i = 0; !in_place && i < layout.tensors; i++)
+        assert_int_equal(layout.tensor[i].offset, before.tensor[i].offset);
+    parameters_layout_free(&before);
+    parameters_layout_free(&layout);
+    model_folder_close(opened);
+    return in_place;
 }
 
 /** Read all values of a model whose tensor number n (see complete_model()) has `bad` at two places. */
@@ -220,6 +244,39 @@ static void test_shards(void **state) {
     refuse(model, "weight_map");
     write_text(in_folder("twice/model.safetensors.index.json"), "{\"weight_map\":{\"a\":\"b\",\"a\":\"b\"}}");
     refuse(model, "twice");
+}
+
+/** Tensors in any order; not such as must be converted or moved, or lie in several files, or a folder without head. */
+static void test_uses_tensors_in_place(void **state) {
+    (void)state;
+    Error error = {0};
+    assert_true(use_in_place(save_model("in-order", complete_model()), &error));
+    Tensors *tensors = complete_model();
+    for (size_t i = 0, j = tensors->count - 1; i < j; i++, j--) {
+        const TensorSource source = tensors->sources[i];
+        tensors->sources[i] = tensors->sources[j];
+        tensors->sources[j] = source;
+    }
+    assert_true(use_in_place(save_model("reversed", tensors), &error));
+    assert_false(use_in_place(save_narrow("narrow", "BF16", 0), &error));
+    assert_false(use_in_place(save_at_odd_address("odd-in-place"), &error));
+    assert_false(use_in_place(save_sharded("shards-in-place", NULL, NULL), &error));
+    tensors = complete_model();
+    tensors->count--;
+    assert_false(use_in_place(save_model("no-head", tensors), &error));
+    assert_fine(&error);
+    for (size_t n = 2; n < complete_model()->count; n++) {
+        float values[128];
+        char name[64];
+        tensors = complete_model();
+        memcpy(values, tensors->sources[n].values, sizeof values);
+        values[1] = NAN;
+        tensors->sources[n].values = values;
+        snprintf(name, sizeof name, "tensor %s: 1 of its ", tensors->names[n]);
+        error = (Error){0};
+        use_in_place(save_model("nan-in-place", tensors), &error);
+        assert_refused(&error, name);
+    }
 }
 
 /** A head for other labels than the folder's is left as it is. */
@@ -365,6 +422,7 @@ int main(void) {
         cmocka_unit_test(test_copies_a_table_at_an_odd_address),
         cmocka_unit_test(test_refuses_values_that_are_not_finite),
         cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_uses_tensors_in_place),
         cmocka_unit_test(test_new_model),
         cmocka_unit_test(test_save),
     };

@@ -119,6 +119,10 @@ Status predictor_check_data(const Predictor *predictor, Dataset *data, Error *er
     return STATUS_OK;
 }
 
+size_t predictor_batch_size(const Predictor *predictor) {
+    return predictor->batch.sample_capacity;
+}
+
 int32_t predictor_labels(const Predictor *predictor) {
     return predictor->config->labels;
 }
@@ -174,6 +178,7 @@ static Status tokenize(Predictor *p, const PredictText *texts, size_t count, siz
     const int32_t *ids;
     size_t length;
     bool truncated;
+    int64_t all_truncated = 0;
     p->starts[0] = 0;
     for (size_t i = 0; i < count; i++) {
         if (tokenizer_encode_sample(p->tokenizer, texts[i].text, texts[i].size, p->max_length, &ids, &length,
@@ -184,9 +189,10 @@ static Status tokenize(Predictor *p, const PredictText *texts, size_t count, siz
         if (make_room(p, p->starts[i], length, error)) return error->status;
         memcpy(p->ids + p->starts[i], ids, length * sizeof *ids);
         p->starts[i + 1] = p->starts[i] + length;
-        p->counts.truncated += truncated;
+        all_truncated += truncated;
     }
     p->counts.texts += (int64_t)count;
+    p->counts.truncated += all_truncated;
     return STATUS_OK;
 }
 

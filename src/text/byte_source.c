@@ -344,6 +344,11 @@ Status byte_source_read(ByteSource *source, char *out, size_t room, size_t *coun
     return decode(source, out, room, count, error);
 }
 
+bool byte_source_ready(const ByteSource *source) {
+    if (source->size_first >= 0 || source->compressed || source->first.at < source->first.end) return true;
+    return poll(&(struct pollfd){.fd = source->file, .events = POLLIN}, 1, 0) != 0;
+}
+
 Status byte_source_rewind(ByteSource *source, Error *error) {
     end(source);
     if (lseek(source->file, source->start, SEEK_SET) < 0) return refuse_reading(source, error);

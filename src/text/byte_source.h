@@ -33,6 +33,9 @@ int64_t byte_source_size(const ByteSource *source);
  *  checked, unless bad ones are to be replaced. */
 Status byte_source_read(ByteSource *source, char *out, size_t room, size_t *count, Error *error);
 
+/** Whether byte_source_read() would not wait. Of a compressed source always true. */
+bool byte_source_ready(const ByteSource *source);
+
 /** Start again. */
 Status byte_source_rewind(ByteSource *source, Error *error);
 

@@ -313,6 +313,11 @@ Status records_next(Records *records, Field *fields, bool *more, Error *error) {
     return STATUS_OK;
 }
 
+Status records_ready(Records *records, bool *ready, Error *error) {
+    *ready = true;
+    return records->waiting ? STATUS_OK : row_buffer_ready(&records->buffer, records->row.bytes, ready, error);
+}
+
 Status records_source(Records *records, TableSource *about, Error *error) {
     return byte_source_finish(records->source, about, error);
 }

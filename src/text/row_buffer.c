@@ -68,6 +68,18 @@ Status row_buffer_need(RowBuffer *buffer, size_t offset, bool *there, Error *err
     return STATUS_OK;
 }
 
+Status row_buffer_ready(RowBuffer *buffer, size_t offset, bool *ready, Error *error) {
+    for (*ready = true; !buffer->ended;) {
+        const size_t held = buffer->end - buffer->start, after = held > offset ? held - offset : 0;
+        /* Where there is so much without a line end, rows do not end in lines (an array of JSON). */
+        if (after >= FIRST_CAPACITY || (after > 0 && memchr(row_buffer_row(buffer) + offset, '\n', after))) break;
+        bool more;
+        *ready = byte_source_ready(buffer->source);
+        if (!*ready || row_buffer_read(buffer, &more, error)) break;
+    }
+    return error->status;
+}
+
 Status row_append(Row *row, Cell cell, Error *error) {
     if (row->count == row->capacity) {
         size_t capacity = row->capacity ? 2 * row->capacity : 16;

@@ -128,6 +128,11 @@ def test_prediction_of_a_text_that_overflows(sample, poisoned):
     text = next(token for token, number in vocabulary.items() if number == TOKEN)
     result = linnet("predict", "--model", poisoned, text)
     assert result.stdout == f"null\tnull\t{text}\n" and "overflow" in result.stderr
+    ranked = linnet("predict", "--model", poisoned, "--top-k", 2, "--threshold", 0.1, text)
+    assert ranked.stdout == f"null\tnull\tnull\tnull\t{text}\n"
+    alone = [linnet("predict", "--model", poisoned, "--json", other).stdout for other in ("one", "two")]
+    batch = linnet("predict", "--model", poisoned, "--json", "one", text, "two").stdout.splitlines(True)
+    assert [batch[0], batch[2]] == alone and None not in strict(batch[0])["probabilities"].values()
     answer = strict(linnet("predict", "--model", poisoned, "--json", text).stdout)
     assert answer == {"text": text, "label": None, "probabilities": {"negative": None, "neutral": None, "positive": None}}
 

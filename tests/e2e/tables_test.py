@@ -448,8 +448,6 @@ def test_predict_reads_tables(sample, tmp_path):
     assert predicted(sample, b"", "--input", tmp_path / "t.txt", "--text-column", "0") == ["one", "two, three"]
     refused("predict", "--model", sample.model, "--input", tmp_path / "t.txt", "--text-column", "tweet", names=['lines has texts only, no column "tweet"', "--format csv"])
     refused("predict", "--model", sample.model, "--input", tmp_path / "t.csv", "a text", names=["--input"])
-    told = linnet("predict", "--model", sample.model, tmp_path / "t.csv")
-    assert "--input reads a file" in told.stderr, told
 
 
 HOSTILE = "a\0b\nc\rd\te\x1b[31mf\x7f\x85\u2028\u2029\u202eg"

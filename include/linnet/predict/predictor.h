@@ -27,6 +27,7 @@ typedef struct {
 Status predictor_open(Predictor **predictor, const char *model, int64_t batch_size, Error *error);
 void predictor_close(Predictor *predictor); /**< NULL is allowed */
 
+size_t predictor_batch_size(const Predictor *predictor);        /**< texts that run together at most */
 int32_t predictor_labels(const Predictor *predictor);           /**< number of classes, L */
 char *const *predictor_label_names(const Predictor *predictor); /**< [L] borrowed */
 

@@ -1,7 +1,9 @@
-/* linnet evaluate: a model on a token file, by all ranks. */
+/* linnet evaluate: a model on a token file or a table, by all ranks. */
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/table_options.h"
 #include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include "linnet/evaluate/evaluate_file.h"
 #include "linnet/heartbeat/heartbeat.h"
 #include "linnet/heartbeat/job.h"
@@ -21,29 +23,42 @@ static Status run(const EvaluateOptions *options, bool quiet, Error *error) {
 }
 
 int command_evaluate(int argc, char **argv) {
-    EvaluateOptions options = {.batch_size = 8, .rank_timeout = (int64_t)HEARTBEAT_LIMIT_DEFAULT};
+    EvaluateOptions options = {.batch_size = 8,
+                               .rank_timeout = (int64_t)HEARTBEAT_LIMIT_DEFAULT,
+                               .text_column = "text",
+                               .label_column = "sentiment"};
+    const char *labels = NULL;
     bool helped = false, quiet = false;
     Error error = {0};
     const Option table[] = {
         {"model", OPTION_TEXT, &options.model, "DIR: a model folder or checkpoint", true, 0, 0},
-        {"data", OPTION_TEXT, &options.data, "FILE.h5: a token file with labels", true, 0, 0},
+        {"data", OPTION_TEXT, &options.data, "FILE: a token file, or a table of labelled texts (CSV, TSV, JSON)", true,
+         0, 0},
         {"predictions", OPTION_TEXT, &options.predictions, "FILE.tsv: write the prediction for each sample", false, 0,
          0},
         {"batch-size", OPTION_INT, &options.batch_size, "N: samples that run together (default 8)", false, 1, 1 << 20},
         {"threads", OPTION_INT, &options.threads, "N: threads per rank (default 0: one per core that the rank may use)",
          false, 0, 4096},
+        {"text-column", OPTION_TEXT, &options.text_column, TEXT_COLUMN_HELP, false, 0, 0},
+        {"label-column", OPTION_TEXT, &options.label_column, "NAME: column of the labels (default sentiment)", false, 0,
+         0},
+        {"labels", OPTION_TEXT, &labels, "NAMES: what the table calls the model's labels (default: as the model does)",
+         false, 0, 0},
+        TABLE_OPTIONS(options.table),
         {"rank-timeout", OPTION_INT, &options.rank_timeout,
          "N: seconds without a heartbeat after which a rank counts as lost (default 5; 0: never)", false, 0, 86400},
     };
     const CommandLine line = {
-        .synopsis = "linnet evaluate --model DIR --data FILE.h5 [--predictions FILE.tsv]",
+        .synopsis = "linnet evaluate --model DIR --data FILE [--predictions FILE.tsv]",
         .summary =
-            "Print accuracy, macro F1, loss and confusion matrix of a model on a token file. Runs alone, or under mpirun or\n"
+            "Print accuracy, macro F1, loss and confusion matrix of a model on a token file or a table. Runs alone, or under mpirun or\n"
             "srun.",
         .options = table,
         .count = sizeof table / sizeof *table,
     };
     options_parse(&line, argc, argv, &helped, &quiet, NULL, &error);
+    if (labels && !helped && !error.status) options.label_names = options_split(labels, &options.labels, &error);
     if (!helped) run(&options, quiet, &error);
+    memory_free(options.label_names);
     return (int)error.status;
 }

@@ -1,5 +1,6 @@
-/* Evaluate a model folder on a token file: what linnet evaluate does. */
+/* Evaluate a model folder on a token file or a table: what linnet evaluate does. */
 #include "linnet/evaluate/evaluate_file.h"
+#include "evaluate/evaluate_table.h"
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/escape.h"
@@ -113,6 +114,21 @@ static Status check_labels(const Job *job, Error *error) {
     return world_agree(job->world, error, true);
 }
 
+/* Collective. */
+static Status open_data(Job *job, Error *error) {
+    if (evaluate_is_table(job->world, job->options))
+        return evaluate_open_table(job->world, &job->dataset, job->options, error);
+    return evaluate_open_data(job->world, &job->dataset, job->options->data, error);
+}
+
+/* Whether the samples are such as the model has been made for. */
+static Status check_data(const Job *job, Error *error) {
+    DatasetInfo info = *dataset_info(job->dataset);
+    info.path = job->options->data;
+    if (job->options->label_names) info.labels = 0; /* the names of the table are not the model's */
+    return model_check_data(&job->model.config, job->model.tokenizer, &info, job->options->model, error);
+}
+
 /* Open data, model and predictions. Collective. */
 static Status open_job(Job *job, Error *error) {
     const EvaluateOptions *options = job->options;
@@ -120,13 +136,12 @@ static Status open_job(Job *job, Error *error) {
     if (predicts && !file_probe(options->predictions, error)) /* before the long work */
         file_check_replaced(options->predictions, "row\t", "a file of predictions", error);
     if (world_agree(job->world, error, true)) return error->status;
-    if (evaluate_open_data(job->world, &job->dataset, options->data, error) || check_labels(job, error) ||
-        choose_sharing(job, error) || model_open(&job->model, job->world, options->model, NULL, false, 0, error))
+    if (open_data(job, error) || check_labels(job, error) || choose_sharing(job, error) ||
+        model_open(&job->model, job->world, options->model, NULL, false, 0, error))
         return error->status;
     const ModelConfig *config = &job->model.config;
-    const DatasetInfo *info = dataset_info(job->dataset);
     size_t rows = batch_rows_max(config->positions);
-    if (model_check_data(config, job->model.tokenizer, info, options->model, error) == STATUS_OK) {
+    if (check_data(job, error) == STATUS_OK) {
         batch_create(&job->batch, rows, rows, error);
         gpt2_create(&job->gpt2, config, &job->model.layout, rows, rows, false, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);

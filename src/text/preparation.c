@@ -142,7 +142,10 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
         file_check_replaced(options->output, "\x89HDF\r\n\x1a\n", "a token file", error))
         goto cleanup;
     if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error)) goto cleanup;
-    preparation.max_length = tokenizer_max_length(preparation.tokenizer, options->max_length, PREPARE_MAX_LENGTH);
+    const int32_t positions = options->positions;
+    preparation.max_length =
+        tokenizer_max_length(preparation.tokenizer, options->max_length, positions ? positions : PREPARE_MAX_LENGTH);
+    if (positions && preparation.max_length > positions) preparation.max_length = positions;
     summary->max_length = preparation.max_length;
     progress_begin("prepare", "bytes", 0);
     convert(&preparation, error);

@@ -1,7 +1,8 @@
 #ifndef LINNET_EVALUATE_EVALUATE_FILE_H
 #define LINNET_EVALUATE_EVALUATE_FILE_H
-/** What `linnet evaluate` does: evaluate a model folder on a token file. */
+/** What `linnet evaluate` does: evaluate a model folder on a token file or a table of labelled texts. */
 #include "linnet/comm/world.h"
+#include "linnet/text/records.h"
 
 typedef struct {
     const char *model, *data;
@@ -9,6 +10,10 @@ typedef struct {
     int64_t batch_size;      /**< samples that run together */
     int64_t threads;         /**< per rank; 0: one per core that the rank may use */
     int64_t rank_timeout;    /**< seconds, see heartbeat_limit() */
+    TableOptions table;      /**< how a table is written */
+    const char *text_column, *label_column;
+    char **label_names; /**< [labels] the names that a table has for the model's labels; NULL: the model's own */
+    size_t labels;
 } EvaluateOptions;
 
 /** Rank 0 prints the scores to standard output and writes the predictions. The rank where an error occurred has printed

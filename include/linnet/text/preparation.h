@@ -25,6 +25,7 @@ typedef struct {
     size_t labels;
     int32_t max_length; /**< longer samples are truncated to this many tokens; 0: to the tokenizer's model_max_length,
                              or to PREPARE_MAX_LENGTH where it has none */
+    int32_t positions;  /**< of the model that the samples are for, which also limits their length; 0: not known */
     int64_t subset;     /**< 0: all rows in the table's order; n: the first n of shuffle(subset_seed), in that order */
     uint64_t subset_seed;
 } PrepareOptions;

@@ -1,0 +1,94 @@
+/* Preparing a table for its evaluation. See evaluate_table.h. */
+#include "evaluate/evaluate_table.h"
+#include "linnet/core/file.h"
+#include "linnet/core/file_kind.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/core/temporary.h"
+#include "linnet/evaluate/evaluation.h"
+#include "linnet/model/model_folder.h"
+#include "linnet/text/preparation.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t size = strlen(text), length = strlen(end);
+    return size >= length && strcmp(text + size - length, end) == 0;
+}
+
+bool evaluate_is_table(const World *world, const EvaluateOptions *options) {
+    const char *path = options->data;
+    int table = strcmp(path, "-") == 0 ||
+                (!ends_with(path, ".h5") && !ends_with(path, ".hdf5") && file_kind_of(path) != FILE_KIND_HDF5);
+    world_check(world, MPI_Bcast(&table, 1, MPI_INT, 0, world->comm), "MPI_Bcast");
+    return table != 0;
+}
+
+/* A folder that only this user can read, under the system's folder for temporary files. */
+static char *make_folder(Error *error) {
+    const char *parent = getenv("TMPDIR");
+    char *path = file_join(parent && *parent ? parent : "/tmp", "linnet-evaluate", error);
+    char *folder = path ? temporary_begin(path, error) : NULL;
+    if (folder && mkdir(folder, S_IRWXU))
+        error_set(error, file_blame(errno), "%s: cannot make a temporary folder: %s", folder, strerror(errno));
+    memory_free(path);
+    return folder;
+}
+
+static void warn_truncated(const PrepareSummary *summary, int32_t positions) {
+    if (summary->truncated > 0)
+        log_warning("%" PRId64 " of %" PRId64 " texts were truncated to %d tokens, %s", summary->truncated,
+                    summary->samples, summary->max_length,
+                    summary->max_length == positions ? "the most that the model reads"
+                                                     : "the tokenizer's model_max_length");
+}
+
+/* Write the token file. */
+static Status prepare_table(const World *world, const EvaluateOptions *options, const char *output, Error *error) {
+    ModelConfig config = {0};
+    PrepareSummary summary;
+    if (model_folder_load_config(&config, options->model, error)) return error->status;
+    const bool told = options->label_names != NULL;
+    const PrepareOptions prepared = {.input = options->data,
+                                     .table = options->table,
+                                     .output = output,
+                                     .tokenizer = options->model,
+                                     .text_column = options->text_column,
+                                     .label_column = options->label_column,
+                                     .label_names = told ? options->label_names : config.label_names,
+                                     .labels = told ? options->labels : (size_t)config.labels,
+                                     .positions = config.positions};
+    if (told && options->labels != (size_t)config.labels)
+        error_set(error, STATUS_INPUT, "--labels: expected a name for each of the %d labels of %s, got %zu",
+                  config.labels, options->model, options->labels);
+    else if (!prepare(&prepared, &summary, error) && world->rank == 0)
+        warn_truncated(&summary, config.positions);
+    model_config_free(&config);
+    return error->status;
+}
+
+Status evaluate_open_table(const World *world, Dataset **dataset, const EvaluateOptions *options, Error *error) {
+    char path[PATH_MAX] = "";
+    char *folder = NULL;
+    if (strcmp(options->data, "-") == 0 && world->nodes > 1)
+        error_set(error, STATUS_INPUT, "--data: standard input reaches one node only, and there are %d: name a file",
+                  world->nodes);
+    else if (world->node_rank == 0 && (folder = make_folder(error)) && !error->status) {
+        char *file = file_join(folder, "table.h5", error);
+        if (file && strlen(file) < sizeof path) strcpy(path, file);
+        if (file) prepare_table(world, options, file, error);
+        memory_free(file);
+    }
+    if (world_agree(world, error, true) == STATUS_OK) {
+        world_check(world, MPI_Bcast(path, (int)sizeof path, MPI_CHAR, 0, world->node), "MPI_Bcast");
+        evaluate_open_data(world, dataset, path, error);
+    }
+    Error ignored = {0};
+    if (folder) file_remove(folder, &ignored);
+    temporary_end(folder);
+    return error->status;
+}

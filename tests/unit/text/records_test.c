@@ -252,6 +252,64 @@ static void test_jsonl_errors_name_the_place(void **state) {
         assert_starts_with(read_table(".jsonl", cases[i][0]), cases[i][1]);
 }
 
+static bool is_ready(Records *records) {
+    bool ready;
+    Error error = {0};
+    records_ready(records, &ready, &error);
+    assert_int_equal(error.status, STATUS_OK);
+    return ready;
+}
+
+static void assert_next(Records *records, const char *text) {
+    Field field;
+    bool more;
+    Error error = {0};
+    assert_int_equal(records_next(records, &field, &more, &error), STATUS_OK);
+    assert_int_equal(more, text != NULL);
+    if (!text) return;
+    assert_int_equal(field.size, strlen(text));
+    assert_memory_equal(field.text, text, field.size);
+}
+
+static void send(int pipe_end, const char *text) {
+    const size_t size = strlen(text);
+    assert_int_equal(write(pipe_end, text, size), size);
+}
+
+/** A row of a pipe is there when its line end is; the end of the table is there, too. */
+static void test_rows_of_a_pipe_are_ready(void **state) {
+    (void)state;
+    int ends[2];
+    char name[32];
+    Records *records = NULL;
+    Error error = {0};
+    static const char *const columns[] = {"text"};
+    const TableOptions csv = {.format = "csv"};
+    assert_int_equal(pipe(ends), 0);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    send(ends[1], "id,text\n0,one\n1,two\n2,th");
+    records_open(&records, name, &csv, columns, 1, false, &error);
+    assert_int_equal(error.status, STATUS_OK);
+    assert_true(is_ready(records));
+    assert_next(records, "one");
+    assert_true(is_ready(records));
+    assert_next(records, "two");
+    assert_false(is_ready(records));
+    send(ends[1], "r");
+    assert_false(is_ready(records));
+    send(ends[1], "ee\n3,four");
+    assert_true(is_ready(records));
+    assert_next(records, "three");
+    assert_false(is_ready(records));
+    close(ends[1]);
+    assert_true(is_ready(records));
+    assert_next(records, "four");
+    assert_true(is_ready(records));
+    assert_next(records, NULL);
+    records_close(records);
+    close(ends[0]);
+}
+
 static void test_unreadable_files_are_named(void **state) {
     (void)state;
     static const char *const column[] = {"a"};
@@ -286,6 +344,7 @@ int main(void) {
         cmocka_unit_test(test_json_lines_may_be_long),
         cmocka_unit_test(test_csv_errors_name_the_place),
         cmocka_unit_test(test_jsonl_errors_name_the_place),
+        cmocka_unit_test(test_rows_of_a_pipe_are_ready),
         cmocka_unit_test(test_unreadable_files_are_named),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

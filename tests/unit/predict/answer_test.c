@@ -1,0 +1,80 @@
+/* Lines of answers: order of labels, thresholds, what overflows. */
+#include "linnet/predict/answer.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char *const NAMES_OF_LABELS[] = {"bad", "a\tb", "good", "\"so\""};
+static const double PROBABILITIES[] = {0.25, 0.125, 0.5, 0.125};
+static const Answer ANSWER = {4, NAMES_OF_LABELS, 2, PROBABILITIES};
+static const Subject TEXT = {.text = "x\ty", .size = 3};
+
+static void assert_line(const AnswerStyle *style, const Answer *answer, const Subject *subject, const char *expected) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    assert_non_null(stream);
+    answer_print(stream, style, answer, subject);
+    assert_int_equal(fclose(stream), 0);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void test_lines(void **state) {
+    (void)state;
+    assert_line(&(AnswerStyle){0}, &ANSWER, &TEXT, "good\t0.5000\tx\\ty\n");
+    assert_line(&(AnswerStyle){0}, &ANSWER, &(Subject){.row = 7}, "good\t0.5000\t7\n");
+    assert_line(&(AnswerStyle){0}, &ANSWER, &(Subject){.text = "", .size = 0}, "good\t0.5000\t\n");
+    assert_line(&(AnswerStyle){.top_k = 2}, &ANSWER, &TEXT, "good\t0.5000\tbad\t0.2500\tx\\ty\n");
+    /* Equal ones in the model's order; more than there are. */
+    assert_line(&(AnswerStyle){.top_k = 9}, &ANSWER, &(Subject){.row = 0},
+                "good\t0.5000\tbad\t0.2500\ta\\tb\t0.1250\t\"so\"\t0.1250\t0\n");
+}
+
+static void test_json(void **state) {
+    (void)state;
+    assert_line(&(AnswerStyle){.json = true}, &ANSWER, &TEXT,
+                "{\"text\":\"x\\ty\",\"label\":\"good\",\"probabilities\":"
+                "{\"bad\":0.25,\"a\\tb\":0.125,\"good\":0.5,\"\\\"so\\\"\":0.125}}\n");
+    assert_line(&(AnswerStyle){.json = true, .top_k = 2}, &ANSWER, &(Subject){.row = 3},
+                "{\"row\":3,\"label\":\"good\",\"probabilities\":{\"good\":0.5,\"bad\":0.25}}\n");
+}
+
+/** A probability that is the threshold is named. */
+static void test_threshold(void **state) {
+    (void)state;
+    assert_line(&(AnswerStyle){.threshold = 0.5}, &ANSWER, &TEXT, "good\t0.5000\tx\\ty\n");
+    assert_line(&(AnswerStyle){.threshold = nextafter(0.5, 1)}, &ANSWER, &TEXT, "-\t0.5000\tx\\ty\n");
+    assert_line(&(AnswerStyle){.threshold = 0.25, .top_k = 3}, &ANSWER, &TEXT,
+                "good\t0.5000\tbad\t0.2500\t-\t0.1250\tx\\ty\n");
+    assert_line(&(AnswerStyle){.threshold = 0.5, .json = true, .top_k = 1}, &ANSWER, &TEXT,
+                "{\"text\":\"x\\ty\",\"label\":\"good\",\"probabilities\":{\"good\":0.5}}\n");
+    assert_line(&(AnswerStyle){.threshold = 0.75, .json = true, .top_k = 1}, &ANSWER, &TEXT,
+                "{\"text\":\"x\\ty\",\"label\":null,\"probabilities\":{\"good\":0.5}}\n");
+}
+
+static void test_overflow(void **state) {
+    (void)state;
+    static const double none[] = {NAN, NAN, NAN, NAN};
+    const Answer answer = {4, NAMES_OF_LABELS, -1, none};
+    assert_line(&(AnswerStyle){.threshold = 0.5}, &answer, &TEXT, "null\tnull\tx\\ty\n");
+    assert_line(&(AnswerStyle){.top_k = 2}, &answer, &TEXT, "null\tnull\tnull\tnull\tx\\ty\n");
+    assert_line(&(AnswerStyle){.json = true, .top_k = 2}, &answer, &TEXT,
+                "{\"text\":\"x\\ty\",\"label\":null,\"probabilities\":{\"bad\":null,\"a\\tb\":null}}\n");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_overflow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

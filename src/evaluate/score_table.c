@@ -2,9 +2,15 @@
 #include "linnet/evaluate/score_table.h"
 #include "linnet/core/escape.h"
 #include "linnet/core/log.h"
+#include "linnet/evaluate/class_scores.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#define MACRO_ROW "macro avg" /* scikit-learn's word */
+
+/* A wider confusion matrix than of MATRIX_LABELS cannot be read as lines of text: then its largest cells are listed. */
+enum { MATRIX_LABELS = 20, CONFUSIONS = 20, INTERVAL_WIDTH = sizeof "0.1234 [0.1234, 0.1234]" - 1 };
 
 /* Bytes of UTF-8 that continue a character, and so take no column. */
 static int continuation_bytes(const char *text) {
@@ -34,18 +40,18 @@ static void print_right(const char *label, int width) {
     printf("  %*s", width + continuation_bytes(text), text);
 }
 
-void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
-                       double samples_per_second) {
-    int width = 8;
-    for (int32_t i = 0; i < metrics->labels; i++) {
+/* The columns of the widest label, and of the rows below the classes. */
+static int label_width(int32_t labels, char *const *label_names) {
+    int width = (int)strlen(MACRO_ROW);
+    for (int32_t i = 0; i < labels; i++) {
         Shown room;
         const int wanted = columns(shown(label_names[i], &room));
         if (wanted > width) width = wanted;
     }
-    printf("%s\n", title);
-    printf("  samples   %" PRId64
-           "\n  accuracy  %.4f\n  macro F1  %.4f\n  loss      %.4f\n  speed     %.1f samples/s\n",
-           metrics->samples, scores->accuracy, scores->f1, scores->loss, samples_per_second);
+    return width;
+}
+
+static void print_matrix(const Metrics *metrics, char *const *label_names, int width) {
     printf("  truth \\ predicted\n");
     print_right("", width);
     for (int32_t p = 0; p < metrics->labels; p++) print_right(label_names[p], width);
@@ -56,6 +62,82 @@ void score_table_print(const char *title, const Metrics *metrics, const Scores *
             printf("  %*" PRId64, width, metrics->confusion[truth * metrics->labels + p]);
         printf("\n");
     }
+}
+
+/* A cell of the confusion matrix off its diagonal. */
+typedef struct {
+    int64_t count;
+    int32_t truth, predicted;
+} Confusion;
+
+/* Put a cell into its place among the largest found so far, the first of equal ones first. */
+static void keep_largest(Confusion largest[CONFUSIONS], Confusion cell) {
+    for (int i = 0; i < CONFUSIONS; i++) {
+        if (cell.count <= largest[i].count) continue;
+        const Confusion next = largest[i];
+        largest[i] = cell;
+        cell = next;
+    }
+}
+
+static void print_confusions(const Metrics *metrics, char *const *label_names, int width) {
+    Confusion largest[CONFUSIONS] = {0};
+    for (int32_t truth = 0; truth < metrics->labels; truth++)
+        for (int32_t p = 0; p < metrics->labels; p++)
+            if (p != truth)
+                keep_largest(largest, (Confusion){metrics->confusion[truth * metrics->labels + p], .truth = truth,
+                                                  .predicted = p});
+    printf("  most frequent confusions\n");
+    print_right("truth", width);
+    print_right("predicted", width);
+    print_right("samples", 8);
+    printf("\n");
+    for (int i = 0; i < CONFUSIONS && largest[i].count > 0; i++) {
+        print_right(label_names[largest[i].truth], width);
+        print_right(label_names[largest[i].predicted], width);
+        printf("  %8" PRId64 "\n", largest[i].count);
+    }
+}
+
+static void print_interval(const Interval *score) {
+    printf("  %.4f [%.4f, %.4f]", score->value, score->low, score->high);
+}
+
+static void print_classes(const Metrics *metrics, char *const *label_names, int width) {
+    const OverallScores overall = overall_scores(metrics);
+    print_right("", width);
+    printf("  %-*s  %-*s  %-*s  %8s\n", INTERVAL_WIDTH, "precision [95 % CI]", INTERVAL_WIDTH, "recall [95 % CI]",
+           INTERVAL_WIDTH, "F1 [95 % CI]", "support");
+    for (int32_t label = 0; label < metrics->labels; label++) {
+        const ClassScores scores = class_scores(metrics, label);
+        print_right(label_names[label], width);
+        print_interval(&scores.precision);
+        print_interval(&scores.recall);
+        print_interval(&scores.f1);
+        printf("  %8" PRId64 "\n", scores.support);
+    }
+    print_right(MACRO_ROW, width);
+    printf("  %-*.4f  %-*.4f", INTERVAL_WIDTH, overall.precision, INTERVAL_WIDTH, overall.recall);
+    print_interval(&overall.f1);
+    printf("  %8" PRId64 "\n", metrics->samples);
+    print_right("accuracy", width);
+    printf("  %*s", 2 * INTERVAL_WIDTH + 2, "");
+    print_interval(&overall.accuracy);
+    printf("  %8" PRId64 "\n", metrics->samples);
+}
+
+void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
+                       double samples_per_second) {
+    const int width = label_width(metrics->labels, label_names);
+    printf("%s\n", title);
+    printf("  samples   %" PRId64
+           "\n  accuracy  %.4f\n  macro F1  %.4f\n  loss      %.4f\n  speed     %.1f samples/s\n",
+           metrics->samples, scores->accuracy, scores->f1, scores->loss, samples_per_second);
+    if (metrics->labels <= MATRIX_LABELS)
+        print_matrix(metrics, label_names, width);
+    else
+        print_confusions(metrics, label_names, width);
+    print_classes(metrics, label_names, width);
 }
 
 void score_table_warn(const char *title, const Metrics *metrics) {

@@ -3,7 +3,8 @@
 /** The scores of an evaluation as a table on standard output. Not collective: rank 0 calls it. */
 #include "linnet/evaluate/metrics.h"
 
-/** Accuracy, macro F1, loss, samples a second, and the confusion matrix (rows: the truth). label_names
+/** Accuracy, macro F1, loss and samples a second; the confusion matrix (rows: the truth) or, of more than 20 labels, its
+ *  20 largest cells off the diagonal; scores and support of each class with 95 % confidence intervals. label_names
  *  [metrics->labels]. */
 void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
                        double samples_per_second);

@@ -53,9 +53,50 @@ static void test_table_is_as_written(void **state) {
                               "  loss      0.5000\n"
                               "  speed     12.3 samples/s\n"
                               "  truth \\ predicted\n"
-                              "                 bad      good\n"
-                              "       bad         1         1\n"
-                              "      good         0         1\n");
+                              "                   bad       good\n"
+                              "        bad          1          1\n"
+                              "       good          0          1\n"
+                              "             precision [95 % CI]      recall [95 % CI]         "
+                              "F1 [95 % CI]              support\n"
+                              "        bad  1.0000 [0.2065, 1.0000]  0.5000 [0.0945, 0.9055]  "
+                              "0.6667 [0.1727, 0.9504]         2\n"
+                              "       good  0.5000 [0.0945, 0.9055]  1.0000 [0.2065, 1.0000]  "
+                              "0.6667 [0.1727, 0.9504]         1\n"
+                              "  macro avg  0.7500                   0.7500                   "
+                              "0.6667 [0.1332, 1.0000]         3\n"
+                              "   accuracy                                                    "
+                              "0.6667 [0.2077, 0.9385]         3\n");
+    memory_free(metrics);
+}
+
+/** 255 columns could not be read: the cells off the diagonal by their size, then by their place. */
+static void test_many_labels_have_no_matrix(void **state) {
+    (void)state;
+    enum { LABELS = METRICS_LABELS_MAX };
+    static char text[1 << 16], names[LABELS][8];
+    char *pointers[LABELS];
+    Error error = {0};
+    Metrics *metrics = memory_allocate(1, sizeof *metrics, &error);
+    assert_non_null(metrics);
+    metrics_clear(metrics, LABELS);
+    for (int i = 0; i < LABELS; i++) {
+        snprintf(names[i], sizeof names[i], "c%d", i);
+        pointers[i] = names[i];
+        metrics->confusion[i * LABELS + i] = 1000;
+        metrics->confusion[i * LABELS + (i + 1) % LABELS] = i % 5;
+        metrics->samples += 1000 + i % 5;
+    }
+    capture(text, sizeof text, metrics, pointers);
+    assert_null(strstr(text, "truth \\ predicted"));
+    const char *list = strstr(text, "  most frequent confusions\n"
+                                    "      truth  predicted   samples\n"
+                                    "         c4         c5         4\n"
+                                    "         c9        c10         4\n");
+    assert_non_null(list);
+    assert_null(strstr(list, "         3\n")); /* 51 cells have 4 */
+    int lines = 0;
+    for (const char *c = text; *c; c++) lines += *c == '\n';
+    assert_int_equal(lines, 6 + 2 + 20 + 1 + LABELS + 2);
     memory_free(metrics);
 }
 
@@ -74,6 +115,7 @@ static void test_names_in_utf8_line_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_is_as_written),
+        cmocka_unit_test(test_many_labels_have_no_matrix),
         cmocka_unit_test(test_names_in_utf8_line_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

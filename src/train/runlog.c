@@ -1,28 +1,22 @@
-/* The log of a run: metrics.jsonl, lines for people, and the history that checkpoints keep. */
+/* The log of a run: the history that checkpoints keep, the files that follow it, and lines for people. */
 #include "linnet/train/runlog.h"
-#include "linnet/core/file.h"
-#include "linnet/core/json.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "linnet/report/metrics_files.h"
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define RUNLOG_NAME "metrics.jsonl"
 #define SUMMARY_MARK "train_runtime" /* a field that only the summary has */
 #define PEOPLE_LINE 1024             /* bytes: more than all fields of an event need */
 
+enum { RUNLOG_FILES = 3 };
+
 struct RunLog {
-    char *path;
-    int file; /* −1: not open */
     cJSON *history;
-    const cJSON *written; /* the last event of the history that the file holds; NULL: none */
-    off_t length;         /* bytes of the file up to there */
+    EventFile *files[RUNLOG_FILES];
+    size_t count;
 };
 
 /** *history: the events of `events` (an array, or NULL) up to step `last`, copied. */
@@ -40,76 +34,40 @@ static Status copy_history(cJSON **history, const cJSON *events, int64_t last, E
     return complete ? STATUS_OK : error_set(error, STATUS_FAILURE, "out of memory for the log history");
 }
 
-static Status write_failed(const RunLog *log, Error *error) {
-    return error_set(error, STATUS_FAILURE, "%s: cannot write: %s", log->path, strerror(errno));
-}
-
-/** Whether the open file is still the one at the path: somebody may have moved or removed the folder. */
-static bool is_in_place(const RunLog *log) {
-    struct stat opened, named;
-    return log->file >= 0 && fstat(log->file, &opened) == 0 && stat(log->path, &named) == 0 &&
-           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
-/** Start a new, empty file. */
-static Status open_file(RunLog *log, Error *error) {
-    if (log->file >= 0) close(log->file);
-    log->written = NULL;
-    log->length = 0;
-    log->file = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
-    return log->file < 0 ? write_failed(log, error) : STATUS_OK;
-}
-
-/** Write one event as a line, at once, for readers that follow the file. An incomplete line is removed again. */
-static Status write_line(RunLog *log, const cJSON *event, Error *error) {
-    char *line = cJSON_PrintUnformatted(event);
-    if (!line) return error_set(error, STATUS_FAILURE, "%s: out of memory for a line", log->path);
-    size_t length = strlen(line), done = 0;
-    line[length++] = '\n'; /* in place of the closing zero */
-    while (done < length) {
-        ssize_t count = pwrite(log->file, line + done, length - done, log->length + (off_t)done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) break;
-        done += (size_t)count;
-    }
-    if (done == length) {
-        log->length += (off_t)length;
-        log->written = event;
-    } else {
-        write_failed(log, error);
-        if (ftruncate(log->file, log->length))
-            error_set(error, STATUS_FAILURE, "%s: cannot remove an incomplete line", log->path);
-    }
-    cJSON_free(line);
-    return error->status;
-}
-
+/* The first failure counts; each file gets what it can. */
 Status runlog_catch_up(RunLog *log, Error *error) {
-    if (!is_in_place(log) && open_file(log, error)) return error->status;
-    const cJSON *event = log->written ? log->written->next : log->history->child;
-    for (; event && !error->status; event = event->next) write_line(log, event, error);
+    for (size_t i = 0; i < log->count; i++) {
+        Error failure = {0};
+        if (event_file_catch_up(log->files[i], &failure)) error_set(error, failure.status, "%s", failure.message);
+    }
     return error->status;
 }
 
 bool runlog_is_behind(const RunLog *log) {
-    return log->written ? log->written->next : log->history->child;
+    bool behind = false;
+    for (size_t i = 0; i < log->count; i++) behind = behind || event_file_is_behind(log->files[i]);
+    return behind;
 }
 
 Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error) {
     *log = NULL;
     RunLog *opened = memory_allocate(1, sizeof *opened, error);
-    if (!opened) return error->status;
-    opened->file = -1;
-    opened->path = file_join(folder, RUNLOG_NAME, error);
+    EventFile *file = NULL;
     /* The history is what the resumed run has done. The file may hold more: events after the checkpoint, or half a
      * line. */
-    if (opened->path && !copy_history(&opened->history, history, resumed_step, error) && !open_file(opened, error) &&
-        !runlog_catch_up(opened, error)) {
+    if (opened && !copy_history(&opened->history, history, resumed_step, error) &&
+        !metrics_jsonl_open(&file, folder, opened->history, error)) {
+        runlog_add_file(opened, file);
         *log = opened;
         opened = NULL;
     }
     runlog_close(opened);
     return error->status;
+}
+
+void runlog_add_file(RunLog *log, EventFile *file) {
+    assert(log->count < RUNLOG_FILES);
+    log->files[log->count++] = file;
 }
 
 /** "step 10  epoch 0.5  loss 1.0432  …" */
@@ -128,7 +86,7 @@ static void print_for_people(const cJSON *event) {
 Status runlog_add(RunLog *log, cJSON *event, Error *error) {
     if (!event || !cJSON_AddItemToArray(log->history, event)) {
         cJSON_Delete(event);
-        return error_set(error, STATUS_FAILURE, "%s: out of memory for an event", log->path);
+        return error_set(error, STATUS_FAILURE, "out of memory for an event of the log");
     }
     print_for_people(event);
     return runlog_catch_up(log, error);
@@ -151,9 +109,8 @@ const cJSON *runlog_history(const RunLog *log) {
 
 void runlog_close(RunLog *log) {
     if (!log) return;
-    if (log->file >= 0) close(log->file);
+    for (size_t i = 0; i < log->count; i++) event_file_close(log->files[i]);
     cJSON_Delete(log->history);
-    memory_free(log->path);
     memory_free(log);
 }
 

@@ -1,9 +1,10 @@
 #ifndef LINNET_TRAIN_RUNLOG_H
 #define LINNET_TRAIN_RUNLOG_H
-/** The log of a run: metrics.jsonl for programs, lines for people, and the history that a checkpoint keeps. Exists only
- *  on rank 0; not collective. Field names are Trainer's. */
+/** The log of a run: the history that a checkpoint keeps, the files that follow it (metrics.jsonl and what report_to
+ *  names), and lines for people. Exists only on rank 0; not collective. Field names are Trainer's. */
 #include "linnet/core/error.h"
 #include "linnet/evaluate/metrics.h"
+#include "linnet/report/event_file.h"
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,16 +16,19 @@ typedef struct RunLog RunLog;
  *  an earlier run in the same folder. STATUS_FAILURE names the file. */
 Status runlog_open(RunLog **log, const char *folder, const cJSON *history, int64_t resumed_step, Error *error);
 
-/** Append one event, which the log owns from now on, even on failure (NULL: there was no memory for the event): a line
- *  in metrics.jsonl, written at once, a line for people, and an entry of the history. If the file cannot be written (a
- *  full disk), the event is only in the history, and each later call tries again to write the missing lines. If the
- *  file was removed, a new one is written with all events. */
+/** Let one more file follow runlog_history(), up to three in all; the log owns it from now on. */
+void runlog_add_file(RunLog *log, EventFile *file);
+
+/** Append one event, which the log owns from now on, even on failure (NULL: there was no memory for the event): a piece
+ *  of each file, written at once, a line for people, and an entry of the history. If a file cannot be written (a full
+ *  disk), each later call tries again to write what is missing. If a file was removed, a new one is written with all
+ *  events. */
 Status runlog_add(RunLog *log, cJSON *event, Error *error);
 
-/** Whether events of the history are missing in the file. */
+/** Whether events of the history are missing in a file. */
 bool runlog_is_behind(const RunLog *log);
 
-/** Write the missing lines. */
+/** Write the missing events. */
 Status runlog_catch_up(RunLog *log, Error *error);
 
 /** Whether the history has an evaluation of this step. */

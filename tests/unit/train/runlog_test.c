@@ -227,7 +227,7 @@ static void test_reports_an_event_there_was_no_memory_for(void **state) {
     RunLog *log = open_log(NULL, 0);
     Error error = {0};
     assert_int_equal(runlog_add(log, NULL, &error), STATUS_FAILURE);
-    assert_names(error.message, NAMES("metrics.jsonl: ", "memory"));
+    assert_names(error.message, NAMES("log", "memory"));
     runlog_close(log);
     runlog_close(NULL);
 }

@@ -7,6 +7,7 @@
 #include <fts.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,15 @@ char *file_join(const char *folder, const char *name, Error *error) {
     char *path = memory_allocate(size, 1, error);
     if (path) snprintf(path, size, "%s/%s", folder, name);
     return path;
+}
+
+char *file_expand_home(const char *path, Error *error) {
+    const char *home = path[0] == '~' && (path[1] == '/' || path[1] == '\0') ? getenv("HOME") : NULL;
+    if (!home) return memory_text(path, error);
+    const size_t size = strlen(home) + strlen(path);
+    char *expanded = memory_allocate(size, 1, error);
+    if (expanded) snprintf(expanded, size, "%s%s", home, path + 1);
+    return expanded;
 }
 
 bool file_exists(const char *path) {

@@ -88,10 +88,17 @@ static void set_all(Edit *edit, const ModelConfig *config) {
     set_pooling(edit, config);
 }
 
-Status model_config_save(const ModelConfig *config, const char *path, Error *error) {
+char *model_config_text(const ModelConfig *config, const char *path, Error *error) {
     Edit edit = {.text = memory_text(config->text, error), .path = path, .error = error};
     if (edit.text) set_all(&edit, config);
-    if (!error->status) file_replace(path, edit.text, strlen(edit.text), error);
+    if (!error->status) return edit.text;
     memory_free(edit.text);
+    return NULL;
+}
+
+Status model_config_save(const ModelConfig *config, const char *path, Error *error) {
+    char *text = model_config_text(config, path, error);
+    if (text) file_replace(path, text, strlen(text), error);
+    memory_free(text);
     return error->status;
 }

@@ -19,6 +19,10 @@ Status file_fail(Error *error, const char *path, const char *what);
 /** folder + "/" + name as a new text, freed with memory_free(). */
 char *file_join(const char *folder, const char *name, Error *error);
 
+/** The path as a new text, freed with memory_free(), in which a leading ~ stands for the home folder, as the shell has
+ *  it outside of quotes. */
+char *file_expand_home(const char *path, Error *error);
+
 bool file_exists(const char *path);
 /** Whether a folder holds a file or folder of this name. */
 bool file_is_in(const char *folder, const char *name);

@@ -45,6 +45,9 @@ Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t posi
 /** Replace the labels. label_names [labels] are copied. */
 Status model_config_set_labels(ModelConfig *config, const char *const *label_names, int32_t labels, Error *error);
 
+/** The config.json that model_config_save() writes; free with memory_free(). NULL: out of memory. */
+char *model_config_text(const ModelConfig *config, const char *path, Error *error);
+
 /** Write config.json: `text` with architectures = GPT2ForSequenceClassification, problem_type =
  *  single_label_classification, the labels, torch_dtype or dtype float32, the field "linnet", and a pad_token_id where
  *  pooling is last_token, none where it is padded_end. All other members keep their place and spelling. */

@@ -2,6 +2,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "settings/settings_source.h"
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,10 +22,22 @@ static bool is_made_of_others(const Settings *settings, const char *key, const c
     const char *output = settings->output_dir ? settings->output_dir : "";
     if (strcmp(key, "data_seed") == 0) return cJSON_IsNumber(value) && value->valuedouble == (double)settings->seed;
     if (!cJSON_IsString(value)) return false;
-    if (strcmp(key, "run_name") == 0) return strcmp(value->valuestring, output) == 0;
-    const size_t size = strlen(output);
-    return strcmp(key, "logging_dir") == 0 && strncmp(value->valuestring, output, size) == 0 &&
-           strncmp(value->valuestring + size, "/runs/", 6) == 0;
+    return strcmp(key, "run_name") == 0 && strcmp(value->valuestring, output) == 0;
+}
+
+/* Whether Trainer chose this folder: runs/Nov30_01-02-03_HOST in its output_dir. */
+static bool is_trainers_folder(const char *folder) {
+    const char *name = strrchr(folder, '/'), *form = "Aaa00_00-00-00_";
+    if (!name || name - folder < 4 || strncmp(name - 4, "runs", 4) != 0) return false;
+    if (name - folder > 4 && name[-5] != '/') return false;
+    for (name++; *form; form++, name++) {
+        const bool fits = *form == 'A'   ? isupper((unsigned char)*name)
+                          : *form == 'a' ? islower((unsigned char)*name)
+                          : *form == '0' ? isdigit((unsigned char)*name)
+                                         : *name == *form;
+        if (!fits) return false;
+    }
+    return *name != '\0';
 }
 
 /* Whether a foreign key has a value of which something must be said. */
@@ -51,6 +64,10 @@ void settings_check_foreign(Source *source, const Settings *settings) {
 }
 
 static Status resolve(Settings *settings, const Source *source, Error *error) {
+    if (settings->logging_dir && is_trainers_folder(settings->logging_dir)) {
+        memory_free(settings->logging_dir);
+        settings->logging_dir = NULL;
+    }
     if (settings->eval_steps == 0 && settings->eval_strategy == STRATEGY_STEPS)
         settings->eval_steps = settings->logging_steps;
     if (settings->load_best_model_at_end && !settings->metric_for_best_model) {
@@ -125,9 +142,21 @@ static void warn_of_names(const Settings *settings, const Source *source) {
     if (*renamed) log_warning("%s: keys that have another name now were taken over: %s", source->name, renamed);
 }
 
+/* Names of other programs in report_to. */
+static void warn_of_reports(const Source *source) {
+    const size_t key = settings_find_key("report_to");
+    const cJSON *value = source->given[key].value, *name = cJSON_IsArray(value) ? value->child : value;
+    char names[WARNING_KEYS] = "";
+    for (; name; name = cJSON_IsArray(value) ? name->next : NULL)
+        if (cJSON_IsString(name) && setting_ignores(&SETTING_ROWS[key], name->valuestring))
+            add_name(names, name->valuestring, "", "");
+    if (*names) log_warning("%s: report_to: no effect: %s; linnet reports to tensorboard and csv", source->name, names);
+}
+
 void settings_warn(const Settings *settings, const Source *source) {
     const Given *optim = source_given(source, "optim");
     warn_of_names(settings, source);
+    warn_of_reports(source);
     if (optim && cJSON_IsString(optim->value) && strcmp(optim->value->valuestring, "adamw_hf") == 0)
         log_warning(
             "%s: optim \"adamw_hf\" is computed as \"adamw_torch\", which applies adam_epsilon and weight_decay "

@@ -10,7 +10,7 @@
 #define COMPILED "linnet is compiled for the machine's CPUs"
 #define KERNELS "linnet has kernels of its own"
 #define CONSOLE "`--quiet` leaves only warnings and errors"
-#define LOG "the log is `metrics.jsonl` in `output_dir`"
+#define LOG "`report_to` says where the log goes"
 #define COUNTS "an evaluation adds up counts, whatever its size"
 #define METRICS "an evaluation reports loss, accuracy and macro F1"
 #define HUB "the model stays in `output_dir`: linnet opens no connection"
@@ -66,7 +66,6 @@ const ForeignRow FOREIGN_ROWS[] = {
     NOW(CHECKED, "include_num_input_tokens_seen", "[\"no\", false]", "the log has `tokens_per_second`"),
     NOW(UNUSED, "log_level", "[\"passive\", -1]", CONSOLE),
     NOW(UNUSED, "log_level_replica", "[\"warning\", \"passive\", -1, 30]", CONSOLE),
-    NOW(UNUSED, "report_to", "[\"none\", [], [\"none\"], \"all\", [\"all\"]]", LOG),
     NOW(UNUSED, "run_name", "[]", "the run is known by its `output_dir`"),
     NOW(UNUSED, "project", "[\"huggingface\"]", LOG),
     NOW(UNUSED, "trackio_space_id", "[\"trackio\"]", LOG),
@@ -132,7 +131,6 @@ const ForeignRow FOREIGN_ROWS[] = {
     OLD(RENAMED, "per_gpu_train_batch_size", "[]", "per_device_train_batch_size"),
     OLD(RENAMED, "per_gpu_eval_batch_size", "[]", "per_device_eval_batch_size"),
     OLD(RENAMED, "warmup_ratio", "[0]", "warmup_steps"),
-    OLD(UNUSED, "logging_dir", "[]", LOG),
     OLD(UNUSED, "save_safetensors", "[true]", "weights are always saved as safetensors"),
     OLD(UNUSED, "no_cuda", "[true, false]", HARDWARE),
     OLD(UNUSED, "use_mps_device", "[false]", HARDWARE),

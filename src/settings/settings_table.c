@@ -24,6 +24,12 @@ static const char *const SCHEDULES[] = {"linear", "cosine", "constant", "constan
 static const char *const POOLINGS[] = {"last_token", "padded_end", NULL};
 static const char *const METRICS[] = {"loss", "accuracy", "f1", NULL};
 
+static const char *const REPORTS[] = {"tensorboard", "csv", NULL};
+/* What else report_to may name in Transformers 4 and 5. */
+static const char *const OTHER_REPORTS[] = {"azure_ml", "clearml", "codecarbon", "comet_ml", "dagshub",
+                                            "dvclive",  "flyte",   "kubeflow",   "mlflow",   "neptune",
+                                            "swanlab",  "trackio", "wandb",      NULL};
+
 const SettingRow SETTING_ROWS[] = {
     {KEY(model_name_or_path), PATH, .required = true, .help = "the Hugging Face GPT-2 folder to start from"},
     {KEY(ignore_mismatched_sizes), .type = SETTING_BOOL, .fallback = "false",
@@ -74,6 +80,16 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(disable_tqdm), .type = SETTING_BOOL, .fallback = "false",
      .help = "show no progress bar on a terminal, but a line every 30 seconds, as in a batch job, if nothing else is "
              "logged; `--quiet` turns both off"},
+    {KEY(report_to), .type = SETTING_LIST, .fallback = "\"none\"", .place = true, .choices = REPORTS,
+     .ignored = OTHER_REPORTS,
+     .help =
+         "where the log goes besides `metrics.jsonl`. `tensorboard`: event files in `logging_dir`; `csv`: `metrics.csv` in "
+         "`output_dir`. The names of other programs that Trainer reports to have no effect, and a warning names them"},
+    {KEY(logging_dir), PATH, .place = true, .own = true,
+     .help =
+         "as in Transformers 4, the folder for TensorBoard's event files; null: the environment variable "
+         "`TENSORBOARD_LOGGING_DIR` or, where it is not set, `output_dir`/runs/DATE_RUN. A folder runs/DATE_HOST that "
+         "Trainer chose counts as null"},
     {KEY(eval_strategy), .type = SETTING_CHOICE, .fallback = "\"no\"", .choices = EVAL_STRATEGIES,
      .help = "when to evaluate on `eval_file`"},
     {KEY(eval_steps), .type = SETTING_STEPS, .fallback = "null", .maximum = INTEGER_MAX,
@@ -164,19 +180,33 @@ static void number_range(const SettingRow *row, bool maximum, char text[SETTING_
         snprintf(text, SETTING_RANGE_TEXT, "%s from %.10g to %.16g", kind, minimum, row->maximum);
 }
 
-static void choice_range(const SettingRow *row, char text[SETTING_RANGE_TEXT]) {
-    size_t used = 0;
+/* "steps, epoch or best", behind `used` bytes of the text. */
+static size_t choice_range(const SettingRow *row, char text[SETTING_RANGE_TEXT], size_t used) {
     for (const char *const *choice = row->choices; *choice && used < SETTING_RANGE_TEXT; choice++) {
         const char *before = choice == row->choices ? "" : choice[1] ? ", " : " or ";
         used += (size_t)snprintf(text + used, SETTING_RANGE_TEXT - used, "%s%s", before, *choice);
     }
+    return used;
+}
+
+static void list_range(const SettingRow *row, char text[SETTING_RANGE_TEXT]) {
+    const size_t used = choice_range(row, text, (size_t)snprintf(text, SETTING_RANGE_TEXT, "none, all, "));
+    if (used < SETTING_RANGE_TEXT) snprintf(text + used, SETTING_RANGE_TEXT - used, ", or a list of these");
+}
+
+bool setting_ignores(const SettingRow *row, const char *name) {
+    for (const char *const *other = row->ignored; other && *other; other++)
+        if (strcmp(*other, name) == 0) return true;
+    return false;
 }
 
 void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_TEXT]) {
     if (row->type == SETTING_INT || row->type == SETTING_REAL || row->type == SETTING_STEPS)
         number_range(row, maximum, text);
+    else if (row->type == SETTING_LIST)
+        list_range(row, text);
     else if (row->choices)
-        choice_range(row, text);
+        choice_range(row, text, 0);
     else
         snprintf(text, SETTING_RANGE_TEXT, "%s",
                  row->type == SETTING_PATH     ? "a path"

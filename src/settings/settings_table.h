@@ -13,6 +13,7 @@ typedef enum {
     SETTING_REAL,   /**< double */
     SETTING_STEPS,  /**< double: an integer of updates, or a fraction of all updates below 1 */
     SETTING_BOOL,   /**< bool */
+    SETTING_LIST,   /**< uint32_t, a bit for each of choices; a name or a list of names, or "none" or "all" alone */
     SETTING_CHOICE  /**< an enum, whose values are indices into choices */
 } SettingType;
 
@@ -32,10 +33,11 @@ typedef struct {
     bool updates;               /**< it acts on updates alone: without one left it has no effect */
     bool place;                 /**< where a run reads and writes: it says nothing about the run */
     const char *const *choices; /**< ends with NULL */
+    const char *const *ignored; /**< of a list: names without effect in linnet, of which a warning tells; likewise */
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 47
+#define SETTINGS_COUNT 49
 extern const SettingRow SETTING_ROWS[];
 
 /** Where a key that linnet does not act on comes from. */
@@ -60,7 +62,7 @@ typedef struct {
     const char *text;   /**< what linnet does, or the key's name now; in Markdown */
 } ForeignRow;
 
-#define FOREIGN_COUNT 156
+#define FOREIGN_COUNT 154
 extern const ForeignRow FOREIGN_ROWS[];
 
 /** All keys by one index: SETTING_ROWS, then FOREIGN_ROWS. */
@@ -82,6 +84,9 @@ void foreign_range(const ForeignRow *row, char text[FOREIGN_RANGE_TEXT]);
 /** The values that a row accepts, for messages and for the page: "an integer of at least 1"; with its upper bound also
  *  where that only guards the arithmetic, if `maximum`. */
 void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_TEXT]);
+
+/** Whether a name of a list has no effect in linnet. */
+bool setting_ignores(const SettingRow *row, const char *name);
 
 /** The field of a row in settings. */
 void *setting_field(const SettingRow *row, Settings *settings);

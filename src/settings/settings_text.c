@@ -36,6 +36,17 @@ static void write_text(FILE *stream, const char *text) {
     cJSON_Delete(value);
 }
 
+static void write_list(FILE *stream, const SettingRow *row, uint32_t chosen) {
+    const char *between = "[";
+    for (int i = 0; row->choices[i]; i++) {
+        if (!(chosen >> i & 1)) continue;
+        fputs(between, stream);
+        write_text(stream, row->choices[i]);
+        between = ", ";
+    }
+    fputs(chosen ? "]" : "[]", stream);
+}
+
 static void write_value(FILE *stream, const SettingRow *row, const Settings *settings) {
     const void *field = (const char *)settings + row->offset;
     bool nullable = strcmp(row->fallback, "null") == 0;
@@ -56,6 +67,9 @@ static void write_value(FILE *stream, const SettingRow *row, const Settings *set
     case SETTING_CHOICE:
         memcpy(&choice, field, sizeof choice);
         write_text(stream, row->choices[choice]);
+        return;
+    case SETTING_LIST:
+        write_list(stream, row, *(const uint32_t *)field);
         return;
     case SETTING_PATH:
     case SETTING_RESUME:
@@ -158,12 +172,11 @@ static void write_foreigners(FILE *stream) {
         "`run_classification.py` and `run_glue.py`. Any other value is an error.\n\n",
         stream);
     write_foreign(stream, FOREIGN_CHECKED, "accepted | what linnet does");
-    fputs(
-        "\n## Keys of TrainingArguments that have no effect\n\n"
-        "Any value is accepted. One warning names all keys with another value than the usual ones: the defaults of\n"
-        "`TrainingArguments` and what describes linnet. Nor are the `run_name` and the `logging_dir` named that Trainer\n"
-        "makes of `output_dir`.\n\n",
-        stream);
+    fputs("\n## Keys of TrainingArguments that have no effect\n\n"
+          "Any value is accepted. One warning names all keys with another value than the usual ones: the defaults of\n"
+          "`TrainingArguments` and what describes linnet. Nor is the `run_name` named that Trainer makes of\n"
+          "`output_dir`.\n\n",
+          stream);
     write_foreign(stream, FOREIGN_UNUSED, "usual values | what linnet does");
     fputs("\n## Keys with another name now\n\n"
           "The value is taken over, and a warning names the key. As in Trainer it counts before that of the new name,\n"

@@ -1,4 +1,5 @@
 /* One setting: its value as the user wrote it, checked and stored in its field of Settings. */
+#include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "settings/settings_source.h"
@@ -61,14 +62,35 @@ static Status store_text(Settings *settings, const SettingRow *row, const char *
 
 /** The shell does not expand ~ in JSON or after an `=`; Trainer expands it, too. */
 static Status store_path(Settings *settings, const SettingRow *row, const char *path, Error *error) {
-    const char *home = path[0] == '~' && (path[1] == '/' || path[1] == '\0') ? getenv("HOME") : NULL;
-    if (!home) return store_text(settings, row, path, error);
-    size_t size = strlen(home) + strlen(path);
-    char *expanded = memory_allocate(size, 1, error);
-    if (!expanded) return error->status;
-    snprintf(expanded, size, "%s%s", home, path + 1);
-    *(char **)setting_field(row, settings) = expanded;
-    return STATUS_OK;
+    char *expanded = file_expand_home(path, error);
+    if (expanded) *(char **)setting_field(row, settings) = expanded;
+    return error->status;
+}
+
+/** Add what one name chooses; false: no such name. */
+static bool choose_name(const SettingRow *row, const cJSON *name, uint32_t *chosen) {
+    if (!cJSON_IsString(name)) return false;
+    const int choice = find_choice(row, name->valuestring);
+    if (choice >= 0) *chosen |= 1U << choice;
+    return choice >= 0 || setting_ignores(row, name->valuestring);
+}
+
+/** A name or a list of names, or "none" or "all" alone. False: another value. */
+static bool store_list(Settings *settings, const SettingRow *row, const cJSON *value) {
+    const cJSON *only = cJSON_IsArray(value) && cJSON_GetArraySize(value) == 1 ? value->child : value;
+    const char *word = cJSON_IsString(only) ? only->valuestring : "";
+    uint32_t chosen = 0;
+    bool known = cJSON_IsArray(value) || *word;
+    if (strcmp(word, "all") == 0) {
+        for (int i = 0; row->choices[i]; i++) chosen |= 1U << i;
+    } else if (cJSON_IsArray(only)) {
+        const cJSON *name;
+        cJSON_ArrayForEach(name, only) known = known && choose_name(row, name, &chosen);
+    } else if (strcmp(word, "none") != 0) {
+        known = choose_name(row, only, &chosen);
+    }
+    if (known) *(uint32_t *)setting_field(row, settings) = chosen;
+    return known;
 }
 
 /** A value as a text, or NULL. An override is a text even if it reads as JSON of another type, such as the folder `7`
@@ -96,6 +118,9 @@ static Status store_given(Settings *settings, const SettingRow *row, const Sourc
     case SETTING_CHOICE:
         if (!text || find_choice(row, text) < 0) break;
         store_choice(settings, row, find_choice(row, text));
+        return STATUS_OK;
+    case SETTING_LIST:
+        if (!store_list(settings, row, value)) break;
         return STATUS_OK;
     case SETTING_METRIC:
         if (text && strncmp(text, "eval_", 5) == 0) text += 5;

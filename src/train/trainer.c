@@ -81,6 +81,7 @@ Status trainer_run(World *world, const Settings *settings, bool profile, Error *
         run_updates(&trainer, error) == STATUS_OK && trainer_finish(&trainer, error) == STATUS_OK && profile)
         trainer_profile(&trainer, error);
     world_phase(world, RUN_END, 0);
+    trainer_end_log(&trainer, error->status);
     trainer_close(&trainer);
     return error->status;
 }

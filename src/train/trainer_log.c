@@ -1,7 +1,55 @@
-/* Lines of the log, and the warning about a slow rank. */
+/* The log and where it is reported to, and the warning about a slow rank. */
 #include "linnet/core/clock.h"
 #include "linnet/core/log.h"
+#include "linnet/core/memory.h"
+#include "linnet/report/metrics_files.h"
+#include "linnet/report/tensorboard.h"
 #include "train/trainer_state.h"
+
+static void report_to_csv(Trainer *t, Error *error) {
+    EventFile *file;
+    if (metrics_csv_open(&file, t->settings->output_dir, runlog_history(t->log.file), error) == STATUS_OK)
+        runlog_add_file(t->log.file, file);
+}
+
+static void report_to_tensorboard(Trainer *t, Error *error) {
+    char *folder = tensorboard_folder(t->settings, &t->state.run, error);
+    char *model = folder ? model_config_text(&t->model.config, "model_config", error) : NULL;
+    const TensorBoardPlan plan = {.folder = folder,
+                                  .settings = t->save.settings,
+                                  .model = model,
+                                  .events = runlog_history(t->log.file),
+                                  .resumed_step = t->state.step};
+    if (model && tensorboard_open(&t->log.tensorboard, &plan, error) == STATUS_OK) {
+        runlog_add_file(t->log.file, t->log.tensorboard);
+        log_info("events    for TensorBoard in %s", folder);
+    }
+    memory_free(model);
+    memory_free(folder);
+}
+
+Status trainer_check_log(const Trainer *t, Error *error) {
+    if (!(t->settings->report_to & REPORT_TENSORBOARD)) return STATUS_OK;
+    char *folder = tensorboard_folder(t->settings, &t->state.run, error);
+    if (folder) tensorboard_check(folder, error);
+    memory_free(folder);
+    return error->status;
+}
+
+Status trainer_open_log(Trainer *t, const cJSON *history, Error *error) {
+    const Settings *s = t->settings;
+    if (runlog_open(&t->log.file, s->output_dir, history, t->state.step, error)) return error->status;
+    if (s->report_to & REPORT_CSV) report_to_csv(t, error);
+    if (s->report_to & REPORT_TENSORBOARD && !error->status) report_to_tensorboard(t, error);
+    return error->status;
+}
+
+void trainer_end_log(Trainer *t, Status status) {
+    Error failure = {0};
+    if (!t->log.tensorboard || status == STATUS_STOPPED) return; /* a stopped run goes on */
+    if (tensorboard_end(t->log.tensorboard, status == STATUS_OK, &failure))
+        log_warning("%s: the last events are missing", failure.message);
+}
 
 void trainer_add_event(Trainer *t, cJSON *event, Error *error) {
     Error failure = {0};

@@ -122,10 +122,11 @@ static void open_output(Trainer *t, const char *checkpoint, const cJSON *history
     const char *folder = t->settings->output_dir;
     char *path = file_join(folder, "config.resolved.json", error);
     const char *text = t->save.settings = settings_text(t->settings, error);
-    if (error->status == STATUS_OK && remove_other_runs(t, checkpoint, error) == STATUS_OK &&
-        trainer_check_disk(t, error) == STATUS_OK && file_replace(path, text, strlen(text), error) == STATUS_OK &&
+    if (error->status == STATUS_OK && trainer_check_log(t, error) == STATUS_OK &&
+        remove_other_runs(t, checkpoint, error) == STATUS_OK && trainer_check_disk(t, error) == STATUS_OK &&
+        file_replace(path, text, strlen(text), error) == STATUS_OK &&
         run_record_save(&t->state.run, folder, error) == STATUS_OK)
-        runlog_open(&t->log.file, folder, history, t->state.step, error);
+        trainer_open_log(t, history, error);
     memory_free(path);
 }
 

@@ -46,6 +46,7 @@ typedef struct {
 
 typedef struct {
     RunLog *file;            /* rank 0 */
+    EventFile *tensorboard;  /* of `file`, which owns it; NULL: none */
     bool behind;             /* the user knows that the file lacks lines */
     double since;            /* seconds on the clock: the last line, not counting evaluations and saving */
     int64_t tokens, samples; /* trained on since then */
@@ -174,7 +175,14 @@ bool trainer_has_diverged(const Trainer *trainer);
 /* The STATUS_FAILURE of that, the same on all ranks. Collective. */
 void trainer_stop_diverged(Trainer *trainer, Error *error);
 
-/* trainer_log.c: append an event (NULL: there was no memory for it), which the log owns from now on. Rank 0. */
+/* trainer_log.c: whether the folder for TensorBoard, if report_to names it, can be written. Rank 0. */
+Status trainer_check_log(const Trainer *trainer, Error *error);
+/* Open the log of the run, with the events of `history` (NULL: none) up to state.step, and what
+ * report_to names. Rank 0. */
+Status trainer_open_log(Trainer *trainer, const cJSON *history, Error *error);
+/* Note in what was reported that the run has ended with `status`. Rank 0. */
+void trainer_end_log(Trainer *trainer, Status status);
+/* Append an event (NULL: there was no memory for it), which the log owns from now on. Rank 0. */
 void trainer_add_event(Trainer *trainer, cJSON *event, Error *error);
 /* The training line: means since the line before. An error on rank 0 becomes its pending error. Not collective, called
  * by all ranks. */

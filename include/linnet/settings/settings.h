@@ -19,6 +19,8 @@ typedef enum { STRATEGY_NO, STRATEGY_STEPS, STRATEGY_EPOCH, STRATEGY_BEST } Stra
 typedef enum { WIRE_FLOAT32, WIRE_BFLOAT16 } WireType;
 typedef enum { SAVE_FAILURE_CONTINUE, SAVE_FAILURE_STOP } SaveFailure;
 typedef enum { ON_NAN_STOP, ON_NAN_SKIP } OnNan;
+/** What report_to chooses, as bits. */
+typedef enum { REPORT_TENSORBOARD = 1, REPORT_CSV = 2 } ReportTo;
 typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CONSTANT_WITH_WARMUP } ScheduleKind;
 
 /** The Settings own their texts; an absent text is NULL. */
@@ -44,6 +46,8 @@ typedef struct {
     int64_t seed;
     double logging_steps, eval_steps, save_steps; /**< updates; below 1 a fraction of all updates */
     bool disable_tqdm;                            /**< no progress bar on a terminal */
+    uint32_t report_to; /**< the sum of ReportTo's: where the log goes besides metrics.jsonl */
+    char *logging_dir;  /**< as in Transformers 4: for TensorBoard's files; NULL: see tensorboard_folder() */
     Strategy eval_strategy, save_strategy;
     int64_t save_total_limit; /**< 0 = keep all */
     bool load_best_model_at_end;

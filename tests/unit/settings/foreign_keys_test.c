@@ -92,14 +92,77 @@ static void test_takes_over_renamed_keys(void **state) {
 
 static void test_names_keys_without_effect_once(void **state) {
     (void)state;
-    expect_warning(REQUIRED
-                   ", \"save_safetensors\": false, \"logging_dir\": \"logs\", \"use_ipex\": true,\n"
-                   "\"report_to\": [\"wandb\"], \"log_level\": \"info\", \"no_cuda\": true, \"run_name\": \"a\"}",
-                   "no effect", ": log_level, report_to, run_name, logging_dir, save_safetensors, use_ipex\n");
+    expect_warning(REQUIRED ", \"save_safetensors\": false, \"use_ipex\": true,\n"
+                            "\"log_level\": \"info\", \"no_cuda\": true, \"run_name\": \"a\"}",
+                   "no effect", ": log_level, run_name, save_safetensors, use_ipex\n");
     expect_warning(REQUIRED ", \"accelerator_config\": {\"even_batches\": true}, \"fsdp_config\": {\"xla\": false},\n"
                             "\"logging_dir\": \"out/runs/Nov30_00-00-00_node\", \"run_name\": \"out\", \"fsdp\": [],\n"
                             "\"half_precision_backend\": \"auto\", \"lr_scheduler_kwargs\": {}, \"do_train\": true}",
                    NULL, NULL);
+}
+
+/** As Trainer takes report_to: a name or a list of names; none and all stand alone. */
+static void test_reports_to_what_it_has(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *override;
+        uint32_t expected;
+    } cases[] = {
+        {"\"report_to\": null", NULL, 0},
+        {"\"report_to\": []", NULL, 0},
+        {"\"report_to\": [\"none\"]", NULL, 0},
+        {"\"report_to\": \"all\"", NULL, REPORT_TENSORBOARD | REPORT_CSV},
+        {"\"report_to\": [\"all\"]", NULL, REPORT_TENSORBOARD | REPORT_CSV},
+        {"\"report_to\": \"tensorboard\"", NULL, REPORT_TENSORBOARD},
+        {"\"report_to\": [\"csv\"]", NULL, REPORT_CSV},
+        {"\"report_to\": [\"csv\", \"wandb\", \"tensorboard\"]", NULL, REPORT_TENSORBOARD | REPORT_CSV},
+        {"\"report_to\": \"all\"", "--report_to=csv", REPORT_CSV},
+        {"\"seed\": 1", "report_to=[\"tensorboard\", \"csv\"]", REPORT_TENSORBOARD | REPORT_CSV},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        Settings settings;
+        Error error;
+        snprintf(text, sizeof text, "%s, %s}", REQUIRED, cases[i].text);
+        if (LOAD(&settings, text, &error, cases[i].override, NULL)) fail_msg("%s", error.message);
+        assert_int_equal(settings.report_to, cases[i].expected);
+        char *resolved = settings_text(&settings, &error);
+        settings_free(&settings);
+        assert_int_equal(settings_parse(&settings, resolved, "resolved", &error), STATUS_OK);
+        assert_int_equal(settings.report_to, cases[i].expected);
+        settings_free(&settings);
+        memory_free(resolved);
+    }
+    static const char *const refused[] = {
+        "\"tensorbord\"", "[\"tensorboard\", \"all\"]",       "[\"none\", \"csv\"]", "[1]", "7", "true",
+        "\"\"",           "{\"a\": \"csv\", \"b\": \"csv\"}", "{\"a\": \"csv\"}"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "%s,\n\"report_to\": %s}", REQUIRED, refused[i]);
+        EXPECT_REFUSAL(text, NULL,
+                       "FILE:2: report_to: expected none, all, tensorboard or csv, or a list of these, got ");
+    }
+    expect_warning(REQUIRED ", \"report_to\": [\"wandb\", \"tensorboard\", \"mlflow\"]}", "report_to",
+                   "no effect: wandb, mlflow; linnet reports to tensorboard and csv\n");
+    expect_warning(REQUIRED ", \"report_to\": [\"tensorboard\", \"csv\"]}", NULL, NULL);
+}
+
+/** A folder that Trainer 4 makes of output_dir and writes among its arguments is not the user's choice. */
+static void test_logging_dir_is_the_users(void **state) {
+    (void)state;
+    static const struct {
+        const char *given, *expected;
+    } cases[] = {{"logs", "\"logging_dir\": \"logs\""},
+                 {"out/runs/Nov30_00-00-00_node", "\"logging_dir\": null"},
+                 {"runs/Nov30_00-00-00_node", "\"logging_dir\": null"},
+                 {"out/runs/Nov30", "\"logging_dir\": \"out/runs/Nov30\""},
+                 {"out/reruns/Nov30_00-00-00_node", "\"logging_dir\": \"out/reruns/Nov30_00-00-00_node\""},
+                 {"Nov30_00-00-00_node", "\"logging_dir\": \"Nov30_00-00-00_node\""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "%s, \"logging_dir\": \"%s\"}", REQUIRED, cases[i].given);
+        assert_string_equal(resolved_line(text, NULL, "logging_dir"), cases[i].expected);
+    }
 }
 
 static void test_refuses_what_changes_the_result(void **state) {
@@ -117,10 +180,9 @@ static void test_refuses_what_changes_the_result(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SETTINGS_TEST(test_takes_complete_training_arguments),
-        SETTINGS_TEST(test_takes_over_renamed_keys),
-        SETTINGS_TEST(test_names_keys_without_effect_once),
-        SETTINGS_TEST(test_refuses_what_changes_the_result),
+        SETTINGS_TEST(test_takes_complete_training_arguments), SETTINGS_TEST(test_takes_over_renamed_keys),
+        SETTINGS_TEST(test_names_keys_without_effect_once),    SETTINGS_TEST(test_reports_to_what_it_has),
+        SETTINGS_TEST(test_logging_dir_is_the_users),          SETTINGS_TEST(test_refuses_what_changes_the_result),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

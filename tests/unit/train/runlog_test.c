@@ -2,6 +2,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/report/metrics_files.h"
 #include "linnet/train/runlog.h"
 #include <math.h>
 #include <setjmp.h>
@@ -212,6 +213,27 @@ static void test_follows_its_path(void **state) {
     runlog_close(log);
 }
 
+/** The header of metrics.csv, which is fixed, has every field that events have. */
+static void test_csv_has_a_column_for_every_field(void **state) {
+    (void)state;
+    RunLog *log = open_log(NULL, 0);
+    Error error = {0};
+    EventFile *csv = NULL;
+    assert_int_equal(metrics_csv_open(&csv, folder, runlog_history(log), &error), STATUS_OK);
+    runlog_add_file(log, csv);
+    add(log, train_event());
+    add(log, eval_event());
+    add(log, runlog_summary_event(10, 0.5, NAN, 2, 3, 4));
+    snprintf(path, sizeof path, "%s/metrics.csv", folder);
+    expect_file("step,epoch,loss,grad_norm,learning_rate,tokens_per_second,samples_per_second,eval_loss,eval_accuracy,"
+                "eval_f1,eval_runtime,eval_samples_per_second,train_loss,train_runtime,train_samples_per_second,"
+                "train_steps_per_second\n"
+                "10,0.5,1.25,2.5,4.5e-05,1000,40,,,,,,,,,\n"
+                "10,0.5,,,,,,1,0.75,0.5,4,25,,,,\n"
+                "10,0.5,,,,,,,,,,,NaN,2,3,4\n");
+    runlog_close(log);
+}
+
 /** The summary is of one start; evaluations are found by their step. */
 static void test_resumes_without_the_summary(void **state) {
     (void)state;
@@ -244,6 +266,7 @@ int main(void) {
         TEST(test_reports_a_full_disk),
         TEST(test_catches_up_when_there_is_room),
         TEST(test_follows_its_path),
+        TEST(test_csv_has_a_column_for_every_field),
         TEST(test_resumes_without_the_summary),
         TEST(test_reports_an_event_there_was_no_memory_for),
     };

@@ -6,7 +6,7 @@
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
 #   make bench | bench-peer   speed against the limit, PyTorch and Trainer; see docs/explanation/performance.md
-#   make test-peers           what linnet writes read by Transformers, and the other way round (installs PyTorch in build/peer)
+#   make test-peers           what linnet writes read by Transformers and TensorBoard, and the other way round (installs them in build/peer)
 #   make kill-many            kill training jobs 1,000 times, and fail a call at every call site in turn
 #   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
 #   make valgrind             a tiny job on 2 ranks under valgrind
@@ -162,9 +162,9 @@ bench: all $(BUILD)/tests/bench/products
 # The same with the rows against PyTorch and Trainer, whose packages go into build/peer once.
 bench-peer: build/peer/installed
 	$(MAKE) bench PEER=build/peer/bin/python
-build/peer/installed:
+build/peer/installed: tests/peer/requirements.txt requirements.txt
 	python3 -m venv build/peer
-	build/peer/bin/pip install torch==2.13.0 transformers==5.24.0 accelerate==1.15.0 -r requirements.txt
+	build/peer/bin/pip install -r tests/peer/requirements.txt -r requirements.txt
 	touch $@
 # What linnet writes read by Transformers, and the other way round.
 test-peers: all build/peer/installed

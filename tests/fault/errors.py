@@ -113,6 +113,7 @@ RULES = [
     setting("`global_batch_size` with `gradient_accumulation_steps`", {"gradient_accumulation_steps": 2}, section=NAMES),
     setting("`reduction_dtype` with MPI's sums", {"reduction": "mpi", "reduction_dtype": "bfloat16"}, section=NAMES),
     setting("`eval_strategy` without `eval_file`", {"eval_strategy": "epoch"}, section=NAMES),
+    setting("`report_to` names a program that nobody knows", {"report_to": ["tensorbord"]}, section=NAMES),
     setting("`load_best_model_at_end` without evaluation", {"load_best_model_at_end": True}, section=NAMES),
     setting("`load_best_model_at_end`, strategies that differ", {**BEST, "load_best_model_at_end": True, "save_strategy": "epoch"}, section=NAMES),
     setting("`load_best_model_at_end`, saving where nothing is evaluated", {**BEST, "load_best_model_at_end": True, "save_steps": 3}, section=NAMES),

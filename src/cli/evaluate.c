@@ -51,8 +51,9 @@ int command_evaluate(int argc, char **argv) {
     const CommandLine line = {
         .synopsis = "linnet evaluate --model DIR --data FILE [--predictions FILE.tsv]",
         .summary =
-            "Print accuracy, macro F1, loss and confusion matrix of a model on a token file or a table. Runs alone, or under mpirun or\n"
-            "srun.",
+            "Print accuracy, macro F1, loss, the confusion matrix and the scores of each class of a model on a token file
+"
+            "or a table. Runs alone, or under mpirun or srun.",
         .options = table,
         .count = sizeof table / sizeof *table,
     };

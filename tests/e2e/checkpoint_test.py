@@ -385,8 +385,10 @@ def test_replaced_checkpoint_that_stays_is_no_failure(settings, at_call, tmp_pat
     once = {**settings, "max_steps": 3, "save_steps": 1, "eval_strategy": "no", "on_save_failure": "stop"}
     run = train(tmp_path, **once)
     older = weights_digest(run / "checkpoint-3")
-    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, **BACK, "resume_from_checkpoint": run / "checkpoint-2"})
+    with open(run / "checkpoint-3/optimizer.safetensors", "ab") as file:
+        file.write(b"x")  # damaged, so that the run saves it again
+    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, "resume_from_checkpoint": True})
     result = linnet("train", config, env=at_call("", "unlink", "FAIL", 1, "/run/checkpoint-3.tmp"))
     assert re.search(r"warning: .*checkpoint-3.tmp, an older checkpoint that was replaced, cannot be removed", result.stderr), result
     linnet("inspect", run / "checkpoint-3")
-    assert weights_digest(run / "checkpoint-3") != older and not left_over(run)
+    assert weights_digest(run / "checkpoint-3") == older and not left_over(run)

@@ -322,7 +322,9 @@ def test_older_checkpoint_is_removed_after_the_newer_is_flushed(settings, at_cal
     once = {**settings, "max_steps": 3, "save_steps": 1, "eval_strategy": "no"}
     run = train(tmp_path, **once)
     older = weights_digest(run / "checkpoint-3")
-    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, **BACK, "resume_from_checkpoint": run / "checkpoint-2"})
+    with open(run / "checkpoint-3/optimizer.safetensors", "ab") as file:
+        file.write(b"x")  # damaged, so that the run saves it again
+    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, **BACK, "resume_from_checkpoint": True})
     flushes = range(1, 20)  # of the folder of the run
     hold, seen = Hold(at_call, tmp_path, "", "fsync", flushes, "/run/."), []
     process = start(["train", config], env=hold.environment)
@@ -343,8 +345,10 @@ def test_replacement_without_exchange_of_names(settings, at_call, tmp_path, call
     start finds the older checkpoint, possibly under its .old name, or the newer one, and removes everything else."""
     once = {**settings, "max_steps": 3, "save_steps": 1, "eval_strategy": "no", "eval_steps": None, "threads_per_rank": 1}
     first, run, found = train(tmp_path / "first", **once), tmp_path / "run", []
-    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, **BACK, "resume_from_checkpoint": run / "checkpoint-2"})
+    config = write_config(tmp_path / "config.json", output_dir=run, **{**once, **BACK, "resume_from_checkpoint": True})
     older = weights_digest(first / "checkpoint-3")
+    with open(first / "checkpoint-3/optimizer.safetensors", "ab") as file:
+        file.write(b"x")  # damaged, so that the run saves it again
     for number in range(1, 50):
         shutil.copytree(first, run)
         code = finish(start(["train", config], env=at_call("", call, "KILL", number, path, AT_NO_EXCHANGE="1"))).code
@@ -358,7 +362,8 @@ def test_replacement_without_exchange_of_names(settings, at_call, tmp_path, call
         # This start is killed after it has tidied up and before it saves.
         assert finish(start(["train", config], env=at_call("", "pwrite", "KILL", 1, "/run/metrics.jsonl"))).code == -signal.SIGKILL
         assert not left_over(run)
-        linnet("inspect", place)
+        if found[-1] == "both":
+            linnet("inspect", place)
         assert weights_digest(place) == expected
         shutil.rmtree(run)
     assert code == 0 and weights_digest(run / "checkpoint-3") != older and not (run / "checkpoint-3.old").exists()

@@ -1,10 +1,49 @@
 /* Evaluate during a run, and note the best model. */
 #include "linnet/core/clock.h"
+#include "linnet/core/file.h"
+#include "linnet/core/log.h"
+#include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
+#include "linnet/evaluate/predictions_file.h"
 #include "linnet/evaluate/score_table.h"
 #include "train/trainer_state.h"
 #include <math.h>
 #include <string.h>
+
+/* The samples' predictions, which rank 0 writes to OUTPUT/eval_predictions.tsv. */
+typedef struct {
+    char *path;
+    PredictionsFile file;
+    Error failure; /* to write them: it does not end the evaluation */
+} Keeper;
+
+/* For LogitsSink, with the Keeper as `context`. */
+static Status keep(void *context, int64_t first, int64_t count, const double *logits, Error *error) {
+    Keeper *keeper = context;
+    if (keeper->failure.status == STATUS_OK) predictions_take(&keeper->file, first, count, logits, &keeper->failure);
+    return error->status;
+}
+
+/* Rank 0. */
+static void keep_begin(const Trainer *t, Keeper *keeper) {
+    keeper->path = file_join(t->settings->output_dir, EVAL_PREDICTIONS_FILE, &keeper->failure);
+    keeper->file = (PredictionsFile){.path = keeper->path,
+                                     .dataset = t->data.eval,
+                                     .labels = t->model.config.labels,
+                                     .label_names = t->model.config.label_names};
+    if (keeper->path) predictions_begin(&keeper->file, &keeper->failure);
+}
+
+/* Complete the file, unless the evaluation has failed or was stopped; then the one of an earlier evaluation stays.
+ * Rank 0. */
+static void keep_end(const Trainer *t, Keeper *keeper, Error *error) {
+    const bool failed = predictions_end(&keeper->file, error->status ? error : &keeper->failure) != STATUS_OK;
+    if (failed && t->settings->on_save_failure == SAVE_FAILURE_CONTINUE && error->status == STATUS_OK)
+        log_warning("%s; training continues without the predictions of this evaluation", keeper->failure.message);
+    else if (failed) /* an error of the evaluation itself stays */
+        error_set(error, STATUS_FAILURE, "%s", keeper->failure.message);
+    memory_free(keeper->path);
+}
 
 Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
     Evaluator evaluator = {.world = t->world,
@@ -18,14 +57,20 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
     optimizer_await_all(&t->optimizer);
     world_phase(t->world, RUN_EVALUATION, t->state.step);
     profile_enter(t->profile, REGION_EVALUATION);
-    evaluate_run(&evaluator, t->data.eval, t->settings->per_device_eval_batch_size, t->evaluation.metrics, NULL, error);
+    Keeper keeper = {0};
+    const LogitsSink sink = {keep, &keeper};
+    if (t->world->rank == 0) keep_begin(t, &keeper);
+    evaluate_run(&evaluator, t->data.eval, t->settings->per_device_eval_batch_size, t->evaluation.metrics, &sink,
+                 error);
+    const Status status = error->status; /* the same on all ranks; what rank 0 adds is agreed on at the end */
+    if (t->world->rank == 0) keep_end(t, &keeper, error);
     profile_leave(t->profile, 0.0);
-    t->state.evaluation_due = error->status == STATUS_STOPPED;
+    t->state.evaluation_due = status == STATUS_STOPPED;
     if (t->state.evaluation_due) {
         *error = (Error){0};
         return STATUS_OK;
     }
-    if (error->status != STATUS_OK) return error->status;
+    if (status != STATUS_OK) return status;
     double seconds = clock_now() - start;
     *scores = metrics_scores(t->evaluation.metrics);
     t->evaluation.step = t->state.step;

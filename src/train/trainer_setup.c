@@ -6,6 +6,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
+#include "linnet/evaluate/predictions_file.h"
 #include "linnet/heartbeat/heartbeat.h"
 #include "train/trainer_state.h"
 #include <stdlib.h>
@@ -117,6 +118,15 @@ static Status remove_other_runs(const Trainer *t, const char *checkpoint, Error 
     return error->status;
 }
 
+/* Predictions of an earlier run in this folder must not pass for this run's. Rank 0. */
+static Status remove_old_predictions(const Trainer *t, Error *error) {
+    if (t->state.step > 0 && t->data.eval) return STATUS_OK;
+    char *path = file_join(t->settings->output_dir, EVAL_PREDICTIONS_FILE, error);
+    if (path) file_remove(path, error);
+    memory_free(path);
+    return error->status;
+}
+
 /* Make output_dir the folder of this run: the settings, the record of the run, the log. Rank 0. */
 static void open_output(Trainer *t, const char *checkpoint, const cJSON *history, Error *error) {
     const char *folder = t->settings->output_dir;
@@ -125,7 +135,7 @@ static void open_output(Trainer *t, const char *checkpoint, const cJSON *history
     if (error->status == STATUS_OK && trainer_check_log(t, error) == STATUS_OK &&
         remove_other_runs(t, checkpoint, error) == STATUS_OK && trainer_check_disk(t, error) == STATUS_OK &&
         file_replace(path, text, strlen(text), error) == STATUS_OK &&
-        run_record_save(&t->state.run, folder, error) == STATUS_OK)
+        run_record_save(&t->state.run, folder, error) == STATUS_OK && remove_old_predictions(t, error) == STATUS_OK)
         trainer_open_log(t, history, error);
     memory_free(path);
 }

@@ -191,8 +191,9 @@ void trainer_log_training(Trainer *trainer);
 /* trainer_progress.c: after an update, say how far the run is and, once, when it will end. Not collective. */
 void trainer_progress(Trainer *trainer);
 
-/* trainer_evaluation.c: evaluate the model on the evaluation data and log the scores. A stop signal on any rank ends
- * the evaluation without an error: state.evaluation_due is then set. Collective. */
+/* trainer_evaluation.c: evaluate the model on the evaluation data, log the scores and write the predictions to
+ * EVAL_PREDICTIONS_FILE in output_dir. A stop signal on any rank ends the evaluation without an error:
+ * state.evaluation_due is then set. Collective. */
 Status trainer_evaluate(Trainer *trainer, Scores *scores, Error *error);
 /* Whether these scores are the best so far, which the state records; also decides about early stopping. */
 bool trainer_note_best(Trainer *trainer, const Scores *scores);

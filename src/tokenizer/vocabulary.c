@@ -74,6 +74,14 @@ static bool stands_for_itself(int byte) {
     return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
 }
 
+int vocabulary_byte(uint32_t character) {
+    if (character < 0x100) return stands_for_itself((int)character) ? (int)character : -1;
+    uint32_t others = 0x100;
+    for (int byte = 0; byte < 256; byte++)
+        if (!stands_for_itself(byte) && others++ == character) return byte;
+    return -1;
+}
+
 Status vocabulary_bytes(const Vocabulary *vocabulary, int32_t ids[256], const char *path, Error *error) {
     uint32_t others = 0x100;
     for (int byte = 0; byte < 256; byte++) {

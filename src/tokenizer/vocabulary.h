@@ -23,6 +23,9 @@ uint32_t vocabulary_find(const Vocabulary *vocabulary, const char *text, size_t 
 /** The index of the token whose text is that of the tokens `left` and `right` (indices) joined, or NO_TOKEN. */
 uint32_t vocabulary_find_joined(const Vocabulary *vocabulary, uint32_t left, uint32_t right);
 
+/** The byte that a character of GPT-2's alphabet stands for; -1: the alphabet does not have it. */
+int vocabulary_byte(uint32_t character);
+
 /** The ids of the 256 single bytes; STATUS_INPUT when one has none. */
 Status vocabulary_bytes(const Vocabulary *vocabulary, int32_t ids[256], const char *path, Error *error);
 

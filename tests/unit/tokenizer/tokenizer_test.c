@@ -4,6 +4,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
 #include "linnet/text/records.h"
+#include "linnet/tokenizer/decode.h"
 #include "linnet/tokenizer/tokenizer.h"
 #include "tokenizer/pretokenize.h"
 #include <inttypes.h>
@@ -377,6 +378,37 @@ static void test_long_word_takes_no_quadratic_time(void **state) {
     tokenizer_destroy(tokenizer);
 }
 
+/* Every byte, added tokens, and characters of one to four bytes come back as they were. */
+static void test_ids_are_decoded_to_the_text(void **state) {
+    (void)state;
+    Tokenizer *tokenizer = open_small();
+    static const char *const texts[] = {"", "hello world, he's  here\n\t", "a<|endoftext|> w",
+                                        "\u00e9\u00e8 \u0120\u00ad \u4e16\u754c \U0001F600",
+                                        "\x01\x7f \xc2\x80\xc2\xa0"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Error error = {0};
+        const int32_t *ids;
+        char *text = NULL;
+        size_t count, size;
+        assert_int_equal(tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), &ids, &count, &error), STATUS_OK);
+        assert_int_equal(tokenizer_decode(tokenizer_spec(tokenizer), ids, count, &text, &size, &error), STATUS_OK);
+        assert_int_equal(size, strlen(texts[i]));
+        assert_string_equal(text, texts[i]);
+        memory_free(text);
+    }
+    Error error = {0};
+    char *text = NULL;
+    size_t size;
+    const int32_t zero = 188, unknown = 299; /* the byte 0; an id in the gap before end-of-text */
+    assert_int_equal(tokenizer_decode(tokenizer_spec(tokenizer), &zero, 1, &text, &size, &error), STATUS_OK);
+    assert_int_equal(size, 1);
+    assert_int_equal(text[0], 0);
+    memory_free(text);
+    assert_int_equal(tokenizer_decode(tokenizer_spec(tokenizer), &unknown, 1, &text, &size, &error), STATUS_INPUT);
+    assert_string_equal(error.message, "the tokenizer has no token 299");
+    tokenizer_destroy(tokenizer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_are_merged_by_rank),
@@ -391,6 +423,7 @@ int main(void) {
         cmocka_unit_test(test_ids_equal_the_small_golden),
         cmocka_unit_test(test_ids_equal_the_shared_golden),
         cmocka_unit_test(test_classes_hold_for_all_code_points),
+        cmocka_unit_test(test_ids_are_decoded_to_the_text),
         cmocka_unit_test(test_long_word_takes_no_quadratic_time),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

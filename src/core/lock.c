@@ -101,6 +101,17 @@ static int open_file(const char *path, Error *error) {
     return -1;
 }
 
+bool lock_is_held(const char *folder) {
+    Error ignored = {0};
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char *path = file_join(folder, LOCK_NAME, &ignored);
+    const int file = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW) : -1;
+    const bool held = file >= 0 && fcntl(file, F_OFD_GETLK, &all) == 0 && all.l_type != F_UNLCK;
+    if (file >= 0) close(file);
+    memory_free(path);
+    return held;
+}
+
 Status lock_take(Lock *lock, const char *folder, Error *error) {
     *lock = (Lock){0};
     char *path = file_join(folder, LOCK_NAME, error);

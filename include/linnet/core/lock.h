@@ -22,6 +22,10 @@ typedef struct {
  *  written. */
 Status lock_take(Lock *lock, const char *folder, Error *error);
 
+/** Whether a process on this host, or on any host where the file system says so, holds the lock of a folder. Nothing is
+ *  written. False where that cannot be found out. */
+bool lock_is_held(const char *folder);
+
 /** Release the lock, if it is held. The file stays. */
 void lock_release(Lock *lock);
 

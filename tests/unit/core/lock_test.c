@@ -172,6 +172,21 @@ static void test_links_are_not_followed(void **state) {
     memory_free(text);
 }
 
+/* Asking takes no lock, and makes no file. */
+static void test_whether_it_is_held(void **state) {
+    (void)state;
+    assert_false(lock_is_held(folder));
+    assert_false(file_exists(lock_path()));
+    Lock lock = taken();
+    assert_true(lock_is_held(folder));
+    assert_true(lock_is_held(folder));
+    lock_release(&lock);
+    assert_false(lock_is_held(folder));
+    lock = taken();
+    lock_release(&lock);
+    assert_false(lock_is_held("/no/such/folder"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_folder, remove_folder)
 
 int main(void) {
@@ -179,7 +194,7 @@ int main(void) {
         TEST(test_excludes_others_until_given_back), TEST(test_says_who_holds_it),
         TEST(test_shows_no_more_than_a_line),        TEST(test_lock_ends_with_its_process),
         TEST(test_folder_without_locks_is_used),     TEST(test_signal_ends_waiting),
-        TEST(test_links_are_not_followed),
+        TEST(test_links_are_not_followed),           TEST(test_whether_it_is_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@ int command_plan(int argc, char **argv);
 int command_train(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
 int command_predict(int argc, char **argv);
+int command_report(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 
 /** Whether this process is alone, as a command that does not use MPI must be. If a launcher started several, each is to

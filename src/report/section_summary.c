@@ -1,0 +1,222 @@
+/* The figures that come first. */
+#include "report/chart.h"
+#include "report/sections.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* The log tells how long the evaluation took and at which rate. */
+static int64_t samples_of(const cJSON *evaluation) {
+    const double samples =
+        event_number(evaluation, "eval_runtime") * event_number(evaluation, "eval_samples_per_second");
+    return samples > 0.0 ? llround(samples) : 0;
+}
+
+RunScores run_scores(const Run *run) {
+    const cJSON *event = run->last_evaluation;
+    RunScores scores = {{NAN, NAN, NAN}, {NAN, NAN, NAN}, NAN, 0};
+    if (!event) return scores;
+    scores.samples = run->predictions.count > 0 ? run->predictions.count : samples_of(event);
+    const double accuracy = event_number(event, "eval_accuracy");
+    if (!isnan(accuracy) && scores.samples > 0)
+        scores.accuracy = interval_wilson(llround(accuracy * (double)scores.samples), scores.samples);
+    if (run->predictions.count > 0 && (double)run->predictions.step == event_number(event, "step"))
+        scores.f1 = overall_scores(run->predictions.metrics).f1;
+    scores.accuracy.value = accuracy;
+    scores.f1.value = event_number(event, "eval_f1");
+    scores.loss = event_number(event, "eval_loss");
+    return scores;
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static void write_setting(Html *html, const Run *run, const char *key, const char *otherwise) {
+    const char *text = base_name(run_setting_text(run, key));
+    if (text)
+        html_text(html, text);
+    else
+        html_print(html, "%s", otherwise);
+}
+
+/* "model, fine-tuned on 6,000 samples of train.h5; evaluated on 3,534 of test.h5". */
+static void write_subject(Html *html, const Run *run, const RunScores *scores) {
+    html_print(html, "<p class=\"lede\">Base model <b>");
+    write_setting(html, run, "model_name_or_path", "not known");
+    html_print(html, "</b>, trained on ");
+    if (run->state.samples > 0) {
+        html_count(html, run->state.samples);
+        html_print(html, " samples of ");
+    }
+    html_print(html, "<b>");
+    write_setting(html, run, "train_file", "a file that is not known");
+    html_print(html, "</b>");
+    if (scores->samples > 0) {
+        html_print(html, ", evaluated on ");
+        html_count(html, scores->samples);
+        html_print(html, " of <b>");
+        write_setting(html, run, "eval_file", "a file that is not known");
+        html_print(html, "</b>");
+    }
+    html_print(html, ".</p>\n");
+}
+
+/* --- One run ------------------------------------------------------------------------------------------------------ */
+
+static void write_figures(Html *html, const Run *run, const RunScores *scores) {
+    html_print(html, "<dl class=\"figures\"><div class=\"first\"><dt>Accuracy</dt><dd>");
+    html_percent(html, scores->accuracy.value);
+    if (!isnan(scores->accuracy.low))
+        html_print(html, "<small>95&nbsp;%% interval %.1f to %.1f&nbsp;%%</small>", 100.0 * scores->accuracy.low,
+                   100.0 * scores->accuracy.high);
+    html_print(html, "</dd></div><div><dt>Macro F1</dt><dd>");
+    html_score(html, scores->f1.value);
+    if (isnan(scores->f1.low))
+        html_print(html, "<small>mean over the classes</small>");
+    else
+        html_print(html, "<small>95&nbsp;%% interval %.3f to %.3f</small>", scores->f1.low, scores->f1.high);
+    html_print(html, "</dd></div><div><dt>Evaluation loss</dt><dd>");
+    html_number(html, scores->loss);
+    html_print(html, "<small>mean cross-entropy</small></dd></div><div><dt>Evaluated on</dt><dd>");
+    html_count(html, scores->samples);
+    html_print(html, "<small>samples");
+    if (run->predictions.count > 0) {
+        double share;
+        const int32_t largest = largest_class(run->predictions.metrics, &share);
+        html_print(html, "; always “");
+        html_text(html, run->predictions.label_names[largest]);
+        html_print(html, "”: %.1f&nbsp;%%", 100.0 * share);
+    }
+    html_print(html, "</small></dd></div></dl>\n");
+}
+
+static void summarize_run(Html *html, const Run *run) {
+    const RunScores scores = run_scores(run);
+    write_subject(html, run, &scores);
+    html_print(html, "<p class=\"state\">This run ");
+    html_print(html, run->progress == RUN_FINISHED || run->progress == RUN_STOPPED ? "" : "is ");
+    write_progress(html, run);
+    html_print(html, ".");
+    if (run->damaged_lines > 0)
+        html_print(html, " %" PRId64 " incomplete or damaged line%s of its log %s left out.", run->damaged_lines,
+                   run->damaged_lines > 1 ? "s" : "", run->damaged_lines > 1 ? "are" : "is");
+    html_print(html, "</p>\n");
+    if (run->last_evaluation)
+        write_figures(html, run, &scores);
+    else
+        html_print(html, "<p class=\"missing\">The log has no evaluation yet.</p>\n");
+}
+
+/* --- Several runs ------------------------------------------------------------------------------------------------- */
+
+/* The scale on which the intervals of all runs are drawn. */
+typedef struct {
+    double from, to;
+} Scale;
+
+static Scale scale_of(const Page *page) {
+    double low = 1.0, high = 0.0;
+    for (size_t i = 0; i < page->count; i++) {
+        const Interval accuracy = run_scores(&page->runs[i]).accuracy;
+        low = fmin(low, accuracy.low); /* fmin() ignores NaN */
+        high = fmax(high, accuracy.high);
+    }
+    if (!(low < high)) return (Scale){0.0, 1.0};
+    return (Scale){floor(low * 20.0) / 20.0, ceil(high * 20.0) / 20.0};
+}
+
+static void write_run_row(Html *html, const Page *page, size_t i, Scale scale) {
+    const Run *run = &page->runs[i];
+    const RunScores scores = run_scores(run);
+    html_print(html, "<tr><th scope=\"row\">");
+    chart_swatch(html, (int)i);
+    html_print(html, "<a href=\"#run-%zu\">", i + 1);
+    html_text(html, run->name);
+    html_print(html, "</a>%s</th><td>",
+               i == page->best && !isnan(scores.accuracy.value) ? " <em class=\"badge\">best</em>" : "");
+    html_interval(html, scores.accuracy.value, scores.accuracy.low, scores.accuracy.high, scale.from, scale.to);
+    html_print(html, "</td><td class=\"n\">");
+    html_score(html, scores.f1.value);
+    html_print(html, "</td><td class=\"n\">");
+    html_number(html, scores.loss);
+    html_print(html, "</td><td class=\"n\">");
+    html_count(html, scores.samples);
+    html_print(html, "</td><td>");
+    write_progress(html, run);
+    if (run->damaged_lines > 0) html_print(html, "; %" PRId64 " damaged lines left out", run->damaged_lines);
+    html_print(html, "</td></tr>");
+}
+
+static void write_spread(Html *html, const double *values, size_t count) {
+    const Spread spread = spread_of(values, count);
+    html_print(html, "<td class=\"n\">%.4f ± %.4f</td>", spread.mean, spread.deviation);
+}
+
+/* A row for the runs of a group of at least two. */
+static void write_group(Html *html, const Page *page, size_t first) {
+    double accuracy[64], f1[64], loss[64];
+    size_t count = 0;
+    for (size_t i = first; i < page->count && count < 64; i++) {
+        const RunScores scores = run_scores(&page->runs[i]);
+        if (page->group[i] != first || isnan(scores.accuracy.value)) continue;
+        accuracy[count] = scores.accuracy.value;
+        f1[count] = scores.f1.value;
+        loss[count++] = scores.loss;
+    }
+    if (count < 2) return;
+    html_print(html, "<tr><th scope=\"row\">");
+    const char *comma = "";
+    for (size_t i = first; i < page->count; i++) {
+        if (page->group[i] != first || isnan(run_scores(&page->runs[i]).accuracy.value)) continue;
+        html_print(html, "%s", comma);
+        html_text(html, page->runs[i].name);
+        comma = ", ";
+    }
+    html_print(html, "</th><td class=\"n\">%zu</td>", count);
+    write_spread(html, accuracy, count);
+    write_spread(html, f1, count);
+    write_spread(html, loss, count);
+    html_print(html, "</tr>");
+}
+
+static bool has_groups(const Page *page) {
+    for (size_t i = 0; i < page->count; i++)
+        if (page->group[i] != i) return true;
+    return false;
+}
+
+static void summarize_runs(Html *html, const Page *page) {
+    const RunScores best = run_scores(&page->runs[page->best]);
+    write_subject(html, &page->runs[page->best], &best);
+    html_print(html,
+               "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Scores of the runs\"><table "
+               "class=\"runs\"><caption>Scores of the last evaluation of each run</caption><thead><tr><th "
+               "scope=\"col\">Run</th><th scope=\"col\">Accuracy</th><th scope=\"col\" class=\"n\">Macro F1</th><th "
+               "scope=\"col\" class=\"n\">Loss</th><th scope=\"col\" class=\"n\">Samples</th><th "
+               "scope=\"col\">State</th></tr></thead><tbody>");
+    const Scale scale = scale_of(page);
+    for (size_t i = 0; i < page->count; i++) write_run_row(html, page, i, scale);
+    html_print(html, "</tbody></table></div>\n");
+    if (!has_groups(page)) return;
+    html_print(
+        html,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Spread over seeds\"><table><caption>Runs "
+        "that differ in the seed only: mean ± standard deviation (n − 1)</caption><thead><tr><th "
+        "scope=\"col\">Runs</th><th scope=\"col\" class=\"n\">Seeds</th><th scope=\"col\" "
+        "class=\"n\">Accuracy</th><th scope=\"col\" class=\"n\">Macro F1</th><th scope=\"col\" "
+        "class=\"n\">Loss</th></tr></thead><tbody>");
+    for (size_t i = 0; i < page->count; i++)
+        if (page->group[i] == i) write_group(html, page, i);
+    html_print(html, "</tbody></table></div>\n");
+}
+
+void section_summary(Html *html, const Page *page) {
+    html_print(html, "<section id=\"summary\" aria-labelledby=\"summary-h\"><h2 id=\"summary-h\">Summary</h2>\n");
+    if (page->count == 1)
+        summarize_run(html, &page->runs[0]);
+    else
+        summarize_runs(html, page);
+    html_print(html, "</section>\n");
+}

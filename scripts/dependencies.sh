@@ -69,6 +69,10 @@ libc6-dbg              : [ -d /usr/lib/debug/.build-id ]'
 FORMAT_NEED='
 clang-format           : program clang-format'
 
+# The page of linnet report is tested in a browser; Ubuntu has none as a package of apt, and there these tests are skipped.
+BROWSER_NEED='
+chromium               : program chromium'
+
 # Set `missing` to the needed packages that are not there, on one line.
 find_missing() {
     local package check
@@ -82,6 +86,7 @@ for argument in "$@"; do
     --test)
         needs+=$TEST_NEEDS
         grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release && needs+=$FORMAT_NEED
+        grep -qs '^ID=debian' /etc/os-release && needs+=$BROWSER_NEED
         ;;
     --slurm) needs+=$SLURM_NEEDS ;;
     --clang) needs+=$CLANG_NEEDS ;;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WIDTH = 400, HEIGHT = 236, LEFT = 52, RIGHT = 14, TOP = 10, BOTTOM = 38 };
+enum { WIDTH = 400, HEIGHT = 236, LEFT = 58, RIGHT = 18, TOP = 10, BOTTOM = 38 };
 enum { DRAWN = 300, MARKED = 40, ROWS = 60 };
 /* A line of more values than 2 × DRAWN is drawn by the lowest and highest of DRAWN runs of them; a line of up to MARKED
  * values has points; the table has up to ROWS rows. */
@@ -22,6 +22,14 @@ Ticks ticks_cover(double low, double high) {
         if (fabs(STEPS[i] * size - raw) < fabs(step - raw)) step = STEPS[i] * size;
     const double first = floor(low / step + 1e-9), last = ceil(high / step - 1e-9);
     return (Ticks){first * step, step, (int)(last - first) + 1};
+}
+
+Ticks ticks_cover_whole(double high) {
+    Ticks ticks = ticks_cover(0.0, fmax(high, 2.0));
+    if (ticks.step == floor(ticks.step)) return ticks;
+    ticks.step = ticks.step < 1.0 ? 1.0 : 2.0; /* 0.5, or 2.5 */
+    ticks.count = (int)ceil(fmax(high, 2.0) / ticks.step - 1e-9) + 1;
+    return ticks;
 }
 
 double tick_at(const Ticks *ticks, int index) {
@@ -261,7 +269,7 @@ bool chart_write(Html *html, const Chart *chart) {
     }
     if (!isfinite(y.low)) return false;
     widen(&y, chart->baseline);
-    Axes axes = {ticks_cover(0.0, fmax(last, 1.0)), ticks_cover(y.low, y.high)};
+    Axes axes = {ticks_cover_whole(last), ticks_cover(y.low, y.high)};
     html_print(html, "<figure class=\"chart\" id=\"%s\"><figcaption>%s</figcaption>", chart->id, chart->title);
     if (chart->legend) write_legend(html, chart);
     html_print(

@@ -38,6 +38,7 @@ typedef struct {
     int count; /* of ticks, at least 2 */
 } Ticks;
 Ticks ticks_cover(double low, double high);
+Ticks ticks_cover_whole(double high); /* whole numbers from 0 */
 double tick_at(const Ticks *ticks, int index);
 
 #endif

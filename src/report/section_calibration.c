@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { SIZE = 310, LEFT = 46, RIGHT = 22, TOP = 10, PLOT = SIZE - LEFT - RIGHT, COUNTS = 46, BOTTOM = 40 };
+enum { SIZE = 320, LEFT = 50, RIGHT = 28, TOP = 10, PLOT = SIZE - LEFT - RIGHT, COUNTS = 46, BOTTOM = 40 };
 /* The square of the diagram, and below it the numbers of samples, upside down. */
 
 static double at_x(double share) {

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { BINS_MAX = 16, WIDTH = 400, HEIGHT = 236, LEFT = 46, RIGHT = 46, TOP = 12, BOTTOM = 38 };
+enum { BINS_MAX = 16, WIDTH = 400, HEIGHT = 236, LEFT = 50, RIGHT = 52, TOP = 12, BOTTOM = 38 };
 
 typedef struct {
     int32_t width; /* tokens a bin */
@@ -97,7 +97,7 @@ static void write_chart(Html *html, const Run *run, size_t number) {
     int64_t most = 1;
     for (int i = 0; i < b.count; i++)
         if (b.samples[i] > most) most = b.samples[i];
-    const Ticks counts = ticks_cover(0.0, (double)most);
+    const Ticks counts = ticks_cover_whole((double)most);
     html_print(
         html,
         "<figure class=\"chart wide\"><figcaption>Texts and accuracy by length</figcaption><ul class=\"legend\"><li><svg "

@@ -41,7 +41,7 @@ const char *const PAGE_STYLE[] = {
     ".pair{display:flex;flex-wrap:wrap;gap:1rem 3.5rem}\n",
     ".beside{display:grid;grid-template-columns:minmax(0,21rem) minmax(0,1fr);gap:1rem 3rem;align-items:start}\n",
     "@media (max-width:46rem){.beside{grid-template-columns:1fr}body{padding:1.4rem 1rem 2rem}h1{font-size:1.7rem}"
-    "}@media (max-width:30rem){.plot .tick,.plot .note{font-size:14px}}\n",
+    "}@media (max-width:30rem){.plot .tick,.plot .note{font-size:13px}}\n",
     "figure{margin:0;min-width:0}figcaption,caption{font-weight:600;font-size:.95rem;text-align:left;padding:0 0 .4rem}\n",
     "caption span{font-weight:400;color:var(--soft)}.legend{font-size:.85rem;color:var(--soft)}#curves>.legend{margin:0 0 1rem}figure .legend{margin:0 0 .4rem}\n",
     ".legend li{display:flex;align-items:center;gap:.4rem;overflow-wrap:anywhere}.swatch{flex:none}th .swatch{margin-right:.5rem}\n",
@@ -91,5 +91,5 @@ const char *const PAGE_STYLE[] = {
     "html{font-size:10.5pt}body{padding:0;max-width:none}nav,.skip{display:none}*{print-color-adjust:exact;"
     "-webkit-print-color-adjust:exact}figure,tr,.figures,.times{break-inside:avoid}h2,h3,caption{break-after:avoid}"
     ".scroll,.chart .scroll{overflow:visible;max-height:none}a{text-decoration:none}"
-    "details::details-content{content-visibility:visible;block-size:auto}summary{color:#000;list-style:none}.charts details,.beside details,.wide details{display:none}}\n",
+    ".settings{font-size:6.5pt;min-width:0}.settings :is(th,td){padding-right:.4em;white-space:normal;overflow-wrap:anywhere}details::details-content{content-visibility:visible;block-size:auto}summary{color:#000;list-style:none}.charts details,.beside details,.wide details{display:none}}\n",
     NULL};

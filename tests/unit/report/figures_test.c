@@ -108,6 +108,12 @@ static void test_ticks_cover_the_values(void **state) {
         assert_true(tick_at(&ticks, 0) <= ranges[i][0] + rounding);
         assert_true(tick_at(&ticks, ticks.count - 1) >= ranges[i][1] - rounding);
     }
+    static const double steps[][2] = {{0, 1}, {1, 1}, {2, 1}, {3, 1}, {9, 2}, {12, 2}, {564, 100}};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        const Ticks ticks = ticks_cover_whole(steps[i][0]);
+        assert_true(ticks.step == steps[i][1]);
+        assert_true(tick_at(&ticks, ticks.count - 1) >= steps[i][0]);
+    }
     const Ticks ticks = ticks_cover(0, 564);
     assert_true(ticks.step == 100.0 && ticks.count == 7 && tick_at(&ticks, 6) == 600.0);
 }

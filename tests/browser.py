@@ -7,7 +7,10 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
+import tempfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,3 +174,29 @@ def undo_by_pixel(kind, filtered, line, above):
             a, b, c = abs(guess - left), abs(guess - up), abs(guess - corner)
             predicted = np.where((a <= b) & (a <= c), left, np.where(b <= c, up, corner))
         line[x + 1] = (value + predicted) % 256
+
+
+def png(image):
+    """The bytes of a PNG of an array (height, width, 3), as small as zlib makes it with the filter Up."""
+    above = np.vstack([np.zeros_like(image[:1]), image[:-1]])
+    raw = b"".join(b"\2" + line.tobytes() for line in image - above)
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", image.shape[1], image.shape[0], 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw, 9)) + chunk(b"IEND", b"")
+
+
+def main():
+    """Take the picture of a page: browser.py PAGE.html PICTURE.png WIDTH HEIGHT [dark]."""
+    source, target, width, height, *dark = sys.argv[1:]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        browser = Browser(folder)
+        page = Page(browser, Path(source), int(width), int(height), dark=bool(dark))
+        Path(target).write_bytes(png(pixels(page.screenshot())[: int(height)]))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WIDTH = 400, HEIGHT = 236, LEFT = 58, RIGHT = 18, TOP = 10, BOTTOM = 38 };
+enum { WIDTH = 400, HEIGHT = 236, LEFT = 62, RIGHT = 18, TOP = 10, BOTTOM = 38 };
 enum { DRAWN = 300, MARKED = 40, ROWS = 60 };
 /* A line of more values than 2 × DRAWN is drawn by the lowest and highest of DRAWN runs of them; a line of up to MARKED
  * values has points; the table has up to ROWS rows. */
@@ -68,13 +68,22 @@ static double at_y(const Axes *a, double y) {
     return HEIGHT - BOTTOM - (y - low) / (high - low) * (HEIGHT - TOP - BOTTOM);
 }
 
+/* 2.5e-5 in place of 2.5e-05. */
+static void write_short(Html *html, double value) {
+    char text[32];
+    snprintf(text, sizeof text, "%.6g", value);
+    char *exponent = strchr(text, 'e');
+    if (exponent && exponent[2] == '0') memmove(exponent + 2, exponent + 3, strlen(exponent + 3) + 1);
+    html_print(html, "%s", text);
+}
+
 /* A label of an axis; thousands as k where the numbers are large. */
 static void write_tick(Html *html, const Ticks *ticks, int index) {
     const double value = tick_at(ticks, index), most = tick_at(ticks, ticks->count - 1);
-    if (most >= 1e4 && ticks->step >= 100.0)
+    if (most >= 1e4 && most < 1e8 && ticks->step >= 100.0)
         html_print(html, value == 0.0 ? "0" : "%.10gk", value / 1e3);
     else
-        html_print(html, "%.6g", value);
+        write_short(html, value);
 }
 
 static void write_axes(Html *html, const Axes *a) {

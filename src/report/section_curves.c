@@ -24,7 +24,7 @@ static const Curve CURVES[] = {
     {"c-rate", "Learning rate", "the learning rate", "learning_rate", NULL, NULL, NULL, false, false, false},
     {"c-norm", "Gradient norm", "the norm of the gradient before clipping", "grad_norm", NULL, NULL, NULL, false, false,
      false},
-    {"c-speed", "Throughput", "tokens a second", "tokens_per_second", NULL, NULL, NULL, false, false, false},
+    {"c-speed", "Throughput (tokens/s)", "tokens a second", "tokens_per_second", NULL, NULL, NULL, false, false, false},
 };
 
 /* The share of the largest class, where all runs are evaluated on the same. */

@@ -1,5 +1,6 @@
 """The page of `linnet report` in a browser: nothing is loaded, nothing complains, charts are drawn in each theme and width, and a screen
 reader is told what they show."""
+import json
 import shutil
 
 import numpy as np
@@ -25,11 +26,16 @@ def run(sample, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pages(run, tmp_path_factory):
-    """The page of a run, and that of twenty."""
+    """The page of a run, that of twenty, and one of a run whose values are small, large and many."""
     folder = tmp_path_factory.mktemp("pages")
     linnet("report", run, "-o", folder / "one.html")
     linnet("report", *[shutil.copytree(run, folder / f"run{i}") for i in range(20)], "-o", folder / "many.html")
-    return {"one": folder / "one.html", "many": folder / "many.html"}
+    lines = [{"step": 1000 * i, "epoch": i, "loss": 1.2345e-4 * i, "learning_rate": 1.3e-5 / i, "grad_norm": 3.25e9 / i,
+              "tokens_per_second": 1.5e6 / i, "samples_per_second": 9} for i in range(1, 120)]
+    (folder / "wide").mkdir()
+    (folder / "wide/metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    linnet("report", folder / "wide", "-o", folder / "wide.html")
+    return {name: folder / f"{name}.html" for name in ("one", "many", "wide")}
 
 
 def shares(image, color, near=40):
@@ -55,7 +61,7 @@ def contrast(a, b):
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("name", ["one", "many"])
+@pytest.mark.parametrize("name", ["one", "many", "wide"])
 @pytest.mark.parametrize("width, dark, media", [(1200, False, ""), (1200, True, ""), (360, False, ""), (360, True, ""), (700, False, "print")])
 def test_page_fits_and_is_quiet(browser, pages, name, width, dark, media):
     page = Page(browser, pages[name], width=width, dark=dark, media=media)

@@ -203,7 +203,7 @@ def test_page_has_the_figures_of_the_log(runs, tmp_path):
                 expected[event["step"]][key] = f"{event[key]:.4g}"
     assert rows[1:] == [[str(step), values.get("loss", ""), values.get("eval_loss", "")] for step, values in sorted(expected.items())]
     for caption, key in (("Learning rate by step", "learning_rate"), ("Gradient norm by step", "grad_norm"),
-                         ("Throughput by step", "tokens_per_second")):
+                         ("Throughput (tokens/s) by step", "tokens_per_second")):
         assert page.table(caption)[1:] == [[str(e["step"]), f"{e[key]:.4g}"] for e in training_events(run)]
     assert page.table("Accuracy by step")[1:] == [[str(e["step"]), f"{e['eval_accuracy']:.4g}", f"{e['eval_f1']:.4g}"]
                                                   for e in evaluation_events(run)]

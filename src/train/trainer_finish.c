@@ -45,10 +45,11 @@ static Status load_best(Trainer *t, Error *error) {
     return error->status;
 }
 
-/* With the step whose weights they are. Rank 0. */
+/* The card of the model that was there goes first, so that no model lies beside another one's. Rank 0. */
 static Status save_model(const Trainer *t, Error *error) {
     RunState state = t->state;
-    if (t->best_loaded) state.step = state.best_saved.step;
+    state.step = trainer_model_step(t);
+    trainer_remove_card(t);
     const ParameterLayout *layout = &t->model.layout;
     progress_begin("save", "bytes",
                    (int64_t)((layout->dense + layout->token.count + layout->position.count) * sizeof(float)));
@@ -91,13 +92,14 @@ static void log_summary(Trainer *t, Error *error) {
                       error);
 }
 
-/* Equal digests prove two models equal. In the format of sha256sum --check. Rank 0. */
-static void print_digest(const Trainer *t, Error *error) {
+/* The model's card, then its digest: equal digests prove two models equal. In the format of sha256sum --check. Rank 0. */
+static void save_card_print_digest(const Trainer *t, Error *error) {
     char digest[DIGEST_TEXT];
     char *path = file_join(t->settings->output_dir, "model.safetensors", error);
     progress_begin("verify", "bytes", path ? file_size(path) : 0);
     const bool read = path && digest_file(path, digest, error) == STATUS_OK;
     progress_end();
+    if (read) trainer_save_card(t, digest);
     if (read) printf("SHA256 (%s) = %s\n", path, digest);
     input_to_failure(error);
     memory_free(path);
@@ -144,6 +146,6 @@ Status trainer_finish(Trainer *t, Error *error) {
                     "before you use linnet predict",
                     t->settings->output_dir);
     world_phase(t->world, RUN_END, 0);
-    if (t->world->rank == 0) print_digest(t, error);
+    if (t->world->rank == 0) save_card_print_digest(t, error);
     return world_agree(t->world, error, true);
 }

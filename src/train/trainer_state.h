@@ -218,6 +218,15 @@ Status trainer_stop(Trainer *trainer, Error *error);
  * Collective. */
 Status trainer_finish(Trainer *trainer, Error *error);
 
+/* trainer_card.c: OUTPUT/README.md. A failure is a warning. Rank 0. */
+
+/* The update whose weights the final model has. */
+int64_t trainer_model_step(const Trainer *trainer);
+/* Remove the card of the model that is about to be replaced, if linnet wrote it. */
+void trainer_remove_card(const Trainer *trainer);
+/* Write the card of the final model, after its evaluation. `digest`: SHA-256 of model.safetensors. */
+void trainer_save_card(const Trainer *trainer, const char *digest);
+
 /* trainer_report.c: rank 0 logs what it is about to do. Not collective. */
 void trainer_banner(const Trainer *trainer);
 /* Rank 0 prints the scores of the final model to standard output. Not collective. */

@@ -69,8 +69,8 @@ def test_killed_at_each_step(settings, older, at_call, tmp_path, call):
         assert not left_over(run)
         shutil.rmtree(run)
     assert code == 0 and model_in(run) == new
-    # Killed before the replacement, during it and, while the emptied folder is removed, after it.
-    assert sorted(set(found), key=found.index) == (["old", "none"] if call == "rename" else ["old", "none", "new"]), found
+    # Killed before the replacement, during it and, while the emptied folder is removed or the model's card is written, after it.
+    assert sorted(set(found), key=found.index) == ["old", "none", "new"], found
     assert completed > 1
 
 

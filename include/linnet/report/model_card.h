@@ -1,0 +1,40 @@
+#ifndef LINNET_REPORT_MODEL_CARD_H
+#define LINNET_REPORT_MODEL_CARD_H
+/** The model card of a final model: OUTPUT/README.md, as the Hugging Face Hub shows it. YAML front matter with the
+ *  metrics as the Hub's `model-index`, then Markdown: data with digests, settings, results by class, how to load the
+ *  model. Folders are named without their parents, and hosts not at all. Not collective: rank 0 calls it.
+ *
+ *  A card is linnet's own while it has the line MODEL_CARD_MARK begins. Any other README.md is its author's. */
+#include "linnet/checkpoint/run_state.h"
+#include "linnet/data/dataset.h"
+#include "linnet/evaluate/metrics.h"
+#include "linnet/model/model_config.h"
+#include "linnet/settings/settings.h"
+
+#define MODEL_CARD_FILE "README.md"
+#define MODEL_CARD_MARK "<!-- This card was written by linnet."
+
+/** What a card tells; all borrowed. */
+typedef struct {
+    const Settings *settings;
+    const char *settings_text; /**< the same by settings_text() */
+    const RunState *state;
+    int64_t step; /**< update whose weights the model has */
+    const ModelConfig *config;
+    bool tokenizer;           /**< the model has one */
+    const DatasetInfo *train; /**< training data */
+    const DatasetInfo *eval;  /**< evaluation data; NULL: none */
+    const Metrics *metrics;   /**< of the model on `eval`; NULL: none */
+    const cJSON *history;     /**< the log's events, an array; NULL: none */
+    int ranks, nodes, threads;
+    const char *digest; /**< SHA-256 of model.safetensors */
+} ModelCard;
+
+/** Write the card, complete or not at all. A README.md that is not linnet's own stays as it is, and a warning says so.
+ *  STATUS_INPUT or STATUS_FAILURE name the file. */
+Status model_card_save(const ModelCard *card, Error *error);
+
+/** Remove the card of a model that is about to be replaced, if it is linnet's own. */
+Status model_card_remove(const char *output_dir, Error *error);
+
+#endif

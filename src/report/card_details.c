@@ -1,0 +1,149 @@
+/* The tables of a model card: labels, data, training, origin. See card_sections.h. */
+#include "linnet/core/json.h"
+#include "report/card_sections.h"
+#include "report/card_text.h"
+#include <inttypes.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { EVALUATIONS_MOST = 50 };
+
+/* --- Labels --- */
+
+/* Zero where nothing is counted, as scikit-learn has it. */
+static double ratio(int64_t part, int64_t whole) {
+    return whole > 0 ? (double)part / (double)whole : 0.0;
+}
+
+static void print_class(FILE *file, const Metrics *metrics, int32_t label) {
+    int64_t truth = 0, predicted = 0;
+    const int64_t hits = metrics->confusion[label * metrics->labels + label];
+    for (int32_t other = 0; other < metrics->labels; other++) {
+        truth += metrics->confusion[label * metrics->labels + other];
+        predicted += metrics->confusion[other * metrics->labels + label];
+    }
+    fprintf(file, " %.4f | %.4f | %.4f | %" PRId64 " |", ratio(hits, predicted), ratio(hits, truth),
+            ratio(2 * hits, truth + predicted), truth);
+}
+
+void card_labels(FILE *file, const ModelCard *card) {
+    fputs("\n## Labels\n\n| id | label |", file);
+    if (card->metrics) fputs(" precision | recall | F1 | support |", file);
+    fputs(card->metrics ? "\n|---|---|---|---|---|---|\n" : "\n|---|---|\n", file);
+    for (int32_t i = 0; i < card->config->labels; i++) {
+        fprintf(file, "| %" PRId32 " | ", i);
+        card_plain(file, card->config->label_names[i]);
+        fputs(" |", file);
+        if (card->metrics) print_class(file, card->metrics, i);
+        fputc('\n', file);
+    }
+}
+
+/* --- Data --- */
+
+static void print_data(FILE *file, const char *what, const DatasetInfo *info) {
+    fprintf(file, "| %s | ", what);
+    card_plain(file, info->source_name);
+    fprintf(file, " | %" PRId64 " | %" PRId64 " | %" PRId32 " | `%s` |\n", info->samples, info->tokens, info->longest,
+            info->source_digest);
+}
+
+void card_data(FILE *file, const ModelCard *card) {
+    fputs("\n## Data\n\n| | table | samples | tokens | longest sample, tokens | SHA-256 of the table |\n"
+          "|---|---|---|---|---|---|\n",
+          file);
+    print_data(file, "training", card->train);
+    if (card->eval) print_data(file, "evaluation", card->eval);
+}
+
+/* --- Training --- */
+
+/* The settings that decide what the model becomes, by their names in the configuration. */
+static const char *const SETTINGS[] = {"learning_rate",  "lr_scheduler_type", "warmup_steps",
+                                       "weight_decay",   "adam_beta1",        "adam_beta2",
+                                       "adam_epsilon",   "max_grad_norm",     "label_smoothing_factor",
+                                       "dropout",        "pooling",           "bf16",
+                                       "seed",           "data_order",        "reduction",
+                                       "reduction_dtype"};
+
+/* Null is the model's own value. */
+static void print_setting(FILE *file, const cJSON *settings, const char *key) {
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(settings, key);
+    char number[JSON_REAL_TEXT];
+    if (!value || cJSON_IsNull(value)) return;
+    json_real_text(value->valuedouble, number);
+    fprintf(file, "| %s | %s |\n", key,
+            cJSON_IsString(value)   ? value->valuestring
+            : cJSON_IsNumber(value) ? number
+            : cJSON_IsTrue(value)   ? "true"
+                                    : "false");
+}
+
+void card_training(FILE *file, const ModelCard *card) {
+    const RunState *state = card->state;
+    cJSON *settings = cJSON_Parse(card->settings_text);
+    fputs("\n## Training\n\n| setting | value |\n|---|---|\n", file);
+    print_setting(file, settings, card->settings->max_steps > 0 ? "max_steps" : "num_train_epochs");
+    fprintf(file, "| global_batch_size | %" PRId64 " |\n", state->global_batch);
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++) print_setting(file, settings, SETTINGS[i]);
+    fprintf(file, "| reduction_units | %" PRId64 " |\n", state->units);
+    cJSON_Delete(settings);
+    fprintf(file, "\nThe optimizer is AdamW. The weights are those of update %" PRId64 " of %" PRId64 ".\n", card->step,
+            state->total);
+    if (state->skipped > 0)
+        fprintf(file, "%" PRId64 " updates were left out, since their loss or gradient was not finite.\n",
+                state->skipped);
+}
+
+/* A cell with a number of an event; "-" where it has none. */
+static void print_number(FILE *file, const cJSON *event, const char *name, int digits) {
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(event, name);
+    if (cJSON_IsNumber(value))
+        fprintf(file, " %.*f |", digits, value->valuedouble);
+    else
+        fputs(" - |", file);
+}
+
+static bool is_evaluation(const cJSON *event) {
+    return cJSON_HasObjectItem(event, "eval_loss");
+}
+
+void card_evaluations(FILE *file, const ModelCard *card) {
+    int count = 0, number = 0;
+    const cJSON *event, *trained = NULL;
+    cJSON_ArrayForEach(event, card->history) count += is_evaluation(event);
+    if (count < 2) return;
+    const int stride = (count + EVALUATIONS_MOST - 1) / EVALUATIONS_MOST;
+    fputs(
+        "\n### Evaluations\n\n| step | epoch | training loss | loss | accuracy | macro F1 |\n|---|---|---|---|---|---|\n",
+        file);
+    cJSON_ArrayForEach(event, card->history) {
+        if (cJSON_HasObjectItem(event, "loss")) trained = event;
+        if (!is_evaluation(event) || (++number % stride && number != count)) continue;
+        fputc('|', file);
+        print_number(file, event, "step", 0);
+        print_number(file, event, "epoch", 4);
+        print_number(file, trained, "loss", 4);
+        print_number(file, event, "eval_loss", 4);
+        print_number(file, event, "eval_accuracy", 4);
+        print_number(file, event, "eval_f1", 4);
+        fputc('\n', file);
+    }
+    if (stride > 1) fprintf(file, "\nOf %d evaluations one in %d is shown, and the last one.\n", count, stride);
+}
+
+/* --- Origin --- */
+
+static const char *plural(int count) {
+    return count == 1 ? "" : "s";
+}
+
+void card_origin(FILE *file, const ModelCard *card) {
+    const BuildFingerprint *build = &card->state->fingerprint;
+    fprintf(file, "\n## Made with\n\n- linnet %s\n- %d rank%s with %d thread%s each, on %d host%s\n", build->linnet,
+            card->ranks, plural(card->ranks), card->threads, plural(card->threads), card->nodes, plural(card->nodes));
+    fprintf(file, "- kernels %s, products %s, sums %s, compiler %s\n", build->kernels, build->products, build->sums,
+            build->compiler);
+    fprintf(file, "- run `%s`, started %s\n- SHA-256 of model.safetensors: `%s`\n", card->state->run.id,
+            card->state->run.started, card->digest);
+}

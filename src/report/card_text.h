@@ -1,0 +1,20 @@
+#ifndef LINNET_REPORT_CARD_TEXT_H
+#define LINNET_REPORT_CARD_TEXT_H
+/** Texts of users in a model card, so that none of them can break its YAML, Markdown, Python or shell. The stream's
+ *  error flag tells of failures. Not collective. */
+#include <stdio.h>
+
+/** In double quotes, with the escapes of JSON: a string of YAML and of Python, too. Bytes that are not UTF-8 become
+ *  U+FFFD. */
+void card_quoted(FILE *file, const char *text);
+
+/** As Markdown shows it, also in a table. */
+void card_plain(FILE *file, const char *text);
+
+/** As one word of a shell. */
+void card_word(FILE *file, const char *text);
+
+/** The last part of a path; that of its absolute path where it ends in `/`, `.` or `..`. Points into `room`. */
+const char *card_name(const char *path, char room[4096]);
+
+#endif

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/table_options.h"
+#include "linnet/core/hub_cache.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/evaluate_file.h"
@@ -29,6 +30,7 @@ int command_evaluate(int argc, char **argv) {
                                .label_column = "sentiment"};
     const char *labels = NULL;
     bool helped = false, quiet = false;
+    char room[PATH_MAX];
     Error error = {0};
     const Option table[] = {
         {"model", OPTION_TEXT, &options.model, "DIR: a model folder or checkpoint", true, 0, 0},
@@ -57,7 +59,8 @@ int command_evaluate(int argc, char **argv) {
         .options = table,
         .count = sizeof table / sizeof *table,
     };
-    options_parse(&line, argc, argv, &helped, &quiet, NULL, &error);
+    if (!options_parse(&line, argc, argv, &helped, &quiet, NULL, &error) && !helped)
+        options.model = hub_cache_resolve(options.model, room, &error);
     if (labels && !helped && !error.status) options.label_names = options_split(labels, &options.labels, &error);
     if (!helped) run(&options, quiet, &error);
     memory_free(options.label_names);

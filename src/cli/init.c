@@ -1,6 +1,7 @@
 /* linnet init: makes a new model folder with random weights. */
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "linnet/core/hub_cache.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/data/dataset.h"
@@ -38,9 +39,10 @@ static Status read_options(InitOptions *init, int argc, char **argv, bool *helpe
 
 static Status run(const InitOptions *init, Error *error) {
     size_t labels = 0;
+    char room[PATH_MAX];
     char **names = options_split(init->labels, &labels, error);
     const NewModel model = {
-        .tokenizer = init->tokenizer,
+        .tokenizer = hub_cache_resolve(init->tokenizer, room, error),
         .label_names = (const char *const *)names,
         .labels = (int32_t)labels,
         .layers = (int32_t)init->layers,

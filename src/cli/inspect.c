@@ -3,6 +3,7 @@
 #include "cli/options.h"
 #include "linnet/checkpoint/checkpoint_verify.h"
 #include "linnet/core/file.h"
+#include "linnet/core/hub_cache.h"
 #include "linnet/core/limits.h"
 #include "linnet/core/log.h"
 #include "linnet/data/dataset.h"
@@ -10,7 +11,10 @@
 #include <stdbool.h>
 
 /* A file can only be a token file; a folder is recognized by what it holds. */
-static Status inspect_path(const char *path, Error *error) {
+static Status inspect_path(const char *given, Error *error) {
+    char room[PATH_MAX];
+    const char *path = hub_cache_resolve(given, room, error);
+    if (error->status) return error->status;
     if (!file_exists(path)) return error_set(error, STATUS_INPUT, "%s: does not exist", path);
     if (!file_is_folder(path)) return dataset_describe(path, error);
     if (limits_threads(omp_get_max_threads(), error)) return error->status;

@@ -4,6 +4,7 @@
 #include "cli/table_options.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_kind.h"
+#include "linnet/core/hub_cache.h"
 #include "linnet/core/log.h"
 #include "linnet/evaluate/metrics.h"
 #include "linnet/predict/predict_print.h"
@@ -14,6 +15,7 @@ typedef struct {
     TableOptions table;
     AnswerStyle style;
     int64_t batch_size;
+    char model_room[PATH_MAX];
     OptionList texts;
     bool helped, quiet;
 } Command;
@@ -77,6 +79,8 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     if (options_parse(&line, argc, argv, &command->helped, &command->quiet, texts, error) || command->helped)
         return error->status;
     log_setup(0, 1, command->quiet);
+    command->model = hub_cache_resolve(command->model, command->model_room, error);
+    if (error->status) return error->status;
     if (command->input && texts->count > 0)
         return error_set(error, STATUS_INPUT, "--input: expected no text besides it, got %zu", texts->count);
     if (command->style.threshold > 1)

@@ -3,6 +3,7 @@
 #include "cli/options.h"
 #include "cli/table_options.h"
 #include "linnet/core/escape.h"
+#include "linnet/core/hub_cache.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/text/preparation.h"
@@ -74,6 +75,9 @@ static void print_summary(const PrepareOptions *options, const PrepareSummary *s
 static Status run(Command *command, Error *error) {
     PrepareSummary summary;
     PrepareOptions *options = &command->prepare;
+    char room[PATH_MAX];
+    options->tokenizer = hub_cache_resolve(options->tokenizer, room, error);
+    if (error->status) return error->status;
     options->label_names = options_split(command->labels, &options->labels, error);
     if (options->label_names && !prepare(options, &summary, error)) print_summary(options, &summary);
     memory_free(options->label_names);

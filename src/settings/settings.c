@@ -2,6 +2,7 @@
 #include "linnet/settings/settings.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_kind.h"
+#include "linnet/core/hub_cache.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "settings/settings_source.h"
@@ -15,6 +16,16 @@ static void store(Settings *settings, Source *source) {
         source_problem(source, &mistake);
     }
     settings_check_foreign(source, settings);
+}
+
+/* The snapshot that a folder of the hub's cache stands for now, so that the resolved settings name it. */
+static Status resolve_model(Settings *settings, Error *error) {
+    char room[PATH_MAX];
+    const char *path = hub_cache_resolve(settings->model_name_or_path, room, error);
+    if (error->status || path == settings->model_name_or_path) return error->status;
+    memory_free(settings->model_name_or_path);
+    settings->model_name_or_path = memory_text(path, error);
+    return error->status;
 }
 
 /** Read a text with its overrides [count] into *settings, which stay empty after an error. */
@@ -56,8 +67,9 @@ Status settings_load(Settings *settings, const char *path, const char *const *ov
     char *text = NULL;
     size_t size = 0;
     *settings = (Settings){0};
-    if (!path) return read(settings, "{}", 2, "the command line", overrides, count, true, error);
-    if (file_read(path, &text, &size, error) == STATUS_OK) {
+    if (!path) {
+        read(settings, "{}", 2, "the command line", overrides, count, true, error);
+    } else if (file_read(path, &text, &size, error) == STATUS_OK) {
         const FileKind kind = file_kind(text, size_min(size, FILE_KIND_BYTES));
         if (is_yaml(path, text))
             error_set(error, STATUS_INPUT,
@@ -70,6 +82,7 @@ Status settings_load(Settings *settings, const char *path, const char *const *ov
             refuse_kind(path, kind, error);
     }
     memory_free(text);
+    if (error->status == STATUS_OK && resolve_model(settings, error)) settings_free(settings);
     return error->status;
 }
 

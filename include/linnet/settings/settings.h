@@ -80,7 +80,8 @@ typedef struct {
  *  where there is none of these, the first contradiction (global_batch_size together with gradient_accumulation_steps;
  *  load_best_model_at_end without matching eval and save strategies, as in Trainer; eval_strategy or early stopping
  *  without eval_file; …). Keys of Transformers 4 that have another name now give it their value. A warning names these,
- *  and the keys without effect whose value is not the default. */
+ *  and the keys without effect whose value is not the default. Of a model_name_or_path that is a folder of the hub's
+ *  cache, the snapshot is taken (hub_cache.h). */
 Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error);
 
 /** Whether there is such a key, of linnet or of TrainingArguments and its scripts; *flag: it takes true or false. */

@@ -6,6 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Advice where a table of pandas has its rows otherwise (orient). */
+#define ROW_AN_OBJECT " (pandas writes a row an object with to_json(orient=\"records\"))"
+
 /* --- Finding the next object --- */
 
 static Status fail(const RowBuffer *buffer, const char *what, Error *error) {
@@ -92,6 +95,7 @@ typedef struct {
     char names[256]; /**< of the members */
     char array[80];  /**< the first member that is an array of objects, quoted */
     Quoted key;      /**< the last one */
+    bool plain;      /**< some member is neither an array nor an object */
     Error *error;
 } Object;
 
@@ -125,10 +129,8 @@ static void take_value(const Object *object, const JsonItem *item) {
                  .null = item->kind == JSON_NULL};
     if (cell.null) cell.size = 0;
     if (item->kind == JSON_OBJECT || *text == '[')
-        fault_member(
-            object, item,
-            "must be a string, a number, true, false or null, not an array or an object (pandas writes a row an "
-            "object with to_json(orient=\"records\"))");
+        fault_member(object, item,
+                     "must be a string, a number, true, false or null, not an array or an object" ROW_AN_OBJECT);
     if (item->kind == JSON_STRING) {
         cell.size = json_decode(text, item->size);
         cell.at++;
@@ -147,6 +149,7 @@ static void take_item(void *context, const JsonItem *item) {
     Object *object = context;
     if (item->depth != 1 || object->error->status) return;
     const char *text = row_buffer_row(object->buffer) + item->at;
+    if (item->kind != JSON_KEY && item->kind != JSON_OBJECT && *text != '[') object->plain = true;
     if (item->kind == JSON_KEY)
         take_key(object, item);
     else if (object->column < object->rows->count)
@@ -161,6 +164,8 @@ static Status refuse_missing(const Object *object, const char *name, Error *erro
     char advice[160] = "";
     if (*object->array)
         snprintf(advice, sizeof advice, "; if the rows are in the array %s, add --field", object->array);
+    else if (*object->names && !object->plain)
+        snprintf(advice, sizeof advice, ROW_AN_OBJECT);
     return error_set(error, STATUS_INPUT, "%s:%" PRId64 ": no member %s; the members are: %s%s", buffer->path,
                      buffer->line, quoted(name, strlen(name), &shown), object->names, advice);
 }
@@ -300,7 +305,8 @@ Status json_read_row(RowBuffer *buffer, JsonRows *rows, Row *row, bool *more, Er
     if (!next) return STATUS_OK;
     if (next != '{')
         return fail(buffer,
-                    rows->some || rows->place == JSON_ARRAY
+                    rows->place == JSON_ARRAY && next == '[' ? "expected a JSON object" ROW_AN_OBJECT
+                    : rows->some || rows->place == JSON_ARRAY
                         ? "expected a JSON object"
                         : "expected a JSON object (for a table of another format add --format csv)",
                     error);

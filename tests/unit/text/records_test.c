@@ -238,6 +238,8 @@ static void test_jsonl_errors_name_the_place(void **state) {
         {"{\"a\":[1],\"b\":2}", "!:1:6: member \"a\" must be a string, a number, true, false or null, not an array"},
         {"{\"a\":{},\"b\":2}", "!:1:6: member \"a\" must be a string, a number, true, false or null, not an array"},
         {"[1]", "!:1:2: expected a JSON object"},
+        {"[[1]]", "!:1:2: expected a JSON object (pandas writes a row an object with to_json(orient=\"records\"))"},
+        {"{\"x\":[1],\"y\":{}}", "!:1: no member \"b\"; the members are: \"x\", \"y\" (pandas writes a row an object"},
         {"[]x", "!:1:3: expected nothing after the array"},
         {"a,b\n1,2\n", "!:1:1: expected a JSON object (for a table of another format add --format csv)"},
         {"{\"a\":1 \"b\":2}", "!:1:8: expected ',' or '}'"},

@@ -53,8 +53,7 @@ int command_evaluate(int argc, char **argv) {
     const CommandLine line = {
         .synopsis = "linnet evaluate --model DIR --data FILE [--predictions FILE.tsv]",
         .summary =
-            "Print accuracy, macro F1, loss, the confusion matrix and the scores of each class of a model on a token file
-"
+            "Print accuracy, macro F1, loss, the confusion matrix and the scores of each class of a model on a token file\n"
             "or a table. Runs alone, or under mpirun or srun.",
         .options = table,
         .count = sizeof table / sizeof *table,

@@ -127,10 +127,13 @@ def test_reads_models_that_transformers_saves(tmp_path, dtype, shard):
 
 
 @pytest.mark.parametrize("kind", ["GPT2Model", "GPT2LMHeadModel"])
-def test_reads_models_without_a_head(tmp_path, kind):
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("shard", [None, "100KB"])
+def test_reads_models_without_a_head(tmp_path, kind, dtype, shard):
     torch.manual_seed(4)
-    model = getattr(transformers, kind)(peer_config(id2label={0: "LABEL_0"}, label2id={"LABEL_0": 0}))
-    model.save_pretrained(tmp_path)
+    model = getattr(transformers, kind)(peer_config(id2label={0: "LABEL_0"}, label2id={"LABEL_0": 0})).to(getattr(torch, dtype))
+    model.save_pretrained(tmp_path, **({"max_shard_size": shard} if shard else {}))
+    assert (tmp_path / "model.safetensors.index.json").exists() == bool(shard)
     rows, complaints = inspected(tmp_path)
     assert rows["head"].startswith("none")
     assert rows["values"] == "SHA-256 " + expected_digest(model)

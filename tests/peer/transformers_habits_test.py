@@ -65,6 +65,19 @@ def test_complete_arguments_are_accepted(new_model, data, tmp_path):  # noqa: F8
     assert [line.split(": ")[-1] for line in said.splitlines() if "warning" in line] == ["run_name"]
 
 
+def test_every_default_of_this_version_is_accepted(new_model, data, tmp_path):  # noqa: F811
+    """As to_json_string() prints it: all keys, and placeholders for the tokens of an account."""
+    arguments = transformers.TrainingArguments(str(tmp_path / "run"), use_cpu=True, hub_token="secret")
+    text = arguments.to_json_string()
+    assert "<HUB_TOKEN>" in text and "secret" not in text
+    (tmp_path / "run.json").write_text(text)
+    ours, said = resolved(tmp_path / "run", new_model, data, tmp_path / "run.json")
+    theirs = json.loads(text)
+    assert "warning" not in said and len(theirs) > 90
+    same = [key for key in KEYS if key != "max_steps"]
+    assert {key: ours[key] for key in same} == {key: theirs[key] for key in same}
+
+
 def predictions(model):
     done = linnet("predict", "--model", model, "--json", "he", "she said hello")
     assert done.returncode == 0, done.stderr

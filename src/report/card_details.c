@@ -1,5 +1,6 @@
 /* The tables of a model card: labels, data, training, origin. See card_sections.h. */
 #include "linnet/core/json.h"
+#include "linnet/evaluate/class_scores.h"
 #include "report/card_sections.h"
 #include "report/card_text.h"
 #include <inttypes.h>
@@ -10,20 +11,14 @@ enum { EVALUATIONS_MOST = 50 };
 
 /* --- Labels --- */
 
-/* Zero where nothing is counted, as scikit-learn has it. */
-static double ratio(int64_t part, int64_t whole) {
-    return whole > 0 ? (double)part / (double)whole : 0.0;
-}
-
 static void print_class(FILE *file, const Metrics *metrics, int32_t label) {
-    int64_t truth = 0, predicted = 0;
-    const int64_t hits = metrics->confusion[label * metrics->labels + label];
-    for (int32_t other = 0; other < metrics->labels; other++) {
-        truth += metrics->confusion[label * metrics->labels + other];
-        predicted += metrics->confusion[other * metrics->labels + label];
-    }
-    fprintf(file, " %.4f | %.4f | %.4f | %" PRId64 " |", ratio(hits, predicted), ratio(hits, truth),
-            ratio(2 * hits, truth + predicted), truth);
+    const ClassScores scores = class_scores(metrics, label);
+    card_interval(file, &scores.precision);
+    fputs(" |", file);
+    card_interval(file, &scores.recall);
+    fputs(" |", file);
+    card_interval(file, &scores.f1);
+    fprintf(file, " | %" PRId64 " |", scores.support);
 }
 
 void card_labels(FILE *file, const ModelCard *card) {
@@ -37,6 +32,7 @@ void card_labels(FILE *file, const ModelCard *card) {
         if (card->metrics) print_class(file, card->metrics, i);
         fputc('\n', file);
     }
+    if (card->metrics) fputs("\nIn brackets: 95 % confidence intervals.\n", file);
 }
 
 /* --- Data --- */

@@ -69,12 +69,14 @@ void card_summary(FILE *file, const ModelCard *card) {
         fputs("\nIt was not evaluated.\n", file);
         return;
     }
-    const Scores scores = metrics_scores(card->metrics);
+    const OverallScores overall = overall_scores(card->metrics);
     fputs("\n| ", file);
     card_plain(file, card->eval->source_name);
-    fprintf(file,
-            " | |\n|---|---|\n| samples | %" PRId64 " |\n| accuracy | %.4f |\n| macro F1 | %.4f |\n| loss | %.4f |\n",
-            card->metrics->samples, scores.accuracy, scores.f1, scores.loss);
+    fprintf(file, " | |\n|---|---|\n| samples | %" PRId64 " |\n| accuracy |", card->metrics->samples);
+    card_interval(file, &overall.accuracy);
+    fputs(" |\n| macro F1 |", file);
+    card_interval(file, &overall.f1);
+    fprintf(file, " |\n| loss | %.4f |\n", metrics_scores(card->metrics).loss);
 }
 
 /* As it was trained: with padded_end the head reads the last position of a text that is padded to the model's length,

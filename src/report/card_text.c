@@ -52,6 +52,10 @@ void card_word(FILE *file, const char *text) {
     fputc('\'', file);
 }
 
+void card_interval(FILE *file, const Interval *score) {
+    fprintf(file, " %.4f [%.2f, %.2f]", score->value, score->low, score->high);
+}
+
 const char *card_name(const char *path, char room[4096]) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) return name;

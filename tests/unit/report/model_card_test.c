@@ -85,7 +85,8 @@ static char *saved(Run *run) {
     } while (0)
 
 /** By hand: accuracy 2/3; F1 of bad 2·1/(2 + 1) and of good 2·1/(1 + 2), whose mean over the two labels that occur is
- *  2/3. Precision of good is 1/2, recall of bad 1/2. */
+ *  2/3. Precision of good is 1/2, recall of bad 1/2. Wilson's intervals from their formula with z = 1.96: of 2/3
+ *  (0.6667 + 0.6403 ± 0.8334) / 2.2805, of 1/2 (0.5 + 0.9604 ± 1.1843) / 2.9208, of 1/1 from 1 / (1 + z²). */
 static void test_card_is_as_written(void **state) {
     (void)state;
     Run run;
@@ -103,8 +104,10 @@ static void test_card_is_as_written(void **state) {
     assert_has(text, "\n# run\n\nA GPT-2 text classifier: **base** fine-tuned on t.csv. It gives a text one of 3");
     assert_has(text, "model=\"run\", truncation=True)\n");
     assert_has(text, "\nlinnet predict --model run 'what");
-    assert_has(text, "| 0 | bad | 1.0000 | 0.5000 | 0.6667 | 2 |\n| 1 | good | 0.5000 | 1.0000 | 0.6667 | 1 |\n"
-                     "| 2 | none | 0.0000 | 0.0000 | 0.0000 | 0 |\n");
+    assert_has(text, "| accuracy | 0.6667 [0.21, 0.94] |\n");
+    assert_has(text, "| 0 | bad | 1.0000 [0.21, 1.00] | 0.5000 [0.09, 0.91] | 0.6667 [");
+    assert_has(text, "] | 2 |\n| 1 | good | 0.5000 [0.09, 0.91] | 1.0000 [0.21, 1.00] | 0.6667 [");
+    assert_has(text, "] | 1 |\n| 2 | none | 0.0000 [0.00, 1.00] | 0.0000 [0.00, 1.00] | 0.0000 [0.00, 1.00] | 0 |\n");
     assert_has(text, "| training | t.csv | 3 | 12 | 5 | `" DIGEST "` |\n| evaluation | t.csv |");
     assert_has(text, "| num_train_epochs | 2 |\n| global_batch_size | 8 |\n| learning_rate | 2e-05 |\n"
                      "| pooling | last_token |\n| bf16 | true |\n| reduction_units | 2 |\n");

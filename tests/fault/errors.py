@@ -264,6 +264,18 @@ def with_value(value):
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 548105171\n"
 
 
+def cached(*snapshots, main=None):
+    """A model in the hub's cache, with these snapshots and what refs/main says."""
+    def change(folder):
+        shutil.rmtree(own(folder, "model"))
+        for name in ("blobs", "refs", "snapshots", *(f"snapshots/{name}" for name in snapshots)):
+            (folder / "model" / name).mkdir(parents=True)
+        if main is not None:
+            (folder / "model/refs/main").write_text(main)
+
+    return change
+
+
 def folder_above(folder):
     """The model one level below the folder that the settings name, as where checkpoints lie."""
     path = (folder / "model").resolve()
@@ -335,6 +347,9 @@ FILES = [
     Case("Files: model", "model/model.safetensors: a Git LFS pointer", TRAIN, filled("model/model.safetensors", LFS)),
     Case("Files: model", "model/config.json: a Git LFS pointer", TRAIN, filled("model/config.json", LFS)),
     Case("Files: model", "model: a folder of checkpoints", TRAIN, folder_above),
+    Case("Files: model", "model: the hub's cache without the snapshot", TRAIN, cached("0a1b", main="2c3d")),
+    Case("Files: model", "model: the hub's cache without a branch", TRAIN, cached("0a1b", "2c3d")),
+    Case("Files: model", "model: the hub's cache with no revision in refs/main", TRAIN, cached("0a1b", main="../0a1b")),
     Case("Files: model", "model: an adapter of PEFT", TRAIN, adapter),
     Case("Files: model", "model: another model's tensors", TRAIN,
          lambda folder: write_safetensors(own(folder, "model/model.safetensors"), {"bert.embeddings.weight": np.zeros((2, 2), "<f4")})),
@@ -397,6 +412,9 @@ FILES = [
          lambda folder: (folder / "t.dat").write_text("text,sentiment\nfine,positive\n")),
     Case("Files: table", "an array in a JSON object", ["prepare", "--input", "t.json", *PREPARE[3:]],
          lambda folder: (folder / "t.json").write_text('{"data": [{"text": "fine", "sentiment": 2}]}')),
+    *[Case("Files: table", f"t.json: pandas' orient {orient}", ["prepare", "--input", "t.json", *PREPARE[3:]], filled("t.json", rows.encode()))
+      for orient, rows in {"split": '{"columns": ["text"], "index": [0], "data": [["fine"]]}', "index": '{"0": {"text": "fine"}}',
+                           "columns": '{"text": {"0": "fine"}}', "values": '[["fine"]]'}.items()],
     Case("Files: table", "train.csv: Parquet", PREPARE, filled("train.csv", b"PAR1\x15\x04\x15\x00PAR1")),
     Case("Files: table", "train.csv: a Git LFS pointer", PREPARE, filled("train.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")),
     Case("Files: table", "train.csv: UTF-16 without a mark", PREPARE, filled("train.csv", "text,sentiment\nfine,positive\n".encode("utf-16le"))),

@@ -46,8 +46,9 @@ LDLIBS   += $(shell pkg-config --libs $(filter-out openblas,$(NAMES))) -lm
 endif
 
 VERSION  := 0.2.0
+RELEASED := 2026-11-29
 ARCH     := $(shell uname -m)
-CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DH5_USE_110_API -DLINNET_VERSION='"$(VERSION)"'
+CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DH5_USE_110_API -DLINNET_VERSION='"$(VERSION)"' -DLINNET_RELEASED='"$(RELEASED)"'
 OPT      ?= $(if $(SAN),-O1,-O3)
 CFLAGS   += -std=c11 $(OPT) -g -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
             -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-enum-float-conversion $(if $(WERROR),-Werror) \
@@ -180,13 +181,21 @@ docs: $(BUILD)/linnet
 errors: docs
 	LINNET_ERRORS=write scripts/test.sh errors
 
-# What goes where: the program, its documentation, and the scripts, configurations and batch scripts to start from.
+# What goes where: the program, its documentation, manual pages and completions (which it prints itself), and the scripts, configurations and batch scripts to start from.
 BINDIR   := $(DESTDIR)$(PREFIX)/bin
+MANDIR   := $(DESTDIR)$(PREFIX)/share/man/man1
+BASHDIR  := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR   := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISHDIR  := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 DOCDIR   := $(DESTDIR)$(PREFIX)/share/doc/linnet
 SHAREDIR := $(DESTDIR)$(PREFIX)/share/linnet
 install: all
-	install -d $(BINDIR) $(DOCDIR) $(SHAREDIR)/scripts $(SHAREDIR)/config $(SHAREDIR)/hosts
+	install -d $(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(DOCDIR) $(SHAREDIR)/scripts $(SHAREDIR)/config $(SHAREDIR)/hosts
 	install -m 755 $(BUILD)/linnet $(BINDIR)/linnet
+	$(BUILD)/linnet man --quiet --output $(MANDIR)
+	$(BUILD)/linnet completions bash > $(BASHDIR)/linnet
+	$(BUILD)/linnet completions zsh > $(ZSHDIR)/_linnet
+	$(BUILD)/linnet completions fish > $(FISHDIR)/linnet.fish
 	install -m 644 README.md LICENSE CONTRIBUTING.md CITATION.cff CHANGELOG.md $(DOCDIR)
 	find docs -type f -exec install -D -m 644 {} $(DOCDIR)/{} \;
 	install -m 755 scripts/mpirun.sh scripts/make_sample.py scripts/download_gpt2.py $(SHAREDIR)/scripts
@@ -195,6 +204,7 @@ install: all
 	install -m 644 $(wildcard hosts/*) $(SHAREDIR)/hosts
 uninstall:
 	rm -rf $(BINDIR)/linnet $(DOCDIR) $(SHAREDIR)
+	rm -f $(MANDIR)/linnet.1 $(MANDIR)/linnet-*.1 $(BASHDIR)/linnet $(ZSHDIR)/_linnet $(FISHDIR)/linnet.fish
 
 C_FILES = $(wildcard include/linnet/*/*.h src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 format:

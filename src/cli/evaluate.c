@@ -55,6 +55,7 @@ int command_evaluate(int argc, char **argv) {
         .summary =
             "Print accuracy, macro F1, loss, the confusion matrix and the scores of each class of a model on a token file\n"
             "or a table. Runs alone, or under mpirun or srun.",
+        .example = "linnet evaluate --model run --data test.h5",
         .options = table,
         .count = sizeof table / sizeof *table,
     };

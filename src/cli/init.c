@@ -29,6 +29,7 @@ static Status read_options(InitOptions *init, int argc, char **argv, bool *helpe
     };
     const CommandLine line = {.synopsis = "linnet init --output DIR --tokenizer DIR [OPTIONS]",
                               .summary = "Make a new GPT-2 model folder with random weights.",
+                              .example = "linnet init --output small --tokenizer gpt2 --layers 4 --width 256 --heads 4",
                               .options = table,
                               .count = sizeof table / sizeof *table};
     bool quiet = false;

@@ -26,13 +26,16 @@ int command_inspect(int argc, char **argv) {
     const CommandLine line = {
         .synopsis = "linnet inspect PATH",
         .summary = "Print what a token file, a model folder or a checkpoint holds, and verify all of it.",
-        .operands = "PATH"};
+        .operands = "PATH",
+        .example = "linnet inspect train.h5"};
     OptionList paths = {0};
     bool helped = false, quiet = false;
     Error error = {0};
     options_parse(&line, argc, argv, &helped, &quiet, &paths, &error);
     log_setup(0, 1, quiet);
-    if (!helped && paths.count != 1) error_set(&error, STATUS_INPUT, "expected one PATH, got %zu", paths.count);
+    if (!helped && paths.count != 1)
+        error_set(&error, STATUS_INPUT, "expected one PATH, got %zu: linnet inspect %s", paths.count,
+                  paths.count ? paths.items[0] : "PATH");
     if (!helped && !error.status) inspect_path(paths.items[0], &error);
     if (error.status) log_error("%s", error.message);
     options_free_list(&paths);

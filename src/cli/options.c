@@ -1,6 +1,9 @@
-/* Parse a command line and print --help, both by the command's table of options. */
+/* Parse a command line by the command's table of options. */
 #include "cli/options.h"
+#include "cli/help.h"
+#include "cli/usage.h"
 #include "linnet/core/file.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/nearest.h"
 #include "linnet/settings/settings.h"
@@ -27,40 +30,34 @@ typedef struct {
     OptionList *operands;
 } Parser;
 
-static void print_help_row(const char *name, const char *placeholder, const char *help, const char *note) {
-    char left[64];
-    snprintf(left, sizeof left, "--%s%s%s", name, *placeholder ? " " : "", placeholder);
-    printf("  %-24s  %s%s\n", left, help, note);
+/* Who gets a command's table in place of --help: options_show_table(). */
+static struct {
+    void (*seen)(void *context, const CommandLine *line);
+    void *context;
+} viewer;
+
+void options_show_table(int (*command)(int argc, char **argv), void (*seen)(void *context, const CommandLine *line),
+                        void *context) {
+    char help[] = "--help", *argv[] = {help, NULL};
+    viewer.seen = seen;
+    viewer.context = context;
+    command(1, argv);
+    viewer.seen = NULL;
 }
 
-/* Help of the form "FILE: the table" begins with the placeholder; else the kind decides. */
-static void print_option(const Option *option) {
-    char placeholder[32] = "";
-    const char *help = option->help;
-    size_t size = strcspn(help, " ");
-    if (isupper((unsigned char)help[0]) && help[size - 1] == ':' && size < sizeof placeholder) {
-        memcpy(placeholder, help, size - 1);
-        help += size + 1;
-    } else if (option->kind != OPTION_FLAG)
-        strcpy(placeholder, option->kind == OPTION_INT || option->kind == OPTION_NUMBER ? "N" : "VALUE");
-    const char *note = option->required ? " (required)" : option->kind == OPTION_LIST ? " (may be repeated)" : "";
-    print_help_row(option->name, placeholder, help, note);
+static void give_help(const CommandLine *line, bool all) {
+    if (viewer.seen)
+        viewer.seen(viewer.context, line);
+    else if (launcher_find().rank <= 0)
+        help_print(line, all);
 }
 
-static void print_help(const CommandLine *line) {
-    printf("usage: %s\n\n%s\n\noptions:\n", line->synopsis, line->summary);
-    for (size_t i = 0; i < line->count; i++) print_option(&line->options[i]);
-    if (line->settings)
-        print_help_row("KEY", "VALUE", "a setting, as in Trainer's scripts: --learning_rate 3e-5 (before the file's)",
-                       "");
-    print_help_row("quiet", "", "print only warnings and errors to standard error", "");
-    print_help_row("help", "", "print this text", "");
-}
-
-/* --help counts anywhere before `--`, also if the rest of the command line is wrong. */
-static bool help_wanted(int argc, char **argv) {
-    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+bool options_help_wanted(int argc, char **argv, bool *all) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        *all = strcmp(argv[i], "--help=all") == 0 || (i + 1 < argc && strcmp(argv[i + 1], "all") == 0);
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--help=all") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    }
     return false;
 }
 
@@ -73,21 +70,37 @@ static Status list_add(OptionList *list, const char *item, Error *error) {
     return error->status;
 }
 
-static Status unknown_option(const CommandLine *line, const char *argument, size_t name_size, Error *error) {
+/* The known option or setting that is nearest to a word; NULL if none is near. */
+static const char *nearest_option(const CommandLine *line, const char *word) {
     const char *names[OPTIONS_MAX + 2];
     size_t count = 0;
-    for (; count < line->count; count++) names[count] = line->options[count].name;
+    for (size_t i = 0; i < line->count; i++)
+        if (line->options[i].kind != OPTION_GROUP) names[count++] = line->options[i].name;
     names[count++] = "quiet";
     names[count++] = "help";
-    char word[NEAREST_WORD_MAX + 1] = "";
-    if (name_size < sizeof word) memcpy(word, argument + 2, name_size);
     const char *near = nearest_name(word, names, count);
-    if (!near && line->settings) near = settings_nearest(word);
-    if (near)
-        return error_set(error, STATUS_INPUT, "unknown option %.*s: did you mean --%s?", (int)name_size + 2, argument,
-                         near);
-    return error_set(error, STATUS_INPUT, "unknown option %.*s: --help lists the options", (int)name_size + 2,
-                     argument);
+    return near || !line->settings ? near : settings_nearest(word);
+}
+
+/* The argument that was read last is no option: its name has so many dashes and bytes. */
+static Status unknown_option(const Parser *parser, size_t dashes, size_t name_size, Error *error) {
+    const char *argument = parser->argv[parser->next - 1], *why = dashes == 1 ? ": options start with two dashes" : "";
+    char word[NEAREST_WORD_MAX + 1] = "", right[NEAREST_WORD_MAX + 256];
+    UsageLine usage;
+    if (name_size < sizeof word) memcpy(word, argument + dashes, name_size);
+    const char *near = nearest_option(parser->line, word);
+    const int size = (int)(name_size + dashes);
+    if (near) {
+        snprintf(right, sizeof right, "--%s%.250s", near, argument + size);
+        return error_set(error, STATUS_INPUT, "unknown option %.*s%s: did you mean --%s? %s", size, argument, why, near,
+                         usage_replacing(&usage, parser->line, parser->argc, parser->argv, parser->next - 1, right));
+    }
+    if (dashes == 1 && parser->line->operands)
+        return error_set(error, STATUS_INPUT,
+                         "unknown option %s%s; write -- before an argument that starts with a dash: %s", argument, why,
+                         usage_inserting(&usage, parser->line, parser->argc, parser->argv, parser->next - 1, "--"));
+    return error_set(error, STATUS_INPUT, "unknown option %.*s%s: %s lists the options", size, argument, why,
+                     usage_help(&usage, parser->line));
 }
 
 /* strtoll() and strtod() skip blanks; a value that starts with one is a mistake. */
@@ -137,32 +150,46 @@ static Status store_value(const Option *option, const char *text, Error *error) 
     case OPTION_NUMBER:
         return store_number(option, text, error);
     case OPTION_LIST:
+    case OPTION_GROUP:
         break;
     }
     return list_add(option->value, text, error);
 }
 
-/* The next argument as the value of an option. */
-static Status next_value(Parser *parser, const char *name, const char **text, Error *error) {
-    if (parser->next == parser->argc) return error_set(error, STATUS_INPUT, "--%s needs a value", name);
-    const char *next = parser->argv[parser->next];
-    if (strncmp(next, "--", 2) == 0)
+/* The next argument as the value of an option, which --help calls `placeholder`. */
+static Status next_value(Parser *parser, const char *name, const char *placeholder, const char **text, Error *error) {
+    const char *next = parser->next < parser->argc ? parser->argv[parser->next] : NULL;
+    if (next && strncmp(next, "--", 2) != 0) {
+        *text = next;
+        parser->next++;
+        return STATUS_OK;
+    }
+    UsageLine usage;
+    usage_inserting(&usage, parser->line, parser->argc, parser->argv, parser->next, placeholder);
+    if (next)
         return error_set(error, STATUS_INPUT,
-                         "--%s needs a value, got the option %s (if that is the value, write --%s=%s)", name, next,
-                         name, next);
-    *text = next;
-    parser->next++;
-    return STATUS_OK;
+                         "--%s needs a value, got the option %s (if that is the value, write --%s=%s): %s", name, next,
+                         name, next, usage.text);
+    return error_set(error, STATUS_INPUT, "--%s needs a value: %s", name, usage.text);
+}
+
+/* The argument that was read last has a value, but is a flag. */
+static Status refuse_flag_value(const Parser *parser, const char *name, const char *attached, Error *error) {
+    char right[NEAREST_WORD_MAX + 8];
+    UsageLine usage;
+    snprintf(right, sizeof right, "--%.60s", name);
+    return error_set(error, STATUS_INPUT, "--%s takes no value, got %s: %s", name, attached,
+                     usage_replacing(&usage, parser->line, parser->argc, parser->argv, parser->next - 1, right));
 }
 
 /* The option's value: the text after its `=`, else the next argument. */
 static Status take_value(Parser *parser, const Option *option, const char *attached, const char **text, Error *error) {
+    char placeholder[OPTION_VALUE_TEXT];
     *text = attached;
-    if (option->kind == OPTION_FLAG) {
-        if (attached) return error_set(error, STATUS_INPUT, "--%s takes no value, got %s", option->name, attached);
-        return STATUS_OK;
-    }
-    return attached ? STATUS_OK : next_value(parser, option->name, text, error);
+    if (option->kind == OPTION_FLAG)
+        return attached ? refuse_flag_value(parser, option->name, attached, error) : STATUS_OK;
+    option_help(option, placeholder);
+    return attached ? STATUS_OK : next_value(parser, option->name, placeholder, text, error);
 }
 
 #define KEY_ROOM 64 /* bytes: more than any key has */
@@ -215,9 +242,13 @@ static Status parse_setting(Parser *parser, const char *key, bool flag, bool neg
                             Error *error) {
     const char *value = negated ? "false" : attached ? attached : "true";
     bool truth, next = parser->next < parser->argc && settings_truth(parser->argv[parser->next], &truth);
-    if (negated && attached) return error_set(error, STATUS_INPUT, "--no_%s takes no value, got %s", key, attached);
+    if (negated && attached) {
+        char name[KEY_ROOM + 3];
+        snprintf(name, sizeof name, "no_%s", key);
+        return refuse_flag_value(parser, name, attached, error);
+    }
     if (flag && !negated && !attached && next) value = parser->argv[parser->next++];
-    if (!flag && !attached && next_value(parser, key, &value, error)) return error->status;
+    if (!flag && !attached && next_value(parser, key, "VALUE", &value, error)) return error->status;
     char *several = !attached && settings_takes_several(key) ? take_more_values(parser, value) : NULL;
     add_setting(parser, key, several ? several : value, error);
     cJSON_free(several);
@@ -232,7 +263,9 @@ static Status parse_option(Parser *parser, const char *argument, Error *error) {
     if (name_size == strlen("quiet") && strncmp(argument + 2, "quiet", name_size) == 0) option = &quiet_option;
     for (size_t i = 0; i < parser->line->count && !option; i++) {
         const Option *row = &parser->line->options[i];
-        if (strlen(row->name) != name_size || strncmp(argument + 2, row->name, name_size) != 0) continue;
+        if (row->kind == OPTION_GROUP || strlen(row->name) != name_size ||
+            strncmp(argument + 2, row->name, name_size) != 0)
+            continue;
         option = row;
         parser->given |= UINT64_C(1) << i;
     }
@@ -241,14 +274,15 @@ static Status parse_option(Parser *parser, const char *argument, Error *error) {
     bool flag, negated;
     if (!option && parser->line->settings && find_setting(argument + 2, name_size, key, &flag, &negated))
         return parse_setting(parser, key, flag, negated, attached, error);
-    if (!option) return unknown_option(parser->line, argument, name_size, error);
+    if (!option) return unknown_option(parser, 2, name_size, error);
     if (take_value(parser, option, attached, &text, error)) return error->status;
     return store_value(option, text, error);
 }
 
 static Status parse_operand(Parser *parser, const char *argument, Error *error) {
     if (!parser->line->operands)
-        return error_set(error, STATUS_INPUT, "unexpected argument %s: the command takes only options", argument);
+        return error_set(error, STATUS_INPUT, "unexpected argument %s: the command takes only options: %s", argument,
+                         usage_complete(&(UsageLine){0}, parser->line, parser->argc, parser->argv));
     return list_add(parser->operands, argument, error);
 }
 
@@ -256,16 +290,16 @@ static Status parse_argument(Parser *parser, bool only_operands, Error *error) {
     const char *argument = parser->argv[parser->next++];
     if (only_operands || argument[0] != '-' || argument[1] == '\0') return parse_operand(parser, argument, error);
     if (argument[1] == '-') return parse_option(parser, argument, error);
-    return error_set(error, STATUS_INPUT, "unknown option %s: options start with two dashes%s", argument,
-                     parser->line->operands ? "; write -- before an argument that starts with a dash" : "");
+    return unknown_option(parser, 1, strcspn(argument + 1, "="), error);
 }
 
 Status options_parse(const CommandLine *line, int argc, char **argv, bool *helped, bool *quiet, OptionList *operands,
                      Error *error) {
     assert(line->count <= OPTIONS_MAX);
-    *helped = help_wanted(argc, argv);
+    bool all;
+    *helped = options_help_wanted(argc, argv, &all);
     if (*helped) {
-        print_help(line);
+        give_help(line, all);
         return STATUS_OK;
     }
     Parser parser = {.line = line, .argc = argc, .argv = argv, .quiet = quiet, .operands = operands};
@@ -279,7 +313,8 @@ Status options_parse(const CommandLine *line, int argc, char **argv, bool *helpe
     }
     for (size_t i = 0; i < line->count; i++)
         if (line->options[i].required && !(parser.given >> i & 1))
-            return error_set(error, STATUS_INPUT, "--%s is required", line->options[i].name);
+            return error_set(error, STATUS_INPUT, "--%s is required: %s", line->options[i].name,
+                             usage_complete(&(UsageLine){0}, line, argc, argv));
     return STATUS_OK;
 }
 

@@ -11,7 +11,8 @@ typedef enum {
     OPTION_TEXT,   /**< const char **, borrowed from argv */
     OPTION_INT,    /**< int64_t *, within minimum … maximum */
     OPTION_NUMBER, /**< double *, above 0 */
-    OPTION_LIST    /**< OptionList *: may be repeated */
+    OPTION_LIST,   /**< OptionList *: may be repeated */
+    OPTION_GROUP   /**< no option: --help may only name the options after this row, and `name` is their heading */
 } OptionKind;
 
 typedef struct {
@@ -22,8 +23,10 @@ typedef struct {
 typedef struct {
     const char *name; /**< without the dashes */
     OptionKind kind;
-    void *value;      /**< holds the default before parsing, the value after it */
-    const char *help; /**< one line: "FILE: meaning (default X)", where FILE is how --help names the value */
+    void *value; /**< holds the default before parsing, the value after it */
+    const char
+        *help; /**< one line: "FILE: meaning (default X)", where FILE is how --help names the value; FILE, DIR and
+                       *   a|b|c also say how the value is completed */
     bool required;
     int64_t minimum, maximum; /**< for OPTION_INT */
 } Option;
@@ -35,11 +38,20 @@ typedef struct {
     size_t count;
     const char *operands; /**< name of the arguments that are no options ("TEXT"), or NULL if there are none */
     OptionList *settings; /**< where settings given as options go, or NULL if the command takes none */
+    const char *example;  /**< a command that works, for the end of --help; NULL: one with the required options */
 } CommandLine;
 
+#define OPTION_VALUE_TEXT 64
+
+/** How --help names an option's value: "FILE.h5", "N"; "" for a flag. Returns its help behind that name. */
+const char *option_help(const Option *option, char value[OPTION_VALUE_TEXT]);
+
+/** The name of the command, the second word of its synopsis, into name [size]. */
+void command_name(const CommandLine *line, char *name, size_t size);
+
 /** Parse argv [argc], the arguments after the command's name: `--name value` or `--name=value`; `--` ends the
- *  options. Each command also has --quiet (*quiet) and --help (prints to standard output and sets *helped; nothing
- *  else is then checked). *operands (NULL if the command takes none) gets the other arguments, in order.
+ *  options. Each command also has --quiet (*quiet) and --help (prints to standard output, in a job only on its first
+ *  process, and sets *helped; nothing else is then checked). *operands (NULL if the command takes none) gets the other arguments, in order.
  *
  *  Where the command takes settings, `--KEY VALUE` and `--KEY=VALUE` add "--KEY=VALUE" to their list, as
  *  HfArgumentParser reads them: dashes may stand for underscores; a key of true or false needs no value, and --no_KEY
@@ -47,11 +59,19 @@ typedef struct {
  *
  *  STATUS_INPUT: an unknown option (the message names the nearest known one), a missing value (a value that starts
  *  with two dashes must be written --name=value), a value for a flag, a number out of range, a missing required
- *  option, an unexpected operand. If an option is repeated, its last value counts. The lists may hold items also after
+ *  option, an unexpected operand; the message ends with the command line that would be right. If an option is repeated, its last value counts. The lists may hold items also after
  *  an error: free them. */
 Status options_parse(const CommandLine *line, int argc, char **argv, bool *helped, bool *quiet, OptionList *operands,
                      Error *error);
 void options_free_list(OptionList *list);
+
+/** Whether argv [argc] asks for --help, which counts anywhere before `--`; *all: for `--help all`. */
+bool options_help_wanted(int argc, char **argv, bool *all);
+
+/** Give the table of a command, a function as in commands.h, to `seen`: the command is called with --help, which then
+ *  prints nothing. The table is valid only during the call. */
+void options_show_table(int (*command)(int argc, char **argv), void (*seen)(void *context, const CommandLine *line),
+                        void *context);
 
 /** Split a copy of `text` at its commas into *count names, without the white space around them; one block that is freed
  *  with memory_free(). */

@@ -157,13 +157,15 @@ static Status run_alone(const CommandOptions *options, Error *error) {
 /* Check the options together. */
 static Status check(CommandOptions *options, const OptionList *operands, Error *error) {
     if (operands->count > 1 || (operands->count == 0 && !options->measure))
-        return error_set(
-            error, STATUS_INPUT,
-            "linnet plan: expected one configuration file, got %zu: linnet plan CONFIG.json --ranks N --hosts H",
-            operands->count);
+        return error_set(error, STATUS_INPUT,
+                         "linnet plan: expected one configuration file, got %zu: linnet plan %s --ranks %lld",
+                         operands->count, operands->count ? operands->items[0] : "CONFIG.json",
+                         options->ranks ? (long long)options->ranks : 2);
     if (operands->count == 1) options->config = operands->items[0];
     if (options->measure) return STATUS_OK;
-    if (options->ranks == 0) return error_set(error, STATUS_INPUT, "option --ranks is required (or --measure)");
+    if (options->ranks == 0)
+        return error_set(error, STATUS_INPUT, "--ranks is required (or --measure): linnet plan %s --ranks 2",
+                         options->config);
     if (options->ranks % options->hosts != 0)
         return error_set(error, STATUS_INPUT, "--ranks %lld must be a multiple of --hosts %lld",
                          (long long)options->ranks, (long long)options->hosts);
@@ -196,6 +198,7 @@ static Status parse(int argc, char **argv, CommandOptions *options, OptionList *
             "measured on the machine. docs/explanation/scaling.md says how accurate the predictions are.",
         .options = table,
         .count = sizeof table / sizeof *table,
+        .example = "linnet plan --measure && linnet plan run.json --ranks 2",
         .operands = "CONFIG.json",
         .settings = &options->overrides,
     };

@@ -73,6 +73,7 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
             "or lines of standard input.",
         .options = table,
         .count = sizeof table / sizeof *table,
+        .example = "linnet predict --model run \"what a lovely day\"",
         .operands = "TEXT",
     };
     OptionList *texts = &command->texts;

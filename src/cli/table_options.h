@@ -7,8 +7,8 @@
 
 /** Rows of a table of options (cli/options.h) that fill the TableOptions `table`. */
 #define TABLE_OPTIONS(table)                                                                                           \
-    {"format", OPTION_TEXT, &(table).format, "NAME: csv, tsv, json or lines (default: by the file's name)", false, 0,  \
-     0},                                                                                                               \
+    {"how the table is written", OPTION_GROUP, NULL, "", false, 0, 0},                                                 \
+        {"format", OPTION_TEXT, &(table).format, "csv|tsv|json|lines: (default: by the file's name)", false, 0, 0},    \
         {"no-header",                                                                                                  \
          OPTION_FLAG,                                                                                                  \
          &(table).no_header,                                                                                           \
@@ -28,7 +28,7 @@
         {"encoding", OPTION_TEXT, &(table).encoding, "NAME: as iconv or Python call it (default utf-8)", false, 0, 0}, \
     {                                                                                                                  \
         "encoding-errors", OPTION_TEXT, &(table).encoding_errors,                                                      \
-            "HOW: strict, or replace by U+FFFD (default strict)", false, 0, 0                                          \
+            "strict|replace: refuse them, or replace by U+FFFD (default strict)", false, 0, 0                          \
     }
 
 #endif

@@ -56,16 +56,22 @@ static Status print_settings(Error *error) {
     return error->status;
 }
 
-/* One operand is the file; settings have options. */
-static Status refuse_operands(const OptionList *operands, Error *error) {
+/* One operand is the file; settings are options. Without a file these say all. */
+static Status check_operands(const OptionList *operands, const OptionList *overrides, Error *error) {
     for (size_t i = 0; i < operands->count; i++) {
         const char *operand = operands->items[i];
         if (strchr(operand, '=') && !file_exists(operand))
-            return error_set(error, STATUS_INPUT, "%s: expected a configuration file; a setting is given as --set %s",
-                             operand, operand);
+            return error_set(error, STATUS_INPUT,
+                             "%s: expected a configuration file; a setting is an option: linnet train %s --set %s",
+                             operand, strchr(operands->items[0], '=') ? "CONFIG.json" : operands->items[0], operand);
     }
-    return error_set(error, STATUS_INPUT, "expected one configuration file, got %zu: linnet train CONFIG.json",
-                     operands->count);
+    if (operands->count == 1 || (operands->count == 0 && overrides->count > 0)) return STATUS_OK;
+    if (operands->count == 0)
+        return error_set(
+            error, STATUS_INPUT,
+            "expected a configuration file: linnet train CONFIG.json");
+    return error_set(error, STATUS_INPUT, "expected one configuration file, got %zu: linnet train %s", operands->count,
+                     operands->items[0]);
 }
 
 int command_train(int argc, char **argv) {
@@ -85,12 +91,12 @@ int command_train(int argc, char **argv) {
                    "Settings come from a JSON file, from options named like its keys, or from both.",
         .options = table,
         .count = sizeof table / sizeof *table,
+        .example = "mpirun -n 2 linnet train run.json --learning_rate 3e-5",
         .operands = "CONFIG.json",
         .settings = &overrides,
     };
-    if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped && !settings &&
-        (operands.count > 1 || (operands.count == 0 && overrides.count == 0)))
-        refuse_operands(&operands, &error);
+    if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped && !settings)
+        check_operands(&operands, &overrides, &error);
     if (error.status == STATUS_OK && settings && !helped)
         print_settings(&error);
     else if (!helped)

@@ -211,6 +211,18 @@ static void write_page(FILE *stream, const Settings *settings) {
     write_foreigners(stream);
 }
 
+bool settings_info(size_t index, SettingInfo *info) {
+    if (index >= SETTINGS_COUNT) return false;
+    const SettingRow *row = &SETTING_ROWS[index];
+    *info = (SettingInfo){.key = row->key,
+                          .help = row->help,
+                          .fallback = row->required ? NULL : row->fallback,
+                          .choices = row->choices,
+                          .flag = row->type == SETTING_BOOL,
+                          .path = row->type == SETTING_PATH || row->type == SETTING_RESUME};
+    return true;
+}
+
 char *settings_markdown(Error *error) {
     return printed(write_page, NULL, error);
 }

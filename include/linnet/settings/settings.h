@@ -94,6 +94,16 @@ const char *settings_nearest(const char *word);
 /** Whether a text of the command line is true or false, by HfArgumentParser's words; *truth: which. */
 bool settings_truth(const char *text, bool *truth);
 
+/** A key that linnet acts on. */
+typedef struct {
+    const char *key, *help;     /**< help: one line, in Markdown */
+    const char *fallback;       /**< the default as JSON; NULL for a key that has none */
+    const char *const *choices; /**< its values, ends with NULL; NULL where they are not words */
+    bool flag, path;            /**< true or false; a file or folder */
+} SettingInfo;
+/** Key `index`, from 0, of the table; false behind the last one. */
+bool settings_info(size_t index, SettingInfo *info);
+
 /** Parse a resolved text that settings_text() made; `name` stands for it in messages. */
 Status settings_parse(Settings *settings, const char *text, const char *name, Error *error);
 

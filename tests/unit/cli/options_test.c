@@ -200,6 +200,58 @@ static void test_refuses_unknown_options(void **state) {
     EXPECT_ERROR(&parsed, "-_-", "two dashes", "-- before");
 }
 
+/** Each message ends with the command line that would have been right. */
+static void test_ends_errors_with_the_right_command(void **state) {
+    (void)state;
+    static const struct {
+        const char *operands, *arguments[6], *right;
+    } cases[] = {
+        {NULL, {"--inptu", "a b"}, ": did you mean --input? linnet try --input 'a b'"},
+        {NULL, {"--inptu=it's"}, ": did you mean --input? linnet try '--input=it'\\''s'"},
+        {NULL, {"--jsno", "--count", "2"}, ": did you mean --json? linnet try --json --count 2 --input FILE.csv"},
+        {NULL, {"-input", "a"}, ": did you mean --input? linnet try --input a"},
+        {NULL, {"--zzzzzz", "a"}, ": linnet try --help lists the options"},
+        {NULL, {"--input", "a", "--bf61"}, ": did you mean --bf16? linnet try --input a --bf16"},
+        {NULL, {"--count", "2"}, "--input is required: linnet try --count 2 --input FILE.csv"},
+        {NULL, {"--input"}, "--input needs a value: linnet try --input FILE.csv"},
+        {NULL, {"--input=a", "--count"}, "--count needs a value: linnet try --input=a --count N"},
+        {NULL, {"--input", "--json"}, "--input=--json): linnet try --input FILE.csv --json"},
+        {NULL, {"--input=a", "--json=1"}, "got 1: linnet try --input=a --json"},
+        {NULL, {"a.csv", "--json"}, ": linnet try --json --input a.csv"},
+        {NULL, {"--input", "a", "b"}, ": linnet try --input a"},
+        {"TEXT", {"-q", "b"}, ": linnet try --input FILE.csv -- -q b"},
+        {"TEXT", {"one", "--json", "two"}, "--input is required: linnet try --json --input FILE.csv one two"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Parsed parsed;
+        assert_int_equal(parse(&parsed, cases[i].operands, cases[i].arguments), STATUS_INPUT);
+        const size_t size = strlen(parsed.error.message), end = strlen(cases[i].right);
+        assert_true(size >= end);
+        assert_string_equal(parsed.error.message + size - end, cases[i].right);
+        release(&parsed);
+    }
+}
+
+/** A command line without room ends the message with --help. */
+static void test_ends_errors_of_long_lines_with_help(void **state) {
+    (void)state;
+    static char many[300][8];
+    const char *arguments[302] = {"--inptu"};
+    char *argv[301];
+    for (int i = 0; i < 300; i++) {
+        snprintf(many[i], sizeof many[i], "word%03d", i);
+        arguments[i + 1] = many[i];
+    }
+    for (int i = 0; i < 301; i++) argv[i] = (char *)(uintptr_t)arguments[i];
+    const char *input = NULL;
+    const Option option = {.name = "input", .kind = OPTION_TEXT, .value = &input, .help = "FILE: a table"};
+    const CommandLine line = {.synopsis = "linnet try", .summary = "Try it.", .options = &option, .count = 1};
+    bool helped, quiet = false;
+    Error error = {0};
+    assert_int_equal(options_parse(&line, 301, argv, &helped, &quiet, NULL, &error), STATUS_INPUT);
+    assert_string_equal(error.message, "unknown option --inptu: did you mean --input? linnet try --help");
+}
+
 static void test_refuses_missing_values(void **state) {
     (void)state;
     Parsed parsed;
@@ -267,7 +319,8 @@ static void test_prints_help(void **state) {
     assert_int_equal(parsed.error.status, STATUS_OK);
     assert_names(text, NAMES("usage: linnet try --input FILE\n\nTry it.\n\noptions:\n", "--input FILE.csv ",
                              " the table (required)\n", "--count N ", " a count\n", "--rate N ", "--json ",
-                             "--set KEY=VALUE ", " set a key (may be repeated)\n", "--quiet ", "--help "));
+                             "--set KEY=VALUE ", " set a key (may be repeated)\n", "--quiet ", "--help ",
+                             "\n\nexample: linnet try --input FILE.csv\n"));
 }
 
 static void test_takes_help_behind_two_dashes_as_an_operand(void **state) {
@@ -289,6 +342,8 @@ int main(void) {
         cmocka_unit_test(test_refuses_wrong_settings_as_options),
         cmocka_unit_test(test_takes_several_values_of_a_list),
         cmocka_unit_test(test_refuses_unknown_options),
+        cmocka_unit_test(test_ends_errors_with_the_right_command),
+        cmocka_unit_test(test_ends_errors_of_long_lines_with_help),
         cmocka_unit_test(test_refuses_missing_values),
         cmocka_unit_test(test_refuses_bad_numbers),
         cmocka_unit_test(test_refuses_missing_options_and_extra_arguments),

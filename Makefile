@@ -171,10 +171,12 @@ build/peer/installed: tests/peer/requirements.txt requirements.txt
 test-peers: all build/peer/installed
 	LINNET=$(BUILD)/linnet build/peer/bin/python -m pytest -q -p no:cacheprovider tests/peer
 
-# docs/reference/settings.md is made from the table that the program reads its configuration by.
+# docs/reference/settings.md and commands.md are made from the tables that the program reads settings and options by.
 docs: $(BUILD)/linnet
 	$(BUILD)/linnet train --settings > $(BUILD)/settings.md
 	cp $(BUILD)/settings.md docs/reference/settings.md
+	$(BUILD)/linnet man --markdown > $(BUILD)/commands.md
+	cp $(BUILD)/commands.md docs/reference/commands.md
 
 # The lines that linnet prints for the mistakes of tests/fault/errors.py: all of them in errors_golden.tsv there, and the
 # examples on docs/reference/errors.md.

@@ -118,6 +118,30 @@ def refused(*arguments, ranks=0, names=(), **options):
     return result
 
 
+def add_programs(folder):
+    """Make `linnet` and `mpirun -n N` programs of a folder in which run_in() runs commands as the documentation has them."""
+    (folder / "bin").mkdir()
+    (folder / "bin/linnet").symlink_to(LINNET)
+    (folder / "launcher").mkdir()
+    launcher = folder / "launcher/mpirun"
+    launcher.write_text(f"""#!/bin/sh
+[ "$1" = -n ] || [ "$1" = -np ] || exit 9
+shift
+PATH='{folder}/bin:{os.environ["PATH"]}' exec '{ROOT}/scripts/mpirun.sh' "$@"
+""")
+    launcher.chmod(0o755)
+
+
+def run_in(folder, command, limit=None, code=0):
+    """Run a line of a shell in a folder of add_programs(); its standard output. A failure in a pipe is one, too."""
+    path = f"{folder}/bin:{folder}/launcher:{os.environ['PATH']}"
+    process = subprocess.Popen(["bash", "-e", "-o", "pipefail", "-c", command], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, start_new_session=True, env={**ENVIRONMENT, "PATH": path, "MANPAGER": "cat"})
+    result = finish(process, limit=limit)
+    assert result.code == code, result
+    return result.stdout
+
+
 def rank_of(pid):
     """The rank of a process."""
     with open(f"/proc/{pid}/environ", "rb") as file:

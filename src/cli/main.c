@@ -21,6 +21,7 @@ static int run_man(int argc, char **argv);
 static const CommandRow COMMANDS[] = {
     {"prepare", command_prepare, "convert a table of texts (CSV, TSV, JSON or lines) to a token file", false},
     {"init", command_init, "make a new model folder with random weights", false},
+    {"init-config", command_init_config, "print a commented configuration to start from", false},
     {"plan", command_plan, "predict memory, network traffic and time of a run", true},
     {"train", command_train, "fine-tune a model; alone, under mpirun or under srun", true},
     {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model on a token file", true},

@@ -186,6 +186,28 @@ static Status write_pages(const char *folder, const CommandList *commands, Error
     return error->status;
 }
 
+static void put_markdown(void *context, const CommandLine *line) {
+    (void)context;
+    char name[32];
+    command_name(line, name, sizeof name);
+    printf("\n## linnet %s\n\n```text\n", name);
+    help_print(line, true);
+    printf("```\n");
+}
+
+/* docs/reference/commands.md. */
+static void print_markdown(const CommandList *commands) {
+    printf(
+        "# Commands\n\n<!-- Generated: `make docs` writes what `linnet man --markdown` prints. -->\n\n"
+        "What `linnet COMMAND --help all` prints. `linnet COMMAND --help` fits a screen of 24 lines and may leave options\n"
+        "out. `make install` installs manual pages (`man linnet-train`) and completions for bash, zsh and fish. They are\n"
+        "made from the same tables, as are `linnet man` and `linnet completions`. Of the processes that `mpirun` or `srun`\n"
+        "starts, one prints the help.\n\n"
+        "`linnet --version` prints the versions of linnet, of its MPI and of its libraries, the compiler, the kernels in\n"
+        "use, the processor and the number of threads; `linnet --version --json` prints them as one JSON object.\n");
+    for (size_t i = 0; i < commands->count; i++) options_show_table(commands->items[i].run, put_markdown, NULL);
+}
+
 /* The page of the command that the operand names, or of the program, on standard output. */
 static Status print_page(const OptionList *names, const CommandList *commands, Error *error) {
     const Page page = {stdout, commands};
@@ -204,14 +226,15 @@ static Status print_page(const OptionList *names, const CommandList *commands, E
 int command_man(const CommandList *commands, int argc, char **argv) {
     const char *folder = NULL;
     OptionList names = {0};
-    bool helped = false, quiet = false;
+    bool helped = false, quiet = false, markdown = false;
     Error error = {0};
     const Option table[] = {
         {"output", OPTION_TEXT, &folder, "DIR: write the pages of linnet and of all commands into this folder", false,
          0, 0},
+        {"markdown", OPTION_FLAG, &markdown, "print the help of all commands as one page in Markdown", false, 0, 0},
     };
     const CommandLine line = {
-        .synopsis = "linnet man [COMMAND | --output DIR]",
+        .synopsis = "linnet man [COMMAND | --output DIR | --markdown]",
         .summary = "Print the manual page of linnet or of a command, for man or mandoc.",
         .options = table,
         .count = sizeof table / sizeof *table,
@@ -221,7 +244,9 @@ int command_man(const CommandList *commands, int argc, char **argv) {
     options_parse(&line, argc, argv, &helped, &quiet, &names, &error);
     log_setup(0, 1, quiet);
     if (!error.status && !helped) {
-        if (folder && names.count == 0)
+        if (markdown)
+            print_markdown(commands);
+        else if (folder && names.count == 0)
             write_pages(folder, commands, &error);
         else if (folder)
             error_set(&error, STATUS_INPUT, "--output writes all pages: linnet man --output %s", folder);

@@ -198,7 +198,7 @@ static Status parse(int argc, char **argv, CommandOptions *options, OptionList *
             "measured on the machine. docs/explanation/scaling.md says how accurate the predictions are.",
         .options = table,
         .count = sizeof table / sizeof *table,
-        .example = "linnet plan --measure && linnet plan run.json --ranks 2",
+        .example = "linnet plan --measure run.json && linnet plan run.json --ranks 2",
         .operands = "CONFIG.json",
         .settings = &options->overrides,
     };

@@ -69,7 +69,7 @@ static Status check_operands(const OptionList *operands, const OptionList *overr
     if (operands->count == 0)
         return error_set(
             error, STATUS_INPUT,
-            "expected a configuration file: linnet train CONFIG.json");
+            "expected a configuration file; make one by: linnet init-config --model DIR --data FILE.h5 > run.json");
     return error_set(error, STATUS_INPUT, "expected one configuration file, got %zu: linnet train %s", operands->count,
                      operands->items[0]);
 }

@@ -43,6 +43,32 @@ Status json_parse(cJSON **tree, const char *text, size_t size, const char *name,
     return error_set(error, STATUS_FAILURE, "%s: out of memory", name);
 }
 
+/* Replace a comment that starts at `at` by blanks, line feeds excepted; returns its end, NULL if it has none. */
+static char *blank_comment(char *at, char *end) {
+    const bool line = at[1] == '/';
+    char *stop = line ? memchr(at, '\n', (size_t)(end - at)) : memmem(at + 2, (size_t)(end - at - 2), "*/", 2);
+    if (!stop && !line) return NULL;
+    stop = !stop ? end : line ? stop : stop + 2;
+    for (; at < stop; at++)
+        if (*at != '\n') *at = ' ';
+    return stop;
+}
+
+Status json_blank_comments(char *text, size_t size, const char *name, Error *error) {
+    char *const end = text + size;
+    bool string = false;
+    int line = 1;
+    for (char *at = text; at < end; at++) {
+        if (*at == '\n') line++;
+        if (*at == '"') string = !string;
+        if (string && *at == '\\' && at + 1 < end) at++;
+        if (string || *at != '/' || at + 1 == end || (at[1] != '/' && at[1] != '*')) continue;
+        const char *stop = blank_comment(at, end);
+        if (!stop) return error_set(error, STATUS_INPUT, "%s:%d: the comment has no end: expected */", name, line);
+    }
+    return STATUS_OK;
+}
+
 Status json_load_text(cJSON **tree, char **text, const char *path, Error *error) {
     size_t size = 0;
     if (file_read(path, text, &size, error)) return error->status;

@@ -4,6 +4,7 @@
 #include "linnet/core/file_kind.h"
 #include "linnet/core/hub_cache.h"
 #include "linnet/core/integers.h"
+#include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "settings/settings_source.h"
 #include <string.h>
@@ -76,10 +77,10 @@ Status settings_load(Settings *settings, const char *path, const char *const *ov
                       "%s: YAML; expected a configuration in JSON: python3 -c \"import json, yaml; "
                       "print(json.dumps(yaml.safe_load(open('%s'))))\" > run.json",
                       path, path);
-        else if (kind == FILE_KIND_OTHER)
-            read(settings, text, size, path, overrides, count, true, error);
-        else
+        else if (kind != FILE_KIND_OTHER)
             refuse_kind(path, kind, error);
+        else if (json_blank_comments(text, size, path, error) == STATUS_OK)
+            read(settings, text, size, path, overrides, count, true, error);
     }
     memory_free(text);
     if (error->status == STATUS_OK && resolve_model(settings, error)) settings_free(settings);

@@ -1,6 +1,7 @@
 /* Tables, settings, a model's configuration, a checkpoint's state. */
 #include "fuzz/readers.h"
 #include "linnet/checkpoint/run_state.h"
+#include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
 #include "linnet/model/model_config.h"
@@ -89,7 +90,7 @@ void feed_settings(const uint8_t *bytes, size_t size) {
     text[size] = '\0';
     Settings settings = {0}, again = {0};
     Error error = {0};
-    if (!settings_parse(&settings, text, "run.json", &error)) {
+    if (!json_blank_comments(text, size, "run.json", &error) && !settings_parse(&settings, text, "run.json", &error)) {
         char *resolved = settings_text(&settings, &error);
         fuzz_check(resolved && !settings_parse(&again, resolved, "config.resolved.json", &error));
         char *second = settings_text(&again, &error);

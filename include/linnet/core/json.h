@@ -12,6 +12,11 @@
  *  give the line. STATUS_INPUT for anything that is not JSON or nests deeper than cJSON allows. */
 Status json_parse(cJSON **tree, const char *text, size_t size, const char *name, Error *error);
 
+/** Replace the comments of a JSON text [size] by blanks: from `//` to the end of the line, and from `/` `*` to `*` `/`. Lines
+ *  and columns stay as they are. Inside strings nothing is a comment. STATUS_INPUT with the line of a comment that does
+ *  not end. */
+Status json_blank_comments(char *text, size_t size, const char *name, Error *error);
+
 /** Read and parse a file. STATUS_INPUT also for a repeated key, and for a file of another kind (file_kind.h), which is
  *  named. Free *tree also on failure. */
 Status json_load(cJSON **tree, const char *path, Error *error);

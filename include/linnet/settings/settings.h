@@ -71,7 +71,7 @@ typedef struct {
     double rank_timeout;         /**< own: seconds without a heartbeat after which a rank counts as lost; 0 = never */
 } Settings;
 
-/** Load a JSON file (NULL: none, the command line gives all keys), apply `overrides` [count] ("key=value" of --set, or
+/** Load a JSON file, which may have comments (json_blank_comments()) (NULL: none, the command line gives all keys), apply `overrides` [count] ("key=value" of --set, or
  *  "--key=value"; of two for one key the last counts) and fill in defaults. An override's value is JSON, a word or a
  *  number as HfArgumentParser takes it (True, yes, 1, .5, None), or a bare text.
  *

@@ -253,6 +253,43 @@ static void test_saves_and_loads(void **state) {
     memory_free(path);
 }
 
+static void test_comments_become_blanks(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *blanked;
+    } cases[] = {
+        {"{} // end", "{}       "},
+        {"// a\n{}//\n", "    \n{}  \n"},
+        {"{/* a\n b */}", "{    \n     }"},
+        {"/**/[]/***/", "    []     "},
+        {"[1 /* // */, 2]", "[1         , 2]"},
+        {"[1 // /*\n, 2]", "[1      \n, 2]"},
+        {"[\"// no\", \"/* no */\"]", "[\"// no\", \"/* no */\"]"},
+        {"[\"\\\"// no\", 1] // yes", "[\"\\\"// no\", 1]       "},
+        {"[\"\\\\\" // yes\n]", "[\"\\\\\"       \n]"},
+        {"1 / 2", "1 / 2"},
+        {"/", "/"},
+        {"\"\\", "\"\\"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        Error error = {0};
+        snprintf(text, sizeof text, "%s", cases[i].text);
+        assert_int_equal(json_blank_comments(text, strlen(text), "run.json", &error), STATUS_OK);
+        assert_string_equal(text, cases[i].blanked);
+    }
+    static const char *const open[] = {"{\n\n/* a", "\n\n/*/", "\n/*\n*/\n/*"};
+    static const char *const lines[] = {"run.json:3: ", "run.json:3: ", "run.json:4: "};
+    for (size_t i = 0; i < 3; i++) {
+        char text[64];
+        Error error = {0};
+        snprintf(text, sizeof text, "%s", open[i]);
+        assert_int_equal(json_blank_comments(text, strlen(text), "run.json", &error), STATUS_INPUT);
+        assert_names(error.message, NAMES(lines[i], "comment"));
+    }
+}
+
 /** As Python's repr() and every other reader of float64 have them; JSON has no others. */
 static void test_real_numbers(void **state) {
     (void)state;
@@ -284,6 +321,7 @@ int main(void) {
         cmocka_unit_test(test_reads_members),
         cmocka_unit_test(test_refuses_members_of_another_type),
         cmocka_unit_test(test_saves_and_loads),
+        cmocka_unit_test(test_comments_become_blanks),
         cmocka_unit_test(test_real_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

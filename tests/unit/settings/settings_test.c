@@ -231,6 +231,26 @@ static void test_refuses_what_is_not_an_object(void **state) {
                    "to_json_string()");
 }
 
+/** What stands in comments is not read; the lines of errors count them. */
+static void test_reads_a_file_with_comments(void **state) {
+    (void)state;
+    Settings settings;
+    Error error;
+    assert_int_equal(LOAD(&settings,
+                          "// \"seed\": 1,\n" REQUIRED ", /* \"seed\": 2,\n */ \"seed\": 3, // \"seed\": 4\n"
+                          "\"output_dir\": \"a//b\"}",
+                          &error, NULL),
+                     STATUS_INPUT);
+    assert_non_null(strstr(error.message, "run.json:4: the key \"output_dir\""));
+    error = (Error){0};
+    assert_int_equal(
+        LOAD(&settings, "// \"seed\": 1,\n" REQUIRED ", /* \"seed\": 2,\n */ \"seed\": 3 // }\n}", &error, NULL),
+        STATUS_OK);
+    assert_int_equal(settings.seed, 3);
+    settings_free(&settings);
+    EXPECT_REFUSAL("\n/*", NULL, "FILE:2: the comment has no end: expected */");
+}
+
 static void test_refuses_missing_keys(void **state) {
     (void)state;
     EXPECT_REFUSAL("{}", NULL, "FILE: model_name_or_path: ", "missing", "GPT-2 folder");
@@ -352,6 +372,7 @@ int main(void) {
         SETTINGS_TEST(test_refuses_unknown_and_repeated_keys),
         SETTINGS_TEST(test_tells_all_mistakes_at_once),
         SETTINGS_TEST(test_refuses_what_is_not_an_object),
+        SETTINGS_TEST(test_reads_a_file_with_comments),
         SETTINGS_TEST(test_refuses_missing_keys),
         SETTINGS_TEST(test_refuses_wrong_types_and_ranges),
         SETTINGS_TEST(test_refuses_what_linnet_cannot_do),

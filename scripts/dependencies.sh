@@ -42,6 +42,9 @@ libcmocka-dev          : library cmocka
 python3-pytest         : test_modules
 python3-h5py           : test_modules
 python3-numpy          : test_modules
+zsh                    : program zsh
+fish                   : program fish
+mandoc                 : program mandoc
 iproute2               : test "$(id -u)" != 0 || program tc
 e2fsprogs              : test "$(id -u)" != 0 || program mkfs.ext4
 btrfs-progs            : test "$(id -u)" != 0 || program mkfs.btrfs'

@@ -61,6 +61,7 @@ Done. What you have now, under $PWD:
 To try next:
   build/linnet predict --model $sample/run "your own text"
   build/linnet inspect $sample/run
+  build/linnet init-config --model $sample/model --data $sample/train.h5 --eval $sample/test.h5
   mpirun -n 2 build/linnet train config/quickstart.json --set learning_rate=3e-4 --set output_dir=build/sample/slower
   build/linnet report $sample/run build/sample/slower -o both.html     compares the two
   the tutorial with GPT-2 on real tweets: docs/tutorial.md

@@ -42,6 +42,8 @@ for part in train test; do
     run "${memcheck[@]}" build/linnet prepare --input "$folder/$part.csv" --output "$folder/$part.h5" --tokenizer "$folder/tokenizer"
 done
 run "${memcheck[@]}" build/linnet init --output "$folder/model" --tokenizer "$folder/tokenizer" --layers 1 --width 16 --heads 2
+run "${memcheck[@]}" build/linnet init-config --model "$folder/model" --data "$folder/train.h5" --output "$folder/start.json"
+run "${memcheck[@]}" build/linnet man --output "$folder/man"
 run scripts/mpirun.sh 2 "${memcheck[@]}" build/linnet train "$folder/run.json"
 run scripts/mpirun.sh 2 "${memcheck[@]}" build/linnet train "$folder/run.json" --set max_steps=4 --set resume_from_checkpoint=true
 run scripts/mpirun.sh 2 "${memcheck[@]}" build/linnet evaluate --model "$folder/run" --data "$folder/test.h5" --predictions "$folder/p.tsv"

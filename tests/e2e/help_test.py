@@ -45,6 +45,7 @@ def test_help_fits_a_screen(command):
     assert lines[0].startswith("usage: linnet") and "\nexample: " in "\n".join(lines)
 
 
+@pytest.mark.tiny
 @EVERY
 def test_help_names_every_option(command):
     """The short help shows an option, or names it behind "also:"; --help all shows it."""
@@ -86,6 +87,7 @@ def test_a_job_prints_help_once(arguments):
     assert re.sub(r'(threads"?:?\s*)\d+', r"\1", job) == re.sub(r'(threads"?:?\s*)\d+', r"\1", alone)
 
 
+@pytest.mark.tiny
 def test_version_as_json():
     """The same as the lines, with names in lower case."""
     told = json.loads(linnet("--version", "--json").stdout)
@@ -106,6 +108,7 @@ def pages(tmp_path_factory):
     return folder
 
 
+@pytest.mark.tiny
 def test_a_page_for_each_command(pages):
     assert {page.name for page in pages.iterdir()} == {"linnet.1", *(f"linnet-{command}.1" for command in COMMANDS)}
     for command in COMMANDS:
@@ -233,6 +236,7 @@ def test_bash_completions_are_clean_for_shellcheck(tmp_path):
 # --- Errors of use ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.tiny
 @pytest.mark.parametrize("arguments, right", [
     ("evaluate {model} {test}", "linnet evaluate --model {model} --data {test}"),
     ("evaluate {test} {model}", "linnet evaluate --data {test} --model {model}"),
@@ -257,6 +261,7 @@ def test_train_tells_of_a_configuration(sample, tmp_path):
     refused("help", "train", names=["linnet train --help"])
 
 
+@pytest.mark.tiny
 def test_a_line_for_the_shell_is_quoted(tmp_path):
     """The command of an error line, run by a shell, passes the same words."""
     words = ["two words", "it's", "$HOME", "a;b", "*"]

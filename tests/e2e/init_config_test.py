@@ -26,6 +26,7 @@ def place(sample, tmp_path_factory):
     return folder
 
 
+@pytest.mark.tiny
 def test_what_it_prints_trains(place):
     run_in(place, "linnet init-config --model model --data train.h5 --eval test.h5 > run.json")
     run_in(place, "linnet train run.json --max_steps 24")  # two epochs of 12 updates
@@ -75,6 +76,7 @@ def test_lengths_are_quantiles(place, sample):
         assert np.mean(lengths <= length) >= share > np.mean(lengths <= length - 1)
 
 
+@pytest.mark.tiny
 def test_names_cannot_leave_a_comment(place, tmp_path):
     """A path with a line feed and a quote, and labels of JSON's and comments' characters, stay in their places."""
     (place / "odd.csv").write_text('text,sentiment\na,"""}"\nb,*/\n')

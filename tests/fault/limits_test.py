@@ -27,6 +27,9 @@ def commands(sample, tmp_path_factory):
         "version": lambda out: ["--version"],
         "prepare": lambda out: ["prepare", "--input", sample.train_csv, "--output", out / "o.h5", "--tokenizer", sample.tokenizer],
         "init": lambda out: ["init", "--output", out / "m", "--tokenizer", sample.tokenizer, "--layers", 1, "--width", 32, "--heads", 2],
+        "init-config": lambda out: ["init-config", "--model", sample.model, "--data", sample.train, "--constants", place / "constants.json",
+                                    "--output", out / "c.json"],
+        "man": lambda out: ["man", "--output", out / "man"],
         "inspect": lambda out: ["inspect", sample.model],
         "predict": lambda out: ["predict", "--model", sample.model, "--json", "a text"],
         "plan": lambda out: ["plan", config, "--ranks", 2, "--constants", place / "constants.json"],
@@ -35,7 +38,7 @@ def commands(sample, tmp_path_factory):
     }
 
 
-NAMES = ["version", "prepare", "init", "inspect", "predict", "plan", "evaluate", "train"]
+NAMES = ["version", "man", "prepare", "init", "init-config", "inspect", "predict", "plan", "evaluate", "train"]
 
 
 def limited(limit, arguments, ranks=0, env=None):
@@ -52,7 +55,7 @@ def check(result, out):
     left = [path.name for path in out.rglob("*") if ".tmp" in path.name or path.name in ("model.new",)]
     assert not left, (left, result)
     if result.code:
-        assert not (out / "o.h5").exists() and not (out / "m").exists() and not (out / "p.tsv").exists(), result
+        assert not (out / "o.h5").exists() and not (out / "m").exists() and not (out / "p.tsv").exists() and not (out / "c.json").exists(), result
 
 
 def tried(limit, command, out):

@@ -30,7 +30,11 @@ void command_name(const CommandLine *line, char *name, size_t size) {
 
 void help_example(const CommandLine *line, char *text, size_t size) {
     UsageLine usage;
-    snprintf(text, size, "%s", line->example ? line->example : usage_complete(&usage, line, 0, NULL));
+    char operand[64];
+    snprintf(operand, sizeof operand, " %s", line->operands ? line->operands : "");
+    const bool needed = operand[1] && strstr(line->synopsis, operand); /* not behind a bracket */
+    snprintf(text, size, "%s%s", line->example ? line->example : usage_complete(&usage, line, 0, NULL),
+             needed && !line->example ? operand : "");
 }
 
 /* Columns of a UTF-8 text: its characters. */
@@ -103,7 +107,7 @@ static void make_rows(Rows *rows, const CommandLine *line) {
         char value[OPTION_VALUE_TEXT];
         const char *help = option_help(option, value);
         if (option->kind == OPTION_GROUP) {
-            grouped = true;
+            grouped = *option->name != '\0';
             continue;
         }
         const char *note = option->required ? " (required)" : option->kind == OPTION_LIST ? " (may be repeated)" : "";

@@ -76,8 +76,8 @@ static void put_options(FILE *stream, const CommandLine *line) {
         char value[OPTION_VALUE_TEXT];
         const char *help = option_help(option, value);
         if (option->kind == OPTION_GROUP) {
-            fputs(".SS ", stream);
-            put_text(stream, option->name);
+            const char *heading = *option->name ? option->name : "others";
+            if (i + 1 < line->count) fprintf(stream, ".SS %s\n", heading);
             continue;
         }
         put_item(stream, "--", option->name, value, help,

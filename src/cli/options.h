@@ -12,7 +12,7 @@ typedef enum {
     OPTION_INT,    /**< int64_t *, within minimum … maximum */
     OPTION_NUMBER, /**< double *, above 0 */
     OPTION_LIST,   /**< OptionList *: may be repeated */
-    OPTION_GROUP   /**< no option: --help may only name the options after this row, and `name` is their heading */
+    OPTION_GROUP /**< no option: --help may only name the options after this row, whose heading is `name`; "" ends them */
 } OptionKind;
 
 typedef struct {

@@ -26,9 +26,15 @@
         {"quote", OPTION_TEXT, &(table).quote, "CHAR: around fields, or none (default \")", false, 0, 0},              \
         {"field", OPTION_TEXT, &(table).field, "NAME: the member of a JSON object that holds the rows", false, 0, 0},  \
         {"encoding", OPTION_TEXT, &(table).encoding, "NAME: as iconv or Python call it (default utf-8)", false, 0, 0}, \
+        {"encoding-errors",                                                                                            \
+         OPTION_TEXT,                                                                                                  \
+         &(table).encoding_errors,                                                                                     \
+         "strict|replace: refuse them, or replace by U+FFFD (default strict)",                                         \
+         false,                                                                                                        \
+         0,                                                                                                            \
+         0},                                                                                                           \
     {                                                                                                                  \
-        "encoding-errors", OPTION_TEXT, &(table).encoding_errors,                                                      \
-            "strict|replace: refuse them, or replace by U+FFFD (default strict)", false, 0, 0                          \
+        "", OPTION_GROUP, NULL, "", false, 0, 0                                                                        \
     }
 
 #endif

@@ -98,6 +98,43 @@ static void test_names_options_of_a_group_only_where_there_is_no_room(void **sta
     assert_non_null(strstr(text, "linnet try --help all)"));
 }
 
+static void test_ends_a_group(void **state) {
+    (void)state;
+    Option options[MANY];
+    char text[TEXT_ROOM];
+    const CommandLine line = many_options(options, 10, 2);
+    options[8] = (Option){.name = "", .kind = OPTION_GROUP, .help = ""};
+    capture(print_short, &line, text);
+    assert_non_null(strstr(text, "  --option-9  what"));
+    assert_null(strstr(text, "  --option-7  what"));
+    assert_non_null(strstr(text, "  also: --option-3 --option-4 --option-5 --option-6 --option-7 (see"));
+}
+
+/** A command without an example of its own has one with what it requires: options, and an operand that is in the
+ *  synopsis without brackets. */
+static void test_makes_an_example(void **state) {
+    (void)state;
+    const char *value = NULL;
+    const Option options[] = {
+        {.name = "model", .kind = OPTION_TEXT, .value = &value, .help = "DIR: a model", .required = true},
+        {.name = "input", .kind = OPTION_TEXT, .value = &value, .help = "FILE: a table"},
+    };
+    CommandLine line = {.synopsis = "linnet try RUN [RUN ...] --model DIR [--input FILE]",
+                        .summary = "Try it.",
+                        .options = options,
+                        .count = 2,
+                        .operands = "RUN"};
+    char text[128];
+    help_example(&line, text, sizeof text);
+    assert_string_equal(text, "linnet try --model DIR RUN");
+    line.synopsis = "linnet try --model DIR [RUN ...]";
+    help_example(&line, text, sizeof text);
+    assert_string_equal(text, "linnet try --model DIR");
+    line.example = "linnet try --model gpt2";
+    help_example(&line, text, sizeof text);
+    assert_string_equal(text, "linnet try --model gpt2");
+}
+
 static void print_paragraph(const void *text) {
     assert_int_equal(help_paragraph(stdout, "  --a ", 8, text), help_paragraph(NULL, "  --a ", 8, text));
 }
@@ -143,6 +180,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fits_a_screen_whatever_the_table_holds),
         cmocka_unit_test(test_names_options_of_a_group_only_where_there_is_no_room),
+        cmocka_unit_test(test_ends_a_group),
+        cmocka_unit_test(test_makes_an_example),
         cmocka_unit_test(test_breaks_lines_between_words),
         cmocka_unit_test(test_names_values),
     };

@@ -18,8 +18,8 @@ typedef struct {
 } CommandList;
 
 /** The program's commands: each takes the arguments after its name and returns the program's exit code. A command that
- *  fails has printed one line. init-config, train, evaluate and plan --measure start MPI and are collective over MPI_COMM_WORLD; the
- *  others do not use MPI. */
+ *  fails has printed one line. init-config, train, evaluate and plan --measure start MPI and are collective over
+ *  MPI_COMM_WORLD; the others do not use MPI. */
 int command_prepare(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_init_config(int argc, char **argv);
@@ -38,8 +38,9 @@ int command_man(const CommandList *commands, int argc, char **argv);
  *  collective: known from the environment. */
 bool command_is_alone(const char *command, int *code);
 
-/** Print to standard output, a line each, or as the members of one JSON object: the versions of linnet and of the libraries that it runs with (not those that
- *  it was compiled with), the compiler, the CPU kernels in use, the processor and its cores. May be called before
- *  MPI_Init(). Not collective. STATUS_FAILURE: out of memory. */
+/** Print to standard output, a line each, or as the members of one JSON object: the versions of linnet and of the
+ *  libraries that it runs with (not those that it was compiled with), the compiler, the CPU kernels in use, the
+ *  processor and the number of threads. May be called before MPI_Init(). Not collective. STATUS_FAILURE: out of
+ *  memory. */
 Status version_print(bool json, Error *error);
 #endif

@@ -51,6 +51,7 @@ def json_files():
             "global_batch_size": 4, "reduction_units": 4, "dropout": 0, "report_to": ["none"], "data_seed": 42, "push_to_hub": False,
             "lr_scheduler_type": "cosine", "resume_from_checkpoint": True, "pooling": "padded_end"}
     seed("settings", "more", json.dumps({**needed, **more}, indent=1))
+    seed("settings", "comments", "// a comment\n" + json.dumps(needed)[:-1] + ', /* "seed": 1,\n */ "seed": 2 // }\n}')
     seed("config", "plain", json.dumps({"model_type": "gpt2", "n_embd": 32, "n_head": 4, "n_layer": 2, "n_positions": 64, "vocab_size": 300,
                                         "id2label": {"0": "negative", "1": "neutral"}, "pad_token_id": 299, "linnet": {"pooling": "padded_end"}}))
     seed("config", "more", json.dumps({"n_ctx": 8, "hidden_size": 8, "num_attention_heads": 1, "n_inner": 3, "num_labels": 5, "eos_token_id": [1, 2],

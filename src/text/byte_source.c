@@ -35,6 +35,7 @@ struct ByteSource {
     int file;
     off_t start;        /**< where the table starts in the file; −1: cannot seek */
     int64_t size_first; /**< bytes from there when it was opened; −1: not a regular file */
+    int64_t left;       /**< bytes of the range that are still to be read; −1: no limit */
     Digest *digest;
     TableSource about;
     Block first; /**< plain bytes read to see what they are, which byte_source_read() gives first */
@@ -67,8 +68,10 @@ static ssize_t read_waiting(int file, char *out, size_t room) {
 /* For InflateSource: bytes as they are in the file. */
 static Status read_file(void *context, char *out, size_t room, size_t *count, Error *error) {
     ByteSource *source = context;
-    const ssize_t got = read_waiting(source->file, out, room);
+    if (source->left >= 0) room = size_min(room, (size_t)source->left);
+    const ssize_t got = room > 0 ? read_waiting(source->file, out, room) : 0;
     if (got < 0) return refuse_reading(source, error);
+    if (source->left >= 0) source->left -= got;
     digest_add(source->digest, out, (size_t)got);
     source->about.size += got;
     progress_add_bytes(got);
@@ -183,6 +186,16 @@ static Status check_kind(const ByteSource *source, Error *error) {
 
 /* --- Encodings --- */
 
+static bool is_in_utf8(const ByteSource *source) {
+    return !source->encoding || encoding_is_utf8(source->encoding);
+}
+
+static Status open_decoder(ByteSource *source, Error *error) {
+    const char *errors = source->options->encoding_errors;
+    if (is_in_utf8(source) && !(errors && strcmp(errors, "replace") == 0)) return STATUS_OK;
+    return encoding_open(&source->decoder, is_in_utf8(source) ? "UTF-8" : source->encoding, error);
+}
+
 /* Find the encoding: what is told, or what the mark says. The reader of rows skips the mark itself. */
 static Status choose_encoding(ByteSource *source, Error *error) {
     const char *told = source->options->encoding;
@@ -191,17 +204,14 @@ static Status choose_encoding(ByteSource *source, Error *error) {
     if (told && marked && !encoding_is_of_mark(told, marked))
         return error_set(error, STATUS_INPUT, "%s: starts with the byte-order mark of %s: leave out --encoding %s",
                          source->name, marked, told);
-    const bool replace = source->options->encoding_errors && strcmp(source->options->encoding_errors, "replace") == 0;
     source->encoding = told ? told : marked;
-    const bool utf8 = !source->encoding || encoding_is_utf8(source->encoding);
-    if (utf8 && !replace) return STATUS_OK;
-    return encoding_open(&source->decoder, utf8 ? "UTF-8" : source->encoding, error);
+    return open_decoder(source, error);
 }
 
 /* Bytes of what is wrong at the start of bytes [size ≥ 1]: of UTF-8 the longest start of a character (the Unicode
  * Standard 3.9, "maximal subpart", as Python replaces it), else one. */
 static size_t wrong_length(const ByteSource *source, const char *bytes, size_t size) {
-    if (source->encoding && !encoding_is_utf8(source->encoding)) return 1;
+    if (!is_in_utf8(source)) return 1;
     for (size_t length = size_min(size, 3); length > 1; length--) {
         char character[4] = {(char)0x80, (char)0x80, (char)0x80, (char)0x80};
         memcpy(character, bytes, length);
@@ -282,6 +292,7 @@ static Status begin(ByteSource *source, Error *error) {
     source->about = (TableSource){0};
     source->line = 1;
     source->decoded = 0;
+    source->left = -1;
     source->compressed = source->encoded_ended = false;
     source->encoded.at = source->encoded.end = 0;
     if (digest_create(&source->digest, error) || read_first(source, error)) return error->status;
@@ -311,7 +322,8 @@ Status byte_source_open(ByteSource **source, const char *path, const TableOption
     made->lines = lines;
     made->file = -1;
     made->decoder = (iconv_t)-1;
-    made->name = memory_text(open_file_of(path) == STDIN_FILENO ? "standard input" : path, error);
+    const char *shown = options->name ? options->name : path;
+    made->name = memory_text(open_file_of(shown) == STDIN_FILENO ? "standard input" : shown, error);
     made->first.bytes = memory_allocate(BLOCK_BYTES, 1, error);
     made->encoded.bytes = memory_allocate(BLOCK_BYTES, 1, error);
     if (!error->status && !open_input(made, path, twice, error) && !begin(made, error))
@@ -353,6 +365,32 @@ Status byte_source_rewind(ByteSource *source, Error *error) {
     end(source);
     if (lseek(source->file, source->start, SEEK_SET) < 0) return refuse_reading(source, error);
     return begin(source, error);
+}
+
+bool byte_source_divisible(const ByteSource *source, int64_t *size) {
+    *size = source->size_first;
+    return source->size_first >= 0 && !source->compressed &&
+           (is_in_utf8(source) || encoding_is_single_byte(source->encoding));
+}
+
+Status byte_source_range(ByteSource *source, int64_t start, int64_t end_of_range, int64_t line, Error *error) {
+    end(source);
+    if (lseek(source->file, source->start + (off_t)start, SEEK_SET) < 0) return refuse_reading(source, error);
+    if (start == 0) {
+        if (begin(source, error)) return error->status;
+        /* What begin() has read is not more than a block. */
+        source->left = int64_max(end_of_range - source->about.size, 0);
+        const int64_t beyond = source->about.size - end_of_range;
+        if (beyond > 0) source->first.end -= size_min((size_t)beyond, source->first.end);
+        return STATUS_OK;
+    }
+    source->about = (TableSource){0};
+    source->first.at = source->first.end = source->encoded.at = source->encoded.end = 0;
+    source->encoded_ended = false;
+    source->line = line;
+    source->decoded = start;
+    source->left = end_of_range - start;
+    return digest_create(&source->digest, error) ? error->status : open_decoder(source, error);
 }
 
 Status byte_source_finish(ByteSource *source, TableSource *about, Error *error) {

@@ -39,6 +39,13 @@ bool byte_source_ready(const ByteSource *source);
 /** Start again. */
 Status byte_source_rewind(ByteSource *source, Error *error);
 
+/** Whether bytes of the file are characters by themselves, so that reading may start at any line: neither compressed nor
+ *  in an encoding whose characters have several bytes, but for UTF-8. Tells the bytes from the table's start on, too. */
+bool byte_source_divisible(const ByteSource *source, int64_t *size);
+
+/** Read from now on the bytes [start, end) of such a table only, of which the first is at the start of this line. */
+Status byte_source_range(ByteSource *source, int64_t start, int64_t end, int64_t line, Error *error);
+
 /** After the end: what was read, as it is on disk. STATUS_INPUT where a file has changed its size meanwhile. */
 Status byte_source_finish(ByteSource *source, TableSource *about, Error *error);
 

@@ -1,6 +1,7 @@
 /* Names of encodings, and byte-order marks. See encoding.h. */
 #include "text/encoding.h"
 #include "linnet/core/escape.h"
+#include "linnet/core/utf8.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -98,6 +99,24 @@ Status encoding_open(iconv_t *decoder, const char *name, Error *error) {
                      "encoding %s is not known: expected a name that `iconv -l` lists, such as latin-1, cp1252, "
                      "utf-16 or shift_jis",
                      quoted(name, strlen(name), &shown));
+}
+
+bool encoding_is_single_byte(const char *name) {
+    iconv_t decoder;
+    Error unknown = {0};
+    bool single = !encoding_open(&decoder, name, &unknown);
+    if (!single) return false;
+    for (int byte = 0; byte < 256 && single; byte++) {
+        char in = (char)byte, out[8] = "", *from = &in, *to = out;
+        size_t held = 1, room = sizeof out;
+        const bool taken = iconv(decoder, &from, &held, &to, &room) != (size_t)-1;
+        const size_t length = sizeof out - room;
+        single = taken ? length > 0 && utf8_character_length(out, length) == length : errno == EILSEQ;
+        if (byte < 128) single = single && taken && length == 1 && out[0] == in;
+        iconv(decoder, NULL, NULL, NULL, NULL);
+    }
+    iconv_close(decoder);
+    return single;
 }
 
 const char *encoding_of_mark(const char *bytes, size_t size, size_t *length) {

@@ -17,6 +17,10 @@ bool encoding_is_unicode(const char *name);
 /** Whether a name is that of the encoding whose byte-order mark was found, with or without the order of bytes. */
 bool encoding_is_of_mark(const char *name, const char *marked);
 
+/** Whether each byte of an encoding is a character by itself, and those of ASCII mean what they mean there: latin-1,
+ *  cp1252, koi8-r, … */
+bool encoding_is_single_byte(const char *name);
+
 /** Whether iconv takes the bytes 0x5C and 0x7E of the encoding for a yen sign and an overline (Shift_JIS, by
  *  JIS X 0201), where Python reads '\\' and '~'. */
 bool encoding_changes_ascii(const char *name);

@@ -2,6 +2,7 @@
 #include "linnet/core/escape.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/json_scan.h"
+#include "linnet/core/memory.h"
 #include "text/row_buffer.h"
 #include <inttypes.h>
 #include <string.h>
@@ -179,12 +180,26 @@ static JsonScan scan_of(const RowBuffer *buffer, JsonSeen seen, void *context) {
                       .context = context};
 }
 
+/* Copy the object that the buffer starts with, before its strings are decoded. */
+static Status keep(RowText *kept, const char *bytes, size_t size, Error *error) {
+    if (size > kept->capacity) {
+        char *larger = memory_resize(kept->bytes, 0, 2 * size, 1, error);
+        if (!larger) return error->status;
+        kept->bytes = larger;
+        kept->capacity = 2 * size;
+    }
+    memcpy(kept->bytes, bytes, size);
+    kept->size = size;
+    return STATUS_OK;
+}
+
 static Status read_object(RowBuffer *buffer, const JsonRows *rows, Row *row, Error *error) {
     Object object = {.buffer = buffer, .rows = rows, .row = row, .column = rows->count, .error = error};
     row->count = 0;
     for (size_t i = 0; i < rows->count; i++)
         if (row_append(row, (Cell){0}, error)) return error->status;
     if (find_extent(buffer, &row->bytes, error)) return error->status;
+    if (rows->kept && keep(rows->kept, row_buffer_row(buffer), row->bytes, error)) return error->status;
     const JsonScan scan = scan_of(buffer, take_item, &object);
     if (json_scan(&scan, row_buffer_row(buffer), row->bytes, error)) return error->status;
     for (size_t i = 0; i < rows->count; i++)

@@ -5,30 +5,12 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
-#include "text/row_buffer.h"
+#include "text/records_private.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-typedef enum { FORMAT_CSV, FORMAT_TSV, FORMAT_JSON, FORMAT_LINES, FORMAT_COUNT } Format;
-
-struct Records {
-    ByteSource *source;
-    TableOptions options;
-    RowBuffer buffer;
-    Format format;
-    Dialect dialect;
-    JsonRows json;
-    const char **columns; /**< [count] the names asked for, borrowed */
-    size_t *places;       /**< [count] each one's cell in a row */
-    size_t count;         /**< of columns asked for */
-    size_t width;         /**< cells of a row; 0: not known yet */
-    Row row;              /**< the current row, which the next call skips */
-    bool told;            /**< a warning of warn_of_rows_in_a_cell() */
-    bool waiting;         /**< the current row has been read to learn the width, and is the first one */
-};
 
 /* --- Options --- */
 
@@ -188,6 +170,8 @@ static Status read_header(Records *records, Error *error) {
                          records->options.no_header ? "" : "; its first row must name the columns");
     records->width = records->row.count;
     records->waiting = records->options.no_header;
+    records->first_line = records->buffer.line;
+    if (!records->names && !records->options.no_header && records_keep_names(records, error)) return error->status;
     for (size_t i = 0; i < records->count; i++)
         if (place_column(records, i, error)) break;
     return error->status;
@@ -207,13 +191,16 @@ static Status check_lines(const Records *records, Error *error) {
                      texts ? "" : " (for a table with columns add --format csv)");
 }
 
-/* Begin at the first byte, before or after the header row. */
-static Status begin(Records *records, Error *error) {
+Status records_begin(Records *records, Error *error) {
+    RowText *kept = records->json.kept;
     records->row.bytes = 0;
     records->row.lines = 0;
     records->waiting = false;
-    records->json = (JsonRows){
-        .columns = records->columns, .count = records->count, .field = records->options.field, .place = JSON_START};
+    records->json = (JsonRows){.columns = records->columns,
+                               .count = records->count,
+                               .field = records->options.field,
+                               .place = JSON_START,
+                               .kept = kept};
     if (choose_dialect(records, error) || row_buffer_open(&records->buffer, records->source, error))
         return error->status;
     if (records->format == FORMAT_CSV || records->format == FORMAT_TSV) return read_header(records, error);
@@ -247,7 +234,8 @@ Status records_open(Records **records, const char *path, const TableOptions *opt
     Records *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->options = *options;
-    if (!open_source(made, path, twice, error) && !copy_columns(made, columns, count, error) && !begin(made, error))
+    if (!open_source(made, path, twice, error) && !copy_columns(made, columns, count, error) &&
+        !records_begin(made, error))
         *records = made;
     else
         records_close(made);
@@ -255,7 +243,7 @@ Status records_open(Records **records, const char *path, const TableOptions *opt
 }
 
 Status records_rewind(Records *records, Error *error) {
-    return byte_source_rewind(records->source, error) ? error->status : begin(records, error);
+    return byte_source_rewind(records->source, error) ? error->status : records_begin(records, error);
 }
 
 static Status check_width(const Records *records, Error *error) {
@@ -335,6 +323,8 @@ void records_close(Records *records) {
     row_buffer_close(&records->buffer);
     byte_source_close(records->source);
     memory_free(records->row.cells);
+    memory_free(records->names);
+    memory_free(records->kept.bytes);
     memory_free(records->columns);
     memory_free(records->places);
     memory_free(records);

@@ -9,18 +9,21 @@
 /* A longer row is taken for a quote that is never closed. */
 #define ROW_MAX_BYTES ((size_t)1 << 30)
 
-Status row_buffer_open(RowBuffer *buffer, ByteSource *source, Error *error) {
+Status row_buffer_open_at(RowBuffer *buffer, ByteSource *source, int64_t line, Error *error) {
     *buffer = (RowBuffer){.source = source,
                           .path = byte_source_name(source),
                           .bytes = buffer->bytes,
                           .capacity = buffer->capacity,
-                          .line = 1,
+                          .line = line,
                           .column = 1};
-    if (!buffer->bytes) {
-        buffer->bytes = memory_allocate(FIRST_CAPACITY, 1, error);
-        if (!buffer->bytes) return error->status;
-        buffer->capacity = FIRST_CAPACITY;
-    }
+    if (buffer->bytes) return STATUS_OK;
+    buffer->bytes = memory_allocate(FIRST_CAPACITY, 1, error);
+    buffer->capacity = buffer->bytes ? FIRST_CAPACITY : 0;
+    return error->status;
+}
+
+Status row_buffer_open(RowBuffer *buffer, ByteSource *source, Error *error) {
+    if (row_buffer_open_at(buffer, source, 1, error)) return error->status;
     bool there;
     if (row_buffer_need(buffer, 0, &there, error)) return error->status;
     if (!there || buffer->bytes[0] != '\xEF') return STATUS_OK; /* no need to wait for more */

@@ -23,6 +23,8 @@ typedef struct {
 /** Start with an open source, into a buffer of zeros or one that was used before, and skip a byte-order mark. Close
  *  also after an error. */
 Status row_buffer_open(RowBuffer *buffer, ByteSource *source, Error *error);
+/** Start in the middle of a table, at the start of this line: what looks like a byte-order mark is text. */
+Status row_buffer_open_at(RowBuffer *buffer, ByteSource *source, int64_t line, Error *error);
 void row_buffer_close(RowBuffer *buffer);
 
 /** Read more of the table. *more is false at its end. */
@@ -81,6 +83,12 @@ typedef struct {
  *  the buffer. */
 Status csv_read_row(RowBuffer *buffer, Dialect *dialect, Row *row, bool *more, Error *error);
 
+/** A row's text, kept beside the buffer, whose strings are decoded in place. Freed by the owner. */
+typedef struct {
+    char *bytes;
+    size_t size, capacity;
+} RowText;
+
 /** The state of a JSON reader; zeros with the names of columns and field at the start. */
 typedef struct {
     const char *const *columns; /**< [count] */
@@ -91,8 +99,9 @@ typedef struct {
         JSON_SEQUENCE,
         JSON_ARRAY,
         JSON_END
-    } place;   /**< in objects one after the other, or in an array */
-    bool some; /**< a row has been read */
+    } place;       /**< in objects one after the other, or in an array */
+    bool some;     /**< a row has been read */
+    RowText *kept; /**< becomes each object as it is written; NULL: not wanted */
 } JsonRows;
 
 /** Read the next object: cell i is the text of the member columns[i], a string decoded in the buffer, a number, true or

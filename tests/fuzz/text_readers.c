@@ -25,6 +25,47 @@ static int64_t read_rows(Records *records, size_t most, Error *error) {
     return rows;
 }
 
+/* Parts of `length` bytes, which the header row starts in the first of. */
+static void find_parts(const Division *division, const uint8_t *bytes, size_t size, size_t length,
+                       DivisionPart *parts) {
+    const size_t count = (size + length - 1) / length;
+    DivisionScan *scans = calloc(count, sizeof *scans);
+    char *text = calloc(DIVISION_BEFORE + size, 1);
+    fuzz_check(scans && text);
+    memcpy(text + DIVISION_BEFORE, bytes, size);
+    for (size_t k = 0; k < count; k++) {
+        division_begin(division, &scans[k]);
+        division_scan(division, &scans[k], text + DIVISION_BEFORE + k * length,
+                      size - k * length < length ? size - k * length : length, 0);
+    }
+    division_combine(scans, (int64_t)count, (int64_t)length, (int64_t)size, parts);
+    free(scans);
+    free(text);
+}
+
+/* A table that was read without an error has the same rows in its parts. */
+static void read_parts(Records *records, const uint8_t *bytes, size_t size, size_t most, int64_t rows) {
+    int64_t table_size, found = 0;
+    const Division division = records_division(records, &table_size);
+    const size_t length = size / 5 + 16, count = (size + length - 1) / length;
+    DivisionPart *parts = calloc(count, sizeof *parts);
+    Error error = {0};
+    if (division.kind == DIVISION_NONE || rows == 0) {
+        free(parts);
+        return;
+    }
+    fuzz_check(parts && table_size == (int64_t)size);
+    find_parts(&division, bytes, size, length, parts);
+    for (size_t k = 0; k < count; k++) {
+        fuzz_check(parts[k].start <= parts[k].end && (k == 0 || parts[k].start == parts[k - 1].end));
+        if (parts[k].start == parts[k].end || records_part(records, &parts[k], &error)) continue;
+        found += read_rows(records, most, &error);
+    }
+    fuzz_check(error.status || found == rows);
+    fuzz_check(!error.status);
+    free(parts);
+}
+
 /* A table that was read twice has the same rows, and its file's size. */
 static void read_table(const char *name, const uint8_t *bytes, size_t size, const TableOptions *options, size_t most) {
     const char *path = fuzz_file(name, bytes, size);
@@ -36,6 +77,7 @@ static void read_table(const char *name, const uint8_t *bytes, size_t size, cons
         TableSource about = {0};
         if (!error.status && !records_source(records, &about, &error)) fuzz_check(about.size == (int64_t)size);
         if (!error.status && !records_rewind(records, &error)) fuzz_check(read_rows(records, most, &error) == rows);
+        if (!error.status) read_parts(records, bytes, size, most, rows);
     }
     fuzz_check_error(&error);
     records_close(records);

@@ -11,6 +11,7 @@
  *  Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
+#include "linnet/text/division.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,7 @@ typedef struct {
                                       byte-order mark says */
     const char *encoding_errors; /**< "strict", or "replace": U+FFFD in place of bytes that are not in the encoding
                                       (encoding_errors); usual: strict */
+    const char *name;            /**< of the table in messages; usual: its path */
 } TableOptions;
 
 typedef struct {
@@ -67,6 +69,33 @@ int64_t records_size(const Records *records);
 
 /** What was read; after the last row. STATUS_INPUT where the file changed its size while it was read. */
 Status records_source(Records *records, TableSource *about, Error *error);
+
+/** Keep each row of JSON as it is written; before the first one. */
+void records_keep(Records *records);
+/** The current row of JSON as it is written: an object, which is valid JSON. Borrowed until the next call. */
+const char *records_object(const Records *records, size_t *size);
+
+/** The columns of CSV, TSV or lines: their number. 0 in a table of JSON, whose rows may differ. */
+size_t records_width(const Records *records);
+bool records_is_lines(const Records *records);
+/** The name of such a column in the header row, borrowed until records_close(); NULL in a table without a header row. */
+const char *records_column(const Records *records, size_t column);
+/** Its cell in the current row. */
+Field records_cell(const Records *records, size_t column);
+
+/** How the table may be divided by bytes, after the first row has been read; *size is the bytes of the table, −1 where
+ *  it is not a regular file. DIVISION_NONE: only reading from the start tells where rows are: compressed, in an
+ *  encoding whose characters have several bytes (but for UTF-8), lines that end in CR alone, JSON that is an array, and
+ *  more than one blank line at the start. */
+Division records_division(const Records *records, int64_t *size);
+
+/** Go on with the rows of this part of a divided table. */
+Status records_part(Records *records, const DivisionPart *part, Error *error);
+
+/** The line on which the current row starts. */
+int64_t records_line(const Records *records);
+/** Bytes of the current row, in UTF-8. */
+size_t records_row_bytes(const Records *records);
 
 /** The table's name in messages: its path, or "standard input". */
 const char *records_name(const Records *records);

@@ -8,7 +8,7 @@ typedef struct {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *help; /**< what it does, in a line */
-    bool parallel;    /**< may have several processes; `plan` says itself when */
+    bool parallel;    /**< may have several processes; `plan` and `predict` say themselves when */
 } CommandRow;
 
 /** All commands, in the order of the program's --help. */

@@ -25,7 +25,7 @@ static const CommandRow COMMANDS[] = {
     {"plan", command_plan, "predict memory, network traffic and time of a run", true},
     {"train", command_train, "fine-tune a model; alone, under mpirun or under srun", true},
     {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model on a token file", true},
-    {"predict", command_predict, "label texts from the arguments, a table or standard input", false},
+    {"predict", command_predict, "label texts from the arguments, a table or standard input", true},
     {"report", command_report, "write a page about training runs: curves, scores, texts, settings", false},
     {"inspect", command_inspect, "show and verify a token file, a model folder or a checkpoint", false},
     {"completions", run_completions, "print completions for bash, zsh or fish", false},

@@ -1,12 +1,15 @@
-/* linnet predict: the labels of texts. No MPI: one process, all its threads. */
+/* linnet predict: the labels of texts. Answers on standard output come from one process, with all its threads. */
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/predict_output.h"
 #include "cli/table_options.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_kind.h"
 #include "linnet/core/hub_cache.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/log.h"
 #include "linnet/evaluate/metrics.h"
+#include "linnet/heartbeat/heartbeat.h"
 #include "linnet/predict/predict_print.h"
 #include <string.h>
 
@@ -14,6 +17,7 @@ typedef struct {
     const char *model, *input, *text_column;
     TableOptions table;
     AnswerStyle style;
+    PredictFileOptions file; /* --output and what belongs to it */
     int64_t batch_size;
     char model_room[PATH_MAX];
     OptionList texts;
@@ -50,6 +54,24 @@ static Status refuse_file_names(const Command *command, int argc, char **argv, E
     return STATUS_OK;
 }
 
+/* The options of a job that writes a file. */
+static Status complete_file_options(Command *command, Error *error) {
+    PredictFileOptions *file = &command->file;
+    file->model = command->model;
+    file->input = command->input ? command->input : "-";
+    file->text_column = command->text_column;
+    file->table = command->table;
+    file->threshold = command->style.threshold;
+    file->batch_size = command->batch_size;
+    if (!command->input && !file->table.format) file->table.format = "lines";
+    if (file->output && (command->style.json || command->style.top_k > 0))
+        return error_set(
+            error, STATUS_INPUT,
+            "--output: expected no --json and no --top-k besides it: the file's name tells the format, and "
+            "every label has its probability");
+    return predict_output_require(file, command->texts.count > 0, error);
+}
+
 static Status parse(Command *command, int argc, char **argv, Error *error) {
     const Option table[] = {
         {"model", OPTION_TEXT, &command->model, "DIR: a trained model folder or checkpoint", true, 0, 0},
@@ -57,6 +79,12 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
          false, 0, 0},
         {"input", OPTION_TEXT, &command->input, "FILE: read the texts from a table, a token file or - (standard input)",
          false, 0, 0},
+        {"output", OPTION_TEXT, &command->file.output,
+         "FILE: write the table with its predictions: .csv, .tsv or .jsonl; also under mpirun or srun", false, 0, 0},
+        {"threads", OPTION_INT, &command->file.threads,
+         "N: threads per rank with --output (default 0: one per core that the rank may use)", false, 0, 4096},
+        {"rank-timeout", OPTION_INT, &command->file.rank_timeout,
+         "N: seconds without a heartbeat after which a rank counts as lost (default 5; 0: never)", false, 0, 86400},
         {"top-k", OPTION_INT, &command->style.top_k,
          "N: print the N most probable labels, each with its probability (default 1; in JSON all)", false, 1,
          METRICS_LABELS_MAX},
@@ -67,7 +95,7 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         TABLE_OPTIONS(command->table),
     };
     const CommandLine line = {
-        .synopsis = "linnet predict --model DIR [--json] [--top-k N] [TEXT ... | --input FILE]",
+        .synopsis = "linnet predict --model DIR [--json] [--top-k N] [TEXT ... | --input FILE [--output FILE]]",
         .summary =
             "Print the label of each text, with its probability and the text. Texts are arguments, rows of a table,\n"
             "or lines of standard input.",
@@ -87,21 +115,32 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     if (command->style.threshold > 1)
         return error_set(error, STATUS_INPUT, "--threshold: expected a probability of at most 1, got %g",
                          command->style.threshold);
-    return refuse_file_names(command, argc, argv, error);
+    if (refuse_file_names(command, argc, argv, error)) return error->status;
+    return complete_file_options(command, error);
 }
 
-int command_predict(int argc, char **argv) {
-    Command command = {.text_column = "text", .batch_size = PREDICT_BATCH_SIZE};
+/* Answer on standard output. */
+static void answer(const Command *command, Error *error) {
     Predictor *predictor = NULL;
-    Error error = {0};
-    if (!parse(&command, argc, argv, &error) && !command.helped &&
-        !predictor_open(&predictor, command.model, command.batch_size, &error)) {
-        predict(predictor, &command, &error);
+    if (!error->status && !predictor_open(&predictor, command->model, command->batch_size, error)) {
+        predict(predictor, command, error);
         const PredictCounts counts = predictor_counts(predictor);
         predictor_warn_truncated(predictor, &counts);
     }
-    if (error.status) log_error("%s", error.message);
+    if (error->status && launcher_speaks()) log_error("%s", error->message);
     predictor_close(predictor);
+}
+
+int command_predict(int argc, char **argv) {
+    Command command = {.text_column = "text",
+                       .batch_size = PREDICT_BATCH_SIZE,
+                       .file = {.rank_timeout = (int64_t)HEARTBEAT_LIMIT_DEFAULT}};
+    Error error = {0};
+    parse(&command, argc, argv, &error);
+    if (!command.helped && command.file.output)
+        predict_output_run(&command.file, command.quiet, &error);
+    else if (!command.helped)
+        answer(&command, &error);
     options_free_list(&command.texts);
     return (int)error.status;
 }

@@ -93,13 +93,12 @@ def test_ended_in_the_middle(sample, at_call, tmp_path, name, number):
     assert not temporary(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["prepare", "init", "predict", "inspect", "plan"])
+@pytest.mark.parametrize("name", ["prepare", "init", "inspect", "plan"])
 def test_started_by_mpirun(sample, tmp_path, name):
     """Commands that are one process refuse to be several: one line, and nothing is written."""
     output = tmp_path / "out"
     arguments = {"prepare": prepare_arguments(sample, sample.train_csv, output),
                  "init": ["init", "--output", output, "--tokenizer", sample.tokenizer],
-                 "predict": ["predict", "--model", sample.model, "text"],
                  "inspect": ["inspect", sample.train],
                  "plan": ["plan", tmp_path / "config.json", "--ranks", "2"]}[name]
     result = refused(*arguments, ranks=3, names=[f"linnet {name} runs as one process, but the launcher started 3"])

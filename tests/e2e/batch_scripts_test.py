@@ -8,7 +8,8 @@ import pytest
 from support import ROOT
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.sbatch"))
-TRAINING = [script for script in SCRIPTS if "train() {" in script.read_text()]
+RESUMING = [script for script in SCRIPTS if "run_job() {" in script.read_text()]
+TRAINING = [script for script in RESUMING if " train " in script.read_text()]
 
 
 def cycle_of(script):
@@ -16,16 +17,17 @@ def cycle_of(script):
     return re.search(r"^# ---- Save.*?^# -+$", script.read_text(), re.M | re.S)[0]
 
 
-def test_training_scripts_share_one_cycle():
+def test_resuming_scripts_share_one_cycle():
     """Slurm runs a copy of a script, so each must be complete; a correction of the cycle must reach all of them."""
-    assert len(TRAINING) == 4 and len({cycle_of(script) for script in TRAINING}) == 1
+    assert {script.name for script in set(RESUMING) - set(TRAINING)} == {"predict.sbatch"} and len(TRAINING) == 4
+    assert len({cycle_of(script) for script in RESUMING}) == 1
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_script_asks_slurm_for_signal_and_requeue(script):
     asked = re.findall(r"^#SBATCH (--[\w-]+)(?:=(\S+))?", script.read_text(), re.M)
     assert {"--requeue", "--open-mode", "--time", "--output"} <= {name for name, _ in asked}
-    assert script not in TRAINING or ("--signal", "B:USR1@120") in asked
+    assert script not in RESUMING or ("--signal", "B:USR1@120") in asked
 
 
 @pytest.mark.parametrize("sent, left, restarts, requeued", [
@@ -34,7 +36,7 @@ def test_script_asks_slurm_for_signal_and_requeue(script):
 def test_exit_codes_that_requeue_a_job(sent, left, restarts, requeued):
     """The cycle runs a command that ends with an exit code, after a signal or without one."""
     command = f"trap : USR1; kill -USR1 $PPID; sleep 0.1; exit {left}" if sent else f"exit {left}"
-    script = f'scontrol() {{ echo "scontrol $*"; }}\n{cycle_of(TRAINING[0])}\ntrain bash -c "$1"'
+    script = f'scontrol() {{ echo "scontrol $*"; }}\n{cycle_of(RESUMING[0])}\nrun_job bash -c "$1"'
     task = {"SLURM_JOB_ID": "7", "SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "2", "SLURM_RESTART_COUNT": str(restarts)}
     result = subprocess.run(["bash", "-c", script, "script", command], env={**os.environ, **task}, stdout=subprocess.PIPE,
                             text=True, timeout=20)
@@ -54,3 +56,16 @@ def test_scripts_pass_auto_unless_a_checkpoint_is_named(tmp_path, config, passed
                             env={**os.environ, "LINNET": "echo", "SLURM_ARRAY_TASK_ID": "0", "SLURM_JOB_ID": "7"})
     assert result.returncode == 0, result
     assert re.findall(r"resume_from_checkpoint=(\S+)", result.stdout) == ([passed] if passed else []), result
+
+
+def test_prediction_script_runs_its_command(tmp_path):
+    """The names, with what a shell would split, and the options come through; the exit code is the program's."""
+    (tmp_path / "mpirun").write_text('#!/bin/bash\nwhile [ $# -gt 0 ] && [ "$1" != linnet ]; do shift; done\nprintf "%s\\n" "$@"\nexit 1\n')
+    (tmp_path / "mpirun").chmod(0o755)
+    result = subprocess.run(["bash", ROOT / "scripts/predict.sbatch", "a model", "in *.csv", "out.csv", "--text-column", "a b"], text=True,
+                            stdout=subprocess.PIPE, timeout=20,
+                            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "LINNET": "linnet", "SLURM_CPUS_PER_TASK": "4",
+                                 "SLURM_JOB_ID": "7"})
+    assert result.stdout.splitlines() == ["linnet", "predict", "--model", "a model", "--input", "in *.csv", "--output", "out.csv",
+                                          "--text-column", "a b"]
+    assert result.returncode == 1

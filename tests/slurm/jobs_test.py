@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from support import Hold, descendants, events, is_linnet, signal_rank, train, training_events, weights_digest, write_config
+from support import Hold, descendants, events, is_linnet, linnet, signal_rank, train, training_events, weights_digest, write_config
 
 # Two ranks per node with one core each.
 SMALL = ["--ntasks-per-node=2", "--cpus-per-task=1"]
@@ -129,6 +129,24 @@ def test_signal_saves_requeues_and_resumes(submit, hold, undisturbed):
     job.until_ended()
     assert re.search(rf"{run}/checkpoint-5[12]\b", job.log.read_text()), job
     assert weights_digest(run) == undisturbed(STEPS) and logs_each_step_once(run, STEPS)
+
+
+def test_prediction_stops_and_goes_on(cluster, sample, at_call, tmp_path):
+    """Two ranks on each of two hosts, held at the end of their first parts: a signal requeues the job, which goes on behind them."""
+    table, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    table.write_text("text,n\n" + "".join(f"row {i} of a table of some parts,{i}\n" for i in range(2000)))
+    linnet("predict", "--model", sample.model, "--input", table, "--output", tmp_path / "alone.csv")
+    held = Hold(at_call, tmp_path, "any", "rename", [1], ".rows")
+    option = "--export=ALL," + ",".join(f"{name}={value}" for name, value in held.environment.items())
+    job = cluster.submit("predict.sbatch", sample.model, table, output, log=tmp_path / "predict.log", options=["--nodes=2", *SMALL, option])
+    job.until(lambda: held.is_reached(1), "held ranks")
+    signal_job(job, output)
+    held.let_go(1)
+    job.until(lambda: job.restarts() == 1, "restart")
+    job.until_ended()
+    assert "4 ranks" in job.log.read_text() and "going on behind" in job.log.read_text(), job
+    assert output.read_bytes() == (tmp_path / "alone.csv").read_bytes()
+    assert not list(tmp_path.glob("out.csv.*"))
 
 
 def test_sweep_and_its_summary(cluster, settings, hold, tmp_path):

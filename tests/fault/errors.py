@@ -24,6 +24,7 @@ EVALUATING = ["--set", "eval_file=test.h5", "--set", "eval_strategy=steps", "--s
 EVALUATE = ["evaluate", "--model", "model", "--data", "test.h5"]
 PREPARE = ["prepare", "--input", "train.csv", "--output", "out.h5", "--tokenizer", "tokenizer"]
 PREDICT = ["predict", "--model", "model", "a text"]
+LABEL = ["predict", "--model", "model", "--input", "train.csv", "--output", "out.csv"]
 PLAN = ["plan", "run.json", "--ranks", "2", "--constants", "constants.json"]
 
 # As linnet plan --measure writes them.
@@ -39,7 +40,7 @@ class Case:
 
     def __init__(self, section, what, command, change=None, upto=None, ranks=(0, 3)):
         self.section, self.what, self.command, self.change, self.upto = section, what, command, change, upto
-        self.ranks = ranks if command[0] in ("train", "evaluate") or ranks == (3,) else (0,)
+        self.ranks = ranks if command[0] in ("train", "evaluate") or "--output" in command and command[0] == "predict" or ranks == (3,) else (0,)
         self.name = f"{section}: {what}"
 
 
@@ -512,10 +513,10 @@ def read_only(folder):
 LOCKS = []  # files that stay open and locked until the tests end
 
 
-def locked(folder):
+def locked(folder, name="run"):
     """The folder of another run, which holds its lock."""
-    (folder / "run").mkdir()
-    LOCKS.append(open(folder / "run/.lock", "w"))
+    (folder / name).mkdir()
+    LOCKS.append(open(folder / name / ".lock", "w"))
     LOCKS[-1].write("process 4242 on node01, job 17\n")
     LOCKS[-1].flush()
     fcntl.lockf(LOCKS[-1], fcntl.LOCK_EX)
@@ -535,6 +536,21 @@ OTHERS = [
     Case(OUTPUTS, "predictions into a folder that may not be written", [*EVALUATE, "--predictions", "locked/p.tsv"], read_only),
     Case(OUTPUTS, "predictions onto a folder", [*EVALUATE, "--predictions", "model"]),
     Case(OUTPUTS, "predictions onto a pipe", [*EVALUATE, "--predictions", "p.tsv"], lambda folder: os.mkfifo(folder / "p.tsv")),
+    Case(OUTPUTS, "a table with predictions: a name that tells no format", [*LABEL[:-1], "out.xlsx"]),
+    Case(OUTPUTS, "a table with predictions onto its input", [*LABEL[:-1], "train.csv"]),
+    Case(OUTPUTS, "a table with predictions onto another file", LABEL, filled("out.csv", b"mine\n1\n")),
+    Case(OUTPUTS, "a table with predictions into a folder that is not there", [*LABEL[:-1], "nowhere/out.csv"]),
+    Case(OUTPUTS, "a table with predictions, whose parts are a folder of another kind", LABEL, lambda folder: (
+        (folder / "out.csv.parts").mkdir(), filled("out.csv.parts/notes.txt", b"mine")(folder))),
+    Case(OUTPUTS, "a table with predictions that another job writes", LABEL, lambda folder: locked(folder, "out.csv.parts")),
+    Case(OUTPUTS, "a table that has an added column already", LABEL, filled("train.csv", b"text,label,predicted_label\nfine,1,2\n")),
+    Case(OUTPUTS, "a table with a column twice, to JSON", [*LABEL[:-1], "out.jsonl"], filled("train.csv", b"text,n,n\nfine,1,2\n")),
+    Case(OUTPUTS, "an object with other members, to CSV", ["predict", "--model", "model", "--input", "t.jsonl", "--output", "out.csv"],
+         filled("t.jsonl", b'{"text": "fine"}\n{"text": "fine", "n": 1}\n')),
+    Case(OUTPUTS, "an object with an added member, to JSON", ["predict", "--model", "model", "--input", "t.jsonl", "--output", "out.jsonl"],
+         filled("t.jsonl", b'{"text": "fine"}\n{"text": "fine", "label": 1}\n')),
+    Case(OUTPUTS, "a table with predictions: a bad row", LABEL, filled("train.csv", b"text,n\nfine,1\nfine\n")),
+    Case(OUTPUTS, "predictions by several processes without a file", ["predict", "--model", "model", "--input", "train.csv"], ranks=(3,)),
     Case(OUTPUTS, "a token file into a folder that is not there", ["prepare", "--input", "train.csv", "--output", "nowhere/out.h5", *PREPARE[5:]]),
     Case(OUTPUTS, "a token file onto its table", ["prepare", "--input", "train.csv", "--output", "train.csv", *PREPARE[5:]]),
     Case(OUTPUTS, "a new model onto a folder that holds something", ["init", "--output", "model", "--tokenizer", "tokenizer"]),

@@ -35,7 +35,8 @@ static pthread_mutex_t screen_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool bar_shown, process_ends;
 static double last_line;      /* on the clock; 0: none yet */
 static char drawn[TEXT_ROOM]; /* the bar that is shown */
-static bool bar_refused, is_terminal, is_utf8;
+static bool bar_refused, is_utf8;
+static Terminal terminal = {.file = -1};
 
 static pthread_t painter;
 static bool painting;
@@ -47,7 +48,7 @@ static double line_interval;
 /* The lock of the screen is held, or a signal ends the process. */
 static void lift_bar(void) {
     const int kept = errno;
-    if (atomic_exchange(&bar_shown, false) && terminal_in_foreground(STDERR_FILENO) &&
+    if (atomic_exchange(&bar_shown, false) && terminal_in_foreground(&terminal) &&
         write(STDERR_FILENO, CLEAR, sizeof CLEAR - 1) < 0)
         errno = kept; /* nowhere to report it */
     errno = kept;
@@ -91,7 +92,7 @@ static bool is_writable(void) {
 /* The lock of the screen is held. */
 static void draw(const ProgressView *view) {
     char text[TEXT_ROOM] = "\r", *bar = text + 1;
-    progress_bar_text(view, terminal_columns(STDERR_FILENO), is_utf8, bar, sizeof text - sizeof CLEAR - 1);
+    progress_bar_text(view, terminal_columns(&terminal), is_utf8, bar, sizeof text - sizeof CLEAR - 1);
     if ((atomic_load(&bar_shown) && strcmp(bar, drawn) == 0) || !is_writable() || atomic_load(&process_ends)) return;
     memcpy(drawn, bar, strlen(bar) + 1);
     strcat(text, CLEAR + 1); /* what an earlier, longer bar has left behind this one */
@@ -118,7 +119,7 @@ static double period_of(bool bar) {
 /* One look at the tasks; returns the seconds to the next one. */
 static double paint(void) {
     const double now = clock_now();
-    const bool bar = is_terminal && terminal_in_foreground(STDERR_FILENO);
+    const bool bar = terminal_in_foreground(&terminal);
     ProgressTask task;
     ProgressView view;
     if (!bar) {
@@ -149,6 +150,7 @@ static void stop_painter(void) {
     painting = false;
     pthread_mutex_lock(&screen_lock);
     lift_bar();
+    terminal_close(&terminal);
     pthread_mutex_unlock(&screen_lock);
 }
 
@@ -163,11 +165,13 @@ static void start_painter(void) {
         tzset(); /* so that the thread does not */
         known = true;
     }
-    is_terminal = !bar_refused && terminal_has_sequences(STDERR_FILENO);
-    is_utf8 = terminal_is_utf8();
     if (sem_init(&ending, 0, 0)) return;
+    if (!bar_refused) terminal = terminal_open();
+    is_utf8 = terminal_is_utf8();
     painting = thread_start(&painter, paint_all, NULL); /* without a thread there is no progress to see */
-    if (!painting) sem_destroy(&ending);
+    if (painting) return;
+    terminal_close(&terminal);
+    sem_destroy(&ending);
 }
 
 /* --- The computing thread --- */
@@ -200,6 +204,7 @@ void progress_resume(int64_t done) {
     pthread_mutex_lock(&tasks_lock);
     if (tasks.depth > 0) progress_task_resume(progress_tasks_top(&tasks), done, clock_now());
     atomic_store(&units_done, done);
+    atomic_store(&sample_wanted, true);
     pthread_mutex_unlock(&tasks_lock);
 }
 

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from support import ENVIRONMENT, LIMIT, LINNET, Hold, events, finish, linnet, start, without_timing, write_config
+from support import ENVIRONMENT, LIMIT, LINNET, ROOT, Hold, events, finish, linnet, start, without_timing, write_config
 
 ROWS = "".join(f"text number {n},{('negative', 'neutral', 'positive')[n % 3]}\n" for n in range(40)).encode()
 OFTEN = {"LINNET_PROGRESS_SECONDS": "0.2"}
@@ -120,11 +120,31 @@ def test_bar_of_a_run(held, job, tmp_path, terminal):
     """What is logged meanwhile has its own lines, the same as in a file."""
     plain = linnet("train", write_config(tmp_path / "plain.json", output_dir=tmp_path / "plain", **job)).stderr.splitlines()
     process, hold = held(terminal.slave)
-    terminal.wait_for(r"\rtrain:  20%\|█+[▏▎▍▌▋▊▉]? *\| 2/10 \[00:\d\d<[^\]]*, loss \d\.\d+, learning rate [0-9.e-]+\]\x1b\[K")
+    terminal.wait_for(r"\rtrain:  20%\|█+[▏▎▍▌▋▊▉]? *\| 2/10 \[00:\d\d<[^\]]*, loss \d\.\d+, learning rate [0-9.e-]+(, \d+ tokens/s)?\]\x1b\[K")
     hold.let_go(2)
     assert finish(process).code == 0
     assert [re.sub(r"[\d.e+-]+", "#", line).replace("/run", "/plain") for line in terminal.lines()] == [
         re.sub(r"[\d.e+-]+", "#", line) for line in plain]
+
+
+def test_bar_under_mpirun(held, terminal):
+    """Standard error of a rank is a pipe to mpirun, which passes it on to the terminal."""
+    process, hold = held(terminal.slave, ranks=2)
+    terminal.wait_for(r"\rtrain:  20%\|█+[▏▎▍▌▋▊▉]? *\| 2/10 \[[^\]]*\]\x1b\[K")
+    hold.let_go(2)
+    assert finish(process).code == 0
+    assert not any("%|" in line or "train:" in line for line in terminal.lines())
+
+
+def test_no_bar_where_mpirun_marks_lines(tmp_path, at_call, job, terminal):
+    hold = Hold(at_call, tmp_path, "0", "pwrite", [2], "/run/metrics.jsonl", **TERMINAL, **OFTEN)
+    config = write_config(tmp_path / "held.json", output_dir=tmp_path / "run", **job)
+    process = subprocess.Popen([ROOT / "scripts/mpirun.sh", "2", "--tag-output", LINNET, "train", config], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=terminal.slave, env={**ENVIRONMENT, **hold.environment}, start_new_session=True)
+    terminal.wait_for(r"train     2/10 updates .*\n")
+    hold.let_go(2)
+    assert finish(process, None).code == 0
+    assert b"%|" not in terminal.written
 
 
 def test_bar_follows_the_width(held, terminal):
@@ -132,7 +152,7 @@ def test_bar_follows_the_width(held, terminal):
     process, hold = held(terminal.slave)
     terminal.wait_for(r"\rtrain: .*\x1b\[K")
     terminal.resize(30)
-    narrow = terminal.wait_for(r"\r(train: [^|\r]{5,21})\x1b\[K")
+    narrow = terminal.wait_for(r"\r(train: [^|\r]{5,30})\x1b\[K")
     assert len(narrow[1]) < 30
     bars = re.findall(r"\r(train:[^\r]*)\x1b\[K", terminal.written.decode())
     assert all(len(bar) < 60 for bar in bars), bars

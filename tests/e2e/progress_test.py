@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from support import ENVIRONMENT, LIMIT, LINNET, ROOT, Hold, events, finish, linnet, start, without_timing, write_config
+from support import ENVIRONMENT, LIMIT, LINNET, ROOT, Hold, end_group, events, finish, linnet, start, without_timing, write_config
 
 ROWS = "".join(f"text number {n},{('negative', 'neutral', 'positive')[n % 3]}\n" for n in range(40)).encode()
 OFTEN = {"LINNET_PROGRESS_SECONDS": "0.2"}
@@ -94,14 +94,20 @@ def feed(process, rows=ROWS):
 def held(at_call, job, tmp_path):
     """A function that starts a training run on a terminal or in a file, held before its second log line; returns process and hold."""
 
+    processes = []
+
     def begin(stderr, ranks=0, env=None, **settings):
         hold = Hold(at_call, tmp_path, "0" if ranks else "", "pwrite", [2], "/run/metrics.jsonl", **{**TERMINAL, **(env or {})})
         config = write_config(tmp_path / "held.json", output_dir=tmp_path / "run", **{**job, **settings})
         process = start(["train", config], ranks, hold.environment, stderr=stderr)
+        processes.append(process)
         hold.reached(process, 2)
         return process, hold
 
-    return begin
+    yield begin
+    for process in processes:  # that a failed test left
+        if process.poll() is None:
+            end_group(process)
 
 
 # --- A terminal ---------------------------------------------------------------------------------------------------------------------------

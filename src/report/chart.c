@@ -11,8 +11,8 @@ enum { DRAWN = 300, MARKED = 40, ROWS = 60 };
 
 Ticks ticks_cover(double low, double high) {
     static const double STEPS[] = {1.0, 2.0, 2.5, 5.0, 10.0};
-    if (!(high > low)) {
-        const double around = low != 0.0 ? fabs(low) * 0.1 : 1.0;
+    if (!(high - low > 1e-12 * fmax(fabs(low), fabs(high)))) {
+        const double around = fabs(low) > 1e-200 ? fabs(low) * 0.1 : 1.0;
         low -= around;
         high += around;
     }
@@ -42,8 +42,13 @@ typedef struct {
     double low, high;
 } Bounds;
 
+/* Beyond this an axis would overflow; no measure of a run comes near it. NaN cannot be drawn either. */
+static bool is_drawable(double value) {
+    return fabs(value) < 1e200;
+}
+
 static void widen(Bounds *bounds, double value) {
-    if (!isfinite(value)) return;
+    if (!is_drawable(value)) return;
     bounds->low = fmin(bounds->low, value);
     bounds->high = fmax(bounds->high, value);
 }
@@ -109,8 +114,8 @@ static void write_axes(Html *html, const Axes *a) {
 
 /* Continue a path to a point; a gap is left where a value is not a number. */
 static void path_to(Html *html, const Axes *a, double x, double y, bool *open) {
-    if (isfinite(y)) html_print(html, "%s%.1f %.1f", *open ? "L" : "M", at_x(a, x), at_y(a, y));
-    *open = isfinite(y);
+    if (is_drawable(y)) html_print(html, "%s%.1f %.1f", *open ? "L" : "M", at_x(a, x), at_y(a, y));
+    *open = is_drawable(y);
 }
 
 /* The lowest and highest value of each run of values, in their order. */
@@ -139,7 +144,7 @@ static void write_line(Html *html, const Axes *a, const Line *line) {
     html_print(html, "\"/>");
     if (s->count > MARKED || !(line->points || s->count == 1)) return;
     for (size_t i = 0; i < s->count; i++) {
-        if (!isfinite(s->value[i])) continue;
+        if (!is_drawable(s->value[i])) continue;
         html_print(html, "<circle class=\"point s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>",
                    line->style % CHART_COLOURS, at_x(a, s->step[i]), at_y(a, s->value[i]));
         html_text(html, line->name);

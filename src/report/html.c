@@ -68,8 +68,8 @@ void html_number(Html *html, double number) {
 }
 
 void html_duration(Html *html, double seconds) {
-    const long whole = lround(seconds);
-    if (isnan(seconds))
+    const long whole = seconds < 1e12 ? lround(seconds) : 0;
+    if (!(seconds < 1e12))
         fputs("–", html);
     else if (seconds < 60.0)
         fprintf(html, "%.1f\u00a0s", seconds);

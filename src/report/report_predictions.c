@@ -123,6 +123,12 @@ static int64_t step_of(const Run *run, const RunPredictions *p) {
     return step;
 }
 
+static Status read_text(const char *path, char **text, Error *error) {
+    size_t size;
+    if (file_read(path, text, &size, error) || strlen(*text) == size) return error->status;
+    return error_set(error, STATUS_INPUT, "%s has zero bytes: it is damaged", path);
+}
+
 void run_free_predictions(RunPredictions *p) {
     for (int32_t k = 0; k < p->labels; k++) memory_free(p->label_names[k]);
     memory_free(p->label_names);
@@ -146,7 +152,7 @@ Status run_read_predictions(Run *run, Error *error) {
             "This run has no %s: it was trained without an eval_file, has not evaluated yet, or is of a version of "
             "linnet that did not write one.",
             EVAL_PREDICTIONS_FILE);
-    } else if (file_read(path, &text, NULL, &damage) || read_table(&(Table){.path = path, .next = text}, p, &damage)) {
+    } else if (read_text(path, &text, &damage) || read_table(&(Table){.path = path, .next = text}, p, &damage)) {
         log_warning("%s: the report of %s is without what is counted from it", damage.message, run->path);
         run_free_predictions(p);
         snprintf(p->missing, sizeof p->missing, "The predictions could not be read: %.400s.", damage.message);

@@ -17,7 +17,7 @@
 
 double event_number(const cJSON *event, const char *key) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(event, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+    return cJSON_IsNumber(item) && isfinite(item->valuedouble) ? item->valuedouble : NAN;
 }
 
 static bool has(const cJSON *event, const char *key) {
@@ -30,13 +30,16 @@ const char *run_setting_text(const Run *run, const char *key) {
 
 /* --- The log ------------------------------------------------------------------------------------------------------ */
 
+#define STEP_MAX 9007199254740991.0 /* 2^53 − 1: up to there a double is exact */
+
 /* Add a line of the log. One that is no object with a step is left out and counted: a run that was killed may leave the
  * last one incomplete. */
 static Status add_line(Run *run, const char *line, size_t size, const char *path, int64_t number, Error *error) {
     Error damage = {0};
     cJSON *event = NULL;
-    const bool bad = json_parse(&event, line, size, path, &damage) != STATUS_OK || isnan(event_number(event, "step"));
-    if (bad) {
+    const bool parsed = json_parse(&event, line, size, path, &damage) == STATUS_OK;
+    const double step = parsed ? event_number(event, "step") : NAN;
+    if (!(step >= 0.0 && step <= STEP_MAX)) {
         log_warning("%s: line %" PRId64 " is incomplete or damaged: left out", path, number);
         run->damaged_lines++;
         cJSON_Delete(event);
@@ -58,18 +61,20 @@ static void find_events(Run *run) {
 
 static Status read_log(Run *run, Error *error) {
     char *path = file_join(run->path, LOG_NAME, error), *text = NULL;
+    size_t length = 0;
     struct stat about;
     if (path && !file_exists(path))
         error_set(error, STATUS_INPUT, "%s has no " LOG_NAME ": give the output_dir of a run of linnet train",
                   run->path);
-    if (!error->status && !file_read(path, &text, NULL, error)) {
+    if (!error->status && !file_read(path, &text, &length, error)) {
         run->log = cJSON_CreateArray();
         if (stat(path, &about) == 0) run->last_written = about.st_mtime;
         int64_t number = 0;
-        for (char *line = text; *line && !error->status; number++) {
-            const size_t size = strcspn(line, "\n");
-            if (size > 0) add_line(run, line, size, path, number + 1, error);
-            line += size + (line[size] == '\n');
+        for (size_t at = 0, size; at < length && !error->status; at += size + 1) {
+            const char *end = memchr(text + at, '\n', length - at); /* a damaged file may have zero bytes */
+            size = end ? (size_t)(end - text) - at : length - at;
+            number++;
+            if (size > 0) add_line(run, text + at, size, path, number, error);
         }
         find_events(run);
     }

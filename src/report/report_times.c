@@ -22,6 +22,8 @@ typedef struct {
     size_t count, capacity;
 } Visits;
 
+#define LONGEST 1e15 /* microseconds, 30 years: no visit takes longer */
+
 static int find_region(const char *name) {
     for (int r = 0; r < REGION_COUNT; r++)
         if (strcmp(region_name((Region)r), name) == 0) return r;
@@ -63,7 +65,8 @@ static Status add_profile(const char *path, double seconds[REGION_COUNT], Error 
                    &start, &duration) != 3)
             continue;
         const int region = find_region(name);
-        if (region >= 0 && duration >= 0.0) add_visit(&visits, region, start, duration / 1e6, error);
+        if (region >= 0 && isfinite(start) && duration >= 0.0 && duration < LONGEST)
+            add_visit(&visits, region, start, duration / 1e6, error);
     }
     for (size_t i = 0; i < visits.count; i++)
         for (int r = 0; r < REGION_COUNT; r++) seconds[r] += visits.visits[i].seconds[r];

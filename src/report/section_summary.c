@@ -9,7 +9,7 @@
 static int64_t samples_of(const cJSON *evaluation) {
     const double samples =
         event_number(evaluation, "eval_runtime") * event_number(evaluation, "eval_samples_per_second");
-    return samples > 0.0 ? llround(samples) : 0;
+    return samples > 0.0 && samples < 1e15 ? llround(samples) : 0;
 }
 
 RunScores run_scores(const Run *run) {
@@ -18,7 +18,7 @@ RunScores run_scores(const Run *run) {
     if (!event) return scores;
     scores.samples = run->predictions.count > 0 ? run->predictions.count : samples_of(event);
     const double accuracy = event_number(event, "eval_accuracy");
-    if (!isnan(accuracy) && scores.samples > 0)
+    if (accuracy >= 0.0 && accuracy <= 1.0 && scores.samples > 0)
         scores.accuracy = interval_wilson(llround(accuracy * (double)scores.samples), scores.samples);
     if (run->predictions.count > 0 && (double)run->predictions.step == event_number(event, "step"))
         scores.f1 = overall_scores(run->predictions.metrics).f1;

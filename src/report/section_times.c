@@ -31,7 +31,7 @@ static void write_times(Html *html, const Run *run) {
     html_print(html, "<div class=\"times\"><h3>");
     html_text(html, run->name);
     html_print(html, "</h3>\n");
-    if (!(total > 0.0)) {
+    if (!(total > 0.0 && total < 1e12)) { /* nor absurd ones of a damaged log */
         html_print(html, "<p class=\"missing\">The log tells no times yet.</p></div>\n");
         return;
     }

@@ -350,6 +350,23 @@ def test_damaged_lines_are_left_out(tmp_path):
 
 
 @pytest.mark.tiny
+def test_absurd_values_do_no_harm(tmp_path):
+    """Values that no run has: too large, negative, of another type. The page has no figure for them, or that one."""
+    absurd = [{"step": 1, "epoch": 1, "loss": 1e308, "grad_norm": -1e308, "learning_rate": "high", "samples_per_second": 1e-308},
+              {"step": 2, "epoch": 2, "loss": 1e15, "grad_norm": 5e-324, "learning_rate": True, "tokens_per_second": 1e300},
+              '{"step": 3, "epoch": 3, "loss": 1e999, "samples_per_second": 1e-300}\n', {"step": 1e300, "loss": 1}, {"step": -1, "loss": 1},
+              {**EVALUATION, "step": 4, "eval_accuracy": 7, "eval_runtime": 1e200, "eval_samples_per_second": 1e200}, "\0\0\0\n", "\0"]
+    run = made_run(tmp_path / "run", absurd)
+    (run / "profile-0.json").write_text('{"name":"save","ph":"X","pid":0,"tid":0,"ts":nan,"dur":inf}\n')
+    page, result = report(tmp_path / "report.html", run)
+    assert result.stderr.count("left out") == 4 and "4 incomplete or damaged lines" in page.text("summary")
+    assert [row[1] for row in page.table("Loss by step")[1:]] == ["1e+308", "1e+15", "–", ""]
+    assert "tells no times yet" in page.text("time")
+    (run / "eval_predictions.tsv").write_text("row\tlabel\tpredicted\ta\tb\n0\ta\ta\t1\t0\n\0")
+    assert "has zero bytes" in report(tmp_path / "report.html", run)[0].text("classes-1")
+
+
+@pytest.mark.tiny
 def test_run_that_has_just_begun(tmp_path):
     page, _ = report(tmp_path / "report.html", made_run(tmp_path / "run", []))
     assert "no evaluation yet" in page.text("summary") and "no values to draw yet" in page.text("curves")

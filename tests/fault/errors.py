@@ -588,6 +588,8 @@ COMMANDS = [
     Case(LINE, "no configuration", ["train"]),
     Case(LINE, "two configurations", ["train", "run.json", "run.json"]),
     Case(LINE, "heads that do not divide the width", ["init", "--output", "new", "--tokenizer", "tokenizer", "--width", "10", "--heads", "3"]),
+    Case(LINE, "a report of a folder that is no run", ["report", "model", "--output", "report.html"]),
+    Case(LINE, "a report over another file", ["report", "model", "--output", "train.csv"]),
     Case(LINE, "a path that is not there", ["inspect", "nowhere"]),
     Case(LINE, "a path that linnet did not make", ["inspect", "tokenizer"]),
 ]

@@ -22,13 +22,16 @@ int command_report(int argc, char **argv) {
             "calibration, texts, lengths, settings, times. The page is one file that loads nothing from elsewhere.",
         .options = table,
         .count = sizeof table / sizeof *table,
-        .operands = "RUN"};
+        .example = "linnet report run --output report.html",
+        .operands = "RUN",
+    };
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "-o") == 0) argv[i] = long_name;
     options_parse(&line, argc, argv, &helped, &quiet, &runs, &error);
     log_setup(0, 1, quiet);
     if (!helped && !error.status && runs.count == 0)
-        error_set(&error, STATUS_INPUT, "no RUN: give the output_dir of one or several runs");
+        error_set(&error, STATUS_INPUT,
+                  "no RUN: give the output_dir of one or several runs: linnet report run --output report.html");
     if (!helped && !error.status) report_write(runs.items, runs.count, output, &error);
     if (error.status) log_error("%s", error.message);
     options_free_list(&runs);

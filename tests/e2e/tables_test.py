@@ -12,7 +12,7 @@ import zipfile
 import h5py
 import pytest
 
-from support import LIMIT, LINNET, finish, linnet, refused, start
+from support import LIMIT, LINNET, finish, linnet, refused, start, write_config
 
 pytestmark = pytest.mark.tiny
 
@@ -325,11 +325,10 @@ def test_texts_may_start_with_a_mark(sample, tmp_path):
 
 
 def test_a_table_in_place_of_a_token_file(sample, job, tmp_path):
-    """The line is the command that makes the token file."""
-    for command in (["evaluate", "--model", sample.model, "--data", sample.train_csv], ["inspect", sample.train_csv]):
-        refused(*command, names=["not an HDF5 file" if command[0] == "evaluate" else "train.csv"])
-    refused("evaluate", "--model", sample.model, "--data", sample.train_csv,
-            names=[f"linnet prepare --input {sample.train_csv} --output {sample.train_csv.with_suffix('.h5')} --tokenizer"])
+    """Training says the command that makes the token file; evaluation prepares the table itself (evaluate_table_test.py)."""
+    config = write_config(tmp_path / "run.json", **{**job, "output_dir": tmp_path / "run", "train_file": sample.train_csv})
+    refused("train", config, names=["not an HDF5 file", f"linnet prepare --input {sample.train_csv} --output {sample.train_csv.with_suffix('.h5')} --tokenizer"])
+    refused("inspect", sample.train_csv, names=["train.csv"])
 
 
 # --- Labels -------------------------------------------------------------------------------------------------------

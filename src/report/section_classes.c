@@ -37,7 +37,8 @@ static void write_matrix(Html *html, const RunPredictions *p) {
     html_print(html, "</tbody></table></div>\n");
 }
 
-/* The pairs (truth, guess) of the most samples; `taken` [labels²] marks those written. */
+/* The pair, truth × labels + prediction, of the most samples after the one of `below` samples at place `after`: fewer of
+ * them, or as many at a later place. False: there is none. */
 static bool next_pair(const Metrics *m, int64_t below, int32_t after, int32_t *pair) {
     int64_t most = 0;
     *pair = -1;

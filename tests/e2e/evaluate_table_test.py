@@ -43,9 +43,11 @@ def test_labels_of_a_table_with_other_names(sample, tmp_path):
     options = ["evaluate", "--model", sample.model, "--data", table, "--separator", ";", "--text-column", "what", "--label-column", "which"]
     numbers = [line.split() for line in scores_of(linnet("evaluate", "--model", sample.model, "--data", sample.test))]
     result = [line.split() for line in scores_of(linnet(*options, "--labels", "bad,so so,good"))]
+    names = {"negative": "bad", "neutral": "so", "positive": "good"}
+    matrix = slice(6, 9)  # behind the scores and its two lines
     assert result[:4] == numbers[:4]
-    assert [line[-3:] for line in result[-3:]] == [line[-3:] for line in numbers[-3:]]
-    assert [line[0] for line in result[-3:]] == ["bad", "so", "good"]
+    assert [line[0] for line in result[matrix]] == [names[line[0]] for line in numbers[matrix]] == ["bad", "so", "good"]
+    assert [line[-3:] for line in result[matrix]] == [line[-3:] for line in numbers[matrix]]
     for ranks in (0, 2):
         refused(*options, ranks=ranks, names=["t.csv:2:", "unknown label", '"negative", "neutral", "positive"'])
         refused(*options, "--labels", "bad,good", ranks=ranks, names=["--labels", "each of the 3 labels", "got 2"])

@@ -1,6 +1,7 @@
 """A run knows its own checkpoints: which are continued, which are named and left alone, what another configuration in the same folder
 does. What must hold comes from public reports of runs that went on from somebody else's checkpoint (Lightning #12369, NeMo-RL #345) and
 from Trainer's own names: resume_from_checkpoint, and overwrite_output_dir of Transformers 4."""
+import csv
 import json
 import re
 import shutil
@@ -84,11 +85,19 @@ def test_inspect_names_the_run(first, copy_of):
 
 
 def test_final_model_has_the_step_of_its_weights(settings, sample, tmp_path):
-    """With load_best_model_at_end that is not the last one."""
-    run = train(tmp_path, **{**settings, "eval_file": sample.test, "eval_strategy": "steps", "eval_steps": 2, "load_best_model_at_end": True,
-                             "learning_rate": 3.0, "lr_scheduler_type": "constant", "warmup_steps": 0})
+    """With load_best_model_at_end that is not the last one: evaluated on the training texts with each label replaced by another, the model
+    is the worse the more it has learned."""
+    with open(sample.train_csv, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    others = {"negative": "neutral", "neutral": "positive", "positive": "negative"}
+    with open(tmp_path / "wrong.csv", "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerows([["text", "sentiment"], *([row["text"], others[row["sentiment"]]] for row in rows)])
+    linnet("prepare", "--input", tmp_path / "wrong.csv", "--output", tmp_path / "wrong.h5", "--tokenizer", sample.tokenizer)
+    run = train(tmp_path, **{**settings, "eval_file": tmp_path / "wrong.h5", "eval_strategy": "steps", "eval_steps": 2,
+                             "load_best_model_at_end": True, "learning_rate": 1e-2, "lr_scheduler_type": "constant", "max_steps": 20})
     best = state(run)["step"]
-    assert weights_digest(run) == weights_digest(run / f"checkpoint-{best}") and best < 6
+    assert weights_digest(run) == weights_digest(run / f"checkpoint-{best}") and best < 20
 
 
 # --- A fresh start where another run's checkpoints are ------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ python3-numpy          : test_modules
 zsh                    : program zsh
 fish                   : program fish
 mandoc                 : program mandoc
+shellcheck             : program shellcheck
 iproute2               : test "$(id -u)" != 0 || program tc
 e2fsprogs              : test "$(id -u)" != 0 || program mkfs.ext4
 btrfs-progs            : test "$(id -u)" != 0 || program mkfs.btrfs'

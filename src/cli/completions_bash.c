@@ -26,8 +26,8 @@ static const char VALUES[] = "_linnet_value() {\n"
 
 static const char TAIL[] =
     "_linnet() {\n"
-    "    local current=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]} before= command=${COMP_WORDS[1]}\n"
-    "    local options= operands=@none value= settings=\n"
+    "    local current=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]} before='' command=${COMP_WORDS[1]}\n"
+    "    local options='' operands=@none value='' settings=''\n"
     "    COMPREPLY=()\n"
     "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
     "        _linnet_value \"$_linnet_commands --help --version\" \"$current\"\n"

@@ -48,7 +48,7 @@ static size_t longest(const char *text, size_t *lines) {
 
 /** Fill a table with so many options, the first of which is required; a group starts at row `group`. */
 static CommandLine many_options(Option options[MANY], size_t count, size_t group) {
-    static char names[MANY][16];
+    static char names[MANY][32];
     static bool flag;
     for (size_t i = 0; i < count; i++) {
         snprintf(names[i], sizeof names[i], "option-%zu", i);

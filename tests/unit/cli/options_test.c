@@ -235,7 +235,7 @@ static void test_ends_errors_with_the_right_command(void **state) {
 /** A command line without room ends the message with --help. */
 static void test_ends_errors_of_long_lines_with_help(void **state) {
     (void)state;
-    static char many[300][8];
+    static char many[300][16];
     const char *arguments[302] = {"--inptu"};
     char *argv[301];
     for (int i = 0; i < 300; i++) {

@@ -73,7 +73,7 @@ static void test_table_is_as_written(void **state) {
 static void test_many_labels_have_no_matrix(void **state) {
     (void)state;
     enum { LABELS = METRICS_LABELS_MAX };
-    static char text[1 << 16], names[LABELS][8];
+    static char text[1 << 16], names[LABELS][16];
     char *pointers[LABELS];
     Error error = {0};
     Metrics *metrics = memory_allocate(1, sizeof *metrics, &error);

@@ -302,8 +302,10 @@ Status records_next(Records *records, Field *fields, bool *more, Error *error) {
 }
 
 Status records_ready(Records *records, bool *ready, Error *error) {
+    /* A line end alone is no row, unless it is an empty text. */
+    const char *blank = records->format == FORMAT_LINES ? "" : records->format == FORMAT_JSON ? " \t\r\n,]" : "\r\n";
     *ready = true;
-    return records->waiting ? STATUS_OK : row_buffer_ready(&records->buffer, records->row.bytes, ready, error);
+    return records->waiting ? STATUS_OK : row_buffer_ready(&records->buffer, records->row.bytes, blank, ready, error);
 }
 
 Status records_source(Records *records, TableSource *about, Error *error) {

@@ -71,11 +71,13 @@ Status row_buffer_need(RowBuffer *buffer, size_t offset, bool *there, Error *err
     return STATUS_OK;
 }
 
-Status row_buffer_ready(RowBuffer *buffer, size_t offset, bool *ready, Error *error) {
+Status row_buffer_ready(RowBuffer *buffer, size_t offset, const char *blank, bool *ready, Error *error) {
     for (*ready = true; !buffer->ended;) {
-        const size_t held = buffer->end - buffer->start, after = held > offset ? held - offset : 0;
+        const size_t held = buffer->end - buffer->start;
+        size_t at = offset < held ? offset : held;
+        while (at < held && row_buffer_row(buffer)[at] && strchr(blank, row_buffer_row(buffer)[at])) at++;
         /* Where there is so much without a line end, rows do not end in lines (an array of JSON). */
-        if (after >= FIRST_CAPACITY || (after > 0 && memchr(row_buffer_row(buffer) + offset, '\n', after))) break;
+        if (held - at >= FIRST_CAPACITY || (at < held && memchr(row_buffer_row(buffer) + at, '\n', held - at))) break;
         bool more;
         *ready = byte_source_ready(buffer->source);
         if (!*ready || row_buffer_read(buffer, &more, error)) break;

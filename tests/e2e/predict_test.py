@@ -5,7 +5,7 @@ import select
 
 import pytest
 
-from support import LABELS, LIMIT, linnet, refused, start
+from support import LABELS, LIMIT, finish, linnet, refused, start
 
 
 def predicted(sample, *options, stdin=b""):
@@ -60,6 +60,22 @@ def test_lines_are_answered_while_the_pipe_stays_open(sample):
     assert process.wait(LIMIT) == 0
     process.stdout.close()
     process.stderr.close()
+
+
+@pytest.mark.parametrize("name, sent", [("json", [b'{"text":"one"}\n', b'{"text":"two"}\r\n\n', b'{"text":"three"}\n']),
+                                        ("json", [b'[{"text":"one"},\n', b'{"text":"two"},\n', b'{"text":"three"}]\n']),
+                                        ("csv", [b"text\none\n", b"two\n\n", b"three\r\n\r\n"])])
+def test_rows_are_answered_while_the_pipe_stays_open(sample, name, sent):
+    """The line end behind an object, or an empty line, is no row for which answers wait."""
+    process = start(["predict", "--model", sample.model, "--input", "-", "--format", name])
+    try:
+        for rows, text in zip(sent, ["one", "two", "three"], strict=True):
+            process.stdin.write(rows)
+            process.stdin.flush()
+            assert read_answers(process, 1) == [text]
+    finally:
+        finish(process)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("bad", [0, 3, 39])

@@ -14,9 +14,12 @@
 
 /* --- Before the work --- */
 
-/* "-" and the open files of a process are copied, since they can be read once, by one rank. */
+/* "-" and the open files of a process are copied, since they can be read once, by one rank. All ranks must find the
+ * same, so that the name tells it; /dev/shm has files. */
 static bool is_stream(const char *path) {
-    return strcmp(path, "-") == 0 || strncmp(path, "/dev/", strlen("/dev/")) == 0;
+    static const char DEVICES[] = "/dev/", FILES[] = "/dev/shm/";
+    return strcmp(path, "-") == 0 ||
+           (strncmp(path, DEVICES, strlen(DEVICES)) == 0 && strncmp(path, FILES, strlen(FILES)) != 0);
 }
 
 /* The paths of the job, and how its input is called. */

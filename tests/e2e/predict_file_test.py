@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+import tempfile
 
 import pytest
 
@@ -161,6 +162,15 @@ def test_standard_input(sample, tmp_path, options, content):
     linnet("predict", "--model", sample.model, *options, "--output", tmp_path / "out.csv", stdin=content)
     assert [row[0] for row in read_csv(tmp_path / "out.csv")] == ["text", "a b" if not options else "a\nb", "c"]
     assert not parts_of(tmp_path / "out.csv").exists()
+
+
+def test_file_in_shared_memory(sample, tmp_path):
+    """/dev/shm has files, whose names tell the format."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm", suffix=".csv") as table:
+        table.write(b"text\na\n")
+        table.flush()
+        predict(sample, table.name, tmp_path / "out.csv")
+    assert [row[0] for row in read_csv(tmp_path / "out.csv")] == ["text", "a"]
 
 
 def test_label_of_the_input_is_kept(sample, tmp_path):

@@ -65,7 +65,7 @@ static cJSON *options_of(const PredictJob *job) {
 /* The manifest as a tree, to be freed with cJSON_Delete(); NULL with an error. */
 static cJSON *manifest_of(const PredictJob *job, const char *path, Error *error) {
     char model[DIGEST_TEXT], tokenizer[DIGEST_TEXT];
-    model_fingerprint(job->options->model, model);
+    model_fingerprint(job->options->model, true, model);
     if (tokenizer_files_digest(job->options->model, tokenizer, error)) return NULL;
     cJSON *manifest = cJSON_CreateObject();
     add_text(manifest, "version", LINNET_VERSION);

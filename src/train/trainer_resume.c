@@ -275,7 +275,7 @@ static Status take_state(Trainer *t, const Resume *r, Error *error) {
 /* All that rank 0 does, which alone looks at the folder. */
 static Status decide(Trainer *t, Resume *r, Error *error) {
     const char *output = t->settings->output_dir, *from = t->settings->resume_from_checkpoint;
-    model_fingerprint(t->settings->model_name_or_path, t->state.model_digest);
+    model_fingerprint(t->settings->model_name_or_path, false, t->state.model_digest);
     if (checkpoint_tidy(output, error) || final_model_recover(output, error) ||
         checkpoint_list(&r->list, output, error) || run_record_read(&r->record, output, error))
         return error->status;

@@ -411,6 +411,27 @@ def test_parts_of_another_job_are_not_used(sample, tmp_path, at_call, copy_of, w
     assert output.read_bytes() == (tmp_path / "fresh.csv").read_bytes()
 
 
+def test_parts_of_a_model_with_another_head_are_not_used(sample, tmp_path, at_call):
+    """Of a large file of weights pieces are compared; where the head alone was trained again, the pieces may be the same."""
+    model, table, output = tmp_path / "model", write_csv(tmp_path / "in.csv", rows_of(600)), tmp_path / "out.csv"
+    linnet("init", "--output", model, "--tokenizer", sample.tokenizer, "--layers", "6", "--width", "128", "--heads", "4")
+    process = start(["predict", "--model", model, "--input", table, "--output", output], 0, at_call("", "rename", "KILL", 3, ".rows"))
+    finish(process)
+    assert finished(output) == 2
+    weights = bytearray((model / "model.safetensors").read_bytes())
+    stride, size = len(weights) // 256, int.from_bytes(weights[:8], "little")
+    head = json.loads(weights[8:8 + size])["score.weight"]["data_offsets"]
+    changed = [8 + size + at for at in range(head[0], head[1], 4) if 4096 <= (8 + size + at) % stride < stride - 4]
+    assert stride > 4096 and changed  # bytes between the pieces
+    for at in changed:
+        weights[at + 3] ^= 0x80  # the sign
+    (model / "model.safetensors").write_bytes(weights)
+    result = linnet("predict", "--model", model, "--input", table, "--output", output)
+    assert "another model" in result.stderr and "going on" not in result.stderr
+    linnet("predict", "--model", model, "--input", table, "--output", tmp_path / "fresh.csv")
+    assert output.read_bytes() == (tmp_path / "fresh.csv").read_bytes()
+
+
 @pytest.mark.parametrize("ranks", [0, 2])
 def test_input_that_changes_meanwhile(sample, tmp_path, large, at_call, ranks):
     """Between two parts: refused, and the next job makes the new table's parts."""

@@ -56,8 +56,9 @@ Status model_folder_save(const char *path, const ModelConfig *config, const Para
                          Error *error);
 
 /** What tells a model from another one without reading all of it: the SHA-256 of config.json, the files' sizes and 256
- *  pieces of each file of weights, spread evenly. Empty where the folder has no such files. */
-void model_fingerprint(const char *path, char digest[DIGEST_TEXT]);
+ *  pieces of each file of weights, spread evenly. Empty where the folder has no such files. `times`: also when the files
+ *  were written, since a model of which few weights have changed (only its head was trained) may have the same pieces. */
+void model_fingerprint(const char *path, bool times, char digest[DIGEST_TEXT]);
 
 /** What `linnet inspect` does with a model folder: print what it holds to standard output and check all of it. `kind`
  *  is what the folder is called in print. STATUS_INPUT when something is wrong with it. */

@@ -120,7 +120,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.c
 FUZZ      := $(BUILD)/fuzz
 FUZZERS   := $(addprefix $(FUZZ)/,$(shell sed -n 's/^void feed_\([a-z0-9_]*\).*/\1/p' tests/fuzz/readers.h))
 FUZZED    := $(wildcard src/core/*.c src/data/*.c src/text/*.c src/tokenizer/*.c src/model/*config*.c src/model/model_folder.c src/model/model_folder_values.c src/model/parameters.c \
-                        src/model/safetensors*.c src/model/shards.c src/settings/*.c src/checkpoint/run_state.c \
+                        src/model/safetensors*.c src/model/mapped_file.c src/model/shards.c src/settings/*.c src/checkpoint/run_state.c \
                         src/checkpoint/moments_file.c src/checkpoint/checkpoint_verify.c)
 FUZZ_OBJECTS := $(FUZZED:src/%.c=$(FUZZ)/obj/%.o) $(FUZZ_READERS:tests/fuzz/%.c=$(FUZZ)/obj/%.o)
 FUZZ_FLAGS := -std=c11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined

@@ -107,3 +107,9 @@ Status model_folder_use_in_place(const ModelFolder *folder, ParameterLayout *lay
     }
     return error->status;
 }
+
+Status model_folder_check_unchanged(const ModelFolder *folder, Error *error) {
+    for (size_t i = 0; i < folder->shards.count && !error->status; i++)
+        safetensors_check(folder->shards.files[i], error);
+    return error->status;
+}

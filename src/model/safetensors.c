@@ -5,6 +5,7 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
+#include "model/mapped_file.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -18,8 +19,9 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 struct SafetensorsFile {
     char *path;
-    unsigned char *map; /* the complete file, private and writable; NULL when not mapped */
-    size_t size;        /* bytes of the file */
+    MappedFile mapped;
+    unsigned char *map; /* mapped.bytes */
+    size_t size;        /* of the file */
     cJSON *header;      /* owns the tensors' names */
     Tensor *tensors;    /* [count] ascending by address */
     size_t count;
@@ -235,21 +237,10 @@ static Status parse_file(SafetensorsFile *file, Error *error) {
 /* Map the file, private and writable: the system copies the pages of an embedding that training writes; all others stay
  * on disk. MAP_NORESERVE, since otherwise the system would count the complete file as memory. */
 static Status map_file(SafetensorsFile *file, Error *error) {
-    int descriptor;
-    struct stat status;
-    if (file_open(file->path, &descriptor, error)) return error->status;
-    if (fstat(descriptor, &status)) {
-        error_set(error, file_blame(errno), "%s: cannot read: %s", file->path, strerror(errno));
-    } else if (status.st_size > 0) { /* else there is nothing to map: parse_file() reports it */
-        file->size = (size_t)status.st_size;
-        void *map = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
-        if (map != MAP_FAILED)
-            file->map = map;
-        else
-            error_set(error, STATUS_FAILURE, "%s: cannot map its %zu bytes: %s", file->path, file->size,
-                      strerror(errno));
-    }
-    close(descriptor);
+    file->mapped.path = file->path;
+    mapped_file_open(&file->mapped, error); /* parse_file() reports an empty file */
+    file->map = file->mapped.bytes;
+    file->size = file->mapped.size;
     return error->status;
 }
 
@@ -266,9 +257,13 @@ Status safetensors_open(SafetensorsFile **file, const char *path, Error *error) 
     return STATUS_OK;
 }
 
+Status safetensors_check(const SafetensorsFile *file, Error *error) {
+    return mapped_file_check(&file->mapped, error);
+}
+
 void safetensors_close(SafetensorsFile *file) {
     if (!file) return;
-    if (file->map) munmap(file->map, file->size);
+    mapped_file_close(&file->mapped);
     cJSON_Delete(file->header);
     memory_free(file->tensors);
     memory_free(file->path);

@@ -153,10 +153,11 @@ static Status print_samples(const Group *group, Dataset *dataset, int64_t first,
     Samples samples = {0};
     for (int64_t i = 0; i < count; i++) indices[i] = first + i;
     if (dataset_load(dataset, indices, count, &samples, error)) return error->status;
-    predictor_classify_samples(group->predictor, &samples, group->best, group->probabilities);
-    for (int64_t i = 0; i < count; i++) print_answer(group, (size_t)i, &(Subject){.row = samples.rows[i]});
+    predictor_classify_samples(group->predictor, &samples, group->best, group->probabilities, error);
+    for (int64_t i = 0; i < count && !error->status; i++)
+        print_answer(group, (size_t)i, &(Subject){.row = samples.rows[i]});
     samples_free(&samples);
-    return flush(error);
+    return error->status ? error->status : flush(error);
 }
 
 Status predict_print_samples(Predictor *predictor, const char *input, const AnswerStyle *style, Error *error) {

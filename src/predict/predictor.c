@@ -154,7 +154,8 @@ static void add_text(Predictor *p, const int32_t *ids, size_t length, size_t pla
     batch_add(&p->batch, &p->rule, ids, length, 0, place);
 }
 
-void predictor_classify_samples(Predictor *predictor, const Samples *samples, int32_t *best, double *probabilities) {
+Status predictor_classify_samples(Predictor *predictor, const Samples *samples, int32_t *best, double *probabilities,
+                                  Error *error) {
     const Answers answers = {best, probabilities};
     batch_clear(&predictor->batch);
     for (int64_t i = 0; i < samples->count; i++) {
@@ -162,6 +163,7 @@ void predictor_classify_samples(Predictor *predictor, const Samples *samples, in
         add_text(predictor, samples->ids + start, (size_t)(samples->starts[i + 1] - start), (size_t)i, &answers);
     }
     run_batch(predictor, &answers);
+    return model_folder_check_unchanged(predictor->folder, error);
 }
 
 /* Room for `more` ids after the first `used`. */
@@ -212,7 +214,7 @@ Status predictor_classify_all(Predictor *predictor, const PredictText *texts, si
         add_text(predictor, predictor->ids + predictor->starts[i], predictor->starts[i + 1] - predictor->starts[i], i,
                  &answers);
     run_batch(predictor, &answers);
-    return STATUS_OK;
+    return model_folder_check_unchanged(predictor->folder, error);
 }
 
 PredictCounts predictor_counts(const Predictor *predictor) {

@@ -102,9 +102,10 @@ static Status classify_texts(RowChunk *chunk, Predictor *predictor, const char *
 
 Status row_chunk_classify(RowChunk *chunk, Predictor *predictor, const char *name, Error *error) {
     if (chunk->samples.count > 0)
-        predictor_classify_samples(predictor, &chunk->samples, chunk->best, chunk->probabilities);
-    else if (classify_texts(chunk, predictor, name, error))
-        return error->status;
+        predictor_classify_samples(predictor, &chunk->samples, chunk->best, chunk->probabilities, error);
+    else
+        classify_texts(chunk, predictor, name, error);
+    if (error->status) return error->status;
     for (size_t i = 0; i < chunk->count; i++) chunk->overflows += chunk->best[i] < 0;
     return STATUS_OK;
 }

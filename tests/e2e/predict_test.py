@@ -124,3 +124,29 @@ def test_the_name_of_a_file_is_refused_as_a_text(sample, tmp_path):
     refused("predict", "--model", sample.model, path, "--", path, names=["is a file"])
     assert predicted(sample, "--", path).split("\t")[2] == f"{path}\n"
     assert predicted(sample, "--input", path).split("\t")[2] == "hello\n"
+
+
+@pytest.mark.parametrize("how, told", [("replaced", None), ("written", "was written to while it was in use"),
+                                       ("cut", "its bytes cannot be read any more")])
+def test_a_model_that_changes_meanwhile(sample, copy_of, how, told):
+    """The weights are used where they are in the file: one that takes its place leaves them, writing into it does not."""
+    weights = copy_of(sample.model) / "model.safetensors"
+    process = start(["predict", "--model", weights.parent])
+    process.stdin.write(b"one\n")
+    process.stdin.flush()
+    first = process.stdout.readline()
+    if how == "cut":
+        os.truncate(weights, 0)
+    elif how == "written":
+        with open(weights, "r+b") as file:
+            file.seek(-4, os.SEEK_END)
+            file.write(b"\0\0\0\0")
+    else:
+        weights.with_suffix(".new").write_bytes(bytes(weights.stat().st_size))
+        weights.with_suffix(".new").rename(weights)
+    result = finish(process, b"one\n")
+    if told:
+        assert result.code == 1 and result.stdout == "" and told in result.stderr and str(weights) in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    else:
+        assert result.code == 0 and result.stdout.encode() == first

@@ -48,6 +48,9 @@ Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Erro
 Status model_folder_check_embeddings(const ModelFolder *folder, const Parameters *parameters, int part, int parts,
                                      Error *error);
 
+/** STATUS_INPUT if a file of weights was written to since the folder was opened. */
+Status model_folder_check_unchanged(const ModelFolder *folder, Error *error);
+
 /** Write a model that Transformers can open into the existing folder `path`: config.json, model.safetensors (format pt,
  *  names with the prefix transformer.), and the files of the tokenizer. Each file is flushed to disk. `digest` (NULL:
  *  not computed) becomes the SHA-256 of model.safetensors. */

@@ -32,6 +32,8 @@ Status safetensors_open(SafetensorsFile **file, const char *path, Error *error);
 size_t safetensors_count(const SafetensorsFile *file);
 const Tensor *safetensors_at(const SafetensorsFile *file, size_t index);
 const Tensor *safetensors_find(const SafetensorsFile *file, const char *name); /**< NULL: no such tensor */
+/** STATUS_INPUT if the file was written to since it was opened; one that was replaced or removed is fine. */
+Status safetensors_check(const SafetensorsFile *file, Error *error);
 void safetensors_close(SafetensorsFile *file);
 
 /** out [count] = a tensor's elements from `first` on, converted to float32. Its dtype is DTYPE_F64 at most. */

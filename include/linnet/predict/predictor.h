@@ -47,7 +47,8 @@ Status predictor_check_data(const Predictor *predictor, Dataset *data, Error *er
 
 /** Classify samples of such a file, up to the model's positions; best [samples->count] and probabilities
  *  [samples->count, L] as above. Cannot fail. */
-void predictor_classify_samples(Predictor *predictor, const Samples *samples, int32_t *best, double *probabilities);
+Status predictor_classify_samples(Predictor *predictor, const Samples *samples, int32_t *best, double *probabilities,
+                                  Error *error);
 
 /** Texts of predictor_classify_all() so far, and how many of them had more tokens than were read. */
 typedef struct {

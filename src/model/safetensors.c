@@ -1,18 +1,14 @@
 /* Reading safetensors files: checking the header, mapping and converting. safetensors.h has the contract. */
 #include "linnet/model/safetensors.h"
-#include "linnet/core/file.h"
 #include "linnet/core/file_kind.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "model/mapped_file.h"
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
               "the format is little-endian and its bytes are used without conversion");

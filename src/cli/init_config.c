@@ -47,6 +47,16 @@ static Status open_subject(Draft *draft, Error *error) {
     return error->status;
 }
 
+/* The same; a model that training refuses for its head alone gets a new one. */
+static Status open_with_any_head(Draft *draft, Error *error) {
+    Error refused = {0};
+    if (open_subject(draft, &refused) == STATUS_OK) return STATUS_OK;
+    plan_subject_close(&draft->subject);
+    draft->subject = (PlanSubject){0};
+    starter_replace_head(&draft->starter);
+    return open_subject(draft, error);
+}
+
 /* Measure this machine as linnet plan --measure does. */
 static Status measure(const World *world, Draft *draft, Error *error) {
     const PlanShape shape = plan_subject_shape(&draft->subject);
@@ -82,7 +92,7 @@ static Status make_draft(const World *world, Draft *draft, const Command *comman
     if (error->status) return error->status;
     starter_begin(&draft->starter, command->model, command->data, command->eval, command->output_dir,
                   draft->survey.samples);
-    if (open_subject(draft, error)) return error->status;
+    if (open_with_any_head(draft, error)) return error->status;
     if (command->constants || file_exists(CONSTANTS_FILE)) {
         const char *path = command->constants ? command->constants : CONSTANTS_FILE;
         if (plan_constants_load(&draft->constants, path, error)) return error->status;

@@ -97,6 +97,11 @@ void starter_begin(Starter *starter, const char *model, const char *data, const 
     add(starter, "seed", "42", "Order of the samples, dropout and a new head follow from it.");
 }
 
+void starter_replace_head(Starter *starter) {
+    add(starter, "ignore_mismatched_sizes", "true",
+        "The model's head is not one for the data's labels: start with a new one. Without this key the run is refused.");
+}
+
 void starter_change(Starter *starter, const char *key, const char *value, const char *reason) {
     for (size_t i = 0; i < starter->count; i++) {
         StarterRow *row = &starter->rows[i];

@@ -30,6 +30,8 @@ typedef struct {
 /* The settings that do not depend on the plan; texts are borrowed. */
 void starter_begin(Starter *starter, const char *model, const char *data, const char *eval, const char *output_dir,
                    int64_t samples);
+/* Let the run start with a new head. */
+void starter_replace_head(Starter *starter);
 /* Put another value and reason in the row of a key. */
 void starter_change(Starter *starter, const char *key, const char *value, const char *reason);
 /* When to log, evaluate and save, by the planned updates of the run and seconds of an update. */

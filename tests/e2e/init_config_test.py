@@ -90,6 +90,20 @@ def test_names_cannot_leave_a_comment(place, tmp_path):
     linnet("train", tmp_path / "run.json", "--output_dir", tmp_path / "run", "--num_train_epochs", 1)
 
 
+@pytest.mark.tiny
+def test_a_head_for_other_labels(place, sample, tmp_path):
+    """Where training would refuse the model for its head alone, the configuration starts with a new one and says so."""
+    labels = place / "labels"
+    linnet("init", "--output", labels, "--tokenizer", sample.tokenizer, "--layers", 1, "--width", 8, "--heads", 2, "--labels", "a,b")
+    text = run_in(place, "linnet init-config --model labels --data train.h5 --eval test.h5")
+    assert settings_of(text)["ignore_mismatched_sizes"] is True and "no head for these labels" in prose_of(text)
+    (tmp_path / "run.json").write_text(text)
+    run_in(place, f"linnet train {tmp_path}/run.json --output_dir {tmp_path}/run --max_steps 1")
+    assert len(json.loads((tmp_path / "run/config.json").read_text())["id2label"]) == 3
+    # A model that fits needs no such key.
+    assert "ignore_mismatched_sizes" not in settings_of(run_in(place, "linnet init-config --model model --data train.h5"))
+
+
 def test_large_data_gets_larger_batches(place, sample, tmp_path):
     """From 1,000 samples on, updates of 32; an epoch is ceil(1200 / 32) = 38 updates."""
     with open(tmp_path / "many.csv", "w") as file:

@@ -9,6 +9,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
 #include "linnet/model/model_folder.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -105,6 +106,11 @@ static Status check_moments(const char *folder, CheckpointInfo *info, Error *err
 
 /* Whose checkpoint it is, where linnet cannot resume it. */
 static Status refuse_other(const char *folder, CheckpointKind kind, Error *error) {
+    errno = 0;
+    if (kind == CHECKPOINT_NONE && !file_is_folder(folder) && (errno == 0 || errno == ENOENT))
+        return error_set(error, STATUS_INPUT,
+                         "%s: not a folder: a checkpoint is a folder OUTPUT_DIR/checkpoint-STEP with " RUN_STATE_FILE,
+                         folder);
     if (kind == CHECKPOINT_TRAINER)
         return error_set(
             error, STATUS_INPUT,

@@ -207,6 +207,14 @@ def test_damaged_checkpoint_is_refused(settings, undisturbed, tmp_path, copy_of,
     refused("train", config, ranks=2, names=[name])
 
 
+def test_a_checkpoint_that_is_not_there(settings, sample, tmp_path):
+    """A name that is no folder, such as a mistyped word in place of true, is not taken for a damaged checkpoint."""
+    for named in ("yes", tmp_path / "none/checkpoint-6", sample.train):
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({**settings, "output_dir": tmp_path / "run", "resume_from_checkpoint": named}, default=str))
+        refused("train", config, names=[f"{named}: not a folder", "OUTPUT_DIR/checkpoint-STEP"])
+
+
 def test_digests_are_of_the_files(undisturbed):
     """As sha256sum computes them; that of linnet_state.json itself with zeros in its place."""
     folder = undisturbed / "checkpoint-9"

@@ -211,6 +211,15 @@ static Status check_ahead(const Trainer *t, const Resume *r, Error *error) {
     return error->status;
 }
 
+/* Whether a checkpoint that does not say whose it is could give way to one of this run. */
+static bool has_damaged(const Trainer *t, const Resume *r) {
+    for (size_t i = 0; i < r->list.count; i++)
+        if (!checkpoint_is_of(&r->list.entries[i], t->state.run.id) &&
+            checkpoint_may_replace(&r->list.entries[i], t->state.run.id))
+            return true;
+    return false;
+}
+
 /* Other runs' checkpoints in the folder: in the way of a new run; never used or removed by one that goes on. */
 static Status check_others(const Trainer *t, const Resume *r, bool same_run, Error *error) {
     const char *output = t->settings->output_dir;
@@ -226,8 +235,9 @@ static Status check_others(const Trainer *t, const Resume *r, bool same_run, Err
                 ? ""
                 : "; or resume_from_checkpoint: true to continue that run");
     if (check_ahead(t, r, error) || t->settings->overwrite_output_dir) return error->status;
-    log_warning("%s also has checkpoints that are not of this run: %s: they are neither used nor removed", output,
-                names);
+    log_warning("%s also has checkpoints that are not of this run: %s: they are neither used nor removed%s", output,
+                names,
+                has_damaged(t, r) ? ", but a damaged one is replaced if this run saves one of the same step" : "");
     return STATUS_OK;
 }
 

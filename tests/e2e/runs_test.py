@@ -448,6 +448,7 @@ def test_damaged_checkpoint_of_unknown_run_is_replaced(place, settings, first):
     (place / "checkpoint-6/linnet_state.json").write_text("")
     result = linnet("train", again(place, settings, resume_from_checkpoint="auto"))
     assert "skipping checkpoint-6" in result.stderr and weights_digest(place) == weights_digest(first), result
+    assert "a damaged one is replaced" in result.stderr, result
     assert run_id(place / "checkpoint-6") == run_id(first)
 
 

@@ -27,7 +27,7 @@ int command_report(int argc, char **argv) {
     };
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "-o") == 0) argv[i] = long_name;
-    options_parse(&line, argc, argv, &helped, &quiet, &runs, &error);
+    if (argc > 0) options_parse(&line, argc, argv, &helped, &quiet, &runs, &error); /* without any, RUN comes first */
     log_setup(0, 1, quiet);
     if (!helped && !error.status && runs.count == 0)
         error_set(&error, STATUS_INPUT,

@@ -267,7 +267,7 @@ const char *settings_nearest(const char *word) {
     for (size_t i = 0; i < KEYS_COUNT; i++) names[i] = settings_key(i);
     const char *near = nearest_name(word, names, KEYS_COUNT);
     const size_t size = strlen(word);
-    for (size_t i = 0; i < KEYS_COUNT && !near && size >= 4; i++) /* lr_scheduler: lr_scheduler_type */
+    for (size_t i = 0; i < SETTINGS_COUNT && !near && size >= 4; i++) /* lr_scheduler: lr_scheduler_type */
         if (strncmp(names[i], word, size) == 0 && names[i][size] == '_') near = names[i];
     return near;
 }

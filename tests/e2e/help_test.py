@@ -259,6 +259,8 @@ def test_train_tells_of_a_configuration(sample, tmp_path):
     (tmp_path / "run.json").write_text("{}")
     refused(tmp_path / "run.json", names=[f"did you mean linnet train {tmp_path}/run.json?"])
     refused("help", "train", names=["linnet train --help"])
+    # config_name is a key of Trainer's scripts: a command with it would be refused in its turn.
+    refused("train", "--config", tmp_path / "run.json", names=["unknown option --config: linnet train --help"])
 
 
 @pytest.mark.tiny

@@ -494,6 +494,7 @@ def test_use(runs, tmp_path):
     out = tmp_path / "report.html"
     refused("report", runs[0], names=["--output"])
     refused("report", "-o", out, names=["no RUN"])
+    refused("report", names=["no RUN", "linnet report run --output report.html"])  # a command that is right
     refused("report", tmp_path / "none", "-o", out, names=["none: does not exist"])
     refused("report", runs[0] / "metrics.jsonl", "-o", out, names=["metrics.jsonl is not a folder"])
     (tmp_path / "empty").mkdir()

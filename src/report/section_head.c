@@ -12,6 +12,9 @@ void write_progress(Html *html, const Run *run) {
         html_print(html, "finished after ");
         html_count(html, run->total_steps);
         html_print(html, " steps");
+        if (run->state.step == run->total_steps) return;
+        html_print(html, "; its model is the best one, of step "); /* load_best_model_at_end */
+        html_count(html, run->state.step);
         return;
     }
     html_print(html, run->progress == RUN_UNDER_WAY ? "under way, at step " : "stopped or failed, at step ");

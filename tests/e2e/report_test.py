@@ -162,6 +162,15 @@ def test_best_model_has_its_predictions(sample, job, tmp_path):
     assert (alone / "eval_predictions.tsv").read_bytes() == (tmp_path / "p.tsv").read_bytes() == (two / "eval_predictions.tsv").read_bytes()
 
 
+def test_page_says_which_model_was_kept(sample, job, tmp_path):
+    """With load_best_model_at_end it may be of an earlier update than the last."""
+    run = train(tmp_path, **{**job, "eval_file": sample.test, "max_steps": 4, "dropout": 0, "reduction_units": 1, "eval_strategy": "steps",
+                             "eval_steps": 2, "save_strategy": "steps", "save_steps": 2, "load_best_model_at_end": True})
+    assert "update 2 of 4" in (run / "README.md").read_text()
+    page, _ = report(tmp_path / "report.html", run)
+    assert "its model is the best one, of step 2" in page.source
+
+
 def test_run_without_evaluation_removes_an_earlier_runs_predictions(job, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/eval_predictions.tsv").write_text("row\tlabel\tpredicted\n")

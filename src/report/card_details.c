@@ -104,16 +104,27 @@ static bool is_evaluation(const cJSON *event) {
     return cJSON_HasObjectItem(event, "eval_loss");
 }
 
+/* Where the evaluations at their own steps end: behind the run's summary there is that of the best model, whose weights
+ * are of another step than the one that it is logged at. */
+static const cJSON *end_of_evaluations(const ModelCard *card) {
+    const cJSON *event;
+    cJSON_ArrayForEach(event, card->history) {
+        if (card->step != card->state->step && cJSON_HasObjectItem(event, "train_loss")) return event;
+    }
+    return NULL;
+}
+
 void card_evaluations(FILE *file, const ModelCard *card) {
     int count = 0, number = 0;
-    const cJSON *event, *trained = NULL;
-    cJSON_ArrayForEach(event, card->history) count += is_evaluation(event);
+    const cJSON *const first = card->history ? card->history->child : NULL, *const end = end_of_evaluations(card);
+    const cJSON *trained = NULL;
+    for (const cJSON *event = first; event != end; event = event->next) count += is_evaluation(event);
     if (count < 2) return;
     const int stride = (count + EVALUATIONS_MOST - 1) / EVALUATIONS_MOST;
     fputs(
         "\n### Evaluations\n\n| step | epoch | training loss | loss | accuracy | macro F1 |\n|---|---|---|---|---|---|\n",
         file);
-    cJSON_ArrayForEach(event, card->history) {
+    for (const cJSON *event = first; event != end; event = event->next) {
         if (cJSON_HasObjectItem(event, "loss")) trained = event;
         if (!is_evaluation(event) || (++number % stride && number != count)) continue;
         fputc('|', file);

@@ -69,6 +69,15 @@ def test_best_model_and_no_evaluation(sample, tmp_path):
     assert not list(best.glob("checkpoint-*/README.md"))
 
 
+def test_evaluations_are_at_the_step_of_their_weights(sample, tmp_path):
+    """The log has the evaluation of the best model, update 2, at the last step, 4: it is no evaluation of update 4."""
+    run = train(tmp_path, **{**settings_of(sample, eval_strategy="steps", eval_steps=2, save_steps=2, load_best_model_at_end=True),
+                             "save_strategy": "steps"})
+    card = (run / "README.md").read_text()
+    assert "update 2 of 4" in card and [event["step"] for event in evaluation_events(run)] == [2, 4, 4]
+    assert re.findall(r"^\| (\d) \| \d\.", card.split("### Evaluations")[1], re.MULTILINE) == ["2", "4"]
+
+
 def test_later_run_replaces_the_card_but_not_one_of_others(sample, tmp_path):
     settings = settings_of(sample)
     run = train(tmp_path, **settings)

@@ -96,7 +96,8 @@ void output_separator(FILE *file, OutputFormat format) {
 void output_cell(FILE *file, OutputFormat format, const char *text, size_t size) {
     const char special[] = {separator_of(format), '"', '\n', '\r'};
     bool plain = true;
-    for (size_t i = 0; i < sizeof special && plain; i++) plain = size == 0 || !memchr(text, special[i], size);
+    if (size == 0) return; /* there may be no text then, which neither memchr() nor fwrite() takes */
+    for (size_t i = 0; i < sizeof special && plain; i++) plain = !memchr(text, special[i], size);
     if (plain) {
         fwrite(text, 1, size, file);
         return;

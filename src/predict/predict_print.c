@@ -3,10 +3,12 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/progress.h"
 #include "linnet/data/dataset.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #define GROUP_BYTES ((size_t)16 << 20) /* of texts that wait for their batch */
 
@@ -43,6 +45,26 @@ static void group_close(Group *group) {
     memory_free(group->best);
     memory_free(group->probabilities);
     memory_free(group->bytes);
+}
+
+/* Whether answers go where nobody watches them come; on a terminal a bar would mix with them. */
+static bool is_unwatched(void) {
+    return isatty(STDOUT_FILENO) == 0;
+}
+
+/* *rows = those of a file, at whose first row it is then; 0: not known, as of a pipe, or one is refused, which will be
+ * told when its turn comes. */
+static Status count_rows(Records *records, int64_t *rows, Error *error) {
+    const int64_t size = records_size(records);
+    Field field;
+    Error refused = {0};
+    *rows = 0;
+    if (size == 0) return STATUS_OK;
+    progress_begin("read", "bytes", size);
+    for (bool more = true; more && !records_next(records, &field, &more, &refused);) *rows += more;
+    progress_end();
+    if (refused.status) *rows = 0;
+    return records_rewind(records, error);
 }
 
 /* Print answer number i of the group. */
@@ -132,16 +154,24 @@ static Status read_group(Group *group, Records *records, bool *more, Error *erro
 
 Status predict_print_table(Predictor *predictor, const char *input, const TableOptions *table, const char *text_column,
                            const AnswerStyle *style, Error *error) {
+    const bool counted = strcmp(input, "-") != 0 && is_unwatched();
     Group group = {0};
     Records *records = NULL;
+    int64_t rows = 0, answered = 0;
     bool more = true;
-    if (!records_open(&records, input, table, &text_column, 1, false, error) &&
-        !group_open(&group, predictor, style, error))
-        while (more && !error->status) {
-            Error answering = {0};
-            read_group(&group, records, &more, error);
-            if (group_answer(&group, records_name(records), &answering)) *error = answering; /* of an earlier row */
-        }
+    if (records_open(&records, input, table, &text_column, 1, counted, error) ||
+        (counted && count_rows(records, &rows, error)) || group_open(&group, predictor, style, error))
+        goto cleanup;
+    if (rows > 0) progress_begin("predict", "rows", rows);
+    while (more && !error->status) {
+        Error answering = {0};
+        read_group(&group, records, &more, error);
+        answered += (int64_t)group.count;
+        if (group_answer(&group, records_name(records), &answering)) *error = answering; /* of an earlier row */
+        if (rows > 0) progress_set(answered, NULL);
+    }
+    if (rows > 0) progress_end();
+cleanup:
     group_close(&group);
     records_close(records);
     return error->status;
@@ -166,8 +196,12 @@ Status predict_print_samples(Predictor *predictor, const char *input, const Answ
     if (!dataset_open(&dataset, input, error) && !predictor_check_data(predictor, dataset, error) &&
         !group_open(&group, predictor, style, error)) {
         const int64_t samples = dataset_info(dataset)->samples, most = (int64_t)group.capacity;
-        for (int64_t first = 0; first < samples && !error->status; first += most)
+        if (is_unwatched()) progress_begin("predict", "samples", samples);
+        for (int64_t first = 0; first < samples && !error->status; first += most) {
             print_samples(&group, dataset, first, int64_min(samples - first, most), group.lines, error);
+            if (is_unwatched()) progress_set(first + most, NULL);
+        }
+        if (is_unwatched()) progress_end();
     }
     group_close(&group);
     dataset_close(dataset);

@@ -133,6 +133,17 @@ def test_bar_of_a_run(held, job, tmp_path, terminal):
         re.sub(r"[\d.e+-]+", "#", line) for line in plain]
 
 
+def test_bar_of_predictions(sample, tmp_path, terminal):
+    """Where answers go into a pipe, which here is full until the bar has been seen."""
+    rows = 2000
+    (tmp_path / "texts.csv").write_text("text\n" + "".join(f"what a long day this is and its number is {n}\n" for n in range(rows)))
+    process = start(["predict", "--model", sample.model, "--input", tmp_path / "texts.csv"], env=TERMINAL, stderr=terminal.slave)
+    terminal.wait_for(rf"\rpredict: +\d+%\|[^\r]*\| \d+/{rows} \[00:\d\d")
+    result = finish(process)
+    assert result.code == 0 and len(result.stdout.splitlines()) == rows
+    assert terminal.lines() == []
+
+
 def test_bar_under_mpirun(held, terminal):
     """Standard error of a rank is a pipe to mpirun, which passes it on to the terminal."""
     process, hold = held(terminal.slave, ranks=2)

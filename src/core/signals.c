@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-static const int STOPS[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+static const int STOPS[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP};
 enum { STOPS_COUNT = sizeof STOPS / sizeof *STOPS };
 
 static volatile sig_atomic_t pending = 0; /* set by the handler */
@@ -30,7 +30,11 @@ void signals_install(void) {
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < STOPS_COUNT; i++) sigaddset(&action.sa_mask, STOPS[i]);
     pending = 0;
-    for (size_t i = 0; i < STOPS_COUNT; i++) sigaction(STOPS[i], &action, NULL);
+    for (size_t i = 0; i < STOPS_COUNT; i++) {
+        struct sigaction before;
+        const bool ignored = STOPS[i] == SIGHUP && !sigaction(SIGHUP, NULL, &before) && before.sa_handler == SIG_IGN;
+        if (!ignored) sigaction(STOPS[i], &action, NULL); /* nohup means it */
+    }
 }
 
 int signals_pending(void) {

@@ -70,7 +70,7 @@ def stop_in_middle(settings, stop):
     return stop_in_middle
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP])
 def test_signal_saves_and_run_resumes(settings, stop_in_middle, never_stopped, tmp_path, number):
     """The run has one rank without mpirun and is resumed on two."""
     run = stop_in_middle(0, number)

@@ -13,13 +13,23 @@
 
 static void test_remembers_each_stop_signal(void **state) {
     (void)state;
-    static const int stops[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+    static const int stops[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP};
     for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
         signals_install();
         assert_int_equal(signals_pending(), 0);
         raise(stops[i]);
         assert_int_equal(signals_pending(), stops[i]);
     }
+}
+
+/** A program that nohup starts has it ignored. */
+static void test_leaves_an_ignored_hangup(void **state) {
+    (void)state;
+    signal(SIGHUP, SIG_IGN);
+    signals_install();
+    raise(SIGHUP);
+    assert_int_equal(signals_pending(), 0);
+    signal(SIGHUP, SIG_DFL);
 }
 
 static void test_keeps_the_first_of_several(void **state) {
@@ -89,9 +99,9 @@ static void test_system_calls_are_restarted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_remembers_each_stop_signal),        cmocka_unit_test(test_keeps_the_first_of_several),
-        cmocka_unit_test(test_second_interrupt_ends_the_process), cmocka_unit_test(test_second_of_any_ends_the_process),
-        cmocka_unit_test(test_system_calls_are_restarted),
+        cmocka_unit_test(test_remembers_each_stop_signal),     cmocka_unit_test(test_leaves_an_ignored_hangup),
+        cmocka_unit_test(test_keeps_the_first_of_several),     cmocka_unit_test(test_second_interrupt_ends_the_process),
+        cmocka_unit_test(test_second_of_any_ends_the_process), cmocka_unit_test(test_system_calls_are_restarted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

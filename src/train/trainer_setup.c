@@ -118,9 +118,14 @@ static Status remove_other_runs(const Trainer *t, const char *checkpoint, Error 
     return error->status;
 }
 
-/* Predictions of an earlier run in this folder must not pass for this run's. Rank 0. */
+/* Predictions of an earlier run in this folder must not pass for this run's, also where this one goes on from another
+ * run's checkpoint. Before the record of the run is saved. Rank 0. */
 static Status remove_old_predictions(const Trainer *t, Error *error) {
-    if (t->state.step > 0 && t->data.eval) return STATUS_OK;
+    RunRecord owner;
+    Error unreadable = {0};
+    const bool own = !run_record_read(&owner, t->settings->output_dir, &unreadable) &&
+                     strcmp(owner.id, t->state.run.id) == 0;
+    if (own && t->state.step > 0 && t->data.eval) return STATUS_OK;
     char *path = file_join(t->settings->output_dir, EVAL_PREDICTIONS_FILE, error);
     if (path) file_remove(path, error);
     memory_free(path);
@@ -135,7 +140,7 @@ static void open_output(Trainer *t, const char *checkpoint, const cJSON *history
     if (error->status == STATUS_OK && trainer_check_log(t, error) == STATUS_OK &&
         remove_other_runs(t, checkpoint, error) == STATUS_OK && trainer_check_disk(t, error) == STATUS_OK &&
         file_replace(path, text, strlen(text), error) == STATUS_OK &&
-        run_record_save(&t->state.run, folder, error) == STATUS_OK && remove_old_predictions(t, error) == STATUS_OK)
+        remove_old_predictions(t, error) == STATUS_OK && run_record_save(&t->state.run, folder, error) == STATUS_OK)
         trainer_open_log(t, history, error);
     memory_free(path);
 }

@@ -178,6 +178,17 @@ def test_run_without_evaluation_removes_an_earlier_runs_predictions(job, tmp_pat
     assert not (run / "eval_predictions.tsv").exists()
 
 
+def test_run_from_another_folders_checkpoint_removes_an_earlier_runs_predictions(sample, job, tmp_path):
+    """The run stops before an evaluation, whose predictions would replace them."""
+    settings = {**job, "eval_file": sample.test, "max_steps": 4}
+    other = train(tmp_path / "a", **{**settings, "save_strategy": "steps", "save_steps": 2})
+    earlier = train(tmp_path / "b", **{**settings, "seed": 3})
+    assert (earlier / "eval_predictions.tsv").exists()
+    train(tmp_path / "b", code=2, **{**settings, "learning_rate": 1e30, "max_steps": 8, "lr_scheduler_type": "constant",
+                                     "resume_from_checkpoint": other / "checkpoint-2", "overwrite_output_dir": True})
+    assert not (earlier / "eval_predictions.tsv").exists()
+
+
 @pytest.mark.parametrize("then, code", [("continue", 0), ("stop", 2)])
 def test_predictions_that_cannot_be_written(sample, job, tmp_path, fail_calls, then, code):
     """As on_save_failure says, on all ranks; nothing hangs, and nothing is left over."""

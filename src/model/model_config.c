@@ -1,8 +1,10 @@
 /* Reading and writing config.json. model_config.h has the contract. */
 #include "linnet/model/model_config.h"
+#include "linnet/core/escape.h"
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/utf8.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -193,6 +195,19 @@ static bool is_printable(const char *name) {
     return true;
 }
 
+/* Names that no configuration could be read with again. */
+static Status refuse_unreadable(const ModelConfig *config, const char *place, Error *error) {
+    Quoted shown;
+    for (int32_t i = 0; i < config->labels; i++) {
+        const char *name = config->label_names[i];
+        const size_t size = strlen(name);
+        if (!is_printable(name) || utf8_valid_length(name, size) != size)
+            return error_set(error, STATUS_INPUT, "%s: label %d: expected UTF-8 without control characters, got %s",
+                             place, i, quoted(name, size, &shown));
+    }
+    return STATUS_OK;
+}
+
 static Status read_map(ModelConfig *config, const cJSON *map, const char *path, Error *error) {
     const int32_t labels = cJSON_GetArraySize(map);
     if (labels < 1 || labels > LABELS_MAX)
@@ -314,7 +329,7 @@ Status model_config_set_labels(ModelConfig *config, const char *const *label_nam
     ModelConfig made = {0};
     if (new_names(&made, labels, error)) return error->status;
     for (int32_t i = 0; i < labels && !error->status; i++) made.label_names[i] = memory_text(label_names[i], error);
-    if (error->status || refuse_twins(&made, "labels", error)) {
+    if (error->status || refuse_unreadable(&made, "labels", error) || refuse_twins(&made, "labels", error)) {
         free_labels(&made);
         return error->status;
     }

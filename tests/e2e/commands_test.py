@@ -1,12 +1,13 @@
 """Every command once, in the order in which a user runs them."""
 import csv
 import json
+import os
 
 import h5py
 import numpy as np
 import pytest
 
-from support import LABELS, SHARED, checkpoints, evaluation_events, linnet, read_safetensors, train, write_config
+from support import LABELS, SHARED, checkpoints, evaluation_events, linnet, read_safetensors, refused, train, write_config
 
 
 def decoder(tokenizer):
@@ -115,3 +116,13 @@ def test_subset_is_that_of_datasets(tmp_path):
            "--subset", "1000", "--subset-seed", "42")
     with h5py.File(tmp_path / "subset.h5", "r") as file:
         assert file["rows"][:].tolist() == orders["3534"]["first"]
+
+
+@pytest.mark.tiny
+@pytest.mark.parametrize("labels, shown", [(b"x\ny,b", r'label 0: expected UTF-8 without control characters, got "x\ny"'),
+                                           (b"b,\xff", r'label 1: expected UTF-8 without control characters, got "\xff"')])
+def test_init_refuses_labels_that_no_command_would_read(sample, tmp_path, labels, shown):
+    result = refused("init", "--output", tmp_path / "m", "--tokenizer", sample.tokenizer, "--layers", 1, "--width", 8, "--heads", 2,
+                     "--labels", os.fsdecode(labels))
+    assert shown in result.stderr
+    assert not (tmp_path / "m").exists()

@@ -41,7 +41,7 @@ static void print_samples(const PredictionsFile *predictions, const Samples *sam
         loss_softmax(probabilities, row, labels);
         fprintf(file, "%" PRId64, samples->rows[i]);
         if (truth) print_cell(file, names[samples->labels[i]]);
-        print_cell(file, names[metrics_predicted(row, (int32_t)labels)]);
+        print_cell(file, isnan(probabilities[0]) ? "null" : names[metrics_predicted(row, (int32_t)labels)]);
         for (size_t k = 0; k < labels; k++)
             if (isfinite(probabilities[k]))
                 fprintf(file, "\t%.6f", probabilities[k]);

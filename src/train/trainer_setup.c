@@ -123,8 +123,8 @@ static Status remove_other_runs(const Trainer *t, const char *checkpoint, Error 
 static Status remove_old_predictions(const Trainer *t, Error *error) {
     RunRecord owner;
     Error unreadable = {0};
-    const bool own = !run_record_read(&owner, t->settings->output_dir, &unreadable) &&
-                     strcmp(owner.id, t->state.run.id) == 0;
+    const bool own =
+        !run_record_read(&owner, t->settings->output_dir, &unreadable) && strcmp(owner.id, t->state.run.id) == 0;
     if (own && t->state.step > 0 && t->data.eval) return STATUS_OK;
     char *path = file_join(t->settings->output_dir, EVAL_PREDICTIONS_FILE, error);
     if (path) file_remove(path, error);
@@ -139,8 +139,8 @@ static void open_output(Trainer *t, const char *checkpoint, const cJSON *history
     const char *text = t->save.settings = settings_text(t->settings, error);
     if (error->status == STATUS_OK && trainer_check_log(t, error) == STATUS_OK &&
         remove_other_runs(t, checkpoint, error) == STATUS_OK && trainer_check_disk(t, error) == STATUS_OK &&
-        file_replace(path, text, strlen(text), error) == STATUS_OK &&
-        remove_old_predictions(t, error) == STATUS_OK && run_record_save(&t->state.run, folder, error) == STATUS_OK)
+        file_replace(path, text, strlen(text), error) == STATUS_OK && remove_old_predictions(t, error) == STATUS_OK &&
+        run_record_save(&t->state.run, folder, error) == STATUS_OK)
         trainer_open_log(t, history, error);
     memory_free(path);
 }

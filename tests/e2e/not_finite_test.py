@@ -110,7 +110,8 @@ def poisoned(sample, copy_of):
 
 @pytest.mark.parametrize("ranks", [0, 2])
 def test_evaluation_of_a_text_that_overflows(sample, poisoned, tmp_path, ranks):
-    """One loss of eight is NaN, and so is their mean, as in PyTorch. The NaN logits count as label 0, as torch.argmax() has it."""
+    """One loss of eight is NaN, and so is their mean, as in PyTorch. The NaN logits count as label 0, as torch.argmax() has it; the
+    table names no label for them."""
     data = write_texts(tmp_path / "data.h5", sample.tokenizer, {5})
     rows = tmp_path / "rows.tsv"
     result = linnet("evaluate", "--model", poisoned, "--data", data, "--batch-size", 2, "--predictions", rows, ranks=ranks)
@@ -118,8 +119,8 @@ def test_evaluation_of_a_text_that_overflows(sample, poisoned, tmp_path, ranks):
     assert "the loss of 1 of 8 samples is not a finite number" in result.stderr
     lines = [line.split("\t") for line in rows.read_text().splitlines()[1:]]
     assert [line[3:] == ["null"] * 3 for line in lines] == [i == 5 for i in range(8)]
-    assert lines[5][2] == LABELS[0]
-    right = sum(line[1] == line[2] for line in lines)
+    assert [line[2] == "null" for line in lines] == [i == 5 for i in range(8)]
+    right = sum(line[1] == (line[2] if line[2] != "null" else LABELS[0]) for line in lines)
     assert f"  accuracy  {right / 8:.4f}\n" in result.stdout
 
 

@@ -455,6 +455,17 @@ def test_predictions_of_another_evaluation_are_named(tmp_path):
     assert "of an evaluation that the log does not have" in page.text("classes-1")
 
 
+@pytest.mark.parametrize("first", ["a", "null"])
+def test_sample_without_a_predicted_label(tmp_path, first):
+    """It counts as the first label, as in the evaluation; a label may be called "null"."""
+    table = f"row\tlabel\tpredicted\t{first}\tb\n0\t{first}\tnull\tnull\tnull\n1\tb\tb\t0.25\t0.75\n2\tb\t{first}\t0.625\t0.375\n"
+    event = {**EVALUATION, "eval_accuracy": 2 / 3}
+    page, _ = report(tmp_path / "a.html", made_run(tmp_path / "a", [event], table))
+    assert "of an evaluation that the log does not have" not in page.text("classes-1")
+    assert f"true \\ predicted{first}b{first}1 100.0\xa0%0 0.0\xa0%b1 50.0" in page.text("classes-1")
+    assert "1 samples without probabilities" in page.text("calibration-1")
+
+
 def test_many_classes_are_listed(tmp_path):
     names = [f"c{i}" for i in range(40)]
     rows = [(i % 40, (i * i) % 40) for i in range(400)]

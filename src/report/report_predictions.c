@@ -5,6 +5,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/predictions_file.h"
 #include "report/report_run.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -67,16 +68,18 @@ static int find_label(const RunPredictions *p, const char *name) {
 static bool read_probability(const char *cell, float *value) {
     char *end = NULL;
     if (!cell) return false;
-    *value = strcmp(cell, "null") == 0 ? NAN : strtof(cell, &end);
-    return isnan(*value) || (end != cell && !*end && *value >= 0.0F && *value <= 1.0F);
+    const bool null = strcmp(cell, "null") == 0;
+    *value = null ? NAN : strtof(cell, &end);
+    return null || (end != cell && !*end && *value >= 0.0F && *value <= 1.0F);
 }
 
 static Status read_sample(Table *table, RunPredictions *p, Error *error) {
     const int64_t i = p->count;
     char *end = NULL;
     const char *row = next_cell(table);
+    errno = 0;
     p->rows[i] = row ? strtoll(row, &end, 10) : -1;
-    if (!row || end == row || *end || p->rows[i] < 0) return bad_line(table, "expected a row number first", error);
+    if (!row || end == row || *end || p->rows[i] < 0 || errno == ERANGE) return bad_line(table, "expected a row number first", error);
     const int truth = find_label(p, next_cell(table));
     const char *predicted = next_cell(table);
     /* Where the model's values overflow, evaluation counts the first label. A label may have the name "null". */

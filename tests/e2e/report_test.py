@@ -436,6 +436,8 @@ def test_without_the_token_file_rows_stand_for_texts(runs, sample, tmp_path):
     ("row\tlabel\tpredicted\ta\tb\n0\ta\tc\t0.5\t0.5\n", "line 2: expected two labels of the header"),
     ("row\tlabel\tpredicted\ta\tb\n0\ta\tb\t0.5\n", "line 2: expected a probability"),
     ("row\tlabel\tpredicted\ta\tb\n0\ta\tb\t0.5\t1.5\n", "line 2: expected a probability"),
+    ("row\tlabel\tpredicted\ta\tb\n0\ta\tb\t0.5\tnan54492\n", "line 2: expected a probability"),
+    ("row\tlabel\tpredicted\ta\tb\n99999999999999999999\ta\tb\t0.5\t0.5\n", "line 2: expected a row number"),
     ("row\tlabel\tpredicted\ta\tb\nx\ta\tb\t0.5\t0.5\n", "line 2: expected a row number"),
     ("row\tlabel\tpredicted\ta\tb\n0\ta\tb\t0.5\t0.5\t1\n", "line 2: more cells than the header"),
     ("row\tlabel\tpredicted\ta\tb\n", "has no samples"),

@@ -79,7 +79,8 @@ static Status read_sample(Table *table, RunPredictions *p, Error *error) {
     const char *row = next_cell(table);
     errno = 0;
     p->rows[i] = row ? strtoll(row, &end, 10) : -1;
-    if (!row || end == row || *end || p->rows[i] < 0 || errno == ERANGE) return bad_line(table, "expected a row number first", error);
+    if (!row || end == row || *end || p->rows[i] < 0 || errno == ERANGE)
+        return bad_line(table, "expected a row number first", error);
     const int truth = find_label(p, next_cell(table));
     const char *predicted = next_cell(table);
     /* Where the model's values overflow, evaluation counts the first label. A label may have the name "null". */

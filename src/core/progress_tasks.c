@@ -53,10 +53,14 @@ void progress_task_resume(ProgressTask *task, int64_t done, double now) {
     task->recent = task->recent_s = 0.0;
 }
 
-ProgressView progress_task_view(const ProgressTask *task, int64_t done, double now) {
-    ProgressView view = {.what = task->what,
-                         .unit = task->unit,
-                         .note = task->note,
+/* Counted with what was done since the last sample: a burst of small units that is over may never be sampled. */
+ProgressView progress_task_view(const ProgressTask *shown, int64_t done, double now) {
+    ProgressTask counted = *shown;
+    const ProgressTask *const task = &counted;
+    if (done > shown->done) progress_task_sample(&counted, done, NULL, now);
+    ProgressView view = {.what = shown->what,
+                         .unit = shown->unit,
+                         .note = shown->note,
                          .done = done,
                          .total = task->total,
                          .elapsed = now - task->began,

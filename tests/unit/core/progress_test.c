@@ -39,6 +39,20 @@ static void test_rate_and_time_left(void **state) {
     assert_float_equal(progress_task_view(task, 100, 300.0).left, 1400 * 2.0 + 60.0, 1e-6);
 }
 
+/* What was done since the last sample counts: a file's first bytes were sampled, its rest came in one burst, and then it
+ * is flushed to disk. */
+static void test_units_that_are_not_sampled(void **state) {
+    (void)state;
+    ProgressTasks tasks = {0};
+    progress_tasks_begin(&tasks, "save", "bytes", 1200, 10.0);
+    ProgressTask *task = progress_tasks_top(&tasks);
+    progress_task_sample(task, 1, NULL, 10.5);
+    const ProgressView view = progress_task_view(task, 900, 11.0);
+    assert_float_equal(view.rate, 900.0, 25.0); /* the older units weigh a little less */
+    assert_float_equal(view.left, 300.0F / 900.0F, 0.01F);
+    assert_int_equal(task->done, 1);
+}
+
 /* A run that becomes four times slower is predicted so after a few times the sixty seconds that the rate remembers. */
 static void test_rate_follows_a_change(void **state) {
     (void)state;
@@ -305,6 +319,7 @@ int main(void) {
     setenv("LINNET_PROGRESS_SECONDS", "0.2", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rate_and_time_left),
+        cmocka_unit_test(test_units_that_are_not_sampled),
         cmocka_unit_test(test_rate_follows_a_change),
         cmocka_unit_test(test_inner_task),
         cmocka_unit_test(test_deep_tasks),

@@ -54,6 +54,11 @@ static Status check_labels(const Job *job, Error *error) {
 static Status open_data(Job *job, Error *error) {
     if (evaluate_is_table(job->world, job->options))
         return evaluate_open_table(job->world, &job->dataset, job->options, error);
+    if (job->options->label_names)
+        error_set(error, STATUS_INPUT,
+                  "--labels: %s is a token file, which names its labels itself: leave --labels out",
+                  job->options->data);
+    if (world_agree(job->world, error, true)) return error->status;
     return evaluate_open_data(job->world, &job->dataset, job->options->data, error);
 }
 

@@ -1,5 +1,6 @@
 /* Preparing a table for its evaluation. See evaluate_table.h. */
 #include "evaluate/evaluate_table.h"
+#include "linnet/core/escape.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_kind.h"
 #include "linnet/core/log.h"
@@ -47,6 +48,24 @@ static void warn_truncated(const PrepareSummary *summary, int32_t positions) {
                                                      : "the tokenizer's model_max_length");
 }
 
+/* Refuse the model's own names in another order: whoever gives them has not seen the model's order, and the labels of
+ * the table would count as others without a word. */
+static Status refuse_reordered(const EvaluateOptions *options, const ModelConfig *config, Error *error) {
+    int32_t moved = -1;
+    for (int32_t i = 0; i < config->labels; i++) {
+        int32_t k = 0;
+        while (k < config->labels && strcmp(options->label_names[i], config->label_names[k]) != 0) k++;
+        if (k == config->labels) return STATUS_OK; /* another name */
+        if (k != i && moved < 0) moved = i;
+    }
+    if (moved < 0) return STATUS_OK;
+    Quoted given, own;
+    const char *name = options->label_names[moved], *other = config->label_names[moved];
+    return error_set(error, STATUS_INPUT,
+                     "--labels: label %d is %s, but %s in %s: leave --labels out where the table has the model's names",
+                     moved, quoted(name, strlen(name), &given), quoted(other, strlen(other), &own), options->model);
+}
+
 /* Write the token file. */
 static Status prepare_table(const World *world, const EvaluateOptions *options, const char *output, Error *error) {
     ModelConfig config = {0};
@@ -65,7 +84,8 @@ static Status prepare_table(const World *world, const EvaluateOptions *options, 
     if (told && options->labels != (size_t)config.labels)
         error_set(error, STATUS_INPUT, "--labels: expected a name for each of the %d labels of %s, got %zu",
                   config.labels, options->model, options->labels);
-    else if (!prepare(&prepared, &summary, error) && world->rank == 0)
+    else if (!(told && refuse_reordered(options, &config, error)) && !prepare(&prepared, &summary, error) &&
+             world->rank == 0)
         warn_truncated(&summary, config.positions);
     model_config_free(&config);
     return error->status;

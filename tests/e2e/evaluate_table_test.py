@@ -55,6 +55,21 @@ def test_labels_of_a_table_with_other_names(sample, tmp_path):
         refused("evaluate", "--model", sample.model, "--data", sample.test_csv, "--text-column", "tweet", ranks=ranks, names=['no column "tweet"'])
 
 
+def test_labels_that_would_hide_another_order_are_refused(sample, tmp_path):
+    """A token file has its own names, which are compared with the model's; a table's names in another order are no other names."""
+    other = tmp_path / "other.h5"
+    linnet("prepare", "--input", sample.test_csv, "--output", other, "--tokenizer", sample.tokenizer, "--labels", "positive,neutral,negative,mixed")
+    for ranks in (0, 2):
+        for data in (other, sample.test):
+            refused("evaluate", "--model", sample.model, "--data", data, "--labels", "a,b,c", ranks=ranks,
+                    names=["--labels", data.name, "is a token file", "leave --labels out"])
+        refused("evaluate", "--model", sample.model, "--data", sample.test_csv, "--labels", ",".join(reversed(LABELS)), ranks=ranks,
+                names=["--labels", "label 0", f'"{LABELS[2]}"', f'"{LABELS[0]}"', "leave --labels out"])
+    wanted = linnet("evaluate", "--model", sample.model, "--data", sample.test_csv)
+    got = linnet("evaluate", "--model", sample.model, "--data", sample.test_csv, "--labels", ",".join(LABELS))
+    assert scores_of(got) == scores_of(wanted)
+
+
 def test_truncated_texts_are_told_once(sample, tmp_path):
     model = tmp_path / "model"
     linnet("init", "--output", model, "--tokenizer", sample.tokenizer, "--layers", 1, "--width", 16, "--heads", 2, "--positions", 8)

@@ -304,8 +304,10 @@ Status records_next(Records *records, Field *fields, bool *more, Error *error) {
 Status records_ready(Records *records, bool *ready, Error *error) {
     /* A line end alone is no row, unless it is an empty text. */
     const char *blank = records->format == FORMAT_LINES ? "" : records->format == FORMAT_JSON ? " \t\r\n,]" : "\r\n";
+    const int quote = records->format == FORMAT_JSON ? -1 : records->dialect.quote;
     *ready = true;
-    return records->waiting ? STATUS_OK : row_buffer_ready(&records->buffer, records->row.bytes, blank, ready, error);
+    if (records->waiting) return STATUS_OK;
+    return row_buffer_ready(&records->buffer, records->row.bytes, blank, quote, ready, error);
 }
 
 Status records_source(Records *records, TableSource *about, Error *error) {

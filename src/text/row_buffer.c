@@ -71,13 +71,23 @@ Status row_buffer_need(RowBuffer *buffer, size_t offset, bool *there, Error *err
     return STATUS_OK;
 }
 
-Status row_buffer_ready(RowBuffer *buffer, size_t offset, const char *blank, bool *ready, Error *error) {
+/* Whether a line ends in these bytes, the start of a row, outside quotes. */
+static bool has_line_end(const char *bytes, size_t size, int quote) {
+    bool inside = false;
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)bytes[i] == quote) inside = !inside;
+        if (bytes[i] == '\n' && !inside) return true;
+    }
+    return false;
+}
+
+Status row_buffer_ready(RowBuffer *buffer, size_t offset, const char *blank, int quote, bool *ready, Error *error) {
     for (*ready = true; !buffer->ended;) {
         const size_t held = buffer->end - buffer->start;
         size_t at = offset < held ? offset : held;
         while (at < held && row_buffer_row(buffer)[at] && strchr(blank, row_buffer_row(buffer)[at])) at++;
         /* Where there is so much without a line end, rows do not end in lines (an array of JSON). */
-        if (held - at >= FIRST_CAPACITY || (at < held && memchr(row_buffer_row(buffer) + at, '\n', held - at))) break;
+        if (held - at >= FIRST_CAPACITY || has_line_end(row_buffer_row(buffer) + at, held - at, quote)) break;
         bool more;
         *ready = byte_source_ready(buffer->source);
         if (!*ready || row_buffer_read(buffer, &more, error)) break;

@@ -33,9 +33,10 @@ Status row_buffer_read(RowBuffer *buffer, bool *more, Error *error);
 /** Read until the byte at `offset` is in the buffer; *there is false where the table ends before it. */
 Status row_buffer_need(RowBuffer *buffer, size_t offset, bool *there, Error *error);
 
-/** Read what is waiting until a line end follows after the first `offset` bytes, which the row may have, and the bytes of
- *  `blank`, which stand between rows. *ready is false where there is none, and more would have to be waited for. */
-Status row_buffer_ready(RowBuffer *buffer, size_t offset, const char *blank, bool *ready, Error *error);
+/** Read what is waiting until a line end outside quotes (a byte, or −1: none) follows after the first `offset` bytes,
+ *  which the row may have, and the bytes of `blank`, which stand between rows. *ready is false where there is none, and
+ *  more would have to be waited for. */
+Status row_buffer_ready(RowBuffer *buffer, size_t offset, const char *blank, int quote, bool *ready, Error *error);
 
 /** The current row's bytes. */
 static inline char *row_buffer_row(const RowBuffer *buffer) {

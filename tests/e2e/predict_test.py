@@ -64,9 +64,10 @@ def test_lines_are_answered_while_the_pipe_stays_open(sample):
 
 @pytest.mark.parametrize("name, sent", [("json", [b'{"text":"one"}\n', b'{"text":"two"}\r\n\n', b'{"text":"three"}\n']),
                                         ("json", [b'[{"text":"one"},\n', b'{"text":"two"},\n', b'{"text":"three"}]\n']),
-                                        ("csv", [b"text\none\n", b"two\n\n", b"three\r\n\r\n"])])
+                                        ("csv", [b"text\none\n", b"two\n\n", b"three\r\n\r\n"]),
+                                        ("csv", [b'id,text\n1,one\n"2\n', b'",two\n"a ""3\n', b'",three\n'])])
 def test_rows_are_answered_while_the_pipe_stays_open(sample, name, sent):
-    """The line end behind an object, or an empty line, is no row for which answers wait."""
+    """The line end behind an object, an empty line, or a line that ends in quotes, is no row for which answers wait."""
     process = start(["predict", "--model", sample.model, "--input", "-", "--format", name])
     try:
         for rows, text in zip(sent, ["one", "two", "three"], strict=True):

@@ -137,12 +137,29 @@ static void enter(const PredictJob *job, RunPhase phase) {
     if (job->world) world_phase(job->world, phase, 0);
 }
 
+/* Rows of the parts that no earlier job has finished. */
+static int64_t rows_left(const PredictJob *job) {
+    int64_t rows = 0;
+    for (int64_t k = 0; k < job->count; k++) rows += job->done[k] ? 0 : job->parts[k].rows;
+    return rows;
+}
+
+static void tell_end(const PredictJob *job, int64_t classified, double seconds) {
+    const char *output = job->options->output;
+    const double rate = (double)classified / seconds;
+    if (classified == job->total)
+        log_info("%s: %" PRId64 " rows, %.1f rows/s", output, job->total, rate);
+    else
+        log_info("%s: %" PRId64 " rows, %" PRId64 " of them now, %.1f rows/s", output, job->total, classified, rate);
+}
+
 static Status run_job(PredictJob *job, int threads, Error *error) {
     const PredictFileOptions *options = job->options;
     bool stopped = false;
     log_info("linnet %s: %d rank%s x %d thread%s; %s on %s, %" PRId64 " rows in %" PRId64 " parts", LINNET_VERSION,
              job->ranks, job->ranks > 1 ? "s" : "", threads, threads > 1 ? "s" : "", options->model,
              table_rows_name(job->rows), job->total, job->count);
+    const int64_t rest = rows_left(job);
     const double start = clock_now();
     enter(job, RUN_EVALUATION);
     predict_classify_parts(job, &stopped, error);
@@ -155,9 +172,7 @@ static Status run_job(PredictJob *job, int threads, Error *error) {
     }
     enter(job, RUN_SAVE);
     if (job->rank == 0 && !check_unchanged(job, error)) part_files_join(job, error);
-    if (!predict_agree(job, error))
-        log_info("%s: %" PRId64 " rows, %.1f rows/s", options->output, job->total,
-                 (double)job->total / (clock_now() - start));
+    if (!predict_agree(job, error)) tell_end(job, rest, clock_now() - start);
     return error->status;
 }
 

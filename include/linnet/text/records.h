@@ -57,8 +57,9 @@ Status records_open(Records **records, const char *path, const TableOptions *opt
 /** Read the next row into fields [count]. At the end of the file *more is false and `fields` stays as it is. */
 Status records_next(Records *records, Field *fields, bool *more, Error *error);
 
-/** Whether the next row can be read without waiting: a line end is at hand, or the table's end. Reads what is waiting in
- *  a pipe, so that the current row's fields are no longer valid. Of a compressed table it is always true. */
+/** Whether the next row can be read without waiting: a line end outside quotes is at hand, or the table's end. Reads
+ *  what is waiting in a pipe, so that the current row's fields are no longer valid. Of a compressed table it is always
+ *  true. */
 Status records_ready(Records *records, bool *ready, Error *error);
 
 /** Start again at the first row. */

@@ -3,14 +3,13 @@
 #include "linnet/core/escape.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_kind.h"
-#include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/temporary.h"
 #include "linnet/evaluate/evaluation.h"
 #include "linnet/model/model_folder.h"
 #include "linnet/text/preparation.h"
+#include "linnet/tokenizer/tokenizer.h"
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +37,6 @@ static char *make_folder(Error *error) {
         error_set(error, file_blame(errno), "%s: cannot make a temporary folder: %s", folder, strerror(errno));
     memory_free(path);
     return folder;
-}
-
-static void warn_truncated(const PrepareSummary *summary, int32_t positions) {
-    if (summary->truncated > 0)
-        log_warning("%" PRId64 " of %" PRId64 " texts were truncated to %d tokens, %s", summary->truncated,
-                    summary->samples, summary->max_length,
-                    summary->max_length == positions ? "the most that the model reads"
-                                                     : "the tokenizer's model_max_length");
 }
 
 /* Refuse the model's own names in another order: whoever gives them has not seen the model's order, and the labels of
@@ -86,7 +77,7 @@ static Status prepare_table(const World *world, const EvaluateOptions *options, 
                   config.labels, options->model, options->labels);
     else if (!(told && refuse_reordered(options, &config, error)) && !prepare(&prepared, &summary, error) &&
              world->rank == 0)
-        warn_truncated(&summary, config.positions);
+        tokenizer_warn_truncated(summary.truncated, summary.samples, summary.max_length, config.positions);
     model_config_free(&config);
     return error->status;
 }

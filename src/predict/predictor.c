@@ -2,14 +2,12 @@
 #include "linnet/predict/predictor.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/limits.h"
-#include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/metrics.h"
 #include "linnet/kernels/loss.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_folder.h"
 #include "linnet/tokenizer/tokenizer.h"
-#include <inttypes.h>
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -222,9 +220,5 @@ PredictCounts predictor_counts(const Predictor *predictor) {
 }
 
 void predictor_warn_truncated(const Predictor *predictor, const PredictCounts *counts) {
-    const bool all = predictor->max_length == predictor->config->positions;
-    if (counts->truncated > 0)
-        log_warning("%" PRId64 " of %" PRId64 " texts were truncated to %d tokens, %s", counts->truncated,
-                    counts->texts, predictor->max_length,
-                    all ? "the most that the model reads" : "the tokenizer's model_max_length");
+    tokenizer_warn_truncated(counts->truncated, counts->texts, predictor->max_length, predictor->config->positions);
 }

@@ -1,10 +1,12 @@
 /* From texts to token ids: added tokens, words, their byte-pair merges, a cache of words. See tokenizer.h. */
 #include "linnet/tokenizer/tokenizer.h"
+#include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
 #include "tokenizer/added_matcher.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/pretokenize.h"
+#include <inttypes.h>
 #include <string.h>
 
 #define CACHE_ENTRIES ((size_t)1 << 16)
@@ -192,6 +194,12 @@ int32_t tokenizer_end_of_text(const Tokenizer *tokenizer) {
 int32_t tokenizer_max_length(const Tokenizer *tokenizer, int32_t wanted, int32_t otherwise) {
     if (wanted > 0) return wanted;
     return tokenizer->spec.max_length > 0 ? (int32_t)tokenizer->spec.max_length : otherwise;
+}
+
+void tokenizer_warn_truncated(int64_t truncated, int64_t texts, int32_t max_length, int32_t positions) {
+    if (truncated > 0)
+        log_warning("%" PRId64 " of %" PRId64 " texts were truncated to %d tokens, %s", truncated, texts, max_length,
+                    max_length == positions ? "the most that the model reads" : "the tokenizer's model_max_length");
 }
 
 const char *tokenizer_digest(const Tokenizer *tokenizer) {

@@ -35,6 +35,9 @@ int32_t tokenizer_end_of_text(const Tokenizer *tokenizer);       /**< eos_token,
 /** The longest sample, in tokens, as `truncation=True` of Transformers has it: `wanted` where that is not 0, else
  *  model_max_length where the tokenizer has one, else `otherwise`. */
 int32_t tokenizer_max_length(const Tokenizer *tokenizer, int32_t wanted, int32_t otherwise);
+/** Warn, with their number, if some of `texts` samples were truncated to `max_length` tokens, by the tokenizer or because
+ *  a model has no more `positions`. */
+void tokenizer_warn_truncated(int64_t truncated, int64_t texts, int32_t max_length, int32_t positions);
 
 /** The tokenizer's identity, which a token file and a model must agree on: SHA-256 of what decides the ids of texts
  *  (bytes, merges, added tokens with their flags, add_prefix_space, ids around a text, truncation_side, end of text). It

@@ -1,5 +1,6 @@
 /* Philox, MT19937, PCG64 and normal numbers. See random.h. */
 #include "linnet/core/random.h"
+#include "linnet/core/elementary.h"
 #include <math.h>
 
 /* --- Philox4x32-10 --- */
@@ -150,11 +151,10 @@ uint64_t pcg64_interval(Pcg64 *generator, uint64_t limit) {
 
 /* Two N(0, 1) values from two words; the logarithm's argument is in (0, 1), never 0. */
 static void box_muller(uint32_t a, uint32_t b, double pair[2]) {
-    const double two_pi = 6.283185307179586476925;
-    const double radius = sqrt(-2.0 * log(((double)a + 0.5) * 0x1p-32));
-    const double angle = two_pi * ((double)b * 0x1p-32);
-    pair[0] = radius * cos(angle);
-    pair[1] = radius * sin(angle);
+    const double radius = sqrt(-2.0 * elementary_log(((double)a + 0.5) * 0x1p-32));
+    const double turns = 2.0 * ((double)b * 0x1p-32);
+    pair[0] = radius * elementary_cos_pi(turns);
+    pair[1] = radius * elementary_sin_pi(turns);
 }
 
 void random_normal(float *out, int64_t count, float deviation, uint64_t seed, uint32_t stream) {

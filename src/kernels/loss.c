@@ -1,18 +1,19 @@
 /* Cross-entropy and softmax over the labels. loss.h has the contract. */
 #include "linnet/kernels/loss.h"
+#include "linnet/core/elementary.h"
 #include <math.h>
 
-/* log Σ exp(logits), without overflow. */
+/* log Σ elementary_exp(logits), without overflow. */
 static double log_sum_exp(const float *logits, size_t labels) {
     double largest = logits[0], sum = 0.0;
     for (size_t k = 1; k < labels; k++) largest = fmax(largest, logits[k]);
-    for (size_t k = 0; k < labels; k++) sum += exp(logits[k] - largest);
-    return largest + log(sum);
+    for (size_t k = 0; k < labels; k++) sum += elementary_exp(logits[k] - largest);
+    return largest + elementary_log(sum);
 }
 
 void loss_softmax(double *probabilities, const float *logits, size_t labels) {
     double total = log_sum_exp(logits, labels);
-    for (size_t k = 0; k < labels; k++) probabilities[k] = isnan(total) ? NAN : exp(logits[k] - total);
+    for (size_t k = 0; k < labels; k++) probabilities[k] = isnan(total) ? NAN : elementary_exp(logits[k] - total);
 }
 
 void loss_forward_backward(double *losses, float *dlogits, const float *logits, const int32_t *targets, size_t n,
@@ -28,7 +29,7 @@ void loss_forward_backward(double *losses, float *dlogits, const float *logits, 
         if (!dlogits) continue;
         for (size_t k = 0; k < labels; k++) {
             double wanted = (k == target ? 1.0 - smoothing : 0.0) + even;
-            dlogits[b * labels + k] = (float)(weight * (exp(row[k] - total) - wanted));
+            dlogits[b * labels + k] = (float)(weight * (elementary_exp(row[k] - total) - wanted));
         }
     }
 }

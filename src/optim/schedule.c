@@ -1,10 +1,9 @@
 /* Learning rate schedules, as Transformers computes them. */
 #include "linnet/optim/schedule.h"
+#include "linnet/core/elementary.h"
 #include "linnet/core/integers.h"
 #include "linnet/settings/run_length.h"
 #include <math.h>
-
-static const double PI = 3.14159265358979323846;
 
 Schedule schedule_make(const Settings *settings, int64_t total) {
     return (Schedule){.kind = settings->lr_scheduler_type,
@@ -21,6 +20,6 @@ double schedule_rate(const Schedule *schedule, int64_t step) {
     const double done = (double)(step - schedule->warmup) / decay, left = (double)(schedule->total - step) / decay;
     double factor = 1;
     if (schedule->kind == SCHEDULE_LINEAR) factor = left;
-    if (schedule->kind == SCHEDULE_COSINE) factor = 0.5 * (1 + cos(PI * done));
+    if (schedule->kind == SCHEDULE_COSINE) factor = 0.5 * (1 + elementary_cos_pi(done));
     return schedule->peak * fmax(0, factor);
 }

@@ -50,7 +50,7 @@ RELEASED := 2026-11-29
 ARCH     := $(shell uname -m)
 CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DH5_USE_110_API -DLINNET_VERSION='"$(VERSION)"' -DLINNET_RELEASED='"$(RELEASED)"'
 OPT      ?= $(if $(SAN),-O1,-O3)
-CFLAGS   += -std=c11 $(OPT) -g -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
+CFLAGS   += -std=c11 $(OPT) -g -fopenmp -ffp-contract=off -fno-math-errno -fno-trapping-math \
             -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-enum-float-conversion $(if $(WERROR),-Werror) \
             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 LDFLAGS  += -fopenmp $(if $(SAN),-fsanitize=$(SAN))
@@ -90,9 +90,6 @@ $(BUILD)/obj/%_kernels.$(1).o: src/%_kernels.c
 	$$(MPICC) $$(CPPFLAGS) $$(CFLAGS) $$(ISA_FLAGS_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
-
-# An update of AdamW has the same bits on every CPU (adamw_kernels.c).
-$(filter %/adamw.o %/vector.o $(foreach i,$(ISAS),%/adamw_kernels.$(i).o %/vector_kernels.$(i).o),$(OBJECTS)): CFLAGS += -ffp-contract=off
 
 # Unit tests: one program a module, cmocka; MPI tests: one program each, run under 1 to 4 ranks.
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/tests/filter.o $(BUILD)/liblinnet.a

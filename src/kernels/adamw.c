@@ -1,5 +1,4 @@
-/* AdamW's public function and its plain reference; the kernels are in adamw_kernels.c. The Makefile turns fused
- * multiply-adds off for this file, as for those. */
+/* AdamW's public function and its plain reference; the kernels are in adamw_kernels.c. */
 #include "linnet/kernels/adamw.h"
 #include "kernels/adamw_factors.h"
 #include "kernels/kernels.h"

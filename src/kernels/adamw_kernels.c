@@ -1,7 +1,5 @@
-/* AdamW's update, compiled once for each instruction set.
- *
- * The Makefile turns fused multiply-adds off for this file: an update then has the same bits on every CPU, those of
- * adamw_update_ref(). It costs nothing, since memory is what limits these loops. */
+/* AdamW's update, compiled once for each instruction set. Nothing is fused: an update has the same bits on every CPU,
+ * those of adamw_update_ref(). It costs nothing, since memory is what limits these loops. */
 #include "kernels/adamw_factors.h"
 #include "kernels/kernels.h"
 

@@ -3,6 +3,7 @@
 #include "kernels/dropout_lanes.h"
 #include "kernels/kernels.h"
 #include "kernels/small_product.h"
+#include "linnet/core/elementary.h"
 #include <math.h>
 #include <omp.h>
 
@@ -71,18 +72,21 @@ static inline size_t lanes_seen(size_t seen, size_t j) {
  * *largest is the largest scale · score. */
 static float powers(float *x, size_t seen, size_t end, float scale, float *largest) {
     const Floats hidden = floats_all(-INFINITY);
-    Floats most = hidden, sum = {0};
+    Floats most = hidden;
+    Wide sum = {0};
     for (size_t j = 0; j < seen; j += LANES)
         most = floats_max(most, floats_first(floats_load(x + j), lanes_seen(seen, j), hidden));
     most = floats_max_all(most) * scale;
-    for (size_t j = 0; j < end; j += LANES) {
-        Floats score = floats_first(floats_load(x + j), lanes_seen(seen, j), hidden);
-        Floats power = floats_exp2_any(score * scale - most);
-        floats_store(x + j, power);
-        sum += power;
-    }
+    for (size_t first = 0; first < end; first += WIDE) EACH_PART {
+            size_t j = first + p * LANES;
+            if (j >= end) break; /* the lanes that another set has there are zeros */
+            Floats score = floats_first(floats_load(x + j), lanes_seen(seen, j), hidden);
+            Floats power = floats_exp2_any(floats_fma(score, floats_all(scale), -most));
+            floats_store(x + j, power);
+            sum.part[p] += power;
+        }
     *largest = most[0];
-    return floats_sum(sum);
+    return wide_sum(sum);
 }
 
 /* In place, one query's scores [end] → attention weights with dropout. */
@@ -90,7 +94,7 @@ static void weigh_row(const Call *call, const Head *head, size_t query, float *w
     const AttentionShape *shape = call->shape;
     float largest, sum = powers(weights, (size_t)shape->key_counts[query], end, shape->scale * LOG2_E, &largest);
     float share = 1.0f / sum;
-    if (call->lse) call->lse[query * shape->heads + head->head] = largest / LOG2_E + logf(sum);
+    if (call->lse) call->lse[query * shape->heads + head->head] = largest / LOG2_E + (float)elementary_log((double)sum);
     if (call->dropout) {
         draw_factors(call, head, query, end, factors);
         for (size_t j = 0; j < end; j += LANES)
@@ -117,6 +121,14 @@ static void forward_head(const Call *call, const Head *head, const AttentionScra
     }
 }
 
+static float dot(const float *a, const float *b, size_t n) {
+    Wide sum = {0};
+    size_t i = 0;
+    for (; i + WIDE <= n; i += WIDE) sum = wide_fma(wide_load(a + i), wide_load(b + i), sum);
+    if (i < n) sum = wide_fma(wide_load_part(a + i, n - i), wide_load_part(b + i, n - i), sum);
+    return wide_sum(sum);
+}
+
 /* Copy the rows of up to ATTENTION_QUERIES queries next to one another, and compute their deltas. The rows are read
  * several times, and in the caller's long rows the columns of one head fall on the same few sets of the L1 cache. */
 static void gather_queries(const Call *call, const Head *head, const AttentionScratch *scratch, size_t first,
@@ -126,14 +138,9 @@ static void gather_queries(const Call *call, const Head *head, const AttentionSc
         const float *q = call->q + at(head, first + r, call->q_stride);
         const float *dout = call->dout + at(head, first + r, call->out_stride);
         const float *out = call->out_read + at(head, first + r, call->out_stride);
-        float *to_q = scratch->queries + r * d, *to_dout = scratch->gradients + r * d, delta = 0.0f;
-#pragma omp simd reduction(+ : delta)
-        for (size_t c = 0; c < d; c++) {
-            to_q[c] = q[c];
-            to_dout[c] = dout[c];
-            delta += dout[c] * out[c];
-        }
-        scratch->deltas[r] = delta; /* equals Σ weight · dweight over the keys, in fewer additions */
+        memcpy(scratch->queries + r * d, q, d * sizeof *q);
+        memcpy(scratch->gradients + r * d, dout, d * sizeof *dout);
+        scratch->deltas[r] = dot(dout, out, d); /* equals Σ weight · dweight over the keys, in fewer additions */
     }
 }
 
@@ -146,11 +153,11 @@ static void unweigh_row(const Call *call, const Head *head, size_t query, float 
     float scale = call->shape->scale, lse = call->lse_read[query * call->shape->heads + head->head];
     if (call->dropout) draw_factors(call, head, query, seen, factors);
     for (; j < seen; j += LANES) {
-        Floats weight = floats_exp2_any(floats_load(weights + j) * (scale * LOG2_E) - lse * LOG2_E);
-        weight = floats_first(weight, lanes_seen(seen, j), none);
+        Floats power = floats_fma(floats_load(weights + j), floats_all(scale * LOG2_E), floats_all(-lse * LOG2_E));
+        Floats weight = floats_first(floats_exp2_any(power), lanes_seen(seen, j), none);
         Floats factor = call->dropout ? floats_load(factors + j) : floats_all(1.0f);
         Floats dweight = floats_first(floats_load(scores + j), lanes_seen(seen, j), none);
-        floats_store(scores + j, weight * (factor * dweight - delta) * scale);
+        floats_store(scores + j, weight * floats_fma(factor, dweight, floats_all(-delta)) * scale);
         floats_store(weights + j, weight * factor);
     }
     for (; j < padded; j += LANES) {

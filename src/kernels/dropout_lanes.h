@@ -130,7 +130,7 @@ static inline void dropout_row(float *out, const float *stream, const float *x, 
         dropout_factors(factors, first, count, lanes, sample, position, 0);
         if (stream) {
 #pragma omp simd
-            for (size_t c = 0; c < count; c++) out[first + c] = stream[first + c] + factors[c] * x[first + c];
+            for (size_t c = 0; c < count; c++) out[first + c] = float_fma(factors[c], x[first + c], stream[first + c]);
         } else {
 #pragma omp simd
             for (size_t c = 0; c < count; c++) out[first + c] = factors[c] * x[first + c];

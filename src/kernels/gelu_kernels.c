@@ -14,22 +14,24 @@
 
 /* e^−2u. */
 static inline Floats power_of(Floats x) {
-    return floats_exp2(x * (-TWICE_ROOT * LOG2_E + (-TWICE_ROOT * LOG2_E * CUBIC) * (x * x)));
+    const Floats factor = floats_all(-TWICE_ROOT * LOG2_E), cubic = floats_all(-TWICE_ROOT * LOG2_E * CUBIC);
+    return floats_exp2(x * floats_fma(cubic, x * x, factor));
 }
 
 /* x σ(2u); for large negative x −1.2e-37 instead of −0, but NaN for −∞: the product with 0, which changes no bits of any
  * other result, does not let an overflow pass unseen. */
 static inline Floats gelu(Floats x) {
     Floats low = floats_max(floats_all(-LIMIT), x);
-    return low / (1.0f + power_of(floats_min(floats_all(LIMIT), low))) + 0.0f * floats_min(floats_all(0.0f), x);
+    Floats value = low / (1.0f + power_of(floats_min(floats_all(LIMIT), low)));
+    return floats_fma(floats_all(0.0f), floats_min(floats_all(0.0f), x), value);
 }
 
 /* d/dx x σ(2u) = σ + x σ (1 − σ) 2u', with 1 − σ = σ e^−2u. */
 static inline Floats slope(Floats x) {
     Floats y = floats_min(floats_all(LIMIT), floats_max(floats_all(-LIMIT), x)), power = power_of(y);
     Floats sigmoid = 1.0f / (1.0f + power);
-    Floats twice_du = TWICE_ROOT + (3.0f * CUBIC * TWICE_ROOT) * (y * y);
-    return sigmoid + y * sigmoid * (sigmoid * power) * twice_du;
+    Floats twice_du = floats_fma(floats_all(3.0f * CUBIC * TWICE_ROOT), y * y, floats_all(TWICE_ROOT));
+    return floats_fma(y * sigmoid * (sigmoid * power), twice_du, sigmoid);
 }
 
 void KERNEL(gelu_forward)(float *out, const float *x, size_t n) {

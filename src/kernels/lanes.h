@@ -1,6 +1,10 @@
 #ifndef LINNET_KERNELS_LANES_H
 #define LINNET_KERNELS_LANES_H
-/** What the kernels share: operations on the instruction set's widest vector of float32, and 2^x. */
+/** What the kernels share: operations on the instruction set's widest vector of float32, 2^x, and sums of 16 lanes.
+ *
+ *  Results have the same bits with every instruction set that has a fused multiply-add, whatever the width of its
+ *  vectors. So the compiler fuses nothing by itself (-ffp-contract=off); what is to be rounded once is written
+ *  floats_fma() or float_fma(). And a sum of which each vector adds its own lanes is a Wide. */
 #include "linnet/core/integers.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -66,6 +70,32 @@ static inline void floats_stream(float *to, Floats value) {
 static inline void floats_streamed(void) {
 #ifdef __AVX2__
     _mm_sfence();
+#endif
+}
+
+/* Whether the set has a fused multiply-add. The first name is GCC's for any processor. */
+#if defined __FP_FAST_FMAF || defined __FMA__ || defined __ARM_FEATURE_FMA
+#define FUSED 1
+#else
+#define FUSED 0 /* product and sum are rounded each */
+#endif
+
+/** a · b + c, rounded once where FUSED. */
+static inline float float_fma(float a, float b, float c) {
+    return FUSED ? __builtin_fmaf(a, b, c) : a * b + c;
+}
+
+/** float_fma() of each lane. */
+static inline Floats floats_fma(Floats a, Floats b, Floats c) {
+#if defined __AVX512F__
+    return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined __FMA__ && defined __AVX2__
+    return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif FUSED
+    for (size_t i = 0; i < LANES; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return c;
+#else
+    return a * b + c;
 #endif
 }
 
@@ -148,21 +178,77 @@ static inline Floats floats_all(float value) {
     return value - (Floats){0}; /* x − 0 is x, also for −0: the compiler drops it */
 }
 
+/** The lanes of a sum along a row: as many with every instruction set, so that it adds in the same order. */
+#define WIDE ((size_t)16)
+#define WIDE_PARTS (WIDE / LANES)
+
+typedef struct {
+    Floats part[WIDE_PARTS];
+} Wide;
+
+/* The loops over the parts have a constant number of turns; they are unrolled so that the parts stay in registers. */
+#define EACH_PART _Pragma("GCC unroll 4") for (size_t p = 0; p < WIDE_PARTS; p++)
+
+static inline __attribute__((always_inline)) Wide wide_load(const float *from) {
+    Wide value;
+    EACH_PART value.part[p] = floats_load(from + p * LANES);
+    return value;
+}
+
+static inline __attribute__((always_inline)) void wide_store(float *to, Wide value) {
+    EACH_PART floats_store(to + p * LANES, value.part[p]);
+}
+
+/** How many of the first `count` elements are in part p. */
+static inline size_t wide_part_count(size_t count, size_t p) {
+    return count > p * LANES ? size_min(count - p * LANES, LANES) : 0;
+}
+
+/** The first `count` < WIDE elements, and zeros in the other lanes. */
+static inline __attribute__((always_inline)) Wide wide_load_part(const float *from, size_t count) {
+    float room[WIDE] = {0};
+    memcpy(room, from, count * sizeof *from);
+    return wide_load(room);
+}
+
+static inline __attribute__((always_inline)) void wide_store_part(float *to, Wide value, size_t count) {
+    float room[WIDE];
+    wide_store(room, value);
+    memcpy(to, room, count * sizeof *to);
+}
+
+static inline __attribute__((always_inline)) Wide wide_add(Wide a, Wide b) {
+    EACH_PART a.part[p] += b.part[p];
+    return a;
+}
+
+static inline __attribute__((always_inline)) Wide wide_fma(Wide a, Wide b, Wide c) {
+    EACH_PART c.part[p] = floats_fma(a.part[p], b.part[p], c.part[p]);
+    return c;
+}
+
+/** The sum of the lanes: halves upon halves. */
+static inline __attribute__((always_inline)) float wide_sum(Wide value) {
+#pragma GCC unroll 2
+    for (size_t half = WIDE_PARTS / 2; half > 0; half /= 2)
+#pragma GCC unroll 2
+        for (size_t p = 0; p < half; p++) value.part[p] += value.part[p + half];
+    return floats_sum(value.part[0]);
+}
+
 #define LOG2_E 1.44269504f /* e^x = 2^(x · LOG2_E) */
 
 /** 2^x for x in [−126, 127.5): 2^n · 2^r with n = round(x) and a minimax polynomial for 2^r, |r| ≤ ½, whose own
  *  relative error is 1.6e-8. Relative error with roundings at most 1.2e-7. NaN gives NaN. */
 static inline Floats floats_exp2(Floats x) {
+    static const float COEFFICIENTS[] = {0x1.5f3e52p-10f, 0x1.3b2d4cp-7f, 0x1.c6aee8p-5f,
+                                         0x1.ebfbdcp-3f,  0x1.62e430p-1f, 1.0f};
     const float rounder = 0x1.8p23f; /* adding it puts the nearest integer in the low bits */
     Floats shifted = x + rounder;
     Floats r = x - (shifted - rounder);
     Floats power = floats_all(0x1.41fbbcp-13f);
-    power = power * r + 0x1.5f3e52p-10f;
-    power = power * r + 0x1.3b2d4cp-7f;
-    power = power * r + 0x1.c6aee8p-5f;
-    power = power * r + 0x1.ebfbdcp-3f;
-    power = power * r + 0x1.62e430p-1f;
-    power = power * r + 1.0f;
+#pragma GCC unroll 6
+    for (size_t i = 0; i < 6; i++) power = floats_fma(power, r, floats_all(COEFFICIENTS[i]));
     Bits scale = ((Bits)shifted + 127u) << 23; /* n + 127 is the exponent of 2^n: 0 makes zero, 255 infinity */
     return power * (Floats)scale;
 }

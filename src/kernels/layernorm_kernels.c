@@ -5,23 +5,29 @@
 /* Columns of dgamma and dbeta that one thread sums over the parts. */
 #define SUM_COLUMNS ((size_t)64)
 
-/* Σ (x − shift)² or, with `power` 1, Σ (x − shift). Four vectors of partial sums, so that an addition does not wait for
- * the one before. */
-static inline __attribute__((always_inline)) float sum_powers(const float *x, size_t width, float shift, int power) {
-    Floats sums[4] = {{0}};
-    size_t i = 0;
-    for (; i + 4 * LANES <= width; i += 4 * LANES)
-#pragma GCC unroll 4
-        for (size_t v = 0; v < 4; v++) {
-            Floats d = floats_load(x + i + v * LANES) - shift;
-            sums[v] += power == 2 ? d * d : d;
-        }
-    float sum = floats_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
-    for (; i < width; i++) {
-        float d = x[i] - shift;
-        sum += power == 2 ? d * d : d;
+/* Σ (x − shift)² or, with `power` 1, Σ (x − shift), of `count` ≤ WIDE elements, added to sum. */
+static inline __attribute__((always_inline)) Wide add_powers(Wide sum, const float *x, size_t count, float shift,
+                                                             const int power) {
+    Wide value = count == WIDE ? wide_load(x) : wide_load_part(x, count);
+    EACH_PART {
+        Floats d = value.part[p] - shift;
+        if (count < WIDE) d = floats_first(d, wide_part_count(count, p), (Floats){0});
+        sum.part[p] = power == 2 ? floats_fma(d, d, sum.part[p]) : sum.part[p] + d;
     }
     return sum;
+}
+
+/* The same of a row. Four sums, so that an addition does not wait for the one before. */
+static inline __attribute__((always_inline)) float sum_powers(const float *x, size_t width, float shift,
+                                                              const int power) {
+    Wide sums[4] = {0};
+    size_t i = 0;
+    for (; i + 4 * WIDE <= width; i += 4 * WIDE)
+#pragma GCC unroll 4
+        for (size_t v = 0; v < 4; v++) sums[v] = add_powers(sums[v], x + i + v * WIDE, WIDE, shift, power);
+    for (; i + WIDE <= width; i += WIDE) sums[0] = add_powers(sums[0], x + i, WIDE, shift, power);
+    if (i < width) sums[0] = add_powers(sums[0], x + i, width - i, shift, power);
+    return wide_sum(wide_add(wide_add(sums[0], sums[1]), wide_add(sums[2], sums[3])));
 }
 
 void KERNEL(layernorm_forward)(float *out, float *mean, float *rstd, const float *x, const float *gamma,
@@ -35,29 +41,58 @@ void KERNEL(layernorm_forward)(float *out, float *mean, float *rstd, const float
         /* The product with 0 makes NaN, not zeros, of a row whose variance overflows, and changes no other bits. */
         float scale = 1.0f / __builtin_sqrtf(variance + epsilon) + 0.0f * variance;
 #pragma omp simd
-        for (size_t c = 0; c < width; c++) to[c] = (row[c] - centre) * scale * gamma[c] + beta[c];
+        for (size_t c = 0; c < width; c++) to[c] = float_fma((row[c] - centre) * scale, gamma[c], beta[c]);
         if (mean) mean[r] = centre;
         if (rstd) rstd[r] = scale;
+    }
+}
+
+/* A row's sums over its columns. */
+typedef struct {
+    Wide gradient, with_normal; /* Σ dnormal, Σ dnormal · normal */
+} RowSums;
+
+/* `count` ≤ WIDE columns: adds to the sums of dgamma and dbeta, and to the row's. Columns from `count` on are zeros,
+ * which change no sum. */
+static inline __attribute__((always_inline)) void sum_columns(RowSums *row, float *dgamma, float *dbeta,
+                                                              const float *dout, const float *x, const float *gamma,
+                                                              size_t count, float mean, float rstd) {
+    const bool full = count == WIDE;
+    Wide by_out = full ? wide_load(dout) : wide_load_part(dout, count), normal, dnormal;
+    Wide values = full ? wide_load(x) : wide_load_part(x, count);
+    Wide gammas = full ? wide_load(gamma) : wide_load_part(gamma, count);
+    Wide gamma_sums = full ? wide_load(dgamma) : wide_load_part(dgamma, count);
+    Wide beta_sums = full ? wide_load(dbeta) : wide_load_part(dbeta, count);
+    EACH_PART {
+        normal.part[p] = (values.part[p] - mean) * rstd;
+        dnormal.part[p] = by_out.part[p] * gammas.part[p];
+    }
+    row->gradient = wide_add(row->gradient, dnormal);
+    row->with_normal = wide_fma(dnormal, normal, row->with_normal);
+    gamma_sums = wide_fma(by_out, normal, gamma_sums);
+    beta_sums = wide_add(beta_sums, by_out);
+    if (full) {
+        wide_store(dgamma, gamma_sums);
+        wide_store(dbeta, beta_sums);
+    } else {
+        wide_store_part(dgamma, gamma_sums, count);
+        wide_store_part(dbeta, beta_sums, count);
     }
 }
 
 /* One row: adds to dx, and to the sums of dgamma and dbeta. */
 static void backward_row(float *dx, float *dgamma, float *dbeta, const float *dout, const float *x, const float *gamma,
                          size_t width, float mean, float rstd) {
-    float sum = 0.0f, sum_normal = 0.0f;
-#pragma omp simd reduction(+ : sum, sum_normal)
-    for (size_t c = 0; c < width; c++) {
-        float normal = (x[c] - mean) * rstd, dnormal = dout[c] * gamma[c];
-        sum += dnormal;
-        sum_normal += dnormal * normal;
-        dgamma[c] += dout[c] * normal;
-        dbeta[c] += dout[c];
-    }
-    float average = sum / (float)width, average_normal = sum_normal / (float)width;
+    RowSums row = {0};
+    size_t i = 0;
+    for (; i + WIDE <= width; i += WIDE)
+        sum_columns(&row, dgamma + i, dbeta + i, dout + i, x + i, gamma + i, WIDE, mean, rstd);
+    if (i < width) sum_columns(&row, dgamma + i, dbeta + i, dout + i, x + i, gamma + i, width - i, mean, rstd);
+    float average = wide_sum(row.gradient) / (float)width, average_normal = wide_sum(row.with_normal) / (float)width;
 #pragma omp simd
     for (size_t c = 0; c < width; c++) {
         float normal = (x[c] - mean) * rstd, dnormal = dout[c] * gamma[c];
-        dx[c] += rstd * (dnormal - average - normal * average_normal);
+        dx[c] = float_fma(rstd, float_fma(-normal, average_normal, dnormal - average), dx[c]);
     }
 }
 

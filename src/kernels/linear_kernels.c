@@ -164,11 +164,15 @@ static Fetch fetch_b(const Right *right, size_t from, size_t inner, const Tile *
     return fetch_in(portions, right->weight + from * stride + t->first_column, stride, t->columns, inner);
 }
 
-/* out [rows, columns] = or += sums [rows, NR]; for the last columns, fewer than NR. */
-static void store_part(float *out, size_t stride, const float *sums, size_t rows, size_t columns, bool add) {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < columns; c++)
-            out[r * stride + c] = add ? out[r * stride + c] + sums[r * NR + c] : sums[r * NR + c];
+/* out [rows, columns] = sums [rows, NR]; for the last columns, fewer than NR. */
+static void store_part(float *out, size_t stride, const float *sums, size_t rows, size_t columns) {
+    for (size_t r = 0; r < rows; r++) memcpy(out + r * stride, sums + r * NR, columns * sizeof *out);
+}
+
+/* The other way round, with zeros in the other columns of the sums. */
+static void load_part(float *sums, const float *out, size_t stride, size_t rows, size_t columns) {
+    memset(sums, 0, rows * NR * sizeof *sums);
+    for (size_t r = 0; r < rows; r++) memcpy(sums + r * NR, out + r * stride, columns * sizeof *out);
 }
 
 /* Where a product goes. */
@@ -193,7 +197,7 @@ INLINE void product_block(const Result *result, const float *packed, const Cut *
         if (last && full) at.to = y + r * result->stride, at.to_stride = result->stride;
         micro_kernel(&at, packed + packed_at(cut, t->first_row + r, k), b, steps, size_min(MR, t->rows - r), next);
     }
-    if (last && !full) store_part(y, result->stride, sums + column * t->rows, t->rows, columns, false);
+    if (last && !full) store_part(y, result->stride, sums + column * t->rows, t->rows, columns);
 }
 
 /* One tile; the first KC steps of B for tile `after` are prefetched in the meantime. */
@@ -303,7 +307,10 @@ INLINE void weight_run(const WeightPass *pass, Run run, const Tile *t, size_t r,
     float *own = sums + segment_height(run.segment) * LINEAR_SUMS + c * t->rows + r * NR;
     Sums at = {.from = own, .to = own, .from_stride = NR, .to_stride = NR, .top = own, .level = LINEAR_SUMS};
     Fetch next = {0};
-    if (begins && pass->accumulate && full && run.segment == 0) {
+    bool adds = begins && pass->accumulate && run.segment == 0;
+    if (adds && !full) {
+        load_part(own, out, stride, rows, t->columns - c);
+    } else if (adds) {
         size_t below = t->rows - r - rows; /* the next call reads these */
         at.from = out, at.from_stride = stride;
         next = fetch_in(run.steps / FETCH_STEPS + 1, out + rows * stride, stride, NR, size_min(MR, below));
@@ -335,7 +342,7 @@ INLINE void weight_tile(const WeightPass *pass, const Tile *t, float *sums) {
     size_t rest = t->columns % NR, c = t->columns - rest;
     if (rest > 0)
         store_part(pass->dweight + t->first_row * pass->stride + t->first_column + c, pass->stride, sums + c * t->rows,
-                   t->rows, rest, pass->accumulate);
+                   t->rows, rest);
     floats_streamed();
 }
 

@@ -9,7 +9,7 @@ INLINE Floats multiply_add(Floats sum, Floats left, Floats right) {
     __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(left), "v"(right));
     return sum;
 #else
-    return sum + left * right;
+    return floats_fma(left, right, sum);
 #endif
 }
 
@@ -21,8 +21,8 @@ INLINE Floats step_add(Floats sum, Floats left, Floats right) {
 #ifdef __AVX512BF16__
     return (Floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(__m512)left, (__m512bh)(__m512)right);
 #else
-    sum += (Floats)((Bits)left & 0xffff0000U) * (Floats)((Bits)right & 0xffff0000U);
-    return sum + (Floats)((Bits)left << 16) * (Floats)((Bits)right << 16);
+    sum = floats_fma((Floats)((Bits)left & 0xffff0000U), (Floats)((Bits)right & 0xffff0000U), sum);
+    return floats_fma((Floats)((Bits)left << 16), (Floats)((Bits)right << 16), sum);
 #endif
 }
 

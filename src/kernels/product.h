@@ -21,8 +21,7 @@
  *
  *  Order of summation: each element of C is one float32 sum in the order of `inner`, wherever it lies in a tile. An
  *  element of a weight's gradient is one such sum for each segment (segments.h). AMX sums groups of steps separately
- *  (micro_kernel_amx.h). The old value that a gradient of one segment is added to comes first in that sum or last: this
- *  depends on the shape and the instruction set, not on the threads. */
+ *  (micro_kernel_amx.h). The old value that a gradient is added to comes first in the first segment's sum. */
 #include "kernels/transpose.h"
 #include <stdbool.h>
 

@@ -30,7 +30,8 @@ static inline __attribute__((always_inline)) void tile(float *out, size_t out_st
 #pragma GCC unroll 4
         for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 3
-            for (size_t v = 0; v < vectors; v++) sums[r][v] += left.at[r * left.row] * b[v];
+            for (size_t v = 0; v < vectors; v++)
+                sums[r][v] = floats_fma(floats_all(left.at[r * left.row]), b[v], sums[r][v]);
         left.at += left.step;
         right += right_stride;
     }
@@ -50,13 +51,15 @@ static void tile_rest(float *out, size_t out_stride, Left left, const float *rig
         for (size_t c = 0; c < columns; c++) {
             float *to = out + r * out_stride + c, sum = 0.0f;
             for (size_t i = 0; i < inner; i++)
-                sum += left.at[r * left.row + i * left.step] * right[i * right_stride + c];
+                sum = float_fma(left.at[r * left.row + i * left.step], right[i * right_stride + c], sum);
             *to = accumulate ? *to + sum : sum;
         }
 }
 
 /** out [rows, columns] = left [rows, inner] · right [inner, columns], or += when `accumulate`; rows ≤ TILE_ROWS. Each
- *  element is one float32 sum in the order of `inner`. */
+ *  element is one float32 sum of fused multiply-adds, from zero, in the order of `inner`. TILE_ROWS is the same with
+ *  every instruction set: it says which queries share the hidden keys of a tile, whose zeros may change the sign of a
+ *  zero. */
 static void tile_product(float *out, size_t out_stride, Left left, const float *right, size_t right_stride, size_t rows,
                          size_t inner, size_t columns, bool accumulate) {
     size_t c = 0;

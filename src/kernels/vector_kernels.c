@@ -1,28 +1,31 @@
-/* Sums over plain arrays, compiled once for each instruction set. The Makefile turns fused multiply-adds off for this
- * file, so that a sum of squares rounds alike on every CPU with lanes of one width. */
+/* Sums over plain arrays, compiled once for each instruction set. */
 #include "kernels/kernels.h"
 #include "kernels/lanes.h"
 
 typedef float HalfFloats __attribute__((vector_size(LANE_BYTES / 2)));
 typedef double Doubles __attribute__((vector_size(LANE_BYTES)));
 #define DOUBLE_LANES ((size_t)LANE_BYTES / sizeof(double))
+#define SUMS ((size_t)32) /* partial sums, as many with every instruction set */
+#define VECTORS (SUMS / DOUBLE_LANES)
 
+/* The square of a float32 is exact in float64, so that a fused multiply-add would change nothing. */
 double KERNEL(sum_of_squares)(const float *x, size_t n) {
-    Doubles sums[4] = {{0}};
+    Doubles sums[VECTORS] = {{0}};
     size_t i = 0;
-    for (; i + 4 * DOUBLE_LANES <= n; i += 4 * DOUBLE_LANES)
-#pragma GCC unroll 4
-        for (size_t k = 0; k < 4; k++) {
+    for (; i + SUMS <= n; i += SUMS)
+#pragma GCC unroll 16
+        for (size_t k = 0; k < VECTORS; k++) {
             HalfFloats narrow;
             memcpy(&narrow, x + i + k * DOUBLE_LANES, sizeof narrow);
             Doubles wide = __builtin_convertvector(narrow, Doubles);
             sums[k] += wide * wide;
         }
-    Doubles lanes = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    double sum = 0.0;
-    for (size_t k = 0; k < DOUBLE_LANES; k++) sum += lanes[k];
-    for (; i < n; i++) sum += (double)x[i] * x[i];
-    return sum;
+    double lanes[SUMS];
+    memcpy(lanes, sums, sizeof lanes);
+    for (; i < n; i++) lanes[i % SUMS] += (double)x[i] * x[i];
+    for (size_t half = SUMS / 2; half > 0; half /= 2)
+        for (size_t k = 0; k < half; k++) lanes[k] += lanes[k + half];
+    return lanes[0];
 }
 
 void KERNEL(vector_add)(float *out, const float *a, const float *b, size_t n) {

@@ -3,7 +3,6 @@
 #include "kernels/dropout_lanes.h"
 #include "kernels/kernels.h"
 #include "kernels/small_product.h"
-#include "linnet/core/elementary.h"
 #include <math.h>
 #include <omp.h>
 
@@ -94,7 +93,7 @@ static void weigh_row(const Call *call, const Head *head, size_t query, float *w
     const AttentionShape *shape = call->shape;
     float largest, sum = powers(weights, (size_t)shape->key_counts[query], end, shape->scale * LOG2_E, &largest);
     float share = 1.0f / sum;
-    if (call->lse) call->lse[query * shape->heads + head->head] = largest / LOG2_E + (float)elementary_log((double)sum);
+    if (call->lse) call->lse[query * shape->heads + head->head] = largest / LOG2_E + float_log(sum);
     if (call->dropout) {
         draw_factors(call, head, query, end, factors);
         for (size_t j = 0; j < end; j += LANES)

@@ -258,6 +258,25 @@ static inline Floats floats_exp2_any(Floats x) {
     return floats_exp2(floats_min(floats_all(128.0f), floats_max(floats_all(-127.0f), x)));
 }
 
+/** The natural logarithm of x > 0, a normal number: within 2e-7 of it or of its size. NaN for infinity and NaN.
+ *  x = 2^n · m with m between √½ and √2, and log m = 2 (s + s³/3 + s⁵/5 + …) with s = (m − 1) / (m + 1). */
+static inline float float_log(float x) {
+    const float infinite = 0.0f * x;  /* or NaN; else 0 */
+    const uint32_t root = 0x3f3504f3; /* the bits of √½ */
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits -= root;
+    const float n = (float)((int32_t)bits >> 23);
+    bits = (bits & 0x7fffff) + root;
+    memcpy(&x, &bits, sizeof x);
+    const float s = (x - 1.0f) / (x + 1.0f), square = s * s;
+    float sum = float_fma(square, 1.0f / 9, 1.0f / 7);
+    sum = float_fma(square, sum, 1.0f / 5);
+    sum = float_fma(square, sum, 1.0f / 3);
+    sum = float_fma(2.0f * s * square, sum, 2.0f * s);
+    return float_fma(n, 0.693147181f, sum) + infinite;
+}
+
 /** The upper half of the result is x as bf16, rounded to nearest, ties to even; a NaN stays a NaN. The lower half holds
  *  anything. The one place where the kernels round to bf16. */
 static inline __attribute__((always_inline)) uint32_t bf16_round(float x) {

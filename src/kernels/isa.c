@@ -76,6 +76,10 @@ const char *isa_name(void) {
     return kernels()->isa;
 }
 
+const char *isa_arithmetic(void) {
+    return kernels()->arithmetic;
+}
+
 int isa_bf16(void) {
 #ifdef __x86_64__
     return kernels() == &kernels_avx512bf16 || kernels() == &kernels_amx;

@@ -35,6 +35,7 @@ __typeof__(linear_backward_weight) linear_backward_weight_bf16, linear_backward_
 /** The kernels of one instruction set: a member has the type and the contract of the public function of its name. */
 typedef struct {
     const char *isa;
+    const char *arithmetic; /* isa_arithmetic() */
 #define KERNEL_MEMBER(name) __typeof__(name) *name;
     KERNEL_LIST(KERNEL_MEMBER)
 #undef KERNEL_MEMBER

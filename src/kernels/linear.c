@@ -62,7 +62,7 @@ static void poll(const LinearWork *work) {
 
 const char *linear_bf16(void) {
     static const char *const WORDS[] = {"emulate", NULL};
-    if (isa_bf16()) return "bf16";
+    if (isa_bf16()) return strcmp(isa_name(), "amx") == 0 ? "bf16 by AMX" : "bf16";
     return environment_word("LINNET_BF16", WORDS, "not emulating") == 0 ? "bf16 emulated" : NULL;
 }
 

@@ -71,9 +71,9 @@ void trainer_banner(const Trainer *t) {
     list_hosts(t->world, hosts, sizeof hosts);
     size_t count = layout->token.count + layout->position.count;
     for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
-    log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels, products %s", t->world->size,
+    log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels%s, products %s", t->world->size,
              t->world->size > 1 ? "s" : "", t->threads, t->threads > 1 ? "s" : "", hosts, isa_name(),
-             t->state.fingerprint.products);
+             strcmp(isa_arithmetic(), "fused") == 0 ? "" : " (unfused)", t->state.fingerprint.products);
     log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters", s->model_name_or_path,
              config->layers, config->width, config->heads, config->labels, (double)count / 1e6);
     log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples, data->tokens,

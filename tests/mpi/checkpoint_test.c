@@ -68,7 +68,7 @@ static RunState state_of(int64_t step) {
                       .data_digest = "0123",
                       .run = {.id = RUN_ID, .started = "2026-11-30T01:02:03Z"},
                       .seed = 42,
-                      .fingerprint = {"0.1", "avx2", "own", "", "OpenBLAS \"x\"", "", "gcc"}};
+                      .fingerprint = {"0.1", "avx2", "fused", "own", "", "OpenBLAS \"x\"", "", "gcc"}};
 }
 
 static CheckpointParts parts_of(Run *run, const char *folder, const RunState *state, const cJSON *history) {

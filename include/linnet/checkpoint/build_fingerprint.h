@@ -1,18 +1,20 @@
 #ifndef LINNET_CHECKPOINT_BUILD_FINGERPRINT_H
 #define LINNET_CHECKPOINT_BUILD_FINGERPRINT_H
-/** What the last bits of a run depend on besides its settings: the kernels in use, and the versions of the compiler
- *  and the libraries. A checkpoint records it, so that a run resumed elsewhere can warn that the bits may differ. */
+/** What the last bits of a run depend on besides its settings: how the kernels round, whose products, the order of
+ *  sums. A checkpoint records it, so that a run resumed elsewhere can warn that the bits may differ. The kernels' name,
+ *  the C library and the compiler are recorded with it, for people; no bit depends on them. */
 #include <stdbool.h>
 #include <stddef.h>
 
 /** Texts; empty where unknown. */
 typedef struct {
     char linnet[32];
-    char kernels[16];   /**< isa_name() */
-    char products[16];  /**< linear_products() or linear_bf16() */
-    char sums[24];      /**< how ranks add gradients */
-    char openblas[160]; /**< linear_blas() where products go through it, else empty */
-    char libc[32];      /**< the mathematical functions' */
+    char kernels[16];    /**< isa_name() */
+    char arithmetic[16]; /**< isa_arithmetic() */
+    char products[16];   /**< linear_products() or linear_bf16() */
+    char sums[24];       /**< how ranks add gradients */
+    char openblas[160];  /**< linear_blas() where products go through it, else empty */
+    char libc[32];
     char compiler[64];
 } BuildFingerprint;
 
@@ -20,8 +22,9 @@ typedef struct {
 typedef struct {
     const char *name;
     size_t offset, size;
+    bool decides; /* bits depend on it */
 } BuildFingerprintPart;
-enum { BUILD_FINGERPRINT_PARTS = 7 };
+enum { BUILD_FINGERPRINT_PARTS = 8 };
 extern const BuildFingerprintPart BUILD_FINGERPRINT_PART[BUILD_FINGERPRINT_PARTS];
 
 void build_fingerprint_set(BuildFingerprint *fingerprint, size_t part, const char *text);
@@ -33,7 +36,8 @@ void build_fingerprint_here(BuildFingerprint *fingerprint, bool bf16, const char
 /** Room for the text of a difference. */
 #define BUILD_FINGERPRINT_TEXT 512
 
-/** Whether two differ in a part that both know; `text` then says in which: "kernels avx512, not avx2". */
+/** Whether two differ in a part that bits depend on and that both know; `text` then says in which: "products blas, not
+ *  own". Kernels are named with their arithmetic: "kernels base (unfused), not avx2 (fused)". */
 bool build_fingerprint_differs(const BuildFingerprint *there, const BuildFingerprint *here,
                                char text[BUILD_FINGERPRINT_TEXT]);
 

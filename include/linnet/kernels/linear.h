@@ -47,8 +47,8 @@ const char *linear_products(void);
  *  in *error, where it cannot be opened. */
 const char *linear_blas(Error *error);
 
-/** How this process multiplies in bf16: "bf16" where isa_bf16(); "bf16 emulated" where the environment has
- *  LINNET_BF16=emulate, to compare numbers, however slow; else NULL, since float32 is faster. */
+/** How this process multiplies in bf16: "bf16" or "bf16 by AMX" where isa_bf16(); "bf16 emulated" where the environment
+ *  has LINNET_BF16=emulate, to compare numbers, however slow; else NULL, since float32 is faster. */
 const char *linear_bf16(void);
 
 /** Whether the products are batch-invariant: a row of y and of dx has the same bits whatever other rows are in the same

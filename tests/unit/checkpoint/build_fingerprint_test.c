@@ -25,12 +25,27 @@ static void test_here(void **state) {
 
 static void test_differences(void **state) {
     (void)state;
-    const BuildFingerprint there = {.kernels = "avx512", .libc = "2.36", .openblas = "OpenBLAS 0.3.21 Zen"};
-    const BuildFingerprint here = {
-        .kernels = "avx2", .libc = "2.41", .openblas = "OpenBLAS 0.3.21 Zen", .compiler = "12.2"};
+    const BuildFingerprint there = {
+        .kernels = "base", .arithmetic = "unfused", .products = "blas", .openblas = "OpenBLAS 0.3.21 Zen"};
+    const BuildFingerprint here = {.kernels = "avx2",
+                                   .arithmetic = "fused",
+                                   .products = "own",
+                                   .openblas = "OpenBLAS 0.3.21 Zen",
+                                   .compiler = "12.2"};
     char text[BUILD_FINGERPRINT_TEXT];
     assert_true(build_fingerprint_differs(&there, &here, text));
-    assert_string_equal(text, "kernels avx512, not avx2; libc 2.36, not 2.41");
+    assert_string_equal(text, "kernels base (unfused), not avx2 (fused); products blas, not own");
+}
+
+/** No bit depends on which of the fused sets it is, on the C library, or on the compiler. */
+static void test_no_difference(void **state) {
+    (void)state;
+    const BuildFingerprint there = {
+        .kernels = "avx512", .arithmetic = "fused", .products = "own", .libc = "2.36", .compiler = "12.2"};
+    const BuildFingerprint here = {
+        .kernels = "avx2", .arithmetic = "fused", .products = "own", .libc = "2.41", .compiler = "14.2"};
+    char text[BUILD_FINGERPRINT_TEXT];
+    assert_false(build_fingerprint_differs(&there, &here, text));
 }
 
 /** What is not known cannot differ: a checkpoint of before it was recorded warns of nothing. */
@@ -46,6 +61,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_here),
         cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_no_difference),
         cmocka_unit_test(test_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

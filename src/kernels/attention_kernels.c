@@ -76,9 +76,11 @@ static float powers(float *x, size_t seen, size_t end, float scale, float *large
     for (size_t j = 0; j < seen; j += LANES)
         most = floats_max(most, floats_first(floats_load(x + j), lanes_seen(seen, j), hidden));
     most = floats_max_all(most) * scale;
-    for (size_t first = 0; first < end; first += WIDE) EACH_PART {
+    for (size_t first = 0; first < end; first += WIDE)
+#pragma GCC unroll 4
+        for (size_t p = 0; p < WIDE_PARTS; p++) {
             size_t j = first + p * LANES;
-            if (j >= end) break; /* the lanes that another set has there are zeros */
+            if (j >= end) break; /* a set with wider vectors has zeros there */
             Floats score = floats_first(floats_load(x + j), lanes_seen(seen, j), hidden);
             Floats power = floats_exp2_any(floats_fma(score, floats_all(scale), -most));
             floats_store(x + j, power);

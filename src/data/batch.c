@@ -16,6 +16,8 @@ Status batch_create(Batch *batch, size_t token_capacity, size_t sample_capacity,
         .key_counts = memory_allocate(tokens, sizeof(int32_t), error),
         .row_samples = memory_allocate(tokens, sizeof(uint64_t), error),
         .cu_seqlens = memory_allocate(samples + 1, sizeof(int32_t), error),
+        .key_rows = memory_allocate(tokens, BATCH_KEYS * sizeof(int32_t), error),
+        .cu_keys = memory_allocate(samples + 1, sizeof(int32_t), error),
         .pooled = memory_allocate(samples, sizeof(int32_t), error),
         .labels = memory_allocate(samples, sizeof(int32_t), error),
         .sample_ids = memory_allocate(samples, sizeof(uint64_t), error),
@@ -35,6 +37,8 @@ void batch_destroy(Batch *batch) {
                             batch->key_counts,
                             batch->row_samples,
                             batch->cu_seqlens,
+                            batch->key_rows,
+                            batch->cu_keys,
                             batch->pooled,
                             batch->labels,
                             batch->sample_ids,
@@ -64,7 +68,8 @@ size_t batch_rows(const BatchRule *rule, size_t length) {
 void batch_clear(Batch *batch) {
     batch->tokens = batch->samples = 0;
     batch->text_tokens = 0;
-    batch->cu_seqlens[0] = 0;
+    batch->shared_rows = 0;
+    batch->cu_seqlens[0] = batch->cu_keys[0] = 0;
     batch->units = 1;
     batch->unit_rows[1] = batch->unit_samples[1] = 0;
 }
@@ -91,14 +96,37 @@ static size_t pooled_row(const BatchRule *rule, const int32_t *ids, size_t lengt
     return last > 0 ? last - 1 : 0; /* only pads: Transformers reads the first */
 }
 
+/* Tokens of a text that the previous sample begins with as well, and whose rows it may share. */
+static size_t shared(const Batch *batch, const BatchRule *rule, const int32_t *ids, size_t length) {
+    const size_t b = batch->samples, texts = kept(rule, length);
+    size_t t = 0;
+    if (!rule->share || b == 0) return 0;
+    const int32_t *rows = batch->key_rows + batch->cu_keys[b - 1];
+    const size_t keys = (size_t)(batch->cu_keys[b] - batch->cu_keys[b - 1]);
+    /* The row that padded_end adds sees no key of its own, and so has the count of the row before it. */
+    while (t < texts && t < keys && batch->ids[rows[t]] == ids[t] && batch->key_counts[rows[t]] == (int32_t)t + 1) t++;
+    return t;
+}
+
+bool batch_fits(const Batch *batch, const BatchRule *rule, const int32_t *ids, size_t length) {
+    const size_t rows = batch_rows(rule, length), keys = (size_t)batch->cu_keys[batch->samples];
+    return batch->samples < batch->sample_capacity && keys + rows <= BATCH_KEYS * batch->token_capacity &&
+           batch->tokens + rows - shared(batch, rule, ids, length) <= batch->token_capacity;
+}
+
 void batch_add(Batch *batch, const BatchRule *rule, const int32_t *ids, size_t length, int32_t label, uint64_t sample) {
-    size_t start = batch->tokens, texts = kept(rule, length), b = batch->samples++;
-    for (size_t t = 0; t < texts; t++) add_row(batch, ids[t], (int32_t)t, (int32_t)t + 1, sample);
-    if (batch_rows(rule, length) > texts)
-        add_row(batch, rule->end_of_text, rule->positions - 1, (int32_t)texts, sample);
-    size_t pooled = start + pooled_row(rule, ids, length);
+    const size_t common = shared(batch, rule, ids, length), texts = kept(rule, length), b = batch->samples++;
+    int32_t *rows = batch->key_rows + batch->cu_keys[b];
+    size_t keys = 0;
+    for (; keys < common; keys++) rows[keys] = batch->key_rows[(size_t)batch->cu_keys[b - 1] + keys];
+    for (; keys < batch_rows(rule, length); keys++) rows[keys] = (int32_t)(batch->tokens + keys - common);
+    for (size_t t = common; t < texts; t++) add_row(batch, ids[t], (int32_t)t, (int32_t)t + 1, sample);
+    if (keys > texts) add_row(batch, rule->end_of_text, rule->positions - 1, (int32_t)texts, sample);
+    const size_t pooled = (size_t)rows[pooled_row(rule, ids, length)];
     batch->text_tokens += (int64_t)texts;
+    batch->shared_rows += common;
     batch->cu_seqlens[b + 1] = (int32_t)batch->tokens;
+    batch->cu_keys[b + 1] = batch->cu_keys[b] + (int32_t)keys;
     batch->pooled[b] = (int32_t)pooled;
     batch->labels[b] = label;
     batch->sample_ids[b] = sample;

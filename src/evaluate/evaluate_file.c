@@ -10,6 +10,7 @@
 #include "linnet/evaluate/predictions_file.h"
 #include "linnet/evaluate/score_table.h"
 #include "linnet/heartbeat/heartbeat.h"
+#include "linnet/kernels/linear.h"
 #include "linnet/model/model.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -121,7 +122,8 @@ static Status run_job(Job *job, int threads, Error *error) {
                                  .rule = {.pooling = config->pooling,
                                           .pad = config->pad_token >= 0 ? config->pad_token : info->end_of_text,
                                           .end_of_text = info->end_of_text,
-                                          .positions = config->positions}};
+                                          .positions = config->positions,
+                                          .share = linear_batch_invariant(false)}};
     const LogitsSink sink = {predictions_take, &job->predictions};
     double start = clock_now();
     world_phase(job->world, RUN_EVALUATION, 0);

@@ -3,6 +3,7 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
+#include "linnet/data/beginnings.h"
 #include "linnet/kernels/loss.h"
 #include <string.h>
 
@@ -80,18 +81,35 @@ static bool rounds_next(Rounds *rounds, const Error *error) {
     return false;
 }
 
-/* Run loaded samples first … end − 1 in one batch, or in several if one has not enough capacity. */
-static void run_samples(const Evaluator *e, const Samples *samples, int64_t first, int64_t end, const Sink *sink) {
-    Batch *batch = e->batch;
-    for (int64_t i = first; i < end; i++) {
+/* Loaded samples and the order in which they run. */
+typedef struct {
+    Samples samples;
+    int64_t *order;
+} Loaded;
+
+/* Run the samples at places first … end − 1 of the order in one batch, or in several if one has not enough capacity. */
+static void run_samples(const Evaluator *e, const Loaded *loaded, int64_t first, int64_t end, const Sink *sink) {
+    const Samples *samples = &loaded->samples;
+    for (int64_t place = first; place < end; place++) {
+        const int64_t i = loaded->order[place];
+        const int32_t *ids = samples->ids + samples->starts[i];
         size_t length = (size_t)(samples->starts[i + 1] - samples->starts[i]);
-        bool full = batch->tokens + batch_rows(&e->rule, length) > batch->token_capacity ||
-                    batch->samples == batch->sample_capacity;
-        if (full) run_batch(e, sink);
-        batch_add(batch, &e->rule, samples->ids + samples->starts[i], length, samples->labels[i],
-                  (uint64_t)samples->indices[i]);
+        if (!batch_fits(e->batch, &e->rule, ids, length)) run_batch(e, sink);
+        batch_add(e->batch, &e->rule, ids, length, samples->labels[i], (uint64_t)samples->indices[i]);
     }
     run_batch(e, sink);
+}
+
+/* Load samples `indices` [count], and put them in the order in which they share most rows, if they share rows. */
+static Status load(Loaded *loaded, const Evaluator *e, Dataset *dataset, const int64_t *indices, int64_t count,
+                   Error *error) {
+    Samples *samples = &loaded->samples;
+    if (error->status || count == 0 || dataset_load(dataset, indices, count, samples, error)) return error->status;
+    loaded->order = memory_allocate((size_t)count, sizeof *loaded->order, error);
+    for (int64_t i = 0; loaded->order && i < count; i++) loaded->order[i] = i;
+    if (e->rule.share && loaded->order) beginnings_order(loaded->order, samples->ids, samples->starts, count, error);
+    if (error->status) samples->count = 0;
+    return error->status;
 }
 
 /* This rank's batches of samples first … first + count − 1. All ranks run the same number of rounds. `indices` [count]
@@ -102,15 +120,16 @@ static void run_group(Rounds *rounds, Dataset *dataset, int64_t first, int64_t c
     int64_t mine = 0, batches = int64_divide_up(count, batch_size);
     for (int64_t i = first; error->status == STATUS_OK && i < first + count; i++)
         if (i / batch_size % e->world->size == e->world->rank) indices[mine++] = i;
-    Samples samples = {0};
-    if (mine > 0) dataset_load(dataset, indices, mine, &samples, error);
+    Loaded loaded = {0};
+    load(&loaded, e, dataset, indices, mine, error);
     for (int64_t done = 0, round = 0; round * e->world->size < batches; round++, done += batch_size) {
-        int64_t end = int64_min(done + batch_size, samples.count);
-        run_samples(e, &samples, done, end, sink);
+        int64_t end = int64_min(done + batch_size, loaded.samples.count);
+        run_samples(e, &loaded, done, end, sink);
         progress_set(first + int64_min(count, (round + 1) * e->world->size * batch_size), NULL);
         if (rounds_next(rounds, error)) break;
     }
-    samples_free(&samples);
+    samples_free(&loaded.samples);
+    memory_free(loaded.order);
 }
 
 /* Collective. */

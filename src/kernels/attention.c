@@ -26,14 +26,20 @@ static double dot(const float *a, const float *b, size_t n) {
     return sum;
 }
 
-/* One query of one head; k and v start at the sample's first key. */
+/* The row of a sample's key j. */
+static size_t key_row(const AttentionShape *shape, size_t b, size_t j) {
+    size_t key = (size_t)shape->cu_seqlens_k[b] + j;
+    return shape->key_rows ? (size_t)shape->key_rows[key] : key;
+}
+
+/* One query of one head; k and v start at its columns. */
 static void forward_query_ref(float *out, float *lse, const float *q, const float *k, const float *v, size_t kv_stride,
                               const AttentionShape *shape, const Dropout *dropout, size_t b, size_t h, size_t query,
                               float *scores) {
     size_t d = shape->head_width, keys = (size_t)shape->key_counts[query];
     double largest = -INFINITY, sum = 0.0;
     for (size_t j = 0; j < keys; j++) {
-        scores[j] = (float)(shape->scale * dot(q, k + j * kv_stride, d));
+        scores[j] = (float)(shape->scale * dot(q, k + key_row(shape, b, j) * kv_stride, d));
         largest = fmax(largest, scores[j]);
     }
     for (size_t j = 0; j < keys; j++) sum += exp(scores[j] - largest);
@@ -41,7 +47,7 @@ static void forward_query_ref(float *out, float *lse, const float *q, const floa
     for (size_t c = 0; c < d; c++) {
         double value = 0.0;
         for (size_t j = 0; j < keys; j++)
-            value += exp(scores[j] - log_sum) * v[j * kv_stride + c] *
+            value += exp(scores[j] - log_sum) * v[key_row(shape, b, j) * kv_stride + c] *
                      dropout_factor_ref(dropout, j, shape->sample_ids[b], shape->positions[query], (int)h);
         out[c] = (float)value;
     }
@@ -53,11 +59,9 @@ void attention_forward_ref(float *out, float *lse, const float *q, size_t q_stri
     size_t d = shape->head_width, heads = shape->heads;
     for (size_t b = 0; b < shape->samples; b++)
         for (size_t h = 0; h < heads; h++)
-            for (size_t r = (size_t)shape->cu_seqlens_q[b]; r < (size_t)shape->cu_seqlens_q[b + 1]; r++) {
-                size_t from = (size_t)shape->cu_seqlens_k[b] * kv_stride + h * d;
+            for (size_t r = (size_t)shape->cu_seqlens_q[b]; r < (size_t)shape->cu_seqlens_q[b + 1]; r++)
                 forward_query_ref(out + (r * heads + h) * d, lse ? lse + r * heads + h : NULL, q + r * q_stride + h * d,
-                                  k + from, v + from, kv_stride, shape, dropout, b, h, r, scratch);
-            }
+                                  k + h * d, v + h * d, kv_stride, shape, dropout, b, h, r, scratch);
 }
 
 /* One query of one head: writes dq, adds to dk and dv. */

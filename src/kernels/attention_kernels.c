@@ -105,11 +105,34 @@ static void weigh_row(const Call *call, const Head *head, size_t query, float *w
     }
 }
 
+/* Copy a head's columns of the rows that a sample's keys lie in. */
+static void gather_rows(float *to, const float *from, size_t stride, const Head *head, const int32_t *rows, size_t d) {
+    for (size_t j = 0; j < head->keys; j++)
+        memcpy(to + j * d, from + at(head, (size_t)rows[j], stride), d * sizeof *to);
+}
+
+/* scratch->keys = the head's keys, transposed. Returns its values, v_stride apart: where they are if they lie in
+ * consecutive rows, else a copy. */
+static const float *take_keys(const Call *call, const Head *head, const AttentionScratch *scratch, size_t *v_stride) {
+    size_t d = call->shape->head_width, stride = call->kv_stride;
+    const int32_t *rows = call->shape->key_rows ? call->shape->key_rows + head->key : NULL;
+    if (rows && (size_t)(rows[head->keys - 1] - rows[0]) != head->keys - 1) {
+        gather_rows(scratch->values, call->k, stride, head, rows, d);
+        transpose(scratch->keys, scratch->stride, scratch->values, d, head->keys, d);
+        gather_rows(scratch->values, call->v, stride, head, rows, d);
+        *v_stride = d;
+        return scratch->values;
+    }
+    size_t from = at(head, rows ? (size_t)rows[0] : head->key, stride);
+    transpose(scratch->keys, scratch->stride, call->k + from, stride, head->keys, d);
+    *v_stride = stride;
+    return call->v + from;
+}
+
 static void forward_head(const Call *call, const Head *head, const AttentionScratch *scratch) {
-    size_t d = call->shape->head_width, stride = scratch->stride;
-    size_t from = at(head, head->key, call->kv_stride);
-    const float *v = call->v + from;
-    transpose(scratch->keys, stride, call->k + from, call->kv_stride, head->keys, d);
+    size_t d = call->shape->head_width, stride = scratch->stride, v_stride;
+    if (head->queries == 0) return;
+    const float *v = take_keys(call, head, scratch, &v_stride);
     for (size_t done = 0; done < head->queries; done += TILE_ROWS) {
         size_t rows = size_min(TILE_ROWS, head->queries - done), query = head->query + done;
         size_t seen = tile_keys(call->shape->key_counts + query, rows), end = round_up(seen, LANES);
@@ -118,7 +141,7 @@ static void forward_head(const Call *call, const Head *head, const AttentionScra
         for (size_t r = 0; r < rows; r++)
             weigh_row(call, head, query + r, scratch->weights + r * stride, end, scratch->factors);
         tile_product(call->out + at(head, query, call->out_stride), call->out_stride,
-                     (Left){scratch->weights, stride, 1}, v, call->kv_stride, rows, seen, d, false);
+                     (Left){scratch->weights, stride, 1}, v, v_stride, rows, seen, d, false);
     }
 }
 

@@ -8,7 +8,7 @@
 
 typedef struct {
     size_t stride;        /**< floats between rows of the arrays below: attention_stride() of the keys */
-    float *keys, *values; /**< [head width, stride] transposed */
+    float *keys, *values; /**< [head width, stride] transposed; values: also [keys, head width], rows as they are */
     float *weights;       /**< [ATTENTION_QUERIES, stride] attention weights, with dropout */
     float *scores;        /**< [ATTENTION_QUERIES, stride] gradients of the scores */
     float *queries;       /**< [ATTENTION_QUERIES, head width] rows of q, next to one another */

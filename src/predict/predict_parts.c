@@ -16,9 +16,14 @@
 typedef struct {
     PredictJob *job;
     RowChunk chunk;
-    bool *taken; /* [count] no rank need take it */
+    int64_t *indices;            /* [CHUNK_ROWS] of samples of a token file */
+    int64_t *run;                /* [count] parts that are classified together */
+    int64_t run_parts, run_rows; /* their number, and that of their rows */
+    int64_t run_most;            /* parts of a run, for its memory */
+    bool *taken;                 /* [count] no rank need take it */
     bool stopped;
     int64_t others; /* rows of parts that are done, as far as rank 0 knows */
+    int64_t before; /* rows of the part under way that are done, before those of the chunk */
     double looked;  /* when it looked */
     Error *error;
 } Work;
@@ -45,44 +50,71 @@ static void look(Work *work) {
     work->looked = clock_now();
 }
 
-/* Show how far all are; `rows` of the part under way are done. */
+/* Show how far all are; `rows` of the parts under way are done. */
 static void show_progress(Work *work, int64_t rows) {
     if (work->job->rank != 0) return;
     if (clock_now() - work->looked >= LOOK_SECONDS) look(work);
     progress_set(work->others + rows, NULL);
 }
 
-/* --- A part --- */
-
-static Status fill(Work *work, const TablePart *part, int64_t done) {
-    Dataset *dataset = table_rows_dataset(work->job->rows);
-    if (!dataset) return row_chunk_fill(&work->chunk, work->job->rows, work->error);
-    const int64_t count = int64_min(part->rows - done, CHUNK_ROWS);
-    work->chunk.count = 0;
-    return count > 0 ? row_chunk_load(&work->chunk, dataset, part->first + done, count, work->error) : STATUS_OK;
+/* PredictWatch: after each batch of a chunk. */
+static bool go_on(void *context, int64_t answered) {
+    Work *work = context;
+    show_progress(work, work->before + answered);
+    return !is_stopping(work);
 }
 
-/* Classify the rows of a part and write them; *complete is false after a stop. */
+/* --- Parts --- */
+
+static Status refuse_changed(const Work *work) {
+    return error_set(work->error, STATUS_INPUT, "%s: the file changed while it was read",
+                     table_rows_name(work->job->rows));
+}
+
+/* Classify the chunk; false after an error, or a request to stop. */
+static bool classify(Work *work) {
+    const PredictJob *job = work->job;
+    const PredictWatch watch = {go_on, work};
+    Error error = {0};
+    row_chunk_classify(&work->chunk, job->predictor, table_rows_name(job->rows), &watch, &error);
+    if (error.status && error.status != STATUS_STOPPED) *work->error = error;
+    return error.status == STATUS_OK;
+}
+
+/* The next rows of a part, of which `done` have been classified. */
+static Status fill(Work *work, const TablePart *part, int64_t done) {
+    Dataset *dataset = table_rows_dataset(work->job->rows);
+    row_chunk_clear(&work->chunk);
+    if (!dataset) return row_chunk_fill(&work->chunk, work->job->rows, CHUNK_BYTES, work->error);
+    const int64_t count = int64_min(part->rows - done, CHUNK_ROWS);
+    for (int64_t i = 0; i < count; i++) work->indices[i] = part->first + done + i;
+    return count > 0 ? row_chunk_load(&work->chunk, dataset, work->indices, count, work->error) : STATUS_OK;
+}
+
+/* Classify the rows of a part, a chunk at a time, and write them; *complete is false after a stop. */
 static Status classify_part(Work *work, const TablePart *part, FILE *file, bool *complete) {
-    PredictJob *job = work->job;
-    RowChunk *chunk = &work->chunk;
-    const char *name = table_rows_name(job->rows);
+    const PredictJob *job = work->job;
     int64_t rows = 0;
-    *complete = false;
     if (!table_rows_dataset(job->rows) && table_rows_part(job->rows, part, work->error)) return work->error->status;
     while (!is_stopping(work)) {
-        if (fill(work, part, rows) || chunk->count == 0) break;
-        if (row_chunk_classify(chunk, job->predictor, name, work->error)) break;
-        row_chunk_write(chunk, file);
-        rows += (int64_t)chunk->count;
+        work->before = rows;
+        if (fill(work, part, rows) || work->chunk.count == 0 || !classify(work)) break;
+        row_chunk_write(&work->chunk, 0, work->chunk.count, file);
+        rows += (int64_t)work->chunk.count;
         show_progress(work, rows);
     }
     *complete = !work->error->status && rows == part->rows;
-    if (!work->error->status && !*complete && !is_stopping(work))
-        error_set(work->error, STATUS_INPUT, "%s: the file changed while it was read", name);
+    if (!work->error->status && !*complete && !is_stopping(work)) refuse_changed(work);
     return work->error->status;
 }
 
+/* Count a part whose file is complete. */
+static void finish_part(Work *work, int64_t k) {
+    work->job->done[k] = true;
+    work->others += work->job->parts[k].rows;
+}
+
+/* Classify a part of any size. */
 static Status make_part(Work *work, int64_t k) {
     const PredictJob *job = work->job;
     FILE *file;
@@ -94,27 +126,88 @@ static Status make_part(Work *work, int64_t k) {
         file_end(file, path, complete || work->error->status ? work->error : &unfinished);
     }
     memory_free(path);
-    if (complete && !work->error->status) {
-        job->done[k] = true;
-        work->others += job->parts[k].rows;
-    }
+    if (complete && !work->error->status) finish_part(work, k);
     return work->error->status;
+}
+
+/* --- Runs of small parts --- */
+
+/* The rows of all parts of the run. */
+static Status fill_run(Work *work) {
+    const PredictJob *job = work->job;
+    Dataset *dataset = table_rows_dataset(job->rows);
+    int64_t rows = 0;
+    row_chunk_clear(&work->chunk);
+    for (int64_t i = 0; i < work->run_parts; i++) {
+        const TablePart *part = &job->parts[work->run[i]];
+        for (int64_t r = 0; dataset && r < part->rows; r++) work->indices[rows + r] = part->first + r;
+        rows += part->rows;
+        if (dataset) continue;
+        if (table_rows_part(job->rows, part, work->error) ||
+            row_chunk_fill(&work->chunk, job->rows, SIZE_MAX, work->error))
+            return work->error->status;
+        if ((int64_t)work->chunk.count != rows) return refuse_changed(work);
+    }
+    return dataset ? row_chunk_load(&work->chunk, dataset, work->indices, rows, work->error) : STATUS_OK;
+}
+
+/* Write the file of a part whose rows start at `first` in the chunk. */
+static Status write_part(Work *work, int64_t k, size_t first) {
+    const PredictJob *job = work->job;
+    FILE *file;
+    char *path = part_files_path(job, k, work->error);
+    if (path && !file_begin(&file, path, work->error)) {
+        row_chunk_write(&work->chunk, first, first + (size_t)job->parts[k].rows, file);
+        file_end(file, path, work->error);
+    }
+    memory_free(path);
+    if (!work->error->status) finish_part(work, k);
+    return work->error->status;
+}
+
+/* Classify the parts of the run in one chunk, and empty it. */
+static void make_run(Work *work) {
+    const int64_t parts = work->run_parts;
+    work->before = 0;
+    if (parts == 1) {
+        make_part(work, work->run[0]);
+    } else if (parts > 1 && !fill_run(work) && classify(work)) {
+        size_t first = 0;
+        for (int64_t i = 0; i < parts && !write_part(work, work->run[i], first); i++)
+            first += (size_t)work->job->parts[work->run[i]].rows;
+    }
+    work->run_parts = work->run_rows = 0;
 }
 
 /* --- Dealing --- */
 
-/* Take a part unless another rank has it, and make it. */
-static Status try_part(Work *work, int64_t k) {
+/* Take a part unless another rank has it. */
+static bool take(Work *work, int64_t k) {
     work->taken[k] = true;
-    if (work->job->ranks > 1 && !part_files_claim(work->job, k, work->error)) return work->error->status;
-    return make_part(work, k);
+    return work->job->ranks == 1 || part_files_claim(work->job, k, work->error);
 }
 
-/* Every n-th of the parts that are left, in their order: where all ranks are equally fast they never meet. */
+/* Every n-th of the parts that are left, in their order: where all ranks are equally fast they never meet. A rank
+ * classifies several of them together, but with others never more than half of what it has left, so that those can take
+ * the rest if it is slow. */
 static void take_own(Work *work) {
     const PredictJob *job = work->job;
-    for (int64_t k = 0, left = 0; k < job->count && !is_stopping(work); k++)
-        if (!job->done[k] && left++ % job->ranks == job->rank) try_part(work, k);
+    int64_t own = 0;
+    for (int64_t k = 0, left = 0; k < job->count; k++)
+        if (!job->done[k] && left++ % job->ranks == job->rank) own += job->parts[k].rows;
+    for (int64_t k = 0, left = 0; k < job->count && !is_stopping(work); k++) {
+        const int64_t rows = job->parts[k].rows;
+        if (job->done[k] || left++ % job->ranks != job->rank) continue;
+        const int64_t most = job->ranks > 1 ? int64_min(own / 2, CHUNK_ROWS) : CHUNK_ROWS;
+        if (work->run_parts == work->run_most || work->run_rows + rows > most) {
+            own -= work->run_rows;
+            make_run(work);
+        }
+        if (is_stopping(work) || !take(work, k)) continue;
+        work->run[work->run_parts++] = k;
+        work->run_rows += rows;
+    }
+    if (!is_stopping(work)) make_run(work);
 }
 
 /* Then what slower ranks have not begun. Ranks that look at the same time begin at different places. */
@@ -128,7 +221,7 @@ static void take_others(Work *work) {
         wanted = free * job->rank / job->ranks;
         for (int64_t k = 0; k < job->count; k++)
             if (!work->taken[k] && wanted-- == 0) {
-                try_part(work, k);
+                if (take(work, k)) make_part(work, k);
                 break;
             }
     }
@@ -150,7 +243,12 @@ static void warn(const PredictJob *job, const RowChunk *chunk) {
 
 Status predict_classify_parts(PredictJob *job, bool *stopped, Error *error) {
     Work work = {.job = job, .error = error};
+    int64_t size = 0;
+    if (!table_rows_dataset(job->rows)) table_rows_division(job->rows, &size);
+    work.run_most = int64_max(CHUNK_BYTES / division_part_bytes(int64_max(size, 0)), 1);
     work.taken = memory_allocate((size_t)job->count, sizeof *work.taken, error);
+    work.run = memory_allocate((size_t)job->count, sizeof *work.run, error);
+    work.indices = memory_allocate(CHUNK_ROWS, sizeof *work.indices, error);
     if (!row_chunk_create(&work.chunk, job->format, &job->answers, error)) {
         /* A part without rows needs no file. */
         for (int64_t k = 0; k < job->count; k++) job->done[k] = work.taken[k] = job->done[k] || job->parts[k].rows == 0;
@@ -169,5 +267,7 @@ Status predict_classify_parts(PredictJob *job, bool *stopped, Error *error) {
     warn(job, &work.chunk);
     row_chunk_destroy(&work.chunk);
     memory_free(work.taken);
+    memory_free(work.run);
+    memory_free(work.indices);
     return error->status;
 }

@@ -87,7 +87,8 @@ static Status flush(Error *error) {
 
 /* Classify and print the first `count` texts; one that is refused is *failed. */
 static Status answer_texts(Group *group, size_t count, size_t *failed, Error *error) {
-    if (predictor_classify_all(group->predictor, group->texts, count, group->best, group->probabilities, failed, error))
+    if (predictor_classify_all(group->predictor, group->texts, count, group->best, group->probabilities, NULL, failed,
+                               error))
         return error->status;
     for (size_t i = 0; i < count; i++)
         print_answer(group, i, &(Subject){.text = group->texts[i].text, .size = group->texts[i].size});
@@ -183,7 +184,7 @@ static Status print_samples(const Group *group, Dataset *dataset, int64_t first,
     Samples samples = {0};
     for (int64_t i = 0; i < count; i++) indices[i] = first + i;
     if (dataset_load(dataset, indices, count, &samples, error)) return error->status;
-    predictor_classify_samples(group->predictor, &samples, group->best, group->probabilities, error);
+    predictor_classify_samples(group->predictor, &samples, group->best, group->probabilities, NULL, error);
     for (int64_t i = 0; i < count && !error->status; i++)
         print_answer(group, (size_t)i, &(Subject){.row = samples.rows[i]});
     samples_free(&samples);

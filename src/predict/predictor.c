@@ -3,7 +3,9 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/limits.h"
 #include "linnet/core/memory.h"
+#include "linnet/data/beginnings.h"
 #include "linnet/evaluate/metrics.h"
+#include "linnet/kernels/linear.h"
 #include "linnet/kernels/loss.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_folder.h"
@@ -26,14 +28,16 @@ struct Predictor {
     int32_t max_length; /**< of a text, in tokens */
     int32_t *ids;       /**< [ids_room] of the texts of a call, one after the other */
     size_t ids_room;
-    size_t *starts; /**< [starts_room] where each text starts in ids, and the end of the last one */
-    size_t starts_room;
+    int64_t *starts; /**< [texts_room + 1] where each text starts in ids, and the end of the last one */
+    int64_t *order;  /**< [texts_room] in which texts run */
+    size_t texts_room;
 };
 
-/* Where answers go, in the order of the texts. */
+/* Where answers go, in the order of the texts, and who watches. */
 typedef struct {
     int32_t *best;         /* [count] */
     double *probabilities; /* [count, labels] */
+    const PredictWatch *watch;
 } Answers;
 
 /* The values are used where they are in the file if they can be, else copied. */
@@ -76,7 +80,8 @@ Status predictor_open(Predictor **predictor, const char *model, int64_t batch_si
     p->rule = (BatchRule){.pooling = p->config->pooling,
                           .pad = p->config->pad_token >= 0 ? p->config->pad_token : end_of_text,
                           .end_of_text = end_of_text,
-                          .positions = p->config->positions};
+                          .positions = p->config->positions,
+                          .share = linear_batch_invariant(false)};
     p->max_length = tokenizer_max_length(p->tokenizer, 0, p->config->positions);
     if (p->max_length > p->config->positions) p->max_length = p->config->positions;
     const size_t samples = size_min(rows, (size_t)batch_size); /* each has a row at least */
@@ -99,6 +104,7 @@ void predictor_close(Predictor *predictor) {
     memory_free(predictor->copy);
     memory_free(predictor->ids);
     memory_free(predictor->starts);
+    memory_free(predictor->order);
     model_folder_close(predictor->folder);
     memory_free(predictor);
 }
@@ -143,25 +149,41 @@ static void run_batch(Predictor *p, const Answers *answers) {
     batch_clear(&p->batch);
 }
 
-/* Add a text to the batch, after running it if it is full. */
-static void add_text(Predictor *p, const int32_t *ids, size_t length, size_t place, const Answers *answers) {
-    const Batch *batch = &p->batch;
-    if (batch->tokens + batch_rows(&p->rule, length) > batch->token_capacity ||
-        batch->samples == batch->sample_capacity)
-        run_batch(p, answers);
-    batch_add(&p->batch, &p->rule, ids, length, 0, place);
+/* Room for `count` texts. */
+static Status make_text_room(Predictor *p, size_t count, Error *error) {
+    if (p->starts && count <= p->texts_room) return STATUS_OK;
+    int64_t *starts = memory_resize(p->starts, 0, count + 1, sizeof *starts, error);
+    if (starts) p->starts = starts;
+    int64_t *order = memory_resize(p->order, 0, count, sizeof *order, error);
+    if (order) p->order = order;
+    if (starts && order) p->texts_room = count;
+    return error->status;
+}
+
+/* Run `count` texts of tokens, in the order in which they share most rows. */
+static Status run_texts(Predictor *p, const int32_t *ids, const int64_t *starts, int64_t count, const Answers *answers,
+                        Error *error) {
+    const PredictWatch *watch = answers->watch;
+    if (make_text_room(p, (size_t)count, error) || beginnings_order(p->order, ids, starts, count, error))
+        return error->status;
+    batch_clear(&p->batch);
+    for (int64_t place = 0; place < count; place++) {
+        const int64_t text = p->order[place], start = starts[text];
+        const size_t length = (size_t)(starts[text + 1] - start);
+        if (!batch_fits(&p->batch, &p->rule, ids + start, length)) {
+            run_batch(p, answers);
+            if (watch && !watch->go_on(watch->context, place)) return error_set(error, STATUS_STOPPED, "stopped");
+        }
+        batch_add(&p->batch, &p->rule, ids + start, length, 0, (uint64_t)text);
+    }
+    run_batch(p, answers);
+    return model_folder_check_unchanged(p->folder, error);
 }
 
 Status predictor_classify_samples(Predictor *predictor, const Samples *samples, int32_t *best, double *probabilities,
-                                  Error *error) {
-    const Answers answers = {best, probabilities};
-    batch_clear(&predictor->batch);
-    for (int64_t i = 0; i < samples->count; i++) {
-        const int64_t start = samples->starts[i];
-        add_text(predictor, samples->ids + start, (size_t)(samples->starts[i + 1] - start), (size_t)i, &answers);
-    }
-    run_batch(predictor, &answers);
-    return model_folder_check_unchanged(predictor->folder, error);
+                                  const PredictWatch *watch, Error *error) {
+    const Answers answers = {best, probabilities, watch};
+    return run_texts(predictor, samples->ids, samples->starts, samples->count, &answers, error);
 }
 
 /* Room for `more` ids after the first `used`. */
@@ -186,9 +208,10 @@ static Status tokenize(Predictor *p, const PredictText *texts, size_t count, siz
             if (error->status == STATUS_INPUT) *failed = i;
             return error->status;
         }
-        if (make_room(p, p->starts[i], length, error)) return error->status;
-        memcpy(p->ids + p->starts[i], ids, length * sizeof *ids);
-        p->starts[i + 1] = p->starts[i] + length;
+        const size_t start = (size_t)p->starts[i];
+        if (make_room(p, start, length, error)) return error->status;
+        memcpy(p->ids + start, ids, length * sizeof *ids);
+        p->starts[i + 1] = p->starts[i] + (int64_t)length;
         all_truncated += truncated;
     }
     p->counts.texts += (int64_t)count;
@@ -197,22 +220,12 @@ static Status tokenize(Predictor *p, const PredictText *texts, size_t count, siz
 }
 
 Status predictor_classify_all(Predictor *predictor, const PredictText *texts, size_t count, int32_t *best,
-                              double *probabilities, size_t *failed, Error *error) {
-    const Answers answers = {best, probabilities};
+                              double *probabilities, const PredictWatch *watch, size_t *failed, Error *error) {
+    const Answers answers = {best, probabilities, watch};
     *failed = count;
-    if (count + 1 > predictor->starts_room) {
-        size_t *starts = memory_resize(predictor->starts, 0, count + 1, sizeof *starts, error);
-        if (!starts) return error->status;
-        predictor->starts = starts;
-        predictor->starts_room = count + 1;
-    }
-    if (tokenize(predictor, texts, count, failed, error)) return error->status;
-    batch_clear(&predictor->batch);
-    for (size_t i = 0; i < count; i++)
-        add_text(predictor, predictor->ids + predictor->starts[i], predictor->starts[i + 1] - predictor->starts[i], i,
-                 &answers);
-    run_batch(predictor, &answers);
-    return model_folder_check_unchanged(predictor->folder, error);
+    if (make_text_room(predictor, count, error) || tokenize(predictor, texts, count, failed, error))
+        return error->status;
+    return run_texts(predictor, predictor->ids, predictor->starts, (int64_t)count, &answers, error);
 }
 
 PredictCounts predictor_counts(const Predictor *predictor) {

@@ -37,7 +37,7 @@ static Status end_cells(RowChunk *chunk, Error *error) {
     return error_set(error, STATUS_FAILURE, "could not allocate memory for %zu rows of a table", chunk->count);
 }
 
-static void clear(RowChunk *chunk) {
+void row_chunk_clear(RowChunk *chunk) {
     chunk->count = chunk->texts_size = 0;
     rewind(chunk->cells);
 }
@@ -58,11 +58,10 @@ static Status add_text(RowChunk *chunk, const Field *text, Error *error) {
     return STATUS_OK;
 }
 
-Status row_chunk_fill(RowChunk *chunk, TableRows *rows, Error *error) {
+Status row_chunk_fill(RowChunk *chunk, TableRows *rows, size_t bytes, Error *error) {
     bool more = true;
     size_t cells = 0;
-    clear(chunk);
-    while (chunk->count < CHUNK_ROWS && chunk->texts_size < CHUNK_BYTES && cells < CHUNK_BYTES) {
+    while (chunk->count < CHUNK_ROWS && chunk->texts_size < bytes && cells < bytes) {
         if (table_rows_next(rows, &more, error) || !more) break;
         const Field text = table_rows_text(rows);
         if (add_text(chunk, &text, error)) break;
@@ -73,10 +72,8 @@ Status row_chunk_fill(RowChunk *chunk, TableRows *rows, Error *error) {
     return error->status ? error->status : end_cells(chunk, error);
 }
 
-Status row_chunk_load(RowChunk *chunk, Dataset *dataset, int64_t first, int64_t count, Error *error) {
-    int64_t indices[CHUNK_ROWS];
-    clear(chunk);
-    for (int64_t i = 0; i < count; i++) indices[i] = first + i;
+Status row_chunk_load(RowChunk *chunk, Dataset *dataset, const int64_t *indices, int64_t count, Error *error) {
+    row_chunk_clear(chunk);
     samples_free(&chunk->samples);
     chunk->samples = (Samples){0};
     if (dataset_load(dataset, indices, count, &chunk->samples, error)) return error->status;
@@ -88,31 +85,36 @@ Status row_chunk_load(RowChunk *chunk, Dataset *dataset, int64_t first, int64_t 
     return end_cells(chunk, error);
 }
 
-static Status classify_texts(RowChunk *chunk, Predictor *predictor, const char *name, Error *error) {
+static Status classify_texts(RowChunk *chunk, Predictor *predictor, const char *name, const PredictWatch *watch,
+                             Error *error) {
     size_t start = 0, failed = 0;
     Error reason = {0};
     for (size_t i = 0; i < chunk->count; start = chunk->text_ends[i++])
         chunk->views[i] = (PredictText){chunk->texts + start, chunk->text_ends[i] - start};
-    if (!predictor_classify_all(predictor, chunk->views, chunk->count, chunk->best, chunk->probabilities, &failed,
-                                &reason))
+    if (!predictor_classify_all(predictor, chunk->views, chunk->count, chunk->best, chunk->probabilities, watch,
+                                &failed, &reason))
         return STATUS_OK;
-    if (failed == chunk->count) return error_set(error, reason.status, "%s", reason.message);
+    if (failed == chunk->count) {
+        *error = reason;
+        return error->status;
+    }
     return error_set(error, reason.status, "%s:%" PRId64 ": %s", name, chunk->lines[failed], reason.message);
 }
 
-Status row_chunk_classify(RowChunk *chunk, Predictor *predictor, const char *name, Error *error) {
+Status row_chunk_classify(RowChunk *chunk, Predictor *predictor, const char *name, const PredictWatch *watch,
+                          Error *error) {
     if (chunk->samples.count > 0)
-        predictor_classify_samples(predictor, &chunk->samples, chunk->best, chunk->probabilities, error);
+        predictor_classify_samples(predictor, &chunk->samples, chunk->best, chunk->probabilities, watch, error);
     else
-        classify_texts(chunk, predictor, name, error);
+        classify_texts(chunk, predictor, name, watch, error);
     if (error->status) return error->status;
     for (size_t i = 0; i < chunk->count; i++) chunk->overflows += chunk->best[i] < 0;
     return STATUS_OK;
 }
 
-void row_chunk_write(RowChunk *chunk, FILE *file) {
-    size_t start = 0;
-    for (size_t i = 0; i < chunk->count; start = chunk->cell_ends[i++]) {
+void row_chunk_write(const RowChunk *chunk, size_t first, size_t end, FILE *file) {
+    size_t start = first > 0 ? chunk->cell_ends[first - 1] : 0;
+    for (size_t i = first; i < end; start = chunk->cell_ends[i++]) {
         fwrite(chunk->cells_text + start, 1, chunk->cell_ends[i] - start, file);
         output_answer(file, chunk->format, chunk->answers, chunk->best[i],
                       chunk->probabilities + i * (size_t)chunk->answers->labels);

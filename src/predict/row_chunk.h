@@ -1,11 +1,11 @@
 #ifndef LINNET_PREDICT_ROW_CHUNK_H
 #define LINNET_PREDICT_ROW_CHUNK_H
-/** Rows that are classified by one call, and written. Their number bounds the memory, and the time after which a stop
- *  signal is obeyed. Not collective. */
+/** Rows that are classified by one call, and written: the more there are, the more of them begin alike and share the work
+ *  (predictor.h). Their number bounds the memory. Not collective. */
 #include "linnet/predict/predictor.h"
 #include "predict/table_rows.h"
 
-enum { CHUNK_ROWS = 256, CHUNK_BYTES = 1 << 20 };
+enum { CHUNK_ROWS = 8192, CHUNK_BYTES = 2 << 20 };
 
 typedef struct {
     OutputFormat format;
@@ -29,15 +29,18 @@ typedef struct {
 Status row_chunk_create(RowChunk *chunk, OutputFormat format, const AnswerColumns *answers, Error *error);
 void row_chunk_destroy(RowChunk *chunk); /**< also after a failed row_chunk_create() */
 
-/** Take the next rows of the part of a table; none: chunk->count is 0. */
-Status row_chunk_fill(RowChunk *chunk, TableRows *rows, Error *error);
-/** Take samples first … first + count − 1 of a token file, at most CHUNK_ROWS. */
-Status row_chunk_load(RowChunk *chunk, Dataset *dataset, int64_t first, int64_t count, Error *error);
+void row_chunk_clear(RowChunk *chunk);
 
-/** Classify the rows. STATUS_INPUT names the table and the line. */
-Status row_chunk_classify(RowChunk *chunk, Predictor *predictor, const char *name, Error *error);
+/** Add the next rows of the part of a table, up to CHUNK_ROWS in the chunk and about `bytes` bytes of them. */
+Status row_chunk_fill(RowChunk *chunk, TableRows *rows, size_t bytes, Error *error);
+/** Take samples `indices` [count], rising, of a token file in place of what the chunk holds; at most CHUNK_ROWS. */
+Status row_chunk_load(RowChunk *chunk, Dataset *dataset, const int64_t *indices, int64_t count, Error *error);
 
-/** Write them to a stream, whose error flag tells of failures. */
-void row_chunk_write(RowChunk *chunk, FILE *file);
+/** Classify the rows. STATUS_INPUT names the table and the line; STATUS_STOPPED: `watch` (predictor.h) said so. */
+Status row_chunk_classify(RowChunk *chunk, Predictor *predictor, const char *name, const PredictWatch *watch,
+                          Error *error);
+
+/** Write rows first … end − 1 to a stream, whose error flag tells of failures. */
+void row_chunk_write(const RowChunk *chunk, size_t first, size_t end, FILE *file);
 
 #endif

@@ -6,6 +6,7 @@
 #include "linnet/core/signals.h"
 #include "linnet/evaluate/predictions_file.h"
 #include "linnet/evaluate/score_table.h"
+#include "linnet/kernels/linear.h"
 #include "train/trainer_state.h"
 #include <math.h>
 #include <string.h>
@@ -53,6 +54,7 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
                            .rule = t->batch_rule,
                            .labels = t->model.config.labels,
                            .stop = signals_pending};
+    evaluator.rule.share = linear_batch_invariant(t->bf16);
     double start = clock_now();
     optimizer_await_all(&t->optimizer);
     world_phase(t->world, RUN_EVALUATION, t->state.step);

@@ -12,10 +12,20 @@
  *  n_positions), which attends to the T tokens and not to itself, and which the head reads
  *  (docs/explanation/numerics.md shows that this equals the padded text exactly). No row attends to that row.
  *
+ *  In inference, where the rule says so, samples share rows: under the causal mask a row depends on the tokens up to its
+ *  own alone, so a beginning that a sample has in common with the one added before it is computed once. Three samples of
+ *  the tokens x y z, x y w and x y w:
+ *   ids         x y z w               M = 4 rows
+ *   cu_seqlens  0 3 4 4               where the rows start that each sample has added
+ *   key_rows    0 1 2  0 1 3  0 1 3   the rows of each sample, shared ones too
+ *   cu_keys     0 3 6 9               where they start in key_rows
+ *   pooled      2 3 3
+ *
  *  A batch may hold the samples of several reduction units, whose gradients are summed separately (segments.h). */
 #include "linnet/core/error.h"
 #include "linnet/core/segments.h"
 #include "linnet/data/pooling.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,12 +34,15 @@ typedef struct {
     size_t token_capacity, sample_capacity;
     size_t tokens;              /**< M */
     size_t samples;             /**< B */
-    int64_t text_tokens;        /**< tokens of text, without the added end-of-text rows */
+    int64_t text_tokens;        /**< tokens of text, shared ones too, without the added end-of-text rows */
+    size_t shared_rows;         /**< rows that sharing has saved */
     int32_t *ids;               /**< [M] */
     int32_t *positions;         /**< [M] */
     int32_t *key_counts;        /**< [M] */
     uint64_t *row_samples;      /**< [M] index in the token file of the row's sample, for dropout */
     int32_t *cu_seqlens;        /**< [B + 1] */
+    int32_t *key_rows;          /**< [cu_keys[B]] at most BATCH_KEYS · token_capacity */
+    int32_t *cu_keys;           /**< [B + 1] */
     int32_t *pooled;            /**< [B] */
     int32_t *labels;            /**< [B] */
     uint64_t *sample_ids;       /**< [B] index in the token file */
@@ -47,7 +60,11 @@ typedef struct {
     int32_t pad;         /**< last_token: the head does not read this token at a text's end */
     int32_t end_of_text; /**< padded_end: the token of the added row */
     int32_t positions;   /**< P */
+    bool share;          /**< a beginning like the previous sample's is computed once: for inference alone */
 } BatchRule;
+
+/** Keys of a batch, shared rows counted once a sample, for each row of its capacity. */
+#define BATCH_KEYS 16
 
 Status batch_create(Batch *batch, size_t token_capacity, size_t sample_capacity, Error *error);
 void batch_destroy(Batch *batch);
@@ -55,8 +72,11 @@ void batch_destroy(Batch *batch);
 /** The most rows of a micro-batch, in training and evaluation: at least one text of `positions` tokens. */
 size_t batch_rows_max(int32_t positions);
 
-/** Rows that a text of `length` tokens takes. */
+/** Rows that a text of `length` tokens takes by itself. */
 size_t batch_rows(const BatchRule *rule, size_t length);
+
+/** Whether a text fits into what is left of the batch. */
+bool batch_fits(const Batch *batch, const BatchRule *rule, const int32_t *ids, size_t length);
 
 void batch_clear(Batch *batch);
 /** Start another unit, for the samples added from now on: at most SEGMENTS_MAX, each with a sample. A cleared batch has

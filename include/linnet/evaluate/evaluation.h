@@ -1,7 +1,9 @@
 #ifndef LINNET_EVALUATE_EVALUATION_H
 #define LINNET_EVALUATE_EVALUATION_H
-/** Evaluation of a data set by all ranks, which take turns at batches of consecutive samples. The batches do not depend
- *  on the number of ranks, and counts are summed exactly: results have the same bits on any number of ranks. */
+/** Evaluation of a data set by all ranks, which take turns at runs of consecutive samples. Where the numbers of a sample
+ *  do not depend on those that run with it (linear_batch_invariant(); rule.share is set then), a rank sorts some thousand
+ *  of its samples so that equal beginnings are computed once (batch.h); else the runs are its batches, which do not depend
+ *  on the number of ranks. Counts are summed exactly: results have the same bits on any number of ranks. */
 #include "linnet/comm/world.h"
 #include "linnet/data/dataset.h"
 #include "linnet/evaluate/metrics.h"

@@ -3,11 +3,13 @@
 /** A loaded model that classifies texts, in one process with all its threads.
  *
  *  The texts of a call run in batches, packed without padding (batch.h), and the answers come in the order of the texts.
+ *  Texts with equal beginnings run together and share the rows of these: the more texts in a call, the more is shared.
  *  A text's probabilities have the same bits whatever texts are given with it, and whatever the batch size, where
  *  products are linnet's own (linear_batch_invariant(): on every CPU with AVX2; a BLAS may sum in another order when it
  *  has other numbers of rows). Two threads must not use the same Predictor at once. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/data/dataset.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,24 +33,32 @@ size_t predictor_batch_size(const Predictor *predictor);        /**< texts that 
 int32_t predictor_labels(const Predictor *predictor);           /**< number of classes, L */
 char *const *predictor_label_names(const Predictor *predictor); /**< [L] borrowed */
 
+/** Asked after each batch, with the number of texts answered so far: false ends the call with STATUS_STOPPED, and no
+ *  answer of it counts. */
+typedef struct {
+    bool (*go_on)(void *context, int64_t answered);
+    void *context; /**< borrowed */
+} PredictWatch;
+
 /** Classify texts [count], tokenized by tokenizer_encode_sample() up to the tokenizer's model_max_length and the model's
  *  positions.
  *   best [count]              written: the index of the label, metrics_predicted(); −1 where the model's values overflow
  *                             float32, so that no label is meant
  *   probabilities [count, L]  written: of each label; all of a text's are NaN where best is −1
+ *   watch                     NULL: none
  *   failed                    written after an error about one text (STATUS_INPUT: it is not UTF-8): the text's index.
  *                             After any other error it is `count`. No answer is written then. */
 Status predictor_classify_all(Predictor *predictor, const PredictText *texts, size_t count, int32_t *best,
-                              double *probabilities, size_t *failed, Error *error);
+                              double *probabilities, const PredictWatch *watch, size_t *failed, Error *error);
 
 /** Verify a token file: STATUS_INPUT where it is damaged or was made with another tokenizer than the model's. Warn of
  *  samples longer than the model's positions. */
 Status predictor_check_data(const Predictor *predictor, Dataset *data, Error *error);
 
 /** Classify samples of such a file, up to the model's positions; best [samples->count] and probabilities
- *  [samples->count, L] as above. Cannot fail. */
+ *  [samples->count, L] as above. */
 Status predictor_classify_samples(Predictor *predictor, const Samples *samples, int32_t *best, double *probabilities,
-                                  Error *error);
+                                  const PredictWatch *watch, Error *error);
 
 /** Texts of predictor_classify_all() so far, and how many of them had more tokens than were read. */
 typedef struct {

@@ -149,11 +149,90 @@ static void test_units_are_segments(void **state) {
     batch_destroy(&batch);
 }
 
+static const BatchRule SHARE = {
+    .pooling = POOLING_LAST_TOKEN, .pad = END, .end_of_text = END, .positions = 8, .share = true};
+static const BatchRule SHARE_PADDED = {
+    .pooling = POOLING_PADDED_END, .pad = END, .end_of_text = END, .positions = 8, .share = true};
+
+/* The example of the header. */
+static void test_shares_a_beginning(void **state) {
+    (void)state;
+    static const int32_t xyz[] = {1, 2, 3}, xyw[] = {1, 2, 4};
+    Batch batch = batch_new();
+    batch_clear(&batch);
+    batch_add(&batch, &SHARE, xyz, 3, 0, 10);
+    batch_add(&batch, &SHARE, xyw, 3, 0, 11);
+    batch_add(&batch, &SHARE, xyw, 3, 0, 12);
+    assert_int_equal(batch.tokens, 4);
+    assert_int_equal(batch.samples, 3);
+    assert_int_equal(batch.text_tokens, 9);
+    assert_int_equal(batch.shared_rows, 5);
+    assert_values(batch.ids, 1, 2, 3, 4);
+    assert_values(batch.positions, 0, 1, 2, 2);
+    assert_values(batch.key_counts, 1, 2, 3, 3);
+    assert_values(batch.cu_seqlens, 0, 3, 4, 4);
+    assert_values(batch.key_rows, 0, 1, 2, 0, 1, 3, 0, 1, 3);
+    assert_values(batch.cu_keys, 0, 3, 6, 9);
+    assert_values(batch.pooled, 2, 3, 3);
+    assert_values(batch.pooled_key_counts, 3, 3, 3);
+    batch_destroy(&batch);
+}
+
+/* The added row belongs to its sample alone, also where it looks like a token of the next one: the text below has the
+ * end-of-text token at the added row's very position. A longer text shares a shorter one's rows, and the other way
+ * round. */
+static void test_shares_no_added_row(void **state) {
+    (void)state;
+    static const int32_t seven[] = {1, 2, 3, 4, 5, 6, 7}, eight[] = {1, 2, 3, 4, 5, 6, 7, END};
+    Batch batch = batch_new();
+    batch_clear(&batch);
+    batch_add(&batch, &SHARE_PADDED, seven, 7, 0, 10);
+    batch_add(&batch, &SHARE_PADDED, eight, 8, 0, 11);
+    batch_add(&batch, &SHARE_PADDED, eight, 2, 0, 12);
+    assert_int_equal(batch.tokens, 8 + 1 + 1);
+    assert_values(batch.cu_seqlens, 0, 8, 9, 10);
+    assert_values(batch.key_rows, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 8, 0, 1, 9);
+    assert_values(batch.positions, 0, 1, 2, 3, 4, 5, 6, 7, 7, 7);
+    assert_values(batch.key_counts, 1, 2, 3, 4, 5, 6, 7, 7, 8, 2);
+    assert_values(batch.pooled, 7, 8, 9);
+    batch_destroy(&batch);
+}
+
+static void test_what_fits(void **state) {
+    (void)state;
+    Error error = {0};
+    Batch batch;
+    assert_int_equal(batch_create(&batch, 8, 100, &error), STATUS_OK);
+    batch_clear(&batch);
+    assert_true(batch_fits(&batch, &SHARE, IDS, 8) && batch_fits(&batch, &LAST, IDS, 8));
+    batch_add(&batch, &SHARE, IDS, 7, 0, 0);
+    assert_true(batch_fits(&batch, &SHARE, IDS, 8)); /* one more row */
+    assert_false(batch_fits(&batch, &LAST, IDS, 8));
+    assert_true(batch_fits(&batch, &LAST, IDS, 1));
+    assert_false(batch_fits(&batch, &SHARE, IDS + 1, 2));
+    size_t samples = 1;
+    for (; batch_fits(&batch, &SHARE, IDS, 8); samples++) batch_add(&batch, &SHARE, IDS, 8, 0, samples);
+    assert_int_equal(samples, 1 + (BATCH_KEYS * 8 - 7) / 8); /* key_rows is full */
+    batch_destroy(&batch);
+    assert_int_equal(batch_create(&batch, 8, 2, &error), STATUS_OK);
+    batch_clear(&batch);
+    batch_add(&batch, &SHARE, IDS, 1, 0, 0);
+    batch_add(&batch, &SHARE, IDS, 1, 0, 0);
+    assert_false(batch_fits(&batch, &SHARE, IDS, 1)); /* two samples */
+    batch_destroy(&batch);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_units_are_segments),       cmocka_unit_test(test_packs_three_samples),
-        cmocka_unit_test(test_padded_end_adds_a_row),    cmocka_unit_test(test_last_token_skips_pads),
-        cmocka_unit_test(test_long_texts_are_truncated), cmocka_unit_test(test_no_memory_is_an_error),
+        cmocka_unit_test(test_shares_a_beginning),
+        cmocka_unit_test(test_shares_no_added_row),
+        cmocka_unit_test(test_what_fits),
+        cmocka_unit_test(test_units_are_segments),
+        cmocka_unit_test(test_packs_three_samples),
+        cmocka_unit_test(test_padded_end_adds_a_row),
+        cmocka_unit_test(test_last_token_skips_pads),
+        cmocka_unit_test(test_long_texts_are_truncated),
+        cmocka_unit_test(test_no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,12 +271,49 @@ static void test_without_lse_once(void) {
 }
 TEST_EVERY_ISA(test_without_lse)
 
+/** Keys in rows that do not follow one another, as samples that share rows have them: the bits of keys that do. Row i
+ *  becomes row i + i / 3, so that some samples' keys stay together and most do not. */
+static void check_scattered(size_t head_width, Kind kind) {
+    Case c = case_new(TWEETS, 7, 3, head_width, kind);
+    case_tie(&c);
+    const size_t outs = c.queries * c.width, results = outs + c.queries * 3;
+    float *expected = floats_new(results), *actual = floats_new(results), *reference = floats_new(results);
+    float *rows = floats_new((c.keys + c.keys / 3) * c.stride);
+    int32_t *key_rows = calloc(c.keys, sizeof *key_rows);
+    forward(expected, &c);
+    forward_ref(reference, &c);
+    for (size_t i = 0; i < c.keys; i++) {
+        key_rows[i] = (int32_t)(i + i / 3);
+        memcpy(rows + (i + i / 3) * c.stride, c.qkv + i * c.stride, c.stride * sizeof *rows);
+    }
+    c.shape.key_rows = key_rows;
+    attention_forward(actual, actual + outs, c.qkv, c.stride, rows + c.width, rows + 2 * c.width, c.stride, &c.shape,
+                      NULL, c.scratch);
+    assert_same_bits(actual, expected, results);
+    attention_forward_ref(actual, actual + outs, c.qkv, c.stride, rows + c.width, rows + 2 * c.width, c.stride,
+                          &c.shape, NULL, c.scratch);
+    assert_same_bits(actual, reference, results);
+    free(expected);
+    free(actual);
+    free(reference);
+    free(rows);
+    free(key_rows);
+    case_free(&c);
+}
+
+static void test_scattered_keys_once(void) {
+    static const size_t widths[] = {1, 5, 16, 64};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+        for (Kind kind = CAUSAL; kind <= END_ROW; kind++) check_scattered(widths[i], kind);
+}
+TEST_EVERY_ISA(test_scattered_keys)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_reference), cmocka_unit_test(test_long_samples),
         cmocka_unit_test(test_unseen_keys),       cmocka_unit_test(test_large_scores),
         cmocka_unit_test(test_exponential),       cmocka_unit_test(test_gradient),
-        cmocka_unit_test(test_without_lse),
+        cmocka_unit_test(test_without_lse),       cmocka_unit_test(test_scattered_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,7 +50,7 @@ static int make_model(void **state) {
     for (size_t i = 0; i < TEXTS; i++) texts[i] = (PredictText){letters + 2 * i, i * 37 % LONGEST};
     Predictor *predictor = open_with(1);
     for (size_t i = 0; i < TEXTS; i++)
-        if (predictor_classify_all(predictor, &texts[i], 1, &alone_best[i], alone[i], &failed, &error)) return -1;
+        if (predictor_classify_all(predictor, &texts[i], 1, &alone_best[i], alone[i], NULL, &failed, &error)) return -1;
     predictor_close(predictor);
     return 0;
 }
@@ -79,7 +79,7 @@ static void assert_same_bits(int64_t batch_size, size_t first, size_t count) {
     size_t failed;
     for (int time = 0; time < 2; time++) { /* the second time the arrays have grown */
         memset(probabilities, 0, sizeof probabilities);
-        predictor_classify_all(predictor, texts + first, count, best, probabilities[0], &failed, &error);
+        predictor_classify_all(predictor, texts + first, count, best, probabilities[0], NULL, &failed, &error);
         assert_int_equal(error.status, STATUS_OK);
         assert_int_equal(failed, count);
         assert_memory_equal(best, alone_best + first, count * sizeof *best);
@@ -99,6 +99,27 @@ static void test_a_batch_has_the_bits_of_its_texts(void **state) {
     assert_same_bits(32, 5, 0);
 }
 
+static bool stop_behind(void *context, int64_t answered) {
+    int64_t *calls = context;
+    assert_true(answered > 0 && answered < TEXTS);
+    return ++*calls < 3;
+}
+
+static void test_a_watch_stops_between_batches(void **state) {
+    (void)state;
+    Predictor *predictor = open_with(7);
+    static double probabilities[TEXTS][LABELS];
+    static int32_t best[TEXTS];
+    int64_t calls = 0;
+    size_t failed;
+    Error error = {0};
+    predictor_classify_all(predictor, texts, TEXTS, best, probabilities[0], &(PredictWatch){stop_behind, &calls},
+                           &failed, &error);
+    assert_int_equal(error.status, STATUS_STOPPED);
+    assert_int_equal(calls, 3);
+    predictor_close(predictor);
+}
+
 static void test_the_text_of_an_error(void **state) {
     (void)state;
     static const size_t BAD[] = {0, 6, 9};
@@ -111,7 +132,7 @@ static void test_the_text_of_an_error(void **state) {
         Error error = {0};
         memcpy(given, texts, sizeof given);
         given[BAD[i]] = (PredictText){"caf\xe9", 4};
-        predictor_classify_all(predictor, given, 10, best, probabilities[0], &failed, &error);
+        predictor_classify_all(predictor, given, 10, best, probabilities[0], NULL, &failed, &error);
         assert_int_equal(error.status, STATUS_INPUT);
         assert_int_equal(failed, BAD[i]);
         assert_names(error.message, NAMES("byte 4", "0xE9", "UTF-8"));
@@ -128,7 +149,7 @@ static void test_truncated_texts_are_counted(void **state) {
     int32_t best[3];
     size_t failed;
     Error error = {0};
-    predictor_classify_all(predictor, given, 3, best, probabilities[0], &failed, &error);
+    predictor_classify_all(predictor, given, 3, best, probabilities[0], NULL, &failed, &error);
     assert_int_equal(error.status, STATUS_OK);
     assert_int_equal(predictor_counts(predictor).texts, 3);
     assert_int_equal(predictor_counts(predictor).truncated, 2);
@@ -139,6 +160,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers_add_up),
         cmocka_unit_test(test_a_batch_has_the_bits_of_its_texts),
+        cmocka_unit_test(test_a_watch_stops_between_batches),
         cmocka_unit_test(test_the_text_of_an_error),
         cmocka_unit_test(test_truncated_texts_are_counted),
     };

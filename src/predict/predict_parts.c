@@ -187,9 +187,14 @@ static bool take(Work *work, int64_t k) {
     return work->job->ranks == 1 || part_files_claim(work->job, k, work->error);
 }
 
-/* Every n-th of the parts that are left, in their order: where all ranks are equally fast they never meet. A rank
- * classifies several of them together, but with others never more than half of what it has left, so that those can take
- * the rest if it is slow. */
+/* Rows that a rank classifies together when `own` are left of its share: the more, the more they share. But a rank that
+ * is killed loses no more than an eighth of the job, and one that is slow leaves half of its share for others to take. */
+static int64_t run_rows_most(const PredictJob *job, int64_t own) {
+    const int64_t most = int64_min(job->total / 8, CHUNK_ROWS);
+    return job->ranks > 1 ? int64_min(most, own / 2) : most;
+}
+
+/* Every n-th of the parts that are left, in their order: where all ranks are equally fast they never meet. */
 static void take_own(Work *work) {
     const PredictJob *job = work->job;
     int64_t own = 0;
@@ -198,8 +203,7 @@ static void take_own(Work *work) {
     for (int64_t k = 0, left = 0; k < job->count && !is_stopping(work); k++) {
         const int64_t rows = job->parts[k].rows;
         if (job->done[k] || left++ % job->ranks != job->rank) continue;
-        const int64_t most = job->ranks > 1 ? int64_min(own / 2, CHUNK_ROWS) : CHUNK_ROWS;
-        if (work->run_parts == work->run_most || work->run_rows + rows > most) {
+        if (work->run_parts == work->run_most || work->run_rows + rows > run_rows_most(job, own)) {
             own -= work->run_rows;
             make_run(work);
         }

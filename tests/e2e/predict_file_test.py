@@ -3,6 +3,7 @@
 The right answers are those of `linnet predict --json` for the same texts, one by one. What is read back is read by Python's csv and json."""
 import csv
 import gzip
+import io
 import json
 import os
 import re
@@ -237,6 +238,20 @@ def test_same_bytes_of_other_inputs(sample, tmp_path, name):
     predict(sample, table, tmp_path / "ranks.jsonl", ranks=3)
     assert (tmp_path / "ranks.jsonl").read_bytes() == (tmp_path / "alone.jsonl").read_bytes()
     assert (tmp_path / "alone.jsonl").read_text().count("\n") == 600
+
+
+@pytest.mark.parametrize("name, ranks", [("a.csv", 0), ("a.csv", 3), ("a.h5", 0), ("a.h5", 2)])
+def test_small_parts_run_together(sample, tmp_path, large, name, ranks):
+    """A table of about 60 parts: a rank classifies some together, and each part's rows come at its place. Its first rows are those of
+    `large`, which run in other company."""
+    rows = rows_of(6000)
+    table = write_csv(tmp_path / "a.csv", rows)
+    if name == "a.h5":
+        linnet("prepare", "--input", table, "--output", tmp_path / name, "--tokenizer", sample.tokenizer, "--no-labels")
+    predict(sample, tmp_path / name, tmp_path / "out.csv", ranks=ranks)
+    found, expected = read_csv(tmp_path / "out.csv")[1:], list(csv.reader(io.StringIO(large[1].decode(), newline="")))[1:]
+    assert [row[-4:] for row in found[:1200]] == [row[-4:] for row in expected]
+    assert [row[0] for row in found] == ([row[0] for row in rows] if name == "a.csv" else [str(i) for i in range(6000)])
 
 
 def test_standard_input_of_a_job(sample, tmp_path, large):

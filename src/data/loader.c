@@ -3,15 +3,17 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/thread.h"
+#include "linnet/data/dealer.h"
 
 #define CHUNK_TOKENS ((int64_t)1 << 24)
 
-/* Consecutive global batches of an epoch, loaded. */
+/* This rank's part of consecutive global batches of an epoch, loaded. */
 typedef struct {
     int64_t epoch, first, end; /**< global batches first … end − 1; none in a chunk of zeros */
-    int32_t *lengths;          /**< [samples of a chunk] all ranks' samples, in the epoch's order */
-    int64_t *places;           /**< [global batches of a chunk] where in `loaded` this rank's samples of each start */
-    Samples loaded;            /**< this rank's samples */
+    int64_t *tokens;           /**< [global batches of a chunk] of text, over all ranks */
+    int64_t *unit_starts; /**< [global batches of a chunk, units of a rank + 1] where in `loaded` each unit starts */
+    int64_t *positions;   /**< [samples of a chunk] of each sample in `loaded`, its position in its global batch */
+    Samples loaded;       /**< this rank's samples, by global batch, unit and position */
 } Chunk;
 
 /* What reading a chunk needs; the thread's while it runs. */
@@ -23,8 +25,10 @@ typedef struct {
     int64_t batches;         /**< global batches of a chunk */
     int64_t *order;          /**< [samples] of epoch order_epoch; NULL: computed entry by entry */
     int64_t order_epoch;     /**< −1: none yet */
-    int64_t *indices;        /**< [samples of a chunk] */
-    int64_t *unit_starts;    /**< [units + 1] */
+    int64_t *indices;        /**< [samples of a chunk] all ranks' samples, in the epoch's order */
+    int32_t *lengths;        /**< [samples of a chunk] theirs */
+    int64_t *own;            /**< [samples of a chunk] indices of this rank's samples */
+    Dealer dealer;
 } Reader;
 
 struct Loader {
@@ -33,10 +37,7 @@ struct Loader {
     Chunk ahead;       /**< the next one; the thread's while it runs */
     Error ahead_error; /**< likewise */
     pthread_t thread;
-    bool reading;          /**< the thread must be joined */
-    int64_t *unit_starts;  /**< [units + 1] of the current global batch */
-    int64_t global_batch;  /**< the current one */
-    int64_t first_of_mine; /**< position in it of this rank's first sample */
+    bool reading; /**< the thread must be joined */
 };
 
 /* --- Sizes --- */
@@ -65,55 +66,25 @@ double loader_order_bytes(int64_t samples, DataOrder order) {
     return order == DATA_ORDER_TORCH ? (double)samples * sizeof(int64_t) : 0.0;
 }
 
+/* Units of a rank at most. */
+static int64_t units_of_rank(const LoaderPlan *plan) {
+    return int64_divide_up(plan->units, plan->ranks);
+}
+
 double loader_bytes(const DatasetInfo *info, const LoaderPlan *plan) {
     const double mean = (double)info->tokens / (double)info->samples;
     const double batches = (double)chunk_batches(info->samples, plan);
-    const double samples = (double)chunk_samples(info->samples, plan);
-    const double loaded = samples / plan->ranks * (3 * sizeof(int64_t) + sizeof(uint8_t) + mean * sizeof(int32_t));
-    const double chunks = 2.0 * (loaded + samples * sizeof(int32_t) + batches * sizeof(int64_t));
-    return chunks + samples * (sizeof(int64_t) + DATASET_WORK_BYTES) + loader_order_bytes(info->samples, plan->order);
+    const double samples = (double)chunk_samples(info->samples, plan), own = samples / plan->ranks;
+    const double loaded = own * (4 * sizeof(int64_t) + sizeof(uint8_t) + mean * sizeof(int32_t));
+    const double chunk = loaded + batches * (double)(units_of_rank(plan) + 2) * sizeof(int64_t);
+    const double reader = samples * (sizeof(int64_t) + sizeof(int32_t) + DATASET_WORK_BYTES) + own * sizeof(int64_t) +
+                          dealer_bytes(&plan->cost_model, int64_min(plan->global_batch, info->samples), plan->units);
+    return 2.0 * chunk + reader + loader_order_bytes(info->samples, plan->order);
 }
 
 int64_t loader_largest_share(const DatasetInfo *info, const LoaderPlan *plan) {
-    int64_t samples = int64_min(plan->global_batch, info->samples);
-    int64_t units = int64_divide_up(plan->units, plan->ranks);        /* of a rank, of about equally many tokens … */
-    int64_t most = int64_divide_up(samples * units, plan->units) + 1; /* … up to a part of a sample */
-    /* A text of one token has two rows, the most for its tokens. Yet a share of only such texts has fewer rows than one
-     * of the longest, because short texts lower the mean, unless the share is a small part of the global batch. */
-    int64_t rows = units * (info->longest + 1) < plan->units ? 2 * info->longest : info->longest + 1;
-    return int64_min(most, samples) * rows;
-}
-
-/* --- Cutting a global batch --- */
-
-void loader_cut_units(int64_t *starts, const int32_t *lengths, int64_t samples, int units) {
-    int64_t total = 0, passed = 0, at = 0;
-    for (int64_t i = 0; i < samples; i++) total += lengths[i];
-    starts[0] = 0;
-    for (int u = 1; u < units; u++) {
-        int64_t last = samples - (units - u); /* leaves a sample to each unit that follows */
-        do passed += lengths[at++];
-        while (at < last && 2 * (passed * units - total * u) < -(int64_t)lengths[at] * units);
-        starts[u] = at;
-    }
-    starts[units] = samples;
-}
-
-/* Cut a global batch of a chunk: unit_starts [units + 1] is written and lent to *global_batch; this rank's samples are
- * then positions *first … *end − 1. */
-static void cut_batch(const Reader *reader, const Chunk *chunk, int64_t index, int64_t *unit_starts,
-                      GlobalBatch *global_batch, int64_t *first, int64_t *end) {
-    const LoaderPlan *plan = &reader->plan;
-    const int32_t *lengths = chunk->lengths + (index - chunk->first) * plan->global_batch;
-    int64_t samples = int64_min(plan->global_batch, reader->samples - index * plan->global_batch);
-    int64_t first_unit, unit_count;
-    int units = (int)int64_min(plan->units, samples);
-    loader_cut_units(unit_starts, lengths, samples, units);
-    even_part(units, plan->ranks, plan->rank, &first_unit, &unit_count); /* as the reduction deals them */
-    *first = unit_starts[first_unit];
-    *end = unit_starts[first_unit + unit_count];
-    *global_batch = (GlobalBatch){samples, 0, units, (int)first_unit, (int)unit_count, unit_starts};
-    for (int64_t i = 0; i < samples; i++) global_batch->tokens += lengths[i];
+    const int64_t samples = int64_min(plan->global_batch, info->samples), units = int64_min(plan->units, samples);
+    return units_cost_most(&plan->cost_model, samples, units, int64_divide_up(units, plan->ranks), info->longest);
 }
 
 /* --- Reading a chunk --- */
@@ -128,21 +99,26 @@ static Status create_reader(Reader *reader, Dataset *dataset, const LoaderPlan *
                        .order_epoch = -1};
     if (plan->order == DATA_ORDER_TORCH) reader->order = memory_allocate((size_t)samples, sizeof *reader->order, error);
     reader->indices = memory_allocate((size_t)chunk_samples(samples, plan), sizeof *reader->indices, error);
-    reader->unit_starts = memory_allocate((size_t)plan->units + 1, sizeof *reader->unit_starts, error);
-    return error->status;
+    reader->lengths = memory_allocate((size_t)chunk_samples(samples, plan), sizeof *reader->lengths, error);
+    reader->own = memory_allocate((size_t)chunk_samples(samples, plan), sizeof *reader->own, error);
+    return dealer_create(&reader->dealer, &plan->cost_model, int64_min(plan->global_batch, samples), plan->units,
+                         error);
 }
 
 static Status create_chunk(Chunk *chunk, const Reader *reader, Error *error) {
-    const int64_t samples = chunk_samples(reader->samples, &reader->plan);
-    chunk->lengths = memory_allocate((size_t)samples, sizeof *chunk->lengths, error);
-    chunk->places = memory_allocate((size_t)reader->batches, sizeof *chunk->places, error);
+    const size_t samples = (size_t)chunk_samples(reader->samples, &reader->plan), batches = (size_t)reader->batches;
+    const size_t starts = (size_t)units_of_rank(&reader->plan) + 1;
+    chunk->tokens = memory_allocate(batches, sizeof *chunk->tokens, error);
+    chunk->unit_starts = memory_allocate(batches, starts * sizeof *chunk->unit_starts, error);
+    chunk->positions = memory_allocate(samples, sizeof *chunk->positions, error);
     return error->status;
 }
 
 static void free_chunk(Chunk *chunk) {
     samples_free(&chunk->loaded);
-    memory_free(chunk->lengths);
-    memory_free(chunk->places);
+    memory_free(chunk->tokens);
+    memory_free(chunk->unit_starts);
+    memory_free(chunk->positions);
 }
 
 static bool chunk_holds(const Chunk *chunk, int64_t epoch, int64_t global_batch) {
@@ -162,15 +138,51 @@ static void find_samples(Reader *reader, int64_t epoch, int64_t start, int64_t c
     for (int64_t i = 0; i < count; i++) reader->indices[i] = reader->order[start + i];
 }
 
-/* Keep only this rank's indices, global batch by global batch; returns their number. */
-static int64_t keep_own(Reader *reader, Chunk *chunk) {
+/* Where in a chunk the samples of each of this rank's units of a global batch start. */
+static int64_t *find_unit_starts(const Reader *reader, const Chunk *chunk, int64_t global_batch) {
+    return chunk->unit_starts + (global_batch - chunk->first) * (units_of_rank(&reader->plan) + 1);
+}
+
+/* Add this rank's samples of a global batch to the `count` before; returns their number then. `start` is where the
+ * global batch starts in the chunk. */
+static int64_t take_own(Reader *reader, Chunk *chunk, int64_t start, const GlobalBatch *global_batch,
+                        int64_t *unit_starts, int64_t count) {
+    const Dealer *dealer = &reader->dealer;
+    for (int u = 0; u < global_batch->unit_count; u++) {
+        const int64_t *unit = dealer->unit_starts + global_batch->first_unit + u;
+        unit_starts[u] = count;
+        for (int64_t i = unit[0]; i < unit[1]; i++) {
+            chunk->positions[count] = dealer->positions[i];
+            reader->own[count++] = reader->indices[start + dealer->positions[i]];
+        }
+    }
+    unit_starts[global_batch->unit_count] = count;
+    return count;
+}
+
+/* Samples and units of a global batch, and which of them are this rank's. */
+static GlobalBatch shape_of(const Reader *reader, int64_t index) {
+    const LoaderPlan *plan = &reader->plan;
+    const int64_t samples = int64_min(plan->global_batch, reader->samples - index * plan->global_batch);
+    const int units = (int)int64_min(plan->units, samples);
+    int64_t first_unit, unit_count;
+    even_part(units, plan->ranks, plan->rank, &first_unit, &unit_count); /* as the reduction deals them */
+    return (GlobalBatch){
+        .samples = samples, .units = units, .first_unit = (int)first_unit, .unit_count = (int)unit_count};
+}
+
+/* Deal the global batches of a chunk, and fill reader->own with this rank's samples; returns their number. */
+static int64_t deal_chunk(Reader *reader, Chunk *chunk) {
     int64_t count = 0;
     for (int64_t b = chunk->first; b < chunk->end; b++) {
-        GlobalBatch global_batch;
-        int64_t first, end, start = (b - chunk->first) * reader->plan.global_batch;
-        cut_batch(reader, chunk, b, reader->unit_starts, &global_batch, &first, &end);
-        chunk->places[b - chunk->first] = count;
-        for (int64_t i = first; i < end; i++) reader->indices[count++] = reader->indices[start + i];
+        const GlobalBatch shape = shape_of(reader, b);
+        const int64_t start = (b - chunk->first) * reader->plan.global_batch;
+        const int32_t *lengths = reader->lengths + start;
+        int64_t *tokens = &chunk->tokens[b - chunk->first];
+        *tokens = 0;
+        for (int64_t i = 0; i < shape.samples; i++) *tokens += lengths[i];
+        dealer_deal(&reader->dealer, lengths, shape.samples, shape.units);
+        count = take_own(reader, chunk, start, &shape, find_unit_starts(reader, chunk, b), count);
     }
     return count;
 }
@@ -184,9 +196,9 @@ static Status read_chunk(Reader *reader, Chunk *chunk, int64_t epoch, int64_t fi
     const int64_t samples = int64_min((chunk->end - first) * global_batch, reader->samples - start);
     samples_free(&chunk->loaded);
     find_samples(reader, epoch, start, samples);
-    if (dataset_lengths(reader->dataset, reader->indices, samples, chunk->lengths, error)) return error->status;
-    const int64_t own = keep_own(reader, chunk);
-    return dataset_load(reader->dataset, reader->indices, own, &chunk->loaded, error);
+    if (dataset_lengths(reader->dataset, reader->indices, samples, reader->lengths, error)) return error->status;
+    const int64_t own = deal_chunk(reader, chunk);
+    return dataset_load(reader->dataset, reader->own, own, &chunk->loaded, error);
 }
 
 /* --- Reading ahead --- */
@@ -215,9 +227,8 @@ static void end_ahead(Loader *loader) {
 Status loader_create(Loader **loader, Dataset *dataset, const LoaderPlan *plan, Error *error) {
     Loader *new = memory_allocate(1, sizeof *new, error);
     if (!new) return error->status;
-    new->unit_starts = memory_allocate((size_t)plan->units + 1, sizeof *new->unit_starts, error);
-    if (new->unit_starts && !create_reader(&new->reader, dataset, plan, error) &&
-        !create_chunk(&new->now, &new->reader, error) && !create_chunk(&new->ahead, &new->reader, error))
+    if (!create_reader(&new->reader, dataset, plan, error) && !create_chunk(&new->now, &new->reader, error) &&
+        !create_chunk(&new->ahead, &new->reader, error))
         *loader = new;
     else
         loader_destroy(new);
@@ -232,8 +243,9 @@ void loader_destroy(Loader *loader) {
     free_chunk(&loader->ahead);
     memory_free(loader->reader.order);
     memory_free(loader->reader.indices);
-    memory_free(loader->reader.unit_starts);
-    memory_free(loader->unit_starts);
+    memory_free(loader->reader.lengths);
+    memory_free(loader->reader.own);
+    dealer_destroy(&loader->reader.dealer);
     memory_free(loader);
 }
 
@@ -258,15 +270,18 @@ Status loader_load(Loader *loader, int64_t epoch, int64_t global_batch, Error *e
     return STATUS_OK;
 }
 
-void loader_global_batch(Loader *loader, int64_t global_batch, GlobalBatch *out) {
-    int64_t end;
-    cut_batch(&loader->reader, &loader->now, global_batch, loader->unit_starts, out, &loader->first_of_mine, &end);
-    loader->global_batch = global_batch;
+GlobalBatch loader_global_batch(const Loader *loader, int64_t global_batch) {
+    const Chunk *now = &loader->now;
+    GlobalBatch found = shape_of(&loader->reader, global_batch);
+    found.tokens = now->tokens[global_batch - now->first];
+    found.unit_starts = find_unit_starts(&loader->reader, now, global_batch);
+    return found;
 }
 
-LoaderSample loader_sample(const Loader *loader, int64_t position) {
-    const Samples *loaded = &loader->now.loaded;
-    int64_t i = loader->now.places[loader->global_batch - loader->now.first] + position - loader->first_of_mine;
-    const int64_t start = loaded->starts[i], end = loaded->starts[i + 1];
-    return (LoaderSample){loaded->ids + start, (size_t)(end - start), loaded->labels[i], loaded->indices[i]};
+LoaderSample loader_sample(const Loader *loader, int64_t number) {
+    const Chunk *now = &loader->now;
+    const Samples *loaded = &now->loaded;
+    const int64_t start = loaded->starts[number], end = loaded->starts[number + 1];
+    return (LoaderSample){loaded->ids + start, (size_t)(end - start), loaded->labels[number], loaded->indices[number],
+                          now->positions[number]};
 }

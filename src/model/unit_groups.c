@@ -7,8 +7,8 @@
 
 static size_t unit_rows(const Loader *loader, const GlobalBatch *global_batch, int unit, const BatchRule *rule) {
     size_t rows = 0;
-    for (int64_t i = global_batch->unit_starts[unit]; i < global_batch->unit_starts[unit + 1]; i++)
-        rows += batch_rows(rule, loader_sample(loader, i).length);
+    const int64_t *starts = global_batch->unit_starts + unit - global_batch->first_unit;
+    for (int64_t i = starts[0]; i < starts[1]; i++) rows += batch_rows(rule, loader_sample(loader, i).length);
     return rows;
 }
 

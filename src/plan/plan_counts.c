@@ -23,6 +23,7 @@ static LoaderPlan loader_of(const PlanJob *job) {
     const DatasetInfo info = data_of(job);
     return (LoaderPlan){.global_batch = job->global_batch,
                         .units = (int)job->units,
+                        .cost_model = job->cost_model,
                         .ranks = job->ranks,
                         .order = job->settings->data_order,
                         .chunk = loader_chunk_samples(&info)};

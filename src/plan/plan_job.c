@@ -1,7 +1,6 @@
 /* A run on a number of ranks: its length, and figures of its global batches from samples of the data. */
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
-#include "linnet/data/loader.h"
 #include "linnet/data/order.h"
 #include "linnet/plan/plan.h"
 #include "linnet/settings/run_length.h"
@@ -34,14 +33,15 @@ static int64_t tokens_read(const PlanJob *job, int64_t length) {
     return int64_min(length, job->config->positions);
 }
 
-/* Tokens of the rank with most tokens in a global batch of `lengths` [samples]. `starts` [units + 1] is scratch. */
-static double busiest(const PlanJob *job, const int32_t *lengths, int64_t samples, int units, int64_t *starts) {
+/* Tokens of the rank with most tokens in a global batch of `lengths` [samples]. */
+static double busiest(const PlanJob *job, Dealer *dealer, const int32_t *lengths, int64_t samples, int units) {
     double most = 0.0;
-    loader_cut_units(starts, lengths, samples, units);
+    dealer_deal(dealer, lengths, samples, units);
     for (int r = 0; r < job->ranks; r++) {
         int64_t first, count, tokens = 0;
         even_part(units, job->ranks, r, &first, &count);
-        for (int64_t i = starts[first]; i < starts[first + count]; i++) tokens += tokens_read(job, lengths[i]);
+        for (int64_t i = dealer->unit_starts[first]; i < dealer->unit_starts[first + count]; i++)
+            tokens += tokens_read(job, lengths[dealer->positions[i]]);
         if ((double)tokens > most) most = (double)tokens;
     }
     return most;
@@ -73,7 +73,8 @@ static Status count_batches(PlanJob *job, const Samples *samples, int32_t vocabu
     int units = (int)int64_min(job->units, global_batch);
     Seen seen = {.global_batch = memory_allocate((size_t)vocabulary, sizeof *seen.global_batch, error)};
     int32_t *lengths = memory_allocate((size_t)global_batch, sizeof *lengths, error);
-    int64_t *starts = memory_allocate((size_t)units + 1, sizeof *starts, error);
+    Dealer dealer = {0};
+    dealer_create(&dealer, &job->cost_model, global_batch, units, error);
     double tokens = 0.0, most = 0.0, rows = 0.0, met = 0.0;
     for (int64_t step = 0; step < steps && error->status == STATUS_OK; step++) {
         for (int64_t i = 0; i < global_batch; i++) {
@@ -83,7 +84,7 @@ static Status count_batches(PlanJob *job, const Samples *samples, int32_t vocabu
             if (step < LOOKED_AT_BATCHES) tokens += (double)read;
             rows += (double)count_rows(&seen, samples->ids + start, read, (int32_t)(step + 1));
         }
-        if (step < LOOKED_AT_BATCHES) most += busiest(job, lengths, global_batch, units, starts);
+        if (step < LOOKED_AT_BATCHES) most += busiest(job, &dealer, lengths, global_batch, units);
         if (step < job->updates) met += (double)seen.distinct;
     }
     int64_t looked = int64_min(steps, LOOKED_AT_BATCHES), counted = int64_min(steps, job->updates);
@@ -95,7 +96,7 @@ static Status count_batches(PlanJob *job, const Samples *samples, int32_t vocabu
     job->touched_rows = (met + (updates - (double)counted) * job->ever_rows) / updates;
     memory_free(seen.global_batch);
     memory_free(lengths);
-    memory_free(starts);
+    dealer_destroy(&dealer);
     return error->status;
 }
 
@@ -122,6 +123,7 @@ Status plan_job(PlanJob *job, const Settings *s, const ModelConfig *config, cons
     *job = (PlanJob){.settings = s,
                      .config = config,
                      .layout = layout,
+                     .cost_model = {s->pooling, config->positions, config->width},
                      .ranks = ranks,
                      .hosts = hosts,
                      .samples = info->samples,

@@ -15,10 +15,10 @@ enum {
     PROBES_MAX = 16 /* samples over the training data, which one finite loss is looked for in */
 };
 
-/* Run the sample at a position of the global batch by itself: the forward pass and, if there are gradients to write, the
+/* Run one of this rank's samples by itself: the forward pass and, if there are gradients to write, the
  * backward pass, as the update did. Returns its loss. */
-static double run_sample(Trainer *t, const GlobalBatch *global_batch, int64_t position, Gradients *gradients) {
-    const LoaderSample sample = loader_sample(t->data.loader, position);
+static double run_sample(Trainer *t, const GlobalBatch *global_batch, int64_t number, Gradients *gradients) {
+    const LoaderSample sample = loader_sample(t->data.loader, number);
     const DropoutRule dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout};
     double loss;
     batch_clear(&t->batch);
@@ -34,8 +34,8 @@ static double run_sample(Trainer *t, const GlobalBatch *global_batch, int64_t po
 
 /* "sample 17 (row 21 of tweets.csv, from 0)" */
 enum { SAMPLE_TEXT = 400 };
-static const char *name_sample(const Trainer *t, int64_t position, char text[SAMPLE_TEXT]) {
-    const LoaderSample sample = loader_sample(t->data.loader, position);
+static const char *name_sample(const Trainer *t, int64_t number, char text[SAMPLE_TEXT]) {
+    const LoaderSample sample = loader_sample(t->data.loader, number);
     Samples loaded = {0};
     Error ignored = {0}; /* the number alone must do */
     int used = snprintf(text, SAMPLE_TEXT, "sample %" PRId64 " of %.100s", sample.index, t->settings->train_file);
@@ -56,19 +56,23 @@ static const char *find_tensor(const Trainer *t, const Gradients *gradients) {
     return finite ? NULL : layout->token.name;
 }
 
-/* The first of this rank's samples in the global batch whose loss is not finite. */
+/* The loss that the update found for one of this rank's samples. */
+static double loss_of(const Trainer *t, int64_t number) {
+    return t->update.totals[t->update.losses_at + (size_t)loader_sample(t->data.loader, number).position];
+}
+
+/* The first of samples first … end − 1 whose loss is not finite. */
 static void find_loss(Trainer *t, const GlobalBatch *global_batch, int64_t first, int64_t end, Error *cause) {
-    const double *losses = t->update.totals + t->update.losses_at;
     char sample[SAMPLE_TEXT], module[GPT2_MODULE_TEXT] = "";
-    while (first < end && isfinite(losses[first])) first++;
+    while (first < end && isfinite(loss_of(t, first))) first++;
     if (first == end) return;
     run_sample(t, global_batch, first, NULL);
     const bool found = gpt2_find_not_finite(t->gpt2, &t->batch, module);
     error_set(cause, STATUS_FAILURE, "the loss of %s is %s%s%s", name_sample(t, first, sample),
-              isnan(losses[first]) ? "nan" : "infinite", found ? ", first in the output of " : "", module);
+              isnan(loss_of(t, first)) ? "nan" : "infinite", found ? ", first in the output of " : "", module);
 }
 
-/* The first of this rank's samples in the global batch whose gradient is not finite. */
+/* The first of samples first … end − 1 whose gradient is not finite. */
 static void find_gradient(Trainer *t, const GlobalBatch *global_batch, int64_t first, int64_t end, Error *cause) {
     Gradients gradients = {.dense = optimizer_sums(&t->optimizer)};
     char sample[SAMPLE_TEXT];
@@ -84,8 +88,7 @@ static void find_gradient(Trainer *t, const GlobalBatch *global_batch, int64_t f
 /* The cause, the same on all ranks, with the lowest rank that found it: STATUS_INPUT if the weights themselves are not
  * finite, else STATUS_FAILURE. Collective. */
 static void find_cause(Trainer *t, const GlobalBatch *global_batch, double loss, Error *cause) {
-    const int64_t first = global_batch->unit_starts[global_batch->first_unit];
-    const int64_t end = global_batch->unit_starts[global_batch->first_unit + global_batch->unit_count];
+    const int64_t first = global_batch->unit_starts[0], end = global_batch->unit_starts[global_batch->unit_count];
     Error weights = {0};
     char where[64];
     snprintf(where, sizeof where, "the weights after update %" PRId64, t->state.step);

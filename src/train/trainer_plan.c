@@ -98,9 +98,12 @@ Status trainer_plan(Trainer *t, Error *error) {
     return STATUS_OK;
 }
 
-LoaderPlan trainer_loader_plan(const Trainer *t) {
+LoaderPlan trainer_loader_plan(const Trainer *t, const ParameterLayout *layout) {
+    const CostModel cost_model = {t->settings->pooling, (int32_t)layout->position.shape[0],
+                                  (int32_t)layout->token.shape[1]};
     return (LoaderPlan){.global_batch = t->length.global_batch,
                         .units = (int)t->length.units,
+                        .cost_model = cost_model,
                         .ranks = t->world->size,
                         .rank = t->world->rank,
                         .seed = (uint64_t)t->settings->seed,
@@ -110,7 +113,7 @@ LoaderPlan trainer_loader_plan(const Trainer *t) {
 }
 
 ReductionRule trainer_reduction_rule(const Trainer *t, const ParameterLayout *layout) {
-    LoaderPlan plan = trainer_loader_plan(t);
+    LoaderPlan plan = trainer_loader_plan(t, layout);
     size_t capacity = batch_rows_max((int32_t)layout->position.shape[0]);
     return optimizer_rule(t->settings, plan.units,
                           unit_groups_unsplit(dataset_info(t->data.train), &plan, capacity, t->bf16));

@@ -36,7 +36,7 @@ static double megabytes(size_t bytes) {
 static void log_memory(const Trainer *t) {
     const ModelConfig *config = &t->model.config;
     const ParameterLayout *layout = &t->model.layout;
-    LoaderPlan plan = trainer_loader_plan(t);
+    LoaderPlan plan = trainer_loader_plan(t, layout);
     size_t rows = (size_t)loader_largest_share(dataset_info(t->data.train), &plan);
     size_t buffer = layout->dense * sizeof(float);
     ReductionRule rule = trainer_reduction_rule(t, layout);

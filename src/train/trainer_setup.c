@@ -84,6 +84,7 @@ static void allocate_work(Trainer *t, Error *error) {
         gpt2_set_bf16(t->gpt2, t->bf16);
     }
     u->dlogits = memory_allocate(rows * (size_t)config->labels, sizeof *u->dlogits, error);
+    u->losses = memory_allocate(rows, sizeof *u->losses, error);
     u->losses_at = TOTALS_WAITED + (size_t)t->world->size;
     u->totals = memory_allocate(u->losses_at + (size_t)t->length.global_batch + blocks, sizeof *u->totals, error);
     u->ids = memory_allocate(global_batch, sizeof *u->ids, error);
@@ -101,7 +102,7 @@ static Status build(Trainer *t, const char *model, Error *error) {
     t->model.parameters.ready = trainer_parameters_ready;
     t->model.parameters.ready_context = t;
     allocate_work(t, error);
-    LoaderPlan plan = trainer_loader_plan(t);
+    LoaderPlan plan = trainer_loader_plan(t, &t->model.layout);
     if (error->status == STATUS_OK) loader_create(&t->data.loader, t->data.train, &plan, error);
     return world_agree(t->world, error, true);
 }
@@ -184,6 +185,7 @@ void trainer_close(Trainer *t) {
     lock_release(&t->lock);
     memory_free(t->save.settings);
     memory_free(t->update.dlogits);
+    memory_free(t->update.losses);
     memory_free(t->update.totals);
     memory_free(t->update.ids);
     memory_free(t->update.positions);

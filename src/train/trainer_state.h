@@ -23,6 +23,7 @@ enum { TOTALS_STOP, TOTALS_FAILED, TOTALS_SAVED, TOTALS_WAITED };
 /* Working memory and results of an update. */
 typedef struct {
     float *dlogits;   /* [samples of a micro-batch, labels] */
+    double *losses;   /* [samples of a micro-batch] */
     double *totals;   /* [losses_at + global batch + blocks] summed over the ranks: flags, seconds that each rank
                                  waited since the last log line, loss of each sample, squares of each gradient block */
     size_t losses_at; /* where the losses start in totals */
@@ -113,7 +114,7 @@ void trainer_close(Trainer *trainer);
  * Collective. */
 Status trainer_plan(Trainer *trainer, Error *error);
 /* What the loader loads. */
-LoaderPlan trainer_loader_plan(const Trainer *trainer);
+LoaderPlan trainer_loader_plan(const Trainer *trainer, const ParameterLayout *layout);
 /* How gradients are summed. */
 ReductionRule trainer_reduction_rule(const Trainer *trainer, const ParameterLayout *layout);
 /* The most rows (tokens) that an update can have over all ranks. */

@@ -14,8 +14,8 @@ typedef struct {
     Trainer *trainer;
     const GlobalBatch *global_batch;
     DropoutRule dropout;
-    int64_t position; /* of the batch's first sample in the global batch */
-    bool accumulate;  /* an earlier batch has written the gradient, so add to it */
+    int64_t sample;  /* number of the batch's first sample */
+    bool accumulate; /* an earlier batch has written the gradient, so add to it */
 } Subtree;
 
 void trainer_parameters_ready(void *context, size_t bucket) {
@@ -34,37 +34,45 @@ static void bucket_done(void *context, size_t bucket) {
     optimizer_bucket_done(context, bucket);
 }
 
+/* Keep the losses of the batch [samples] by their samples' positions in the global batch, which is how they are added. */
+static void keep_losses(Trainer *t, int64_t first, size_t samples) {
+    double *losses = t->update.totals + t->update.losses_at;
+    for (size_t b = 0; b < samples; b++)
+        losses[loader_sample(t->data.loader, first + (int64_t)b).position] = t->update.losses[b];
+}
+
 /* Forward and backward passes over the batch. */
 static void run_batch(Subtree *subtree, bool last) {
     Trainer *t = subtree->trainer;
     Batch *batch = &t->batch;
     size_t labels = (size_t)t->model.config.labels;
     const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, batch, &subtree->dropout);
-    loss_forward_backward(t->update.totals + t->update.losses_at + subtree->position, t->update.dlogits, logits,
-                          batch->labels, batch->samples, labels, t->settings->label_smoothing_factor,
-                          1.0 / (double)subtree->global_batch->samples);
+    loss_forward_backward(t->update.losses, t->update.dlogits, logits, batch->labels, batch->samples, labels,
+                          t->settings->label_smoothing_factor, 1.0 / (double)subtree->global_batch->samples);
+    keep_losses(t, subtree->sample, batch->samples);
     Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
     gpt2_backward(t->gpt2, &t->model.parameters, batch, &subtree->dropout, t->update.dlogits, &gradients,
                   subtree->accumulate, last ? bucket_done : NULL, &t->optimizer);
     optimizer_add_rows(&t->optimizer, batch, gradients.residual);
-    subtree->position += (int64_t)batch->samples;
+    subtree->sample += (int64_t)batch->samples;
     subtree->accumulate = true;
     batch_clear(batch);
 }
 
 /* Reduction units first … first + count − 1 in one batch, or a large unit in several. */
 static void run_subtree(Trainer *t, const GlobalBatch *global_batch, int first, int count) {
+    const int64_t *starts = global_batch->unit_starts + first - global_batch->first_unit; /* of these units */
     Subtree subtree = {.trainer = t,
                        .global_batch = global_batch,
                        .dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout},
-                       .position = global_batch->unit_starts[first]};
+                       .sample = starts[0]};
     size_t part =
         unit_group_part_rows(t->data.loader, global_batch, first, count, &t->batch_rule, t->batch.token_capacity);
     optimizer_subtree_begin(&t->optimizer, count);
     batch_clear(&t->batch);
-    for (int unit = first; unit < first + count; unit++) {
-        if (unit > first) batch_next_unit(&t->batch);
-        for (int64_t i = global_batch->unit_starts[unit]; i < global_batch->unit_starts[unit + 1]; i++) {
+    for (int u = 0; u < count; u++) {
+        if (u > 0) batch_next_unit(&t->batch);
+        for (int64_t i = starts[u]; i < starts[u + 1]; i++) {
             LoaderSample sample = loader_sample(t->data.loader, i);
             if (t->batch.tokens >= part ||
                 t->batch.tokens + batch_rows(&t->batch_rule, sample.length) > t->batch.token_capacity)
@@ -88,8 +96,8 @@ static void run_units(Trainer *t, const GlobalBatch *global_batch) {
 /* The embedding rows that this rank's units touch; returns their number. */
 static size_t list_rows(Trainer *t, const GlobalBatch *global_batch) {
     size_t count = 0;
-    int end = global_batch->first_unit + global_batch->unit_count;
-    for (int64_t i = global_batch->unit_starts[global_batch->first_unit]; i < global_batch->unit_starts[end]; i++) {
+    const int64_t *starts = global_batch->unit_starts;
+    for (int64_t i = starts[0]; i < starts[global_batch->unit_count]; i++) {
         LoaderSample sample = loader_sample(t->data.loader, i);
         size_t rows = batch_rows(&t->batch_rule, sample.length);
         for (size_t k = 0; k < rows && k < sample.length; k++) {
@@ -159,8 +167,7 @@ static void await_parameters(Trainer *t) {
 
 /* Tell the optimizer which embedding rows a global batch touches. Collective. */
 static void name_rows(Trainer *t, int64_t number) {
-    GlobalBatch global_batch;
-    loader_global_batch(t->data.loader, number, &global_batch);
+    const GlobalBatch global_batch = loader_global_batch(t->data.loader, number);
     size_t rows = list_rows(t, &global_batch);
     prefault_rows(t, rows);
     optimizer_rows(&t->optimizer, t->update.ids, t->update.positions, rows);
@@ -200,12 +207,11 @@ static void apply(Trainer *t, double loss) {
 }
 
 void trainer_update(Trainer *t) {
-    GlobalBatch global_batch;
     int64_t number = t->state.step % t->length.steps_per_epoch;
     world_phase(t->world, RUN_UPDATE, t->state.step + 1);
     if (!t->update.rows_named) name_rows(t, number);
     t->update.rows_named = false;
-    loader_global_batch(t->data.loader, number, &global_batch);
+    const GlobalBatch global_batch = loader_global_batch(t->data.loader, number);
     optimizer_begin(&t->optimizer, global_batch.units);
     memset(t->update.totals, 0, (t->update.losses_at + (size_t)global_batch.samples) * sizeof *t->update.totals);
     run_units(t, &global_batch);

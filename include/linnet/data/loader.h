@@ -3,15 +3,16 @@
 /** The data loader: which samples a rank works on, and their tokens.
  *
  *  An epoch visits the samples in the plan's order (order.h). `global_batch` consecutive samples make an update. They
- *  are cut into reduction units that hold about equally many tokens, and each rank gets a run of units, so that the
+ *  are dealt to reduction units that cost about equally much (dealer.h), and each rank gets a run of units, so that the
  *  ranks take equally long. All of this follows from the lengths of the global batch's samples: every rank computes it
  *  for itself and loads only the tokens of its own units.
  *
  *  Global batches are loaded one *prefetch chunk* at a time, the same ones on every rank. While training works on one
- *  chunk a thread reads the next, so memory follows the chunk, not the data (except for the order of
+ *  chunk a thread reads and deals the next, so memory follows the chunk, not the data (except for the order of
  *  DATA_ORDER_TORCH). That thread does not call MPI. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/data/dataset.h"
+#include "linnet/data/dealer.h"
 #include "linnet/data/order.h"
 #include <stdbool.h>
 
@@ -19,7 +20,8 @@ typedef struct Loader Loader;
 
 typedef struct {
     int64_t global_batch; /**< samples of an update */
-    int units;            /**< units that a full global batch is cut into */
+    int units;            /**< units that a full global batch is dealt to */
+    CostModel cost_model; /**< what its samples cost */
     int ranks, rank;
     uint64_t seed; /**< epoch e is ordered by seed + e */
     DataOrder order;
@@ -44,8 +46,7 @@ Status loader_create(Loader **loader, Dataset *dataset, const LoaderPlan *plan, 
 /** Ends reading ahead: if the thread was reading, the data set can then only be closed. NULL is allowed. */
 void loader_destroy(Loader *loader);
 
-/** The most rows that a rank's units of an update can have in any order, counting one row more than its tokens for each
- *  sample (batch.h). */
+/** The most rows that a rank's units of an update can have in any order (batch.h). */
 int64_t loader_largest_share(const DatasetInfo *info, const LoaderPlan *plan);
 
 /** Whether a global batch of an epoch is loaded: the same answer on all ranks. */
@@ -56,29 +57,27 @@ bool loader_has(const Loader *loader, int64_t epoch, int64_t global_batch);
  *  chunk is asked for. */
 Status loader_load(Loader *loader, int64_t epoch, int64_t global_batch, Error *error);
 
-/** A global batch; valid until the next call. */
+/** A global batch; valid until the next loader_load(). */
 typedef struct {
     int64_t samples;            /**< over all ranks */
     int64_t tokens;             /**< of text, over all ranks */
     int units;                  /**< that take part: as many as planned, fewer where there are fewer samples */
     int first_unit, unit_count; /**< this rank's units */
-    const int64_t *unit_starts; /**< [units + 1] position in the global batch of each unit's first sample */
+    const int64_t *unit_starts; /**< [unit_count + 1] number of the first sample of each of this rank's units, and of
+                                     the sample after the last; borrowed */
 } GlobalBatch;
 
 /** A global batch of the loaded epoch, one that loader_has(). */
-void loader_global_batch(Loader *loader, int64_t global_batch, GlobalBatch *out);
+GlobalBatch loader_global_batch(const Loader *loader, int64_t global_batch);
 
-/** The sample at a position (from 0) of the global batch last asked for, in one of this rank's units. Borrowed. */
+/** One of this rank's samples by its number, from unit_starts of a global batch. Borrowed. */
 typedef struct {
     const int32_t *ids;
     size_t length; /**< tokens */
     int32_t label;
-    int64_t index; /**< in the token file */
+    int64_t index;    /**< in the token file */
+    int64_t position; /**< in the global batch, from 0; rises within a unit */
 } LoaderSample;
-LoaderSample loader_sample(const Loader *loader, int64_t position);
-
-/** Cut a global batch into units: starts [units + 1] from the samples' lengths [samples]; 1 ≤ units ≤ samples. Unit u
- *  starts at the sample boundary nearest to u/units of the tokens, but every unit has a sample. */
-void loader_cut_units(int64_t *starts, const int32_t *lengths, int64_t samples, int units);
+LoaderSample loader_sample(const Loader *loader, int64_t number);
 
 #endif

@@ -3,6 +3,7 @@
 /** What a run will need, before it is submitted: memory, bytes sent, seconds per update. The counts come from the
  *  modules that send, allocate and batch in the run itself; the times from a model (docs/explanation/scaling.md has
  *  its formulas) with the constants of a machine. Nothing here is collective. */
+#include "linnet/data/dealer.h"
 #include "linnet/model/model.h"
 #include "linnet/plan/plan_constants.h"
 #include "linnet/settings/settings.h"
@@ -44,6 +45,7 @@ typedef struct {
     const Settings *settings;      /**< borrowed */
     const ModelConfig *config;     /**< borrowed */
     const ParameterLayout *layout; /**< borrowed */
+    CostModel cost_model;          /**< what the samples cost */
     int ranks, hosts;              /**< hosts divides ranks */
     int64_t samples;               /**< of the token file */
     int64_t tokens;

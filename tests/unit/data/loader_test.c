@@ -1,7 +1,6 @@
 /* The loader: prefetch chunks, the shares of ranks and units, reading ahead, errors. */
 #include "linnet/comm/tree.h"
 #include "linnet/core/integers.h"
-#include "linnet/core/random.h"
 #include "linnet/data/loader.h"
 #include "linnet/data/order.h"
 #include "linnet/model/unit_groups.h"
@@ -12,103 +11,7 @@
 
 enum { MOST = 200 }; /* samples of a test's data set */
 
-/* Any number in [0, limit), the same at every run. */
-static int32_t any(int32_t limit) {
-    static Mt19937 generator = {.next = -1};
-    if (generator.next < 0) mt19937_seed(&generator, 11);
-    return (int32_t)(mt19937_next(&generator) % (uint32_t)limit);
-}
-
-/* Where unit u must start when the unit before it starts at `before`: of the boundaries that leave a sample to every
- * unit, the first of those nearest to u/units of the tokens. */
-static int64_t nearest_cut(const int32_t *lengths, int64_t samples, int units, int u, int64_t before) {
-    int64_t total = 0, passed = 0, best = -1, least = INT64_MAX;
-    for (int64_t i = 0; i < samples; i++) total += lengths[i];
-    for (int64_t at = 0; at <= samples - (units - u); passed += lengths[at++]) {
-        int64_t distance = llabs(passed * units - total * u);
-        if (at <= before || distance >= least) continue;
-        least = distance;
-        best = at;
-    }
-    return best;
-}
-
-static void check_cut(const int32_t *lengths, int64_t samples, int units) {
-    int64_t starts[65], total = 0, longest = 0;
-    loader_cut_units(starts, lengths, samples, units);
-    for (int64_t i = 0; i < samples; i++) {
-        total += lengths[i];
-        if (lengths[i] > longest) longest = lengths[i];
-    }
-    assert_int_equal(starts[0], 0);
-    assert_int_equal(starts[units], samples);
-    for (int u = 0; u < units; u++) {
-        assert_true(starts[u] < starts[u + 1]);
-        int64_t tokens = 0;
-        for (int64_t i = starts[u]; i < starts[u + 1]; i++) tokens += lengths[i];
-        /* A cut is at most half a sample from the ideal place, or leaves a unit one sample. */
-        assert_true(tokens * units <= total + longest * units);
-        if (u > 0) assert_int_equal(starts[u], nearest_cut(lengths, samples, units, u, starts[u - 1]));
-    }
-}
-
-static void test_cuts_are_nearest(void **state) {
-    (void)state;
-    int32_t lengths[64];
-    for (int round = 0; round < 3000; round++) {
-        int64_t samples = 1 + any(64);
-        int32_t longest = round % 3 == 0 ? 1 : round % 3 == 1 ? 30 : 1024;
-        for (int64_t i = 0; i < samples; i++) lengths[i] = 1 + any(longest);
-        check_cut(lengths, samples, 1 + any((int32_t)samples));
-        check_cut(lengths, samples, (int)samples);
-    }
-}
-
-static void test_units_are_cut_by_tokens(void **state) {
-    (void)state;
-    int64_t starts[4];
-    loader_cut_units(starts, (const int32_t[]){900, 10, 10, 10, 10}, 5, 2);
-    assert_int_equal(starts[1], 1);
-    loader_cut_units(starts, (const int32_t[]){10, 10, 10, 10, 900}, 5, 2);
-    assert_int_equal(starts[1], 4);
-    loader_cut_units(starts, (const int32_t[]){10, 10, 10, 10, 10, 10}, 6, 3);
-    assert_int_equal(starts[1], 2);
-    assert_int_equal(starts[2], 4);
-}
-
-/* Rows of the rank with the most rows of a global batch, one more a sample than its tokens. */
-static int64_t largest_share(const int32_t *lengths, int64_t samples, const LoaderPlan *plan) {
-    int64_t starts[65], most = 0, first, count;
-    int units = samples < plan->units ? (int)samples : plan->units;
-    loader_cut_units(starts, lengths, samples, units);
-    for (int rank = 0; rank < plan->ranks; rank++) {
-        int64_t rows = 0;
-        even_part(units, plan->ranks, rank, &first, &count);
-        for (int64_t i = starts[first]; i < starts[first + count]; i++) rows += lengths[i] + 1;
-        if (rows > most) most = rows;
-    }
-    return most;
-}
-
-/* Short texts and long ones: the shortest have most rows for their tokens. Global batches that are a multiple of the
- * units, where nothing is rounded up, and those that end an epoch. */
-static void test_largest_share_is_a_bound(void **state) {
-    (void)state;
-    enum { GLOBAL_BATCH = 64 };
-    for (int units = 1; units <= GLOBAL_BATCH; units *= 2)
-        for (int ranks = 1; ranks <= units; ranks++)
-            for (int32_t longest = 1; longest <= 20; longest++) {
-                LoaderPlan plan = {.global_batch = GLOBAL_BATCH, .units = units, .ranks = ranks};
-                DatasetInfo info = {.samples = 1000, .longest = longest};
-                for (int round = 0; round < 20; round++) {
-                    int32_t lengths[GLOBAL_BATCH], shorts = any(GLOBAL_BATCH);
-                    for (int i = 0; i < GLOBAL_BATCH; i++)
-                        lengths[i] = round % 4 == 0 ? 1 + any(longest) : i < GLOBAL_BATCH - shorts ? longest : 1;
-                    int64_t samples = round % 4 == 1 ? 1 + any(GLOBAL_BATCH) : GLOBAL_BATCH;
-                    assert_true(largest_share(lengths, samples, &plan) <= loader_largest_share(&info, &plan));
-                }
-            }
-}
+static const CostModel MODEL = {POOLING_PADDED_END, 1024, 768};
 
 static Dataset *make_dataset(int64_t samples) {
     Error error = {0};
@@ -155,30 +58,43 @@ static void assert_sample(const LoaderSample *sample, int64_t index) {
     for (size_t i = 0; i < sample->length; i++) assert_int_equal(sample->ids[i], token_of(index, i));
 }
 
-/* Check the global batch against the epoch's order. */
-static void check_global_batch(const GlobalBatch *global_batch, const int64_t *order, int64_t samples, int units,
-                               int ranks, int rank) {
-    int64_t first, count, tokens = 0, starts[65];
+/* Check this rank's samples of a global batch against the epoch's order; adds to seen [samples of the data set]. */
+static void check_global_batch(const Loader *loader, const GlobalBatch *global_batch, const int64_t *order,
+                               int64_t samples, const LoaderPlan *plan, int *seen) {
+    int64_t first, count, tokens = 0;
     int32_t lengths[64];
+    Dealer dealer;
+    Error error = {0};
     for (int64_t i = 0; i < samples; i++) {
         lengths[i] = (int32_t)length_of(order[i]);
         tokens += lengths[i];
     }
-    int taking_part = samples < units ? (int)samples : units;
-    even_part(taking_part, ranks, rank, &first, &count);
-    loader_cut_units(starts, lengths, samples, taking_part);
+    int taking_part = samples < plan->units ? (int)samples : plan->units;
+    even_part(taking_part, plan->ranks, plan->rank, &first, &count);
+    assert_int_equal(dealer_create(&dealer, &plan->cost_model, samples, taking_part, &error), STATUS_OK);
+    dealer_deal(&dealer, lengths, samples, taking_part);
     assert_int_equal(global_batch->samples, samples);
     assert_int_equal(global_batch->tokens, tokens);
     assert_int_equal(global_batch->units, taking_part);
     assert_int_equal(global_batch->first_unit, first);
     assert_int_equal(global_batch->unit_count, count);
-    assert_memory_equal(global_batch->unit_starts, starts, (size_t)(taking_part + 1) * sizeof *starts);
+    for (int64_t u = 0; u < count; u++) {
+        const int64_t *unit = dealer.unit_starts + first + u, *numbers = global_batch->unit_starts + u;
+        assert_int_equal(numbers[1] - numbers[0], unit[1] - unit[0]);
+        for (int64_t i = 0; i < unit[1] - unit[0]; i++) {
+            const LoaderSample sample = loader_sample(loader, numbers[0] + i);
+            assert_int_equal(sample.position, dealer.positions[unit[0] + i]);
+            assert_sample(&sample, order[sample.position]);
+            seen[sample.index]++;
+        }
+    }
+    dealer_destroy(&dealer);
 }
 
 /* Units that run together are the largest subtree that fits. */
 static void check_at_once(const Loader *loader, const GlobalBatch *global_batch, const LoaderPlan *plan,
                           const DatasetInfo *info, size_t capacity) {
-    const BatchRule rule = {POOLING_PADDED_END, 0, 0, 1000}; /* a row more a sample */
+    const BatchRule rule = {MODEL.pooling, 0, 0, MODEL.positions}; /* a row more a sample */
     int end = global_batch->first_unit + global_batch->unit_count;
     bool unsplit = true;
     for (int unit = global_batch->first_unit, count; unit < end; unit += count) {
@@ -186,8 +102,8 @@ static void check_at_once(const Loader *loader, const GlobalBatch *global_batch,
         assert_true(count >= 1 && unit + count <= end && tree_is_node(global_batch->units, unit, count));
         int64_t rows = 0, part = (int64_t)unit_group_part_rows(loader, global_batch, unit, count, &rule, capacity);
         for (int most = 1; unit + most <= end; most++) {
-            int64_t from = global_batch->unit_starts[unit + most - 1], to = global_batch->unit_starts[unit + most];
-            for (int64_t i = from; i < to; i++) rows += (int64_t)loader_sample(loader, i).length + 1;
+            const int64_t *starts = global_batch->unit_starts + (unit + most - 1 - global_batch->first_unit);
+            for (int64_t i = starts[0]; i < starts[1]; i++) rows += (int64_t)loader_sample(loader, i).length + 1;
             if (most == count && most > 1) assert_true(rows <= (int64_t)capacity);
             if (most == 1 && count == 1) { /* in the fewest even parts */
                 int64_t parts = (rows + (int64_t)capacity - 1) / (int64_t)capacity;
@@ -204,19 +120,12 @@ static void check_at_once(const Loader *loader, const GlobalBatch *global_batch,
 /* This rank's samples of one global batch of an epoch; adds to seen [samples]. */
 static void visit(Loader *loader, int64_t batch_index, const LoaderPlan *plan, int64_t samples, const int64_t *order,
                   int *seen) {
-    GlobalBatch global_batch;
     int64_t start = batch_index * plan->global_batch, left = samples - start, rows = 0;
-    loader_global_batch(loader, batch_index, &global_batch);
-    check_global_batch(&global_batch, order + start, left < plan->global_batch ? left : plan->global_batch, plan->units,
-                       plan->ranks, plan->rank);
-    for (int u = global_batch.first_unit; u < global_batch.first_unit + global_batch.unit_count; u++) {
-        for (int64_t i = global_batch.unit_starts[u]; i < global_batch.unit_starts[u + 1]; i++) {
-            LoaderSample sample = loader_sample(loader, i);
-            assert_sample(&sample, order[start + i]);
-            rows += (int64_t)sample.length + 1;
-            seen[sample.index]++;
-        }
-    }
+    const GlobalBatch global_batch = loader_global_batch(loader, batch_index);
+    check_global_batch(loader, &global_batch, order + start, left < plan->global_batch ? left : plan->global_batch,
+                       plan, seen);
+    for (int64_t i = global_batch.unit_starts[0]; i < global_batch.unit_starts[global_batch.unit_count]; i++)
+        rows += (int64_t)loader_sample(loader, i).length + 1;
     DatasetInfo info = {.samples = samples};
     for (int64_t i = 0; i < samples; i++)
         if ((int32_t)length_of(i) > info.longest) info.longest = (int32_t)length_of(i);
@@ -289,6 +198,7 @@ static void test_epochs_visit_every_sample_once(void **state) {
             for (DataOrder order = DATA_ORDER_TORCH; order <= DATA_ORDER_BLOCKS; order++)
                 check_epochs(jobs[j].samples, (LoaderPlan){.global_batch = jobs[j].global_batch,
                                                            .units = jobs[j].units,
+                                                           .cost_model = MODEL,
                                                            .ranks = jobs[j].ranks,
                                                            .order = order,
                                                            .chunk = chunks[s]});
@@ -301,6 +211,7 @@ static void test_starts_within_an_epoch(void **state) {
     for (DataOrder order = DATA_ORDER_TORCH; order <= DATA_ORDER_BLOCKS; order++) {
         const LoaderPlan plan = {.global_batch = 12,
                                  .units = 3,
+                                 .cost_model = MODEL,
                                  .ranks = 2,
                                  .rank = 1,
                                  .seed = 42,
@@ -321,7 +232,8 @@ static void test_starts_within_an_epoch(void **state) {
 static void test_failure_ahead_waits_for_its_chunk(void **state) {
     (void)state;
     enum { SAMPLES = 50 };
-    const LoaderPlan plan = {.global_batch = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
+    const LoaderPlan plan = {
+        .global_batch = 10, .units = 2, .cost_model = MODEL, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
     int64_t order[SAMPLES];
     Error error = {0};
     int seen[MOST] = {0};
@@ -342,7 +254,8 @@ static void test_failure_ahead_waits_for_its_chunk(void **state) {
 /* The next chunk needs no reading once the thread has had enough time: 1 ms, or 2 ms, … */
 static void test_next_chunk_is_read_ahead(void **state) {
     (void)state;
-    const LoaderPlan plan = {.global_batch = 10, .units = 2, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
+    const LoaderPlan plan = {
+        .global_batch = 10, .units = 2, .cost_model = MODEL, .ranks = 1, .seed = 42, .updates = 100, .chunk = 20};
     bool there = false;
     for (unsigned microseconds = 1000; microseconds < 4000000 && !there; microseconds *= 2) {
         Error error = {0};
@@ -366,8 +279,12 @@ static void test_bytes_follow_the_chunk(void **state) {
     const DatasetInfo million = {.samples = 1000000, .tokens = 20000000};
     const DatasetInfo many = {.samples = 1000000000, .tokens = 20000000000};
     const DatasetInfo long_texts = {.samples = 1000000000, .tokens = 1000000000000};
-    LoaderPlan plan = {
-        .global_batch = 64, .units = 8, .ranks = 4, .order = DATA_ORDER_BLOCKS, .chunk = loader_chunk_samples(&many)};
+    LoaderPlan plan = {.global_batch = 64,
+                       .units = 8,
+                       .cost_model = MODEL,
+                       .ranks = 4,
+                       .order = DATA_ORDER_BLOCKS,
+                       .chunk = loader_chunk_samples(&many)};
     assert_int_equal(plan.chunk, ORDER_GROUP);
     assert_true(loader_bytes(&many, &plan) == loader_bytes(&million, &plan));
     assert_true(loader_bytes(&many, &plan) < 64e6);
@@ -390,10 +307,11 @@ static void test_null_can_be_destroyed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cuts_are_nearest),         cmocka_unit_test(test_units_are_cut_by_tokens),
-        cmocka_unit_test(test_largest_share_is_a_bound), cmocka_unit_test(test_epochs_visit_every_sample_once),
-        cmocka_unit_test(test_starts_within_an_epoch),   cmocka_unit_test(test_failure_ahead_waits_for_its_chunk),
-        cmocka_unit_test(test_next_chunk_is_read_ahead), cmocka_unit_test(test_bytes_follow_the_chunk),
+        cmocka_unit_test(test_epochs_visit_every_sample_once),
+        cmocka_unit_test(test_starts_within_an_epoch),
+        cmocka_unit_test(test_failure_ahead_waits_for_its_chunk),
+        cmocka_unit_test(test_next_chunk_is_read_ahead),
+        cmocka_unit_test(test_bytes_follow_the_chunk),
         cmocka_unit_test(test_null_can_be_destroyed),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { ATTENTION_SHARE = 8 }; /* rows × this / width: measured, docs/explanation/performance.md */
+/* With this times the width of rows, attention takes as long as all else: measured, docs/explanation/performance.md. */
+enum { ATTENTION_ROWS = 8 };
 
 /* A unit and what its samples cost so far. */
 typedef struct UnitCost {
@@ -29,7 +30,7 @@ int32_t sample_rows(const CostModel *model, int64_t length) {
 
 int64_t sample_cost(const CostModel *model, int64_t length) {
     const int64_t rows = sample_rows(model, length);
-    return rows + rows * rows / ((int64_t)ATTENTION_SHARE * model->width);
+    return rows + rows * rows / ((int64_t)ATTENTION_ROWS * model->width);
 }
 
 /* A unit has no more than c = ⌈samples / all⌉ times the largest cost: when its last sample was dealt, some unit had
@@ -129,8 +130,8 @@ static void sort_units(UnitCost *heap, int units) {
     }
 }
 
-/* The place of the next unit, of `units`; `placed` are those before it, and sides [units] those in the part of the tree
- * that ends at each place. */
+/* The place of the next unit, of `units`; `placed` are those before it, and sides [units] those of them that are in the
+ * left part of the tree that is split at each place. */
 static int find_place(Side *sides, int units, Side placed, int64_t cost) {
     int first = 0, count = units;
     while (count > 1) {

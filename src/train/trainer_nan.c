@@ -15,8 +15,8 @@ enum {
     PROBES_MAX = 16 /* samples over the training data, which one finite loss is looked for in */
 };
 
-/* Run one of this rank's samples by itself: the forward pass and, if there are gradients to write, the
- * backward pass, as the update did. Returns its loss. */
+/* Run one of this rank's samples by itself: the forward pass and, if there are gradients to write, the backward pass, as
+ * the update did. Returns its loss. */
 static double run_sample(Trainer *t, const GlobalBatch *global_batch, int64_t number, Gradients *gradients) {
     const LoaderSample sample = loader_sample(t->data.loader, number);
     const DropoutRule dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout};

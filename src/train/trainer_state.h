@@ -113,7 +113,7 @@ void trainer_close(Trainer *trainer);
 /* Length of the run, precision and build fingerprint. STATUS_INPUT if there are fewer samples than ranks.
  * Collective. */
 Status trainer_plan(Trainer *trainer, Error *error);
-/* What the loader loads. */
+/* What the loader loads, for a model of this layout. */
 LoaderPlan trainer_loader_plan(const Trainer *trainer, const ParameterLayout *layout);
 /* How gradients are summed. */
 ReductionRule trainer_reduction_rule(const Trainer *trainer, const ParameterLayout *layout);

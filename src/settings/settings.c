@@ -94,8 +94,7 @@ Status settings_parse(Settings *settings, const char *text, const char *name, Er
 void settings_free(Settings *settings) {
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         const SettingRow *row = &SETTING_ROWS[i];
-        if (row->type == SETTING_PATH || row->type == SETTING_RESUME || row->type == SETTING_METRIC)
-            memory_free(*(char **)setting_field(row, settings));
+        if (setting_is_text(row)) memory_free(*(char **)setting_field(row, settings));
     }
     *settings = (Settings){0};
 }

@@ -97,6 +97,15 @@ static Status check_intervals(const Settings *s, const Source *source, Error *er
     return refuse(source, "load_best_model_at_end", text, error);
 }
 
+static Status check_schedule(Settings *s, const Source *source, Error *error) {
+    Error refused = {0};
+    const char *name = SETTING_ROWS[settings_find_key("lr_scheduler_type")].choices[s->lr_scheduler_type];
+    if (!schedule_options_read(&s->schedule, s, name, &refused)) return STATUS_OK;
+    if (refused.status == STATUS_INPUT) return refuse(source, "lr_scheduler_kwargs", refused.message, error);
+    *error = refused;
+    return error->status;
+}
+
 Status settings_check(Settings *s, const Source *source, Error *error) {
     if (resolve(s, source, error)) return error->status;
     static const char EVALUATION[] = "needs eval_strategy \"steps\" or \"epoch\"";
@@ -121,7 +130,7 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].broken) return refuse(source, rules[i].key, rules[i].text, error);
-    return check_intervals(s, source, error);
+    return check_schedule(s, source, error) ? error->status : check_intervals(s, source, error);
 }
 
 /* Append a piece to a list of names in a text that has room for those of all keys. */

@@ -37,7 +37,6 @@
 /* Each origin in the order of its class. A value is taken silently if it is the default of some version from 4.1 to
  * 5.24, or if Trainer, given that value, computes and writes the same as linnet. */
 const ForeignRow FOREIGN_ROWS[] = {
-    NOW(CHECKED, "lr_scheduler_kwargs", "[{}]", "learning rate schedules have no options"),
     NOW(CHECKED, "optim", "[\"adamw_torch\", \"adamw_torch_fused\", \"adamw_hf\"]", OPTIMIZER),
     NOW(CHECKED, "optim_args", "[\"\"]", "use `adam_beta1`, `adam_beta2` and `adam_epsilon` for AdamW"),
     NOW(CHECKED, "optim_target_modules", "[]", "all weights are trained"),

@@ -54,6 +54,9 @@ cJSON *override_value(size_t key, const char *text);
 void settings_check_foreign(Source *source, const Settings *settings);
 /** Fill in defaults that depend on other keys, and refuse contradictions. (settings_check.c) */
 Status settings_check(Settings *settings, const Source *source, Error *error);
+/** Read lr_scheduler_kwargs, with defaults; `schedule` is the name of lr_scheduler_type. STATUS_INPUT: an option that the
+ *  schedule does not have, a value out of range, or one that is missing. (schedule_options.c) */
+Status schedule_options_read(ScheduleOptions *options, const Settings *settings, const char *schedule, Error *error);
 /** Warn of keys that have no effect, or another name now. (settings_check.c) */
 void settings_warn(const Settings *settings, const Source *source);
 

@@ -20,7 +20,18 @@ static const char *const SAVE_FAILURES[] = {"continue", "stop", NULL};
 static const char *const NAN_CHOICES[] = {"stop", "skip", NULL};
 static const char *const REDUCTIONS[] = {"ordered", "mpi", NULL};
 static const char *const DTYPES[] = {"float32", "bfloat16", NULL};
-static const char *const SCHEDULES[] = {"linear", "cosine", "constant", "constant_with_warmup", NULL};
+/* In the order of ScheduleKind. */
+static const char *const SCHEDULES[] = {"linear",
+                                        "cosine",
+                                        "cosine_with_restarts",
+                                        "polynomial",
+                                        "constant",
+                                        "constant_with_warmup",
+                                        "inverse_sqrt",
+                                        "cosine_with_min_lr",
+                                        "cosine_warmup_with_min_lr",
+                                        "warmup_stable_decay",
+                                        NULL};
 static const char *const POOLINGS[] = {"last_token", "padded_end", NULL};
 static const char *const METRICS[] = {"loss", "accuracy", "f1", NULL};
 
@@ -58,6 +69,11 @@ const SettingRow SETTING_ROWS[] = {
      .help = "peak learning rate of the schedule"},
     {KEY(lr_scheduler_type), .type = SETTING_CHOICE, .fallback = "\"linear\"", .updates = true, .choices = SCHEDULES,
      .help = "learning rate schedule; `constant` ignores `warmup_steps`"},
+    {KEY(lr_scheduler_kwargs), .type = SETTING_OBJECT, .fallback = "null", .updates = true,
+     .help = "options of the schedule, with the names and defaults of Transformers: `num_cycles` (cosine schedules, "
+             "`warmup_stable_decay`); `lr_end`, `power` (`polynomial`); `timescale` (`inverse_sqrt`); `min_lr` or "
+             "`min_lr_rate`, `warmup_lr_rate` (cosine schedules with a lowest rate); `num_decay_steps`, "
+             "`num_stable_steps`, `warmup_type`, `decay_type`, `min_lr_ratio` (`warmup_stable_decay`)"},
     {KEY(warmup_steps), .type = SETTING_REAL, .fallback = "0", .maximum = INTEGER_MAX, .updates = true,
      .help = "updates over which the learning rate rises from 0; below 1, a fraction of all updates, rounded up"},
     {KEY(weight_decay), .type = SETTING_REAL, .fallback = "0.0", .maximum = DBL_MAX, .updates = true,
@@ -210,8 +226,14 @@ void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_
     else
         snprintf(text, SETTING_RANGE_TEXT, "%s",
                  row->type == SETTING_PATH     ? "a path"
+                 : row->type == SETTING_OBJECT ? "an object"
                  : row->type == SETTING_RESUME ? "true, false, \"auto\" or a folder"
                                                : "true or false");
+}
+
+bool setting_is_text(const SettingRow *row) {
+    return row->type == SETTING_PATH || row->type == SETTING_RESUME || row->type == SETTING_METRIC ||
+           row->type == SETTING_OBJECT;
 }
 
 void *setting_field(const SettingRow *row, Settings *settings) {

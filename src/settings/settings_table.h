@@ -8,6 +8,7 @@
 typedef enum {
     SETTING_PATH,   /**< char *, a file or folder; a leading ~ is the home folder */
     SETTING_RESUME, /**< char *, a folder, "auto" or NULL; true and false stand for the last two */
+    SETTING_OBJECT, /**< char *, a JSON object as text, or NULL: also where the object is empty */
     SETTING_METRIC, /**< char *, one of choices, also written with eval_ before it */
     SETTING_INT,    /**< int64_t */
     SETTING_REAL,   /**< double */
@@ -37,7 +38,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 49
+#define SETTINGS_COUNT 50
 extern const SettingRow SETTING_ROWS[];
 
 /** Where a key that linnet does not act on comes from. */
@@ -62,7 +63,7 @@ typedef struct {
     const char *text;   /**< what linnet does, or the key's name now; in Markdown */
 } ForeignRow;
 
-#define FOREIGN_COUNT 154
+#define FOREIGN_COUNT 153
 extern const ForeignRow FOREIGN_ROWS[];
 
 /** All keys by one index: SETTING_ROWS, then FOREIGN_ROWS. */
@@ -80,13 +81,16 @@ bool foreign_is_silent(const ForeignRow *row, const cJSON *value);
 /** A row's silent values, for messages and for the page: "false or null". */
 void foreign_range(const ForeignRow *row, char text[FOREIGN_RANGE_TEXT]);
 
-#define SETTING_RANGE_TEXT 128
+#define SETTING_RANGE_TEXT 256
 /** The values that a row accepts, for messages and for the page: "an integer of at least 1"; with its upper bound also
  *  where that only guards the arithmetic, if `maximum`. */
 void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_TEXT]);
 
 /** Whether a name of a list has no effect in linnet. */
 bool setting_ignores(const SettingRow *row, const char *name);
+
+/** Whether a row's field is a text that the Settings own. */
+bool setting_is_text(const SettingRow *row);
 
 /** The field of a row in settings. */
 void *setting_field(const SettingRow *row, Settings *settings);

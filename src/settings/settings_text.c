@@ -71,6 +71,9 @@ static void write_value(FILE *stream, const SettingRow *row, const Settings *set
     case SETTING_LIST:
         write_list(stream, row, *(const uint32_t *)field);
         return;
+    case SETTING_OBJECT:
+        fputs(*(char *const *)field ? *(char *const *)field : "null", stream);
+        return;
     case SETTING_PATH:
     case SETTING_RESUME:
     case SETTING_METRIC:

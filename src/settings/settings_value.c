@@ -67,6 +67,19 @@ static Status store_path(Settings *settings, const SettingRow *row, const char *
     return error->status;
 }
 
+/** An object, also one that is written as a text. False: another value. */
+static bool store_object(Settings *settings, const SettingRow *row, const cJSON *value, Error *error) {
+    cJSON *parsed = cJSON_IsString(value) ? cJSON_Parse(value->valuestring) : NULL;
+    const cJSON *object = parsed ? parsed : value;
+    const bool fits = cJSON_IsObject(object);
+    char *text = fits && object->child ? cJSON_PrintUnformatted(object) : NULL;
+    if (fits && object->child && !text) error_set(error, STATUS_FAILURE, "out of memory for %s", row->key);
+    if (text) store_text(settings, row, text, error);
+    cJSON_free(text);
+    cJSON_Delete(parsed);
+    return fits;
+}
+
 /** Add what one name chooses; false: no such name. */
 static bool choose_name(const SettingRow *row, const cJSON *name, uint32_t *chosen) {
     if (!cJSON_IsString(name)) return false;
@@ -122,6 +135,9 @@ static Status store_given(Settings *settings, const SettingRow *row, const Sourc
     case SETTING_LIST:
         if (!store_list(settings, row, value)) break;
         return STATUS_OK;
+    case SETTING_OBJECT:
+        if (!store_object(settings, row, value, error)) break;
+        return error->status;
     case SETTING_METRIC:
         if (text && strncmp(text, "eval_", 5) == 0) text += 5;
         if (!text || find_choice(row, text) < 0) break;

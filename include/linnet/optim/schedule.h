@@ -6,6 +6,7 @@
 
 typedef struct {
     ScheduleKind kind;
+    ScheduleOptions options;
     double peak;    /**< learning_rate */
     int64_t warmup; /**< updates */
     int64_t total;  /**< updates of the complete run */

@@ -10,6 +10,7 @@
 #include "linnet/core/error.h"
 #include "linnet/data/order.h"
 #include "linnet/data/pooling.h"
+#include "linnet/settings/schedule_options.h"
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,6 @@ typedef enum { SAVE_FAILURE_CONTINUE, SAVE_FAILURE_STOP } SaveFailure;
 typedef enum { ON_NAN_STOP, ON_NAN_SKIP } OnNan;
 /** What report_to chooses, as bits. */
 typedef enum { REPORT_TENSORBOARD = 1, REPORT_CSV = 2 } ReportTo;
-typedef enum { SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_CONSTANT_WITH_WARMUP } ScheduleKind;
 
 /** The Settings own their texts; an absent text is NULL. */
 typedef struct {
@@ -38,7 +38,9 @@ typedef struct {
     int64_t gradient_accumulation_steps;
     double learning_rate;
     ScheduleKind lr_scheduler_type;
-    double warmup_steps; /**< updates; below 1 a fraction of all updates, as in Transformers 5 */
+    char *lr_scheduler_kwargs; /**< a JSON object, or NULL */
+    ScheduleOptions schedule;  /**< what it says, and defaults; no key of its own */
+    double warmup_steps;       /**< updates; below 1 a fraction of all updates, as in Transformers 5 */
     double weight_decay;
     double adam_beta1, adam_beta2, adam_epsilon;
     double max_grad_norm; /**< 0 = no clipping */

@@ -1,10 +1,13 @@
 /* Learning rate schedules against those of Transformers. */
+#include "linnet/core/memory.h"
 #include "linnet/optim/schedule.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -85,9 +88,93 @@ static const Run RUNS[] = {
     {SCHEDULE_CONSTANT_WITH_WARMUP, 3, 5, 5, {0, 5.9999999999999995e-05, 0.00011999999999999999}},
 };
 
+/** A run's rates by other schedules, or with options. */
+typedef struct {
+    const char *kind, *options;
+    int64_t total;
+    const char *warmup_steps;
+    double rates[UPDATES_MAX];
+} Golden;
+#include "schedule_golden.h"
+
 static Schedule make(ScheduleKind kind, double warmup_steps, int64_t total) {
-    Settings settings = {.learning_rate = PEAK, .lr_scheduler_type = kind, .warmup_steps = warmup_steps};
+    Settings settings = {.learning_rate = PEAK,
+                         .lr_scheduler_type = kind,
+                         .warmup_steps = warmup_steps,
+                         .schedule = {.num_cycles = 0.5}};
     return schedule_make(&settings, total);
+}
+
+/** Settings with a schedule as the command line gives it. */
+static Status load(Settings *settings, const char *kind, const char *options, const char *warmup, Error *error) {
+    char text[4][256];
+    const char *overrides[7] = {"model_name_or_path=m", "train_file=t", "output_dir=o"};
+    snprintf(text[0], sizeof *text, "lr_scheduler_type=%s", kind);
+    snprintf(text[1], sizeof *text, "lr_scheduler_kwargs=%s", options);
+    snprintf(text[2], sizeof *text, "warmup_steps=%s", warmup);
+    snprintf(text[3], sizeof *text, "learning_rate=%.17g", PEAK);
+    for (size_t i = 0; i < 4; i++) overrides[3 + i] = text[i];
+    return settings_load(settings, NULL, overrides, 7, error);
+}
+
+static void test_gives_the_rates_of_all_schedules(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof GOLDEN / sizeof *GOLDEN; i++) {
+        const Golden *golden = &GOLDEN[i];
+        Settings settings;
+        Error error = {0};
+        if (load(&settings, golden->kind, golden->options, golden->warmup_steps, &error)) fail_msg("%s", error.message);
+        Schedule schedule = schedule_make(&settings, golden->total);
+        settings_free(&settings);
+        /* A few roundings of numbers up to 1, among them those of cos() and of a power with a fraction. */
+        for (int64_t step = 0; step < golden->total; step++)
+            if (fabs(schedule_rate(&schedule, step) - golden->rates[step]) > PEAK * 8 * 0x1p-52)
+                fail_msg("%s %s, update %d: %.17g, not %.17g", golden->kind, golden->options, (int)step,
+                         schedule_rate(&schedule, step), golden->rates[step]);
+    }
+}
+
+static void test_refuses_options(void **state) {
+    (void)state;
+    static const struct {
+        const char *kind, *options, *names[3];
+    } WRONG[] = {
+        {"linear", "{\"power\": 2}", {"lr_scheduler_kwargs", "power", "no options"}},
+        {"polynomial", "{\"num_cycles\": 2}", {"num_cycles", "lr_end, power", "polynomial"}},
+        {"polynomial", "{\"lr_end\": 1}", {"lr_end", "below learning_rate", "0.0003"}},
+        {"cosine_with_restarts", "{\"num_cycles\": 1.5}", {"num_cycles", "an integer of at least 1", "1.5"}},
+        {"cosine_with_min_lr", "{}", {"min_lr", "min_lr_rate", "needs"}},
+        {"cosine_with_min_lr", "{\"min_lr\": 1e-6, \"min_lr_rate\": 0.1}", {"min_lr", "min_lr_rate", "one of them"}},
+        {"warmup_stable_decay", "{}", {"warmup_stable_decay", "needs", "num_decay_steps"}},
+        {"warmup_stable_decay",
+         "{\"num_decay_steps\": 3, \"decay_type\": \"square\"}",
+         {"decay_type", "1-sqrt", "square"}},
+        {"warmup_stable_decay", "{\"num_decay_steps\": -3}", {"num_decay_steps", "at least 0", "-3"}},
+        {"cosine", "[1]", {"lr_scheduler_kwargs", "an object", "[1]"}},
+    };
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        Settings settings;
+        Error error = {0};
+        assert_int_equal(load(&settings, WRONG[i].kind, WRONG[i].options, "0", &error), STATUS_INPUT);
+        for (size_t k = 0; k < 3; k++)
+            if (!strstr(error.message, WRONG[i].names[k])) fail_msg("no %s in: %s", WRONG[i].names[k], error.message);
+    }
+}
+
+/** The resolved text gives the same options. */
+static void test_options_are_kept(void **state) {
+    (void)state;
+    Settings settings, again;
+    Error error = {0};
+    assert_int_equal(load(&settings, "polynomial", "\"{\\\"power\\\": 2.5}\"", "0", &error), STATUS_OK); /* as a text */
+    assert_true(settings.schedule.power == 2.5);
+    char *text = settings_text(&settings, &error);
+    assert_non_null(strstr(text, "\"lr_scheduler_kwargs\": {\"power\":2.5}"));
+    assert_int_equal(settings_parse(&again, text, "again", &error), STATUS_OK);
+    assert_true(again.schedule.power == 2.5 && again.schedule.lr_end == 1e-7);
+    memory_free(text);
+    settings_free(&settings);
+    settings_free(&again);
 }
 
 static void test_gives_the_rates_of_transformers(void **state) {
@@ -132,6 +219,9 @@ static void test_holds_when_the_run_is_all_warmup(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gives_the_rates_of_transformers),
+        cmocka_unit_test(test_gives_the_rates_of_all_schedules),
+        cmocka_unit_test(test_refuses_options),
+        cmocka_unit_test(test_options_are_kept),
         cmocka_unit_test(test_rounds_a_share_up_and_a_fraction_down),
         cmocka_unit_test(test_ends_at_zero_and_stays_there),
         cmocka_unit_test(test_holds_when_the_run_is_all_warmup),

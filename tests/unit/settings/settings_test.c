@@ -275,7 +275,7 @@ static void test_refuses_wrong_types_and_ranges(void **state) {
         {"per_device_eval_batch_size", "-1", {"integer", "1", "2147483647"}},
         {"gradient_accumulation_steps", "0", {"integer", "1", "2147483647"}},
         {"learning_rate", "-1", {"number", "at least 0"}},
-        {"lr_scheduler_type", "\"polynomial\"", {"linear, cosine, constant or constant_with_warmup"}},
+        {"lr_scheduler_type", "\"greedy\"", {"linear, cosine, cosine_with_restarts", "warmup_stable_decay"}},
         {"warmup_steps", "-0.5", {"number", "at least 0"}},
         {"weight_decay", "-1", {"number", "at least 0"}},
         {"adam_beta1", "1", {"at least 0", "below 1"}},

@@ -29,7 +29,7 @@ static bool add_callbacks(cJSON *tree, const RunState *state) {
     if (figures->patience > 0) {
         cJSON *early = add_callback(callbacks, "EarlyStoppingCallback", &attributes);
         if (!cJSON_AddNumberToObject(early, "early_stopping_patience", (double)figures->patience) ||
-            !cJSON_AddNumberToObject(early, "early_stopping_threshold", 0.0) ||
+            !cJSON_AddNumberToObject(early, "early_stopping_threshold", figures->threshold) ||
             !cJSON_AddNumberToObject(attributes, "early_stopping_patience_counter", (double)state->stale))
             return false;
     }

@@ -120,6 +120,7 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
         {s->reduction == REDUCTION_MPI && s->reduction_dtype != WIRE_FLOAT32, "reduction_dtype",
          "\"bfloat16\" needs reduction \"ordered\""},
         {stops && !s->metric_for_best_model, "early_stopping_patience", "needs metric_for_best_model"},
+        {s->eval_on_start && !s->eval_file, "eval_on_start", "needs eval_file, the token file to evaluate on"},
         {evaluates && !s->eval_file, "eval_strategy", "needs eval_file, the token file to evaluate on"},
         {!evaluates && stops, "early_stopping_patience", EVALUATION},
         {!evaluates && best, "load_best_model_at_end", EVALUATION},

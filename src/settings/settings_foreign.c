@@ -59,7 +59,6 @@ const ForeignRow FOREIGN_ROWS[] = {
     NOW(UNUSED, "torch_empty_cache_steps", "[]", "there is no cache to empty"),
     NOW(CHECKED, "auto_find_batch_size", "[false]", "linnet uses the given batch size"),
     NOW(CHECKED, "logging_strategy", "[\"steps\"]", "linnet logs every `logging_steps` updates"),
-    NOW(CHECKED, "logging_first_step", "[false]", "linnet logs every `logging_steps` updates"),
     NOW(UNUSED, "log_on_each_node", "[true]", "rank 0 prints"),
     NOW(UNUSED, "logging_nan_inf_filter", "[true]", "losses are logged as they are"),
     NOW(CHECKED, "include_num_input_tokens_seen", "[\"no\", false]", "the log has `tokens_per_second`"),
@@ -70,9 +69,7 @@ const ForeignRow FOREIGN_ROWS[] = {
     NOW(UNUSED, "trackio_space_id", "[\"trackio\"]", LOG),
     NOW(UNUSED, "trackio_bucket_id", "[]", LOG),
     NOW(UNUSED, "trackio_static_space_id", "[]", LOG),
-    NOW(CHECKED, "eval_delay", "[0]", "`eval_strategy` alone decides when to evaluate"),
     NOW(CHECKED, "prediction_loss_only", "[false]", METRICS),
-    NOW(CHECKED, "eval_on_start", "[false]", "`eval_strategy` alone decides when to evaluate; run `linnet evaluate` before training"),
     NOW(UNUSED, "eval_do_concat_batches", "[true]", COUNTS),
     NOW(UNUSED, "eval_use_gather_object", "[false]", COUNTS),
     NOW(UNUSED, "eval_accumulation_steps", "[]", COUNTS),
@@ -195,7 +192,6 @@ const ForeignRow FOREIGN_ROWS[] = {
     SCRIPT(UNUSED, "use_auth_token", "[false]", FOLDER),
     SCRIPT(UNUSED, "trust_remote_code", "[false]", "linnet executes nothing from a model's folder"),
     SCRIPT(UNUSED, "low_cpu_mem_usage", "[true, false]", "the model file is mapped into memory"),
-    SCRIPT(CHECKED, "early_stopping_threshold", "[0]", "any better metric counts"),
 };
 /* clang-format on */
 

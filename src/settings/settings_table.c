@@ -93,6 +93,7 @@ const SettingRow SETTING_ROWS[] = {
      .help = "random seed for the order of samples, for dropout and for the weights of a new head"},
     {KEY(logging_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = INTEGER_MAX,
      .help = "updates between two log lines; below 1, a fraction of all updates"},
+    {KEY(logging_first_step), .type = SETTING_BOOL, .fallback = "false", .help = "log the first update, too"},
     {KEY(disable_tqdm), .type = SETTING_BOOL, .fallback = "false",
      .help = "show no progress bar on a terminal, but a line every 30 seconds, as in a batch job, if nothing else is "
              "logged; `--quiet` turns both off"},
@@ -110,6 +111,13 @@ const SettingRow SETTING_ROWS[] = {
      .help = "when to evaluate on `eval_file`"},
     {KEY(eval_steps), .type = SETTING_STEPS, .fallback = "null", .maximum = INTEGER_MAX,
      .help = "updates between two evaluations; null or 0: `logging_steps`; below 1, a fraction of all updates"},
+    {KEY(eval_delay), .type = SETTING_REAL, .fallback = "0", .maximum = INTEGER_MAX,
+     .help =
+         "evaluate no earlier than this update, or this epoch if `eval_strategy` is \"epoch\"; at the last update in "
+         "any case"},
+    {KEY(eval_on_start), .type = SETTING_BOOL, .fallback = "false",
+     .help = "evaluate before the first update, too, with the step 0 in the log; it ranks no checkpoint. A resumed run "
+             "does not do it again"},
     {KEY(save_strategy), .type = SETTING_CHOICE, .fallback = "\"steps\"", .choices = SAVE_STRATEGIES,
      .help = "when to write a checkpoint; `best`: whenever the metric improves"},
     {KEY(save_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = INTEGER_MAX,
@@ -125,6 +133,9 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(early_stopping_patience), .type = SETTING_INT, .fallback = "null", .maximum = COUNT_MAX,
      .help =
          "stop after this many evaluations in a row without a better metric, as `EarlyStoppingCallback` does; null or 0: never stop early"},
+    {KEY(early_stopping_threshold), .type = SETTING_REAL, .fallback = "0.0", .maximum = DBL_MAX,
+     .help = "how much better than the best so far the metric must be for `early_stopping_patience` to count it as "
+             "better"},
     {KEY(resume_from_checkpoint), .type = SETTING_RESUME, .fallback = "null", .place = true,
      .help =
          "checkpoint to resume from; true or \"auto\": the newest one of the run in `output_dir`, if there is one. The "

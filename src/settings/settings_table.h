@@ -38,7 +38,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 50
+#define SETTINGS_COUNT 54
 extern const SettingRow SETTING_ROWS[];
 
 /** Where a key that linnet does not act on comes from. */
@@ -63,7 +63,7 @@ typedef struct {
     const char *text;   /**< what linnet does, or the key's name now; in Markdown */
 } ForeignRow;
 
-#define FOREIGN_COUNT 153
+#define FOREIGN_COUNT 149
 extern const ForeignRow FOREIGN_ROWS[];
 
 /** All keys by one index: SETTING_ROWS, then FOREIGN_ROWS. */

@@ -15,13 +15,20 @@ static bool is_due(const Trainer *t, Strategy strategy, int64_t every) {
     return strategy == STRATEGY_EPOCH && (t->state.step % t->length.steps_per_epoch == 0 || ends);
 }
 
+/* Whether eval_delay is over. The evaluation at the last update is not delayed, but one that "epoch" asks for there. */
+static bool is_evaluation_delayed(const Trainer *t) {
+    const Settings *s = t->settings;
+    if (s->eval_strategy == STRATEGY_EPOCH) return t->state.epoch < s->eval_delay;
+    return t->state.step < t->state.total && !t->stop_early && (double)t->state.step < s->eval_delay;
+}
+
 /* Evaluation and checkpoint, as far as they are due: a resumed run also makes up for an evaluation that a stop signal
  * ended. Collective. */
 static Status evaluate_and_save(Trainer *t, Error *error) {
     const Settings *s = t->settings;
     bool best = false;
     Scores scores;
-    if (is_due(t, s->eval_strategy, t->length.eval_every)) {
+    if (is_due(t, s->eval_strategy, t->length.eval_every) && !is_evaluation_delayed(t)) {
         if (trainer_evaluate(t, &scores, error) || t->state.evaluation_due) return error->status;
         best = trainer_note_best(t, &scores);
     }
@@ -36,12 +43,21 @@ static bool must_stop(const Trainer *t) {
     return t->stop_signal && !t->stop_early && t->state.step < t->state.total;
 }
 
+/* eval_on_start. A signal that ends it is obeyed behind the first update. Collective. */
+static Status evaluate_at_start(Trainer *t, Error *error) {
+    Scores scores;
+    if (!t->settings->eval_on_start || t->state.step > 0 || trainer_evaluate(t, &scores, error)) return error->status;
+    t->state.evaluation_due = false;
+    return STATUS_OK;
+}
+
 /* Collective. */
 static Status run_loop(Trainer *t, Error *error) {
     bool missed = t->state.evaluation_due;
     t->state.evaluation_due = false; /* even if these settings ask for no evaluation */
     if (missed && evaluate_and_save(t, error)) return error->status;
     if (must_stop(t)) return trainer_stop(t, error);
+    if (evaluate_at_start(t, error)) return error->status;
     while (t->state.step < t->state.total && !t->stop_early) {
         int64_t epoch = t->state.step / t->length.steps_per_epoch, number = t->state.step % t->length.steps_per_epoch;
         if (!loader_has(t->data.loader, epoch, number)) {
@@ -59,7 +75,8 @@ static Status run_loop(Trainer *t, Error *error) {
         }
         if (t->save.ended && trainer_join_writer(t, error)) return error->status;
         trainer_progress(t);
-        if (due(t->state.step, t->length.log_every)) trainer_log_training(t);
+        if (due(t->state.step, t->length.log_every) || (t->settings->logging_first_step && t->state.step == 1))
+            trainer_log_training(t);
         if (evaluate_and_save(t, error)) return error->status;
         if (must_stop(t)) return trainer_stop(t, error);
     }

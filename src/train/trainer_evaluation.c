@@ -104,7 +104,9 @@ bool trainer_note_best(Trainer *t, const Scores *scores) {
     bool better =
         isfinite(metric) &&
         (!state->has_best || (s->greater_is_better ? metric > state->best_metric : metric < state->best_metric));
-    state->stale = better ? 0 : state->stale + 1;
+    /* EarlyStoppingCallback: the first metric counts whatever it is. */
+    const bool counts = better && (!state->has_best || fabs(metric - state->best_metric) > s->early_stopping_threshold);
+    state->stale = counts ? 0 : state->stale + 1;
     if (better) {
         state->has_best = true;
         state->best_metric = metric;

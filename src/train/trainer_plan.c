@@ -29,6 +29,7 @@ static TrainerFigures trainer_figures(const Trainer *t) {
         .eval_steps = run_length_steps(s->eval_steps, t->length.total),
         .save_steps = run_length_steps(s->save_steps, t->length.total),
         .patience = s->early_stopping_patience,
+        .threshold = s->early_stopping_threshold,
     };
 }
 

@@ -157,6 +157,33 @@ def test_early_stopping(settings, tmp_path):
     assert worse and max(steps) == 3 * (worse[0] + 1)
 
 
+def test_early_stopping_threshold(settings, tmp_path):
+    """No metric is better by so much: two evaluations without a better one follow the first, which always counts."""
+    run = train(tmp_path, ranks=1, **{**settings, "load_best_model_at_end": True, "metric_for_best_model": "loss", "early_stopping_patience": 2,
+                                      "early_stopping_threshold": 10, "max_steps": 60})
+    assert max(event["step"] for event in events(run)) == 9
+    state = json.loads((run / "checkpoint-9/trainer_state.json").read_text())
+    assert state["stateful_callbacks"]["EarlyStoppingCallback"] == {
+        "args": {"early_stopping_patience": 2, "early_stopping_threshold": 10}, "attributes": {"early_stopping_patience_counter": 2}}
+    losses = [event["eval_loss"] for event in evaluation_events(run)]
+    assert state["best_metric"] == min(losses[:3]), "a small improvement is still the best model"
+
+
+@pytest.mark.parametrize("delay, evaluated", [(0, [0, 3, 6, 9, 12]), (4, [0, 6, 9, 12]), (100, [0, 12])])
+def test_when_it_evaluates_and_logs(settings, tmp_path, delay, evaluated):
+    run = train(tmp_path, ranks=2, **{**settings, "eval_on_start": True, "eval_delay": delay, "logging_first_step": True, "logging_steps": 5,
+                                      "save_strategy": "no"})
+    assert [event["step"] for event in evaluation_events(run)] == evaluated
+    assert [event["step"] for event in events(run) if "learning_rate" in event] == [1, 5, 10]
+
+
+def test_evaluation_at_the_start_is_that_of_the_model(settings, tmp_path):
+    run = train(tmp_path, ranks=1, **{**settings, "eval_on_start": True, "max_steps": 3})
+    first = evaluation_events(run)[0]
+    told = linnet("evaluate", "--model", settings["model_name_or_path"], "--data", settings["eval_file"]).stdout
+    assert first["step"] == 0 and f"{first['eval_loss']:.4f}" == re.search(r"loss +([\d.]+)", told)[1]
+
+
 def test_run_that_stopped_early_stays_stopped(settings, tmp_path):
     """A batch system may start a finished job again, which must not train further."""
     early = {**settings, **TOO_FAST, "load_best_model_at_end": True, "metric_for_best_model": "loss",

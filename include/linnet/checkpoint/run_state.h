@@ -25,6 +25,7 @@ typedef struct {
     /* updates; 0: the setting says nothing, and the file has Trainer's default */
     int64_t logging_steps, eval_steps, save_steps;
     int64_t patience; /**< of early stopping; 0: none */
+    double threshold; /**< of early stopping */
 } TrainerFigures;
 
 /** The best model that has a checkpoint. */

@@ -47,16 +47,20 @@ typedef struct {
     double label_smoothing_factor;
     int64_t seed;
     double logging_steps, eval_steps, save_steps; /**< updates; below 1 a fraction of all updates */
-    bool disable_tqdm;                            /**< no progress bar on a terminal */
+    bool logging_first_step;
+    bool disable_tqdm;  /**< no progress bar on a terminal */
     uint32_t report_to; /**< the sum of ReportTo's: where the log goes besides metrics.jsonl */
     char *logging_dir;  /**< as in Transformers 4: for TensorBoard's files; NULL: see tensorboard_folder() */
     Strategy eval_strategy, save_strategy;
+    double eval_delay; /**< updates or epochs */
+    bool eval_on_start;
     int64_t save_total_limit; /**< 0 = keep all */
     bool load_best_model_at_end;
     char *metric_for_best_model;     /**< loss, accuracy or f1, without the prefix eval_; NULL: none */
     bool greater_is_better;          /**< if not set: true for all but loss */
     int64_t early_stopping_patience; /**< evaluations; 0 = off */
-    char *resume_from_checkpoint;    /**< NULL, "auto" (or true: the newest in output_dir, if any), or a folder */
+    double early_stopping_threshold;
+    char *resume_from_checkpoint; /**< NULL, "auto" (or true: the newest in output_dir, if any), or a folder */
     bool bf16;
     Pooling pooling;             /**< own: last_token or padded_end */
     int64_t global_batch_size;   /**< own: samples per update; 0 = per_device × accumulation × ranks */

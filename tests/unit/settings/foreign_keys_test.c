@@ -175,7 +175,6 @@ static void test_refuses_what_changes_the_result(void **state) {
     EXPECT_REFUSAL(REQUIRED ",\n\"max_seq_length\": 128}", NULL, "FILE:2: max_seq_length: ", "--max-length");
     EXPECT_REFUSAL(REQUIRED ",\n\"text_column_names\": \"text\"}", NULL,
                    "FILE:2: text_column_names: ", "--text-column");
-    EXPECT_REFUSAL(REQUIRED ",\n\"early_stopping_threshold\": 0.1}", NULL, "FILE:2: early_stopping_threshold: ");
 }
 
 int main(void) {

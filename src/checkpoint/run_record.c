@@ -10,15 +10,19 @@
 #include <time.h>
 #include <unistd.h>
 
-Status run_record_draw(RunRecord *run, Error *error) {
-    unsigned char bytes[(RUN_ID_TEXT - 1) / 2];
+void run_time_now(char text[RUN_TIME_TEXT]) {
     struct tm utc;
     const time_t now = time(NULL);
+    strftime(text, RUN_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+}
+
+Status run_record_draw(RunRecord *run, Error *error) {
+    unsigned char bytes[(RUN_ID_TEXT - 1) / 2];
     *run = (RunRecord){0};
     if (getentropy(bytes, sizeof bytes))
         return error_set(error, STATUS_FAILURE, "cannot draw an id for this run: %s", strerror(errno));
     for (size_t i = 0; i < sizeof bytes; i++) snprintf(run->id + 2 * i, 3, "%02x", (unsigned)bytes[i]);
-    strftime(run->started, sizeof run->started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    run_time_now(run->started);
     return STATUS_OK;
 }
 

@@ -1,7 +1,9 @@
 /* linnet train: read the settings and train. */
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "linnet/checkpoint/run_status.h"
 #include "linnet/core/file.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
@@ -56,6 +58,24 @@ static Status print_settings(Error *error) {
     return error->status;
 }
 
+/* What has become of the run in the settings' output_dir: its status file, to standard output. Of several processes one
+ * prints it. */
+static Status print_status(const OptionList *operands, const OptionList *overrides, Error *error) {
+    Settings settings = {0};
+    char *text = NULL;
+    const char *path = operands->count > 0 ? operands->items[0] : NULL;
+    if (!error->status &&
+        !settings_load(&settings, path, (const char *const *)overrides->items, overrides->count, error))
+        text = run_status_text(settings.output_dir, error);
+    if (text && launcher_find().rank <= 0)
+        fputs(text, stdout);
+    else if (!text && launcher_speaks())
+        log_error("%s", error->message);
+    memory_free(text);
+    settings_free(&settings);
+    return error->status;
+}
+
 /* One operand is the file; settings are options. Without a file these say all. */
 static Status check_operands(const OptionList *operands, const OptionList *overrides, Error *error) {
     for (size_t i = 0; i < operands->count; i++) {
@@ -75,13 +95,15 @@ static Status check_operands(const OptionList *operands, const OptionList *overr
 }
 
 int command_train(int argc, char **argv) {
-    bool helped = false, quiet = false, settings = false, profile = false;
+    bool helped = false, quiet = false, settings = false, profile = false, status = false;
     OptionList overrides = {0}, operands = {0};
     Error error = {0};
     const Option table[] = {
         {"set", OPTION_LIST, &overrides, "KEY=VALUE: override a setting of the file", false, 0, 0},
         {"profile", OPTION_FLAG, &profile,
          "print seconds and GF/s by phase at the end; write OUTPUT_DIR/profile-RANK.json (Chrome trace)", false, 0, 0},
+        {"status", OPTION_FLAG, &status,
+         "print how far the run in output_dir is, and whether it is finished, as JSON; do not train", false, 0, 0},
         {"settings", OPTION_FLAG, &settings, "print all settings with their defaults as Markdown, then exit", false, 0,
          0},
     };
@@ -99,6 +121,8 @@ int command_train(int argc, char **argv) {
         check_operands(&operands, &overrides, &error);
     if (error.status == STATUS_OK && settings && !helped)
         print_settings(&error);
+    else if (status && !helped)
+        print_status(&operands, &overrides, &error);
     else if (!helped)
         run(&operands, &overrides, quiet, profile, &error);
     options_free_list(&overrides);

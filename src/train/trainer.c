@@ -75,6 +75,7 @@ static Status run_loop(Trainer *t, Error *error) {
         }
         if (t->save.ended && trainer_join_writer(t, error)) return error->status;
         trainer_progress(t);
+        if (t->run_steps == 1) trainer_note_status(t);
         if (due(t->state.step, t->length.log_every) || (t->settings->logging_first_step && t->state.step == 1))
             trainer_log_training(t);
         if (evaluate_and_save(t, error)) return error->status;
@@ -99,6 +100,7 @@ Status trainer_run(World *world, const Settings *settings, bool profile, Error *
         trainer_profile(&trainer, error);
     world_phase(world, RUN_END, 0);
     trainer_end_log(&trainer, error->status);
+    trainer_end_status(&trainer, error);
     trainer_close(&trainer);
     return error->status;
 }

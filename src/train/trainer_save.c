@@ -38,7 +38,9 @@ Status trainer_join_writer(Trainer *t, Error *error) {
         threads_spare(t->threads, false);
     }
     t->save.running = false;
-    return world_agree(t->world, &outcome, false) ? save_failed(t, &outcome, false, error) : STATUS_OK;
+    if (world_agree(t->world, &outcome, false)) return save_failed(t, &outcome, false, error);
+    trainer_note_status(t);
+    return STATUS_OK;
 }
 
 /* Copy what the checkpoint will hold and let a thread write it. False if there is no memory for the copy, which rank 0
@@ -73,6 +75,7 @@ static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed
         checkpoint_rotate(s->output_dir, t->state.run.id, s->save_total_limit, t->state.step, t->state.best_saved.step,
                           &rotation))
         log_warning("cannot remove an older checkpoint: %s", rotation.message);
+    trainer_note_status(t);
     return STATUS_OK;
 }
 

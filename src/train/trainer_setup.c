@@ -141,7 +141,7 @@ static void open_output(Trainer *t, const char *checkpoint, const cJSON *history
     if (error->status == STATUS_OK && trainer_check_log(t, error) == STATUS_OK &&
         remove_other_runs(t, checkpoint, error) == STATUS_OK && trainer_check_disk(t, error) == STATUS_OK &&
         file_replace(path, text, strlen(text), error) == STATUS_OK && remove_old_predictions(t, error) == STATUS_OK &&
-        run_record_save(&t->state.run, folder, error) == STATUS_OK)
+        run_record_save(&t->state.run, folder, error) == STATUS_OK && trainer_begin_status(t, error) == STATUS_OK)
         trainer_open_log(t, history, error);
     memory_free(path);
 }

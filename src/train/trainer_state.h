@@ -3,6 +3,7 @@
 /* The state of a run, and the functions that the files of the trainer (trainer*.c) call in each other. */
 #include "linnet/checkpoint/checkpoint.h"
 #include "linnet/checkpoint/checkpoint_writer.h"
+#include "linnet/checkpoint/run_status.h"
 #include "linnet/core/lock.h"
 #include "linnet/data/loader.h"
 #include "linnet/evaluate/evaluation.h"
@@ -66,6 +67,12 @@ typedef struct {
     bool told;    /* the user knows when the run will end */
 } TrainerProgress;
 
+/* Of rank 0. */
+typedef struct {
+    char started[RUN_TIME_TEXT]; /* when the folder became this run's; empty: it has not yet */
+    bool warned;                 /* the user knows that the file lags behind */
+} TrainerStatus;
+
 typedef struct {
     World *world;             /* borrowed */
     const Settings *settings; /* borrowed */
@@ -89,6 +96,7 @@ typedef struct {
     TrainerLog log;
     TrainerEvaluation evaluation;
     TrainerProgress progress; /* rank 0 */
+    TrainerStatus status;
 
     int skips_in_a_row; /* updates without effect just before this one, see trainer_not_finite() */
     bool stop_early;    /* early_stopping_patience is used up */
@@ -188,6 +196,14 @@ void trainer_add_event(Trainer *trainer, cJSON *event, Error *error);
 /* The training line: means since the line before. An error on rank 0 becomes its pending error. Not collective, called
  * by all ranks. */
 void trainer_log_training(Trainer *trainer);
+
+/* trainer_status.c: RUN_STATUS_FILE says "running" from now on. Rank 0. */
+Status trainer_begin_status(Trainer *trainer, Error *error);
+/* It says how far the run is: a failure is a warning, once. Called by all ranks. Not collective. */
+void trainer_note_status(Trainer *trainer);
+/* It says how the run has ended, of which *error is the outcome. That it cannot say "finished" is an error, as is a
+ * model that cannot be written; after another error, or a stop, it is a warning. Collective. */
+Status trainer_end_status(Trainer *trainer, Error *error);
 
 /* trainer_progress.c: after an update, say how far the run is and, once, when it will end. Not collective. */
 void trainer_progress(Trainer *trainer);

@@ -66,8 +66,8 @@ def test_other_files_of_a_model_folder_are_ignored(sample, tmp_path, copy_of):
     run = train(tmp_path, env=env, model_name_or_path=model, train_file=sample.train, max_steps=1, save_strategy="no", global_batch_size=20)
     assert not mark.exists()
     assert sorted(path.name for path in run.iterdir()) == [
-        ".lock", "README.md", "config.json", "config.resolved.json", "linnet_run.json", "linnet_state.json", "merges.txt", "metrics.jsonl",
-        "model.safetensors", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.json"]
+        ".lock", "README.md", "config.json", "config.resolved.json", "linnet_run.json", "linnet_state.json", "linnet_status.json", "merges.txt",
+        "metrics.jsonl", "model.safetensors", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.json"]
 
 
 def test_index_cannot_lead_out_of_its_folder(sample, tmp_path, copy_of):

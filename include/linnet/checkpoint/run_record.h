@@ -22,6 +22,9 @@ typedef struct {
     char from_folder[RUN_FOLDER_TEXT]; /**< absolute, as far as it could be found out */
 } RunRecord;
 
+/** The time now. */
+void run_time_now(char text[RUN_TIME_TEXT]);
+
 /** A new run that starts now: 128 bits of the system's random source. */
 Status run_record_draw(RunRecord *run, Error *error);
 

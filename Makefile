@@ -198,7 +198,7 @@ install: all
 	install -m 644 README.md LICENSE CONTRIBUTING.md CITATION.cff CHANGELOG.md $(DOCDIR)
 	find docs -type f -exec install -D -m 644 {} $(DOCDIR)/{} \;
 	install -m 755 scripts/mpirun.sh scripts/make_sample.py scripts/download_gpt2.py $(SHAREDIR)/scripts
-	install -m 644 scripts/lib.sh scripts/sample_tweets.py $(wildcard scripts/*.sbatch) $(SHAREDIR)/scripts
+	install -m 644 scripts/lib.sh scripts/batch.sh scripts/sample_tweets.py $(wildcard scripts/*.sbatch scripts/*.pbs scripts/*.lsf) $(SHAREDIR)/scripts
 	install -m 644 $(wildcard config/*.json) $(SHAREDIR)/config
 	install -m 644 $(wildcard hosts/*) $(SHAREDIR)/hosts
 uninstall:

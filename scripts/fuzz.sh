@@ -8,14 +8,14 @@
 # tests/fuzz/found/READER, where `make test` feeds it again. The last line counts the inputs; exit code 1 after a failure.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 set -u
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 seconds=${1:?how many seconds in all?}
 shift
 readers=${*:-$(sed -n 's/^void feed_\([a-z0-9_]*\).*/\1/p' tests/fuzz/readers.h)}
 folder=build/fuzz
 
 scripts/dependencies.sh --fuzz || die "the fuzzers need more than is here"
-# shellcheck disable=SC2086  # a list of words
+# shellcheck disable=SC2046,SC2086  # a list of words
 make -s -j"$(cores)" $(printf "$folder/%s " $readers) || die "the fuzzers cannot be built"
 
 TMPDIR=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" linnet-fuzz-XXXXXX)

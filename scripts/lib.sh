@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts, not run by itself.
 
 say() { printf '%s\n' "$*" >&2; }
@@ -16,6 +17,7 @@ cores() {
 
 # The Python that has all modules named by the arguments: $PYTHON, or the one on PATH, or the distribution's own; else the virtual
 # environment that scripts/dependencies.sh makes where it cannot install packages.
+# shellcheck disable=SC2034  # for those who source this
 TEST_MODULES="pytest h5py numpy"
 PYTHON_ENVIRONMENT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/build/python
 python_with() {

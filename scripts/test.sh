@@ -13,7 +13,7 @@
 # Ctrl-C leaves no process behind. Exit code 0 if all that ran passed and something ran.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 set -u
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 logs=build/test
 passed=0 failed=0 skipped=0
 failures=() skips=()
@@ -104,7 +104,8 @@ test_unit() { # FOLDER WITH THE PROGRAMS
 }
 
 run_units() { # FOLDER WITH THE PROGRAMS, NAMES...
-    local name log=$logs/$(echo "$1" | tr / -)-unit names
+    local name names log
+    log=$logs/$(echo "$1" | tr / -)-unit
     step "unit tests in $1"
     names=$(printf '%s\n' "${@:2}")
     rm -rf "$log"
@@ -353,6 +354,7 @@ trap 'break_off 130' INT
 trap 'break_off 143' TERM
 trap 'break_off 129' HUP
 computing=() waiting=() sanitizers=()
+# shellcheck disable=SC2048  # names without spaces
 for part in ${*:-format build unit mpi python builds waiting hosts slurm platforms san}; do
     case $part in
     format | build) run_part "$part" ;;

@@ -17,6 +17,7 @@ supp=$(dirname "$(readlink -f "$(command -v mpirun)")")/../share/openmpi/openmpi
 [ -e "$supp" ] || supp=/usr/share/openmpi/openmpi-valgrind.supp
 # A module that was unloaded has no name any more.
 gcc -shared -fPIC -o $log/keep_modules.so tests/san/keep_modules.c
+# shellcheck disable=SC2054  # commas within options
 memcheck=(env LD_PRELOAD="$PWD/$log/keep_modules.so" valgrind --error-exitcode=99 --leak-check=full
     --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect --suppressions=tests/valgrind.supp
     --gen-suppressions=all --num-callers=30 --log-file="$log/%p.log")

@@ -72,7 +72,10 @@ TCPTimeout=1
 KillWait=2
 OverTimeLimit=0
 NodeName=n[1-$count] NodeAddr=$network.[1-$count] CPUs=4 State=UNKNOWN
-PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=60
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=2
 END
     # The cluster uses no control groups, and detecting them fails in many containers. Slurm has an option for that since
     # 24.05; older versions do not use the plugin named here.

@@ -61,26 +61,29 @@ choose_launcher() { # mpirun|srun
     if [ "$1" = srun ]; then use_srun; else use_mpirun; fi
 }
 
-first_of() { # NAMES...
+# The first of some launchers that is of this MPI, by what it says of itself: either may be called mpirun.
+launcher_of() { # PATTERN NAMES...
     local name
-    for name; do command -v "$name" && return; done
-    echo "$name"
+    for name in "${@:2}"; do
+        if "$name" --version 2>/dev/null | grep -qE "$1"; then echo "$name"; return; fi
+    done
+    echo "$2"
 }
 
 use_mpirun() {
     local name
     case $mpi in
     "Open MPI"*)
-        launch=("$(first_of mpirun.openmpi mpirun)" --map-by "slot:PE=$cores" --bind-to core)
+        launch=("$(launcher_of 'Open MPI|OpenRTE|PRTE' mpirun mpirun.openmpi)" --map-by "slot:PE=$cores" --bind-to core)
         [ -z "$hostfile" ] || launch+=(--hostfile "$hostfile")
         # Outside Slurm mpirun passes no variables to other hosts.
         for name in OMP_NUM_THREADS $(compgen -e LINNET_); do [ -z "${!name:-}" ] || launch+=(-x "$name"); done
         ;;
     *"CRAY MPICH"*) launch=(mpiexec -n "$ranks" --cpu-bind depth --depth "$cores") ;;
-    MPICH*) launch=("$(first_of mpiexec.mpich mpiexec.hydra mpiexec)" -n "$ranks" -bind-to "core:$cores") ;;
+    MPICH*) launch=("$(launcher_of HYDRA mpiexec mpiexec.hydra mpiexec.mpich)" -n "$ranks" -bind-to "core:$cores") ;;
     Intel*)
         export I_MPI_PIN_DOMAIN=${I_MPI_PIN_DOMAIN:-$cores}
-        launch=("$(first_of mpiexec.hydra mpiexec)" -n "$ranks")
+        launch=("$(launcher_of Intel mpiexec mpiexec.hydra)" -n "$ranks")
         ;;
     *) launch=(mpiexec -n "$ranks") ;;
     esac

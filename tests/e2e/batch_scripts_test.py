@@ -252,8 +252,9 @@ case "$*" in
 *--version*) echo "linnet    1.0"; echo "MPI       $STAND_IN_MPI" ;;
 *) printf '%s\\n' "$0" "$@" >{place.folder}/words; exit 1 ;;
 esac""")
-    for name in ("mpirun", "mpirun.openmpi", "mpiexec", "mpiexec.mpich", "mpiexec.hydra", "srun"):
+    for name, version in {"mpirun": "$STAND_IN_MPIRUN", "mpirun.openmpi": "Open MPI", "mpiexec": "Open MPI", "mpiexec.mpich": "HYDRA", "mpiexec.hydra": "Intel", "srun": ""}.items():
         program(place.bin / name, f"""
+[ "$1" != --version ] || {{ echo "{version}"; exit; }}
 [ "$1" != --mpi=list ] || {{ echo "MPI plugin types are..."; printf '\\t%s\\n' $STAND_IN_PMI; exit; }}
 printf '%s\\n' "${{0##*/}}" "$@" >{place.folder}/words; exit 1""")
     program(place.bin / "ompi_info", 'echo "   MCA pmix: $STAND_IN_COMPONENT (MCA v2.1.0)"')
@@ -268,13 +269,13 @@ printf '%s\\n' "${{0##*/}}" "$@" >{place.folder}/words; exit 1""")
 
 
 @pytest.mark.parametrize("mpi, launcher", [
-    ("Open MPI v4.1.4", "mpirun.openmpi --map-by slot:PE=4 --bind-to core"), ("MPICH Version:\t4.0.2", "mpiexec.mpich -n 2 -bind-to core:4"),
+    ("Open MPI v4.1.4", "mpirun --map-by slot:PE=4 --bind-to core"), ("MPICH Version:\t4.0.2", "mpiexec.mpich -n 2 -bind-to core:4"),
     ("Intel(R) MPI Library 2021.10 for Linux* OS", "mpiexec.hydra -n 2"), ("MPI VERSION    : CRAY MPICH version 8.1.25", "mpiexec -n 2 --cpu-bind depth --depth 4"),
     ("another", "mpiexec -n 2")])
 @pytest.mark.parametrize("system", JOBS)
 def test_launcher_fits_the_mpi(command, mpi, launcher, system):
     """Open MPI is given the hosts of PBS and LSF, as it may have been built without support for them, and variables for other hosts."""
-    found = command(f"train.{system}", "c.json", STAND_IN_MPI=mpi, LINNET_CONFIG="c.json", LINNET_ISA="avx2", OMP_NUM_THREADS="4")
+    found = command(f"train.{system}", "c.json", STAND_IN_MPI=mpi, STAND_IN_MPIRUN="(Open MPI)", LINNET_CONFIG="c.json", LINNET_ISA="avx2", OMP_NUM_THREADS="4")
     expected = launcher.split()
     if mpi.startswith("Open MPI"):
         expected += ([] if system == "sbatch" else ["--hostfile", "nodes"]) + ["-x", "OMP_NUM_THREADS"]
@@ -284,6 +285,11 @@ def test_launcher_fits_the_mpi(command, mpi, launcher, system):
         found = [word for word, after in zip(found, [*found[1:], ""]) if (word, after) not in {("-x", "-x")}]
     assert found[: len(expected)] == expected, found
     assert found[-4:] == ["train", "c.json", "--set", "resume_from_checkpoint=auto"]
+
+
+def test_launcher_of_another_mpi_is_not_taken(command):
+    """Debian's mpirun is that of either MPI."""
+    assert command("train.sbatch", "c.json", STAND_IN_MPI="Open MPI v4.1.4", STAND_IN_MPIRUN="HYDRA")[0] == "mpirun.openmpi"
 
 
 @pytest.mark.parametrize("mpi, known, component, chosen", [

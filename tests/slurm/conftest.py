@@ -59,6 +59,13 @@ class Cluster:
         self.process.stdin.flush()
         assert self.process.stdout.readline() == f"{how} {host}\n"
 
+    def set_controller_parameter(self, parameter):
+        """Make this, or nothing, the SlurmctldParameters of the cluster."""
+        path = self.folder / "slurm.conf"
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("SlurmctldParameters=")]
+        path.write_text("\n".join([*lines, *([f"SlurmctldParameters={parameter}"] if parameter else [])]) + "\n")
+        self.run("scontrol", "reconfigure")
+
     def wait_for_clock(self, before):
         """Wait until `before` seconds before slurmctld checks the time limits, which it does every 30 s."""
         time.sleep((self.began - before - time.monotonic()) % 30)

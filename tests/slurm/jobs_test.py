@@ -1,10 +1,13 @@
 """The batch scripts under a real Slurm: whatever happens to a job, it ends with the bits of an undisturbed run."""
+import json
 import re
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
-from support import Hold, descendants, events, is_linnet, linnet, signal_rank, train, training_events, weights_digest, write_config
+from support import LINNET, Hold, descendants, events, is_linnet, linnet, signal_rank, train, training_events, weights_digest, write_config
 
 # Two ranks per node with one core each.
 SMALL = ["--ntasks-per-node=2", "--cpus-per-task=1"]
@@ -81,9 +84,10 @@ def logs_each_step_once(run, steps):
 
 
 @pytest.mark.parametrize("script", ["train-mpirun.sbatch", "train-srun.sbatch"])
-def test_two_hosts_train(submit, undisturbed, script):
-    """Two ranks on each of two hosts."""
-    job, run = submit(script, steps=200)
+def test_two_hosts_train(submit, undisturbed, tmp_path, script):
+    """Two ranks on each of two hosts. The program is found by what LINNET_SETUP does, as a module does it."""
+    (tmp_path / "setup").write_text(f"PATH={Path(LINNET).parent}:$PATH\n")
+    job, run = submit(script, steps=200, LINNET="", LINNET_SETUP=tmp_path / "setup")
     job.until_ended()
     assert "4 ranks" in job.log.read_text() and "n1 x2, n2 x2" in job.log.read_text(), job
     assert weights_digest(run) == undisturbed(200)
@@ -131,6 +135,41 @@ def test_signal_saves_requeues_and_resumes(submit, hold, undisturbed):
     assert weights_digest(run) == undisturbed(STEPS) and logs_each_step_once(run, STEPS)
 
 
+@pytest.fixture
+def urgent(cluster, tmp_path):
+    """A function that submits a job of a higher priority to hosts, which it needs as a whole until the function that it returns is called."""
+    script, go = tmp_path / "urgent.sh", tmp_path / "go"
+    script.write_text(f"#!/bin/bash\nuntil [ -e {go} ]; do sleep 0.1; done\n")
+
+    def submit(hosts):
+        cluster.submit(script, log=tmp_path / "urgent.log", options=["--partition=urgent", f"--nodelist={','.join(hosts)}", "--cpus-per-task=4",
+                                                                      f"--ntasks={len(hosts)}", "--ntasks-per-node=1"])
+        return go.touch
+
+    yield submit
+    go.touch()
+
+
+@pytest.mark.parametrize("script, options, parameter", [("train-srun.sbatch", [], ""), ("train.sbatch", ["--ntasks=2"], "preempt_send_user_signal")])
+def test_preempted_job_saves_and_continues(cluster, submit, hold, urgent, undisturbed, script, options, parameter):
+    """Another job takes all hosts. Slurm sends SIGTERM to the steps of this one, which srun has started, or with the parameter USR1 to the batch
+    script, which mpirun needs."""
+    cluster.set_controller_parameter(parameter)
+    held = hold(2)
+    job, run = submit(script, *options, held.option, steps=200)
+    held.reached(job)
+    end_urgent = urgent(["n1", "n2", "n3", "n4"])
+    job.until(lambda: "PreemptTime" in job.show() and job.show()["PreemptTime"] != "None", "preemption")
+    time.sleep(3)  # for the signal, which a held rank does not show; the updates that are left then are time for it, too
+    held.let_go()
+    job.until(lambda: job.restarts() == 1, "requeue")
+    assert json.loads((run / "linnet_status.json").read_text())["status"] == "stopped", job
+    end_urgent()
+    job.until_ended()
+    assert "stopped after saving: requeue" in job.log.read_text() and f"resuming from {run}/checkpoint-" in job.log.read_text(), job
+    assert weights_digest(run) == undisturbed(200) and logs_each_step_once(run, 200)
+
+
 def test_prediction_stops_and_goes_on(cluster, sample, at_call, tmp_path):
     """Two ranks on each of two hosts, held at the end of their first parts: a signal requeues the job, which goes on behind them."""
     table, output = tmp_path / "in.csv", tmp_path / "out.csv"
@@ -172,7 +211,7 @@ def test_sweep_and_its_summary(cluster, settings, hold, tmp_path):
     header, *rows = [line.split("\t") for line in (tmp_path / "sweep/summary.tsv").read_text().splitlines()]
     rows = [dict(zip(header, row)) for row in rows]
     assert [(row["learning_rate"], row["seed"], row["state"], row["step"]) for row in rows] == \
-        [(rate, seed, "done", "2000") for rate in ("0.001", "0.003") for seed in ("1", "2")]
+        [(rate, seed, "finished", "2000") for rate in ("0.001", "0.003") for seed in ("1", "2")]
     for row in rows:
         last = [event for event in events(tmp_path / "sweep" / row["run"].split("/")[-1]) if "eval_loss" in event][-1]
         assert float(row["eval_accuracy"]) == pytest.approx(last["eval_accuracy"], abs=1e-6)

@@ -143,7 +143,7 @@ conclude() { # finished|stopped|refused|failed ADVANCED
     refused) give_up 1 ;; # bad use and bad input would fail again
     stopped) requeue "stopped after saving" ;;
     esac
-    [ "$stopping" = no ] || requeue "stopped while starting"
+    [ "$stopping" = no ] || requeue "stopped before it could save"
     [ "$code" != 0 ] || code=2 # what the launcher says is not true
     # A rank or a node died: continue from what was saved last.
     failed=$((failed + 1))
@@ -191,7 +191,11 @@ train() { # CONFIG [SETTING...]
     # command. So does a checkpoint that the configuration names: the run that began with it continues its own.
     grep -Eq '"resume_from_checkpoint"[[:space:]]*:[[:space:]]*"' "$config" || settings=(--set resume_from_checkpoint=auto)
     for setting in ${LINNET_SETTINGS:-} "${@:2}"; do settings+=(--set "$setting"); done
-    before=$(status 2>/dev/null) || { status >/dev/null || give_up 1; }
+    before=$(status 2>/dev/null) || {
+        status >/dev/null
+        code=$?
+        conclude_by_code no
+    }
     start "${launch[@]}" "$program" train "$config" "${settings[@]}"
     after=$(status 2>/dev/null)
     # Refused, or not started: what is there is of an earlier start.

@@ -107,7 +107,6 @@ def test_status_under_a_launcher(settings, tmp_path):
     assert json.loads(linnet("train", config, "--status", ranks=2).stdout) == {"status": "none"}
 
 
-@pytest.mark.tiny
 @pytest.mark.parametrize("number, code, told", [(1, 2, "failed"), (2, 0, "finished"), (3, 2, "running")])
 def test_file_that_cannot_be_written(settings, at_call, tmp_path, number, code, told):
     """At the start and at the end that is an error: a run that exits with 0 has said that it is finished. In between it is a warning."""

@@ -16,6 +16,22 @@
 #include <string.h>
 #include <zlib.h>
 
+/* What the program was built with; each MPI's header defines its version in its own way, and those of MPICH's relatives
+ * MPICH's as well. */
+#define NUMBER_(number) #number
+#define NUMBER(number) NUMBER_(number)
+#if defined OPEN_MPI
+#define MPI_BUILT "Open MPI " NUMBER(OMPI_MAJOR_VERSION) "." NUMBER(OMPI_MINOR_VERSION) "." NUMBER(OMPI_RELEASE_VERSION)
+#elif defined I_MPI_VERSION
+#define MPI_BUILT "Intel MPI " I_MPI_VERSION
+#elif defined MVAPICH2_VERSION
+#define MPI_BUILT "MVAPICH2 " MVAPICH2_VERSION
+#elif defined MPICH_VERSION
+#define MPI_BUILT "MPICH " MPICH_VERSION
+#else
+#define MPI_BUILT "MPI " NUMBER(MPI_VERSION) "." NUMBER(MPI_SUBVERSION)
+#endif
+
 #ifdef __clang__
 #define COMPILER "clang " __clang_version__
 #else
@@ -46,11 +62,23 @@ static void find_cpu(char *name, size_t size) {
     if (file) fclose(file);
 }
 
+/* Make one space of each run of spaces and tabs, of which MPICH's text has some. */
+static void one_space(char *text) {
+    char *to = text;
+    for (const char *from = text; *from; from++)
+        if (!isspace((unsigned char)*from))
+            *to++ = *from;
+        else if (to > text && to[-1] != ' ')
+            *to++ = ' ';
+    *to = '\0';
+}
+
 static void find_versions(Texts *texts) {
     int size;
     unsigned major = 0, minor = 0, release = 0;
     MPI_Get_library_version(texts->mpi, &size);      /* one of the few calls allowed before MPI_Init */
     texts->mpi[strcspn(texts->mpi, ",\r\n")] = '\0'; /* the builders' names follow */
+    one_space(texts->mpi);
     H5get_libversion(&major, &minor, &release);
     snprintf(texts->hdf5, sizeof texts->hdf5, "%u.%u.%u", major, minor, release);
     if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) <= (int)sizeof texts->pcre2)
@@ -85,6 +113,7 @@ Status version_print(bool json, Error *error) {
     const Row rows[] = {
         {"linnet", LINNET_VERSION},
         {"MPI", texts.mpi},
+        {"mpi.h", MPI_BUILT}, /* that it was built with: another MPI of the same ABI may be loaded */
         {"OpenBLAS", blas ? blas : texts.no_blas.message}, /* ends with the CPU that it detected */
         {"HDF5", texts.hdf5},
         {"cJSON", cJSON_Version()},

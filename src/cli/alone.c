@@ -6,10 +6,14 @@
 
 bool command_is_alone(const char *command, int *code) {
     const Launcher launcher = launcher_find();
+    const bool several = launcher_is_several(&launcher);
+    char count[LAUNCHER_TEXT];
     *code = STATUS_INPUT;
-    if (launcher.size > 1 && launcher_speaks())
-        log_error("linnet %s runs as one process, but the launcher started %d (%s): run it without mpirun or srun, or "
+    if (several && launcher_speaks()) {
+        launcher_count_text(&launcher, count);
+        log_error("linnet %s runs as one process, but the launcher started %s: run it without mpirun or srun, or "
                   "with -n 1",
-                  command, launcher.size, launcher.variable);
-    return launcher.size <= 1;
+                  command, count);
+    }
+    return !several;
 }

@@ -9,13 +9,14 @@ Status predict_output_require(const PredictFileOptions *options, bool texts, Err
     const Launcher launcher = launcher_find();
     if (options->output && texts)
         return error_set(error, STATUS_INPUT, "--output: expected --input FILE with it, got texts as arguments");
-    if (options->output || launcher.size <= 1) return STATUS_OK;
+    if (options->output || !launcher_is_several(&launcher)) return STATUS_OK;
     const bool stream = strcmp(options->input, "-") == 0;
-    return error_set(
-        error, STATUS_INPUT,
-        "the launcher started %d processes, which need a file to write together: linnet predict --model %s "
-        "--input %s --output predictions.csv",
-        launcher.size, options->model, stream ? "FILE" : options->input);
+    char count[LAUNCHER_TEXT];
+    launcher_count_text(&launcher, count);
+    return error_set(error, STATUS_INPUT,
+                     "the launcher started %s, which need a file to write together: linnet predict --model %s "
+                     "--input %s --output predictions.csv",
+                     count, options->model, stream ? "FILE" : options->input);
 }
 
 /* One process: MPI, which takes longer to start than a short table, is left out. */
@@ -28,7 +29,8 @@ static Status run_alone(const PredictFileOptions *options, Error *error) {
 Status predict_output_run(const PredictFileOptions *options, bool quiet, Error *error) {
     World *world = NULL;
     Error start = {0};
-    if (launcher_find().size <= 1) return run_alone(options, error);
+    const Launcher launcher = launcher_find();
+    if (launcher_is_alone(&launcher)) return run_alone(options, error);
     if (job_start(&world, &start) != STATUS_OK) {
         *error = start;
     } else {

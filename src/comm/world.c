@@ -63,11 +63,13 @@ _Noreturn void world_abort(const World *world, const Error *error) {
  * files. */
 static Status refuse_stray(const World *world, Error *error) {
     const Launcher launcher = launcher_find();
-    if (world->size > 1 || launcher.size <= 1) return STATUS_OK;
-    return error_set(error, STATUS_INPUT,
-                     "the launcher started %d processes (%s) but MPI sees one: start linnet with the mpirun of the MPI "
-                     "it was built with, or srun --mpi=pmix",
-                     launcher.size, launcher.variable);
+    char count[LAUNCHER_TEXT], library[MPI_MAX_LIBRARY_VERSION_STRING];
+    int size = 0;
+    if (world->size > 1 || !launcher_is_several(&launcher)) return STATUS_OK;
+    launcher_count_text(&launcher, count);
+    MPI_Get_library_version(library, &size);
+    return error_set(error, STATUS_INPUT, "the launcher started %s but MPI sees one: start this linnet with %s", count,
+                     launcher_advice(library));
 }
 
 /* Fill node_of and local_of of every rank from the node's communicator, whose making returned `code`. */
@@ -113,7 +115,7 @@ static void tell_unstarted(const Error *error) {
     char host[WORLD_HOST] = "", where[RUN_PLACE_TEXT];
     gethostname(host, sizeof host - 1);
     run_place_text(host, RUN_START, 0, where);
-    if (launcher.size > 1)
+    if (!launcher_is_alone(&launcher))
         log_error_at(launcher.rank, where, "%s", error->message);
     else
         log_error("%s", error->message);

@@ -16,43 +16,18 @@ bool terminal_has_sequences(int file) {
     return isatty(file) == 1 && !(kind && strcmp(kind, "dumb") == 0);
 }
 
-/* Open a file of a process in /proc; −1: not possible. */
-static int open_of(pid_t process, const char *name) {
+/* Open standard error of another process; −1: not possible. */
+static int open_stderr_of(pid_t process) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%ld/%s", (long)process, name);
+    snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)process);
     return open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 }
 
-static bool holds(const char *bytes, size_t size, const char *word) {
-    return memmem(bytes, size, word, strlen(word));
-}
-
-/* Whether the process is an mpirun of Open MPI that passes on what its ranks write as they write it. Its options to mark
- * lines or to write them to files are --tag-output, --timestamp-output, --xml, --output-filename, --output and MCA
- * parameters with these words. */
-static bool passes_on(pid_t process) {
-    static const char *const names[] = {"mpirun\n", "mpiexec\n", "orterun\n", "prterun\n"};
-    char name[32] = "", command[4096] = "";
-    const int files[] = {open_of(process, "comm"), open_of(process, "cmdline")};
-    const ssize_t got[] = {read(files[0], name, sizeof name - 1), read(files[1], command, sizeof command)};
-    for (int i = 0; i < 2; i++)
-        if (files[i] >= 0) close(files[i]);
-    if (got[0] < 0 || got[1] < 0 || (size_t)got[1] == sizeof command) return false;
-    bool known = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) known = known || strcmp(name, names[i]) == 0;
-    return known && !holds(command, (size_t)got[1], "output") && !holds(command, (size_t)got[1], "xml") &&
-           !getenv("OMPI_MCA_orte_tag_output") && !getenv("OMPI_MCA_orte_timestamp_output");
-}
-
 Terminal terminal_open(void) {
-    const Launcher launcher = launcher_find();
-    const pid_t parent = getppid();
     struct stat about;
     if (terminal_has_sequences(STDERR_FILENO)) return (Terminal){STDERR_FILENO, 0};
-    if (!launcher.variable || strncmp(launcher.variable, "OMPI_", 5) != 0 || fstat(STDERR_FILENO, &about) ||
-        !S_ISFIFO(about.st_mode) || !passes_on(parent))
-        return (Terminal){-1, 0};
-    Terminal found = {open_of(parent, "fd/2"), parent};
+    const pid_t relay = fstat(STDERR_FILENO, &about) == 0 && S_ISFIFO(about.st_mode) ? launcher_relay() : 0;
+    Terminal found = {relay > 0 ? open_stderr_of(relay) : -1, relay};
     if (found.file >= 0 && !terminal_has_sequences(found.file)) terminal_close(&found);
     return found;
 }

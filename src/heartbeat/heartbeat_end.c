@@ -1,5 +1,6 @@
 /* How the heartbeats end a run, and a launcher that does not end by itself. See heartbeat_private.h. */
 #include "heartbeat/heartbeat_private.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/log.h"
 #include "linnet/core/temporary.h"
 #include <fcntl.h>
@@ -12,41 +13,6 @@
 
 /* Seconds that a launcher has to end by itself: mpirun takes 1 to 4 after MPI_Abort. */
 enum { LAUNCHER_SECONDS = 5 };
-
-/* A process's name and parent, and the time it was started, as /proc/PID/stat has them. */
-typedef struct {
-    char name[32];
-    long parent;
-    unsigned long long started;
-} Process;
-
-/* False where there is no such process. */
-static bool process_read(long pid, Process *process) {
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "re");
-    if (!file) return false;
-    size_t size = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[size] = '\0';
-    char *name = strchr(text, '('), *rest = strrchr(text, ')');
-    if (!name || !rest) return false;
-    *rest = '\0';
-    snprintf(process->name, sizeof process->name, "%s", name + 1);
-    /* Behind the name: the state, the parent, and as the twentieth field the start. */
-    return sscanf(rest + 1, " %*c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                  &process->parent, &process->started) == 2;
-}
-
-/* Open MPI's launcher above this process, or 0. Slurm's own is left alone: it handles lost nodes by itself. */
-static long find_launcher(Process *process) {
-    static const char *const names[] = {"mpirun", "mpiexec", "orterun", "orted", "prterun", "prte", "prted"};
-    long pid = getppid();
-    for (int level = 0; level < 8 && pid > 1 && process_read(pid, process); level++, pid = process->parent)
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-            if (strcmp(process->name, names[i]) == 0) return pid;
-    return 0;
-}
 
 /* Run a script of the shell in a session and a process of its own. Nothing of this process stays open in it: others
  * wait for the end of these files. */
@@ -72,20 +38,24 @@ static void start_script(char *script) {
 }
 
 void heartbeat_end_launcher(bool announce) {
-    Process process;
-    char script[512];
-    long pid = find_launcher(&process);
-    if (pid == 0) return;
+    LauncherProcess processes[LAUNCHER_PROCESSES];
+    char script[1024];
+    const size_t count = launcher_processes(processes);
+    if (count == 0) return;
     if (announce)
         log_warning("the launcher on each host (here %s, process %ld) will be killed unless it ends the job within "
                     "%d s",
-                    process.name, pid, LAUNCHER_SECONDS);
+                    processes[count - 1].name, processes[count - 1].pid, LAUNCHER_SECONDS);
     /* In a process of its own, since the launcher ends this one. It signals only while the process of that number is
      * the same one. SIGTERM would make Open MPI 4.1 crash. */
-    snprintf(script, sizeof script,
-             "same() { s=$(cat /proc/%ld/stat 2>/dev/null) && set -- ${s##*)} && [ \"${20}\" = %llu ]; }\n"
-             "sleep %d; same && kill -KILL %ld\n",
-             pid, process.started, LAUNCHER_SECONDS, pid);
+    int length =
+        snprintf(script, sizeof script,
+                 "same() { s=$(cat /proc/$1/stat 2>/dev/null) && at=$2 && set -- ${s##*)} && [ ${20} = $at ]; }\n"
+                 "sleep %d\n",
+                 LAUNCHER_SECONDS);
+    for (size_t i = 0; i < count; i++)
+        length += snprintf(script + length, sizeof script - (size_t)length, "same %ld %llu && kill -KILL %ld\n",
+                           processes[i].pid, processes[i].started, processes[i].pid);
     start_script(script);
 }
 

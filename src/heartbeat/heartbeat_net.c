@@ -1,5 +1,6 @@
 /* The connections of the heartbeats, each between rank 0 and another rank. See heartbeat_private.h. */
 #include "heartbeat/heartbeat_private.h"
+#include "linnet/core/launcher.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -17,7 +18,7 @@ static struct sockaddr_in address_of(uint32_t address, uint16_t port) {
     return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = address};
 }
 
-/* Whether `wanted`, Open MPI's list of networks to use ("10.0.0.0/24,ib0"), contains an interface. */
+/* Whether `wanted`, the list of networks that MPI was told to use ("10.0.0.0/24,ib0"), contains an interface. */
 static bool is_wanted(const char *wanted, const char *interface, uint32_t address) {
     char list[512];
     snprintf(list, sizeof list, "%s", wanted);
@@ -34,18 +35,23 @@ static bool is_wanted(const char *wanted, const char *interface, uint32_t addres
     return false;
 }
 
-/* This host's addresses for other hosts: those of the networks that MPI was told to use, if it was told. */
-static void list_addresses(Endpoint *endpoint) {
-    const char *wanted = getenv("OMPI_MCA_btl_tcp_if_include");
-    struct ifaddrs *all = NULL;
-    if (getifaddrs(&all) != 0) return;
+/* Add this host's addresses in the wanted networks, or with NULL in all. */
+static void add_addresses(Endpoint *endpoint, const struct ifaddrs *all, const char *wanted) {
     for (const struct ifaddrs *i = all; i && endpoint->count < HEARTBEAT_ADDRESSES; i = i->ifa_next) {
         if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET) continue;
         if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
         const uint32_t address = ((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr.s_addr;
-        if (!wanted || wanted[0] == '\0' || is_wanted(wanted, i->ifa_name, address))
-            endpoint->address[endpoint->count++] = address;
+        if (!wanted || is_wanted(wanted, i->ifa_name, address)) endpoint->address[endpoint->count++] = address;
     }
+}
+
+/* This host's addresses for other hosts: those of the networks that MPI was told to use; all of them where it was not
+ * told, or was told of devices that are no interfaces of IP (mlx5_0:1). */
+static void list_addresses(Endpoint *endpoint) {
+    struct ifaddrs *all = NULL;
+    if (getifaddrs(&all) != 0) return;
+    add_addresses(endpoint, all, launcher_networks());
+    if (endpoint->count == 0) add_addresses(endpoint, all, NULL);
     freeifaddrs(all);
 }
 

@@ -111,7 +111,7 @@ Received heartbeat_receive(const Heartbeat *heartbeat, Peer *peer);
 /* End this process, and with it the run: after a line on what became of a peer, or without one. */
 _Noreturn void heartbeat_end_reporting(const Heartbeat *heartbeat, const Peer *peer, const char *cause);
 _Noreturn void heartbeat_end_silently(void);
-/* Kill the launcher (mpirun, or its daemon on this host) some seconds from now unless it has ended by then. With
+/* Kill the launcher's processes above this one some seconds from now unless they have ended by then. With
  * `announce` a line in the log says so now. */
 void heartbeat_end_launcher(bool announce);
 

@@ -7,15 +7,14 @@
 
 typedef struct {
     int file;     /**< of the terminal, to ask about it and not to write to; −1: there is none */
-    pid_t writer; /**< the process that writes to it: this one (0), or the mpirun that passes standard error on */
+    pid_t writer; /**< the process that writes to it: this one (0), or the launcher that passes standard error on */
 } Terminal;
 
 /** Whether `file` is a terminal that understands control sequences: TERM does not say `dumb`. */
 bool terminal_has_sequences(int file);
 
 /** Find the terminal, with control sequences, on which standard error appears as this process writes it: standard error
- *  itself or, where that is a pipe to Open MPI's mpirun on this host, mpirun's, unless it marks lines or writes them to
- *  files. */
+ *  itself or, where that is a pipe to a launcher on this host that passes it on, the launcher's. */
 Terminal terminal_open(void);
 void terminal_close(Terminal *terminal);
 

@@ -145,7 +145,7 @@ def run_in(folder, command, limit=None, code=0):
 def rank_of(pid):
     """The rank of a process."""
     with open(f"/proc/{pid}/environ", "rb") as file:
-        return int(re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", file.read())[1])
+        return int(re.search(rb"\b(?:OMPI_COMM_WORLD|PMI)_RANK=(\d+)", file.read())[1])
 
 
 def wait_for(condition, process, what, told=None, limit=LIMIT):

@@ -7,9 +7,11 @@
 #include "linnet/core/limits.h"
 #include "linnet/core/log.h"
 #include "linnet/core/nearest.h"
+#include "linnet/core/signals.h"
 #include "linnet/core/temporary.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <mpi.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,13 +144,24 @@ static void fill_closed_files(void) {
         if (fcntl(file, F_GETFD) < 0) open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+/* Prepare the end of the process, for its launcher; the exit code. */
+static int leave(int code) {
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+    int started = 0, size = 0;
+    if (code == STATUS_OK) return code;
+    MPI_Initialized(&started);
+    MPI_Get_library_version(library, &size);
+    launcher_leave(code, started != 0, signals_pending() != 0, library);
+    return code;
+}
+
 int main(int argc, char **argv) {
     Error error = {0};
     fill_closed_files();
     temporary_catch_signals();
     if (limits_start(&error)) {
         if (launcher_speaks()) log_error("%s", error.message);
-        return (int)error.status;
+        return leave((int)error.status);
     }
     int code = dispatch(argc - 1, argv + 1);
     /* If the disk was full, the results are lost: the exit code must not say success. */
@@ -156,5 +169,5 @@ int main(int argc, char **argv) {
         log_error("cannot write to standard output: %s", strerror(errno));
         code = STATUS_FAILURE;
     }
-    return code;
+    return leave(code);
 }

@@ -15,6 +15,7 @@ typedef struct {
     const char *marks[NAMES_MAX];     /* with which it marks lines or writes them to files: parts of arguments, or
                                          complete ones that begin with '-' */
     const char *marking[NAMES_MAX];   /* variables with the same effect */
+    bool hydra;                       /* it needs launcher_leave() */
 } LauncherRow;
 
 #define PRTE "prterun", "prte", "prted"
@@ -22,24 +23,25 @@ typedef struct {
 /* From the inside out: mpirun may run in a step of srun, which starts one daemon a host for it. Rows without a size are
  * last, since other launchers set PMIX_RANK as well. */
 static const LauncherRow ROWS[] = {
-    /* Open MPI. Version 5's mpirun becomes prterun. Its options are --tag-output, --timestamp-output, --xml,
+    /* Open MPI, whose mpirun is prterun from version 5. It marks lines for --tag-output, --timestamp-output, --xml,
      * --output-filename and --output. */
-    {"OMPI_COMM_WORLD_SIZE",
-     "OMPI_COMM_WORLD_RANK",
-     {"mpirun", "mpiexec", "mpirun.openmpi", "mpiexec.openmpi", "orterun", "orted", PRTE},
-     {"output", "xml"},
-     {"OMPI_MCA_orte_tag_output", "OMPI_MCA_orte_timestamp_output"}},
+    {.size = "OMPI_COMM_WORLD_SIZE",
+     .rank = "OMPI_COMM_WORLD_RANK",
+     .processes = {"mpirun", "mpiexec", "mpirun.openmpi", "mpiexec.openmpi", "orterun", "orted", PRTE},
+     .marks = {"output", "xml"},
+     .marking = {"OMPI_MCA_orte_tag_output", "OMPI_MCA_orte_timestamp_output"}},
     /* Hydra: MPICH, Intel MPI, MVAPICH; also srun --mpi=pmi2, above which none of these processes is found. */
-    {"PMI_SIZE",
-     "PMI_RANK",
-     {"hydra_pmi_proxy", "hydra_bstrap_pr", "mpiexec.hydra", "mpiexec", "mpirun", "mpiexec.mpich", "mpirun.mpich"},
-     {"prepend", "file-pattern", "-l"},
-     {NULL}},
-    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", {NULL}, {NULL}, {NULL}},
-    {NULL, "PALS_RANKID", {NULL}, {NULL}, {NULL}}, /* Cray: mpiexec and aprun of PALS */
-    {NULL, "ALPS_APP_PE", {NULL}, {NULL}, {NULL}}, /* Cray: aprun of ALPS */
-    {NULL, "PMI_ID", {"hydra_pmi_proxy", "mpiexec.hydra", "mpiexec"}, {NULL}, {NULL}}, /* Hydra's -pmi-port */
-    {NULL, "PMIX_RANK", {PRTE}, {"output", "xml"}, {NULL}},                            /* prterun itself */
+    {.size = "PMI_SIZE",
+     .rank = "PMI_RANK",
+     .processes = {"hydra_pmi_proxy", "hydra_bstrap_pr", "mpiexec.hydra", "mpiexec", "mpirun", "mpiexec.mpich",
+                   "mpirun.mpich"},
+     .marks = {"prepend", "file-pattern", "-l"},
+     .hydra = true},
+    {.size = "SLURM_STEP_NUM_TASKS", .rank = "SLURM_PROCID"},
+    {.rank = "PALS_RANKID"}, /* Cray: mpiexec and aprun of PALS */
+    {.rank = "ALPS_APP_PE"}, /* Cray: aprun of ALPS */
+    {.rank = "PMI_ID", .processes = {"hydra_pmi_proxy", "mpiexec.hydra", "mpiexec"}}, /* Hydra with -pmi-port */
+    {.rank = "PMIX_RANK", .processes = {PRTE}, .marks = {"output", "xml"}},           /* prterun of itself */
 };
 enum { ROWS_COUNT = sizeof ROWS / sizeof *ROWS };
 
@@ -178,4 +180,36 @@ pid_t launcher_relay(void) {
     for (size_t i = 0; i < count; i++)
         if (marks_lines(processes[i].pid, row)) return 0;
     return (pid_t)processes[count - 1].pid;
+}
+
+/* --- The end --- */
+
+/* Ask Hydra to end all processes, by the line of PMI-1 that MPI_Abort() sends it. */
+static void abort_by_pmi(int code) {
+    const char *file = getenv("PMI_FD");
+    if (file && atoi(file) > STDERR_FILENO) dprintf(atoi(file), "cmd=abort exitcode=%d\n", code);
+}
+
+/* Hydra up to 4.0 forgets the exit code of a process after it has passed a signal on, unless it meets the process's end
+ * while output of one is open. So a process of its own keeps this one's output open for that long. */
+static void outlive(void) {
+    const pid_t parent = getpid();
+    if (fork() != 0) return;
+    close(STDIN_FILENO);
+    closefrom(STDERR_FILENO + 1);
+    for (int tries = 0; tries < 3000 && getppid() == parent; tries++) usleep(10000);
+    close(STDOUT_FILENO); /* now Hydra looks which processes have ended */
+    usleep(200000);
+    _exit(0);
+}
+
+void launcher_leave(int code, bool started, bool stopped, const char *library) {
+    Launcher launcher;
+    LauncherProcess processes[LAUNCHER_PROCESSES];
+    const LauncherRow *row = find_row(&launcher);
+    if (code == 0 || !row || !row->hydra || launcher_processes(processes) == 0) return;
+    if (!started && launcher_is_several(&launcher)) abort_by_pmi(code);
+    int major = 0, minor = 0;
+    const bool mpich = sscanf(library, "MPICH Version: %d.%d", &major, &minor) == 2;
+    if (stopped && launcher.rank == 0 && mpich && (major < 4 || (major == 4 && minor == 0))) outlive();
 }

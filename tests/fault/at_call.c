@@ -134,7 +134,8 @@ static bool is_chosen(int call) {
 
 static bool is_chosen_rank(void) {
     const char *rank = setting("AT_RANK");
-    return strcmp(rank, "any") == 0 || strcmp(rank, setting("OMPI_COMM_WORLD_RANK")) == 0;
+    const char *mine = getenv("OMPI_COMM_WORLD_RANK") ? setting("OMPI_COMM_WORLD_RANK") : setting("PMI_RANK");
+    return strcmp(rank, "any") == 0 || strcmp(rank, mine) == 0;
 }
 
 static bool at(const char *function, const char *path) {

@@ -61,4 +61,10 @@ size_t launcher_processes(LauncherProcess processes[LAUNCHER_PROCESSES]);
  *  none, or where it was told to mark lines or write them to files. */
 pid_t launcher_relay(void);
 
+/** Before this process ends with an error, in main(): what its launcher needs to end the job with this exit code.
+ *  `started`: MPI has been; `stopped`: a signal asked this process to stop; `library`: the text of
+ *  MPI_Get_library_version(). Hydra ends other processes for one that ends with an error only after MPI's start; before
+ *  it is asked to. */
+void launcher_leave(int code, bool started, bool stopped, const char *library);
+
 #endif

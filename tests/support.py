@@ -30,6 +30,9 @@ LIMIT = 60 if "/san/" not in LINNET else 300
 LABELS = ["negative", "neutral", "positive"]
 
 
+# The program is linked with MPICH, not Open MPI.
+MPICH = "mpich" in subprocess.run(["ldd", LINNET], capture_output=True, text=True).stdout
+
 # mpirun waits a second or two for the other ranks of a failed job. The ranks of a refused run end by themselves, and MPI_Finalize lets
 # none end before the error is printed, so that mpirun need not wait.
 REFUSED = {"OMPI_MCA_odls_base_sigkill_timeout": "0"}

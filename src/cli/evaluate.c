@@ -19,7 +19,7 @@ static Status run(const EvaluateOptions *options, bool quiet, Error *error) {
         log_setup(world->rank, world->size, quiet);
         if (world_agree(world, error, true) == STATUS_OK) evaluate_file(world, options, error);
     }
-    job_finish(world);
+    job_finish(world, error->status);
     return error->status;
 }
 

@@ -150,7 +150,7 @@ static Status run(const Command *command, Error *error) {
             world_agree(world, error, true);
         }
     }
-    job_finish(world);
+    job_finish(world, error->status);
     return error->status;
 }
 

@@ -71,7 +71,7 @@ static Status run_measure(const CommandOptions *options, Error *error) {
         log_setup(world->rank, world->size, options->quiet);
         if (world_agree(world, error, true) == STATUS_OK) measure(world, options, error);
     }
-    job_finish(world);
+    job_finish(world, error->status);
     return error->status;
 }
 

@@ -37,6 +37,6 @@ Status predict_output_run(const PredictFileOptions *options, bool quiet, Error *
         log_setup(world->rank, world->size, quiet);
         if (world_agree(world, error, true) == STATUS_OK) predict_file(world, options, error);
     }
-    job_finish(world);
+    job_finish(world, error->status);
     return error->status;
 }

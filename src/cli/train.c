@@ -43,7 +43,7 @@ static Status run(const OptionList *operands, const OptionList *overrides, bool 
             trainer_run(world, &settings, profile, error);
     }
     settings_free(&settings);
-    job_finish(world);
+    job_finish(world, error->status);
     return error->status;
 }
 

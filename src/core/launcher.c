@@ -15,7 +15,7 @@ typedef struct {
     const char *marks[NAMES_MAX];     /* with which it marks lines or writes them to files: parts of arguments, or
                                          complete ones that begin with '-' */
     const char *marking[NAMES_MAX];   /* variables with the same effect */
-    bool hydra;                       /* it needs launcher_leave() */
+    bool hydra;                       /* it is asked to end by launcher_end(), and needs launcher_leave() */
 } LauncherRow;
 
 #define PRTE "prterun", "prte", "prted"
@@ -184,10 +184,18 @@ pid_t launcher_relay(void) {
 
 /* --- The end --- */
 
-/* Ask Hydra to end all processes, by the line of PMI-1 that MPI_Abort() sends it. */
-static void abort_by_pmi(int code) {
+/* Whether the process was started by Hydra, and `launcher`, which is set. */
+static bool is_hydra(Launcher *launcher) {
+    LauncherProcess processes[LAUNCHER_PROCESSES];
+    const LauncherRow *row = find_row(launcher);
+    return row && row->hydra && launcher_processes(processes) > 0;
+}
+
+void launcher_end(int code) {
+    Launcher launcher;
     const char *file = getenv("PMI_FD");
-    if (file && atoi(file) > STDERR_FILENO) dprintf(atoi(file), "cmd=abort exitcode=%d\n", code);
+    /* The line of PMI-1 that MPI_Abort() sends. */
+    if (is_hydra(&launcher) && file && atoi(file) > STDERR_FILENO) dprintf(atoi(file), "cmd=abort exitcode=%d\n", code);
 }
 
 /* Hydra up to 4.0 forgets the exit code of a process after it has passed a signal on, unless it meets the process's end
@@ -205,11 +213,9 @@ static void outlive(void) {
 
 void launcher_leave(int code, bool started, bool stopped, const char *library) {
     Launcher launcher;
-    LauncherProcess processes[LAUNCHER_PROCESSES];
-    const LauncherRow *row = find_row(&launcher);
-    if (code == 0 || !row || !row->hydra || launcher_processes(processes) == 0) return;
-    if (!started && launcher_is_several(&launcher)) abort_by_pmi(code);
     int major = 0, minor = 0;
+    if (code == 0 || !is_hydra(&launcher)) return;
+    if (!started && launcher_is_several(&launcher)) launcher_end(code);
     const bool mpich = sscanf(library, "MPICH Version: %d.%d", &major, &minor) == 2;
     if (stopped && launcher.rank == 0 && mpich && (major < 4 || (major == 4 && minor == 0))) outlive();
 }

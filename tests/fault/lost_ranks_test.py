@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import pytest
 
-from support import (checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, wait_for,
+from support import (MPICH, checkpoints, finish, linnet, rank_of, ranks_of, start, train, update_met, wait_for,
                      weights_digest, write_config)
 
 # rank_timeout of these runs, and the seconds within which they must end; the launcher itself takes some of them.
@@ -294,6 +294,17 @@ def test_job_suspended_at_the_start_continues(at_call, short, tmp_path):
         time.sleep(seconds)
     result = finish(process)
     assert result.code == 0 and not result.errors, result
+
+
+def test_mpi_does_not_end(at_call, short, tmp_path):
+    """All ranks live, and one waits in MPI_Finalize as MPICH does with UCX on several hosts: the run, which is complete, ends without it.
+    Open MPI's mpirun takes such an end for a failure."""
+    process = start_run(tmp_path, short, 2, at_call(1, "MPI_Finalize", 60, LINNET_END_TIMEOUT="2"))
+    result = finish(process, limit=30)
+    assert (result.code == 0 or not MPICH) and not result.errors, result
+    assert re.search(r"warning: .*MPI has not ended within 2 s \(LINNET_END_TIMEOUT\)", result.stderr), result
+    assert not left_over(tmp_path), result
+    linnet("inspect", tmp_path / "run")
 
 
 def test_stopped_launcher_is_killed(short, tmp_path):

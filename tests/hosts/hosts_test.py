@@ -11,7 +11,7 @@ import time
 import pytest
 
 import namespaces
-from support import (LINNET, ROOT, checkpoints, finish, linnet, rank_of, ranks_of, train, update_met, wait_for, weights_digest,
+from support import (LINNET, MPICH, ROOT, checkpoints, finish, linnet, rank_of, ranks_of, train, update_met, wait_for, weights_digest,
                      write_config)
 
 # rank_timeout of the failing runs, longer than a busy machine starves a process, and the seconds within which they must end: mpirun takes
@@ -53,11 +53,14 @@ def one_host(settings, tmp_path_factory):
     return weights_digest(train(tmp_path_factory.mktemp("one"), ranks=1, **settings))
 
 
+def launch(hosts, folder, ranks_per_host, env=None):
+    return (hosts.mpiexec if MPICH else hosts.mpirun)(folder, ranks_per_host, env)
+
+
 def start_over(hosts, folder, ranks_per_host, settings, env=None):
     """`env`: variables for the ranks only."""
     config = write_config(folder / "config.json", output_dir=folder / "run", **settings)
-    passed_on = [word for name, value in (env or {}).items() for word in ("-x", f"{name}={value}")]
-    command = hosts.mpirun(folder, ranks_per_host) + passed_on + [LINNET, "train", str(config)]
+    command = launch(hosts, folder, ranks_per_host, env) + [LINNET, "train", str(config)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
                             env={**os.environ, **ROOT_ALLOWED}, start_new_session=True)
 
@@ -84,7 +87,7 @@ def test_evaluate_over_hosts(sample, make_hosts, tmp_path):
     hosts = make_hosts(2, "1gbit")
     alone, over = tmp_path / "alone.tsv", tmp_path / "over.tsv"
     linnet("evaluate", "--model", sample.model, "--data", sample.test, "--predictions", alone)
-    command = hosts.mpirun(tmp_path, 1) + [LINNET, "evaluate", "--model", str(sample.model), "--data", str(sample.test),
+    command = launch(hosts, tmp_path, 1) + [LINNET, "evaluate", "--model", str(sample.model), "--data", str(sample.test),
                                            "--predictions", str(over)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **ROOT_ALLOWED})
     assert done.returncode == 0, done
@@ -210,7 +213,7 @@ def test_plan_over_hosts(settings, sample, make_hosts, tmp_path):
     settings = {**settings, "model_name_or_path": wide}
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)
     constants = tmp_path / "constants.json"
-    done = subprocess.run(hosts.mpirun(tmp_path, 1) + [LINNET, "plan", "--measure", str(config), "--constants", str(constants)],
+    done = subprocess.run(launch(hosts, tmp_path, 1) + [LINNET, "plan", "--measure", str(config), "--constants", str(constants)],
                           capture_output=True, text=True, timeout=60, env={**os.environ, **ROOT_ALLOWED})
     assert done.returncode == 0, done
     measured = json.loads(constants.read_text())

@@ -119,17 +119,28 @@ class Hosts:
         """Bytes that the host has sent over its link."""
         return int(Path(f"/sys/class/net/{self.links[i]}/statistics/rx_bytes").read_text())
 
-    def mpirun(self, folder, ranks_per_host):
-        """The command line of mpirun on the first host, with this number of ranks on each host, or a list with a number for each."""
+    def mpirun(self, folder, ranks_per_host, env=None):
+        """The command line of mpirun on the first host, with this number of ranks on each host, or a list with a number for each. `env`:
+        variables for the ranks only."""
         ranks = ranks_per_host if isinstance(ranks_per_host, list) else [ranks_per_host] * len(self.names)
         hostfile = folder / "hostfile"
         hostfile.write_text("".join(f"{name} slots={count}\n" for name, count in zip(self.names, ranks)))
         network = f"{NETWORK}.0/24"
+        passed_on = [word for name, value in (env or {}).items() for word in ("-x", f"{name}={value}")]
         options = {"plm": "rsh", "plm_rsh_agent": HERE / "nsx", "pml": "ob1", "btl": "self,vader,tcp",
                    "btl_tcp_if_include": network, "oob_tcp_if_include": network, "mpi_yield_when_idle": "1"}
         return [str(HERE / "nsx"), self.names[0], "mpirun", "--hostfile", str(hostfile), "--bind-to", "none",
                 *(str(word) for key, value in options.items() for word in ("--mca", key, value)),
-                "-n", str(sum(ranks))]
+                "-n", str(sum(ranks)), *passed_on]
+
+    def mpiexec(self, folder, ranks_per_host, env=None):
+        """The same with mpiexec of MPICH. Its UCX would find the memory of another host's processes, which have the kernel in common."""
+        ranks = ranks_per_host if isinstance(ranks_per_host, list) else [ranks_per_host] * len(self.names)
+        hostfile = folder / "hostfile"
+        hostfile.write_text("".join(f"{name}:{count}\n" for name, count in zip(self.names, ranks)))
+        variables = {"UCX_NET_DEVICES": "eth0", "UCX_TLS": "tcp,self", **(env or {})}
+        return [str(HERE / "nsx"), self.names[0], "mpiexec.mpich", "-f", str(hostfile), "-launcher", "rsh", "-launcher-exec", str(HERE / "nsx"),
+                "-iface", "eth0", *(word for name, value in variables.items() if value for word in ("-genv", name, value)), "-n", str(sum(ranks))]
 
 
 def remove_left_over():

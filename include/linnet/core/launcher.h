@@ -61,6 +61,9 @@ size_t launcher_processes(LauncherProcess processes[LAUNCHER_PROCESSES]);
  *  none, or where it was told to mark lines or write them to files. */
 pid_t launcher_relay(void);
 
+/** Ask a launcher that can be asked without MPI (Hydra) to end all processes and itself with this exit code, at once. */
+void launcher_end(int code);
+
 /** Before this process ends with an error, in main(): what its launcher needs to end the job with this exit code.
  *  `started`: MPI has been; `stopped`: a signal asked this process to stop; `library`: the text of
  *  MPI_Get_library_version(). Hydra ends other processes for one that ends with an error only after MPI's start; before

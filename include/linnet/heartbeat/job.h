@@ -9,7 +9,9 @@
  *  the status is an error. Collective over all ranks; called once. */
 Status job_start(World **world, Error *error);
 
-/** End MPI and then the heartbeats, and free the world; NULL is fine. Collective. */
-void job_finish(World *world);
+/** End MPI and then the heartbeats, and free the world; NULL is fine. MPI that has not ended LINNET_END_TIMEOUT seconds
+ *  (20; 0: no limit) after all ranks have called this is left as it is: the process ends with `status` and a warning.
+ *  Collective. */
+void job_finish(World *world, Status status);
 
 #endif

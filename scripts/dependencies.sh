@@ -4,6 +4,7 @@
 #   scripts/dependencies.sh                       install what building and running need
 #   scripts/dependencies.sh --test                and what the tests need
 #   scripts/dependencies.sh --slurm               and Slurm, which tests/slurm starts
+#   scripts/dependencies.sh --mpich               and the second MPI that the tree is built with
 #   scripts/dependencies.sh --clang               and the second compiler that the tree is built with
 #   scripts/dependencies.sh --platforms           and what makes the other systems that the tree is built on
 #   scripts/dependencies.sh --fuzz | --valgrind   and what `make fuzz` or `make valgrind` needs
@@ -56,6 +57,10 @@ slurmd                 : program slurmd
 slurm-client           : program sbatch
 iproute2               : program ip
 util-linux             : program nsenter'
+# Beside Open MPI, whose mpicc and mpirun stay what they are: Debian's alternatives prefer it.
+MPICH_NEEDS='
+mpich                  : program mpicc.mpich && program mpiexec.mpich
+libmpich-dev           : program mpicc.mpich'
 CLANG_NEEDS='
 clang                  : program clang
 libomp-dev             : openmp'
@@ -93,11 +98,12 @@ for argument in "$@"; do
         grep -qs '^ID=debian' /etc/os-release && needs+=$BROWSER_NEED
         ;;
     --slurm) needs+=$SLURM_NEEDS ;;
+    --mpich) needs+=$MPICH_NEEDS ;;
     --clang) needs+=$CLANG_NEEDS ;;
     --platforms) needs+=$PLATFORM_NEEDS ;;
     --fuzz) needs+=$FUZZ_NEEDS ;;
     --valgrind) needs+=$VALGRIND_NEEDS ;;
-    *) die "unknown argument '$argument': --test, --slurm, --clang, --platforms, --fuzz, --valgrind and --check are known" ;;
+    *) die "unknown argument '$argument': --test, --slurm, --mpich, --clang, --platforms, --fuzz, --valgrind and --check are known" ;;
     esac
 done
 

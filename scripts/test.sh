@@ -2,8 +2,8 @@
 # make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed[, N skipped]".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi golden jobs errors kill faults command builds waiting hosts
-#                                   slurm platforms san; python is golden, jobs, errors, kill, faults and command; kill tries
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi golden jobs errors kill faults command builds mpich waiting
+#                                   hosts slurm platforms san; python is golden, jobs, errors, kill, faults and command; kill tries
 #                                   more where LINNET_KILLS and LINNET_FAULTS say so
 #
 # scripts/dependencies.sh installs what the tests need; a part that still lacks something fails. What this machine cannot do is
@@ -117,16 +117,21 @@ run_units() { # FOLDER WITH THE PROGRAMS, NAMES...
     for name in $names; do count_unit "$name" "$log/$name.log"; done
 }
 
-test_mpi() {
-    local source program ranks log
-    step "MPI tests on 1 to 4 ranks"
-    for source in tests/mpi/*_test.c; do
-        program=$(basename "$source" .c)
-        for ranks in 1 2 3 4; do
-            log=$logs/mpi-$program-$ranks.log
-            try "$program on $ranks ranks" "$log" limited $MPI_LIMIT "$log" scripts/mpirun.sh $ranks "build/tests/mpi/$program"
-        done
+mpi_tests() { find tests/mpi -name '*_test.c' | sed 's,.*/,,; s,\.c$,,' | sort; }
+
+run_mpi() { # FOLDER WITH THE PROGRAMS, RANKS, NAMES...
+    local program log
+    for program in "${@:3}"; do
+        log=$logs/$(echo "$1" | tr / -)-mpi-$program-$2.log
+        try "$program on $2 ranks in $1" "$log" limited $MPI_LIMIT "$log" scripts/mpirun.sh "$2" "$1/tests/mpi/$program"
     done
+}
+
+test_mpi() {
+    local ranks
+    step "MPI tests on 1 to 4 ranks"
+    # shellcheck disable=SC2046  # names without spaces
+    for ranks in 1 2 3 4; do run_mpi build $ranks $(mpi_tests); done
 }
 
 # Run pytest and count from its report, which is complete only when pytest reached its end.
@@ -172,6 +177,25 @@ test_builds() {
     fi
     build build-O1 BUILD=build/O1 OPT="-O1 -DNDEBUG" all "${tests[@]/#/build/O1/tests/unit/}" && run_units build/O1 "${tests[@]}"
     build build-O3 BUILD=build/O3 OPT="-O3 -DNDEBUG" all "${tests[@]/#/build/O3/tests/unit/}" && run_units build/O3 "${tests[@]}"
+}
+
+# With MPICH in place of Open MPI: all programs, the unit and MPI tests, jobs, lost ranks and several hosts. Its waiting ranks
+# do not give their core away, so that more of them than cores run only the MPI tests that send little.
+test_mpich() {
+    local ranks names few=(heartbeat messages shared sparse_embedding threads world)
+    limited 300 $logs/mpich-packages.log scripts/dependencies.sh --mpich || { fail "mpich (not installed)" $logs/mpich-packages.log; return; }
+    build build-mpich BUILD=build/mpich MPICC=mpicc.mpich all unit-programs mpi-programs || return
+    test_unit build/mpich
+    step "MPI tests with MPICH on 1 to 4 ranks"
+    for ranks in 1 2 3 4; do
+        mapfile -t names < <(mpi_tests)
+        [ $ranks -le "$(cores)" ] || names=("${few[@]/%/_test}")
+        run_mpi build/mpich $ranks "${names[@]}"
+    done
+    step "jobs, lost ranks and several hosts with MPICH"
+    # The hosts of another part may be there at the same time: they have other names.
+    run_pytest mpich build/mpich/linnet tests/mpich tests/hosts/hosts_test.py \
+        -k "mpich_test or evaluate_over or same_bits and (ranks0 or ranks1) or cut_link_ends_the_run and 2-1-1-1"
 }
 
 # The other systems that README names, each in a root of its own, from nothing: make quickstart, and make test with the parts of
@@ -261,7 +285,7 @@ run_part() {
         tests/fault/{disks,limits,lock,two_writers,hostile}_test.py ;;
     # Jobs that fail or lose a rank: most of their time the launcher waits.
     waiting) test_python waiting "bad input, and ranks that are lost" tests/fault/{bad_input,lost_ranks}_test.py ;;
-    mpi | kill | builds | hosts | slurm | platforms) "test_$1" ;;
+    mpi | kill | builds | mpich | hosts | slurm | platforms) "test_$1" ;;
     san-build) build build-san SAN=address,undefined all unit-programs ;;
     san-unit) with_sanitizers test_unit build/san ;;
     san-jobs) with_sanitizers test_san_jobs ;;
@@ -355,7 +379,7 @@ trap 'break_off 143' TERM
 trap 'break_off 129' HUP
 computing=() waiting=() sanitizers=()
 # shellcheck disable=SC2048  # names without spaces
-for part in ${*:-format build unit mpi python builds waiting hosts slurm platforms san}; do
+for part in ${*:-format build unit mpi python builds mpich waiting hosts slurm platforms san}; do
     case $part in
     format | build) run_part "$part" ;;
     python) computing+=(golden jobs errors kill faults command) ;;

@@ -134,11 +134,12 @@ class Hosts:
                 "-n", str(sum(ranks)), *passed_on]
 
     def mpiexec(self, folder, ranks_per_host, env=None):
-        """The same with mpiexec of MPICH. Its UCX would find the memory of another host's processes, which have the kernel in common."""
+        """The same with mpiexec of MPICH. Its UCX would find the memory of another host's processes, which have the kernel in common; and
+        before MPICH 4.2 it sometimes does not end."""
         ranks = ranks_per_host if isinstance(ranks_per_host, list) else [ranks_per_host] * len(self.names)
         hostfile = folder / "hostfile"
         hostfile.write_text("".join(f"{name}:{count}\n" for name, count in zip(self.names, ranks)))
-        variables = {"UCX_NET_DEVICES": "eth0", "UCX_TLS": "tcp,self", **(env or {})}
+        variables = {"UCX_NET_DEVICES": "eth0", "UCX_TLS": "tcp,self", "LINNET_END_TIMEOUT": "5", **(env or {})}
         return [str(HERE / "nsx"), self.names[0], "mpiexec.mpich", "-f", str(hostfile), "-launcher", "rsh", "-launcher-exec", str(HERE / "nsx"),
                 "-iface", "eth0", *(word for name, value in variables.items() if value for word in ("-genv", name, value)), "-n", str(sum(ranks))]
 

@@ -50,7 +50,7 @@ static inline int check_finish(World *world) {
     world_sum_integers(world, &idle, 1);
     world_sum_integers(world, &faults, 1);
     if (world->rank == 0 && faults > 0) fprintf(stderr, "%lld checks failed\n", (long long)faults);
-    job_finish(world);
+    job_finish(world, STATUS_OK);
     return faults > 0 || idle > 0;
 }
 

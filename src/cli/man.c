@@ -204,7 +204,8 @@ static void print_markdown(const CommandList *commands) {
         "made from the same tables, as are `linnet man` and `linnet completions`. Of the processes that `mpirun` or `srun`\n"
         "starts, one prints the help.\n\n"
         "`linnet --version` prints the versions of linnet, of the MPI that it runs with and the one that it was built with\n"
-        "(`mpi.h`), of its libraries, the compiler, the kernels in use, the processor and the number of threads; `linnet --version --json` prints them as one JSON object.\n");
+        "(`mpi.h`), of its libraries, the compiler, the kernels in use, the processor and the number of threads;\n"
+        "`linnet --version --json` prints them as one JSON object.\n");
     for (size_t i = 0; i < commands->count; i++) options_show_table(commands->items[i].run, put_markdown, NULL);
 }
 

@@ -174,9 +174,9 @@ static Status save_state(const CheckpointFolder *f, const RunStateFiles *state, 
 
 /* Rename a folder and flush its name to disk; after a failed flush it has its old name again. */
 static Status rename_folder(const char *from, const char *to, Error *error) {
-    if (rename(from, to))
+    if (!file_move(from, to))
         return error_set(error, STATUS_FAILURE, "%s: cannot rename to %s: %s", from, to, strerror(errno));
-    if (file_flush_parent(to, error) && rename(to, from))
+    if (file_flush_parent(to, error) && !file_move(to, from))
         log_warning("%s: cannot rename back to %s: %s", to, from, strerror(errno));
     return error->status;
 }

@@ -1,14 +1,12 @@
 /* SHA-256 with libcrypto. See digest.h. */
 #include "linnet/core/digest.h"
-#include "linnet/core/file.h"
+#include "linnet/core/file_source.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define PIECE_BYTES ((size_t)1 << 20)
 
@@ -46,20 +44,18 @@ void digest_destroy(Digest *digest) {
 
 Status digest_file(const char *path, char text[DIGEST_TEXT], Error *error) {
     Digest *digest = NULL;
-    FILE *file;
-    if (file_open_stream(path, &file, error)) return error->status;
+    FileSource source;
+    if (file_source_open(&source, path, error)) return error->status;
     unsigned char *piece = memory_allocate(PIECE_BYTES, 1, error);
     if (!piece || digest_create(&digest, error)) goto cleanup;
-    for (size_t count; (count = fread(piece, 1, PIECE_BYTES, file)) > 0;) {
-        digest_add(digest, piece, count);
-        progress_add_bytes((int64_t)count);
+    for (size_t got = PIECE_BYTES, at = 0; got == PIECE_BYTES; at += got) {
+        if (file_source_read(&source, piece, PIECE_BYTES, (int64_t)at, &got, error)) goto cleanup;
+        digest_add(digest, piece, got);
+        progress_add_bytes((int64_t)got);
     }
-    if (ferror(file))
-        error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
-    else
-        digest_finish(digest, text);
+    digest_finish(digest, text);
 cleanup:
-    fclose(file);
+    file_source_close(&source);
     digest_destroy(digest);
     memory_free(piece);
     return error->status;

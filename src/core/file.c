@@ -1,20 +1,19 @@
-/* Files and folders: reading, replacing at once, flushing, removing. See file.h. */
+/* Files and folders: replacing at once, flushing, renaming, removing. See file.h. */
 #include "linnet/core/file.h"
+#include "core/file_private.h"
+#include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/temporary.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define GROWTH_BYTES ((size_t)1 << 16)
-/* Only settings, vocabularies and the like are read into memory; none of them is larger. */
-#define READ_BYTES_MAX ((size_t)1 << 30)
 
 Status file_fail(Error *error, const char *path, const char *what) {
     static const int correctable[] = {ENOENT, ENOTDIR, EISDIR, EEXIST, EACCES, EPERM, EROFS, ELOOP, ENAMETOOLONG};
@@ -26,7 +25,10 @@ Status file_fail(Error *error, const char *path, const char *what) {
 }
 
 Status file_blame(int code) {
-    return code == ENOMEM || code == EMFILE || code == ENFILE ? STATUS_FAILURE : STATUS_INPUT;
+    static const int own[] = {ENOMEM, EMFILE, ENFILE, ESTALE, ETIMEDOUT};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (code == own[i]) return STATUS_FAILURE;
+    return STATUS_INPUT;
 }
 
 char *file_join(const char *folder, const char *name, Error *error) {
@@ -45,63 +47,6 @@ char *file_expand_home(const char *path, Error *error) {
     return expanded;
 }
 
-bool file_exists(const char *path) {
-    struct stat about;
-    return stat(path, &about) == 0;
-}
-
-bool file_is_in(const char *folder, const char *name) {
-    char path[PATH_MAX]; /* not allocated: a lack of memory must not look like a missing file */
-    const int length = snprintf(path, sizeof path, "%s/%s", folder, name);
-    return length > 0 && (size_t)length < sizeof path && file_exists(path);
-}
-
-bool file_same(const char *a, const char *b) {
-    struct stat one, other;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-bool file_is_folder(const char *path) {
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
-int64_t file_size(const char *path) {
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISREG(about.st_mode) ? (int64_t)about.st_size : 0;
-}
-
-static Status check_regular(const char *path, const struct stat *about, const char *what, Error *error) {
-    const mode_t mode = about->st_mode;
-    if (S_ISREG(mode)) return STATUS_OK;
-    const char *kind = S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : "a device";
-    return error_set(error, STATUS_INPUT, "%s: cannot %s: it is %s, not a regular file", path, what, kind);
-}
-
-Status file_open(const char *path, int *file, Error *error) {
-    struct stat about;
-    /* Without O_NONBLOCK, opening a pipe without a writer would block. */
-    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*file < 0) return error_set(error, file_blame(errno), "%s: cannot open: %s", path, strerror(errno));
-    const Status status =
-        fstat(*file, &about) ? file_fail(error, path, "open") : check_regular(path, &about, "open", error);
-    if (!status) return STATUS_OK;
-    close(*file);
-    *file = -1;
-    return status;
-}
-
-Status file_open_stream(const char *path, FILE **stream, Error *error) {
-    int file;
-    *stream = NULL;
-    if (file_open(path, &file, error)) return error->status;
-    *stream = fdopen(file, "rb");
-    if (*stream) return STATUS_OK;
-    error_set(error, STATUS_FAILURE, "%s: cannot open: %s", path, strerror(errno));
-    close(file);
-    return error->status;
-}
-
 bool file_write_all(int file, const void *bytes, size_t size) {
     for (const char *next = bytes; size > 0;) {
         const ssize_t count = write(file, next, size);
@@ -113,47 +58,34 @@ bool file_write_all(int file, const void *bytes, size_t size) {
     return true;
 }
 
-Status file_read(const char *path, char **text, size_t *size, Error *error) {
-    char *block = NULL;
-    size_t done = 0, capacity = 0;
+/* fsync(2); false after an error. Some file systems cannot flush anything, and many not a folder. */
+static bool flush_open(int file, const char *shown) {
+    static atomic_flag told = ATOMIC_FLAG_INIT;
     struct stat about;
-    int file;
-    if (file_open(path, &file, error)) return error->status;
-    /* One byte more than the size shows that the file has ended. It may grow meanwhile: it ends where reading ends. */
-    const size_t first = fstat(file, &about) == 0 && about.st_size > 0 ? (size_t)about.st_size + 1 : GROWTH_BYTES;
-    for (ssize_t count = 1; count != 0; done += (size_t)(count > 0 ? count : 0)) {
-        if (done == capacity) {
-            capacity = capacity ? 2 * capacity : first;
-            if (capacity > READ_BYTES_MAX) error_set(error, STATUS_INPUT, "%s: expected a file of at most 1 GiB", path);
-            char *larger = error->status ? NULL : memory_resize(block, done, capacity, 1, error);
-            if (!larger) goto cleanup;
-            block = larger;
-        }
-        count = read(file, block + done, capacity - done);
-        if (count < 0 && errno != EINTR) {
-            error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
-            goto cleanup;
-        }
-    }
-    block[done] = '\0';
-    *text = block;
-    block = NULL;
-    if (size) *size = done;
-cleanup:
-    memory_free(block);
-    close(file);
-    return error->status;
+    if (fsync(file) == 0) return true;
+    const int code = errno;
+    if (code != EINVAL && code != ENOSYS && code != EOPNOTSUPP) return false;
+    if (!(fstat(file, &about) == 0 && S_ISDIR(about.st_mode)) && !atomic_flag_test_and_set(&told))
+        log_warning(
+            "%s: its file system cannot flush files to disk (%s): after a crash of the machine the newest files "
+            "may be incomplete",
+            shown, strerror(code));
+    return true;
 }
 
 /* Flush what is at `path`; errors name `shown`. */
 static Status flush(const char *path, const char *shown, Error *error) {
-    struct stat about;
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return file_fail(error, shown, "open");
-    /* Some network file systems cannot flush a folder and return EINVAL; they keep names in order without it. */
-    const bool folder = fstat(file, &about) == 0 && S_ISDIR(about.st_mode);
-    if (fsync(file) && !(folder && errno == EINVAL)) file_fail(error, shown, "flush to disk");
-    close(file);
+    int attempts = 0;
+    for (bool again = true; again;) {
+        const int file = open(path, O_RDONLY | O_CLOEXEC);
+        const bool done = file >= 0 && flush_open(file, shown);
+        const int code = errno;
+        if (file >= 0) close(file);
+        if (done) return STATUS_OK;
+        errno = code;
+        again = file_retry(&attempts);
+        if (!again) file_fail(error, shown, file < 0 ? "open" : "flush to disk");
+    }
     return error->status;
 }
 
@@ -174,9 +106,25 @@ Status file_flush_parent(const char *path, Error *error) {
     return error->status;
 }
 
+bool file_move(const char *from, const char *to) {
+    struct stat before, after;
+    const bool known = lstat(from, &before) == 0;
+    int attempts = 0, code;
+    do code = rename(from, to);
+    while (code && file_retry(&attempts));
+    if (code == 0) return true;
+    code = errno;
+    /* A file server that was asked twice, because its first answer was lost, says that the old name does not exist. */
+    if (code == ENOENT && known && lstat(to, &after) == 0 && before.st_ino == after.st_ino &&
+        before.st_dev == after.st_dev)
+        return true;
+    errno = code;
+    return false;
+}
+
 /* Rename a file or folder that is on disk. */
 static Status put_in_place(const char *temporary, const char *path, Error *error) {
-    if (rename(temporary, path)) return file_fail(error, path, "put the new file in its place");
+    if (!file_move(temporary, path)) return file_fail(error, path, "put the new file in its place");
     return file_flush_parent(path, error);
 }
 
@@ -185,7 +133,7 @@ static Status put_in_place(const char *temporary, const char *path, Error *error
 static Status check_replaceable(const char *path, Error *error) {
     struct stat about;
     if (!*path) return error_set(error, STATUS_INPUT, "expected the name of a file to write, got an empty one");
-    if (stat(path, &about) == 0) return check_regular(path, &about, "write", error);
+    if (stat(path, &about) == 0) return file_check_regular(path, &about, "write", error);
     return errno == ENOENT ? STATUS_OK : file_fail(error, path, "create");
 }
 
@@ -211,7 +159,8 @@ Status file_begin(FILE **file, const char *path, Error *error) {
     *file = NULL;
     char *temporary = check_replaceable(path, error) ? NULL : temporary_begin(path, error);
     if (!temporary) return error->status;
-    const int opened = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0666);
+    const int opened =
+        file_open_again(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0666);
     if (opened >= 0) *file = fdopen(opened, "w");
     if (*file) {
         memory_free(temporary); /* its name stays noted until file_end() */
@@ -230,7 +179,7 @@ Status file_end(FILE *file, const char *path, Error *error) {
     Error ignored = {0}; /* *error holds one already */
     if (!file) return error->status;
     char *temporary = temporary_path(path, error->status ? &ignored : error);
-    const bool bad = fflush(file) || ferror(file) || (!error->status && fsync(fileno(file)));
+    const bool bad = fflush(file) || ferror(file) || (!error->status && !flush_open(fileno(file), path));
     if ((fclose(file) || bad) && !error->status) file_fail(error, path, "write");
     if (temporary && (error->status || put_in_place(temporary, path, error))) unlink(temporary);
     temporary_end(temporary);
@@ -245,8 +194,11 @@ Status file_probe(const char *path, Error *error) {
 }
 
 static Status make_one_folder(const char *path, Error *error) {
-    if (mkdir(path, 0777) == 0) return file_flush_parent(path, error);
-    const int code = errno;
+    int attempts = 0, code;
+    do code = mkdir(path, 0777);
+    while (code && file_retry(&attempts));
+    if (code == 0) return file_flush_parent(path, error);
+    code = errno;
     if (file_is_folder(path)) return STATUS_OK;
     errno = code; /* file_is_folder() has changed it */
     return file_fail(error, path, "make the folder");
@@ -298,7 +250,7 @@ Status file_take_place(const char *temporary, const char *path, Error *error) {
 }
 
 Status file_rename(const char *from, const char *to, Error *error) {
-    if (rename(from, to))
+    if (!file_move(from, to))
         return error_set(error, STATUS_FAILURE, "%s: cannot rename to %s: %s", from, to, strerror(errno));
     return file_flush_parent(to, error);
 }

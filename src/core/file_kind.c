@@ -1,5 +1,6 @@
 /* The kinds of file that are taken for another, their first bytes and what to do. See file_kind.h. */
 #include "linnet/core/file_kind.h"
+#include "linnet/core/file_copies.h"
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
@@ -120,8 +121,8 @@ FileKind file_kind(const void *bytes, size_t size) {
 }
 
 FileKind file_kind_of(const char *path) {
-    char bytes[FILE_KIND_BYTES];
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char bytes[FILE_KIND_BYTES], place[FILE_COPIES_PLACE];
+    int file = open(file_copies_place(path, place), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) return FILE_KIND_OTHER;
     ssize_t size = pread(file, bytes, sizeof bytes, 0);
     close(file);

@@ -1,5 +1,6 @@
 /* One process at a time in a folder. See lock.h. */
 #include "linnet/core/lock.h"
+#include "core/file_private.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/environment.h"
 #include "linnet/core/file.h"
@@ -93,7 +94,7 @@ static Status not_locked(int file, int code, const char *folder, Error *error) {
 /* Open the lock file; −1 with an error, or without one where the folder cannot be written: the first write reports
  * that. */
 static int open_file(const char *path, Error *error) {
-    const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0666), code = errno;
+    const int file = file_open_again(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0666), code = errno;
     const bool forbidden = code == EACCES || code == EPERM;
     if (file >= 0 || code == EROFS || (forbidden && !file_exists(path))) return file;
     const bool bad = forbidden || code == EISDIR || code == ELOOP;
@@ -115,10 +116,14 @@ bool lock_is_held(const char *folder) {
 Status lock_take(Lock *lock, const char *folder, Error *error) {
     *lock = (Lock){0};
     char *path = file_join(folder, LOCK_NAME, error);
-    const int file = path ? open_file(path, error) : -1;
+    int file = -1, code = 0, attempts = 0;
+    do {
+        if (file >= 0) close(file);
+        file = path ? open_file(path, error) : -1;
+        errno = code = file >= 0 ? wait_for_lock(file, folder) : 0;
+    } while (code && file_retry(&attempts));
     memory_free(path);
     if (file < 0) return error->status;
-    const int code = wait_for_lock(file, folder);
     if (code == 0) {
         write_holder(file);
         *lock = (Lock){.held = true, .file = file};

@@ -1,7 +1,8 @@
 #ifndef LINNET_CORE_FILE_H
 #define LINNET_CORE_FILE_H
 /** Files and folders, written so that a crash leaves the old or the new content. Paths are UTF-8. Every error names the
- *  path and the system's reason. Not collective. */
+ *  path and the system's reason. What names a path is asked for again a few times where a file server no longer knows it
+ *  (ESTALE). What only looks or reads takes the copies of file_copies.h, where there are some. Not collective. */
 #include "linnet/core/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +10,7 @@
 #include <stdio.h>
 
 /** The status for a file that cannot be read, by errno: STATUS_FAILURE where this machine has no memory or file
- *  descriptors left, else STATUS_INPUT. */
+ *  descriptors left or the file server does not serve it, else STATUS_INPUT. */
 Status file_blame(int code);
 
 /** Fill *error with "path: cannot what: reason" from errno: a path that the user can correct is STATUS_INPUT, all else
@@ -80,7 +81,10 @@ Status file_remove(const char *path, Error *error);
  *  it. Errors name `path` alone. */
 Status file_take_place(const char *temporary, const char *path, Error *error);
 
-/** rename(2), then flush the folder that holds `to`. */
+/** rename(2); false after an error, which errno tells. */
+bool file_move(const char *from, const char *to);
+
+/** The same, then flush the folder that holds `to`. */
 Status file_rename(const char *from, const char *to, Error *error);
 
 #endif

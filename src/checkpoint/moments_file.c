@@ -3,9 +3,6 @@
 
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
 
 #define ELEMENT_BYTES sizeof(float) /* I32 too */
 
@@ -65,9 +62,9 @@ static void check_rows(const MomentsFile *file, const Tensor *const pair[2], int
 }
 
 Status moments_file_open(MomentsFile *file, const char *folder, Error *error) {
-    *file = (MomentsFile){.path = file_join(folder, MOMENTS_FILE, error), .descriptor = -1};
+    *file = (MomentsFile){.path = file_join(folder, MOMENTS_FILE, error), .source.file = -1};
     if (!file->path || safetensors_open(&file->file, file->path, error) ||
-        file_open(file->path, &file->descriptor, error))
+        file_source_open(&file->source, file->path, error))
         return error->status;
     for (int which = 0; which < 2; which++) file->dense[which] = find(file, DENSE[which], DTYPE_F32, 1, error);
     if (!error->status && file->dense[0]->shape[0] != file->dense[1]->shape[0])
@@ -80,24 +77,17 @@ Status moments_file_open(MomentsFile *file, const char *folder, Error *error) {
     return error->status;
 }
 
-void moments_file_read(const MomentsFile *file, const Tensor *tensor, size_t first, size_t count, void *out,
-                       Error *error) {
+void moments_file_read(MomentsFile *file, const Tensor *tensor, size_t first, size_t count, void *out, Error *error) {
     const size_t bytes = count * ELEMENT_BYTES, offset = tensor->offset + first * ELEMENT_BYTES;
-    for (size_t done = 0; done < bytes && !error->status;) {
-        const ssize_t got = pread(file->descriptor, (char *)out + done, bytes - done, (off_t)(offset + done));
-        if (got > 0)
-            done += (size_t)got;
-        else if (got == 0)
-            error_set(error, STATUS_INPUT, "%s: tensor %s ends early: the file was cut short while it was read",
-                      file->path, tensor->name);
-        else if (errno != EINTR)
-            error_set(error, file_blame(errno), "%s: cannot read: %s", file->path, strerror(errno));
-    }
+    size_t got;
+    if (!error->status && !file_source_read(&file->source, out, bytes, (int64_t)offset, &got, error) && got < bytes)
+        error_set(error, STATUS_INPUT, "%s: tensor %s ends early: the file was cut short while it was read", file->path,
+                  tensor->name);
 }
 
 void moments_file_close(MomentsFile *file) {
     safetensors_close(file->file);
-    if (file->descriptor >= 0) close(file->descriptor);
+    file_source_close(&file->source);
     memory_free(file->path);
-    *file = (MomentsFile){.descriptor = -1};
+    *file = (MomentsFile){.source.file = -1};
 }

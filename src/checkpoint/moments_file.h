@@ -7,6 +7,7 @@
  *     exp_avg_sq, token_exp_avg_sq, position_exp_avg_sq    likewise
  *
  *  Not collective. */
+#include "linnet/core/file_source.h"
 #include "linnet/model/safetensors.h"
 
 #define MOMENTS_FILE "optimizer.safetensors"
@@ -32,7 +33,7 @@ Status moments_file_create(SafetensorsWriter **writer, const char *folder, const
 typedef struct {
     char *path;
     SafetensorsFile *file;
-    int descriptor; /* the values are read through it: behind a mapping, a read error would kill the process */
+    FileSource source; /* the values are read through it: behind a mapping, a read error would kill the process */
     const Tensor *ids[MOMENTS_EMBEDDINGS];
     const Tensor *dense[2];                    /**< exp_avg, exp_avg_sq */
     const Tensor *rows[MOMENTS_EMBEDDINGS][2]; /**< [rows, width] */
@@ -45,7 +46,6 @@ void moments_file_close(MomentsFile *file);
 
 /** out [count] = a tensor's elements from `first` on, of 4 bytes each. STATUS_INPUT names a file that cannot be read. Does
  *  nothing if *error is set. */
-void moments_file_read(const MomentsFile *file, const Tensor *tensor, size_t first, size_t count, void *out,
-                       Error *error);
+void moments_file_read(MomentsFile *file, const Tensor *tensor, size_t first, size_t count, void *out, Error *error);
 
 #endif

@@ -4,8 +4,8 @@
 #include "linnet/comm/world.h"
 #include "linnet/optim/optimizer.h"
 
-/** Read the moments: each rank its part, whatever the number of ranks that wrote them. The file must fit the model;
- *  its digest is not checked: checkpoint_verify() does that. Collective. */
+/** Read the moments: rank 0 alone opens the file and sends each rank its part, whatever the number of ranks that wrote
+ *  them. The file must fit the model; its digest is not checked: checkpoint_verify() does that. Collective. */
 Status checkpoint_read_optimizer(const World *world, const char *folder, Optimizer *optimizer, Error *error);
 
 #endif

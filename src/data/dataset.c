@@ -88,7 +88,7 @@ Status dataset_open(Dataset **dataset, const char *path, Error *error) {
     opened->file = -1;
     for (int i = 0; i < COLUMNS; i++) opened->columns[i] = -1;
     opened->path = memory_text(path, error);
-    if (opened->path && !h5_open(&opened->file, path, error) && !read_attributes(opened, error) &&
+    if (opened->path && !h5_open(&opened->file, &opened->image, path, error) && !read_attributes(opened, error) &&
         !open_columns(opened, error))
         *dataset = opened;
     else
@@ -112,7 +112,7 @@ void dataset_close(Dataset *dataset) {
     if (!dataset) return;
     for (int i = 0; i < COLUMNS; i++)
         if (dataset->columns[i] >= 0) H5Dclose(dataset->columns[i]);
-    if (dataset->file >= 0) H5Fclose(dataset->file);
+    h5_close(dataset->file, &dataset->image);
     h5_free_texts(dataset->info.label_names, dataset->info.labels);
     memory_free(dataset->path);
     memory_free(dataset);

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* HDF5 reads a chunk at once, so this limits the memory that a file can make the reader take. */
 #define CHUNK_BYTES_MAX ((hsize_t)64 << 20)
@@ -30,18 +29,16 @@ hid_t column_file_type(ColumnName name, int32_t vocabulary) {
 /* --- Opening --- */
 
 /* Whether an address of the file has an object header of the version with a checksum. */
-static bool has_checked_header(hid_t file, haddr_t address) {
+static bool has_checked_header(const Dataset *dataset, haddr_t address) {
     char mark[4];
-    int *descriptor = NULL;
-    if (H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&descriptor) < 0 || !descriptor) return false;
-    return pread(*descriptor, mark, sizeof mark, (off_t)address) == sizeof mark && memcmp(mark, "OHDR", 4) == 0;
+    return h5_bytes(dataset->file, &dataset->image, address, mark, sizeof mark) && memcmp(mark, "OHDR", 4) == 0;
 }
 
 /* Whether the name is an object of this file: it may be a link into another one. */
-static bool is_own(hid_t file, const char *name) {
+static bool is_own(const Dataset *dataset, const char *name) {
     H5L_info_t link;
-    return H5Lget_info(file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD &&
-           has_checked_header(file, link.u.address);
+    return H5Lget_info(dataset->file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD &&
+           has_checked_header(dataset, link.u.address);
 }
 
 /* The bytes of an element in the file; 0 where the type is not the column's. */
@@ -110,7 +107,7 @@ Status column_open(Dataset *dataset, ColumnName name, int64_t expected, Error *e
     const char *path = dataset->path;
     hsize_t length = 0;
     size_t size;
-    const hid_t array = is_own(dataset->file, kind->name) ? H5Dopen2(dataset->file, kind->name, H5P_DEFAULT) : -1;
+    const hid_t array = is_own(dataset, kind->name) ? H5Dopen2(dataset->file, kind->name, H5P_DEFAULT) : -1;
     dataset->columns[name] = array;
     if (array < 0) return error_set(error, STATUS_INPUT, "%s: dataset \"%s\" is missing or damaged", path, kind->name);
     if (!(size = read_size(array, kind))) return refuse_type(dataset, kind, error);

@@ -23,6 +23,7 @@ hid_t column_file_type(ColumnName name, int32_t vocabulary);
 struct Dataset {
     char *path;
     hid_t file;
+    H5Image image; /**< of the file, where it is a copy in memory */
     DatasetInfo info;
     hid_t columns[COLUMNS]; /**< −1 where not open */
     atomic_bool stopped;    /**< dataset_stop() was called */

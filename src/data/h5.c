@@ -1,22 +1,11 @@
-/* HDF5 files and attributes. See h5.h. */
+/* Errors and attributes of HDF5. See h5.h. */
 #include "data/h5.h"
 #include "linnet/core/file.h"
-#include "linnet/core/file_kind.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* After a failed close (a full disk) HDF5 keeps the file in its list and crashes on it when the program exits. linnet
- * closes all its files, so HDF5 has nothing to do then. The call works only before HDF5's first use. */
-__attribute__((constructor)) static void close_nothing_at_exit(void) {
-    H5dont_atexit();
-}
 
 /* --- Errors --- */
 
@@ -44,101 +33,6 @@ Status h5_error(Error *error, Status status, const char *path, const char *what)
     if (!start) return error_set(error, status, "%s: %s: %s", path, what, *reason ? reason : "HDF5 gives no reason");
     start += strlen("error message = '");
     return error_set(error, status, "%s: %s: %.*s", path, what, (int)strcspn(start, "'"), start);
-}
-
-/* --- Files --- */
-
-/* Access without locks, which NFS and Lustre often do not have. Also turns off the printing of HDF5's error stack
- * (each thread has its own switch, so this is done where a thread first uses HDF5) and the loading of plugins: a file
- * may name filters that HDF5 would look for on the disk. */
-static hid_t access_without_locks(void) {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    H5PLset_loading_state(0);
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (access >= 0) H5Pset_file_locking(access, false, true);
-    return access;
-}
-
-/* A superblock as linnet writes it (HDF5 File Format Specification 3.0, II.A.): version 3, offsets and lengths of 8
- * bytes. */
-typedef struct {
-    unsigned char signature[8], version, offset_bytes, length_bytes, flags;
-    uint64_t base, extension, end, root;
-    uint32_t checksum;
-} __attribute__((packed)) Superblock;
-
-/* Say what a file is that is no HDF5 file; a table, the usual one, with the command that makes a token file of it. */
-static Status refuse_other(const char *path, Error *error) {
-    const FileKind kind = file_kind_of(path);
-    const char *name = strrchr(path, '/'), *dot = strchr(name ? name : path, '.');
-    if (kind != FILE_KIND_OTHER && kind != FILE_KIND_GZIP && kind != FILE_KIND_UTF16)
-        return file_kind_refuse_table(path, kind, error);
-    return error_set(error, STATUS_INPUT,
-                     "%s: not an HDF5 file; a table becomes one by: linnet prepare --input %s --output %.*s.h5 "
-                     "--tokenizer MODEL_FOLDER",
-                     path, path, dot ? (int)(dot - path) : (int)strlen(path), path);
-}
-
-/* Check the file's start before HDF5 reads it. Structures of formats before HDF5 1.10 have no checksums, and HDF5 can
- * crash on damage in them: they are refused, here those of the file and its root group. */
-static Status check_start(const char *path, int file, Error *error) {
-    static const char signature[] = "\x89HDF\r\n\x1a\n";
-    Superblock start = {0};
-    char mark[4];
-    struct stat about;
-    const ssize_t count = pread(file, &start, sizeof start, 0);
-    if (count < 0 || fstat(file, &about) != 0)
-        return error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
-    if (memcmp(start.signature, signature, sizeof start.signature) != 0) return refuse_other(path, error);
-    if (start.version < 2 || start.version > 3)
-        return error_set(
-            error, STATUS_INPUT,
-            "%s: expected HDF5's format of version 1.10 or later, which has checksums (h5py: libver=\"v110\")", path);
-    if (start.end > (uint64_t)about.st_size)
-        return error_set(error, STATUS_INPUT, "%s: damaged or cut short: expected %llu bytes, got %lld", path,
-                         (unsigned long long)start.end, (long long)about.st_size);
-    if (start.offset_bytes != 8 || start.length_bytes != 8 || start.base != 0 || start.extension != UINT64_MAX ||
-        start.root > start.end || pread(file, mark, sizeof mark, (off_t)start.root) != sizeof mark ||
-        memcmp(mark, "OHDR", sizeof mark) != 0)
-        return error_set(error, STATUS_INPUT, "%s: damaged or cut short: not as linnet writes it", path);
-    return STATUS_OK;
-}
-
-Status h5_open(hid_t *file, const char *path, Error *error) {
-    *file = -1;
-    int start;
-    if (file_open(path, &start, error)) return error->status;
-    check_start(path, start, error);
-    close(start);
-    if (error->status) return error->status;
-    const hid_t access = access_without_locks();
-    *file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (*file < 0) h5_error(error, STATUS_INPUT, path, "damaged or cut short");
-    H5Pclose(access);
-    return error->status;
-}
-
-Status h5_create(hid_t *file, const char *temporary, const char *path, Error *error) {
-    *file = -1;
-    /* The system's error tells a wrong path (bad input) from a failing disk; HDF5's does not. */
-    const int probe = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0666);
-    if (probe < 0) return file_fail(error, path, "create");
-    close(probe);
-    const hid_t access = access_without_locks();
-    /* This format has checksums in its structures; HDF5 can crash on damage in the older one. */
-    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
-    /* Without time stamps the same content gives the same bytes. */
-    const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_obj_track_times(creation, false);
-    const hid_t created = H5Fcreate(temporary, H5F_ACC_TRUNC, creation, access);
-    if (created < 0) {
-        h5_error(error, STATUS_FAILURE, path, "cannot write");
-        unlink(temporary);
-    }
-    H5Pclose(creation);
-    H5Pclose(access);
-    *file = created;
-    return error->status;
 }
 
 /* --- Reading attributes --- */

@@ -9,9 +9,19 @@
 
 #define H5_TEXT_MAX 255 /**< bytes of the longest text in an attribute */
 
+/** The bytes of a file of which there is a copy in memory (file_copies.h), which HDF5 reads where they are. */
+typedef struct {
+    void *bytes; /**< [size] mapped; NULL: the file is read from the disk */
+    size_t size;
+} H5Image;
+
 /** Open for reading, without file locks. STATUS_INPUT names the file and its fault, also where its format is older
  *  than HDF5 1.10. */
-Status h5_open(hid_t *file, const char *path, Error *error);
+Status h5_open(hid_t *file, H5Image *image, const char *path, Error *error);
+/** Close a file (−1: none) and free its image. */
+void h5_close(hid_t file, H5Image *image);
+/** Read bytes of the file from `address` on, past HDF5; false where it has not so many. */
+bool h5_bytes(hid_t file, const H5Image *image, uint64_t address, void *out, size_t size);
 /** Create or empty the file `temporary` for writing, without file locks. Errors name `path`, whose place it will take:
  *  STATUS_INPUT when the path is wrong. */
 Status h5_create(hid_t *file, const char *temporary, const char *path, Error *error);

@@ -1,6 +1,7 @@
 /* Evaluate a model folder on a token file or a table: what linnet evaluate does. */
 #include "linnet/evaluate/evaluate_file.h"
 #include "evaluate/evaluate_table.h"
+#include "linnet/comm/broadcast_files.h"
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/file.h"
@@ -63,6 +64,17 @@ static Status open_data(Job *job, Error *error) {
     return evaluate_open_data(job->world, &job->dataset, job->options->data, error);
 }
 
+/* Open data and model, whose files are read once for all ranks. Collective. */
+static Status load(Job *job, Error *error) {
+    const EvaluateOptions *options = job->options;
+    if (!model_broadcast(job->world, options->model, error) &&
+        !broadcast_files(job->world, options->data, NULL, error) && !open_data(job, error) &&
+        !check_labels(job, error) && !choose_sharing(job, error))
+        model_open(&job->model, job->world, options->model, NULL, false, 0, error);
+    broadcast_files_end();
+    return error->status;
+}
+
 /* Whether the samples are such as the model has been made for. */
 static Status check_data(const Job *job, Error *error) {
     DatasetInfo info = *dataset_info(job->dataset);
@@ -78,9 +90,7 @@ static Status open_job(Job *job, Error *error) {
     if (predicts && !file_probe(options->predictions, error)) /* before the long work */
         file_check_replaced(options->predictions, "row\t", "a file of predictions", error);
     if (world_agree(job->world, error, true)) return error->status;
-    if (open_data(job, error) || check_labels(job, error) || choose_sharing(job, error) ||
-        model_open(&job->model, job->world, options->model, NULL, false, 0, error))
-        return error->status;
+    if (load(job, error)) return error->status;
     const ModelConfig *config = &job->model.config;
     size_t rows = batch_rows_max(config->positions);
     if (check_data(job, error) == STATUS_OK) {

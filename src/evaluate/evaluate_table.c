@@ -22,8 +22,8 @@ static bool ends_with(const char *text, const char *end) {
 
 bool evaluate_is_table(const World *world, const EvaluateOptions *options) {
     const char *path = options->data;
-    int table = strcmp(path, "-") == 0 ||
-                (!ends_with(path, ".h5") && !ends_with(path, ".hdf5") && file_kind_of(path) != FILE_KIND_HDF5);
+    int table = world->rank == 0 && (strcmp(path, "-") == 0 || (!ends_with(path, ".h5") && !ends_with(path, ".hdf5") &&
+                                                                file_kind_of(path) != FILE_KIND_HDF5));
     world_check(world, MPI_Bcast(&table, 1, MPI_INT, 0, world->comm), "MPI_Bcast");
     return table != 0;
 }

@@ -1,6 +1,7 @@
 /* Mapped files, and what others do to them. See mapped_file.h. */
 #include "model/mapped_file.h"
 #include "linnet/core/file.h"
+#include "linnet/core/file_copies.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -42,7 +43,9 @@ static void note(MappedFile *file) {
 }
 
 Status mapped_file_open(MappedFile *file, Error *error) {
+    char place[FILE_COPIES_PLACE];
     int descriptor;
+    file->copied = file_copies_place(file->path, place) == place;
     if (file_open(file->path, &descriptor, error)) return error->status;
     if (fstat(descriptor, &file->opened)) {
         error_set(error, file_blame(errno), "%s: cannot read: %s", file->path, strerror(errno));
@@ -64,7 +67,8 @@ Status mapped_file_open(MappedFile *file, Error *error) {
 Status mapped_file_check(const MappedFile *file, Error *error) {
     struct stat now;
     const struct stat *then = &file->opened;
-    if (stat(file->path, &now) || now.st_ino != then->st_ino || now.st_dev != then->st_dev) return STATUS_OK;
+    if (file->copied || stat(file->path, &now) || now.st_ino != then->st_ino || now.st_dev != then->st_dev)
+        return STATUS_OK;
     if (now.st_size == then->st_size && now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
         now.st_mtim.tv_nsec == then->st_mtim.tv_nsec)
         return STATUS_OK;

@@ -3,6 +3,7 @@
 /** Files whose bytes are used where they are: who writes into one meanwhile changes what is used, and who cuts one takes
  *  its pages away, so that reading them is the signal SIGBUS. One that is replaced by another file stays as it was. */
 #include "linnet/core/error.h"
+#include <stdbool.h>
 #include <sys/stat.h>
 
 typedef struct MappedFile {
@@ -10,6 +11,7 @@ typedef struct MappedFile {
     unsigned char *bytes;    /**< [size], private and writable; NULL when not mapped */
     size_t size;             /**< bytes of the file */
     struct stat opened;      /**< of the file when it was mapped */
+    bool copied;             /**< it is a copy in memory (file_copies.h), which nobody changes */
     struct MappedFile *next; /**< in the list of mapped files */
 } MappedFile;
 

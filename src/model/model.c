@@ -67,6 +67,11 @@ Status model_layout(const char *path, ParameterLayout *layout, Error *error) {
     return error->status;
 }
 
+/* Whether the embeddings may not stay in the mapping of the file: another host could remove it. */
+static bool must_copy_embeddings(const Model *model) {
+    return model->world->nodes > 1 && !model_folder_is_copied(model->folder);
+}
+
 /* Copy the embeddings from the mapping to memory. */
 static Status copy_embeddings(Model *model, Error *error) {
     const ParameterLayout *layout = &model->layout;
@@ -145,7 +150,7 @@ static Status open_alone(Model *model, const char *path, const DatasetInfo *data
     if (model_folder_embeddings(model->folder, &model->parameters, error) ||
         model_folder_check_embeddings(model->folder, &model->parameters, world->rank, world->size, error))
         return error->status;
-    return world->nodes > 1 ? copy_embeddings(model, error) : STATUS_OK;
+    return must_copy_embeddings(model) ? copy_embeddings(model, error) : STATUS_OK;
 }
 
 /* Each rank of a node reads a share of the dense tensors. Collective, but does not agree. */
@@ -173,7 +178,8 @@ static Status open_parts(Model *model, const char *path, const DatasetInfo *data
     model->parameters.dense = shared_block(model->dense, 0);
     memory_prefault(model->parameters.dense, model->layout.dense * sizeof(float));
     read_dense(model, seed, error);
-    return world_agree(world, error, true);
+    if (world_agree(world, error, true) == STATUS_OK) model_folder_discard_copies(model->folder);
+    return error->status;
 }
 
 Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, bool replace,
@@ -211,8 +217,14 @@ static Status reload_parts(Model *model, const char *path, Error *error) {
     model->parameters = parameters;
     model->new_head = false;
     read_dense(model, 0, error);
-    if (model->world->nodes > 1) copy_embeddings(model, error);
-    return world_agree(model->world, error, true);
+    if (must_copy_embeddings(model)) {
+        copy_embeddings(model, error);
+    } else {
+        memory_free(model->embeddings);
+        model->embeddings = NULL;
+    }
+    if (world_agree(model->world, error, true) == STATUS_OK) model_folder_discard_copies(model->folder);
+    return error->status;
 }
 
 Status model_reload(Model *model, const char *path, Error *error) {

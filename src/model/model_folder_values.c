@@ -108,6 +108,21 @@ Status model_folder_use_in_place(const ModelFolder *folder, ParameterLayout *lay
     return error->status;
 }
 
+bool model_folder_is_copied(const ModelFolder *folder) {
+    for (size_t i = 0; i < folder->shards.count; i++)
+        if (!safetensors_is_copied(folder->shards.files[i])) return false;
+    return true;
+}
+
+void model_folder_discard_copies(const ModelFolder *folder) {
+    for (size_t i = 0; i < folder->shards.count; i++)
+        for (size_t j = 0; j < safetensors_count(folder->shards.files[i]); j++) {
+            const Tensor *tensor = safetensors_at(folder->shards.files[i], j);
+            if (tensor != folder->token && tensor != folder->position)
+                safetensors_discard_copy(folder->shards.files[i], tensor);
+        }
+}
+
 Status model_folder_check_unchanged(const ModelFolder *folder, Error *error) {
     for (size_t i = 0; i < folder->shards.count && !error->status; i++)
         safetensors_check(folder->shards.files[i], error);

@@ -1,5 +1,6 @@
 /* Reading safetensors files: checking the header, mapping and converting. safetensors.h has the contract. */
 #include "linnet/model/safetensors.h"
+#include "linnet/core/file_copies.h"
 #include "linnet/core/file_kind.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/json.h"
@@ -333,4 +334,12 @@ void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *o
 
 void safetensors_discard(const Tensor *tensor) {
     memory_advise((void *)(uintptr_t)tensor->bytes, tensor->size, MADV_DONTNEED);
+}
+
+bool safetensors_is_copied(const SafetensorsFile *file) {
+    return file->mapped.copied;
+}
+
+void safetensors_discard_copy(const SafetensorsFile *file, const Tensor *tensor) {
+    if (file->mapped.copied) file_copies_discard(file->path, (int64_t)tensor->offset, (int64_t)tensor->size);
 }

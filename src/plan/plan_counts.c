@@ -1,6 +1,7 @@
 /* What an update computes, adds and sends, and the memory of a rank and a node: asked of the modules that compute, send
  * and allocate in the run. */
 #include "linnet/checkpoint/checkpoint_save.h"
+#include "linnet/comm/broadcast_files.h"
 #include "linnet/comm/reduction_counts.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
@@ -106,13 +107,25 @@ static double received_bytes(const PlanJob *job) {
     return job->counts.message_bytes + (n > 1.0 ? rows * (1.0 + 1.0 / n) : 0.0);
 }
 
-/* A rank's copy of the embeddings: complete if there are several hosts, else the pages of rows that were written. */
+static double complete_embeddings(const PlanJob *job) {
+    return (double)(job->layout->token.count + job->layout->position.count) * sizeof(float);
+}
+
+/* What a host keeps of the files that rank 0 has sent to it: the embeddings, and a small token file. */
+static double copied_bytes(const PlanJob *job) {
+    if (job->hosts == 1 || !job->settings->broadcast_files) return 0.0;
+    double id = job->config->vocabulary > UINT16_MAX + 1 ? sizeof(uint32_t) : sizeof(uint16_t);
+    double file = (double)job->tokens * id + (double)job->samples * (2 * sizeof(int64_t) + sizeof(uint8_t));
+    return complete_embeddings(job) + (file > (double)BROADCAST_PART_BYTES ? 0.0 : file);
+}
+
+/* A rank's copy of the embeddings: the pages of rows that were written; or complete, if there are several hosts and every
+ * rank has read the files itself. */
 static double embedding_bytes(const PlanJob *job) {
-    const ParameterLayout *layout = job->layout;
-    double complete = (double)(layout->token.count + layout->position.count) * sizeof(float);
+    double complete = complete_embeddings(job);
     double row = job->config->width * (double)sizeof(float) + PAGE; /* a row rarely starts at a page */
     double written = (job->ever_rows + job->position_rows) * row;
-    return job->hosts > 1 || written > complete ? complete : written;
+    return (job->hosts > 1 && !job->settings->broadcast_files) || written > complete ? complete : written;
 }
 
 static double activation_bytes(const PlanJob *job) {
@@ -155,5 +168,5 @@ void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory 
                       .saving = saving_bytes(job)};
     m->rank = m->embeddings + m->received + m->moments + m->activations + m->data + m->program;
     m->shared = neighbours > 1 ? m->weights + buffers : 0.0;
-    m->node = neighbours * m->rank + m->weights + buffers;
+    m->node = neighbours * m->rank + m->weights + buffers + copied_bytes(job);
 }

@@ -1,5 +1,6 @@
 /* Predictions for a file: what linnet predict --output does. See predict_file.h. */
 #include "linnet/predict/predict_file.h"
+#include "linnet/comm/broadcast_files.h"
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/file.h"
@@ -7,6 +8,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
 #include "linnet/heartbeat/heartbeat.h"
+#include "linnet/model/model.h"
 #include "predict/part_files.h"
 #include <inttypes.h>
 #include <omp.h>
@@ -82,7 +84,10 @@ static Status check_unchanged(const PredictJob *job, Error *error) {
 /* Open the model and the input. Collective. */
 static Status open_files(PredictJob *job, Error *error) {
     const PredictFileOptions *options = job->options;
-    if (!predictor_open(&job->predictor, options->model, options->batch_size, error) &&
+    if (job->world && model_broadcast(job->world, options->model, error)) return error->status;
+    predictor_open(&job->predictor, options->model, options->batch_size, error);
+    broadcast_files_end();
+    if (!error->status &&
         !table_rows_open(&job->rows, job->input, &job->table, options->text_column, job->format, error) &&
         !choose_columns(job, error) && !look_at_input(job, error) && table_rows_dataset(job->rows) && job->rank == 0)
         predictor_check_data(job->predictor, table_rows_dataset(job->rows), error);

@@ -169,6 +169,11 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(overlap_comm), .type = SETTING_BOOL, .fallback = "true", .own = true,
      .help =
          "send gradients during the backward pass and receive parameters during the next forward pass; false: communicate between passes"},
+    {KEY(broadcast_files), .type = SETTING_BOOL, .fallback = "true", .own = true,
+     .help =
+         "read the model's files, and each token file of at most 1 GiB, once: rank 0 sends them to the other hosts, and the "
+         "ranks of a host share one copy in memory. Only where that spares a file server: on several hosts, or on a network "
+         "file system. false: every rank reads the files itself, for example where every host has them on a disk of its own"},
     {KEY(save_in_background), .type = SETTING_BOOL, .fallback = "true", .own = true,
      .help =
          "write checkpoints from a copy in memory while training continues; false: training waits, and rank 0 needs no memory for a copy"},

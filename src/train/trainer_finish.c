@@ -1,5 +1,6 @@
 /* The end of a run: best model, final model, last evaluation. */
 #include "linnet/checkpoint/final_model.h"
+#include "linnet/comm/broadcast_files.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/digest.h"
 #include "linnet/core/file.h"
@@ -37,7 +38,9 @@ static Status load_best(Trainer *t, Error *error) {
     char *path = checkpoint_best_path(t->settings->output_dir, &state->best_saved, error);
     if (world_agree(t->world, error, true) == STATUS_OK && !is_missing(t, path)) {
         log_info("loading the best model, %s", path);
-        model_reload(&t->model, path, error);
+        if (!t->settings->broadcast_files || !model_broadcast(t->world, path, error))
+            model_reload(&t->model, path, error);
+        broadcast_files_end();
         t->evaluation.step = 0;
         t->best_loaded = true;
     }

@@ -40,10 +40,12 @@ static void log_memory(const Trainer *t) {
     size_t rows = (size_t)loader_largest_share(dataset_info(t->data.train), &plan);
     size_t buffer = layout->dense * sizeof(float);
     ReductionRule rule = trainer_reduction_rule(t, layout);
-    char tables[64] = "embedding rows in use";
-    if (t->world->nodes > 1) /* each rank has its own copy: see model_open() */
-        snprintf(tables, sizeof tables, "embeddings %.0f MB per rank",
-                 megabytes((layout->token.count + layout->position.count) * sizeof(float)));
+    char tables[80] = "embedding rows in use";
+    const double embeddings = megabytes((layout->token.count + layout->position.count) * sizeof(float));
+    if (t->model.embeddings) /* see model_open() */
+        snprintf(tables, sizeof tables, "embeddings %.0f MB per rank", embeddings);
+    else if (model_folder_is_copied(t->model.folder))
+        snprintf(tables, sizeof tables, "embeddings %.0f MB per node and rows in use", embeddings);
     log_info("memory    parameters %.0f MB per node, %s; rank 0: gradients %.0f MB, moments %.0f MB, activations up to "
              "%.0f MB",
              megabytes(layout->dense * sizeof(float)), tables,

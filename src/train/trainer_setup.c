@@ -1,5 +1,6 @@
 /* Open data, model, optimizer and output of a run; close them. */
 #include "linnet/checkpoint/checkpoint_read.h"
+#include "linnet/comm/broadcast_files.h"
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/file.h"
@@ -13,10 +14,18 @@
 #include <string.h>
 
 /* Collective. */
+static Status open_token_file(const Trainer *t, Dataset **dataset, const char *path, Error *error) {
+    if (!t->settings->broadcast_files || !broadcast_files(t->world, path, NULL, error))
+        evaluate_open_data(t->world, dataset, path, error);
+    broadcast_files_end(); /* what is open lives on */
+    return error->status;
+}
+
+/* Collective. */
 static Status open_data(Trainer *t, Error *error) {
     const Settings *s = t->settings;
-    if (evaluate_open_data(t->world, &t->data.train, s->train_file, error)) return error->status;
-    if (s->eval_file && evaluate_open_data(t->world, &t->data.eval, s->eval_file, error)) return error->status;
+    if (open_token_file(t, &t->data.train, s->train_file, error)) return error->status;
+    if (s->eval_file && open_token_file(t, &t->data.eval, s->eval_file, error)) return error->status;
     if (!dataset_require_labels(t->data.train, error) && t->data.eval) dataset_require_labels(t->data.eval, error);
     return world_agree(t->world, error, true);
 }
@@ -92,9 +101,18 @@ static void allocate_work(Trainer *t, Error *error) {
     t->evaluation.metrics = memory_allocate(1, sizeof *t->evaluation.metrics, error);
 }
 
+/* Collective. */
+static Status load_model(Trainer *t, const char *model, Error *error) {
+    if ((!t->settings->broadcast_files || !model_broadcast(t->world, model, error)) &&
+        !trainer_choose_sharing(t, model, error))
+        open_model(t, model, error);
+    broadcast_files_end();
+    return error->status;
+}
+
 /* Model, optimizer, working memory and loader. Collective. */
 static Status build(Trainer *t, const char *model, Error *error) {
-    if (trainer_choose_sharing(t, model, error) || open_model(t, model, error)) return error->status;
+    if (load_model(t, model, error)) return error->status;
     ReductionRule rule = trainer_reduction_rule(t, &t->model.layout);
     if (optimizer_create(&t->optimizer, t->world, &t->model.layout, t->settings, &rule, trainer_global_batch_rows(t),
                          batch_rows_max(t->model.config.positions), error))

@@ -2,8 +2,9 @@
 #define LINNET_MODEL_MODEL_H
 /** The loaded model, as the ranks of a job hold it. The dense parameters exist once on each node, in memory that its
  *  ranks share. Each rank has the two embeddings in its own copy-on-write mapping of the model file, where only the
- *  rows that change take memory. In a job of several nodes each rank copies them to memory instead: if another host
- *  removed the mapped file from a shared disk, reading the mapping would fail. */
+ *  rows that change take memory. The file that is mapped is the host's copy where model_broadcast() made one. Without
+ *  one, each rank of a job of several nodes copies them to memory instead: if another host removed the mapped file from
+ *  a shared disk, reading the mapping would fail. */
 #include "linnet/comm/shared.h"
 #include "linnet/comm/world.h"
 #include "linnet/data/dataset.h"
@@ -23,6 +24,10 @@ typedef struct {
     ModelFolder *folder; /**< owns the mapping of the embeddings */
     float *embeddings;   /**< owns both embeddings, where they are copied to memory; else NULL */
 } Model;
+
+/** Read what linnet reads of a model folder once for all ranks, until broadcast_files_end(): broadcast_files() with the
+ *  choice of its files. The moments of a checkpoint are not among them. Collective. */
+Status model_broadcast(const World *world, const char *path, Error *error);
 
 /** The layout of the parameters of a model folder, from its config.json alone. Not collective. */
 Status model_layout(const char *path, ParameterLayout *layout, Error *error);

@@ -48,6 +48,13 @@ Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Erro
 Status model_folder_check_embeddings(const ModelFolder *folder, const Parameters *parameters, int part, int parts,
                                      Error *error);
 
+/** Whether all its files of weights are copies in memory (file_copies.h). */
+bool model_folder_is_copied(const ModelFolder *folder);
+
+/** Give back the memory of the copies, if they are such, but for the embeddings, which stay mapped: when all ranks of the
+ *  host have read the dense tensors. */
+void model_folder_discard_copies(const ModelFolder *folder);
+
 /** STATUS_INPUT if a file of weights was written to since the folder was opened. */
 Status model_folder_check_unchanged(const ModelFolder *folder, Error *error);
 

@@ -43,6 +43,11 @@ void safetensors_read(const Tensor *tensor, size_t first, size_t count, float *o
  *  Changes that were written to the mapping are lost. */
 void safetensors_discard(const Tensor *tensor);
 
+/** Whether the file is a copy in memory (file_copies.h). */
+bool safetensors_is_copied(const SafetensorsFile *file);
+/** Where it is, give back the memory of a tensor that nobody on this host will read again; else do nothing. */
+void safetensors_discard_copy(const SafetensorsFile *file, const Tensor *tensor);
+
 /** A tensor to be written. */
 typedef struct {
     const char *name;

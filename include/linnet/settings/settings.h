@@ -69,6 +69,7 @@ typedef struct {
     ReductionKind reduction;     /**< own */
     WireType reduction_dtype;    /**< own: of gradients that hosts send each other */
     bool overlap_comm;           /**< own: communicate while computing */
+    bool broadcast_files;        /**< own: rank 0 reads the model and the token files for all ranks */
     bool save_in_background;     /**< own: write checkpoints from a copy in memory while training continues */
     SaveFailure on_save_failure; /**< own */
     OnNan on_nan;                /**< own: what to do when the loss or gradient is not finite */

@@ -356,7 +356,14 @@ static void test_counts_memory(void **state) {
     NEAR(two.shared, dense + 2.0 * gradient_buffer_bytes(f));
     NEAR(two.node, 2.0 * two.rank + two.shared);
     NEAR(two.moments, dense + (1200.0 + LONGEST) * WIDTH * 4.0); /* two, halved */
-    assert_true(hosts.embeddings > two.embeddings);              /* complete copies on several hosts */
+    assert_true(hosts.embeddings > two.embeddings);              /* complete copies on several hosts … */
+    PlanMemory copied;
+    f->settings.broadcast_files = true;
+    plan_memory(count(f), &f->machine, &copied);
+    f->settings.broadcast_files = false;
+    NEAR(copied.embeddings, two.embeddings); /* … or one of the host, with the token file, and rows that were written */
+    double kept = copied.node - hosts.node + hosts.embeddings - copied.embeddings;
+    assert_true(kept > hosts.embeddings && kept < 1.5 * hosts.embeddings);
     NEAR_PARTS(hosts.received - two.received, 1.25 * gradient_buffer_bytes(f) / 2.0, 1.25);
     /* Each of a host's two ranks receives one sum of the quarter that it owns, and makes one of a quarter to send. */
     PlanMemory four, halved;

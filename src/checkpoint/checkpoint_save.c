@@ -342,11 +342,17 @@ Status checkpoint_snapshot(Snapshot **snapshot, const CheckpointParts *parts, Er
     return error->status;
 }
 
-Status snapshot_write(Snapshot *s, Error *error) {
+static Status write_folder(Snapshot *s, Error *error) {
     CheckpointFolder folder;
     folder_begin(&folder, s->output_dir, s->run, s->step, s->model, &s->parameters, &s->shape, error);
     safetensors_append(folder.moments, s->moments, moments_floats(&s->shape) * sizeof(float), error);
     return folder_end(&folder, &s->state, error);
+}
+
+Status snapshot_write(Snapshot *s, Error *error) {
+    int attempts = 0;
+    while (write_folder(s, error) && file_write_again(error, &attempts)) continue;
+    return error->status;
 }
 
 void snapshot_destroy(Snapshot *s) {

@@ -108,6 +108,7 @@ void run_state_free(RunStateFiles *files) {
 
 void run_state_add_digest(const RunStateFiles *files, const char *name, const char *digest, Error *error) {
     cJSON *digests = cJSON_GetObjectItemCaseSensitive(files->own, DIGESTS);
+    cJSON_DeleteItemFromObjectCaseSensitive(digests, name); /* of an attempt that failed */
     if (!cJSON_AddStringToObject(digests, name, digest))
         error_set(error, STATUS_FAILURE, "out of memory for " RUN_STATE_FILE);
 }

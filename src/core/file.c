@@ -21,7 +21,16 @@ Status file_fail(Error *error, const char *path, const char *what) {
     Status status = STATUS_FAILURE;
     for (size_t i = 0; i < sizeof correctable / sizeof *correctable; i++)
         if (code == correctable[i]) status = STATUS_INPUT;
+    if (!error->status) error->code = code;
     return error_set(error, status, "%s: cannot %s: %s", path, what, strerror(code));
+}
+
+bool file_write_again(Error *error, int *attempts) {
+    errno = error->code;
+    if (!error->status || !file_retry(attempts)) return false;
+    log_info("%s: writing again", error->message);
+    *error = (Error){0};
+    return true;
 }
 
 Status file_blame(int code) {

@@ -88,7 +88,7 @@ Status dataset_open(Dataset **dataset, const char *path, Error *error) {
     opened->file = -1;
     for (int i = 0; i < COLUMNS; i++) opened->columns[i] = -1;
     opened->path = memory_text(path, error);
-    if (opened->path && !h5_open(&opened->file, &opened->image, path, error) && !read_attributes(opened, error) &&
+    if (opened->path && !h5_open(&opened->file, &opened->source, path, error) && !read_attributes(opened, error) &&
         !open_columns(opened, error))
         *dataset = opened;
     else
@@ -112,7 +112,7 @@ void dataset_close(Dataset *dataset) {
     if (!dataset) return;
     for (int i = 0; i < COLUMNS; i++)
         if (dataset->columns[i] >= 0) H5Dclose(dataset->columns[i]);
-    h5_close(dataset->file, &dataset->image);
+    h5_close(dataset->file, &dataset->source);
     h5_free_texts(dataset->info.label_names, dataset->info.labels);
     memory_free(dataset->path);
     memory_free(dataset);
@@ -128,7 +128,7 @@ typedef struct {
 } Block;
 
 /* Read and check the offsets of samples first … first + count − 1; the file's first and last are the ends of tokens. */
-static Status read_offsets(const Dataset *dataset, int64_t first, int64_t count, int64_t *offsets, Error *error) {
+static Status read_offsets(Dataset *dataset, int64_t first, int64_t count, int64_t *offsets, Error *error) {
     const DatasetInfo *info = &dataset->info;
     if (column_read(dataset, COLUMN_OFFSETS, first, count + 1, offsets, error) ||
         dataset_check_offsets(dataset, offsets, first, count, error))
@@ -164,7 +164,7 @@ void dataset_warn_longer(const DatasetInfo *info, int64_t longer, int32_t positi
             info->path, (long long)longer, (long long)info->samples, positions, info->longest, positions);
 }
 
-static Status verify_tokens(const Dataset *dataset, int64_t first, int64_t end, int32_t *ids, Error *error) {
+static Status verify_tokens(Dataset *dataset, int64_t first, int64_t end, int32_t *ids, Error *error) {
     for (int64_t place = first; place < end; place += TOKENS_AT_ONCE) {
         const int64_t count = int64_min(end - place, TOKENS_AT_ONCE);
         if (column_read(dataset, COLUMN_TOKENS, place, count, ids, error) ||
@@ -174,7 +174,7 @@ static Status verify_tokens(const Dataset *dataset, int64_t first, int64_t end, 
     return error->status;
 }
 
-static Status verify_block(const Dataset *dataset, int64_t first, int64_t count, Block *block, Error *error) {
+static Status verify_block(Dataset *dataset, int64_t first, int64_t count, Block *block, Error *error) {
     if (read_offsets(dataset, first, count, block->offsets, error) ||
         column_read(dataset, COLUMN_LABELS, first, count, block->labels, error) ||
         column_read(dataset, COLUMN_ROWS, first, count, block->rows, error))

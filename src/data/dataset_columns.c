@@ -7,6 +7,7 @@
 
 /* HDF5 reads a chunk at once, so this limits the memory that a file can make the reader take. */
 #define CHUNK_BYTES_MAX ((hsize_t)64 << 20)
+#define REOPENED_MOST 3 /* times in one read */
 
 /* Chunks of 64 to 128 KiB: few reads for a complete file, little to read that one sample does not need. */
 const ColumnKind column_kinds[COLUMNS] = {
@@ -31,7 +32,7 @@ hid_t column_file_type(ColumnName name, int32_t vocabulary) {
 /* Whether an address of the file has an object header of the version with a checksum. */
 static bool has_checked_header(const Dataset *dataset, haddr_t address) {
     char mark[4];
-    return h5_bytes(dataset->file, &dataset->image, address, mark, sizeof mark) && memcmp(mark, "OHDR", 4) == 0;
+    return h5_bytes(dataset->file, &dataset->source, address, mark, sizeof mark) && memcmp(mark, "OHDR", 4) == 0;
 }
 
 /* Whether the name is an object of this file: it may be a link into another one. */
@@ -133,27 +134,61 @@ Status column_open(Dataset *dataset, ColumnName name, int64_t expected, Error *e
 
 /* --- Reading and checking --- */
 
-Status column_read(const Dataset *dataset, ColumnName name, int64_t first, int64_t count, void *out, Error *error) {
+/* One read. *stale: it failed because a file server no longer knows the file. */
+static Status read_once(const Dataset *dataset, ColumnName name, hsize_t first, hsize_t count, void *out, bool *stale,
+                        Error *error) {
+    const hid_t array = dataset->columns[name];
+    const hid_t stored = H5Dget_space(array), held = H5Screate_simple(1, &count, NULL);
+    if (held < 0 || stored < 0 || H5Sselect_hyperslab(stored, H5S_SELECT_SET, &first, NULL, &count, NULL) < 0 ||
+        H5Dread(array, column_type(name), held, stored, H5P_DEFAULT, out) < 0) {
+        char what[96];
+        snprintf(what, sizeof what, "cannot read dataset \"%s\"", column_kinds[name].name);
+        *stale = h5_is_stale();
+        h5_error(error, STATUS_INPUT, dataset->path, what);
+    }
+    if (held >= 0) H5Sclose(held);
+    if (stored >= 0) H5Sclose(stored);
+    return error->status;
+}
+
+/* Open the file again; an error where it is another one now. HDF5 takes a path that it has open for the same file, so
+ * that it must be closed first. */
+static Status reopen(Dataset *dataset, Error *error) {
+    const struct stat then = dataset->source.opened, *now = &dataset->source.opened;
+    for (int i = 0; i < COLUMNS; i++) {
+        if (dataset->columns[i] >= 0) H5Dclose(dataset->columns[i]);
+        dataset->columns[i] = -1;
+    }
+    h5_close(dataset->file, &dataset->source);
+    if (h5_open(&dataset->file, &dataset->source, dataset->path, error)) return error->status;
+    for (ColumnName name = 0; name < COLUMNS; name++)
+        dataset->columns[name] = H5Dopen2(dataset->file, column_kinds[name].name, H5P_DEFAULT);
+    if (now->st_size == then.st_size && now->st_mtim.tv_sec == then.st_mtim.tv_sec &&
+        now->st_mtim.tv_nsec == then.st_mtim.tv_nsec)
+        return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s: was replaced by another file while it was in use: start again",
+                     dataset->path);
+}
+
+Status column_read(Dataset *dataset, ColumnName name, int64_t first, int64_t count, void *out, Error *error) {
     /* HDF5 as Debian builds it serves one thread at a time. While the loader's thread reads ahead, the main thread may
      * read evaluation data. A thread that waits holds `next`, so that the other one, which may read many pieces in a
      * row, cannot take the lock again before it. */
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, next = PTHREAD_MUTEX_INITIALIZER;
-    const hsize_t start = (hsize_t)first, extent = (hsize_t)count;
-    const hid_t array = dataset->columns[name];
     if (count == 0) return error->status;
     pthread_mutex_lock(&next);
     pthread_mutex_lock(&lock);
     pthread_mutex_unlock(&next);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* each thread may have an error stack of its own, and print it */
-    const hid_t stored = H5Dget_space(array), held = H5Screate_simple(1, &extent, NULL);
-    if (held < 0 || stored < 0 || H5Sselect_hyperslab(stored, H5S_SELECT_SET, &start, NULL, &extent, NULL) < 0 ||
-        H5Dread(array, column_type(name), held, stored, H5P_DEFAULT, out) < 0) {
-        char what[96];
-        snprintf(what, sizeof what, "cannot read dataset \"%s\"", column_kinds[name].name);
-        h5_error(error, STATUS_INPUT, dataset->path, what);
+    for (int attempt = 0; attempt <= REOPENED_MOST && !error->status; attempt++) {
+        bool stale = false;
+        Error failure = {0};
+        if (!read_once(dataset, name, (hsize_t)first, (hsize_t)count, out, &stale, &failure)) break;
+        if (!stale || attempt == REOPENED_MOST)
+            error_set(error, failure.status, "%s", failure.message);
+        else
+            reopen(dataset, error);
     }
-    if (held >= 0) H5Sclose(held);
-    if (stored >= 0) H5Sclose(stored);
     pthread_mutex_unlock(&lock);
     return error->status;
 }

@@ -23,7 +23,7 @@ hid_t column_file_type(ColumnName name, int32_t vocabulary);
 struct Dataset {
     char *path;
     hid_t file;
-    H5Image image; /**< of the file, where it is a copy in memory */
+    H5Source source;
     DatasetInfo info;
     hid_t columns[COLUMNS]; /**< −1 where not open */
     atomic_bool stopped;    /**< dataset_stop() was called */
@@ -33,8 +33,9 @@ struct Dataset {
  *  array and fault. */
 Status column_open(Dataset *dataset, ColumnName name, int64_t expected, Error *error);
 
-/** Read elements first … first + count − 1 into out; count may be 0. Threads may call it at the same time. */
-Status column_read(const Dataset *dataset, ColumnName name, int64_t first, int64_t count, void *out, Error *error);
+/** Read elements first … first + count − 1 into out; count may be 0. Where a file server no longer knows the file
+ *  (ESTALE) it is opened again, if it is still the same. Threads may call it at the same time. */
+Status column_read(Dataset *dataset, ColumnName name, int64_t first, int64_t count, void *out, Error *error);
 
 /** Check the offsets [count + 1] and a label of samples first … first + count − 1. What passes is safe to read and
  *  use. */

@@ -33,8 +33,7 @@ static int64_t take_run(const Piece *pieces, int64_t count, int64_t gap, int64_t
 }
 
 /* Copy pieces [count] of a column into out. In rising order they take few reads, in any other they are slow. */
-static Status gather(const Dataset *dataset, ColumnName name, const Piece *pieces, int64_t count, void *out,
-                     Error *error) {
+static Status gather(Dataset *dataset, ColumnName name, const Piece *pieces, int64_t count, void *out, Error *error) {
     const size_t size = column_kinds[name].size;
     const int64_t most = (int64_t)(RUN_BYTES / size), gap = (int64_t)column_kinds[name].chunk;
     char *target = out, *block = memory_allocate(RUN_BYTES, 1, error);
@@ -101,8 +100,7 @@ static void plan_free(Plan *plan) {
 }
 
 /* Sort the samples of a request, then read and check their bounds. */
-static Status find_bounds(const Dataset *dataset, const int64_t *indices, int64_t count, const Plan *plan,
-                          Error *error) {
+static Status find_bounds(Dataset *dataset, const int64_t *indices, int64_t count, const Plan *plan, Error *error) {
     if (sort_wanted(dataset, indices, count, plan->wanted, error)) return error->status;
     for (int64_t i = 0; i < count; i++) plan->pieces[i] = (Piece){plan->wanted[i].index, 2, 2 * i};
     if (gather(dataset, COLUMN_OFFSETS, plan->pieces, count, plan->bounds, error)) return error->status;
@@ -120,8 +118,7 @@ Status dataset_lengths(Dataset *dataset, const int64_t *indices, int64_t count, 
     return error->status;
 }
 
-static Status load_labels_and_rows(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples,
-                                   Error *error) {
+static Status load_labels_and_rows(Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
     for (int64_t i = 0; i < count; i++) plan->pieces[i] = (Piece){plan->wanted[i].index, 1, plan->wanted[i].position};
     if (gather(dataset, COLUMN_LABELS, plan->pieces, count, samples->labels, error) ||
         gather(dataset, COLUMN_ROWS, plan->pieces, count, samples->rows, error))
@@ -131,7 +128,7 @@ static Status load_labels_and_rows(const Dataset *dataset, const Plan *plan, int
     return error->status;
 }
 
-static Status load_ids(const Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
+static Status load_ids(Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
     samples->ids = memory_allocate((size_t)samples->starts[count], sizeof *samples->ids, error);
     if (!samples->ids) return error->status;
     for (int64_t i = 0; i < count; i++) {

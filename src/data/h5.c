@@ -3,6 +3,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/utf8.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +23,24 @@ static herr_t keep_first(unsigned position, const H5E_error2_t *entry, void *con
     return 0;
 }
 
+/* The errno of the failed system call that HDF5's reason names; 0: none. */
+static int errno_of(const Reason *reason) {
+    const char *code = strstr(reason->text, "errno = ");
+    return code ? atoi(code + strlen("errno = ")) : 0;
+}
+
+bool h5_is_stale(void) {
+    Reason found = {0};
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &found);
+    return errno_of(&found) == ESTALE;
+}
+
 Status h5_error(Error *error, Status status, const char *path, const char *what) {
     Reason found = {0};
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &found);
     const char *reason = found.text;
-    const char *code = strstr(reason, "errno = ");
-    if (found.starved || (code && file_blame(atoi(code + strlen("errno = "))) != STATUS_INPUT)) status = STATUS_FAILURE;
+    const int code = errno_of(&found);
+    if (found.starved || (code && file_blame(code) != STATUS_INPUT)) status = STATUS_FAILURE;
     /* After a failed system call HDF5 lists addresses, times and flags; the reason is the part in quotes. */
     const char *start = strstr(reason, "error message = '");
     if (!start) return error_set(error, status, "%s: %s: %s", path, what, *reason ? reason : "HDF5 gives no reason");

@@ -6,25 +6,31 @@
 #include <hdf5.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #define H5_TEXT_MAX 255 /**< bytes of the longest text in an attribute */
 
-/** The bytes of a file of which there is a copy in memory (file_copies.h), which HDF5 reads where they are. */
+/** What an open file is read from: the disk, or a copy in memory (file_copies.h), which HDF5 reads where it is. */
 typedef struct {
-    void *bytes; /**< [size] mapped; NULL: the file is read from the disk */
+    void *bytes; /**< [size] of the copy; NULL: the disk */
     size_t size;
-} H5Image;
+    struct stat opened;
+} H5Source;
 
 /** Open for reading, without file locks. STATUS_INPUT names the file and its fault, also where its format is older
  *  than HDF5 1.10. */
-Status h5_open(hid_t *file, H5Image *image, const char *path, Error *error);
+Status h5_open(hid_t *file, H5Source *source, const char *path, Error *error);
 /** Close a file (−1: none) and free its image. */
-void h5_close(hid_t file, H5Image *image);
+void h5_close(hid_t file, H5Source *source);
 /** Read bytes of the file from `address` on, past HDF5; false where it has not so many. */
-bool h5_bytes(hid_t file, const H5Image *image, uint64_t address, void *out, size_t size);
+bool h5_bytes(hid_t file, const H5Source *source, uint64_t address, void *out, size_t size);
 /** Create or empty the file `temporary` for writing, without file locks. Errors name `path`, whose place it will take:
  *  STATUS_INPUT when the path is wrong. */
 Status h5_create(hid_t *file, const char *temporary, const char *path, Error *error);
+
+/** Whether the call of HDF5 that has just failed in this thread did so because a file server no longer knows the file
+ *  (ESTALE). */
+bool h5_is_stale(void);
 
 /** Fill *error with "path: what: " and the most specific entry of HDF5's error stack. STATUS_FAILURE instead of
  *  `status` when this machine has no memory or file descriptors left. */

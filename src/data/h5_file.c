@@ -3,6 +3,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/file_copies.h"
 #include "linnet/core/file_kind.h"
+#include "linnet/core/file_source.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -58,22 +59,20 @@ static Status refuse_other(const char *path, Error *error) {
 
 /* Check the file's start before HDF5 reads it. Structures of formats before HDF5 1.10 have no checksums, and HDF5 can
  * crash on damage in them: they are refused, here those of the file and its root group. */
-static Status check_start(const char *path, int file, Error *error) {
+static Status check_start(const char *path, int file, const struct stat *about, Error *error) {
     static const char signature[] = "\x89HDF\r\n\x1a\n";
     Superblock start = {0};
     char mark[4];
-    struct stat about;
-    const ssize_t count = pread(file, &start, sizeof start, 0);
-    if (count < 0 || fstat(file, &about) != 0)
+    if (pread(file, &start, sizeof start, 0) < 0)
         return error_set(error, file_blame(errno), "%s: cannot read: %s", path, strerror(errno));
     if (memcmp(start.signature, signature, sizeof start.signature) != 0) return refuse_other(path, error);
     if (start.version < 2 || start.version > 3)
         return error_set(
             error, STATUS_INPUT,
             "%s: expected HDF5's format of version 1.10 or later, which has checksums (h5py: libver=\"v110\")", path);
-    if (start.end > (uint64_t)about.st_size)
+    if (start.end > (uint64_t)about->st_size)
         return error_set(error, STATUS_INPUT, "%s: damaged or cut short: expected %llu bytes, got %lld", path,
-                         (unsigned long long)start.end, (long long)about.st_size);
+                         (unsigned long long)start.end, (long long)about->st_size);
     if (start.offset_bytes != 8 || start.length_bytes != 8 || start.base != 0 || start.extension != UINT64_MAX ||
         start.root > start.end || pread(file, mark, sizeof mark, (off_t)start.root) != sizeof mark ||
         memcmp(mark, "OHDR", sizeof mark) != 0)
@@ -85,9 +84,9 @@ static Status check_start(const char *path, int file, Error *error) {
 
 /* HDF5 asks by these functions for memory to hold a file that is in memory already, and for copying it there. */
 static void *give_image(size_t size, H5FD_file_image_op_t operation, void *context) {
-    const H5Image *image = context;
+    const H5Source *source = context;
     (void)operation;
-    return size <= image->size ? image->bytes : NULL;
+    return size <= source->size ? source->bytes : NULL;
 }
 
 static void *copy_nothing(void *to, const void *from, size_t size, H5FD_file_image_op_t operation, void *context) {
@@ -117,25 +116,26 @@ static herr_t free_no_context(void *context) {
 enum { IMAGE_NAME = 64 };
 
 /* Map the open copy, and let HDF5 read it there. HDF5 wants a name of its own for it, of which there is no file. */
-static Status use_image(H5Image *image, char name[IMAGE_NAME], hid_t access, int file, const char *path, Error *error) {
-    struct stat about;
-    if (fstat(file, &about)) return file_fail(error, path, "open");
-    void *bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_SHARED, file, 0);
+static Status use_image(H5Source *source, char name[IMAGE_NAME], hid_t access, int file, const char *path,
+                        Error *error) {
+    const struct stat *about = &source->opened;
+    void *bytes = mmap(NULL, (size_t)about->st_size, PROT_READ, MAP_SHARED, file, 0);
     if (bytes == MAP_FAILED) return file_fail(error, path, "map its copy in memory");
-    *image = (H5Image){bytes, (size_t)about.st_size};
-    snprintf(name, IMAGE_NAME, "/proc/self/fd/copy-%ju", (uintmax_t)about.st_ino);
+    source->bytes = bytes;
+    source->size = (size_t)about->st_size;
+    snprintf(name, IMAGE_NAME, "/proc/self/fd/copy-%ju", (uintmax_t)about->st_ino);
     H5FD_file_image_callbacks_t calls = {give_image,   copy_nothing,    never_grow, free_nothing,
-                                         same_context, free_no_context, image};
+                                         same_context, free_no_context, source};
     if (H5Pset_fapl_core(access, 1 << 16, false) < 0 || H5Pset_file_image_callbacks(access, &calls) < 0 ||
-        H5Pset_file_image(access, image->bytes, image->size) < 0)
+        H5Pset_file_image(access, source->bytes, source->size) < 0)
         h5_error(error, STATUS_FAILURE, path, "cannot use its copy in memory");
     return error->status;
 }
 
-bool h5_bytes(hid_t file, const H5Image *image, uint64_t address, void *out, size_t size) {
-    if (image->bytes) {
-        const bool inside = address <= image->size && size <= image->size - address;
-        if (inside) memcpy(out, (const char *)image->bytes + address, size);
+bool h5_bytes(hid_t file, const H5Source *source, uint64_t address, void *out, size_t size) {
+    if (source->bytes) {
+        const bool inside = address <= source->size && size <= source->size - address;
+        if (inside) memcpy(out, (const char *)source->bytes + address, size);
         return inside;
     }
     int *descriptor = NULL;
@@ -145,25 +145,27 @@ bool h5_bytes(hid_t file, const H5Image *image, uint64_t address, void *out, siz
 
 /* --- Opening and creating --- */
 
-Status h5_open(hid_t *file, H5Image *image, const char *path, Error *error) {
+Status h5_open(hid_t *file, H5Source *source, const char *path, Error *error) {
     char place[FILE_COPIES_PLACE], name[IMAGE_NAME];
-    int start;
+    FileSource start;
     *file = -1;
-    if (file_open(path, &start, error)) return error->status;
+    if (file_source_open(&start, path, error)) return error->status;
+    *source = (H5Source){.opened = start.about};
     const hid_t access = access_without_locks();
     const bool copied = file_copies_place(path, place) == place;
-    if (!check_start(path, start, error) && !(copied && use_image(image, name, access, start, path, error)) &&
+    if (!check_start(path, start.file, &start.about, error) &&
+        !(copied && use_image(source, name, access, start.file, path, error)) &&
         (*file = H5Fopen(copied ? name : path, H5F_ACC_RDONLY, access)) < 0)
         h5_error(error, STATUS_INPUT, path, "damaged or cut short");
-    close(start);
+    file_source_close(&start);
     H5Pclose(access);
     return error->status;
 }
 
-void h5_close(hid_t file, H5Image *image) {
+void h5_close(hid_t file, H5Source *source) {
     if (file >= 0) H5Fclose(file);
-    if (image->bytes) munmap(image->bytes, image->size);
-    *image = (H5Image){0};
+    if (source->bytes) munmap(source->bytes, source->size);
+    *source = (H5Source){0};
 }
 
 Status h5_create(hid_t *file, const char *temporary, const char *path, Error *error) {

@@ -59,8 +59,7 @@ void safetensors_append(SafetensorsWriter *writer, const void *bytes, size_t siz
     for (const char *next = bytes; size && !error->status;) {
         const size_t piece = size < PIECE ? size : PIECE;
         if (writer->digest) digest_add(writer->digest, next, piece);
-        if (!file_write_all(fileno(writer->file), next, piece))
-            error_set(error, STATUS_FAILURE, "%s: cannot write: %s", writer->path, strerror(errno));
+        if (!file_write_all(fileno(writer->file), next, piece)) file_fail(error, writer->path, "write");
         progress_add_bytes((int64_t)piece);
         next += piece;
         size -= piece;

@@ -56,7 +56,9 @@ static Status save_model(const Trainer *t, Error *error) {
     const ParameterLayout *layout = &t->model.layout;
     progress_begin("save", "bytes",
                    (int64_t)((layout->dense + layout->token.count + layout->position.count) * sizeof(float)));
-    final_model_save(t->settings->output_dir, &t->model, &state, t->save.settings, error);
+    int attempts = 0;
+    do final_model_save(t->settings->output_dir, &t->model, &state, t->save.settings, error);
+    while (error->status && file_write_again(error, &attempts));
     progress_end();
     return input_to_failure(error);
 }

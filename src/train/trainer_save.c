@@ -1,6 +1,7 @@
 /* Save checkpoints, in the background or while training waits; handle failures; stop after a signal. */
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
+#include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/progress.h"
 #include "linnet/heartbeat/heartbeat.h"
@@ -70,7 +71,9 @@ static Status save_at_once(Trainer *t, const CheckpointParts *parts, bool needed
     const Settings *s = t->settings;
     Error cause = {0}, rotation = {0};
     optimizer_discard_gradients(&t->optimizer);
-    if (checkpoint_save(parts, &cause)) return save_failed(t, &cause, needed, error);
+    int attempts = 0;
+    while (checkpoint_save(parts, &cause) && file_write_again(&cause, &attempts)) continue;
+    if (cause.status) return save_failed(t, &cause, needed, error);
     if (t->world->rank == 0 && s->save_total_limit > 0 &&
         checkpoint_rotate(s->output_dir, t->state.run.id, s->save_total_limit, t->state.step, t->state.best_saved.step,
                           &rotation))

@@ -1,8 +1,10 @@
 /* A library for LD_PRELOAD that makes system calls fail, or holds the process in a call so that a test can kill it
  * there. The environment says which calls:
  *
- *   FAULT_CALL    write, fsync, rename, remove, mmap, malloc, open, lock, or "any" of those on files
+ *   FAULT_CALL    write, fsync, rename, remove, mmap, malloc, open, lock, or "any" of those on files; read, which also
+ *                 opens for reading; flock, by HDF5
  *   FAULT_AT      n: the n-th call path (of the program's own functions) to this call fails, once
+ *   FAULT_TIMES   n: the first n such calls on a file below FAULT_UNDER fail
  *   FAULT_WHILE   a path: while it exists each such call on a file below FAULT_UNDER fails
  *   FAULT_PAUSE   n: at the n-th such call on a file below FAULT_UNDER the process makes FAULT_MARK and waits to be
  *   killed FAULT_ERRNO   errno of the failing call (default ENOSPC; ENOMEM for memory)
@@ -24,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,7 +35,7 @@ enum { PATHS = 4096, DEPTH = 24 };
 
 static struct {
     const char *call, *under, *while_there, *mark;
-    long at, pause;
+    long at, times, pause;
     int error;
     size_t above, below;
     bool on;
@@ -81,6 +84,7 @@ __attribute__((constructor)) static void start(void) {
     fault.while_there = getenv("FAULT_WHILE");
     fault.mark = getenv("FAULT_MARK");
     fault.at = number("FAULT_AT", 0);
+    fault.times = number("FAULT_TIMES", 0);
     fault.pause = number("FAULT_PAUSE", 0);
     fault.above = (size_t)number("FAULT_ABOVE", 0);
     fault.below = (size_t)number("FAULT_BELOW", LONG_MAX);
@@ -151,12 +155,14 @@ static void wait_for_the_end(void) {
 /* Whether a call must fail; `path` is NULL for memory. */
 static bool fails(const char *call, const char *path, const void *caller, int otherwise) {
     if (!fault.on || inside) return false;
-    if (strcmp(fault.call, call) != 0 && !(path && strcmp(fault.call, "any") == 0)) return false;
+    const bool reads = strcmp(call, "read") == 0 || strcmp(call, "flock") == 0; /* not among "any" */
+    if (strcmp(fault.call, call) != 0 && !(path && !reads && strcmp(fault.call, "any") == 0)) return false;
     if (fault.under && (!path || !strstr(path, fault.under))) return false;
     if (!is_ours(caller)) return false;
     inside = true;
     bool is = fault.at > 0 && is_the_path();
     if (fault.while_there && access(fault.while_there, F_OK) == 0) is = true;
+    if (fault.times > 0 && __sync_add_and_fetch(&calls_count, 1) <= fault.times) is = true;
     if (fault.pause > 0 && __sync_add_and_fetch(&calls_count, 1) == fault.pause) wait_for_the_end();
     inside = false;
     if (is) errno = fault.error ? fault.error : otherwise;
@@ -234,7 +240,8 @@ int unlink(const char *path) {
 }
 
 static int open_any(const char *path, int flags, mode_t mode, const void *caller, const char *name) {
-    if ((flags & O_ACCMODE) != O_RDONLY && fails("open", path, caller, EROFS)) return -1;
+    const bool reads = (flags & O_ACCMODE) == O_RDONLY;
+    if (fails(reads ? "read" : "open", path, caller, reads ? EIO : EROFS)) return -1;
     int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, name);
     return real(path, flags, mode);
 }
@@ -258,6 +265,27 @@ int open64(const char *path, int flags, ...) {
 int mkdir(const char *path, mode_t mode) {
     if (fails("open", path, CALLER, EROFS)) return -1;
     return REAL(mkdir)(path, mode);
+}
+
+ssize_t pread(int file, void *bytes, size_t size, off_t at) {
+    char path[PATH_MAX];
+    const char *named = path_of(file, path);
+    if (named && fails("read", named, CALLER, EIO)) return -1;
+    return REAL(pread)(file, bytes, size, at);
+}
+
+ssize_t pread64(int file, void *bytes, size_t size, off64_t at) {
+    char path[PATH_MAX];
+    const char *named = path_of(file, path);
+    if (named && fails("read", named, CALLER, EIO)) return -1;
+    return REAL(pread64)(file, bytes, size, at);
+}
+
+int flock(int file, int operation) {
+    char path[PATH_MAX];
+    const char *named = path_of(file, path);
+    if (named && fails("flock", named, CALLER, ENOLCK)) return -1;
+    return REAL(flock)(file, operation);
 }
 
 int fcntl(int file, int command, ...) {

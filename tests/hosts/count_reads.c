@@ -27,7 +27,9 @@ static atomic_llong opens, stats, read_bytes, mapped_bytes;
 
 static bool counts(const char *path) {
     const char *under = getenv("COUNT_UNDER");
-    return under && strstr(path, under);
+    char folder[PATH_MAX + 1]; /* also the folder itself counts, where COUNT_UNDER ends with a slash */
+    snprintf(folder, sizeof folder, "%s/", path);
+    return under && strstr(folder, under);
 }
 
 static bool counts_open(int file) {

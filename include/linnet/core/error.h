@@ -24,6 +24,7 @@ typedef struct {
     const char *file;   /**< source position that found the error; static text */
     int line;
     int rank; /**< that found it, after world_agree() */
+    int code; /**< errno, where file_fail() has set the error; else 0 */
 } Error;
 
 /** Fill *error unless it holds an error already; returns the status that *error then has. Not collective. */

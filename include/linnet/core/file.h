@@ -55,6 +55,11 @@ Status file_begin(FILE **file, const char *path, Error *error);
 /** Close it (NULL is allowed). If *error is STATUS_OK flush it and move it into place, else remove it. */
 Status file_end(FILE *file, const char *path, Error *error);
 
+/** After writing in several steps ended with *error: whether to write all of it again, since a file server no longer knew
+ *  an open file (ESTALE). Then it has waited, said so in the log and emptied *error. *attempts counts from 0; at most
+ *  three times. */
+bool file_write_again(Error *error, int *attempts);
+
 /** write(2) until all is written; false after an error, which errno tells. */
 bool file_write_all(int file, const void *bytes, size_t size);
 

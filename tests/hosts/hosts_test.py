@@ -151,7 +151,7 @@ def test_cut_link_ends_the_run(settings, make_hosts, tmp_path, count, ranks, los
 
 
 @pytest.mark.parametrize("phase, rank, call, path, number", [
-    ("while loading", 1, "H5Fopen", "train.h5", 1), ("in the evaluation", 1, "H5Dread", "", None), ("while saving", 0, "mkdir", "checkpoint-4", 1),
+    ("while loading", 1, "H5Fopen", "", 1), ("in the evaluation", 1, "H5Dread", "", None), ("while saving", 0, "mkdir", "checkpoint-4", 1),
     ("at the end", 1, "MPI_Finalize", "", 1)])
 def test_cut_link_in_every_phase(settings, at_call, make_hosts, tmp_path, phase, rank, call, path, number):
     """The link is cut while a rank is held in a call. A first run counts the reads, of which the last is in the evaluation."""

@@ -89,7 +89,7 @@ static void list_folder(Job *job, BroadcastChoice *choice, Error *error) {
     if (!complete) job->count = 0;
     for (int64_t i = 0; i < job->count; i++) {
         Listed *file = &job->files[i];
-        file->copied = S_ISREG(file->mode) && choice(job->path, file->name, file->size);
+        file->copied = S_ISREG(file->mode) && choice(job->path, file->name);
     }
 }
 
@@ -130,11 +130,19 @@ static int64_t bytes_of(const Job *job) {
     return bytes;
 }
 
+/* A file without a name. Some sites allow only such as can never be made executable (sysctl vm.memfd_noexec), which
+ * kernels before 6.3 do not know. */
+static int memory_file(void) {
+    const unsigned not_executable = 8; /* MFD_NOEXEC_SEAL, which older headers lack */
+    const int file = memfd_create("linnet", MFD_CLOEXEC | not_executable);
+    return file < 0 && errno == EINVAL ? memfd_create("linnet", MFD_CLOEXEC) : file;
+}
+
 /* Make the empty files of this host; false where it cannot. */
 static bool make_copies(const Job *job) {
     if (memory_available() / 2 < (size_t)bytes_of(job)) return false;
     for (int64_t i = 0; i < job->count; i++)
-        if (job->files[i].copied && (job->copies[i] = memfd_create("linnet", MFD_CLOEXEC)) < 0) return false;
+        if (job->files[i].copied && (job->copies[i] = memory_file()) < 0) return false;
     return true;
 }
 
@@ -195,7 +203,7 @@ static bool share_copies(const Job *job, Place *places) {
     }
     const int bytes = (int)((size_t)job->count * sizeof *places);
     world_check(job->world, MPI_Bcast(places, bytes, MPI_BYTE, 0, job->host), "MPI_Bcast");
-    return job->host_rank == 0 || open_copies(job, places);
+    return job->host_rank == 0 ? access("/proc/self/fd", X_OK) == 0 : open_copies(job, places);
 }
 
 /* From now on this rank reads the copies. */

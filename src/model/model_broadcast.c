@@ -4,20 +4,24 @@
 #include "linnet/model/model.h"
 #include <string.h>
 
-#define TEXT_BYTES_MAX ((int64_t)64 << 20) /* of configurations and vocabularies; other tables may lie in the folder */
-
 static const char SINGLE[] = "model.safetensors";
+static const char *const TEXTS[] = {"config.json", "model.safetensors.index.json"};
 
 static bool ends_with(const char *text, const char *end) {
     const size_t length = strlen(text), tail = strlen(end);
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/* Weights: the single file, which shards give way to, or shards. */
-static bool is_read(const char *folder, const char *name, int64_t size) {
+/* Configuration, tokenizer and weights: the single file, which shards give way to, or shards. Anything may lie in the
+ * folder besides. */
+static bool is_read(const char *folder, const char *name) {
     if (ends_with(name, ".safetensors"))
         return strcmp(name, SINGLE) == 0 || (!file_is_in(folder, SINGLE) && strcmp(name, "optimizer.safetensors") != 0);
-    return size <= TEXT_BYTES_MAX && (ends_with(name, ".json") || ends_with(name, ".txt") || ends_with(name, ".jinja"));
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        if (strcmp(name, TEXTS[i]) == 0) return true;
+    for (size_t i = 0; i < TOKENIZER_FILES; i++)
+        if (strcmp(name, TOKENIZER_FILE_NAMES[i]) == 0) return true;
+    return false;
 }
 
 Status model_broadcast(const World *world, const char *path, Error *error) {

@@ -138,6 +138,17 @@ def test_ranks_that_cannot_share_a_copy(settings, fail_calls, counter, tmp_path)
     assert weights_digest(tmp_path / "run") == weights_digest(train(tmp_path / "other", ranks=2, **settings))
 
 
+def test_large_token_file_is_read_by_every_rank(settings, sample, counter, copy_of, tmp_path):
+    """One of more than 1 GiB, here most of it a hole that belongs to none of its arrays."""
+    large = copy_of(sample.train)
+    os.truncate(large, (1 << 30) + 1)
+    counts = Counts(counter, tmp_path, tmp_path / "counts", True)
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **{**settings, "train_file": large, "max_steps": 1})
+    result = linnet("train", config, ranks=2, env=counts.environment)
+    assert f"{large} has 1.1 GB: every rank reads its part" in result.stderr, result
+    assert all(rank[1] == 2 and rank[3] > 0 for rank in counts.read()[1:])
+
+
 def test_file_that_cannot_be_read_ends_all_ranks(settings, sample, counter, copy_of, tmp_path):
     """One line, by the rank that reads."""
     data = copy_of(sample.train)

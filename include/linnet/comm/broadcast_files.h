@@ -15,7 +15,7 @@
 #define BROADCAST_PART_BYTES ((int64_t)1 << 30)
 
 /** Whether a file of a folder will be read; asked on rank 0. */
-typedef bool BroadcastChoice(const char *folder, const char *name, int64_t size);
+typedef bool BroadcastChoice(const char *folder, const char *name);
 
 /** Read and send a folder's files that `choice` wants, or (NULL) the one file at `path`, of up to BROADCAST_PART_BYTES.
  *  `path` must stay what it is: ranks look files up by it. Nothing is copied, and every rank will read the files

@@ -8,8 +8,8 @@
  *   labels  uint8  [samples]     all 0 in a file without labels, which has no label names either
  *   rows    int64  [samples]     the sample's row in the source table, from 0
  *
- *  Files are opened read-only and without file locks, so that NFS and Lustre work. Each rank opens the file for itself
- *  and reads only the chunks that it needs. One thread may call dataset_lengths() and dataset_load() while others read
+ *  Files are opened read-only and without file locks, so that NFS and Lustre work. Each rank opens the file, or its
+ *  host's copy in memory (broadcast_files.h), for itself and reads only the chunks that it needs. One thread may call dataset_lengths() and dataset_load() while others read
  *  other data sets. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"

@@ -4,7 +4,7 @@
 #   make SAN=address,undefined  the same under the sanitizers, in its own folder
 #   make WERROR=1             warnings are errors (as CI builds)
 #   make dependencies         install what is missing (scripts/dependencies.sh)
-#   make install PREFIX=/usr/local [DESTDIR=]     and make uninstall, likewise
+#   make install | uninstall | dist | deb         see packaging/packaging.mk
 #   make bench | bench-peer   speed against the limit, PyTorch and Trainer; see docs/explanation/performance.md
 #   make test-peers           what linnet writes read by Transformers and TensorBoard, and the other way round (installs them in build/peer)
 #   make kill-many            kill training jobs 1,000 times, and fail a call at every call site in turn
@@ -30,7 +30,7 @@ PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev
 NAMES  := $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
 
 # Goals that need no libraries must work on a machine that has none yet.
-ifneq ($(filter-out clean quickstart test check fuzz valgrind dependencies uninstall format format-check,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean quickstart test check fuzz valgrind dependencies uninstall dist deb format format-check,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(MPICC)),)
 $(error $(MPICC) not found: install libopenmpi-dev and openmpi-bin, or run scripts/dependencies.sh)
 endif
@@ -70,7 +70,7 @@ OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%
 UNITS   := $(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
-.PHONY: all clean install uninstall unit test check kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind test-peers
+.PHONY: all clean unit test check kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind test-peers
 all: $(BUILD)/linnet
 
 $(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
@@ -180,31 +180,6 @@ docs: $(BUILD)/linnet
 errors: docs
 	LINNET_ERRORS=write scripts/test.sh errors
 
-# What goes where: the program, its documentation, manual pages and completions (which it prints itself), and the scripts, configurations and batch scripts to start from.
-BINDIR   := $(DESTDIR)$(PREFIX)/bin
-MANDIR   := $(DESTDIR)$(PREFIX)/share/man/man1
-BASHDIR  := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-ZSHDIR   := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-FISHDIR  := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-DOCDIR   := $(DESTDIR)$(PREFIX)/share/doc/linnet
-SHAREDIR := $(DESTDIR)$(PREFIX)/share/linnet
-install: all
-	install -d $(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(DOCDIR) $(SHAREDIR)/scripts $(SHAREDIR)/config $(SHAREDIR)/hosts
-	install -m 755 $(BUILD)/linnet $(BINDIR)/linnet
-	$(BUILD)/linnet man --quiet --output $(MANDIR)
-	$(BUILD)/linnet completions bash > $(BASHDIR)/linnet
-	$(BUILD)/linnet completions zsh > $(ZSHDIR)/_linnet
-	$(BUILD)/linnet completions fish > $(FISHDIR)/linnet.fish
-	install -m 644 README.md LICENSE CONTRIBUTING.md CITATION.cff CHANGELOG.md $(DOCDIR)
-	find docs -type f -exec install -D -m 644 {} $(DOCDIR)/{} \;
-	install -m 755 scripts/mpirun.sh scripts/make_sample.py scripts/download_gpt2.py $(SHAREDIR)/scripts
-	install -m 644 scripts/lib.sh scripts/batch.sh scripts/sample_tweets.py $(wildcard scripts/*.sbatch scripts/*.pbs scripts/*.lsf) $(SHAREDIR)/scripts
-	install -m 644 $(wildcard config/*.json) $(SHAREDIR)/config
-	install -m 644 $(wildcard hosts/*) $(SHAREDIR)/hosts
-uninstall:
-	rm -rf $(BINDIR)/linnet $(DOCDIR) $(SHAREDIR)
-	rm -f $(MANDIR)/linnet.1 $(MANDIR)/linnet-*.1 $(BASHDIR)/linnet $(ZSHDIR)/_linnet $(FISHDIR)/linnet.fish
-
 C_FILES = $(wildcard include/linnet/*/*.h src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 format:
 	clang-format -i $(C_FILES)
@@ -214,4 +189,7 @@ format-check:
 clean:
 	rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+include packaging/packaging.mk
+
+# Only where compilers write them: build/ also has other systems' roots.
+-include $(shell find $(addprefix $(BUILD)/,obj tests fuzz) -name '*.d' 2>/dev/null)

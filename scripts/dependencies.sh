@@ -7,6 +7,7 @@
 #   scripts/dependencies.sh --mpich               and the second MPI that the tree is built with
 #   scripts/dependencies.sh --clang               and the second compiler that the tree is built with
 #   scripts/dependencies.sh --platforms           and what makes the other systems that the tree is built on
+#   scripts/dependencies.sh --packages            and what makes and checks the packages
 #   scripts/dependencies.sh --fuzz | --valgrind   and what `make fuzz` or `make valgrind` needs
 #   scripts/dependencies.sh --check               only tell; exit code 1 when something is missing
 #
@@ -67,6 +68,12 @@ libomp-dev             : openmp'
 PLATFORM_NEEDS='
 debootstrap            : program debootstrap
 util-linux             : program unshare'
+PACKAGE_NEEDS='
+debootstrap            : program debootstrap
+util-linux             : program unshare
+lintian                : program lintian
+python3-venv           : python_with venv ensurepip >/dev/null
+environment-modules    : [ -e /usr/share/modules/init/bash ] || [ -e /usr/share/lmod/lmod/init/bash ]'
 # Only for make fuzz and make valgrind, which make test does not run.
 FUZZ_NEEDS='
 clang                  : program clang
@@ -101,9 +108,10 @@ for argument in "$@"; do
     --mpich) needs+=$MPICH_NEEDS ;;
     --clang) needs+=$CLANG_NEEDS ;;
     --platforms) needs+=$PLATFORM_NEEDS ;;
+    --packages) needs+=$PACKAGE_NEEDS ;;
     --fuzz) needs+=$FUZZ_NEEDS ;;
     --valgrind) needs+=$VALGRIND_NEEDS ;;
-    *) die "unknown argument '$argument': --test, --slurm, --mpich, --clang, --platforms, --fuzz, --valgrind and --check are known" ;;
+    *) die "unknown argument '$argument': --test, --slurm, --mpich, --clang, --platforms, --packages, --fuzz, --valgrind and --check are known" ;;
     esac
 done
 

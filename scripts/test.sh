@@ -3,8 +3,8 @@
 #
 #   scripts/test.sh                 all of it
 #   scripts/test.sh unit mpi ...    some of it: format build unit mpi golden jobs errors kill faults command builds mpich waiting
-#                                   hosts slurm platforms san; python is golden, jobs, errors, kill, faults and command; kill tries
-#                                   more where LINNET_KILLS and LINNET_FAULTS say so
+#                                   hosts slurm platforms packages san; python is golden, jobs, errors, kill, faults and command;
+#                                   kill tries more where LINNET_KILLS and LINNET_FAULTS say so, packages where LINNET_PACKAGES=all
 #
 # scripts/dependencies.sh installs what the tests need; a part that still lacks something fails. What this machine cannot do is
 # skipped and listed with its reason before the last line. After a failure the other parts still run, unless the build failed.
@@ -212,6 +212,19 @@ test_platforms() {
     done
 }
 
+# make dist, install and deb, and the recipes; the tools that check these go into a Python environment of their own.
+test_packages() {
+    local tools=build/packages/python PYTHON_LIMIT=2400
+    step "packages"
+    limited 300 $logs/packages-tools.log scripts/dependencies.sh --packages || skip "packages: some of its programs are not installed"
+    mkdir -p build/packages
+    if ! cmp -s packaging/requirements.txt $tools/installed; then
+        limited 300 $logs/packages-python.log sh -c "'$(python_with venv ensurepip)' -m venv --clear $tools && $tools/bin/pip install -q -r packaging/requirements.txt &&
+            cp packaging/requirements.txt $tools/installed" || rm -rf $tools
+    fi
+    run_pytest pytest-packages build/linnet tests/packages
+}
+
 # Add what another run of this script has counted.
 count_run() { # NAME LOG
     local ok bad line
@@ -285,7 +298,7 @@ run_part() {
         tests/fault/{disks,limits,lock,two_writers,hostile}_test.py ;;
     # Jobs that fail or lose a rank: most of their time the launcher waits.
     waiting) test_python waiting "bad input, and ranks that are lost" tests/fault/{bad_input,lost_ranks}_test.py ;;
-    mpi | kill | builds | mpich | hosts | slurm | platforms) "test_$1" ;;
+    mpi | kill | builds | mpich | hosts | slurm | platforms | packages) "test_$1" ;;
     san-build) build build-san SAN=address,undefined all unit-programs ;;
     san-unit) with_sanitizers test_unit build/san ;;
     san-jobs) with_sanitizers test_san_jobs ;;
@@ -379,11 +392,11 @@ trap 'break_off 143' TERM
 trap 'break_off 129' HUP
 computing=() waiting=() sanitizers=()
 # shellcheck disable=SC2048  # names without spaces
-for part in ${*:-format build unit mpi python builds mpich waiting hosts slurm platforms san}; do
+for part in ${*:-format build unit mpi python builds mpich waiting hosts slurm platforms packages san}; do
     case $part in
     format | build) run_part "$part" ;;
     python) computing+=(golden jobs errors kill faults command) ;;
-    waiting | hosts | slurm | platforms) waiting+=("$part") ;;
+    waiting | hosts | slurm | platforms | packages) waiting+=("$part") ;;
     san) run_part san-build && sanitizers+=(san-unit san-jobs) ;;
     *) computing+=("$part") ;;
     esac

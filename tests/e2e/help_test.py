@@ -271,25 +271,6 @@ def test_a_line_for_the_shell_is_quoted(tmp_path):
     assert shlex.split(line.split("linnet predict ")[1]) == ["--model", "DIR", *words]
 
 
-# --- make install -------------------------------------------------------------------------------------------------
-
-
-def test_install_and_uninstall(tmp_path):
-    """All files are under the prefix, and uninstall leaves none."""
-    def make(goal):
-        done = subprocess.run(["make", "-s", "-o", "all", goal, f"PREFIX={tmp_path}/usr", f"BUILD={os.path.dirname(LINNET)}"], cwd=ROOT, capture_output=True,
-                              text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-
-    make("install")
-    share = tmp_path / "usr/share"
-    assert len(list((share / "man/man1").iterdir())) == len(COMMANDS) + 1
-    for shell, path in (("bash", "bash-completion/completions/linnet"), ("zsh", "zsh/site-functions/_linnet"), ("fish", "fish/vendor_completions.d/linnet.fish")):
-        assert (share / path).read_text() == linnet("completions", shell).stdout
-    make("uninstall")
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
 def test_a_page_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     result = finish(start(["man", "--output", tmp_path / "file"]))

@@ -33,11 +33,17 @@ class Linnet(MakefilePackage):
     depends_on("zlib-api")
     depends_on("openblas threads=openmp")
     depends_on("python@3.8:", type="run")
+    depends_on("cmocka", type="test")
 
     conflicts("%gcc@:10", msg="linnet's kernels need GCC 11 or later")
 
-    def check(self):
-        make("unit", *self.build_args())
+    @property
+    def build_targets(self):
+        return ["MPICC={0}".format(self.spec["mpi"].mpicc)]
 
-    def build_args(self):
-        return ["MPICC={0}".format(self.spec["mpi"].mpicc), "PREFIX={0}".format(self.prefix)]
+    @property
+    def install_targets(self):
+        return ["install", "PREFIX={0}".format(self.prefix)] + self.build_targets
+
+    def check(self):
+        make("unit", *self.build_targets)

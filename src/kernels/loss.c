@@ -3,10 +3,11 @@
 #include "linnet/core/elementary.h"
 #include <math.h>
 
-/* log Σ elementary_exp(logits), without overflow. */
+/* log Σ elementary_exp(logits), without overflow. NaN if a logit is. GCC 12.2 for aarch64 fails on a loop of fmax(). */
 static double log_sum_exp(const float *logits, size_t labels) {
     double largest = logits[0], sum = 0.0;
-    for (size_t k = 1; k < labels; k++) largest = fmax(largest, logits[k]);
+    for (size_t k = 1; k < labels; k++)
+        if (logits[k] > largest) largest = logits[k];
     for (size_t k = 0; k < labels; k++) sum += elementary_exp(logits[k] - largest);
     return largest + elementary_log(sum);
 }

@@ -56,12 +56,13 @@ CFLAGS   += -std=c11 $(OPT) -g -fopenmp -ffp-contract=off -fno-math-errno -fno-t
 LDFLAGS  += -fopenmp $(if $(SAN),-fsanitize=$(SAN))
 
 # Files named *_kernels.c are compiled once for every instruction set; the program picks at run time (src/kernels/isa.c).
-ISAS            := base $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16 amx)
+ISAS            := base $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16 amx) $(if $(filter aarch64,$(ARCH)),neon)
 ISA_FLAGS_base  :=
 ISA_FLAGS_avx2  := -mavx2 -mfma -mf16c -mprefer-vector-width=256
 ISA_FLAGS_avx512 := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512) -mavx512bf16
 ISA_FLAGS_amx  := $(ISA_FLAGS_avx512bf16) -mamx-tile -mamx-bf16
+ISA_FLAGS_neon :=
 
 SOURCES := $(sort $(wildcard src/*/*.c))
 KERNELS := $(filter %_kernels.c,$(SOURCES))

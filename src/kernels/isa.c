@@ -50,6 +50,8 @@ static const Kernels *find(const char *name) {
     if (has_avx512bf16() && (!name || strcmp(name, kernels_avx512bf16.isa) == 0)) return &kernels_avx512bf16;
     if (has_avx512() && (!name || strcmp(name, kernels_avx512.isa) == 0)) return &kernels_avx512;
     if (has_avx2() && (!name || strcmp(name, kernels_avx2.isa) == 0)) return &kernels_avx2;
+#elif defined __aarch64__
+    if (!name || strcmp(name, kernels_neon.isa) == 0) return &kernels_neon; /* part of the architecture */
 #endif
     return !name || strcmp(name, kernels_base.isa) == 0 ? &kernels_base : NULL;
 }
@@ -62,7 +64,7 @@ static const Kernels *choose(void) {
     isa_choose(NULL);
     if (!atomic_flag_test_and_set(&warned))
         log_warning("LINNET_ISA=%s: this build, CPU or system has no such instruction set; using %s "
-                    "(known: base, avx2, avx512, avx512bf16, amx)",
+                    "(known: base, avx2, avx512, avx512bf16, amx, neon)",
                     wanted, isa_name());
     return atomic_load(&chosen);
 }

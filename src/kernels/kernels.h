@@ -44,6 +44,8 @@ typedef struct {
 extern const Kernels kernels_base;
 #ifdef __x86_64__
 extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512bf16, kernels_amx;
+#elif defined __aarch64__
+extern const Kernels kernels_neon;
 #endif
 
 /** The set in use, chosen at the first call. Any thread may call it. */

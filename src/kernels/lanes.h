@@ -11,6 +11,8 @@
 #include <string.h>
 #ifdef __SSE2__
 #include <immintrin.h>
+#elif defined __ARM_NEON
+#include <arm_neon.h>
 #endif
 
 #if defined __AVX512F__
@@ -91,6 +93,8 @@ static inline Floats floats_fma(Floats a, Floats b, Floats c) {
     return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined __FMA__ && defined __AVX2__
     return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined __ARM_NEON
+    return (Floats)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #elif FUSED
     for (size_t i = 0; i < LANES; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
     return c;
@@ -141,8 +145,8 @@ static inline Floats floats_min(Floats a, Floats b) {
 #elif defined __SSE2__
     return (Floats)_mm_min_ps((__m128)a, (__m128)b);
 #else
-    for (size_t i = 0; i < LANES; i++) b[i] = a[i] < b[i] ? a[i] : b[i];
-    return b;
+    Bits from_a = (Bits)(a < b);
+    return (Floats)(((Bits)a & from_a) | ((Bits)b & ~from_a));
 #endif
 }
 
@@ -155,8 +159,8 @@ static inline Floats floats_max(Floats a, Floats b) {
 #elif defined __SSE2__
     return (Floats)_mm_max_ps((__m128)a, (__m128)b);
 #else
-    for (size_t i = 0; i < LANES; i++) b[i] = a[i] > b[i] ? a[i] : b[i];
-    return b;
+    Bits from_a = (Bits)(a > b);
+    return (Floats)(((Bits)a & from_a) | ((Bits)b & ~from_a));
 #endif
 }
 

@@ -25,8 +25,8 @@
 #endif
 
 /* Columns of a tile of y or dx, and rows of a tile of a weight's gradient. The packed A and B of KC steps and the sums
- * fit the L2 cache together: 512 KB on CPUs with narrow vectors, 1 MB or more on those with wide ones. */
-#if defined __AVX512F__
+ * fit the L2 cache together: 512 KB on x86-64 with narrow vectors, 1 MB or more with wide ones and on Arm's servers. */
+#if defined __AVX512F__ || defined __ARM_NEON
 #define TILE LINEAR_TILE_MAX
 #else
 #define TILE (LINEAR_TILE_MAX / 2)

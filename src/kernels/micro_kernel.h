@@ -31,12 +31,30 @@ INLINE void step_update(Floats sums[MR][VECTORS], const float *a, const float *b
     Floats right[VECTORS];
 #pragma GCC unroll 3
     for (size_t v = 0; v < VECTORS; v++) right[v] = floats_load(b + v * LANES);
+#if defined __ARM_NEON && !PAIRS
+    /* A multiply-add takes its factor from a lane: two loads for eight rows. The compiler would load each row's. */
+    float32x4_t upper = vld1q_f32(a), lower = vld1q_f32(a + 4);
+#define ROW(R, FACTORS)                                                                                                \
+    for (size_t v = 0; v < VECTORS && R < rows; v++)                                                                   \
+    sums[R][v] = (Floats)vfmaq_laneq_f32((float32x4_t)sums[R][v], (float32x4_t)right[v], FACTORS, R % 4)
+    ROW(0, upper);
+    ROW(1, upper);
+    ROW(2, upper);
+    ROW(3, upper);
+    ROW(4, lower);
+    ROW(5, lower);
+    ROW(6, lower);
+    ROW(7, lower);
+#undef ROW
+    __asm__ volatile("" ::: "memory"); /* else the compiler loads ahead for later steps, and spills sums for it */
+#else
 #pragma GCC unroll 8
     for (size_t r = 0; r < rows; r++) {
         Floats left = floats_all(a[r]);
 #pragma GCC unroll 3
         for (size_t v = 0; v < VECTORS; v++) sums[r][v] = step_add(sums[r][v], left, right[v]);
     }
+#endif
 }
 
 /** sums += a · b for all steps of both micro-panels. */
@@ -91,7 +109,7 @@ static __attribute__((noinline)) void micro_kernel(const Sums *at, const float *
         ROWS(4);
         ROWS(5);
         ROWS(6);
-#if defined __AVX512F__
+#if defined __AVX512F__ || defined __ARM_NEON
         ROWS(7);
         ROWS(8);
 #endif

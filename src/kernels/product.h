@@ -44,6 +44,11 @@
 #define GROUP ((size_t)1)
 #define VECTORS ((size_t)3) /* 8 × 3 sums, 3 loads and a broadcast in 32 registers */
 #define KC ((size_t)128)    /* a micro-panel of B is 24 KB of an L1 cache of 32 or 48 KB */
+#elif defined __ARM_NEON
+#define MR ((size_t)8)
+#define GROUP ((size_t)1)
+#define VECTORS ((size_t)3) /* 8 × 3 sums, 3 loads and 2 vectors of factors in 32 registers */
+#define KC ((size_t)256)    /* a micro-panel of B is 12 KB of an L1 cache of 64 KB */
 #else
 #define MR ((size_t)6)
 #define GROUP ((size_t)1)

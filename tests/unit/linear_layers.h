@@ -36,8 +36,8 @@ typedef struct {
 } Way;
 
 static const Way WAYS[] = {
-    {"base", "blas", false},  {"base", "own", false},      {"avx2", "own", false},
-    {"avx512", "own", false}, {"base", "own", true},       {"avx2", "own", true},
+    {"base", "blas", false},  {"base", "own", false},      {"neon", "own", false}, {"avx2", "own", false},
+    {"avx512", "own", false}, {"base", "own", true},       {"neon", "own", true},  {"avx2", "own", true},
     {"avx512", "own", true},  {"avx512bf16", "own", true}, {"amx", "own", true},
 };
 

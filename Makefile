@@ -7,6 +7,7 @@
 #   make install | uninstall | dist | deb         see packaging/packaging.mk
 #   make bench | bench-peer   speed against the limit, PyTorch and Trainer; see docs/explanation/performance.md
 #   make test-peers           what linnet writes read by Transformers and TensorBoard, and the other way round (installs them in build/peer)
+#   make test-arm             unit, MPI, golden and e2e tests on aarch64, by a cross build under qemu (an hour or more)
 #   make kill-many            kill training jobs 1,000 times, and fail a call at every call site in turn
 #   make fuzz                 feed the readers of files with ten minutes of hostile input (clang)
 #   make valgrind             a tiny job on 2 ranks under valgrind
@@ -30,7 +31,7 @@ PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev
 NAMES  := $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
 
 # Goals that need no libraries must work on a machine that has none yet.
-ifneq ($(filter-out clean quickstart test check fuzz valgrind dependencies uninstall dist deb format format-check,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean quickstart test test-arm check fuzz valgrind dependencies uninstall dist deb format format-check,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(MPICC)),)
 $(error $(MPICC) not found: install libopenmpi-dev and openmpi-bin, or run scripts/dependencies.sh)
 endif
@@ -71,7 +72,7 @@ OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%
 UNITS   := $(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
-.PHONY: all clean unit test check kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind test-peers
+.PHONY: all clean unit test check kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind test-peers test-arm
 all: $(BUILD)/linnet
 
 $(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
@@ -149,6 +150,9 @@ check:
 # What `make test` tries for a minute, for 20 to 30 minutes: 1,000 kills, and a failing call at every call site.
 kill-many:
 	LINNET_KILLS=1000 LINNET_FAULTS=all scripts/test.sh build kill
+# What the part arm of `make test` tries in a few minutes, with all tests.
+test-arm:
+	LINNET_ARM=all scripts/test.sh build arm
 valgrind:
 	scripts/valgrind.sh
 # Ten minutes in all, shared out among the readers; FUZZ_SECONDS for another time, FUZZ_ONLY for some of them.

@@ -8,6 +8,7 @@
 #   scripts/dependencies.sh --clang               and the second compiler that the tree is built with
 #   scripts/dependencies.sh --platforms           and what makes the other systems that the tree is built on
 #   scripts/dependencies.sh --packages            and what makes and checks the packages
+#   scripts/dependencies.sh --arm                 and what builds and runs the program of aarch64 on x86-64
 #   scripts/dependencies.sh --fuzz | --valgrind   and what `make fuzz` or `make valgrind` needs
 #   scripts/dependencies.sh --check               only tell; exit code 1 when something is missing
 #
@@ -74,6 +75,9 @@ util-linux             : program unshare
 lintian                : program lintian
 python3-venv           : python_with venv ensurepip >/dev/null
 environment-modules    : [ -e /usr/share/modules/init/bash ] || [ -e /usr/share/lmod/lmod/init/bash ]'
+ARM_NEEDS='
+gcc-aarch64-linux-gnu  : program aarch64-linux-gnu-gcc
+qemu-user              : program qemu-aarch64'
 # Only for make fuzz and make valgrind, which make test does not run.
 FUZZ_NEEDS='
 clang                  : program clang
@@ -109,9 +113,10 @@ for argument in "$@"; do
     --clang) needs+=$CLANG_NEEDS ;;
     --platforms) needs+=$PLATFORM_NEEDS ;;
     --packages) needs+=$PACKAGE_NEEDS ;;
+    --arm) needs+=$ARM_NEEDS ;;
     --fuzz) needs+=$FUZZ_NEEDS ;;
     --valgrind) needs+=$VALGRIND_NEEDS ;;
-    *) die "unknown argument '$argument': --test, --slurm, --mpich, --clang, --platforms, --packages, --fuzz, --valgrind and --check are known" ;;
+    *) die "unknown argument '$argument': --test, --slurm, --mpich, --clang, --platforms, --packages, --arm, --fuzz, --valgrind and --check are known" ;;
     esac
 done
 

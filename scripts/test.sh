@@ -2,9 +2,10 @@
 # make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed[, N skipped]".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi golden jobs errors kill faults command builds mpich waiting
-#                                   hosts slurm platforms packages san; python is golden, jobs, errors, kill, faults and command;
-#                                   kill tries more where LINNET_KILLS and LINNET_FAULTS say so, packages where LINNET_PACKAGES=all
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi golden jobs errors kill faults command builds arm mpich
+#                                   waiting hosts slurm platforms packages san; python is golden, jobs, errors, kill, faults and
+#                                   command; kill tries more where LINNET_KILLS and LINNET_FAULTS say so, packages and arm where
+#                                   LINNET_PACKAGES=all and LINNET_ARM=all do
 #
 # scripts/dependencies.sh installs what the tests need; a part that still lacks something fails. What this machine cannot do is
 # skipped and listed with its reason before the last line. After a failure the other parts still run, unless the build failed.
@@ -103,6 +104,7 @@ test_unit() { # FOLDER WITH THE PROGRAMS
     run_units "$1" $(find tests/unit -name '*_test.c' | sed 's,^tests/unit/,,; s,\.c$,,' | sort)
 }
 
+under=() # the command that starts the programs of another processor
 run_units() { # FOLDER WITH THE PROGRAMS, NAMES...
     local name names log
     log=$logs/$(echo "$1" | tr / -)-unit
@@ -113,7 +115,7 @@ run_units() { # FOLDER WITH THE PROGRAMS, NAMES...
     export -f attend logged limited
     # shellcheck disable=SC2016  # for the shells that are started
     echo "$names" | CMOCKA_MESSAGE_OUTPUT=TAP xargs -P "$(cores)" -I{} bash -c \
-        'limited "$0" "$2/{}.log" "$1/tests/unit/{}"; echo $? >"$2/{}.log.code"' $UNIT_LIMIT "$1" "$log"
+        'limited "$0" "$2/{}.log" "${@:3}" "$1/tests/unit/{}"; echo $? >"$2/{}.log.code"' $UNIT_LIMIT "$1" "$log" "${under[@]}"
     for name in $names; do count_unit "$name" "$log/$name.log"; done
 }
 
@@ -197,6 +199,7 @@ test_mpich() {
     run_pytest mpich build/mpich/linnet tests/mpich tests/hosts/hosts_test.py \
         -k "mpich_test or evaluate_over or same_bits and (ranks0 or ranks1) or cut_link_ends_the_run and 2-1-1-1"
 }
+. tests/arm/part.sh
 
 # The other systems that README names, each in a root of its own, from nothing: make quickstart, and make test with the parts of
 # make check.
@@ -298,7 +301,7 @@ run_part() {
         tests/fault/{disks,limits,lock,two_writers,hostile}_test.py ;;
     # Jobs that fail or lose a rank: most of their time the launcher waits.
     waiting) test_python waiting "bad input, and ranks that are lost" tests/fault/{bad_input,lost_ranks}_test.py ;;
-    mpi | kill | builds | mpich | hosts | slurm | platforms | packages) "test_$1" ;;
+    mpi | kill | builds | arm | mpich | hosts | slurm | platforms | packages) "test_$1" ;;
     san-build) build build-san SAN=address,undefined all unit-programs ;;
     san-unit) with_sanitizers test_unit build/san ;;
     san-jobs) with_sanitizers test_san_jobs ;;
@@ -392,7 +395,7 @@ trap 'break_off 143' TERM
 trap 'break_off 129' HUP
 computing=() waiting=() sanitizers=()
 # shellcheck disable=SC2048  # names without spaces
-for part in ${*:-format build unit mpi python builds mpich waiting hosts slurm platforms packages san}; do
+for part in ${*:-format build unit mpi python builds arm mpich waiting hosts slurm platforms packages san}; do
     case $part in
     format | build) run_part "$part" ;;
     python) computing+=(golden jobs errors kill faults command) ;;

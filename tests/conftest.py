@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from support import LINNET, ROOT, linnet
+from support import EMULATED, LINNET, ROOT, linnet
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import make_sample  # noqa: E402
@@ -67,9 +67,15 @@ def byte_tokenizer(tmp_path_factory):
 def preloaded(name, folder):
     """Build a library of tests/fault for LD_PRELOAD."""
     library = folder / f"{name}.so"
-    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library, ROOT / f"tests/fault/{name}.c", "-ldl"],
-                   check=True, timeout=60)
+    compiler = ROOT / "tests/arm/mpicc" if EMULATED else "cc"
+    subprocess.run([compiler, "-std=c11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library, ROOT / f"tests/fault/{name}.c",
+                    "-ldl"], check=True, timeout=60)
     return library
+
+
+def preload(library):
+    """The environment that preloads a library: by the variable of its own that qemu has for the program it runs."""
+    return {"QEMU_SET_ENV": f"LD_PRELOAD={library}"} if EMULATED else {"LD_PRELOAD": str(library)}
 
 
 @pytest.fixture(scope="session")
@@ -78,8 +84,8 @@ def at_call(tmp_path_factory):
     library = preloaded("at_call", tmp_path_factory.mktemp("at_call"))
 
     def environment(rank, call, do, number=1, path="", **more):
-        return {"LD_PRELOAD": str(library), "AT_RANK": str(rank), "AT_CALL": call, "AT_DO": str(do), "AT_NUMBER": str(number),
-                "AT_PATH": path, **more}
+        return {**preload(library), "AT_RANK": str(rank), "AT_CALL": call, "AT_DO": str(do), "AT_NUMBER": str(number), "AT_PATH": path,
+                **more}
 
     return environment
 
@@ -90,6 +96,6 @@ def fail_calls(tmp_path_factory):
     library = preloaded("fail_calls", tmp_path_factory.mktemp("fail_calls"))
 
     def environment(**fault):
-        return {"LD_PRELOAD": str(library), **{f"FAULT_{key.upper()}": str(value) for key, value in fault.items()}}
+        return {**preload(library), **{f"FAULT_{key.upper()}": str(value) for key, value in fault.items()}}
 
     return environment

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import os
+import platform
 import re
 import signal
 import struct
@@ -20,12 +21,16 @@ ROOT = Path(__file__).resolve().parent.parent
 LINNET = str(ROOT / os.environ.get("LINNET", "build/linnet"))
 SHARED = ROOT.parent / "shared"
 
+# The program of aarch64 under qemu (tests/arm), on x86-64.
+EMULATED = "/arm/" in LINNET
+MACHINE = "aarch64" if EMULATED else platform.machine()
+
 # A copy: pytest changes the environment while other threads start programs.
 ENVIRONMENT = dict(os.environ)
 
 # Seconds after which a run counts as hanging; on the tests' tiny models a run takes a second or two. The sanitizers make it several
-# times slower.
-LIMIT = 60 if "/san/" not in LINNET else 300
+# times slower, and qemu more.
+LIMIT = 300 if "/san/" in LINNET else 600 if EMULATED else 60
 
 LABELS = ["negative", "neutral", "positive"]
 

@@ -1,15 +1,14 @@
 """The same bits with every instruction set that has a fused multiply-add: runs, resumed runs, mixed ranks, scores and predictions."""
-import platform
 import re
 import shutil
 import subprocess
 
 import pytest
 
-from support import (LIMIT, LINNET, ROOT, checkpoints, linnet, train, training_events, weights_digest, without_timing, write_config)
+from support import (LIMIT, LINNET, MACHINE, ROOT, checkpoints, linnet, train, training_events, weights_digest, without_timing, write_config)
 
 # The first is the one that the others are compared with. A CPU that lacks a set skips its tests.
-SETS = {"x86_64": ["avx2", "avx512"], "aarch64": ["base"]}.get(platform.machine(), ["base"])
+SETS = {"x86_64": ["avx2", "avx512"], "aarch64": ["neon", "base"]}.get(MACHINE, ["base"])
 OTHERS = SETS[1:]
 
 # Whatever the processor, the compiler and the C library. It changes with the numbers of a run on purpose only, which the changelog says.
@@ -78,7 +77,7 @@ def test_base_kernels_say_that_they_are_unfused(settings, tmp_path):
     """Those of x86-64, that is. They train as well, with bits of their own."""
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **{**settings, "max_steps": 1})
     said = linnet("train", config, env={"LINNET_ISA": "base", "LINNET_PRODUCTS": "own"}).stderr
-    assert ("base kernels (unfused)" in said) == (platform.machine() == "x86_64"), said
+    assert ("base kernels (unfused)" in said) == (MACHINE == "x86_64"), said
 
 
 @pytest.mark.parametrize("isa", OTHERS)

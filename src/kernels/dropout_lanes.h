@@ -76,8 +76,8 @@ static inline Words dropout_block_order(void) {
 /** out [4 · WORD_LANES] from the four words of a vector of Philox blocks. */
 static inline void words_to_factors(float *out, const Words word[4], const DropoutLanes *lanes) {
     Words first = (word[0] & 0xffffffffu) | word[1] << 32, second = (word[2] & 0xffffffffu) | word[3] << 32;
-    Words even = __builtin_shufflevector(first, second, EVEN_LANES);
-    Words odd = __builtin_shufflevector(first, second, ODD_LANES);
+    Words even = SHUFFLE(Words, first, second, EVEN_LANES);
+    Words odd = SHUFFLE(Words, first, second, ODD_LANES);
     Bits low = (Bits)((Bits)even >= lanes->threshold) & lanes->scale_bits;
     Bits high = (Bits)((Bits)odd >= lanes->threshold) & lanes->scale_bits;
     memcpy(out, &low, sizeof low);

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/usage.h"
+#include "linnet/core/cpus.h"
 #include "linnet/core/file.h"
 #include "linnet/core/launcher.h"
 #include "linnet/core/limits.h"
@@ -163,6 +164,7 @@ int main(int argc, char **argv) {
         if (launcher_speaks()) log_error("%s", error.message);
         return leave((int)error.status);
     }
+    cpus_start();
     int code = dispatch(argc - 1, argv + 1);
     /* If the disk was full, the results are lost: the exit code must not say success. */
     if ((fflush(stdout) || ferror(stdout)) && code == STATUS_OK) {

@@ -1,6 +1,8 @@
 /* The number of threads of a rank. */
 #include "linnet/comm/threads.h"
+#include "linnet/core/cpus.h"
 #include "mpi/check.h"
+#include <math.h>
 #include <omp.h>
 #include <sched.h>
 
@@ -20,7 +22,7 @@ static void test_wanted(const World *world) {
     unsetenv("OMP_NUM_THREADS");
 }
 
-/** Ranks that are bound to the same processors get even parts of them, and at least one each. */
+/** Ranks that are bound to the same cores and have the same quota get even parts of them, and at least one each. */
 static void test_share(const World *world) {
     cpu_set_t all;
     CHECK(sched_getaffinity(0, sizeof all, &all) == 0);
@@ -29,7 +31,8 @@ static void test_share(const World *world) {
     int64_t alike = CPU_EQUAL(&all, &theirs) != 0;
     world_sum_integers(world, &alike, 1);
     if (alike == world->size) {
-        int even = CPU_COUNT(&all) / world->size;
+        double quota = ceil(cpus_quota().cpus);
+        int cores = cpus_cores(&all), even = (quota < cores ? (int)quota : cores) / world->size;
         CHECK(chosen(world, 0) == (even > 0 ? even : 1));
     } else {
         CHECK(chosen(world, 0) >= 1);

@@ -3,8 +3,11 @@
 #   make                      the program, optimised, warnings shown
 #   make SAN=address,undefined  the same under the sanitizers, in its own folder
 #   make WERROR=1             warnings are errors (as CI builds)
+#   make CC=clang-16 CFLAGS="-O2 -march=native"  another compiler; CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are added to linnet's own
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install | uninstall | dist | deb         see packaging/packaging.mk
+#   make doctor               what of compiler, MPI and libraries is here, and how to get what is missing
+#   make deps PREFIX=$HOME/.local FROM=FOLDER [HDF5=1]  build cJSON, PCRE2 (and HDF5) from release tarballs, without root
 #   make bench | bench-peer   speed against the limit, PyTorch and Trainer; see docs/explanation/performance.md
 #   make test-peers           what linnet writes read by Transformers and TensorBoard, and the other way round (installs them in build/peer)
 #   make test-arm             unit, MPI, golden and e2e tests on aarch64, by a cross build under qemu (an hour or more)
@@ -25,42 +28,55 @@
 PREFIX ?= /usr/local
 BUILD  := build$(if $(SAN),/san)
 MPICC  ?= mpicc
-# What pkg-config calls each library, and the Debian package that has it (scripts/dependencies.sh knows the rest).
-# OpenBLAS is not linked but opened where products go through it (src/kernels/blas.c).
-PKGS   := hdf5:libhdf5-dev openblas:libopenblas-openmp-dev libcjson:libcjson-dev libpcre2-8:libpcre2-dev libcrypto:libssl-dev zlib:zlib1g-dev
-NAMES  := $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
-
-# Goals that need no libraries must work on a machine that has none yet.
-ifneq ($(filter-out clean quickstart test test-arm check fuzz valgrind dependencies uninstall dist deb format format-check,$(or $(MAKECMDGOALS),all)),)
-ifeq ($(shell command -v $(MPICC)),)
-$(error $(MPICC) not found: install libopenmpi-dev and openmpi-bin, or run scripts/dependencies.sh)
-endif
-ifeq ($(shell command -v pkg-config),)
-$(error pkg-config not found: install pkg-config, or run scripts/dependencies.sh)
-endif
-MISSING := $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(firstword $(subst :, ,$(p))) && echo y),,$(lastword $(subst :, ,$(p)))))
-ifneq ($(strip $(MISSING)),)
-$(error libraries missing: install $(strip $(MISSING)), or run scripts/dependencies.sh)
-endif
-CPPFLAGS += $(shell pkg-config --cflags $(NAMES))
-LDLIBS   += $(shell pkg-config --libs $(filter-out openblas,$(NAMES))) -lm
-endif
-
 VERSION  := 0.2.0
 RELEASED := 2026-11-29
-ARCH     := $(shell uname -m)
-CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DH5_USE_110_API -DLINNET_VERSION='"$(VERSION)"' -DLINNET_RELEASED='"$(RELEASED)"'
-OPT      ?= $(if $(SAN),-O1,-O3)
-CFLAGS   += -std=c11 $(OPT) -g -fopenmp -ffp-contract=off -fno-math-errno -fno-trapping-math \
-            -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-enum-float-conversion $(if $(WERROR),-Werror) \
-            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-LDFLAGS  += -fopenmp $(if $(SAN),-fsanitize=$(SAN))
 
-# Files named *_kernels.c are compiled once for every instruction set; the program picks at run time (src/kernels/isa.c).
+# The compiler under the MPI wrapper: `make CC=gcc-13`, or CC in the environment, as each MPI's wrapper takes it.
+ifneq ($(filter command%,$(origin CC)),)
+export OMPI_CC := $(CC)
+export MPICH_CC := $(CC)
+export I_MPI_CC := $(CC)
+else ifeq ($(origin CC),environment)
+export OMPI_CC ?= $(CC)
+export MPICH_CC ?= $(CC)
+export I_MPI_CC ?= $(CC)
+endif
+
+# scripts/configure.sh finds compiler and libraries (ARCH, FOUND_*) for the goals that need them. An installation takes what
+# the build has found, since sudo has another environment.
+quote = '$(subst ','\'',$(1))'
+ENVIRONMENT = $(foreach v,MPICC OMPI_CC MPICH_CC I_MPI_CC PREFIX CPPFLAGS CFLAGS LDFLAGS LDLIBS,$(if $($(v)),$(v)=$(call quote,$($(v)))))
+ANYWHERE := clean quickstart test test-arm check fuzz valgrind dependencies uninstall dist deb format format-check doctor deps
+GOALS    := $(filter-out $(ANYWHERE),$(or $(MAKECMDGOALS),all))
+ifneq ($(GOALS),)
+ifneq ($(GOALS) $(wildcard $(BUILD)/config.mk),install $(BUILD)/config.mk)
+ifneq ($(shell env $(ENVIRONMENT) scripts/configure.sh $(BUILD) && echo yes),yes)
+$(error linnet cannot be built here; make doctor says what was found and what is missing)
+endif
+endif
+include $(BUILD)/config.mk
+endif
+
+# What linnet needs. The user's CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS, from the command line or the environment, are added to
+# it and never take its place.
+OPT             ?= $(if $(SAN),-O1,-O3)
+LINNET_CPPFLAGS := -Iinclude -Isrc -D_GNU_SOURCE -DH5_USE_110_API -DLINNET_VERSION='"$(VERSION)"' -DLINNET_RELEASED='"$(RELEASED)"'
+LINNET_CFLAGS   := -std=c11 $(OPT) -g -fopenmp -ffp-contract=off -fno-math-errno -fno-trapping-math \
+                   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-enum-float-conversion $(if $(WERROR),-Werror) \
+                   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+LINNET_LDFLAGS  := -fopenmp $(if $(SAN),-fsanitize=$(SAN))
+PREPROCESS       = $(MPICC) $(LINNET_CPPFLAGS) $(CPPFLAGS) $(FOUND_CPPFLAGS)
+COMPILE          = $(PREPROCESS) $(LINNET_CFLAGS) $(FOUND_CFLAGS) $(CFLAGS)
+LINK_FLAGS       = $(LINNET_LDFLAGS) $(LDFLAGS) $(FOUND_LDFLAGS)
+LINK             = $(MPICC) $(CFLAGS) $(LINK_FLAGS)
+LIBS             = $(FOUND_LDLIBS) $(LDLIBS) -lm
+
+# Files named *_kernels.c are compiled once for every instruction set; the program picks at run time (src/kernels/isa.c). Each set
+# begins with the plain processor, whatever -march the user's CFLAGS have.
 ISAS            := base $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16 amx) $(if $(filter aarch64,$(ARCH)),neon)
-ISA_FLAGS_base  :=
-ISA_FLAGS_avx2  := -mavx2 -mfma -mf16c -mprefer-vector-width=256
-ISA_FLAGS_avx512 := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+ISA_FLAGS_base  := $(if $(filter x86_64,$(ARCH)),-march=x86-64)
+ISA_FLAGS_avx2  := $(ISA_FLAGS_base) -mavx2 -mfma -mf16c -mprefer-vector-width=256
+ISA_FLAGS_avx512 := $(ISA_FLAGS_base) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512) -mavx512bf16
 ISA_FLAGS_amx  := $(ISA_FLAGS_avx512bf16) -mamx-tile -mamx-bf16
 ISA_FLAGS_neon :=
@@ -72,47 +88,51 @@ OBJECTS := $(PLAIN:src/%.c=$(BUILD)/obj/%.o) $(foreach i,$(ISAS),$(KERNELS:src/%
 UNITS   := $(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c))
 MPITESTS := $(sort $(wildcard tests/mpi/*_test.c))
 
-.PHONY: all clean unit test check kill-many quickstart dependencies format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind test-peers test-arm
+.PHONY: all clean unit test check kill-many quickstart dependencies doctor deps format format-check docs bench bench-peer unit-programs mpi-programs fuzz fuzzers errors valgrind test-peers test-arm
 all: $(BUILD)/linnet
 
+# Only after a `make clean` in the same call.
+$(BUILD)/toolchain:
+	@env $(ENVIRONMENT) scripts/configure.sh $(BUILD)
+
 $(BUILD)/linnet: $(BUILD)/obj/cli/main.o $(BUILD)/liblinnet.a
-	$(MPICC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(LINK) -o $@ $^ $(LIBS)
 
 $(BUILD)/liblinnet.a: $(OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/obj/%.o: src/%.c
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/toolchain
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 define isa_rule
-$(BUILD)/obj/%_kernels.$(1).o: src/%_kernels.c
+$(BUILD)/obj/%_kernels.$(1).o: src/%_kernels.c $(BUILD)/toolchain
 	@mkdir -p $$(@D)
-	$$(MPICC) $$(CPPFLAGS) $$(CFLAGS) $$(ISA_FLAGS_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
+	$$(COMPILE) $$(ISA_FLAGS_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
 # Unit tests: one program a module, cmocka; MPI tests: one program each, run under 1 to 4 ranks.
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/tests/filter.o $(BUILD)/liblinnet.a
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LDLIBS) -lcmocka
+	$(COMPILE) -Itests -MMD -MP $(LINK_FLAGS) -o $@ $(filter-out %.h,$^) $(LIBS) -lcmocka
 $(BUILD)/tests/filter.o: tests/unit/filter.c
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(COMPILE) -c -o $@ $<
 $(BUILD)/tests/mpi/%: tests/mpi/%.c $(BUILD)/liblinnet.a
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LDLIBS)
+	$(COMPILE) -Itests -MMD -MP $(LINK_FLAGS) -o $@ $< $(BUILD)/liblinnet.a $(LIBS)
 
 # The readers' tests on given bytes: those of the fuzzers, below.
 FUZZ_READERS := $(wildcard tests/fuzz/*readers.c)
 $(BUILD)/tests/unit/fuzz_cases_test: tests/unit/fuzz_cases_test.c $(FUZZ_READERS) tests/fuzz/readers.h $(BUILD)/tests/filter.o $(BUILD)/liblinnet.a
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LDLIBS) -lcmocka
+	$(COMPILE) -Itests $(LINK_FLAGS) -o $@ $(filter-out %.h,$^) $(LIBS) -lcmocka
 
 $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS) $(shell pkg-config --libs openblas)
+	$(COMPILE) $(LINK_FLAGS) -o $@ $< $(LIBS) $(OPENBLAS_LDLIBS)
 
 # Fuzzers, one a reader: what reads files of unknown origin is compiled by clang with coverage and sanitizers, all else
 # comes from the library as it is.
@@ -125,13 +145,13 @@ FUZZ_OBJECTS := $(FUZZED:src/%.c=$(FUZZ)/obj/%.o) $(FUZZ_READERS:tests/fuzz/%.c=
 FUZZ_FLAGS := -std=c11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 $(FUZZ)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
-	OMPI_CC=clang $(MPICC) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	OMPI_CC=clang $(PREPROCESS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 $(FUZZ)/obj/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
-	OMPI_CC=clang $(MPICC) $(CPPFLAGS) -Itests $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	OMPI_CC=clang $(PREPROCESS) -Itests $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 $(FUZZERS): $(FUZZ)/%: tests/fuzz/fuzz.c $(FUZZ_OBJECTS) $(BUILD)/liblinnet.a
-	OMPI_CC=clang $(MPICC) $(CPPFLAGS) -Itests $(FUZZ_FLAGS) -fsanitize=fuzzer -DREADER=feed_$* -o $@ $< $(FUZZ_OBJECTS) \
-		$(BUILD)/liblinnet.a $(LDLIBS) -lgomp
+	OMPI_CC=clang $(PREPROCESS) -Itests $(FUZZ_FLAGS) -fsanitize=fuzzer -DREADER=feed_$* -o $@ $< $(FUZZ_OBJECTS) \
+		$(BUILD)/liblinnet.a $(FOUND_LDFLAGS) $(LIBS) -lgomp
 fuzzers: $(FUZZERS)
 
 unit-programs: $(UNITS:tests/%.c=$(BUILD)/tests/%)
@@ -141,6 +161,12 @@ unit: unit-programs
 
 dependencies:
 	scripts/dependencies.sh
+# What of all that linnet needs is here, and how to get what is missing.
+doctor:
+	@env $(ENVIRONMENT) scripts/doctor.sh
+# cJSON and PCRE2 (and HDF5) without root, from release tarballs in the folder FROM.
+deps:
+	scripts/build_libraries.sh '$(if $(filter-out file,$(origin PREFIX)),$(PREFIX))' '$(FROM)' cjson pcre2 $(if $(HDF5),hdf5)
 quickstart:
 	scripts/quickstart.sh
 test:

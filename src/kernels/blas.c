@@ -1,4 +1,4 @@
-/* Opening OpenBLAS. See blas.h. */
+/* Opening OpenBLAS, by the name that scripts/configure.sh has found (LINNET_OPENBLAS). See blas.h. */
 #include "kernels/blas.h"
 #include "linnet/core/limits.h"
 #include <dlfcn.h>
@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define LIBRARY "libopenblas.so.0"
 /* Bytes of address space that it needs besides its code: a buffer when it is loaded and one for each thread that calls
  * it, each of 32 MiB in Debian's builds and up to 128 MiB in others'. */
 #define BUFFER ((size_t)128 << 20)
@@ -24,7 +23,7 @@ const Blas *blas_open(Error *error) {
     const int threads = omp_get_max_threads();
     if (blas.sgemm) return &blas;
     if (limits_room(CODE + ((size_t)threads + 1) * BUFFER, "OpenBLAS", error)) return NULL;
-    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(LINNET_OPENBLAS, RTLD_NOW | RTLD_LOCAL);
     __typeof__(cblas_sgemm) *sgemm;
     __typeof__(openblas_get_config) *get_config;
     __typeof__(openblas_set_num_threads) *set_threads;

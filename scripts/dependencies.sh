@@ -6,21 +6,30 @@
 #   scripts/dependencies.sh --slurm               and Slurm, which tests/slurm starts
 #   scripts/dependencies.sh --mpich               and the second MPI that the tree is built with
 #   scripts/dependencies.sh --clang               and the second compiler that the tree is built with
+#   scripts/dependencies.sh --compilers           and the other versions of both that this Debian has, and one for ppc64le
 #   scripts/dependencies.sh --platforms           and what makes the other systems that the tree is built on
 #   scripts/dependencies.sh --packages            and what makes and checks the packages
 #   scripts/dependencies.sh --arm                 and what builds and runs the program of aarch64 on x86-64
 #   scripts/dependencies.sh --fuzz | --valgrind   and what `make fuzz` or `make valgrind` needs
 #   scripts/dependencies.sh --check               only tell; exit code 1 when something is missing
 #
-# Each need is looked for as the build will look for it (a program on PATH, pkg-config, an import), so that a library
+# Each need is looked for as the build will look for it (a program on PATH, what compiles and links, an import), so that a library
 # from elsewhere counts as well; the tests' Python modules are looked for in one Python. Where packages cannot be installed,
 # these modules come from requirements.txt into a virtual environment, build/python. Packages are Debian's (12, 13) and
 # Ubuntu's (24.04) names. Asks nothing: where something is still missing, it prints the command to run and ends with exit code 1.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
 set -u
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
 
-program() { command -v "$1" >/dev/null 2>&1; }
-library() { program pkg-config && pkg-config --exists "$1"; }
+# Needs a compiler: without one, none is there.
+library() { program "${MPICC%% *}" && ask_compiler && find_library "$1"; }
+cmocka() {
+    printf '%s\n' '#include <setjmp.h>' '#include <stdarg.h>' '#include <stddef.h>' '#include <stdint.h>' '#include <cmocka.h>' 'int main(void) { return 0; }' >"$scratch/cmocka.c"
+    # shellcheck disable=SC2086  # lists of flags
+    $MPICC ${CPPFLAGS:-} ${LDFLAGS:-} -o "$scratch/cmocka" "$scratch/cmocka.c" -lcmocka >/dev/null 2>&1
+}
 # shellcheck disable=SC2086  # a list of words
 test_modules() { python_with $TEST_MODULES >/dev/null; }
 
@@ -29,19 +38,21 @@ openmp() { echo 'int main(void) { return 0; }' | clang -x c -fopenmp -include om
 compiles() { echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; }
 
 # package : how to tell that it is there
+# shellcheck disable=SC2016  # commands for find_missing()
 NEEDS='build-essential        : compiles && program make
-pkg-config             : program pkg-config
-libopenmpi-dev         : program mpicc
+libopenmpi-dev         : program "${MPICC%% *}"
 openmpi-bin            : program mpirun
 libopenblas-openmp-dev : library openblas
 libhdf5-dev            : library hdf5
-libcjson-dev           : library libcjson
-libpcre2-dev           : library libpcre2-8
-libssl-dev             : library libcrypto
+libcjson-dev           : library cjson
+libpcre2-dev           : library pcre2
+libssl-dev             : library openssl
 zlib1g-dev             : library zlib
 python3                : python_with json >/dev/null'
+# shellcheck disable=SC2016
 TEST_NEEDS='
-libcmocka-dev          : library cmocka
+pkg-config             : program pkg-config
+libcmocka-dev          : cmocka
 python3-pytest         : test_modules
 python3-h5py           : test_modules
 python3-numpy          : test_modules
@@ -66,6 +77,15 @@ libmpich-dev           : program mpicc.mpich'
 CLANG_NEEDS='
 clang                  : program clang
 libomp-dev             : openmp'
+# Those of Debian 12 and 13, whose clang 17 has no OpenMP; elsewhere none is known.
+case $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null) in
+bookworm) OTHER_COMPILERS='gcc-11 clang-16 clang-19' ;;
+trixie) OTHER_COMPILERS='gcc-12 gcc-13 clang-18 clang-19' ;;
+*) OTHER_COMPILERS='' ;;
+esac
+COMPILER_NEEDS=$(for name in $OTHER_COMPILERS; do printf '\n%s : program %s' "$name" "$name"; done)'
+gcc-powerpc64le-linux-gnu : program powerpc64le-linux-gnu-gcc
+libc6-dev-ppc64el-cross : [ -d /usr/powerpc64le-linux-gnu/include ]'
 PLATFORM_NEEDS='
 debootstrap            : program debootstrap
 util-linux             : program unshare'
@@ -111,12 +131,13 @@ for argument in "$@"; do
     --slurm) needs+=$SLURM_NEEDS ;;
     --mpich) needs+=$MPICH_NEEDS ;;
     --clang) needs+=$CLANG_NEEDS ;;
+    --compilers) needs+=$COMPILER_NEEDS ;;
     --platforms) needs+=$PLATFORM_NEEDS ;;
     --packages) needs+=$PACKAGE_NEEDS ;;
     --arm) needs+=$ARM_NEEDS ;;
     --fuzz) needs+=$FUZZ_NEEDS ;;
     --valgrind) needs+=$VALGRIND_NEEDS ;;
-    *) die "unknown argument '$argument': --test, --slurm, --mpich, --clang, --platforms, --packages, --arm, --fuzz, --valgrind and --check are known" ;;
+    *) die "unknown argument '$argument': --test, --slurm, --mpich, --clang, --compilers, --platforms, --packages, --arm, --fuzz, --valgrind and --check are known" ;;
     esac
 done
 
@@ -159,5 +180,9 @@ if [[ $missing = *python3-pytest* ]]; then
     make_environment
     find_missing
 fi
-[ -z "$missing" ] || die "missing: $missing; as root: $by_hand"
+if [ -n "$missing" ]; then
+    # Other systems have other names.
+    command -v apt-get >/dev/null || die "missing: $missing (Debian's names); scripts/doctor.sh says how to get them here"
+    die "missing: $missing; as root: $by_hand"
+fi
 say "dependencies: all there"

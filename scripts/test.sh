@@ -2,13 +2,14 @@
 # make test: everything that can be checked on this machine, summed up in a last line "N passed, N failed[, N skipped]".
 #
 #   scripts/test.sh                 all of it
-#   scripts/test.sh unit mpi ...    some of it: format build unit mpi golden jobs errors kill faults command builds arm mpich
-#                                   waiting hosts slurm platforms packages san; python is golden, jobs, errors, kill, faults and
-#                                   command; kill tries more where LINNET_KILLS and LINNET_FAULTS say so, packages and arm where
-#                                   LINNET_PACKAGES=all and LINNET_ARM=all do
+#   scripts/test.sh unit mpi ...    some of it: format build unit mpi golden jobs errors kill faults command builds compilers arm
+#                                   mpich waiting hosts slurm platforms packages san; python is golden, jobs, errors, kill, faults
+#                                   and command; kill tries more where LINNET_KILLS and LINNET_FAULTS say so, packages and arm
+#                                   where LINNET_PACKAGES=all and LINNET_ARM=all do
 #
-# scripts/dependencies.sh installs what the tests need; a part that still lacks something fails. What this machine cannot do is
-# skipped and listed with its reason before the last line. After a failure the other parts still run, unless the build failed.
+# scripts/dependencies.sh installs what the tests need; what still lacks something fails, but is skipped where nothing can be
+# installed (no apt-get, no root) and the tests can do without. What this machine cannot do is skipped and listed with its reason
+# before the last line. After a failure the other parts still run, unless the build failed.
 # With two cores two parts run at a time, one that computes and one that mostly waits (for a launcher, a time limit, a queue),
 # whose output comes when it is over. Every program has a time limit. Its output is kept in build/test/ and shown if it failed.
 # Ctrl-C leaves no process behind. Exit code 0 if all that ran passed and something ran.
@@ -169,16 +170,49 @@ test_python() { # NAME TITLE TESTS...
     run_pytest "$1" build/linnet "${@:3}"
 }
 
+# Something that dependencies.sh could not install: a failure where packages can be installed at all.
+lacks() { # NAME REASON [LOG]
+    if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then fail "$1" "${3:-}"; else skip "$1: $2"; fi
+}
+
+# What a part needs beside the tests' own needs.
+find_packages() { # PART OPTION-OF-dependencies.sh
+    local log=$logs/${1// /-}-packages.log
+    limited 600 "$log" scripts/dependencies.sh "$2" && return
+    lacks "$1 (not installed)" "$(tail -n 1 "$log")" "$log"
+    return 1
+}
+
+# What the compiler changes.
+COMPILED=(kernels/linear_test kernels/attention_test kernels/adamw_test kernels/isa_test model/gpt2_test)
+
 # Another compiler and other optimisation, with assertions and without: all programs, and the tests of what the compiler changes.
 test_builds() {
-    local tests=(kernels/linear_test kernels/attention_test kernels/adamw_test kernels/isa_test model/gpt2_test)
-    if limited 300 $logs/clang-packages.log scripts/dependencies.sh --clang; then
-        OMPI_CC=clang build build-clang BUILD=build/clang all unit-programs mpi-programs && run_units build/clang "${tests[@]}"
-    else
-        fail "build with clang (not installed)" $logs/clang-packages.log
+    local tests=("${COMPILED[@]}")
+    if find_packages "build with clang" --clang; then
+        build build-clang CC=clang BUILD=build/clang all unit-programs mpi-programs && run_units build/clang "${tests[@]}"
     fi
     build build-O1 BUILD=build/O1 OPT="-O1 -DNDEBUG" all "${tests[@]/#/build/O1/tests/unit/}" && run_units build/O1 "${tests[@]}"
     build build-O3 BUILD=build/O3 OPT="-O3 -DNDEBUG" all "${tests[@]/#/build/O3/tests/unit/}" && run_units build/O3 "${tests[@]}"
+}
+
+# The other versions of both compilers that this Debian has: the program without a warning, and the tests of what they change; and
+# linnet for a processor that has no kernels of its own.
+test_compilers() {
+    local compiler openmp log tests
+    find_packages compilers --compilers || return
+    for compiler in gcc-{11..14} clang-{14..19}; do
+        command -v $compiler >/dev/null || continue
+        [ "$($compiler -dumpversion)" != "$(cc -dumpversion)" ] && [ "$($compiler -dumpversion)" != "$(clang -dumpversion 2>/dev/null)" ] || continue
+        openmp=() tests=("${COMPILED[@]/#/build/$compiler/tests/unit/}") log=$logs/$compiler-openmp.log
+        if [[ $compiler = clang-* ]]; then
+            tests/builds/openmp.sh "${compiler#*-}" >"$log" 2>&1 || { fail "OpenMP of $compiler" "$log"; continue; }
+            mapfile -t openmp < <(grep FLAGS= "$log")
+        fi
+        build "build-$compiler" CC="$compiler" "${openmp[@]}" BUILD="build/$compiler" all "${tests[@]}" && run_units "build/$compiler" "${COMPILED[@]}"
+    done
+    step "build for ppc64le"
+    try "build for ppc64le" "$logs/ppc64le.log" limited 900 "$logs/ppc64le.log" tests/builds/ppc64le.sh
 }
 
 # With MPICH in place of Open MPI: all programs, the unit and MPI tests, jobs, lost ranks and several hosts. Its waiting ranks
@@ -248,7 +282,7 @@ test_slurm() {
     step "the batch scripts under a real Slurm"
     [ "$(id -u)" = 0 ] || { skip "slurm: not root"; return; }
     [ "$(nproc)" -ge 2 ] || { skip "slurm: two cores are needed"; return; }
-    limited 300 $logs/slurm-packages.log scripts/dependencies.sh --slurm || { fail "slurm (not installed)" $logs/slurm-packages.log; return; }
+    find_packages slurm --slurm || return
     tests/slurm/cluster.sh --check >$logs/slurm-check.log 2>&1 || { skip "slurm: no namespaces"; return; }
     run_pytest pytest-slurm build/linnet tests/slurm
 }
@@ -301,7 +335,7 @@ run_part() {
         tests/fault/{disks,limits,lock,two_writers,hostile}_test.py ;;
     # Jobs that fail or lose a rank: most of their time the launcher waits.
     waiting) test_python waiting "bad input, and ranks that are lost" tests/fault/{bad_input,lost_ranks}_test.py ;;
-    mpi | kill | builds | arm | mpich | hosts | slurm | platforms | packages) "test_$1" ;;
+    mpi | kill | builds | compilers | arm | mpich | hosts | slurm | platforms | packages) "test_$1" ;;
     san-build) build build-san SAN=address,undefined all unit-programs ;;
     san-unit) with_sanitizers test_unit build/san ;;
     san-jobs) with_sanitizers test_san_jobs ;;
@@ -382,7 +416,7 @@ break_off() { # EXIT-CODE
 }
 
 mkdir -p $logs/bin
-scripts/dependencies.sh --test || fail "dependencies"
+scripts/dependencies.sh --test || lacks dependencies "some are missing and cannot be installed here"
 # The tests' python3 is the one that runs them, whatever PATH has. A script, since a link would not find its environment.
 # shellcheck disable=SC2086  # a list of words
 if python=$(python_with $TEST_MODULES); then
@@ -395,7 +429,7 @@ trap 'break_off 143' TERM
 trap 'break_off 129' HUP
 computing=() waiting=() sanitizers=()
 # shellcheck disable=SC2048  # names without spaces
-for part in ${*:-format build unit mpi python builds arm mpich waiting hosts slurm platforms packages san}; do
+for part in ${*:-format build unit mpi python builds compilers arm mpich waiting hosts slurm platforms packages san}; do
     case $part in
     format | build) run_part "$part" ;;
     python) computing+=(golden jobs errors kill faults command) ;;

@@ -113,8 +113,11 @@ def test_modules_from_requirements(tree, tmp_path):
 def test_nothing_helps(tree):
     """A part that has no Python has failed, by name."""
     code, lines, counts = run_parts(tree, "golden", PYTHON="/bin/false")
-    assert code == 1 and counts == (0, 2, 0), lines
-    assert lines[-3:-1] == ["failed: dependencies", "failed: golden (no python3 has all of: pytest h5py numpy)"], lines
+    missing = "failed: golden (no python3 has all of: pytest h5py numpy)"
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        assert code == 1 and counts == (0, 2, 0) and lines[-3:-1] == ["failed: dependencies", missing], lines
+    else:
+        assert code == 1 and counts == (0, 1, 1) and lines[-3] == missing and lines[-2].startswith("skipped: dependencies: "), lines
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's tests of hosts need tc")

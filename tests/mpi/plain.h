@@ -113,7 +113,8 @@ static inline int plain_micro_batches(int update, int unit) {
 /** Texts of one micro-batch into `batch`, their gradient into `residual`: in early updates of few token ids, so that
  *  not all rows are ever touched. */
 static inline void plain_add_texts(Batch *batch, float *residual, int update, int unit, int micro) {
-    const BatchRule rule = {POOLING_PADDED_END, 0, PLAIN_VOCABULARY - 1, PLAIN_POSITIONS};
+    const BatchRule rule = {
+        .pooling = POOLING_PADDED_END, .end_of_text = PLAIN_VOCABULARY - 1, .positions = PLAIN_POSITIONS};
     size_t width = (size_t)PLAIN_CONFIG.width, before = batch->tokens;
     for (int text = 0; text < 2; text++) {
         int32_t ids[4];

@@ -94,7 +94,7 @@ static void check_global_batch(const Loader *loader, const GlobalBatch *global_b
 /* Units that run together are the largest subtree that fits. */
 static void check_at_once(const Loader *loader, const GlobalBatch *global_batch, const LoaderPlan *plan,
                           const DatasetInfo *info, size_t capacity) {
-    const BatchRule rule = {MODEL.pooling, 0, 0, MODEL.positions}; /* a row more a sample */
+    const BatchRule rule = {.pooling = MODEL.pooling, .positions = MODEL.positions}; /* a row more a sample */
     int end = global_batch->first_unit + global_batch->unit_count;
     bool unsplit = true;
     for (int unit = global_batch->first_unit, count; unit < end; unit += count) {

@@ -209,7 +209,15 @@ static void check_attention(size_t tokens, size_t width, const Dropout *dropout)
     float *scratch = floats_new(attention_scratch(tokens, width, (size_t)omp_get_max_threads()));
     int32_t cu_seqlens[] = {0, (int32_t)tokens}, counts[128], positions[128];
     for (int32_t i = 0; i < (int32_t)tokens; i++) counts[i] = i + 1, positions[i] = i;
-    AttentionShape shape = {1, 1, width, cu_seqlens, cu_seqlens, counts, positions, (uint64_t[]){7}, h.scale};
+    AttentionShape shape = {.samples = 1,
+                            .heads = 1,
+                            .head_width = width,
+                            .cu_seqlens_q = cu_seqlens,
+                            .cu_seqlens_k = cu_seqlens,
+                            .key_counts = counts,
+                            .positions = positions,
+                            .sample_ids = (uint64_t[]){7},
+                            .scale = h.scale};
     attention_forward(out, lse, h.qkv, 3 * width, h.qkv + width, h.qkv + 2 * width, 3 * width, &shape, dropout,
                       scratch);
     attention_backward(dqkv, dqkv + width, dqkv + 2 * width, h.dout, out, lse, h.qkv, 3 * width, h.qkv + width,

@@ -409,7 +409,7 @@ def test_replacement_without_exchange_of_names(settings, at_call, tmp_path, call
 def test_checkpoint_whose_name_cannot_be_flushed_is_not_saved(settings, at_call, tmp_path):
     """A power failure could lose it: it is removed again, so that what is reported as not saved is not there."""
     once, seen = {**settings, "max_steps": 3, "eval_strategy": "no", "on_save_failure": "stop", "save_in_background": False}, 0
-    for number in range(1, 7):  # flushes of the folder of the run
+    for number in range(1, 13):  # flushes of the folder of the run, some of them after its state file
         place = tmp_path / str(number)
         place.mkdir()
         config = write_config(place / "config.json", output_dir=place / "run", **once)

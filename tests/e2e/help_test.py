@@ -203,8 +203,8 @@ def test_completes(complete, shell):
     assert complete(shell, "linnet", "prepare", "--input", "t") == {"table.csv", "tokenizer", "two words.csv"}
     assert complete(shell, "linnet", "prepare", "--tokenizer", "t") == {"tokenizer"}
     assert complete(shell, "linnet", "prepare", "--max-length", "") == set()
-    assert complete(shell, "linnet", "train", "--lr_s") == {"--lr_scheduler_type"}
-    assert complete(shell, "linnet", "train", "--lr_scheduler_type", "co") == {"cosine", "constant", "constant_with_warmup"}
+    assert complete(shell, "linnet", "train", "--lr_s") == {"--lr_scheduler_type", "--lr_scheduler_kwargs"}
+    assert complete(shell, "linnet", "train", "--lr_scheduler_type", "con") == {"constant", "constant_with_warmup"}
     assert complete(shell, "linnet", "train", "--bf16", "") >= {"true", "false"}
     assert complete(shell, "linnet", "train", "t") == {"table.csv", "tokenizer", "two words.csv"}
     assert complete(shell, "linnet", "evaluate", "--lr_s") == set()

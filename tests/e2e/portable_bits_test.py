@@ -12,7 +12,7 @@ SETS = {"x86_64": ["avx2", "avx512"], "aarch64": ["neon", "base"]}.get(MACHINE, 
 OTHERS = SETS[1:]
 
 # Whatever the processor, the compiler and the C library. It changes with the numbers of a run on purpose only, which the changelog says.
-DIGEST = "e452070f18af082c347287298ff89beef45ff60a231fb0c8784cf004fd6a7739"
+DIGEST = "647a63d73f417b17936e464de5988616978a2f730c3741a8952d5c2b4d54ddbe"
 
 
 def env_of(isa):
@@ -102,7 +102,8 @@ def test_ranks_on_different_processors(settings, first, tmp_path, isa):
                      f'exec {LINNET} "$@"\n')
     mixed.chmod(0o755)
     done = subprocess.run([ROOT / "scripts/mpirun.sh", "3", mixed, "train", config], capture_output=True, text=True, timeout=LIMIT)
-    assert done.returncode == 0 and "warning" not in done.stderr, done
+    warnings = [line for line in done.stderr.splitlines() if "warning" in line and "CPUs" not in line]  # three ranks may be too many here
+    assert done.returncode == 0 and not warnings, done
     assert re.search(rf" {SETS[0]} kernels, products own", done.stderr), done
     assert weights_digest(tmp_path / "run") == weights_digest(first("dropout"))
 

@@ -45,7 +45,9 @@ endif
 # scripts/configure.sh finds compiler and libraries (ARCH, FOUND_*) for the goals that need them. An installation takes what
 # the build has found, since sudo has another environment.
 quote = '$(subst ','\'',$(1))'
-ENVIRONMENT = $(foreach v,MPICC OMPI_CC MPICH_CC I_MPI_CC PREFIX CPPFLAGS CFLAGS LDFLAGS LDLIBS,$(if $($(v)),$(v)=$(call quote,$($(v)))))
+# $(shell) knows nothing of the variables that are set on make's command line.
+SET         = $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $(v))),$(v)))
+ENVIRONMENT = $(foreach v,MPICC OMPI_CC MPICH_CC I_MPI_CC PREFIX,$(if $($(v)),$(v)=$(call quote,$($(v))))) $(foreach v,$(SET),$(v)=$(call quote,$($(v))))
 ANYWHERE := clean quickstart test test-arm check fuzz valgrind dependencies uninstall dist deb format format-check doctor deps
 GOALS    := $(filter-out $(ANYWHERE),$(or $(MAKECMDGOALS),all))
 ifneq ($(GOALS),)

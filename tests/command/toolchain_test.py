@@ -119,8 +119,10 @@ def test_a_library_in_its_own_folder(tmp_path, programs, name):
     assert f"-I{place}/include" in flags["FOUND_CPPFLAGS"] and flags["FOUND_LDFLAGS"] == f"-Wl,-rpath,{place}/lib", flags
 
 
-def test_wrong_folder(tmp_path):
-    assert refusal(make(tmp_path, HDF5_DIR="/no/hdf5")) == "configure.sh: error: HDF5_DIR=/no/hdf5: there is no HDF5 that mpicc can use"
+@pytest.mark.parametrize("place", ["command line", "environment"])
+def test_wrong_folder(tmp_path, place):
+    done = make(tmp_path, "HDF5_DIR=/no/hdf5") if place == "command line" else make(tmp_path, HDF5_DIR="/no/hdf5")
+    assert refusal(done) == "configure.sh: error: HDF5_DIR=/no/hdf5: there is no HDF5 that mpicc can use"
 
 
 def without_cjson(programs):

@@ -12,10 +12,14 @@ set -u
 folder=$1
 self=$(dirname "${BASH_SOURCE[0]}")
 
-# Everything that an answer depends on: programs on PATH, what compilers and pkg-config read, and these scripts.
+# Everything that an answer depends on: programs on PATH, and the files that they are now, what compilers and pkg-config read, and
+# these scripts.
 key() {
-    local name library
-    for name in "$MPICC" gcc cc clang "$PKG_CONFIG" h5cc h5pcc; do command -v "${name%% *}"; done
+    local name library programs=()
+    for name in "$MPICC" ${OMPI_CC:-} ${MPICH_CC:-} ${I_MPI_CC:-} gcc cc clang "$PKG_CONFIG" h5cc h5pcc; do
+        name=$(command -v "${name%% *}") && programs+=("$name")
+    done
+    [ ${#programs[@]} = 0 ] || stat -L -c '%n %i %s %Y' "${programs[@]}"
     for name in PREFIX ${!CPATH*} ${!C_INCLUDE_PATH*} ${!LIBRARY_PATH*} ${!PKG_CONFIG*} MPICC OMPI_CC MPICH_CC I_MPI_CC CPPFLAGS CFLAGS LDFLAGS LDLIBS; do
         echo "$name=${!name:-}"
     done

@@ -179,6 +179,10 @@ def test_found_once(tmp_path, programs):
     assert make(build, path=path, LIBRARY_PATH="/no").returncode == 0 and calls.stat().st_size > asked
     assert (build / "toolchain").stat().st_mtime_ns == toolchain
     assert make(build, path=path, CFLAGS="-O1").returncode == 0 and (build / "toolchain").stat().st_mtime_ns > toolchain
+    assert make(build, path=path).returncode == 0
+    asked = calls.stat().st_size
+    programs("mpicc", f'echo >>{calls}\nexec {real_mpicc()} "$@" # another file by the same name')
+    assert make(build, path=path).returncode == 0 and calls.stat().st_size > asked
 
 
 def test_what_was_found_is_removed(tmp_path):

@@ -226,7 +226,7 @@ compiler_fault() {
         if grep -q 'omp\.h' "$scratch/compiler.log"; then
             echo "$MPICC has no OpenMP (omp.h is missing; clang's is in libomp-dev), which linnet's threads need"
         else
-            echo "$MPICC compiles no MPI program: $(grep -m 1 -E 'error|not found|No such' "$scratch/compiler.log" || grep -m 1 '[a-z]' "$scratch/compiler.log")"
+            echo "$MPICC compiles no MPI program: $(first_error "$scratch/compiler.log")"
         fi
     elif [ "$openmp" = 0 ]; then
         echo "$compiler compiles without OpenMP, which linnet's threads need: see CFLAGS=${CFLAGS:-}"
@@ -240,5 +240,15 @@ compiler_fault() {
         echo "$machine is big-endian: linnet's files are little-endian and are used as they lie in memory"
     elif [ "$fast" = 1 ]; then
         echo "$compiler may leave NaN and the order of sums out of account with CFLAGS=${CFLAGS:-} (-ffast-math, -Ofast, -ffinite-math-only): linnet needs both"
+    elif ! links_mpi; then
+        echo "$MPICC links no MPI program: $(first_error "$scratch/mpi.log")"
     fi
+}
+first_error() { grep -v '^collect2:' "$1" | grep -m 1 -E 'error|not found|No such|cannot find|unrecognized' || grep -m 1 '[a-z]' "$1"; }
+
+# With the user's flags, so that a wrong one is not taken for a missing library.
+links_mpi() {
+    printf '%s\n' '#include <mpi.h>' 'int main(int count, char **words) { return MPI_Init(&count, &words); }' >"$scratch/mpi.c"
+    # shellcheck disable=SC2086  # lists of flags
+    $MPICC -fopenmp ${CPPFLAGS:-} ${CFLAGS:-} ${LDFLAGS:-} -o "$scratch/mpi" "$scratch/mpi.c" ${LDLIBS:-} >"$scratch/mpi.log" 2>&1
 }

@@ -87,6 +87,7 @@ def test_flags_are_added(tmp_path, place):
     (["CPPFLAGS=-U__BYTE_ORDER__ -D__BYTE_ORDER__=4321"], r".* is big-endian: linnet's files are little-endian .*"),
     (["MPICC=no-such-mpicc"], r"no-such-mpicc not found: no MPI for C programs is on PATH .*"),
     (["CC=no-such-cc"], r"mpicc compiles no MPI program: .*"),
+    (["LDLIBS=-lno-such"], r"mpicc links no MPI program: .*-lno-such.*"),
 ], ids=lambda value: value[0].split("=")[-1] if isinstance(value, list) else "")
 def test_refused(tmp_path, arguments, line):
     assert re.fullmatch("configure.sh: error: " + line, refusal(make(tmp_path, *arguments)))

@@ -27,12 +27,14 @@
 
 PREFIX ?= /usr/local
 BUILD  := build$(if $(SAN),/san)
-MPICC  ?= mpicc
 VERSION  := 0.2.0
 RELEASED := 2026-11-29
 
-# The compiler under the MPI wrapper: `make CC=gcc-13`, or CC in the environment, as each MPI's wrapper takes it.
-ifneq ($(filter command%,$(origin CC)),)
+# The compiler under the MPI wrapper: `make CC=gcc-13`, or CC in the environment, as each MPI's wrapper takes it. A CC that is a
+# wrapper itself, as build systems have it, is MPICC: under a wrapper it would start itself without end.
+ifneq ($(filter mpi%,$(notdir $(CC))),)
+MPICC ?= $(CC)
+else ifneq ($(filter command%,$(origin CC)),)
 export OMPI_CC := $(CC)
 export MPICH_CC := $(CC)
 export I_MPI_CC := $(CC)
@@ -41,6 +43,7 @@ export OMPI_CC ?= $(CC)
 export MPICH_CC ?= $(CC)
 export I_MPI_CC ?= $(CC)
 endif
+MPICC ?= mpicc
 
 # scripts/configure.sh finds compiler and libraries (ARCH, FOUND_*) for the goals that need them. An installation takes what
 # the build has found, since sudo has another environment.

@@ -93,6 +93,14 @@ def test_refused(tmp_path, arguments, line):
     assert re.fullmatch("configure.sh: error: " + line, refusal(make(tmp_path, *arguments)))
 
 
+@pytest.mark.parametrize("place", ["command line", "environment"])
+def test_a_compiler_that_is_a_wrapper(tmp_path, programs, place):
+    """It is the wrapper, and is not started by itself."""
+    path = programs("mpigcc", f'[ -z "$OMPI_CC$MPICH_CC$I_MPI_CC" ] || exit 1\nexec {real_mpicc()} "$@"')
+    done = make(tmp_path, "CC=mpigcc", path=path) if place == "command line" else make(tmp_path, path=path, CC="mpigcc")
+    assert done.returncode == 0 and "\nmpigcc -Iinclude " in done.stdout, done
+
+
 def test_without_pkg_config(tmp_path):
     done = make(tmp_path, PKG_CONFIG="no-pkg-config")
     assert done.returncode == 0 and "-lhdf5" in found(tmp_path)["FOUND_LDLIBS"], done

@@ -33,15 +33,17 @@ prepare_tree() {
     rm -rf build/sample
 }
 
-# Installed: begin a folder. One that a quick start has made may be removed, no other.
+# Installed: begin a folder, or again in one that a quick start has made, where what a user has added stays.
 prepare_folder() { # FOLDER
+    local mark=.linnet-quickstart
     steps=6 config=quickstart.json at=
     linnet=$(cd "$home/../../bin" && pwd)/linnet
     [ ! "$(command -v linnet)" -ef "$linnet" ] || linnet=linnet # what one types
-    [ ! -e "$1" ] || [ -e "$1/$config" ] || die "$1 exists and is not a quick start's: name another folder"
-    rm -rf "$1"
+    [ ! -e "$1" ] || [ -e "$1/$mark" ] || die "$1 exists and is not a quick start's: name another folder"
     mkdir -p "$1"
     run cd "$1"
+    rm -rf train.csv train.h5 test.csv test.h5 tokenizer model run predictions.tsv report.html
+    : >$mark
     sed 's,build/sample/,,' "$home/config/quickstart.json" >$config
 }
 

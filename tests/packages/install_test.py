@@ -125,17 +125,19 @@ def test_no_file_names_the_folder_it_was_staged_in(staged):
 
 
 def test_quickstart_of_an_installed_tree(installed, tmp_path):
-    """In a folder of its own, which it starts over, and in no other that exists."""
+    """In a folder of its own, which it starts over but for what a user has added, and in no other that exists."""
     environment = {**PLAIN, "PATH": f"{installed}/bin:{os.environ['PATH']}"}
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/quickstart.json").write_text("{}")
     refused = subprocess.run(["linnet-quickstart", "mine"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
-    assert refused.returncode == 1 and "mine exists and is not a quick start's" in refused.stderr and not list((tmp_path / "mine").iterdir())
-    (tmp_path / "linnet-quickstart").mkdir()
-    (tmp_path / "linnet-quickstart/quickstart.json").write_text("{}")
-    (tmp_path / "linnet-quickstart/old").write_text("")
+    assert refused.returncode == 1 and "mine exists and is not a quick start's" in refused.stderr and (tmp_path / "mine/quickstart.json").exists()
+    (tmp_path / "linnet-quickstart/run").mkdir(parents=True)
+    for name in (".linnet-quickstart", "added", "run/old"):
+        (tmp_path / "linnet-quickstart" / name).write_text("")
     output = run("linnet-quickstart", cwd=tmp_path, environment=environment)
     made = {path.name for path in (tmp_path / "linnet-quickstart").iterdir()}
-    assert {"train.csv", "test.h5", "tokenizer", "model", "run", "predictions.tsv", "report.html", "quickstart.json"} <= made and "old" not in made
+    assert {"train.csv", "test.h5", "tokenizer", "model", "run", "predictions.tsv", "report.html", "quickstart.json", "added"} <= made
+    assert not (tmp_path / "linnet-quickstart/run/old").exists()
     assert "$ linnet predict --model run" in output and str(ROOT) + "/" not in output.replace(str(installed), "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["linnet-quickstart", "mine"]
 

@@ -38,7 +38,7 @@ machine_settings() { # FOLDER
 bare_root() { # SYSTEM FOLDER PACKAGES
     local tar=build/platforms/$1.tar
     unshare --mount --pid --fork true || impossible "no namespaces"
-    mkdir -p "$2" "$3"
+    mkdir -p "$2" "$3" build/platforms
     (
         # Two parts of the test command may want the same system.
         flock 9

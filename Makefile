@@ -3,7 +3,7 @@
 #   make                      the program, optimised, warnings shown
 #   make SAN=address,undefined  the same under the sanitizers, in its own folder
 #   make WERROR=1             warnings are errors (as CI builds)
-#   make CC=clang-16 CFLAGS="-O2 -march=native"  another compiler; CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are added to linnet's own
+#   make CC=clang-16 CFLAGS="-O2 -fstack-protector"  another compiler; CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are added to linnet's own
 #   make dependencies         install what is missing (scripts/dependencies.sh)
 #   make install | uninstall | dist | deb         see packaging/packaging.mk
 #   make doctor               what of compiler, MPI and libraries is here, and how to get what is missing

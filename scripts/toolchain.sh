@@ -218,8 +218,20 @@ ask_compiler() {
     compiler=$($MPICC --version 2>/dev/null | sed -n 1p)
 }
 
+# The first of the user's flags with which results are other ones, and which the compiler tells by no macro; false if there is none.
+changing_flag() {
+    local word
+    for word in ${CPPFLAGS:-} ${CFLAGS:-}; do
+        case $word in
+        -funsafe-math-optimizations | -fassociative-math | -freciprocal-math | -ffp-contract=fast* | -ffp-contract=on) echo "$word" && return ;;
+        esac
+    done
+    return 1
+}
+
 # Why the compiler cannot build linnet, in one line; nothing if it can.
 compiler_fault() {
+    local flag
     if ! program "${MPICC%% *}"; then
         echo "$MPICC not found: no MPI for C programs is on PATH (MPICC=... names another compiler wrapper)"
     elif ! ask_compiler; then
@@ -240,6 +252,8 @@ compiler_fault() {
         echo "$machine is big-endian: linnet's files are little-endian and are used as they lie in memory"
     elif [ "$fast" = 1 ]; then
         echo "$compiler may leave NaN and the order of sums out of account with CFLAGS=${CFLAGS:-} (-ffast-math, -Ofast, -ffinite-math-only): linnet needs both"
+    elif flag=$(changing_flag); then
+        echo "$flag in CFLAGS changes results: linnet's sums are to be made in their order, and rounded where it says"
     elif ! links_mpi; then
         echo "$MPICC links no MPI program: $(first_error "$scratch/mpi.log")"
     fi

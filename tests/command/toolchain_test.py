@@ -83,6 +83,7 @@ def test_flags_are_added(tmp_path, place):
 @pytest.mark.parametrize("arguments, line", [
     (["CFLAGS=-fno-openmp"], r".* compiles without OpenMP, which linnet's threads need: see CFLAGS=-fno-openmp"),
     (["CFLAGS=-Ofast"], r".* may leave NaN and the order of sums out of account with CFLAGS=-Ofast .*"),
+    (["CFLAGS=-O2 -ffp-contract=fast"], r"-ffp-contract=fast in CFLAGS changes results: .*"),
     (["CPPFLAGS=-U__GNUC__ -D__GNUC__=10"], r".* is too old: linnet needs gcc 11 or later, or clang 14 or later \(make CC=\.\.\.\)"),
     (["CPPFLAGS=-U__BYTE_ORDER__ -D__BYTE_ORDER__=4321"], r".* is big-endian: linnet's files are little-endian .*"),
     (["MPICC=no-such-mpicc"], r"no-such-mpicc not found: no MPI for C programs is on PATH .*"),

@@ -122,7 +122,7 @@ $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/tests/filter.o $(BUILD)/liblinnet.a
 	@mkdir -p $(@D)
 	$(COMPILE) -Itests -MMD -MP $(LINK_FLAGS) -o $@ $(filter-out %.h,$^) $(LIBS) -lcmocka
-$(BUILD)/tests/filter.o: tests/unit/filter.c
+$(BUILD)/tests/filter.o: tests/unit/filter.c $(BUILD)/toolchain
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 $(BUILD)/tests/mpi/%: tests/mpi/%.c $(BUILD)/liblinnet.a

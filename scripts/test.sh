@@ -219,7 +219,7 @@ test_compilers() {
 # do not give their core away, so that more of them than cores run only the MPI tests that send little.
 test_mpich() {
     local ranks names few=(heartbeat messages shared sparse_embedding threads world)
-    limited 300 $logs/mpich-packages.log scripts/dependencies.sh --mpich || { fail "mpich (not installed)" $logs/mpich-packages.log; return; }
+    find_packages mpich --mpich || return
     build build-mpich BUILD=build/mpich MPICC=mpicc.mpich all unit-programs mpi-programs || return
     test_unit build/mpich
     step "MPI tests with MPICH on 1 to 4 ranks"

@@ -10,7 +10,7 @@ build_arm() { # NAME FOLDER GOALS...
     local root=$PWD/build/arm/root
     local -x PKG_CONFIG_SYSROOT_DIR=$root
     local -x PKG_CONFIG_LIBDIR=$root/usr/lib/aarch64-linux-gnu/pkgconfig:$root/usr/share/pkgconfig
-    build "$1" MPICC="$PWD/tests/arm/mpicc" ARCH=aarch64 BUILD="$2" "${@:3}"
+    build "$1" MPICC="$PWD/tests/arm/mpicc" BUILD="$2" "${@:3}"
 }
 
 arm_mpi() { # RANKS PROGRAMS...
@@ -28,7 +28,7 @@ test_arm() {
     local under=(build/arm/bin/run)
     step "aarch64, under qemu"
     [ "$(uname -m)" = x86_64 ] || { skip "arm: the cross build is from x86-64"; return; }
-    limited 300 "$log" scripts/dependencies.sh --arm || { fail "arm (not installed)" "$log"; return; }
+    find_packages arm --arm || return
     limited 300 "$log" tests/arm/root.sh
     case $? in 0) ;; 77) skip "arm: $(tail -n 1 "$log")"; return ;; *) fail "libraries of arm64" "$log"; return ;; esac
     units=("${units[@]/#/kernels/}")

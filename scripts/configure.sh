@@ -41,9 +41,7 @@ ask_compiler
 missing=() cppflags='' ldlibs='' ldflags='' blas='' found=''
 for library in $LIBRARIES; do
     if ! find_library "$library"; then
-        case ${how:-} in
-        *_DIR=* | *_ROOT=*) die "$how: there is no $(title "$library") that $MPICC can use" ;;
-        esac
+        ! fault=$(wrong_folder "$library") || die "$fault"
         missing+=("$library")
         continue
     fi

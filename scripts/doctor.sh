@@ -73,10 +73,12 @@ describe_launchers() {
 
 # A library's version is what its own program says, its place where the loader finds it.
 describe_library() { # NAME ROW
-    local version place path
-    if ! program "${MPICC%% *}" || ! find_library "$1"; then
-        row "$2" "not found"
-        missing+=("$1")
+    local version place path fault
+    if ! program "${MPICC%% *}"; then
+        absent "$1" "$2"
+        return
+    elif ! find_library "$1"; then
+        if fault=$(wrong_folder "$1"); then row "$2" "not found" && faults+=("$fault"); else absent "$1" "$2"; fi
         return
     fi
     # shellcheck disable=SC2086  # a list of flags

@@ -159,6 +159,14 @@ find_library() {
     return 1
 }
 
+# After find_library: the line about a folder that the user has named and that does not have the library; false if none is named.
+wrong_folder() { # NAME
+    case $how in
+    *_DIR=* | *_ROOT=*) echo "$how: there is no $(title "$1") that $MPICC can use" ;;
+    *) return 1 ;;
+    esac
+}
+
 # The library in a folder of its own, where programs will look for it too.
 links_in() { # NAME FOLDER
     local libraries line

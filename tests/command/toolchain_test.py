@@ -168,6 +168,13 @@ def test_doctor_says_how_to_get_it(tmp_path, programs):
         assert re.search(f"^{line}$", done.stdout, re.M), (line, done.stdout)
 
 
+def test_doctor_names_a_wrong_folder():
+    """No package is to be installed then."""
+    done = run(["make", "-s", "doctor"], HDF5_DIR="/no/hdf5")
+    assert done.returncode == 2 and re.search("^HDF5 +not found$", done.stdout, re.M), done
+    assert done.stdout.endswith("\nwrong: HDF5_DIR=/no/hdf5: there is no HDF5 that mpicc can use\n"), done
+
+
 def test_doctor_on_a_bare_machine(tmp_path):
     """No compiler, no make, no libraries."""
     folder = tmp_path / "bin"

@@ -37,7 +37,7 @@ install: all
 	$(public) $(BUILD)/linnet completions zsh > $(ZSHDIR)/_linnet
 	$(public) $(BUILD)/linnet completions fish > $(FISHDIR)/linnet.fish
 	$(INSTALL) -m 644 README.md LICENSE CONTRIBUTING.md CITATION.cff CHANGELOG.md $(DOCDIR)
-	$(public) find docs -type f -exec $(INSTALL) -D -m 644 {} $(DOCDIR)/{} \;
+	@$(public) for file in $$(find docs -type f); do $(INSTALL) -D -m 644 $$file $(DOCDIR)/$$file || exit 1; done
 	@$(call install_files,$(USER_SCRIPTS),$(SHAREDIR)/scripts)
 	@$(call install_files,$(wildcard config/*.json),$(SHAREDIR)/config)
 	@$(call install_files,$(wildcard hosts/*),$(SHAREDIR)/hosts)

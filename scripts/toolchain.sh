@@ -120,11 +120,15 @@ links() { # NAME FLAGS...
     source_of "$name" >"$scratch/$name.c"
     # shellcheck disable=SC2046,SC2086  # lists of flags
     $MPICC $(compiling "$@") ${CPPFLAGS:-} ${CFLAGS:-} ${LDFLAGS:-} -o "$scratch/$name" "$scratch/$name.c" $(linking "$@") ${LDLIBS:-} \
-        >"$scratch/$name.log" 2>&1 && one_mpi "$scratch/$name"
+        >"$scratch/$name.log" 2>&1 && one_mpi "$scratch/$name" "$@"
 }
 
 # No program with libraries of two MPIs: an HDF5 for another one links without a word.
-one_mpi() { [ "$(loaded "$1" | grep -cE '^lib(mpi|mpich|pmpi)\.so')" -le 1 ]; }
+one_mpi() { # PROGRAM FLAGS...
+    local path
+    path=$(library_folders "${@:2}" | grep . | tr '\n' :)${LD_LIBRARY_PATH:-}
+    [ "$(LD_LIBRARY_PATH=$path loaded "$1" | grep -cE '^lib(mpi|mpich|pmpi)\.so')" -le 1 ]
+}
 
 # "NAME FILE" of what a program loads, where this machine can load it at all; FILE is "not" for what is not found.
 loaded() { ldd "$1" 2>/dev/null | sed -n 's/^[[:space:]]*\([^ ]*\) => \([^ ]*\).*/\1 \2/p'; }

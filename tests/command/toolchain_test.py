@@ -135,6 +135,21 @@ def test_wrong_folder(tmp_path, place):
     assert refusal(done) == "configure.sh: error: HDF5_DIR=/no/hdf5: there is no HDF5 that mpicc can use"
 
 
+@pytest.mark.skipif(not (shutil.which("mpicc.mpich") and shutil.which("mpicc.openmpi")), reason="there are not two MPIs")
+def test_hdf5_of_another_mpi(tmp_path):
+    """It links, but the program would start with two MPIs in it."""
+    version = "int H5get_libversion(unsigned *major, unsigned *minor, unsigned *release)"
+    for name in ("include", "lib"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "include/hdf5.h").write_text(f"#define H5_HAVE_PARALLEL 1\n{version};\n")
+    (tmp_path / "h5.c").write_text(version + " { return *major = *minor = *release = 1, 0; }\n")
+    for mpi in ("openmpi", "mpich"):
+        built = run([f"mpicc.{mpi}", "-shared", "-fPIC", "-Wl,--no-as-needed,-soname,libhdf5.so", tmp_path / "h5.c", "-o", tmp_path / "lib/libhdf5.so"])
+        assert built.returncode == 0, built
+        done = make(tmp_path / mpi, MPICC="mpicc.openmpi", HDF5_DIR=str(tmp_path))
+        assert done.returncode == 0 if mpi == "openmpi" else refusal(done).endswith(": there is no HDF5 that mpicc.openmpi can use"), done
+
+
 def without_cjson(programs):
     return programs("mpicc", f'case " $* " in *" -lcjson "*) exit 1 ;; esac\nexec {real_mpicc()} "$@"')
 

@@ -6,6 +6,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
 #include "linnet/core/signals.h"
+#include "linnet/kernels/linear.h"
 #include "predict/part_files.h"
 #include "predict/row_chunk.h"
 #include <inttypes.h>
@@ -194,6 +195,15 @@ static int64_t run_rows_most(const PredictJob *job, int64_t own) {
     return job->ranks > 1 ? int64_min(most, own / 2) : most;
 }
 
+/* Parts that a rank classifies together at most. With a BLAS a part runs alone: a row's bits may depend on the rows that
+ * run with it, which must not depend on the ranks, nor on what an earlier job has finished. */
+static int64_t run_parts_most(const PredictJob *job) {
+    int64_t size = 0;
+    if (!linear_batch_invariant(false)) return 1;
+    if (!table_rows_dataset(job->rows)) table_rows_division(job->rows, &size);
+    return int64_max(CHUNK_BYTES / division_part_bytes(int64_max(size, 0)), 1);
+}
+
 /* Every n-th of the parts that are left, in their order: where all ranks are equally fast they never meet. */
 static void take_own(Work *work) {
     const PredictJob *job = work->job;
@@ -247,9 +257,7 @@ static void warn(const PredictJob *job, const RowChunk *chunk) {
 
 Status predict_classify_parts(PredictJob *job, bool *stopped, Error *error) {
     Work work = {.job = job, .error = error};
-    int64_t size = 0;
-    if (!table_rows_dataset(job->rows)) table_rows_division(job->rows, &size);
-    work.run_most = int64_max(CHUNK_BYTES / division_part_bytes(int64_max(size, 0)), 1);
+    work.run_most = run_parts_most(job);
     work.taken = memory_allocate((size_t)job->count, sizeof *work.taken, error);
     work.run = memory_allocate((size_t)job->count, sizeof *work.run, error);
     work.indices = memory_allocate(CHUNK_ROWS, sizeof *work.indices, error);

@@ -254,6 +254,14 @@ def test_small_parts_run_together(sample, tmp_path, large, name, ranks):
     assert [row[0] for row in found] == ([row[0] for row in rows] if name == "a.csv" else [str(i) for i in range(6000)])
 
 
+def test_same_bytes_with_a_blas(sample, tmp_path):
+    """A BLAS may give a row other bits in other company: so parts do not run together, however many ranks share them."""
+    table = write_csv(tmp_path / "a.csv", rows_of(6000))
+    for name, ranks in [("alone.csv", 0), ("ranks.csv", 3)]:
+        predict(sample, table, tmp_path / name, ranks=ranks, env={"LINNET_PRODUCTS": "blas"})
+    assert (tmp_path / "ranks.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+
+
 def test_standard_input_of_a_job(sample, tmp_path, large):
     table, expected = large
     linnet("predict", "--model", sample.model, "--input", "-", "--format", "csv", "--output", tmp_path / "out.csv", ranks=2,

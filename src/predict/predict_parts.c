@@ -204,15 +204,16 @@ static int64_t run_parts_most(const PredictJob *job) {
     return int64_max(CHUNK_BYTES / division_part_bytes(int64_max(size, 0)), 1);
 }
 
-/* Every n-th of the parts that are left, in their order: where all ranks are equally fast they never meet. */
+/* Every n-th of the parts that were left at the start, in their order: where all ranks are equally fast they never meet.
+ * Rank 0 learns meanwhile which others are done; `taken` does not, of parts to come. */
 static void take_own(Work *work) {
     const PredictJob *job = work->job;
     int64_t own = 0;
     for (int64_t k = 0, left = 0; k < job->count; k++)
-        if (!job->done[k] && left++ % job->ranks == job->rank) own += job->parts[k].rows;
+        if (!work->taken[k] && left++ % job->ranks == job->rank) own += job->parts[k].rows;
     for (int64_t k = 0, left = 0; k < job->count && !is_stopping(work); k++) {
         const int64_t rows = job->parts[k].rows;
-        if (job->done[k] || left++ % job->ranks != job->rank) continue;
+        if (work->taken[k] || left++ % job->ranks != job->rank) continue;
         if (work->run_parts == work->run_most || work->run_rows + rows > run_rows_most(job, own)) {
             own -= work->run_rows;
             make_run(work);

@@ -129,6 +129,20 @@ static const float *take_keys(const Call *call, const Head *head, const Attentio
     return call->v + from;
 }
 
+/* A value that is not finite makes NaN of the outputs of the tile's queries before it, with their weight of 0 for it.
+ * Samples that share these rows may not have that value: so such queries are computed again from their own keys. */
+static void mend_rows(const Call *call, const Head *head, const AttentionScratch *scratch, size_t query, size_t rows,
+                      size_t seen, const float *v, size_t v_stride) {
+    size_t d = call->shape->head_width;
+    for (size_t r = 0; r < rows; r++) {
+        size_t own = (size_t)call->shape->key_counts[query + r];
+        float *out = call->out + at(head, query + r, call->out_stride);
+        if (own < seen && !KERNEL(all_finite)(out, d))
+            tile_product(out, call->out_stride, (Left){scratch->weights + r * scratch->stride, scratch->stride, 1}, v,
+                         v_stride, 1, own, d, false);
+    }
+}
+
 static void forward_head(const Call *call, const Head *head, const AttentionScratch *scratch) {
     size_t d = call->shape->head_width, stride = scratch->stride, v_stride;
     if (head->queries == 0) return;
@@ -142,6 +156,7 @@ static void forward_head(const Call *call, const Head *head, const AttentionScra
             weigh_row(call, head, query + r, scratch->weights + r * stride, end, scratch->factors);
         tile_product(call->out + at(head, query, call->out_stride), call->out_stride,
                      (Left){scratch->weights, stride, 1}, v, v_stride, rows, seen, d, false);
+        if (call->shape->key_rows) mend_rows(call, head, scratch, query, rows, seen, v, v_stride);
     }
 }
 

@@ -138,6 +138,17 @@ def test_prediction_of_a_text_that_overflows(sample, poisoned):
     assert answer == {"text": text, "label": None, "probabilities": {"negative": None, "neutral": None, "positive": None}}
 
 
+def test_a_text_that_overflows_leaves_those_alone_that_begin_like_it(sample, poisoned):
+    """Texts with equal beginnings share rows, which the token behind them may not reach: here two rows of the first text that runs."""
+    vocabulary = json.loads((sample.tokenizer / "vocab.json").read_text())
+    token = next(token for token, number in vocabulary.items() if number == TOKEN)
+    others = ["zqx", "zqy", "zqz"]
+    alone = [linnet("predict", "--model", poisoned, "--json", other).stdout for other in others]
+    *together, overflows = linnet("predict", "--model", poisoned, "--json", *others, f"zq{token}").stdout.splitlines(True)
+    assert strict(overflows)["label"] is None
+    assert together == alone
+
+
 def test_the_sample_and_its_rank_are_named(sample, poisoned, job, tmp_path):
     """All eight samples are one global batch of which each of two ranks has four."""
     ranks = set()

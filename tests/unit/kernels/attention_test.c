@@ -308,12 +308,38 @@ static void test_scattered_keys_once(void) {
 }
 TEST_EVERY_ISA(test_scattered_keys)
 
+/** A value of each sample's last key that is not finite: where rows are shared, the queries before it keep their bits. */
+static void test_value_that_overflows_once(void) {
+    Case c = case_new(TWEETS, 7, 3, 16, CAUSAL);
+    case_tie(&c);
+    const size_t results = c.queries * (c.width + c.shape.heads);
+    float *expected = floats_new(results), *actual = floats_new(results);
+    int32_t *key_rows = calloc(c.keys, sizeof *key_rows);
+    for (size_t i = 0; i < c.keys; i++) key_rows[i] = (int32_t)i;
+    c.shape.key_rows = key_rows;
+    forward(expected, &c);
+    for (size_t b = 0; b < c.shape.samples; b++)
+        c.qkv[((size_t)c.cu_seqlens_k[b + 1] - 1) * c.stride + 2 * c.width] = INFINITY;
+    forward(actual, &c);
+    for (size_t b = 0; b < c.shape.samples; b++) {
+        const size_t first = (size_t)c.cu_seqlens_q[b], last = (size_t)c.cu_seqlens_q[b + 1] - 1;
+        assert_same_bits(actual + first * c.width, expected + first * c.width, (last - first) * c.width);
+        assert_true(actual[last * c.width] == INFINITY);
+    }
+    free(expected);
+    free(actual);
+    free(key_rows);
+    case_free(&c);
+}
+TEST_EVERY_ISA(test_value_that_overflows)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_reference), cmocka_unit_test(test_long_samples),
-        cmocka_unit_test(test_unseen_keys),       cmocka_unit_test(test_large_scores),
-        cmocka_unit_test(test_exponential),       cmocka_unit_test(test_gradient),
-        cmocka_unit_test(test_without_lse),       cmocka_unit_test(test_scattered_keys),
+        cmocka_unit_test(test_against_reference),    cmocka_unit_test(test_long_samples),
+        cmocka_unit_test(test_unseen_keys),          cmocka_unit_test(test_large_scores),
+        cmocka_unit_test(test_exponential),          cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_without_lse),          cmocka_unit_test(test_scattered_keys),
+        cmocka_unit_test(test_value_that_overflows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,8 +125,8 @@ static bool process_read(long pid, LauncherProcess *process, long *parent) {
     snprintf(process->name, sizeof process->name, "%s", name + 1);
     process->pid = pid;
     /* Behind the name: the state, the parent, and as the twentieth field the start. */
-    return sscanf(rest + 1, " %*c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                  parent, &process->started) == 2;
+    return sscanf(rest + 1, " %*c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", parent,
+                  &process->started) == 2;
 }
 
 static bool is_among(const char *name, const char *const names[NAMES_MAX]) {

@@ -10,9 +10,15 @@
 #include "predict/part_files.h"
 #include "predict/row_chunk.h"
 #include <inttypes.h>
+#include <math.h>
 
 /* Seconds after which rank 0 looks again what the others have done. */
 #define LOOK_SECONDS 2.0
+
+/* A rank that is killed loses the work of about so many seconds, by the speed of the run of parts before; the first run
+ * has at most so many rows. */
+#define RUN_SECONDS 60.0
+#define FIRST_RUN_ROWS 1024
 
 typedef struct {
     PredictJob *job;
@@ -21,6 +27,7 @@ typedef struct {
     int64_t *run;                /* [count] parts that are classified together */
     int64_t run_parts, run_rows; /* their number, and that of their rows */
     int64_t run_most;            /* parts of a run, for its memory */
+    double rate;                 /* rows a second of the last run; 0 before the first */
     bool *taken;                 /* [count] no rank need take it */
     bool stopped;
     int64_t others; /* rows of parts that are done, as far as rank 0 knows */
@@ -169,6 +176,8 @@ static Status write_part(Work *work, int64_t k, size_t first) {
 /* Classify the parts of the run in one chunk, and empty it. */
 static void make_run(Work *work) {
     const int64_t parts = work->run_parts;
+    const int64_t rows = work->run_rows;
+    const double start = clock_now();
     work->before = 0;
     if (parts == 1) {
         make_part(work, work->run[0]);
@@ -178,6 +187,7 @@ static void make_run(Work *work) {
             first += (size_t)work->job->parts[work->run[i]].rows;
     }
     work->run_parts = work->run_rows = 0;
+    if (parts > 0) work->rate = (double)rows / fmax(clock_now() - start, 1e-9);
 }
 
 /* --- Dealing --- */
@@ -188,10 +198,12 @@ static bool take(Work *work, int64_t k) {
     return work->job->ranks == 1 || part_files_claim(work->job, k, work->error);
 }
 
-/* Rows that a rank classifies together when `own` are left of its share: the more, the more they share. But a rank that
- * is killed loses no more than an eighth of the job, and one that is slow leaves half of its share for others to take. */
-static int64_t run_rows_most(const PredictJob *job, int64_t own) {
-    const int64_t most = int64_min(job->total / 8, CHUNK_ROWS);
+/* Rows that a rank classifies together when `own` are left of its share: the more, the more they share. But one that is
+ * killed loses no more than an eighth of the job, and one that is slow leaves half of its share for others to take. */
+static int64_t run_rows_most(const Work *work, int64_t own) {
+    const PredictJob *job = work->job;
+    const double timely = work->rate > 0 ? fmin(work->rate * RUN_SECONDS, CHUNK_ROWS) : FIRST_RUN_ROWS;
+    const int64_t most = int64_min(job->total / 8, (int64_t)timely);
     return job->ranks > 1 ? int64_min(most, own / 2) : most;
 }
 
@@ -214,7 +226,7 @@ static void take_own(Work *work) {
     for (int64_t k = 0, left = 0; k < job->count && !is_stopping(work); k++) {
         const int64_t rows = job->parts[k].rows;
         if (work->taken[k] || left++ % job->ranks != job->rank) continue;
-        if (work->run_parts == work->run_most || work->run_rows + rows > run_rows_most(job, own)) {
+        if (work->run_parts == work->run_most || work->run_rows + rows > run_rows_most(work, own)) {
             own -= work->run_rows;
             make_run(work);
         }

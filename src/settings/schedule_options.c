@@ -119,7 +119,7 @@ Status schedule_options_read(ScheduleOptions *options, const Settings *settings,
     if (error->status) return error->status;
     if ((MINIMA & FOR(kind)) && lowest == share)
         return error_set(error, STATUS_INPUT, "\"%s\" needs min_lr or min_lr_rate, one of them", schedule);
-    if (lowest) options->min_lr_rate /= settings->learning_rate;
+    if (lowest && settings->learning_rate > 0) options->min_lr_rate /= settings->learning_rate;
     if (kind == SCHEDULE_WARMUP_STABLE_DECAY && options->num_decay_steps < 0)
         return error_set(error, STATUS_INPUT, "\"%s\" needs num_decay_steps", schedule);
     if (kind == SCHEDULE_POLYNOMIAL && options->lr_end >= settings->learning_rate)

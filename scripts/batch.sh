@@ -14,16 +14,16 @@ trap 'stopping=yes; [ -z "$run" ] || kill -USR1 "$run" 2>/dev/null' USR1
 # ---- The batch system: the job's name, its ranks, the cores of a rank, and the command that requeues it -------------------
 hostfile='' requeue_command=(true)
 if [ -n "${SLURM_JOB_ID:-}" ]; then
-    job=$SLURM_JOB_ID ranks=${SLURM_NTASKS:-1} cores=${SLURM_CPUS_PER_TASK:-1}
+    id=$SLURM_JOB_ID job=$SLURM_JOB_ID ranks=${SLURM_NTASKS:-1} cores=${SLURM_CPUS_PER_TASK:-1}
     # A task of an array needs its full name, because the job number can mean all tasks.
     [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
     requeue_command=(scontrol requeue "$job")
 elif [ -n "${PBS_JOBID:-}" ]; then
-    job=${PBS_JOBID%%.*} ranks=$(grep -c . "$PBS_NODEFILE") cores=${OMP_NUM_THREADS:-1} hostfile=$PBS_NODEFILE
+    id=$PBS_JOBID job=${PBS_JOBID%%.*} ranks=$(grep -c . "$PBS_NODEFILE") cores=${OMP_NUM_THREADS:-1} hostfile=$PBS_NODEFILE
     requeue_command=(qrerun "$PBS_JOBID")
 elif [ -n "${LSB_JOBID:-}" ]; then
     # LSF itself requeues a job that ends with code 75 (#BSUB -Q 75).
-    job=$LSB_JOBID ranks=${LSB_DJOB_NUMPROC:-1} cores=${OMP_NUM_THREADS:-1} hostfile=${LSB_DJOB_HOSTFILE:-}
+    id=$LSB_JOBID job=$LSB_JOBID ranks=${LSB_DJOB_NUMPROC:-1} cores=${OMP_NUM_THREADS:-1} hostfile=${LSB_DJOB_HOSTFILE:-}
 else
     echo "this script runs as a job of Slurm, PBS or LSF: submit it" >&2
     exit 1
@@ -185,6 +185,15 @@ field() { # NAME
     sed -n "s/^  \"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" <<<"$after"
 }
 
+# Whether `after` is of the start that has just ended: not of one before it, nor of another job that has the folder and is
+# still at work.
+is_own() {
+    local names='^  "(started|host|process)":' other
+    other=$(field job)
+    [ -n "$(field started)" ] && [ "${other:-$id}" = "$id" ] || return
+    [ "$(grep -E "$names" <<<"$before")" != "$(grep -E "$names" <<<"$after")" ]
+}
+
 train() { # CONFIG [SETTING...]
     local config=$1 setting settings=() before after advanced=no
     # `auto` starts from the beginning if there is no checkpoint, so that the first start and later ones are the same
@@ -198,8 +207,7 @@ train() { # CONFIG [SETTING...]
     }
     start "${launch[@]}" "$program" train "$config" "${settings[@]}"
     after=$(status 2>/dev/null)
-    # Refused, or not started: what is there is of an earlier start.
-    if [ -z "$after" ] || [ "$after" = "$before" ]; then conclude_by_code no; fi
+    is_own || conclude_by_code no # refused, or not started
     [ "$(field updates)" -le "$(field resumed_from)" ] || advanced=yes
     case $(field status) in
     finished | stopped) conclude "$(field status)" $advanced ;;

@@ -3,6 +3,7 @@
 
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/memory.h"
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ static bool has_failed(const RunStatus *status) {
 static cJSON *make_tree(const RunStatus *status) {
     char host[256] = "", now[RUN_TIME_TEXT];
     gethostname(host, sizeof host - 1);
+    const char *job = launcher_job();
     run_time_now(now);
     cJSON *tree = cJSON_CreateObject();
     const bool complete =
@@ -33,7 +35,8 @@ static cJSON *make_tree(const RunStatus *status) {
         cJSON_AddNumberToObject(tree, "checkpoint", (double)status->checkpoint) &&
         cJSON_AddStringToObject(tree, "run", status->run) &&
         cJSON_AddStringToObject(tree, "started", status->started) && cJSON_AddStringToObject(tree, "written", now) &&
-        cJSON_AddStringToObject(tree, "host", host) && cJSON_AddNumberToObject(tree, "process", (double)getpid());
+        cJSON_AddStringToObject(tree, "host", host) && cJSON_AddNumberToObject(tree, "process", (double)getpid()) &&
+        (!job || cJSON_AddStringToObject(tree, "job", job));
     if (complete) return tree;
     cJSON_Delete(tree);
     return NULL;

@@ -98,14 +98,24 @@ const char *launcher_advice(const char *library) {
     return "the launcher of the MPI that linnet was built with";
 }
 
+/* The first of some variables that is set to a text; NULL: none. */
+static const char *first_set(const char *const names[], size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const char *text = getenv(names[i]);
+        if (text && *text) return text;
+    }
+    return NULL;
+}
+
+const char *launcher_job(void) {
+    static const char *const names[] = {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID"};
+    return first_set(names, sizeof names / sizeof *names);
+}
+
 const char *launcher_networks(void) {
     /* Of Open MPI, and of the libraries that MPICH and Intel MPI communicate by. */
     static const char *const names[] = {"OMPI_MCA_btl_tcp_if_include", "UCX_NET_DEVICES", "FI_TCP_IFACE"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *networks = getenv(names[i]);
-        if (networks && *networks) return networks;
-    }
-    return NULL;
+    return first_set(names, sizeof names / sizeof *names);
 }
 
 /* --- Its processes --- */

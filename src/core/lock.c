@@ -4,13 +4,13 @@
 #include "linnet/core/clock.h"
 #include "linnet/core/environment.h"
 #include "linnet/core/file.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,7 +49,7 @@ static void read_holder(int file, char text[HOLDER]) {
 /* Write the holder's name, for the message of a process that waits. The lock holds also where this fails. */
 static void write_holder(int file) {
     char text[HOLDER], host[256] = "";
-    const char *job = getenv("SLURM_JOB_ID");
+    const char *job = launcher_job();
     gethostname(host, sizeof host - 1);
     const int length = snprintf(text, sizeof text, "process %ld on %s%s%.20s\n", (long)getpid(), host,
                                 job ? ", job " : "", job ? job : "");

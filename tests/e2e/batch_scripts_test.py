@@ -160,7 +160,7 @@ got=
 trap 'got=yes' USR1
 [ "$SIGNAL" = no ] || {{ kill -USR1 $PPID; until [ "$got" ]; do sleep 0.05; done; }}
 read -r word code updates resumed <<<"$SAYS"
-[ -z "$word" ] || printf '{{\\n  "status": "%s",\\n  "exit_code": %s,\\n  "updates": %s,\\n  "resumed_from": %s,\\n  "started": "%s"\\n}}\\n' $SAYS "$(date +%N)" >{place.folder}/status
+[ -z "$word" ] || printf '{{\\n  "status": "%s",\\n  "exit_code": %s,\\n  "updates": %s,\\n  "resumed_from": %s,\\n  "job": "%s",\\n  "started": "%s"\\n}}\\n' $SAYS "${{JOB:-}}" "${{STARTED:-$(date +%N)}}" >{place.folder}/status
 exit "$CODE"
 """)
     starts = 0
@@ -214,6 +214,13 @@ def test_failing_job_ends(stand_in):
         stand_in(f"running null {updates} 0", 137, 75, LINNET_RESTARTS="2") if updates < 3 else None
         stand_in(f"stopped 75 {updates} 0", 75, 75, LINNET_RESTARTS="2")
     assert "failed 3 times: not requeued" in stand_in("running null 5 0", 137, 137, LINNET_RESTARTS="2")
+
+
+@pytest.mark.parametrize("job, started, code, leaves", [("6", "now", 1, 1), ("6", "then", 1, 1), ("", "then", 1, 1), ("7", "now", 1, 75), ("", "now", 1, 75)])
+def test_other_job_in_the_folder_is_not_taken_for_this_one(place, stand_in, job, started, code, leaves):
+    """A start that is refused because another job has the folder is not requeued, whatever that job writes meanwhile."""
+    (place.folder / "status").write_text('{\n  "status": "running",\n  "updates": 4,\n  "started": "then"\n}\n')
+    stand_in("running null 6 0", code, leaves, JOB=job, STARTED=started)
 
 
 def test_file_of_an_older_job_of_this_number_does_not_count(place, stand_in):

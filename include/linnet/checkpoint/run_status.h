@@ -21,7 +21,7 @@ typedef struct {
     char started[RUN_TIME_TEXT]; /**< when this start began, by run_time_now() */
 } RunStatus;
 
-/** Replace the file at once. It names this process and host, and the time. */
+/** Replace the file at once. It names this process, its host and job, and the time. */
 Status run_status_save(const RunStatus *status, const char *output_dir, Error *error);
 
 /** The text of the file; {"status": "none"} where there is none. To be freed with memory_free(); NULL after an error. */

@@ -40,6 +40,9 @@ bool launcher_speaks(void);
 /** How a program with this MPI library is started; `library`: the text of MPI_Get_library_version(). Static text. */
 const char *launcher_advice(const char *library);
 
+/** What the batch system calls this job; NULL: there is none. Borrowed from the environment. */
+const char *launcher_job(void);
+
 /** The networks that MPI was told to use: names of interfaces and networks such as 10.0.0.0/24, separated by commas;
  *  NULL: it was told of none. Borrowed from the environment. */
 const char *launcher_networks(void);

@@ -34,6 +34,9 @@ static void test_words(void **state) {
     SAVED(&status, "\"status\": \"failed\",\n  \"exit_code\": 2,\n  \"error\": \"a \\\"disk\\\"\",\n  \"updates\"");
     status.status = STATUS_INPUT;
     SAVED(&status, "\"failed\",\n  \"exit_code\": 1,");
+    setenv("PBS_JOBID", "17.server", 1);
+    SAVED(&status, ",\n  \"job\": \"17.server\"\n}");
+    unsetenv("PBS_JOBID");
 }
 
 static void test_no_run(void **state) {

@@ -82,20 +82,21 @@ static bool flush_open(int file, const char *shown) {
     return true;
 }
 
-/* Flush what is at `path`; errors name `shown`. */
+/* Flush what is at `path`; errors name `shown`. Only a folder is flushed again after ESTALE: for a file a second fsync(2)
+ * may succeed although the bytes that the first one failed on are lost. */
 static Status flush(const char *path, const char *shown, Error *error) {
+    const bool folder = file_is_folder(path);
     int attempts = 0;
-    for (bool again = true; again;) {
-        const int file = open(path, O_RDONLY | O_CLOEXEC);
-        const bool done = file >= 0 && flush_open(file, shown);
+    bool done;
+    do {
+        const int file = file_open_again(path, O_RDONLY | O_CLOEXEC, 0);
+        if (file < 0) return file_fail(error, shown, "open");
+        done = flush_open(file, shown);
         const int code = errno;
-        if (file >= 0) close(file);
-        if (done) return STATUS_OK;
+        close(file);
         errno = code;
-        again = file_retry(&attempts);
-        if (!again) file_fail(error, shown, file < 0 ? "open" : "flush to disk");
-    }
-    return error->status;
+    } while (!done && folder && file_retry(&attempts));
+    return done ? STATUS_OK : file_fail(error, shown, "flush to disk");
 }
 
 Status file_flush(const char *path, Error *error) {

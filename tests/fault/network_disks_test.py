@@ -44,6 +44,13 @@ def test_stale_handle_is_asked_for_again(settings, undisturbed, fail_calls, tmp_
     assert same(tmp_path / "run", undisturbed)
 
 
+def test_stale_handle_in_flushing_a_file(fail_calls, sample, tmp_path):
+    """The file is not flushed again: that would not tell whether its bytes are lost."""
+    result = linnet("prepare", "--input", sample.test_csv, "--output", tmp_path / "out.h5", "--tokenizer", sample.tokenizer, code=2,
+                    env=fail_calls(call="fsync", under="/out.h5", times=1, errno=errno.ESTALE))
+    assert "out.h5: cannot flush to disk: Stale file handle" in result.errors[0] and not list(tmp_path.iterdir()), result
+
+
 def test_stale_handle_on_resuming(settings, undisturbed, fail_calls, tmp_path):
     """In rank 0's reading of the moments."""
     run = tmp_path / "run"

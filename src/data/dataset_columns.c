@@ -166,7 +166,7 @@ static Status reopen(Dataset *dataset, Error *error) {
     if (now->st_size == then.st_size && now->st_mtim.tv_sec == then.st_mtim.tv_sec &&
         now->st_mtim.tv_nsec == then.st_mtim.tv_nsec)
         return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: was replaced by another file while it was in use: start again",
+    return error_set(error, STATUS_FAILURE, "%s: was replaced by another file while it was in use: start again",
                      dataset->path);
 }
 

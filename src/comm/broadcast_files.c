@@ -138,11 +138,15 @@ static int memory_file(void) {
     return file < 0 && errno == EINVAL ? memfd_create("linnet", MFD_CLOEXEC) : file;
 }
 
-/* Make the empty files of this host; false where it cannot. */
+/* Make the files of this host, still without bytes; false where it cannot, as where they would be larger than files may
+ * be (ulimit -f). */
 static bool make_copies(const Job *job) {
     if (memory_available() / 2 < (size_t)bytes_of(job)) return false;
-    for (int64_t i = 0; i < job->count; i++)
-        if (job->files[i].copied && (job->copies[i] = memory_file()) < 0) return false;
+    for (int64_t i = 0; i < job->count; i++) {
+        if (!job->files[i].copied) continue;
+        job->copies[i] = memory_file();
+        if (job->copies[i] < 0 || ftruncate(job->copies[i], (off_t)job->files[i].size)) return false;
+    }
     return true;
 }
 

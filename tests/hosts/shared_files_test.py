@@ -136,6 +136,15 @@ def test_ranks_that_cannot_share_a_copy(settings, fail_calls, counter, tmp_path)
     assert weights_digest(tmp_path / "run") == weights_digest(train(tmp_path / "other", ranks=2, **settings))
 
 
+def test_copy_that_may_not_be_as_large(sample, counter, tmp_path):
+    """By ulimit -f: the same."""
+    model = tmp_path / "model"
+    linnet("init", "--output", model, "--tokenizer", sample.tokenizer, "--layers", 4, "--width", 256, "--heads", 4)
+    counts = Counts(counter, model, tmp_path / "counts", True)
+    result = finish(start(["evaluate", "--model", model, "--data", sample.test], 2, counts.environment, before=["bash", "-c", 'ulimit -f 6000; exec "$@"', "bash"]))
+    assert result.code == 0 and re.search("rank 0 on .* cannot share a copy", result.stderr), result
+
+
 def test_large_token_file_is_read_by_every_rank(settings, sample, counter, copy_of, tmp_path):
     """One of more than 1 GiB, here most of it a hole that belongs to none of its arrays."""
     large = copy_of(sample.train)

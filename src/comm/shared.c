@@ -5,7 +5,10 @@
 #include "linnet/core/memory.h"
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
+
+#define WINDOW_ROOM ((size_t)1 << 20) /* bytes of shared memory that MPI needs besides, at most */
 
 struct Shared {
     const World *world; /* borrowed */
@@ -103,7 +106,10 @@ void shared_destroy(Shared *shared) {
 static bool fits(size_t bytes) {
     static const char *const WORDS[] = {"0", "1", NULL};
     if (environment_word("LINNET_SHARED_MEMORY", WORDS, "the ranks of a host share memory") == 0) return false;
+    struct rlimit files;
     struct statvfs room;
+    /* MPI shares memory by way of a file. Where Open MPI cannot make it, all but one rank wait for ever. */
+    if (getrlimit(RLIMIT_FSIZE, &files) == 0 && files.rlim_cur < bytes + WINDOW_ROOM) return false;
     if (statvfs("/dev/shm", &room) != 0) return true; /* MPI may share memory in another way */
     return (size_t)room.f_bavail * room.f_frsize >= bytes;
 }
@@ -112,7 +118,7 @@ void shared_choose(World *world, size_t bytes) {
     int64_t alone = world->node_size > 1 && !fits(bytes);
     world_max_integers(world, &alone, 1);
     if (!alone) return;
-    log_info("every rank keeps its own copy of the model: /dev/shm is too small to share it, or LINNET_SHARED_MEMORY "
-             "is 0");
+    log_info("every rank keeps its own copy of the model: /dev/shm or the size that files may have (ulimit -f) is too "
+             "small to share it, or LINNET_SHARED_MEMORY is 0");
     world_isolate(world);
 }

@@ -122,6 +122,14 @@ def test_standard_output(commands, tmp_path):
     assert process.returncode == 2 and b"standard output: File too large" in stderr, stderr
 
 
+def test_shared_memory(sample, tmp_path):
+    """MPI shares memory by way of a file. Open MPI waits for ever where that may not be as large as it should."""
+    model = tmp_path / "model"
+    linnet("init", "--output", model, "--tokenizer", sample.tokenizer, "--layers", 4, "--width", 256, "--heads", 4)
+    result = limited("-f 6000", ["evaluate", "--model", model, "--data", sample.test], ranks=2)
+    assert result.code == 0 and "(ulimit -f) is too small to share it" in result.stderr, result
+
+
 def test_cpu_time(commands, tmp_path):
     """A line a second before the system would kill the process."""
     endless = subprocess.Popen(["yes", "a text"], stdout=subprocess.PIPE)

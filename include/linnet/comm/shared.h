@@ -38,8 +38,8 @@ void shared_discard(Shared *shared);
 void shared_destroy(Shared *shared);
 
 /** Choose whether the ranks of a node share memory, of which a node needs `bytes`. They do not when
- *  LINNET_SHARED_MEMORY=0 is set on any rank, or the system's shared memory is too small (a container's /dev/shm may
- *  be, and a page that finds no room there kills the process): then every rank becomes a node of its own
+ *  LINNET_SHARED_MEMORY=0 is set on any rank, or the system's shared memory or the limit of file sizes is too small
+ *  (a container's /dev/shm may be, and a page that finds no room there kills the process): then every rank becomes a node of its own
  *  (world_isolate()). Called before anything is shared. Collective. */
 void shared_choose(World *world, size_t bytes);
 

@@ -64,7 +64,8 @@ static void *guard_finish(void *unused) {
                     guard.seconds);
     fflush(NULL);
     if (guard.world->rank == 0) launcher_end(guard.code);
-    sleep(2); /* a launcher that was asked ends the others */
+    heartbeat_end_launcher(false); /* Open MPI's may crash or wait for ever after such an end */
+    sleep(2);                      /* a launcher that was asked ends the others */
     _Exit(guard.code);
 }
 

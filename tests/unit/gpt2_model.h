@@ -86,21 +86,22 @@ static inline double *tiny_widen(const float *values, size_t count) {
 
 static inline void tiny_make(Tiny *tiny, const TinyKind *kind) {
     Error error = {0};
-    *tiny = (Tiny){.config = {.vocabulary = TINY_VOCABULARY,
-                              .positions = TINY_POSITIONS,
-                              .width = kind->width,
-                              .layers = kind->layers,
-                              .heads = kind->heads,
-                              .inner = kind->inner,
-                              .labels = TINY_LABELS,
-                              .epsilon = 1e-5,
-                              .embedding_dropout = kind->dropout,
-                              .attention_dropout = kind->dropout * 1.5,
-                              .residual_dropout = kind->dropout * 0.5,
-                              .scale_weights = !kind->unscaled,
-                              .scale_by_inverse_layer = kind->by_inverse_layer},
-                   .rule = {kind->pooling, TINY_PAD, TINY_PAD, TINY_POSITIONS},
-                   .dropout_rule = {.seed = 77, .update = 3, .override = -1.0}};
+    *tiny = (Tiny){
+        .config = {.vocabulary = TINY_VOCABULARY,
+                   .positions = TINY_POSITIONS,
+                   .width = kind->width,
+                   .layers = kind->layers,
+                   .heads = kind->heads,
+                   .inner = kind->inner,
+                   .labels = TINY_LABELS,
+                   .epsilon = 1e-5,
+                   .embedding_dropout = kind->dropout,
+                   .attention_dropout = kind->dropout * 1.5,
+                   .residual_dropout = kind->dropout * 0.5,
+                   .scale_weights = !kind->unscaled,
+                   .scale_by_inverse_layer = kind->by_inverse_layer},
+        .rule = {.pooling = kind->pooling, .pad = TINY_PAD, .end_of_text = TINY_PAD, .positions = TINY_POSITIONS},
+        .dropout_rule = {.seed = 77, .update = 3, .override = -1.0}};
     parameters_layout(&tiny->layout, &tiny->config, &error);
     assert_fine(&error);
     tiny->parameters.dense = tiny_allocate(tiny->layout.dense, sizeof(float));

@@ -27,7 +27,7 @@ def test_transformers_opens_the_result(sample, job, tmp_path, difference):
 
 
 def test_a_text_whose_values_overflow(sample, copy_of, tmp_path):
-    """Logits are NaN for the same text, the others have the same probabilities, and argmax takes NaN for the largest."""
+    """Logits are NaN for the same text, which has no label then, and the others have the same probabilities."""
     folder, bad = copy_of(sample.model), 17
     tensors = {name: array.copy() for name, array in read_safetensors(folder / "model.safetensors").items()}
     tensors["transformer.wte.weight"][bad, 0] = 3e38
@@ -39,7 +39,7 @@ def test_a_text_whose_values_overflow(sample, copy_of, tmp_path):
     for i, line in enumerate((tmp_path / "rows.tsv").read_text().splitlines()[1:]):
         logits = model(torch.tensor([ids[i]])).logits[0]
         _, _, predicted, *probabilities = line.split("\t")
-        assert predicted == LABELS[torch.argmax(logits)]
+        assert predicted == ("null" if i == 2 else LABELS[torch.argmax(logits)])
         assert (probabilities == ["null"] * 3) == bool(logits.isnan().any()) == (i == 2)
         if i != 2:
             assert list(map(float, probabilities)) == pytest.approx(torch.softmax(logits.double(), 0).tolist(), abs=1e-5)

@@ -5,6 +5,7 @@
 #include "linnet/core/file_kind.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/temporary.h"
+#include "linnet/core/text.h"
 #include "linnet/evaluate/evaluation.h"
 #include "linnet/model/model_folder.h"
 #include "linnet/text/preparation.h"
@@ -15,15 +16,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t size = strlen(text), length = strlen(end);
-    return size >= length && strcmp(text + size - length, end) == 0;
-}
-
 bool evaluate_is_table(const World *world, const EvaluateOptions *options) {
     const char *path = options->data;
-    int table = world->rank == 0 && (strcmp(path, "-") == 0 || (!ends_with(path, ".h5") && !ends_with(path, ".hdf5") &&
-                                                                file_kind_of(path) != FILE_KIND_HDF5));
+    int table = world->rank == 0 &&
+                (strcmp(path, "-") == 0 || (!text_ends_with(path, ".h5") && !text_ends_with(path, ".hdf5") &&
+                                            file_kind_of(path) != FILE_KIND_HDF5));
     world_check(world, MPI_Bcast(&table, 1, MPI_INT, 0, world->comm), "MPI_Bcast");
     return table != 0;
 }

@@ -4,6 +4,7 @@
 #include "linnet/core/file_kind.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/text.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -12,11 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool ends_with(const char *text, const char *end) {
-    const size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
 
 /* --- A path that is not a folder --- */
 
@@ -34,7 +30,7 @@ Status foreign_model_path(const char *path, Error *error) {
     const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     if (file_exists(path)) {
         const FileKind kind = file_kind_of(path);
-        if (ends_with(path, ".safetensors") || strcmp(name, "config.json") == 0)
+        if (text_ends_with(path, ".safetensors") || strcmp(name, "config.json") == 0)
             return error_set(error, STATUS_INPUT, "%s: not a folder: %s: give the folder that holds this file", path,
                              IS);
         return error_set(error, STATUS_INPUT, "%s: %s%snot a folder: %s", path, file_kind_name(kind),
@@ -85,12 +81,12 @@ static long is_any(const char *folder, const char *name) {
 
 static long is_gguf(const char *folder, const char *name) {
     (void)folder;
-    return ends_with(name, ".gguf");
+    return text_ends_with(name, ".gguf");
 }
 
 static long is_safetensors(const char *folder, const char *name) {
     (void)folder;
-    return ends_with(name, ".safetensors");
+    return text_ends_with(name, ".safetensors");
 }
 
 /* A file of the folder that is only a link to nothing, as copies of the hub's cache have them. */

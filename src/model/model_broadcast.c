@@ -1,21 +1,17 @@
 /* Which files of a model folder are read once for all ranks. See model.h. */
 #include "linnet/comm/broadcast_files.h"
 #include "linnet/core/file.h"
+#include "linnet/core/text.h"
 #include "linnet/model/model.h"
 #include <string.h>
 
 static const char SINGLE[] = "model.safetensors";
 static const char *const TEXTS[] = {"config.json", "model.safetensors.index.json"};
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* Configuration, tokenizer and weights: the single file, which shards give way to, or shards. Anything may lie in the
  * folder besides. */
 static bool is_read(const char *folder, const char *name) {
-    if (ends_with(name, ".safetensors"))
+    if (text_ends_with(name, ".safetensors"))
         return strcmp(name, SINGLE) == 0 || (!file_is_in(folder, SINGLE) && strcmp(name, "optimizer.safetensors") != 0);
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
         if (strcmp(name, TEXTS[i]) == 0) return true;

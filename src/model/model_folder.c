@@ -3,6 +3,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/text.h"
 #include "model/foreign_model.h"
 #include "model/model_folder_private.h"
 #include <stdio.h>
@@ -100,15 +101,10 @@ static Status find_tensors(ModelFolder *folder, bool any_head, Error *error) {
     return find_head(folder, &folder->found[parameters_score(layout)], any_head, error);
 }
 
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* The causal mask that old files carry as a tensor, and the language model's output layer, serve nothing here. */
 static bool is_known(const ModelFolder *folder, const NamedTensor *named) {
     const Tensor *tensor = named->tensor;
-    if (ends_with(named->name, ".attn.bias") || ends_with(named->name, ".attn.masked_bias") ||
+    if (text_ends_with(named->name, ".attn.bias") || text_ends_with(named->name, ".attn.masked_bias") ||
         strcmp(named->name, "lm_head.weight") == 0 || strcmp(named->name, "score.weight") == 0)
         return true;
     if (tensor == folder->token || tensor == folder->position) return true;

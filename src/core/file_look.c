@@ -108,10 +108,8 @@ Status file_source_open(FileSource *source, const char *path, Error *error) {
 /* Open the path again; false, with errno ESTALE, where it does not lead to the same content. */
 static bool reopen(FileSource *source) {
     struct stat now;
-    const struct stat *then = &source->about;
     const int file = open_and_look(source->path, &now);
-    if (file >= 0 && now.st_size == then->st_size && now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == then->st_mtim.tv_nsec) {
+    if (file >= 0 && file_is_unchanged(&source->about, &now)) {
         close(source->file);
         source->file = file;
         return true;

@@ -1,6 +1,7 @@
 /* The token file's four arrays, which may be hostile: an array that would make its reader take too much memory, open
  * another file or load a filter is refused before it is read. See dataset_columns.h. */
 #include "data/dataset_columns.h"
+#include "linnet/core/file_source.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,7 +155,7 @@ static Status read_once(const Dataset *dataset, ColumnName name, hsize_t first, 
 /* Open the file again; an error where it is another one now. HDF5 takes a path that it has open for the same file, so
  * that it must be closed first. */
 static Status reopen(Dataset *dataset, Error *error) {
-    const struct stat then = dataset->source.opened, *now = &dataset->source.opened;
+    const struct stat then = dataset->source.opened;
     for (int i = 0; i < COLUMNS; i++) {
         if (dataset->columns[i] >= 0) H5Dclose(dataset->columns[i]);
         dataset->columns[i] = -1;
@@ -163,9 +164,7 @@ static Status reopen(Dataset *dataset, Error *error) {
     if (h5_open(&dataset->file, &dataset->source, dataset->path, error)) return error->status;
     for (ColumnName name = 0; name < COLUMNS; name++)
         dataset->columns[name] = H5Dopen2(dataset->file, column_kinds[name].name, H5P_DEFAULT);
-    if (now->st_size == then.st_size && now->st_mtim.tv_sec == then.st_mtim.tv_sec &&
-        now->st_mtim.tv_nsec == then.st_mtim.tv_nsec)
-        return STATUS_OK;
+    if (file_is_unchanged(&then, &dataset->source.opened)) return STATUS_OK;
     return error_set(error, STATUS_FAILURE, "%s: was replaced by another file while it was in use: start again",
                      dataset->path);
 }

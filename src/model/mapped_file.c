@@ -2,6 +2,7 @@
 #include "model/mapped_file.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_copies.h"
+#include "linnet/core/file_source.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -69,9 +70,7 @@ Status mapped_file_check(const MappedFile *file, Error *error) {
     const struct stat *then = &file->opened;
     if (file->copied || stat(file->path, &now) || now.st_ino != then->st_ino || now.st_dev != then->st_dev)
         return STATUS_OK;
-    if (now.st_size == then->st_size && now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == then->st_mtim.tv_nsec)
-        return STATUS_OK;
+    if (file_is_unchanged(then, &now)) return STATUS_OK;
     return error_set(error, STATUS_INPUT,
                      "%s: was written to while it was in use: start again, and replace models by renaming", file->path);
 }

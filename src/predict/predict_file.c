@@ -4,6 +4,7 @@
 #include "linnet/comm/threads.h"
 #include "linnet/core/clock.h"
 #include "linnet/core/file.h"
+#include "linnet/core/file_source.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
@@ -74,10 +75,7 @@ static Status look_at_input(PredictJob *job, Error *error) {
 /* Refuse an input that has changed since it was opened: its parts may be of two kinds. */
 static Status check_unchanged(const PredictJob *job, Error *error) {
     struct stat now;
-    const struct timespec *then = &job->opened.st_mtim;
-    if (stat(job->input, &now) == 0 && now.st_size == job->opened.st_size && now.st_mtim.tv_sec == then->tv_sec &&
-        now.st_mtim.tv_nsec == then->tv_nsec)
-        return STATUS_OK;
+    if (stat(job->input, &now) == 0 && file_is_unchanged(&job->opened, &now)) return STATUS_OK;
     return error_set(error, STATUS_INPUT, "%s: the file changed while it was read", table_rows_name(job->rows));
 }
 

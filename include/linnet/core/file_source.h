@@ -4,9 +4,17 @@
  *  a few times, and reading goes on if the file there has the same size and time of its last change. Not for several
  *  threads at once. Not collective. */
 #include "linnet/core/error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+
+/** Whether a file that was looked at twice is likely to have the same content: by its size and the time of its last
+ *  change. */
+static inline bool file_is_unchanged(const struct stat *then, const struct stat *now) {
+    return now->st_size == then->st_size && now->st_mtim.tv_sec == then->st_mtim.tv_sec &&
+           now->st_mtim.tv_nsec == then->st_mtim.tv_nsec;
+}
 
 typedef struct {
     const char *path; /**< borrowed */

@@ -79,13 +79,7 @@ Status run_record_parse(RunRecord *run, const cJSON *tree, const char *path, Err
 /* --- OUTPUT/linnet_run.json --------------------------------------------------------------------------------------- */
 
 Status run_record_save(const RunRecord *run, const char *output_dir, Error *error) {
-    cJSON *tree = run_record_tree(run);
-    char *path = file_join(output_dir, RUN_RECORD_FILE, error);
-    if (!tree) error_set(error, STATUS_FAILURE, "out of memory for " RUN_RECORD_FILE);
-    if (!error->status) json_save(tree, path, true, error);
-    cJSON_Delete(tree);
-    memory_free(path);
-    return error->status;
+    return json_save_in(run_record_tree(run), output_dir, RUN_RECORD_FILE, error);
 }
 
 Status run_record_read(RunRecord *run, const char *output_dir, Error *error) {

@@ -43,13 +43,7 @@ static cJSON *make_tree(const RunStatus *status) {
 }
 
 Status run_status_save(const RunStatus *status, const char *output_dir, Error *error) {
-    cJSON *tree = make_tree(status);
-    char *path = file_join(output_dir, RUN_STATUS_FILE, error);
-    if (!tree) error_set(error, STATUS_FAILURE, "out of memory for " RUN_STATUS_FILE);
-    if (!error->status) json_save(tree, path, true, error);
-    cJSON_Delete(tree);
-    memory_free(path);
-    return error->status;
+    return json_save_in(make_tree(status), output_dir, RUN_STATUS_FILE, error);
 }
 
 char *run_status_text(const char *output_dir, Error *error) {

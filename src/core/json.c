@@ -265,3 +265,12 @@ Status json_save(const cJSON *tree, const char *path, bool indented, Error *erro
     memory_free(text);
     return error->status;
 }
+
+Status json_save_in(cJSON *tree, const char *folder, const char *name, Error *error) {
+    char *path = file_join(folder, name, error);
+    if (!tree) error_set(error, STATUS_FAILURE, "out of memory for %s", name);
+    if (!error->status) json_save(tree, path, true, error);
+    cJSON_Delete(tree);
+    memory_free(path);
+    return error->status;
+}

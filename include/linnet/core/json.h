@@ -56,4 +56,7 @@ char *json_indent(const char *text, const char *indent, Error *error);
 /** Replace a file by the tree's text at once. */
 Status json_save(const cJSON *tree, const char *path, bool indented, Error *error);
 
+/** Save the tree, indented, as the file `name` of a folder, and delete it. NULL: there was no memory for it, an error. */
+Status json_save_in(cJSON *tree, const char *folder, const char *name, Error *error);
+
 #endif

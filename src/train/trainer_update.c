@@ -74,8 +74,7 @@ static void run_subtree(Trainer *t, const GlobalBatch *global_batch, int first, 
         if (u > 0) batch_next_unit(&t->batch);
         for (int64_t i = starts[u]; i < starts[u + 1]; i++) {
             LoaderSample sample = loader_sample(t->data.loader, i);
-            if (t->batch.tokens >= part ||
-                t->batch.tokens + batch_rows(&t->batch_rule, sample.length) > t->batch.token_capacity)
+            if (t->batch.tokens >= part || !batch_fits(&t->batch, &t->batch_rule, sample.ids, sample.length))
                 run_batch(&subtree, false);
             batch_add(&t->batch, &t->batch_rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
         }

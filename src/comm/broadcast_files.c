@@ -150,16 +150,6 @@ static bool make_copies(const Job *job) {
     return true;
 }
 
-static bool write_piece(int file, const char *bytes, size_t size, int64_t at) {
-    for (size_t done = 0; done < size;) {
-        const ssize_t count = pwrite(file, bytes + done, size - done, (off_t)at + (off_t)done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return false;
-        done += (size_t)count;
-    }
-    return true;
-}
-
 /* Copy one file from rank 0's file system to every host. Leaders call it together; after an error they go on to the
  * end, with bytes that do not matter. */
 static void copy_file(const Job *job, int64_t index, Error *error) {
@@ -176,7 +166,7 @@ static void copy_file(const Job *job, int64_t index, Error *error) {
             got < (size_t)size)
             error_set(error, STATUS_INPUT, "%s: was cut short while it was read", path);
         world_check(job->world, MPI_Bcast(job->buffer, (int)size, MPI_BYTE, 0, job->leaders), "MPI_Bcast");
-        if (!error->status && !write_piece(job->copies[index], job->buffer, (size_t)size, at))
+        if (!error->status && !file_write_all(job->copies[index], job->buffer, (size_t)size))
             error_set(error, STATUS_FAILURE, "%s: cannot keep a copy in memory: %s", path, strerror(errno));
         progress_add_bytes(size);
     }

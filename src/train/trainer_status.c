@@ -3,7 +3,7 @@
 #include "train/trainer_state.h"
 #include <string.h>
 
-/* `error` (NULL: the run goes on) is how it ended. */
+/* `end` (NULL: the run goes on) is how it ended. */
 static Status save(const Trainer *t, const Error *end, Error *error) {
     RunStatus status = {.ended = end != NULL,
                         .status = end ? end->status : STATUS_OK,

@@ -63,7 +63,10 @@ static void *guard_finish(void *unused) {
         log_warning("MPI has not ended within %g s (LINNET_END_TIMEOUT): linnet, which is done, ends without it",
                     guard.seconds);
     fflush(NULL);
-    if (guard.world->rank == 0) launcher_end(guard.code);
+    if (guard.world->rank == 0) {
+        usleep(500000); /* what was printed gets to the launcher, which drops the rest when it is asked to end */
+        launcher_end(guard.code);
+    }
     heartbeat_end_launcher(false); /* Open MPI's may crash or wait for ever after such an end */
     sleep(2);                      /* a launcher that was asked ends the others */
     _Exit(guard.code);

@@ -279,10 +279,10 @@ struct Snapshot {
     float *moments;        /* likewise */
 };
 
-size_t checkpoint_snapshot_bytes(const ParameterLayout *layout, size_t rows) {
+size_t checkpoint_snapshot_bytes(const ParameterLayout *model, const ParameterLayout *learned, size_t rows) {
     const MomentsShape shape = {
-        .dense = layout->dense, .width = (size_t)layout->token.shape[1], .rows[MOMENTS_TOKEN] = rows};
-    return checkpoint_bytes(layout, &shape);
+        .dense = learned->dense, .width = (size_t)model->token.shape[1], .rows[MOMENTS_TOKEN] = rows};
+    return checkpoint_bytes(model, &shape);
 }
 
 /* Lay out the block and copy the model's values. */
@@ -301,8 +301,7 @@ static void copy_parameters(Snapshot *s) {
 /* Memory for the copy. The system may promise more than it has, and kill the process when that is used: so ask first
  * how much there is. */
 static Status allocate_block(Snapshot *s, const MomentsShape *shape, Error *error) {
-    size_t rows = shape->rows[MOMENTS_TOKEN] + shape->rows[MOMENTS_POSITION];
-    size_t bytes = checkpoint_snapshot_bytes(&s->model->layout, rows), left = memory_available();
+    size_t bytes = checkpoint_bytes(&s->model->layout, shape), left = memory_available();
     if (left < bytes)
         return error_set(error, STATUS_FAILURE, "a copy takes %zu MB, this machine has %zu MB left", bytes / 1000000,
                          left / 1000000);

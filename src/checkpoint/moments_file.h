@@ -16,7 +16,7 @@
 enum { MOMENTS_TOKEN, MOMENTS_POSITION, MOMENTS_EMBEDDINGS };
 
 typedef struct {
-    size_t dense;                     /**< floats of the dense parameters */
+    size_t dense;                     /**< floats of the dense parameters that learn */
     size_t width;                     /**< floats of an embedding's row */
     size_t rows[MOMENTS_EMBEDDINGS];  /**< rows ever touched, the only ones with moments */
     int32_t *ids[MOMENTS_EMBEDDINGS]; /**< [rows], owned */

@@ -110,6 +110,7 @@ static void all_reduce_by_mpi(Reduction *r) {
     for (size_t b = 0; b < r->layout.buckets; b++) {
         float *sums = reduction_result(r) + r->layout.bucket[b].start;
         const int length = (int)r->layout.bucket[b].length;
+        if (length == 0) continue;
         if (r->subtrees.count == 0) memset(sums, 0, (size_t)length * sizeof *sums);
         world_check(r->world, MPI_Allreduce(MPI_IN_PLACE, sums, length, MPI_FLOAT, MPI_SUM, r->world->comm),
                     "MPI_Allreduce");

@@ -95,7 +95,7 @@ static Status open_job(Job *job, Error *error) {
     size_t rows = batch_rows_max(config->positions);
     if (check_data(job, error) == STATUS_OK) {
         batch_create(&job->batch, rows, rows, error);
-        gpt2_create(&job->gpt2, config, &job->model.layout, rows, rows, false, error);
+        gpt2_create(&job->gpt2, config, &job->model.layout, NULL, rows, rows, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
     }
     job->predictions = (PredictionsFile){.path = options->predictions,

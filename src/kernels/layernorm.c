@@ -64,7 +64,7 @@ void layernorm_backward_ref(float *dx, float *dgamma, float *dbeta, const float 
     (void)scratch;
     for (size_t r = 0; r < segments_rows(segments); r++)
         backward_input_ref(dx + r * width, dout + r * width, x + r * width, gamma, width, mean[r], rstd[r]);
-    for (size_t c = 0; c < width; c++) {
+    for (size_t c = 0; c < width && dgamma; c++) {
         for (size_t i = 0; i < segments->count; i++) {
             size_t top = segment_height(i);
             gammas[top] = i == 0 && accumulate ? dgamma[c] : 0.0f;

@@ -133,6 +133,7 @@ void KERNEL(layernorm_backward)(float *dx, float *dgamma, float *dbeta, const fl
                 backward_row(dx + r * width, sums, sums + width, dout + r * width, x + r * width, gamma, width, mean[r],
                              rstd[r]);
         }
+        if (!dgamma) continue; /* on all threads: `for` ends with a barrier */
 #pragma omp for schedule(static)
         for (size_t first = 0; first < width; first += SUM_COLUMNS) {
             size_t last = size_min(first + SUM_COLUMNS, width);

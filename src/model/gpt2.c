@@ -66,36 +66,47 @@ static void place_shared(Arena *arena, Gpt2 *gpt2, const ModelConfig *config, si
     gpt2->norm_scratch = arena_take(arena, LAYERNORM_SCRATCH, c);
 }
 
-size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool training) {
+int gpt2_lowest_layer(const ParameterLayout *learned) {
+    int layer = 0;
+    if (learned->token.count > 0) return 0;
+    while (layer < learned->layers && learned->bucket_starts[layer + 1] == learned->bucket_starts[layer]) layer++;
+    return layer;
+}
+
+/* The first layer that has activations of its own: those below it, which no backward pass goes through, use its. */
+static int first_kept(const ModelConfig *config, const ParameterLayout *learned) {
+    const int last = config->layers - 1, lowest = learned ? gpt2_lowest_layer(learned) : last;
+    return lowest < last ? lowest : last;
+}
+
+size_t gpt2_bytes(const ModelConfig *config, const ParameterLayout *learned, size_t tokens, size_t samples) {
     Gpt2 shared = {0};
     Block block = {0};
     Arena arena = {0};
     place_block(&arena, &block, config, tokens);
     size_t one = arena.used;
-    place_shared(&arena, &shared, config, tokens, samples, training);
-    return (arena.used + (training ? (size_t)(config->layers - 1) * one : 0)) * sizeof(float);
+    place_shared(&arena, &shared, config, tokens, samples, learned != NULL);
+    return (arena.used + (size_t)(config->layers - 1 - first_kept(config, learned)) * one) * sizeof(float);
 }
 
-Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout, size_t token_capacity,
-                   size_t sample_capacity, bool training, Error *error) {
+Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout,
+                   const ParameterLayout *learned, size_t token_capacity, size_t sample_capacity, Error *error) {
     Gpt2 *new = memory_allocate(1, sizeof *new, error);
     if (!new) return error->status;
-    *new = (Gpt2){.config = config, .layout = layout};
+    *new = (Gpt2){.config = config, .layout = layout, .learned = learned};
+    if (learned) new->lowest = gpt2_lowest_layer(learned);
     new->blocks = memory_allocate((size_t)config->layers, sizeof *new->blocks, error);
-    size_t bytes = gpt2_bytes(config, token_capacity, sample_capacity, training);
+    size_t bytes = gpt2_bytes(config, learned, token_capacity, sample_capacity);
     new->pool = memory_allocate(bytes / sizeof(float), sizeof(float), error);
     if (error->status != STATUS_OK) {
         gpt2_destroy(new);
         return error->status;
     }
     Arena arena = {.base = new->pool};
-    for (int l = 0; l < config->layers; l++) {
-        if (training || l == 0)
-            place_block(&arena, &new->blocks[l], config, token_capacity);
-        else
-            new->blocks[l] = new->blocks[0];
-    }
-    place_shared(&arena, new, config, token_capacity, sample_capacity, training);
+    const int kept = first_kept(config, learned);
+    for (int l = kept; l < config->layers; l++) place_block(&arena, &new->blocks[l], config, token_capacity);
+    for (int l = 0; l < kept; l++) new->blocks[l] = new->blocks[kept];
+    place_shared(&arena, new, config, token_capacity, sample_capacity, learned != NULL);
     *gpt2 = new;
     return STATUS_OK;
 }
@@ -120,11 +131,30 @@ void gpt2_set_bf16(Gpt2 *gpt2, bool bf16) {
     gpt2->products.bf16 = bf16;
 }
 
+/* Multiplications of a layer's linear layers, once: qkv, projection, both of the MLP. */
+static double block_products(const ModelConfig *config, int layer, double m, double b) {
+    double c = config->width, inner = config->inner, rest = 2.0 * c * c + 2.0 * c * inner;
+    return m * 2.0 * c * c + (layer == config->layers - 1 ? b : m) * rest;
+}
+
+static double head_products(const ModelConfig *config, double b) {
+    return b * config->width * config->labels;
+}
+
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples) {
-    double c = config->width, inner = config->inner, m = (double)tokens, b = (double)samples;
-    double block = 4.0 * c * c + 2.0 * c * inner; /* multiplications for a row: qkv, projection, both MLP layers */
-    double last = m * 2.0 * c * c + b * (2.0 * c * c + 2.0 * c * inner);
-    return 2.0 * ((config->layers - 1) * m * block + last + b * c * config->labels);
+    double m = (double)tokens, b = (double)samples, products = head_products(config, b);
+    for (int l = 0; l < config->layers; l++) products += block_products(config, l, m, b);
+    return 2.0 * products;
+}
+
+double gpt2_backward_operations(const ModelConfig *config, const ParameterLayout *learned, size_t tokens,
+                                size_t samples) {
+    double m = (double)tokens, b = (double)samples, products = 2.0 * head_products(config, b);
+    for (int l = gpt2_lowest_layer(learned); l < config->layers; l++) {
+        const bool learns = learned->bucket_starts[l + 1] > learned->bucket_starts[l];
+        products += (learns ? 2.0 : 1.0) * block_products(config, l, m, b); /* by the input, and by the weights */
+    }
+    return 2.0 * products;
 }
 
 double gpt2_attention_operations(const AttentionShape *shape) {

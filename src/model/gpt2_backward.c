@@ -21,8 +21,14 @@ static float *parameter(const Pass *pass, int layer, LayerTensor which) {
     return gpt2_tensor(pass->gpt2, pass->parameters, layer, which);
 }
 
+/* Where the gradient of a tensor goes; NULL where it does not learn. */
+static float *gradient_at(const Pass *pass, size_t index) {
+    const ParameterTensor *tensor = &pass->gpt2->learned->tensor[index];
+    return tensor->count > 0 ? pass->gradients + tensor->offset : NULL;
+}
+
 static float *gradient(const Pass *pass, int layer, LayerTensor which) {
-    return gpt2_tensor(pass->gpt2, pass->gradients, layer, which);
+    return gradient_at(pass, parameters_layer(pass->gpt2->learned, layer, which));
 }
 
 /* out[pooled[b]] += x[b] */
@@ -33,12 +39,15 @@ static void scatter_pooled(float *out, const float *x, const Batch *batch, size_
     }
 }
 
-/* One linear layer: the gradients of its weight and bias, and then of its input, which may overwrite x. */
+/* One linear layer: the gradients of its weight and bias, if these learn, and then of its input, which may overwrite
+ * x. */
 static void backward_linear(const Pass *pass, int layer, LayerTensor weight, LayerTensor bias, float *dx,
                             const float *x, const float *dy, const Segments *segments, size_t in, size_t out) {
     LinearShape shape = {in, out, out, in, out};
-    linear_backward_weight(gradient(pass, layer, weight), gradient(pass, layer, bias), x, dy, segments, &shape,
-                           pass->accumulate, &pass->gpt2->products);
+    float *dweight = gradient(pass, layer, weight);
+    if (dweight)
+        linear_backward_weight(dweight, gradient(pass, layer, bias), x, dy, segments, &shape, pass->accumulate,
+                               &pass->gpt2->products);
     linear_backward_input(dx, dy, parameter(pass, layer, weight), segments_rows(segments), &shape,
                           &pass->gpt2->products);
 }
@@ -55,11 +64,11 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
     Dropout dropout;
     residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
-    gelu_forward(gpt2->gelu, block->fc, n * inner);
+    if (gradient(pass, layer, OUT_WEIGHT)) gelu_forward(gpt2->gelu, block->fc, n * inner);
     backward_linear(pass, layer, OUT_WEIGHT, OUT_BIAS, gpt2->dinner, gpt2->gelu, gpt2->dbranch, &rows.segments, inner,
                     c);
     gelu_backward(gpt2->dinner, gpt2->dinner, block->fc, n * inner);
-    gpt2_normalize(gpt2, pass->parameters, layer, LN2_WEIGHT, n);
+    if (gradient(pass, layer, FC_WEIGHT)) gpt2_normalize(gpt2, pass->parameters, layer, LN2_WEIGHT, n);
     backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dinner, &rows.segments, c,
                     inner);
     layernorm_backward(dstream, gradient(pass, layer, LN2_WEIGHT), gradient(pass, layer, LN2_BIAS), gpt2->dbranch,
@@ -69,6 +78,23 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
     backward_linear(pass, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->dattended, block->attended, gpt2->dbranch,
                     &rows.segments, c, c);
+}
+
+/* The gradients of the attention's linear layer, from gpt2->dqkv and, in the last block, `dquery`. */
+static void backward_attention_weight(const Pass *pass, int layer, const float *dquery, const LinearShape *query,
+                                      const LinearShape *rest) {
+    Gpt2 *gpt2 = pass->gpt2;
+    const bool last = gpt2_is_last(gpt2, layer);
+    const size_t skipped = last ? query->out : 0;
+    float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
+    Segments rows = batch_row_segments(pass->batch), pooled = batch_sample_segments(pass->batch);
+    if (!dweight) return;
+    gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, pass->batch->tokens);
+    if (last)
+        linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, &pooled, query, pass->accumulate,
+                               &gpt2->products);
+    linear_backward_weight(dweight + skipped, dbias + skipped, gpt2->normalized, gpt2->dqkv, &rows, rest,
+                           pass->accumulate, &gpt2->products);
 }
 
 /* Through the attention and its linear layer: from gpt2->dattended to the gradient of ln1's output in gpt2->dbranch
@@ -82,9 +108,7 @@ static void backward_attention(const Pass *pass, int layer) {
     const float *keys = block->qkv + columns - 2 * c;
     float *dkeys = gpt2->dqkv + columns - 2 * c, *dquery = gpt2->dqkv + (last ? 2 * m * c : 0);
     float *weight = parameter(pass, layer, ATTN_WEIGHT);
-    float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
     LinearShape query = {c, c, 3 * c, c, c}, rest = {c, columns, 3 * c, c, columns};
-    Segments rows = batch_row_segments(pass->batch), pooled = batch_sample_segments(pass->batch);
     AttentionShape shape = gpt2_attention_shape(gpt2, pass->batch, layer);
     Dropout dropout;
     profile_enter(gpt2->profile, REGION_ATTENTION);
@@ -92,12 +116,7 @@ static void backward_attention(const Pass *pass, int layer) {
                        last ? gpt2->query : block->qkv, last ? c : columns, keys, keys + c, columns, &shape,
                        gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout), gpt2->attention_scratch);
     profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
-    gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, m);
-    if (last)
-        linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, &pooled, &query, pass->accumulate,
-                               &gpt2->products);
-    linear_backward_weight(dweight + skipped, dbias + skipped, gpt2->normalized, gpt2->dqkv, &rows, &rest,
-                           pass->accumulate, &gpt2->products);
+    backward_attention_weight(pass, layer, dquery, &query, &rest);
     linear_backward_input(gpt2->dbranch, gpt2->dqkv, weight + skipped, m, &rest, &gpt2->products);
     if (!last) return;
     linear_backward_input(gpt2->dattended, dquery, weight, b, &query, &gpt2->products);
@@ -125,35 +144,34 @@ static void backward_head(const Pass *pass, const float *dlogits) {
     Gpt2 *gpt2 = pass->gpt2;
     const ParameterLayout *layout = gpt2->layout;
     size_t c = (size_t)gpt2->config->width, b = pass->batch->samples, labels = (size_t)gpt2->config->labels;
-    size_t score = layout->tensor[parameters_score(layout)].offset;
-    size_t weight = layout->tensor[parameters_final_weight(layout)].offset;
-    size_t bias = layout->tensor[parameters_final_bias(layout)].offset;
+    const float *score = pass->parameters + layout->tensor[parameters_score(layout)].offset;
+    const float *weight = pass->parameters + layout->tensor[parameters_final_weight(layout)].offset;
     LinearShape shape = {labels, c, c, labels, c}; /* score is [labels, C], as in the forward pass */
     Segments segments = batch_sample_segments(pass->batch);
-    linear_backward_weight(pass->gradients + score, NULL, dlogits, gpt2->final, &segments, &shape, pass->accumulate,
-                           &gpt2->products);
-    linear_forward(gpt2->dbranch, dlogits, pass->parameters + score, NULL, b, &shape, &gpt2->products);
+    linear_backward_weight(gradient_at(pass, parameters_score(layout)), NULL, dlogits, gpt2->final, &segments, &shape,
+                           pass->accumulate, &gpt2->products);
+    linear_forward(gpt2->dbranch, dlogits, score, NULL, b, &shape, &gpt2->products);
     memset(gpt2->dpooled, 0, b * c * sizeof *gpt2->dpooled);
-    layernorm_backward(gpt2->dpooled, pass->gradients + weight, pass->gradients + bias, gpt2->dbranch, gpt2->output,
-                       gpt2->final_mean, gpt2->final_rstd, pass->parameters + weight, &segments, c, pass->accumulate,
-                       gpt2->norm_scratch);
+    layernorm_backward(gpt2->dpooled, gradient_at(pass, parameters_final_weight(layout)),
+                       gradient_at(pass, parameters_final_bias(layout)), gpt2->dbranch, gpt2->output, gpt2->final_mean,
+                       gpt2->final_rstd, weight, &segments, c, pass->accumulate, gpt2->norm_scratch);
 }
 
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule,
                    const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context) {
     Pass pass = {gpt2, parameters->dense, gradients->dense, batch, rule, accumulate};
-    size_t bucket = gpt2->layout->buckets - 1;
+    const bool embeddings = gpt2->learned->token.count > 0;
     Dropout dropout;
     profile_enter(gpt2->profile, REGION_BACKWARD);
     backward_head(&pass, dlogits);
-    if (done) done(context, bucket);
+    if (done) done(context, gpt2->layout->buckets - 1);
     for (int l = gpt2->config->layers - 1; l >= 0; l--) {
-        backward_block(&pass, l);
+        if (l >= gpt2->lowest) backward_block(&pass, l);
         if (done) done(context, (size_t)l);
     }
-    /* The dropout of the embeddings, in place. */
-    residual_backward(gpt2->dstream, gpt2->dstream, batch->positions, batch->row_samples, batch->tokens,
-                      (size_t)gpt2->config->width, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
-    profile_leave(gpt2->profile, 2.0 * gpt2_operations(gpt2->config, batch->tokens, batch->samples));
-    gradients->residual = gpt2->dstream;
+    if (embeddings) /* their dropout, in place */
+        residual_backward(gpt2->dstream, gpt2->dstream, batch->positions, batch->row_samples, batch->tokens,
+                          (size_t)gpt2->config->width, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
+    profile_leave(gpt2->profile, gpt2_backward_operations(gpt2->config, gpt2->learned, batch->tokens, batch->samples));
+    gradients->residual = embeddings ? gpt2->dstream : NULL;
 }

@@ -33,14 +33,25 @@ static const char *bad_in_block(const Gpt2 *gpt2, const Batch *batch, int layer)
     return first_bad(outputs, sizeof outputs / sizeof *outputs);
 }
 
+enum { BELOW_TEXT = 48 };
+/* The stream before the lowest layer that has activations of its own. */
+static const char *bad_below(const Gpt2 *gpt2, const Batch *batch, int lowest, char text[BELOW_TEXT]) {
+    if (lowest > 0)
+        snprintf(text, BELOW_TEXT, "the layers below transformer.h.%d", lowest);
+    else
+        snprintf(text, BELOW_TEXT, "transformer.wte + transformer.wpe");
+    const Output stream = {text, gpt2->blocks[lowest].input, batch->tokens * (size_t)gpt2->config->width};
+    return first_bad(&stream, 1);
+}
+
 bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2_MODULE_TEXT]) {
     const size_t c = (size_t)gpt2->config->width, labels = (size_t)gpt2->config->labels;
-    const Output embeddings = {"transformer.wte + transformer.wpe", gpt2->blocks[0].input, batch->tokens * c};
+    const int lowest = gpt2->lowest < gpt2->config->layers ? gpt2->lowest : gpt2->config->layers - 1;
     const Output head[] = {{"transformer.ln_f", gpt2->final, batch->samples * c},
                            {"score", gpt2->logits, batch->samples * labels}};
-    const char *bad = first_bad(&embeddings, 1), *prefix = "";
-    char layer[32];
-    for (int l = 0; l < gpt2->config->layers && !bad; l++) {
+    char below[BELOW_TEXT], layer[32];
+    const char *bad = bad_below(gpt2, batch, lowest, below), *prefix = "";
+    for (int l = lowest; l < gpt2->config->layers && !bad; l++) {
         bad = bad_in_block(gpt2, batch, l);
         snprintf(layer, sizeof layer, "transformer.h.%d.", l);
         if (bad) prefix = layer;

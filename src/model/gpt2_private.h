@@ -23,8 +23,10 @@ typedef struct {
 struct Gpt2 {
     const ModelConfig *config;      /* borrowed */
     const ParameterLayout *layout;  /* borrowed */
+    const ParameterLayout *learned; /* of gradients; borrowed, NULL in inference */
+    int lowest;                     /* the backward pass ends here: gpt2_lowest_layer() */
     Profile *profile;               /* borrowed, may be NULL */
-    Block *blocks;                  /* [layers]; without training all have the same arrays */
+    Block *blocks;                  /* [layers]; those below `lowest` have its arrays, and in inference all the same */
     float *pool;                    /* the allocation that all arrays are taken from */
     float *query;                   /* [B, C] the last block's queries */
     float *pooled_ln1;              /* [B, C] the rows of ln1's output that they are computed from */

@@ -112,6 +112,45 @@ cleanup:
     return error->status;
 }
 
+size_t parameters_first_learned(const ParameterLayout *layout, const Frozen *frozen) {
+    return layout->bucket_starts[frozen->layers];
+}
+
+/* Copy the layout without the lowest layers. */
+static void set_learned(ParameterLayout *learned, const ParameterLayout *layout, const Frozen *frozen) {
+    const size_t first = parameters_first_learned(layout, frozen);
+    learned->dense = layout->dense - first;
+    for (size_t b = 0; b <= layout->buckets; b++)
+        learned->bucket_starts[b] = layout->bucket_starts[b] > first ? layout->bucket_starts[b] - first : 0;
+    for (size_t i = 0; i < layout->tensors; i++) {
+        ParameterTensor *tensor = &learned->tensor[i];
+        *tensor = layout->tensor[i];
+        const bool learns = tensor->offset >= first;
+        tensor->offset = learns ? tensor->offset - first : 0;
+        tensor->count = learns ? tensor->count : 0;
+    }
+    if (!frozen->embeddings) return;
+    learned->token.shape[0] = learned->position.shape[0] = 0;
+    learned->token.count = learned->position.count = 0;
+}
+
+Status parameters_learned(ParameterLayout *learned, const ParameterLayout *layout, const Frozen *frozen, Error *error) {
+    *learned = *layout;
+    learned->bucket_starts = memory_allocate(layout->buckets + 1, sizeof *learned->bucket_starts, error);
+    learned->tensor = memory_allocate(layout->tensors, sizeof *learned->tensor, error);
+    if (learned->bucket_starts && learned->tensor)
+        set_learned(learned, layout, frozen);
+    else
+        parameters_layout_free(learned);
+    return error->status;
+}
+
+size_t parameters_count(const ParameterLayout *layout) {
+    size_t count = layout->token.count + layout->position.count;
+    for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
+    return count;
+}
+
 void parameters_layout_free(ParameterLayout *layout) {
     memory_free(layout->bucket_starts);
     memory_free(layout->tensor);

@@ -117,7 +117,12 @@ void optimizer_destroy(Optimizer *o) {
     *o = (Optimizer){0};
 }
 
+static bool embeddings_learn(const Optimizer *o) {
+    return o->layout->token.count > 0;
+}
+
 void optimizer_rows(Optimizer *o, const int32_t *ids, const int32_t *positions, size_t count) {
+    if (!embeddings_learn(o)) return;
     sparse_embedding_list(&o->token, ids, count);
     sparse_embedding_list(&o->position, positions, count);
 }
@@ -262,8 +267,10 @@ void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double r
     const float *gradients = reduction_result(o->reduction);
     /* First, since the next forward pass begins with them: on a slow link they would have to wait for the dense
      * parameters. */
-    step_embedding(o, &o->token, parameters->token, gradients + o->layout->dense, &decayed);
-    step_embedding(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
+    if (embeddings_learn(o)) {
+        step_embedding(o, &o->token, parameters->token, gradients + o->layout->dense, &decayed);
+        step_embedding(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
+    }
     reduction_all_gather_begin(o->reduction, parameters->dense, o->layout->buckets);
     for (size_t b = 0; b < o->layout->buckets; b++) {
         step_bucket(o, b, parameters->dense, gradients, &plain, &decayed);

@@ -10,12 +10,24 @@
 
 typedef struct {
     double ranks, hosts, neighbours; /* neighbours: ranks of a host */
-    double buckets;                  /* with those of embedding rows */
+    double buckets;                  /* that are not empty, with those of embedding rows */
     double last;                     /* seconds of the passes over a micro-batch */
+    double backward;                 /* of them, those of the backward pass */
 } Shape;
 
 static double bucket_floats(const PlanJob *job, size_t bucket) {
-    return (double)(job->layout->bucket_starts[bucket + 1] - job->layout->bucket_starts[bucket]);
+    return (double)(job->learned->bucket_starts[bucket + 1] - job->learned->bucket_starts[bucket]);
+}
+
+static bool embeddings_learn(const PlanJob *job) {
+    return job->learned->token.count > 0;
+}
+
+/* Operations of the backward pass for each of the forward pass. */
+static double backward_ratio(const PlanJob *job) {
+    const size_t tokens = (size_t)fmax(1.0, job->global_batch_tokens), samples = (size_t)job->global_batch;
+    return gpt2_backward_operations(job->config, job->learned, tokens, samples) /
+           gpt2_operations(job->config, tokens, samples);
 }
 
 /* Seconds of both passes over a micro-batch: interpolated linearly between the measured ones, since a pass reads the
@@ -24,7 +36,8 @@ static double pass_seconds(const PlanJob *job, const PlanConstants *c, double to
     double seconds[PLAN_RATES], a_sample = (double)job->tokens / (double)job->samples;
     for (int i = 0; i < c->rates; i++) {
         double samples = fmax(1.0, c->tokens[i] / a_sample);
-        seconds[i] = 3e-9 * gpt2_operations(job->config, (size_t)c->tokens[i], (size_t)samples) / c->gflops[i];
+        seconds[i] = (1.0 + backward_ratio(job)) * 1e-9 *
+                     gpt2_operations(job->config, (size_t)c->tokens[i], (size_t)samples) / c->gflops[i];
     }
     int last = c->rates - 1, i = 0;
     if (tokens <= c->tokens[0]) return seconds[0];
@@ -38,8 +51,10 @@ static Shape shape_of(const PlanJob *job, const PlanConstants *c, double *passes
     Shape s = {.ranks = job->ranks,
                .hosts = job->hosts,
                .neighbours = (double)job->ranks / job->hosts,
-               .buckets = (double)job->layout->buckets + 2.0};
+               .buckets = embeddings_learn(job) ? 2.0 : 0.0};
+    for (size_t b = 0; b < job->learned->buckets; b++) s.buckets += bucket_floats(job, b) > 0.0;
     s.last = pass_seconds(job, c, job->busiest_tokens / job->counts.batches);
+    s.backward = s.last * backward_ratio(job) / (1.0 + backward_ratio(job));
     *passes = job->counts.batches * s.last;
     return s;
 }
@@ -57,9 +72,9 @@ static double sums(const PlanJob *job, const PlanConstants *c, const Shape *s) {
 /* AdamW for dense parameters and for embedding rows ever touched. Weight decay shrinks all other rows, on each rank. */
 static double optimizer(const PlanJob *job, const PlanConstants *c, double *dense) {
     double width = job->config->width, touched = job->touched_rows * width;
-    double embeddings = (double)(job->layout->token.count + job->layout->position.count);
+    double embeddings = (double)(job->learned->token.count + job->learned->position.count);
     double shrunk = job->settings->weight_decay > 0.0 ? fmax(0.0, embeddings - touched) * 2.0 * sizeof(float) : 0.0;
-    *dense = (double)job->layout->dense / job->ranks * ADAMW_BYTES / c->adamw_bandwidth;
+    *dense = (double)job->learned->dense / job->ranks * ADAMW_BYTES / c->adamw_bandwidth;
     return *dense + (touched / job->ranks * ADAMW_BYTES + shrunk) / c->adamw_bandwidth;
 }
 
@@ -112,16 +127,16 @@ static void mpi_gradients(const PlanJob *job, const PlanConstants *c, const Shap
 }
 
 /* A host sends the sums of its ranks to owners on other hosts: each bucket as soon as the backward pass over the last
- * micro-batch has left its layer. */
+ * micro-batch has left its layer, of those that it goes through. */
 static void gradients(const PlanJob *job, const PlanConstants *c, const Shape *s, PlanCost *cost) {
-    size_t layers = job->layout->buckets - 1;
+    const size_t layers = job->learned->buckets - 1, lowest = (size_t)gpt2_lowest_layer(job->learned);
     double a_float = job->counts.host_gradient_bytes / job->counts.buffer_floats;
-    double slice = s->last * 2.0 / 3.0 / (double)layers;
+    double slice = s->backward / fmax(1.0, (double)(layers - lowest));
     Pipe pipe = pipe_of(job, c, s);
     if (s->hosts < 2.0) return;
     cost->gradient_bytes = job->counts.host_gradient_bytes;
     pipe.queued = a_float * bucket_floats(job, layers);
-    for (size_t l = layers; l-- > 0;) {
+    for (size_t l = layers; l-- > lowest;) {
         pipe_compute(&pipe, slice);
         pipe.queued += a_float * bucket_floats(job, l);
     }
@@ -135,8 +150,8 @@ static void gradients(const PlanJob *job, const PlanConstants *c, const Shape *s
 /* New parameters: each owner sends its part once to each other host, each bucket as soon as AdamW has updated it; the
  * next forward pass waits for a bucket before it reads it. */
 static void weights(const PlanJob *job, const PlanConstants *c, const Shape *s, double adamw, PlanCost *cost) {
-    size_t buckets = job->layout->buckets;
-    double dense = (double)job->layout->dense, a_float = job->counts.host_value_bytes / dense, sent = 0.0;
+    size_t buckets = job->learned->buckets;
+    double dense = (double)job->learned->dense, a_float = job->counts.host_value_bytes / dense, sent = 0.0;
     Pipe pipe = pipe_of(job, c, s);
     if (s->hosts < 2.0) return;
     cost->weight_bytes = job->counts.host_value_bytes;
@@ -147,7 +162,7 @@ static void weights(const PlanJob *job, const PlanConstants *c, const Shape *s, 
     for (size_t b = 0; b < buckets; b++) {
         sent += a_float * bucket_floats(job, b);
         pipe_await(&pipe, job->settings->overlap_comm ? cost->weight_bytes - sent : 0.0);
-        if (b + 1 < buckets) pipe_compute(&pipe, s->last / 3.0 / (double)(buckets - 1));
+        if (b + 1 < buckets) pipe_compute(&pipe, (s->last - s->backward) / (double)(buckets - 1));
     }
     pipe_await(&pipe, 0.0);
     cost->weights_hidden = pipe.hidden / pipe.bandwidth;
@@ -158,7 +173,7 @@ static void weights(const PlanJob *job, const PlanConstants *c, const Shape *s, 
 static void rows(const PlanJob *job, const PlanConstants *c, const Shape *s, PlanCost *cost) {
     const Link *net = &c->network;
     double bytes = (job->touched_rows + job->position_rows) * job->config->width * sizeof(float);
-    if (s->ranks < 2.0) return;
+    if (s->ranks < 2.0 || !embeddings_learn(job)) return;
     cost->rows = 4.0 * bytes / c->add_bandwidth; /* packed and unpacked: read and written twice */
     cost->rows += 2.0 * (s->ranks - 1.0) * (s->hosts > 1.0 ? net->latency : c->node.latency);
     if (s->hosts < 2.0) return;
@@ -168,10 +183,10 @@ static void rows(const PlanJob *job, const PlanConstants *c, const Shape *s, Pla
 
 /* The sum of losses and squares, and the lists of embedding rows of the next global batch. */
 static double totals(const PlanJob *job, const PlanConstants *c, const Shape *s) {
-    double blocks = (double)job->layout->dense / PARAMETERS_BLOCK + job->global_batch_rows + job->position_rows;
+    double blocks = (double)job->learned->dense / PARAMETERS_BLOCK + job->global_batch_rows + job->position_rows;
     double bytes = 2.0 * sizeof(double) * (2.0 + s->ranks + (double)job->global_batch + blocks);
-    bytes += sizeof(int32_t) * (job->global_batch_tokens + s->ranks * job->position_rows);
-    double calls = 2.0 + 2.0 * 2.0, rounds = ceil(log2(s->ranks));
+    if (embeddings_learn(job)) bytes += sizeof(int32_t) * (job->global_batch_tokens + s->ranks * job->position_rows);
+    double calls = embeddings_learn(job) ? 2.0 + 2.0 * 2.0 : 2.0, rounds = ceil(log2(s->ranks));
     double bandwidth = s->hosts > 1.0 ? c->network.bandwidth : c->add_bandwidth;
     double latency = s->hosts > 1.0 ? c->network.latency : c->node.latency;
     return s->ranks < 2.0 ? 0.0 : bytes / bandwidth + calls * rounds * latency;

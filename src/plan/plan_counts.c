@@ -73,7 +73,7 @@ static Status count_hosts(PlanJob *job, const ReductionJob *update, ReductionCou
 }
 
 Status plan_count(PlanJob *job, Error *error) {
-    const ParameterLayout *layout = job->layout;
+    const ParameterLayout *layout = job->learned;
     const DatasetInfo info = data_of(job);
     const LoaderPlan loader = loader_of(job);
     const size_t bucket_count = layout->buckets + 2, tokens = (size_t)(job->global_batch_rows + 0.5),
@@ -133,7 +133,7 @@ static double activation_bytes(const PlanJob *job) {
     const LoaderPlan plan = loader_of(job);
     size_t most = batch_rows_max(job->config->positions);
     size_t rows = size_min((size_t)loader_largest_share(&info, &plan), most);
-    return (double)gpt2_bytes(job->config, rows, size_min((size_t)job->global_batch, rows), true);
+    return (double)gpt2_bytes(job->config, job->learned, rows, size_min((size_t)job->global_batch, rows));
 }
 
 /* The loader, and the embedding rows that an update names. */
@@ -146,7 +146,7 @@ static double data_bytes(const PlanJob *job) {
 /* Without this memory training waits while a checkpoint is written: no run is refused for it. */
 static double saving_bytes(const PlanJob *job) {
     if (job->settings->save_strategy == STRATEGY_NO || !job->settings->save_in_background) return 0.0;
-    return (double)checkpoint_snapshot_bytes(job->layout, (size_t)(job->ever_rows + job->position_rows));
+    return (double)checkpoint_snapshot_bytes(job->layout, job->learned, (size_t)(job->ever_rows + job->position_rows));
 }
 
 void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *m) {
@@ -159,7 +159,7 @@ void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory 
                       .embeddings = embedding_bytes(job),
                       .gradients = job->counts.buffers * buffer,
                       .received = received_bytes(job),
-                      .moments = (double)optimizer_moment_bytes(&world, job->layout) +
+                      .moments = (double)optimizer_moment_bytes(&world, job->learned) +
                                  2.0 * rows * job->config->width * sizeof(float),
                       .activations = activation_bytes(job),
                       .data = data_bytes(job),

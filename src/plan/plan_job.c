@@ -100,6 +100,12 @@ static Status count_batches(PlanJob *job, const Samples *samples, int32_t vocabu
     return error->status;
 }
 
+/* Embeddings that do not learn have no rows that are listed, sent or updated. */
+static void leave_rows_out(PlanJob *job) {
+    job->global_batch_rows = job->touched_rows = job->ever_rows = 0.0;
+    job->position_rows = 0;
+}
+
 static Status check(const PlanJob *job, Error *error) {
     if (job->global_batch < job->ranks)
         return error_set(
@@ -118,11 +124,12 @@ static Status check(const PlanJob *job, Error *error) {
 }
 
 Status plan_job(PlanJob *job, const Settings *s, const ModelConfig *config, const ParameterLayout *layout,
-                Dataset *dataset, int ranks, int hosts, Error *error) {
+                const ParameterLayout *learned, Dataset *dataset, int ranks, int hosts, Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
     *job = (PlanJob){.settings = s,
                      .config = config,
                      .layout = layout,
+                     .learned = learned,
                      .cost_model = {s->pooling, config->positions, config->width},
                      .ranks = ranks,
                      .hosts = hosts,
@@ -138,8 +145,10 @@ Status plan_job(PlanJob *job, const Settings *s, const ModelConfig *config, cons
     Samples samples = {0};
     int64_t count = int64_min(int64_max(job->global_batch, LOOKED_AT), 4 * LOOKED_AT);
     if (look(dataset, int64_min(count, job->samples), &samples, error) == STATUS_OK &&
-        count_batches(job, &samples, info->vocabulary, error) == STATUS_OK)
+        count_batches(job, &samples, info->vocabulary, error) == STATUS_OK) {
+        if (learned->token.count == 0) leave_rows_out(job);
         plan_count(job, error);
+    }
     samples_free(&samples);
     return error->status;
 }
@@ -161,8 +170,8 @@ double plan_efficiency(const PlanJob *job, const PlanJob *alone, const PlanConst
 
 Status plan_make(Plan *plan, const PlanSubject *subject, const PlanConstants *c, int ranks, int hosts, Error *error) {
     PlanJob alone;
-    if (plan_job(&plan->job, &subject->settings, &subject->model.config, &subject->model.layout, subject->dataset,
-                 ranks, hosts, error) ||
+    if (plan_job(&plan->job, &subject->settings, &subject->model.config, &subject->model.layout,
+                 &subject->learned.layout, subject->dataset, ranks, hosts, error) ||
         plan_alone(&plan->job, &alone, error))
         return error->status;
     plan_memory(&plan->job, c, &plan->memory);

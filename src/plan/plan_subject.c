@@ -21,7 +21,7 @@ Status plan_subject_open(PlanSubject *subject, const char *config, const char *c
         (!s->eval_file || dataset_open(&subject->evaluated, s->eval_file, error) == STATUS_OK) &&
         model_describe(&subject->model, s->model_name_or_path, dataset_info(subject->dataset),
                        s->ignore_mismatched_sizes, error) == STATUS_OK &&
-        subject->evaluated)
+        learned_make(&subject->learned, &subject->model.layout, s, error) == STATUS_OK && subject->evaluated)
         model_check_data(&subject->model.config, subject->model.tokenizer, dataset_info(subject->evaluated),
                          s->model_name_or_path, error);
     if (error->status == STATUS_OK) warn_longer(subject->dataset, subject->model.config.positions, error);
@@ -30,6 +30,7 @@ Status plan_subject_open(PlanSubject *subject, const char *config, const char *c
 }
 
 void plan_subject_close(PlanSubject *subject) {
+    learned_free(&subject->learned);
     model_close(&subject->model);
     dataset_close(subject->dataset);
     dataset_close(subject->evaluated);

@@ -86,7 +86,7 @@ Status predictor_open(Predictor **predictor, const char *model, int64_t batch_si
     if (p->max_length > p->config->positions) p->max_length = p->config->positions;
     const size_t samples = size_min(rows, (size_t)batch_size); /* each has a row at least */
     if (batch_create(&p->batch, rows, samples, error) ||
-        gpt2_create(&p->gpt2, p->config, &p->layout, rows, samples, false, error))
+        gpt2_create(&p->gpt2, p->config, &p->layout, NULL, rows, samples, error))
         goto cleanup;
     *predictor = p;
     return STATUS_OK;

@@ -185,6 +185,14 @@ const SettingRow SETTING_ROWS[] = {
          "what to do if the loss or the gradient of an update is NaN or infinite. `stop`: end the run with exit code 2 "
          "and name the cause. `skip`: leave the weights, the moments and the learning rate schedule as they are and go on "
          "with the next global batch, with a warning; stop after 10 such updates in a row"},
+    {KEY(freeze_layers), .type = SETTING_INT, .fallback = "0", .own = true, .fixed = true, .maximum = COUNT_MAX,
+     .help =
+         "number of the lowest layers that keep their weights, at most all of the model's: what follows the last layer (the "
+         "final LayerNorm and the head) always learns. `freeze_embeddings` decides about the embeddings"},
+    {KEY(freeze_embeddings), .type = SETTING_BOOL, .fallback = "false", .own = true, .fixed = true,
+     .help =
+         "whether the token and the position embedding keep their weights, too. The backward pass then ends at the lowest "
+         "layer that learns"},
     {KEY(dropout), .type = SETTING_REAL, .fallback = "null", .none = -1, .own = true, .maximum = 1, .open_end = true,
      .updates = true, .help = "probability of every dropout in the model; null: the model's own values"},
     {KEY(threads_per_rank), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 4096,

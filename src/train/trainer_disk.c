@@ -39,11 +39,10 @@ Status trainer_check_disk(const Trainer *t, Error *error) {
     if (statvfs(folder, &disk) != 0) return STATUS_OK; /* then a full disk shows when the run writes */
     const double space = (double)disk.f_bavail * (double)disk.f_frsize;
     const ParameterLayout *layout = &t->model.layout;
-    size_t floats = layout->token.count + layout->position.count;
-    for (size_t i = 0; i < layout->tensors; i++) floats += layout->tensor[i].count;
-    /* A checkpoint has the moments of the dense parameters; those of embedding rows depend on the data. */
+    size_t floats = parameters_count(layout);
+    /* A checkpoint has the moments of the dense parameters that learn; those of embedding rows depend on the data. */
     const double count = added_checkpoints(t), model = (double)floats * sizeof(float);
-    const double checkpoint = model + 2.0 * (double)layout->dense * sizeof(float);
+    const double checkpoint = model + 2.0 * (double)t->learned.layout.dense * sizeof(float);
     /* The final model is written after checkpoints over the limit are removed. */
     const double bytes = count * checkpoint + (t->settings->save_total_limit > 0 && count > 0 ? 0 : model);
     if (bytes <= space) return STATUS_OK;

@@ -48,10 +48,11 @@ static const char *name_sample(const Trainer *t, int64_t number, char text[SAMPL
 
 /* The tensor whose gradient the backward pass finished first among those that are not finite; NULL: none. */
 static const char *find_tensor(const Trainer *t, const Gradients *gradients) {
-    const ParameterLayout *layout = &t->model.layout;
+    const ParameterLayout *layout = &t->learned.layout;
     for (size_t i = layout->tensors; i-- > 0;)
         if (!values_are_finite(gradients->dense + layout->tensor[i].offset, layout->tensor[i].count))
             return layout->tensor[i].name;
+    if (!gradients->residual) return NULL;
     bool finite = values_are_finite(gradients->residual, t->batch.tokens * (size_t)t->model.config.width);
     return finite ? NULL : layout->token.name;
 }
@@ -157,9 +158,10 @@ bool trainer_not_finite(Trainer *t, const GlobalBatch *global_batch, double loss
 
 Status trainer_check_finite(const Trainer *t, Error *error) {
     char where[128], last[LAST_TEXT];
+    const Parameters parameters = trainer_parameters(t);
     snprintf(where, sizeof where, "the model after update %" PRId64 " is not saved, and %s", t->state.step,
              last_checkpoint(t, last));
-    return optimizer_check_finite(&t->optimizer, &t->model.parameters, where, STATUS_FAILURE, error);
+    return optimizer_check_finite(&t->optimizer, &parameters, where, STATUS_FAILURE, error);
 }
 
 /* Whether a sample of the training data has a finite loss, without dropout. Data that cannot be read proves nothing. */

@@ -124,11 +124,15 @@ size_t trainer_global_batch_rows(const Trainer *t) {
     return (size_t)t->length.global_batch * ((size_t)dataset_info(t->data.train)->longest + 1);
 }
 
-/* Bytes that the ranks of a node would share. */
-static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout) {
+Parameters trainer_parameters(const Trainer *t) {
+    return learned_parameters(&t->learned, &t->model.parameters);
+}
+
+/* Bytes that the ranks of a node would share, for a model of this layout and what learns of it. */
+static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout, const ParameterLayout *learned) {
     size_t rows = trainer_global_batch_rows(t);
-    size_t buffer = optimizer_gradient_floats(layout, size_min(rows, (size_t)layout->token.shape[0]),
-                                              size_min(rows, (size_t)layout->position.shape[0]));
+    size_t buffer = optimizer_gradient_floats(learned, size_min(rows, (size_t)learned->token.shape[0]),
+                                              size_min(rows, (size_t)learned->position.shape[0]));
     ReductionRule rule = trainer_reduction_rule(t, layout);
     return layout->dense * sizeof(float) +
            (size_t)t->world->node_size * reduction_shared_bytes(t->world, &rule, buffer);
@@ -145,9 +149,14 @@ static void warn_of_rounding(const Trainer *t) {
 
 Status trainer_choose_sharing(Trainer *t, const char *model, Error *error) {
     ParameterLayout layout = {0};
-    size_t bytes = model_layout(model, &layout, error) == STATUS_OK ? shared_bytes(t, &layout) : 0;
-    size_t moments = bytes ? (size_t)t->world->node_size * optimizer_moment_bytes(t->world, &layout) : 0;
-    memory_check(bytes + moments, "the parameters, gradients and moments of this host's ranks", error);
+    Learned learned = {0};
+    size_t bytes = 0, moments = 0;
+    if (!model_layout(model, &layout, error) && !learned_make(&learned, &layout, t->settings, error)) {
+        bytes = shared_bytes(t, &layout, &learned.layout);
+        moments = (size_t)t->world->node_size * optimizer_moment_bytes(t->world, &learned.layout);
+        memory_check(bytes + moments, "the parameters, gradients and moments of this host's ranks", error);
+    }
+    learned_free(&learned);
     parameters_layout_free(&layout);
     if (world_agree(t->world, error, true)) return error->status;
     shared_choose(t->world, bytes);

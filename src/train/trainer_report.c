@@ -38,9 +38,11 @@ static void log_memory(const Trainer *t) {
     const ParameterLayout *layout = &t->model.layout;
     LoaderPlan plan = trainer_loader_plan(t, layout);
     size_t rows = (size_t)loader_largest_share(dataset_info(t->data.train), &plan);
-    size_t buffer = layout->dense * sizeof(float);
+    const ParameterLayout *learned = &t->learned.layout;
+    size_t buffer = learned->dense * sizeof(float);
     ReductionRule rule = trainer_reduction_rule(t, layout);
     char tables[80] = "embedding rows in use";
+    if (learned->token.count == 0) snprintf(tables, sizeof tables, "embeddings mapped");
     const double embeddings = megabytes((layout->token.count + layout->position.count) * sizeof(float));
     if (t->model.embeddings) /* see model_open() */
         snprintf(tables, sizeof tables, "embeddings %.0f MB per rank", embeddings);
@@ -50,17 +52,17 @@ static void log_memory(const Trainer *t) {
              "%.0f MB",
              megabytes(layout->dense * sizeof(float)), tables,
              megabytes(reduction_shared_bytes(t->world, &rule, 1) / sizeof(float) * buffer),
-             megabytes(optimizer_moment_bytes(t->world, layout)),
-             megabytes(gpt2_bytes(config, size_min(rows, t->batch.token_capacity),
-                                  size_min(rows, t->batch.sample_capacity), true)));
+             megabytes(optimizer_moment_bytes(t->world, learned)),
+             megabytes(gpt2_bytes(config, learned, size_min(rows, t->batch.token_capacity),
+                                  size_min(rows, t->batch.sample_capacity))));
     const DatasetInfo *data = dataset_info(t->data.train);
     log_info("order     %s: %.0f MB per rank for the order, %.0f MB for samples that are loaded",
              DATA_ORDER_NAMES[plan.order], loader_order_bytes(data->samples, plan.order) / 1e6,
              (loader_bytes(data, &plan) - loader_order_bytes(data->samples, plan.order)) / 1e6);
-    const size_t all = (size_t)(layout->token.shape[0] + layout->position.shape[0]); /* the most rows in use */
+    const size_t all = (size_t)(learned->token.shape[0] + learned->position.shape[0]); /* the most rows in use */
     if (t->settings->save_in_background && t->settings->save_strategy != STRATEGY_NO)
         log_info("saving    up to %.0f MB more on rank 0 while a checkpoint is written in the background",
-                 megabytes(checkpoint_snapshot_bytes(layout, all)));
+                 megabytes(checkpoint_snapshot_bytes(layout, learned, all)));
 }
 
 void trainer_banner(const Trainer *t) {
@@ -68,16 +70,16 @@ void trainer_banner(const Trainer *t) {
     const ModelConfig *config = &t->model.config;
     const DatasetInfo *data = dataset_info(t->data.train);
     const ParameterLayout *layout = &t->model.layout;
-    char hosts[1024];
+    const size_t count = parameters_count(layout), learned = parameters_count(&t->learned.layout);
+    char hosts[1024], trainable[48] = "";
     if (t->world->rank != 0) return;
     list_hosts(t->world, hosts, sizeof hosts);
-    size_t count = layout->token.count + layout->position.count;
-    for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
+    if (learned < count) snprintf(trainable, sizeof trainable, ", %.1f M trainable", (double)learned / 1e6);
     log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels%s, products %s", t->world->size,
              t->world->size > 1 ? "s" : "", t->threads, t->threads > 1 ? "s" : "", hosts, isa_name(),
              strcmp(isa_arithmetic(), "fused") == 0 ? "" : " (unfused)", t->state.fingerprint.products);
-    log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters", s->model_name_or_path,
-             config->layers, config->width, config->heads, config->labels, (double)count / 1e6);
+    log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters%s", s->model_name_or_path,
+             config->layers, config->width, config->heads, config->labels, (double)count / 1e6, trainable);
     log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples, data->tokens,
              s->eval_file ? "; evaluation on " : "", s->eval_file ? s->eval_file : "");
     log_info("updates   %" PRId64 ", %" PRId64 " per epoch, each of %" PRId64 " samples in %" PRId64

@@ -80,13 +80,13 @@ static void allocate_work(Trainer *t, Error *error) {
     UpdateWork *u = &t->update;
     size_t rows = batch_rows_max(config->positions), global_batch = trainer_global_batch_rows(t);
     size_t blocks =
-        t->model.layout.dense / PARAMETERS_BLOCK + t->optimizer.token.capacity + t->optimizer.position.capacity;
+        t->learned.layout.dense / PARAMETERS_BLOCK + t->optimizer.token.capacity + t->optimizer.position.capacity;
     t->batch_rule = (BatchRule){.pooling = t->settings->pooling,
                                 .pad = config->pad_token,
                                 .end_of_text = dataset_info(t->data.train)->end_of_text,
                                 .positions = config->positions};
     batch_create(&t->batch, rows, rows, error);
-    gpt2_create(&t->gpt2, config, &t->model.layout, rows, rows, true, error);
+    gpt2_create(&t->gpt2, config, &t->model.layout, &t->learned.layout, rows, rows, error);
     if (error->status == STATUS_OK) {
         gpt2_set_profile(t->gpt2, t->profile);
         gpt2_set_poll(t->gpt2, trainer_poll, t);
@@ -113,8 +113,10 @@ static Status load_model(Trainer *t, const char *model, Error *error) {
 /* Model, optimizer, working memory and loader. Collective. */
 static Status build(Trainer *t, const char *model, Error *error) {
     if (load_model(t, model, error)) return error->status;
+    learned_make(&t->learned, &t->model.layout, t->settings, error);
+    if (world_agree(t->world, error, true)) return error->status;
     ReductionRule rule = trainer_reduction_rule(t, &t->model.layout);
-    if (optimizer_create(&t->optimizer, t->world, &t->model.layout, t->settings, &rule, trainer_global_batch_rows(t),
+    if (optimizer_create(&t->optimizer, t->world, &t->learned.layout, t->settings, &rule, trainer_global_batch_rows(t),
                          batch_rows_max(t->model.config.positions), error))
         return error->status;
     t->model.parameters.ready = trainer_parameters_ready;
@@ -194,6 +196,7 @@ void trainer_close(Trainer *t) {
     profile_destroy(t->profile);
     runlog_close(t->log.file);
     optimizer_destroy(&t->optimizer);
+    learned_free(&t->learned);
     model_close(&t->model);
     gpt2_destroy(t->gpt2);
     batch_destroy(&t->batch);

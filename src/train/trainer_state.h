@@ -8,6 +8,7 @@
 #include "linnet/data/loader.h"
 #include "linnet/evaluate/evaluation.h"
 #include "linnet/model/model.h"
+#include "linnet/optim/learned.h"
 #include "linnet/optim/optimizer.h"
 #include "linnet/optim/schedule.h"
 #include "linnet/settings/run_length.h"
@@ -85,6 +86,7 @@ typedef struct {
 
     TrainerData data;
     Model model;
+    Learned learned; /* what learns of it */
     Optimizer optimizer;
     Gpt2 *gpt2;
     Batch batch;
@@ -125,6 +127,8 @@ Status trainer_plan(Trainer *trainer, Error *error);
 LoaderPlan trainer_loader_plan(const Trainer *trainer, const ParameterLayout *layout);
 /* How gradients are summed. */
 ReductionRule trainer_reduction_rule(const Trainer *trainer, const ParameterLayout *layout);
+/* The values of the model that learn. */
+Parameters trainer_parameters(const Trainer *trainer);
 /* The most rows (tokens) that an update can have over all ranks. */
 size_t trainer_global_batch_rows(const Trainer *trainer);
 /* Decide whether the ranks of a node share memory, before anything is shared. Collective. */

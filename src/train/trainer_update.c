@@ -53,7 +53,7 @@ static void run_batch(Subtree *subtree, bool last) {
     Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
     gpt2_backward(t->gpt2, &t->model.parameters, batch, &subtree->dropout, t->update.dlogits, &gradients,
                   subtree->accumulate, last ? bucket_done : NULL, &t->optimizer);
-    optimizer_add_rows(&t->optimizer, batch, gradients.residual);
+    if (gradients.residual) optimizer_add_rows(&t->optimizer, batch, gradients.residual);
     subtree->sample += (int64_t)batch->samples;
     subtree->accumulate = true;
     batch_clear(batch);
@@ -166,11 +166,12 @@ static void await_parameters(Trainer *t) {
 
 /* Tell the optimizer which embedding rows a global batch touches. Collective. */
 static void name_rows(Trainer *t, int64_t number) {
+    t->update.rows_named = true;
+    if (t->learned.layout.token.count == 0) return;
     const GlobalBatch global_batch = loader_global_batch(t->data.loader, number);
     size_t rows = list_rows(t, &global_batch);
     prefault_rows(t, rows);
     optimizer_rows(&t->optimizer, t->update.ids, t->update.positions, rows);
-    t->update.rows_named = true;
 }
 
 /* Those of the next update, if there is one and its samples are loaded. Collective. */
@@ -194,8 +195,9 @@ static double mean_loss(const Trainer *t, const GlobalBatch *global_batch) {
 
 /* Clip, update the weights, and count the loss. Collective. */
 static void apply(Trainer *t, double loss) {
+    Parameters parameters = trainer_parameters(t);
     profile_enter(t->profile, REGION_OPTIMIZER);
-    optimizer_step(&t->optimizer, &t->model.parameters, steps_applied(t) + 1, t->update.rate,
+    optimizer_step(&t->optimizer, &parameters, steps_applied(t) + 1, t->update.rate,
                    clip_factor(t->update.norm, t->settings->max_grad_norm));
     profile_leave(t->profile, 0.0);
     if (!t->settings->overlap_comm) await_parameters(t);

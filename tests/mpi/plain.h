@@ -70,11 +70,14 @@ static inline void plain_fill(PlainValues *values, const ParameterLayout *layout
                       2 + (uint32_t)t);
 }
 
-static inline void plain_make(Plain *plain, const World *world, const Settings *settings) {
+/** A model of which only what is not `frozen` has gradients. */
+static inline void plain_make_frozen(Plain *plain, const World *world, const Settings *settings, const Frozen *frozen) {
     Error error = {0};
+    ParameterLayout model;
     *plain = (Plain){.world = world, .settings = settings};
-    parameters_layout(&plain->layout, &PLAIN_CONFIG, &error);
+    if (!parameters_layout(&model, &PLAIN_CONFIG, &error)) parameters_learned(&plain->layout, &model, frozen, &error);
     FINE(world, &error);
+    parameters_layout_free(&model);
     batch_create(&plain->batch, PLAIN_BATCH_ROWS, PLAIN_BATCH_ROWS, &error);
     FINE(world, &error);
     batch_create(&plain->units, PLAIN_ROWS, PLAIN_ROWS, &error);
@@ -86,6 +89,14 @@ static inline void plain_make(Plain *plain, const World *world, const Settings *
     plain->v = plain_values(world, &plain->layout);
     for (size_t u = 0; u < PLAIN_UNITS; u++) plain->gradients[u] = plain_values(world, &plain->layout);
     plain_fill(&plain->values, &plain->layout, 42);
+}
+
+static inline void plain_make(Plain *plain, const World *world, const Settings *settings) {
+    plain_make_frozen(plain, world, settings, &(Frozen){0});
+}
+
+static inline bool plain_has_rows(const Plain *plain) {
+    return plain->layout.token.count > 0;
 }
 
 static inline void plain_free(Plain *plain) {
@@ -148,7 +159,7 @@ static inline void plain_unit_gradient(Plain *plain, int update, int unit) {
     memset(g->token, 0, plain->layout.token.count * sizeof(float));
     memset(g->position, 0, plain->layout.position.count * sizeof(float));
     plain_dense_gradient(g->dense, &plain->layout, update, unit);
-    for (int micro = 0; micro < plain_micro_batches(update, unit); micro++) {
+    for (int micro = 0; micro < plain_micro_batches(update, unit) && plain_has_rows(plain); micro++) {
         plain_pack(plain, update, unit, micro);
         for (size_t r = 0; r < plain->batch.tokens; r++)
             for (size_t k = 0; k < width; k++) {
@@ -181,8 +192,10 @@ static inline double plain_norm(const Plain *plain) {
     double sum = 0.0, token = 0.0, position = 0.0;
     for (size_t i = 0; i < plain->layout.dense; i += PARAMETERS_BLOCK)
         sum += sum_of_squares(g->dense + i, PARAMETERS_BLOCK);
-    for (size_t id = 0; id < PLAIN_VOCABULARY; id++) token += sum_of_squares(g->token + id * width, width);
-    for (size_t id = 0; id < PLAIN_POSITIONS; id++) position += sum_of_squares(g->position + id * width, width);
+    for (size_t id = 0; id < (size_t)plain->layout.token.shape[0]; id++)
+        token += sum_of_squares(g->token + id * width, width);
+    for (size_t id = 0; id < (size_t)plain->layout.position.shape[0]; id++)
+        position += sum_of_squares(g->position + id * width, width);
     return sqrt(sum + token + position);
 }
 
@@ -283,10 +296,8 @@ static inline int plain_give_subtree(Plain *plain, Optimizer *optimizer, int upd
     optimizer_subtree_begin(optimizer, count);
     plain_dense_sum(plain, optimizer_gradients(optimizer), update, first, count);
     for (size_t b = plain->layout.buckets; b-- > 0;) optimizer_bucket_done(optimizer, b);
-    if (count > 1)
-        plain_give_units(plain, optimizer, update, first, count);
-    else
-        plain_give_unit(plain, optimizer, update, first);
+    if (plain_has_rows(plain) && count > 1) plain_give_units(plain, optimizer, update, first, count);
+    if (plain_has_rows(plain) && count == 1) plain_give_unit(plain, optimizer, update, first);
     optimizer_subtree_done(optimizer);
     return count;
 }

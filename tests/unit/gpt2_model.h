@@ -127,12 +127,25 @@ static inline void tiny_free(Tiny *tiny) {
     parameters_layout_free(&tiny->layout);
 }
 
-static inline Gpt2 *tiny_gpt2(const Tiny *tiny, bool training) {
+static inline ParameterLayout tiny_learned(const Tiny *tiny, const Frozen *frozen) {
+    ParameterLayout learned;
+    Error error = {0};
+    parameters_learned(&learned, &tiny->layout, frozen, &error);
+    assert_fine(&error);
+    return learned;
+}
+
+/** With the layout of what learns; NULL: for inference. */
+static inline Gpt2 *tiny_gpt2_of(const Tiny *tiny, const ParameterLayout *learned) {
     Gpt2 *gpt2 = NULL;
     Error error = {0};
-    gpt2_create(&gpt2, &tiny->config, &tiny->layout, TINY_ROWS, TINY_SAMPLES, training, &error);
+    gpt2_create(&gpt2, &tiny->config, &tiny->layout, learned, TINY_ROWS, TINY_SAMPLES, &error);
     assert_fine(&error);
     return gpt2;
+}
+
+static inline Gpt2 *tiny_gpt2(const Tiny *tiny, bool training) {
+    return tiny_gpt2_of(tiny, training ? &tiny->layout : NULL);
 }
 
 static inline void tiny_batch(Batch *batch) {

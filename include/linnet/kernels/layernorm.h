@@ -17,7 +17,7 @@ __typeof__(layernorm_forward) layernorm_forward_ref;
 
 /** The gradient of layernorm_forward().
  *  dx [n, width]          read and written: the gradient by x is added, since the residual stream's gradient is there
- *  dgamma, dbeta [width]  written; with one segment and `accumulate`, added to
+ *  dgamma, dbeta [width]  written; with one segment and `accumulate`, added to; both NULL: not wanted
  *  dout, x [n, width], mean, rstd [n], gamma [width]   borrowed; n rows of all segments
  *  scratch [LAYERNORM_SCRATCH · width]
  *  Sums in float32. A segment's rows are cut into at most LAYERNORM_PARTS runs; a column is summed over each run, over

@@ -19,9 +19,10 @@ typedef struct Gpt2 Gpt2;
 /** The gradient of a micro-batch: the sums of its reduction units, added along the tree (segments.h). For a unit that
  *  has several micro-batches the caller lets gpt2_backward() `accumulate`. */
 typedef struct {
-    float *dense;    /**< [layout.dense] laid out like the parameters; the caller's */
+    float *dense;    /**< [learned.dense]; the caller's */
     float *residual; /**< [M, C] the gradient of token + position embedding, one row for each token, to be summed by
-                          token and by position; borrowed from the Gpt2 until its next forward pass */
+                          token and by position; borrowed from the Gpt2 until its next forward pass. NULL where the
+                          embeddings do not learn */
 } Gradients;
 
 /** The dropout of an update; a NULL pointer means none (evaluation). */
@@ -32,13 +33,14 @@ typedef struct {
 } DropoutRule;
 
 /** Called by gpt2_backward() as soon as a bucket of gradients.dense is final: layout.buckets − 1 first, bucket 0
- *  last. */
+ *  last; also for those in which nothing learns. */
 typedef void (*BucketDone)(void *context, size_t bucket);
 
-/** Allocate for micro-batches of at most `token_capacity` rows and `sample_capacity` samples. Without `training` it
- *  keeps the activations of one layer, not of all. Config and layout are borrowed. Ends with gpt2_destroy(). */
-Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout, size_t token_capacity,
-                   size_t sample_capacity, bool training, Error *error);
+/** Allocate for micro-batches of at most `token_capacity` rows and `sample_capacity` samples. `learned` is the layout of
+ *  what learns (parameters_learned()), NULL for inference. Activations are kept of the layers that the backward pass goes
+ *  through, from gpt2_lowest_layer() on. Config and layouts are borrowed. Ends with gpt2_destroy(). */
+Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout,
+                   const ParameterLayout *learned, size_t token_capacity, size_t sample_capacity, Error *error);
 void gpt2_destroy(Gpt2 *gpt2);
 
 /** Record the time and operations of both passes in `profile` (borrowed; NULL: nowhere). */
@@ -50,18 +52,25 @@ void gpt2_set_poll(Gpt2 *gpt2, void (*poll)(void *context), void *context);
 /** Whether products are computed in bf16 from now on (linear.h); false at first. */
 void gpt2_set_bf16(Gpt2 *gpt2, bool bf16);
 
-/** Floating-point operations of the linear layers in a forward pass over `tokens` rows and `samples` samples; a
- *  backward pass has twice as many. */
+/** The layer at which a backward pass ends: the lowest one with something that learns in it or below it; the number of
+ *  layers where only what follows them learns. */
+int gpt2_lowest_layer(const ParameterLayout *learned);
+
+/** Floating-point operations of the linear layers in a forward pass over `tokens` rows and `samples` samples. */
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples);
 
-/** Bytes that gpt2_create() allocates for `tokens` rows and `samples` samples. */
-size_t gpt2_bytes(const ModelConfig *config, size_t tokens, size_t samples, bool training);
+/** The same of a backward pass: twice as many where everything learns. */
+double gpt2_backward_operations(const ModelConfig *config, const ParameterLayout *learned, size_t tokens,
+                                size_t samples);
 
-enum { GPT2_MODULE_TEXT = 64 };
+/** Bytes that gpt2_create() allocates for `tokens` rows and `samples` samples; `learned` likewise. */
+size_t gpt2_bytes(const ModelConfig *config, const ParameterLayout *learned, size_t tokens, size_t samples);
+
+enum { GPT2_MODULE_TEXT = 80 };
 
 /** Where NaN or infinity came up in the last forward pass, over `batch`: the first module whose output is not finite, as
- *  Transformers names it ("transformer.h.3.attn.c_attn"). False if all outputs are finite. Needs a Gpt2 made for
- *  training and no backward pass since. */
+ *  Transformers names it ("transformer.h.3.attn.c_attn"); of layers without activations, "the layers below transformer.h.3". False
+ *  if all outputs are finite. Needs a Gpt2 made for training and no backward pass since. */
 bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2_MODULE_TEXT]);
 
 /** Returns the logits [B, labels] of a batch, borrowed until the next call. Waits for each bucket of the parameters
@@ -69,7 +78,8 @@ bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);
 
 /** The gradients of the batch of the last forward pass, with the same parameters and dropout, from dlogits [B, labels].
- *  Writes gradients->dense, or adds to it when `accumulate` (only for a batch of one unit); sets gradients->residual.
+ *  Writes gradients->dense, or adds to it when `accumulate` (only for a batch of one unit); sets gradients->residual. Of
+ *  what does not learn nothing is computed but what the gradients of the rest need.
  *  `done` (NULL: nothing is called) gets `context`. */
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
                    const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context);

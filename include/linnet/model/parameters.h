@@ -58,6 +58,23 @@ typedef struct {
 Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error);
 void parameters_layout_free(ParameterLayout *layout);
 
+/** What of a model does not learn in training (PyTorch: requires_grad = False). Zero: everything learns. */
+typedef struct {
+    int layers;      /**< the lowest so many layers, from layer 0 on; at most all of them */
+    bool embeddings; /**< the token and the position embedding */
+} Frozen;
+
+/** The layout of what learns of a model, which gradients and moments have: all buckets and tensors of `layout`, but
+ *  those that are frozen are empty (count 0; an embedding has 0 rows). What learns is the end of the dense array: its
+ *  offsets count from parameters_first_learned(). As parameters_layout() otherwise. */
+Status parameters_learned(ParameterLayout *learned, const ParameterLayout *layout, const Frozen *frozen, Error *error);
+
+/** Where what learns begins in the dense array of `layout`, in floats. */
+size_t parameters_first_learned(const ParameterLayout *layout, const Frozen *frozen);
+
+/** Floats of all tensors and of both embeddings, without gaps: what PyTorch counts as a model's parameters. */
+size_t parameters_count(const ParameterLayout *layout);
+
 /** Indices in layout->tensor. */
 size_t parameters_layer(const ParameterLayout *layout, int layer, LayerTensor which);
 size_t parameters_final_weight(const ParameterLayout *layout);

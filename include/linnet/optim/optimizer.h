@@ -3,8 +3,13 @@
 /** AdamW over all ranks: each rank keeps the moments of the parameters it owns, updates those from the reduced
  *  gradient, and sends the new values to all.
  *
- *  The gradients of an update lie in one gradient buffer of the reduction: the dense buckets, then, as two more
- *  buckets, the rows of the token and of the position embedding that the global batch touches. One update goes
+ *  All that it knows of the model is the layout of what learns (learned.h), whose dense values are in memory that the
+ *  node shares. Where the layout's embeddings have no rows they do not learn: nothing is listed,
+ *  summed, sent or updated for them.
+ *
+ *  The gradients of an update lie in one gradient buffer of the reduction: the dense buckets, of which some may be
+ *  empty, then, as two more buckets, the rows of the token and of the position embedding that the global batch touches.
+ *  One update goes
  *
  *    optimizer_rows()     names the rows: for the next update, as soon as they are known
  *    optimizer_begin()    the reduction starts
@@ -30,7 +35,7 @@ typedef struct {
 
 typedef struct {
     const World *world;            /**< borrowed */
-    const ParameterLayout *layout; /**< borrowed */
+    const ParameterLayout *layout; /**< of what learns; borrowed */
     const Settings *settings;      /**< borrowed */
     Reduction *reduction;          /**< private to optim/ */
     SparseEmbedding token, position;
@@ -46,7 +51,8 @@ typedef struct {
     bool rows_added;      /**< whether the subtree under way has written its embedding rows */
 } Optimizer;
 
-/** Bytes of memory by kind that optimizer_create() will use on this rank, rows not counted. */
+/** Bytes of memory by kind that optimizer_create() will use on this rank, rows not counted. The layout here and below is
+ *  that of what learns. */
 size_t optimizer_moment_bytes(const World *world, const ParameterLayout *layout);
 size_t optimizer_gradient_floats(const ParameterLayout *layout, size_t token_rows, size_t position_rows);
 
@@ -69,7 +75,7 @@ void optimizer_destroy(Optimizer *optimizer);
 
 /** This rank's units of the next update will touch token rows ids [count] and position rows positions [count]. Call it
  *  before the step of the update under way where possible: on a slow link this small all-gather would have to wait for
- *  that step's parameters. Collective. */
+ *  that step's parameters. Nothing to do where the embeddings do not learn. Collective. */
 void optimizer_rows(Optimizer *optimizer, const int32_t *ids, const int32_t *positions, size_t count);
 
 /** Start an update of `units` units, whose rows have been named. Not collective. */
@@ -85,7 +91,7 @@ float *optimizer_gradients(Optimizer *optimizer);
 void optimizer_bucket_done(Optimizer *optimizer, size_t bucket);
 
 /** Add a micro-batch's embedding gradient, residual [batch->tokens, width], to the subtree's embedding rows. A batch of
- *  several units holds the complete subtree; they are summed along the tree. */
+ *  several units holds the complete subtree; they are summed along the tree. Not where the embeddings do not learn. */
 void optimizer_add_rows(Optimizer *optimizer, const Batch *batch, const float *residual);
 
 /** The subtree under way is complete: its embedding rows go into the reduction as well. */
@@ -117,13 +123,15 @@ double optimizer_norm(const Optimizer *optimizer);
 float *optimizer_sums(Optimizer *optimizer);
 
 /** `status`, with the tensor named, if a moment that this rank owns is NaN or infinite, or a value of `parameters`
- *  (NULL: moments alone): "WHERE: exp_avg of tensor NAME is nan at index 5". Rows that no update has touched are not
- *  looked at. The threads share the work. Not collective, but all values must have arrived. */
+ *  (NULL: moments alone), which have the optimizer's layout: "WHERE: exp_avg of tensor NAME is nan at index 5". Rows
+ *  that no update has touched are not looked at. The threads share the work. Not collective, but all values must have
+ *  arrived. */
 Status optimizer_check_finite(const Optimizer *optimizer, const Parameters *parameters, const char *where,
                               Status status, Error *error);
 
-/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale. Afterwards the embeddings
- *  are up to date on all ranks; dense parameters may still be under way. Collective. */
+/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale: the values that the layout
+ *  describes. Afterwards the embeddings are up to date on all ranks; dense parameters may still be under way.
+ *  Collective. */
 void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);
 
 /** Return when a bucket's dense parameters may be read. See reduction_all_gather_await(). */

@@ -5,6 +5,7 @@
  *  its formulas) with the constants of a machine. Nothing here is collective. */
 #include "linnet/data/dealer.h"
 #include "linnet/model/model.h"
+#include "linnet/optim/learned.h"
 #include "linnet/plan/plan_constants.h"
 #include "linnet/settings/settings.h"
 
@@ -13,6 +14,7 @@ typedef struct {
     Settings settings;
     Dataset *dataset, *evaluated; /**< evaluated may be NULL */
     Model model;                  /**< described, not loaded */
+    Learned learned;              /**< what learns of it */
 } PlanSubject;
 
 /** Open a configuration with its overrides [count], with the same checks as training. plan_subject_close() also after
@@ -42,28 +44,30 @@ typedef struct {
 
 /** A run on a number of ranks. */
 typedef struct {
-    const Settings *settings;      /**< borrowed */
-    const ModelConfig *config;     /**< borrowed */
-    const ParameterLayout *layout; /**< borrowed */
-    CostModel cost_model;          /**< what the samples cost */
-    int ranks, hosts;              /**< hosts divides ranks */
-    int64_t samples;               /**< of the token file */
+    const Settings *settings;       /**< borrowed */
+    const ModelConfig *config;      /**< borrowed */
+    const ParameterLayout *layout;  /**< of the model; borrowed */
+    const ParameterLayout *learned; /**< of what learns of it (learned.h); borrowed */
+    CostModel cost_model;           /**< what the samples cost */
+    int ranks, hosts;               /**< hosts divides ranks */
+    int64_t samples;                /**< of the token file */
     int64_t tokens;
-    int32_t longest;                      /**< tokens of a text */
-    int32_t position_rows;                /**< position embedding rows in use: tokens that the model reads of it */
+    int32_t longest;       /**< tokens of a text */
+    int32_t position_rows; /**< position embedding rows that learn: tokens that the model reads of a text */
     int64_t global_batch, units, updates; /**< updates of the run */
     /* from samples of the token file */
     double global_batch_tokens; /**< mean over global batches */
     double busiest_tokens;      /**< of the rank with most tokens, mean over global batches */
-    double global_batch_rows;   /**< token embedding rows that a global batch touches, mean */
-    double touched_rows;        /**< token embedding rows touched so far, mean over the updates of the run */
-    double ever_rows;           /**< token embedding rows touched at its end */
+    /* 0 where the embeddings do not learn, as position_rows */
+    double global_batch_rows; /**< token embedding rows that a global batch touches, mean */
+    double touched_rows;      /**< token embedding rows touched so far, mean over the updates of the run */
+    double ever_rows;         /**< token embedding rows touched at its end */
     PlanCounts counts;
 } PlanJob;
 
 /** Fill a job. STATUS_INPUT: more ranks than a global batch has samples or reduction units. */
 Status plan_job(PlanJob *job, const Settings *settings, const ModelConfig *config, const ParameterLayout *layout,
-                Dataset *dataset, int ranks, int hosts, Error *error);
+                const ParameterLayout *learned, Dataset *dataset, int ranks, int hosts, Error *error);
 
 /** The same global batches on one rank. */
 Status plan_alone(const PlanJob *job, PlanJob *alone, Error *error);

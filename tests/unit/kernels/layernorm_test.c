@@ -156,6 +156,30 @@ static void test_segments_once(void) {
 }
 TEST_EVERY_ISA(test_segments)
 
+/** The rows' gradient is the same where that of gamma and beta is not wanted. */
+static void test_backward_of_rows_alone_once(void) {
+    enum { ROWS = 40, WIDTH = 67 };
+    Norm a = norm_new(ROWS, WIDTH, 0.5f);
+    float out[2][ROWS * WIDTH + 2 * WIDTH];
+    forward(out[0], &a);
+    memcpy(a.mean, out[0] + ROWS * WIDTH, ROWS * sizeof(float));
+    memcpy(a.rstd, out[0] + ROWS * WIDTH + ROWS, ROWS * sizeof(float));
+    a.accumulate = 0;
+    cut(&a, 3);
+    backward_with(out[0], &a, layernorm_backward);
+    for (int ref = 0; ref < 2; ref++) {
+        floats_fill(out[1], ROWS * WIDTH, 1.0, 5);
+        (ref ? layernorm_backward_ref : layernorm_backward)(out[1], NULL, NULL, a.dout, a.x, a.mean, a.rstd, a.gamma,
+                                                            &a.segments, WIDTH, 0, a.scratch);
+        if (ref)
+            assert_near(out[0], out[1], ROWS * WIDTH, 16.0 * FLOAT_EPSILON * 9.0, 8.0 * FLOAT_EPSILON); /* as above */
+        else
+            assert_same_bits(out[0], out[1], ROWS * WIDTH);
+    }
+    norm_free(&a);
+}
+TEST_EVERY_ISA(test_backward_of_rows_alone)
+
 static void test_in_place_without_statistics_once(void) {
     Norm a = norm_new(6, 77, 0.5f);
     float *expected = floats_new(6 * 77 + 12);
@@ -240,6 +264,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_reference),
         cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_backward_of_rows_alone),
         cmocka_unit_test(test_in_place_without_statistics),
         cmocka_unit_test(test_constant_row),
         cmocka_unit_test(test_overflow),

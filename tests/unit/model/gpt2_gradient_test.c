@@ -48,7 +48,7 @@ static void backward_units(AllGradients *all, Gpt2 *gpt2, const Tiny *tiny, cons
     const float *logits = gpt2_forward(gpt2, &tiny->parameters, &batch, tiny->dropout);
     loss_forward_backward(losses, dlogits, logits, batch.labels, batch.samples, TINY_LABELS, 0.0, 1.0 / TINY_SAMPLES);
     gpt2_backward(gpt2, &tiny->parameters, &batch, tiny->dropout, dlogits, &gradients, accumulate, done, context);
-    for (size_t r = 0; r < batch.tokens; r++)
+    for (size_t r = 0; r < batch.tokens && gradients.residual; r++)
         for (size_t i = 0; i < width; i++) {
             all->token[(size_t)batch.ids[r] * width + i] += gradients.residual[r * width + i];
             all->position[(size_t)batch.positions[r] * width + i] += gradients.residual[r * width + i];
@@ -236,6 +236,49 @@ static void test_buckets_are_final_when_done(void **state) {
     }
 }
 
+static void count_bucket(void *context, size_t bucket) {
+    size_t *next = context;
+    assert_int_equal(bucket, --*next);
+}
+
+/** What learns has the bits that it has where everything learns, and nothing else is written. */
+static void check_frozen(const Tiny *tiny, const AllGradients *all, const Frozen *frozen) {
+    const size_t first = parameters_first_learned(&tiny->layout, frozen);
+    ParameterLayout learned = tiny_learned(tiny, frozen);
+    AllGradients some = all_gradients_make(tiny);
+    Gpt2 *gpt2 = tiny_gpt2_of(tiny, &learned);
+    size_t next = learned.buckets;
+    backward(&some, gpt2, tiny, 0, TINY_SAMPLES, false, count_bucket, &next);
+    assert_int_equal(next, 0);
+    assert_memory_equal(some.dense, all->dense + first, learned.dense * sizeof(float));
+    for (size_t i = learned.dense; i < tiny->layout.dense; i++) assert_true(some.dense[i] == 0.0F);
+    for (size_t i = 0; i < tiny->layout.token.count; i++)
+        assert_true(some.token[i] == (frozen->embeddings ? 0.0F : all->token[i]));
+    for (size_t i = 0; i < tiny->layout.position.count; i++)
+        assert_true(some.position[i] == (frozen->embeddings ? 0.0F : all->position[i]));
+    gpt2_destroy(gpt2);
+    all_gradients_free(&some);
+    parameters_layout_free(&learned);
+}
+
+static void test_frozen(void **state) {
+    (void)state;
+    for (size_t k = 0; k < TINY_KIND_COUNT; k++) {
+        Tiny tiny;
+        tiny_make(&tiny, &TINY_KINDS[k]);
+        AllGradients all = all_gradients_make(&tiny);
+        Gpt2 *gpt2 = tiny_gpt2(&tiny, true);
+        backward(&all, gpt2, &tiny, 0, TINY_SAMPLES, false, NULL, NULL);
+        for (int layers = 0; layers <= tiny.layout.layers; layers++) {
+            check_frozen(&tiny, &all, &(Frozen){layers, false});
+            check_frozen(&tiny, &all, &(Frozen){layers, true});
+        }
+        gpt2_destroy(gpt2);
+        all_gradients_free(&all);
+        tiny_free(&tiny);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finite_differences),
@@ -243,6 +286,7 @@ int main(void) {
         cmocka_unit_test(test_units_at_once),
         cmocka_unit_test(test_writes_tensors_and_nothing_else),
         cmocka_unit_test(test_buckets_are_final_when_done),
+        cmocka_unit_test(test_frozen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

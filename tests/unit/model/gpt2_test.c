@@ -151,11 +151,24 @@ static void test_bytes(void **state) {
     (void)state;
     Tiny tiny;
     tiny_make(&tiny, &TINY_KINDS[6]);
-    size_t inference = gpt2_bytes(&tiny.config, 100, 4, false), training = gpt2_bytes(&tiny.config, 100, 4, true);
+    size_t inference = gpt2_bytes(&tiny.config, NULL, 100, 4),
+           training = gpt2_bytes(&tiny.config, &tiny.layout, 100, 4);
     size_t one_layer = 100 * sizeof(float) * (size_t)(7 * 24 + 50); /* input ln1 qkv attended … middle ln2, fc */
     assert_true(training > inference + 2 * one_layer);
-    assert_true(gpt2_bytes(&tiny.config, 200, 4, true) > training + 3 * one_layer);
-    assert_true(gpt2_bytes(&tiny.config, 100, 90, true) > training);
+    assert_true(gpt2_bytes(&tiny.config, &tiny.layout, 200, 4) > training + 3 * one_layer);
+    assert_true(gpt2_bytes(&tiny.config, &tiny.layout, 100, 90) > training);
+    /* Layers that the backward pass does not go through need none. */
+    const Frozen frozen[] = {{1, false}, {1, true}, {2, true}, {3, true}};
+    const size_t kept[] = {3, 2, 1, 1};
+    ParameterLayout learned = tiny_learned(&tiny, &frozen[2]);
+    const size_t layer = (training - gpt2_bytes(&tiny.config, &learned, 100, 4)) / 2;
+    assert_true(layer > 100 * sizeof(float) * (size_t)(6 * 24 + 50)); /* input qkv attended middle, fc */
+    parameters_layout_free(&learned);
+    for (size_t i = 0; i < sizeof frozen / sizeof *frozen; i++) {
+        learned = tiny_learned(&tiny, &frozen[i]);
+        assert_int_equal(gpt2_bytes(&tiny.config, &learned, 100, 4), training - (3 - kept[i]) * layer);
+        parameters_layout_free(&learned);
+    }
     tiny_free(&tiny);
     gpt2_destroy(NULL);
 }

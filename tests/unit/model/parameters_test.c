@@ -100,9 +100,42 @@ static void test_gpt2(void **state) {
     const ModelConfig config = {
         .vocabulary = 50257, .positions = 1024, .width = 768, .layers = 12, .heads = 12, .inner = 3072, .labels = 3};
     ParameterLayout layout = layout_of(&config);
-    size_t count = layout.token.count + layout.position.count;
-    for (size_t i = 0; i < layout.tensors; i++) count += layout.tensor[i].count;
-    assert_int_equal(count, 124439808 + 3 * 768);
+    assert_int_equal(parameters_count(&layout), 124439808 + 3 * 768);
+    parameters_layout_free(&layout);
+}
+
+static void check_learned(const ParameterLayout *layout, const Frozen *frozen) {
+    ParameterLayout learned;
+    Error error = {0};
+    const size_t first = parameters_first_learned(layout, frozen), lowest = (size_t)frozen->layers;
+    assert_int_equal(parameters_learned(&learned, layout, frozen, &error), STATUS_OK);
+    assert_int_equal(first, layout->bucket_starts[lowest]);
+    assert_int_equal(learned.dense, layout->dense - first);
+    assert_int_equal(learned.buckets, layout->buckets);
+    assert_int_equal(learned.tensors, layout->tensors);
+    for (size_t b = 0; b <= layout->buckets; b++)
+        assert_int_equal(learned.bucket_starts[b], b < lowest ? 0 : layout->bucket_starts[b] - first);
+    for (size_t i = 0; i < layout->tensors; i++) {
+        const bool learns = i / LAYER_TENSORS >= lowest;
+        assert_string_equal(learned.tensor[i].name, layout->tensor[i].name);
+        assert_int_equal(learned.tensor[i].count, learns ? layout->tensor[i].count : 0);
+        if (learns) assert_int_equal(learned.tensor[i].offset, layout->tensor[i].offset - first);
+    }
+    assert_int_equal(learned.token.count, frozen->embeddings ? 0 : layout->token.count);
+    assert_int_equal(learned.position.shape[0], frozen->embeddings ? 0 : layout->position.shape[0]);
+    assert_int_equal(learned.token.shape[1], layout->token.shape[1]);
+    parameters_layout_free(&learned);
+}
+
+/** From nothing to all layers and the embeddings. */
+static void test_learned(void **state) {
+    (void)state;
+    const ModelConfig config = small();
+    ParameterLayout layout = layout_of(&config);
+    for (int layers = 0; layers <= layout.layers; layers++) {
+        check_learned(&layout, &(Frozen){layers, false});
+        check_learned(&layout, &(Frozen){layers, true});
+    }
     parameters_layout_free(&layout);
 }
 
@@ -123,7 +156,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_shapes), cmocka_unit_test(test_ends_and_tables),
         cmocka_unit_test(test_places),           cmocka_unit_test(test_gpt2),
-        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_learned),          cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,7 @@ static PlanJob *job_of(Fixture *f, int ranks, int hosts, int64_t units) {
     f->job = (PlanJob){.settings = &f->settings,
                        .config = &f->config,
                        .layout = &f->layout,
+                       .learned = &f->layout,
                        .cost_model = {POOLING_LAST_TOKEN, POSITIONS, WIDTH},
                        .ranks = ranks,
                        .hosts = hosts,
@@ -450,7 +451,7 @@ static void test_looks_at_the_data(void **state) {
     /* One global batch of all samples: the figures are exact. */
     f->settings.global_batch_size = 1000;
     PlanJob job;
-    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 4, 2, &error), 0);
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, &f->layout, dataset, 4, 2, &error), 0);
     assert_int_equal(job.global_batch, SAMPLES);
     assert_int_equal(job.units, 4);
     assert_int_equal(job.updates, 100);
@@ -465,15 +466,17 @@ static void test_looks_at_the_data(void **state) {
     /* Small global batches touch more and more rows. */
     f->settings.global_batch_size = 10;
     f->settings.max_steps = 2;
-    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 1, 1, &error), 0);
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, &f->layout, dataset, 1, 1, &error), 0);
     NEAR(job.busiest_tokens, job.global_batch_tokens);
     assert_true(job.global_batch_rows < job.touched_rows && job.touched_rows < job.ever_rows);
 
-    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 11, 1, &error), STATUS_INPUT);
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, &f->layout, dataset, 11, 1, &error),
+                     STATUS_INPUT);
     assert_names(error.message, NAMES("global batch", "10", "11 ranks"));
     error = (Error){0};
     f->settings.reduction_units = 4;
-    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, dataset, 5, 1, &error), STATUS_INPUT);
+    assert_int_equal(plan_job(&job, &f->settings, &f->config, &f->layout, &f->layout, dataset, 5, 1, &error),
+                     STATUS_INPUT);
     assert_names(error.message, NAMES("reduction_units", "4", "5 ranks"));
     dataset_close(dataset);
     unlink(path);

@@ -11,7 +11,7 @@ typedef enum { AXIS_NONE, AXIS_WIDTH, AXIS_THREE_WIDTHS, AXIS_INNER, AXIS_LABELS
 typedef struct {
     const char *name; /* within its layer, or the complete name */
     Axis axis[2];     /* Conv1D weights are [in, out], score [labels, width] */
-    bool decay;
+    bool decay, head;
 } TensorKind;
 
 static const TensorKind LAYER_KINDS[LAYER_TENSORS] = {
@@ -34,7 +34,7 @@ enum { FINAL_WEIGHT, FINAL_BIAS, FINAL_SCORE, FINAL_TENSORS };
 static const TensorKind FINAL_KINDS[FINAL_TENSORS] = {
     [FINAL_WEIGHT] = {"transformer.ln_f.weight", {AXIS_WIDTH}, false},
     [FINAL_BIAS] = {"transformer.ln_f.bias", {AXIS_WIDTH}, false},
-    [FINAL_SCORE] = {"score.weight", {AXIS_LABELS, AXIS_WIDTH}, true},
+    [FINAL_SCORE] = {"score.weight", {AXIS_LABELS, AXIS_WIDTH}, true, true},
 };
 
 static int64_t axis_length(Axis axis, const ModelConfig *config) {
@@ -61,7 +61,8 @@ static bool set_shape(ParameterTensor *tensor, int64_t rows, int64_t columns, in
 }
 
 /* Append the tensor at layout->dense and advance that. Its name is `prefix` and the kind's name. */
-static bool add_tensor(ParameterLayout *layout, const TensorKind *kind, const char *prefix, const ModelConfig *config) {
+static bool add_tensor(ParameterLayout *layout, const TensorKind *kind, const char *prefix, int depth,
+                       const ModelConfig *config) {
     ParameterTensor *tensor = &layout->tensor[layout->tensors];
     int64_t rows = axis_length(kind->axis[0], config), columns = axis_length(kind->axis[1], config);
     if (!set_shape(tensor, rows, columns, kind->axis[1] == AXIS_NONE ? 1 : 2) ||
@@ -69,6 +70,8 @@ static bool add_tensor(ParameterLayout *layout, const TensorKind *kind, const ch
         return false;
     snprintf(tensor->name, sizeof tensor->name, "%s%s", prefix, kind->name);
     tensor->decay = kind->decay;
+    tensor->head = kind->head;
+    tensor->depth = depth;
     tensor->offset = layout->dense;
     layout->tensors++;
     return !__builtin_add_overflow(layout->dense, tensor->count, &layout->dense);
@@ -81,16 +84,17 @@ static bool add_bucket(ParameterLayout *layout, size_t bucket, const ModelConfig
     char prefix[40] = "";
     if (!final) snprintf(prefix, sizeof prefix, "transformer.h.%zu.", bucket);
     for (size_t i = 0; i < count; i++)
-        if (!add_tensor(layout, &kinds[i], prefix, config)) return false;
+        if (!add_tensor(layout, &kinds[i], prefix, layout->layers - (int)bucket, config)) return false;
     if (!round_up(&layout->dense, PARAMETERS_BLOCK)) return false;
     layout->bucket_starts[bucket + 1] = layout->dense;
     return true;
 }
 
-static bool set_embedding(ParameterTensor *tensor, const char *name, int32_t rows, int32_t width) {
+static bool set_embedding(ParameterTensor *tensor, const char *name, int32_t rows, const ModelConfig *config) {
     snprintf(tensor->name, sizeof tensor->name, "%s", name);
     tensor->decay = true;
-    return set_shape(tensor, rows, width, 2);
+    tensor->depth = config->layers + 1;
+    return set_shape(tensor, rows, config->width, 2);
 }
 
 Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error) {
@@ -100,8 +104,8 @@ Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Err
     layout->tensor = memory_allocate(tensors, sizeof *layout->tensor, error);
     if (!layout->bucket_starts || !layout->tensor) goto cleanup;
     size_t bytes;
-    bool fits = set_embedding(&layout->token, "transformer.wte.weight", config->vocabulary, config->width) &&
-                set_embedding(&layout->position, "transformer.wpe.weight", config->positions, config->width);
+    bool fits = set_embedding(&layout->token, "transformer.wte.weight", config->vocabulary, config) &&
+                set_embedding(&layout->position, "transformer.wpe.weight", config->positions, config);
     for (size_t bucket = 0; bucket < layout->buckets && fits; bucket++) fits = add_bucket(layout, bucket, config);
     if (!fits || !memory_multiply(layout->dense, sizeof(float), &bytes))
         error_set(error, STATUS_INPUT,

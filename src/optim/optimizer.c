@@ -5,6 +5,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/kernels/adamw.h"
 #include "linnet/kernels/embedding.h"
+#include "linnet/optim/schedule.h"
 #include <math.h>
 #include <string.h>
 
@@ -53,7 +54,10 @@ static void list_pieces(Optimizer *o) {
             size_t block = (at / PARAMETERS_BLOCK + 1) * PARAMETERS_BLOCK;
             if (stop > block) stop = block;
             if (stop > end) stop = end;
-            if (o->pieces) o->pieces[count] = (Piece){at, owned + (at - first), stop - at, layout->tensor[t].decay};
+            const ParameterTensor *tensor = &layout->tensor[t];
+            if (o->pieces)
+                o->pieces[count] =
+                    (Piece){at, owned + (at - first), stop - at, schedule_peak(o->settings, tensor), tensor->decay};
             count++;
             at = stop;
         }
@@ -228,52 +232,59 @@ static void decay_untouched(const SparseEmbedding *embedding, float *values, flo
     }
 }
 
+/* What AdamW does with a tensor of this peak rate, where `all` has the factor as its rate. */
+static AdamW adamw_of(const Optimizer *o, const AdamW *all, double peak, bool decay) {
+    AdamW adamw = *all;
+    adamw.rate = peak * all->rate;
+    adamw.decay = decay ? o->settings->weight_decay : 0.0;
+    return adamw;
+}
+
 /* Update this rank's rows that were ever touched, then all-gather the rows of all ranks. */
-static void step_embedding(Optimizer *o, SparseEmbedding *embedding, float *values, const float *gradients,
-                           const AdamW *adamw) {
+static void step_embedding(Optimizer *o, SparseEmbedding *embedding, const ParameterTensor *tensor, float *values,
+                           const float *gradients, const AdamW *all) {
+    const AdamW adamw = adamw_of(o, all, schedule_peak(o->settings, tensor), tensor->decay);
     size_t width = embedding->width;
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < embedding->owned_count; i++) {
         size_t id = (size_t)embedding->owned[i], moment = sparse_embedding_moment(embedding, embedding->owned[i]);
         int32_t buffer = embedding->row_index[id];
         const float *gradient = buffer >= 0 ? gradients + (size_t)buffer * width : o->zeros;
-        adamw_update(values + id * width, embedding->m + moment, embedding->v + moment, gradient, width, adamw);
+        adamw_update(values + id * width, embedding->m + moment, embedding->v + moment, gradient, width, &adamw);
     }
-    if (adamw->decay != 0.0) decay_untouched(embedding, values, (float)(1.0 - adamw->rate * adamw->decay));
+    if (adamw.decay != 0.0) decay_untouched(embedding, values, (float)(1.0 - adamw.rate * adamw.decay));
     sparse_embedding_all_gather(embedding, values);
 }
 
 /* This rank's pieces of a bucket. */
-static void step_bucket(Optimizer *o, size_t bucket, float *dense, const float *gradients, const AdamW *plain,
-                        const AdamW *decayed) {
+static void step_bucket(Optimizer *o, size_t bucket, float *dense, const float *gradients, const AdamW *all) {
 #pragma omp parallel for schedule(static)
     for (size_t i = o->bucket_pieces[bucket]; i < o->bucket_pieces[bucket + 1]; i++) {
         const Piece *p = &o->pieces[i];
-        adamw_update(dense + p->offset, o->m + p->moment, o->v + p->moment, gradients + p->offset, p->length,
-                     p->decay ? decayed : plain);
+        const AdamW adamw = adamw_of(o, all, p->peak, p->decay);
+        adamw_update(dense + p->offset, o->m + p->moment, o->v + p->moment, gradients + p->offset, p->length, &adamw);
     }
 }
 
-void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double rate, double grad_scale) {
+void optimizer_step(Optimizer *o, Parameters *parameters, int64_t step, double factor, double grad_scale) {
     const Settings *s = o->settings;
-    AdamW plain = {.rate = rate,
-                   .beta1 = s->adam_beta1,
-                   .beta2 = s->adam_beta2,
-                   .epsilon = s->adam_epsilon,
-                   .step = step,
-                   .grad_scale = (float)grad_scale};
-    AdamW decayed = plain;
-    decayed.decay = s->weight_decay;
+    const ParameterLayout *layout = o->layout;
+    const AdamW all = {.rate = factor,
+                       .beta1 = s->adam_beta1,
+                       .beta2 = s->adam_beta2,
+                       .epsilon = s->adam_epsilon,
+                       .step = step,
+                       .grad_scale = (float)grad_scale};
     const float *gradients = reduction_result(o->reduction);
     /* First, since the next forward pass begins with them: on a slow link they would have to wait for the dense
      * parameters. */
     if (embeddings_learn(o)) {
-        step_embedding(o, &o->token, parameters->token, gradients + o->layout->dense, &decayed);
-        step_embedding(o, &o->position, parameters->position, gradients + position_start(o), &decayed);
+        step_embedding(o, &o->token, &layout->token, parameters->token, gradients + layout->dense, &all);
+        step_embedding(o, &o->position, &layout->position, parameters->position, gradients + position_start(o), &all);
     }
-    reduction_all_gather_begin(o->reduction, parameters->dense, o->layout->buckets);
-    for (size_t b = 0; b < o->layout->buckets; b++) {
-        step_bucket(o, b, parameters->dense, gradients, &plain, &decayed);
+    reduction_all_gather_begin(o->reduction, parameters->dense, layout->buckets);
+    for (size_t b = 0; b < layout->buckets; b++) {
+        step_bucket(o, b, parameters->dense, gradients, &all);
         reduction_all_gather_bucket(o->reduction, b);
     }
 }

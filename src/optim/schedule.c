@@ -107,7 +107,17 @@ static double decay(const Schedule *schedule, int64_t step) {
     return 1;
 }
 
+double schedule_factor(const Schedule *schedule, int64_t step) {
+    if (schedule->kind == SCHEDULE_CONSTANT) return 1;
+    return step < schedule->warmup ? warm_up(schedule, step) : decay(schedule, step);
+}
+
 double schedule_rate(const Schedule *schedule, int64_t step) {
-    if (schedule->kind == SCHEDULE_CONSTANT) return schedule->peak;
-    return schedule->peak * (step < schedule->warmup ? warm_up(schedule, step) : decay(schedule, step));
+    return schedule->peak * schedule_factor(schedule, step);
+}
+
+double schedule_peak(const Settings *settings, const ParameterTensor *tensor) {
+    const bool own = tensor->head && settings->head_learning_rate >= 0;
+    const double peak = own ? settings->head_learning_rate : settings->learning_rate;
+    return peak * elementary_power(settings->layerwise_lr_decay, tensor->depth);
 }

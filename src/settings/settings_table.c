@@ -185,6 +185,17 @@ const SettingRow SETTING_ROWS[] = {
          "what to do if the loss or the gradient of an update is NaN or infinite. `stop`: end the run with exit code 2 "
          "and name the cause. `skip`: leave the weights, the moments and the learning rate schedule as they are and go on "
          "with the next global batch, with a warning; stop after 10 such updates in a row"},
+    {KEY(head_learning_rate), .type = SETTING_REAL, .fallback = "null", .none = -1, .own = true, .maximum = DBL_MAX,
+     .updates = true,
+     .help =
+         "peak learning rate of the head (`score.weight`); the schedule scales it as it does `learning_rate`, which "
+         "null stands for"},
+    {KEY(layerwise_lr_decay), .type = SETTING_REAL, .fallback = "1.0", .own = true, .open = true, .maximum = 1,
+     .updates = true,
+     .help =
+         "factor of the learning rate from a layer to the one below it, as in ELECTRA and BEiT: what follows the last layer "
+         "has `learning_rate`, layer l of L has `learning_rate` times this to the power L - l (l from 0), the embeddings "
+         "to the power L + 1"},
     {KEY(freeze_layers), .type = SETTING_INT, .fallback = "0", .own = true, .fixed = true, .maximum = COUNT_MAX,
      .help =
          "number of the lowest layers that keep their weights, at most all of the model's: what follows the last layer (the "

@@ -38,7 +38,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 57
+#define SETTINGS_COUNT 59
 extern const SettingRow SETTING_ROWS[];
 
 /** Where a key that linnet does not act on comes from. */

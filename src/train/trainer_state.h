@@ -32,6 +32,7 @@ typedef struct {
     int32_t *ids, *positions; /* embedding rows that this rank's units touch */
     bool rows_named;          /* the optimizer knows the rows of the next update */
     double norm, rate;        /* gradient norm and learning rate of the last update */
+    double factor;            /* the rate as a factor of the peak */
 } UpdateWork;
 
 /* Checkpoints. A step of 0: none. */

@@ -197,7 +197,7 @@ static double mean_loss(const Trainer *t, const GlobalBatch *global_batch) {
 static void apply(Trainer *t, double loss) {
     Parameters parameters = trainer_parameters(t);
     profile_enter(t->profile, REGION_OPTIMIZER);
-    optimizer_step(&t->optimizer, &parameters, steps_applied(t) + 1, t->update.rate,
+    optimizer_step(&t->optimizer, &parameters, steps_applied(t) + 1, t->update.factor,
                    clip_factor(t->update.norm, t->settings->max_grad_norm));
     profile_leave(t->profile, 0.0);
     if (!t->settings->overlap_comm) await_parameters(t);
@@ -221,6 +221,7 @@ void trainer_update(Trainer *t) {
     optimizer_reduce(&t->optimizer);
     share_totals(t, &global_batch);
     t->update.norm = optimizer_norm(&t->optimizer);
+    t->update.factor = schedule_factor(&t->schedule, steps_applied(t));
     t->update.rate = schedule_rate(&t->schedule, steps_applied(t));
     const double loss = mean_loss(t, &global_batch);
     const bool finite = isfinite(loss) && isfinite(t->update.norm); /* the same on all ranks */

@@ -99,7 +99,8 @@ class Record(TrainerCallback):
             self.rows.append({"step": state.global_step, **logs})
 
 
-def run(model, labels, batch, accumulation, epochs, pooling, samples=48, **options):
+def run(model, labels, batch, accumulation, epochs, pooling, samples=48, prepare=None, **options):
+    """A run of Trainer. `prepare` may change the model before it, and return an optimizer in place of Trainer's."""
     copy, record, seen = copy_model(model, labels, pooling), Record(), []
 
     def collate(which):
@@ -109,7 +110,9 @@ def run(model, labels, batch, accumulation, epochs, pooling, samples=48, **optio
     arguments = TrainingArguments(output_dir=tempfile.mkdtemp(), per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation,
                                   num_train_epochs=epochs, logging_steps=1, report_to=[], use_cpu=True, save_strategy="no",
                                   disable_tqdm=True, seed=42, **options)
-    Trainer(model=copy, train_dataset=list(range(samples)), data_collator=collate, callbacks=[record], args=arguments).train()
+    optimizer = prepare(copy, arguments) if prepare else None
+    Trainer(model=copy, train_dataset=list(range(samples)), data_collator=collate, callbacks=[record], args=arguments,
+            optimizers=(optimizer, None)).train()
     copy.eval().double().requires_grad_(False)
     logits = [copy(**make_batch([i], labels, padded_to(pooling))).logits[0].tolist() for i in range(48, 64)]
     final = {name: {"norm": float(p.norm()), "sum": float(p.sum()), "first": p.flatten()[:4].tolist()} for name, p in copy.named_parameters()}

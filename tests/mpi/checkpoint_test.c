@@ -10,8 +10,14 @@
 
 enum { BEFORE = 3, AFTER = 2 }; /* updates before saving, and behind it */
 
-static const Settings SETTINGS = {
-    .adam_beta1 = 0.9, .adam_beta2 = 0.999, .adam_epsilon = 1e-8, .weight_decay = 0.1, .max_grad_norm = 1.0};
+static const Settings SETTINGS = {.learning_rate = 1e-2,
+                                  .head_learning_rate = 1e-2,
+                                  .layerwise_lr_decay = 1.0,
+                                  .adam_beta1 = 0.9,
+                                  .adam_beta2 = 0.999,
+                                  .adam_epsilon = 1e-8,
+                                  .weight_decay = 0.1,
+                                  .max_grad_norm = 1.0};
 
 /** A run under way: model and optimizer over some world, and the plain values to compare with. */
 typedef struct {

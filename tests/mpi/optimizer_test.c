@@ -81,8 +81,15 @@ static void check_updates(World *world, const Settings *settings, const Frozen *
 
 int main(void) {
     World *world = check_start();
-    const Settings plain = {.adam_beta1 = 0.9, .adam_beta2 = 0.999, .adam_epsilon = 1e-8};
+    const Settings plain = {.adam_beta1 = 0.9,
+                            .adam_beta2 = 0.999,
+                            .adam_epsilon = 1e-8,
+                            .learning_rate = 1e-2,
+                            .head_learning_rate = 1e-2,
+                            .layerwise_lr_decay = 1.0};
     Settings decayed = plain;
+    decayed.head_learning_rate = 3e-2;
+    decayed.layerwise_lr_decay = 0.5; /* a power of which is exact */
     decayed.weight_decay = 0.1;
     decayed.max_grad_norm = 1.0;
     decayed.overlap_comm = true;

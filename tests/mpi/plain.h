@@ -204,11 +204,19 @@ static inline double plain_clip(const Settings *settings, double norm) {
     return factor < 1.0 ? factor : 1.0;
 }
 
+/** As a factor of the peaks. */
 static inline double plain_rate(int update) {
-    return 1e-2 / (double)(1 + update);
+    return 1.0 / (double)(1 + update);
 }
 
-/** One complete update, on this rank alone. */
+/** The peak rate of what is so many layers below the head. */
+static inline double plain_peak(const Settings *settings, int depth) {
+    double factor = 1.0;
+    for (int i = 0; i < depth; i++) factor *= settings->layerwise_lr_decay;
+    return settings->learning_rate * factor;
+}
+
+/** One complete update, on this rank alone. The settings have a head_learning_rate. */
 static inline void plain_update(Plain *plain, int update) {
     const Settings *s = plain->settings;
     const ParameterLayout *layout = &plain->layout;
@@ -216,7 +224,7 @@ static inline void plain_update(Plain *plain, int update) {
     for (int u = 0; u < plain_units(update); u++) plain_unit_gradient(plain, update, u);
     plain_sum(plain, 0, plain_units(update));
     plain->norm = plain_norm(plain);
-    AdamW adamw = {.rate = plain_rate(update),
+    AdamW adamw = {.rate = plain_rate(update) * plain_peak(s, PLAIN_CONFIG.layers + 1),
                    .beta1 = s->adam_beta1,
                    .beta2 = s->adam_beta2,
                    .epsilon = s->adam_epsilon,
@@ -228,6 +236,9 @@ static inline void plain_update(Plain *plain, int update) {
                      &adamw);
     for (size_t t = 0; t < layout->tensors; t++) {
         size_t at = layout->tensor[t].offset;
+        const int layer = (int)(t / LAYER_TENSORS);
+        const bool head = t == parameters_score(layout);
+        adamw.rate = plain_rate(update) * (head ? s->head_learning_rate : plain_peak(s, PLAIN_CONFIG.layers - layer));
         adamw.decay = layout->tensor[t].decay ? s->weight_decay : 0.0;
         adamw_update_ref(plain->values.dense + at, plain->m.dense + at, plain->v.dense + at, g->dense + at,
                          layout->tensor[t].count, &adamw);

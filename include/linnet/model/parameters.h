@@ -42,6 +42,9 @@ typedef struct {
     size_t offset; /**< floats from the start of the dense array; 0 for the embeddings */
     size_t count;  /**< floats */
     bool decay;    /**< weight decay applies: to all but biases and LayerNorm, as in Trainer */
+    bool head;     /**< score.weight */
+    int depth;     /**< below the head: 0 for what follows the last layer, layers − l for layer l, layers + 1 for the
+                        embeddings */
 } ParameterTensor;
 
 typedef struct {

@@ -30,6 +30,7 @@ typedef struct {
     size_t offset; /**< in the dense array */
     size_t moment; /**< in m and v */
     size_t length;
+    double peak; /**< of its learning rate */
     bool decay;
 } Piece;
 
@@ -129,10 +130,10 @@ float *optimizer_sums(Optimizer *optimizer);
 Status optimizer_check_finite(const Optimizer *optimizer, const Parameters *parameters, const char *where,
                               Status status, Error *error);
 
-/** Update number `step` (from 1) at a learning rate, with gradients scaled by grad_scale: the values that the layout
- *  describes. Afterwards the embeddings are up to date on all ranks; dense parameters may still be under way.
+/** Update number `step` (from 1) at `factor` of each tensor's peak rate (schedule.h), with gradients scaled by
+ *  grad_scale: the values that the layout describes. Afterwards the embeddings are up to date on all ranks; dense parameters may still be under way.
  *  Collective. */
-void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double rate, double grad_scale);
+void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double factor, double grad_scale);
 
 /** Return when a bucket's dense parameters may be read. See reduction_all_gather_await(). */
 void optimizer_await(Optimizer *optimizer, size_t bucket);

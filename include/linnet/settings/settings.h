@@ -37,8 +37,10 @@ typedef struct {
     int64_t per_device_eval_batch_size;
     int64_t gradient_accumulation_steps;
     double learning_rate;
-    int64_t freeze_layers;  /**< own: the lowest so many layers do not learn */
-    bool freeze_embeddings; /**< own */
+    double head_learning_rate; /**< own: of score.weight; negative: learning_rate */
+    double layerwise_lr_decay; /**< own: factor of the rate for each layer further below the head */
+    int64_t freeze_layers;     /**< own: the lowest so many layers do not learn */
+    bool freeze_embeddings;    /**< own */
     ScheduleKind lr_scheduler_type;
     char *lr_scheduler_kwargs; /**< a JSON object, or NULL */
     ScheduleOptions schedule;  /**< what it says, and defaults; no key of its own */

@@ -58,6 +58,19 @@ def test_plan_counts_the_memory_of_saving(config, constants):
     assert "\nsaving " not in linnet("plan", config, "--ranks", 2, "--constants", constants, *saving, "--set", "save_in_background=false").stdout
 
 
+def test_plan_counts_what_learns(config, constants):
+    """The less learns, the less is sent, computed and kept. Without embedding rows none are sent."""
+    hosts = ["--ranks", 2, "--hosts", 2, "--link-gbit", 1, "--latency-us", 50, "--set", "save_strategy=steps"]
+    plans = [plan(config, constants, *hosts, *frozen) for frozen in
+             ([], ["--set", "freeze_layers=1"], ["--set", "freeze_layers=1", "--set", "freeze_embeddings=true"],
+              ["--set", "freeze_layers=2", "--set", "freeze_embeddings=true"])]
+    for key in ("pass_seconds", "adamw_seconds", "host_sent_bytes", "rank_bytes", "rank_gradient_bytes", "saving_bytes", "update_seconds"):
+        found = [planned[key] for planned in plans]
+        assert all(more > less for more, less in zip(found, found[1:])), (key, found)
+    assert plans[1]["row_seconds"] > plans[2]["row_seconds"] == 0
+    refused("plan", config, *hosts, "--constants", constants, "--set", "freeze_layers=3", names=["freeze_layers: expected at most 2"])
+
+
 def test_plan_writes_nothing(config, constants, tmp_path):
     before = sorted(tmp_path.iterdir())
     plan(config, constants, "--ranks", 2, "--set", "output_dir=" + str(tmp_path / "other"))

@@ -116,6 +116,26 @@ static char *value_text(const cJSON *value) {
     return text;
 }
 
+static void tell_change(const SettingRow *row, const cJSON *was, const cJSON *is,
+                        void (*changed)(void *context, const SettingChange *change), void *context, Error *error) {
+    char *old = value_text(was), *new = value_text(is);
+    if (old && new)
+        changed(context, &(SettingChange){
+                             .key = row->key, .was = old, .is = new, .fixed = row->fixed, .updates = row->updates});
+    else
+        error_set(error, STATUS_FAILURE, "out of memory for the settings of an earlier run");
+    cJSON_free(old);
+    cJSON_free(new);
+}
+
+/* The value of a row in an earlier text, which *made owns where the text of another version lacks the key of a fixed row:
+ * then it did what the default does. */
+static const cJSON *value_before(const SettingRow *row, const cJSON *before, cJSON **made) {
+    const cJSON *was = cJSON_GetObjectItemCaseSensitive(before, row->key);
+    *made = before && !was && row->fixed ? cJSON_Parse(row->fallback) : NULL;
+    return *made ? *made : was;
+}
+
 Status settings_compare(const Settings *settings, const cJSON *before,
                         void (*changed)(void *context, const SettingChange *change), void *context, Error *error) {
     cJSON *now = NULL;
@@ -123,17 +143,11 @@ Status settings_compare(const Settings *settings, const cJSON *before,
     if (text) json_parse(&now, text, strlen(text), "settings", error);
     for (size_t i = 0; i < SETTINGS_COUNT && !error->status; i++) {
         const SettingRow *row = &SETTING_ROWS[i];
-        const cJSON *was = cJSON_GetObjectItemCaseSensitive(before, row->key);
+        cJSON *made;
+        const cJSON *was = value_before(row, before, &made);
         const cJSON *is = cJSON_GetObjectItemCaseSensitive(now, row->key);
-        if (row->place || !was || is_same(was, is)) continue;
-        char *old = value_text(was), *new = value_text(is);
-        if (old && new)
-            changed(context, &(SettingChange){
-                                 .key = row->key, .was = old, .is = new, .fixed = row->fixed, .updates = row->updates});
-        else
-            error_set(error, STATUS_FAILURE, "out of memory for the settings of an earlier run");
-        cJSON_free(old);
-        cJSON_free(new);
+        if (!row->place && was && !is_same(was, is)) tell_change(row, was, is, changed, context, error);
+        cJSON_Delete(made);
     }
     cJSON_Delete(now);
     memory_free(text);

@@ -159,6 +159,8 @@ static void describe_state(const CheckpointInfo *info) {
     describe_line("data",
                   "%" PRId64 " samples, global batch %" PRId64 ", units %" PRId64 ", seed %" PRId64 ", order %s",
                   state->samples, state->global_batch, state->units, state->seed, DATA_ORDER_NAMES[state->data_order]);
+    if (state->parameters > 0)
+        describe_line("trainable", "%" PRId64 " of %" PRId64 " parameters", state->trainable, state->parameters);
     describe_line("moments", "%" PRId64 " dense, of %" PRId64 " token and %" PRId64 " position rows", info->dense,
                   info->token_rows, info->position_rows);
 }

@@ -61,7 +61,9 @@ static bool add_members(cJSON *own, const RunState *state) {
     return cJSON_AddStringToObject(own, "data_order", DATA_ORDER_NAMES[state->data_order]) &&
            (!best->run[0] || cJSON_AddStringToObject(own, "best_saved_run", best->run)) &&
            (!best->folder[0] || cJSON_AddStringToObject(own, "best_saved_folder", best->folder)) &&
-           (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due"));
+           (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due")) &&
+           (state->parameters == 0 || (cJSON_AddNumberToObject(own, "parameters", (double)state->parameters) &&
+                                       cJSON_AddNumberToObject(own, "trainable_parameters", (double)state->trainable)));
 }
 
 static bool add_fingerprint(cJSON *own, const BuildFingerprint *fingerprint) {
@@ -211,6 +213,8 @@ static Status read_own(const cJSON *own, RunState *state, const char *path, Erro
     run_record_parse(&state->run, member(own, "run"), path, error);
     for (int i = 0; i < MEMBER_COUNT; i++) read_member(own, i, state, path, error); /* the first error is kept */
     json_get_bool(own, "evaluation_due", &state->evaluation_due, path, error);
+    json_get_int(own, "parameters", &state->parameters, path, error);
+    json_get_int(own, "trainable_parameters", &state->trainable, path, error);
     read_best(own, &state->best_saved, path, error);
     read_order(own, &state->data_order, path, error);
     read_fingerprint(own, &state->fingerprint);

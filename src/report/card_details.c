@@ -55,12 +55,26 @@ void card_data(FILE *file, const ModelCard *card) {
 /* --- Training --- */
 
 /* The settings that decide what the model becomes, by their names in the configuration. */
-static const char *const SETTINGS[] = {"learning_rate",  "lr_scheduler_type", "warmup_steps",
-                                       "weight_decay",   "adam_beta1",        "adam_beta2",
-                                       "adam_epsilon",   "max_grad_norm",     "label_smoothing_factor",
-                                       "dropout",        "pooling",           "bf16",
-                                       "seed",           "data_order",        "reduction",
-                                       "reduction_dtype"};
+static const char *const SETTINGS[] = {"learning_rate",
+                                       "lr_scheduler_type",
+                                       "warmup_steps",
+                                       "weight_decay",
+                                       "adam_beta1",
+                                       "adam_beta2",
+                                       "adam_epsilon",
+                                       "max_grad_norm",
+                                       "label_smoothing_factor",
+                                       "dropout",
+                                       "pooling",
+                                       "bf16",
+                                       "seed",
+                                       "data_order",
+                                       "reduction",
+                                       "reduction_dtype",
+                                       "head_learning_rate",
+                                       "layerwise_lr_decay",
+                                       "freeze_layers",
+                                       "freeze_embeddings"};
 
 /* Null is the model's own value. */
 static void print_setting(FILE *file, const cJSON *settings, const char *key) {
@@ -86,6 +100,10 @@ void card_training(FILE *file, const ModelCard *card) {
     cJSON_Delete(settings);
     fprintf(file, "\nThe optimizer is AdamW. The weights are those of update %" PRId64 " of %" PRId64 ".\n", card->step,
             state->total);
+    if (state->trainable < state->parameters)
+        fprintf(file,
+                "%" PRId64 " of the model's %" PRId64 " parameters were trained; the others are the base model's.\n",
+                state->trainable, state->parameters);
     if (state->skipped > 0)
         fprintf(file, "%" PRId64 " updates were left out, since their loss or gradient was not finite.\n",
                 state->skipped);

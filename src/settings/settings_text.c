@@ -120,8 +120,8 @@ static void tell_change(const SettingRow *row, const cJSON *was, const cJSON *is
                         void (*changed)(void *context, const SettingChange *change), void *context, Error *error) {
     char *old = value_text(was), *new = value_text(is);
     if (old && new)
-        changed(context, &(SettingChange){
-                             .key = row->key, .was = old, .is = new, .fixed = row->fixed, .updates = row->updates});
+        changed(context,
+                &(SettingChange){.key = row->key, .was = old, .is = new, .fixed = row->fixed, .updates = row->updates});
     else
         error_set(error, STATUS_FAILURE, "out of memory for the settings of an earlier run");
     cJSON_free(old);

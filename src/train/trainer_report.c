@@ -69,17 +69,16 @@ void trainer_banner(const Trainer *t) {
     const Settings *s = t->settings;
     const ModelConfig *config = &t->model.config;
     const DatasetInfo *data = dataset_info(t->data.train);
-    const ParameterLayout *layout = &t->model.layout;
-    const size_t count = parameters_count(layout), learned = parameters_count(&t->learned.layout);
+    const double count = (double)t->state.parameters, learned = (double)t->state.trainable;
     char hosts[1024], trainable[48] = "";
     if (t->world->rank != 0) return;
     list_hosts(t->world, hosts, sizeof hosts);
-    if (learned < count) snprintf(trainable, sizeof trainable, ", %.1f M trainable", (double)learned / 1e6);
+    if (learned < count) snprintf(trainable, sizeof trainable, ", %.1f M trainable", learned / 1e6);
     log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels%s, products %s", t->world->size,
              t->world->size > 1 ? "s" : "", t->threads, t->threads > 1 ? "s" : "", hosts, isa_name(),
              strcmp(isa_arithmetic(), "fused") == 0 ? "" : " (unfused)", t->state.fingerprint.products);
     log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters%s", s->model_name_or_path,
-             config->layers, config->width, config->heads, config->labels, (double)count / 1e6, trainable);
+             config->layers, config->width, config->heads, config->labels, count / 1e6, trainable);
     log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples, data->tokens,
              s->eval_file ? "; evaluation on " : "", s->eval_file ? s->eval_file : "");
     log_info("updates   %" PRId64 ", %" PRId64 " per epoch, each of %" PRId64 " samples in %" PRId64

@@ -115,6 +115,8 @@ static Status build(Trainer *t, const char *model, Error *error) {
     if (load_model(t, model, error)) return error->status;
     learned_make(&t->learned, &t->model.layout, t->settings, error);
     if (world_agree(t->world, error, true)) return error->status;
+    t->state.parameters = (int64_t)parameters_count(&t->model.layout);
+    t->state.trainable = (int64_t)parameters_count(&t->learned.layout);
     ReductionRule rule = trainer_reduction_rule(t, &t->model.layout);
     if (optimizer_create(&t->optimizer, t->world, &t->learned.layout, t->settings, &rule, trainer_global_batch_rows(t),
                          batch_rows_max(t->model.config.positions), error))

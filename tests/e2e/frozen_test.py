@@ -100,6 +100,7 @@ def test_moments_are_of_what_learns(alone):
         assert (shapes["token_rows"] == [0]) == (shapes["position_exp_avg"] == [0, 32]) == (name in ("both", "head"))
     assert sizes[""] > sizes["layer"] == sizes["both"] > sizes["head"] == 16384
     said = linnet("inspect", alone("head") / "checkpoint-8").stdout
+    assert "trainable    160 of 72960 parameters" in said, said  # ln_f and score: 2 * 32 + 3 * 32
     assert "moments      16384 dense, of 0 token and 0 position rows" in said, said
 
 

@@ -49,6 +49,8 @@ typedef struct {
     double loss_total;   /**< of all updates that were not skipped */
     int64_t skipped;     /**< updates that changed nothing, since their loss or gradient was not finite (on_nan) */
     bool evaluation_due; /**< a stop signal ended this update's evaluation: a resumed run starts with it */
+    int64_t parameters;  /**< of the model; 0: not known, as in files of earlier versions */
+    int64_t trainable;   /**< those of them that learn */
     TrainerFigures figures;
     RunRecord run;
     /* A resumed run must have the same; a difference in units or fingerprint is only a warning. */

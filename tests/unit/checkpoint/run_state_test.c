@@ -54,6 +54,7 @@ static void test_read_state(void **state) {
     write_both();
     const RunState run = read_good(&parts);
     assert_true(run.has_best && run.best_metric == 0.625);
+    assert_int_equal(run.parameters, 0); /* not known */
     assert_int_equal(run.best_step, 20);
     assert_true(run.epoch == 1.2345678901234567);
     assert_int_equal(run.step, 30);
@@ -189,6 +190,8 @@ static const RunState SAVED = {.step = 7,
                                .best_step = 6,
                                .best_saved.step = 6,
                                .stale = 1,
+                               .parameters = 90,
+                               .trainable = 12,
                                .figures = {.epochs = 3, .batch = 8, .save_steps = 3, .logging_steps = 1, .patience = 2},
                                .run = {.id = RUN,
                                        .started = "2026-11-30T01:02:03Z",
@@ -215,6 +218,7 @@ static void test_saved_state_is_read_back(void **state) {
     save(&SAVED, history);
     const RunState run = read_good(&parts);
     assert_int_equal(run.step, 7);
+    assert_true(run.parameters == 90 && run.trainable == 12);
     assert_true(run.epoch == SAVED.epoch && run.best_metric == SAVED.best_metric);
     assert_memory_equal(&run.run, &SAVED.run, sizeof run.run);
     assert_true(cJSON_GetObjectItem(parts.settings, "learning_rate")->valuedouble == 0.1 + 0.2);

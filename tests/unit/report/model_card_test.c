@@ -134,6 +134,24 @@ static void test_loss_that_is_not_finite_is_left_out(void **state) {
     memory_free(run.metrics);
 }
 
+static void test_frozen_parts_are_told(void **state) {
+    (void)state;
+    Run run;
+    make_run(&run, "frozen");
+    run.state.parameters = 1000;
+    run.state.trainable = 1000;
+    char *text = saved(&run);
+    assert_null(strstr(text, "were trained"));
+    memory_free(text);
+    run.state.trainable = 12;
+    run.card.settings_text = "{\"freeze_layers\": 11, \"freeze_embeddings\": true, \"layerwise_lr_decay\": 0.5}";
+    text = saved(&run);
+    assert_has(text, "| layerwise_lr_decay | 0.5 |\n| freeze_layers | 11 |\n| freeze_embeddings | true |\n");
+    assert_has(text, "12 of the model's 1000 parameters were trained; the others are the base model's.\n");
+    memory_free(text);
+    memory_free(run.metrics);
+}
+
 static void test_without_evaluation(void **state) {
     (void)state;
     Run run;
@@ -285,6 +303,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_card_is_as_written),
         cmocka_unit_test(test_loss_that_is_not_finite_is_left_out),
+        cmocka_unit_test(test_frozen_parts_are_told),
         cmocka_unit_test(test_without_evaluation),
         cmocka_unit_test(test_names_cannot_break_the_card),
         cmocka_unit_test(test_characters_that_yaml_excludes),

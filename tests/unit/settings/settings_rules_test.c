@@ -163,10 +163,9 @@ static void test_changes_of_settings(void **state) {
                     " \"adam_epsilon\": 1.0000000000000002e-08, \"a key of another version\": 1}");
     Settings settings = load_good(REQUIRED ", \"dropout\": 0.5, \"freeze_layers\": 1, \"layerwise_lr_decay\": 0.5}");
     assert_int_equal(settings_compare(&settings, before, note_change, text, &error), STATUS_OK);
-    assert_string_equal(text,
-                        "train_file \"other.h5\" -> \"train.h5\"; max_steps 8 -> -1; "
-                        "adam_epsilon 1.0000000000000002e-08 -> 1e-08; seed 7 -> 42 (fixed); "
-                        "freeze_layers 0 -> 1 (fixed); dropout null -> 0.5; ");
+    assert_string_equal(text, "train_file \"other.h5\" -> \"train.h5\"; max_steps 8 -> -1; "
+                              "adam_epsilon 1.0000000000000002e-08 -> 1e-08; seed 7 -> 42 (fixed); "
+                              "freeze_layers 0 -> 1 (fixed); dropout null -> 0.5; ");
     text[0] = '\0';
     assert_int_equal(settings_compare(&settings, NULL, note_change, text, &error), STATUS_OK);
     assert_string_equal(text, "");

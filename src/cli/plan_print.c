@@ -18,6 +18,9 @@ void plan_print(const Plan *p, const PlanConstants *constants, double node_memor
            " reduction units, %.0f tokens, at most %.0f per rank\n",
            job->ranks, constants->threads, job->hosts, job->global_batch, job->units, job->global_batch_tokens,
            job->busiest_tokens);
+    const size_t parameters = parameters_count(job->layout), trainable = parameters_count(job->learned);
+    if (trainable < parameters)
+        printf("trainable   %.1f M of %.1f M parameters\n", (double)trainable / 1e6, (double)parameters / 1e6);
     printf(
         "memory      up to %.2f GB per host of %.2f: %.0f MB weights and %d times %.0f MB gradients, %.0f activations, %.0f "
         "moments, %.0f received, %.0f embeddings, %.0f data (%.0f of it the order, %s), %.0f program\n",
@@ -56,6 +59,8 @@ Status plan_print_json(const Plan *p, Error *error) {
                    {"global_batch", (double)job->global_batch},
                    {"units", (double)job->units},
                    {"updates", (double)job->updates},
+                   {"parameters", (double)parameters_count(job->layout)},
+                   {"trainable_parameters", (double)parameters_count(job->learned)},
                    {"global_batch_tokens", job->global_batch_tokens},
                    {"rank_tokens", job->busiest_tokens},
                    {"rank_bytes", m->rank},

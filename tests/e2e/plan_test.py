@@ -67,6 +67,9 @@ def test_plan_counts_what_learns(config, constants):
     for key in ("pass_seconds", "adamw_seconds", "host_sent_bytes", "rank_bytes", "rank_gradient_bytes", "saving_bytes", "update_seconds"):
         found = [planned[key] for planned in plans]
         assert all(more > less for more, less in zip(found, found[1:])), (key, found)
+    assert plans[0]["parameters"] == plans[0]["trainable_parameters"] == plans[3]["parameters"]
+    assert plans[3]["trainable_parameters"] == 2 * 32 + 3 * 32  # ln_f and score
+    assert "\ntrainable   " in linnet("plan", config, "--ranks", 2, "--constants", constants, "--set", "freeze_layers=1").stdout
     assert plans[1]["row_seconds"] > plans[2]["row_seconds"] == 0
     refused("plan", config, *hosts, "--constants", constants, "--set", "freeze_layers=3", names=["freeze_layers: expected at most 2"])
 

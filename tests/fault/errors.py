@@ -114,6 +114,7 @@ RULES = [
     setting("`--set` of a wrong value", {}, arguments=["--set", "max_steps=3.5"], section=NAMES),
     setting("`global_batch_size` with `gradient_accumulation_steps`", {"gradient_accumulation_steps": 2}, section=NAMES),
     setting("`reduction_dtype` with MPI's sums", {"reduction": "mpi", "reduction_dtype": "bfloat16"}, section=NAMES),
+    setting("`freeze_layers` above the model's layers", {"freeze_layers": 9}, section=NAMES),
     setting("`eval_strategy` without `eval_file`", {"eval_strategy": "epoch"}, section=NAMES),
     setting("`report_to` names a program that nobody knows", {"report_to": ["tensorbord"]}, section=NAMES),
     setting("`load_best_model_at_end` without evaluation", {"load_best_model_at_end": True}, section=NAMES),

@@ -173,14 +173,44 @@ static void test_bytes(void **state) {
     gpt2_destroy(NULL);
 }
 
+/** Multiplications of a layer for a row, by hand: qkv 3 C², projection C², MLP 2 C I. */
+static void test_operations(void **state) {
+    (void)state;
+    Tiny tiny;
+    tiny_make(&tiny, &TINY_KINDS[6]);
+    const double c = 24, inner = 50, m = 100, b = 4, head = b * c * 3;
+    const double full = m * (4 * c * c + 2 * c * inner), last = m * 2 * c * c + b * (2 * c * c + 2 * c * inner);
+    const struct {
+        Frozen frozen;
+        double products;
+    } cases[] = {{{0, false}, 2 * (2 * full + last + head)},
+                 {{1, false}, full + 2 * (full + last + head)},
+                 {{1, true}, 2 * (full + last + head)},
+                 {{3, false}, 2 * full + last + 2 * head},
+                 {{3, true}, 2 * head}};
+    assert_true(gpt2_operations(&tiny.config, 100, 4) == 2 * (2 * full + last + head));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ParameterLayout learned = tiny_learned(&tiny, &cases[i].frozen);
+        assert_true(gpt2_backward_operations(&tiny.config, &learned, 100, 4) == 2 * cases[i].products);
+        parameters_layout_free(&learned);
+    }
+    tiny_free(&tiny);
+}
+
 /** Where a forward pass over all texts first has a value that is not finite; "": nowhere. */
-static const char *module_of(const Tiny *tiny, const Batch *batch) {
+static const char *module_where(const Tiny *tiny, const Batch *batch, const Frozen *frozen) {
     static char module[GPT2_MODULE_TEXT];
-    Gpt2 *gpt2 = tiny_gpt2(tiny, true);
+    ParameterLayout learned = tiny_learned(tiny, frozen);
+    Gpt2 *gpt2 = tiny_gpt2_of(tiny, &learned);
     gpt2_forward(gpt2, &tiny->parameters, batch, tiny->dropout);
     if (!gpt2_find_not_finite(gpt2, batch, module)) module[0] = '\0';
     gpt2_destroy(gpt2);
+    parameters_layout_free(&learned);
     return module;
+}
+
+static const char *module_of(const Tiny *tiny, const Batch *batch) {
+    return module_where(tiny, batch, &(Frozen){0});
 }
 
 static void check_module(Tiny *tiny, const Batch *batch, float *value, const char *module) {
@@ -217,6 +247,10 @@ static void check_not_finite(const TinyKind *kind, Tiny *tiny, Batch *batch) {
     float *bias = dense + layout->tensor[parameters_layer(layout, 0, ATTN_BIAS)].offset;
     bias[0] = bias[kind->width] = 1e30F;
     assert_string_equal(module_of(tiny, batch), "transformer.h.0.attn");
+    if (kind->layers == 1) return;
+    /* Layers that no backward pass goes through share their activations. */
+    assert_string_equal(module_where(tiny, batch, &(Frozen){1, false}), "transformer.h.0.attn");
+    assert_string_equal(module_where(tiny, batch, &(Frozen){1, true}), "the layers below transformer.h.1");
 }
 
 static void test_finds_where_a_value_is_not_finite(void **state) {
@@ -234,6 +268,7 @@ int main(void) {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_finds_where_a_value_is_not_finite),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_operations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

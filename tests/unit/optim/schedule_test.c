@@ -216,6 +216,28 @@ static void test_holds_when_the_run_is_all_warmup(void **state) {
     assert_true(schedule_rate(&cosine, 3) == PEAK);
 }
 
+/** The peaks of 2 layers: powers of ½ are exact. */
+static void test_peaks_of_tensors(void **state) {
+    (void)state;
+    const ModelConfig config = {
+        .vocabulary = 9, .positions = 8, .width = 16, .layers = 2, .heads = 2, .inner = 32, .labels = 3};
+    Settings settings = {.learning_rate = 1e-3, .head_learning_rate = -1, .layerwise_lr_decay = 0.5};
+    ParameterLayout layout;
+    Error error = {0};
+    assert_int_equal(parameters_layout(&layout, &config, &error), STATUS_OK);
+    const ParameterTensor *score = &layout.tensor[parameters_score(&layout)];
+    assert_true(schedule_peak(&settings, score) == 1e-3);
+    assert_true(schedule_peak(&settings, &layout.tensor[parameters_final_bias(&layout)]) == 1e-3);
+    assert_true(schedule_peak(&settings, &layout.tensor[parameters_layer(&layout, 1, OUT_BIAS)]) == 1e-3 / 2);
+    assert_true(schedule_peak(&settings, &layout.tensor[parameters_layer(&layout, 0, LN1_WEIGHT)]) == 1e-3 / 4);
+    assert_true(schedule_peak(&settings, &layout.token) == 1e-3 / 8);
+    assert_true(schedule_peak(&settings, &layout.position) == 1e-3 / 8);
+    settings.head_learning_rate = 0;
+    assert_true(schedule_peak(&settings, score) == 0);
+    assert_true(schedule_peak(&settings, &layout.tensor[parameters_final_bias(&layout)]) == 1e-3);
+    parameters_layout_free(&layout);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gives_the_rates_of_transformers),
@@ -225,6 +247,7 @@ int main(void) {
         cmocka_unit_test(test_rounds_a_share_up_and_a_fraction_down),
         cmocka_unit_test(test_ends_at_zero_and_stays_there),
         cmocka_unit_test(test_holds_when_the_run_is_all_warmup),
+        cmocka_unit_test(test_peaks_of_tensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,8 +19,7 @@ void plan_print(const Plan *p, const PlanConstants *constants, double node_memor
            job->ranks, constants->threads, job->hosts, job->global_batch, job->units, job->global_batch_tokens,
            job->busiest_tokens);
     const size_t parameters = parameters_count(job->layout), trainable = parameters_count(job->learned);
-    if (trainable < parameters)
-        printf("trainable   %.1f M of %.1f M parameters\n", (double)trainable / 1e6, (double)parameters / 1e6);
+    if (trainable < parameters) printf("trainable   %zu of %zu parameters\n", trainable, parameters);
     printf(
         "memory      up to %.2f GB per host of %.2f: %.0f MB weights and %d times %.0f MB gradients, %.0f activations, %.0f "
         "moments, %.0f received, %.0f embeddings, %.0f data (%.0f of it the order, %s), %.0f program\n",

@@ -73,7 +73,9 @@ void trainer_banner(const Trainer *t) {
     char hosts[1024], trainable[48] = "";
     if (t->world->rank != 0) return;
     list_hosts(t->world, hosts, sizeof hosts);
-    if (learned < count) snprintf(trainable, sizeof trainable, ", %.1f M trainable", learned / 1e6);
+    if (learned < count)
+        snprintf(trainable, sizeof trainable, learned < 1e5 ? ", %.0f trainable" : ", %.1f M trainable",
+                 learned < 1e5 ? learned : learned / 1e6);
     log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels%s, products %s", t->world->size,
              t->world->size > 1 ? "s" : "", t->threads, t->threads > 1 ? "s" : "", hosts, isa_name(),
              strcmp(isa_arithmetic(), "fused") == 0 ? "" : " (unfused)", t->state.fingerprint.products);

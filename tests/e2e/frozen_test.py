@@ -128,5 +128,5 @@ def test_more_layers_than_there_are(settings, tmp_path):
 def test_banner_counts_what_learns(settings, tmp_path):
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **{**settings, "max_steps": 1}, **VARIANTS["both"])
     said = linnet("train", config).stderr
-    assert re.search(r"model .* M parameters, 0\.0 M trainable\n", said), said
+    assert re.search(r"model .* M parameters, \d+ trainable\n", said), said
     assert "embeddings mapped" in said, said

@@ -164,6 +164,20 @@ void dataset_warn_longer(const DatasetInfo *info, int64_t longer, int32_t positi
             info->path, (long long)longer, (long long)info->samples, positions, info->longest, positions);
 }
 
+Status dataset_count_labels(Dataset *dataset, int64_t first, int64_t count, int64_t *counts, Error *error) {
+    uint8_t *labels = memory_allocate(SAMPLES_AT_ONCE, sizeof *labels, error);
+    for (int64_t done = 0; done < count && !error->status; done += SAMPLES_AT_ONCE) {
+        const int64_t some = int64_min(count - done, SAMPLES_AT_ONCE);
+        if (column_read(dataset, COLUMN_LABELS, first + done, some, labels, error)) break;
+        for (int64_t i = 0; i < some; i++) {
+            if (dataset_check_label(dataset, labels[i], first + done + i, error)) break;
+            counts[labels[i]]++;
+        }
+    }
+    memory_free(labels);
+    return error->status;
+}
+
 static Status verify_tokens(Dataset *dataset, int64_t first, int64_t end, int32_t *ids, Error *error) {
     for (int64_t place = first; place < end; place += TOKENS_AT_ONCE) {
         const int64_t count = int64_min(end - place, TOKENS_AT_ONCE);

@@ -118,13 +118,21 @@ Status dataset_lengths(Dataset *dataset, const int64_t *indices, int64_t count, 
     return error->status;
 }
 
-static Status load_labels_and_rows(Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
+/* The labels of the samples of a plan, which then has a piece for each sample; each is checked. */
+static Status load_labels(Dataset *dataset, const int64_t *indices, int64_t count, const Plan *plan, uint8_t *labels,
+                          Error *error) {
     for (int64_t i = 0; i < count; i++) plan->pieces[i] = (Piece){plan->wanted[i].index, 1, plan->wanted[i].position};
-    if (gather(dataset, COLUMN_LABELS, plan->pieces, count, samples->labels, error) ||
-        gather(dataset, COLUMN_ROWS, plan->pieces, count, samples->rows, error))
-        return error->status;
+    if (gather(dataset, COLUMN_LABELS, plan->pieces, count, labels, error)) return error->status;
     for (int64_t i = 0; i < count; i++)
-        if (dataset_check_label(dataset, samples->labels[i], samples->indices[i], error)) break;
+        if (dataset_check_label(dataset, labels[i], indices[i], error)) break;
+    return error->status;
+}
+
+Status dataset_labels(Dataset *dataset, const int64_t *indices, int64_t count, uint8_t *labels, Error *error) {
+    Plan plan = {0};
+    if (!plan_create(&plan, count, error) && !sort_wanted(dataset, indices, count, plan.wanted, error))
+        load_labels(dataset, indices, count, &plan, labels, error);
+    plan_free(&plan);
     return error->status;
 }
 
@@ -154,7 +162,9 @@ Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Sam
     for (int64_t i = 0; i < count; i++)
         loaded.starts[plan.wanted[i].position + 1] = plan.bounds[2 * i + 1] - plan.bounds[2 * i]; /* lengths */
     for (int64_t i = 0; i < count; i++) loaded.starts[i + 1] += loaded.starts[i];
-    if (load_labels_and_rows(dataset, &plan, count, &loaded, error) || load_ids(dataset, &plan, count, &loaded, error))
+    if (load_labels(dataset, indices, count, &plan, loaded.labels, error) ||
+        gather(dataset, COLUMN_ROWS, plan.pieces, count, loaded.rows, error) ||
+        load_ids(dataset, &plan, count, &loaded, error))
         goto cleanup;
     *samples = loaded;
     loaded = (Samples){0};

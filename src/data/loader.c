@@ -11,6 +11,7 @@
 typedef struct {
     int64_t epoch, first, end; /**< global batches first … end − 1; none in a chunk of zeros */
     int64_t *tokens;           /**< [global batches of a chunk] of text, over all ranks */
+    double *weights;           /**< [global batches of a chunk] of their samples; NULL without label_weights */
     int64_t *unit_starts; /**< [global batches of a chunk, units of a rank + 1] where in `loaded` each unit starts */
     int64_t *positions;   /**< [samples of a chunk] of each sample in `loaded`, its position in its global batch */
     Samples loaded;       /**< this rank's samples, by global batch, unit and position */
@@ -27,6 +28,7 @@ typedef struct {
     int64_t order_epoch;     /**< −1: none yet */
     int64_t *indices;        /**< [samples of a chunk] all ranks' samples, in the epoch's order */
     int32_t *lengths;        /**< [samples of a chunk] theirs */
+    uint8_t *labels;         /**< [samples of a chunk] likewise; NULL without label_weights */
     int64_t *own;            /**< [samples of a chunk] indices of this rank's samples */
     Dealer dealer;
 } Reader;
@@ -77,9 +79,10 @@ double loader_bytes(const DatasetInfo *info, const LoaderPlan *plan) {
     const double samples = (double)chunk_samples(info->samples, plan), own = samples / plan->ranks;
     const double loaded = own * (4 * sizeof(int64_t) + sizeof(uint8_t) + mean * sizeof(int32_t));
     const double chunk = loaded + batches * (double)(units_of_rank(plan) + 2) * sizeof(int64_t);
+    const double weights = plan->label_weights ? samples * sizeof(uint8_t) + 2.0 * batches * sizeof(double) : 0.0;
     const double reader = samples * (sizeof(int64_t) + sizeof(int32_t) + DATASET_WORK_BYTES) + own * sizeof(int64_t) +
                           dealer_bytes(&plan->cost_model, int64_min(plan->global_batch, info->samples), plan->units);
-    return 2.0 * chunk + reader + loader_order_bytes(info->samples, plan->order);
+    return 2.0 * chunk + reader + weights + loader_order_bytes(info->samples, plan->order);
 }
 
 int64_t loader_largest_share(const DatasetInfo *info, const LoaderPlan *plan) {
@@ -101,6 +104,8 @@ static Status create_reader(Reader *reader, Dataset *dataset, const LoaderPlan *
     reader->indices = memory_allocate((size_t)chunk_samples(samples, plan), sizeof *reader->indices, error);
     reader->lengths = memory_allocate((size_t)chunk_samples(samples, plan), sizeof *reader->lengths, error);
     reader->own = memory_allocate((size_t)chunk_samples(samples, plan), sizeof *reader->own, error);
+    if (plan->label_weights)
+        reader->labels = memory_allocate((size_t)chunk_samples(samples, plan), sizeof *reader->labels, error);
     return dealer_create(&reader->dealer, &plan->cost_model, int64_min(plan->global_batch, samples), plan->units,
                          error);
 }
@@ -109,6 +114,7 @@ static Status create_chunk(Chunk *chunk, const Reader *reader, Error *error) {
     const size_t samples = (size_t)chunk_samples(reader->samples, &reader->plan), batches = (size_t)reader->batches;
     const size_t starts = (size_t)units_of_rank(&reader->plan) + 1;
     chunk->tokens = memory_allocate(batches, sizeof *chunk->tokens, error);
+    if (reader->labels) chunk->weights = memory_allocate(batches, sizeof *chunk->weights, error);
     chunk->unit_starts = memory_allocate(batches, starts * sizeof *chunk->unit_starts, error);
     chunk->positions = memory_allocate(samples, sizeof *chunk->positions, error);
     return error->status;
@@ -117,6 +123,7 @@ static Status create_chunk(Chunk *chunk, const Reader *reader, Error *error) {
 static void free_chunk(Chunk *chunk) {
     samples_free(&chunk->loaded);
     memory_free(chunk->tokens);
+    memory_free(chunk->weights);
     memory_free(chunk->unit_starts);
     memory_free(chunk->positions);
 }
@@ -171,6 +178,13 @@ static GlobalBatch shape_of(const Reader *reader, int64_t index) {
         .samples = samples, .units = units, .first_unit = (int)first_unit, .unit_count = (int)unit_count};
 }
 
+/* What samples `start` … of a chunk weigh together. */
+static double sum_weights(const Reader *reader, int64_t start, int64_t samples) {
+    double sum = 0.0;
+    for (int64_t i = start; i < start + samples; i++) sum += reader->plan.label_weights[reader->labels[i]];
+    return sum;
+}
+
 /* Deal the global batches of a chunk, and fill reader->own with this rank's samples; returns their number. */
 static int64_t deal_chunk(Reader *reader, Chunk *chunk) {
     int64_t count = 0;
@@ -181,6 +195,7 @@ static int64_t deal_chunk(Reader *reader, Chunk *chunk) {
         int64_t *tokens = &chunk->tokens[b - chunk->first];
         *tokens = 0;
         for (int64_t i = 0; i < shape.samples; i++) *tokens += lengths[i];
+        if (reader->labels) chunk->weights[b - chunk->first] = sum_weights(reader, start, shape.samples);
         dealer_deal(&reader->dealer, lengths, shape.samples, shape.units);
         count = take_own(reader, chunk, start, &shape, find_unit_starts(reader, chunk, b), count);
     }
@@ -197,6 +212,8 @@ static Status read_chunk(Reader *reader, Chunk *chunk, int64_t epoch, int64_t fi
     samples_free(&chunk->loaded);
     find_samples(reader, epoch, start, samples);
     if (dataset_lengths(reader->dataset, reader->indices, samples, reader->lengths, error)) return error->status;
+    if (reader->labels && dataset_labels(reader->dataset, reader->indices, samples, reader->labels, error))
+        return error->status;
     const int64_t own = deal_chunk(reader, chunk);
     return dataset_load(reader->dataset, reader->own, own, &chunk->loaded, error);
 }
@@ -244,6 +261,7 @@ void loader_destroy(Loader *loader) {
     memory_free(loader->reader.order);
     memory_free(loader->reader.indices);
     memory_free(loader->reader.lengths);
+    memory_free(loader->reader.labels);
     memory_free(loader->reader.own);
     dealer_destroy(&loader->reader.dealer);
     memory_free(loader);
@@ -274,6 +292,7 @@ GlobalBatch loader_global_batch(const Loader *loader, int64_t global_batch) {
     const Chunk *now = &loader->now;
     GlobalBatch found = shape_of(&loader->reader, global_batch);
     found.tokens = now->tokens[global_batch - now->first];
+    found.weight = now->weights ? now->weights[global_batch - now->first] : (double)found.samples;
     found.unit_starts = find_unit_starts(&loader->reader, now, global_batch);
     return found;
 }

@@ -9,8 +9,8 @@
  *   rows    int64  [samples]     the sample's row in the source table, from 0
  *
  *  Files are opened read-only and without file locks, so that NFS and Lustre work. Each rank opens the file, or its
- *  host's copy in memory (broadcast_files.h), for itself and reads only the chunks that it needs. One thread may call dataset_lengths() and dataset_load() while others read
- *  other data sets. Not collective. */
+ *  host's copy in memory (broadcast_files.h), for itself and reads only the chunks that it needs. One thread may call dataset_lengths(), dataset_labels()
+ *  and dataset_load() while others read other data sets. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
 #include <stdint.h>
@@ -72,14 +72,20 @@ void dataset_warn_longer(const DatasetInfo *info, int64_t longer, int32_t positi
 /** lengths [count], in tokens, of samples indices [count] (any order, repeats allowed). */
 Status dataset_lengths(Dataset *dataset, const int64_t *indices, int64_t count, int32_t *lengths, Error *error);
 
+/** labels [count] of samples indices [count] (likewise). */
+Status dataset_labels(Dataset *dataset, const int64_t *indices, int64_t count, uint8_t *labels, Error *error);
+
+/** Add to counts [DATASET_LABELS_MAX] how many of samples first … first + count − 1 have each label. */
+Status dataset_count_labels(Dataset *dataset, int64_t first, int64_t count, int64_t *counts, Error *error);
+
 /** Load samples indices [count] (likewise) into *samples, in that order. Free with samples_free(). */
 Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Samples *samples, Error *error);
 void samples_free(Samples *samples);
 
-/** Bytes a sample that these two need besides their results. */
+/** Bytes a sample that these three need besides their results. */
 enum { DATASET_WORK_BYTES = 56 };
 
-/** Make another thread's dataset_lengths() or dataset_load() return soon with STATUS_STOPPED, and every later call:
+/** Make another thread's dataset_lengths(), dataset_labels() or dataset_load() return soon with STATUS_STOPPED, and every later call:
  *  after this only dataset_close() is possible. */
 void dataset_stop(Dataset *dataset);
 

@@ -4,8 +4,8 @@
  *
  *  An epoch visits the samples in the plan's order (order.h). `global_batch` consecutive samples make an update. They
  *  are dealt to reduction units that cost about equally much (dealer.h), and each rank gets a run of units, so that the
- *  ranks take equally long. All of this follows from the lengths of the global batch's samples: every rank computes it
- *  for itself and loads only the tokens of its own units.
+ *  ranks take equally long. All of this follows from the lengths of the global batch's samples, and their weight from
+ *  their labels: every rank computes it for itself and loads only the tokens of its own units.
  *
  *  Global batches are loaded one *prefetch chunk* at a time, the same ones on every rank. While training works on one
  *  chunk a thread reads and deals the next, so memory follows the chunk, not the data (except for the order of
@@ -25,8 +25,9 @@ typedef struct {
     int ranks, rank;
     uint64_t seed; /**< epoch e is ordered by seed + e */
     DataOrder order;
-    int64_t updates; /**< of the run: nothing after them is read ahead */
-    int64_t chunk;   /**< samples of a prefetch chunk at most, but at least one global batch is loaded */
+    int64_t updates;             /**< of the run: nothing after them is read ahead */
+    int64_t chunk;               /**< samples of a prefetch chunk at most, but at least one global batch is loaded */
+    const double *label_weights; /**< [labels] what a sample of each label weighs, borrowed; NULL: 1 */
 } LoaderPlan;
 
 /** The size of a prefetch chunk that training takes: ORDER_GROUP samples, or fewer where they are long, so that the
@@ -61,6 +62,8 @@ Status loader_load(Loader *loader, int64_t epoch, int64_t global_batch, Error *e
 typedef struct {
     int64_t samples;            /**< over all ranks */
     int64_t tokens;             /**< of text, over all ranks */
+    double weight;              /**< of its samples by label_weights, added in the order of their positions, over all
+                                     ranks; the number of samples where these are NULL */
     int units;                  /**< that take part: as many as planned, fewer where there are fewer samples */
     int first_unit, unit_count; /**< this rank's units */
     const int64_t *unit_starts; /**< [unit_count + 1] number of the first sample of each of this rank's units, and of

@@ -79,6 +79,11 @@ static void assert_loads(Dataset *dataset, const int64_t *indices, int64_t count
     if (dataset_lengths(dataset, indices, count, lengths, &error)) fail_msg("%s", error.message);
     for (int64_t i = 0; i < count; i++) assert_int_equal(lengths[i], length_of(indices[i]));
     free(lengths);
+    uint8_t *labels = malloc((size_t)count + 1);
+    assert_non_null(labels);
+    if (dataset_labels(dataset, indices, count, labels, &error)) fail_msg("%s", error.message);
+    for (int64_t i = 0; i < count; i++) assert_int_equal(labels[i], label_of(indices[i]));
+    free(labels);
     if (dataset_load(dataset, indices, count, &samples, &error)) fail_msg("%s", error.message);
     assert_int_equal(samples.count, count);
     assert_int_equal(samples.starts[0], 0);
@@ -134,6 +139,19 @@ static void test_reading_can_be_stopped(void **state) {
     assert_int_equal(dataset_load(dataset, (int64_t[]){0}, 1, &samples, &loading), STATUS_STOPPED);
     assert_int_equal(dataset_lengths(dataset, (int64_t[]){0}, 1, lengths, &measuring), STATUS_STOPPED);
     assert_null(samples.starts);
+    dataset_close(dataset);
+}
+
+static void test_counts_labels(void **state) {
+    (void)state;
+    Dataset *dataset = open_good(large);
+    int64_t counts[DATASET_LABELS_MAX] = {0}, expected[DATASET_LABELS_MAX] = {0};
+    Error error = {0};
+    for (int64_t i = 5; i < LARGE; i++) expected[label_of(i)]++;
+    dataset_count_labels(dataset, 5, 100, counts, &error);
+    dataset_count_labels(dataset, 105, LARGE - 105, counts, &error); /* adds */
+    assert_int_equal(error.status, STATUS_OK);
+    assert_memory_equal(counts, expected, sizeof counts);
     dataset_close(dataset);
 }
 
@@ -378,6 +396,7 @@ int main(void) {
         cmocka_unit_test(test_loads_in_any_order),
         cmocka_unit_test(test_refuses_samples_that_are_not_there),
         cmocka_unit_test(test_reading_can_be_stopped),
+        cmocka_unit_test(test_counts_labels),
         cmocka_unit_test(test_loads_a_sample_longer_than_a_run),
         cmocka_unit_test(test_the_vocabulary_decides_the_width_of_ids),
         cmocka_unit_test(test_counts_longer_samples),

@@ -11,6 +11,7 @@
 
 enum { MOST = 200 }; /* samples of a test's data set */
 
+static const double WEIGHTS[3] = {0.1, 2.75, 0.0}; /* of labels; their sums are rounded */
 static const CostModel MODEL = {POOLING_PADDED_END, 1024, 768};
 
 static Dataset *make_dataset(int64_t samples) {
@@ -63,11 +64,13 @@ static void check_global_batch(const Loader *loader, const GlobalBatch *global_b
                                int64_t samples, const LoaderPlan *plan, int *seen) {
     int64_t first, count, tokens = 0;
     int32_t lengths[64];
+    double weight = 0.0;
     Dealer dealer;
     Error error = {0};
     for (int64_t i = 0; i < samples; i++) {
         lengths[i] = (int32_t)length_of(order[i]);
         tokens += lengths[i];
+        weight += plan->label_weights ? plan->label_weights[label_of(order[i])] : 1.0;
     }
     int taking_part = samples < plan->units ? (int)samples : plan->units;
     even_part(taking_part, plan->ranks, plan->rank, &first, &count);
@@ -75,6 +78,7 @@ static void check_global_batch(const Loader *loader, const GlobalBatch *global_b
     dealer_deal(&dealer, lengths, samples, taking_part);
     assert_int_equal(global_batch->samples, samples);
     assert_int_equal(global_batch->tokens, tokens);
+    assert_true(global_batch->weight == weight);
     assert_int_equal(global_batch->units, taking_part);
     assert_int_equal(global_batch->first_unit, first);
     assert_int_equal(global_batch->unit_count, count);
@@ -201,7 +205,8 @@ static void test_epochs_visit_every_sample_once(void **state) {
                                                            .cost_model = MODEL,
                                                            .ranks = jobs[j].ranks,
                                                            .order = order,
-                                                           .chunk = chunks[s]});
+                                                           .chunk = chunks[s],
+                                                           .label_weights = s % 2 == 0 ? WEIGHTS : NULL});
 }
 
 /* A resumed run starts in the middle of an epoch. */
@@ -290,6 +295,9 @@ static void test_bytes_follow_the_chunk(void **state) {
     assert_true(loader_bytes(&many, &plan) < 64e6);
     assert_true(loader_order_bytes(many.samples, DATA_ORDER_BLOCKS) == 0.0);
     const double blocks = loader_bytes(&many, &plan);
+    plan.label_weights = WEIGHTS; /* the label of each sample, and sums of two chunks */
+    assert_true(loader_bytes(&many, &plan) == blocks + ORDER_GROUP + 2.0 * 8 * ORDER_GROUP / 64);
+    plan.label_weights = NULL;
     plan.order = DATA_ORDER_TORCH;
     assert_true(loader_bytes(&many, &plan) == blocks + 8e9);
     assert_true(loader_order_bytes(many.samples, DATA_ORDER_TORCH) == 8e9);

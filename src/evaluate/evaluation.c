@@ -43,7 +43,7 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
     Batch *batch = e->batch;
     if (batch->samples == 0) return;
     const float *logits = gpt2_forward(e->gpt2, e->parameters, batch, NULL);
-    loss_forward_backward(sink->losses, NULL, logits, batch->labels, batch->samples, sink->labels, 0.0, 1.0);
+    loss_forward_backward(sink->losses, NULL, logits, batch->labels, batch->samples, sink->labels, &(LossRule){0}, 1.0);
     for (size_t b = 0; b < batch->samples; b++) {
         const float *row = logits + b * sink->labels;
         metrics_add(sink->metrics, row, batch->labels[b], sink->losses[b]);
@@ -178,6 +178,7 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
                  .losses = memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
     if (logits) sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
     metrics_clear(metrics, e->labels);
+    metrics->class_weights = e->class_weights;
     batch_clear(e->batch);
     Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
     if (world_agree(e->world, error, true) == STATUS_OK) {

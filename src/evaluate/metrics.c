@@ -36,19 +36,34 @@ static void add_loss(Metrics *metrics, double loss) {
     }
 }
 
+/* Samples of a label, as truth. */
+static int64_t label_samples(const Metrics *metrics, int32_t label) {
+    int64_t sum = 0;
+    for (int32_t p = 0; p < metrics->labels; p++) sum += metrics->confusion[label * metrics->labels + p];
+    return sum;
+}
+
+/* What the samples weigh together. */
+static double total_weight(const Metrics *metrics) {
+    if (!metrics->class_weights) return (double)metrics->samples;
+    double sum = 0.0;
+    for (int32_t i = 0; i < metrics->labels; i++) sum += metrics->class_weights[i] * (double)label_samples(metrics, i);
+    return sum;
+}
+
 static double mean_loss(const Metrics *metrics) {
     if (metrics->nan_losses > 0) return NAN;
     if (metrics->infinite_losses > 0) return INFINITY;
     double sum = 0.0;
     for (int i = METRICS_DIGITS - 1; i >= 0; i--) sum += ldexp((double)metrics->loss[i], DIGIT_BITS * (i - 1));
-    return sum / (double)metrics->samples;
+    return sum / total_weight(metrics);
 }
 
 void metrics_add(Metrics *metrics, const float *logits, int32_t label, double loss) {
     int32_t predicted = metrics_predicted(logits, metrics->labels);
     metrics->samples++;
     metrics->confusion[label * metrics->labels + predicted]++;
-    add_loss(metrics, loss);
+    add_loss(metrics, metrics->class_weights ? metrics->class_weights[label] * loss : loss);
 }
 
 /** 2tp + fp + fn of a label is its count as truth plus its count as prediction. */

@@ -131,8 +131,9 @@ void score_table_print(const char *title, const Metrics *metrics, const Scores *
     const int width = label_width(metrics->labels, label_names);
     printf("%s\n", title);
     printf("  samples   %" PRId64
-           "\n  accuracy  %.4f\n  macro F1  %.4f\n  loss      %.4f\n  speed     %.1f samples/s\n",
-           metrics->samples, scores->accuracy, scores->f1, scores->loss, samples_per_second);
+           "\n  accuracy  %.4f\n  macro F1  %.4f\n  loss      %.4f%s\n  speed     %.1f samples/s\n",
+           metrics->samples, scores->accuracy, scores->f1, scores->loss,
+           metrics->class_weights ? ", with class weights" : "", samples_per_second);
     if (metrics->labels <= MATRIX_LABELS)
         print_matrix(metrics, label_names, width);
     else

@@ -96,5 +96,6 @@ void settings_free(Settings *settings) {
         const SettingRow *row = &SETTING_ROWS[i];
         if (setting_is_text(row)) memory_free(*(char **)setting_field(row, settings));
     }
+    memory_free(settings->class_weights_place);
     *settings = (Settings){0};
 }

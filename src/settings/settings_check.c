@@ -63,6 +63,14 @@ void settings_check_foreign(Source *source, const Settings *settings) {
     }
 }
 
+/* What is wrong with class_weights may only be known when the training data is. */
+static Status note_place(Settings *settings, const Source *source, Error *error) {
+    char where[SOURCE_WHERE];
+    const Given *given = source_given(source, "class_weights");
+    if (given) settings->class_weights_place = memory_text(source_where(source, given, where), error);
+    return error->status;
+}
+
 static Status resolve(Settings *settings, const Source *source, Error *error) {
     if (settings->logging_dir && is_trainers_folder(settings->logging_dir)) {
         memory_free(settings->logging_dir);
@@ -76,7 +84,7 @@ static Status resolve(Settings *settings, const Source *source, Error *error) {
     }
     if (settings->metric_for_best_model && !source_given(source, "greater_is_better"))
         settings->greater_is_better = strcmp(settings->metric_for_best_model, "loss") != 0;
-    return STATUS_OK;
+    return note_place(settings, source, error);
 }
 
 /** Trainer's test that each checkpoint comes with an evaluation; both intervals may be fractions of all updates. */
@@ -117,6 +125,8 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
     } rules[] = {
         {s->global_batch_size > 0 && source_given(source, "gradient_accumulation_steps"), "global_batch_size",
          "replaces gradient_accumulation_steps: give only one of them"},
+        {s->focal_gamma > 0 && s->label_smoothing_factor > 0, "focal_gamma",
+         "the focal loss has no label smoothing: give only one of focal_gamma and label_smoothing_factor"},
         {s->reduction == REDUCTION_MPI && s->reduction_dtype != WIRE_FLOAT32, "reduction_dtype",
          "\"bfloat16\" needs reduction \"ordered\""},
         {stops && !s->metric_for_best_model, "early_stopping_patience", "needs metric_for_best_model"},

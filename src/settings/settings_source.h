@@ -50,6 +50,14 @@ Status setting_store(Settings *settings, const SettingRow *row, const Source *so
  *  cJSON_Delete(). NULL: out of memory. (settings_value.c) */
 cJSON *override_value(size_t key, const char *text);
 
+/** Whether a text is a number, also one that JSON writes otherwise, such as .5 or +1; *number is its value.
+ *  (settings_value.c) */
+bool override_number(const char *text, double *number);
+
+/** The text that is kept of class_weights, freed with memory_free(); NULL without an error: not such a value. `words`: a
+ *  list may have numbers as texts. (class_weights.c) */
+char *class_weights_text(const cJSON *value, bool words, Error *error);
+
 /** Note values of foreign keys that ask for what linnet cannot do. (settings_check.c) */
 void settings_check_foreign(Source *source, const Settings *settings);
 /** Fill in defaults that depend on other keys, and refuse contradictions. (settings_check.c) */

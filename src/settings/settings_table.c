@@ -87,8 +87,16 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(max_grad_norm), .type = SETTING_REAL, .fallback = "1.0", .maximum = DBL_MAX, .null_is_zero = true,
      .updates = true,
      .help = "gradient clipping: a gradient with a larger norm is scaled down to this norm; 0 or null: no clipping"},
-    {KEY(label_smoothing_factor), .type = SETTING_REAL, .fallback = "0.0", .maximum = 1,
+    {KEY(label_smoothing_factor), .type = SETTING_REAL, .fallback = "0.0", .maximum = 1, .updates = true,
      .help = "label smoothing: this share of each label is spread evenly over all classes"},
+    {KEY(class_weights), .type = SETTING_WEIGHTS, .fallback = "null", .own = true, .updates = true,
+     .help =
+         "weight of each class in the loss, as `weight` of PyTorch's `CrossEntropyLoss`. `[0.5, 1, 2]`: a weight for each "
+         "label, in their order; `{\"neutral\": 0.5}`: by name, 1 for labels that are not named; `\"balanced\"`: samples "
+         "/ (labels x samples of the label) of `train_file`, as scikit-learn's"},
+    {KEY(focal_gamma), .type = SETTING_REAL, .fallback = "0.0", .own = true, .maximum = 100, .updates = true,
+     .help = "focal loss: the cross-entropy of a sample is multiplied by (1 - p)^`focal_gamma`, with p the probability "
+             "of its label, so that samples that are right already count less; 2 is usual; 0: off"},
     {KEY(seed), .type = SETTING_INT, .fallback = "42", .maximum = SEED_MAX, .fixed = true,
      .help = "random seed for the order of samples, for dropout and for the weights of a new head"},
     {KEY(logging_steps), .type = SETTING_STEPS, .fallback = "500", .open = true, .maximum = INTEGER_MAX,
@@ -262,13 +270,15 @@ void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_
         snprintf(text, SETTING_RANGE_TEXT, "%s",
                  row->type == SETTING_PATH     ? "a path"
                  : row->type == SETTING_OBJECT ? "an object"
+                 : row->type == SETTING_WEIGHTS
+                     ? "a list of numbers of at least 0, not all 0, an object of such numbers by label, or \"balanced\""
                  : row->type == SETTING_RESUME ? "true, false, \"auto\" or a folder"
                                                : "true or false");
 }
 
 bool setting_is_text(const SettingRow *row) {
     return row->type == SETTING_PATH || row->type == SETTING_RESUME || row->type == SETTING_METRIC ||
-           row->type == SETTING_OBJECT;
+           row->type == SETTING_OBJECT || row->type == SETTING_WEIGHTS;
 }
 
 void *setting_field(const SettingRow *row, Settings *settings) {

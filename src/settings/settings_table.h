@@ -6,16 +6,17 @@
 #include <cjson/cJSON.h>
 
 typedef enum {
-    SETTING_PATH,   /**< char *, a file or folder; a leading ~ is the home folder */
-    SETTING_RESUME, /**< char *, a folder, "auto" or NULL; true and false stand for the last two */
-    SETTING_OBJECT, /**< char *, a JSON object as text, or NULL: also where the object is empty */
-    SETTING_METRIC, /**< char *, one of choices, also written with eval_ before it */
-    SETTING_INT,    /**< int64_t */
-    SETTING_REAL,   /**< double */
-    SETTING_STEPS,  /**< double: an integer of updates, or a fraction of all updates below 1 */
-    SETTING_BOOL,   /**< bool */
-    SETTING_LIST,   /**< uint32_t, a bit for each of choices; a name or a list of names, or "none" or "all" alone */
-    SETTING_CHOICE  /**< an enum, whose values are indices into choices */
+    SETTING_PATH,    /**< char *, a file or folder; a leading ~ is the home folder */
+    SETTING_RESUME,  /**< char *, a folder, "auto" or NULL; true and false stand for the last two */
+    SETTING_OBJECT,  /**< char *, a JSON object as text, or NULL: also where the object is empty */
+    SETTING_WEIGHTS, /**< char *, "balanced", a list or an object of weights as JSON text, or NULL */
+    SETTING_METRIC,  /**< char *, one of choices, also written with eval_ before it */
+    SETTING_INT,     /**< int64_t */
+    SETTING_REAL,    /**< double */
+    SETTING_STEPS,   /**< double: an integer of updates, or a fraction of all updates below 1 */
+    SETTING_BOOL,    /**< bool */
+    SETTING_LIST,    /**< uint32_t, a bit for each of choices; a name or a list of names, or "none" or "all" alone */
+    SETTING_CHOICE   /**< an enum, whose values are indices into choices */
 } SettingType;
 
 typedef struct {
@@ -38,7 +39,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 59
+#define SETTINGS_COUNT 61
 extern const SettingRow SETTING_ROWS[];
 
 /** Where a key that linnet does not act on comes from. */

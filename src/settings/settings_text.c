@@ -72,6 +72,7 @@ static void write_value(FILE *stream, const SettingRow *row, const Settings *set
         write_list(stream, row, *(const uint32_t *)field);
         return;
     case SETTING_OBJECT:
+    case SETTING_WEIGHTS:
         fputs(*(char *const *)field ? *(char *const *)field : "null", stream);
         return;
     case SETTING_PATH:

@@ -80,6 +80,13 @@ static bool store_object(Settings *settings, const SettingRow *row, const cJSON 
     return fits;
 }
 
+/** Numbers keep all their bits. False: another value. */
+static bool store_weights(Settings *settings, const SettingRow *row, const Given *given, Error *error) {
+    char *text = class_weights_text(given->value, given->override != NULL, error);
+    if (text) *(char **)setting_field(row, settings) = text;
+    return text || error->status;
+}
+
 /** Add what one name chooses; false: no such name. */
 static bool choose_name(const SettingRow *row, const cJSON *name, uint32_t *chosen) {
     if (!cJSON_IsString(name)) return false;
@@ -138,6 +145,9 @@ static Status store_given(Settings *settings, const SettingRow *row, const Sourc
     case SETTING_OBJECT:
         if (!store_object(settings, row, value, error)) break;
         return error->status;
+    case SETTING_WEIGHTS:
+        if (!store_weights(settings, row, given, error)) break;
+        return error->status;
     case SETTING_METRIC:
         if (text && strncmp(text, "eval_", 5) == 0) text += 5;
         if (!text || find_choice(row, text) < 0) break;
@@ -170,8 +180,7 @@ bool settings_truth(const char *text, bool *truth) {
     return false;
 }
 
-/* Whether a text is a number that JSON writes otherwise, such as .5 or +1; *number is its value. */
-static bool is_number(const char *text, double *number) {
+bool override_number(const char *text, double *number) {
     char *end;
     if (!*text || text[strspn(text, "+-.0123456789eE")]) return false;
     *number = strtod(text, &end);
@@ -188,7 +197,7 @@ cJSON *override_value(size_t key, const char *text) {
         return cJSON_CreateBool(truth || strcmp(text, "True") == 0);
     if (strcmp(text, "None") == 0) return cJSON_CreateNull();
     if (json_parse(&value, text, strlen(text), "the command line", &not_json) == STATUS_OK) return value;
-    return is_number(text, &number) ? cJSON_CreateNumber(number) : cJSON_CreateString(text);
+    return override_number(text, &number) ? cJSON_CreateNumber(number) : cJSON_CreateString(text);
 }
 
 static Status store_fallback(Settings *settings, const SettingRow *row, Error *error) {

@@ -53,6 +53,7 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
                            .batch = &t->batch,
                            .rule = t->batch_rule,
                            .labels = t->model.config.labels,
+                           .class_weights = t->loss.weights,
                            .stop = signals_pending};
     evaluator.rule.share = linear_batch_invariant(t->bf16);
     double start = clock_now();

@@ -3,7 +3,6 @@
 #include "linnet/core/clock.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
-#include "linnet/kernels/loss.h"
 #include "linnet/model/finite.h"
 #include "train/trainer_state.h"
 #include <inttypes.h>
@@ -25,7 +24,7 @@ static double run_sample(Trainer *t, const GlobalBatch *global_batch, int64_t nu
     batch_add(&t->batch, &t->batch_rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
     const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, &t->batch, &dropout);
     loss_forward_backward(&loss, t->update.dlogits, logits, t->batch.labels, 1, (size_t)t->model.config.labels,
-                          t->settings->label_smoothing_factor, 1.0 / (double)global_batch->samples);
+                          &t->loss, trainer_loss_scale(global_batch));
     if (gradients)
         gpt2_backward(t->gpt2, &t->model.parameters, &t->batch, &dropout, t->update.dlogits, gradients, false, NULL,
                       NULL);
@@ -174,7 +173,8 @@ static bool has_finite_loss(Trainer *t, int64_t index) {
         batch_add(&t->batch, &t->batch_rule, samples.ids, (size_t)samples.starts[1], samples.labels[0],
                   (uint64_t)index);
         const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, &t->batch, NULL);
-        loss_forward_backward(&loss, NULL, logits, t->batch.labels, 1, (size_t)t->model.config.labels, 0.0, 1.0);
+        loss_forward_backward(&loss, NULL, logits, t->batch.labels, 1, (size_t)t->model.config.labels, &(LossRule){0},
+                              1.0);
         batch_clear(&t->batch);
     }
     samples_free(&samples);

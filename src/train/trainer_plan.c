@@ -110,7 +110,8 @@ LoaderPlan trainer_loader_plan(const Trainer *t, const ParameterLayout *layout) 
                         .seed = (uint64_t)t->settings->seed,
                         .order = t->settings->data_order,
                         .updates = t->length.total,
-                        .chunk = loader_chunk_samples(dataset_info(t->data.train))};
+                        .chunk = loader_chunk_samples(dataset_info(t->data.train)),
+                        .label_weights = t->loss.weights};
 }
 
 ReductionRule trainer_reduction_rule(const Trainer *t, const ParameterLayout *layout) {

@@ -87,6 +87,7 @@ void trainer_banner(const Trainer *t) {
              " reduction unit%s; %" PRId64 " left",
              t->state.total, t->length.steps_per_epoch, t->state.global_batch, t->state.units,
              t->state.units > 1 ? "s" : "", t->state.total > t->state.step ? t->state.total - t->state.step : 0);
+    trainer_tell_loss(t);
     log_memory(t);
 }
 

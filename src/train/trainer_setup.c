@@ -178,7 +178,8 @@ Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool pr
     if (threads_choose(world, settings->threads_per_rank, &t->threads, error)) goto cleanup;
     if (profile) profile_create(&t->profile, error);
     if (world_agree(world, error, true)) goto cleanup;
-    if (open_data(t, error) || trainer_plan(t, error) || claim_output(t, error)) goto cleanup;
+    if (open_data(t, error) || trainer_choose_loss(t, error) || trainer_plan(t, error) || claim_output(t, error))
+        goto cleanup;
     if (trainer_resume(t, &checkpoint, &history, error)) goto cleanup;
     if (build(t, checkpoint ? checkpoint : settings->model_name_or_path, error)) goto cleanup;
     if (checkpoint && checkpoint_read_optimizer(world, checkpoint, &t->optimizer, error)) goto cleanup;
@@ -207,6 +208,8 @@ void trainer_close(Trainer *t) {
     dataset_close(t->data.eval);
     lock_release(&t->lock);
     memory_free(t->save.settings);
+    memory_free(t->class_weights);
+    memory_free(t->scaled_weights);
     memory_free(t->update.dlogits);
     memory_free(t->update.losses);
     memory_free(t->update.totals);

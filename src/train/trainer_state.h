@@ -7,6 +7,7 @@
 #include "linnet/core/lock.h"
 #include "linnet/data/loader.h"
 #include "linnet/evaluate/evaluation.h"
+#include "linnet/kernels/loss.h"
 #include "linnet/model/model.h"
 #include "linnet/optim/learned.h"
 #include "linnet/optim/optimizer.h"
@@ -85,6 +86,10 @@ typedef struct {
     RunLength length;
     Schedule schedule;
 
+    LossRule loss;          /* of a sample */
+    double *class_weights;  /* [labels] as the user or the data gave them; NULL: none */
+    double *scaled_weights; /* [labels] those of `loss`: the same times a power of two */
+
     TrainerData data;
     Model model;
     Learned learned; /* what learns of it */
@@ -118,6 +123,14 @@ typedef struct {
 Status trainer_setup(Trainer *trainer, World *world, const Settings *settings, bool profile, Error *error);
 /* Collective. */
 void trainer_close(Trainer *trainer);
+
+/* trainer_loss.c: the loss by the settings, with class weights for the labels of the training data. STATUS_INPUT if they
+ * do not fit these. Collective. */
+Status trainer_choose_loss(Trainer *trainer, Error *error);
+/* What the gradient of a sample's loss is multiplied by: 1 / the weight of the global batch; 0 where that is 0. */
+double trainer_loss_scale(const GlobalBatch *global_batch);
+/* Log focal loss and class weights, if there are any. Rank 0. */
+void trainer_tell_loss(const Trainer *trainer);
 
 /* trainer_plan.c: what follows from settings, data and ranks before the model is loaded */
 

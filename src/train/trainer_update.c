@@ -3,7 +3,6 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
-#include "linnet/kernels/loss.h"
 #include "linnet/model/unit_groups.h"
 #include "train/trainer_state.h"
 #include <math.h>
@@ -47,8 +46,8 @@ static void run_batch(Subtree *subtree, bool last) {
     Batch *batch = &t->batch;
     size_t labels = (size_t)t->model.config.labels;
     const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, batch, &subtree->dropout);
-    loss_forward_backward(t->update.losses, t->update.dlogits, logits, batch->labels, batch->samples, labels,
-                          t->settings->label_smoothing_factor, 1.0 / (double)subtree->global_batch->samples);
+    loss_forward_backward(t->update.losses, t->update.dlogits, logits, batch->labels, batch->samples, labels, &t->loss,
+                          trainer_loss_scale(subtree->global_batch));
     keep_losses(t, subtree->sample, batch->samples);
     Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
     gpt2_backward(t->gpt2, &t->model.parameters, batch, &subtree->dropout, t->update.dlogits, &gradients,
@@ -186,11 +185,12 @@ static int64_t steps_applied(const Trainer *t) {
     return t->state.step - t->state.skipped;
 }
 
+/* Like its gradient it is 0 where no sample has a weight. */
 static double mean_loss(const Trainer *t, const GlobalBatch *global_batch) {
     const double *losses = t->update.totals + t->update.losses_at;
     double sum = 0.0;
     for (int64_t i = 0; i < global_batch->samples; i++) sum += losses[i];
-    return sum / (double)global_batch->samples;
+    return global_batch->weight > 0.0 ? sum / global_batch->weight : 0.0;
 }
 
 /* Clip, update the weights, and count the loss. Collective. */

@@ -16,8 +16,9 @@ typedef struct {
     const Parameters *parameters;
     Batch *batch;
     BatchRule rule;
-    int32_t labels;    /**< of the model */
-    int (*stop)(void); /**< called between batches: not 0 ends the evaluation early; NULL: never */
+    int32_t labels;              /**< of the model */
+    const double *class_weights; /**< [labels] for the loss, see Metrics; NULL: none */
+    int (*stop)(void);           /**< called between batches: not 0 ends the evaluation early; NULL: never */
 } Evaluator;
 
 /** Open a token file; the ranks share the work of checking all of its samples. Collective. */

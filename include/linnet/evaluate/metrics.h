@@ -11,6 +11,9 @@
 typedef struct {
     int32_t labels;
     int64_t samples;
+    /** [labels] what the losses of a label's samples count; borrowed; NULL: 1. Of moderate size, because losses are
+     *  multiplied by them before they are rounded. */
+    const double *class_weights;
     /** The sum of round(loss × 2^32), in digits of 32 bits, the lowest first: up to 2^31 samples of any loss that float32
      *  logits can have (less than 2^130) do not overflow. */
     int64_t loss[METRICS_DIGITS];
@@ -19,12 +22,14 @@ typedef struct {
 } Metrics;
 
 typedef struct {
-    double loss;     /**< mean cross-entropy; NaN if that of a sample is, else infinity if that of a sample is */
+    double loss;     /**< mean cross-entropy, weighted by class_weights as PyTorch's CrossEntropyLoss(weight) over all
+                          samples; NaN if that of a sample is, else infinity if that of a sample is */
     double accuracy; /**< fraction of samples whose metrics_predicted() is the label */
     double f1;       /**< macro F1: mean over the labels that occur (as truth or prediction) of 2tp/(2tp+fp+fn),
                           scikit-learn's f1_score(average="macro") */
 } Scores;
 
+/** Nothing counted, no class weights. */
 void metrics_clear(Metrics *metrics, int32_t labels);
 /** The predicted label: the index of the largest of logits [labels], the first of equal ones; a NaN counts as larger
  *  than any number, as in torch.argmax() and numpy.argmax(). */

@@ -49,6 +49,9 @@ typedef struct {
     double adam_beta1, adam_beta2, adam_epsilon;
     double max_grad_norm; /**< 0 = no clipping */
     double label_smoothing_factor;
+    char *class_weights;       /**< own: JSON: "balanced", a list, or an object by label (class_weights.h); or NULL */
+    char *class_weights_place; /**< where it was given, for messages; no key of its own */
+    double focal_gamma;        /**< own: γ of the focal loss; 0 = off */
     int64_t seed;
     double logging_steps, eval_steps, save_steps; /**< updates; below 1 a fraction of all updates */
     bool logging_first_step;

@@ -110,6 +110,28 @@ static void test_loss_that_is_not_finite_stays_so(void **state) {
     assert_true(mean_of((const double[]){0.5, INFINITY, 1.0}, 3) == INFINITY);
 }
 
+/** As torch.nn.CrossEntropyLoss(weight): by hand, (0.5 · 1.5 + 0.25 · 1.5 + 2 · 0.25) / (1.5 + 1.5 + 0.25). */
+static void test_class_weights_weigh_losses(void **state) {
+    (void)state;
+    static const double weights[] = {1.5, 0.25, 0.75}, none[] = {0, 0, 1};
+    Metrics *metrics = make(3);
+    metrics->class_weights = weights;
+    add(metrics, 0, 1, 0.5);
+    add(metrics, 0, 2, 0.25);
+    add(metrics, 1, 1, 2);
+    assert_true(metrics_scores(metrics).loss == 1.625 / 3.25);
+    assert_true(metrics_scores(metrics).accuracy == 1.0 / 3);
+    metrics_clear(metrics, 3);
+    metrics->class_weights = none;
+    add(metrics, 0, 0, 0.5);
+    assert_true(isnan(metrics_scores(metrics).loss)); /* as in PyTorch: no sample has a weight */
+    add(metrics, 2, 2, 0.5);
+    assert_true(metrics_scores(metrics).loss == 0.5);
+    metrics_clear(metrics, 3);
+    assert_null(metrics->class_weights);
+    free(metrics);
+}
+
 /** Multiples of 2^-32, whose sums float64 holds exactly. 6.8056473e38 is the loss of the logits ±FLT_MAX. */
 static void test_large_losses_are_not_clipped(void **state) {
     (void)state;
@@ -152,6 +174,7 @@ int main(void) {
         cmocka_unit_test(test_predicts_the_first_of_equal_logits),
         cmocka_unit_test(test_sums_losses_without_order),
         cmocka_unit_test(test_loss_that_is_not_finite_stays_so),
+        cmocka_unit_test(test_class_weights_weigh_losses),
         cmocka_unit_test(test_large_losses_are_not_clipped),
         cmocka_unit_test(test_predicts_as_argmax_does),
         cmocka_unit_test(test_scores_nothing_as_zero),

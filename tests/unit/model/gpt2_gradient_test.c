@@ -46,7 +46,8 @@ static void backward_units(AllGradients *all, Gpt2 *gpt2, const Tiny *tiny, cons
         tiny_add(&batch, tiny, starts[u], starts[u + 1] - starts[u]);
     }
     const float *logits = gpt2_forward(gpt2, &tiny->parameters, &batch, tiny->dropout);
-    loss_forward_backward(losses, dlogits, logits, batch.labels, batch.samples, TINY_LABELS, 0.0, 1.0 / TINY_SAMPLES);
+    loss_forward_backward(losses, dlogits, logits, batch.labels, batch.samples, TINY_LABELS, &(LossRule){0},
+                          1.0 / TINY_SAMPLES);
     gpt2_backward(gpt2, &tiny->parameters, &batch, tiny->dropout, dlogits, &gradients, accumulate, done, context);
     for (size_t r = 0; r < batch.tokens && gradients.residual; r++)
         for (size_t i = 0; i < width; i++) {

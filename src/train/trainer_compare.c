@@ -30,15 +30,24 @@ static void add_digest(RunDifferences *found, const char *name, const char *was,
     add(found->fixed, name, texts[0], texts[1]);
 }
 
-static bool decides_the_best(const char *key) {
+typedef struct {
+    const Settings *settings;
+    RunDifferences *found;
+} Comparison;
+
+/* Class weights change the loss of an evaluation. */
+static bool decides_the_best(const Settings *settings, const char *key) {
+    const char *metric = settings->metric_for_best_model;
+    if (strcmp(key, "class_weights") == 0) return metric && strcmp(metric, "loss") == 0;
     return strcmp(key, "metric_for_best_model") == 0 || strcmp(key, "greater_is_better") == 0;
 }
 
 static void note_setting(void *context, const SettingChange *change) {
-    RunDifferences *found = context;
+    const Comparison *comparison = context;
+    RunDifferences *found = comparison->found;
     if (change->fixed) add(found->fixed, change->key, change->was, change->is);
     if (change->updates) add(found->updates, change->key, change->was, change->is);
-    found->metric = found->metric || decides_the_best(change->key);
+    found->metric = found->metric || decides_the_best(comparison->settings, change->key);
 }
 
 /* Another path may lead to the same model, and the same path to another one: the fingerprint decides, where both are
@@ -59,7 +68,8 @@ Status trainer_compare(const Trainer *t, const RunState *was, const cJSON *setti
     add_count(found, "tokens in the training file", was->tokens, now->tokens);
     if (strcmp(was->data_digest, now->data_digest) != 0)
         add_digest(found, "source of train_file", was->data_digest, now->data_digest);
-    if (settings_compare(t->settings, settings, note_setting, found, error)) return error->status;
+    if (settings_compare(t->settings, settings, note_setting, &(Comparison){t->settings, found}, error))
+        return error->status;
     if (now->eval_digest[0] && was->eval_digest[0] &&
         (strcmp(was->eval_digest, now->eval_digest) != 0 || was->eval_tokens != now->eval_tokens))
         found->metric = true;

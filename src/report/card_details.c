@@ -1,6 +1,7 @@
 /* The tables of a model card: labels, data, training, origin. See card_sections.h. */
 #include "linnet/core/json.h"
 #include "linnet/evaluate/class_scores.h"
+#include "linnet/settings/class_weights.h"
 #include "report/card_sections.h"
 #include "report/card_text.h"
 #include <inttypes.h>
@@ -23,15 +24,20 @@ static void print_class(FILE *file, const Metrics *metrics, int32_t label) {
 
 void card_labels(FILE *file, const ModelCard *card) {
     fputs("\n## Labels\n\n| id | label |", file);
+    if (card->class_weights) fputs(" class weight |", file);
     if (card->metrics) fputs(" precision | recall | F1 | support |", file);
-    fputs(card->metrics ? "\n|---|---|---|---|---|---|\n" : "\n|---|---|\n", file);
+    fprintf(file, "\n|---|---|%s%s\n", card->class_weights ? "---|" : "", card->metrics ? "---|---|---|---|" : "");
     for (int32_t i = 0; i < card->config->labels; i++) {
         fprintf(file, "| %" PRId32 " | ", i);
         card_plain(file, card->config->label_names[i]);
         fputs(" |", file);
+        if (card->class_weights) fprintf(file, " %.6g |", card->class_weights[i]);
         if (card->metrics) print_class(file, card->metrics, i);
         fputc('\n', file);
     }
+    if (card->class_weights)
+        fprintf(file, "\nThe class weight is what a sample of the class counts in the loss%s.\n",
+                class_weights_are_balanced(card->settings) ? ", balanced by the training data" : "");
     if (card->metrics) fputs("\nIn brackets: 95 % confidence intervals.\n", file);
 }
 
@@ -64,6 +70,7 @@ static const char *const SETTINGS[] = {"learning_rate",
                                        "adam_epsilon",
                                        "max_grad_norm",
                                        "label_smoothing_factor",
+                                       "focal_gamma",
                                        "dropout",
                                        "pooling",
                                        "bf16",

@@ -29,7 +29,7 @@ static void print_results(FILE *file, const ModelCard *card) {
     fprintf(file, "\n      revision: \"%s\"\n    metrics:\n", card->eval->source_digest);
     print_metric(file, "accuracy", "Accuracy", scores.accuracy, "");
     print_metric(file, "f1", "Macro F1", scores.f1, "      args:\n        average: macro\n");
-    print_metric(file, "loss", "Loss", scores.loss, "");
+    print_metric(file, "loss", card->class_weights ? "Loss with class weights" : "Loss", scores.loss, "");
 }
 
 void card_front_matter(FILE *file, const ModelCard *card) {
@@ -76,7 +76,8 @@ void card_summary(FILE *file, const ModelCard *card) {
     card_interval(file, &overall.accuracy);
     fputs(" |\n| macro F1 |", file);
     card_interval(file, &overall.f1);
-    fprintf(file, " |\n| loss | %.4f |\n", metrics_scores(card->metrics).loss);
+    fprintf(file, " |\n| loss%s | %.4f |\n", card->class_weights ? " with class weights" : "",
+            metrics_scores(card->metrics).loss);
 }
 
 /* As it was trained: with padded_end the head reads the last position of a text that is padded to the model's length,

@@ -25,6 +25,7 @@ void trainer_save_card(const Trainer *t, const char *digest) {
                             .train = dataset_info(t->data.train),
                             .eval = t->data.eval ? dataset_info(t->data.eval) : NULL,
                             .metrics = t->data.eval ? t->evaluation.metrics : NULL,
+                            .class_weights = t->class_weights,
                             .history = runlog_history(t->log.file),
                             .ranks = t->world->size,
                             .nodes = t->world->nodes,

@@ -21,11 +21,12 @@ typedef struct {
     const RunState *state;
     int64_t step; /**< update whose weights the model has */
     const ModelConfig *config;
-    bool tokenizer;           /**< the model has one */
-    const DatasetInfo *train; /**< training data */
-    const DatasetInfo *eval;  /**< evaluation data; NULL: none */
-    const Metrics *metrics;   /**< of the model on `eval`; NULL: none */
-    const cJSON *history;     /**< the log's events, an array; NULL: none */
+    bool tokenizer;              /**< the model has one */
+    const DatasetInfo *train;    /**< training data */
+    const DatasetInfo *eval;     /**< evaluation data; NULL: none */
+    const Metrics *metrics;      /**< of the model on `eval`; NULL: none */
+    const double *class_weights; /**< [labels] in the loss; NULL: none */
+    const cJSON *history;        /**< the log's events, an array; NULL: none */
     int ranks, nodes, threads;
     const char *digest; /**< SHA-256 of model.safetensors */
 } ModelCard;

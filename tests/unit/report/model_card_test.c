@@ -119,6 +119,31 @@ static void test_card_is_as_written(void **state) {
     memory_free(run.metrics);
 }
 
+static void test_class_weights_are_told(void **state) {
+    (void)state;
+    static const double weights[3] = {0.75, 1.5, 2.0 / 3};
+    Run run;
+    make_run(&run, "weighted");
+    run.settings.class_weights = "\"balanced\"";
+    run.card.class_weights = weights;
+    char *text = saved(&run);
+    assert_has(text, "name: Loss with class weights\n");
+    assert_has(text, "| loss with class weights | 0.5000 |\n");
+    assert_has(text,
+               "| id | label | class weight | precision | recall | F1 | support |\n|---|---|---|---|---|---|---|\n");
+    assert_has(text, "| 0 | bad | 0.75 | 1.0000 [0.21, 1.00] |");
+    assert_has(text, "| 2 | none | 0.666667 | 0.0000");
+    assert_has(text, "counts in the loss, balanced by the training data.\n");
+    memory_free(text);
+    run.settings.class_weights = "[0.75,1.5,1]";
+    run.card.metrics = NULL;
+    text = saved(&run);
+    assert_has(text, "| id | label | class weight |\n|---|---|---|\n| 0 | bad | 0.75 |\n");
+    assert_has(text, "counts in the loss.\n");
+    memory_free(text);
+    memory_free(run.metrics);
+}
+
 /** A loss that is not a number is no value of YAML's that the hub takes. */
 static void test_loss_that_is_not_finite_is_left_out(void **state) {
     (void)state;
@@ -302,6 +327,7 @@ static void test_failure_names_the_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_card_is_as_written),
+        cmocka_unit_test(test_class_weights_are_told),
         cmocka_unit_test(test_loss_that_is_not_finite_is_left_out),
         cmocka_unit_test(test_frozen_parts_are_told),
         cmocka_unit_test(test_without_evaluation),

@@ -62,6 +62,8 @@ def wrong_values(kind):
         return [("wrong type", "yes")]
     if kind.startswith("true, false"):
         return [("wrong type", 7)]
+    if kind.startswith("a list of numbers"):
+        return [("no such word", "even"), ("a weight below 0", [1, -1, 1]), ("no weight above 0", [0, 0, 0]), ("a text", [1, "2", 1])]
     if "number" not in kind and "integer" not in kind:
         return [("wrong type", 7), ("no such choice", "other")]
     wrong = [("wrong type", "many")]
@@ -113,6 +115,7 @@ RULES = [
     setting("`--set` of an unknown key", {}, arguments=["--set", "max_step=3"], section=NAMES),
     setting("`--set` of a wrong value", {}, arguments=["--set", "max_steps=3.5"], section=NAMES),
     setting("`global_batch_size` with `gradient_accumulation_steps`", {"gradient_accumulation_steps": 2}, section=NAMES),
+    setting("`focal_gamma` with `label_smoothing_factor`", {"focal_gamma": 2, "label_smoothing_factor": 0.1}, section=NAMES),
     setting("`reduction_dtype` with MPI's sums", {"reduction": "mpi", "reduction_dtype": "bfloat16"}, section=NAMES),
     setting("`freeze_layers` above the model's layers", {"freeze_layers": 9}, section=NAMES),
     setting("`eval_strategy` without `eval_file`", {"eval_strategy": "epoch"}, section=NAMES),
@@ -487,6 +490,13 @@ MISFITS = [
     Case(TOGETHER, "a tokenizer larger than the model's vocabulary", PREDICT, lambda folder: (
         edited("model/config.json", vocab_size=100)(folder),
         tensors("model/model.safetensors", lambda t: t.update({"transformer.wte.weight": t["transformer.wte.weight"][:100]}))(folder))),
+    setting("`class_weights`: fewer than the data has labels", {"class_weights": [1, 2]}, section=TOGETHER),
+    setting("`class_weights`: more, on the command line", {}, arguments=["--class_weights", "1", "2", "1", "0.5"], section=TOGETHER),
+    setting("`class_weights` of a label that the data has not", {"class_weights": {"neutrl": 2}}, section=TOGETHER),
+    setting("`class_weights` of no label like one of the data", {"class_weights": {"bored": 2}}, section=TOGETHER),
+    setting("`class_weights` of 0 for all labels", {"class_weights": {"negative": 0, "neutral": 0, "positive": 0}}, section=TOGETHER),
+    setting("`class_weights` balanced by data without a sample of a label", {"class_weights": "balanced", "train_file": "few.h5", "global_batch_size": 2},
+            section=TOGETHER),
     Case(TOGETHER, "a checkpoint of another global batch", [*RESUME, "--set", "global_batch_size=10"]),
     Case(TOGETHER, "a checkpoint of another seed", [*RESUME, "--set", "seed=1"]),
     Case(TOGETHER, "a checkpoint of another `data_order`", [*RESUME, "--set", "data_order=blocks"]),

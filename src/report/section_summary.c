@@ -63,6 +63,12 @@ static void write_subject(Html *html, const Run *run, const RunScores *scores) {
     html_print(html, ".</p>\n");
 }
 
+/* What the loss is a mean of, if it is not every sample alike. */
+static const char *weighting(const Run *run) {
+    const cJSON *weights = cJSON_GetObjectItemCaseSensitive(run->settings, "class_weights");
+    return weights && !cJSON_IsNull(weights) ? " with class weights" : "";
+}
+
 /* --- One run ------------------------------------------------------------------------------------------------------ */
 
 static void write_figures(Html *html, const Run *run, const RunScores *scores) {
@@ -79,7 +85,7 @@ static void write_figures(Html *html, const Run *run, const RunScores *scores) {
         html_print(html, "<small>95&nbsp;%% interval %.3f to %.3f</small>", scores->f1.low, scores->f1.high);
     html_print(html, "</dd></div><div><dt>Evaluation loss</dt><dd>");
     html_number(html, scores->loss);
-    html_print(html, "<small>mean cross-entropy</small></dd></div><div><dt>Evaluated on</dt><dd>");
+    html_print(html, "<small>mean cross-entropy%s</small></dd></div><div><dt>Evaluated on</dt><dd>", weighting(run));
     html_count(html, scores->samples);
     html_print(html, "<small>samples");
     if (run->predictions.count > 0) {
@@ -141,7 +147,7 @@ static void write_run_row(Html *html, const Page *page, size_t i, Scale scale) {
     html_score(html, scores.f1.value);
     html_print(html, "</td><td class=\"n\">");
     html_number(html, scores.loss);
-    html_print(html, "</td><td class=\"n\">");
+    html_print(html, "%s</td><td class=\"n\">", weighting(run));
     html_count(html, scores.samples);
     html_print(html, "</td><td>");
     write_progress(html, run);

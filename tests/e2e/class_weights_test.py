@@ -86,6 +86,8 @@ def test_table_and_loss_of_an_evaluation(sample, settings, tmp_path):
     config = write_config(tmp_path / "run.json", output_dir=tmp_path / "run", **{**settings, "class_weights": WEIGHTS})
     printed = linnet("train", config, ranks=2).stdout
     assert re.search(r"^  loss      \d\.\d+, with class weights$", printed, re.M), printed
+    linnet("report", tmp_path / "run", "--output", tmp_path / "report.html")
+    assert "mean cross-entropy with class weights" in (tmp_path / "report.html").read_text()
     rows = [line.split("\t") for line in (tmp_path / "run/eval_predictions.tsv").read_text().splitlines()]
     sums = [0.0, 0.0]
     for _, label, _, *probabilities in rows[1:]:

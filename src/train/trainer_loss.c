@@ -67,9 +67,10 @@ static void list_weights(const Trainer *t, char *text, size_t room) {
 
 void trainer_tell_loss(const Trainer *t) {
     const Settings *s = t->settings;
-    char weights[400];
-    if (s->focal_gamma > 0.0) log_info("loss      focal, gamma %g", s->focal_gamma);
-    if (!t->class_weights) return;
-    list_weights(t, weights, sizeof weights);
-    log_info("weights   %s%s", weights, class_weights_are_balanced(s) ? " (balanced)" : "");
+    char focal[64] = "cross-entropy", weights[400] = "";
+    if (s->focal_gamma == 0.0 && !t->class_weights) return;
+    if (s->focal_gamma > 0.0) snprintf(focal, sizeof focal, "focal, gamma %g", s->focal_gamma);
+    if (t->class_weights) list_weights(t, weights, sizeof weights);
+    log_info("loss      %s%s%s%s", focal, t->class_weights ? "; class weights: " : "", weights,
+             class_weights_are_balanced(s) ? " (balanced)" : "");
 }

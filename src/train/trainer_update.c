@@ -185,12 +185,12 @@ static int64_t steps_applied(const Trainer *t) {
     return t->state.step - t->state.skipped;
 }
 
-/* Like its gradient it is 0 where no sample has a weight. */
+/* Like its gradient it is 0 where no sample has a weight, but for what is not finite. */
 static double mean_loss(const Trainer *t, const GlobalBatch *global_batch) {
     const double *losses = t->update.totals + t->update.losses_at;
     double sum = 0.0;
     for (int64_t i = 0; i < global_batch->samples; i++) sum += losses[i];
-    return global_batch->weight > 0.0 ? sum / global_batch->weight : 0.0;
+    return global_batch->weight > 0.0 ? sum / global_batch->weight : 0.0 * sum;
 }
 
 /* Clip, update the weights, and count the loss. Collective. */

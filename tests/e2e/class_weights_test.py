@@ -64,7 +64,7 @@ def test_balanced_is_by_the_counts(sample, settings, tmp_path):
         said.append(linnet("train", config, ranks=2).stderr)
         runs.append(tmp_path / name)
     told = ", ".join(f"{name} {weight:.6g}" for name, weight in zip(names, weights))
-    assert f"weights   {told} (balanced)\n" in said[0] and f"weights   {told}\n" in said[1], said
+    assert f"loss      cross-entropy; class weights: {told} (balanced)\n" in said[0] and f"class weights: {told}\n" in said[1], said
     assert weights_digest(runs[0]) == weights_digest(runs[1])
     assert json.loads((runs[0] / "config.resolved.json").read_text())["class_weights"] == "balanced"
     card = (runs[0] / "README.md").read_text()

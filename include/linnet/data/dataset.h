@@ -9,8 +9,8 @@
  *   rows    int64  [samples]     the sample's row in the source table, from 0
  *
  *  Files are opened read-only and without file locks, so that NFS and Lustre work. Each rank opens the file, or its
- *  host's copy in memory (broadcast_files.h), for itself and reads only the chunks that it needs. One thread may call dataset_lengths(), dataset_labels()
- *  and dataset_load() while others read other data sets. Not collective. */
+ *  host's copy in memory (broadcast_files.h), for itself and reads only the chunks that it needs. One thread may call
+ *  dataset_lengths(), dataset_labels() and dataset_load() while others read other data sets. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
 #include <stdint.h>
@@ -85,8 +85,8 @@ void samples_free(Samples *samples);
 /** Bytes a sample that these three need besides their results. */
 enum { DATASET_WORK_BYTES = 56 };
 
-/** Make another thread's dataset_lengths(), dataset_labels() or dataset_load() return soon with STATUS_STOPPED, and every later call:
- *  after this only dataset_close() is possible. */
+/** Make another thread's dataset_lengths(), dataset_labels() or dataset_load() return soon with STATUS_STOPPED, and every
+ *  later call: after this only dataset_close() is possible. */
 void dataset_stop(Dataset *dataset);
 
 /** Writing: samples are added one by one to a file under a temporary name (temporary.h), which dataset_writer_finish()

@@ -56,7 +56,8 @@ static double mean_loss(const Metrics *metrics) {
     if (metrics->infinite_losses > 0) return INFINITY;
     double sum = 0.0;
     for (int i = METRICS_DIGITS - 1; i >= 0; i--) sum += ldexp((double)metrics->loss[i], DIGIT_BITS * (i - 1));
-    return sum / total_weight(metrics);
+    const double weight = total_weight(metrics);
+    return weight > 0.0 ? sum / weight : NAN; /* without the sign that 0 / 0 may have */
 }
 
 void metrics_add(Metrics *metrics, const float *logits, int32_t label, double loss) {

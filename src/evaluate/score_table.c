@@ -4,6 +4,7 @@
 #include "linnet/core/log.h"
 #include "linnet/evaluate/class_scores.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -148,4 +149,6 @@ void score_table_warn(const char *title, const Metrics *metrics) {
                     " samples is not a finite number: for them the model's values overflow float32, as in a run that "
                     "diverged",
                     title, count, metrics->samples);
+    else if (isnan(metrics_scores(metrics).loss))
+        log_warning("%s: no sample has a class with a weight above 0 (class_weights): the loss is not a number", title);
 }

@@ -23,7 +23,7 @@ typedef struct {
 
 typedef struct {
     double loss;     /**< mean cross-entropy, weighted by class_weights as PyTorch's CrossEntropyLoss(weight) over all
-                          samples; NaN if that of a sample is, else infinity if that of a sample is */
+                          samples; NaN if that of a sample is or none has a weight, else infinity if that of a sample is */
     double accuracy; /**< fraction of samples whose metrics_predicted() is the label */
     double f1;       /**< macro F1: mean over the labels that occur (as truth or prediction) of 2tp/(2tp+fp+fn),
                           scikit-learn's f1_score(average="macro") */

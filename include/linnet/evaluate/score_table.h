@@ -9,7 +9,7 @@
 void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
                        double samples_per_second);
 
-/** Warn of samples whose loss is not a finite number, if there are any. `title` names what was evaluated. */
+/** Warn of samples whose loss is not a finite number, if there are any, else of class weights that leave no sample. `title` names what was evaluated. */
 void score_table_warn(const char *title, const Metrics *metrics);
 
 #endif

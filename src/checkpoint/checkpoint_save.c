@@ -132,7 +132,7 @@ typedef struct {
     char *path, *temporary; /* OUTPUT/checkpoint-STEP, and the folder that is renamed to it */
     const char *run;        /* its id, borrowed */
     char weights[DIGEST_TEXT];
-    SafetensorsWriter *moments; /* takes the moments between folder_begin() and folder_end() */
+    SafetensorsWriter *moments; /* takes the moments between folder_begin() and folder_end(); NULL: there are none */
 } CheckpointFolder;
 
 /* path + ending, to be freed with memory_free(). */
@@ -142,15 +142,16 @@ static char *with_ending(const char *path, const char *ending, Error *error) {
     return text;
 }
 
-/* Write the model, with parameters [model's layout] that need not be the model's own, and start on the moments. After a
- * failure too folder_end() must be called. */
+/* Write the model, with parameters [model's layout] that need not be the model's own, and start on the moments, if the
+ * shape (dense: 0) has any. After a failure too folder_end() must be called. */
 static void folder_begin(CheckpointFolder *f, const char *output_dir, const char *run, int64_t step, const Model *model,
                          const Parameters *parameters, const MomentsShape *shape, Error *error) {
     *f = (CheckpointFolder){.path = checkpoint_path(output_dir, step, error), .run = run};
     if (f->path) f->temporary = with_ending(f->path, ".tmp", error);
     if (f->temporary && !file_remove(f->temporary, error) && !file_make_folder(f->temporary, error) &&
         !model_folder_save(f->temporary, &model->config, &model->layout, parameters, &model->tokenizer_files,
-                           f->weights, error))
+                           f->weights, error) &&
+        shape->dense > 0)
         moments_file_create(&f->moments, f->temporary, shape, error);
 }
 
@@ -163,10 +164,10 @@ static Status add_digest(const CheckpointFolder *f, const RunStateFiles *state, 
     return error->status;
 }
 
-/* The digests of the two large files were computed while they were written. */
+/* The digests of the two large files were computed while they were written; `moments` is NULL where there are none. */
 static Status save_state(const CheckpointFolder *f, const RunStateFiles *state, const char *moments, Error *error) {
     run_state_add_digest(state, "model.safetensors", f->weights, error);
-    run_state_add_digest(state, MOMENTS_FILE, moments, error);
+    if (moments) run_state_add_digest(state, MOMENTS_FILE, moments, error);
     if (!error->status) add_digest(f, state, "config.json", error);
     for (size_t i = 0; i < TOKENIZER_FILES && !error->status; i++) add_digest(f, state, TOKENIZER_FILE_NAMES[i], error);
     return error->status ? error->status : run_state_save(state, f->temporary, error);

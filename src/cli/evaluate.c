@@ -38,6 +38,8 @@ int command_evaluate(int argc, char **argv) {
          0, 0},
         {"predictions", OPTION_TEXT, &options.predictions, "FILE.tsv: write the prediction for each sample", false, 0,
          0},
+        {"json", OPTION_FLAG, &options.json, "print the scores as one JSON object, with the names of the training log",
+         false, 0, 0},
         {"batch-size", OPTION_INT, &options.batch_size, "N: samples that run together (default 8)", false, 1, 1 << 20},
         {"threads", OPTION_INT, &options.threads, "N: threads per rank (default 0: one per core that the rank may use)",
          false, 0, 4096},
@@ -53,8 +55,8 @@ int command_evaluate(int argc, char **argv) {
     const CommandLine line = {
         .synopsis = "linnet evaluate --model DIR --data FILE [--predictions FILE.tsv]",
         .summary =
-            "Print accuracy, macro F1, loss, the confusion matrix and the scores of each class of a model on a token file\n"
-            "or a table. Runs alone, or under mpirun or srun.",
+            "Print accuracy, macro F1, MCC, AUROC, calibration error, loss, the confusion matrix and the scores of each\n"
+            "class of a model on a token file or a table. Runs alone, or under mpirun or srun.",
         .example = "linnet evaluate --model run --data test.h5",
         .options = table,
         .count = sizeof table / sizeof *table,

@@ -79,6 +79,32 @@ static double variance_of_sum(const Metrics *metrics) {
     return variance;
 }
 
+/* The means that are weighted by support. */
+static void weigh(OverallScores *scores, const Metrics *metrics) {
+    for (int32_t k = 0; k < metrics->labels; k++) {
+        const ClassScores of = class_scores(metrics, k);
+        const double share = (double)of.support / (double)metrics->samples;
+        scores->precision_weighted += share * of.precision.value;
+        scores->recall_weighted += share * of.recall.value;
+        scores->f1_weighted += share * of.f1.value;
+    }
+}
+
+/* The covariances are exact integers in float64 up to 2^26 samples. */
+static double matthews(const Metrics *metrics) {
+    const double samples = (double)metrics->samples;
+    double right = 0, both = 0, truth = 0, predicted = 0;
+    for (int32_t k = 0; k < metrics->labels; k++) {
+        const Counts c = count_class(metrics, k);
+        right += (double)c.hits;
+        both += (double)c.truth * (double)c.predicted;
+        truth += (double)c.truth * (double)c.truth;
+        predicted += (double)c.predicted * (double)c.predicted;
+    }
+    const double squares = (samples * samples - truth) * (samples * samples - predicted);
+    return squares > 0 ? (right * samples - both) / sqrt(squares) : 0;
+}
+
 OverallScores overall_scores(const Metrics *metrics) {
     OverallScores scores = {.f1 = {0, 0, 1}};
     int64_t right = 0;
@@ -97,6 +123,8 @@ OverallScores overall_scores(const Metrics *metrics) {
     }
     scores.accuracy = interval_wilson(right, metrics->samples);
     if (classes == 0) return scores;
+    weigh(&scores, metrics);
+    scores.mcc = matthews(metrics);
     scores.precision /= classes;
     scores.recall /= classes;
     const double mean = f1 / classes, half = QUANTILE * sqrt(variance_of_sum(metrics)) / classes;

@@ -9,6 +9,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/evaluation.h"
 #include "linnet/evaluate/predictions_file.h"
+#include "linnet/evaluate/score_json.h"
 #include "linnet/evaluate/score_table.h"
 #include "linnet/heartbeat/heartbeat.h"
 #include "linnet/kernels/linear.h"
@@ -24,7 +25,8 @@ typedef struct {
     Batch batch;
     Gpt2 *gpt2;
     Metrics *metrics;
-    PredictionsFile predictions; /* begun on rank 0, if the options name a file */
+    ProbabilityTable probabilities; /* rank 0 */
+    PredictionsFile predictions;    /* begun on rank 0, if the options name a file */
 } Job;
 
 /* The names of the samples' labels; NULL where they have none. */
@@ -97,6 +99,10 @@ static Status open_job(Job *job, Error *error) {
         batch_create(&job->batch, rows, rows, error);
         gpt2_create(&job->gpt2, config, &job->model.layout, NULL, rows, rows, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
+        if (job->world->rank == 0 && label_names(job))
+            probability_table_create(&job->probabilities, dataset_info(job->dataset)->samples, config->labels, error);
+        else
+            job->probabilities.labels = config->labels;
     }
     job->predictions = (PredictionsFile){.path = options->predictions,
                                          .dataset = job->dataset,
@@ -114,6 +120,19 @@ static void close_job(Job *job, Error *error) {
     model_close(&job->model);
     dataset_close(job->dataset);
     memory_free(job->metrics);
+    probability_table_free(&job->probabilities);
+}
+
+/* Rank 0. */
+static void print_scores(const Job *job, const Scores *scores, double seconds, Error *error) {
+    const EvaluateOptions *options = job->options;
+    const DatasetInfo *info = dataset_info(job->dataset);
+    const double speed = (double)info->samples / seconds;
+    if (options->json)
+        score_json_print(job->metrics, scores, info->label_names, seconds, error);
+    else
+        score_table_print(options->data, job->metrics, scores, info->label_names, speed);
+    score_table_warn(options->data, job->metrics);
 }
 
 /* Collective. */
@@ -129,16 +148,18 @@ static Status run_job(Job *job, int threads, Error *error) {
                                  .parameters = &job->model.parameters,
                                  .batch = &job->batch,
                                  .labels = config->labels,
+                                 .probabilities = &job->probabilities,
                                  .rule = {.pooling = config->pooling,
                                           .pad = config->pad_token >= 0 ? config->pad_token : info->end_of_text,
                                           .end_of_text = info->end_of_text,
                                           .positions = config->positions,
                                           .share = linear_batch_invariant(false)}};
     const LogitsSink sink = {predictions_take, &job->predictions};
+    Scores scores;
     double start = clock_now();
     world_phase(job->world, RUN_EVALUATION, 0);
-    if (evaluate_run(&evaluator, job->dataset, options->batch_size, job->metrics, options->predictions ? &sink : NULL,
-                     error))
+    if (evaluate_run(&evaluator, job->dataset, options->batch_size, job->metrics, &scores,
+                     options->predictions ? &sink : NULL, error))
         return error->status;
     double seconds = clock_now() - start;
     world_phase(job->world, RUN_SAVE, 0);
@@ -146,11 +167,8 @@ static Status run_job(Job *job, int threads, Error *error) {
     if (job->world->rank == 0 && error->status == STATUS_OK && !label_names(job))
         printf("%s: %" PRId64 " samples without labels, %.1f samples/s; the predictions are in %s\n", options->data,
                info->samples, (double)info->samples / seconds, options->predictions);
-    if (job->world->rank == 0 && error->status == STATUS_OK && label_names(job)) {
-        Scores scores = metrics_scores(job->metrics);
-        score_table_print(options->data, job->metrics, &scores, info->label_names, (double)info->samples / seconds);
-        score_table_warn(options->data, job->metrics);
-    }
+    if (job->world->rank == 0 && error->status == STATUS_OK && label_names(job))
+        print_scores(job, &scores, seconds, error);
     return world_agree(job->world, error, true);
 }
 

@@ -33,6 +33,7 @@ Status evaluate_warn_longer(const World *world, Dataset *dataset, int32_t positi
 typedef struct {
     Metrics *metrics;
     double *logits; /* [samples of a group, labels] or NULL */
+    double *truth;  /* [samples of a group] or NULL */
     int64_t first;  /* the first sample of the group */
     size_t labels;
     double *losses; /* [capacity of a batch] */
@@ -47,8 +48,10 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
     for (size_t b = 0; b < batch->samples; b++) {
         const float *row = logits + b * sink->labels;
         metrics_add(sink->metrics, row, batch->labels[b], sink->losses[b]);
-        for (size_t k = 0; sink->logits && k < sink->labels; k++)
-            sink->logits[(batch->sample_ids[b] - (uint64_t)sink->first) * sink->labels + k] = (double)row[k];
+        if (!sink->logits) continue;
+        const size_t at = batch->sample_ids[b] - (uint64_t)sink->first;
+        for (size_t k = 0; k < sink->labels; k++) sink->logits[at * sink->labels + k] = (double)row[k];
+        sink->truth[at] = batch->labels[b];
     }
     batch_clear(batch);
 }
@@ -143,14 +146,17 @@ static void sum_metrics(const World *world, Metrics *metrics) {
     world_sum_integers(world, metrics->confusion, (size_t)metrics->labels * (size_t)metrics->labels);
 }
 
-/* Each rank has some of a group's logits: collect them on rank 0 and give them to its sink. Collective. */
+/* Each rank has some of a group's logits: collect them on rank 0, for its table and its sink (NULL: none). Collective. */
 static void collect_logits(const Evaluator *e, const Sink *sink, int64_t count, const LogitsSink *logits,
                            Error *error) {
     size_t values = (size_t)count * sink->labels;
     world_sum_doubles(e->world, sink->logits, values);
-    if (e->world->rank == 0 && error->status == STATUS_OK)
+    world_sum_doubles(e->world, sink->truth, (size_t)count);
+    if (e->world->rank == 0) probability_table_add(e->probabilities, count, sink->logits, sink->truth);
+    if (logits && e->world->rank == 0 && error->status == STATUS_OK)
         logits->take(logits->context, sink->first, count, sink->logits, error);
     memset(sink->logits, 0, values * sizeof *sink->logits);
+    memset(sink->truth, 0, (size_t)count * sizeof *sink->truth);
 }
 
 /* All groups, one after the other on all ranks. Collective. */
@@ -163,12 +169,19 @@ static void run_groups(Rounds *rounds, Dataset *dataset, int64_t batch_size, int
         int64_t count = int64_min(samples - first, group);
         sink->first = first;
         run_group(rounds, dataset, first, count, batch_size, indices, sink, error);
-        if (logits && !rounds->stop) collect_logits(e, sink, count, logits, error);
+        if (sink->logits && !rounds->stop) collect_logits(e, sink, count, logits, error);
     }
     memory_free(indices);
 }
 
-Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics,
+/* The scores by counts, which all ranks have, and those by rank 0's probabilities. Collective. */
+static void make_scores(const Evaluator *e, const Metrics *metrics, Scores *scores) {
+    *scores = metrics_scores(metrics);
+    if (e->world->rank == 0) probability_table_scores(e->probabilities, scores);
+    world_broadcast(e->world, scores, sizeof *scores);
+}
+
+Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics, Scores *scores,
                     const LogitsSink *logits, Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
     batch_size = int64_min(batch_size, info->samples);
@@ -176,7 +189,11 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
     Sink sink = {.metrics = metrics,
                  .labels = (size_t)e->labels,
                  .losses = memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
-    if (logits) sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
+    if (logits || info->labels > 0) {
+        sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
+        sink.truth = memory_allocate((size_t)group, sizeof *sink.truth, error);
+    }
+    if (e->world->rank == 0) probability_table_clear(e->probabilities);
     metrics_clear(metrics, e->labels);
     metrics->class_weights = e->class_weights;
     batch_clear(e->batch);
@@ -190,8 +207,10 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
     }
     memory_free(sink.losses);
     memory_free(sink.logits);
+    memory_free(sink.truth);
     if (error->status != STATUS_OK) return error->status;
     if (rounds.stop) return error_set(error, STATUS_STOPPED, "stopped by a signal");
     sum_metrics(e->world, metrics);
+    make_scores(e, metrics, scores);
     return STATUS_OK;
 }

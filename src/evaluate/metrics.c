@@ -1,5 +1,6 @@
 /* Count the results of an evaluation, and its scores. */
 #include "linnet/evaluate/metrics.h"
+#include "linnet/evaluate/class_scores.h"
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -77,7 +78,7 @@ static int64_t label_occurrences(const Metrics *metrics, int32_t label) {
 }
 
 Scores metrics_scores(const Metrics *metrics) {
-    Scores scores = {0};
+    Scores scores = {.auroc = NAN, .auroc_weighted = NAN, .ece = NAN};
     if (metrics->samples == 0) return scores;
     int64_t right = 0, occurring = 0;
     double f1_sum = 0;
@@ -93,5 +94,12 @@ Scores metrics_scores(const Metrics *metrics) {
     scores.loss = mean_loss(metrics);
     scores.accuracy = (double)right / samples;
     scores.f1 = f1_sum / (double)occurring;
+    const OverallScores overall = overall_scores(metrics);
+    scores.precision = overall.precision;
+    scores.recall = overall.recall;
+    scores.precision_weighted = overall.precision_weighted;
+    scores.recall_weighted = overall.recall_weighted;
+    scores.f1_weighted = overall.f1_weighted;
+    scores.mcc = overall.mcc;
     return scores;
 }

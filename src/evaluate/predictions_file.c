@@ -11,6 +11,13 @@
 #include <stdbool.h>
 #include <string.h>
 
+void predictions_file_name(const char *name, char *text, size_t size) {
+    if (name)
+        snprintf(text, size, "eval_predictions_%s.tsv", name);
+    else
+        snprintf(text, size, "%s", EVAL_PREDICTIONS_FILE);
+}
+
 static bool has_labels(const PredictionsFile *predictions) {
     return dataset_info(predictions->dataset)->labels > 0;
 }

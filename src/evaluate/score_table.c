@@ -3,12 +3,15 @@
 #include "linnet/core/escape.h"
 #include "linnet/core/log.h"
 #include "linnet/evaluate/class_scores.h"
+#include "linnet/evaluate/probability_table.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MACRO_ROW "macro avg" /* scikit-learn's word */
+/* scikit-learn's words */
+#define MACRO_ROW "macro avg"
+#define WEIGHTED_ROW "weighted avg"
 
 /* A wider confusion matrix than of MATRIX_LABELS cannot be read as lines of text: then its largest cells are listed. */
 enum { MATRIX_LABELS = 20, CONFUSIONS = 20, INTERVAL_WIDTH = sizeof "0.1234 [0.1234, 0.1234]" - 1 };
@@ -43,7 +46,7 @@ static void print_right(const char *label, int width) {
 
 /* The columns of the widest label, and of the rows below the classes. */
 static int label_width(int32_t labels, char *const *label_names) {
-    int width = (int)strlen(MACRO_ROW);
+    int width = (int)strlen(WEIGHTED_ROW);
     for (int32_t i = 0; i < labels; i++) {
         Shown room;
         const int wanted = columns(shown(label_names[i], &room));
@@ -121,19 +124,47 @@ static void print_classes(const Metrics *metrics, char *const *label_names, int 
     printf("  %-*.4f  %-*.4f", INTERVAL_WIDTH, overall.precision, INTERVAL_WIDTH, overall.recall);
     print_interval(&overall.f1);
     printf("  %8" PRId64 "\n", metrics->samples);
+    print_right(WEIGHTED_ROW, width);
+    printf("  %-*.4f  %-*.4f  %-*.4f  %8" PRId64 "\n", INTERVAL_WIDTH, overall.precision_weighted, INTERVAL_WIDTH,
+           overall.recall_weighted, INTERVAL_WIDTH, overall.f1_weighted, metrics->samples);
     print_right("accuracy", width);
     printf("  %*s", 2 * INTERVAL_WIDTH + 2, "");
     print_interval(&overall.accuracy);
     printf("  %8" PRId64 "\n", metrics->samples);
 }
 
+void score_table_reason(const Metrics *metrics, char *const *label_names, char text[SCORE_REASON_TEXT]) {
+    int32_t absent = 0;
+    while (absent < metrics->labels && class_scores(metrics, absent).support > 0) absent++;
+    Shown room;
+    if (metrics->nan_losses + metrics->infinite_losses > 0)
+        snprintf(text, SCORE_REASON_TEXT, "the model's values overflow float32");
+    else if (!probability_table_fits(metrics->samples, metrics->labels))
+        snprintf(text, SCORE_REASON_TEXT, "too many samples and labels to keep their probabilities");
+    else if (absent < metrics->labels)
+        snprintf(text, SCORE_REASON_TEXT, "no sample is labelled %s", shown(label_names[absent], &room));
+    else
+        snprintf(text, SCORE_REASON_TEXT, "no probabilities are known");
+}
+
+static void print_auroc(const Metrics *metrics, const Scores *scores, char *const *label_names) {
+    char reason[SCORE_REASON_TEXT];
+    if (!isnan(scores->auroc)) {
+        printf("  AUROC     %.4f\n", scores->auroc);
+        return;
+    }
+    score_table_reason(metrics, label_names, reason);
+    printf("  AUROC     not defined: %s\n", reason);
+}
+
 void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
                        double samples_per_second) {
     const int width = label_width(metrics->labels, label_names);
     printf("%s\n", title);
-    printf("  samples   %" PRId64
-           "\n  accuracy  %.4f\n  macro F1  %.4f\n  loss      %.4f%s\n  speed     %.1f samples/s\n",
-           metrics->samples, scores->accuracy, scores->f1, scores->loss,
+    printf("  samples   %" PRId64 "\n  accuracy  %.4f\n  macro F1  %.4f\n  MCC       %.4f\n", metrics->samples,
+           scores->accuracy, scores->f1, scores->mcc);
+    print_auroc(metrics, scores, label_names);
+    printf("  ECE       %.4f\n  loss      %.4f%s\n  speed     %.1f samples/s\n", scores->ece, scores->loss,
            metrics->class_weights ? ", with class weights" : "", samples_per_second);
     if (metrics->labels <= MATRIX_LABELS)
         print_matrix(metrics, label_names, width);

@@ -8,8 +8,18 @@
 /* Warn as training does of samples that are longer than the model's positions. */
 static void warn_longer(Dataset *dataset, int32_t positions, Error *error) {
     int64_t longer = 0;
-    if (!dataset || dataset_longer(dataset, 0, dataset_info(dataset)->samples, positions, &longer, error)) return;
+    if (dataset_longer(dataset, 0, dataset_info(dataset)->samples, positions, &longer, error)) return;
     dataset_warn_longer(dataset_info(dataset), longer, positions);
+}
+
+/* A file to evaluate on must fit the model. */
+static void check_evaluated(const PlanSubject *subject, const char *path, Error *error) {
+    Dataset *evaluated = NULL;
+    if (!dataset_open(&evaluated, path, error) &&
+        !model_check_data(&subject->model.config, subject->model.tokenizer, dataset_info(evaluated),
+                          subject->settings.model_name_or_path, error))
+        warn_longer(evaluated, subject->model.config.positions, error);
+    dataset_close(evaluated);
 }
 
 Status plan_subject_open(PlanSubject *subject, const char *config, const char *const *overrides, size_t count,
@@ -18,14 +28,12 @@ Status plan_subject_open(PlanSubject *subject, const char *config, const char *c
     if (settings_load(s, config, overrides, count, error) == STATUS_OK &&
         dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK &&
         dataset_require_labels(subject->dataset, error) == STATUS_OK &&
-        (!s->eval_file || dataset_open(&subject->evaluated, s->eval_file, error) == STATUS_OK) &&
         model_describe(&subject->model, s->model_name_or_path, dataset_info(subject->dataset),
                        s->ignore_mismatched_sizes, error) == STATUS_OK &&
-        learned_make(&subject->learned, &subject->model.layout, s, error) == STATUS_OK && subject->evaluated)
-        model_check_data(&subject->model.config, subject->model.tokenizer, dataset_info(subject->evaluated),
-                         s->model_name_or_path, error);
-    if (error->status == STATUS_OK) warn_longer(subject->dataset, subject->model.config.positions, error);
-    if (error->status == STATUS_OK) warn_longer(subject->evaluated, subject->model.config.positions, error);
+        learned_make(&subject->learned, &subject->model.layout, s, error) == STATUS_OK)
+        warn_longer(subject->dataset, subject->model.config.positions, error);
+    for (size_t i = 0; i < s->eval_file.count && error->status == STATUS_OK; i++)
+        check_evaluated(subject, s->eval_file.files[i].path, error);
     return error->status;
 }
 
@@ -33,7 +41,6 @@ void plan_subject_close(PlanSubject *subject) {
     learned_free(&subject->learned);
     model_close(&subject->model);
     dataset_close(subject->dataset);
-    dataset_close(subject->evaluated);
     settings_free(&subject->settings);
 }
 

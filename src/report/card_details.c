@@ -22,23 +22,35 @@ static void print_class(FILE *file, const Metrics *metrics, int32_t label) {
     fprintf(file, " | %" PRId64 " |", scores.support);
 }
 
-void card_labels(FILE *file, const ModelCard *card) {
-    fputs("\n## Labels\n\n| id | label |", file);
+/* Of several evaluations each has a table of its own. */
+static void print_labels(FILE *file, const ModelCard *card, const CardEvaluation *of) {
+    if (card->evaluation_count > 1) {
+        fputs("\n### On ", file);
+        card_plain(file, of->data->source_name);
+        fputc('\n', file);
+    }
+    fputs("\n| id | label |", file);
     if (card->class_weights) fputs(" class weight |", file);
-    if (card->metrics) fputs(" precision | recall | F1 | support |", file);
-    fprintf(file, "\n|---|---|%s%s\n", card->class_weights ? "---|" : "", card->metrics ? "---|---|---|---|" : "");
+    if (of) fputs(" precision | recall | F1 | support |", file);
+    fprintf(file, "\n|---|---|%s%s\n", card->class_weights ? "---|" : "", of ? "---|---|---|---|" : "");
     for (int32_t i = 0; i < card->config->labels; i++) {
         fprintf(file, "| %" PRId32 " | ", i);
         card_plain(file, card->config->label_names[i]);
         fputs(" |", file);
         if (card->class_weights) fprintf(file, " %.6g |", card->class_weights[i]);
-        if (card->metrics) print_class(file, card->metrics, i);
+        if (of) print_class(file, of->metrics, i);
         fputc('\n', file);
     }
+}
+
+void card_labels(FILE *file, const ModelCard *card) {
+    fputs("\n## Labels\n", file);
+    if (card->evaluation_count == 0) print_labels(file, card, NULL);
+    for (size_t i = 0; i < card->evaluation_count; i++) print_labels(file, card, &card->evaluations[i]);
     if (card->class_weights)
         fprintf(file, "\nThe class weight is what a sample of the class counts in the loss%s.\n",
                 class_weights_are_balanced(card->settings) ? ", balanced by the training data" : "");
-    if (card->metrics) fputs("\nIn brackets: 95 % confidence intervals.\n", file);
+    if (card->evaluation_count > 0) fputs("\nIn brackets: 95 % confidence intervals.\n", file);
 }
 
 /* --- Data --- */
@@ -55,7 +67,7 @@ void card_data(FILE *file, const ModelCard *card) {
           "|---|---|---|---|---|---|\n",
           file);
     print_data(file, "training", card->train);
-    if (card->eval) print_data(file, "evaluation", card->eval);
+    for (size_t i = 0; i < card->evaluation_count; i++) print_data(file, "evaluation", card->evaluations[i].data);
 }
 
 /* --- Training --- */
@@ -125,8 +137,19 @@ static void print_number(FILE *file, const cJSON *event, const char *name, int d
         fputs(" - |", file);
 }
 
-static bool is_evaluation(const cJSON *event) {
-    return cJSON_HasObjectItem(event, "eval_loss");
+/* A score's name in the log. */
+typedef struct {
+    char text[128];
+} Field;
+
+static const char *field_of(const CardEvaluation *of, const char *metric, Field *room) {
+    snprintf(room->text, sizeof room->text, "%s%s", of->prefix, metric);
+    return room->text;
+}
+
+static bool is_evaluation(const CardEvaluation *of, const cJSON *event) {
+    Field room;
+    return cJSON_HasObjectItem(event, field_of(of, "loss", &room));
 }
 
 /* Where the evaluations at their own steps end: behind the run's summary there is that of the best model, whose weights
@@ -139,29 +162,45 @@ static const cJSON *end_of_evaluations(const ModelCard *card) {
     return NULL;
 }
 
-void card_evaluations(FILE *file, const ModelCard *card) {
+static void print_evaluation(FILE *file, const CardEvaluation *of, const cJSON *event, const cJSON *trained) {
+    Field room;
+    fputc('|', file);
+    print_number(file, event, "step", 0);
+    print_number(file, event, "epoch", 4);
+    print_number(file, trained, "loss", 4);
+    print_number(file, event, field_of(of, "loss", &room), 4);
+    print_number(file, event, field_of(of, "accuracy", &room), 4);
+    print_number(file, event, field_of(of, "f1", &room), 4);
+    print_number(file, event, field_of(of, "mcc", &room), 4);
+    print_number(file, event, field_of(of, "auroc", &room), 4);
+    fputc('\n', file);
+}
+
+static void print_evaluations(FILE *file, const ModelCard *card, const CardEvaluation *of) {
     int count = 0, number = 0;
     const cJSON *const first = card->history ? card->history->child : NULL, *const end = end_of_evaluations(card);
     const cJSON *trained = NULL;
-    for (const cJSON *event = first; event != end; event = event->next) count += is_evaluation(event);
+    for (const cJSON *event = first; event != end; event = event->next) count += is_evaluation(of, event);
     if (count < 2) return;
     const int stride = (count + EVALUATIONS_MOST - 1) / EVALUATIONS_MOST;
-    fputs(
-        "\n### Evaluations\n\n| step | epoch | training loss | loss | accuracy | macro F1 |\n|---|---|---|---|---|---|\n",
-        file);
+    fputs("\n### Evaluations", file);
+    if (card->evaluation_count > 1) {
+        fputs(" on ", file);
+        card_plain(file, of->data->source_name);
+    }
+    fputs("\n\n| step | epoch | training loss | loss | accuracy | macro F1 | MCC | AUROC |\n"
+          "|---|---|---|---|---|---|---|---|\n",
+          file);
     for (const cJSON *event = first; event != end; event = event->next) {
         if (cJSON_HasObjectItem(event, "loss")) trained = event;
-        if (!is_evaluation(event) || (++number % stride && number != count)) continue;
-        fputc('|', file);
-        print_number(file, event, "step", 0);
-        print_number(file, event, "epoch", 4);
-        print_number(file, trained, "loss", 4);
-        print_number(file, event, "eval_loss", 4);
-        print_number(file, event, "eval_accuracy", 4);
-        print_number(file, event, "eval_f1", 4);
-        fputc('\n', file);
+        if (!is_evaluation(of, event) || (++number % stride && number != count)) continue;
+        print_evaluation(file, of, event, trained);
     }
     if (stride > 1) fprintf(file, "\nOf %d evaluations one in %d is shown, and the last one.\n", count, stride);
+}
+
+void card_evaluations(FILE *file, const ModelCard *card) {
+    for (size_t i = 0; i < card->evaluation_count; i++) print_evaluations(file, card, &card->evaluations[i]);
 }
 
 /* --- Origin --- */

@@ -15,21 +15,32 @@ static void print_metric(FILE *file, const char *type, const char *name, double 
         fprintf(file, "    - type: %s\n      name: %s\n      value: %.6f\n%s", type, name, value, more);
 }
 
-static void print_results(FILE *file, const ModelCard *card) {
-    const Scores scores = metrics_scores(card->metrics);
-    char room[4096];
-    fputs("metrics:\n- accuracy\n- f1\nmodel-index:\n- name: ", file);
-    card_quoted(file, folder_name(card, room));
-    fputs("\n  results:\n  - task:\n      type: text-classification\n      name: Text Classification\n"
-          "    dataset:\n      type: ",
+static void print_result(FILE *file, const CardEvaluation *of) {
+    const Scores *scores = of->scores;
+    static const char macro[] = "      args:\n        average: macro\n";
+    fputs("  - task:\n      type: text-classification\n      name: Text Classification\n    dataset:\n      type: ",
           file);
-    card_quoted(file, card->eval->source_name);
+    card_quoted(file, of->data->source_name);
     fputs("\n      name: ", file);
-    card_quoted(file, card->eval->source_name);
-    fprintf(file, "\n      revision: \"%s\"\n    metrics:\n", card->eval->source_digest);
-    print_metric(file, "accuracy", "Accuracy", scores.accuracy, "");
-    print_metric(file, "f1", "Macro F1", scores.f1, "      args:\n        average: macro\n");
-    print_metric(file, "loss", card->class_weights ? "Loss with class weights" : "Loss", scores.loss, "");
+    card_quoted(file, of->data->source_name);
+    fprintf(file, "\n      revision: \"%s\"\n    metrics:\n", of->data->source_digest);
+    print_metric(file, "accuracy", "Accuracy", scores->accuracy, "");
+    print_metric(file, "f1", "Macro F1", scores->f1, macro);
+    print_metric(file, "precision", "Macro Precision", scores->precision, macro);
+    print_metric(file, "recall", "Macro Recall", scores->recall, macro);
+    print_metric(file, "matthews_correlation", "Matthews Correlation", scores->mcc, "");
+    print_metric(file, "roc_auc", "AUROC", scores->auroc, of->metrics->labels > 2 ? macro : "");
+    print_metric(file, "loss", of->metrics->class_weights ? "Loss with class weights" : "Loss", scores->loss, "");
+}
+
+static void print_results(FILE *file, const ModelCard *card) {
+    char room[4096];
+    fputs(
+        "metrics:\n- accuracy\n- f1\n- precision\n- recall\n- matthews_correlation\n- roc_auc\nmodel-index:\n- name: ",
+        file);
+    card_quoted(file, folder_name(card, room));
+    fputs("\n  results:\n", file);
+    for (size_t i = 0; i < card->evaluation_count; i++) print_result(file, &card->evaluations[i]);
 }
 
 void card_front_matter(FILE *file, const ModelCard *card) {
@@ -41,7 +52,7 @@ void card_front_matter(FILE *file, const ModelCard *card) {
         fputc('\n', file);
     }
     fputs("tags:\n- linnet\n- gpt2\n", file);
-    if (card->metrics) print_results(file, card);
+    if (card->evaluation_count > 0) print_results(file, card);
     fputs("---\n", file);
 }
 
@@ -56,6 +67,27 @@ static void print_base(FILE *file, const ModelCard *card) {
     }
 }
 
+static void print_score(FILE *file, const char *name, double value) {
+    if (isfinite(value)) fprintf(file, "| %s | %.4f |\n", name, value);
+}
+
+static void print_scores(FILE *file, const CardEvaluation *of) {
+    const OverallScores overall = overall_scores(of->metrics);
+    fputs("\n| ", file);
+    card_plain(file, of->data->source_name);
+    fprintf(file, " | |\n|---|---|\n| samples | %" PRId64 " |\n| accuracy |", of->metrics->samples);
+    card_interval(file, &overall.accuracy);
+    fputs(" |\n| macro F1 |", file);
+    card_interval(file, &overall.f1);
+    fputs(" |\n", file);
+    print_score(file, "weighted F1", overall.f1_weighted);
+    print_score(file, "Matthews correlation coefficient", overall.mcc);
+    print_score(file, of->metrics->labels > 2 ? "AUROC, one class against the rest, macro" : "AUROC",
+                of->scores->auroc);
+    print_score(file, "expected calibration error", of->scores->ece);
+    fprintf(file, "| loss%s | %.4f |\n", of->metrics->class_weights ? " with class weights" : "", of->scores->loss);
+}
+
 void card_summary(FILE *file, const ModelCard *card) {
     char room[4096];
     fputs("\n# ", file);
@@ -65,19 +97,8 @@ void card_summary(FILE *file, const ModelCard *card) {
     fputs(" fine-tuned on ", file);
     card_plain(file, card->train->source_name);
     fprintf(file, ". It gives a text one of %" PRId32 " labels.\n", card->config->labels);
-    if (!card->metrics) {
-        fputs("\nIt was not evaluated.\n", file);
-        return;
-    }
-    const OverallScores overall = overall_scores(card->metrics);
-    fputs("\n| ", file);
-    card_plain(file, card->eval->source_name);
-    fprintf(file, " | |\n|---|---|\n| samples | %" PRId64 " |\n| accuracy |", card->metrics->samples);
-    card_interval(file, &overall.accuracy);
-    fputs(" |\n| macro F1 |", file);
-    card_interval(file, &overall.f1);
-    fprintf(file, " |\n| loss%s | %.4f |\n", card->class_weights ? " with class weights" : "",
-            metrics_scores(card->metrics).loss);
+    if (card->evaluation_count == 0) fputs("\nIt was not evaluated.\n", file);
+    for (size_t i = 0; i < card->evaluation_count; i++) print_scores(file, &card->evaluations[i]);
 }
 
 /* As it was trained: with padded_end the head reads the last position of a text that is padded to the model's length,

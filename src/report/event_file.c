@@ -60,7 +60,7 @@ static Status write_event(EventFile *file, const cJSON *event, Error *error) {
     char *bytes = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&bytes, &size);
-    bool printed = stream && file->plan.print(stream, event) && !ferror(stream);
+    bool printed = stream && file->plan.print(stream, event, file->plan.context) && !ferror(stream);
     printed = stream && fclose(stream) == 0 && printed;
     if (printed)
         write_piece(file, bytes, size, error);
@@ -102,7 +102,10 @@ Status event_file_append(EventFile *file, const void *bytes, size_t size, Error 
 Status event_file_open(EventFile **file, const EventFilePlan *plan, Error *error) {
     *file = NULL;
     EventFile *opened = memory_allocate(1, sizeof *opened, error);
-    if (!opened) return error->status;
+    if (!opened) {
+        cJSON_Delete(plan->context);
+        return error->status;
+    }
     char *start = plan->start_size > 0 ? memory_allocate(plan->start_size, 1, error) : NULL;
     if (start) memcpy(start, plan->start, plan->start_size);
     opened->plan = *plan;
@@ -122,5 +125,6 @@ void event_file_close(EventFile *file) {
     if (file->file >= 0) close(file->file);
     memory_free((char *)file->plan.path);
     memory_free((char *)file->plan.start);
+    cJSON_Delete(file->plan.context);
     memory_free(file);
 }

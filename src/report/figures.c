@@ -1,6 +1,5 @@
 /* Figures that the page is made of. See figures.h. */
 #include "report/figures.h"
-#include "linnet/core/integers.h"
 #include <math.h>
 
 int32_t largest_class(const Metrics *metrics, double *share) {
@@ -29,22 +28,8 @@ double margin_of(const RunPredictions *p, int64_t sample) {
 }
 
 Calibration calibration_of(const RunPredictions *p) {
-    Calibration c = {.error = NAN};
-    double sums[CALIBRATION_BINS] = {0}, total = 0.0;
-    for (int64_t i = 0; i < p->count; i++) {
-        const double confidence = confidence_of(p, i);
-        if (isnan(confidence)) continue;
-        const int64_t bin = int64_min((int64_t)(confidence * CALIBRATION_BINS), CALIBRATION_BINS - 1);
-        c.samples++;
-        c.count[bin]++;
-        c.right[bin] += p->guess[i] == p->truth[i];
-        sums[bin] += confidence;
-    }
-    for (int b = 0; b < CALIBRATION_BINS; b++) {
-        c.confidence[b] = c.count[b] > 0 ? sums[b] / (double)c.count[b] : NAN;
-        total += fabs((double)c.right[b] - sums[b]);
-    }
-    if (c.samples > 0) c.error = total / (double)c.samples;
+    Calibration c = {0};
+    for (int64_t i = 0; i < p->count; i++) calibration_add(&c, confidence_of(p, i), p->guess[i] == p->truth[i]);
     return c;
 }
 

@@ -1,22 +1,14 @@
 #ifndef LINNET_REPORT_FIGURES_H
 #define LINNET_REPORT_FIGURES_H
 /* Figures that the page is made of, from the predictions. Pure functions; nothing allocates but where it is said. */
+#include "linnet/evaluate/calibration.h"
 #include "linnet/evaluate/class_scores.h"
 #include "report/report_run.h"
 
 /* The label that most samples have, and its share: the accuracy of always answering it. */
 int32_t largest_class(const Metrics *metrics, double *share);
 
-/* The reliability of the probabilities: samples binned by their confidence, the probability of the predicted label, into
- * 15 bins of equal width; the expected calibration error is the mean over samples of |accuracy − confidence| of the bin
- * (Guo et al. 2017, arXiv:1706.04599, eq. 3). */
-enum { CALIBRATION_BINS = 15 };
-typedef struct {
-    int64_t count[CALIBRATION_BINS], right[CALIBRATION_BINS];
-    double confidence[CALIBRATION_BINS]; /* mean; NaN for an empty bin */
-    int64_t samples;                     /* those whose probabilities are numbers */
-    double error;                        /* NaN without such samples */
-} Calibration;
+/* The reliability of the probabilities. */
 Calibration calibration_of(const RunPredictions *predictions);
 
 /* The probability of the predicted label, and by how much it is above the second largest. */

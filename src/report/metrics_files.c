@@ -2,28 +2,18 @@
 #include "linnet/report/metrics_files.h"
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
+#include <stdlib.h>
 #include <string.h>
 
-/* The columns of metrics.csv: the fields of all events (runlog.h), in their order. */
-static const char *const COLUMNS[] = {"step",
-                                      "epoch",
-                                      "loss",
-                                      "grad_norm",
-                                      "learning_rate",
-                                      "tokens_per_second",
-                                      "samples_per_second",
-                                      "eval_loss",
-                                      "eval_accuracy",
-                                      "eval_f1",
-                                      "eval_runtime",
-                                      "eval_samples_per_second",
-                                      "train_loss",
-                                      "train_runtime",
-                                      "train_samples_per_second",
-                                      "train_steps_per_second"};
-enum { COLUMN_COUNT = sizeof COLUMNS / sizeof *COLUMNS, HEADER_SIZE = 512 };
+/* The columns of metrics.csv: the fields of training, those of evaluations, which depend on labels and files, and those
+ * of the summary (runlog.h), in their order. */
+static const char *const FIRST[] = {
+    "step", "epoch", "loss", "grad_norm", "learning_rate", "tokens_per_second", "samples_per_second"};
+static const char *const LAST[] = {"train_loss", "train_runtime", "train_samples_per_second", "train_steps_per_second"};
+enum { FIRST_COUNT = sizeof FIRST / sizeof *FIRST, LAST_COUNT = sizeof LAST / sizeof *LAST };
 
-static bool print_json(FILE *stream, const cJSON *event) {
+static bool print_json(FILE *stream, const cJSON *event, const cJSON *context) {
+    (void)context;
     char *text = cJSON_PrintUnformatted(event);
     if (!text) return false;
     fprintf(stream, "%s\n", text);
@@ -44,10 +34,12 @@ static bool print_cell(FILE *stream, const cJSON *value) {
     return true;
 }
 
-static bool print_row(FILE *stream, const cJSON *event) {
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        if (i > 0) fputc(',', stream);
-        if (!print_cell(stream, cJSON_GetObjectItemCaseSensitive(event, COLUMNS[i]))) return false;
+/* `columns`: their names. */
+static bool print_row(FILE *stream, const cJSON *event, const cJSON *columns) {
+    const cJSON *column;
+    cJSON_ArrayForEach(column, columns) {
+        if (column != columns->child) fputc(',', stream);
+        if (!print_cell(stream, cJSON_GetObjectItemCaseSensitive(event, column->valuestring))) return false;
     }
     fputc('\n', stream);
     return true;
@@ -57,7 +49,10 @@ static Status open_in(EventFile **file, const char *folder, const char *name, Ev
     char *path = file_join(folder, name, error);
     plan.path = path;
     *file = NULL;
-    if (path) event_file_open(file, &plan, error);
+    if (path)
+        event_file_open(file, &plan, error);
+    else
+        cJSON_Delete(plan.context);
     memory_free(path);
     return error->status;
 }
@@ -66,12 +61,61 @@ Status metrics_jsonl_open(EventFile **file, const char *folder, const cJSON *eve
     return open_in(file, folder, METRICS_JSONL, (EventFilePlan){.events = events, .print = print_json}, error);
 }
 
-Status metrics_csv_open(EventFile **file, const char *folder, const cJSON *events, Error *error) {
-    char header[HEADER_SIZE];
-    size_t used = 0;
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        used += (size_t)snprintf(header + used, sizeof header - used, "%s%c", COLUMNS[i],
-                                 i + 1 < COLUMN_COUNT ? ',' : '\n');
-    const EventFilePlan plan = {.start = header, .start_size = used, .events = events, .print = print_row};
-    return open_in(file, folder, METRICS_CSV, plan, error);
+static bool add_column(cJSON *columns, const char *name) {
+    return cJSON_AddItemToArray(columns, cJSON_CreateString(name));
+}
+
+/* The names of the columns, an array; NULL if out of memory. */
+static cJSON *name_columns(const cJSON *evaluations) {
+    cJSON *columns = cJSON_CreateArray();
+    bool complete = columns;
+    for (size_t i = 0; i < FIRST_COUNT && complete; i++) complete = add_column(columns, FIRST[i]);
+    const cJSON *event, *field;
+    cJSON_ArrayForEach(event, evaluations) {
+        cJSON_ArrayForEach(field, event) {
+            const bool shared = strcmp(field->string, "step") == 0 || strcmp(field->string, "epoch") == 0;
+            complete = complete && (shared || add_column(columns, field->string));
+        }
+    }
+    for (size_t i = 0; i < LAST_COUNT && complete; i++) complete = add_column(columns, LAST[i]);
+    if (complete) return columns;
+    cJSON_Delete(columns);
+    return NULL;
+}
+
+/* A name of a label may have any character (RFC 4180). */
+static void print_name(FILE *stream, const char *name) {
+    const bool quoted = strpbrk(name, ",\"\r\n");
+    if (quoted) fputc('"', stream);
+    for (; *name; name++) fprintf(stream, "%s%c", *name == '"' ? "\"" : "", *name);
+    if (quoted) fputc('"', stream);
+}
+
+static void print_header(FILE *stream, const cJSON *columns) {
+    const cJSON *column;
+    cJSON_ArrayForEach(column, columns) {
+        print_name(stream, column->valuestring);
+        fputc(column->next ? ',' : '\n', stream);
+    }
+}
+
+Status metrics_csv_open(EventFile **file, const char *folder, const cJSON *events, const cJSON *evaluations,
+                        Error *error) {
+    char *header = NULL;
+    size_t size = 0;
+    cJSON *columns = name_columns(evaluations);
+    FILE *stream = columns ? open_memstream(&header, &size) : NULL;
+    *file = NULL;
+    if (stream) print_header(stream, columns);
+    const bool complete = stream && !ferror(stream);
+    if (stream && fclose(stream) == 0 && complete) {
+        const EventFilePlan plan = {
+            .start = header, .start_size = size, .events = events, .print = print_row, .context = columns};
+        open_in(file, folder, METRICS_CSV, plan, error);
+    } else {
+        cJSON_Delete(columns);
+        error_set(error, STATUS_FAILURE, "out of memory for the columns of " METRICS_CSV);
+    }
+    free(header);
+    return error->status;
 }

@@ -24,6 +24,10 @@ static double accuracy_of(const Calibration *c, int bin) {
     return (double)c->right[bin] / (double)c->count[bin];
 }
 
+static double confidence_in(const Calibration *c, int bin) {
+    return c->confidence[bin] / (double)c->count[bin];
+}
+
 static void write_axes(Html *html) {
     html_print(html, "<g class=\"grid\">");
     for (int i = 0; i <= 4; i++) html_print(html, "<path d=\"M%d %.1fH%d\"/>", LEFT, at_y(i / 4.0), LEFT + PLOT);
@@ -48,8 +52,8 @@ static void write_bins(Html *html, const Calibration *c) {
         html_print(html,
                    "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>%" PRId64
                    " samples, mean probability %.3f, accuracy %.3f</title></rect>",
-                   x, y, width, TOP + PLOT - y, c->count[b], c->confidence[b], accuracy_of(c, b));
-        html_print(html, "<path class=\"mark\" d=\"M%.1f %.1fh%.1f\"/>", x, at_y(c->confidence[b]), width);
+                   x, y, width, TOP + PLOT - y, c->count[b], confidence_in(c, b), accuracy_of(c, b));
+        html_print(html, "<path class=\"mark\" d=\"M%.1f %.1fh%.1f\"/>", x, at_y(confidence_in(c, b)), width);
         html_print(html, "<rect class=\"count\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\"/>", x,
                    TOP + PLOT + 4, width, (double)c->count[b] / most * (COUNTS - 8));
     }
@@ -67,15 +71,14 @@ static void write_table(Html *html, const Calibration *c) {
         html_print(html, "<tr><th scope=\"row\">%.3f–%.3f</th><td>", (double)b / CALIBRATION_BINS,
                    (double)(b + 1) / CALIBRATION_BINS);
         html_count(html, c->count[b]);
-        html_print(html, "</td><td>%.3f</td><td>%.3f</td></tr>", c->confidence[b], accuracy_of(c, b));
+        html_print(html, "</td><td>%.3f</td><td>%.3f</td></tr>", confidence_in(c, b), accuracy_of(c, b));
     }
     html_print(html, "</tbody></table></div></details>");
 }
 
 static void write_words(Html *html, const RunPredictions *p, const Calibration *c) {
     double sum = 0.0;
-    for (int b = 0; b < CALIBRATION_BINS; b++)
-        if (c->count[b] > 0) sum += c->confidence[b] * (double)c->count[b];
+    for (int b = 0; b < CALIBRATION_BINS; b++) sum += c->confidence[b];
     const double confidence = sum / (double)c->samples, accuracy = metrics_scores(p->metrics).accuracy;
     html_print(
         html,
@@ -83,7 +86,7 @@ static void write_words(Html *html, const RunPredictions *p, const Calibration *
         "<p>The bars show how often predictions of a given probability are right; the short lines show that probability. "
         "A calibrated model has both on the diagonal. The bars below count the samples.</p><p>On average the model gives "
         "its prediction a probability of %.1f&nbsp;%% and is right in %.1f&nbsp;%%: it is <b>%s</b>.</p>",
-        c->error, CALIBRATION_BINS, 100.0 * confidence, 100.0 * accuracy,
+        calibration_error(c), CALIBRATION_BINS, 100.0 * confidence, 100.0 * accuracy,
         fabs(confidence - accuracy) < 0.02 ? "about as sure as it should be"
         : confidence > accuracy            ? "too sure of itself"
                                            : "less sure than it could be");
@@ -114,7 +117,7 @@ void section_calibration(Html *html, const Run *run, size_t number, int level) {
         "square\" viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"rel-%zu-t rel-%zu-d\"><title "
         "id=\"rel-%zu-t\">Reliability diagram</title><desc id=\"rel-%zu-d\">Accuracy of the predictions by their "
         "probability, in %d bins. Expected calibration error %.3f.</desc>",
-        SIZE, TOP + PLOT + COUNTS + BOTTOM, number, number, number, number, CALIBRATION_BINS, c.error);
+        SIZE, TOP + PLOT + COUNTS + BOTTOM, number, number, number, number, CALIBRATION_BINS, calibration_error(&c));
     write_axes(html);
     write_bins(html, &c);
     html_print(html, "</svg>");

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define NAME_START "events.out.tfevents." /* TensorBoard reads the files with this in their names, in their order */
-#define TAG_SIZE 128
+#define TAG_SIZE 512                      /* bytes: more than a field's name has */
 
 /* Fields of the HParams plugin (tensorboard/plugins/hparams/plugin_data.proto) and of google.protobuf.Value. */
 enum { HPARAMS_SESSION_START = 3, HPARAMS_SESSION_END = 4 };
@@ -130,7 +130,8 @@ static void field_tag(const char *field, char tag[TAG_SIZE]) {
 }
 
 /* One Event with all values of a log event, so that a reader has all of them or none. */
-static bool print_event(FILE *stream, const cJSON *event) {
+static bool print_event(FILE *stream, const cJSON *event, const cJSON *context) {
+    (void)context;
     Proto records = {0}, summary = {0};
     int64_t step = 0;
     const cJSON *field;

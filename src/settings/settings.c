@@ -17,6 +17,7 @@ static void store(Settings *settings, Source *source) {
         source_problem(source, &mistake);
     }
     settings_check_foreign(source, settings);
+    settings_check_metric(source, settings);
 }
 
 /* The snapshot that a folder of the hub's cache stands for now, so that the resolved settings name it. */
@@ -95,6 +96,7 @@ void settings_free(Settings *settings) {
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         const SettingRow *row = &SETTING_ROWS[i];
         if (setting_is_text(row)) memory_free(*(char **)setting_field(row, settings));
+        if (row->type == SETTING_FILES) named_files_free(setting_field(row, settings));
     }
     memory_free(settings->class_weights_place);
     *settings = (Settings){0};

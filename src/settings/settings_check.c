@@ -1,6 +1,8 @@
 /* Rules between keys: defaults that depend on other keys, contradictions and warnings, as in Trainer. */
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/text.h"
+#include "linnet/settings/metric_names.h"
 #include "settings/settings_source.h"
 #include <ctype.h>
 #include <math.h>
@@ -83,7 +85,7 @@ static Status resolve(Settings *settings, const Source *source, Error *error) {
         if (!settings->metric_for_best_model) return error->status;
     }
     if (settings->metric_for_best_model && !source_given(source, "greater_is_better"))
-        settings->greater_is_better = strcmp(settings->metric_for_best_model, "loss") != 0;
+        settings->greater_is_better = !text_ends_with(settings->metric_for_best_model, "loss");
     return note_place(settings, source, error);
 }
 
@@ -116,6 +118,7 @@ static Status check_schedule(Settings *s, const Source *source, Error *error) {
 
 Status settings_check(Settings *s, const Source *source, Error *error) {
     if (resolve(s, source, error)) return error->status;
+    const char *metric = s->metric_for_best_model;
     static const char EVALUATION[] = "needs eval_strategy \"steps\" or \"epoch\"";
     const bool evaluates = s->eval_strategy != STRATEGY_NO, best = s->load_best_model_at_end;
     const bool saves_best = s->save_strategy == STRATEGY_BEST, stops = s->early_stopping_patience > 0;
@@ -130,10 +133,14 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
         {s->reduction == REDUCTION_MPI && s->reduction_dtype != WIRE_FLOAT32, "reduction_dtype",
          "\"bfloat16\" needs reduction \"ordered\""},
         {stops && !s->metric_for_best_model, "early_stopping_patience", "needs metric_for_best_model"},
-        {s->eval_on_start && !s->eval_file, "eval_on_start", "needs eval_file, the token file to evaluate on"},
-        {evaluates && !s->eval_file, "eval_strategy", "needs eval_file, the token file to evaluate on"},
+        {s->eval_on_start && s->eval_file.count == 0, "eval_on_start",
+         "needs eval_file, the token file to evaluate on"},
+        {evaluates && s->eval_file.count == 0, "eval_strategy", "needs eval_file, the token file to evaluate on"},
         {!evaluates && stops, "early_stopping_patience", EVALUATION},
         {!evaluates && best, "load_best_model_at_end", EVALUATION},
+        {s->metric_for_best_model && s->eval_file.count > 0 && !named_files_of_metric(&s->eval_file, &metric),
+         "metric_for_best_model",
+         "eval_file has several files: name one of them before the metric, as in eval_NAME_loss"},
         {!evaluates && saves_best, "save_strategy", EVALUATION},
         {saves_best && !s->metric_for_best_model, "save_strategy", "\"best\" also needs metric_for_best_model"},
         {best && !saves_best && s->eval_strategy != s->save_strategy, "load_best_model_at_end",
@@ -173,6 +180,18 @@ static void warn_of_reports(const Source *source) {
     if (*names) log_warning("%s: report_to: no effect: %s; linnet reports to tensorboard and csv", source->name, names);
 }
 
+/* Trainer's default takes every metric for one of which more is better, unless it is a loss. */
+static void warn_of_direction(const Settings *settings, const Source *source) {
+    const char *metric = settings->metric_for_best_model;
+    if (!metric || source_given(source, "greater_is_better")) return;
+    named_files_of_metric(&settings->eval_file, &metric);
+    if (metric_is_error(metric))
+        log_warning(
+            "%s: metric_for_best_model \"%s\": greater_is_better is true by default, as in Trainer, but a smaller "
+            "%s is better: set greater_is_better to false",
+            source->name, settings->metric_for_best_model, metric);
+}
+
 void settings_warn(const Settings *settings, const Source *source) {
     const Given *optim = source_given(source, "optim");
     warn_of_names(settings, source);
@@ -185,6 +204,7 @@ void settings_warn(const Settings *settings, const Source *source) {
     if (settings->lr_scheduler_type == SCHEDULE_CONSTANT && settings->warmup_steps > 0)
         log_warning("%s: warmup_steps has no effect with lr_scheduler_type \"constant\"; use \"constant_with_warmup\"",
                     source->name);
+    warn_of_direction(settings, source);
     if (settings->early_stopping_patience > 0 && !settings->load_best_model_at_end)
         log_warning("%s: early_stopping_patience without load_best_model_at_end: the final model has the last weights, "
                     "not the best",

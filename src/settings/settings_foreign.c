@@ -12,7 +12,7 @@
 #define CONSOLE "`--quiet` leaves only warnings and errors"
 #define LOG "`report_to` says where the log goes"
 #define COUNTS "an evaluation adds up counts, whatever its size"
-#define METRICS "an evaluation reports loss, accuracy and macro F1"
+#define METRICS "an evaluation reports loss, accuracy, F1, precision, recall, MCC, AUROC and calibration error"
 #define HUB "the model stays in `output_dir`: linnet opens no connection"
 #define FOLDER "the model is a folder on this machine: linnet opens no connection"
 #define LOADER "a thread of each rank reads the next samples"

@@ -60,6 +60,8 @@ char *class_weights_text(const cJSON *value, bool words, Error *error);
 
 /** Note values of foreign keys that ask for what linnet cannot do. (settings_check.c) */
 void settings_check_foreign(Source *source, const Settings *settings);
+/** Note a metric_for_best_model that no evaluation reports. (settings_metric.c) */
+void settings_check_metric(Source *source, const Settings *settings);
 /** Fill in defaults that depend on other keys, and refuse contradictions. (settings_check.c) */
 Status settings_check(Settings *settings, const Source *source, Error *error);
 /** Read lr_scheduler_kwargs, with defaults; `schedule` is the name of lr_scheduler_type. STATUS_INPUT: an option that the

@@ -1,6 +1,7 @@
 /* The keys that linnet acts on: type, default, range and help of each. */
 #include "settings/settings_table.h"
 #include "linnet/heartbeat/heartbeat.h"
+#include "linnet/settings/metric_names.h"
 #include <assert.h>
 #include <float.h>
 #include <stdio.h>
@@ -33,7 +34,6 @@ static const char *const SCHEDULES[] = {"linear",
                                         "warmup_stable_decay",
                                         NULL};
 static const char *const POOLINGS[] = {"last_token", "padded_end", NULL};
-static const char *const METRICS[] = {"loss", "accuracy", "f1", NULL};
 
 static const char *const REPORTS[] = {"tensorboard", "csv", NULL};
 /* What else report_to may name in Transformers 4 and 5. */
@@ -48,7 +48,11 @@ const SettingRow SETTING_ROWS[] = {
          "start with a new classification head where the model's labels are not those of the data (other names, number "
          "or order); false: refuse such data. `from_pretrained()` has this argument, too"},
     {KEY(train_file), PATH, .required = true, .help = "token file to train on, made by `linnet prepare`"},
-    {KEY(eval_file), PATH, .help = "token file to evaluate on"},
+    {KEY(eval_file), .type = SETTING_FILES, .fallback = "null",
+     .help =
+         "token file to evaluate on; or several, as an object of names and paths, `{\"a\": \"a.h5\", \"b\": \"b.h5\"}`, "
+         "like the dict of data sets that Trainer takes: each is evaluated in turn, and its scores are called "
+         "`eval_a_loss`, ..."},
     {KEY(output_dir), PATH, .required = true, .place = true,
      .help = "folder for the model, its checkpoints and the log"},
     {KEY(overwrite_output_dir), .type = SETTING_BOOL, .fallback = "false", .place = true, .own = true,
@@ -73,7 +77,7 @@ const SettingRow SETTING_ROWS[] = {
      .help = "options of the schedule, with the names and defaults of Transformers: `num_cycles` (cosine schedules, "
              "`warmup_stable_decay`); `lr_end`, `power` (`polynomial`); `timescale` (`inverse_sqrt`); `min_lr` or "
              "`min_lr_rate`, `warmup_lr_rate` (cosine schedules with a lowest rate); `num_decay_steps`, "
-             "`num_stable_steps`, `warmup_type`, `decay_type`, `min_lr_ratio` (`warmup_stable_decay`)"},
+             "`num_stable_steps`, `warmup_type`, `decay_type`, `min_lr_ratio` (`warmup_stable_decay`) "},
     {KEY(warmup_steps), .type = SETTING_REAL, .fallback = "0", .maximum = INTEGER_MAX, .updates = true,
      .help = "updates over which the learning rate rises from 0; below 1, a fraction of all updates, rounded up"},
     {KEY(weight_decay), .type = SETTING_REAL, .fallback = "0.0", .maximum = DBL_MAX, .updates = true,
@@ -134,10 +138,12 @@ const SettingRow SETTING_ROWS[] = {
      .help = "number of checkpoints to keep, including the best and the newest; null or 0: keep all"},
     {KEY(load_best_model_at_end), .type = SETTING_BOOL, .fallback = "false",
      .help = "end with the weights of the best checkpoint; needs `eval_strategy` and a matching `save_strategy`"},
-    {KEY(metric_for_best_model), .type = SETTING_METRIC, .fallback = "null", .choices = METRICS,
-     .help = "metric that ranks checkpoints; null: `loss` if `load_best_model_at_end` is set"},
+    {KEY(metric_for_best_model), .type = SETTING_METRIC, .fallback = "null", .choices = METRIC_NAMES,
+     .help =
+         "metric that ranks checkpoints, with or without `eval_` before it; also `precision_`, `recall_` or `f1_` and the "
+         "name of a label; `NAME_accuracy` where `eval_file` has names. null: `loss` if `load_best_model_at_end` is set"},
     {KEY(greater_is_better), .type = SETTING_BOOL, .fallback = "null",
-     .help = "whether a larger metric is better; null: true for every metric except `loss`"},
+     .help = "whether a larger metric is better; null: true unless its name ends in `loss`"},
     {KEY(early_stopping_patience), .type = SETTING_INT, .fallback = "null", .maximum = COUNT_MAX,
      .help =
          "stop after this many evaluations in a row without a better metric, as `EarlyStoppingCallback` does; null or 0: never stop early"},
@@ -269,6 +275,7 @@ void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_
     else
         snprintf(text, SETTING_RANGE_TEXT, "%s",
                  row->type == SETTING_PATH     ? "a path"
+                 : row->type == SETTING_FILES  ? "a path, or an object of names and paths"
                  : row->type == SETTING_OBJECT ? "an object"
                  : row->type == SETTING_WEIGHTS
                      ? "a list of numbers of at least 0, not all 0, an object of such numbers by label, or \"balanced\""

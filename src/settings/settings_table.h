@@ -10,7 +10,8 @@ typedef enum {
     SETTING_RESUME,  /**< char *, a folder, "auto" or NULL; true and false stand for the last two */
     SETTING_OBJECT,  /**< char *, a JSON object as text, or NULL: also where the object is empty */
     SETTING_WEIGHTS, /**< char *, "balanced", a list or an object of weights as JSON text, or NULL */
-    SETTING_METRIC,  /**< char *, one of choices, also written with eval_ before it */
+    SETTING_METRIC,  /**< char *, without an eval_ before it; settings_check_metric() tells which there are */
+    SETTING_FILES,   /**< NamedFiles, a path, or an object of names and paths */
     SETTING_INT,     /**< int64_t */
     SETTING_REAL,    /**< double */
     SETTING_STEPS,   /**< double: an integer of updates, or a fraction of all updates below 1 */

@@ -47,6 +47,22 @@ static void write_list(FILE *stream, const SettingRow *row, uint32_t chosen) {
     fputs(chosen ? "]" : "[]", stream);
 }
 
+static void write_files(FILE *stream, const NamedFiles *files) {
+    const char *between = "{";
+    for (size_t i = 0; i < files->count; i++) {
+        const NamedFile *file = &files->files[i];
+        if (file->name) {
+            fputs(between, stream);
+            write_text(stream, file->name);
+            fputs(": ", stream);
+        }
+        write_text(stream, file->path);
+        between = ", ";
+        if (file->name && i + 1 == files->count) fputc('}', stream);
+    }
+    if (files->count == 0) fputs("null", stream);
+}
+
 static void write_value(FILE *stream, const SettingRow *row, const Settings *settings) {
     const void *field = (const char *)settings + row->offset;
     bool nullable = strcmp(row->fallback, "null") == 0;
@@ -74,6 +90,9 @@ static void write_value(FILE *stream, const SettingRow *row, const Settings *set
     case SETTING_OBJECT:
     case SETTING_WEIGHTS:
         fputs(*(char *const *)field ? *(char *const *)field : "null", stream);
+        return;
+    case SETTING_FILES:
+        write_files(stream, field);
         return;
     case SETTING_PATH:
     case SETTING_RESUME:
@@ -233,12 +252,13 @@ static void write_page(FILE *stream, const Settings *settings) {
 bool settings_info(size_t index, SettingInfo *info) {
     if (index >= SETTINGS_COUNT) return false;
     const SettingRow *row = &SETTING_ROWS[index];
-    *info = (SettingInfo){.key = row->key,
-                          .help = row->help,
-                          .fallback = row->required ? NULL : row->fallback,
-                          .choices = row->choices,
-                          .flag = row->type == SETTING_BOOL,
-                          .path = row->type == SETTING_PATH || row->type == SETTING_RESUME};
+    *info =
+        (SettingInfo){.key = row->key,
+                      .help = row->help,
+                      .fallback = row->required ? NULL : row->fallback,
+                      .choices = row->choices,
+                      .flag = row->type == SETTING_BOOL,
+                      .path = row->type == SETTING_PATH || row->type == SETTING_RESUME || row->type == SETTING_FILES};
     return true;
 }
 

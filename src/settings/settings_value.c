@@ -120,6 +120,44 @@ static const char *value_text(const Given *given) {
     return given->override ? strchr(given->override, '=') + 1 : NULL;
 }
 
+/** The files have room for one more. */
+static Status add_file(NamedFiles *files, const char *name, const char *path, Error *error) {
+    const size_t size = sizeof *files->files;
+    NamedFile *grown = memory_resize(files->files, files->count * size, files->count + 1, size, error);
+    if (!grown) return error->status;
+    files->files = grown;
+    NamedFile *file = &grown[files->count++];
+    *file = (NamedFile){.name = name ? memory_text(name, error) : NULL, .path = file_expand_home(path, error)};
+    return error->status;
+}
+
+/** What is wrong with the member of an object of files; NULL: nothing. */
+static const char *file_mistake(const NamedFiles *files, const cJSON *member) {
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+    const size_t length = strlen(member->string);
+    if (length == 0 || length > NAMED_FILE_NAME_MAX || member->string[strspn(member->string, allowed)])
+        return "expected a name of 1 to 40 letters, digits, \"_\", \"-\" or \".\"";
+    for (size_t i = 0; i < files->count; i++)
+        if (strcmp(files->files[i].name, member->string) == 0) return "the name is there twice";
+    if (!cJSON_IsString(member) || !*member->valuestring) return "expected a path";
+    return files->count == NAMED_FILES_MAX ? "more than 32 files" : NULL;
+}
+
+static Status store_files(Settings *settings, const SettingRow *row, const Source *source, const Given *given,
+                          Error *error) {
+    NamedFiles *files = setting_field(row, settings);
+    const cJSON *member;
+    cJSON_ArrayForEach(member, given->value) {
+        char where[SOURCE_WHERE];
+        const char *mistake = file_mistake(files, member);
+        if (mistake)
+            return error_set(error, STATUS_INPUT, "%s: %s: \"%.60s\": %s", source_where(source, given, where), row->key,
+                             member->string, mistake);
+        if (add_file(files, member->string, member->valuestring, error)) return error->status;
+    }
+    return STATUS_OK;
+}
+
 static Status store_given(Settings *settings, const SettingRow *row, const Source *source, const Given *given,
                           Error *error) {
     const cJSON *value = given->value;
@@ -150,8 +188,13 @@ static Status store_given(Settings *settings, const SettingRow *row, const Sourc
         return error->status;
     case SETTING_METRIC:
         if (text && strncmp(text, "eval_", 5) == 0) text += 5;
-        if (!text || find_choice(row, text) < 0) break;
+        if (!text || !*text) break;
         return store_text(settings, row, text, error);
+    case SETTING_FILES:
+        if (cJSON_IsObject(value)) return store_files(settings, row, source, given, error);
+        text = value_text(given);
+        if (!text || !*text) break;
+        return add_file(setting_field(row, settings), NULL, text, error);
     case SETTING_RESUME:
         if (cJSON_IsFalse(value) || (text && strcasecmp(text, "false") == 0)) return STATUS_OK;
         if (cJSON_IsTrue(value) || (text && strcasecmp(text, "true") == 0))

@@ -2,14 +2,18 @@
 #include "linnet/train/runlog.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/core/text.h"
+#include "linnet/evaluate/score_json.h"
 #include "linnet/report/metrics_files.h"
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SUMMARY_MARK "train_runtime" /* a field that only the summary has */
-#define PEOPLE_LINE 1024             /* bytes: more than all fields of an event need */
+#define SPEED "samples_per_second"
+#define PEOPLE_LINE 1024 /* bytes: more than all fields of an event need */
 
 enum { RUNLOG_FILES = 3 };
 
@@ -70,6 +74,11 @@ void runlog_add_file(RunLog *log, EventFile *file) {
     log->files[log->count++] = file;
 }
 
+/* Scores that come behind an evaluation's speed are for files alone. */
+static bool ends_the_line(const char *field) {
+    return strncmp(field, "eval_", 5) == 0 && text_ends_with(field, SPEED);
+}
+
 /** "step 10  epoch 0.5  loss 1.0432  …" */
 static void print_for_people(const cJSON *event) {
     char line[PEOPLE_LINE] = "";
@@ -79,6 +88,7 @@ static void print_for_people(const cJSON *event) {
         if (used >= sizeof line) break;
         used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %.6g", used > 0 ? "  " : "", field->string,
                                  cJSON_IsNull(field) ? NAN : field->valuedouble);
+        if (ends_the_line(field->string)) break;
     }
     log_info("%s", line);
 }
@@ -92,12 +102,11 @@ Status runlog_add(RunLog *log, cJSON *event, Error *error) {
     return runlog_catch_up(log, error);
 }
 
-bool runlog_has_evaluation(const RunLog *log, int64_t step) {
+bool runlog_has_evaluation(const RunLog *log, const char *field, int64_t step) {
     const cJSON *event;
     cJSON_ArrayForEach(event, log->history) {
         const cJSON *of = cJSON_GetObjectItemCaseSensitive(event, "step");
-        if (cJSON_GetObjectItemCaseSensitive(event, "eval_loss") && cJSON_IsNumber(of) &&
-            of->valuedouble == (double)step)
+        if (cJSON_GetObjectItemCaseSensitive(event, field) && cJSON_IsNumber(of) && of->valuedouble == (double)step)
             return true;
     }
     return false;
@@ -119,17 +128,11 @@ typedef struct {
     double value;
 } EventField;
 
-/** Null for a number that JSON does not have. */
-static bool add_number(cJSON *event, const EventField *field) {
-    return isfinite(field->value) ? cJSON_AddNumberToObject(event, field->name, field->value)
-                                  : cJSON_AddNullToObject(event, field->name);
-}
-
-/** NULL if out of memory, which runlog_add() reports. */
+/** Null for a number that JSON does not have. NULL if out of memory, which runlog_add() reports. */
 static cJSON *make_event(const EventField *fields, size_t count) {
     cJSON *event = cJSON_CreateObject();
     for (size_t i = 0; i < count; i++) {
-        if (add_number(event, &fields[i])) continue;
+        if (score_json_number(event, fields[i].name, fields[i].value)) continue;
         cJSON_Delete(event);
         return NULL;
     }
@@ -148,15 +151,24 @@ cJSON *runlog_train_event(int64_t step, double epoch, double loss, double grad_n
     return make_event(fields, sizeof fields / sizeof *fields);
 }
 
-cJSON *runlog_eval_event(int64_t step, double epoch, const Scores *scores, double seconds, int64_t samples) {
-    const EventField fields[] = {{"step", (double)step},
-                                 {"epoch", epoch},
-                                 {"eval_loss", scores->loss},
-                                 {"eval_accuracy", scores->accuracy},
-                                 {"eval_f1", scores->f1},
-                                 {"eval_runtime", seconds},
-                                 {"eval_samples_per_second", seconds > 0 ? (double)samples / seconds : 0}};
-    return make_event(fields, sizeof fields / sizeof *fields);
+static bool add_prefixed(cJSON *event, const char *prefix, const char *name, double value) {
+    char field[SCORE_NAME_TEXT];
+    snprintf(field, sizeof field, "%s%s", prefix, name);
+    return score_json_number(event, field, value);
+}
+
+cJSON *runlog_eval_event(int64_t step, double epoch, const char *prefix, const ScoreList *scores, double seconds,
+                         int64_t samples) {
+    enum { FOR_PEOPLE = METRIC_ECE + 1 };
+    const EventField fields[] = {{"step", (double)step}, {"epoch", epoch}};
+    cJSON *event = make_event(fields, sizeof fields / sizeof *fields);
+    if (event && score_json_add(event, prefix, scores, 0, FOR_PEOPLE) &&
+        add_prefixed(event, prefix, "runtime", seconds) &&
+        add_prefixed(event, prefix, SPEED, seconds > 0 ? (double)samples / seconds : 0) &&
+        score_json_add(event, prefix, scores, FOR_PEOPLE, scores->count))
+        return event;
+    cJSON_Delete(event);
+    return NULL;
 }
 
 cJSON *runlog_summary_event(int64_t step, double epoch, double loss, double seconds, double samples_per_second,

@@ -27,10 +27,9 @@ static bool is_evaluation_delayed(const Trainer *t) {
 static Status evaluate_and_save(Trainer *t, Error *error) {
     const Settings *s = t->settings;
     bool best = false;
-    Scores scores;
     if (is_due(t, s->eval_strategy, t->length.eval_every) && !is_evaluation_delayed(t)) {
-        if (trainer_evaluate(t, &scores, error) || t->state.evaluation_due) return error->status;
-        best = trainer_note_best(t, &scores);
+        if (trainer_evaluate(t, error) || t->state.evaluation_due) return error->status;
+        best = trainer_note_best(t);
     }
     if (!is_due(t, s->save_strategy, t->length.save_every) && !(s->save_strategy == STRATEGY_BEST && best))
         return STATUS_OK;
@@ -45,8 +44,7 @@ static bool must_stop(const Trainer *t) {
 
 /* eval_on_start. A signal that ends it is obeyed behind the first update. Collective. */
 static Status evaluate_at_start(Trainer *t, Error *error) {
-    Scores scores;
-    if (!t->settings->eval_on_start || t->state.step > 0 || trainer_evaluate(t, &scores, error)) return error->status;
+    if (!t->settings->eval_on_start || t->state.step > 0 || trainer_evaluate(t, error)) return error->status;
     t->state.evaluation_due = false;
     return STATUS_OK;
 }

@@ -16,6 +16,11 @@ void trainer_remove_card(const Trainer *t) {
 /* A model is as good without its card. */
 void trainer_save_card(const Trainer *t, const char *digest) {
     Error failure = {0};
+    CardEvaluation evaluations[NAMED_FILES_MAX];
+    for (size_t i = 0; i < t->evaluation.count; i++) {
+        const TrainerEvalFile *of = &t->evaluation.files[i];
+        evaluations[i] = (CardEvaluation){of->prefix, dataset_info(of->data), of->metrics, &of->scores};
+    }
     const ModelCard card = {.settings = t->settings,
                             .settings_text = t->save.settings,
                             .state = &t->state,
@@ -23,8 +28,8 @@ void trainer_save_card(const Trainer *t, const char *digest) {
                             .config = &t->model.config,
                             .tokenizer = *t->model.tokenizer != '\0',
                             .train = dataset_info(t->data.train),
-                            .eval = t->data.eval ? dataset_info(t->data.eval) : NULL,
-                            .metrics = t->data.eval ? t->evaluation.metrics : NULL,
+                            .evaluations = evaluations,
+                            .evaluation_count = t->evaluation.count,
                             .class_weights = t->class_weights,
                             .history = runlog_history(t->log.file),
                             .ranks = t->world->size,

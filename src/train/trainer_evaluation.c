@@ -1,6 +1,5 @@
 /* Evaluate during a run, and note the best model. */
 #include "linnet/core/clock.h"
-#include "linnet/core/file.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
@@ -9,7 +8,7 @@
 #include "linnet/kernels/linear.h"
 #include "train/trainer_state.h"
 #include <math.h>
-#include <string.h>
+#include <stdio.h>
 
 /* The samples' predictions, which rank 0 writes to OUTPUT/eval_predictions.tsv. */
 typedef struct {
@@ -26,10 +25,10 @@ static Status keep(void *context, int64_t first, int64_t count, const double *lo
 }
 
 /* Rank 0. */
-static void keep_begin(const Trainer *t, Keeper *keeper) {
-    keeper->path = file_join(t->settings->output_dir, EVAL_PREDICTIONS_FILE, &keeper->failure);
+static void keep_begin(const Trainer *t, const TrainerEvalFile *of, Keeper *keeper) {
+    keeper->path = trainer_predictions_path(t, of, &keeper->failure);
     keeper->file = (PredictionsFile){.path = keeper->path,
-                                     .dataset = t->data.eval,
+                                     .dataset = of->data,
                                      .labels = t->model.config.labels,
                                      .label_names = t->model.config.label_names};
     if (keeper->path) predictions_begin(&keeper->file, &keeper->failure);
@@ -46,7 +45,9 @@ static void keep_end(const Trainer *t, Keeper *keeper, Error *error) {
     memory_free(keeper->path);
 }
 
-Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
+/* Returns the status of the evaluation, which is the same on all ranks; what rank 0 adds to *error is agreed on at the
+ * end. Collective. */
+static Status evaluate_on(Trainer *t, TrainerEvalFile *of, Error *error) {
     Evaluator evaluator = {.world = t->world,
                            .gpt2 = t->gpt2,
                            .parameters = &t->model.parameters,
@@ -54,19 +55,65 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
                            .rule = t->batch_rule,
                            .labels = t->model.config.labels,
                            .class_weights = t->loss.weights,
+                           .probabilities = &t->evaluation.probabilities,
                            .stop = signals_pending};
     evaluator.rule.share = linear_batch_invariant(t->bf16);
-    double start = clock_now();
+    const double start = clock_now();
+    Keeper keeper = {0};
+    const LogitsSink sink = {keep, &keeper};
+    if (t->world->rank == 0) keep_begin(t, of, &keeper);
+    evaluate_run(&evaluator, of->data, t->settings->per_device_eval_batch_size, of->metrics, &of->scores, &sink, error);
+    const Status status = error->status;
+    if (t->world->rank == 0) keep_end(t, &keeper, error);
+    of->seconds = clock_now() - start;
+    return status;
+}
+
+/* On each file; a failure that only rank 0 knows waits in *error until the end. Collective. */
+static Status evaluate_all(Trainer *t, Error *error) {
+    Error first = {0};
+    for (size_t i = 0; i < t->evaluation.count; i++) {
+        Error failure = {0};
+        const Status status = evaluate_on(t, &t->evaluation.files[i], &failure);
+        if (failure.status && !first.status) first = failure;
+        if (status != STATUS_OK) {
+            *error = failure;
+            return status;
+        }
+    }
+    *error = first;
+    return STATUS_OK;
+}
+
+/* Once: which scores are not defined, and why. Rank 0. */
+static void tell_undefined(Trainer *t) {
+    for (size_t i = 0; i < t->evaluation.count && !t->evaluation.told; i++) {
+        const TrainerEvalFile *of = &t->evaluation.files[i];
+        char reason[SCORE_REASON_TEXT];
+        if (!isnan(of->scores.auroc)) continue;
+        score_table_reason(of->metrics, t->model.config.label_names, reason);
+        log_info("%s: %sauroc is not defined: %s", of->file->path, of->prefix, reason);
+    }
+    t->evaluation.told = true;
+}
+
+/* A run that is resumed after its last update evaluates again only to print the table. Rank 0. */
+static void log_scores(Trainer *t, Error *error) {
+    for (size_t i = 0; i < t->evaluation.count; i++) {
+        const TrainerEvalFile *of = &t->evaluation.files[i];
+        char field[EVAL_PREFIX_TEXT + 8];
+        snprintf(field, sizeof field, "%s%s", of->prefix, METRIC_NAMES[METRIC_LOSS]);
+        if (t->best_loaded || !runlog_has_evaluation(t->log.file, field, t->state.step))
+            trainer_add_event(t, trainer_eval_event(t, of), error);
+    }
+}
+
+Status trainer_evaluate(Trainer *t, Error *error) {
+    const double start = clock_now();
     optimizer_await_all(&t->optimizer);
     world_phase(t->world, RUN_EVALUATION, t->state.step);
     profile_enter(t->profile, REGION_EVALUATION);
-    Keeper keeper = {0};
-    const LogitsSink sink = {keep, &keeper};
-    if (t->world->rank == 0) keep_begin(t, &keeper);
-    evaluate_run(&evaluator, t->data.eval, t->settings->per_device_eval_batch_size, t->evaluation.metrics, &sink,
-                 error);
-    const Status status = error->status; /* the same on all ranks; what rank 0 adds is agreed on at the end */
-    if (t->world->rank == 0) keep_end(t, &keeper, error);
+    const Status status = evaluate_all(t, error);
     profile_leave(t->profile, 0.0);
     t->state.evaluation_due = status == STATUS_STOPPED;
     if (t->state.evaluation_due) {
@@ -74,34 +121,34 @@ Status trainer_evaluate(Trainer *t, Scores *scores, Error *error) {
         return STATUS_OK;
     }
     if (status != STATUS_OK) return status;
-    double seconds = clock_now() - start;
-    *scores = metrics_scores(t->evaluation.metrics);
     t->evaluation.step = t->state.step;
-    t->evaluation.seconds = seconds;
+    t->evaluation.seconds = clock_now() - start;
+    t->log.since += t->evaluation.seconds; /* the speed in the log is that of training alone */
     const bool diverged = trainer_has_diverged(t);
-    if (t->world->rank == 0 && !diverged) score_table_warn(t->settings->eval_file, t->evaluation.metrics);
-    t->log.since += seconds; /* the speed in the log is that of training alone */
-    /* A run that is resumed after its last update evaluates again only to print the table. */
-    if (t->world->rank == 0 && (t->best_loaded || !runlog_has_evaluation(t->log.file, t->state.step)))
-        trainer_add_event(
-            t, runlog_eval_event(t->state.step, t->state.epoch, scores, seconds, t->evaluation.metrics->samples),
-            error);
+    for (size_t i = 0; i < t->evaluation.count && t->world->rank == 0 && !diverged; i++)
+        score_table_warn(t->evaluation.files[i].file->path, t->evaluation.files[i].metrics);
+    if (t->world->rank == 0) {
+        tell_undefined(t);
+        log_scores(t, error);
+    }
     if (diverged) trainer_stop_diverged(t, error);
     return world_agree(t->world, error, true);
 }
 
-/* The metric that ranks models. */
-static double chosen_metric(const Settings *settings, const Scores *scores) {
-    const char *name = settings->metric_for_best_model;
-    if (strcmp(name, "accuracy") == 0) return scores->accuracy;
-    return strcmp(name, "f1") == 0 ? scores->f1 : scores->loss;
+/* The metric that ranks models; NaN: not defined. */
+static double chosen_metric(const Trainer *t) {
+    const char *name;
+    ScoreList list;
+    const TrainerEvalFile *of = trainer_chosen_file(t, &name);
+    score_list_make(&list, &of->scores, of->metrics, t->model.config.label_names);
+    return score_list_find(&list, name)->value;
 }
 
-bool trainer_note_best(Trainer *t, const Scores *scores) {
+bool trainer_note_best(Trainer *t) {
     const Settings *s = t->settings;
     RunState *state = &t->state;
     if (!s->metric_for_best_model) return false;
-    double metric = chosen_metric(s, scores);
+    double metric = chosen_metric(t);
     bool better =
         isfinite(metric) &&
         (!state->has_best || (s->greater_is_better ? metric > state->best_metric : metric < state->best_metric));

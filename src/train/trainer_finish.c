@@ -112,13 +112,9 @@ static void save_card_print_digest(const Trainer *t, Error *error) {
 
 /* Evaluate the final model, unless that is done already, and print its scores. Collective. */
 static Status evaluate_final(Trainer *t, Error *error) {
-    Scores scores;
-    if (t->evaluation.step == t->state.step)
-        scores = metrics_scores(t->evaluation.metrics);
-    else if (trainer_evaluate(t, &scores, error))
-        return error->status;
+    if (t->evaluation.step != t->state.step && trainer_evaluate(t, error)) return error->status;
     if (t->state.evaluation_due) return stop_at_end(t, error);
-    trainer_table(t, &scores);
+    trainer_table(t);
     return STATUS_OK;
 }
 
@@ -142,7 +138,7 @@ Status trainer_finish(Trainer *t, Error *error) {
     }
     profile_leave(t->profile, 0.0);
     if (world_agree(t->world, error, true)) return error->status;
-    if (!t->data.eval)
+    if (t->evaluation.count == 0)
         log_info("done: the model is in %s", t->settings->output_dir);
     else if (evaluate_final(t, error))
         return error->status;

@@ -8,8 +8,11 @@
 
 static void report_to_csv(Trainer *t, Error *error) {
     EventFile *file;
-    if (metrics_csv_open(&file, t->settings->output_dir, runlog_history(t->log.file), error) == STATUS_OK)
+    cJSON *evaluations = trainer_eval_fields(t, error);
+    if (evaluations &&
+        !metrics_csv_open(&file, t->settings->output_dir, runlog_history(t->log.file), evaluations, error))
         runlog_add_file(t->log.file, file);
+    cJSON_Delete(evaluations);
 }
 
 static void report_to_tensorboard(Trainer *t, Error *error) {

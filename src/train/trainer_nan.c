@@ -197,8 +197,11 @@ Status trainer_check_usable(Trainer *t, Error *error) {
 }
 
 bool trainer_has_diverged(const Trainer *t) {
-    const Metrics *found = t->evaluation.metrics;
-    return found->samples > 0 && found->nan_losses + found->infinite_losses == found->samples;
+    for (size_t i = 0; i < t->evaluation.count; i++) {
+        const Metrics *found = t->evaluation.files[i].metrics;
+        if (found->samples == 0 || found->nan_losses + found->infinite_losses < found->samples) return false;
+    }
+    return t->evaluation.count > 0;
 }
 
 void trainer_stop_diverged(Trainer *t, Error *error) {
@@ -208,5 +211,5 @@ void trainer_stop_diverged(Trainer *t, Error *error) {
     error_set(error, STATUS_FAILURE,
               "the model has diverged: after update %" PRId64
               " the loss of no sample of %s is a finite number; %s. Try %s",
-              t->state.step, t->settings->eval_file, last_checkpoint(t, last), advice(t, false, text));
+              t->state.step, t->evaluation.files[0].file->path, last_checkpoint(t, last), advice(t, false, text));
 }

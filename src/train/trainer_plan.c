@@ -48,11 +48,6 @@ static void plan_length(Trainer *t) {
     state->units = t->length.units;
     state->total = t->length.total;
     state->figures = trainer_figures(t);
-    if (t->data.eval) {
-        const DatasetInfo *eval = dataset_info(t->data.eval);
-        memcpy(state->eval_digest, eval->source_digest, sizeof state->eval_digest);
-        state->eval_tokens = eval->tokens;
-    }
     t->schedule = schedule_make(s, state->total);
     if (state->units < ranks && t->world->rank == 0)
         log_warning("an update has only %lld reduction unit%s for %d ranks: the other ranks are idle",
@@ -94,6 +89,8 @@ static void compare_fingerprints(Trainer *t) {
 Status trainer_plan(Trainer *t, Error *error) {
     if (check_ranks(t, error)) return error->status;
     plan_length(t);
+    trainer_record_eval_files(t, error);
+    if (world_agree(t->world, error, true)) return error->status;
     agree_on_bf16(t);
     compare_fingerprints(t);
     return STATUS_OK;

@@ -26,7 +26,7 @@ static int64_t times_due(const Trainer *t, Strategy strategy, int64_t every) {
 
 /* Evaluations to come: the last one counts once, whether it is at the last update or after the best model is loaded. */
 static int64_t evaluations_left(const Trainer *t) {
-    if (!t->data.eval) return 0;
+    if (t->evaluation.count == 0) return 0;
     const int64_t due = times_due(t, t->settings->eval_strategy, t->length.eval_every);
     return due + (due == 0 || t->settings->load_best_model_at_end);
 }
@@ -34,8 +34,8 @@ static int64_t evaluations_left(const Trainer *t) {
 /* Seconds of an evaluation: as the last one took or, before there was one, by the speed of the training. */
 static double evaluation_seconds(const Trainer *t, double tokens_per_second) {
     if (t->evaluation.seconds > 0.0) return t->evaluation.seconds;
-    if (!t->data.eval || !(tokens_per_second > 0.0)) return 0.0;
-    return (double)dataset_info(t->data.eval)->tokens / (PASSES * tokens_per_second);
+    if (t->evaluation.count == 0 || !(tokens_per_second > 0.0)) return 0.0;
+    return (double)t->state.eval_tokens / (PASSES * tokens_per_second);
 }
 
 /* Seconds of the run that its updates do not take. Saving counts as the last checkpoint took; it is not known before. */

@@ -65,12 +65,20 @@ static void log_memory(const Trainer *t) {
                  megabytes(checkpoint_snapshot_bytes(layout, learned, all)));
 }
 
+/* "a.h5, b.h5" */
+static void list_eval_files(const NamedFiles *files, char *text, size_t size) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < files->count && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", files->files[i].path);
+}
+
 void trainer_banner(const Trainer *t) {
     const Settings *s = t->settings;
     const ModelConfig *config = &t->model.config;
     const DatasetInfo *data = dataset_info(t->data.train);
     const double count = (double)t->state.parameters, learned = (double)t->state.trainable;
-    char hosts[1024], trainable[48] = "";
+    char hosts[1024], evaluated[1024], trainable[48] = "";
     if (t->world->rank != 0) return;
     list_hosts(t->world, hosts, sizeof hosts);
     if (learned < count)
@@ -81,8 +89,9 @@ void trainer_banner(const Trainer *t) {
              strcmp(isa_arithmetic(), "fused") == 0 ? "" : " (unfused)", t->state.fingerprint.products);
     log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters%s", s->model_name_or_path,
              config->layers, config->width, config->heads, config->labels, count / 1e6, trainable);
+    list_eval_files(&s->eval_file, evaluated, sizeof evaluated);
     log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples, data->tokens,
-             s->eval_file ? "; evaluation on " : "", s->eval_file ? s->eval_file : "");
+             *evaluated ? "; evaluation on " : "", evaluated);
     log_info("updates   %" PRId64 ", %" PRId64 " per epoch, each of %" PRId64 " samples in %" PRId64
              " reduction unit%s; %" PRId64 " left",
              t->state.total, t->length.steps_per_epoch, t->state.global_batch, t->state.units,
@@ -91,13 +100,15 @@ void trainer_banner(const Trainer *t) {
     log_memory(t);
 }
 
-void trainer_table(const Trainer *t, const Scores *scores) {
-    if (t->world->rank != 0) return;
-    char text[256];
-    snprintf(text, sizeof text, "%s on %s after %" PRId64 " updates", t->settings->output_dir, t->settings->eval_file,
-             t->state.step);
-    score_table_print(text, t->evaluation.metrics, scores, t->model.config.label_names,
-                      (double)t->evaluation.metrics->samples / t->evaluation.seconds);
+void trainer_table(const Trainer *t) {
+    for (size_t i = 0; i < t->evaluation.count && t->world->rank == 0; i++) {
+        const TrainerEvalFile *of = &t->evaluation.files[i];
+        char text[256];
+        snprintf(text, sizeof text, "%s on %s after %" PRId64 " updates", t->settings->output_dir, of->file->path,
+                 t->state.step);
+        score_table_print(text, of->metrics, &of->scores, t->model.config.label_names,
+                          (double)of->metrics->samples / of->seconds);
+    }
 }
 
 /* Means over the ranks: seconds and operations by region, then the seconds of the run. Collective. */

@@ -25,9 +25,8 @@ static Status open_token_file(const Trainer *t, Dataset **dataset, const char *p
 static Status open_data(Trainer *t, Error *error) {
     const Settings *s = t->settings;
     if (open_token_file(t, &t->data.train, s->train_file, error)) return error->status;
-    if (s->eval_file && open_token_file(t, &t->data.eval, s->eval_file, error)) return error->status;
-    if (!dataset_require_labels(t->data.train, error) && t->data.eval) dataset_require_labels(t->data.eval, error);
-    return world_agree(t->world, error, true);
+    dataset_require_labels(t->data.train, error);
+    return world_agree(t->world, error, true) ? error->status : trainer_open_eval_files(t, error);
 }
 
 /* Lock output_dir until the run ends, before this run reads, tidies or writes anything in it. Collective. */
@@ -57,8 +56,7 @@ static Status open_model(Trainer *t, const char *path, Error *error) {
     if (t->model.pad >= 0) config->pad_token = t->model.pad;
     if (config->pad_token < 0) config->pad_token = data->end_of_text;
     if (t->world->rank == 0) model_keep_tokenizer(&t->model, path, error);
-    if (t->data.eval && !error->status)
-        model_check_data(config, t->model.tokenizer, dataset_info(t->data.eval), path, error);
+    if (!error->status) trainer_check_eval_files(t, path, error);
     if (world_agree(t->world, error, true)) return error->status;
     if (t->model.new_head)
         log_info("%s has %s: initialized a new one (normal distribution, seed %lld)", path,
@@ -70,8 +68,10 @@ static Status open_model(Trainer *t, const char *path, Error *error) {
             "%s has no tokenizer: linnet cannot check that the data was prepared for this model, and linnet predict "
             "will refuse the trained model until a tokenizer's files are copied to it",
             path);
-    if (evaluate_warn_longer(t->world, t->data.train, config->positions, error) || !t->data.eval) return error->status;
-    return evaluate_warn_longer(t->world, t->data.eval, config->positions, error);
+    if (evaluate_warn_longer(t->world, t->data.train, config->positions, error)) return error->status;
+    for (size_t i = 0; i < t->evaluation.count && !error->status; i++)
+        evaluate_warn_longer(t->world, t->evaluation.files[i].data, config->positions, error);
+    return error->status;
 }
 
 /* Working memory of this rank. */
@@ -98,7 +98,7 @@ static void allocate_work(Trainer *t, Error *error) {
     u->totals = memory_allocate(u->losses_at + (size_t)t->length.global_batch + blocks, sizeof *u->totals, error);
     u->ids = memory_allocate(global_batch, sizeof *u->ids, error);
     u->positions = memory_allocate(global_batch, sizeof *u->positions, error);
-    t->evaluation.metrics = memory_allocate(1, sizeof *t->evaluation.metrics, error);
+    trainer_allocate_evaluation(t, error);
 }
 
 /* Collective. */
@@ -148,10 +148,15 @@ static Status remove_old_predictions(const Trainer *t, Error *error) {
     Error unreadable = {0};
     const bool own =
         !run_record_read(&owner, t->settings->output_dir, &unreadable) && strcmp(owner.id, t->state.run.id) == 0;
-    if (own && t->state.step > 0 && t->data.eval) return STATUS_OK;
+    if (own && t->state.step > 0 && t->evaluation.count > 0) return STATUS_OK;
     char *path = file_join(t->settings->output_dir, EVAL_PREDICTIONS_FILE, error);
     if (path) file_remove(path, error);
     memory_free(path);
+    for (size_t i = 0; i < t->evaluation.count && !error->status; i++) {
+        path = trainer_predictions_path(t, &t->evaluation.files[i], error);
+        if (path) file_remove(path, error);
+        memory_free(path);
+    }
     return error->status;
 }
 
@@ -205,7 +210,7 @@ void trainer_close(Trainer *t) {
     batch_destroy(&t->batch);
     loader_destroy(t->data.loader);
     dataset_close(t->data.train);
-    dataset_close(t->data.eval);
+    trainer_close_eval_files(t);
     lock_release(&t->lock);
     memory_free(t->save.settings);
     memory_free(t->class_weights);
@@ -215,5 +220,4 @@ void trainer_close(Trainer *t) {
     memory_free(t->update.totals);
     memory_free(t->update.ids);
     memory_free(t->update.positions);
-    memory_free(t->evaluation.metrics);
 }

@@ -7,6 +7,7 @@
 #include "linnet/core/lock.h"
 #include "linnet/data/loader.h"
 #include "linnet/evaluate/evaluation.h"
+#include "linnet/evaluate/score_list.h"
 #include "linnet/kernels/loss.h"
 #include "linnet/model/model.h"
 #include "linnet/optim/learned.h"
@@ -16,8 +17,8 @@
 #include "linnet/train/runlog.h"
 
 typedef struct {
-    Dataset *train, *eval; /* eval may be NULL */
-    Loader *loader;        /* of train */
+    Dataset *train;
+    Loader *loader; /* of train */
 } TrainerData;
 
 /* What UpdateWork.totals holds before the losses: three flags, then the seconds that each rank waited. */
@@ -59,10 +60,23 @@ typedef struct {
                                 in it: they count from the start, see trainer_update.c */
 } TrainerLog;
 
+/* An evaluation file, and the last evaluation on it. */
 typedef struct {
+    const NamedFile *file;         /* borrowed */
+    char prefix[EVAL_PREFIX_TEXT]; /* of its scores' names */
+    Dataset *data;
     Metrics *metrics;
-    int64_t step;   /* of the model that metrics are about; 0: none */
+    Scores scores;
     double seconds; /* that it took */
+} TrainerEvalFile;
+
+typedef struct {
+    TrainerEvalFile *files; /* [count] in the order of eval_file */
+    size_t count;
+    ProbabilityTable probabilities; /* rank 0: with room for the largest file */
+    int64_t step;                   /* of the model that the scores are about; 0: none */
+    double seconds;                 /* that it took, on all files */
+    bool told;                      /* the user knows which scores are not defined */
 } TrainerEvaluation;
 
 typedef struct {
@@ -226,12 +240,34 @@ Status trainer_end_status(Trainer *trainer, Error *error);
 /* trainer_progress.c: after an update, say how far the run is and, once, when it will end. Not collective. */
 void trainer_progress(Trainer *trainer);
 
-/* trainer_evaluation.c: evaluate the model on the evaluation data, log the scores and write the predictions to
- * EVAL_PREDICTIONS_FILE in output_dir. A stop signal on any rank ends the evaluation without an error:
+/* trainer_evaluation.c: evaluate the model on the evaluation files, log the scores and write the predictions to
+ * output_dir, see trainer_predictions_path(). A stop signal on any rank ends the evaluation without an error:
  * state.evaluation_due is then set. Collective. */
-Status trainer_evaluate(Trainer *trainer, Scores *scores, Error *error);
-/* Whether these scores are the best so far, which the state records; also decides about early stopping. */
-bool trainer_note_best(Trainer *trainer, const Scores *scores);
+Status trainer_evaluate(Trainer *trainer, Error *error);
+/* Whether the scores of the last evaluation are the best so far, which the state records; also decides about early
+ * stopping. */
+bool trainer_note_best(Trainer *trainer);
+
+/* trainer_eval_files.c */
+
+/* Open the evaluation files, each read once for all ranks. STATUS_INPUT if one has no labels, or if
+ * metric_for_best_model is none of the scores of their labels. Collective. */
+Status trainer_open_eval_files(Trainer *trainer, Error *error);
+/* Once the model is known: its data must fit the files. Not collective. */
+Status trainer_check_eval_files(const Trainer *trainer, const char *model, Error *error);
+/* Working memory of this rank. */
+Status trainer_allocate_evaluation(Trainer *trainer, Error *error);
+/* What the state records of the files. */
+Status trainer_record_eval_files(Trainer *trainer, Error *error);
+/* The file that metric_for_best_model is of; *metric is the name in its ScoreList. NULL if no metric is set. */
+const TrainerEvalFile *trainer_chosen_file(const Trainer *trainer, const char **metric);
+/* OUTPUT/eval_predictions.tsv, or eval_predictions_NAME.tsv of a file that has a name; free with memory_free(). */
+char *trainer_predictions_path(const Trainer *trainer, const TrainerEvalFile *file, Error *error);
+/* An event of the log with the last scores of a file; NULL if out of memory. */
+cJSON *trainer_eval_event(const Trainer *trainer, const TrainerEvalFile *file);
+/* An array with an event of each file, for its fields' names; NULL if out of memory. */
+cJSON *trainer_eval_fields(const Trainer *trainer, Error *error);
+void trainer_close_eval_files(Trainer *trainer);
 
 /* trainer_save.c: checkpoints, and stopping after a signal */
 typedef enum {
@@ -265,7 +301,7 @@ void trainer_save_card(const Trainer *trainer, const char *digest);
 /* trainer_report.c: rank 0 logs what it is about to do. Not collective. */
 void trainer_banner(const Trainer *trainer);
 /* Rank 0 prints the scores of the final model to standard output. Not collective. */
-void trainer_table(const Trainer *trainer, const Scores *scores);
+void trainer_table(const Trainer *trainer);
 /* Rank 0 prints the profile of all ranks; each rank writes its own to OUTPUT/profile-RANK.json. Collective. */
 Status trainer_profile(const Trainer *trainer, Error *error);
 

@@ -48,9 +48,9 @@ Status checkpoint_check_replaced(const char *path, const char *run, Error *error
 /** The highest step of a run's checkpoints, intact or not; 0: it has none. */
 int64_t checkpoint_newest(const CheckpointList *list, const char *run);
 
-/** The highest step of a run's checkpoints that are intact (checkpoint_verify()); 0 when it has no checkpoint. Warns of
- *  each one that is passed over, with what is wrong with it. STATUS_INPUT when there are some but none is intact. One
- *  that does not say whose it is counts as damaged. */
+/** The highest step of a run's checkpoints that are intact (checkpoint_verify()) and have the optimizer's state; 0 when it
+ *  has no checkpoint. Warns of each one that is passed over, with what is wrong with it. STATUS_INPUT when there are some
+ *  but none is intact, or none has the state. One that does not say whose it is counts as damaged. */
 int64_t checkpoint_newest_intact(const CheckpointList *list, const char *output_dir, const char *run, Error *error);
 
 /** Room for a list of names, which ends with "and N more" where it is too long. */

@@ -7,7 +7,7 @@
 /** What a checkpoint holds. */
 typedef struct {
     RunState state;
-    int64_t dense, token_rows, position_rows; /**< floats; rows with moments */
+    int64_t dense, token_rows, position_rows; /**< floats; rows with moments; 0 in a checkpoint without them */
     int files;                                /**< with the digest that is recorded, linnet_state.json among them */
 } CheckpointInfo;
 

@@ -30,10 +30,15 @@ ClassScores class_scores(const Metrics *metrics, int32_t label);
  *  f1          macro F1 as in Scores, with the interval of Takahashi et al. (2022, Applied Intelligence 52:4961): the
  *              delta method over the cells of the confusion matrix. That interval has no width where every sample is
  *              right or every one wrong; it is then the mean of the classes' intervals
- *  precision, recall  means over the classes that occur, as truth or prediction */
+ *  precision, recall  means over the classes that occur, as truth or prediction
+ *  ..._weighted       means weighted by the support of the classes, average="weighted"
+ *  mcc         Matthews correlation coefficient, of several classes Gorodkin's R_K (2004, Comput. Biol. Chem. 28:367):
+ *              scikit-learn's matthews_corrcoef(); 0 where the truth or the predictions are of one class alone */
 typedef struct {
     Interval accuracy, f1;
     double precision, recall;
+    double precision_weighted, recall_weighted, f1_weighted;
+    double mcc;
 } OverallScores;
 OverallScores overall_scores(const Metrics *metrics);
 

@@ -7,6 +7,7 @@
 typedef struct {
     const char *model, *data;
     const char *predictions; /**< file for a line per sample, or NULL */
+    bool json;               /**< print the scores as one JSON object, not as a table */
     int64_t batch_size;      /**< samples that run together */
     int64_t threads;         /**< per rank; 0: one per core that the rank may use */
     int64_t rank_timeout;    /**< seconds, see heartbeat_limit() */

@@ -6,7 +6,7 @@
  *  on the number of ranks. Counts are summed exactly: results have the same bits on any number of ranks. */
 #include "linnet/comm/world.h"
 #include "linnet/data/dataset.h"
-#include "linnet/evaluate/metrics.h"
+#include "linnet/evaluate/probability_table.h"
 #include "linnet/model/gpt2.h"
 
 /** What a rank needs to run samples; all borrowed. */
@@ -16,9 +16,10 @@ typedef struct {
     const Parameters *parameters;
     Batch *batch;
     BatchRule rule;
-    int32_t labels;              /**< of the model */
-    const double *class_weights; /**< [labels] for the loss, see Metrics; NULL: none */
-    int (*stop)(void);           /**< called between batches: not 0 ends the evaluation early; NULL: never */
+    int32_t labels;                  /**< of the model */
+    const double *class_weights;     /**< [labels] for the loss, see Metrics; NULL: none */
+    ProbabilityTable *probabilities; /**< rank 0: with room for the samples if they fit; on other ranks not used */
+    int (*stop)(void);               /**< called between batches: not 0 ends the evaluation early; NULL: never */
 } Evaluator;
 
 /** Open a token file; the ranks share the work of checking all of its samples. Collective. */
@@ -35,10 +36,11 @@ typedef struct {
     void *context;
 } LogitsSink;
 
-/** Run all samples, `batch_size` at a time, and count them into *metrics, the same on all ranks. `logits` may be NULL,
- *  then on all ranks. STATUS_STOPPED, which no rank prints, if `stop` says so on any rank: all leave within two rounds
- *  of batches. Memory does not grow with the data set. Collective. */
-Status evaluate_run(const Evaluator *evaluator, Dataset *dataset, int64_t batch_size, Metrics *metrics,
+/** Run all samples, `batch_size` at a time, and count them into *metrics; *scores are theirs. Both are the same on all
+ *  ranks. Samples without labels have no scores. `logits` may be NULL, then on all ranks. STATUS_STOPPED, which no rank
+ *  prints, if `stop` says so on any rank: all leave within two rounds of batches. Memory does not grow with the data set,
+ *  but for the table of probabilities. Collective. */
+Status evaluate_run(const Evaluator *evaluator, Dataset *dataset, int64_t batch_size, Metrics *metrics, Scores *scores,
                     const LogitsSink *logits, Error *error);
 
 #endif

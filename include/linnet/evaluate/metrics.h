@@ -27,6 +27,10 @@ typedef struct {
     double accuracy; /**< fraction of samples whose metrics_predicted() is the label */
     double f1;       /**< macro F1: mean over the labels that occur (as truth or prediction) of 2tp/(2tp+fp+fn),
                           scikit-learn's f1_score(average="macro") */
+    /* Those of OverallScores (class_scores.h). */
+    double precision, recall, precision_weighted, recall_weighted, f1_weighted, mcc;
+    /* NaN until probability_table_scores() (probability_table.h) sets them. */
+    double auroc, auroc_weighted, ece;
 } Scores;
 
 /** Nothing counted, no class weights. */

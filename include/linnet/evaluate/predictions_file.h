@@ -10,6 +10,8 @@
 
 /** What a training run calls its file, in output_dir: the predictions of its last evaluation. */
 #define EVAL_PREDICTIONS_FILE "eval_predictions.tsv"
+/** That name, or eval_predictions_NAME.tsv for an evaluation file that has a name (NULL: none). */
+void predictions_file_name(const char *name, char *text, size_t size);
 
 typedef struct {
     const char *path;         /**< borrowed */

@@ -12,9 +12,9 @@
 /** What a configuration names: of model and data everything but weights and texts. */
 typedef struct {
     Settings settings;
-    Dataset *dataset, *evaluated; /**< evaluated may be NULL */
-    Model model;                  /**< described, not loaded */
-    Learned learned;              /**< what learns of it */
+    Dataset *dataset;
+    Model model;     /**< described, not loaded */
+    Learned learned; /**< what learns of it */
 } PlanSubject;
 
 /** Open a configuration with its overrides [count], with the same checks as training. plan_subject_close() also after

@@ -20,7 +20,8 @@ typedef struct {
     const cJSON *events; /**< the history: an array to which events are appended, borrowed until event_file_close() */
     int64_t first_step;  /**< events of earlier steps are not in this file */
     /** Write one event; false: no memory. The stream's error flag tells of failures, too. */
-    bool (*print)(FILE *stream, const cJSON *event);
+    bool (*print)(FILE *stream, const cJSON *event, const cJSON *context);
+    cJSON *context; /**< for `print`; NULL: nothing. The file owns it from now on, also after an error */
 } EventFilePlan;
 
 /** Begin a new file in place of one that may be there, and write what there is. STATUS_FAILURE names the file. */

@@ -14,6 +14,14 @@
 #define MODEL_CARD_FILE "README.md"
 #define MODEL_CARD_MARK "<!-- This card was written by linnet."
 
+/** The evaluation of the final model on a file. */
+typedef struct {
+    const char *prefix; /**< of its scores in the log, "eval_" or "eval_NAME_" */
+    const DatasetInfo *data;
+    const Metrics *metrics;
+    const Scores *scores;
+} CardEvaluation;
+
 /** What a card tells; all borrowed. */
 typedef struct {
     const Settings *settings;
@@ -21,12 +29,12 @@ typedef struct {
     const RunState *state;
     int64_t step; /**< update whose weights the model has */
     const ModelConfig *config;
-    bool tokenizer;              /**< the model has one */
-    const DatasetInfo *train;    /**< training data */
-    const DatasetInfo *eval;     /**< evaluation data; NULL: none */
-    const Metrics *metrics;      /**< of the model on `eval`; NULL: none */
-    const double *class_weights; /**< [labels] in the loss; NULL: none */
-    const cJSON *history;        /**< the log's events, an array; NULL: none */
+    bool tokenizer;                    /**< the model has one */
+    const DatasetInfo *train;          /**< training data */
+    const CardEvaluation *evaluations; /**< [evaluation_count] in the order of eval_file */
+    size_t evaluation_count;           /**< 0: the model was not evaluated */
+    const double *class_weights;       /**< [labels] in the loss; NULL: none */
+    const cJSON *history;              /**< the log's events, an array; NULL: none */
     int ranks, nodes, threads;
     const char *digest; /**< SHA-256 of model.safetensors */
 } ModelCard;

@@ -10,6 +10,7 @@
 #include "linnet/core/error.h"
 #include "linnet/data/order.h"
 #include "linnet/data/pooling.h"
+#include "linnet/settings/named_files.h"
 #include "linnet/settings/schedule_options.h"
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -28,7 +29,7 @@ typedef struct {
     char *model_name_or_path;     /**< a Hugging Face GPT-2 folder */
     bool ignore_mismatched_sizes; /**< a new head where the labels of model and data differ */
     char *train_file;             /**< token file */
-    char *eval_file;              /**< token file, or NULL */
+    NamedFiles eval_file;         /**< token files */
     char *output_dir;
     bool overwrite_output_dir;           /**< own: over another run's checkpoints */
     double num_train_epochs;             /**< may be a fraction */
@@ -63,8 +64,10 @@ typedef struct {
     bool eval_on_start;
     int64_t save_total_limit; /**< 0 = keep all */
     bool load_best_model_at_end;
-    char *metric_for_best_model;     /**< loss, accuracy or f1, without the prefix eval_; NULL: none */
-    bool greater_is_better;          /**< if not set: true for all but loss */
+    /** One of METRIC_NAMES (metric_names.h), or a score of a class, behind the name of the file where eval_file has names,
+     *  without the prefix eval_; NULL: none. Whether there is such a class only the data tell. */
+    char *metric_for_best_model;
+    bool greater_is_better;          /**< if not set: true unless the name ends in "loss" */
     int64_t early_stopping_patience; /**< evaluations; 0 = off */
     double early_stopping_threshold;
     char *resume_from_checkpoint; /**< NULL, "auto" (or true: the newest in output_dir, if any), or a folder */

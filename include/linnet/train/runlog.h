@@ -3,7 +3,7 @@
 /** The log of a run: the history that a checkpoint keeps, the files that follow it (metrics.jsonl and what report_to
  *  names), and lines for people. Exists only on rank 0; not collective. Field names are Trainer's. */
 #include "linnet/core/error.h"
-#include "linnet/evaluate/metrics.h"
+#include "linnet/evaluate/score_list.h"
 #include "linnet/report/event_file.h"
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -31,8 +31,8 @@ bool runlog_is_behind(const RunLog *log);
 /** Write the missing events. */
 Status runlog_catch_up(RunLog *log, Error *error);
 
-/** Whether the history has an evaluation of this step. */
-bool runlog_has_evaluation(const RunLog *log, int64_t step);
+/** Whether the history has an evaluation of this step, with the field of this name. */
+bool runlog_has_evaluation(const RunLog *log, const char *field, int64_t step);
 
 /** All events so far as Trainer's log_history; borrowed. */
 const cJSON *runlog_history(const RunLog *log);
@@ -42,9 +42,10 @@ void runlog_close(RunLog *log);
 /** An event of training: step, epoch, loss, grad_norm, learning_rate, tokens_per_second, samples_per_second. */
 cJSON *runlog_train_event(int64_t step, double epoch, double loss, double grad_norm, double rate,
                           double tokens_per_second, double samples_per_second);
-/** An event of evaluation: step, epoch, eval_loss, eval_accuracy, eval_f1, eval_runtime (seconds),
- *  eval_samples_per_second. */
-cJSON *runlog_eval_event(int64_t step, double epoch, const Scores *scores, double seconds, int64_t samples);
+/** An event of evaluation: step, epoch, then with `prefix` ("eval_", or "eval_NAME_" of a file that has a name) the scores
+ *  of the list up to ece, runtime (seconds), samples_per_second, and the other scores, which are for files alone. */
+cJSON *runlog_eval_event(int64_t step, double epoch, const char *prefix, const ScoreList *scores, double seconds,
+                         int64_t samples);
 /** The last event of a run: step, epoch, train_loss (mean over all updates), train_runtime (seconds),
  *  train_samples_per_second, train_steps_per_second. */
 cJSON *runlog_summary_event(int64_t step, double epoch, double loss, double seconds, double samples_per_second,

@@ -12,13 +12,15 @@
 #include <cmocka.h>
 
 /** What score_table_print() writes to standard output. */
-static void capture(char *text, size_t size, const Metrics *metrics, char *const *names) {
+static void capture(char *text, size_t size, const Metrics *metrics, char *const *names, bool auroc) {
     FILE *file = tmpfile();
     assert_non_null(file);
     fflush(stdout);
     int saved = dup(STDOUT_FILENO);
     assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
     Scores scores = metrics_scores(metrics);
+    scores.ece = 0.125;
+    if (auroc) scores.auroc = 0.75;
     score_table_print("a model on some data", metrics, &scores, names, 12.34);
     fflush(stdout);
     dup2(saved, STDOUT_FILENO);
@@ -45,26 +47,31 @@ static void test_table_is_as_written(void **state) {
     (void)state;
     char text[2048], *names[] = {"bad", "good"};
     Metrics *metrics = three_samples();
-    capture(text, sizeof text, metrics, names);
+    capture(text, sizeof text, metrics, names, true);
     assert_string_equal(text, "a model on some data\n"
                               "  samples   3\n"
                               "  accuracy  0.6667\n"
                               "  macro F1  0.6667\n"
+                              "  MCC       0.5000\n"
+                              "  AUROC     0.7500\n"
+                              "  ECE       0.1250\n"
                               "  loss      0.5000\n"
                               "  speed     12.3 samples/s\n"
                               "  truth \\ predicted\n"
-                              "                   bad       good\n"
-                              "        bad          1          1\n"
-                              "       good          0          1\n"
-                              "             precision [95 % CI]      recall [95 % CI]         "
+                              "                         bad          good\n"
+                              "           bad             1             1\n"
+                              "          good             0             1\n"
+                              "                precision [95 % CI]      recall [95 % CI]         "
                               "F1 [95 % CI]              support\n"
-                              "        bad  1.0000 [0.2065, 1.0000]  0.5000 [0.0945, 0.9055]  "
+                              "           bad  1.0000 [0.2065, 1.0000]  0.5000 [0.0945, 0.9055]  "
                               "0.6667 [0.1727, 0.9504]         2\n"
-                              "       good  0.5000 [0.0945, 0.9055]  1.0000 [0.2065, 1.0000]  "
+                              "          good  0.5000 [0.0945, 0.9055]  1.0000 [0.2065, 1.0000]  "
                               "0.6667 [0.1727, 0.9504]         1\n"
-                              "  macro avg  0.7500                   0.7500                   "
+                              "     macro avg  0.7500                   0.7500                   "
                               "0.6667 [0.1332, 1.0000]         3\n"
-                              "   accuracy                                                    "
+                              "  weighted avg  0.8333                   0.6667                   "
+                              "0.6667                          3\n"
+                              "      accuracy                                                    "
                               "0.6667 [0.2077, 0.9385]         3\n");
     memory_free(metrics);
 }
@@ -86,17 +93,17 @@ static void test_many_labels_have_no_matrix(void **state) {
         metrics->confusion[i * LABELS + (i + 1) % LABELS] = i % 5;
         metrics->samples += 1000 + i % 5;
     }
-    capture(text, sizeof text, metrics, pointers);
+    capture(text, sizeof text, metrics, pointers, false);
     assert_null(strstr(text, "truth \\ predicted"));
     const char *list = strstr(text, "  most frequent confusions\n"
-                                    "      truth  predicted   samples\n"
-                                    "         c4         c5         4\n"
-                                    "         c9        c10         4\n");
+                                    "         truth     predicted   samples\n"
+                                    "            c4            c5         4\n"
+                                    "            c9           c10         4\n");
     assert_non_null(list);
     assert_null(strstr(list, "         3\n")); /* 51 cells have 4 */
     int lines = 0;
     for (const char *c = text; *c; c++) lines += *c == '\n';
-    assert_int_equal(lines, 6 + 2 + 20 + 1 + LABELS + 2);
+    assert_int_equal(lines, 9 + 2 + 20 + 1 + LABELS + 3);
     memory_free(metrics);
 }
 
@@ -105,7 +112,7 @@ static void test_names_in_utf8_line_up(void **state) {
     (void)state;
     char text[2048], *names[] = {"négatif", "très positif"};
     Metrics *metrics = three_samples();
-    capture(text, sizeof text, metrics, names);
+    capture(text, sizeof text, metrics, names, true);
     assert_non_null(strstr(text, "\n                     négatif  très positif\n"
                                  "       négatif             1             1\n"
                                  "  très positif             0             1\n"));

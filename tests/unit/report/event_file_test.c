@@ -14,7 +14,8 @@
 #include "unit/folder.h"
 #include "unit/message.h"
 
-static bool print_step(FILE *stream, const cJSON *event) {
+static bool print_step(FILE *stream, const cJSON *event, const cJSON *context) {
+    (void)context;
     fprintf(stream, "step %d\n", cJSON_GetObjectItem(event, "step")->valueint);
     return true;
 }
@@ -131,7 +132,8 @@ static void test_has_pieces_completely(void **state) {
     cJSON_Delete(events);
 }
 
-static bool fail_to_print(FILE *stream, const cJSON *event) {
+static bool fail_to_print(FILE *stream, const cJSON *event, const cJSON *context) {
+    (void)context;
     (void)event;
     fputs("a part", stream);
     return false;

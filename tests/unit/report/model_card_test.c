@@ -25,6 +25,8 @@ typedef struct {
     ModelConfig config;
     DatasetInfo data;
     Metrics *metrics;
+    Scores scores;
+    CardEvaluation evaluation;
     ModelCard card;
 } Run;
 
@@ -48,6 +50,8 @@ static void make_run(Run *run, const char *name) {
     metrics_add(run->metrics, zero, 0, 0.5);
     metrics_add(run->metrics, one, 0, 0.5);
     metrics_add(run->metrics, one, 1, 0.5);
+    run->scores = metrics_scores(run->metrics);
+    run->evaluation = (CardEvaluation){"eval_", &run->data, run->metrics, &run->scores};
     run->card = (ModelCard){.settings = &run->settings,
                             .settings_text = "{\"learning_rate\": 2e-05, \"num_train_epochs\": 2, \"bf16\": true, "
                                              "\"pooling\": \"last_token\", \"dropout\": null}",
@@ -56,8 +60,8 @@ static void make_run(Run *run, const char *name) {
                             .config = &run->config,
                             .tokenizer = true,
                             .train = &run->data,
-                            .eval = &run->data,
-                            .metrics = run->metrics,
+                            .evaluations = &run->evaluation,
+                            .evaluation_count = 1,
                             .ranks = 2,
                             .nodes = 1,
                             .threads = 3,
@@ -92,13 +96,18 @@ static void test_card_is_as_written(void **state) {
     Run run;
     make_run(&run, "run");
     char *text = saved(&run);
-    const char *front = "---\nlibrary_name: transformers\npipeline_tag: text-classification\ntags:\n- linnet\n- gpt2\n"
-                        "metrics:\n- accuracy\n- f1\nmodel-index:\n- name: \"run\"\n  results:\n  - task:\n"
-                        "      type: text-classification\n      name: Text Classification\n    dataset:\n"
-                        "      type: \"t.csv\"\n      name: \"t.csv\"\n      revision: \"" DIGEST "\"\n    metrics:\n"
-                        "    - type: accuracy\n      name: Accuracy\n      value: 0.666667\n"
-                        "    - type: f1\n      name: Macro F1\n      value: 0.666667\n      args:\n"
-                        "        average: macro\n    - type: loss\n      name: Loss\n      value: 0.500000\n---\n\n";
+    const char *front =
+        "---\nlibrary_name: transformers\npipeline_tag: text-classification\ntags:\n- linnet\n- gpt2\n"
+        "metrics:\n- accuracy\n- f1\n- precision\n- recall\n- matthews_correlation\n- roc_auc\nmodel-index:\n- name: \"run\"\n  results:\n  - task:\n"
+        "      type: text-classification\n      name: Text Classification\n    dataset:\n"
+        "      type: \"t.csv\"\n      name: \"t.csv\"\n      revision: \"" DIGEST "\"\n    metrics:\n"
+        "    - type: accuracy\n      name: Accuracy\n      value: 0.666667\n"
+        "    - type: f1\n      name: Macro F1\n      value: 0.666667\n      args:\n"
+        "        average: macro\n    - type: precision\n      name: Macro Precision\n      value: 0.750000\n"
+        "      args:\n        average: macro\n    - type: recall\n      name: Macro Recall\n"
+        "      value: 0.750000\n      args:\n        average: macro\n"
+        "    - type: matthews_correlation\n      name: Matthews Correlation\n      value: 0.500000\n"
+        "    - type: loss\n      name: Loss\n      value: 0.500000\n---\n\n";
     assert_memory_equal(text, front, strlen(front));
     assert_has(text, "\n" MODEL_CARD_MARK " ");
     assert_has(text, "\n# run\n\nA GPT-2 text classifier: **base** fine-tuned on t.csv. It gives a text one of 3");
@@ -125,7 +134,7 @@ static void test_class_weights_are_told(void **state) {
     Run run;
     make_run(&run, "weighted");
     run.settings.class_weights = "\"balanced\"";
-    run.card.class_weights = weights;
+    run.card.class_weights = run.metrics->class_weights = weights;
     char *text = saved(&run);
     assert_has(text, "name: Loss with class weights\n");
     assert_has(text, "| loss with class weights | 0.5000 |\n");
@@ -136,7 +145,7 @@ static void test_class_weights_are_told(void **state) {
     assert_has(text, "counts in the loss, balanced by the training data.\n");
     memory_free(text);
     run.settings.class_weights = "[0.75,1.5,1]";
-    run.card.metrics = NULL;
+    run.card.evaluation_count = 0;
     text = saved(&run);
     assert_has(text, "| id | label | class weight |\n|---|---|---|\n| 0 | bad | 0.75 |\n");
     assert_has(text, "counts in the loss.\n");
@@ -151,6 +160,7 @@ static void test_loss_that_is_not_finite_is_left_out(void **state) {
     make_run(&run, "nan");
     const float one[] = {0.0F, 1.0F, 0.0F};
     metrics_add(run.metrics, one, 0, (double)NAN);
+    run.scores = metrics_scores(run.metrics);
     char *text = saved(&run);
     assert_has(text, "value: 0.500000\n"); /* accuracy */
     assert_null(strstr(text, "type: loss"));
@@ -181,8 +191,7 @@ static void test_without_evaluation(void **state) {
     (void)state;
     Run run;
     make_run(&run, "plain");
-    run.card.metrics = NULL;
-    run.card.eval = NULL;
+    run.card.evaluation_count = 0;
     char *text = saved(&run);
     assert_null(strstr(text, "model-index"));
     assert_null(strstr(text, "| evaluation |"));
@@ -266,7 +275,7 @@ static void test_evaluations_are_thinned_out(void **state) {
     run.card.history = history;
     char *text = saved(&run);
     int rows = 0;
-    for (const char *row = text; (row = strstr(row, " | - | - | 0.2500 | - | - |\n")); row++) rows++;
+    for (const char *row = text; (row = strstr(row, " | - | - | 0.2500 | - | - | - | - |\n")); row++) rows++;
     assert_int_equal(rows, 34);
     assert_has(text, "\n| 3 | - |");
     assert_has(text, "\n| 101 | - |");

@@ -9,7 +9,7 @@ static void test_has_trainers_defaults(void **state) {
     assert_string_equal(settings.model_name_or_path, "gpt2");
     assert_string_equal(settings.train_file, "train.h5");
     assert_string_equal(settings.output_dir, "out");
-    assert_null(settings.eval_file);
+    assert_int_equal(settings.eval_file.count, 0);
     assert_true(settings.num_train_epochs == 3);
     assert_int_equal(settings.max_steps, -1);
     assert_int_equal(settings.per_device_train_batch_size, 8);
@@ -65,7 +65,7 @@ static void test_takes_null_as_the_default(void **state) {
                                            "\"dropout\": null, \"optim\": null, \"data_seed\": null, \"fp16\": null}");
     assert_true(settings.learning_rate == 5e-5);
     assert_int_equal(settings.eval_strategy, STRATEGY_NO);
-    assert_null(settings.eval_file);
+    assert_int_equal(settings.eval_file.count, 0);
     assert_true(settings.dropout == -1);
     settings_free(&settings);
     EXPECT_REFUSAL("{\"model_name_or_path\": \"gpt2\", \"train_file\": null, \"output_dir\": \"out\"}", NULL,
@@ -294,7 +294,7 @@ static void test_refuses_wrong_types_and_ranges(void **state) {
         {"save_strategy", "\"Steps\"", {"no, steps, epoch or best"}},
         {"save_total_limit", "-1", {"integer", "0", "2147483647"}},
         {"load_best_model_at_end", "1", {"true or false"}},
-        {"metric_for_best_model", "\"eval_runtime\"", {"loss, accuracy or f1"}},
+        {"metric_for_best_model", "\"eval_runtime\"", {"loss, accuracy, f1"}},
         {"greater_is_better", "\"yes\"", {"true or false"}},
         {"early_stopping_patience", "-1", {"integer", "0", "2147483647"}},
         {"bf16", "[true]", {"true or false"}},

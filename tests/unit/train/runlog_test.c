@@ -63,16 +63,25 @@ static void add(RunLog *log, cJSON *event) {
     "{\"step\":10,\"epoch\":0.5,\"loss\":1.25,\"grad_norm\":2.5,\"learning_rate\":4.5e-05,\"tokens_per_second\":1000," \
     "\"samples_per_second\":40}\n"
 #define EVAL_LINE                                                                                                      \
-    "{\"step\":10,\"epoch\":0.5,\"eval_loss\":1,\"eval_accuracy\":0.75,\"eval_f1\":0.5,\"eval_runtime\":4,"            \
-    "\"eval_samples_per_second\":25}\n"
+    "{\"step\":10,\"epoch\":0.5,\"eval_loss\":1,\"eval_accuracy\":0.75,\"eval_f1\":0.5,\"eval_mcc\":0,"                \
+    "\"eval_auroc\":null,\"eval_ece\":0.25,\"eval_runtime\":4,\"eval_samples_per_second\":25,\"eval_precision\":0,"    \
+    "\"eval_recall\":0,\"eval_f1_weighted\":0,\"eval_precision_weighted\":0,\"eval_recall_weighted\":0,"               \
+    "\"eval_auroc_weighted\":0,\"eval_precision_a,b\":0,\"eval_recall_a,b\":0,\"eval_f1_a,b\":0,"                      \
+    "\"eval_support_a,b\":0}\n"
 
 static cJSON *train_event(void) {
     return runlog_train_event(10, 0.5, 1.25, 2.5, 4.5e-5, 1000, 40);
 }
 
 static cJSON *eval_event(void) {
-    const Scores scores = {.loss = 1, .accuracy = 0.75, .f1 = 0.5};
-    return runlog_eval_event(10, 0.5, &scores, 4, 100);
+    ScoreList list;
+    score_list_names(&list, 1, (char *[]){"a,b"});
+    list.scores[METRIC_LOSS].value = 1;
+    list.scores[METRIC_ACCURACY].value = 0.75;
+    list.scores[METRIC_F1].value = 0.5;
+    list.scores[METRIC_AUROC].value = NAN;
+    list.scores[METRIC_ECE].value = 0.25;
+    return runlog_eval_event(10, 0.5, "eval_", &list, 4, 100);
 }
 
 static void test_writes_a_line_an_event_at_once(void **state) {
@@ -122,21 +131,22 @@ static void test_writes_json_also_where_a_number_is_none(void **state) {
     expect_file(
         "{\"step\":1,\"epoch\":0.1,\"loss\":null,\"grad_norm\":null,\"learning_rate\":0,\"tokens_per_second\":0,"
         "\"samples_per_second\":0}\n");
-    const Scores scores = {0};
-    cJSON *event = runlog_eval_event(1, 1, &scores, 0, 10); /* a clock too coarse to see the evaluation */
-    assert_true(cJSON_GetObjectItem(event, "eval_samples_per_second")->valuedouble == 0);
+    ScoreList list;
+    score_list_names(&list, 0, NULL);
+    cJSON *event = runlog_eval_event(1, 1, "eval_a_", &list, 0, 10); /* a clock too coarse to see the evaluation */
+    assert_true(cJSON_GetObjectItem(event, "eval_a_samples_per_second")->valuedouble == 0);
     cJSON_Delete(event);
     runlog_close(log);
 }
 
 /** What `call` writes to standard error. */
-static void capture(RunLog *log, char *text, size_t size) {
+static void capture(RunLog *log, cJSON *event, char *text, size_t size) {
     FILE *file = tmpfile();
     assert_non_null(file);
     int old = dup(STDERR_FILENO);
     dup2(fileno(file), STDERR_FILENO);
     log_setup(0, 1, false);
-    add(log, train_event());
+    add(log, event);
     log_setup(0, 1, true);
     dup2(old, STDERR_FILENO);
     close(old);
@@ -149,9 +159,13 @@ static void test_tells_people(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);
     char text[512];
-    capture(log, text, sizeof text);
+    capture(log, train_event(), text, sizeof text);
     assert_string_equal(text, "step 10  epoch 0.5  loss 1.25  grad_norm 2.5  learning_rate 4.5e-05  tokens_per_second "
                               "1000  samples_per_second 40\n");
+    capture(log, eval_event(), text, sizeof text); /* without the scores that come behind the speed */
+    assert_string_equal(text,
+                        "step 10  epoch 0.5  eval_loss 1  eval_accuracy 0.75  eval_f1 0.5  eval_mcc 0  eval_auroc nan  "
+                        "eval_ece 0.25  eval_runtime 4  eval_samples_per_second 25\n");
     runlog_close(log);
 }
 
@@ -213,24 +227,30 @@ static void test_follows_its_path(void **state) {
     runlog_close(log);
 }
 
-/** The header of metrics.csv, which is fixed, has every field that events have. */
+/** The header of metrics.csv has every field that events have. */
 static void test_csv_has_a_column_for_every_field(void **state) {
     (void)state;
     RunLog *log = open_log(NULL, 0);
     Error error = {0};
     EventFile *csv = NULL;
-    assert_int_equal(metrics_csv_open(&csv, folder, runlog_history(log), &error), STATUS_OK);
+    cJSON *evaluations = cJSON_CreateArray();
+    assert_true(cJSON_AddItemToArray(evaluations, eval_event()));
+    assert_int_equal(metrics_csv_open(&csv, folder, runlog_history(log), evaluations, &error), STATUS_OK);
+    cJSON_Delete(evaluations);
     runlog_add_file(log, csv);
     add(log, train_event());
     add(log, eval_event());
     add(log, runlog_summary_event(10, 0.5, NAN, 2, 3, 4));
     snprintf(path, sizeof path, "%s/metrics.csv", folder);
-    expect_file("step,epoch,loss,grad_norm,learning_rate,tokens_per_second,samples_per_second,eval_loss,eval_accuracy,"
-                "eval_f1,eval_runtime,eval_samples_per_second,train_loss,train_runtime,train_samples_per_second,"
-                "train_steps_per_second\n"
-                "10,0.5,1.25,2.5,4.5e-05,1000,40,,,,,,,,,\n"
-                "10,0.5,,,,,,1,0.75,0.5,4,25,,,,\n"
-                "10,0.5,,,,,,,,,,,NaN,2,3,4\n");
+    expect_file(
+        "step,epoch,loss,grad_norm,learning_rate,tokens_per_second,samples_per_second,eval_loss,eval_accuracy,"
+        "eval_f1,eval_mcc,eval_auroc,eval_ece,eval_runtime,eval_samples_per_second,eval_precision,eval_recall,"
+        "eval_f1_weighted,eval_precision_weighted,eval_recall_weighted,eval_auroc_weighted,"
+        "\"eval_precision_a,b\",\"eval_recall_a,b\",\"eval_f1_a,b\",\"eval_support_a,b\",train_loss,train_runtime,"
+        "train_samples_per_second,train_steps_per_second\n"
+        "10,0.5,1.25,2.5,4.5e-05,1000,40,,,,,,,,,,,,,,,,,,,,,,\n"
+        "10,0.5,,,,,,1,0.75,0.5,0,NaN,0.25,4,25,0,0,0,0,0,0,0,0,0,0,,,,\n"
+        "10,0.5,,,,,,,,,,,,,,,,,,,,,,,,NaN,2,3,4\n");
     runlog_close(log);
 }
 
@@ -239,8 +259,9 @@ static void test_resumes_without_the_summary(void **state) {
     (void)state;
     RunLog *log = open_log("[{\"step\":2,\"eval_loss\":0.5},{\"step\":2,\"train_loss\":1,\"train_runtime\":3}]", 2);
     expect_file("{\"step\":2,\"eval_loss\":0.5}\n");
-    assert_true(runlog_has_evaluation(log, 2));
-    assert_false(runlog_has_evaluation(log, 1));
+    assert_true(runlog_has_evaluation(log, "eval_loss", 2));
+    assert_false(runlog_has_evaluation(log, "eval_loss", 1));
+    assert_false(runlog_has_evaluation(log, "eval_a_loss", 2));
     runlog_close(log);
 }
 

@@ -1,0 +1,36 @@
+#ifndef LINNET_EVALUATE_SCORE_LIST_H
+#define LINNET_EVALUATE_SCORE_LIST_H
+/** All scores of an evaluation by the names that they have in the log. Nothing here allocates, fails or is collective. */
+#include "linnet/evaluate/metrics.h"
+#include "linnet/settings/metric_names.h"
+#include <stddef.h>
+
+/** Up to so many classes have scores of their own in the list: a model of more would have a log of nothing else. */
+enum { SCORE_CLASSES_MAX = 20, SCORE_LIST_MAX = METRIC_COUNT + CLASS_METRIC_COUNT * SCORE_CLASSES_MAX };
+
+#define SCORE_NAME_TEXT 256
+
+typedef struct {
+    char name
+        [SCORE_NAME_TEXT]; /**< without "eval_": one of METRIC_NAMES, or one of CLASS_METRIC_NAMES, "_" and a label */
+    double value;          /**< NaN: not defined */
+} NamedScore;
+
+typedef struct {
+    size_t count;
+    NamedScore scores[SCORE_LIST_MAX]; /**< [count] the METRIC_COUNT of METRIC_NAMES first */
+} ScoreList;
+
+double score_value(const Scores *scores, Metric metric);
+
+/** The list; `metrics` has the counts of the classes and label_names [metrics->labels] their names. Left out are the
+ *  scores of a class whose name is too long, or that would be called as one that is in the list. */
+void score_list_make(ScoreList *list, const Scores *scores, const Metrics *metrics, char *const *label_names);
+
+/** The names alone, of an evaluation with these labels; the values are 0. */
+void score_list_names(ScoreList *list, int32_t labels, char *const *label_names);
+
+/** NULL if there is none of this name. */
+const NamedScore *score_list_find(const ScoreList *list, const char *name);
+
+#endif

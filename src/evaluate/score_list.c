@@ -1,0 +1,62 @@
+/* All scores of an evaluation by their names. */
+#include "linnet/evaluate/score_list.h"
+#include "linnet/evaluate/class_scores.h"
+#include <stdio.h>
+#include <string.h>
+
+double score_value(const Scores *scores, Metric metric) {
+    const double values[METRIC_COUNT] = {
+        [METRIC_LOSS] = scores->loss,
+        [METRIC_ACCURACY] = scores->accuracy,
+        [METRIC_F1] = scores->f1,
+        [METRIC_MCC] = scores->mcc,
+        [METRIC_AUROC] = scores->auroc,
+        [METRIC_ECE] = scores->ece,
+        [METRIC_PRECISION] = scores->precision,
+        [METRIC_RECALL] = scores->recall,
+        [METRIC_F1_WEIGHTED] = scores->f1_weighted,
+        [METRIC_PRECISION_WEIGHTED] = scores->precision_weighted,
+        [METRIC_RECALL_WEIGHTED] = scores->recall_weighted,
+        [METRIC_AUROC_WEIGHTED] = scores->auroc_weighted,
+    };
+    return values[metric];
+}
+
+const NamedScore *score_list_find(const ScoreList *list, const char *name) {
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->scores[i].name, name) == 0) return &list->scores[i];
+    return NULL;
+}
+
+/* The values [CLASS_METRIC_COUNT] of a class, in the order of CLASS_METRIC_NAMES. */
+static void add_class(ScoreList *list, const char *label, const double *values) {
+    for (int i = 0; i < CLASS_METRIC_COUNT; i++) {
+        NamedScore score = {.value = values[i]};
+        const int length = snprintf(score.name, sizeof score.name, "%s_%s", CLASS_METRIC_NAMES[i], label);
+        if (length < SCORE_NAME_TEXT && !score_list_find(list, score.name)) list->scores[list->count++] = score;
+    }
+}
+
+static void add_overall(ScoreList *list, const Scores *scores) {
+    list->count = METRIC_COUNT;
+    for (int m = 0; m < METRIC_COUNT; m++) {
+        list->scores[m] = (NamedScore){.value = score_value(scores, (Metric)m)};
+        snprintf(list->scores[m].name, SCORE_NAME_TEXT, "%s", METRIC_NAMES[m]);
+    }
+}
+
+void score_list_make(ScoreList *list, const Scores *scores, const Metrics *metrics, char *const *label_names) {
+    add_overall(list, scores);
+    for (int32_t k = 0; metrics->labels <= SCORE_CLASSES_MAX && k < metrics->labels; k++) {
+        const ClassScores of = class_scores(metrics, k);
+        add_class(list, label_names[k],
+                  (const double[]){of.precision.value, of.recall.value, of.f1.value, (double)of.support});
+    }
+}
+
+void score_list_names(ScoreList *list, int32_t labels, char *const *label_names) {
+    static const Scores none;
+    add_overall(list, &none);
+    for (int32_t k = 0; labels <= SCORE_CLASSES_MAX && k < labels; k++)
+        add_class(list, label_names[k], (const double[CLASS_METRIC_COUNT]){0});
+}

@@ -102,7 +102,7 @@ int64_t checkpoint_newest(const CheckpointList *list, const char *run) {
 }
 
 int64_t checkpoint_newest_intact(const CheckpointList *list, const char *output_dir, const char *run, Error *error) {
-    size_t damaged = 0;
+    size_t damaged = 0, bare = 0;
     for (size_t i = list->count; i-- > 0 && !error->status;) {
         const CheckpointEntry *entry = &list->entries[i];
         if (!checkpoint_is_of(entry, run) && !(entry->kind == CHECKPOINT_LINNET && !entry->run[0])) continue;
@@ -111,13 +111,24 @@ int64_t checkpoint_newest_intact(const CheckpointList *list, const char *output_
         char *path = checkpoint_path(output_dir, entry->step, error);
         const bool intact = path && checkpoint_verify(path, &info, &damage) == STATUS_OK;
         memory_free(path);
-        if (intact) return entry->step;
+        if (intact && !info.state.model_only) return entry->step;
+        if (intact) {
+            log_info("skipping checkpoint-%lld: it has no optimizer state (save_only_model)", (long long)entry->step);
+            bare++;
+        }
         if (damage.status == STATUS_FAILURE) *error = damage; /* of this machine, not of the checkpoint */
         if (damage.status != STATUS_INPUT) continue;
         log_warning("skipping checkpoint-%lld: %s", (long long)entry->step, damage.message);
         damaged++;
     }
-    if (damaged > 0)
+    if (bare > 0)
+        error_set(
+            error, STATUS_INPUT,
+            "%s holds checkpoints, but none has the optimizer's state (save_only_model), without which a run cannot be "
+            "resumed: set resume_from_checkpoint to false, and another output_dir or overwrite_output_dir: true, to "
+            "start from the beginning",
+            output_dir);
+    else if (damaged > 0)
         error_set(error, STATUS_INPUT,
                   "%s holds checkpoints, but none is intact: remove them to start from the beginning", output_dir);
     return 0;

@@ -39,10 +39,14 @@ static const SparseEmbedding *embedding_of(const Optimizer *o, int embedding) {
     return embedding == MOMENTS_TOKEN ? &o->token : &o->position;
 }
 
-/* Not collective; does not agree. After a failure only gather_close() may be called. */
-static void gather_open(MomentsGather *g, const Optimizer *o, Error *error) {
+/* Nothing is gathered where the checkpoint has no moments. Not collective; does not agree. After a failure only
+ * gather_close() may be called. */
+static void gather_open(MomentsGather *g, const CheckpointParts *parts, Error *error) {
+    const Optimizer *o = parts->optimizer;
     const size_t width = o->token.width;
     size_t largest = PIECE_ROWS * width;
+    *g = (MomentsGather){0};
+    if (parts->state->model_only) return;
     *g = (MomentsGather){.optimizer = o, .shape = {.dense = o->layout->dense, .width = width}};
     for (int i = 0; i < MOMENTS_EMBEDDINGS; i++) {
         const SparseEmbedding *embedding = embedding_of(o, i);
@@ -116,6 +120,7 @@ static void bring_embedding(MomentsGather *g, int embedding, int which) {
 /* Send the moments to rank 0, in pieces and in the order of the file, into values [moments_floats()] or, where that is
  * NULL, to the writer. Collective. */
 static void gather_run(MomentsGather *g, float *values, SafetensorsWriter *writer, Error *error) {
+    if (!g->optimizer) return;
     g->values = values;
     g->writer = writer;
     g->error = error;
@@ -221,7 +226,8 @@ static Status put_in_place(const CheckpointFolder *f, Error *error) {
 static Status folder_end(CheckpointFolder *f, const RunStateFiles *state, Error *error) {
     char moments[DIGEST_TEXT];
     Error ignored = {0}; /* the first failure is reported */
-    if (!safetensors_finish(f->moments, moments, error) && !save_state(f, state, moments, error) &&
+    const bool has_moments = f->moments != NULL;
+    if (!safetensors_finish(f->moments, moments, error) && !save_state(f, state, has_moments ? moments : NULL, error) &&
         !file_flush(f->temporary, error))
         put_in_place(f, error);
     if (error->status && f->temporary) file_remove(f->temporary, &ignored);
@@ -248,7 +254,7 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     MomentsGather gather;
     CheckpointFolder folder = {0};
     RunStateFiles state = {0};
-    gather_open(&gather, parts->optimizer, error);
+    gather_open(&gather, parts, error);
     progress_begin("save", "bytes", (int64_t)checkpoint_bytes(&parts->model->layout, &gather.shape));
     if (world->rank == 0 && !error->status) {
         make_state(&state, parts, error);
@@ -280,10 +286,12 @@ struct Snapshot {
     float *moments;        /* likewise */
 };
 
-size_t checkpoint_snapshot_bytes(const ParameterLayout *model, const ParameterLayout *learned, size_t rows) {
-    const MomentsShape shape = {
-        .dense = learned->dense, .width = (size_t)model->token.shape[1], .rows[MOMENTS_TOKEN] = rows};
-    return checkpoint_bytes(model, &shape);
+size_t checkpoint_snapshot_bytes(const ParameterLayout *model, const ParameterLayout *learned, size_t rows,
+                                 bool model_only) {
+    const MomentsShape none = {0}, shape = {.dense = learned->dense,
+                                            .width = (size_t)model->token.shape[1],
+                                            .rows[MOMENTS_TOKEN] = rows};
+    return checkpoint_bytes(model, model_only ? &none : &shape);
 }
 
 /* Lay out the block and copy the model's values. */
@@ -325,7 +333,7 @@ Status checkpoint_snapshot(Snapshot **snapshot, const CheckpointParts *parts, Er
     const World *world = parts->world;
     MomentsGather gather;
     *snapshot = NULL;
-    gather_open(&gather, parts->optimizer, error);
+    gather_open(&gather, parts, error);
     if (world->rank == 0 && !error->status) snapshot_begin(snapshot, parts, &gather.shape, error);
     if (world_agree(world, error, false)) {
         snapshot_destroy(*snapshot);

@@ -74,8 +74,9 @@ static int64_t bytes_of(const char *folder, const cJSON *digests) {
 /* All files but the state, which run_state_read() has checked, by as many threads as there are: most of the time goes
  * into the two large files. The first error in the state's order is reported. */
 static Status check_files(const char *folder, const cJSON *digests, CheckpointInfo *info, Error *error) {
-    static const char *const required[] = {"config.json", "model.safetensors", MOMENTS_FILE, TRAINER_STATE_FILE};
-    for (size_t i = 0; i < sizeof required / sizeof *required; i++)
+    static const char *const required[] = {"config.json", "model.safetensors", TRAINER_STATE_FILE, MOMENTS_FILE};
+    const size_t count = sizeof required / sizeof *required - info->state.model_only;
+    for (size_t i = 0; i < count; i++)
         if (!cJSON_GetObjectItemCaseSensitive(digests, required[i]))
             return error_set(error, STATUS_INPUT, "%s/" RUN_STATE_FILE ": has no digest of %s", folder, required[i]);
     info->files = cJSON_GetArraySize(digests);
@@ -137,10 +138,18 @@ Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error)
     RunStateParts parts = {0};
     *info = (CheckpointInfo){0};
     if (!refuse_other(folder, checkpoint_kind(folder), error) && !run_state_read(folder, &info->state, &parts, error) &&
-        !check_files(folder, parts.digests, info, error))
+        !check_files(folder, parts.digests, info, error) && !info->state.model_only)
         check_moments(folder, info, error);
     run_state_parts_free(&parts);
     return error->status;
+}
+
+Status checkpoint_check_resumable(const char *folder, const CheckpointInfo *info, Error *error) {
+    if (!info->state.model_only) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "%s has no optimizer state, since it was saved with save_only_model, and cannot be resumed: its "
+                     "weights can be the model_name_or_path of a new run",
+                     folder);
 }
 
 static void describe_run(const RunState *state) {
@@ -161,8 +170,11 @@ static void describe_state(const CheckpointInfo *info) {
                   state->samples, state->global_batch, state->units, state->seed, DATA_ORDER_NAMES[state->data_order]);
     if (state->parameters > 0)
         describe_line("trainable", "%" PRId64 " of %" PRId64 " parameters", state->trainable, state->parameters);
-    describe_line("moments", "%" PRId64 " dense, of %" PRId64 " token and %" PRId64 " position rows", info->dense,
-                  info->token_rows, info->position_rows);
+    if (state->model_only)
+        describe_line("moments", "none, since it was saved with save_only_model: it cannot be resumed");
+    else
+        describe_line("moments", "%" PRId64 " dense, of %" PRId64 " token and %" PRId64 " position rows", info->dense,
+                      info->token_rows, info->position_rows);
 }
 
 static Status describe_trainer(const char *folder, Error *error) {
@@ -189,7 +201,8 @@ Status checkpoint_describe(const char *folder, Error *error) {
     if (checkpoint_verify(folder, &info, error) || model_folder_describe(folder, "checkpoint", error))
         return error->status;
     describe_state(&info);
-    describe_line("verified", "digests of %d files, dtypes and shapes of the moments", info.files);
+    describe_line("verified", "digests of %d files%s", info.files,
+                  info.state.model_only ? "" : ", dtypes and shapes of the moments");
     return STATUS_OK;
 }
 

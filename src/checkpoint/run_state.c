@@ -63,7 +63,8 @@ static bool add_members(cJSON *own, const RunState *state) {
            (!best->folder[0] || cJSON_AddStringToObject(own, "best_saved_folder", best->folder)) &&
            (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due")) &&
            (state->parameters == 0 || (cJSON_AddNumberToObject(own, "parameters", (double)state->parameters) &&
-                                       cJSON_AddNumberToObject(own, "trainable_parameters", (double)state->trainable)));
+                                       cJSON_AddNumberToObject(own, "trainable_parameters", (double)state->trainable))) &&
+           (!state->model_only || cJSON_AddTrueToObject(own, "model_only"));
 }
 
 static bool add_fingerprint(cJSON *own, const BuildFingerprint *fingerprint) {
@@ -215,6 +216,7 @@ static Status read_own(const cJSON *own, RunState *state, const char *path, Erro
     json_get_bool(own, "evaluation_due", &state->evaluation_due, path, error);
     json_get_int(own, "parameters", &state->parameters, path, error);
     json_get_int(own, "trainable_parameters", &state->trainable, path, error);
+    json_get_bool(own, "model_only", &state->model_only, path, error);
     read_best(own, &state->best_saved, path, error);
     read_order(own, &state->data_order, path, error);
     read_fingerprint(own, &state->fingerprint);

@@ -146,7 +146,8 @@ static double data_bytes(const PlanJob *job) {
 /* Without this memory training waits while a checkpoint is written: no run is refused for it. */
 static double saving_bytes(const PlanJob *job) {
     if (job->settings->save_strategy == STRATEGY_NO || !job->settings->save_in_background) return 0.0;
-    return (double)checkpoint_snapshot_bytes(job->layout, job->learned, (size_t)(job->ever_rows + job->position_rows));
+    return (double)checkpoint_snapshot_bytes(job->layout, job->learned, (size_t)(job->ever_rows + job->position_rows),
+                                             job->settings->save_only_model);
 }
 
 void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory *m) {

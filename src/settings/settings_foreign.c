@@ -75,7 +75,6 @@ const ForeignRow FOREIGN_ROWS[] = {
     NOW(UNUSED, "eval_accumulation_steps", "[]", COUNTS),
     NOW(UNUSED, "include_for_metrics", "[[]]", METRICS),
     NOW(UNUSED, "batch_eval_metrics", "[false]", METRICS),
-    NOW(CHECKED, "save_only_model", "[false]", "a checkpoint holds everything that a resumed run needs"),
     NOW(CHECKED, "save_on_each_node", "[false]", "only rank 0 writes"),
     NOW(UNUSED, "enable_jit_checkpoint", "[false]", "a stop signal always makes a checkpoint"),
     NOW(CHECKED, "push_to_hub", "[false]", HUB),

@@ -136,6 +136,10 @@ const SettingRow SETTING_ROWS[] = {
      .help = "updates between two checkpoints; below 1, a fraction of all updates"},
     {KEY(save_total_limit), .type = SETTING_INT, .fallback = "null", .maximum = COUNT_MAX,
      .help = "number of checkpoints to keep, including the best and the newest; null or 0: keep all"},
+    {KEY(save_only_model), .type = SETTING_BOOL, .fallback = "false",
+     .help =
+         "checkpoints without the optimizer's state, which are a third as large and cannot be resumed; the one that a "
+         "stop signal makes has it"},
     {KEY(load_best_model_at_end), .type = SETTING_BOOL, .fallback = "false",
      .help = "end with the weights of the best checkpoint; needs `eval_strategy` and a matching `save_strategy`"},
     {KEY(metric_for_best_model), .type = SETTING_METRIC, .fallback = "null", .choices = METRIC_NAMES,

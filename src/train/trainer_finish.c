@@ -52,6 +52,7 @@ static Status load_best(Trainer *t, Error *error) {
 static Status save_model(const Trainer *t, Error *error) {
     RunState state = t->state;
     state.step = trainer_model_step(t);
+    state.model_only = false; /* that is said of checkpoints */
     trainer_remove_card(t);
     const ParameterLayout *layout = &t->model.layout;
     progress_begin("save", "bytes",
@@ -80,7 +81,8 @@ static void tidy(const Trainer *t) {
 /* A stop signal during the last evaluation. The next run evaluates again; a checkpoint of the last update saves it from
  * training again, but cannot be made if the weights are now those of the best checkpoint. Collective. */
 static Status stop_at_end(Trainer *t, Error *error) {
-    if (!t->best_loaded || t->save.step == t->state.step) return trainer_stop(t, error);
+    const bool resumable = t->save.step == t->state.step && !t->state.model_only;
+    if (!t->best_loaded || resumable) return trainer_stop(t, error);
     log_info("stopped by a signal during the last evaluation: the model is in %s", t->settings->output_dir);
     heartbeat_stopping(t->world);
     return error_set(error, STATUS_STOPPED, "stopped by a signal");

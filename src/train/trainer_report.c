@@ -62,7 +62,7 @@ static void log_memory(const Trainer *t) {
     const size_t all = (size_t)(learned->token.shape[0] + learned->position.shape[0]); /* the most rows in use */
     if (t->settings->save_in_background && t->settings->save_strategy != STRATEGY_NO)
         log_info("saving    up to %.0f MB more on rank 0 while a checkpoint is written in the background",
-                 megabytes(checkpoint_snapshot_bytes(layout, learned, all)));
+                 megabytes(checkpoint_snapshot_bytes(layout, learned, all, t->settings->save_only_model)));
 }
 
 /* "a.h5, b.h5" */

@@ -79,7 +79,8 @@ static Status find_newest(const Trainer *t, Resume *r, Error *error) {
         r->folder = checkpoint_path(output, newest, error);
     } else if (r->record.from_folder[0]) {
         r->by_name = true;
-        if (!checkpoint_verify(r->record.from_folder, &info, error))
+        if (!checkpoint_verify(r->record.from_folder, &info, error) &&
+            !checkpoint_check_resumable(r->record.from_folder, &info, error))
             r->folder = memory_text(r->record.from_folder, error);
     } else {
         find_none(t, r, error);
@@ -91,7 +92,7 @@ static Status find_newest(const Trainer *t, Resume *r, Error *error) {
  * same command finds it, that run goes on. */
 static Status find_named(const Trainer *t, Resume *r, const char *named, Error *error) {
     CheckpointInfo info;
-    if (checkpoint_verify(named, &info, error)) return error->status;
+    if (checkpoint_verify(named, &info, error) || checkpoint_check_resumable(named, &info, error)) return error->status;
     const RunRecord *of = &info.state.run, *here = &r->record;
     if (strcmp(here->from_run, of->id) == 0 && here->from_step == info.state.step &&
         checkpoint_newest(&r->list, here->id) > 0 && !t->settings->overwrite_output_dir) {

@@ -15,6 +15,7 @@ static Status save_failed(Trainer *t, const Error *cause, bool needed, Error *er
     char last[64] = "the run has no other";
     long long failed = (long long)t->save.step;
     t->save.step = t->save.kept_step;
+    t->state.model_only = t->save.kept_model_only;
     t->state.best_saved = t->save.kept_best;
     if (t->save.kept_step > 0)
         snprintf(last, sizeof last, "checkpoint-%lld is the last good one", (long long)t->save.kept_step);
@@ -111,6 +112,8 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     world_phase(t->world, RUN_SAVE, t->state.step);
     profile_enter(t->profile, REGION_SAVE);
     t->save.kept_step = t->save.step;
+    t->save.kept_model_only = t->state.model_only;
+    t->state.model_only = t->settings->save_only_model && kind != SAVE_STOPPING;
     t->save.kept_best = t->state.best_saved;
     t->save.step = t->state.step;
     if (t->state.has_best && t->state.best_step == t->state.step) note_best_saved(&t->state);
@@ -132,7 +135,8 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
 Status trainer_stop(Trainer *t, Error *error) {
     *error = t->pending;
     if (world_agree(t->world, error, true) || trainer_join_writer(t, error)) return error->status;
-    if (t->save.step != t->state.step && trainer_save(t, SAVE_STOPPING, error)) return error->status;
+    if ((t->save.step != t->state.step || t->state.model_only) && trainer_save(t, SAVE_STOPPING, error))
+        return error->status;
     log_info(
         "stopped by a signal after update %lld, saved in %s: to continue, run again with resume_from_checkpoint: true",
         (long long)t->state.step, t->settings->output_dir);

@@ -44,8 +44,9 @@ typedef struct {
     bool ended;              /* it has been written, or failed; all ranks know it */
     char *settings;          /* rank 0: their text, which every checkpoint keeps */
     int64_t step;            /* of the last checkpoint */
-    int64_t kept_step;       /* step and state.best_saved before it, which count again if it fails */
+    int64_t kept_step;       /* step, state.best_saved and state.model_only before it, which count again if it fails */
     BestCheckpoint kept_best;
+    bool kept_model_only;
     double seconds;         /* that training waited for the last checkpoint; 0: not known */
     bool reported_shortage; /* the user knows that memory is too short for saving in the background */
 } TrainerSave;

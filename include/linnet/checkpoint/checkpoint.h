@@ -4,7 +4,8 @@
  *  files (docs/reference/formats.md):
  *
  *     trainer_state.json       Trainer's: step, epoch, best metric, log history
- *     optimizer.safetensors    the moments: the dense ones complete, of the sparse embeddings the rows ever touched
+ *     optimizer.safetensors    the moments: the dense ones complete, of the sparse embeddings the rows ever touched; not
+ *                              with save_only_model
  *     linnet_state.json        the run that it belongs to, what Trainer has no names for, the SHA-256 of every file
  *
  *  All is written to checkpoint-STEP.tmp, linnet_state.json last, flushed to disk, then renamed: a checkpoint is

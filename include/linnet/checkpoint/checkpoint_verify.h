@@ -25,6 +25,9 @@ CheckpointKind checkpoint_kind(const char *folder);
  *  checkpoint it is if it is not one of this version of linnet. */
 Status checkpoint_verify(const char *folder, CheckpointInfo *info, Error *error);
 
+/** STATUS_INPUT, saying why, for a checkpoint that holds the model alone. */
+Status checkpoint_check_resumable(const char *folder, const CheckpointInfo *info, Error *error);
+
 /** What `linnet inspect` does with a checkpoint: verify it, then print what it holds to standard output. One of Hugging
  *  Face Trainer is described as a model folder, with a line that says what linnet can do with it. */
 Status checkpoint_describe(const char *folder, Error *error);

@@ -48,6 +48,7 @@ typedef struct {
     int64_t loss_steps;
     double loss_total;   /**< of all updates that were not skipped */
     int64_t skipped;     /**< updates that changed nothing, since their loss or gradient was not finite (on_nan) */
+    bool model_only;     /**< save_only_model: the checkpoint has no moments and cannot be resumed */
     bool evaluation_due; /**< a stop signal ended this update's evaluation: a resumed run starts with it */
     int64_t parameters;  /**< of the model; 0: not known, as in files of earlier versions */
     int64_t trainable;   /**< those of them that learn */

@@ -63,6 +63,7 @@ typedef struct {
     double eval_delay; /**< updates or epochs */
     bool eval_on_start;
     int64_t save_total_limit; /**< 0 = keep all */
+    bool save_only_model;     /**< checkpoints without the optimizer's state */
     bool load_best_model_at_end;
     /** One of METRIC_NAMES (metric_names.h), or a score of a class, behind the name of the file where eval_file has names,
      *  without the prefix eval_; NULL: none. Whether there is such a class only the data tell. */

@@ -48,6 +48,14 @@ static const cJSON *member(const cJSON *tree, const char *name) {
 
 /* --- Writing ------------------------------------------------------------------------------------------------------ */
 
+static bool add_plateau(cJSON *own, const PlateauState *plateau) {
+    cJSON *object = cJSON_AddObjectToObject(own, "plateau");
+    return json_add_real(object, "learning_rate", plateau->rate) && json_add_real(object, "peak", plateau->peak) &&
+           (plateau->has_best ? json_add_real(object, "best", plateau->best) : cJSON_AddNullToObject(object, "best")) &&
+           cJSON_AddNumberToObject(object, "bad_evaluations", (double)plateau->bad) &&
+           cJSON_AddNumberToObject(object, "cooldown", (double)plateau->cooldown);
+}
+
 static bool add_members(cJSON *own, const RunState *state) {
     for (int i = 0; i < MEMBER_COUNT; i++) {
         const char *name = MEMBERS[i].name, *value = (const char *)state + MEMBERS[i].offset;
@@ -64,7 +72,8 @@ static bool add_members(cJSON *own, const RunState *state) {
            (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due")) &&
            (state->parameters == 0 || (cJSON_AddNumberToObject(own, "parameters", (double)state->parameters) &&
                                        cJSON_AddNumberToObject(own, "trainable_parameters", (double)state->trainable))) &&
-           (!state->model_only || cJSON_AddTrueToObject(own, "model_only"));
+           (!state->model_only || cJSON_AddTrueToObject(own, "model_only")) &&
+           (!state->has_plateau || add_plateau(own, &state->plateau));
 }
 
 static bool add_fingerprint(cJSON *own, const BuildFingerprint *fingerprint) {
@@ -176,6 +185,19 @@ static void read_best(const cJSON *own, BestCheckpoint *best, const char *path, 
     snprintf(best->folder, sizeof best->folder, "%s", folder);
 }
 
+static void read_plateau(const cJSON *own, RunState *state, const char *path, Error *error) {
+    const cJSON *object = member(own, "plateau");
+    PlateauState *plateau = &state->plateau;
+    state->has_plateau = object != NULL;
+    if (!object) return;
+    json_get_double(object, "learning_rate", &plateau->rate, path, error);
+    json_get_double(object, "peak", &plateau->peak, path, error);
+    plateau->has_best = cJSON_IsNumber(member(object, "best"));
+    if (plateau->has_best) json_get_double(object, "best", &plateau->best, path, error);
+    json_get_int(object, "bad_evaluations", &plateau->bad, path, error);
+    json_get_int(object, "cooldown", &plateau->cooldown, path, error);
+}
+
 static void read_order(const cJSON *own, DataOrder *order, const char *path, Error *error) {
     const char *name = "";
     json_get_text(own, "data_order", &name, path, error);
@@ -217,6 +239,7 @@ static Status read_own(const cJSON *own, RunState *state, const char *path, Erro
     json_get_int(own, "parameters", &state->parameters, path, error);
     json_get_int(own, "trainable_parameters", &state->trainable, path, error);
     json_get_bool(own, "model_only", &state->model_only, path, error);
+    read_plateau(own, state, path, error);
     read_best(own, &state->best_saved, path, error);
     read_order(own, &state->data_order, path, error);
     read_fingerprint(own, &state->fingerprint);

@@ -102,13 +102,14 @@ static double decay(const Schedule *schedule, int64_t step) {
         return stable_decay(schedule, step);
     case SCHEDULE_CONSTANT:
     case SCHEDULE_CONSTANT_WITH_WARMUP:
+    case SCHEDULE_REDUCE_LR_ON_PLATEAU:
         return 1;
     }
     return 1;
 }
 
 double schedule_factor(const Schedule *schedule, int64_t step) {
-    if (schedule->kind == SCHEDULE_CONSTANT) return 1;
+    if (schedule->kind == SCHEDULE_CONSTANT || schedule->kind == SCHEDULE_REDUCE_LR_ON_PLATEAU) return 1;
     return step < schedule->warmup ? warm_up(schedule, step) : decay(schedule, step);
 }
 

@@ -80,7 +80,9 @@ static Status resolve(Settings *settings, const Source *source, Error *error) {
     }
     if (settings->eval_steps == 0 && settings->eval_strategy == STRATEGY_STEPS)
         settings->eval_steps = settings->logging_steps;
-    if (settings->load_best_model_at_end && !settings->metric_for_best_model) {
+    const bool needs_metric =
+        settings->load_best_model_at_end || settings->lr_scheduler_type == SCHEDULE_REDUCE_LR_ON_PLATEAU;
+    if (needs_metric && !settings->metric_for_best_model) {
         settings->metric_for_best_model = memory_text("loss", error);
         if (!settings->metric_for_best_model) return error->status;
     }
@@ -138,6 +140,10 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
         {evaluates && s->eval_file.count == 0, "eval_strategy", "needs eval_file, the token file to evaluate on"},
         {!evaluates && stops, "early_stopping_patience", EVALUATION},
         {!evaluates && best, "load_best_model_at_end", EVALUATION},
+        {!evaluates && s->lr_scheduler_type == SCHEDULE_REDUCE_LR_ON_PLATEAU, "lr_scheduler_type",
+         "\"reduce_lr_on_plateau\" needs eval_strategy \"steps\" or \"epoch\""},
+        {s->lr_scheduler_type == SCHEDULE_REDUCE_LR_ON_PLATEAU && (s->head_learning_rate >= 0 || s->layerwise_lr_decay != 1),
+         "lr_scheduler_type", "\"reduce_lr_on_plateau\" lowers one rate: it does not go with head_learning_rate or layerwise_lr_decay"},
         {s->metric_for_best_model && s->eval_file.count > 0 && !named_files_of_metric(&s->eval_file, &metric),
          "metric_for_best_model",
          "eval_file has several files: name one of them before the metric, as in eval_NAME_loss"},
@@ -204,6 +210,16 @@ void settings_warn(const Settings *settings, const Source *source) {
     if (settings->lr_scheduler_type == SCHEDULE_CONSTANT && settings->warmup_steps > 0)
         log_warning("%s: warmup_steps has no effect with lr_scheduler_type \"constant\"; use \"constant_with_warmup\"",
                     source->name);
+    if (settings->lr_scheduler_type == SCHEDULE_REDUCE_LR_ON_PLATEAU && settings->warmup_steps > 0)
+        log_warning("%s: warmup_steps has no effect with lr_scheduler_type \"reduce_lr_on_plateau\", as in Trainer",
+                    source->name);
+    if (settings->lr_scheduler_type == SCHEDULE_REDUCE_LR_ON_PLATEAU &&
+        settings->greater_is_better != (settings->schedule.plateau.mode == PLATEAU_MAX))
+        log_warning(
+            "%s: lr_scheduler_kwargs: mode is \"%s\", but the metric, %s, is better where it is %s: the learning rate "
+            "falls while the model improves",
+            source->name, settings->greater_is_better ? "min" : "max", settings->metric_for_best_model,
+            settings->greater_is_better ? "larger" : "smaller");
     warn_of_direction(settings, source);
     if (settings->early_stopping_patience > 0 && !settings->load_best_model_at_end)
         log_warning("%s: early_stopping_patience without load_best_model_at_end: the final model has the last weights, "

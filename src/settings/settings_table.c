@@ -32,6 +32,7 @@ static const char *const SCHEDULES[] = {"linear",
                                         "cosine_with_min_lr",
                                         "cosine_warmup_with_min_lr",
                                         "warmup_stable_decay",
+                                        "reduce_lr_on_plateau",
                                         NULL};
 static const char *const POOLINGS[] = {"last_token", "padded_end", NULL};
 
@@ -72,12 +73,17 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(learning_rate), .type = SETTING_REAL, .fallback = "5e-05", .maximum = DBL_MAX, .updates = true,
      .help = "peak learning rate of the schedule"},
     {KEY(lr_scheduler_type), .type = SETTING_CHOICE, .fallback = "\"linear\"", .updates = true, .choices = SCHEDULES,
-     .help = "learning rate schedule; `constant` ignores `warmup_steps`"},
+     .help =
+         "learning rate schedule; `constant` and `reduce_lr_on_plateau` ignore `warmup_steps`. `reduce_lr_on_plateau` "
+         "lowers the rate where `metric_for_best_model` no longer improves from one evaluation to the next"},
     {KEY(lr_scheduler_kwargs), .type = SETTING_OBJECT, .fallback = "null", .updates = true,
-     .help = "options of the schedule, with the names and defaults of Transformers: `num_cycles` (cosine schedules, "
-             "`warmup_stable_decay`); `lr_end`, `power` (`polynomial`); `timescale` (`inverse_sqrt`); `min_lr` or "
-             "`min_lr_rate`, `warmup_lr_rate` (cosine schedules with a lowest rate); `num_decay_steps`, "
-             "`num_stable_steps`, `warmup_type`, `decay_type`, `min_lr_ratio` (`warmup_stable_decay`) "},
+     .help =
+         "options of the schedule, with the names and defaults of Transformers: `num_cycles` (cosine schedules, "
+         "`warmup_stable_decay`); `lr_end`, `power` (`polynomial`); `timescale` (`inverse_sqrt`); `min_lr` or "
+         "`min_lr_rate`, `warmup_lr_rate` (cosine schedules with a lowest rate); `num_decay_steps`, "
+         "`num_stable_steps`, `warmup_type`, `decay_type`, `min_lr_ratio` (`warmup_stable_decay`); `mode`, `factor`, "
+         "`patience`, `threshold`, `threshold_mode`, `cooldown`, `min_lr`, `eps` (`reduce_lr_on_plateau`, as in torch's "
+         "ReduceLROnPlateau)"},
     {KEY(warmup_steps), .type = SETTING_REAL, .fallback = "0", .maximum = INTEGER_MAX, .updates = true,
      .help = "updates over which the learning rate rises from 0; below 1, a fraction of all updates, rounded up"},
     {KEY(weight_decay), .type = SETTING_REAL, .fallback = "0.0", .maximum = DBL_MAX, .updates = true,
@@ -145,7 +151,8 @@ const SettingRow SETTING_ROWS[] = {
     {KEY(metric_for_best_model), .type = SETTING_METRIC, .fallback = "null", .choices = METRIC_NAMES,
      .help =
          "metric that ranks checkpoints, with or without `eval_` before it; also `precision_`, `recall_` or `f1_` and the "
-         "name of a label; `NAME_accuracy` where `eval_file` has names. null: `loss` if `load_best_model_at_end` is set"},
+         "name of a label; `NAME_accuracy` where `eval_file` has names. null: `loss` if `load_best_model_at_end` is set "
+         "or `lr_scheduler_type` is `reduce_lr_on_plateau`"},
     {KEY(greater_is_better), .type = SETTING_BOOL, .fallback = "null",
      .help = "whether a larger metric is better; null: true unless its name ends in `loss`"},
     {KEY(early_stopping_patience), .type = SETTING_INT, .fallback = "null", .maximum = COUNT_MAX,

@@ -29,6 +29,7 @@ static Status evaluate_and_save(Trainer *t, Error *error) {
     bool best = false;
     if (is_due(t, s->eval_strategy, t->length.eval_every) && !is_evaluation_delayed(t)) {
         if (trainer_evaluate(t, error) || t->state.evaluation_due) return error->status;
+        trainer_note_plateau(t);
         best = trainer_note_best(t);
     }
     if (!is_due(t, s->save_strategy, t->length.save_every) && !(s->save_strategy == STRATEGY_BEST && best))

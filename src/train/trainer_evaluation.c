@@ -163,3 +163,13 @@ bool trainer_note_best(Trainer *t) {
     if (s->early_stopping_patience > 0 && state->stale >= s->early_stopping_patience) t->stop_early = true;
     return better;
 }
+
+void trainer_note_plateau(Trainer *t) {
+    PlateauState *plateau = &t->state.plateau;
+    const double before = plateau->rate;
+    if (!t->state.has_plateau) return;
+    plateau_step(plateau, &t->schedule.options.plateau, chosen_metric(t));
+    if (plateau->rate != before)
+        log_info("reduce_lr_on_plateau: %s has not improved: the learning rate falls from %g to %g",
+                 t->settings->metric_for_best_model, before, plateau->rate);
+}

@@ -33,6 +33,13 @@ static TrainerFigures trainer_figures(const Trainer *t) {
     };
 }
 
+static void plan_schedule(Trainer *t) {
+    const Settings *s = t->settings;
+    t->schedule = schedule_make(s, t->state.total);
+    t->state.has_plateau = s->lr_scheduler_type == SCHEDULE_REDUCE_LR_ON_PLATEAU;
+    if (t->state.has_plateau) t->state.plateau = plateau_begin(s->learning_rate);
+}
+
 static void plan_length(Trainer *t) {
     const Settings *s = t->settings;
     const DatasetInfo *info = dataset_info(t->data.train);
@@ -48,7 +55,7 @@ static void plan_length(Trainer *t) {
     state->units = t->length.units;
     state->total = t->length.total;
     state->figures = trainer_figures(t);
-    t->schedule = schedule_make(s, state->total);
+    plan_schedule(t);
     if (state->units < ranks && t->world->rank == 0)
         log_warning("an update has only %lld reduction unit%s for %d ranks: the other ranks are idle",
                     (long long)state->units, state->units > 1 ? "s" : "", ranks);

@@ -263,6 +263,17 @@ static void tell_length(const Trainer *t, const Resume *r) {
         log_info("resuming from %s after update %" PRId64 " of %" PRId64, r->folder, r->was.step, t->state.total);
 }
 
+/* A rate that evaluations have lowered stays so, unless the user has changed learning_rate, which counts from now on. */
+static void take_plateau(const Trainer *t, RunState *state) {
+    const bool known = state->has_plateau;
+    state->has_plateau = t->state.has_plateau;
+    if (!known || !state->has_plateau) {
+        state->plateau = t->state.plateau;
+    } else if (state->plateau.peak != t->state.plateau.peak) {
+        state->plateau.peak = state->plateau.rate = t->state.plateau.peak;
+    }
+}
+
 /* The state of the checkpoint, with what belongs to this process. */
 static Status take_state(Trainer *t, const Resume *r, Error *error) {
     RunState state = r->was;
@@ -273,6 +284,7 @@ static Status take_state(Trainer *t, const Resume *r, Error *error) {
     state.total = t->state.total;
     state.figures = t->state.figures;
     state.fingerprint = t->state.fingerprint;
+    take_plateau(t, &state);
     state.eval_tokens = t->state.eval_tokens;
     memcpy(state.eval_digest, t->state.eval_digest, sizeof state.eval_digest);
     if (r->by_name || !state.model_digest[0])

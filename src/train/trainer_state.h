@@ -248,6 +248,9 @@ Status trainer_evaluate(Trainer *trainer, Error *error);
 /* Whether the scores of the last evaluation are the best so far, which the state records; also decides about early
  * stopping. */
 bool trainer_note_best(Trainer *trainer);
+/* Lower the learning rate if lr_scheduler_type is reduce_lr_on_plateau and the scores of the last evaluation call for
+ * it. */
+void trainer_note_plateau(Trainer *trainer);
 
 /* trainer_eval_files.c */
 

@@ -207,6 +207,15 @@ static void apply(Trainer *t, double loss) {
     t->skips_in_a_row = 0;
 }
 
+/* The rate of the next update, and as a factor of the peak, which all tensors share. */
+static void choose_rate(Trainer *t) {
+    const PlateauState *plateau = &t->state.plateau;
+    t->update.rate = t->state.has_plateau ? plateau->rate : schedule_rate(&t->schedule, steps_applied(t));
+    t->update.factor = !t->state.has_plateau  ? schedule_factor(&t->schedule, steps_applied(t))
+                       : plateau->peak > 0.0 ? plateau->rate / plateau->peak
+                                             : 0.0;
+}
+
 void trainer_update(Trainer *t) {
     int64_t number = t->state.step % t->length.steps_per_epoch;
     world_phase(t->world, RUN_UPDATE, t->state.step + 1);
@@ -221,8 +230,7 @@ void trainer_update(Trainer *t) {
     optimizer_reduce(&t->optimizer);
     share_totals(t, &global_batch);
     t->update.norm = optimizer_norm(&t->optimizer);
-    t->update.factor = schedule_factor(&t->schedule, steps_applied(t));
-    t->update.rate = schedule_rate(&t->schedule, steps_applied(t));
+    choose_rate(t);
     const double loss = mean_loss(t, &global_batch);
     const bool finite = isfinite(loss) && isfinite(t->update.norm); /* the same on all ranks */
     const bool goes_on = finite || trainer_not_finite(t, &global_batch, loss);

@@ -12,6 +12,7 @@
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
 #include "linnet/data/order.h"
+#include "linnet/optim/plateau.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,8 +47,10 @@ typedef struct {
     int64_t stale;   /**< evaluations since the best one, for early stopping */
     double loss_sum; /**< of the loss_steps updates since the last log line */
     int64_t loss_steps;
-    double loss_total;   /**< of all updates that were not skipped */
-    int64_t skipped;     /**< updates that changed nothing, since their loss or gradient was not finite (on_nan) */
+    double loss_total; /**< of all updates that were not skipped */
+    int64_t skipped;   /**< updates that changed nothing, since their loss or gradient was not finite (on_nan) */
+    bool has_plateau;  /**< of reduce_lr_on_plateau; else `plateau` is empty */
+    PlateauState plateau;
     bool model_only;     /**< save_only_model: the checkpoint has no moments and cannot be resumed */
     bool evaluation_due; /**< a stop signal ended this update's evaluation: a resumed run starts with it */
     int64_t parameters;  /**< of the model; 0: not known, as in files of earlier versions */

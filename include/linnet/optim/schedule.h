@@ -17,7 +17,7 @@ typedef struct {
 Schedule schedule_make(const Settings *settings, int64_t total);
 
 /** The rate of update `step` (from 0) as a factor of the peak, which all tensors share: Trainer's first update under
- *  warm-up has 0. */
+ *  warm-up has 0. That of reduce_lr_on_plateau is 1, from which evaluations lower it (plateau.h). */
 double schedule_factor(const Schedule *schedule, int64_t step);
 
 /** The rate of update `step` of a tensor whose peak is learning_rate. */

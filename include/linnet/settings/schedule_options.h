@@ -14,10 +14,25 @@ typedef enum {
     SCHEDULE_INVERSE_SQRT,
     SCHEDULE_COSINE_WITH_MIN_LR,
     SCHEDULE_COSINE_WARMUP_WITH_MIN_LR,
-    SCHEDULE_WARMUP_STABLE_DECAY
+    SCHEDULE_WARMUP_STABLE_DECAY,
+    SCHEDULE_REDUCE_LR_ON_PLATEAU
 } ScheduleKind;
 
 typedef enum { CURVE_LINEAR, CURVE_COSINE, CURVE_ONE_MINUS_SQRT } ScheduleCurve;
+
+typedef enum { PLATEAU_MIN, PLATEAU_MAX } PlateauMode;
+typedef enum { PLATEAU_REL, PLATEAU_ABS } ThresholdMode;
+
+/** Arguments of ReduceLROnPlateau, with torch's defaults; optim/plateau.h acts on them. */
+typedef struct {
+    PlateauMode mode;             /**< which metrics are better */
+    double factor;                /**< of the learning rate at a reduction */
+    double patience;              /**< evaluations that may be no better before a reduction */
+    double threshold;             /**< how much better counts */
+    ThresholdMode threshold_mode; /**< relative to the best, or absolute */
+    double cooldown;              /**< evaluations after a reduction that do not count */
+    double min_lr, eps;           /**< the lowest rate; the smallest reduction that is made */
+} PlateauOptions;
 
 /** What a schedule does not use is 0. */
 typedef struct {
@@ -28,6 +43,7 @@ typedef struct {
     double warmup_lr_rate; /**< cosine_warmup_with_min_lr: the first rate ÷ learning_rate; negative: not given */
     double num_decay_steps, num_stable_steps; /**< warmup_stable_decay: updates; negative: not given */
     ScheduleCurve warmup_type, decay_type;
+    PlateauOptions plateau; /**< reduce_lr_on_plateau */
 } ScheduleOptions;
 
 #endif

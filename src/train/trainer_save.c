@@ -104,6 +104,13 @@ static void note_best_saved(RunState *state) {
     memcpy(state->best_saved.run, state->run.id, sizeof state->best_saved.run);
 }
 
+/* What a stopped run is resumed from has all, and is replaced only by its like: the evaluation that a stop signal ended
+ * is made up for, and then saved, at the same update. */
+static bool is_model_only(const Trainer *t, SaveKind kind) {
+    const bool replaces_all = t->save.step == t->state.step && !t->state.model_only;
+    return t->settings->save_only_model && kind != SAVE_STOPPING && !replaces_all;
+}
+
 Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     double start = clock_now();
     bool usable = false;
@@ -113,7 +120,7 @@ Status trainer_save(Trainer *t, SaveKind kind, Error *error) {
     profile_enter(t->profile, REGION_SAVE);
     t->save.kept_step = t->save.step;
     t->save.kept_model_only = t->state.model_only;
-    t->state.model_only = t->settings->save_only_model && kind != SAVE_STOPPING;
+    t->state.model_only = is_model_only(t, kind);
     t->save.kept_best = t->state.best_saved;
     t->save.step = t->state.step;
     if (t->state.has_best && t->state.best_step == t->state.step) note_best_saved(&t->state);

@@ -63,6 +63,7 @@ static void write_run(Html *html, const Page *page, size_t i) {
                    i == page->best ? " open" : "");
         html_text(html, run->name);
         html_print(html, "</h2></summary>\n");
+        write_scores_table(html, run);
     }
     section_classes(html, run, number, level);
     section_calibration(html, run, number, level);

@@ -4,6 +4,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/predictions_file.h"
+#include "linnet/settings/named_files.h"
 #include "report/report_run.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -151,7 +152,9 @@ void run_free_predictions(RunPredictions *p) {
 Status run_read_predictions(Run *run, Error *error) {
     RunPredictions *p = &run->predictions;
     Error damage = {0};
-    char *path = file_join(run->path, EVAL_PREDICTIONS_FILE, error), *text = NULL;
+    char name[sizeof EVAL_PREDICTIONS_FILE + NAMED_FILE_NAME_MAX + 1], *text = NULL;
+    predictions_file_name(run->eval_name, name, sizeof name);
+    char *path = file_join(run->path, name, error);
     if (!path) return error->status;
     run_free_predictions(p);
     if (!file_exists(path)) {
@@ -159,7 +162,7 @@ Status run_read_predictions(Run *run, Error *error) {
             p->missing, sizeof p->missing,
             "This run has no %s: it was trained without an eval_file, has not evaluated yet, or is of a version of "
             "linnet that did not write one.",
-            EVAL_PREDICTIONS_FILE);
+            name);
     } else if (read_text(path, &text, &damage) || read_table(&(Table){.path = path, .next = text}, p, &damage)) {
         log_warning("%s: the report of %s is without what is counted from it", damage.message, run->path);
         run_free_predictions(p);

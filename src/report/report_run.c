@@ -76,7 +76,6 @@ static Status read_log(Run *run, Error *error) {
             number++;
             if (size > 0) add_line(run, text + at, size, path, number, error);
         }
-        find_events(run);
     }
     memory_free(text);
     memory_free(path);
@@ -182,6 +181,8 @@ Status run_read(Run *run, const char *path, Error *error) {
         return error_set(error, STATUS_INPUT, "%s is not a folder: give the output_dir of a run of linnet train", path);
     if (name_run(run, path, error) || read_log(run, error)) return error->status;
     read_settings(run);
+    run_choose_file(run);
+    find_events(run);
     run_record_read(&run->record, path, &failure);
     forgive(run, &failure, "its start");
     run->progress = lock_is_held(path) ? RUN_UNDER_WAY : RUN_STOPPED;

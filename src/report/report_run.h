@@ -56,9 +56,11 @@ typedef struct {
     const cJSON *summary; /* borrowed from it; NULL: none. What follows it is the evaluation of the best model */
     const cJSON *last_evaluation; /* borrowed; NULL: none */
     int64_t damaged_lines;
-    time_t last_written; /* of metrics.jsonl */
-    int64_t total_steps; /* of the complete run; 0: not known */
-    cJSON *settings;     /* owned; NULL: config.resolved.json could not be read */
+    time_t last_written;   /* of metrics.jsonl */
+    int64_t total_steps;   /* of the complete run; 0: not known */
+    cJSON *settings;       /* owned; NULL: config.resolved.json could not be read */
+    const char *eval_name; /* borrowed: of the evaluation file that the page is about; NULL: it has no name */
+    const char *eval_path; /* borrowed; NULL: none */
     RunRecord record;
     bool has_model; /* linnet_state.json of a final model or of the newest checkpoint was read into `state` */
     RunState state;
@@ -72,6 +74,12 @@ typedef struct {
 /* report_run.c: everything but the predictions, their texts and the times. STATUS_INPUT: not a folder of a run. */
 Status run_read(Run *run, const char *path, Error *error);
 void run_free(Run *run);
+
+/* report_files.c: choose the evaluation file that the page is about: of several with names the one that chooses the best
+ * model, else the first. Its fields in the log are called as those of an only file from then on. */
+void run_choose_file(Run *run);
+/* The names [most], borrowed, of the other files; returns how many. */
+size_t run_other_files(const Run *run, const char *names[], size_t most);
 
 /* The values of a key of the training log, up to its summary. To be freed with series_free(). */
 Status run_series(const Run *run, const char *key, Series *series, Error *error);

@@ -24,7 +24,7 @@ static Status check_data(const Run *run, Dataset *data, Error *error) {
     if (info->samples != run->predictions.count)
         return error_set(error, STATUS_INPUT, "%s has %" PRId64 " samples now, the predictions are of %" PRId64,
                          info->path, info->samples, run->predictions.count);
-    if (run->has_model && *run->state.eval_digest &&
+    if (run->has_model && !run->eval_name && *run->state.eval_digest &&
         (strcmp(run->state.eval_digest, info->source_digest) != 0 || run->state.eval_tokens != info->tokens))
         return error_set(error, STATUS_INPUT, "%s is made from another table now", info->path);
     return STATUS_OK;
@@ -81,7 +81,7 @@ static Status decode_texts(Run *run, Dataset *data, const int64_t *indices, size
 Status run_read_texts(Run *run, const int64_t *indices, size_t count, Error *error) {
     Error failure = {0};
     Dataset *data = NULL;
-    const char *path = run_setting_text(run, "eval_file");
+    const char *path = run->eval_path;
     if (run->predictions.count == 0) return STATUS_OK;
     if (!path) error_set(&failure, STATUS_INPUT, "the run's settings name no eval_file");
     if (!failure.status && !dataset_open(&data, path, &failure) && !check_data(run, data, &failure) &&

@@ -3,6 +3,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/profile.h"
+#include "linnet/core/text.h"
 #include "report/report_run.h"
 #include <math.h>
 #include <stdio.h>
@@ -113,13 +114,17 @@ static double update_seconds(const Run *run) {
     return seconds;
 }
 
+/* Of all evaluation files. */
 static double evaluation_seconds(const Run *run) {
     double seconds = 0.0;
-    const cJSON *event;
+    const cJSON *event, *field;
     cJSON_ArrayForEach(event, run->log) {
-        const double runtime = event_number(event, "eval_runtime");
-        if (event != run->summary && !isnan(runtime)) seconds += runtime;
         if (event == run->summary) break;
+        cJSON_ArrayForEach(field, event) {
+            const double runtime = event_number(event, field->string);
+            const bool counts = strncmp(field->string, "eval_", 5) == 0 && text_ends_with(field->string, "_runtime");
+            if (counts && !isnan(runtime)) seconds += runtime;
+        }
     }
     return seconds;
 }

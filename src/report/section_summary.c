@@ -33,8 +33,8 @@ static const char *base_name(const char *path) {
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static void write_setting(Html *html, const Run *run, const char *key, const char *otherwise) {
-    const char *text = base_name(run_setting_text(run, key));
+static void write_file(Html *html, const char *path, const char *otherwise) {
+    const char *text = base_name(path);
     if (text)
         html_text(html, text);
     else
@@ -44,20 +44,20 @@ static void write_setting(Html *html, const Run *run, const char *key, const cha
 /* "model, fine-tuned on 6,000 samples of train.h5; evaluated on 3,534 of test.h5". */
 static void write_subject(Html *html, const Run *run, const RunScores *scores) {
     html_print(html, "<p class=\"lede\">Base model <b>");
-    write_setting(html, run, "model_name_or_path", "not known");
+    write_file(html, run_setting_text(run, "model_name_or_path"), "not known");
     html_print(html, "</b>, trained on ");
     if (run->state.samples > 0) {
         html_count(html, run->state.samples);
         html_print(html, " samples of ");
     }
     html_print(html, "<b>");
-    write_setting(html, run, "train_file", "a file that is not known");
+    write_file(html, run_setting_text(run, "train_file"), "a file that is not known");
     html_print(html, "</b>");
     if (scores->samples > 0) {
         html_print(html, ", evaluated on ");
         html_count(html, scores->samples);
         html_print(html, " of <b>");
-        write_setting(html, run, "eval_file", "a file that is not known");
+        write_file(html, run->eval_path, "a file that is not known");
         html_print(html, "</b>");
     }
     html_print(html, ".</p>\n");
@@ -109,10 +109,12 @@ static void summarize_run(Html *html, const Run *run) {
         html_print(html, " %" PRId64 " incomplete or damaged line%s of its log %s left out.", run->damaged_lines,
                    run->damaged_lines > 1 ? "s" : "", run->damaged_lines > 1 ? "are" : "is");
     html_print(html, "</p>\n");
-    if (run->last_evaluation)
+    if (run->last_evaluation) {
         write_figures(html, run, &scores);
-    else
+        write_scores_table(html, run);
+    } else {
         html_print(html, "<p class=\"missing\">The log has no evaluation yet.</p>\n");
+    }
 }
 
 /* --- Several runs ------------------------------------------------------------------------------------------------- */

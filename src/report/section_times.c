@@ -80,9 +80,7 @@ static void write_digest(Html *html, const char *digest) {
     html_print(html, "</code>");
 }
 
-static void write_data(Html *html, const Run *run, const char *key, int64_t samples, int64_t tokens,
-                       const char *digest) {
-    const char *path = run_setting_text(run, key);
+static void write_data(Html *html, const char *path, int64_t samples, int64_t tokens, const char *digest) {
     html_text(html, path ? path : "–");
     if (samples > 0) {
         html_print(html, ", ");
@@ -126,9 +124,11 @@ static void write_cell(Html *html, const Run *run, Row row) {
         if (*run->record.from_run)
             html_print(html, "; continues run %.8s from step %" PRId64, run->record.from_run, run->record.from_step);
     } else if (row == ROW_TRAIN) {
-        write_data(html, run, "train_file", state->samples, state->tokens, state->data_digest);
+        write_data(html, run_setting_text(run, "train_file"), state->samples, state->tokens, state->data_digest);
     } else if (row == ROW_EVAL) {
-        write_data(html, run, "eval_file", run->predictions.count, state->eval_tokens, state->eval_digest);
+        const bool only = run->eval_name == NULL; /* else tokens and digest are of all files together */
+        write_data(html, run->eval_path, run->predictions.count, only ? state->eval_tokens : 0,
+                   only ? state->eval_digest : "");
     } else if (row == ROW_VERSION && run->has_model) {
         write_made_with(html, run);
     } else if (row == ROW_DIGEST && *run->model_digest) {

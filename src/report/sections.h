@@ -29,6 +29,9 @@ void write_progress(Html *html, const Run *run);
 /* section_summary.c: the figures that come first; several runs as a table, and means over seeds. */
 void section_summary(Html *html, const Page *page);
 
+/* section_scores.c: a table of the scores of the last evaluation, of each evaluation file. */
+void write_scores_table(Html *html, const Run *run);
+
 /* section_curves.c */
 Status section_curves(Html *html, const Page *page, Error *error);
 

@@ -265,3 +265,23 @@ def test_plateau_is_checked(plateau, tmp_path):
                            ({"lr_scheduler_kwargs": {"patience": 1.5}}, ["patience", "an integer"]),
                            ({"lr_scheduler_kwargs": {"waiting": 1}}, ["waiting", "patience"])]:
         refused("train", write_config(tmp_path / "config.json", **{**plateau, **changes, "output_dir": str(tmp_path / "run")}), names=names)
+
+
+# --- The page -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_report_is_about_the_file_that_chooses(named_run, tmp_path):
+    """The other one has a row of its scores."""
+    linnet("report", named_run, "--output", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    last = {name: [event for event in events(named_run) if f"eval_{name}_loss" in event][-1] for name in ("test", "seen")}
+    for name, event in last.items():
+        assert f'<th scope="row">{name}</th><td class="n">{event[f"eval_{name}_accuracy"]:.3f}</td>' in page
+        assert f'<td class="n">{event[f"eval_{name}_mcc"]:.3f}</td><td class="n">{event[f"eval_{name}_auroc"]:.3f}</td>' in page
+    assert "evaluated on 90 of <b>train.h5</b>" in page and "The predictions are of an evaluation" not in page
+
+
+def test_report_shows_the_scores_of_an_only_file(run, tmp_path):
+    linnet("report", run, "--output", tmp_path / "page.html")
+    last = evaluation_events(run)[-1]
+    assert f'<th scope="row">evaluation</th><td class="n">{last["eval_accuracy"]:.3f}</td>' in (tmp_path / "page.html").read_text()

@@ -190,6 +190,8 @@ static void read_plateau(const cJSON *own, RunState *state, const char *path, Er
     PlateauState *plateau = &state->plateau;
     state->has_plateau = object != NULL;
     if (!object) return;
+    if (!member(object, "learning_rate") || !member(object, "peak"))
+        error_set(error, STATUS_INPUT, "%s: plateau: expected an object with learning_rate and peak", path);
     json_get_double(object, "learning_rate", &plateau->rate, path, error);
     json_get_double(object, "peak", &plateau->peak, path, error);
     plateau->has_best = cJSON_IsNumber(member(object, "best"));

@@ -48,6 +48,9 @@ static Status choose_sharing(Job *job, Error *error) {
 
 /* Samples without labels have no scores: there is something to do only if the predictions are wanted. Collective. */
 static Status check_labels(const Job *job, Error *error) {
+    if (!label_names(job) && job->options->json)
+        error_set(error, STATUS_INPUT, "--json: %s has no labels, so there are no scores: leave --json out",
+                  job->options->data);
     if (!label_names(job) && !job->options->predictions)
         error_set(error, STATUS_INPUT, "%s has no labels, so there are no scores: add --predictions FILE.tsv",
                   job->options->data);

@@ -263,8 +263,9 @@ static void tell_length(const Trainer *t, const Resume *r) {
         log_info("resuming from %s after update %" PRId64 " of %" PRId64, r->folder, r->was.step, t->state.total);
 }
 
-/* A rate that evaluations have lowered stays so, unless the user has changed learning_rate, which counts from now on. */
-static void take_plateau(const Trainer *t, RunState *state) {
+/* A rate that evaluations have lowered stays so, unless the user has changed learning_rate, which counts from now on. The
+ * best of another metric says nothing. */
+static void take_plateau(const Trainer *t, bool other_metric, RunState *state) {
     const bool known = state->has_plateau;
     state->has_plateau = t->state.has_plateau;
     if (!known || !state->has_plateau) {
@@ -272,6 +273,7 @@ static void take_plateau(const Trainer *t, RunState *state) {
     } else if (state->plateau.peak != t->state.plateau.peak) {
         state->plateau.peak = state->plateau.rate = t->state.plateau.peak;
     }
+    if (other_metric) state->plateau = (PlateauState){.rate = state->plateau.rate, .peak = state->plateau.peak};
 }
 
 /* The state of the checkpoint, with what belongs to this process. */
@@ -284,7 +286,7 @@ static Status take_state(Trainer *t, const Resume *r, Error *error) {
     state.total = t->state.total;
     state.figures = t->state.figures;
     state.fingerprint = t->state.fingerprint;
-    take_plateau(t, &state);
+    take_plateau(t, r->other_metric, &state);
     state.eval_tokens = t->state.eval_tokens;
     memcpy(state.eval_digest, t->state.eval_digest, sizeof state.eval_digest);
     if (r->by_name || !state.model_digest[0])

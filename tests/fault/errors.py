@@ -56,7 +56,7 @@ def table_rows(title):
 
 def wrong_values(kind):
     """Pairs (what is wrong, a value) for a setting with this description of its values in docs/reference/settings.md."""
-    if kind == "a path":
+    if kind.startswith("a path"):
         return [("wrong type", 7), ("empty", "")]
     if kind == "true or false":
         return [("wrong type", "yes")]
@@ -97,6 +97,7 @@ def setting(what, changes, text=None, arguments=(), section="Settings"):
 
 
 BEST = dict(eval_file="test.h5", eval_strategy="steps", eval_steps=2, save_strategy="steps", save_steps=2)
+NAMED = {"test": "test.h5", "train": "train.h5"}
 NAMES = "Names and contradictions of settings"
 RULES = [
     setting("unknown key", {"learning_rat": 1}, section=NAMES),
@@ -127,6 +128,15 @@ RULES = [
     setting("`early_stopping_patience` without evaluation", {"early_stopping_patience": 1, "metric_for_best_model": "f1"}, section=NAMES),
     setting("`save_strategy` \"best\" without a metric", {**BEST, "save_strategy": "best"}, section=NAMES),
     setting("`save_strategy` \"best\" without evaluation", {"save_strategy": "best", "metric_for_best_model": "f1"}, section=NAMES),
+    setting("`metric_for_best_model` that no evaluation reports", {**BEST, "metric_for_best_model": "eval_acuracy"}, section=NAMES),
+    setting("`metric_for_best_model` of a class that there is not", {**BEST, "metric_for_best_model": "f1_negativ"}, section=NAMES),
+    setting("`metric_for_best_model` of no evaluation file", {**BEST, "eval_file": NAMED, "metric_for_best_model": "f1"}, section=NAMES),
+    setting("`load_best_model_at_end` of no evaluation file", {**BEST, "eval_file": NAMED, "load_best_model_at_end": True}, section=NAMES),
+    setting("`eval_file`: a name with a space", {**BEST, "eval_file": {"my file": "test.h5"}}, section=NAMES),
+    setting("`eval_file`: no path", {**BEST, "eval_file": {"a": 1}}, section=NAMES),
+    setting("`reduce_lr_on_plateau` without evaluation", {"lr_scheduler_type": "reduce_lr_on_plateau"}, section=NAMES),
+    setting("`reduce_lr_on_plateau` with a factor of 1", {**BEST, "lr_scheduler_type": "reduce_lr_on_plateau",
+                                                          "lr_scheduler_kwargs": {"factor": 1}}, section=NAMES),
 ]
 
 

@@ -48,6 +48,7 @@ libcjson-dev           : library cjson
 libpcre2-dev           : library pcre2
 libssl-dev             : library openssl
 zlib1g-dev             : library zlib
+libzstd-dev            : library zstd
 python3                : python_with json >/dev/null'
 # shellcheck disable=SC2016
 TEST_NEEDS='

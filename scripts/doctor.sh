@@ -104,6 +104,7 @@ describe_library cjson cJSON
 describe_library pcre2 PCRE2
 describe_library openssl OpenSSL
 describe_library zlib zlib
+describe_library zstd zstd
 describe_python
 if program "$PKG_CONFIG"; then row pkg-config "$("$PKG_CONFIG" --version) ($(command -v "$PKG_CONFIG"))"; else row pkg-config "none: not needed where compilers find the libraries"; fi
 

@@ -14,6 +14,7 @@ cjson      | libcjson-dev           | cjson-devel        | cJSON-devel          
 pcre2      | libpcre2-dev           | pcre2-devel        | pcre2-devel              | pcre2                   | pcre2
 openssl    | libssl-dev             | openssl-devel      | libopenssl-devel         | openssl                 | openssl
 zlib       | zlib1g-dev             | zlib-devel         | zlib-devel               | zlib                    | zlib
+zstd       | libzstd-dev            | libzstd-devel      | libzstd-devel            | zstd                    | zstd
 python     | python3                | python3            | python3                  | python                  | python'
 
 # The packages of some needs in one manager's names, each once.

@@ -5,7 +5,7 @@
 # A compiler or a library is judged by what it compiles and links, with the user's own flags: MPICC, CPPFLAGS, CFLAGS, LDFLAGS and
 # what compilers read themselves (CPATH, LIBRARY_PATH). `scratch` is a folder for the programs that are tried.
 
-LIBRARIES='hdf5 openblas cjson pcre2 openssl zlib'
+LIBRARIES='hdf5 openblas cjson pcre2 openssl zlib zstd'
 MPICC=${MPICC:-mpicc}
 PKG_CONFIG=${PKG_CONFIG:-pkg-config}
 GCC_LEAST=11 CLANG_LEAST=14
@@ -26,6 +26,7 @@ title() {
     pcre2) echo PCRE2 ;;
     openssl) echo "OpenSSL's libcrypto" ;;
     zlib) echo zlib ;;
+    zstd) echo zstd ;;
     esac
 }
 
@@ -65,6 +66,7 @@ C
     openssl) printf '%s\n' '#include <openssl/crypto.h>' '#include <openssl/evp.h>' '#include <stdio.h>' \
         'int main(void) { return !EVP_sha256() || puts(OpenSSL_version(OPENSSL_VERSION)) < 0; }' ;;
     zlib) printf '%s\n' '#include <zlib.h>' '#include <stdio.h>' 'int main(void) { return puts(zlibVersion()) < 0; }' ;;
+    zstd) printf '%s\n' '#include <zstd.h>' '#include <stdio.h>' 'int main(void) { return puts(ZSTD_versionString()) < 0; }' ;;
     esac
 }
 
@@ -77,6 +79,7 @@ modules_of() {
     pcre2) echo libpcre2-8 ;;
     openssl) echo libcrypto ;;
     zlib) echo zlib ;;
+    zstd) echo libzstd ;;
     esac
 }
 
@@ -95,6 +98,7 @@ plain_flags() {
     pcre2) echo -lpcre2-8 ;;
     openssl) echo -lcrypto ;;
     zlib) echo -lz ;;
+    zstd) echo -lzstd ;;
     esac
 }
 

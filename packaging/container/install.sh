@@ -14,7 +14,7 @@ esac
 apt-get update
 apt-mark showmanual >manual
 apt-get install -y --no-install-recommends build-essential pkgconf "$development" "$runtime" \
-    libopenblas-openmp-dev libhdf5-dev libcjson-dev libpcre2-dev libssl-dev zlib1g-dev
+    libopenblas-openmp-dev libhdf5-dev libcjson-dev libpcre2-dev libssl-dev zlib1g-dev libzstd-dev
 
 mkdir source
 tar -xf linnet-*.tar.gz --strip-components=1 -C source

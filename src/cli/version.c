@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
+#include <zstd.h>
 
 /* What the program was built with; each MPI's header defines its version in its own way, and those of MPICH's relatives
  * MPICH's as well. */
@@ -120,6 +121,7 @@ Status version_print(bool json, Error *error) {
         {"PCRE2", texts.pcre2},
         {"libcrypto", OpenSSL_version(OPENSSL_VERSION)},
         {"zlib", zlibVersion()},
+        {"zstd", ZSTD_versionString()},
         {"compiler", COMPILER},
         {"kernels", isa_name()},
         {"products", linear_products()}, /* linnet's own kernels or the BLAS */

@@ -7,8 +7,8 @@
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
 #include "linnet/core/utf8.h"
+#include "text/decompress.h"
 #include "text/encoding.h"
-#include "text/inflate.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -38,10 +38,9 @@ struct ByteSource {
     int64_t left;       /**< bytes of the range that are still to be read; −1: no limit */
     Digest *digest;
     TableSource about;
-    Block first; /**< plain bytes read to see what they are, which byte_source_read() gives first */
-    bool compressed;
-    Inflater inflater;
-    iconv_t decoder; /**< (iconv_t)−1: the bytes are taken for UTF-8 */
+    Block first;               /**< plain bytes read to see what they are, which byte_source_read() gives first */
+    Decompressor decompressor; /**< open where the file is compressed */
+    iconv_t decoder;           /**< (iconv_t)−1: the bytes are taken for UTF-8 */
     const char *encoding;
     Block encoded;      /**< plain bytes for the decoder */
     bool encoded_ended; /**< nothing follows them */
@@ -65,7 +64,7 @@ static ssize_t read_waiting(int file, char *out, size_t room) {
     }
 }
 
-/* For InflateSource: bytes as they are in the file. */
+/* For CompressedSource: bytes as they are in the file. */
 static Status read_file(void *context, char *out, size_t room, size_t *count, Error *error) {
     ByteSource *source = context;
     if (source->left >= 0) room = size_min(room, (size_t)source->left);
@@ -115,7 +114,9 @@ static Status spool(ByteSource *source, Error *error) {
 /* A folder is no table; that of a data set saved by `datasets` is told with the command that makes a table of it. */
 static Status refuse_folder(const char *path, Error *error) {
     const bool parts = file_is_in(path, "dataset_dict.json");
-    if (!parts && !(file_is_in(path, "state.json") && file_is_in(path, "dataset_info.json"))) return STATUS_OK;
+    if (!file_is_folder(path)) return STATUS_OK;
+    if (!parts && !(file_is_in(path, "state.json") && file_is_in(path, "dataset_info.json")))
+        return error_set(error, STATUS_INPUT, "%s: is a folder: name its files, for example '%s/*.csv'", path, path);
     return error_set(error, STATUS_INPUT,
                      "%s: is a data set saved by `datasets`: convert it: python3 -c \"import datasets; "
                      "datasets.load_from_disk('%s')%s.to_csv('%s.csv')\"",
@@ -137,6 +138,15 @@ static Status open_input(ByteSource *source, const char *path, bool twice, Error
 
 /* --- Plain bytes --- */
 
+static bool is_compressed(const ByteSource *source) {
+    return decompress_knows(source->decompressor.kind);
+}
+
+static Status read_bytes(ByteSource *source, char *out, size_t room, size_t *count, Error *error) {
+    if (is_compressed(source)) return decompress_read(&source->decompressor, out, room, count, error);
+    return read_file(source, out, room, count, error);
+}
+
 static Status read_plain(ByteSource *source, char *out, size_t room, size_t *count, Error *error) {
     Block *first = &source->first;
     if (first->at < first->end) {
@@ -145,8 +155,7 @@ static Status read_plain(ByteSource *source, char *out, size_t room, size_t *cou
         first->at += *count;
         return STATUS_OK;
     }
-    if (source->compressed) return inflate_read(&source->inflater, out, room, count, error);
-    return read_file(source, out, room, count, error);
+    return read_bytes(source, out, room, count, error);
 }
 
 /* Read at least FIRST_BYTES bytes, or a line: somebody at a terminal waits for its answer. */
@@ -157,9 +166,7 @@ static Status read_first(ByteSource *source, Error *error) {
         if (first->end >= FIRST_BYTES || memchr(first->bytes, '\n', first->end)) break;
         char *out = first->bytes + first->end;
         const size_t room = BLOCK_BYTES - first->end;
-        if (source->compressed ? inflate_read(&source->inflater, out, room, &count, error)
-                               : read_file(source, out, room, &count, error))
-            return error->status;
+        if (read_bytes(source, out, room, &count, error)) return error->status;
     }
     return STATUS_OK;
 }
@@ -293,23 +300,21 @@ static Status begin(ByteSource *source, Error *error) {
     source->line = 1;
     source->decoded = 0;
     source->left = -1;
-    source->compressed = source->encoded_ended = false;
+    source->encoded_ended = false;
     source->encoded.at = source->encoded.end = 0;
     if (digest_create(&source->digest, error) || read_first(source, error)) return error->status;
-    if (file_kind(source->first.bytes, source->first.end) == FILE_KIND_GZIP) {
-        if (inflate_open(&source->inflater, read_file, source, source->name, source->first.bytes, source->first.end,
-                         error))
-            return error->status;
-        source->compressed = true;
-        if (read_first(source, error)) return error->status;
-    }
+    const FileKind kind = file_kind(source->first.bytes, source->first.end);
+    if (decompress_knows(kind) && (decompress_open(&source->decompressor, kind, read_file, source, source->name,
+                                                   source->first.bytes, source->first.end, error) ||
+                                   read_first(source, error)))
+        return error->status;
     return choose_encoding(source, error) ? error->status : check_kind(source, error);
 }
 
 static void end(ByteSource *source) {
     digest_destroy(source->digest);
     source->digest = NULL;
-    if (source->inflater.read) inflate_close(&source->inflater);
+    decompress_close(&source->decompressor);
     if (source->decoder != (iconv_t)-1) iconv_close(source->decoder);
     source->decoder = (iconv_t)-1;
 }
@@ -357,7 +362,7 @@ Status byte_source_read(ByteSource *source, char *out, size_t room, size_t *coun
 }
 
 bool byte_source_ready(const ByteSource *source) {
-    if (source->size_first >= 0 || source->compressed || source->first.at < source->first.end) return true;
+    if (source->size_first >= 0 || is_compressed(source) || source->first.at < source->first.end) return true;
     return poll(&(struct pollfd){.fd = source->file, .events = POLLIN}, 1, 0) != 0;
 }
 
@@ -369,7 +374,7 @@ Status byte_source_rewind(ByteSource *source, Error *error) {
 
 bool byte_source_divisible(const ByteSource *source, int64_t *size) {
     *size = source->size_first;
-    return source->size_first >= 0 && !source->compressed &&
+    return source->size_first >= 0 && !is_compressed(source) &&
            (is_in_utf8(source) || encoding_is_single_byte(source->encoding));
 }
 

@@ -1,6 +1,6 @@
 #ifndef LINNET_TEXT_BYTE_SOURCE_H
 #define LINNET_TEXT_BYTE_SOURCE_H
-/** The bytes of a table as UTF-8, wherever they come from: a file or standard input, plain or compressed by gzip, in
+/** The bytes of a table as UTF-8, wherever they come from: a file or standard input, plain or compressed by gzip or zstd, in
  *  UTF-8 or another encoding. What is no table (file_kind.h) is refused when it is opened. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
@@ -29,7 +29,7 @@ const char *byte_source_name(const ByteSource *source);
 int64_t byte_source_size(const ByteSource *source);
 
 /** Read up to `room` ≥ BYTE_SOURCE_ROOM bytes; waits only while there are none. *count is 0 at the end. STATUS_INPUT for
- *  damaged gzip data, and for bytes that are not in the encoding, naming line and place. Bytes taken for UTF-8 are not
+ *  damaged compressed data, and for bytes that are not in the encoding, naming line and place. Bytes taken for UTF-8 are not
  *  checked, unless bad ones are to be replaced. */
 Status byte_source_read(ByteSource *source, char *out, size_t room, size_t *count, Error *error);
 

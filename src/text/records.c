@@ -34,6 +34,7 @@ static Status choose_format(const char *path, const char *told, Format *format, 
                          quoted(told, strlen(told), &shown));
     size_t size = strlen(path);
     if (size > 3 && strcasecmp(path + size - 3, ".gz") == 0) size -= 3;
+    if (size > 4 && strcasecmp(path + size - 4, ".zst") == 0) size -= 4;
     for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++) {
         const size_t length = strlen(ENDINGS[i].ending);
         *format = ENDINGS[i].format;
@@ -41,7 +42,7 @@ static Status choose_format(const char *path, const char *told, Format *format, 
     }
     return error_set(
         error, STATUS_INPUT,
-        "%s: the name does not tell the format (.csv, .tsv, .json, .jsonl or .txt, also with .gz): add --format "
+        "%s: the name does not tell the format (.csv, .tsv, .json, .jsonl or .txt, also with .gz or .zst): add --format "
         "csv, tsv, json or lines",
         strcmp(path, "-") == 0 ? "standard input" : path);
 }

@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 apt=$PWD/build/arm/apt root=$PWD/build/arm/root
 libraries=$root/usr/lib/aarch64-linux-gnu
-wanted=(libopenmpi-dev libopenblas-openmp-dev libhdf5-dev libcjson-dev libpcre2-dev libssl-dev zlib1g-dev libcmocka-dev)
+wanted=(libopenmpi-dev libopenblas-openmp-dev libhdf5-dev libcjson-dev libpcre2-dev libssl-dev zlib1g-dev libzstd-dev libcmocka-dev)
 # clang's headers and library of OpenMP are in a package for each version.
 clang=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
 [ -z "$clang" ] || wanted+=("libomp-$clang-dev")

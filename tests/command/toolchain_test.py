@@ -164,7 +164,7 @@ def test_doctor(tmp_path):
     done = run(["make", "-s", "doctor"])
     assert done.returncode == 0 and not done.stderr, done
     for row in (r"compiler +.*OpenMP \d", r"MPI +.*\d.*mpicc", r"launcher +mpirun: .*\d", r"BLAS +OpenBLAS \d.*threads? .*so", r"HDF5 +1\.\d.*(serial|parallel)",
-                r"cJSON +1\.", r"PCRE2 +10\.", r"OpenSSL +OpenSSL \d", r"zlib +1\."):
+                r"cJSON +1\.", r"PCRE2 +10\.", r"OpenSSL +OpenSSL \d", r"zlib +1\.", r"zstd +1\."):
         assert re.search("^" + row, done.stdout, re.M), (row, done.stdout)
     assert done.stdout.endswith("Nothing is missing: make builds linnet.\n")
 

@@ -93,7 +93,7 @@ def test_version_as_json():
     told = json.loads(linnet("--version", "--json").stdout)
     lines = dict(line.split(maxsplit=1) for line in linnet("--version").stdout.splitlines())
     assert {name.lower(): text for name, text in lines.items()} == {name: str(text) for name, text in told.items()}
-    assert {"linnet", "mpi", "mpi.h", "openblas", "hdf5", "cjson", "pcre2", "libcrypto", "zlib", "compiler", "kernels", "cpu", "threads"} <= told.keys()
+    assert {"linnet", "mpi", "mpi.h", "openblas", "hdf5", "cjson", "pcre2", "libcrypto", "zlib", "zstd", "compiler", "kernels", "cpu", "threads"} <= told.keys()
     assert told["threads"] >= 1 and re.fullmatch(r"\d+\.\d+\.\d+", told["linnet"])
     refused("--version", "--yaml", names=["--yaml", "linnet --version --json"])
 

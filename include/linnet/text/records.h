@@ -50,7 +50,7 @@ typedef struct {
 
 /** Open `path`, or standard input for "-", and find the columns: each by its name in the header row, else by its number
  *  from 0. The fields of records_next() are in the order of `columns`, whose names are borrowed until records_close().
- *  `twice`: records_rewind() will be called. A name that ends in .gz, or content that is gzip, is decompressed. */
+ *  `twice`: records_rewind() will be called. Content that is gzip or zstd is decompressed; a name may end in .gz or .zst. */
 Status records_open(Records **records, const char *path, const TableOptions *options, const char *const *columns,
                     size_t count, bool twice, Error *error);
 

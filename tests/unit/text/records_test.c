@@ -331,7 +331,7 @@ static void test_unreadable_files_are_named(void **state) {
     Error error = {0};
     Records *records = NULL;
     assert_int_equal(records_open(&records, name, &options, column, 1, false, &error), STATUS_INPUT);
-    assert_non_null(strstr(error.message, "it is a folder, not a regular file"));
+    assert_non_null(strstr(error.message, "is a folder: name its files"));
     rmdir(name);
 }
 

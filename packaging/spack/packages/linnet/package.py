@@ -31,6 +31,7 @@ class Linnet(MakefilePackage):
     depends_on("pcre2@10.32:")
     depends_on("openssl@1.1.1:")
     depends_on("zlib-api")
+    depends_on("zstd")
     depends_on("openblas threads=openmp")
     depends_on("python@3.8:", type="run")
     depends_on("cmocka", type="test")

@@ -35,7 +35,7 @@ static void put_command(void *context, const CommandLine *line) {
         char value[OPTION_VALUE_TEXT];
         const char *help = option_help(option, value);
         if (option->kind == OPTION_GROUP) continue;
-        put_option(option->name, option->kind == OPTION_LIST, option->kind != OPTION_FLAG, help);
+        put_option(option->name, option_repeats(option), option->kind != OPTION_FLAG, help);
         if (option->kind != OPTION_FLAG) put_value(value, value_kind(value, choices), choices);
         printf("' \\\n");
     }

@@ -110,7 +110,9 @@ static void make_rows(Rows *rows, const CommandLine *line) {
             grouped = *option->name != '\0';
             continue;
         }
-        const char *note = option->required ? " (required)" : option->kind == OPTION_LIST ? " (may be repeated)" : "";
+        const char *note = option->required ? option_repeats(option) ? " (required, may be repeated)" : " (required)"
+                           : option_repeats(option) ? " (may be repeated)"
+                                                    : "";
         add_row(rows, option->name, value, help, note, option->required);
         rows->rows[rows->count - 1].grouped = grouped;
     }

@@ -81,9 +81,9 @@ static void put_options(FILE *stream, const CommandLine *line) {
             continue;
         }
         put_item(stream, "--", option->name, value, help,
-                 option->required              ? " (required)"
-                 : option->kind == OPTION_LIST ? " (may be repeated)"
-                                               : "");
+                 option->required         ? option_repeats(option) ? " (required, may be repeated)" : " (required)"
+                 : option_repeats(option) ? " (may be repeated)"
+                                          : "");
     }
     fputs(".SS every command\n", stream);
     if (line->settings) put_item(stream, "--", "KEY", "VALUE", "a setting, see SETTINGS", "");

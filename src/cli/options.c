@@ -150,6 +150,7 @@ static Status store_value(const Option *option, const char *text, Error *error) 
     case OPTION_NUMBER:
         return store_number(option, text, error);
     case OPTION_LIST:
+    case OPTION_FILES:
     case OPTION_GROUP:
         break;
     }
@@ -275,8 +276,11 @@ static Status parse_option(Parser *parser, const char *argument, Error *error) {
     if (!option && parser->line->settings && find_setting(argument + 2, name_size, key, &flag, &negated))
         return parse_setting(parser, key, flag, negated, attached, error);
     if (!option) return unknown_option(parser, 2, name_size, error);
-    if (take_value(parser, option, attached, &text, error)) return error->status;
-    return store_value(option, text, error);
+    if (take_value(parser, option, attached, &text, error) || store_value(option, text, error)) return error->status;
+    while (option->kind == OPTION_FILES && !attached && parser->next < parser->argc && !error->status &&
+           (parser->argv[parser->next][0] != '-' || !parser->argv[parser->next][1]))
+        list_add(option->value, parser->argv[parser->next++], error);
+    return error->status;
 }
 
 static Status parse_operand(Parser *parser, const char *argument, Error *error) {

@@ -12,6 +12,8 @@ typedef enum {
     OPTION_INT,    /**< int64_t *, within minimum … maximum */
     OPTION_NUMBER, /**< double *, above 0 */
     OPTION_LIST,   /**< OptionList *: may be repeated */
+    OPTION_FILES, /**< OptionList *: likewise, and takes all arguments up to the next option, as shells expand patterns;
+                    *   only where the command has no operands */
     OPTION_GROUP /**< no option: --help may only name the options after this row, whose heading is `name`; "" ends them */
 } OptionKind;
 
@@ -45,6 +47,10 @@ typedef struct {
 
 /** How --help names an option's value: "FILE.h5", "N"; "" for a flag. Returns its help behind that name. */
 const char *option_help(const Option *option, char value[OPTION_VALUE_TEXT]);
+
+static inline bool option_repeats(const Option *option) {
+    return option->kind == OPTION_LIST || option->kind == OPTION_FILES;
+}
 
 /** The name of the command, the second word of its synopsis, into name [size]. */
 void command_name(const CommandLine *line, char *name, size_t size);

@@ -11,10 +11,13 @@
 #include "linnet/evaluate/metrics.h"
 #include "linnet/heartbeat/heartbeat.h"
 #include "linnet/predict/predict_print.h"
+#include "linnet/text/table_paths.h"
 #include <string.h>
 
 typedef struct {
     const char *model, *input, *text_column;
+    OptionList inputs;
+    TablePaths paths; /**< of the inputs; `input` is the first */
     TableOptions table;
     AnswerStyle style;
     PredictFileOptions file; /* --output and what belongs to it */
@@ -28,14 +31,17 @@ typedef struct {
 static Status predict_table(Predictor *predictor, const Command *command, Error *error) {
     TableOptions table = command->table;
     if (!command->input && !table.format) table.format = "lines";
-    return predict_print_table(predictor, command->input ? command->input : "-", &table, command->text_column,
-                               &command->style, error);
+    if (!command->input)
+        return predict_print_table(predictor, "-", &table, command->text_column, &command->style, error);
+    for (size_t i = 0; i < command->paths.count && !error->status; i++)
+        predict_print_table(predictor, command->paths.items[i], &table, command->text_column, &command->style, error);
+    return error->status;
 }
 
 static Status predict(Predictor *predictor, const Command *command, Error *error) {
     if (command->texts.count > 0)
         return predict_print_texts(predictor, command->texts.items, command->texts.count, &command->style, error);
-    if (command->input && file_kind_of(command->input) == FILE_KIND_HDF5)
+    if (command->paths.count == 1 && file_kind_of(command->input) == FILE_KIND_HDF5)
         return predict_print_samples(predictor, command->input, &command->style, error);
     return predict_table(predictor, command, error);
 }
@@ -77,8 +83,8 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         {"model", OPTION_TEXT, &command->model, "DIR: a trained model folder or checkpoint", true, 0, 0},
         {"json", OPTION_FLAG, &command->style.json, "print one object a line: {\"text\", \"label\", \"probabilities\"}",
          false, 0, 0},
-        {"input", OPTION_TEXT, &command->input, "FILE: read the texts from a table, a token file or - (standard input)",
-         false, 0, 0},
+        {"input", OPTION_LIST, &command->inputs,
+         "FILE: read the texts from a table or a pattern ('*.csv'), a token file or - (standard input)", false, 0, 0},
         {"output", OPTION_TEXT, &command->file.output,
          "FILE: write the table with its predictions: .csv, .tsv or .jsonl; also under mpirun or srun", false, 0, 0},
         {"threads", OPTION_INT, &command->file.threads,
@@ -110,6 +116,12 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     log_setup(0, 1, command->quiet);
     command->model = hub_cache_resolve(command->model, command->model_room, error);
     if (error->status) return error->status;
+    if (table_paths_expand(&command->paths, command->inputs.items, command->inputs.count, error)) return error->status;
+    if (command->paths.count > 0) command->input = command->paths.items[0];
+    if (command->file.output && command->paths.count > 1)
+        return error_set(error, STATUS_INPUT,
+                         "--output: expected one --input besides it, got %zu: write a file for each",
+                         command->paths.count);
     if (command->input && texts->count > 0)
         return error_set(error, STATUS_INPUT, "--input: expected no text besides it, got %zu", texts->count);
     if (command->style.threshold > 1)
@@ -142,5 +154,7 @@ int command_predict(int argc, char **argv) {
     else if (!command.helped)
         answer(&command, &error);
     options_free_list(&command.texts);
+    options_free_list(&command.inputs);
+    table_paths_free(&command.paths);
     return (int)error.status;
 }

@@ -13,6 +13,7 @@
 
 typedef struct {
     PrepareOptions prepare;
+    OptionList inputs;
     const char *labels; /**< names separated by commas */
     int64_t max_length, subset, subset_seed;
     bool no_labels, helped;
@@ -21,7 +22,8 @@ typedef struct {
 static Status parse(Command *command, int argc, char **argv, Error *error) {
     PrepareOptions *prepare = &command->prepare;
     const Option table[] = {
-        {"input", OPTION_TEXT, &prepare->input, "FILE: the table, or - for standard input", true, 0, 0},
+        {"input", OPTION_FILES, &command->inputs,
+         "FILE: the table, or several, or a pattern ('*.csv'), or - for standard input", true, 0, 0},
         {"output", OPTION_TEXT, &prepare->output, "FILE.h5: the token file to write", true, 0, 0},
         {"tokenizer", OPTION_TEXT, &prepare->tokenizer,
          "DIR: a folder with tokenizer.json, or vocab.json and merges.txt", true, 0, 0},
@@ -40,7 +42,7 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         TABLE_OPTIONS(prepare->table),
     };
     const CommandLine line = {
-        .synopsis = "linnet prepare --input FILE --output FILE.h5 --tokenizer DIR [OPTIONS]",
+        .synopsis = "linnet prepare --input FILE ... --output FILE.h5 --tokenizer DIR [OPTIONS]",
         .example = "linnet prepare --input train.csv --output train.h5 --tokenizer gpt2",
         .summary = "Convert a table of texts (CSV, TSV, JSON or lines) to a token file for train and evaluate.",
         .options = table,
@@ -49,6 +51,8 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     bool quiet = false;
     if (options_parse(&line, argc, argv, &command->helped, &quiet, NULL, error)) return error->status;
     log_setup(0, 1, quiet);
+    prepare->inputs = command->inputs.items;
+    prepare->input_count = command->inputs.count;
     if (command->no_labels) prepare->label_column = NULL;
     prepare->max_length = (int32_t)command->max_length;
     prepare->subset = command->subset;
@@ -57,8 +61,9 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
 }
 
 static void print_summary(const PrepareOptions *options, const PrepareSummary *summary) {
-    printf("%s: %" PRId64 " samples of %" PRId64 " rows, %" PRId64 " tokens\n", options->output, summary->samples,
-           summary->rows, summary->tokens);
+    printf("%s: %" PRId64 " samples of %" PRId64 " rows", options->output, summary->samples, summary->rows);
+    if (summary->files > 1) printf(" in %" PRId64 " files", summary->files);
+    printf(", %" PRId64 " tokens\n", summary->tokens);
     printf("longest: %" PRId32 " tokens; truncated to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
            summary->max_length, summary->truncated);
     if (summary->empty)
@@ -91,6 +96,7 @@ int command_prepare(int argc, char **argv) {
                        .labels = "negative,neutral,positive",
                        .subset_seed = 42};
     if (!parse(&command, argc, argv, &error) && !command.helped) run(&command, &error);
+    options_free_list(&command.inputs);
     if (error.status) log_error("%s", error.message);
     return (int)error.status;
 }

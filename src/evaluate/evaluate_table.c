@@ -54,27 +54,36 @@ static Status refuse_reordered(const EvaluateOptions *options, const ModelConfig
                      moved, quoted(name, strlen(name), &given), quoted(other, strlen(other), &own), options->model);
 }
 
-/* Write the token file. */
-static Status prepare_table(const World *world, const EvaluateOptions *options, const char *output, Error *error) {
-    ModelConfig config = {0};
+/* Write the token file for a model. */
+static Status prepare_for(const World *world, const EvaluateOptions *options, const ModelConfig *config,
+                          const char *output, Error *error) {
     PrepareSummary summary;
-    if (model_folder_load_config(&config, options->model, error)) return error->status;
     const bool told = options->label_names != NULL;
-    const PrepareOptions prepared = {.input = options->data,
+    if (told && options->labels != (size_t)config->labels)
+        return error_set(error, STATUS_INPUT, "--labels: expected a name for each of the %d labels of %s, got %zu",
+                         config->labels, options->model, options->labels);
+    char *data = memory_text(options->data, error);
+    if (!data || (told && refuse_reordered(options, config, error))) goto cleanup;
+    const PrepareOptions prepared = {.inputs = &data,
+                                     .input_count = 1,
                                      .table = options->table,
                                      .output = output,
                                      .tokenizer = options->model,
                                      .text_column = options->text_column,
                                      .label_column = options->label_column,
-                                     .label_names = told ? options->label_names : config.label_names,
-                                     .labels = told ? options->labels : (size_t)config.labels,
-                                     .positions = config.positions};
-    if (told && options->labels != (size_t)config.labels)
-        error_set(error, STATUS_INPUT, "--labels: expected a name for each of the %d labels of %s, got %zu",
-                  config.labels, options->model, options->labels);
-    else if (!(told && refuse_reordered(options, &config, error)) && !prepare(&prepared, &summary, error) &&
-             world->rank == 0)
-        tokenizer_warn_truncated(summary.truncated, summary.samples, summary.max_length, config.positions);
+                                     .label_names = told ? options->label_names : config->label_names,
+                                     .labels = (size_t)config->labels,
+                                     .positions = config->positions};
+    if (!prepare(&prepared, &summary, error) && world->rank == 0)
+        tokenizer_warn_truncated(summary.truncated, summary.samples, summary.max_length, config->positions);
+cleanup:
+    memory_free(data);
+    return error->status;
+}
+
+static Status prepare_table(const World *world, const EvaluateOptions *options, const char *output, Error *error) {
+    ModelConfig config = {0};
+    if (!model_folder_load_config(&config, options->model, error)) prepare_for(world, options, &config, output, error);
     model_config_free(&config);
     return error->status;
 }

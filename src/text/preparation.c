@@ -5,10 +5,11 @@
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
 #include "linnet/data/dataset.h"
-#include "linnet/text/records.h"
+#include "linnet/text/table_paths.h"
 #include "linnet/tokenizer/tokenizer.h"
 #include "text/labels.h"
 #include "text/subset.h"
+#include "text/tables.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,9 @@ typedef struct {
     const PrepareOptions *options;
     PrepareSummary *summary;
     LabelNames labels; /**< none where the options have none */
-    Records *records;
+    TablePaths paths;
+    const char *columns[2]; /**< of texts and labels */
+    Tables *tables;
     Tokenizer *tokenizer;
     DatasetWriter *writer;
     Subset *subset;     /**< NULL without a subset */
@@ -31,9 +34,11 @@ static Status check_options(Preparation *preparation, Error *error) {
     if (options->max_length < 0)
         return error_set(error, STATUS_INPUT, "expected a maximum length of at least 1 token, got %d",
                          options->max_length);
-    if (file_same(options->input, options->output))
-        return error_set(error, STATUS_INPUT, "%s: the output is the input table: choose another file",
-                         options->output);
+    if (table_paths_expand(&preparation->paths, options->inputs, options->input_count, error)) return error->status;
+    for (size_t i = 0; i < preparation->paths.count; i++)
+        if (file_same(preparation->paths.items[i], options->output))
+            return error_set(error, STATUS_INPUT, "%s: the output is the input table: choose another file",
+                             options->output);
     return STATUS_OK;
 }
 
@@ -46,7 +51,7 @@ static Status take_row(Preparation *preparation, const Field fields[2], int64_t 
     int32_t label = 0;
     bool truncated;
     if (options->label_column &&
-        label_of_field(&preparation->labels, &fields[1], records_name(preparation->records), &label, error))
+        label_of_field(&preparation->labels, &fields[1], tables_name(preparation->tables), &label, error))
         return error->status;
     if (tokenizer_encode_sample(preparation->tokenizer, fields[0].text, fields[0].size, preparation->max_length, &ids,
                                 &count, &truncated, error))
@@ -62,76 +67,85 @@ static Status take_row(Preparation *preparation, const Field fields[2], int64_t 
     return dataset_writer_add(preparation->writer, ids, count, label, row, error);
 }
 
-static Status open_table(Preparation *preparation, Error *error) {
+static Status open_tables(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
-    const char *columns[2] = {options->text_column, options->label_column};
-    return records_open(&preparation->records, options->input, &options->table, columns, options->label_column ? 2 : 1,
-                        options->subset != 0, error);
+    const TablePaths *paths = &preparation->paths;
+    preparation->columns[0] = options->text_column;
+    preparation->columns[1] = options->label_column;
+    preparation->summary->files = (int64_t)paths->count;
+    return tables_open(&preparation->tables, paths->items, paths->count, &options->table, preparation->columns,
+                       options->label_column ? 2 : 1, options->subset != 0, error);
 }
 
-static Status read_table(Preparation *preparation, Error *error) {
-    Records *records = preparation->records;
+static Status read_tables(Preparation *preparation, Error *error) {
     Field fields[2];
     bool more = true;
-    for (int64_t row = 0; !records_next(records, fields, &more, error) && more; row++) {
+    for (int64_t row = 0; !tables_next(preparation->tables, fields, &more, error) && more; row++) {
         preparation->summary->rows = row + 1;
         if (preparation->subset && !subset_wants(preparation->subset, row)) continue;
         if (take_row(preparation, fields, row, error)) break;
     }
-    if (!error->status && preparation->summary->rows == 0)
-        error_set(error, STATUS_INPUT, "%s: the table has no rows", records_name(records));
     return error->status;
 }
 
 /* First pass for a subset: the number of rows decides which are drawn. */
 static Status choose_rows(Preparation *preparation, int64_t *rows, Error *error) {
     const PrepareOptions *options = preparation->options;
-    Records *records = preparation->records;
+    Tables *tables = preparation->tables;
     Field fields[2];
     if (options->subset == 0) return STATUS_OK;
     *rows = 0;
-    for (bool more; !records_next(records, fields, &more, error) && more;) ++*rows;
+    for (bool more; !tables_next(tables, fields, &more, error) && more;) ++*rows;
     if (error->status) return error->status;
     if (options->subset < 0 || options->subset > *rows)
         return error_set(error, STATUS_INPUT,
                          "%s: expected a subset of at most the table's %" PRId64 " rows, got %" PRId64,
-                         records_name(records), *rows, options->subset);
+                         tables_name(tables), *rows, options->subset);
     if (subset_create(&preparation->subset, *rows, options->subset, options->subset_seed, error)) return error->status;
-    return records_rewind(records, error);
+    return tables_rewind(tables, error);
+}
+
+/* The name of the first table without its folder, and how many more there are. */
+static void name_source(const Preparation *preparation, DatasetInfo *info) {
+    const char *name = tables_name(preparation->tables), *slash = strrchr(name, '/');
+    const size_t more = preparation->paths.count - 1;
+    char others[40] = "";
+    if (slash) name = slash + 1;
+    if (more > 0) snprintf(others, sizeof others, " and %zu more", more);
+    escape_text(ESCAPE_OUTPUT, name, strlen(name), info->source_name, sizeof info->source_name - strlen(others));
+    strcat(info->source_name, others);
 }
 
 static Status create_writer(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
-    const char *name = records_name(preparation->records), *slash = strrchr(name, '/');
     DatasetInfo info = {.vocabulary = tokenizer_vocabulary(preparation->tokenizer),
                         .end_of_text = tokenizer_end_of_text(preparation->tokenizer),
                         .max_length = preparation->max_length,
                         .labels = (int32_t)preparation->labels.count,
                         .label_names = options->label_names};
     snprintf(info.tokenizer_digest, sizeof info.tokenizer_digest, "%s", tokenizer_digest(preparation->tokenizer));
-    if (slash) name = slash + 1;
-    escape_text(ESCAPE_OUTPUT, name, strlen(name), info.source_name, sizeof info.source_name);
+    name_source(preparation, &info);
     return dataset_writer_create(&preparation->writer, options->output, &info, error);
 }
 
 static Status finish(Preparation *preparation, int64_t counted, Error *error) {
     TableSource source;
     if (preparation->subset && subset_write(preparation->subset, preparation->writer, error)) return error->status;
-    if (records_source(preparation->records, &source, error)) return error->status;
+    tables_source(preparation->tables, &source);
     if (counted >= 0 && counted != preparation->summary->rows)
         return error_set(error, STATUS_INPUT, "%s: the file changed while it was read",
-                         records_name(preparation->records));
+                         tables_name(preparation->tables));
     preparation->summary->replaced = source.replaced;
     return dataset_writer_finish(preparation->writer, source.digest, source.size, error);
 }
 
-/* The table is read twice for a subset. */
+/* The tables are read twice for a subset. */
 static Status convert(Preparation *preparation, Error *error) {
     int64_t counted = -1;
-    if (open_table(preparation, error)) return error->status;
-    progress_total(records_size(preparation->records) * (preparation->options->subset ? 2 : 1));
+    if (open_tables(preparation, error)) return error->status;
+    progress_total(tables_size(preparation->tables) * (preparation->options->subset ? 2 : 1));
     if (choose_rows(preparation, &counted, error)) return error->status;
-    if (!create_writer(preparation, error) && !read_table(preparation, error)) finish(preparation, counted, error);
+    if (!create_writer(preparation, error) && !read_tables(preparation, error)) finish(preparation, counted, error);
     return error->status;
 }
 
@@ -151,7 +165,8 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     convert(&preparation, error);
     progress_end();
 cleanup:
-    records_close(preparation.records);
+    tables_close(preparation.tables);
+    table_paths_free(&preparation.paths);
     subset_destroy(preparation.subset);
     dataset_writer_destroy(preparation.writer);
     tokenizer_destroy(preparation.tokenizer);

@@ -15,8 +15,9 @@
 #define PREPARE_MAX_LENGTH 1024 /**< tokens: GPT-2's positions */
 
 typedef struct {
-    const char *input;        /**< the table, or "-": standard input; see linnet/text/records.h */
-    TableOptions table;       /**< how it is written */
+    char *const *inputs; /**< [input_count] the tables, or "-": standard input; see linnet/text/table_paths.h */
+    size_t input_count;
+    TableOptions table;       /**< how they are written; see linnet/text/records.h */
     const char *output;       /**< the token file */
     const char *tokenizer;    /**< a folder, see linnet/tokenizer/tokenizer_spec.h */
     const char *text_column;  /**< column of the texts */
@@ -31,7 +32,8 @@ typedef struct {
 } PrepareOptions;
 
 typedef struct {
-    int64_t rows;                          /**< of the table */
+    int64_t rows;                          /**< of all tables */
+    int64_t files;                         /**< the tables */
     int64_t samples;                       /**< written */
     int64_t tokens;                        /**< written */
     int32_t max_length;                    /**< that samples were truncated to, in tokens */
@@ -43,10 +45,10 @@ typedef struct {
     int64_t per_label[DATASET_LABELS_MAX]; /**< samples of each class */
 } PrepareSummary;
 
-/** Make the token file. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
+/** Make the token file of the rows of all tables, in the order in which they are named. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
  *  linnet/tokenizer/tokenizer.h refuse, an unknown label (docs/reference/formats.md has the rules), empty or repeated label
- *  names, a table without rows, a subset larger than the table, a table that changes while it is read, an output that
- *  is the input. */
+ *  names, a table without rows, tables with different columns, a subset larger than the table, a table that changes while it is read, an output that
+ *  is an input. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);
 
 #endif

@@ -36,7 +36,9 @@ static void write_table(const char *name, const char *text) {
 }
 
 static PrepareOptions usual_options(void) {
-    return (PrepareOptions){.input = input,
+    static char *const inputs[] = {input};
+    return (PrepareOptions){.inputs = inputs,
+                            .input_count = 1,
                             .output = output,
                             .tokenizer = TOKENIZER,
                             .text_column = "text",
@@ -224,7 +226,8 @@ static void test_bad_options_are_refused(void **state) {
     options.output = input;
     assert_refused(&options, NAMES("t.csv: ", "output"));
     options = usual_options();
-    options.input = "/tmp/nowhere/t.csv";
+    static char nowhere[] = "/tmp/nowhere/t.csv", *const missing[] = {nowhere};
+    options.inputs = missing;
     assert_refused(&options, NAMES("/tmp/nowhere/t.csv: ", "No such file"));
 }
 

@@ -15,9 +15,23 @@ typedef struct {
     PrepareOptions prepare;
     OptionList inputs;
     const char *labels; /**< names separated by commas */
-    int64_t max_length, subset, subset_seed;
+    const char *balance;
+    int64_t max_length, subset, subset_seed, split_seed;
     bool no_labels, helped;
 } Command;
+
+static Status choose_balance(Command *command, Error *error) {
+    static const char *const NAMES[] = {
+        [BALANCE_NONE] = "", [BALANCE_UNDERSAMPLE] = "undersample", [BALANCE_OVERSAMPLE] = "oversample"};
+    const char *told = command->balance;
+    for (ClassBalance kind = BALANCE_UNDERSAMPLE; told && kind <= BALANCE_OVERSAMPLE; kind++) {
+        command->prepare.class_balance = kind;
+        if (strcmp(told, NAMES[kind]) == 0) return STATUS_OK;
+    }
+    if (!told) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "--class-balance: expected undersample or oversample, got %s",
+                     *told ? told : "''");
+}
 
 static Status parse(Command *command, int argc, char **argv, Error *error) {
     PrepareOptions *prepare = &command->prepare;
@@ -39,6 +53,19 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         {"subset", OPTION_INT, &command->subset, "N: the first N rows of a shuffle (default: all rows)", false, 1,
          INT64_MAX},
         {"subset-seed", OPTION_INT, &command->subset_seed, "N: seed of that shuffle (default 42)", false, 0, INT64_MAX},
+        {"a file for evaluation, balanced classes", OPTION_GROUP, NULL, "", false, 0, 0},
+        {"split", OPTION_NUMBER, &prepare->split,
+         "F: the share of the samples for --output; the others go to --eval-output; duplicates stay together", false, 0,
+         0},
+        {"eval-output", OPTION_TEXT, &prepare->eval_output, "FILE.h5: the token file for evaluation, with --split",
+         false, 0, 0},
+        {"stratify", OPTION_FLAG, &prepare->stratify, "split each class in that proportion", false, 0, 0},
+        {"near-duplicates", OPTION_NUMBER, &prepare->near_duplicates,
+         "S: texts of this Jaccard similarity stay together (default 0.8; 1: equal ones)", false, 0, 0},
+        {"class-balance", OPTION_TEXT, &command->balance,
+         "undersample|oversample: as many samples of each class in --output", false, 0, 0},
+        {"split-seed", OPTION_INT, &command->split_seed, "N: seed of the split and of the balance (default 42)", false,
+         0, INT64_MAX},
         TABLE_OPTIONS(prepare->table),
     };
     const CommandLine line = {
@@ -57,25 +84,45 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     prepare->max_length = (int32_t)command->max_length;
     prepare->subset = command->subset;
     prepare->subset_seed = (uint64_t)command->subset_seed;
-    return STATUS_OK;
+    prepare->split_seed = (uint64_t)command->split_seed;
+    return choose_balance(command, error);
+}
+
+static void print_labels(const PrepareOptions *options, const PreparePart *part) {
+    for (size_t i = 0; options->label_column && i < options->labels; i++) {
+        printf("%s", i ? ", " : "labels: ");
+        escape_print(stdout, ESCAPE_OUTPUT, options->label_names[i], strlen(options->label_names[i]));
+        printf(" %" PRId64, part->per_label[i]);
+        if (options->split > 0) printf(" (%.1f %%)", 100.0 * (double)part->per_label[i] / (double)part->samples);
+    }
+    puts(options->label_column ? "" : "labels: none");
+}
+
+static void print_split(const PrepareOptions *options, const PrepareSummary *summary) {
+    printf("%s: %" PRId64 " samples, %" PRId64 " tokens\n", options->eval_output, summary->evaluation.samples,
+           summary->evaluation.tokens);
+    print_labels(options, &summary->evaluation);
+    printf("duplicates that stay together: %" PRId64 " equal, %" PRId64 " nearly equal; the largest group: %" PRId64
+           " samples\n",
+           summary->equal, summary->near, summary->largest_group);
 }
 
 static void print_summary(const PrepareOptions *options, const PrepareSummary *summary) {
-    printf("%s: %" PRId64 " samples of %" PRId64 " rows", options->output, summary->samples, summary->rows);
+    printf("%s: %" PRId64 " samples of %" PRId64 " rows", options->output, summary->training.samples, summary->rows);
     if (summary->files > 1) printf(" in %" PRId64 " files", summary->files);
-    printf(", %" PRId64 " tokens\n", summary->tokens);
+    printf(", %" PRId64 " tokens\n", summary->training.tokens);
     printf("longest: %" PRId32 " tokens; truncated to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
            summary->max_length, summary->truncated);
     if (summary->empty)
         printf("empty texts, one end-of-text token each: %" PRId64 " (null: %" PRId64 ")\n", summary->empty,
                summary->null);
     if (summary->replaced) printf("bytes replaced by U+FFFD: %" PRId64 " times\n", summary->replaced);
-    for (size_t i = 0; options->label_column && i < options->labels; i++) {
-        printf("%s", i ? ", " : "labels: ");
-        escape_print(stdout, ESCAPE_OUTPUT, options->label_names[i], strlen(options->label_names[i]));
-        printf(" %" PRId64, summary->per_label[i]);
-    }
-    puts(options->label_column ? "" : "labels: none");
+    if (options->class_balance == BALANCE_UNDERSAMPLE)
+        printf("left out to balance the classes: %" PRId64 " samples\n", summary->left_out);
+    if (options->class_balance == BALANCE_OVERSAMPLE)
+        printf("repeated to balance the classes: %" PRId64 " samples\n", summary->repeated);
+    print_labels(options, &summary->training);
+    if (options->split > 0) print_split(options, summary);
 }
 
 static Status run(Command *command, Error *error) {
@@ -92,9 +139,11 @@ static Status run(Command *command, Error *error) {
 
 int command_prepare(int argc, char **argv) {
     Error error = {0};
-    Command command = {.prepare = {.text_column = "text", .label_column = "sentiment"},
-                       .labels = "negative,neutral,positive",
-                       .subset_seed = 42};
+    Command command = {
+        .prepare = {.text_column = "text", .label_column = "sentiment", .near_duplicates = PREPARE_NEAR_DUPLICATES},
+        .labels = "negative,neutral,positive",
+        .subset_seed = 42,
+        .split_seed = 42};
     if (!parse(&command, argc, argv, &error) && !command.helped) run(&command, &error);
     options_free_list(&command.inputs);
     if (error.status) log_error("%s", error.message);

@@ -75,7 +75,7 @@ static Status prepare_for(const World *world, const EvaluateOptions *options, co
                                      .labels = (size_t)config->labels,
                                      .positions = config->positions};
     if (!prepare(&prepared, &summary, error) && world->rank == 0)
-        tokenizer_warn_truncated(summary.truncated, summary.samples, summary.max_length, config->positions);
+        tokenizer_warn_truncated(summary.truncated, summary.training.samples, summary.max_length, config->positions);
 cleanup:
     memory_free(data);
     return error->status;

@@ -1,4 +1,4 @@
-/* From a table of texts to a token file. See preparation.h. */
+/* From a table of texts to a token file, or two. See preparation.h. */
 #include "linnet/text/preparation.h"
 #include "linnet/core/escape.h"
 #include "linnet/core/file.h"
@@ -8,11 +8,14 @@
 #include "linnet/text/table_paths.h"
 #include "linnet/tokenizer/tokenizer.h"
 #include "text/labels.h"
+#include "text/row_plan.h"
 #include "text/subset.h"
 #include "text/tables.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { TRAINING, EVALUATION, FILES };
 
 typedef struct {
     const PrepareOptions *options;
@@ -22,10 +25,50 @@ typedef struct {
     const char *columns[2]; /**< of texts and labels */
     Tables *tables;
     Tokenizer *tokenizer;
-    DatasetWriter *writer;
+    DatasetWriter *writers[FILES];
     Subset *subset;     /**< NULL without a subset */
+    bool planned;       /**< there is a plan */
+    RowPlan plan;       /**< of the rows, or of those of the subset */
+    int64_t counted;    /**< rows of an earlier pass over the tables; −1: there was none */
     int32_t max_length; /**< by the options or the tokenizer */
 } Preparation;
+
+static const char *output_path(const PrepareOptions *options, int file) {
+    return file == TRAINING ? options->output : options->eval_output;
+}
+
+/* --- Checks before anything is read ------------------------------------------------------------------------------- */
+
+static Status check_split(const PrepareOptions *options, Error *error) {
+    const bool splits = options->split != 0;
+    if (splits && !(options->split > 0 && options->split < 1))
+        return error_set(error, STATUS_INPUT,
+                         "--split: expected the share of the samples for training, above 0 and below 1, got %g",
+                         options->split);
+    if (splits && !options->eval_output)
+        return error_set(error, STATUS_INPUT, "--split needs --eval-output FILE.h5, the token file for evaluation");
+    if (!splits && options->eval_output)
+        return error_set(error, STATUS_INPUT,
+                         "--eval-output is written with --split only: add --split 0.9, or leave it out");
+    if (!splits && options->stratify)
+        return error_set(error, STATUS_INPUT, "--stratify belongs to --split: add --split 0.9, or leave it out");
+    if (splits && !(options->near_duplicates >= DUPLICATES_LEAST && options->near_duplicates <= 1))
+        return error_set(error, STATUS_INPUT, "--near-duplicates: expected a similarity from %g to 1, got %g",
+                         DUPLICATES_LEAST, options->near_duplicates);
+    if (options->stratify && !options->label_column)
+        return error_set(error, STATUS_INPUT, "--stratify needs labels: leave --no-labels out");
+    if (options->class_balance != BALANCE_NONE && !options->label_column)
+        return error_set(error, STATUS_INPUT, "--class-balance needs labels: leave --no-labels out");
+    return STATUS_OK;
+}
+
+static Status check_output(const Preparation *preparation, const char *output, Error *error) {
+    for (size_t i = 0; i < preparation->paths.count; i++)
+        if (file_same(preparation->paths.items[i], output))
+            return error_set(error, STATUS_INPUT, "%s: the output is the input table: choose another file", output);
+    return file_probe(output, error) ? error->status
+                                     : file_check_replaced(output, "\x89HDF\r\n\x1a\n", "a token file", error);
+}
 
 static Status check_options(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
@@ -34,76 +77,136 @@ static Status check_options(Preparation *preparation, Error *error) {
     if (options->max_length < 0)
         return error_set(error, STATUS_INPUT, "expected a maximum length of at least 1 token, got %d",
                          options->max_length);
-    if (table_paths_expand(&preparation->paths, options->inputs, options->input_count, error)) return error->status;
-    for (size_t i = 0; i < preparation->paths.count; i++)
-        if (file_same(preparation->paths.items[i], options->output))
-            return error_set(error, STATUS_INPUT, "%s: the output is the input table: choose another file",
-                             options->output);
-    return STATUS_OK;
+    if (check_split(options, error) ||
+        table_paths_expand(&preparation->paths, options->inputs, options->input_count, error) ||
+        check_output(preparation, options->output, error))
+        return error->status;
+    if (!options->eval_output) return STATUS_OK;
+    if (strcmp(options->output, options->eval_output) == 0 || file_same(options->output, options->eval_output))
+        return error_set(error, STATUS_INPUT, "%s: is the training file as well: choose another --eval-output",
+                         options->eval_output);
+    return check_output(preparation, options->eval_output, error);
 }
 
-/* Encode the row's text and write the sample, or keep it for the subset, which has an order of its own. */
-static Status take_row(Preparation *preparation, const Field fields[2], int64_t row, Error *error) {
-    const PrepareOptions *options = preparation->options;
-    PrepareSummary *summary = preparation->summary;
-    const int32_t *ids;
-    size_t count;
-    int32_t label = 0;
-    bool truncated;
-    if (options->label_column &&
-        label_of_field(&preparation->labels, &fields[1], tables_name(preparation->tables), &label, error))
-        return error->status;
-    if (tokenizer_encode_sample(preparation->tokenizer, fields[0].text, fields[0].size, preparation->max_length, &ids,
-                                &count, &truncated, error))
-        return error->status;
-    summary->truncated += truncated;
-    summary->empty += fields[0].size == 0;
-    summary->null += fields[0].null;
-    summary->samples++;
-    summary->tokens += (int64_t)count;
-    summary->per_label[label]++;
-    if ((int32_t)count > summary->longest) summary->longest = (int32_t)count;
-    if (preparation->subset) return subset_keep(preparation->subset, ids, count, label, error);
-    return dataset_writer_add(preparation->writer, ids, count, label, row, error);
-}
+/* --- Passes over the tables --------------------------------------------------------------------------------------- */
 
 static Status open_tables(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
     const TablePaths *paths = &preparation->paths;
+    const int passes = 1 + (options->subset != 0) + preparation->planned;
     preparation->columns[0] = options->text_column;
     preparation->columns[1] = options->label_column;
     preparation->summary->files = (int64_t)paths->count;
-    return tables_open(&preparation->tables, paths->items, paths->count, &options->table, preparation->columns,
-                       options->label_column ? 2 : 1, options->subset != 0, error);
+    if (tables_open(&preparation->tables, paths->items, paths->count, &options->table, preparation->columns,
+                    options->label_column ? 2 : 1, passes > 1, error))
+        return error->status;
+    progress_total(tables_size(preparation->tables) * passes);
+    return STATUS_OK;
+}
+
+/* First pass for a subset: the number of rows decides which are drawn. */
+static Status draw_subset(Preparation *preparation, Error *error) {
+    const PrepareOptions *options = preparation->options;
+    Tables *tables = preparation->tables;
+    Field fields[2];
+    int64_t rows = 0;
+    for (bool more; !tables_next(tables, fields, &more, error) && more;) rows++;
+    if (error->status) return error->status;
+    preparation->counted = rows;
+    if (options->subset < 0 || options->subset > rows)
+        return error_set(error, STATUS_INPUT,
+                         "%s: expected a subset of at most the table's %" PRId64 " rows, got %" PRId64,
+                         tables_name(tables), rows, options->subset);
+    if (subset_create(&preparation->subset, rows, options->subset, options->subset_seed, error)) return error->status;
+    return tables_rewind(tables, error);
+}
+
+static Status read_label(Preparation *preparation, const Field *field, int32_t *label, Error *error) {
+    *label = 0;
+    if (!preparation->options->label_column) return STATUS_OK;
+    return label_of_field(&preparation->labels, field, tables_name(preparation->tables), label, error);
+}
+
+static Status refuse_change(const Preparation *preparation, Error *error) {
+    return error_set(error, STATUS_INPUT, "%s: the file changed while it was read", tables_name(preparation->tables));
+}
+
+/* The pass before the plan: its texts and classes. */
+static Status plan_rows(Preparation *preparation, Error *error) {
+    Subset *subset = preparation->subset;
+    Field fields[2];
+    bool more = true;
+    int32_t label;
+    int64_t row = 0;
+    for (; !tables_next(preparation->tables, fields, &more, error) && more; row++) {
+        if (subset && !subset_wants(subset, row)) continue;
+        if (read_label(preparation, &fields[1], &label, error) ||
+            row_plan_add(&preparation->plan, preparation->options, fields[0].text, fields[0].size, label, error) ||
+            (subset && subset_keep(subset, NULL, 0, label, error)))
+            break;
+    }
+    if (error->status) return error->status;
+    if (preparation->counted >= 0 && preparation->counted != row) return refuse_change(preparation, error);
+    preparation->counted = row;
+    if (subset) subset_rewind(subset);
+    if (row_plan_make(&preparation->plan, preparation->options, preparation->summary, error)) return error->status;
+    return tables_rewind(preparation->tables, error);
+}
+
+/* Write a sample as often as the plan says; `index`: how many rows that may be written are before it in the table. */
+static Status write_sample(Preparation *preparation, int64_t index, const int32_t *ids, size_t count, int32_t label,
+                           int64_t row, Error *error) {
+    const RowPlan *plan = &preparation->plan;
+    const int file = preparation->planned && plan->evaluation[index] ? EVALUATION : TRAINING;
+    PreparePart *part = file == TRAINING ? &preparation->summary->training : &preparation->summary->evaluation;
+    const uint32_t copies = preparation->planned ? plan->copies[index] : 1;
+    for (uint32_t i = 0; i < copies; i++) {
+        if (dataset_writer_add(preparation->writers[file], ids, count, label, row, error)) return error->status;
+        part->samples++;
+        part->tokens += (int64_t)count;
+        part->per_label[label]++;
+    }
+    return STATUS_OK;
+}
+
+/* Encode the row's text and write the sample, or keep it for the subset, which has an order of its own. */
+static Status take_row(Preparation *preparation, const Field fields[2], int64_t index, int64_t row, Error *error) {
+    PrepareSummary *summary = preparation->summary;
+    const int32_t *ids;
+    size_t count;
+    int32_t label;
+    bool truncated;
+    if (preparation->planned && index >= preparation->plan.count) return refuse_change(preparation, error);
+    if (read_label(preparation, &fields[1], &label, error) ||
+        tokenizer_encode_sample(preparation->tokenizer, fields[0].text, fields[0].size, preparation->max_length, &ids,
+                                &count, &truncated, error))
+        return error->status;
+    if (preparation->subset && subset_keep(preparation->subset, ids, count, label, error)) return error->status;
+    if (preparation->planned && preparation->plan.copies[index] == 0) return STATUS_OK;
+    summary->truncated += truncated;
+    summary->empty += fields[0].size == 0;
+    summary->null += fields[0].null;
+    if ((int32_t)count > summary->longest) summary->longest = (int32_t)count;
+    return preparation->subset ? STATUS_OK : write_sample(preparation, index, ids, count, label, row, error);
 }
 
 static Status read_tables(Preparation *preparation, Error *error) {
     Field fields[2];
     bool more = true;
+    int64_t index = 0;
     for (int64_t row = 0; !tables_next(preparation->tables, fields, &more, error) && more; row++) {
         preparation->summary->rows = row + 1;
         if (preparation->subset && !subset_wants(preparation->subset, row)) continue;
-        if (take_row(preparation, fields, row, error)) break;
+        if (take_row(preparation, fields, index++, row, error)) break;
     }
+    SubsetSample sample;
+    for (size_t place = 0; !error->status && preparation->subset && subset_sample(preparation->subset, place, &sample);
+         place++)
+        write_sample(preparation, sample.index, sample.ids, sample.count, sample.label, sample.row, error);
     return error->status;
 }
 
-/* First pass for a subset: the number of rows decides which are drawn. */
-static Status choose_rows(Preparation *preparation, int64_t *rows, Error *error) {
-    const PrepareOptions *options = preparation->options;
-    Tables *tables = preparation->tables;
-    Field fields[2];
-    if (options->subset == 0) return STATUS_OK;
-    *rows = 0;
-    for (bool more; !tables_next(tables, fields, &more, error) && more;) ++*rows;
-    if (error->status) return error->status;
-    if (options->subset < 0 || options->subset > *rows)
-        return error_set(error, STATUS_INPUT,
-                         "%s: expected a subset of at most the table's %" PRId64 " rows, got %" PRId64,
-                         tables_name(tables), *rows, options->subset);
-    if (subset_create(&preparation->subset, *rows, options->subset, options->subset_seed, error)) return error->status;
-    return tables_rewind(tables, error);
-}
+/* --- The token files ---------------------------------------------------------------------------------------------- */
 
 /* The name of the first table without its folder, and how many more there are. */
 static void name_source(const Preparation *preparation, DatasetInfo *info) {
@@ -116,7 +219,7 @@ static void name_source(const Preparation *preparation, DatasetInfo *info) {
     strcat(info->source_name, others);
 }
 
-static Status create_writer(Preparation *preparation, Error *error) {
+static Status create_writers(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
     DatasetInfo info = {.vocabulary = tokenizer_vocabulary(preparation->tokenizer),
                         .end_of_text = tokenizer_end_of_text(preparation->tokenizer),
@@ -125,36 +228,36 @@ static Status create_writer(Preparation *preparation, Error *error) {
                         .label_names = options->label_names};
     snprintf(info.tokenizer_digest, sizeof info.tokenizer_digest, "%s", tokenizer_digest(preparation->tokenizer));
     name_source(preparation, &info);
-    return dataset_writer_create(&preparation->writer, options->output, &info, error);
+    for (int i = 0; i < FILES && !error->status; i++)
+        if (output_path(options, i))
+            dataset_writer_create(&preparation->writers[i], output_path(options, i), &info, error);
+    return error->status;
 }
 
-static Status finish(Preparation *preparation, int64_t counted, Error *error) {
+static Status finish(Preparation *preparation, Error *error) {
     TableSource source;
-    if (preparation->subset && subset_write(preparation->subset, preparation->writer, error)) return error->status;
     tables_source(preparation->tables, &source);
-    if (counted >= 0 && counted != preparation->summary->rows)
-        return error_set(error, STATUS_INPUT, "%s: the file changed while it was read",
-                         tables_name(preparation->tables));
+    if (preparation->counted >= 0 && preparation->counted != preparation->summary->rows)
+        return refuse_change(preparation, error);
     preparation->summary->replaced = source.replaced;
-    return dataset_writer_finish(preparation->writer, source.digest, source.size, error);
+    for (int i = 0; i < FILES && !error->status; i++)
+        if (preparation->writers[i]) dataset_writer_finish(preparation->writers[i], source.digest, source.size, error);
+    return error->status;
 }
 
-/* The tables are read twice for a subset. */
 static Status convert(Preparation *preparation, Error *error) {
-    int64_t counted = -1;
     if (open_tables(preparation, error)) return error->status;
-    progress_total(tables_size(preparation->tables) * (preparation->options->subset ? 2 : 1));
-    if (choose_rows(preparation, &counted, error)) return error->status;
-    if (!create_writer(preparation, error) && !read_tables(preparation, error)) finish(preparation, counted, error);
+    if (preparation->options->subset && draw_subset(preparation, error)) return error->status;
+    if (preparation->planned && plan_rows(preparation, error)) return error->status;
+    if (!create_writers(preparation, error) && !read_tables(preparation, error)) finish(preparation, error);
     return error->status;
 }
 
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error) {
-    Preparation preparation = {.options = options, .summary = summary};
+    Preparation preparation = {
+        .options = options, .summary = summary, .planned = row_plan_needed(options), .counted = -1};
     memset(summary, 0, sizeof *summary);
-    if (check_options(&preparation, error) || file_probe(options->output, error) ||
-        file_check_replaced(options->output, "\x89HDF\r\n\x1a\n", "a token file", error))
-        goto cleanup;
+    if (check_options(&preparation, error)) goto cleanup;
     if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error)) goto cleanup;
     const int32_t positions = options->positions;
     preparation.max_length =
@@ -168,7 +271,8 @@ cleanup:
     tables_close(preparation.tables);
     table_paths_free(&preparation.paths);
     subset_destroy(preparation.subset);
-    dataset_writer_destroy(preparation.writer);
+    row_plan_free(&preparation.plan);
+    for (int i = 0; i < FILES; i++) dataset_writer_destroy(preparation.writers[i]);
     tokenizer_destroy(preparation.tokenizer);
     return error->status;
 }

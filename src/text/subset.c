@@ -68,7 +68,7 @@ Status subset_keep(Subset *subset, const int32_t *ids, size_t count, int32_t lab
         subset->ids = grown;
         subset->capacity = capacity;
     }
-    memcpy(subset->ids + subset->used, ids, count * sizeof *ids);
+    if (count > 0) memcpy(subset->ids + subset->used, ids, count * sizeof *ids);
     Draw *draw = &subset->draws[subset->kept++];
     draw->start = subset->used;
     draw->size = count;
@@ -77,11 +77,18 @@ Status subset_keep(Subset *subset, const int32_t *ids, size_t count, int32_t lab
     return STATUS_OK;
 }
 
-Status subset_write(const Subset *subset, DatasetWriter *writer, Error *error) {
-    for (size_t i = 0; i < subset->kept; i++) {
-        const Draw *draw = &subset->draws[subset->by_place[i]];
-        if (dataset_writer_add(writer, subset->ids + draw->start, draw->size, draw->label, draw->row, error))
-            return error->status;
-    }
-    return STATUS_OK;
+void subset_rewind(Subset *subset) {
+    subset->kept = subset->used = 0;
+}
+
+bool subset_sample(const Subset *subset, size_t place, SubsetSample *sample) {
+    if (place >= subset->kept) return false;
+    const size_t index = subset->by_place[place];
+    const Draw *draw = &subset->draws[index];
+    *sample = (SubsetSample){.row = draw->row,
+                             .index = (int64_t)index,
+                             .ids = subset->ids + draw->start,
+                             .count = draw->size,
+                             .label = draw->label};
+    return true;
 }

@@ -2,7 +2,6 @@
 #define LINNET_TEXT_SUBSET_H
 /** A subset of a table's rows, which are read in the table's order and written in the order of the draw. */
 #include "linnet/core/error.h"
-#include "linnet/data/dataset.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +16,19 @@ void subset_destroy(Subset *subset);
 bool subset_wants(const Subset *subset, int64_t row);
 Status subset_keep(Subset *subset, const int32_t *ids, size_t count, int32_t label, Error *error);
 
-/** Write the kept samples in the order of the draw. */
-Status subset_write(const Subset *subset, DatasetWriter *writer, Error *error);
+/** Forget what was kept, and ask for all rows again. */
+void subset_rewind(Subset *subset);
+
+/** A kept sample. */
+typedef struct {
+    int64_t row;
+    int64_t index;      /**< how many rows of the subset are before it in the table */
+    const int32_t *ids; /**< [count] borrowed */
+    size_t count;
+    int32_t label;
+} SubsetSample;
+
+/** The place-th sample of the draw; false behind the last one. */
+bool subset_sample(const Subset *subset, size_t place, SubsetSample *sample);
 
 #endif

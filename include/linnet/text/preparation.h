@@ -4,13 +4,23 @@
  *  `Dataset.map(tokenize)`.
  *
  *  The table is streamed, so memory does not grow with it. Only a subset's samples are kept in memory, because they
- *  are written in another order than they are read. The token file is replaced at once when it is complete. Not
+ *  are written in another order than they are read; and the texts of a table that is split, to find duplicates, with
+ *  about 100 bytes more for each. The token file is replaced at once when it is complete. Not
  *  collective. */
 #include "linnet/core/error.h"
 #include "linnet/data/dataset.h"
 #include "linnet/text/records.h"
 #include <stddef.h>
 #include <stdint.h>
+
+/** What --class-balance does with classes of different sizes, in a training file. */
+typedef enum {
+    BALANCE_NONE,
+    BALANCE_UNDERSAMPLE, /**< keep as many samples of each class as the smallest has */
+    BALANCE_OVERSAMPLE   /**< write samples of smaller classes several times, up to the largest one's number */
+} ClassBalance;
+
+#define PREPARE_NEAR_DUPLICATES 0.8
 
 #define PREPARE_MAX_LENGTH 1024 /**< tokens: GPT-2's positions */
 
@@ -29,26 +39,44 @@ typedef struct {
     int32_t positions;  /**< of the model that the samples are for, which also limits their length; 0: not known */
     int64_t subset;     /**< 0: all rows in the table's order; n: the first n of shuffle(subset_seed), in that order */
     uint64_t subset_seed;
+    double split;            /**< share of the samples that go to `output`; the others go to `eval_output`. 0: all do */
+    const char *eval_output; /**< the token file for evaluation; NULL without a split */
+    bool stratify;           /**< the split has that share of each class */
+    double near_duplicates;  /**< Jaccard similarity from which texts stay on one side of a split, 0.5 to 1; 1: equal
+                                  texts only */
+    uint64_t split_seed;     /**< of the split and of the balance */
+    ClassBalance class_balance; /**< of `output`; never of `eval_output` */
 } PrepareOptions;
 
+/** What was written to a token file. */
 typedef struct {
-    int64_t rows;                          /**< of all tables */
-    int64_t files;                         /**< the tables */
-    int64_t samples;                       /**< written */
-    int64_t tokens;                        /**< written */
-    int32_t max_length;                    /**< that samples were truncated to, in tokens */
-    int32_t longest;                       /**< longest sample, in tokens */
-    int64_t truncated;                     /**< samples that were truncated */
-    int64_t empty;                         /**< samples without text: one end-of-text token each */
-    int64_t null;                          /**< those of them whose text is JSON's null */
-    int64_t replaced;                      /**< U+FFFD in place of bytes that are not in the table's encoding */
+    int64_t samples, tokens;
     int64_t per_label[DATASET_LABELS_MAX]; /**< samples of each class */
+} PreparePart;
+
+typedef struct {
+    int64_t rows;           /**< of all tables */
+    int64_t files;          /**< the tables */
+    int32_t max_length;     /**< that samples were truncated to, in tokens */
+    int32_t longest;        /**< longest sample, in tokens */
+    int64_t truncated;      /**< samples that were truncated */
+    int64_t empty;          /**< samples without text: one end-of-text token each */
+    int64_t null;           /**< those of them whose text is JSON's null */
+    int64_t replaced;       /**< U+FFFD in place of bytes that are not in the table's encoding */
+    PreparePart training;   /**< `output` */
+    PreparePart evaluation; /**< `eval_output` */
+    int64_t texts;          /**< that were split */
+    int64_t equal;          /**< of them, those that equal an earlier one */
+    int64_t near;           /**< of them, further ones in an earlier one's group */
+    int64_t largest_group;  /**< samples that stay together */
+    int64_t left_out;       /**< samples that undersampling left out */
+    int64_t repeated;       /**< samples written again by oversampling */
 } PrepareSummary;
 
 /** Make the token file of the rows of all tables, in the order in which they are named. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
  *  linnet/tokenizer/tokenizer.h refuse, an unknown label (docs/reference/formats.md has the rules), empty or repeated label
  *  names, a table without rows, tables with different columns, a subset larger than the table, a table that changes while it is read, an output that
- *  is an input. */
+ *  is an input; what split.h and class_balance.h in src/text refuse. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);
 
 #endif

@@ -103,13 +103,13 @@ static void test_table_becomes_a_token_file(void **state) {
     assert_int_equal(samples.starts[4] - samples.starts[3], size);
     assert_memory_equal(samples.ids, samples.ids + samples.starts[3], (size_t)size * sizeof *samples.ids);
     assert_int_equal(summary.rows, 4);
-    assert_int_equal(summary.samples, 4);
-    assert_int_equal(summary.tokens, samples.starts[4]);
+    assert_int_equal(summary.training.samples, 4);
+    assert_int_equal(summary.training.tokens, samples.starts[4]);
     assert_int_equal(summary.longest, samples.starts[3] - samples.starts[2]);
     assert_int_equal(summary.truncated, 0);
-    assert_int_equal(summary.per_label[0], 1);
-    assert_int_equal(summary.per_label[1], 1);
-    assert_int_equal(summary.per_label[2], 2);
+    assert_int_equal(summary.training.per_label[0], 1);
+    assert_int_equal(summary.training.per_label[1], 1);
+    assert_int_equal(summary.training.per_label[2], 2);
     char digest[DIGEST_TEXT];
     assert_int_equal(digest_file(input, digest, &error), STATUS_OK);
     assert_string_equal(info.source_digest, digest);

@@ -55,9 +55,6 @@ void dataset_close(Dataset *dataset);
 /** STATUS_INPUT, saying what to do, for a file without labels. */
 Status dataset_require_labels(const Dataset *dataset, Error *error);
 
-/** What `linnet inspect` does with a token file: print what it holds to standard output and check all of it. */
-Status dataset_describe(const char *path, Error *error);
-
 /** Check all of samples first … first + count − 1: offsets that rise (each sample has 1 to max_length tokens), ids
  *  below the vocabulary, labels in range. In a job each rank checks its share of the file. */
 Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *error);

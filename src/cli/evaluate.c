@@ -44,6 +44,7 @@ int command_evaluate(int argc, char **argv) {
         {"threads", OPTION_INT, &options.threads, "N: threads per rank (default 0: one per core that the rank may use)",
          false, 0, 4096},
         {"text-column", OPTION_TEXT, &options.text_column, TEXT_COLUMN_HELP, false, 0, 0},
+        {"text-pair-column", OPTION_TEXT, &options.pair_column, TEXT_PAIR_COLUMN_HELP, false, 0, 0},
         {"label-column", OPTION_TEXT, &options.label_column, "NAME: column of the labels (default sentiment)", false, 0,
          0},
         {"labels", OPTION_TEXT, &labels, "NAMES: what the table calls the model's labels (default: as the model does)",

@@ -83,6 +83,7 @@ static void print_info(const DatasetInfo *info) {
     describe_line("samples", "%" PRId64, info->samples);
     describe_line("tokens", "%" PRId64 ", the longest sample %d, none over %d", info->tokens, info->longest,
                   info->max_length);
+    if (info->pairs) describe_line("texts", "two in each sample");
     describe_line("vocabulary", "%d, end-of-text %d, ids of %d bits", info->vocabulary, info->end_of_text,
                   info->id_bits);
     describe_line("tokenizer", "%s", info->tokenizer_digest);
@@ -135,6 +136,7 @@ static void add_info(cJSON *tree, const DatasetInfo *info) {
     add_number(tree, "samples", info->samples);
     add_number(tree, "tokens", info->tokens);
     add_number(tree, "max_length", info->max_length);
+    cJSON_AddBoolToObject(tree, "text_pairs", info->pairs);
     add_number(tree, "vocabulary_size", info->vocabulary);
     add_number(tree, "end_of_text", info->end_of_text);
     cJSON_AddStringToObject(tree, "tokenizer_digest", info->tokenizer_digest);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 typedef struct {
-    const char *model, *input, *text_column;
+    const char *model, *input, *text_column, *pair_column;
     OptionList inputs;
     TablePaths paths; /**< of the inputs; `input` is the first */
     TableOptions table;
@@ -32,9 +32,11 @@ static Status predict_table(Predictor *predictor, const Command *command, Error 
     TableOptions table = command->table;
     if (!command->input && !table.format) table.format = "lines";
     if (!command->input)
-        return predict_print_table(predictor, "-", &table, command->text_column, &command->style, error);
+        return predict_print_table(predictor, "-", &table, command->text_column, command->pair_column, &command->style,
+                                   error);
     for (size_t i = 0; i < command->paths.count && !error->status; i++)
-        predict_print_table(predictor, command->paths.items[i], &table, command->text_column, &command->style, error);
+        predict_print_table(predictor, command->paths.items[i], &table, command->text_column, command->pair_column,
+                            &command->style, error);
     return error->status;
 }
 
@@ -66,6 +68,7 @@ static Status complete_file_options(Command *command, Error *error) {
     file->model = command->model;
     file->input = command->input ? command->input : "-";
     file->text_column = command->text_column;
+    file->pair_column = command->pair_column;
     file->table = command->table;
     file->threshold = command->style.threshold;
     file->batch_size = command->batch_size;
@@ -98,6 +101,7 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
          "P: print - (in JSON null) in place of a label with a probability below P", false, 0, 0},
         {"batch-size", OPTION_INT, &command->batch_size, "N: texts that run together (default 32)", false, 1, 1 << 20},
         {"text-column", OPTION_TEXT, &command->text_column, TEXT_COLUMN_HELP, false, 0, 0},
+        {"text-pair-column", OPTION_TEXT, &command->pair_column, TEXT_PAIR_COLUMN_HELP, false, 0, 0},
         TABLE_OPTIONS(command->table),
     };
     const CommandLine line = {
@@ -122,6 +126,8 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         return error_set(error, STATUS_INPUT,
                          "--output: expected one --input besides it, got %zu: write a file for each",
                          command->paths.count);
+    if (command->pair_column && (!command->input || file_kind_of(command->input) == FILE_KIND_HDF5))
+        return error_set(error, STATUS_INPUT, "--text-pair-column: expected a table with that column as --input");
     if (command->input && texts->count > 0)
         return error_set(error, STATUS_INPUT, "--input: expected no text besides it, got %zu", texts->count);
     if (command->style.threshold > 1)

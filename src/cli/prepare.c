@@ -42,6 +42,7 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         {"tokenizer", OPTION_TEXT, &prepare->tokenizer,
          "DIR: a folder with tokenizer.json, or vocab.json and merges.txt", true, 0, 0},
         {"text-column", OPTION_TEXT, &prepare->text_column, TEXT_COLUMN_HELP, false, 0, 0},
+        {"text-pair-column", OPTION_TEXT, &prepare->pair_column, TEXT_PAIR_COLUMN_HELP, false, 0, 0},
         {"label-column", OPTION_TEXT, &prepare->label_column, "NAME: column of the labels (default sentiment)", false,
          0, 0},
         {"no-labels", OPTION_FLAG, &command->no_labels, "the table has no labels (a file for predictions)", false, 0,

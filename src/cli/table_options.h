@@ -5,6 +5,8 @@
 
 #define TEXT_COLUMN_HELP "NAME: column of the texts, or its number from 0 (default text)"
 
+#define TEXT_PAIR_COLUMN_HELP "NAME: column of a second text, which follows the first in each sample"
+
 /** Rows of a table of options (cli/options.h) that fill the TableOptions `table`. */
 #define TABLE_OPTIONS(table)                                                                                           \
     {"how the table is written", OPTION_GROUP, NULL, "", false, 0, 0},                                                 \

@@ -42,6 +42,15 @@ static Status read_label_names(Dataset *dataset, Error *error) {
     return STATUS_OK;
 }
 
+/* The attribute is in files of pairs only. */
+static Status read_pairs(Dataset *dataset, Error *error) {
+    int64_t pairs = 0;
+    if (H5Aexists(dataset->file, "text_pairs") > 0)
+        h5_get_int(dataset->file, "text_pairs", 0, 1, &pairs, dataset->path, error);
+    dataset->info.pairs = pairs != 0;
+    return error->status;
+}
+
 static Status check_version(const Dataset *dataset, Error *error) {
     int32_t version = 0;
     if (H5Aexists(dataset->file, "format_version") == 0)
@@ -71,7 +80,7 @@ static Status read_attributes(Dataset *dataset, Error *error) {
         get_digest(dataset, "source_digest", info->source_digest, error) ||
         h5_get_int(dataset->file, "source_size", 0, INT64_MAX, &info->source_size, dataset->path, error))
         return error->status;
-    return read_label_names(dataset, error);
+    return read_pairs(dataset, error) ? error->status : read_label_names(dataset, error);
 }
 
 static Status open_columns(Dataset *dataset, Error *error) {

@@ -70,6 +70,7 @@ static Status prepare_for(const World *world, const EvaluateOptions *options, co
                                      .output = output,
                                      .tokenizer = options->model,
                                      .text_column = options->text_column,
+                                     .pair_column = options->pair_column,
                                      .label_column = options->label_column,
                                      .label_names = told ? options->label_names : config->label_names,
                                      .labels = (size_t)config->labels,

@@ -50,6 +50,7 @@ static cJSON *options_of(const PredictJob *job) {
     cJSON *options = cJSON_CreateObject();
     add_text(options, "output", FORMATS[job->format]);
     add_text(options, "text_column", job->options->text_column);
+    if (job->options->pair_column) add_text(options, "text_pair_column", job->options->pair_column);
     add_text(options, "format", table->format);
     add_text(options, "separator", table->separator);
     add_text(options, "quote", table->quote);

@@ -86,8 +86,10 @@ static Status open_files(PredictJob *job, Error *error) {
     predictor_open(&job->predictor, options->model, options->batch_size, error);
     broadcast_files_end();
     if (!error->status &&
-        !table_rows_open(&job->rows, job->input, &job->table, options->text_column, job->format, error) &&
-        !choose_columns(job, error) && !look_at_input(job, error) && table_rows_dataset(job->rows) && job->rank == 0)
+        !table_rows_open(&job->rows, job->input, &job->table, options->text_column, options->pair_column, job->format,
+                         error) &&
+        !(options->pair_column && predictor_takes_pairs(job->predictor, error)) && !choose_columns(job, error) &&
+        !look_at_input(job, error) && table_rows_dataset(job->rows) && job->rank == 0)
         predictor_check_data(job->predictor, table_rows_dataset(job->rows), error);
     return predict_agree(job, error);
 }

@@ -56,12 +56,12 @@ static bool is_unwatched(void) {
  * told when its turn comes. */
 static Status count_rows(Records *records, int64_t *rows, Error *error) {
     const int64_t size = records_size(records);
-    Field field;
+    Field fields[2];
     Error refused = {0};
     *rows = 0;
     if (size == 0) return STATUS_OK;
     progress_begin("read", "bytes", size);
-    for (bool more = true; more && !records_next(records, &field, &more, &refused);) *rows += more;
+    for (bool more = true; more && !records_next(records, fields, &more, &refused);) *rows += more;
     progress_end();
     if (refused.status) *rows = 0;
     return records_rewind(records, error);
@@ -114,59 +114,79 @@ Status predict_print_texts(Predictor *predictor, char *const *texts, size_t coun
     Group group;
     if (!group_open(&group, predictor, style, error))
         for (size_t i = 0; i < count && !error->status; i++) {
-            group.texts[group.count++] = (PredictText){texts[i], strlen(texts[i])};
+            group.texts[group.count++] = (PredictText){.text = texts[i], .size = strlen(texts[i])};
             if (group.count == group.capacity || i + 1 == count) group_answer(&group, NULL, error);
         }
     group_close(&group);
     return error->status;
 }
 
-/* Copy a text of the table, which the next row overwrites, behind the others. */
-static Status group_add(Group *group, const Field *field, Error *error) {
-    const size_t needed = group->used + field->size + 1; /* an empty text is not NULL either */
-    if (needed > group->room) {
-        const char *old = group->bytes;
-        const size_t room = 2 * needed;
-        char *bytes = memory_allocate(room, 1, error);
-        if (!bytes) return error->status;
-        if (group->used > 0) memcpy(bytes, old, group->used);
-        for (size_t i = 0; i < group->count; i++) group->texts[i].text = bytes + (group->texts[i].text - old);
-        memory_free(group->bytes);
-        group->bytes = bytes;
-        group->room = room;
+/* Room for so many more bytes of texts; those that are there move. */
+static Status make_room(Group *group, size_t size, Error *error) {
+    const size_t needed = group->used + size;
+    if (needed <= group->room) return STATUS_OK;
+    const char *old = group->bytes;
+    const size_t room = 2 * needed;
+    char *bytes = memory_allocate(room, 1, error);
+    if (!bytes) return error->status;
+    if (group->used > 0) memcpy(bytes, old, group->used);
+    for (size_t i = 0; i < group->count; i++) {
+        PredictText *text = &group->texts[i];
+        text->text = bytes + (text->text - old);
+        if (text->pair) text->pair = bytes + (text->pair - old);
     }
-    char *copy = group->bytes + group->used;
-    if (field->size > 0) memcpy(copy, field->text, field->size);
-    group->used += field->size;
-    group->lines[group->count] = field->line;
-    group->texts[group->count++] = (PredictText){copy, field->size};
+    memory_free(group->bytes);
+    group->bytes = bytes;
+    group->room = room;
     return STATUS_OK;
 }
 
-/* Read rows until a batch is full, or the next row would have to be waited for. */
-static Status read_group(Group *group, Records *records, bool *more, Error *error) {
-    Field field;
+/* Copy a text behind the others; one byte more, so that an empty one is not NULL either. */
+static const char *copy_text(Group *group, const Field *field) {
+    char *copy = group->bytes + group->used;
+    if (field->size > 0) memcpy(copy, field->text, field->size);
+    group->used += field->size + 1;
+    return copy;
+}
+
+/* Copy the texts [count], one or two, of a row, which the next row overwrites. */
+static Status group_add(Group *group, const Field *fields, size_t count, Error *error) {
+    if (make_room(group, fields[0].size + 1 + (count > 1 ? fields[1].size + 1 : 0), error)) return error->status;
+    PredictText text = {.text = copy_text(group, &fields[0]), .size = fields[0].size};
+    if (count > 1) text.pair = copy_text(group, &fields[1]);
+    if (count > 1) text.pair_size = fields[1].size;
+    group->lines[group->count] = fields[0].line;
+    group->texts[group->count++] = text;
+    return STATUS_OK;
+}
+
+/* Read rows of `texts` texts until a batch is full, or the next row would have to be waited for. */
+static Status read_group(Group *group, Records *records, size_t texts, bool *more, Error *error) {
+    Field fields[2];
     for (bool ready = true; ready && group->count < group->capacity && group->used < GROUP_BYTES;)
-        if (records_next(records, &field, more, error) || !*more || group_add(group, &field, error) ||
+        if (records_next(records, fields, more, error) || !*more || group_add(group, fields, texts, error) ||
             records_ready(records, &ready, error))
             break;
     return error->status;
 }
 
 Status predict_print_table(Predictor *predictor, const char *input, const TableOptions *table, const char *text_column,
-                           const AnswerStyle *style, Error *error) {
+                           const char *pair_column, const AnswerStyle *style, Error *error) {
+    const char *const columns[2] = {text_column, pair_column};
+    const size_t texts = pair_column ? 2 : 1;
     const bool counted = strcmp(input, "-") != 0 && is_unwatched();
     Group group = {0};
     Records *records = NULL;
     int64_t rows = 0, answered = 0;
     bool more = true;
-    if (records_open(&records, input, table, &text_column, 1, counted, error) ||
+    if ((pair_column && predictor_takes_pairs(predictor, error)) ||
+        records_open(&records, input, table, columns, texts, counted, error) ||
         (counted && count_rows(records, &rows, error)) || group_open(&group, predictor, style, error))
         goto cleanup;
     if (rows > 0) progress_begin("predict", "rows", rows);
     while (more && !error->status) {
         Error answering = {0};
-        read_group(&group, records, &more, error);
+        read_group(&group, records, texts, &more, error);
         answered += (int64_t)group.count;
         if (group_answer(&group, records_name(records), &answering)) *error = answering; /* of an earlier row */
         if (rows > 0) progress_set(answered, NULL);

@@ -109,6 +109,10 @@ void predictor_close(Predictor *predictor) {
     memory_free(predictor);
 }
 
+Status predictor_takes_pairs(const Predictor *predictor, Error *error) {
+    return tokenizer_takes_pairs(predictor->tokenizer, error);
+}
+
 Status predictor_check_data(const Predictor *predictor, Dataset *data, Error *error) {
     const DatasetInfo *info = dataset_info(data);
     const int32_t positions = predictor->config->positions;
@@ -196,6 +200,14 @@ static Status make_room(Predictor *p, size_t used, size_t more, Error *error) {
     return STATUS_OK;
 }
 
+static Status encode(Predictor *p, const PredictText *text, const int32_t **ids, size_t *count, bool *truncated,
+                     Error *error) {
+    if (text->pair)
+        return tokenizer_encode_pair(p->tokenizer, text->text, text->size, text->pair, text->pair_size, p->max_length,
+                                     ids, count, truncated, error);
+    return tokenizer_encode_sample(p->tokenizer, text->text, text->size, p->max_length, ids, count, truncated, error);
+}
+
 static Status tokenize(Predictor *p, const PredictText *texts, size_t count, size_t *failed, Error *error) {
     const int32_t *ids;
     size_t length;
@@ -203,8 +215,7 @@ static Status tokenize(Predictor *p, const PredictText *texts, size_t count, siz
     int64_t all_truncated = 0;
     p->starts[0] = 0;
     for (size_t i = 0; i < count; i++) {
-        if (tokenizer_encode_sample(p->tokenizer, texts[i].text, texts[i].size, p->max_length, &ids, &length,
-                                    &truncated, error)) {
+        if (encode(p, &texts[i], &ids, &length, &truncated, error)) {
             if (error->status == STATUS_INPUT) *failed = i;
             return error->status;
         }

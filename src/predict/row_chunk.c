@@ -9,6 +9,7 @@
 Status row_chunk_create(RowChunk *chunk, OutputFormat format, const AnswerColumns *answers, Error *error) {
     *chunk = (RowChunk){.format = format, .answers = answers};
     chunk->text_ends = memory_allocate(CHUNK_ROWS, sizeof *chunk->text_ends, error);
+    chunk->row_ends = memory_allocate(CHUNK_ROWS, sizeof *chunk->row_ends, error);
     chunk->cell_ends = memory_allocate(CHUNK_ROWS, sizeof *chunk->cell_ends, error);
     chunk->lines = memory_allocate(CHUNK_ROWS, sizeof *chunk->lines, error);
     chunk->views = memory_allocate(CHUNK_ROWS, sizeof *chunk->views, error);
@@ -25,6 +26,7 @@ void row_chunk_destroy(RowChunk *chunk) {
     samples_free(&chunk->samples);
     memory_free(chunk->texts);
     memory_free(chunk->text_ends);
+    memory_free(chunk->row_ends);
     memory_free(chunk->cell_ends);
     memory_free(chunk->lines);
     memory_free(chunk->views);
@@ -42,8 +44,8 @@ void row_chunk_clear(RowChunk *chunk) {
     rewind(chunk->cells);
 }
 
-/* Copy the current row's text, which the next row replaces. */
-static Status add_text(RowChunk *chunk, const Field *text, Error *error) {
+/* Copy a text of the current row, which the next row replaces. */
+static Status copy_text(RowChunk *chunk, const Field *text, Error *error) {
     const size_t wanted = chunk->texts_size + text->size;
     if (wanted > chunk->texts_room) {
         char *larger = memory_resize(chunk->texts, chunk->texts_size, 2 * wanted, 1, error);
@@ -53,8 +55,18 @@ static Status add_text(RowChunk *chunk, const Field *text, Error *error) {
     }
     if (text->size > 0) memcpy(chunk->texts + chunk->texts_size, text->text, text->size);
     chunk->texts_size = wanted;
-    chunk->text_ends[chunk->count] = wanted;
-    chunk->lines[chunk->count] = text->line;
+    return STATUS_OK;
+}
+
+/* Copy the current row's texts. */
+static Status add_texts(RowChunk *chunk, const TableRows *rows, Error *error) {
+    const Field text = table_rows_text(rows), *pair = table_rows_pair(rows);
+    if (copy_text(chunk, &text, error)) return error->status;
+    chunk->text_ends[chunk->count] = chunk->texts_size;
+    chunk->pairs = pair != NULL;
+    if (pair && copy_text(chunk, pair, error)) return error->status;
+    chunk->row_ends[chunk->count] = chunk->texts_size;
+    chunk->lines[chunk->count] = text.line;
     return STATUS_OK;
 }
 
@@ -63,8 +75,7 @@ Status row_chunk_fill(RowChunk *chunk, TableRows *rows, size_t bytes, Error *err
     size_t cells = 0;
     while (chunk->count < CHUNK_ROWS && chunk->texts_size < bytes && cells < bytes) {
         if (table_rows_next(rows, &more, error) || !more) break;
-        const Field text = table_rows_text(rows);
-        if (add_text(chunk, &text, error)) break;
+        if (add_texts(chunk, rows, error)) break;
         table_rows_write(rows, chunk->cells);
         cells = (size_t)ftello(chunk->cells);
         chunk->cell_ends[chunk->count++] = cells;
@@ -89,8 +100,12 @@ static Status classify_texts(RowChunk *chunk, Predictor *predictor, const char *
                              Error *error) {
     size_t start = 0, failed = 0;
     Error reason = {0};
-    for (size_t i = 0; i < chunk->count; start = chunk->text_ends[i++])
-        chunk->views[i] = (PredictText){chunk->texts + start, chunk->text_ends[i] - start};
+    for (size_t i = 0; i < chunk->count; start = chunk->row_ends[i++]) {
+        const size_t middle = chunk->text_ends[i];
+        chunk->views[i] = (PredictText){.text = chunk->texts + start, .size = middle - start};
+        if (chunk->pairs) chunk->views[i].pair = chunk->texts + middle;
+        if (chunk->pairs) chunk->views[i].pair_size = chunk->row_ends[i] - middle;
+    }
     if (!predictor_classify_all(predictor, chunk->views, chunk->count, chunk->best, chunk->probabilities, watch,
                                 &failed, &reason))
         return STATUS_OK;

@@ -13,7 +13,9 @@ typedef struct {
     size_t count;                 /**< of rows */
     char *texts;                  /**< their texts, one after the other */
     size_t texts_size, texts_room;
-    size_t *text_ends;  /**< [CHUNK_ROWS] */
+    size_t *text_ends;  /**< [CHUNK_ROWS] of each row's text in texts, which a second one may follow, up to … */
+    size_t *row_ends;   /**< [CHUNK_ROWS] … here */
+    bool pairs;         /**< there are second texts */
     int64_t *lines;     /**< [CHUNK_ROWS] where the texts are */
     PredictText *views; /**< [CHUNK_ROWS] */
     FILE *cells;        /**< what is written of the rows before the answers, in memory */

@@ -11,7 +11,8 @@ struct TableRows {
     OutputFormat format;
     Dataset *dataset;   /* a token file; else NULL */
     Records *records;   /* a table */
-    Field text;         /* of the current row */
+    Field texts[2];     /* of the current row: the text, and a second one */
+    bool pairs;         /* there are second texts */
     const char **names; /* [count] of the columns that are written */
     char *numbers;      /* those of a table without a header row */
     size_t count;
@@ -50,7 +51,7 @@ static Status read_first(TableRows *rows, Error *error) {
     rows->count = records_width(rows->records);
     rows->objects = rows->count == 0;
     if (rows->objects) records_keep(rows->records);
-    if (records_next(rows->records, &rows->text, &more, error)) return error->status;
+    if (records_next(rows->records, rows->texts, &more, error)) return error->status;
     rows->division = records_division(rows->records, &rows->size);
     if (rows->objects && more) {
         const char *object = records_object(rows->records, &size);
@@ -70,16 +71,18 @@ static Status open_token_file(TableRows *rows, Error *error) {
 }
 
 Status table_rows_open(TableRows **rows, const char *path, const TableOptions *options, const char *text_column,
-                       OutputFormat format, Error *error) {
+                       const char *pair_column, OutputFormat format, Error *error) {
+    const char *const columns[2] = {text_column, pair_column};
     TableRows *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->format = format;
+    made->pairs = pair_column != NULL;
     made->position = -1; /* the first row has been read */
     made->left = -1;
     made->path = memory_text(options->name ? options->name : path, error);
     if (!error->status && file_kind_of(path) == FILE_KIND_HDF5)
         open_token_file(made, error);
-    else if (!error->status && !records_open(&made->records, path, options, &text_column, 1, true, error))
+    else if (!error->status && !records_open(&made->records, path, options, columns, made->pairs ? 2 : 1, true, error))
         read_first(made, error);
     if (!error->status)
         *rows = made;
@@ -131,7 +134,7 @@ static Status pass_rows(TableRows *rows, int64_t first, Error *error) {
         if (records_rewind(rows->records, error)) return error->status;
     }
     for (; rows->position < first && more; rows->position++)
-        if (records_next(rows->records, &rows->text, &more, error)) return error->status;
+        if (records_next(rows->records, rows->texts, &more, error)) return error->status;
     return STATUS_OK;
 }
 
@@ -157,14 +160,18 @@ static Status take_object(TableRows *rows, Error *error) {
 
 Status table_rows_next(TableRows *rows, bool *more, Error *error) {
     *more = false;
-    if (rows->left == 0 || records_next(rows->records, &rows->text, more, error) || !*more) return error->status;
+    if (rows->left == 0 || records_next(rows->records, rows->texts, more, error) || !*more) return error->status;
     rows->position++;
     if (rows->left > 0) rows->left--;
     return rows->objects ? take_object(rows, error) : STATUS_OK;
 }
 
 Field table_rows_text(const TableRows *rows) {
-    return rows->text;
+    return rows->texts[0];
+}
+
+const Field *table_rows_pair(const TableRows *rows) {
+    return rows->pairs ? &rows->texts[1] : NULL;
 }
 
 size_t table_rows_bytes(const TableRows *rows) {

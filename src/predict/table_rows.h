@@ -13,9 +13,10 @@ typedef struct {
     int64_t first, rows;
 } TablePart;
 
-/** Open the input and read its first row. `format`: what the rows will be written as. */
+/** Open the input and read its first row. pair_column: of second texts, NULL: there are none. `format`: what the rows
+ *  will be written as. */
 Status table_rows_open(TableRows **rows, const char *path, const TableOptions *options, const char *text_column,
-                       OutputFormat format, Error *error);
+                       const char *pair_column, OutputFormat format, Error *error);
 void table_rows_close(TableRows *rows); /**< NULL is allowed */
 
 /** The columns that are written, borrowed; of JSON, the members of the first row. */
@@ -38,6 +39,8 @@ Status table_rows_next(TableRows *rows, bool *more, Error *error);
 /** The current row: its text, the line of the file, its bytes in UTF-8; its cells written to a stream, after which the
  *  answer may follow. */
 Field table_rows_text(const TableRows *rows);
+/** Its second text; NULL where the table has none. Borrowed until the next row. */
+const Field *table_rows_pair(const TableRows *rows);
 size_t table_rows_bytes(const TableRows *rows);
 void table_rows_write(const TableRows *rows, FILE *file);
 

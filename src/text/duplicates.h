@@ -22,6 +22,8 @@ typedef struct {
  *  space and none at the ends, a link (http://, https:// or www. up to white space) and a mention (@name) each as a mark
  *  that is the same for all; but where no letter or digit would be left, links and mentions as they are. UTF-8. */
 Status text_list_add(TextList *list, const char *text, size_t size, Error *error);
+/** Add a second text to the last one, behind a mark between them. */
+Status text_list_extend(TextList *list, const char *text, size_t size, Error *error);
 void text_list_free(TextList *list);
 
 #define DUPLICATES_LEAST 0.5 /**< of a threshold */

@@ -16,13 +16,15 @@
 #include <string.h>
 
 enum { TRAINING, EVALUATION, FILES };
+enum { FIELDS = 3 /* of a row at most: the text, the second text, the label */ };
 
 typedef struct {
     const PrepareOptions *options;
     PrepareSummary *summary;
     LabelNames labels; /**< none where the options have none */
     TablePaths paths;
-    const char *columns[2]; /**< of texts and labels */
+    const char *columns[FIELDS]; /**< [fields] of texts, perhaps second texts, perhaps labels */
+    size_t fields, pair, label;  /**< pair, label: places in a row; 0: there is none */
     Tables *tables;
     Tokenizer *tokenizer;
     DatasetWriter *writers[FILES];
@@ -94,11 +96,12 @@ static Status open_tables(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
     const TablePaths *paths = &preparation->paths;
     const int passes = 1 + (options->subset != 0) + preparation->planned;
-    preparation->columns[0] = options->text_column;
-    preparation->columns[1] = options->label_column;
+    preparation->columns[preparation->fields++] = options->text_column;
+    if (options->pair_column) preparation->columns[preparation->pair = preparation->fields++] = options->pair_column;
+    if (options->label_column) preparation->columns[preparation->label = preparation->fields++] = options->label_column;
     preparation->summary->files = (int64_t)paths->count;
     if (tables_open(&preparation->tables, paths->items, paths->count, &options->table, preparation->columns,
-                    options->label_column ? 2 : 1, passes > 1, error))
+                    preparation->fields, passes > 1, error))
         return error->status;
     progress_total(tables_size(preparation->tables) * passes);
     return STATUS_OK;
@@ -108,7 +111,7 @@ static Status open_tables(Preparation *preparation, Error *error) {
 static Status draw_subset(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
     Tables *tables = preparation->tables;
-    Field fields[2];
+    Field fields[FIELDS];
     int64_t rows = 0;
     for (bool more; !tables_next(tables, fields, &more, error) && more;) rows++;
     if (error->status) return error->status;
@@ -121,10 +124,11 @@ static Status draw_subset(Preparation *preparation, Error *error) {
     return tables_rewind(tables, error);
 }
 
-static Status read_label(Preparation *preparation, const Field *field, int32_t *label, Error *error) {
+static Status read_label(Preparation *preparation, const Field *fields, int32_t *label, Error *error) {
     *label = 0;
-    if (!preparation->options->label_column) return STATUS_OK;
-    return label_of_field(&preparation->labels, field, tables_name(preparation->tables), label, error);
+    if (preparation->label == 0) return STATUS_OK;
+    return label_of_field(&preparation->labels, &fields[preparation->label], tables_name(preparation->tables), label,
+                          error);
 }
 
 static Status refuse_change(const Preparation *preparation, Error *error) {
@@ -134,14 +138,14 @@ static Status refuse_change(const Preparation *preparation, Error *error) {
 /* The pass before the plan: its texts and classes. */
 static Status plan_rows(Preparation *preparation, Error *error) {
     Subset *subset = preparation->subset;
-    Field fields[2];
+    Field fields[FIELDS];
     bool more = true;
     int32_t label;
     int64_t row = 0;
     for (; !tables_next(preparation->tables, fields, &more, error) && more; row++) {
         if (subset && !subset_wants(subset, row)) continue;
-        if (read_label(preparation, &fields[1], &label, error) ||
-            row_plan_add(&preparation->plan, preparation->options, fields[0].text, fields[0].size, label, error) ||
+        if (read_label(preparation, fields, &label, error) ||
+            row_plan_add(&preparation->plan, preparation->options, fields, preparation->pair ? 2 : 1, label, error) ||
             (subset && subset_keep(subset, NULL, 0, label, error)))
             break;
     }
@@ -169,29 +173,39 @@ static Status write_sample(Preparation *preparation, int64_t index, const int32_
     return STATUS_OK;
 }
 
+static Status encode(Preparation *preparation, const Field *fields, const int32_t **ids, size_t *count, bool *truncated,
+                     Error *error) {
+    Tokenizer *tokenizer = preparation->tokenizer;
+    const Field *pair = &fields[preparation->pair];
+    if (preparation->pair > 0)
+        return tokenizer_encode_pair(tokenizer, fields->text, fields->size, pair->text, pair->size,
+                                     preparation->max_length, ids, count, truncated, error);
+    return tokenizer_encode_sample(tokenizer, fields->text, fields->size, preparation->max_length, ids, count,
+                                   truncated, error);
+}
+
 /* Encode the row's text and write the sample, or keep it for the subset, which has an order of its own. */
-static Status take_row(Preparation *preparation, const Field fields[2], int64_t index, int64_t row, Error *error) {
+static Status take_row(Preparation *preparation, const Field *fields, int64_t index, int64_t row, Error *error) {
     PrepareSummary *summary = preparation->summary;
     const int32_t *ids;
     size_t count;
     int32_t label;
     bool truncated;
     if (preparation->planned && index >= preparation->plan.count) return refuse_change(preparation, error);
-    if (read_label(preparation, &fields[1], &label, error) ||
-        tokenizer_encode_sample(preparation->tokenizer, fields[0].text, fields[0].size, preparation->max_length, &ids,
-                                &count, &truncated, error))
+    if (read_label(preparation, fields, &label, error) || encode(preparation, fields, &ids, &count, &truncated, error))
         return error->status;
     if (preparation->subset && subset_keep(preparation->subset, ids, count, label, error)) return error->status;
     if (preparation->planned && preparation->plan.copies[index] == 0) return STATUS_OK;
     summary->truncated += truncated;
-    summary->empty += fields[0].size == 0;
-    summary->null += fields[0].null;
+    const Field *pair = &fields[preparation->pair]; /* or the text itself */
+    summary->empty += fields[0].size == 0 && pair->size == 0;
+    summary->null += fields[0].null && pair->null;
     if ((int32_t)count > summary->longest) summary->longest = (int32_t)count;
     return preparation->subset ? STATUS_OK : write_sample(preparation, index, ids, count, label, row, error);
 }
 
 static Status read_tables(Preparation *preparation, Error *error) {
-    Field fields[2];
+    Field fields[FIELDS];
     bool more = true;
     int64_t index = 0;
     for (int64_t row = 0; !tables_next(preparation->tables, fields, &more, error) && more; row++) {
@@ -224,6 +238,7 @@ static Status create_writers(Preparation *preparation, Error *error) {
     DatasetInfo info = {.vocabulary = tokenizer_vocabulary(preparation->tokenizer),
                         .end_of_text = tokenizer_end_of_text(preparation->tokenizer),
                         .max_length = preparation->max_length,
+                        .pairs = preparation->pair > 0,
                         .labels = (int32_t)preparation->labels.count,
                         .label_names = options->label_names};
     snprintf(info.tokenizer_digest, sizeof info.tokenizer_digest, "%s", tokenizer_digest(preparation->tokenizer));
@@ -258,7 +273,9 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
         .options = options, .summary = summary, .planned = row_plan_needed(options), .counted = -1};
     memset(summary, 0, sizeof *summary);
     if (check_options(&preparation, error)) goto cleanup;
-    if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error)) goto cleanup;
+    if (tokenizer_create(&preparation.tokenizer, options->tokenizer, error) ||
+        (options->pair_column && tokenizer_takes_pairs(preparation.tokenizer, error)))
+        goto cleanup;
     const int32_t positions = options->positions;
     preparation.max_length =
         tokenizer_max_length(preparation.tokenizer, options->max_length, positions ? positions : PREPARE_MAX_LENGTH);

@@ -8,7 +8,7 @@ bool row_plan_needed(const PrepareOptions *options) {
     return options->split > 0 || options->class_balance != BALANCE_NONE;
 }
 
-Status row_plan_add(RowPlan *plan, const PrepareOptions *options, const char *text, size_t size, int32_t label,
+Status row_plan_add(RowPlan *plan, const PrepareOptions *options, const Field *texts, int count, int32_t label,
                     Error *error) {
     if (plan->count == plan->labels_room) {
         const int64_t room = 2 * plan->labels_room + 1024;
@@ -18,7 +18,8 @@ Status row_plan_add(RowPlan *plan, const PrepareOptions *options, const char *te
         plan->labels_room = room;
     }
     plan->labels[plan->count++] = (uint8_t)label;
-    return options->split > 0 ? text_list_add(&plan->texts, text, size, error) : STATUS_OK;
+    if (options->split == 0 || text_list_add(&plan->texts, texts[0].text, texts[0].size, error)) return error->status;
+    return count > 1 ? text_list_extend(&plan->texts, texts[1].text, texts[1].size, error) : STATUS_OK;
 }
 
 static Status split(RowPlan *plan, const PrepareOptions *options, PrepareSummary *summary, Error *error) {

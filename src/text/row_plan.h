@@ -17,8 +17,8 @@ typedef struct {
 /** Whether the options need a plan. */
 bool row_plan_needed(const PrepareOptions *options);
 
-/** Add the next row: its text, and its class. */
-Status row_plan_add(RowPlan *plan, const PrepareOptions *options, const char *text, size_t size, int32_t label,
+/** Add the next row: its texts [count], one or two, and its class. */
+Status row_plan_add(RowPlan *plan, const PrepareOptions *options, const Field *texts, int count, int32_t label,
                     Error *error);
 
 /** All rows have been added: decide. Fills the counts of the summary. */

@@ -75,18 +75,8 @@ static size_t normalize(const char *text, size_t size, bool references, char *ou
     return written;
 }
 
-/* Room for one more text of so many bytes. */
-static Status make_room(TextList *list, size_t size, Error *error) {
-    const size_t count = (size_t)list->count, used = count > 0 ? list->starts[count] : 0;
-    if (count + 2 > list->starts_room) {
-        const size_t room = 2 * (count + 2);
-        size_t *starts =
-            memory_resize(list->starts, list->starts ? (count + 1) * sizeof *starts : 0, room, sizeof *starts, error);
-        if (!starts) return error->status;
-        list->starts = starts;
-        list->starts_room = room;
-    }
-    list->starts[count] = used;
+/* Room for so many bytes behind the `used` ones. */
+static Status make_room(TextList *list, size_t used, size_t size, Error *error) {
     if (used + size <= list->room) return STATUS_OK;
     const size_t room = 2 * (used + size);
     char *bytes = memory_resize(list->bytes, used, room, 1, error);
@@ -96,15 +86,42 @@ static Status make_room(TextList *list, size_t size, Error *error) {
     return STATUS_OK;
 }
 
-Status text_list_add(TextList *list, const char *text, size_t size, Error *error) {
+/* Room for one more text, which starts behind the others. */
+static Status make_place(TextList *list, Error *error) {
+    const size_t count = (size_t)list->count, room = 2 * (count + 2);
+    if (count + 2 <= list->starts_room) return STATUS_OK;
+    size_t *starts =
+        memory_resize(list->starts, list->starts ? (count + 1) * sizeof *starts : 0, room, sizeof *starts, error);
+    if (!starts) return error->status;
+    if (count == 0) starts[0] = 0;
+    list->starts = starts;
+    list->starts_room = room;
+    return STATUS_OK;
+}
+
+/* Write a text as it is compared at `start`, and set *end. */
+static Status append(TextList *list, size_t start, const char *text, size_t size, size_t *end, Error *error) {
     bool words;
-    if (make_room(list, size + 4, error)) return error->status; /* utf8_write() may write beyond the last letter */
-    char *out = list->bytes + list->starts[list->count];
-    size_t length = normalize(text, size, true, out, &words);
-    if (!words) length = normalize(text, size, false, out, &words);
-    list->starts[list->count + 1] = list->starts[list->count] + length;
+    if (make_room(list, start, size + 4, error)) return error->status; /* 4: utf8_write() has room for any letter */
+    *end = start + normalize(text, size, true, list->bytes + start, &words);
+    if (!words) *end = start + normalize(text, size, false, list->bytes + start, &words);
+    return STATUS_OK;
+}
+
+Status text_list_add(TextList *list, const char *text, size_t size, Error *error) {
+    const int64_t count = list->count;
+    if (make_place(list, error) || append(list, list->starts[count], text, size, &list->starts[count + 1], error))
+        return error->status;
     list->count++;
     return STATUS_OK;
+}
+
+Status text_list_extend(TextList *list, const char *text, size_t size, Error *error) {
+    static const char BETWEEN = '\x03';
+    size_t *end = &list->starts[list->count];
+    if (make_room(list, *end, 1, error)) return error->status;
+    list->bytes[(*end)++] = BETWEEN;
+    return append(list, *end, text, size, end, error);
 }
 
 void text_list_free(TextList *list) {

@@ -136,14 +136,19 @@ static Status make_room(Tokenizer *tokenizer, size_t size, Error *error) {
     return STATUS_OK;
 }
 
+static Status check_text(const char *text, size_t size, Error *error) {
+    const size_t valid = utf8_valid_length(text, size);
+    if (valid == size) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "byte %zu of the text, 0x%02X, is not UTF-8", valid + 1,
+                     (unsigned)(unsigned char)text[valid]);
+}
+
 /* The ids of a text, at most `limit` of them: those around the text stay, the text's own end, or start, is cut. */
 static Status encode(Tokenizer *tokenizer, const char *text, size_t size, size_t limit, const int32_t **ids,
                      size_t *count, Error *error) {
     const TokenizerSpec *spec = &tokenizer->spec;
-    const size_t valid = utf8_valid_length(text, size), around = spec->prefix_count + spec->suffix_count;
-    if (valid < size)
-        return error_set(error, STATUS_INPUT, "byte %zu of the text, 0x%02X, is not UTF-8", valid + 1,
-                         (unsigned)(unsigned char)text[valid]);
+    const size_t around = spec->prefix_count + spec->suffix_count;
+    if (check_text(text, size, error)) return error->status;
     if (around > 0 && limit <= around)
         return error_set(
             error, STATUS_INPUT,
@@ -168,14 +173,59 @@ Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, con
     return encode(tokenizer, text, size, SIZE_MAX, ids, count, error);
 }
 
+/* A text without ids is one end-of-text token. */
+static void never_empty(const Tokenizer *tokenizer, const int32_t **ids, size_t *count) {
+    if (*count > 0) return;
+    *ids = &tokenizer->spec.end_of_text;
+    *count = 1;
+}
+
 Status tokenizer_encode_sample(Tokenizer *tokenizer, const char *text, size_t size, int32_t max_length,
                                const int32_t **ids, size_t *count, bool *truncated, Error *error) {
     if (encode(tokenizer, text, size, (size_t)max_length, ids, count, error)) return error->status;
     const size_t around = tokenizer->spec.prefix_count + tokenizer->spec.suffix_count;
     if (truncated) *truncated = tokenizer->count + around > *count;
-    if (*count > 0) return STATUS_OK;
-    *ids = &tokenizer->spec.end_of_text;
-    *count = 1;
+    never_empty(tokenizer, ids, count);
+    return STATUS_OK;
+}
+
+Status tokenizer_takes_pairs(const Tokenizer *tokenizer, Error *error) {
+    if (tokenizer->spec.prefix_count + tokenizer->spec.suffix_count == 0) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "--text-pair-column: the tokenizer adds tokens around each text, for which pairs are not "
+                     "supported: expected one without add_bos_token and post_processor, as GPT-2's");
+}
+
+/* How many ids of two texts are kept, of at most `limit` together: `longest_first` of Hugging Face's tokenizers
+ * (truncate_encodings() there), which halves the limit where both are longer than half of it. */
+static void truncate_longest_first(size_t limit, size_t *first, size_t *second) {
+    if (*first + *second <= limit) return;
+    size_t *shorter = *first > *second ? second : first, *longer = *first > *second ? first : second;
+    *longer = *shorter > limit || *shorter > limit - *shorter ? *shorter : limit - *shorter;
+    if (*shorter + *longer <= limit) return;
+    *shorter = limit / 2;
+    *longer = limit - limit / 2;
+}
+
+Status tokenizer_encode_pair(Tokenizer *tokenizer, const char *text, size_t size, const char *pair, size_t pair_size,
+                             int32_t max_length, const int32_t **ids, size_t *count, bool *truncated, Error *error) {
+    if (check_text(text, size, error) || check_text(pair, pair_size, error) ||
+        make_room(tokenizer, size + pair_size, error))
+        return error->status;
+    tokenizer->count = 0;
+    if (size > 0 && encode_piece(tokenizer, 0, text, size, error)) return error->status;
+    const size_t first = tokenizer->count;
+    if (pair_size > 0 && encode_piece(tokenizer, 0, pair, pair_size, error)) return error->status;
+    const size_t second = tokenizer->count - first;
+    size_t kept = first, kept_second = second;
+    truncate_longest_first((size_t)max_length, &kept, &kept_second);
+    const bool left = tokenizer->spec.truncate_left;
+    int32_t *start = tokenizer->ids + (left ? first - kept : 0);
+    memmove(start + kept, tokenizer->ids + first + (left ? second - kept_second : 0), kept_second * sizeof *start);
+    *ids = start;
+    *count = kept + kept_second;
+    if (truncated) *truncated = *count < first + second;
+    never_empty(tokenizer, ids, count);
     return STATUS_OK;
 }
 

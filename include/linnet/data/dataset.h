@@ -13,6 +13,7 @@
  *  dataset_lengths(), dataset_labels() and dataset_load() while others read other data sets. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DATASET_FORMAT_VERSION 2
@@ -29,6 +30,7 @@ typedef struct {
     int32_t longest;     /**< tokens of the longest sample */
     int32_t labels;      /**< number of classes; 0: the samples have no labels */
     char **label_names;  /**< [labels] */
+    bool pairs;          /**< each sample is made of two texts */
     char tokenizer_digest[DIGEST_TEXT];
     char source_name[256]; /**< file name of the source table, without folder */
     char source_digest[DIGEST_TEXT];

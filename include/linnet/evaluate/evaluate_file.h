@@ -13,7 +13,8 @@ typedef struct {
     int64_t rank_timeout;    /**< seconds, see heartbeat_limit() */
     TableOptions table;      /**< how a table is written */
     const char *text_column, *label_column;
-    char **label_names; /**< [labels] the names that a table has for the model's labels; NULL: the model's own */
+    const char *pair_column; /**< of a table with second texts; else NULL */
+    char **label_names;      /**< [labels] the names that a table has for the model's labels; NULL: the model's own */
     size_t labels;
 } EvaluateOptions;
 

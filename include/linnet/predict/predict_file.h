@@ -16,6 +16,7 @@ typedef struct {
     const char *input;  /**< a table, a token file, or "-": standard input */
     const char *output; /**< its name tells the format, see output_format() */
     const char *text_column;
+    const char *pair_column; /**< of second texts; NULL: there are none */
     TableOptions table;
     double threshold;     /**< labels of a lower probability are left out */
     int64_t batch_size;   /**< texts that run together */

@@ -11,10 +11,11 @@
 Status predict_print_texts(Predictor *predictor, char *const *texts, size_t count, const AnswerStyle *style,
                            Error *error);
 
-/** Answer each row of a table ("-": standard input), whose texts are in a column. The texts read so far are answered as
+/** Answer each row of a table ("-": standard input), whose texts are in a column, and second texts perhaps in another
+ *  one (NULL: there are none). The texts read so far are answered as
  *  soon as no further row is waiting (records_ready()), so that who writes a line gets its answer. */
 Status predict_print_table(Predictor *predictor, const char *input, const TableOptions *table, const char *text_column,
-                           const AnswerStyle *style, Error *error);
+                           const char *pair_column, const AnswerStyle *style, Error *error);
 
 /** Answer each sample of a token file. */
 Status predict_print_samples(Predictor *predictor, const char *input, const AnswerStyle *style, Error *error);

@@ -21,12 +21,16 @@ typedef struct Predictor Predictor;
 typedef struct {
     const char *text; /**< [size] UTF-8, may hold zero bytes; borrowed */
     size_t size;      /**< bytes */
+    const char *pair; /**< [pair_size] a second text, likewise; NULL: there is none */
+    size_t pair_size;
 } PredictText;
 
 /** Load a model folder or checkpoint with its tokenizer; at most `batch_size` ≥ 1 texts run together. STATUS_INPUT also
  *  where it has no classification head, more labels than METRICS_LABELS_MAX, or a tokenizer with more tokens than the
  *  model. */
 Status predictor_open(Predictor **predictor, const char *model, int64_t batch_size, Error *error);
+/** STATUS_INPUT where texts cannot have second texts: tokenizer_takes_pairs(). */
+Status predictor_takes_pairs(const Predictor *predictor, Error *error);
 void predictor_close(Predictor *predictor); /**< NULL is allowed */
 
 size_t predictor_batch_size(const Predictor *predictor);        /**< texts that run together at most */
@@ -40,7 +44,7 @@ typedef struct {
     void *context; /**< borrowed */
 } PredictWatch;
 
-/** Classify texts [count], tokenized by tokenizer_encode_sample() up to the tokenizer's model_max_length and the model's
+/** Classify texts [count], tokenized by tokenizer_encode_sample() or, with a second text, tokenizer_encode_pair() up to the tokenizer's model_max_length and the model's
  *  positions.
  *   best [count]              written: the index of the label, metrics_predicted(); −1 where the model's values overflow
  *                             float32, so that no label is meant

@@ -31,6 +31,7 @@ typedef struct {
     const char *output;       /**< the token file */
     const char *tokenizer;    /**< a folder, see linnet/tokenizer/tokenizer_spec.h */
     const char *text_column;  /**< column of the texts */
+    const char *pair_column;  /**< column of second texts; NULL: a sample is one text */
     const char *label_column; /**< column of the labels; NULL: the token file has none */
     char **label_names;       /**< [labels] the classes 0, 1, … */
     size_t labels;
@@ -74,7 +75,7 @@ typedef struct {
 } PrepareSummary;
 
 /** Make the token file of the rows of all tables, in the order in which they are named. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
- *  linnet/tokenizer/tokenizer.h refuse, an unknown label (docs/reference/formats.md has the rules), empty or repeated label
+ *  linnet/tokenizer/tokenizer.h refuse (also pairs), an unknown label (docs/reference/formats.md has the rules), empty or repeated label
  *  names, a table without rows, tables with different columns, a subset larger than the table, a table that changes while it is read, an output that
  *  is an input; what split.h and class_balance.h in src/text refuse. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);

@@ -29,6 +29,15 @@ Status tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t size, con
 Status tokenizer_encode_sample(Tokenizer *tokenizer, const char *text, size_t size, int32_t max_length,
                                const int32_t **ids, size_t *count, bool *truncated, Error *error);
 
+/** The ids of two texts as one sample, as Transformers pairs them (`tokenizer(text, pair, truncation=True)`): those of the
+ *  first, then those of the second, with nothing between them; of at most `max_length` ids, where the longer text gives
+ *  its ids up first (`longest_first`). Else as above. The tokenizer must be one of tokenizer_takes_pairs(). */
+Status tokenizer_encode_pair(Tokenizer *tokenizer, const char *text, size_t size, const char *pair, size_t pair_size,
+                             int32_t max_length, const int32_t **ids, size_t *count, bool *truncated, Error *error);
+
+/** STATUS_INPUT where the tokenizer puts ids around a text, and would put others around two. */
+Status tokenizer_takes_pairs(const Tokenizer *tokenizer, Error *error);
+
 const TokenizerSpec *tokenizer_spec(const Tokenizer *tokenizer); /**< borrowed */
 int32_t tokenizer_vocabulary(const Tokenizer *tokenizer);        /**< one more than the largest id */
 int32_t tokenizer_end_of_text(const Tokenizer *tokenizer);       /**< eos_token, or <|endoftext|> */

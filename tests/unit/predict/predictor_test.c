@@ -47,7 +47,7 @@ static int make_model(void **state) {
     size_t failed;
     if (make_folder(state) || model_new_folder(in_folder("model"), &model, &error)) return -1;
     for (size_t i = 0; i < sizeof letters; i++) letters[i] = "etaoin shrdlu\0"[i * i % 31 % 14];
-    for (size_t i = 0; i < TEXTS; i++) texts[i] = (PredictText){letters + 2 * i, i * 37 % LONGEST};
+    for (size_t i = 0; i < TEXTS; i++) texts[i] = (PredictText){.text = letters + 2 * i, .size = i * 37 % LONGEST};
     Predictor *predictor = open_with(1);
     for (size_t i = 0; i < TEXTS; i++)
         if (predictor_classify_all(predictor, &texts[i], 1, &alone_best[i], alone[i], NULL, &failed, &error)) return -1;
@@ -131,7 +131,7 @@ static void test_the_text_of_an_error(void **state) {
         size_t failed;
         Error error = {0};
         memcpy(given, texts, sizeof given);
-        given[BAD[i]] = (PredictText){"caf\xe9", 4};
+        given[BAD[i]] = (PredictText){.text = "caf\xe9", .size = 4};
         predictor_classify_all(predictor, given, 10, best, probabilities[0], NULL, &failed, &error);
         assert_int_equal(error.status, STATUS_INPUT);
         assert_int_equal(failed, BAD[i]);
@@ -144,7 +144,9 @@ static void test_the_text_of_an_error(void **state) {
 static void test_truncated_texts_are_counted(void **state) {
     (void)state;
     Predictor *predictor = open_with(32);
-    const PredictText given[] = {{letters, 3}, {letters, 119}, {letters, 118}}; /* a token has few bytes here */
+    const PredictText given[] = {{.text = letters, .size = 3},
+                                 {.text = letters, .size = 119},
+                                 {.text = letters, .size = 118}}; /* a token has few bytes here */
     double probabilities[3][LABELS];
     int32_t best[3];
     size_t failed;

@@ -41,6 +41,10 @@ def tables():
     seed("table", "field", b'\x60{"version": {"a": [1]}, "data": [{"text": "a", "sentiment": 1}], "x": 2}')
     seed("gzip", "plain", gzip.compress(rows.encode(), mtime=0)[3:])
     seed("gzip", "two", (gzip.compress(rows.encode(), mtime=0) + gzip.compress(b"again,0\n", mtime=0) + b"\0\0")[3:])
+    stored = b"\xa0" + len(rows.encode()).to_bytes(4, "little") + (len(rows.encode()) << 3 | 1).to_bytes(3, "little") + rows.encode()
+    seed("zstd", "stored", stored)  # RFC 8878: a frame of one block, without its magic number
+    seed("zstd", "repeated", b"\xa0\x40\0\0\0" + (64 << 3 | 1 << 1 | 1).to_bytes(3, "little") + b"a")
+    seed("zstd", "two", stored + b"\x28\xb5\x2f\xfd" + stored)
 
 
 def json_files():

@@ -14,6 +14,7 @@ const FuzzReader fuzz_readers[] = {
     {"jsonl", feed_jsonl},
     {"table", feed_table},
     {"gzip", feed_gzip},
+    {"zstd", feed_zstd},
     {"settings", feed_settings},
     {"config", feed_config},
     {"state", feed_state},

@@ -21,6 +21,7 @@ void feed_tsv(const uint8_t *bytes, size_t size);
 void feed_jsonl(const uint8_t *bytes, size_t size);
 void feed_table(const uint8_t *bytes, size_t size);
 void feed_gzip(const uint8_t *bytes, size_t size);
+void feed_zstd(const uint8_t *bytes, size_t size);
 void feed_settings(const uint8_t *bytes, size_t size);
 void feed_config(const uint8_t *bytes, size_t size);
 void feed_state(const uint8_t *bytes, size_t size);

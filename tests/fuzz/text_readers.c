@@ -114,14 +114,22 @@ void feed_table(const uint8_t *bytes, size_t size) {
     read_table("a.csv", bytes + 1, size - 1, &options, 4 * size);
 }
 
-/* What follows the first three bytes of every gzip file. */
-void feed_gzip(const uint8_t *bytes, size_t size) {
-    uint8_t *file = malloc(size + 3);
+/* A table of which the file's first bytes [start_size] are always the same. */
+static void read_compressed(const char *start, size_t start_size, const uint8_t *bytes, size_t size) {
+    uint8_t *file = malloc(start_size + size);
     fuzz_check(file != NULL);
-    memcpy(file, "\x1F\x8B\x08", 3);
-    memcpy(file + 3, bytes, size);
-    read_table("a.csv.gz", file, size + 3, &(TableOptions){0}, SIZE_MAX);
+    memcpy(file, start, start_size);
+    memcpy(file + start_size, bytes, size);
+    read_table("a.csv", file, start_size + size, &(TableOptions){0}, SIZE_MAX);
     free(file);
+}
+
+void feed_gzip(const uint8_t *bytes, size_t size) {
+    read_compressed("\x1F\x8B\x08", 3, bytes, size);
+}
+
+void feed_zstd(const uint8_t *bytes, size_t size) {
+    read_compressed("\x28\xB5\x2F\xFD", 4, bytes, size);
 }
 
 /* Settings that were read are written as text that reads as the same settings. */

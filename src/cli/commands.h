@@ -28,6 +28,7 @@ int command_train(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_report(int argc, char **argv);
+int command_sweep(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 /** These two tell of all commands. */
 int command_completions(const CommandList *commands, int argc, char **argv);

@@ -65,12 +65,13 @@ static bool is_yaml(const char *path, const char *text) {
     return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0) && text[strspn(text, " \t\r\n")] != '{';
 }
 
-Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error) {
+static Status load(Settings *settings, const char *path, const char *const *overrides, size_t count, bool warn,
+                   Error *error) {
     char *text = NULL;
     size_t size = 0;
     *settings = (Settings){0};
     if (!path) {
-        read(settings, "{}", 2, "the command line", overrides, count, true, error);
+        read(settings, "{}", 2, "the command line", overrides, count, warn, error);
     } else if (file_read(path, &text, &size, error) == STATUS_OK) {
         const FileKind kind = file_kind(text, size_min(size, FILE_KIND_BYTES));
         if (is_yaml(path, text))
@@ -81,11 +82,20 @@ Status settings_load(Settings *settings, const char *path, const char *const *ov
         else if (kind != FILE_KIND_OTHER)
             refuse_kind(path, kind, error);
         else if (json_blank_comments(text, size, path, error) == STATUS_OK)
-            read(settings, text, size, path, overrides, count, true, error);
+            read(settings, text, size, path, overrides, count, warn, error);
     }
     memory_free(text);
     if (error->status == STATUS_OK && resolve_model(settings, error)) settings_free(settings);
     return error->status;
+}
+
+Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error) {
+    return load(settings, path, overrides, count, true, error);
+}
+
+Status settings_load_again(Settings *settings, const char *path, const char *const *overrides, size_t count,
+                           Error *error) {
+    return load(settings, path, overrides, count, false, error);
 }
 
 Status settings_parse(Settings *settings, const char *text, const char *name, Error *error) {

@@ -63,6 +63,8 @@ def place(sample, tmp_path_factory):
     shutil.copy(sample.train_csv, folder / "train.csv")
     shutil.copytree(sample.model, folder / "gpt2")
     linnet("prepare", "--input", sample.test_csv, "--output", folder / "test.h5", "--tokenizer", sample.tokenizer)
+    (folder / "sweep.json").write_text(json.dumps({"config": "run.json", "output_dir": "sweep", "parameters": {
+        "eval_file": ["test.h5"], "eval_strategy": ["epoch"], "max_steps": [4], "seed": [1, 2]}}))
     add_programs(folder)
     return folder
 

@@ -102,6 +102,10 @@ typedef struct {
  *  cache, the snapshot is taken (hub_cache.h). */
 Status settings_load(Settings *settings, const char *path, const char *const *overrides, size_t count, Error *error);
 
+/** The same without warnings, for a file that settings_load() has warned of. */
+Status settings_load_again(Settings *settings, const char *path, const char *const *overrides, size_t count,
+                           Error *error);
+
 /** Whether there is such a key, of linnet or of TrainingArguments and its scripts; *flag: it takes true or false. */
 bool settings_find(const char *key, bool *flag);
 /** Whether a key of TrainingArguments has a list as its value, so that several values may follow it on the command

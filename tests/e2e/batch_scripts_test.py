@@ -234,7 +234,7 @@ def test_failed_requeue_is_told(place, stand_in):
 
 
 def test_array_task_is_requeued_by_its_full_name(place):
-    program(place.bin / "linnet", "[[ $* != *--status* ]] || exit 0; exit 137")
+    program(place.bin / "linnet", "[[ $* != *--status* ]] || exit 0; [[ $1 != sweep ]] || { echo c.json; exit 0; }; exit 137")
     (place.folder / "c.json").write_text("{}")
     task = {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "2"}
     place.run("sweep.sbatch", "c.json", job=task, code=75)
@@ -255,6 +255,7 @@ def command(place):
     """A function that returns the words of the command that a script runs, under an MPI of this name."""
     program(place.bin / "linnet", f"""
 case "$*" in
+sweep*) echo "c *.json" ;;
 *--status*) echo ;;
 *--version*) echo "linnet    1.0"; echo "MPI       $STAND_IN_MPI" ;;
 *) printf '%s\\n' "$0" "$@" >{place.folder}/words; exit 1 ;;
@@ -315,7 +316,7 @@ def test_pmi_fits_the_mpi(command, place, mpi, known, component, chosen):
 def test_launch_replaces_the_launcher(command, place, script):
     """Of every script; names with what a shell would split come through, and its setup file is read first."""
     (place.folder / "setup").write_text(f"export LINNET={place.bin}/linnet LINNET_FROM_SETUP=1\n")
-    names = {"LINNET_CONFIG": "c *.json", "LINNET_MODEL": "a model", "LINNET_INPUT": "in *.csv", "LINNET_OUTPUT": "out.csv", "LINNET_DATA": "t *.h5",
+    names = {"LINNET_CONFIG": "c *.json", "LINNET_MODEL": "a model", "LINNET_INPUT": "in *.csv", "LINNET_OUTPUT": "out.csv", "LINNET_DATA": "t *.h5", "LINNET_SWEEP": "sweep *.json",
              "LINNET_OPTIONS": "--batch-size 7", "SLURM_ARRAY_TASK_ID": "0"}
     (place.folder / "c *.json").write_text("{}")
     arguments = {"predict": ["a model", "in *.csv", "out.csv", "--text-column", "a b"], "evaluate": ["a model", "t *.h5"]}.get(script.stem, ["c *.json"])
@@ -406,21 +407,3 @@ def test_prediction_and_evaluation(place, sample, tmp_path, system):
     assert "failed with exit code 2: requeue" in place.run(f"evaluate.{system}", **{**names, "LINNET_LAUNCH": "true"}, code=75)
     assert "linnet: error: " in place.run(f"evaluate.{system}", **{**names, "LINNET_MODEL": "none"}, code=1)
     assert sorted(path.name for path in Path(tmp_path).glob("linnet-evaluate-7.txt*")) == ["linnet-evaluate-7.txt"]
-
-
-def test_summary_of_a_sweep(settings, sample, tmp_path):
-    """A run counts if its status file says that it is finished."""
-    for seed, steps in ((1, 5), (2, 5)):
-        train(tmp_path / str(seed), output_dir=tmp_path / f"sweep/{seed}", eval_file=sample.test, max_steps=steps, seed=seed, **settings)
-
-    def summary(code):
-        done = subprocess.run(["python3", ROOT / "scripts/sweep-summary.sbatch", tmp_path / "sweep"], capture_output=True, text=True, timeout=60)
-        assert done.returncode == code, done
-        return done.stdout + done.stderr
-
-    assert "over 2 seeds" in summary(0)
-    status = tmp_path / "sweep/2/linnet_status.json"
-    status.write_text(status.read_text().replace("finished", "stopped"))
-    assert f"not finished: {tmp_path}/sweep/2" in summary(1) and "\tstopped\t5\t" in (tmp_path / "sweep/summary.tsv").read_text()
-    status.unlink()
-    assert "over 1 seeds" in summary(1) and "\tnot started\t" in (tmp_path / "sweep/summary.tsv").read_text()

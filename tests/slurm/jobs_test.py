@@ -192,13 +192,15 @@ def test_sweep_and_its_summary(cluster, settings, hold, tmp_path):
     """Two learning rates x two seeds. The last task, whose job number is that of the array, is stopped: only this task is requeued, and the
     summary waits for it."""
     config = write_config(tmp_path / "config.json", **settings, max_steps=2000)
-    stopped = tmp_path / "sweep/rate-3e-3-seed-2"
+    stopped = tmp_path / "sweep/trial-003"
+    description = tmp_path / "sweep.json"
+    description.write_text(json.dumps({"config": str(config), "output_dir": str(tmp_path / "sweep"), "metric": "accuracy",
+                                       "parameters": {"learning_rate": [1e-3, 3e-3], "seed": [1, 2]}}))
     held = hold(1, f"{stopped.name}/metrics.jsonl")
-    grid = dict(LINNET_RATES="1e-3 3e-3", LINNET_SEEDS="1 2", LINNET_SWEEP=tmp_path / "sweep")
-    sweep = cluster.submit("sweep.sbatch", config, log=tmp_path / "sweep-%a.log",
-                           options=["--array=0-3", "--cpus-per-task=1", held.option], **grid)
-    summary = cluster.submit("sweep-summary.sbatch", log=tmp_path / "summary.log",
-                             options=[f"--dependency=afterany:{sweep.number}"], **grid)
+    sweep = cluster.submit("sweep.sbatch", description, log=tmp_path / "sweep-%a.log",
+                           options=["--array=0-3", "--cpus-per-task=1", held.option])
+    summary = cluster.submit("sweep-summary.sbatch", description, log=tmp_path / "summary.log",
+                             options=[f"--dependency=afterany:{sweep.number}"])
     last = sweep.task(3)
     held.reached(last)
     signal_job(last, stopped)
@@ -208,7 +210,7 @@ def test_sweep_and_its_summary(cluster, settings, hold, tmp_path):
     sweep.until_ended()
     summary.until_ended()
     assert sorted(int(task["Restarts"]) for task in sweep.tasks()) == [0, 0, 0, 1], sweep
-    header, *rows = [line.split("\t") for line in (tmp_path / "sweep/summary.tsv").read_text().splitlines()]
+    header, *rows = [line.split("\t") for line in (tmp_path / "sweep/sweep.tsv").read_text().splitlines()]
     rows = [dict(zip(header, row)) for row in rows]
     assert [(row["learning_rate"], row["seed"], row["state"], row["step"]) for row in rows] == \
         [(rate, seed, "finished", "2000") for rate in ("0.001", "0.003") for seed in ("1", "2")]

@@ -74,7 +74,7 @@ use_mpirun() {
     local name
     case $mpi in
     "Open MPI"*)
-        launch=("$(launcher_of 'Open MPI|OpenRTE|PRTE' mpirun mpirun.openmpi)" --map-by "slot:PE=$cores" --bind-to core)
+        launch=("$(launcher_of 'Open MPI|OpenRTE|PRTE' mpirun mpiexec mpirun.openmpi)" --map-by "slot:PE=$cores" --bind-to core)
         [ -z "$hostfile" ] || launch+=(--hostfile "$hostfile")
         # Outside Slurm mpirun passes no variables to other hosts.
         for name in OMP_NUM_THREADS $(compgen -e LINNET_); do [ -z "${!name:-}" ] || launch+=(-x "$name"); done

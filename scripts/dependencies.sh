@@ -41,7 +41,7 @@ compiles() { echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; }
 # shellcheck disable=SC2016  # commands for find_missing()
 NEEDS='build-essential        : compiles && program make
 libopenmpi-dev         : program "${MPICC%% *}"
-openmpi-bin            : program mpirun
+openmpi-bin            : program mpirun || program mpiexec
 libopenblas-openmp-dev : library openblas
 libhdf5-dev            : library hdf5
 libcjson-dev           : library cjson

@@ -31,7 +31,11 @@ mpi_of() { # COMMAND...
 # The first launcher on PATH that is of this MPI: either may be called mpirun.
 launcher_of() { # MPI
     local name
-    if [ "$1" = openmpi ]; then set -- 'Open MPI|OpenRTE|PRTE' mpirun mpirun.openmpi; else set -- 'HYDRA|Intel' mpiexec mpiexec.hydra mpiexec.mpich; fi
+    if [ "$1" = openmpi ]; then
+        set -- 'Open MPI|OpenRTE|PRTE' mpirun mpiexec mpirun.openmpi
+    else
+        set -- 'HYDRA|Intel' mpiexec mpirun mpiexec.hydra mpiexec.mpich
+    fi
     for name in "${@:2}"; do
         "$name" --version 2>/dev/null | grep -qE "$1" && { echo "$name"; return; }
     done

@@ -164,7 +164,9 @@ requeue() { # WHY
     fi
     echo "$failed $stalled" >"$starts"
     echo "job $job $1: requeue"
-    "${requeue_command[@]}" || echo "cannot requeue job $job: submit it again to resume"
+    "${requeue_command[@]}" || { echo "cannot requeue job $job: submit it again to resume"; exit 75; }
+    # LSF would requeue a job that ends with 75 a second time.
+    [ -z "${LSB_JOBID:-}" ] || [ -z "${LINNET_REQUEUE:-}" ] || exit 2
     exit 75
 }
 

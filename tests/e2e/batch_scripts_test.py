@@ -407,3 +407,13 @@ def test_prediction_and_evaluation(place, sample, tmp_path, system):
     assert "failed with exit code 2: requeue" in place.run(f"evaluate.{system}", **{**names, "LINNET_LAUNCH": "true"}, code=75)
     assert "linnet: error: " in place.run(f"evaluate.{system}", **{**names, "LINNET_MODEL": "none"}, code=1)
     assert sorted(path.name for path in Path(tmp_path).glob("linnet-evaluate-7.txt*")) == ["linnet-evaluate-7.txt"]
+
+
+@pytest.mark.parametrize("command, code, called", [("qrerun mine", 2, ["qrerun mine"]), ("false", 75, [])])
+def test_own_requeue_under_lsf(place, sample, tmp_path, command, code, called):
+    """The job is requeued once: by that command, or where it fails by LSF itself, which does it at 75."""
+    (tmp_path / "in.csv").write_text("text\na row\n")
+    output = place.run("predict.lsf", LINNET=LINNET, LINNET_MODEL=sample.model, LINNET_INPUT="in.csv", LINNET_OUTPUT="out.csv",
+                       LINNET_LAUNCH="true", LINNET_REQUEUE=command, code=code)
+    assert "failed with exit code 2: requeue" in output and ("cannot requeue" in output) == (not called)
+    assert place.calls() == called

@@ -1,14 +1,15 @@
 /* The token file's four arrays, which may be hostile: an array that would make its reader take too much memory, open
  * another file or load a filter is refused before it is read. See dataset_columns.h. */
 #include "data/dataset_columns.h"
+#include "linnet/core/file.h"
 #include "linnet/core/file_source.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 /* HDF5 reads a chunk at once, so this limits the memory that a file can make the reader take. */
 #define CHUNK_BYTES_MAX ((hsize_t)64 << 20)
-#define REOPENED_MOST 3 /* times in one read */
 
 /* Chunks of 64 to 128 KiB: few reads for a complete file, little to read that one sample does not need. */
 const ColumnKind column_kinds[COLUMNS] = {
@@ -179,14 +180,15 @@ Status column_read(Dataset *dataset, ColumnName name, int64_t first, int64_t cou
     pthread_mutex_lock(&lock);
     pthread_mutex_unlock(&next);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* each thread may have an error stack of its own, and print it */
-    for (int attempt = 0; attempt <= REOPENED_MOST && !error->status; attempt++) {
+    for (int attempts = 0; !error->status;) {
         bool stale = false;
         Error failure = {0};
         if (!read_once(dataset, name, (hsize_t)first, (hsize_t)count, out, &stale, &failure)) break;
-        if (!stale || attempt == REOPENED_MOST)
-            error_set(error, failure.status, "%s", failure.message);
-        else
+        errno = stale ? ESTALE : 0;
+        if (file_retry(&attempts))
             reopen(dataset, error);
+        else
+            error_set(error, failure.status, "%s", failure.message);
     }
     pthread_mutex_unlock(&lock);
     return error->status;

@@ -55,6 +55,12 @@ Status file_begin(FILE **file, const char *path, Error *error);
 /** Close it (NULL is allowed). If *error is STATUS_OK flush it and move it into place, else remove it. */
 Status file_end(FILE *file, const char *path, Error *error);
 
+/** After a call on a path that failed with errno: whether to make it again, as where a file server no longer knows a
+ *  handle (ESTALE) after its restart, or because another host has replaced what the path names: the next call asks for
+ *  it anew. Has then waited, a tenth of a second at first. *attempts counts from 0; at most three times, in about two
+ *  seconds. errno stays. */
+bool file_retry(int *attempts);
+
 /** After writing in several steps ended with *error: whether to write all of it again, since a file server no longer knew
  *  an open file (ESTALE). Then it has waited, said so in the log and emptied *error. *attempts counts from 0; at most
  *  three times. */

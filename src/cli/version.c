@@ -1,5 +1,6 @@
 /* linnet --version. */
 #include "cli/commands.h"
+#include "linnet/core/cpus.h"
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "linnet/kernels/isa.h"
@@ -49,20 +50,6 @@ typedef struct {
     const char *name, *text;
 } Row;
 
-/* The processor's name as Linux tells it; "unknown" where it does not. */
-static void find_cpu(char *name, size_t size) {
-    char line[256];
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    snprintf(name, size, "unknown");
-    while (file && fgets(line, sizeof line, file)) {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", strlen("model name")) != 0 || !colon) continue;
-        snprintf(name, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
-        break;
-    }
-    if (file) fclose(file);
-}
-
 /* Make one space of each run of spaces and tabs, of which MPICH's text has some. */
 static void one_space(char *text) {
     char *to = text;
@@ -84,7 +71,7 @@ static void find_versions(Texts *texts) {
     snprintf(texts->hdf5, sizeof texts->hdf5, "%u.%u.%u", major, minor, release);
     if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) <= (int)sizeof texts->pcre2)
         pcre2_config(PCRE2_CONFIG_VERSION, texts->pcre2);
-    find_cpu(texts->cpu, sizeof texts->cpu);
+    cpus_name("/proc/cpuinfo", texts->cpu, sizeof texts->cpu);
     snprintf(texts->threads, sizeof texts->threads, "%d", omp_get_max_threads());
 }
 

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <omp.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What a rank may compute on. */
@@ -62,8 +61,8 @@ static void warn_of_excess(const World *world, const Share *share, int threads) 
 
 Status threads_choose(const World *world, int64_t wanted, int *threads, Error *error) {
     const Share share = find_share(world); /* on all ranks: it is collective */
-    const char *environment = getenv("OMP_NUM_THREADS");
-    *threads = wanted > 0 ? (int)wanted : environment && atoi(environment) > 0 ? atoi(environment) : even_part(&share);
+    const int asked = cpus_threads_asked();
+    *threads = wanted > 0 ? (int)wanted : asked ? asked : even_part(&share);
     warn_of_excess(world, &share, *threads);
     omp_set_num_threads(*threads);
     limits_threads(*threads, error);

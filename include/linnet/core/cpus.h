@@ -2,6 +2,7 @@
 #define LINNET_CORE_CPUS_H
 /** What this process may compute on. Not collective. */
 #include <sched.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /** The time on processors that the process's control groups give it: containers and batch systems set it. */
@@ -20,8 +21,16 @@ double cpus_group_quota(const char *folder);
  *  that a second thread there gains nothing. */
 int cpus_cores(const cpu_set_t *set);
 
+/** The threads that OMP_NUM_THREADS asks for: its number, or the first of a list; 0 where it is not set or not a number
+ *  above 0, which OpenMP's library reports and then takes for not set. */
+int cpus_threads_asked(void);
+
 /** For the start of the program: OpenMP runs as many threads as the process has cores to run on, or as many as its
- *  quota is worth, rounded up, if these are fewer. OMP_NUM_THREADS is left alone. */
+ *  quota is worth, rounded up, if these are fewer. Does nothing where cpus_threads_asked(). */
 void cpus_start(void);
+
+/** The processor's name as Linux tells it in `file`, /proc/cpuinfo, or its family where it tells numbers, as on Arm;
+ *  "unknown" where there is none. */
+void cpus_name(const char *file, char *name, size_t size);
 
 #endif

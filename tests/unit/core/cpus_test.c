@@ -67,6 +67,48 @@ static void test_cores(void **state) {
     }
 }
 
+static void test_name(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Xeon(R) CPU @ 2.60GHz\nflags\t\t: fpu: 1\n",
+         "Intel(R) Xeon(R) CPU @ 2.60GHz"},
+        {"processor\t: 0\ncpu\t\t: POWER9, altivec supported\nclock\t\t: 2.2GHz\n", "POWER9, altivec supported"},
+        {"processor\t: 0\nBogoMIPS\t: 2100.00\nFeatures\t: fp asimd sve\nCPU implementer\t: 0x41\n"
+         "CPU architecture: 8\nCPU variant\t: 0x1\nCPU part\t: 0xd40\nCPU revision\t: 1\n",
+         "Arm Neoverse-V1"},
+        {"CPU implementer\t: 0x61\nCPU part\t: 0x022\n", "Arm, implementer 0x61, part 0x022"},
+        {"", "unknown"},
+    };
+    char folder[] = "/tmp/linnet-cpus-XXXXXX", name[128], path[256];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/cpuinfo", folder);
+    cpus_name(path, name, sizeof name);
+    assert_string_equal(name, "unknown");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_file(folder, "cpuinfo", cases[i][0]);
+        cpus_name(path, name, sizeof name);
+        assert_string_equal(name, cases[i][1]);
+    }
+    remove_file(folder, "cpuinfo");
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void test_threads_asked(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int threads;
+    } cases[] = {{"4", 4},  {" 4 ", 4},  {"4,2", 4}, {"", 0},           {"0", 0},
+                 {"-1", 0}, {"four", 0}, {"4x", 0},  {"99999999999", 0}};
+    unsetenv("OMP_NUM_THREADS");
+    assert_int_equal(cpus_threads_asked(), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setenv("OMP_NUM_THREADS", cases[i].text, 1);
+        assert_int_equal(cpus_threads_asked(), cases[i].threads);
+    }
+    unsetenv("OMP_NUM_THREADS");
+}
+
 static void test_start(void **state) {
     (void)state;
     cpu_set_t mine, one;
@@ -83,6 +125,10 @@ static void test_start(void **state) {
     assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
     cpus_start();
     assert_int_equal(omp_get_max_threads(), 1);
+    setenv("OMP_NUM_THREADS", "many", 1);
+    omp_set_num_threads(2);
+    cpus_start();
+    assert_int_equal(omp_get_max_threads(), 1);
     setenv("OMP_NUM_THREADS", "3", 1);
     omp_set_num_threads(3);
     cpus_start();
@@ -93,6 +139,7 @@ static void test_start(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_group_quota), cmocka_unit_test(test_cores),
+                                       cmocka_unit_test(test_name), cmocka_unit_test(test_threads_asked),
                                        cmocka_unit_test(test_start)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,11 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define WINDOW_ROOM ((size_t)1 << 20) /* bytes of shared memory that MPI needs besides, at most */
 
@@ -102,15 +104,23 @@ void shared_destroy(Shared *shared) {
     memory_free(shared);
 }
 
+/* Where MPI keeps the file by way of which it shares memory: Open MPI takes its folder for temporary files where it
+ * cannot write to /dev/shm. */
+static const char *window_folder(void) {
+    const char *temporary = getenv("TMPDIR");
+    if (access("/dev/shm", W_OK) == 0) return "/dev/shm";
+    return temporary && *temporary ? temporary : "/tmp";
+}
+
 /* Whether this node may share memory and has room for `bytes`. */
 static bool fits(size_t bytes) {
     static const char *const WORDS[] = {"0", "1", NULL};
     if (environment_word("LINNET_SHARED_MEMORY", WORDS, "the ranks of a host share memory") == 0) return false;
     struct rlimit files;
     struct statvfs room;
-    /* MPI shares memory by way of a file. Where Open MPI cannot make it, all but one rank wait for ever. */
+    /* Where Open MPI cannot make the file, all but one rank wait for ever. */
     if (getrlimit(RLIMIT_FSIZE, &files) == 0 && files.rlim_cur < bytes + WINDOW_ROOM) return false;
-    if (statvfs("/dev/shm", &room) != 0) return true; /* MPI may share memory in another way */
+    if (statvfs(window_folder(), &room) != 0) return true; /* MPI may share memory in another way */
     return (size_t)room.f_bavail * room.f_frsize >= bytes;
 }
 

@@ -78,13 +78,15 @@ LIBS             = $(FOUND_LDLIBS) $(LDLIBS) -lm
 
 # Files named *_kernels.c are compiled once for every instruction set; the program picks at run time (src/kernels/isa.c). Each set
 # begins with the plain processor, whatever -march the user's CFLAGS have.
-ISAS            := base $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16 amx) $(if $(filter aarch64,$(ARCH)),neon)
-ISA_FLAGS_base  := $(if $(filter x86_64,$(ARCH)),-march=x86-64)
+ISAS            := base $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16 amx) $(if $(filter aarch64,$(ARCH)),neon $(SVE_ISAS))
+ISA_FLAGS_base  := $(if $(filter x86_64,$(ARCH)),-march=x86-64) $(if $(SVE_ISAS),-msve-vector-bits=scalable)
 ISA_FLAGS_avx2  := $(ISA_FLAGS_base) -mavx2 -mfma -mf16c -mprefer-vector-width=256
 ISA_FLAGS_avx512 := $(ISA_FLAGS_base) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512) -mavx512bf16
 ISA_FLAGS_amx  := $(ISA_FLAGS_avx512bf16) -mamx-tile -mamx-bf16
-ISA_FLAGS_neon :=
+ISA_FLAGS_neon := $(ISA_FLAGS_base)
+ISA_FLAGS_sve256 := $(SVE_FLAGS) -msve-vector-bits=256
+ISA_FLAGS_sve512 := $(SVE_FLAGS) -msve-vector-bits=512
 
 SOURCES := $(sort $(wildcard src/*/*.c))
 KERNELS := $(filter %_kernels.c,$(SOURCES))

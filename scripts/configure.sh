@@ -65,13 +65,17 @@ each_once() { tr -s '\n ' '\n' <<<"$*" | awk 'NF && !seen[$0]++'; }
 # clang 16's pass VectorCombine recurses without end in the bf16 kernels; that of clang 14, 15 and 19 does not.
 workaround=''
 [[ $clang != 1[678] ]] || workaround='-mllvm -disable-vector-combine'
+sve_isas='' sve_flags=''
+! find_sve || sve_isas='sve256 sve512'
 mkdir -p "$folder"
 cat >"$folder/config.mk.new" <<END && mv "$folder/config.mk.new" "$folder/config.mk"
 # $new_key
 # Written by scripts/configure.sh; make writes it again when the compiler, the libraries or the flags change.
 ARCH := ${machine%%-*}
+SVE_ISAS := $sve_isas
+SVE_FLAGS := $sve_flags
 FOUND_CFLAGS := $workaround
-FOUND_CPPFLAGS := $(one_line "$(each_once "$cppflags")") -DLINNET_OPENBLAS='"$blas_name"'
+FOUND_CPPFLAGS := $(one_line "$(each_once "$cppflags")") -DLINNET_OPENBLAS='"$blas_name"'${sve_isas:+ -DLINNET_SVE}
 FOUND_LDFLAGS := $(one_line "$(each_once "$ldflags")")
 FOUND_LDLIBS := $(one_line "$ldlibs")
 OPENBLAS_LDLIBS := $(one_line "$blas")

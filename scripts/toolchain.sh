@@ -234,6 +234,22 @@ ask_compiler() {
     compiler=$($MPICC --version 2>/dev/null | sed -n 1p)
 }
 
+# Set sve_flags: what makes the compiler use SVE with vectors of a fixed length, as src/kernels/lanes.h does, beside the user's
+# flags, which may name a processor that has it. False where the compiler or the processor knows none.
+find_sve() {
+    [[ $machine = aarch64* ]] || return
+    printf '%s\n' '#include <arm_sve.h>' \
+        'typedef svfloat32_t Sve __attribute__((arm_sve_vector_bits(__ARM_FEATURE_SVE_BITS)));' \
+        'typedef float Floats __attribute__((vector_size(__ARM_FEATURE_SVE_BITS / 8)));' \
+        'Floats half(Floats x) { return (Floats)(Sve)svmul_n_f32_x(svptrue_b32(), (Sve)x, 0.5f); }' >"$scratch/sve.c"
+    for sve_flags in '' -march=armv8.2-a+sve; do
+        # shellcheck disable=SC2086  # lists of flags
+        $MPICC ${CPPFLAGS:-} ${CFLAGS:-} $sve_flags -msve-vector-bits=256 -Werror -c -o "$scratch/sve.o" "$scratch/sve.c" \
+            >"$scratch/sve.log" 2>&1 && return
+    done
+    return 1
+}
+
 # The first of the user's flags with which results are other ones, and which the compiler tells by no macro; false if there is none.
 changing_flag() {
     local word

@@ -32,7 +32,7 @@ static inline Words words_multiply(Words a, Words b) {
     return (Words)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 #elif defined __SSE2__
     return (Words)_mm_mul_epu32((__m128i)a, (__m128i)b);
-#elif defined __ARM_NEON
+#elif defined __ARM_NEON && !defined SVE_BYTES
     return (Words)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
 #else
     return (a & 0xffffffffu) * (b & 0xffffffffu);

@@ -41,6 +41,15 @@ static int has_amx(void) {
     return has_avx512bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & TILES) && (d & TILES_BF16) &&
            syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
+#elif defined LINNET_SVE
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+
+/* Bits of SVE's vectors in this thread, and in those that it starts; 0 without SVE. */
+static int sve_bits(void) {
+    const int answer = getauxval(AT_HWCAP) & HWCAP_SVE ? prctl(PR_SVE_GET_VL) : 0;
+    return answer > 0 ? (answer & PR_SVE_VL_LEN_MASK) * 8 : 0;
+}
 #endif
 
 /* The best set that this machine has, or the one with that name; NULL when there is none. */
@@ -51,6 +60,10 @@ static const Kernels *find(const char *name) {
     if (has_avx512() && (!name || strcmp(name, kernels_avx512.isa) == 0)) return &kernels_avx512;
     if (has_avx2() && (!name || strcmp(name, kernels_avx2.isa) == 0)) return &kernels_avx2;
 #elif defined __aarch64__
+#ifdef LINNET_SVE
+    if ((!name || strcmp(name, kernels_sve512.isa) == 0) && sve_bits() == 512) return &kernels_sve512;
+    if ((!name || strcmp(name, kernels_sve256.isa) == 0) && sve_bits() == 256) return &kernels_sve256;
+#endif
     if (!name || strcmp(name, kernels_neon.isa) == 0) return &kernels_neon; /* part of the architecture */
 #endif
     return !name || strcmp(name, kernels_base.isa) == 0 ? &kernels_base : NULL;
@@ -64,7 +77,7 @@ static const Kernels *choose(void) {
     isa_choose(NULL);
     if (!atomic_flag_test_and_set(&warned))
         log_warning("LINNET_ISA=%s: this build, CPU or system has no such instruction set; using %s "
-                    "(known: base, avx2, avx512, avx512bf16, amx, neon)",
+                    "(known: base, avx2, avx512, avx512bf16, amx, neon, sve256, sve512)",
                     wanted, isa_name());
     return atomic_load(&chosen);
 }

@@ -46,6 +46,9 @@ extern const Kernels kernels_base;
 extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512bf16, kernels_amx;
 #elif defined __aarch64__
 extern const Kernels kernels_neon;
+#ifdef LINNET_SVE /* the compiler has it: scripts/configure.sh */
+extern const Kernels kernels_sve256, kernels_sve512;
+#endif
 #endif
 
 /** The set in use, chosen at the first call. Any thread may call it. */

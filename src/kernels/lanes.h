@@ -14,11 +14,17 @@
 #elif defined __ARM_NEON
 #include <arm_neon.h>
 #endif
+#if defined __ARM_FEATURE_SVE_BITS && __ARM_FEATURE_SVE_BITS > 128 /* the length that the Makefile fixes */
+#include <arm_sve.h>
+#define SVE_BYTES (__ARM_FEATURE_SVE_BITS / 8)
+#endif
 
 #if defined __AVX512F__
 #define LANE_BYTES 64
 #elif defined __AVX2__
 #define LANE_BYTES 32
+#elif defined SVE_BYTES
+#define LANE_BYTES SVE_BYTES
 #else
 #define LANE_BYTES 16
 #endif
@@ -26,6 +32,10 @@
 
 typedef float Floats __attribute__((vector_size(LANE_BYTES)));
 typedef uint32_t Bits __attribute__((vector_size(LANE_BYTES)));
+#ifdef SVE_BYTES
+/** Floats as the intrinsics of SVE have them. */
+typedef svfloat32_t SveFloats __attribute__((arm_sve_vector_bits(__ARM_FEATURE_SVE_BITS)));
+#endif
 
 /** The lanes that the constant indices name: those of b follow those of a. Order is an integer vector type with as many
  *  lanes. */
@@ -93,6 +103,8 @@ static inline Floats floats_fma(Floats a, Floats b, Floats c) {
     return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined __FMA__ && defined __AVX2__
     return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined SVE_BYTES
+    return (Floats)(SveFloats)svmla_f32_x(svptrue_b32(), (SveFloats)c, (SveFloats)a, (SveFloats)b);
 #elif defined __ARM_NEON
     return (Floats)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #elif FUSED
@@ -127,13 +139,21 @@ static inline size_t round_up(size_t value, size_t multiple) {
 
 /** The first `count` < LANES elements, and zeros in the other lanes. */
 static inline Floats floats_load_part(const float *from, size_t count) {
+#ifdef SVE_BYTES
+    return (Floats)(SveFloats)svld1_f32(svwhilelt_b32_u64(0, count), from);
+#else
     Floats value = {0};
     memcpy(&value, from, count * sizeof *from);
     return value;
+#endif
 }
 
 static inline void floats_store_part(float *to, Floats value, size_t count) {
+#ifdef SVE_BYTES
+    svst1_f32(svwhilelt_b32_u64(0, count), to, (SveFloats)value);
+#else
     memcpy(to, &value, count * sizeof *to);
+#endif
 }
 
 /** The smaller of both, lane by lane; b where either is NaN. So a NaN in b passes through a limit in a. */
@@ -144,6 +164,9 @@ static inline Floats floats_min(Floats a, Floats b) {
     return (Floats)_mm256_min_ps((__m256)a, (__m256)b);
 #elif defined __SSE2__
     return (Floats)_mm_min_ps((__m128)a, (__m128)b);
+#elif defined SVE_BYTES
+    svbool_t from_a = svcmplt_f32(svptrue_b32(), (SveFloats)a, (SveFloats)b);
+    return (Floats)(SveFloats)svsel_f32(from_a, (SveFloats)a, (SveFloats)b);
 #else
     Bits from_a = (Bits)(a < b);
     return (Floats)(((Bits)a & from_a) | ((Bits)b & ~from_a));
@@ -158,6 +181,9 @@ static inline Floats floats_max(Floats a, Floats b) {
     return (Floats)_mm256_max_ps((__m256)a, (__m256)b);
 #elif defined __SSE2__
     return (Floats)_mm_max_ps((__m128)a, (__m128)b);
+#elif defined SVE_BYTES
+    svbool_t from_a = svcmpgt_f32(svptrue_b32(), (SveFloats)a, (SveFloats)b);
+    return (Floats)(SveFloats)svsel_f32(from_a, (SveFloats)a, (SveFloats)b);
 #else
     Bits from_a = (Bits)(a > b);
     return (Floats)(((Bits)a & from_a) | ((Bits)b & ~from_a));
@@ -174,8 +200,12 @@ static inline Floats floats_max_all(Floats value) {
 
 /** `value` in lanes 0 … count − 1, `other` in the rest. */
 static inline Floats floats_first(Floats value, size_t count, Floats other) {
+#ifdef SVE_BYTES
+    return (Floats)(SveFloats)svsel_f32(svwhilelt_b32_u64(0, count), (SveFloats)value, (SveFloats)other);
+#else
     Bits mask = (Bits)(lane_numbers() < (uint32_t)count);
     return (Floats)(((Bits)value & mask) | ((Bits)other & ~mask));
+#endif
 }
 
 static inline Floats floats_all(float value) {

@@ -26,17 +26,30 @@ INLINE Floats step_add(Floats sum, Floats left, Floats right) {
 #endif
 }
 
+/* Four factors, and a multiply-add that takes one of them from its lane; with SVE each 128 bits have the same four. */
+#if defined SVE_BYTES
+typedef SveFloats Factors;
+#define factors_load(from) svld1rq_f32(svptrue_b32(), from)
+#define FACTOR_MULTIPLY_ADD(sum, vector, factors, lane)                                                                \
+    (Floats)(SveFloats) svmla_lane_f32((SveFloats)(sum), (SveFloats)(vector), factors, lane)
+#elif defined __ARM_NEON
+typedef float32x4_t Factors;
+#define factors_load(from) vld1q_f32(from)
+#define FACTOR_MULTIPLY_ADD(sum, vector, factors, lane)                                                                \
+    (Floats) vfmaq_laneq_f32((float32x4_t)(sum), (float32x4_t)(vector), factors, lane)
+#endif
+
 /** sums += a · b for one step of both micro-panels: a rank-1 update, or rank-2 of pairs. */
 INLINE void step_update(Floats sums[MR][VECTORS], const float *a, const float *b, const size_t rows) {
     Floats right[VECTORS];
 #pragma GCC unroll 3
     for (size_t v = 0; v < VECTORS; v++) right[v] = floats_load(b + v * LANES);
 #if defined __ARM_NEON && !PAIRS
-    /* A multiply-add takes its factor from a lane: two loads for eight rows. The compiler would load each row's. */
-    float32x4_t upper = vld1q_f32(a), lower = vld1q_f32(a + 4);
+    /* Two loads of factors for eight rows. The compiler would load each row's. */
+    Factors upper = factors_load(a), lower = factors_load(a + 4);
 #define ROW(R, FACTORS)                                                                                                \
     for (size_t v = 0; v < VECTORS && R < rows; v++)                                                                   \
-    sums[R][v] = (Floats)vfmaq_laneq_f32((float32x4_t)sums[R][v], (float32x4_t)right[v], FACTORS, R % 4)
+    sums[R][v] = FACTOR_MULTIPLY_ADD(sums[R][v], right[v], FACTORS, R % 4)
     ROW(0, upper);
     ROW(1, upper);
     ROW(2, upper);

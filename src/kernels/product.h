@@ -47,8 +47,8 @@
 #elif defined __ARM_NEON
 #define MR ((size_t)8)
 #define GROUP ((size_t)1)
-#define VECTORS ((size_t)3) /* 8 × 3 sums, 3 loads and 2 vectors of factors in 32 registers */
-#define KC ((size_t)256)    /* a micro-panel of B is 12 KB of an L1 cache of 64 KB */
+#define VECTORS ((size_t)3)                         /* 8 × 3 sums, 3 loads and 2 vectors of factors in 32 registers */
+#define KC ((size_t)(LANE_BYTES == 64 ? 128 : 256)) /* a micro-panel of B is at most 24 KB of an L1 cache of 64 KB */
 #else
 #define MR ((size_t)6)
 #define GROUP ((size_t)1)

@@ -2,11 +2,26 @@
 #include "kernels/kernels.h"
 #include "kernels/lanes.h"
 
-typedef float HalfFloats __attribute__((vector_size(LANE_BYTES / 2)));
 typedef double Doubles __attribute__((vector_size(LANE_BYTES)));
+#ifndef SVE_BYTES
+typedef float HalfFloats __attribute__((vector_size(LANE_BYTES / 2)));
+#endif
 #define DOUBLE_LANES ((size_t)LANE_BYTES / sizeof(double))
 #define SUMS ((size_t)32) /* partial sums, as many with every instruction set */
 #define VECTORS (SUMS / DOUBLE_LANES)
+
+static inline Doubles doubles_of_floats(const float *from) {
+#ifdef SVE_BYTES /* the compiler would convert halves of vectors by way of memory */
+    typedef svfloat64_t SveDoubles __attribute__((arm_sve_vector_bits(__ARM_FEATURE_SVE_BITS)));
+    svuint32_t narrow = svreinterpret_u32_f32(svld1_f32(svwhilelt_b32_u64(0, DOUBLE_LANES), from));
+    svfloat32_t even = svreinterpret_f32_u64(svunpklo_u64(narrow));
+    return (Doubles)(SveDoubles)svcvt_f64_f32_x(svptrue_b64(), even);
+#else
+    HalfFloats narrow;
+    memcpy(&narrow, from, sizeof narrow);
+    return __builtin_convertvector(narrow, Doubles);
+#endif
+}
 
 /* The square of a float32 is exact in float64, so that a fused multiply-add would change nothing. */
 double KERNEL(sum_of_squares)(const float *x, size_t n) {
@@ -15,9 +30,7 @@ double KERNEL(sum_of_squares)(const float *x, size_t n) {
     for (; i + SUMS <= n; i += SUMS)
 #pragma GCC unroll 16
         for (size_t k = 0; k < VECTORS; k++) {
-            HalfFloats narrow;
-            memcpy(&narrow, x + i + k * DOUBLE_LANES, sizeof narrow);
-            Doubles wide = __builtin_convertvector(narrow, Doubles);
+            Doubles wide = doubles_of_floats(x + i + k * DOUBLE_LANES);
             sums[k] += wide * wide;
         }
     double lanes[SUMS];

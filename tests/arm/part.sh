@@ -6,6 +6,12 @@
 
 ARM_KERNELS=(isa attention adamw dropout gelu layernorm vector linear portable_bits)
 
+# The kernels' tests on processors with the two lengths of vectors that kernels for SVE are compiled for.
+run_sve_units() { # NAMES...
+    local cpu
+    for cpu in max,sve-max-vq=2 max,sve-max-vq=4; do QEMU_CPU=$cpu run_units build/arm "$@"; done
+}
+
 build_arm() { # NAME FOLDER GOALS...
     local root=$PWD/build/arm/root
     local -x PKG_CONFIG_SYSROOT_DIR=$root
@@ -39,6 +45,7 @@ test_arm() {
     build_arm build-arm build/arm all "${units[@]/#/build/arm/tests/unit/}" "${mpi[@]/#/build/arm/tests/mpi/}" || return
     tests/arm/programs.sh
     run_units build/arm "${units[@]}"
+    run_sve_units "${units[@]}"
     arm_mpi 3 "${mpi[@]}"
     run_pytest arm build/arm/bin/linnet tests/arm
 }
@@ -49,6 +56,7 @@ test_arm_all() {
     build_arm build-arm build/arm all unit-programs mpi-programs || return
     tests/arm/programs.sh
     test_unit build/arm
+    run_sve_units "${units[@]}"
     for ranks in 1 2 3 4; do arm_mpi $ranks "${mpi[@]}"; done
     run_pytest arm build/arm/bin/linnet tests/arm tests/golden tests/e2e
     ARM_CC=clang build_arm build-arm-clang build/arm/clang all "${units[@]/#/build/arm/clang/tests/unit/}" && run_units build/arm/clang "${units[@]}"

@@ -1,4 +1,5 @@
 """aarch64 and x86-64 compute the same bits: build/arm/bin/linnet, which is the program of aarch64 under qemu, and build/linnet."""
+import re
 import shutil
 
 import pytest
@@ -41,9 +42,13 @@ def both(monkeypatch, tmp_path):
     return {"OMPI_MCA_btl_vader_single_copy_mechanism": "none"}
 
 
+# What qemu emulates: the length of SVE's vectors is a multiple of 128 bits; none means NEON's kernels.
+CPUS = {"neon": "max,sve=off", "sve256": "max,sve-max-vq=2", "sve512": "max,sve-max-vq=4"}
+
+
 # The 20 columns of a head are no multiple of the vectors of either processor, 64 are one of both.
-@pytest.mark.parametrize("layers, width, heads, ranks", [(2, 60, 3, 1), (1, 128, 2, 2)])
-def test_same_run(sample, x86, job, tmp_path, layers, width, heads, ranks):
+@pytest.mark.parametrize("isa, layers, width, heads, ranks", [("neon", 2, 60, 3, 1), ("neon", 1, 128, 2, 2), ("sve256", 2, 60, 3, 2), ("sve512", 2, 60, 3, 1)])
+def test_same_run(sample, x86, job, tmp_path, isa, layers, width, heads, ranks):
     """A new model and its training with dropout and evaluations; x86-64 has one rank."""
     shape = ["--tokenizer", sample.tokenizer, "--layers", layers, "--width", width, "--heads", heads]
     linnet("init", "--output", tmp_path / "model", *shape)
@@ -52,7 +57,9 @@ def test_same_run(sample, x86, job, tmp_path, layers, width, heads, ranks):
     settings = {**job, "model_name_or_path": tmp_path / "model", "max_steps": 6, "eval_file": sample.test, "eval_strategy": "steps",
                 "eval_steps": 3}
     expected = results(x86(train, tmp_path / "x86", **settings))
-    assert results(train(tmp_path / "arm", ranks=ranks, **settings)) == expected
+    cpu = {"QEMU_CPU": CPUS[isa]}
+    assert re.search(rf"^kernels +{isa}$", linnet("--version", env=cpu).stdout, re.M)
+    assert results(train(tmp_path / "arm", ranks=ranks, env=cpu, **settings)) == expected
 
 
 @pytest.mark.parametrize("isa", ["avx2", "avx512"])  # where the CPU lacks it, the best that it has

@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from support import (LIMIT, LINNET, MACHINE, ROOT, checkpoints, linnet, train, training_events, weights_digest, without_timing, write_config)
+from support import (EMULATED, LIMIT, LINNET, MACHINE, ROOT, checkpoints, linnet, train, training_events, weights_digest, without_timing, write_config)
 
 # The first is the one that the others are compared with. A CPU that lacks a set skips its tests.
-SETS = {"x86_64": ["avx2", "avx512"], "aarch64": ["neon", "base"]}.get(MACHINE, ["base"])
+SETS = {"x86_64": ["avx2", "avx512"], "aarch64": ["neon", "base", "sve256", "sve512"]}.get(MACHINE, ["base"])
 OTHERS = SETS[1:]
 
 # Whatever the processor, the compiler and the C library. It changes with the numbers of a run on purpose only, which the changelog says.
@@ -18,6 +18,8 @@ DIGEST = "647a63d73f417b17936e464de5988616978a2f730c3741a8952d5c2b4d54ddbe"
 def env_of(isa):
     """The environment for a set; skips the test if the CPU lacks it."""
     env = {"LINNET_ISA": isa, "LINNET_PRODUCTS": "own"}
+    if EMULATED and isa.startswith("sve"):
+        env["QEMU_CPU"] = f"max,sve-max-vq={int(isa[3:]) // 128}"
     found = next(line.split()[1] for line in linnet("--version", env=env).stdout.splitlines() if line.startswith("kernels"))
     if found != isa:
         pytest.skip(f"this CPU has no {isa}")
@@ -96,11 +98,12 @@ def test_run_resumes_on_another_processor(settings, first, tmp_path, isa):
 @pytest.mark.parametrize("isa", OTHERS)
 def test_ranks_on_different_processors(settings, first, tmp_path, isa):
     """Rank 0 has the first set, the others another one: no warning, and the same bits."""
-    env_of(isa)
+    def exports(isa):
+        return "; ".join(f"export {name}={value}" for name, value in env_of(isa).items())
+
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)
     mixed = tmp_path / "mixed.sh"
-    mixed.write_text('#!/bin/sh\nexport LINNET_PRODUCTS=own\n'
-                     f'[ "${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}" = 0 ] && export LINNET_ISA={SETS[0]} || export LINNET_ISA={isa}\n'
+    mixed.write_text(f'#!/bin/sh\nif [ "${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}" = 0 ]; then {exports(SETS[0])}; else {exports(isa)}; fi\n'
                      f'exec {LINNET} "$@"\n')
     mixed.chmod(0o755)
     done = subprocess.run([ROOT / "scripts/mpirun.sh", "3", mixed, "train", config], capture_output=True, text=True, timeout=LIMIT)

@@ -36,9 +36,10 @@ typedef struct {
 } Way;
 
 static const Way WAYS[] = {
-    {"base", "blas", false},  {"base", "own", false},      {"neon", "own", false}, {"avx2", "own", false},
-    {"avx512", "own", false}, {"base", "own", true},       {"neon", "own", true},  {"avx2", "own", true},
-    {"avx512", "own", true},  {"avx512bf16", "own", true}, {"amx", "own", true},
+    {"base", "blas", false},  {"base", "own", false},  {"neon", "own", false},      {"sve256", "own", false},
+    {"sve512", "own", false}, {"avx2", "own", false},  {"avx512", "own", false},    {"base", "own", true},
+    {"neon", "own", true},    {"sve256", "own", true}, {"sve512", "own", true},     {"avx2", "own", true},
+    {"avx512", "own", true},  {"amx", "own", true},    {"avx512bf16", "own", true},
 };
 
 static inline size_t multiplications(const Case *c) {

@@ -81,7 +81,7 @@ static inline void assert_threads_agree(Computation compute, const void *with, s
 
 /** Run a test once for every instruction set that this machine has. */
 static inline void with_every_isa(void (*test)(void)) {
-    static const char *const names[] = {"base", "neon", "avx2", "avx512", "avx512bf16", "amx"};
+    static const char *const names[] = {"base", "neon", "sve256", "sve512", "avx2", "avx512", "avx512bf16", "amx"};
     const char *before = isa_name();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (isa_choose(names[i])) test();

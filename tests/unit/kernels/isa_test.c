@@ -4,9 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Those of x86-64 after "base": a CPU that has one has those before it, too. */
-static const char *const SETS[] = {"base", "neon", "avx2", "avx512", "avx512bf16", "amx"};
-enum { BASE = 1, NEON, AVX2, AVX512, AVX512BF16, AMX };
+/* Those of x86-64 from "avx2" on: a CPU that has one has those before it, too. */
+static const char *const SETS[] = {"base", "neon", "sve256", "sve512", "avx2", "avx512", "avx512bf16", "amx"};
+enum { BASE = 1, NEON, SVE256, SVE512, AVX2, AVX512, AVX512BF16, AMX, SETS_END };
 
 /** The set that a fresh process picks when LINNET_ISA is `wanted`; its messages go nowhere. Its exit code says
  *  which. */
@@ -15,11 +15,11 @@ static int picked(const char *wanted) {
     assert_true(child >= 0);
     if (child == 0) {
         setenv("LINNET_ISA", wanted, 1);
-        if (!freopen("/dev/null", "w", stderr)) _exit(9);
+        if (!freopen("/dev/null", "w", stderr)) _exit(SETS_END + 1);
         const char *name = isa_name();
         for (size_t i = 0; i < sizeof SETS / sizeof *SETS; i++)
             if (strcmp(name, SETS[i]) == 0) _exit((int)i + 1);
-        _exit(8);
+        _exit(SETS_END);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -33,15 +33,20 @@ static void test_environment(void **state) {
     int best = picked("");
     assert_in_range(best, BASE, AMX);
     assert_int_equal(picked("base"), BASE);
-    assert_int_equal(picked("neon"), best);
     assert_int_equal(picked("avx2"), best >= AVX2 ? AVX2 : best);
     assert_int_equal(picked("avx512"), best >= AVX512 ? AVX512 : best);
     assert_int_equal(picked("avx512bf16"), best >= AVX512BF16 ? AVX512BF16 : best);
     assert_int_equal(picked("amx"), best);
     assert_int_equal(picked("nonsense"), best);
 #ifdef __aarch64__
-    assert_int_equal(best, NEON); /* part of the architecture */
+    assert_in_range(best, NEON, SVE512);
+    assert_int_equal(picked("neon"), NEON); /* part of the architecture */
+#else
+    assert_int_equal(picked("neon"), best);
 #endif
+    /* Only the length that the CPU's vectors have. */
+    assert_int_equal(picked("sve256"), best);
+    assert_int_equal(picked("sve512"), best);
 }
 
 /** All threads that meet at the first use get the same table. */

@@ -158,12 +158,17 @@ def test_plan_warns_of_constants_of_another_model(config, constants, tmp_path):
     assert warnings.count("warning") == 3 and "64" in warnings and "2 threads" in warnings and "4 ranks per host" in warnings
 
 
-@pytest.mark.parametrize("ranks, units, dtype", [(2, 2, "float32"), (3, 7, "float32"), (4, 6, "bfloat16")])
-def test_bytes_that_a_run_sends(job, constants, tmp_path, ranks, units, dtype):
+FROZEN = {"freeze_layers": 1, "freeze_embeddings": True}
+
+
+@pytest.mark.parametrize("ranks, units, dtype, frozen", [(2, 2, "float32", {}), (3, 7, "float32", {}), (4, 6, "bfloat16", {}), (3, 7, "float32", FROZEN),
+                                                         (2, 4, "bfloat16", {"freeze_layers": 2})])
+def test_bytes_that_a_run_sends(job, constants, tmp_path, ranks, units, dtype, frozen):
     """Of gradients and parameters, by the host that sends most. One global batch holds all samples, so that the plan knows how many
     embedding rows it touches. It gives the ranks even parts of them, while row i belongs to rank i mod ranks: a few rows more or less, which
     are less than 2 % of this gradient."""
-    settings = {**job, "global_batch_size": 90, "max_steps": 3, "reduction_units": units, "reduction_dtype": dtype, "threads_per_rank": 1}
+    settings = {**job, "global_batch_size": 90, "max_steps": 3, "reduction_units": units, "reduction_dtype": dtype, "threads_per_rank": 1,
+                **frozen}
     config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **settings)
     planned = plan(config, constants, "--ranks", ranks, "--hosts", ranks, "--link-gbit", 1, "--latency-us", 50)
     profile = linnet("train", config, "--profile", ranks=ranks, env={"LINNET_SHARED_MEMORY": "0"}).stdout
@@ -183,10 +188,12 @@ def shared_bytes(pid):
     return share
 
 
-def test_gradient_buffers_of_a_run(config, constants, tmp_path):
+@pytest.mark.parametrize("frozen", [{}, FROZEN], ids=["everything", "part"])
+def test_gradient_buffers_of_a_run(config, constants, tmp_path, frozen):
     """Parameters and gradient buffers, in the memory that the ranks share. Each of a few blocks may waste part of a page."""
-    planned = plan(config, constants, "--ranks", 2, "--set", "reduction_units=2")
-    process = start(["train", config, "--set", "reduction_units=2", "--set", "max_steps=1000000", "--set", "learning_rate=0"], ranks=2)
+    settings = [word for key, value in {"reduction_units": 2, **frozen}.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    planned = plan(config, constants, "--ranks", 2, *settings)
+    process = start(["train", config, *settings, "--set", "max_steps=1000000", "--set", "learning_rate=0"], ranks=2)
     try:
         update_met(process, tmp_path / "run")
         shared = sum(map(shared_bytes, ranks_of(process)))

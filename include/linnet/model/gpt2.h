@@ -69,8 +69,8 @@ size_t gpt2_bytes(const ModelConfig *config, const ParameterLayout *learned, siz
 enum { GPT2_MODULE_TEXT = 80 };
 
 /** Where NaN or infinity came up in the last forward pass, over `batch`: the first module whose output is not finite, as
- *  Transformers names it ("transformer.h.3.attn.c_attn"); of layers without activations, "the layers below transformer.h.3". False
- *  if all outputs are finite. Needs a Gpt2 made for training and no backward pass since. */
+ *  Transformers names it ("transformer.h.3.attn.c_attn"), or "the layers below transformer.h.3" if these keep no
+ *  activations. False if all outputs are finite. Needs a Gpt2 made for training and no backward pass since. */
 bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2_MODULE_TEXT]);
 
 /** Returns the logits [B, labels] of a batch, borrowed until the next call. Waits for each bucket of the parameters
@@ -78,9 +78,8 @@ bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);
 
 /** The gradients of the batch of the last forward pass, with the same parameters and dropout, from dlogits [B, labels].
- *  Writes gradients->dense, or adds to it when `accumulate` (only for a batch of one unit); sets gradients->residual. Of
- *  what does not learn nothing is computed but what the gradients of the rest need.
- *  `done` (NULL: nothing is called) gets `context`. */
+ *  Writes gradients->dense, or adds to it when `accumulate` (only for a batch of one unit); sets gradients->residual.
+ *  Nothing is computed that no gradient of what learns needs. `done` (NULL: nothing is called) gets `context`. */
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
                    const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context);
 #endif

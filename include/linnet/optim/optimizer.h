@@ -4,8 +4,8 @@
  *  gradient, and sends the new values to all.
  *
  *  All that it knows of the model is the layout of what learns (learned.h), whose dense values are in memory that the
- *  node shares. Where the layout's embeddings have no rows they do not learn: nothing is listed,
- *  summed, sent or updated for them.
+ *  node shares. Where the layout's embeddings have no rows they do not learn: nothing is listed, summed, sent or updated
+ *  for them.
  *
  *  The gradients of an update lie in one gradient buffer of the reduction: the dense buckets, of which some may be
  *  empty, then, as two more buckets, the rows of the token and of the position embedding that the global batch touches.
@@ -131,8 +131,8 @@ Status optimizer_check_finite(const Optimizer *optimizer, const Parameters *para
                               Status status, Error *error);
 
 /** Update number `step` (from 1) at `factor` of each tensor's peak rate (schedule.h), with gradients scaled by
- *  grad_scale: the values that the layout describes. Afterwards the embeddings are up to date on all ranks; dense parameters may still be under way.
- *  Collective. */
+ *  grad_scale: the values that the layout describes. Afterwards the embeddings are up to date on all ranks; dense
+ *  parameters may still be under way. Collective. */
 void optimizer_step(Optimizer *optimizer, Parameters *parameters, int64_t step, double factor, double grad_scale);
 
 /** Return when a bucket's dense parameters may be read. See reduction_all_gather_await(). */

@@ -141,8 +141,8 @@ typedef struct {
 } SettingChange;
 
 /** Call `changed` for each key whose value differs from that in `before`, the object of an earlier settings_text(). NULL:
- *  nothing to compare, as with a key that it lacks; a fixed one had its default there. Left out are the keys that say where a run reads and writes: output_dir,
- *  overwrite_output_dir, resume_from_checkpoint. */
+ *  nothing to compare, as with a key that it lacks; a fixed one had its default there. Left out are the keys that say
+ *  where a run reads and writes: output_dir, overwrite_output_dir, resume_from_checkpoint. */
 Status settings_compare(const Settings *settings, const cJSON *before,
                         void (*changed)(void *context, const SettingChange *change), void *context, Error *error);
 

@@ -12,6 +12,7 @@
 #include "linnet/kernels/bias.h"
 #include "linnet/kernels/embedding.h"
 #include "linnet/kernels/gelu.h"
+#include "linnet/kernels/language_head.h"
 #include "linnet/kernels/layernorm.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/kernels/residual.h"
@@ -29,7 +30,7 @@ __typeof__(linear_backward_weight) linear_backward_weight_bf16, linear_backward_
     X(linear_forward) X(linear_backward_input) X(linear_backward_weight)                                               \
     X(linear_forward_bf16) X(linear_backward_input_bf16) X(linear_backward_weight_bf16)                                \
     X(gelu_forward) X(gelu_backward) X(bias_add) X(bias_gradient) X(adamw_update)                                      \
-    X(sum_of_squares) X(vector_add) X(all_finite) X(bf16_from_floats) X(floats_from_bf16)
+    X(sum_of_squares) X(vector_add) X(all_finite) X(bf16_from_floats) X(floats_from_bf16) X(vocabulary_loss)
 /* clang-format on */
 
 /** The kernels of one instruction set: a member has the type and the contract of the public function of its name. */

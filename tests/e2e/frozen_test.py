@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 
-from support import (checkpoints, linnet, losses, read_safetensors, refused, train, training_events, weights_digest, without_timing,
-                     write_config)
+from support import (checkpoints, linnet, losses, read_safetensors, refused, start, train, training_events, update_met, weights_digest,
+                     without_timing, write_config)
 
 APART = {"LINNET_SHARED_MEMORY": "0"}
 VARIANTS = {
@@ -130,3 +130,29 @@ def test_banner_counts_what_learns(settings, tmp_path):
     said = linnet("train", config).stderr
     assert re.search(r"model .* M parameters, \d+ trainable\n", said), said
     assert "embeddings mapped" in said, said
+
+
+def written_bytes(pid, file):
+    """Of this process's mapping of a file: pages that it has written to, and so has a copy of."""
+    share, counted = 0, False
+    for line in open(f"/proc/{pid}/smaps"):
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            counted = line.rstrip().endswith(str(file))
+        elif counted and line.startswith("Private_Dirty:"):
+            share += 1024 * int(line.split()[1])
+    return share
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_frozen_embeddings_are_only_read(settings, tmp_path, frozen):
+    """Of those that learn, the pages of the rows that texts touch are copies, by weight decay all."""
+    long = {**settings, "max_steps": 1000000, "eval_strategy": "no", "save_strategy": "no", "freeze_embeddings": frozen}
+    config = write_config(tmp_path / "config.json", output_dir=tmp_path / "run", **long)
+    process = start(["train", config])
+    try:
+        update_met(process, tmp_path / "run")
+        written = written_bytes(process.pid, settings["model_name_or_path"] / "model.safetensors")
+    finally:
+        process.kill()
+        process.communicate()
+    assert (written == 0) == frozen, written

@@ -37,18 +37,12 @@ static void add_loss(Metrics *metrics, double loss) {
     }
 }
 
-/* Samples of a label, as truth. */
-static int64_t label_samples(const Metrics *metrics, int32_t label) {
-    int64_t sum = 0;
-    for (int32_t p = 0; p < metrics->labels; p++) sum += metrics->confusion[label * metrics->labels + p];
-    return sum;
-}
-
 /* What the samples weigh together. */
 static double total_weight(const Metrics *metrics) {
     if (!metrics->class_weights) return (double)metrics->samples;
     double sum = 0.0;
-    for (int32_t i = 0; i < metrics->labels; i++) sum += metrics->class_weights[i] * (double)label_samples(metrics, i);
+    for (int32_t i = 0; i < metrics->labels; i++)
+        sum += metrics->class_weights[i] * (double)class_scores(metrics, i).support;
     return sum;
 }
 

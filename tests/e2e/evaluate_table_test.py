@@ -44,8 +44,8 @@ def test_labels_of_a_table_with_other_names(sample, tmp_path):
     numbers = [line.split() for line in scores_of(linnet("evaluate", "--model", sample.model, "--data", sample.test))]
     result = [line.split() for line in scores_of(linnet(*options, "--labels", "bad,so so,good"))]
     names = {"negative": "bad", "neutral": "so", "positive": "good"}
-    matrix = slice(6, 9)  # behind the scores and its two lines
-    assert result[:4] == numbers[:4]
+    matrix = slice(9, 12)  # behind the scores and its two lines
+    assert result[:7] == numbers[:7]
     assert [line[0] for line in result[matrix]] == [names[line[0]] for line in numbers[matrix]] == ["bad", "so", "good"]
     assert [line[-3:] for line in result[matrix]] == [line[-3:] for line in numbers[matrix]]
     for ranks in (0, 2):

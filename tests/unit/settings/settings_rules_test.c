@@ -76,6 +76,49 @@ static void test_warns_of_what_has_no_effect(void **state) {
     expect_warning(EVALUATING ", \"early_stopping_patience\": 2, \"metric_for_best_model\": \"f1\"}",
                    "early_stopping_patience", "load_best_model_at_end");
     expect_warning(REQUIRED ", \"lr_scheduler_type\": \"constant\", \"seed\": 7, \"data_seed\": 7}", NULL, NULL);
+    expect_warning(EVALUATING ", \"lr_scheduler_type\": \"reduce_lr_on_plateau\", \"warmup_steps\": 10}",
+                   "warmup_steps", "reduce_lr_on_plateau");
+}
+
+/** Trainer's and torch's defaults hold, also where they choose the worst: a warning says so. */
+static void test_warns_of_directions_that_nobody_wants(void **state) {
+    (void)state;
+    expect_warning(EVALUATING ", \"metric_for_best_model\": \"ece\"}", "greater_is_better", "a smaller ece is better");
+    expect_warning(EVALUATING ", \"metric_for_best_model\": \"ece\", \"greater_is_better\": false}", NULL, NULL);
+    expect_warning(EVALUATING ", \"metric_for_best_model\": \"mcc\", \"lr_scheduler_type\": \"reduce_lr_on_plateau\"}",
+                   "mode is \"min\"", "mcc, is better where it is larger");
+    expect_warning(EVALUATING ", \"metric_for_best_model\": \"mcc\", \"lr_scheduler_type\": \"reduce_lr_on_plateau\",\n"
+                              "\"lr_scheduler_kwargs\": {\"mode\": \"max\"}}",
+                   NULL, NULL);
+}
+
+#define NAMED REQUIRED ", \"eval_file\": {\"a\": \"a.h5\", \"a_f1\": \"b.h5\"}, \"eval_strategy\": \"steps\""
+
+/** A metric of a file that has a name; of two names that fit the longer one counts. */
+static void test_metric_of_a_named_file(void **state) {
+    (void)state;
+    static const struct {
+        const char *given, *file, *metric;
+        bool greater;
+    } cases[] = {{"eval_a_loss", "a", "loss", false},
+                 {"a_f1", "a", "f1", true},
+                 {"a_f1_loss", "a_f1", "loss", false},
+                 {"a_f1_f1_neutral", "a_f1", "f1_neutral", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        snprintf(text, sizeof text, NAMED ", \"metric_for_best_model\": \"%s\"}", cases[i].given);
+        Settings settings = load_good(text);
+        const char *metric = settings.metric_for_best_model;
+        const NamedFile *file = named_files_of_metric(&settings.eval_file, &metric);
+        assert_non_null(file);
+        assert_string_equal(file->name, cases[i].file);
+        assert_string_equal(metric, cases[i].metric);
+        assert_int_equal(settings.greater_is_better, cases[i].greater);
+        settings_free(&settings);
+    }
+    EXPECT_REFUSAL(NAMED ",\n\"metric_for_best_model\": \"b_loss\"}", NULL,
+                   "FILE:2: metric_for_best_model: ", "several files");
+    EXPECT_REFUSAL(REQUIRED "}", "eval_file={\"a\": \"x\", \"a\": \"y\"}", "eval_file: ", "\"a\"", "twice");
 }
 
 /** Two Settings are the same when their texts are: settings_text() writes every key. */
@@ -103,6 +146,9 @@ static void test_resolved_text_gives_the_same_settings_back(void **state) {
     expect_round_trip(REQUIRED ", \"learning_rate\": 0.30000000000000004, \"logging_steps\": 0.1, \"dropout\": 0,\n"
                                "\"global_batch_size\": 32, \"resume_from_checkpoint\": true, \"seed\": 4294967295}");
     expect_round_trip(EVALUATING ", \"metric_for_best_model\": \"accuracy\", \"load_best_model_at_end\": true}");
+    expect_round_trip(NAMED ", \"metric_for_best_model\": \"a_ece\", \"save_only_model\": true}");
+    expect_round_trip(EVALUATING
+                      ", \"lr_scheduler_type\": \"reduce_lr_on_plateau\", \"lr_scheduler_kwargs\": {\"factor\": 0.5}}");
     expect_round_trip("{\"model_name_or_path\": \"a \\\"b\\\" \\\\ ü\", \"train_file\": \"t\", \"output_dir\": \"o\"}");
 }
 
@@ -179,6 +225,8 @@ int main(void) {
         SETTINGS_TEST(test_saves_the_best_only_where_it_evaluates),
         SETTINGS_TEST(test_resolves_what_depends_on_other_keys),
         SETTINGS_TEST(test_warns_of_what_has_no_effect),
+        SETTINGS_TEST(test_warns_of_directions_that_nobody_wants),
+        SETTINGS_TEST(test_metric_of_a_named_file),
         SETTINGS_TEST(test_resolved_text_gives_the_same_settings_back),
         SETTINGS_TEST(test_resolved_text_has_every_key),
         SETTINGS_TEST(test_parse_refuses_what_load_refuses),

@@ -26,6 +26,12 @@ Status probability_table_create(ProbabilityTable *table, int64_t samples, int32_
     return error->status;
 }
 
+size_t probability_table_bytes(const ProbabilityTable *table) {
+    const size_t each =
+        (size_t)columns_of(table->labels) * sizeof *table->probabilities + sizeof *table->truth + sizeof *table->ranked;
+    return (size_t)table->capacity * each;
+}
+
 void probability_table_free(ProbabilityTable *table) {
     memory_free(table->probabilities);
     memory_free(table->truth);

@@ -1,5 +1,4 @@
 /* The evaluation files of a run. */
-#include "linnet/comm/broadcast_files.h"
 #include "linnet/core/digest.h"
 #include "linnet/core/file.h"
 #include "linnet/core/integers.h"
@@ -17,10 +16,7 @@ static Status open_files(Trainer *t, Error *error) {
         TrainerEvalFile *of = &e->files[i];
         of->file = &t->settings->eval_file.files[i];
         eval_prefix(of->file, of->prefix);
-        if (!t->settings->broadcast_files || !broadcast_files(t->world, of->file->path, NULL, error))
-            evaluate_open_data(t->world, &of->data, of->file->path, error);
-        broadcast_files_end(); /* what is open lives on */
-        if (error->status) return error->status;
+        if (trainer_open_token_file(t, &of->data, of->file->path, error)) return error->status;
         dataset_require_labels(of->data, error);
         if (world_agree(t->world, error, true)) return error->status;
     }

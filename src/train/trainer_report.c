@@ -59,6 +59,9 @@ static void log_memory(const Trainer *t) {
     log_info("order     %s: %.0f MB per rank for the order, %.0f MB for samples that are loaded",
              DATA_ORDER_NAMES[plan.order], loader_order_bytes(data->samples, plan.order) / 1e6,
              (loader_bytes(data, &plan) - loader_order_bytes(data->samples, plan.order)) / 1e6);
+    const double probabilities = megabytes(probability_table_bytes(&t->evaluation.probabilities));
+    if (probabilities >= 1)
+        log_info("scores    %.0f MB on rank 0 for the probabilities of an evaluation", probabilities);
     const size_t all = (size_t)(learned->token.shape[0] + learned->position.shape[0]); /* the most rows in use */
     if (t->settings->save_in_background && t->settings->save_strategy != STRATEGY_NO)
         log_info("saving    up to %.0f MB more on rank 0 while a checkpoint is written in the background",

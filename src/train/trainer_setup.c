@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Collective. */
-static Status open_token_file(const Trainer *t, Dataset **dataset, const char *path, Error *error) {
+Status trainer_open_token_file(const Trainer *t, Dataset **dataset, const char *path, Error *error) {
     if (!t->settings->broadcast_files || !broadcast_files(t->world, path, NULL, error))
         evaluate_open_data(t->world, dataset, path, error);
     broadcast_files_end(); /* what is open lives on */
@@ -24,7 +23,7 @@ static Status open_token_file(const Trainer *t, Dataset **dataset, const char *p
 /* Collective. */
 static Status open_data(Trainer *t, Error *error) {
     const Settings *s = t->settings;
-    if (open_token_file(t, &t->data.train, s->train_file, error)) return error->status;
+    if (trainer_open_token_file(t, &t->data.train, s->train_file, error)) return error->status;
     dataset_require_labels(t->data.train, error);
     return world_agree(t->world, error, true) ? error->status : trainer_open_eval_files(t, error);
 }

@@ -136,6 +136,8 @@ typedef struct {
 /* Open everything, and resume if the settings ask for it; print the banner. trainer_close() also after an error.
  * Collective. */
 Status trainer_setup(Trainer *trainer, World *world, const Settings *settings, bool profile, Error *error);
+/* Open a token file, which is read once for all ranks where that spares a file server. Collective. */
+Status trainer_open_token_file(const Trainer *trainer, Dataset **dataset, const char *path, Error *error);
 /* Collective. */
 void trainer_close(Trainer *trainer);
 

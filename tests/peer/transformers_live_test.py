@@ -75,11 +75,14 @@ def test_card_is_one_of_the_hub(sample, run):
     """As the hub parses it; the values are those of the last evaluation, rounded to six digits."""
     card = huggingface_hub.ModelCard.load(run / "README.md")
     assert (card.data.library_name, card.data.pipeline_tag, card.data.model_name) == ("transformers", "text-classification", "run")
-    assert card.data.metrics == ["accuracy", "f1"] and "base_model" not in card.data.to_dict()
+    types = ["accuracy", "f1", "precision", "recall", "matthews_correlation", "roc_auc"]
+    ours = {"matthews_correlation": "mcc", "roc_auc": "auroc"}
+    assert card.data.metrics == types and "base_model" not in card.data.to_dict()
     results, last = card.data.eval_results, evaluation_events(run)[-1]
-    assert [result.metric_type for result in results] == ["accuracy", "f1", "loss"]
+    assert [result.metric_type for result in results] == [*types, "loss"]
     for result in results:
-        assert isinstance(result.metric_value, float) and abs(result.metric_value - last[f"eval_{result.metric_type}"]) <= 5e-7
+        name = ours.get(result.metric_type, result.metric_type)
+        assert isinstance(result.metric_value, float) and abs(result.metric_value - last[f"eval_{name}"]) <= 5e-7
         assert (result.task_type, result.dataset_name, result.dataset_type) == ("text-classification", "test.csv", "test.csv")
         assert result.dataset_revision == sha256(sample.test_csv)
     assert weights_digest(run) in card.text

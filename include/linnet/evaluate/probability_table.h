@@ -8,6 +8,7 @@
 #include "linnet/evaluate/calibration.h"
 #include "linnet/evaluate/metrics.h"
 #include "linnet/evaluate/ranking.h"
+#include <stddef.h>
 
 typedef struct {
     int32_t labels;
@@ -26,6 +27,8 @@ bool probability_table_fits(int64_t samples, int32_t labels);
 
 /** Room for `samples`; nothing is allocated where they do not fit. To be freed also after an error. */
 Status probability_table_create(ProbabilityTable *table, int64_t samples, int32_t labels, Error *error);
+/** Bytes of that room. */
+size_t probability_table_bytes(const ProbabilityTable *table);
 void probability_table_free(ProbabilityTable *table);
 
 void probability_table_clear(ProbabilityTable *table);

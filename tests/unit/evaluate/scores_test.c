@@ -109,6 +109,7 @@ static void test_values_that_are_not_numbers(void **state) {
     Error error = {0};
     ProbabilityTable table;
     assert_int_equal(probability_table_create(&table, 3, 2, &error), STATUS_OK);
+    assert_int_equal(probability_table_bytes(&table), 3 * (8 + 2 + 16)); /* as the header says, of two labels */
     probability_table_clear(&table);
     probability_table_add(&table, 3, (const double[]){0, 0, NAN, 1, 0, 0}, (const double[]){0, 1, 1});
     Scores scores = {0};

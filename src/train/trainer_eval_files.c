@@ -65,6 +65,21 @@ static Status check_room(const Trainer *t, Error *error) {
                      metric, info->path);
 }
 
+/* A model that has learned from one text a sample has not learned where a second one starts. */
+static Status check_pairs(const DatasetInfo *train, const DatasetInfo *eval, Error *error) {
+    if (train->pairs == eval->pairs) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "eval_file: %s has samples of %s, but %s of %s: prepare both with --text-pair-column, or none",
+                     eval->path, eval->pairs ? "two texts" : "one text", train->path,
+                     train->pairs ? "two texts" : "one text");
+}
+
+static Status check_all_pairs(const Trainer *t, Error *error) {
+    for (size_t i = 0; i < t->evaluation.count && !error->status; i++)
+        check_pairs(dataset_info(t->data.train), dataset_info(t->evaluation.files[i].data), error);
+    return error->status;
+}
+
 Status trainer_open_eval_files(Trainer *t, Error *error) {
     TrainerEvaluation *e = &t->evaluation;
     const size_t count = t->settings->eval_file.count;
@@ -72,7 +87,7 @@ Status trainer_open_eval_files(Trainer *t, Error *error) {
     if (world_agree(t->world, error, true)) return error->status;
     e->count = count;
     if (open_files(t, error)) return error->status;
-    if (!check_metric(t, error)) check_room(t, error);
+    if (!check_all_pairs(t, error) && !check_metric(t, error)) check_room(t, error);
     return world_agree(t->world, error, true);
 }
 

@@ -23,6 +23,9 @@ AGAIN = ["train", "run.json", "--set", "resume_from_checkpoint=auto"]
 EVALUATING = ["--set", "eval_file=test.h5", "--set", "eval_strategy=steps", "--set", "eval_steps=2"]
 EVALUATE = ["evaluate", "--model", "model", "--data", "test.h5"]
 PREPARE = ["prepare", "--input", "train.csv", "--output", "out.h5", "--tokenizer", "tokenizer"]
+SPLIT = [*PREPARE, "--split", "0.8", "--eval-output", "eval.h5"]
+# A frame of one stored block (RFC 8878).
+ZSTD = b"\x28\xb5\x2f\xfd\xa0\x1d\0\0\0\xe9\0\0text,sentiment\nfine,positive\n"
 PREDICT = ["predict", "--model", "model", "a text"]
 LABEL = ["predict", "--model", "model", "--input", "train.csv", "--output", "out.csv"]
 PLAN = ["plan", "run.json", "--ranks", "2", "--constants", "constants.json"]
@@ -435,6 +438,16 @@ FILES = [
     Case("Files: table", "train.csv: a Git LFS pointer", PREPARE, filled("train.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")),
     Case("Files: table", "train.csv: UTF-16 without a mark", PREPARE, filled("train.csv", "text,sentiment\nfine,positive\n".encode("utf-16le"))),
     Case("Files: table", "train.csv: gzip, cut short", PREPARE, filled("train.csv", gzip.compress(b"text,sentiment\nfine,positive\n", mtime=0)[:-9])),
+    Case("Files: table", "train.csv: zstd, cut short", PREPARE, filled("train.csv", ZSTD[:-9])),
+    Case("Files: table", "train.csv: zstd, damaged", PREPARE, filled("train.csv", ZSTD + b"more"), upto="damaged zstd data"),
+    Case("Files: table", "a folder of tables", ["prepare", "--input", "parts", *PREPARE[3:]], lambda folder: (folder / "parts").mkdir()),
+    Case("Files: table", "a pattern without files", ["prepare", "--input", "part-*.csv", *PREPARE[3:]]),
+    Case("Files: table", "a file that is named twice", ["prepare", "--input", "train.csv", "train.csv", *PREPARE[3:]]),
+    Case("Files: table", "standard input with another file", ["prepare", "--input", "train.csv", "-", *PREPARE[3:]]),
+    Case("Files: table", "tables with other columns", ["prepare", "--input", "train.csv", "t.csv", *PREPARE[3:]],
+         filled("t.csv", b"text,sentiment,mood\nfine,positive,good\n")),
+    Case("Files: table", "train.csv: no column of second texts", [*PREPARE, "--text-pair-column", "second"]),
+    Case("Files: table", "an eval_file of pairs of texts", ["train", "run.json", *EVALUATING], h5("test.h5", text_pairs=np.int64(1))),
     Case("Files: table", "train.csv: not the encoding", [*PREPARE, "--encoding", "cp1252"], filled("train.csv", b"text,sentiment\nfi\x81ne,positive\n")),
     Case("Files: table", "train.csv: another separator", PREPARE, filled("train.csv", b"text;sentiment\nfine;positive\n")),
     Case("Files: table", "train.csv: a space in the header", PREPARE, filled("train.csv", b"text, sentiment\nfine,positive\n")),
@@ -584,6 +597,20 @@ COMMANDS = [
     Case(LINE, "a folder in place of a command", ["model"]),
     Case(LINE, "help as a command", ["help", "train"]),
     Case(LINE, "an argument of --version", ["--version", "all"]),
+    Case(LINE, "a split without a second file", SPLIT[:-2]),
+    Case(LINE, "a second file without a split", [*PREPARE, *SPLIT[-2:]]),
+    Case(LINE, "a share of more than 1", [*SPLIT, "--split", "90"]),
+    Case(LINE, "--stratify without a split", [*PREPARE, "--stratify"]),
+    Case(LINE, "--stratify without labels", [*SPLIT, "--stratify", "--no-labels"]),
+    Case(LINE, "--near-duplicates: too small", [*SPLIT, "--near-duplicates", "0.1"]),
+    Case(LINE, "--class-balance: no such kind", [*PREPARE, "--class-balance", "both"]),
+    Case(LINE, "--class-balance without labels", [*PREPARE, "--class-balance", "oversample", "--no-labels"]),
+    Case(LINE, "--class-balance: a class without samples", [*PREPARE, "--class-balance", "oversample"], filled("train.csv", b"text,sentiment\na,0\nb,1\n")),
+    Case(LINE, "--stratify: a class with one sample", [*SPLIT, "--stratify"], filled("train.csv", b"text,sentiment\na,0\nb,0\nc,1\nd,1\ne,2\n")),
+    Case(LINE, "a split of duplicates", SPLIT, filled("train.csv", b"text,sentiment\na,0\nA,0\n a,1\n")),
+    Case(LINE, "both files of a split are one", [*SPLIT, "--eval-output", "out.h5"]),
+    Case(LINE, "several tables with one output", [*LABEL, "--input", "test.csv"], lambda folder: shutil.copy(folder / "train.csv", folder / "test.csv"), ranks=(0,)),
+    Case(LINE, "--json of a folder", ["inspect", "--json", "model"]),
     Case(LINE, "unknown option, nothing like it", ["prepare", "--zzzzzzzz", "x"]),
     Case(LINE, "unknown option with one dash", ["predict", "-model", "model", "a text"]),
     Case(LINE, "a text that starts with a dash", ["predict", "--model", "model", "-_-"]),

@@ -83,6 +83,7 @@ static void print_info(const DatasetInfo *info) {
     describe_line("samples", "%" PRId64, info->samples);
     describe_line("tokens", "%" PRId64 ", the longest sample %d, none over %d", info->tokens, info->longest,
                   info->max_length);
+    if (*info->part) describe_line("part", "%s", info->part);
     if (info->pairs) describe_line("texts", "two in each sample");
     describe_line("vocabulary", "%d, end-of-text %d, ids of %d bits", info->vocabulary, info->end_of_text,
                   info->id_bits);
@@ -143,6 +144,7 @@ static void add_info(cJSON *tree, const DatasetInfo *info) {
     cJSON_AddStringToObject(tree, "source_name", info->source_name);
     add_number(tree, "source_size", info->source_size);
     cJSON_AddStringToObject(tree, "source_digest", info->source_digest);
+    if (*info->part) cJSON_AddStringToObject(tree, "part", info->part);
 }
 
 static void add_labels(cJSON *tree, const DatasetInfo *info, const DatasetStatistics *statistics) {

@@ -51,6 +51,14 @@ static Status read_pairs(Dataset *dataset, Error *error) {
     return error->status;
 }
 
+/* The attribute is in files of a split or with balanced classes only. */
+static Status read_part(Dataset *dataset, Error *error) {
+    char *part = dataset->info.part;
+    if (H5Aexists(dataset->file, "part") > 0)
+        h5_get_text(dataset->file, "part", part, sizeof dataset->info.part, dataset->path, error);
+    return error->status;
+}
+
 static Status check_version(const Dataset *dataset, Error *error) {
     int32_t version = 0;
     if (H5Aexists(dataset->file, "format_version") == 0)
@@ -80,7 +88,7 @@ static Status read_attributes(Dataset *dataset, Error *error) {
         get_digest(dataset, "source_digest", info->source_digest, error) ||
         h5_get_int(dataset->file, "source_size", 0, INT64_MAX, &info->source_size, dataset->path, error))
         return error->status;
-    return read_pairs(dataset, error) ? error->status : read_label_names(dataset, error);
+    return read_pairs(dataset, error) || read_part(dataset, error) ? error->status : read_label_names(dataset, error);
 }
 
 static Status open_columns(Dataset *dataset, Error *error) {

@@ -165,7 +165,9 @@ static bool put_attributes(hid_t file, const DatasetInfo *info) {
            h5_put_text(file, "tokenizer_digest", info->tokenizer_digest) &&
            h5_put_text(file, "source_name", info->source_name) &&
            h5_put_text(file, "source_digest", info->source_digest) &&
-           h5_put_int(file, "source_size", info->source_size) && (!info->pairs || h5_put_int(file, "text_pairs", 1)) &&
+           h5_put_int(file, "source_size", info->source_size) &&
+           (!*info->part || h5_put_text(file, "part", info->part)) &&
+           (!info->pairs || h5_put_int(file, "text_pairs", 1)) &&
            (info->labels == 0 || h5_put_texts(file, "label_names", info->label_names, info->labels));
 }
 

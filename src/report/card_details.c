@@ -62,12 +62,21 @@ static void print_data(FILE *file, const char *what, const DatasetInfo *info) {
             info->source_digest);
 }
 
+static void print_part(FILE *file, const char *what, const DatasetInfo *info) {
+    if (!*info->part) return;
+    fprintf(file, "\nThe %s samples were chosen by linnet prepare: ", what);
+    card_plain(file, info->part);
+    fputs(".\n", file);
+}
+
 void card_data(FILE *file, const ModelCard *card) {
     fputs("\n## Data\n\n| | table | samples | tokens | longest sample, tokens | SHA-256 of the table |\n"
           "|---|---|---|---|---|---|\n",
           file);
     print_data(file, "training", card->train);
     for (size_t i = 0; i < card->evaluation_count; i++) print_data(file, "evaluation", card->evaluations[i].data);
+    print_part(file, "training", card->train);
+    for (size_t i = 0; i < card->evaluation_count; i++) print_part(file, "evaluation", card->evaluations[i].data);
 }
 
 /* --- Training --- */

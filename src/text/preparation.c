@@ -233,6 +233,21 @@ static void name_source(const Preparation *preparation, DatasetInfo *info) {
     strcat(info->source_name, others);
 }
 
+/* Which part of the table a file has, by the options that chose it. */
+static void name_part(const PrepareOptions *options, int file, DatasetInfo *info) {
+    const char *what = file == TRAINING ? "training" : "evaluation";
+    char split[128] = "", balance[64] = "";
+    *info->part = '\0';
+    if (options->split > 0)
+        snprintf(split, sizeof split, "%s part of --split %g%s --near-duplicates %g ", what, options->split,
+                 options->stratify ? " --stratify" : "", options->near_duplicates);
+    if (file == TRAINING && options->class_balance != BALANCE_NONE)
+        snprintf(balance, sizeof balance, "--class-balance %s ",
+                 options->class_balance == BALANCE_UNDERSAMPLE ? "undersample" : "oversample");
+    if (*split || *balance)
+        snprintf(info->part, sizeof info->part, "%s%s--split-seed %" PRIu64, split, balance, options->split_seed);
+}
+
 static Status create_writers(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
     DatasetInfo info = {.vocabulary = tokenizer_vocabulary(preparation->tokenizer),
@@ -243,9 +258,11 @@ static Status create_writers(Preparation *preparation, Error *error) {
                         .label_names = options->label_names};
     snprintf(info.tokenizer_digest, sizeof info.tokenizer_digest, "%s", tokenizer_digest(preparation->tokenizer));
     name_source(preparation, &info);
-    for (int i = 0; i < FILES && !error->status; i++)
-        if (output_path(options, i))
-            dataset_writer_create(&preparation->writers[i], output_path(options, i), &info, error);
+    for (int i = 0; i < FILES && !error->status; i++) {
+        if (!output_path(options, i)) continue;
+        name_part(options, i, &info);
+        dataset_writer_create(&preparation->writers[i], output_path(options, i), &info, error);
+    }
     return error->status;
 }
 

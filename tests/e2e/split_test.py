@@ -2,6 +2,7 @@
 
 The expected groups come from a comparison of all pairs in Python, by the rules of docs/reference/formats.md."""
 import csv
+import json
 import random
 import re
 from collections import Counter
@@ -9,7 +10,7 @@ from collections import Counter
 import h5py
 import pytest
 
-from support import LABELS, linnet, refused
+from support import LABELS, linnet, refused, train
 
 pytestmark = pytest.mark.tiny
 
@@ -165,7 +166,21 @@ def test_balance(sample, tmp_path, kind):
     assert Counter(eval_labels) == {0: 12, 1: 6, 2: 2}  # as it was
     assert Counter(labels) == dict.fromkeys(range(3), 18 if kind == "undersample" else 108)
     assert not set(train) & set(evaluation)
+    parts = [json.loads(linnet("inspect", "--json", tmp_path / name).stdout)["part"] for name in ("o.h5", "train.h5", "eval.h5")]
+    assert parts == [f"--class-balance {kind} --split-seed 42", f"training part of --split 0.9 --stratify --near-duplicates 1 --class-balance {kind} --split-seed 42",
+                     "evaluation part of --split 0.9 --stratify --near-duplicates 1 --split-seed 42"]
     assert f"{'left out' if kind == 'undersample' else 'repeated'} to balance the classes: {180 - 54 if kind == 'undersample' else 324 - 180} samples" in result.stdout
+
+
+def test_the_run_says_which_part(sample, tmp_path):
+    """Training on both files; the model card names the parts."""
+    rows = [(text, LABELS[i % 3]) for i, text in enumerate(texts_of(100, 11))]
+    split(sample, tmp_path, rows)
+    run = train(tmp_path, model_name_or_path=sample.model, train_file=tmp_path / "train.h5", eval_file=tmp_path / "eval.h5", eval_strategy="epoch",
+                output_dir=tmp_path / "run", max_steps=2, global_batch_size=20)
+    card = (run / "README.md").read_text()
+    for what in ("training", "evaluation"):
+        assert re.search(rf"^The {what} samples were chosen by linnet prepare: {what} part of \W*split 0\.8", card, re.M), card
 
 
 def test_refused(sample, tmp_path):

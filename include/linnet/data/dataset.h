@@ -31,6 +31,7 @@ typedef struct {
     int32_t labels;      /**< number of classes; 0: the samples have no labels */
     char **label_names;  /**< [labels] */
     bool pairs;          /**< each sample is made of two texts */
+    char part[256];      /**< which part of the table the samples are, and how it was chosen; "": all, or a subset */
     char tokenizer_digest[DIGEST_TEXT];
     char source_name[256]; /**< file name of the source table, without folder */
     char source_digest[DIGEST_TEXT];

@@ -2,11 +2,13 @@
 #include "text/duplicates.h"
 #include "linnet/core/hash.h"
 #include "linnet/core/integers.h"
+#include "linnet/core/limits.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/mix.h"
 #include "linnet/core/progress.h"
 #include "text/shingles.h"
 #include <math.h>
+#include <omp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +151,7 @@ Status duplicates_find(Duplicates *duplicates, const TextList *texts, double thr
     *duplicates = (Duplicates){.group = memory_allocate(count, sizeof *duplicates->group, error)};
     Keyed *keyed = memory_allocate(count, sizeof *keyed, error);
     int64_t *sizes = memory_allocate(count, sizeof *sizes, error);
-    if (error->status) goto cleanup;
+    if (error->status || limits_threads(omp_get_max_threads(), error)) goto cleanup;
     int64_t distinct;
     for (size_t i = 0; i < count; i++) duplicates->group[i] = (int64_t)i;
     join_equal(duplicates, texts, keyed, &distinct);

@@ -15,7 +15,7 @@ typedef struct {
     uint64_t hash[2];
     int64_t index;
     int32_t length;
-    uint8_t label;
+    uint16_t label;
 } Seen;
 
 static int compare_hashes(const void *left, const void *right) {

@@ -12,7 +12,7 @@
 typedef struct {
     uint64_t key;
     int64_t sample;
-    uint8_t label;
+    uint16_t label;
 } Drawn;
 
 static int compare_drawn(const void *left, const void *right) {
@@ -38,7 +38,7 @@ static Status choose_number(ClassBalance kind, const int64_t *sizes, char *const
     return error_set(error, STATUS_INPUT, "--class-balance: a class has too many samples, %" PRId64, *number);
 }
 
-Status balance_classes(ClassBalance kind, uint64_t seed, const uint8_t *labels, char *const *label_names,
+Status balance_classes(ClassBalance kind, uint64_t seed, const uint16_t *labels, char *const *label_names,
                        size_t label_count, const uint8_t *left_out, int64_t count, uint32_t *copies, Error *error) {
     int64_t sizes[DATASET_LABELS_MAX] = {0}, taken = 0, number;
     const uint64_t key = mix_bits(seed + 1);

@@ -12,12 +12,13 @@ Status row_plan_add(RowPlan *plan, const PrepareOptions *options, const Field *t
                     Error *error) {
     if (plan->count == plan->labels_room) {
         const int64_t room = 2 * plan->labels_room + 1024;
-        uint8_t *labels = memory_resize(plan->labels, (size_t)plan->count, (size_t)room, 1, error);
+        uint16_t *labels =
+            memory_resize(plan->labels, (size_t)plan->count * sizeof *labels, (size_t)room, sizeof *labels, error);
         if (!labels) return error->status;
         plan->labels = labels;
         plan->labels_room = room;
     }
-    plan->labels[plan->count++] = (uint8_t)label;
+    plan->labels[plan->count++] = (uint16_t)label;
     if (options->split == 0 || text_list_add(&plan->texts, texts[0].text, texts[0].size, error)) return error->status;
     return count > 1 ? text_list_extend(&plan->texts, texts[1].text, texts[1].size, error) : STATUS_OK;
 }

@@ -6,9 +6,9 @@
 #include "text/duplicates.h"
 
 typedef struct {
-    int64_t count;   /**< rows that were added */
-    TextList texts;  /**< of them, for a split */
-    uint8_t *labels; /**< [count] of labels_room */
+    int64_t count;    /**< rows that were added */
+    TextList texts;   /**< of them, for a split */
+    uint16_t *labels; /**< [count] of labels_room */
     int64_t labels_room;
     uint8_t *evaluation; /**< [count] 1: for the evaluation file */
     uint32_t *copies;    /**< [count] how often the row is written */

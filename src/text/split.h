@@ -11,7 +11,7 @@
 typedef struct {
     double share; /**< of the samples for training, above 0 and below 1 */
     uint64_t seed;
-    const uint8_t *labels;    /**< [samples] the class of each, where each class is to have that share; else NULL */
+    const uint16_t *labels;   /**< [samples] the class of each, where each class is to have that share; else NULL */
     char *const *label_names; /**< of the classes, for messages */
 } SplitRule;
 

@@ -45,15 +45,21 @@ def left_over(folder):
     return found
 
 
+def told_by_hydra(result, cause):
+    """Whether MPICH's launcher, which ends all ranks as soon as one of them is killed, was faster than the ranks that noticed it."""
+    return MPICH and cause == CAUSE["KILL"] and not result.errors and "BAD TERMINATION" in result.stdout + result.stderr
+
+
 def lost(folder, process, rank, phase, cause, since=None, code=None):
     """Check that the run ended in time with this exit code and one line, and that no process is left."""
     since = since or time.monotonic()
     result = finish(process, limit=30)
     assert time.monotonic() - since < LIMIT, result
     assert result.code == code if code else result.code not in (0, 1, 75), result
-    assert len(result.errors) == 1, result
-    assert re.match(rf"linnet: error: rank {rank} on {re.escape(socket.gethostname())}, {phase}: .*{cause}",
-                    result.errors[0]), result
+    if not told_by_hydra(result, cause):
+        assert len(result.errors) == 1, result
+        assert re.match(rf"linnet: error: rank {rank} on {re.escape(socket.gethostname())}, {phase}: .*{cause}",
+                        result.errors[0]), result
     until = time.monotonic() + 5
     while left_over(folder) and time.monotonic() < until:
         time.sleep(0.1)
@@ -139,9 +145,9 @@ def test_lost(outcomes, loss):
 
 @pytest.mark.parametrize("call", ["MPI_Init_thread", "MPI_Comm_split_type"])
 def test_killed_at_the_start(at_call, short, tmp_path, call):
-    """Before the heartbeats, which need MPI to start. The launcher notices a process that ends, and reports it itself."""
+    """Before the heartbeats, which need MPI to start. The launcher notices a process that ends, and reports it itself; Hydra names no rank."""
     result = finish(start_run(tmp_path, short, 2, at_call(1, call, "KILL")), limit=LIMIT)
-    assert result.code not in (0, 75) and "rank 1" in result.stderr, result
+    assert result.code not in (0, 75) and ("BAD TERMINATION" in result.stdout if MPICH else "rank 1" in result.stderr), result
 
 
 @pytest.mark.parametrize("rank", [0, 1])
@@ -314,6 +320,12 @@ def test_stopped_launcher_is_killed(short, tmp_path):
     rank = next(pid for pid in ranks_of(process) if rank_of(pid) == 1)
     os.kill(process.pid, signal.SIGSTOP)
     os.kill(rank, signal.SIGKILL)
-    result = finish(process, limit=30)
-    assert result.code == -signal.SIGKILL, result
+    if MPICH:  # Hydra's proxy ends the other rank, so that none is left that would kill mpiexec
+        wait_for(lambda: not ranks_of(process), process, "the end of all ranks")
+        os.kill(process.pid, signal.SIGCONT)
+        result = finish(process, limit=30)
+        assert result.code not in (0, 1, 75), result
+    else:
+        result = finish(process, limit=30)
+        assert result.code == -signal.SIGKILL, result
     assert not left_over(tmp_path), result

@@ -34,7 +34,8 @@ struct Dataset {
 Status column_open(Dataset *dataset, ColumnName name, int64_t expected, Error *error);
 
 /** Read elements first … first + count − 1 into out; count may be 0. Where a file server no longer knows the file
- *  (ESTALE) it is opened again after a wait (file_retry()), if it is still the same. Threads may call it at the same time. */
+ *  (ESTALE) it is opened again after a wait (file_retry()), if it is still the same. Threads may call it at the same
+ *  time. */
 Status column_read(Dataset *dataset, ColumnName name, int64_t first, int64_t count, void *out, Error *error);
 
 /** Check the offsets [count + 1] and a label of samples first … first + count − 1. What passes is safe to read and

@@ -144,10 +144,11 @@ uint64_t pcg64_interval(Pcg64 *generator, uint64_t limit) {
     return value;
 }
 
-/* --- Normal numbers --- */
+/* --- Normal and uniform numbers --- */
 
-/* Last word of the counter: different from other uses of Philox with the same key. */
+/* Last words of the counter: different from other uses of Philox with the same key. */
 #define NORMAL_DOMAIN 0x6e6f726du
+#define UNIFORM_DOMAIN 0x756e6966u
 
 /* Two N(0, 1) values from two words; the logarithm's argument is in (0, 1), never 0. */
 static void box_muller(uint32_t a, uint32_t b, double pair[2]) {
@@ -168,5 +169,17 @@ void random_normal(float *out, int64_t count, float deviation, uint64_t seed, ui
         box_muller(words[0], words[1], values);
         box_muller(words[2], words[3], values + 2);
         for (int64_t i = 0; i < 4 && first + i < count; i++) out[first + i] = (float)((double)deviation * values[i]);
+    }
+}
+
+void random_uniform(float *out, int64_t count, float bound, uint64_t seed, uint32_t stream) {
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (int64_t first = 0; first < count; first += 4) {
+        const uint64_t block = (uint64_t)first / 4;
+        const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), stream, UNIFORM_DOMAIN};
+        uint32_t words[4];
+        philox4x32(counter, key, words);
+        for (int64_t i = 0; i < 4 && first + i < count; i++)
+            out[first + i] = (float)((double)bound * (2.0 * (((double)words[i] + 0.5) * 0x1p-32) - 1.0));
     }
 }

@@ -30,7 +30,8 @@ __typeof__(linear_backward_weight) linear_backward_weight_bf16, linear_backward_
     X(linear_forward) X(linear_backward_input) X(linear_backward_weight)                                               \
     X(linear_forward_bf16) X(linear_backward_input_bf16) X(linear_backward_weight_bf16)                                \
     X(gelu_forward) X(gelu_backward) X(bias_add) X(bias_gradient) X(adamw_update)                                      \
-    X(sum_of_squares) X(vector_add) X(all_finite) X(bf16_from_floats) X(floats_from_bf16) X(vocabulary_loss)
+    X(sum_of_squares) X(vector_add) X(vector_scale) X(all_finite) X(bf16_from_floats) X(floats_from_bf16)              \
+    X(vocabulary_loss)
 /* clang-format on */
 
 /** The kernels of one instruction set: a member has the type and the contract of the public function of its name. */

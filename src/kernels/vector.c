@@ -11,6 +11,10 @@ void vector_add(float *out, const float *a, const float *b, size_t n) {
     kernels()->vector_add(out, a, b, n);
 }
 
+void vector_scale(float *out, const float *x, float factor, size_t n) {
+    kernels()->vector_scale(out, x, factor, n);
+}
+
 bool all_finite(const float *x, size_t n) {
     return kernels()->all_finite(x, n);
 }

@@ -46,6 +46,11 @@ void KERNEL(vector_add)(float *out, const float *a, const float *b, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
+void KERNEL(vector_scale)(float *out, const float *x, float factor, size_t n) {
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) out[i] = factor * x[i];
+}
+
 bool KERNEL(all_finite)(const float *x, size_t n) {
     enum { PIECE = 4096 };                /* floats; after each the loop can end early */
     const uint32_t exponent = 0x7f800000; /* all ones in NaN and infinity alone */

@@ -30,4 +30,7 @@ uint64_t pcg64_interval(Pcg64 *generator, uint64_t limit);
  *  tensor, so that a tensor's values do not depend on others. */
 void random_normal(float *out, int64_t count, float deviation, uint64_t seed, uint32_t stream);
 
+/** Fill out [count] with floats uniform in −bound … bound, likewise. */
+void random_uniform(float *out, int64_t count, float bound, uint64_t seed, uint32_t stream);
+
 #endif

@@ -30,6 +30,16 @@ static void test_vector_add_once(void) {
 }
 TEST_EVERY_ISA(test_vector_add)
 
+static void test_vector_scale_once(void) {
+    float *x = floats_random(77, 1.0, 1), *scaled = floats_new(77);
+    for (size_t i = 0; i < 77; i++) scaled[i] = 1.7f * x[i];
+    vector_scale(x, x, 1.7f, 77);
+    assert_same_bits(x, scaled, 77);
+    free(x);
+    free(scaled);
+}
+TEST_EVERY_ISA(test_vector_scale)
+
 static void test_all_finite_once(void) {
     const float values[] = {NAN, -NAN, INFINITY, -INFINITY};
     float *x = floats_random(9001, 3.0, 1);
@@ -52,6 +62,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sum_of_squares),
         cmocka_unit_test(test_vector_add),
+        cmocka_unit_test(test_vector_scale),
         cmocka_unit_test(test_all_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

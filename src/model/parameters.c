@@ -60,21 +60,22 @@ static bool set_shape(ParameterTensor *tensor, int64_t rows, int64_t columns, in
            memory_multiply(tensor->count, sizeof(float), &bytes);
 }
 
-/* Append the tensor at layout->dense and advance that. Its name is `prefix` and the kind's name. */
-static bool add_tensor(ParameterLayout *layout, const TensorKind *kind, const char *prefix, int depth,
-                       const ModelConfig *config) {
+ParameterTensor *parameters_layout_add(ParameterLayout *layout, const char *prefix, const char *name, int64_t rows,
+                                       int64_t columns) {
     ParameterTensor *tensor = &layout->tensor[layout->tensors];
-    int64_t rows = axis_length(kind->axis[0], config), columns = axis_length(kind->axis[1], config);
-    if (!set_shape(tensor, rows, columns, kind->axis[1] == AXIS_NONE ? 1 : 2) ||
-        !round_up(&layout->dense, TENSOR_ALIGNMENT))
-        return false;
-    snprintf(tensor->name, sizeof tensor->name, "%s%s", prefix, kind->name);
-    tensor->decay = kind->decay;
-    tensor->head = kind->head;
-    tensor->depth = depth;
+    if (!set_shape(tensor, rows, columns ? columns : 1, columns ? 2 : 1) || !round_up(&layout->dense, TENSOR_ALIGNMENT))
+        return NULL;
+    snprintf(tensor->name, sizeof tensor->name, "%s%s", prefix, name);
     tensor->offset = layout->dense;
     layout->tensors++;
-    return !__builtin_add_overflow(layout->dense, tensor->count, &layout->dense);
+    return __builtin_add_overflow(layout->dense, tensor->count, &layout->dense) ? NULL : tensor;
+}
+
+bool parameters_layout_end_bucket(ParameterLayout *layout, size_t bucket) {
+    size_t bytes;
+    if (!round_up(&layout->dense, PARAMETERS_BLOCK)) return false;
+    layout->bucket_starts[bucket + 1] = layout->dense;
+    return memory_multiply(layout->dense, sizeof(float), &bytes);
 }
 
 static bool add_bucket(ParameterLayout *layout, size_t bucket, const ModelConfig *config) {
@@ -83,11 +84,17 @@ static bool add_bucket(ParameterLayout *layout, size_t bucket, const ModelConfig
     size_t count = final ? FINAL_TENSORS : LAYER_TENSORS;
     char prefix[40] = "";
     if (!final) snprintf(prefix, sizeof prefix, "transformer.h.%zu.", bucket);
-    for (size_t i = 0; i < count; i++)
-        if (!add_tensor(layout, &kinds[i], prefix, layout->layers - (int)bucket, config)) return false;
-    if (!round_up(&layout->dense, PARAMETERS_BLOCK)) return false;
-    layout->bucket_starts[bucket + 1] = layout->dense;
-    return true;
+    for (size_t i = 0; i < count; i++) {
+        const TensorKind *kind = &kinds[i];
+        const int64_t columns = kind->axis[1] == AXIS_NONE ? 0 : axis_length(kind->axis[1], config);
+        ParameterTensor *tensor =
+            parameters_layout_add(layout, prefix, kind->name, axis_length(kind->axis[0], config), columns);
+        if (!tensor) return false;
+        tensor->decay = kind->decay;
+        tensor->head = kind->head;
+        tensor->depth = layout->layers - (int)bucket;
+    }
+    return parameters_layout_end_bucket(layout, bucket);
 }
 
 static bool set_embedding(ParameterTensor *tensor, const char *name, int32_t rows, const ModelConfig *config) {
@@ -97,21 +104,24 @@ static bool set_embedding(ParameterTensor *tensor, const char *name, int32_t row
     return set_shape(tensor, rows, config->width, 2);
 }
 
-Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error) {
-    *layout = (ParameterLayout){.layers = config->layers, .buckets = (size_t)config->layers + 1};
-    size_t tensors = (size_t)config->layers * LAYER_TENSORS + FINAL_TENSORS;
+Status parameters_layout_begin(ParameterLayout *layout, int layers, size_t tensors, Error *error) {
+    *layout = (ParameterLayout){.layers = layers, .buckets = (size_t)layers + 1};
     layout->bucket_starts = memory_allocate(layout->buckets + 1, sizeof *layout->bucket_starts, error);
     layout->tensor = memory_allocate(tensors, sizeof *layout->tensor, error);
-    if (!layout->bucket_starts || !layout->tensor) goto cleanup;
-    size_t bytes;
+    if (error->status) parameters_layout_free(layout);
+    return error->status;
+}
+
+Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error) {
+    size_t tensors = (size_t)config->layers * LAYER_TENSORS + FINAL_TENSORS;
+    if (parameters_layout_begin(layout, config->layers, tensors, error)) return error->status;
     bool fits = set_embedding(&layout->token, "transformer.wte.weight", config->vocabulary, config) &&
                 set_embedding(&layout->position, "transformer.wpe.weight", config->positions, config);
     for (size_t bucket = 0; bucket < layout->buckets && fits; bucket++) fits = add_bucket(layout, bucket, config);
-    if (!fits || !memory_multiply(layout->dense, sizeof(float), &bytes))
+    if (!fits)
         error_set(error, STATUS_INPUT,
                   "a model of %d layers, width %d and inner width %d is too large for this machine's memory",
                   config->layers, config->width, config->inner);
-cleanup:
     if (error->status) parameters_layout_free(layout);
     return error->status;
 }
@@ -159,6 +169,10 @@ void parameters_layout_free(ParameterLayout *layout) {
     memory_free(layout->bucket_starts);
     memory_free(layout->tensor);
     *layout = (ParameterLayout){0};
+}
+
+bool parameters_are_of_model(const ParameterLayout *layout) {
+    return layout->tensors == (size_t)layout->layers * LAYER_TENSORS + FINAL_TENSORS;
 }
 
 size_t parameters_layer(const ParameterLayout *layout, int layer, LayerTensor which) {

@@ -61,6 +61,14 @@ typedef struct {
 Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error);
 void parameters_layout_free(ParameterLayout *layout);
 
+/** A layout of other tensors than a model's, bucket by bucket: room for `tensors` of them, the next tensor of the bucket
+ *  under way, and its end. The name is `prefix` and `name`; `columns` of 0 makes one axis; what else is known about the
+ *  tensor the caller sets. NULL and false where a size overflows memory. The embeddings stay zero. */
+Status parameters_layout_begin(ParameterLayout *layout, int layers, size_t tensors, Error *error);
+ParameterTensor *parameters_layout_add(ParameterLayout *layout, const char *prefix, const char *name, int64_t rows,
+                                       int64_t columns);
+bool parameters_layout_end_bucket(ParameterLayout *layout, size_t bucket);
+
 /** What of a model does not learn in training (PyTorch: requires_grad = False). Zero: everything learns. */
 typedef struct {
     int layers;      /**< the lowest so many layers, from layer 0 on; at most all of them */
@@ -78,6 +86,9 @@ size_t parameters_first_learned(const ParameterLayout *layout, const Frozen *fro
 /** Floats of all tensors and of both embeddings, without gaps: what PyTorch counts as a model's parameters. */
 size_t parameters_count(const ParameterLayout *layout);
 
+/** Whether the layout has a model's tensors, of which some may be empty, and not an adapter's. */
+bool parameters_are_of_model(const ParameterLayout *layout);
+
 /** Indices in layout->tensor. */
 size_t parameters_layer(const ParameterLayout *layout, int layer, LayerTensor which);
 size_t parameters_final_weight(const ParameterLayout *layout);
@@ -91,9 +102,12 @@ typedef void (*ParametersReady)(void *context, size_t bucket);
  *  bytes; rows that nothing reads or writes stay on disk), or memory. The dense values of an update may still be
  *  arriving from other ranks when the next forward pass starts: it waits for a bucket before it reads it. */
 typedef struct {
-    float *dense;          /**< [layout.dense] */
-    float *token;          /**< [vocabulary, width] */
-    float *position;       /**< [positions, width] */
+    float *dense;                  /**< [layout.dense] */
+    float *token;                  /**< [vocabulary, width] */
+    float *position;               /**< [positions, width] */
+    const struct Adapter *adapter; /**< NULL: none (adapter.h) */
+    float *adapter_values; /**< [adapter->layout.dense] with an adapter: A and B of its linear layers, and the head,
+                                which stands in for that in `dense` */
     ParametersReady ready; /**< NULL: all values have arrived */
     void *ready_context;   /**< borrowed */
 } Parameters;

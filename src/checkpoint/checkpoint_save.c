@@ -136,6 +136,7 @@ static void gather_run(MomentsGather *g, float *values, SafetensorsWriter *write
 typedef struct {
     char *path, *temporary; /* OUTPUT/checkpoint-STEP, and the folder that is renamed to it */
     const char *run;        /* its id, borrowed */
+    const char *values;     /* model_values_file() */
     char weights[DIGEST_TEXT];
     SafetensorsWriter *moments; /* takes the moments between folder_begin() and folder_end(); NULL: there are none */
 } CheckpointFolder;
@@ -151,12 +152,11 @@ static char *with_ending(const char *path, const char *ending, Error *error) {
  * shape (dense: 0) has any. After a failure too folder_end() must be called. */
 static void folder_begin(CheckpointFolder *f, const char *output_dir, const char *run, int64_t step, const Model *model,
                          const Parameters *parameters, const MomentsShape *shape, Error *error) {
-    *f = (CheckpointFolder){.path = checkpoint_path(output_dir, step, error), .run = run};
+    *f = (CheckpointFolder){
+        .path = checkpoint_path(output_dir, step, error), .run = run, .values = model_values_file(model)};
     if (f->path) f->temporary = with_ending(f->path, ".tmp", error);
     if (f->temporary && !file_remove(f->temporary, error) && !file_make_folder(f->temporary, error) &&
-        !model_folder_save(f->temporary, &model->config, &model->layout, parameters, &model->tokenizer_files,
-                           f->weights, error) &&
-        shape->dense > 0)
+        !model_save(model, parameters, f->temporary, f->weights, error) && shape->dense > 0)
         moments_file_create(&f->moments, f->temporary, shape, error);
 }
 
@@ -171,9 +171,11 @@ static Status add_digest(const CheckpointFolder *f, const RunStateFiles *state, 
 
 /* The digests of the two large files were computed while they were written; `moments` is NULL where there are none. */
 static Status save_state(const CheckpointFolder *f, const RunStateFiles *state, const char *moments, Error *error) {
-    run_state_add_digest(state, "model.safetensors", f->weights, error);
+    run_state_add_digest(state, f->values, f->weights, error);
     if (moments) run_state_add_digest(state, MOMENTS_FILE, moments, error);
     if (!error->status) add_digest(f, state, "config.json", error);
+    if (!error->status) add_digest(f, state, ADAPTER_CONFIG_FILE, error);
+    if (!error->status) add_digest(f, state, ADAPTER_MODEL_FILE, error);
     for (size_t i = 0; i < TOKENIZER_FILES && !error->status; i++) add_digest(f, state, TOKENIZER_FILE_NAMES[i], error);
     return error->status ? error->status : run_state_save(state, f->temporary, error);
 }
@@ -255,7 +257,7 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error) {
     CheckpointFolder folder = {0};
     RunStateFiles state = {0};
     gather_open(&gather, parts, error);
-    progress_begin("save", "bytes", (int64_t)checkpoint_bytes(&parts->model->layout, &gather.shape));
+    progress_begin("save", "bytes", (int64_t)checkpoint_bytes(model_saved_layout(parts->model), &gather.shape));
     if (world->rank == 0 && !error->status) {
         make_state(&state, parts, error);
         if (!error->status)
@@ -286,18 +288,24 @@ struct Snapshot {
     float *moments;        /* likewise */
 };
 
-size_t checkpoint_snapshot_bytes(const ParameterLayout *model, const ParameterLayout *learned, size_t rows,
+size_t checkpoint_snapshot_bytes(const ParameterLayout *saved, const ParameterLayout *learned, size_t rows,
                                  bool model_only) {
     const MomentsShape none = {0}, shape = {.dense = learned->dense,
-                                            .width = (size_t)model->token.shape[1],
+                                            .width = (size_t)saved->token.shape[1],
                                             .rows[MOMENTS_TOKEN] = rows};
-    return checkpoint_bytes(model, model_only ? &none : &shape);
+    return checkpoint_bytes(saved, model_only ? &none : &shape);
 }
 
-/* Lay out the block and copy the model's values. */
+/* Lay out the block and copy the values that are saved: the model's, or its adapter's. */
 static void copy_parameters(Snapshot *s) {
-    const ParameterLayout *layout = &s->model->layout;
+    const ParameterLayout *layout = model_saved_layout(s->model);
     const Parameters *from = &s->model->parameters;
+    if (s->model->adapter) {
+        s->parameters.adapter_values = s->block;
+        s->moments = s->block + layout->dense;
+        copy_floats(s->block, from->adapter_values, layout->dense);
+        return;
+    }
     s->parameters.dense = s->block;
     s->parameters.token = s->parameters.dense + layout->dense;
     s->parameters.position = s->parameters.token + layout->token.count;
@@ -310,7 +318,7 @@ static void copy_parameters(Snapshot *s) {
 /* Memory for the copy. The system may promise more than it has, and kill the process when that is used: so ask first
  * how much there is. */
 static Status allocate_block(Snapshot *s, const MomentsShape *shape, Error *error) {
-    size_t bytes = checkpoint_bytes(&s->model->layout, shape), left = memory_available();
+    size_t bytes = checkpoint_bytes(model_saved_layout(s->model), shape), left = memory_available();
     if (left < bytes)
         return error_set(error, STATUS_FAILURE, "a copy takes %zu MB, this machine has %zu MB left", bytes / 1000000,
                          left / 1000000);

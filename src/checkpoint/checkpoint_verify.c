@@ -8,6 +8,7 @@
 #include "linnet/core/json.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
+#include "linnet/model/adapter.h"
 #include "linnet/model/model_folder.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -74,7 +75,10 @@ static int64_t bytes_of(const char *folder, const cJSON *digests) {
 /* All files but the state, which run_state_read() has checked, by as many threads as there are: most of the time goes
  * into the two large files. The first error in the state's order is reported. */
 static Status check_files(const char *folder, const cJSON *digests, CheckpointInfo *info, Error *error) {
-    static const char *const required[] = {"config.json", "model.safetensors", TRAINER_STATE_FILE, MOMENTS_FILE};
+    const bool adapter = cJSON_GetObjectItemCaseSensitive(digests, ADAPTER_CONFIG_FILE);
+    const char *const required[] = {adapter ? ADAPTER_MODEL_FILE : "config.json",
+                                    adapter ? ADAPTER_VALUES_FILE : "model.safetensors", TRAINER_STATE_FILE,
+                                    MOMENTS_FILE};
     const size_t count = sizeof required / sizeof *required - info->state.model_only;
     for (size_t i = 0; i < count; i++)
         if (!cJSON_GetObjectItemCaseSensitive(digests, required[i]))
@@ -126,7 +130,7 @@ static Status refuse_other(const char *folder, CheckpointKind kind, Error *error
                          file_is_in(folder, OLD_MOMENTS_FILE)
                              ? "linnet 0.1 (its moments are in " OLD_MOMENTS_FILE ")"
                              : "a development version of linnet 0.2 (it has no " RUN_STATE_FILE ")");
-    if (kind == CHECKPOINT_NONE && file_is_in(folder, "config.json"))
+    if (kind == CHECKPOINT_NONE && (file_is_in(folder, "config.json") || adapter_is_in(folder)))
         return error_set(error, STATUS_INPUT,
                          "%s is a model folder, not a checkpoint: it can be the model_name_or_path of a new run; a "
                          "checkpoint is a folder checkpoint-STEP with " RUN_STATE_FILE,
@@ -198,7 +202,9 @@ Status checkpoint_describe(const char *folder, Error *error) {
     CheckpointInfo info = {0};
     if (checkpoint_kind(folder) == CHECKPOINT_TRAINER) return describe_trainer(folder, error);
     /* The digests first: a damaged file is named as such, not by what a reader of its contents stumbles on. */
-    if (checkpoint_verify(folder, &info, error) || model_folder_describe(folder, "checkpoint", error))
+    if (checkpoint_verify(folder, &info, error)) return error->status;
+    if (adapter_is_in(folder) ? adapter_describe(folder, "checkpoint of a LoRA adapter", error)
+                              : model_folder_describe(folder, "checkpoint", error))
         return error->status;
     describe_state(&info);
     describe_line("verified", "digests of %d files%s", info.files,
@@ -209,12 +215,17 @@ Status checkpoint_describe(const char *folder, Error *error) {
 Status final_model_describe(const char *folder, Error *error) {
     RunState state;
     RunStateParts parts = {0};
-    char found[DIGEST_TEXT], *path = file_join(folder, "model.safetensors", error);
-    if (!path || model_folder_describe(folder, "GPT-2 model folder", error) || !file_is_in(folder, RUN_STATE_FILE))
+    const bool adapter = adapter_is_in(folder);
+    const char *values = adapter ? ADAPTER_VALUES_FILE : "model.safetensors";
+    char found[DIGEST_TEXT], *path = file_join(folder, values, error);
+    if (!path ||
+        (adapter ? adapter_describe(folder, "LoRA adapter", error)
+                 : model_folder_describe(folder, "GPT-2 model folder", error)) ||
+        !file_is_in(folder, RUN_STATE_FILE))
         goto cleanup;
     if (run_state_read_own(folder, &state, &parts, error)) goto cleanup;
     describe_run(&state);
-    const char *recorded = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(parts.digests, "model.safetensors"));
+    const char *recorded = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(parts.digests, values));
     progress_begin("verify", "bytes", file_size(path));
     const bool same = recorded && file_exists(path) && !digest_file(path, found, error) && !strcmp(found, recorded);
     progress_end();

@@ -15,11 +15,20 @@ static Status remove_old(const char *output_dir, const char *name, Error *error)
     return error->status;
 }
 
-/* config.json first. */
-static Status remove_all_old(const char *output_dir, Error *error) {
+/* The weights of a model: complete ones, or an adapter's. */
+static const char *const WEIGHTS[] = {"model.safetensors", ADAPTER_VALUES_FILE};
+enum { KINDS = sizeof WEIGHTS / sizeof *WEIGHTS };
+
+/* What tells readers that there is a model goes first. Weights that the new model does not replace by its own would make
+ * one of two models. */
+static Status remove_all_old(const char *complete, const char *output_dir, Error *error) {
+    remove_old(output_dir, ADAPTER_CONFIG_FILE, error);
     remove_old(output_dir, "config.json", error);
     remove_old(output_dir, "model.safetensors.index.json", error);
+    for (size_t i = 0; i < KINDS; i++)
+        if (!file_is_in(complete, WEIGHTS[i])) remove_old(output_dir, WEIGHTS[i], error);
     for (size_t i = 0; i < TOKENIZER_FILES; i++) remove_old(output_dir, TOKENIZER_FILE_NAMES[i], error);
+    remove_old(output_dir, ADAPTER_MODEL_FILE, error);
     return remove_old(output_dir, RUN_STATE_FILE, error);
 }
 
@@ -32,27 +41,31 @@ static Status move_new(const char *from, const char *output_dir, const char *nam
     return error->status;
 }
 
-/* config.json last. */
+/* What tells readers that there is a model goes last. */
 static Status move_all_new(const char *from, const char *output_dir, Error *error) {
-    move_new(from, output_dir, "model.safetensors", error);
+    for (size_t i = 0; i < KINDS; i++) move_new(from, output_dir, WEIGHTS[i], error);
     for (size_t i = 0; i < TOKENIZER_FILES; i++) move_new(from, output_dir, TOKENIZER_FILE_NAMES[i], error);
     move_new(from, output_dir, RUN_STATE_FILE, error);
-    return move_new(from, output_dir, "config.json", error);
+    move_new(from, output_dir, ADAPTER_MODEL_FILE, error);
+    move_new(from, output_dir, "config.json", error);
+    return move_new(from, output_dir, ADAPTER_CONFIG_FILE, error);
 }
 
 /* Continue from any step. The weights are moved first: while model.new has them nothing else was moved, and OUTPUT/
  * holds files of the old model; afterwards it holds none of those, and a vocab.json there is the new model's. */
 static Status put_in_place(const char *complete, const char *output_dir, Error *error) {
-    if (file_is_in(complete, "model.safetensors")) remove_all_old(output_dir, error);
+    bool first = false;
+    for (size_t i = 0; i < KINDS; i++) first = first || file_is_in(complete, WEIGHTS[i]);
+    if (first) remove_all_old(complete, output_dir, error);
     if (!error->status && !move_all_new(complete, output_dir, error)) file_remove(complete, error);
     return error->status;
 }
 
-static Status save_state(const char *temporary, const RunState *state, const char *settings, const char *weights,
-                         Error *error) {
+static Status save_state(const char *temporary, const RunState *state, const char *settings, const char *file,
+                         const char *weights, Error *error) {
     RunStateFiles files;
     if (!run_state_make(&files, state, NULL, NULL, settings, error)) {
-        run_state_add_digest(&files, "model.safetensors", weights, error);
+        run_state_add_digest(&files, file, weights, error);
         run_state_save(&files, temporary, error);
     }
     run_state_free(&files);
@@ -63,9 +76,8 @@ static Status write_temporary(const char *temporary, const Model *model, const R
                               Error *error) {
     char weights[DIGEST_TEXT];
     if (file_remove(temporary, error) || file_make_folder(temporary, error) ||
-        model_folder_save(temporary, &model->config, &model->layout, &model->parameters, &model->tokenizer_files,
-                          weights, error) ||
-        save_state(temporary, state, settings, weights, error))
+        model_save(model, &model->parameters, temporary, weights, error) ||
+        save_state(temporary, state, settings, model_values_file(model), weights, error))
         return error->status;
     return file_flush(temporary, error);
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 
 typedef struct {
-    const char *model, *input, *text_column, *pair_column;
+    const char *model, *adapter, *input, *text_column, *pair_column;
     OptionList inputs;
     TablePaths paths; /**< of the inputs; `input` is the first */
     TableOptions table;
@@ -66,6 +66,7 @@ static Status refuse_file_names(const Command *command, int argc, char **argv, E
 static Status complete_file_options(Command *command, Error *error) {
     PredictFileOptions *file = &command->file;
     file->model = command->model;
+    file->adapter = command->adapter;
     file->input = command->input ? command->input : "-";
     file->text_column = command->text_column;
     file->pair_column = command->pair_column;
@@ -83,7 +84,8 @@ static Status complete_file_options(Command *command, Error *error) {
 
 static Status parse(Command *command, int argc, char **argv, Error *error) {
     const Option table[] = {
-        {"model", OPTION_TEXT, &command->model, "DIR: a trained model folder or checkpoint", true, 0, 0},
+        {"model", OPTION_TEXT, &command->model, "DIR: a trained model folder, checkpoint or LoRA adapter", true, 0, 0},
+        {"adapter", OPTION_TEXT, &command->adapter, "DIR: a LoRA adapter of that model, which classifies", false, 0, 0},
         {"json", OPTION_FLAG, &command->style.json, "print one object a line: {\"text\", \"label\", \"probabilities\"}",
          false, 0, 0},
         {"input", OPTION_LIST, &command->inputs,
@@ -140,7 +142,7 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
 /* Answer on standard output. */
 static void answer(const Command *command, Error *error) {
     Predictor *predictor = NULL;
-    if (!error->status && !predictor_open(&predictor, command->model, command->batch_size, error)) {
+    if (!error->status && !predictor_open(&predictor, command->model, command->adapter, command->batch_size, error)) {
         predict(predictor, command, error);
         const PredictCounts counts = predictor_counts(predictor);
         predictor_warn_truncated(predictor, &counts);

@@ -38,8 +38,10 @@ static char *const *label_names(const Job *job) {
 /* Whether the ranks of a node share the model. Collective. */
 static Status choose_sharing(Job *job, Error *error) {
     ParameterLayout layout = {0};
-    model_layout(job->options->model, &layout, error);
-    size_t bytes = layout.dense * sizeof(float);
+    Adapter *adapter;
+    model_layout(&(ModelSource){job->options->model, job->options->adapter, NULL}, &layout, &adapter, error);
+    size_t bytes = (layout.dense + (adapter ? adapter->layout.dense : 0)) * sizeof(float);
+    adapter_destroy(adapter);
     memory_check(bytes, "the model's parameters", error);
     parameters_layout_free(&layout);
     if (world_agree(job->world, error, true) == STATUS_OK) shared_choose(job->world, bytes);
@@ -72,10 +74,11 @@ static Status open_data(Job *job, Error *error) {
 /* Open data and model, whose files are read once for all ranks. Collective. */
 static Status load(Job *job, Error *error) {
     const EvaluateOptions *options = job->options;
-    if (!model_broadcast(job->world, options->model, error) &&
+    if (!model_broadcast(job->world, options->model, options->adapter, error) &&
         !broadcast_files(job->world, options->data, NULL, error) && !open_data(job, error) &&
         !check_labels(job, error) && !choose_sharing(job, error))
-        model_open(&job->model, job->world, options->model, NULL, false, 0, error);
+        model_open_source(&job->model, job->world, &(ModelSource){options->model, options->adapter, NULL}, NULL, false,
+                          0, error);
     broadcast_files_end();
     return error->status;
 }
@@ -101,6 +104,8 @@ static Status open_job(Job *job, Error *error) {
     if (check_data(job, error) == STATUS_OK) {
         batch_create(&job->batch, rows, rows, error);
         gpt2_create(&job->gpt2, config, &job->model.layout, NULL, rows, rows, error);
+        if (job->model.adapter && !error->status)
+            gpt2_make_adapter_room(job->gpt2, job->model.adapter->config.rank, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
         if (job->world->rank == 0 && label_names(job))
             probability_table_create(&job->probabilities, dataset_info(job->dataset)->samples, config->labels, error);

@@ -7,7 +7,7 @@
 #include "linnet/core/temporary.h"
 #include "linnet/core/text.h"
 #include "linnet/evaluate/evaluation.h"
-#include "linnet/model/model_folder.h"
+#include "linnet/model/model_paths.h"
 #include "linnet/text/preparation.h"
 #include "linnet/tokenizer/tokenizer.h"
 #include <errno.h>
@@ -56,7 +56,7 @@ static Status refuse_reordered(const EvaluateOptions *options, const ModelConfig
 
 /* Write the token file for a model. */
 static Status prepare_for(const World *world, const EvaluateOptions *options, const ModelConfig *config,
-                          const char *output, Error *error) {
+                          const char *tokenizer, const char *output, Error *error) {
     PrepareSummary summary;
     const bool told = options->label_names != NULL;
     if (told && options->labels != (size_t)config->labels)
@@ -68,7 +68,7 @@ static Status prepare_for(const World *world, const EvaluateOptions *options, co
                                      .input_count = 1,
                                      .table = options->table,
                                      .output = output,
-                                     .tokenizer = options->model,
+                                     .tokenizer = tokenizer,
                                      .text_column = options->text_column,
                                      .pair_column = options->pair_column,
                                      .label_column = options->label_column,
@@ -83,9 +83,13 @@ cleanup:
 }
 
 static Status prepare_table(const World *world, const EvaluateOptions *options, const char *output, Error *error) {
+    ModelPaths paths;
     ModelConfig config = {0};
-    if (!model_folder_load_config(&config, options->model, error)) prepare_for(world, options, &config, output, error);
+    if (model_paths_find(&paths, options->model, options->adapter, error)) return error->status;
+    if (!model_paths_config(&paths, &config, error))
+        prepare_for(world, options, &config, paths.tokenizer, output, error);
     model_config_free(&config);
+    model_paths_free(&paths);
     return error->status;
 }
 

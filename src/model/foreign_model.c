@@ -137,28 +137,10 @@ Status foreign_model_folder(const char *path, Error *error) {
 /* --- Adapters --- */
 
 Status foreign_model_adapter(const char *path, Error *error) {
-    cJSON *tree = NULL;
-    Error ignored = {0}; /* a damaged file is an adapter's all the same */
-    const char *base = NULL, *task = "";
-    char *file = file_join(path, "adapter_config.json", error);
-    if (file && json_load(&tree, file, &ignored) == STATUS_OK) {
-        json_get_text(tree, "base_model_name_or_path", &base, file, &ignored);
-        json_get_text(tree, "task_type", &task, file, &ignored);
-    }
-    const bool classifies = strcmp(task, "SEQ_CLS") == 0;
-    error_set(
-        error, STATUS_INPUT,
-        "%s: a PEFT adapter%s%s, not a complete model: merge the two: python3 -c \"from peft import AutoPeftModel%s "
-        "as M; M.from_pretrained('%s'%s).merge_and_unload().save_pretrained('%s-merged')\", then copy the "
-        "tokenizer's files there",
-        path, base ? " for " : "", base ? base : "",
-        classifies                       ? "ForSequenceClassification"
-        : strcmp(task, "CAUSAL_LM") == 0 ? "ForCausalLM"
-                                         : "",
-        path, classifies ? ", num_labels=N" : "", path);
-    cJSON_Delete(tree);
-    memory_free(file);
-    return error->status;
+    return error_set(error, STATUS_INPUT,
+                     "%s: a LoRA adapter, not a complete model: merge it into its model first: linnet merge --model %s "
+                     "--output DIR",
+                     path, path);
 }
 
 /* --- Weights in another format --- */
@@ -204,7 +186,11 @@ static void read_class(const char *path, char class[64]) {
 
 /* Weights under another name than model.safetensors. */
 static Status refuse_other_safetensors(const char *path, const char *name, Error *error) {
-    if (strncmp(name, "adapter_model", 13) == 0) return foreign_model_adapter(path, error);
+    if (strncmp(name, "adapter_model", 13) == 0)
+        return error_set(error, STATUS_INPUT,
+                         "%s: has the values of an adapter, %s, but not adapter_config.json: copy all files of the "
+                         "adapter",
+                         path, name);
     if (strstr(name, "-of-"))
         return error_set(error, STATUS_INPUT,
                          "%s: has a part of a model, %s, but not model.safetensors.index.json: copy or download all "

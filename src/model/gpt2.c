@@ -93,7 +93,8 @@ Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout
                    const ParameterLayout *learned, size_t token_capacity, size_t sample_capacity, Error *error) {
     Gpt2 *new = memory_allocate(1, sizeof *new, error);
     if (!new) return error->status;
-    *new = (Gpt2){.config = config, .layout = layout, .learned = learned};
+    *new = (Gpt2){
+        .config = config, .layout = layout, .learned = learned, .rows = token_capacity, .samples = sample_capacity};
     if (learned) new->lowest = gpt2_lowest_layer(learned);
     new->blocks = memory_allocate((size_t)config->layers, sizeof *new->blocks, error);
     size_t bytes = gpt2_bytes(config, learned, token_capacity, sample_capacity);
@@ -115,6 +116,7 @@ void gpt2_destroy(Gpt2 *gpt2) {
     if (!gpt2) return;
     memory_free(gpt2->blocks);
     memory_free(gpt2->pool);
+    memory_free(gpt2->adapter.pool);
     memory_free(gpt2);
 }
 
@@ -151,7 +153,8 @@ double gpt2_backward_operations(const ModelConfig *config, const ParameterLayout
                                 size_t samples) {
     double m = (double)tokens, b = (double)samples, products = 2.0 * head_products(config, b);
     for (int l = gpt2_lowest_layer(learned); l < config->layers; l++) {
-        const bool learns = learned->bucket_starts[l + 1] > learned->bucket_starts[l];
+        const bool learns =
+            parameters_are_of_model(learned) && learned->bucket_starts[l + 1] > learned->bucket_starts[l];
         products += (learns ? 2.0 : 1.0) * block_products(config, l, m, b); /* by the input, and by the weights */
     }
     return 2.0 * products;
@@ -166,6 +169,10 @@ double gpt2_attention_operations(const AttentionShape *shape) {
 Rows gpt2_rows_after_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
     if (gpt2_is_last(gpt2, layer))
         return (Rows){batch->samples, batch->pooled_positions, batch->sample_ids, batch_sample_segments(batch)};
+    return gpt2_all_rows(batch);
+}
+
+Rows gpt2_all_rows(const Batch *batch) {
     return (Rows){batch->tokens, batch->positions, batch->row_samples, batch_row_segments(batch)};
 }
 
@@ -213,15 +220,16 @@ void gpt2_normalize(Gpt2 *gpt2, float *dense, int layer, LayerTensor weight, siz
                       (float)gpt2->config->epsilon);
 }
 
-/* out[b] = x[pooled[b]] */
-static void gather_pooled(float *out, const float *x, const Batch *batch, size_t width) {
+void gpt2_gather_pooled(float *out, const float *x, const Batch *batch, size_t width) {
     for (size_t b = 0; b < batch->samples; b++)
         memcpy(out + b * width, x + (size_t)batch->pooled[b] * width, width * sizeof *out);
 }
 
 /* block->attended = the outputs of a block's heads: ln1 → qkv → attention. */
-static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int layer, const DropoutRule *rule) {
+static void forward_attention(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, int layer,
+                              const DropoutRule *rule) {
     Block *block = &gpt2->blocks[layer];
+    float *dense = parameters->dense;
     size_t c = (size_t)gpt2->config->width, m = batch->tokens;
     const float *weight = gpt2_tensor(gpt2, dense, layer, ATTN_WEIGHT);
     const float *bias = gpt2_tensor(gpt2, dense, layer, ATTN_BIAS);
@@ -232,12 +240,17 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     const size_t skipped = last ? c : 0, columns = 3 * c - skipped;
     gpt2_normalize(gpt2, dense, layer, LN1_WEIGHT, m);
     if (last) {
-        gather_pooled(gpt2->pooled_ln1, gpt2->normalized, batch, c);
+        gpt2_gather_pooled(gpt2->pooled_ln1, gpt2->normalized, batch, c);
         linear_forward(gpt2->query, gpt2->pooled_ln1, weight, bias, batch->samples, &(LinearShape){c, c, 3 * c, c, c},
                        &gpt2->products);
     }
     linear_forward(block->qkv, gpt2->normalized, weight + skipped, bias + skipped, m,
                    &(LinearShape){c, columns, 3 * c, c, columns}, &gpt2->products);
+    const Rows rows = gpt2_all_rows(batch);
+    if (last)
+        gpt2_adapt_last(gpt2, parameters, gpt2->query, block->qkv, gpt2->normalized, batch, rule);
+    else
+        gpt2_adapt(gpt2, parameters, layer, ADAPTED_ATTN, block->qkv, gpt2->normalized, &rows, rule);
     const float *keys = block->qkv + columns - 2 * c;
     profile_enter(gpt2->profile, REGION_ATTENTION);
     attention_forward(block->attended, block->lse, last ? gpt2->query : block->qkv, last ? c : columns, keys, keys + c,
@@ -246,27 +259,41 @@ static void forward_attention(Gpt2 *gpt2, float *dense, const Batch *batch, int 
     profile_leave(gpt2->profile, gpt2_attention_operations(&shape));
 }
 
-/* One linear layer over the rows after the attention: y [rows, out] from x [rows, in]. */
-static void forward_linear(Gpt2 *gpt2, float *dense, int layer, LayerTensor weight, LayerTensor bias, float *y,
-                           const float *x, size_t rows, size_t in, size_t out) {
-    linear_forward(y, x, gpt2_tensor(gpt2, dense, layer, weight), gpt2_tensor(gpt2, dense, layer, bias), rows,
+/* What the linear layers after a block's attention share. */
+typedef struct {
+    Gpt2 *gpt2;
+    const Parameters *parameters;
+    const DropoutRule *rule;
+    int layer;
+    Rows rows;
+} Stage;
+
+/* One of them: y [rows, out] from x [rows, in]. Its bias is the tensor behind its weight. */
+static void forward_linear(const Stage *stage, LayerTensor weight, AdaptedLinear which, float *y, const float *x,
+                           size_t in, size_t out) {
+    Gpt2 *gpt2 = stage->gpt2;
+    float *dense = stage->parameters->dense;
+    linear_forward(y, x, gpt2_tensor(gpt2, dense, stage->layer, weight),
+                   gpt2_tensor(gpt2, dense, stage->layer, weight + 1), stage->rows.count,
                    &(LinearShape){in, out, out, in, out}, &gpt2->products);
+    gpt2_adapt(gpt2, stage->parameters, stage->layer, which, y, x, &stage->rows, stage->rule);
 }
 
 /* out = the stream after the block, from the outputs of its heads. */
-static void forward_rest(Gpt2 *gpt2, float *dense, const Batch *batch, int layer, const DropoutRule *rule,
-                         const float *stream, float *out) {
+static void forward_rest(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, int layer,
+                         const DropoutRule *rule, const float *stream, float *out) {
     Block *block = &gpt2->blocks[layer];
     size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner;
     Rows rows = gpt2_rows_after_attention(gpt2, batch, layer);
+    const Stage stage = {gpt2, parameters, rule, layer, rows};
     Dropout dropout;
-    forward_linear(gpt2, dense, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->branch, block->attended, rows.count, c, c);
+    forward_linear(&stage, PROJ_WEIGHT, ADAPTED_PROJ, gpt2->branch, block->attended, c, c);
     residual_forward(block->middle, stream, gpt2->branch, rows.positions, rows.samples, rows.count, c,
                      gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
-    gpt2_normalize(gpt2, dense, layer, LN2_WEIGHT, rows.count);
-    forward_linear(gpt2, dense, layer, FC_WEIGHT, FC_BIAS, block->fc, gpt2->normalized, rows.count, c, inner);
+    gpt2_normalize(gpt2, parameters->dense, layer, LN2_WEIGHT, rows.count);
+    forward_linear(&stage, FC_WEIGHT, ADAPTED_FC, block->fc, gpt2->normalized, c, inner);
     gelu_forward(gpt2->gelu, block->fc, rows.count * inner);
-    forward_linear(gpt2, dense, layer, OUT_WEIGHT, OUT_BIAS, gpt2->branch, gpt2->gelu, rows.count, inner, c);
+    forward_linear(&stage, OUT_WEIGHT, ADAPTED_OUT, gpt2->branch, gpt2->gelu, inner, c);
     residual_forward(out, block->middle, gpt2->branch, rows.positions, rows.samples, rows.count, c,
                      gpt2_dropout(gpt2, rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
 }
@@ -284,9 +311,9 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
         const float *input = gpt2->blocks[l].input;
         const bool last = gpt2_is_last(gpt2, l);
         parameters_await(parameters, (size_t)l);
-        forward_attention(gpt2, dense, batch, l, rule);
-        if (last) gather_pooled(gpt2->pooled_input, input, batch, c);
-        forward_rest(gpt2, dense, batch, l, rule, last ? gpt2->pooled_input : input,
+        forward_attention(gpt2, parameters, batch, l, rule);
+        if (last) gpt2_gather_pooled(gpt2->pooled_input, input, batch, c);
+        forward_rest(gpt2, parameters, batch, l, rule, last ? gpt2->pooled_input : input,
                      last ? gpt2->output : gpt2->blocks[l + 1].input);
     }
     parameters_await(parameters, layout->buckets - 1);
@@ -294,7 +321,7 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
                       dense + layout->tensor[parameters_final_weight(layout)].offset,
                       dense + layout->tensor[parameters_final_bias(layout)].offset, b, c, (float)config->epsilon);
     /* logits = final · scoreᵀ: score is [labels, C], so this has the form of an input's gradient. */
-    linear_backward_input(gpt2->logits, gpt2->final, dense + layout->tensor[parameters_score(layout)].offset, b,
+    linear_backward_input(gpt2->logits, gpt2->final, gpt2_score(gpt2, parameters), b,
                           &(LinearShape){labels, c, c, labels, c}, &gpt2->products);
     profile_leave(gpt2->profile, gpt2_operations(config, batch->tokens, b));
     return gpt2->logits;

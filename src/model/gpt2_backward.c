@@ -4,21 +4,11 @@
 #include "linnet/kernels/layernorm.h"
 #include "linnet/kernels/residual.h"
 #include "linnet/kernels/vector.h"
-#include "model/gpt2_private.h"
+#include "model/gpt2_adapter.h"
 #include <string.h>
 
-/* What all steps of one backward pass share. */
-typedef struct {
-    Gpt2 *gpt2;
-    float *parameters; /* dense */
-    float *gradients;  /* dense */
-    const Batch *batch;
-    const DropoutRule *rule;
-    bool accumulate;
-} Pass;
-
 static float *parameter(const Pass *pass, int layer, LayerTensor which) {
-    return gpt2_tensor(pass->gpt2, pass->parameters, layer, which);
+    return gpt2_tensor(pass->gpt2, pass->parameters->dense, layer, which);
 }
 
 /* Where the gradient of a tensor goes; NULL where it does not learn. */
@@ -28,28 +18,35 @@ static float *gradient_at(const Pass *pass, size_t index) {
 }
 
 static float *gradient(const Pass *pass, int layer, LayerTensor which) {
+    if (pass->parameters->adapter) return NULL;
     return gradient_at(pass, parameters_layer(pass->gpt2->learned, layer, which));
 }
 
-/* out[pooled[b]] += x[b] */
-static void scatter_pooled(float *out, const float *x, const Batch *batch, size_t width) {
+void gpt2_scatter_pooled(float *out, const float *x, const Batch *batch, size_t width) {
     for (size_t b = 0; b < batch->samples; b++) {
         float *row = out + (size_t)batch->pooled[b] * width;
         vector_add(row, row, x + b * width, width);
     }
 }
 
-/* One linear layer: the gradients of its weight and bias, if these learn, and then of its input, which may overwrite
- * x. */
-static void backward_linear(const Pass *pass, int layer, LayerTensor weight, LayerTensor bias, float *dx,
-                            const float *x, const float *dy, const Segments *segments, size_t in, size_t out) {
+/* Whether the gradient of a linear layer, or of its adapter, needs the layer's inputs. */
+static bool needs_input(const Pass *pass, int layer, LayerTensor weight, AdaptedLinear which) {
+    const Adapter *adapter = pass->parameters->adapter;
+    return adapter ? adapter_has(adapter, layer, which) : gradient(pass, layer, weight) != NULL;
+}
+
+/* One linear layer: the gradients of its weight and of its bias, the tensor behind that, or of its adapter, if these
+ * learn, and then of its input, which may overwrite x. */
+static void backward_linear(const Pass *pass, int layer, LayerTensor weight, AdaptedLinear which, float *dx,
+                            const float *x, const float *dy, const Rows *rows, size_t in, size_t out) {
     LinearShape shape = {in, out, out, in, out};
     float *dweight = gradient(pass, layer, weight);
     if (dweight)
-        linear_backward_weight(dweight, gradient(pass, layer, bias), x, dy, segments, &shape, pass->accumulate,
-                               &pass->gpt2->products);
-    linear_backward_input(dx, dy, parameter(pass, layer, weight), segments_rows(segments), &shape,
-                          &pass->gpt2->products);
+        linear_backward_weight(dweight, gradient(pass, layer, weight + 1), x, dy, &rows->segments, &shape,
+                               pass->accumulate, &pass->gpt2->products);
+    const bool adapted = gpt2_adapter_backward(pass, layer, which, x, dy, rows);
+    linear_backward_input(dx, dy, parameter(pass, layer, weight), rows->count, &shape, &pass->gpt2->products);
+    if (adapted) gpt2_adapter_add_input(pass, layer, which, dx, rows, in);
 }
 
 /* Through the MLP and the attention's projection. dstream [rows, C] holds the gradient of the stream after the block,
@@ -64,20 +61,19 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
     Dropout dropout;
     residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
-    if (gradient(pass, layer, OUT_WEIGHT)) gelu_forward(gpt2->gelu, block->fc, n * inner);
-    backward_linear(pass, layer, OUT_WEIGHT, OUT_BIAS, gpt2->dinner, gpt2->gelu, gpt2->dbranch, &rows.segments, inner,
-                    c);
+    if (needs_input(pass, layer, OUT_WEIGHT, ADAPTED_OUT)) gelu_forward(gpt2->gelu, block->fc, n * inner);
+    backward_linear(pass, layer, OUT_WEIGHT, ADAPTED_OUT, gpt2->dinner, gpt2->gelu, gpt2->dbranch, &rows, inner, c);
     gelu_backward(gpt2->dinner, gpt2->dinner, block->fc, n * inner);
-    if (gradient(pass, layer, FC_WEIGHT)) gpt2_normalize(gpt2, pass->parameters, layer, LN2_WEIGHT, n);
-    backward_linear(pass, layer, FC_WEIGHT, FC_BIAS, gpt2->dbranch, gpt2->normalized, gpt2->dinner, &rows.segments, c,
-                    inner);
+    if (needs_input(pass, layer, FC_WEIGHT, ADAPTED_FC))
+        gpt2_normalize(gpt2, pass->parameters->dense, layer, LN2_WEIGHT, n);
+    backward_linear(pass, layer, FC_WEIGHT, ADAPTED_FC, gpt2->dbranch, gpt2->normalized, gpt2->dinner, &rows, c, inner);
     layernorm_backward(dstream, gradient(pass, layer, LN2_WEIGHT), gradient(pass, layer, LN2_BIAS), gpt2->dbranch,
                        block->middle, block->mean2, block->rstd2, parameter(pass, layer, LN2_WEIGHT), &rows.segments, c,
                        pass->accumulate, gpt2->norm_scratch);
     residual_backward(gpt2->dbranch, dstream, rows.positions, rows.samples, n, c,
                       gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
-    backward_linear(pass, layer, PROJ_WEIGHT, PROJ_BIAS, gpt2->dattended, block->attended, gpt2->dbranch,
-                    &rows.segments, c, c);
+    backward_linear(pass, layer, PROJ_WEIGHT, ADAPTED_PROJ, gpt2->dattended, block->attended, gpt2->dbranch, &rows, c,
+                    c);
 }
 
 /* The gradients of the attention's linear layer, from gpt2->dqkv and, in the last block, `dquery`. */
@@ -89,7 +85,6 @@ static void backward_attention_weight(const Pass *pass, int layer, const float *
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
     Segments rows = batch_row_segments(pass->batch), pooled = batch_sample_segments(pass->batch);
     if (!dweight) return;
-    gpt2_normalize(gpt2, pass->parameters, layer, LN1_WEIGHT, pass->batch->tokens);
     if (last)
         linear_backward_weight(dweight, dbias, gpt2->pooled_ln1, dquery, &pooled, query, pass->accumulate,
                                &gpt2->products);
@@ -116,11 +111,18 @@ static void backward_attention(const Pass *pass, int layer) {
                        last ? gpt2->query : block->qkv, last ? c : columns, keys, keys + c, columns, &shape,
                        gpt2_dropout(gpt2, pass->rule, layer, DROPOUT_ATTENTION, &dropout), gpt2->attention_scratch);
     profile_leave(gpt2->profile, 2.5 * gpt2_attention_operations(&shape));
+    if (needs_input(pass, layer, ATTN_WEIGHT, ADAPTED_ATTN))
+        gpt2_normalize(gpt2, pass->parameters->dense, layer, LN1_WEIGHT, m);
     backward_attention_weight(pass, layer, dquery, &query, &rest);
+    const Rows rows = gpt2_all_rows(pass->batch);
+    const bool adapted = last ? gpt2_adapter_backward_last(pass, gpt2->normalized, dquery, gpt2->dqkv)
+                              : gpt2_adapter_backward(pass, layer, ADAPTED_ATTN, gpt2->normalized, gpt2->dqkv, &rows);
     linear_backward_input(gpt2->dbranch, gpt2->dqkv, weight + skipped, m, &rest, &gpt2->products);
-    if (!last) return;
-    linear_backward_input(gpt2->dattended, dquery, weight, b, &query, &gpt2->products);
-    scatter_pooled(gpt2->dbranch, gpt2->dattended, pass->batch, c);
+    if (last) {
+        linear_backward_input(gpt2->dattended, dquery, weight, b, &query, &gpt2->products);
+        gpt2_scatter_pooled(gpt2->dbranch, gpt2->dattended, pass->batch, c);
+    }
+    if (adapted) gpt2_adapter_add_input(pass, layer, ADAPTED_ATTN, gpt2->dbranch, &rows, c);
 }
 
 static void backward_block(const Pass *pass, int layer) {
@@ -132,7 +134,7 @@ static void backward_block(const Pass *pass, int layer) {
     backward_attention(pass, layer);
     if (gpt2_is_last(gpt2, layer)) {
         memset(gpt2->dstream, 0, m * c * sizeof *gpt2->dstream);
-        scatter_pooled(gpt2->dstream, gpt2->dpooled, pass->batch, c);
+        gpt2_scatter_pooled(gpt2->dstream, gpt2->dpooled, pass->batch, c);
     }
     layernorm_backward(gpt2->dstream, gradient(pass, layer, LN1_WEIGHT), gradient(pass, layer, LN1_BIAS), gpt2->dbranch,
                        block->input, block->mean1, block->rstd1, parameter(pass, layer, LN1_WEIGHT), &segments, c,
@@ -144,22 +146,23 @@ static void backward_head(const Pass *pass, const float *dlogits) {
     Gpt2 *gpt2 = pass->gpt2;
     const ParameterLayout *layout = gpt2->layout;
     size_t c = (size_t)gpt2->config->width, b = pass->batch->samples, labels = (size_t)gpt2->config->labels;
-    const float *score = pass->parameters + layout->tensor[parameters_score(layout)].offset;
-    const float *weight = pass->parameters + layout->tensor[parameters_final_weight(layout)].offset;
+    const bool adapted = pass->parameters->adapter != NULL;
+    const float *score = gpt2_score(gpt2, pass->parameters);
+    const float *weight = pass->parameters->dense + layout->tensor[parameters_final_weight(layout)].offset;
     LinearShape shape = {labels, c, c, labels, c}; /* score is [labels, C], as in the forward pass */
     Segments segments = batch_sample_segments(pass->batch);
-    linear_backward_weight(gradient_at(pass, parameters_score(layout)), NULL, dlogits, gpt2->final, &segments, &shape,
-                           pass->accumulate, &gpt2->products);
+    linear_backward_weight(gradient_at(pass, parameters_score(gpt2->learned)), NULL, dlogits, gpt2->final, &segments,
+                           &shape, pass->accumulate, &gpt2->products);
     linear_forward(gpt2->dbranch, dlogits, score, NULL, b, &shape, &gpt2->products);
     memset(gpt2->dpooled, 0, b * c * sizeof *gpt2->dpooled);
-    layernorm_backward(gpt2->dpooled, gradient_at(pass, parameters_final_weight(layout)),
-                       gradient_at(pass, parameters_final_bias(layout)), gpt2->dbranch, gpt2->output, gpt2->final_mean,
-                       gpt2->final_rstd, weight, &segments, c, pass->accumulate, gpt2->norm_scratch);
+    layernorm_backward(gpt2->dpooled, adapted ? NULL : gradient_at(pass, parameters_final_weight(layout)),
+                       adapted ? NULL : gradient_at(pass, parameters_final_bias(layout)), gpt2->dbranch, gpt2->output,
+                       gpt2->final_mean, gpt2->final_rstd, weight, &segments, c, pass->accumulate, gpt2->norm_scratch);
 }
 
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule,
                    const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context) {
-    Pass pass = {gpt2, parameters->dense, gradients->dense, batch, rule, accumulate};
+    Pass pass = {gpt2, parameters, gradients->dense, batch, rule, accumulate};
     const bool embeddings = gpt2->learned->token.count > 0;
     Dropout dropout;
     profile_enter(gpt2->profile, REGION_BACKWARD);

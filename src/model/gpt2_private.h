@@ -5,6 +5,7 @@
 #include "linnet/kernels/attention.h"
 #include "linnet/kernels/dropout.h"
 #include "linnet/kernels/linear.h"
+#include "linnet/model/adapter.h"
 #include "linnet/model/gpt2.h"
 
 /** The activations of one block that the backward pass needs. It computes the outputs of LayerNorm and GELU again,
@@ -20,6 +21,17 @@ typedef struct {
     float *fc;            /* [M, I] before GELU */
 } Block;
 
+/** Working memory of adapters, shared by all linear layers. R the rank that there is room for, W the widest input or
+ *  output of a linear layer. */
+typedef struct {
+    float *pool;
+    float *input;            /* [M, W] dropout(x), training alone */
+    float *hidden, *dhidden; /* [M, R] scaling · dropout(x) · Aᵀ, and scaling · dy · B: training alone */
+    float *pooled, *dpooled; /* [B, R] the pooled rows of the last block's queries, likewise */
+    float *branch;           /* [M, W] what an adapter adds to y, and to the gradient of x */
+    float *scratch;          /* for products */
+} AdapterWork;
+
 struct Gpt2 {
     const ModelConfig *config;      /* borrowed */
     const ParameterLayout *layout;  /* borrowed */
@@ -27,6 +39,7 @@ struct Gpt2 {
     int lowest;                     /* the backward pass ends here: gpt2_lowest_layer() */
     Profile *profile;               /* borrowed, may be NULL */
     Block *blocks;                  /* [layers]; those below `lowest` have its arrays, and in inference all the same */
+    size_t rows, samples;           /* M and B at most */
     float *pool;                    /* the allocation that all arrays are taken from */
     float *query;                   /* [B, C] the last block's queries */
     float *pooled_ln1;              /* [B, C] the rows of ln1's output that they are computed from */
@@ -47,6 +60,7 @@ struct Gpt2 {
     float *dinner;       /* [M, I] in the place of gelu, whose last use is the weight's gradient computed before it */
     float *dpooled;      /* [B, C] */
     float *norm_scratch; /* for layernorm_backward */
+    AdapterWork adapter; /* all NULL without adapters */
 };
 
 /** Rows that are computed together, with what identifies them for dropout. */
@@ -72,6 +86,26 @@ const Dropout *gpt2_dropout(const Gpt2 *gpt2, const DropoutRule *rule, int layer
 
 /** gpt2->normalized = LayerNorm `weight` (LN1_WEIGHT or LN2_WEIGHT) of a block over `rows` rows. */
 void gpt2_normalize(Gpt2 *gpt2, float *dense, int layer, LayerTensor weight, size_t rows);
+
+/** y [rows, out] += what the adapter of a linear layer, if there is one, adds for its inputs x [rows, in]. */
+void gpt2_adapt(Gpt2 *gpt2, const Parameters *parameters, int layer, AdaptedLinear which, float *y, const float *x,
+                const Rows *rows, const DropoutRule *rule);
+
+/** The same for the last block's attention, whose queries [B, C] are those of the pooled rows alone, and whose keys and
+ *  values [M, 2C] those of all rows of x [M, C]. */
+void gpt2_adapt_last(Gpt2 *gpt2, const Parameters *parameters, float *query, float *keys, const float *x,
+                     const Batch *batch, const DropoutRule *rule);
+
+/** The head [labels, C]: the adapter's, or the model's own. */
+const float *gpt2_score(const Gpt2 *gpt2, const Parameters *parameters);
+
+/** All rows of a batch. */
+Rows gpt2_all_rows(const Batch *batch);
+
+/** out[b] = x[pooled[b]] */
+void gpt2_gather_pooled(float *out, const float *x, const Batch *batch, size_t width);
+/** out[pooled[b]] += x[b] */
+void gpt2_scatter_pooled(float *out, const float *x, const Batch *batch, size_t width);
 
 /** A tensor of a layer, in an array laid out like the parameters. */
 float *gpt2_tensor(const Gpt2 *gpt2, float *dense, int layer, LayerTensor which);

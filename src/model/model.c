@@ -60,10 +60,30 @@ Status model_check_data(const ModelConfig *config, const char *tokenizer, const 
     return check_labels(config, data, path, PREPARE_AGAIN, error);
 }
 
-Status model_layout(const char *path, ParameterLayout *layout, Error *error) {
+static Status lay_out(const ModelPaths *paths, const AdapterConfig *lora, ParameterLayout *layout, Adapter **adapter,
+                      Error *error) {
     ModelConfig config = {0};
-    if (!model_folder_load_config(&config, path, error)) parameters_layout(layout, &config, error);
+    AdapterFolder *folder = NULL;
+    if (model_folder_load_config(&config, paths->base, error)) return error->status;
+    if (paths->adapter)
+        adapter_folder_open(&folder, adapter, paths->adapter, &config, error);
+    else if (lora)
+        adapter_create(adapter, lora, &config, error);
+    if (!error->status && parameters_layout(layout, &config, error)) {
+        adapter_destroy(*adapter);
+        *adapter = NULL;
+    }
+    adapter_folder_close(folder);
     model_config_free(&config);
+    return error->status;
+}
+
+Status model_layout(const ModelSource *source, ParameterLayout *layout, Adapter **adapter, Error *error) {
+    ModelPaths paths;
+    *adapter = NULL;
+    if (!model_paths_find(&paths, source->path, source->adapter, error))
+        lay_out(&paths, source->lora, layout, adapter, error);
+    model_paths_free(&paths);
     return error->status;
 }
 
@@ -108,21 +128,34 @@ static Status fit_labels(Model *model, const char *path, const DatasetInfo *data
     if ((model->new_head || plain) &&
         model_config_set_labels(config, (const char *const *)data->label_names, data->labels, error))
         return error->status;
-    return check_labels(config, data, path, OR_NEW_HEAD, error);
+    return check_labels(config, data, path, model->paths.adapter ? PREPARE_AGAIN : OR_NEW_HEAD, error);
 }
 
-Status model_describe(Model *model, const char *path, const DatasetInfo *data, bool replace, Error *error) {
-    if (model_folder_open(&model->folder, path, replace, error) ||
-        model_folder_load_config(&model->config, path, error) || read_tokenizer(model, path, error))
+/* The folders, and the configuration of what they hold. The head of an adapter's base model is not used. */
+static Status open_folders(Model *model, const ModelSource *source, bool replace, Error *error) {
+    ModelPaths *paths = &model->paths;
+    if (model_paths_find(paths, source->path, source->adapter, error) ||
+        model_folder_open(&model->folder, paths->base, replace || paths->adapter, error) ||
+        model_folder_load_config(&model->config, paths->base, error) || read_tokenizer(model, paths->tokenizer, error))
         return error->status;
+    if (paths->adapter)
+        return adapter_folder_open(&model->adapter_folder, &model->adapter, paths->adapter, &model->config, error);
     model->new_head = !model_folder_has_head(model->folder);
+    return STATUS_OK;
+}
+
+Status model_describe(Model *model, const ModelSource *source, const DatasetInfo *data, bool replace, Error *error) {
+    if (open_folders(model, source, replace, error)) return error->status;
+    const char *path = model->paths.adapter ? model->paths.adapter : model->paths.base;
     if (data) {
         if (check_tokens(&model->config, model->tokenizer, data, path, error) ||
-            fit_labels(model, path, data, replace, error))
+            fit_labels(model, path, data, replace && !model->adapter, error))
             return error->status;
     } else if (model->new_head) {
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", path);
     }
+    if (source->lora && !model->adapter && adapter_create(&model->adapter, source->lora, &model->config, error))
+        return error->status;
     return parameters_layout(&model->layout, &model->config, error);
 }
 
@@ -143,8 +176,8 @@ static int64_t bytes_to_read(const Model *model) {
 }
 
 /* What each rank does by itself: configuration, layout and mapped embeddings. */
-static Status open_alone(Model *model, const char *path, const DatasetInfo *data, bool replace, Error *error) {
-    if (model_describe(model, path, data, replace, error)) return error->status;
+static Status open_alone(Model *model, const ModelSource *source, const DatasetInfo *data, bool replace, Error *error) {
+    if (model_describe(model, source, data, replace, error)) return error->status;
     const World *world = model->world;
     progress_total(bytes_to_read(model));
     if (model_folder_embeddings(model->folder, &model->parameters, error) ||
@@ -153,26 +186,51 @@ static Status open_alone(Model *model, const char *path, const DatasetInfo *data
     return must_copy_embeddings(model) ? copy_embeddings(model, error) : STATUS_OK;
 }
 
+/* Let the other ranks of the node see what this one wrote to a block that they share, and the other way round. */
+static void meet(const Model *model, const Shared *shared) {
+    shared_fence(shared);
+    world_check(model->world, MPI_Barrier(model->world->node), "MPI_Barrier");
+    shared_fence(shared);
+}
+
 /* Each rank of a node reads a share of the dense tensors. Collective, but does not agree. */
 static Status read_dense(Model *model, uint64_t seed, Error *error) {
     const World *world = model->world;
+    const ParameterLayout *layout = &model->layout;
+    float *dense = model->parameters.dense;
     int64_t first, count;
     part_of_dense(model, &first, &count);
-    model_folder_read(model->folder, &model->layout, (size_t)first, (size_t)count, model->parameters.dense, error);
-    if (world->node_rank == 0 && model->new_head)
-        model_new_head(&model->layout, &model->config, seed, model->parameters.dense);
-    shared_fence(model->dense);
-    world_check(world, MPI_Barrier(world->node), "MPI_Barrier");
-    shared_fence(model->dense);
+    model_folder_read(model->folder, layout, (size_t)first, (size_t)count, dense, error);
+    if (world->node_rank == 0 && model->new_head && !model->adapter)
+        model_new_head(layout, &model->config, seed, dense + layout->tensor[parameters_score(layout)].offset);
+    meet(model, model->dense);
     return error->status;
 }
 
-/* Collective. */
-static Status open_parts(Model *model, const char *path, const DatasetInfo *data, bool replace, uint64_t seed,
-                         Error *error) {
+/* The dense tensors of an adapter's base model stay where they are in the file, on all ranks or on none: *done. Another
+ * host could remove the file. Collective. */
+static Status use_in_place(Model *model, bool *done, Error *error) {
+    int64_t lacking = 0;
+    bool in_place = false;
+    *done = false;
+    if (!model->adapter) return STATUS_OK;
+    if (!must_copy_embeddings(model))
+        model_folder_use_in_place(model->folder, &model->layout, false, &model->parameters, &in_place, error);
+    if (world_agree(model->world, error, true)) return error->status;
+    lacking = !in_place;
+    world_max_integers(model->world, &lacking, 1);
+    *done = lacking == 0;
+    if (*done) return STATUS_OK;
+    if (in_place) { /* the layout has the offsets of the file */
+        parameters_layout_free(&model->layout);
+        parameters_layout(&model->layout, &model->config, error);
+    }
+    return world_agree(model->world, error, true);
+}
+
+/* A copy of the dense tensors that the ranks of a node share. Collective. */
+static Status copy_dense(Model *model, uint64_t seed, Error *error) {
     const World *world = model->world;
-    open_alone(model, path, data, replace, error);
-    if (world_agree(world, error, true)) return error->status;
     size_t bytes = world->node_rank == 0 ? model->layout.dense * sizeof(float) : 0;
     if (shared_create(&model->dense, world, bytes, error)) return error->status;
     model->parameters.dense = shared_block(model->dense, 0);
@@ -182,18 +240,76 @@ static Status open_parts(Model *model, const char *path, const DatasetInfo *data
     return error->status;
 }
 
-Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, bool replace,
-                  uint64_t seed, Error *error) {
+/* The values of a new adapter. The head is the model's, as PEFT copies it, or a new one. */
+static void new_adapter(const Model *model, uint64_t seed, float *values) {
+    float *score = values + adapter_score(model->adapter);
+    adapter_new_values(model->adapter, seed, values);
+    if (model->new_head || !model_folder_read_head(model->folder, &model->layout, score))
+        model_new_head(&model->layout, &model->config, seed, score);
+}
+
+/* The adapter's values, which node rank 0 reads or makes. Collective. */
+static Status fill_adapter(Model *model, uint64_t seed, Error *error) {
+    const World *world = model->world;
+    size_t bytes = world->node_rank == 0 ? model->adapter->layout.dense * sizeof(float) : 0;
+    if (shared_create(&model->adapter_values, world, bytes, error)) return error->status;
+    float *values = model->parameters.adapter_values = shared_block(model->adapter_values, 0);
+    model->parameters.adapter = model->adapter;
+    if (world->node_rank == 0 && model->adapter_folder)
+        adapter_folder_read(model->adapter_folder, model->adapter, values, error);
+    else if (world->node_rank == 0)
+        new_adapter(model, seed, values);
+    meet(model, model->adapter_values);
+    adapter_folder_close(model->adapter_folder);
+    model->adapter_folder = NULL;
+    return world_agree(world, error, true);
+}
+
+/* Collective. */
+static Status open_parts(Model *model, const ModelSource *source, const DatasetInfo *data, bool replace, uint64_t seed,
+                         Error *error) {
+    bool in_place;
+    open_alone(model, source, data, replace, error);
+    if (world_agree(model->world, error, true) || use_in_place(model, &in_place, error)) return error->status;
+    if (!in_place && copy_dense(model, seed, error)) return error->status;
+    return model->adapter ? fill_adapter(model, seed, error) : STATUS_OK;
+}
+
+Status model_open_source(Model *model, const World *world, const ModelSource *source, const DatasetInfo *data,
+                         bool replace, uint64_t seed, Error *error) {
     *model = (Model){.world = world};
     progress_begin("load", "bytes", 0);
-    open_parts(model, path, data, replace, seed, error);
+    open_parts(model, source, data, replace, seed, error);
     progress_end();
     return error->status;
 }
 
-Status model_keep_tokenizer(Model *model, const char *path, Error *error) {
+Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, bool replace,
+                  uint64_t seed, Error *error) {
+    return model_open_source(model, world, &(ModelSource){.path = path}, data, replace, seed, error);
+}
+
+Status model_keep_tokenizer(Model *model, Error *error) {
     if (!*model->tokenizer) return STATUS_OK;
-    return tokenizer_files_read(&model->tokenizer_files, path, model->config.pad_token, model->config.positions, error);
+    return tokenizer_files_read(&model->tokenizer_files, model->paths.tokenizer, model->config.pad_token,
+                                model->config.positions, error);
+}
+
+Status model_save(const Model *model, const Parameters *parameters, const char *path, char digest[DIGEST_TEXT],
+                  Error *error) {
+    if (model->adapter && !model->dense && model_folder_check_unchanged(model->folder, error)) return error->status;
+    if (model->adapter)
+        return adapter_folder_save(path, model->adapter, &model->config, parameters->adapter_values,
+                                   &model->tokenizer_files, digest, error);
+    return model_folder_save(path, &model->config, &model->layout, parameters, &model->tokenizer_files, digest, error);
+}
+
+const ParameterLayout *model_saved_layout(const Model *model) {
+    return model->adapter ? &model->adapter->layout : &model->layout;
+}
+
+const char *model_values_file(const Model *model) {
+    return model->adapter ? ADAPTER_VALUES_FILE : "model.safetensors";
 }
 
 /* Collective. */
@@ -227,15 +343,48 @@ static Status reload_parts(Model *model, const char *path, Error *error) {
     return error->status;
 }
 
+/* Whether two adapters have the same tensors. */
+static bool is_same_adapter(const Adapter *a, const Adapter *b) {
+    const size_t places = (size_t)a->layout.layers * ADAPTED_LINEARS;
+    return a->config.rank == b->config.rank && a->scaling == b->scaling && a->layout.dense == b->layout.dense &&
+           memcmp(a->places, b->places, places * sizeof *a->places) == 0;
+}
+
+/* Collective. */
+static Status reload_adapter(Model *model, const char *path, Error *error) {
+    AdapterFolder *folder = NULL;
+    Adapter *adapter = NULL;
+    ModelConfig config = {0};
+    if (!model_folder_load_config(&config, model->paths.base, error) &&
+        !adapter_folder_open(&folder, &adapter, path, &config, error)) {
+        if (config.labels != model->config.labels || !is_same_adapter(adapter, model->adapter))
+            error_set(error, STATUS_INPUT, "%s is not a checkpoint of this model: it has another adapter", path);
+        else if (model->world->node_rank == 0)
+            adapter_folder_read(folder, adapter, model->parameters.adapter_values, error);
+    }
+    meet(model, model->adapter_values);
+    adapter_folder_close(folder);
+    adapter_destroy(adapter);
+    model_config_free(&config);
+    return world_agree(model->world, error, true);
+}
+
 Status model_reload(Model *model, const char *path, Error *error) {
-    progress_begin("load", "bytes", bytes_to_read(model));
-    reload_parts(model, path, error);
+    progress_begin("load", "bytes", model->adapter ? 0 : bytes_to_read(model));
+    if (model->adapter)
+        reload_adapter(model, path, error);
+    else
+        reload_parts(model, path, error);
     progress_end();
     return error->status;
 }
 
 void model_close(Model *model) {
     shared_destroy(model->dense);
+    shared_destroy(model->adapter_values);
+    adapter_folder_close(model->adapter_folder);
+    adapter_destroy(model->adapter);
+    model_paths_free(&model->paths);
     model_folder_close(model->folder);
     parameters_layout_free(&model->layout);
     model_config_free(&model->config);

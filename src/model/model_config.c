@@ -230,6 +230,17 @@ static Status read_map(ModelConfig *config, const cJSON *map, const char *path, 
     return refuse_twins(config, path, error);
 }
 
+/* LABEL_0 …, as Transformers names labels that nobody named. */
+static Status plain_names(ModelConfig *config, int32_t labels, Error *error) {
+    if (new_names(config, labels, error)) return error->status;
+    for (int32_t i = 0; i < config->labels && !error->status; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "LABEL_%d", i);
+        config->label_names[i] = memory_text(name, error);
+    }
+    return error->status;
+}
+
 /* From id2label; where it is absent, Transformers' LABEL_0 … (num_labels of them, else two). One label is accepted:
  * some language models are saved with one, and get others from the data. */
 static Status read_labels(ModelConfig *config, const char *path, Error *error) {
@@ -242,13 +253,7 @@ static Status read_labels(ModelConfig *config, const char *path, Error *error) {
     if (labels < 1 || labels > LABELS_MAX)
         return error_set(error, STATUS_INPUT, "%s: num_labels must be from 1 to %d, not %lld", path, LABELS_MAX,
                          (long long)labels);
-    if (new_names(config, (int32_t)labels, error)) return error->status;
-    for (int32_t i = 0; i < config->labels && !error->status; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "LABEL_%d", i);
-        config->label_names[i] = memory_text(name, error);
-    }
-    return error->status;
+    return plain_names(config, (int32_t)labels, error);
 }
 
 /* GPT2Config's defaults. */
@@ -327,8 +332,10 @@ Status model_config_set_labels(ModelConfig *config, const char *const *label_nam
     if (labels < 2) return error_set(error, STATUS_INPUT, "a classifier needs at least 2 labels, not %d", labels);
     /* The new names may be the old ones, so the old ones are freed last. */
     ModelConfig made = {0};
-    if (new_names(&made, labels, error)) return error->status;
-    for (int32_t i = 0; i < labels && !error->status; i++) made.label_names[i] = memory_text(label_names[i], error);
+    if (!label_names)
+        plain_names(&made, labels, error);
+    else if (!new_names(&made, labels, error))
+        for (int32_t i = 0; i < labels && !error->status; i++) made.label_names[i] = memory_text(label_names[i], error);
     if (error->status || refuse_unreadable(&made, "labels", error) || refuse_twins(&made, "labels", error)) {
         free_labels(&made);
         return error->status;

@@ -1,6 +1,7 @@
 /* Telling a model from another one by a small part of its bytes. See model_folder.h. */
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
+#include "linnet/model/adapter.h"
 #include "linnet/model/model_folder.h"
 #include <dirent.h>
 #include <stdlib.h>
@@ -32,7 +33,8 @@ static void add_file(Digest *digest, const char *path, bool times) {
 
 static int is_of_a_model(const struct dirent *entry) {
     const char *ending = strrchr(entry->d_name, '.');
-    return strcmp(entry->d_name, "config.json") == 0 ||
+    return strcmp(entry->d_name, "config.json") == 0 || strcmp(entry->d_name, ADAPTER_CONFIG_FILE) == 0 ||
+           strcmp(entry->d_name, ADAPTER_MODEL_FILE) == 0 || strcmp(entry->d_name, ADAPTER_VALUES_FILE) == 0 ||
            (strncmp(entry->d_name, "model", 5) == 0 && ending && strcmp(ending, ".safetensors") == 0);
 }
 

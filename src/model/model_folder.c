@@ -25,20 +25,24 @@ static void print_shape(char *text, size_t room, const int64_t *shape, int dimen
     if (used < room) snprintf(text + used, room - used, "]");
 }
 
-/* Shape and dtype of a tensor that was found. */
-static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, const ParameterTensor *wanted,
-                           Error *error) {
+Status model_folder_check_tensor(const char *path, const Tensor *tensor, const ParameterTensor *wanted, const char *by,
+                                 Error *error) {
     char is[192], should[64];
     if (tensor->dtype > DTYPE_F64)
         return error_set(error, STATUS_INPUT,
                          "%s: tensor %s has dtype %s, expected F32, F16, BF16 or F64: linnet does not read quantized "
                          "weights",
-                         folder->path, tensor->name, tensor->dtype_name);
+                         path, tensor->name, tensor->dtype_name);
     if (model_folder_has_shape(tensor, wanted)) return STATUS_OK;
     print_shape(is, sizeof is, tensor->shape, tensor->dimensions);
     print_shape(should, sizeof should, wanted->shape, wanted->dimensions);
-    return error_set(error, STATUS_INPUT, "%s: tensor %s has shape %s, by config.json it should have %s", folder->path,
-                     tensor->name, is, should);
+    return error_set(error, STATUS_INPUT, "%s: tensor %s has shape %s, by %s it should have %s", path, tensor->name, is,
+                     by, should);
+}
+
+static Status check_tensor(const ModelFolder *folder, const Tensor *tensor, const ParameterTensor *wanted,
+                           Error *error) {
+    return model_folder_check_tensor(folder->path, tensor, wanted, "config.json", error);
 }
 
 /* What the folder holds in place of a tensor: its first names, or that they are an adapter's. */
@@ -176,7 +180,7 @@ bool model_folder_has_head(const ModelFolder *folder) {
     return folder->found[parameters_score(&folder->layout)] != NULL;
 }
 
-static TensorSource source_of(const ParameterTensor *tensor, const float *values) {
+TensorSource model_folder_source(const ParameterTensor *tensor, const float *values) {
     return (TensorSource){.name = tensor->name,
                           .dimensions = tensor->dimensions,
                           .shape = {tensor->shape[0], tensor->shape[1]},
@@ -188,10 +192,10 @@ static Status save_tensors(const char *path, const ParameterLayout *layout, cons
     const size_t count = layout->tensors + 2;
     TensorSource *sources = memory_allocate(count, sizeof *sources, error);
     if (!sources) return error->status;
-    sources[0] = source_of(&layout->token, parameters->token);
-    sources[1] = source_of(&layout->position, parameters->position);
+    sources[0] = model_folder_source(&layout->token, parameters->token);
+    sources[1] = model_folder_source(&layout->position, parameters->position);
     for (size_t i = 0; i < layout->tensors; i++)
-        sources[i + 2] = source_of(&layout->tensor[i], parameters->dense + layout->tensor[i].offset);
+        sources[i + 2] = model_folder_source(&layout->tensor[i], parameters->dense + layout->tensor[i].offset);
     safetensors_save(path, sources, count, digest, error);
     memory_free(sources);
     return error->status;

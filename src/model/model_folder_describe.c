@@ -57,8 +57,7 @@ cleanup:
     return error->status;
 }
 
-/* A model without a tokenizer is complete, but cannot predict. */
-static Status describe_tokenizer(const char *path, const ModelConfig *config, Error *error) {
+Status model_folder_describe_tokenizer(const char *path, const ModelConfig *config, Error *error) {
     Tokenizer *tokenizer = NULL;
     if (!tokenizer_folder_has_one(path))
         log_warning("%s: has no tokenizer: tokenizer.json, or vocab.json and merges.txt are missing", path);
@@ -84,7 +83,7 @@ Status model_folder_describe(const char *path, const char *kind, Error *error) {
     describe_line("kind", "%s", kind);
     describe_line("path", "%s", path);
     print_config(folder, &layout);
-    if (!describe_tokenizer(path, config, error) && !check_values(folder, &layout, error))
+    if (!model_folder_describe_tokenizer(path, config, error) && !check_values(folder, &layout, error))
         describe_line("verified", "configuration, names, shapes and places of all tensors, all values finite");
 cleanup:
     parameters_layout_free(&layout);

@@ -82,11 +82,19 @@ Status model_folder_check_embeddings(const ModelFolder *folder, const Parameters
     return check_embedding(folder, &layout->position, parameters->position, !folder->copies[1], part, parts, error);
 }
 
-/* The first of the dense tensors in the file; NULL where they cannot be used in place. */
-static const Tensor *first_in_place(const ModelFolder *folder, const ParameterLayout *layout) {
+bool model_folder_read_head(const ModelFolder *folder, const ParameterLayout *layout, float *score) {
+    const ParameterTensor *wanted = &layout->tensor[parameters_score(layout)];
+    const Tensor *tensor = folder->found[parameters_score(layout)];
+    if (!tensor || !model_folder_has_shape(tensor, wanted)) return false;
+    safetensors_read(tensor, 0, wanted->count, score);
+    return true;
+}
+
+/* The first of the `count` first dense tensors in the file; NULL where they cannot be used in place. */
+static const Tensor *first_in_place(const ModelFolder *folder, const ParameterLayout *layout, size_t count) {
     const Tensor *first = folder->found[0];
     if (folder->shards.count != 1) return NULL;
-    for (size_t i = 0; i < layout->tensors; i++) {
+    for (size_t i = 0; i < count; i++) {
         const Tensor *tensor = folder->found[i];
         if (!tensor || !is_floats(tensor) || !model_folder_has_shape(tensor, &layout->tensor[i])) return NULL;
         if (tensor->offset < first->offset) first = tensor;
@@ -94,13 +102,14 @@ static const Tensor *first_in_place(const ModelFolder *folder, const ParameterLa
     return first;
 }
 
-Status model_folder_use_in_place(const ModelFolder *folder, ParameterLayout *layout, Parameters *parameters,
+Status model_folder_use_in_place(const ModelFolder *folder, ParameterLayout *layout, bool head, Parameters *parameters,
                                  bool *in_place, Error *error) {
-    const Tensor *first = first_in_place(folder, layout);
+    const size_t count = layout->tensors - !head; /* the head comes last */
+    const Tensor *first = first_in_place(folder, layout, count);
     *in_place = first != NULL;
     if (!first) return STATUS_OK;
     parameters->dense = (float *)(uintptr_t)first->bytes;
-    for (size_t i = 0; i < layout->tensors && !error->status; i++) {
+    for (size_t i = 0; i < count && !error->status; i++) {
         ParameterTensor *wanted = &layout->tensor[i];
         wanted->offset = (folder->found[i]->offset - first->offset) / sizeof(float);
         tensor_check_finite(folder->path, wanted, parameters->dense + wanted->offset, error);

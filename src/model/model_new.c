@@ -1,14 +1,10 @@
 /* New model folders with random weights. model_new.h has the contract. */
 #include "linnet/model/model_new.h"
-#include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
 #include "linnet/core/random.h"
-#include "linnet/core/temporary.h"
-#include <dirent.h>
+#include "model/new_folder.h"
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 /* Each tensor has a stream of random numbers of its own: the embeddings, then the tensors of the layout. */
 enum { STREAM_TOKEN, STREAM_POSITION, STREAM_DENSE };
@@ -23,8 +19,10 @@ static void fill_dense(const ParameterLayout *layout, size_t index, double devia
                   STREAM_DENSE + (uint32_t)index);
 }
 
-void model_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed, float *dense) {
-    fill_dense(layout, parameters_score(layout), config->initializer_range, seed, dense);
+void model_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed, float *score) {
+    const size_t index = parameters_score(layout);
+    random_normal(score, (int64_t)layout->tensor[index].count, (float)config->initializer_range, seed,
+                  STREAM_DENSE + (uint32_t)index);
 }
 
 /* One layer's tensors. The two projections that end in the residual stream are smaller: 2 · layers of them add up. */
@@ -57,19 +55,7 @@ void model_new_parameters(const ParameterLayout *layout, const ModelConfig *conf
     }
     fill_constant(parameters->dense + weight->offset, weight->count, 1);
     fill_constant(parameters->dense + bias->offset, bias->count, 0);
-    model_new_head(layout, config, seed, parameters->dense);
-}
-
-/* Refuse a folder that holds anything: it may be somebody's model. */
-static Status check_empty(const char *path, Error *error) {
-    if (!file_exists(path)) return STATUS_OK;
-    DIR *folder = opendir(path);
-    if (!folder) return error_set(error, STATUS_INPUT, "%s: exists and is not a readable folder", path);
-    const struct dirent *entry;
-    while ((entry = readdir(folder)) && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)) continue;
-    if (entry) error_set(error, STATUS_INPUT, "%s: exists and is not empty: linnet does not overwrite a folder", path);
-    closedir(folder);
-    return error->status;
+    model_new_head(layout, config, seed, parameters->dense + layout->tensor[parameters_score(layout)].offset);
 }
 
 static Status make_config(const NewModel *model, ModelConfig *config, Error *error) {
@@ -82,8 +68,16 @@ static Status make_config(const NewModel *model, ModelConfig *config, Error *err
     return error->status;
 }
 
+/* What write_files() needs. */
+typedef struct {
+    const NewModel *model;
+    const ModelConfig *config;
+} NewFiles;
+
 /* Draw the weights and write all files into the existing folder `path`. */
-static Status write_files(const char *path, const NewModel *model, const ModelConfig *config, Error *error) {
+static Status write_files(const char *path, const void *context, Error *error) {
+    const NewModel *model = ((const NewFiles *)context)->model;
+    const ModelConfig *config = ((const NewFiles *)context)->config;
     ParameterLayout layout = {0};
     Parameters parameters = {0};
     TokenizerFiles tokenizer = {0};
@@ -109,44 +103,11 @@ cleanup:
     return error->status;
 }
 
-/* Put the written folder in its place. The rename replaces only an empty folder: of several processes that make the
- * same one, the first wins. */
-static Status put_in_place(const char *temporary, const char *path, Error *error) {
-    Error filled = {0};
-    if (file_take_place(temporary, path, error) && check_empty(path, &filled)) *error = filled;
-    return error->status;
-}
-
-/* An error names the place that is wanted and not the temporary one. */
-static void name_place(Error *error, const char *temporary, const char *path) {
-    char rest[sizeof error->message];
-    const size_t length = strlen(temporary);
-    if (strncmp(error->message, temporary, length) != 0) return;
-    snprintf(rest, sizeof rest, "%s", error->message + length);
-    snprintf(error->message, sizeof error->message, "%.400s%.600s", path, rest);
-}
-
-/* Write a folder under a temporary name and rename it. */
-static Status write_folder(const char *path, const NewModel *model, const ModelConfig *config, Error *error) {
-    char *output = memory_text(path, error), *temporary = NULL;
-    if (!output) return error->status;
-    for (size_t length = strlen(output); length > 1 && output[length - 1] == '/';) output[--length] = '\0';
-    temporary = temporary_begin(output, error);
-    if (!temporary || file_remove(temporary, error) || file_make_folder(temporary, error)) goto cleanup;
-    if (write_files(temporary, model, config, error) || put_in_place(temporary, output, error)) {
-        Error ignored = {0}; /* the first error is the one to report */
-        file_remove(temporary, &ignored);
-    }
-cleanup:
-    if (temporary) name_place(error, temporary, output);
-    temporary_end(temporary);
-    memory_free(output);
-    return error->status;
-}
-
 Status model_new_folder(const char *path, const NewModel *model, Error *error) {
     ModelConfig config = {0};
-    if (!check_empty(path, error) && !make_config(model, &config, error)) write_folder(path, model, &config, error);
+    const NewFiles files = {model, &config};
+    if (!new_folder_check(path, error) && !make_config(model, &config, error))
+        new_folder_write(path, write_files, &files, error);
     model_config_free(&config);
     return error->status;
 }

@@ -128,12 +128,20 @@ static double embedding_bytes(const PlanJob *job) {
     return (job->hosts > 1 && !job->settings->broadcast_files) || written > complete ? complete : written;
 }
 
+/* Adapters learn, and are saved, in place of the model. */
+static bool has_adapters(const PlanJob *job) {
+    return job->settings->lora_r > 0;
+}
+
 static double activation_bytes(const PlanJob *job) {
     const DatasetInfo info = data_of(job);
     const LoaderPlan plan = loader_of(job);
     size_t most = batch_rows_max(job->config->positions);
     size_t rows = size_min((size_t)loader_largest_share(&info, &plan), most);
-    return (double)gpt2_bytes(job->config, job->learned, rows, size_min((size_t)job->global_batch, rows));
+    size_t samples = size_min((size_t)job->global_batch, rows), adapters = 0;
+    if (has_adapters(job))
+        adapters = gpt2_adapter_bytes(job->config, (int32_t)job->settings->lora_r, rows, samples, true);
+    return (double)(gpt2_bytes(job->config, job->learned, rows, samples) + adapters);
 }
 
 /* The loader, and the embedding rows that an update names. */
@@ -146,7 +154,8 @@ static double data_bytes(const PlanJob *job) {
 /* Without this memory training waits while a checkpoint is written: no run is refused for it. */
 static double saving_bytes(const PlanJob *job) {
     if (job->settings->save_strategy == STRATEGY_NO || !job->settings->save_in_background) return 0.0;
-    return (double)checkpoint_snapshot_bytes(job->layout, job->learned, (size_t)(job->ever_rows + job->position_rows),
+    return (double)checkpoint_snapshot_bytes(has_adapters(job) ? job->learned : job->layout, job->learned,
+                                             (size_t)(job->ever_rows + job->position_rows),
                                              job->settings->save_only_model);
 }
 
@@ -156,7 +165,8 @@ void plan_memory(const PlanJob *job, const PlanConstants *constants, PlanMemory 
     double rows = (job->ever_rows + job->position_rows) / job->ranks,
            buffer = job->counts.buffer_floats * sizeof(float);
     double buffers = job->counts.host_buffers * buffer;
-    *m = (PlanMemory){.weights = (double)job->layout->dense * sizeof(float),
+    *m = (PlanMemory){.weights =
+                          (double)(job->layout->dense + (has_adapters(job) ? job->learned->dense : 0)) * sizeof(float),
                       .embeddings = embedding_bytes(job),
                       .gradients = job->counts.buffers * buffer,
                       .received = received_bytes(job),

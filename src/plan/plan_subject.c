@@ -25,12 +25,14 @@ static void check_evaluated(const PlanSubject *subject, const char *path, Error 
 Status plan_subject_open(PlanSubject *subject, const char *config, const char *const *overrides, size_t count,
                          Error *error) {
     Settings *s = &subject->settings;
-    if (settings_load(s, config, overrides, count, error) == STATUS_OK &&
-        dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK &&
+    if (settings_load(s, config, overrides, count, error)) return error->status;
+    const AdapterConfig lora = learned_adapter(s);
+    const ModelSource source = {.path = s->model_name_or_path, .lora = lora.rank > 0 ? &lora : NULL};
+    if (dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK &&
         dataset_require_labels(subject->dataset, error) == STATUS_OK &&
-        model_describe(&subject->model, s->model_name_or_path, dataset_info(subject->dataset),
-                       s->ignore_mismatched_sizes, error) == STATUS_OK &&
-        learned_make(&subject->learned, &subject->model.layout, s, error) == STATUS_OK)
+        model_describe(&subject->model, &source, dataset_info(subject->dataset), s->ignore_mismatched_sizes, error) ==
+            STATUS_OK &&
+        learned_make(&subject->learned, &subject->model.layout, subject->model.adapter, s, error) == STATUS_OK)
         warn_longer(subject->dataset, subject->model.config.positions, error);
     for (size_t i = 0; i < s->eval_file.count && error->status == STATUS_OK; i++)
         check_evaluated(subject, s->eval_file.files[i].path, error);

@@ -5,6 +5,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/model/model_folder.h"
+#include "linnet/model/model_paths.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -65,9 +66,14 @@ static cJSON *options_of(const PredictJob *job) {
 
 /* The manifest as a tree, to be freed with cJSON_Delete(); NULL with an error. */
 static cJSON *manifest_of(const PredictJob *job, const char *path, Error *error) {
-    char model[DIGEST_TEXT], tokenizer[DIGEST_TEXT];
-    model_fingerprint(job->options->model, true, model);
-    if (tokenizer_files_digest(job->options->model, tokenizer, error)) return NULL;
+    char model[2 * DIGEST_TEXT], tokenizer[DIGEST_TEXT];
+    ModelPaths paths;
+    if (model_paths_find(&paths, job->options->model, job->options->adapter, error)) return NULL;
+    model_fingerprint(paths.base, true, model);
+    if (paths.adapter) model_fingerprint(paths.adapter, true, model + strlen(model));
+    tokenizer_files_digest(paths.tokenizer, tokenizer, error);
+    model_paths_free(&paths);
+    if (error->status) return NULL;
     cJSON *manifest = cJSON_CreateObject();
     add_text(manifest, "version", LINNET_VERSION);
     add_text(manifest, "input", job->digest);

@@ -82,8 +82,8 @@ static Status check_unchanged(const PredictJob *job, Error *error) {
 /* Open the model and the input. Collective. */
 static Status open_files(PredictJob *job, Error *error) {
     const PredictFileOptions *options = job->options;
-    if (job->world && model_broadcast(job->world, options->model, error)) return error->status;
-    predictor_open(&job->predictor, options->model, options->batch_size, error);
+    if (job->world && model_broadcast(job->world, options->model, options->adapter, error)) return error->status;
+    predictor_open(&job->predictor, options->model, options->adapter, options->batch_size, error);
     broadcast_files_end();
     if (!error->status &&
         !table_rows_open(&job->rows, job->input, &job->table, options->text_column, options->pair_column, job->format,

@@ -7,8 +7,10 @@
 #include "linnet/evaluate/metrics.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/kernels/loss.h"
+#include "linnet/model/adapter.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_folder.h"
+#include "linnet/model/model_paths.h"
 #include "linnet/tokenizer/tokenizer.h"
 #include <math.h>
 #include <omp.h>
@@ -17,9 +19,12 @@
 struct Predictor {
     ModelFolder *folder;
     const ModelConfig *config;
+    ModelConfig adapted; /**< the configuration with an adapter */
     ParameterLayout layout;
     Parameters parameters;
     float *copy; /**< of the dense parameters; NULL where they are used in place */
+    Adapter *adapter;
+    float *adapter_values;
     Tokenizer *tokenizer;
     Gpt2 *gpt2;
     Batch batch;
@@ -45,7 +50,7 @@ static Status load_parameters(Predictor *p, Error *error) {
     bool in_place;
     if (parameters_layout(&p->layout, p->config, error) || model_folder_embeddings(p->folder, &p->parameters, error) ||
         model_folder_check_embeddings(p->folder, &p->parameters, 0, 1, error) ||
-        model_folder_use_in_place(p->folder, &p->layout, &p->parameters, &in_place, error) || in_place)
+        model_folder_use_in_place(p->folder, &p->layout, !p->adapter, &p->parameters, &in_place, error) || in_place)
         return error->status;
     if (memory_check(p->layout.dense * sizeof(float), "the model's parameters", error)) return error->status;
     p->copy = p->parameters.dense = memory_allocate(p->layout.dense, sizeof(float), error);
@@ -54,27 +59,47 @@ static Status load_parameters(Predictor *p, Error *error) {
     return model_folder_read(p->folder, &p->layout, 0, p->layout.tensors, p->copy, error);
 }
 
-static Status load_model(Predictor *p, const char *model, Error *error) {
-    if (model_folder_open(&p->folder, model, false, error)) return error->status;
-    if (!model_folder_has_head(p->folder))
+/* The adapter's values, which are few, are always a copy. */
+static Status load_adapter(Predictor *p, const ModelPaths *paths, Error *error) {
+    AdapterFolder *folder = NULL;
+    if (!model_folder_load_config(&p->adapted, paths->base, error) &&
+        !adapter_folder_open(&folder, &p->adapter, paths->adapter, &p->adapted, error)) {
+        p->config = &p->adapted;
+        p->adapter_values = memory_allocate(p->adapter->layout.dense, sizeof *p->adapter_values, error);
+        if (p->adapter_values) adapter_folder_read(folder, p->adapter, p->adapter_values, error);
+        p->parameters.adapter = p->adapter;
+        p->parameters.adapter_values = p->adapter_values;
+    }
+    adapter_folder_close(folder);
+    return error->status;
+}
+
+static Status load_model(Predictor *p, const ModelPaths *paths, Error *error) {
+    const char *model = paths->base;
+    if (model_folder_open(&p->folder, model, paths->adapter != NULL, error)) return error->status;
+    if (!paths->adapter && !model_folder_has_head(p->folder))
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", model);
     p->config = model_folder_config(p->folder);
+    if (paths->adapter && load_adapter(p, paths, error)) return error->status;
     if (p->config->labels > METRICS_LABELS_MAX)
-        return error_set(error, STATUS_INPUT, "%s has %d labels: linnet works with at most %d", model,
-                         p->config->labels, METRICS_LABELS_MAX);
-    if (load_parameters(p, error) || tokenizer_create(&p->tokenizer, model, error)) return error->status;
+        return error_set(error, STATUS_INPUT, "%s has %d labels: linnet works with at most %d",
+                         paths->adapter ? paths->adapter : model, p->config->labels, METRICS_LABELS_MAX);
+    if (load_parameters(p, error) || tokenizer_create(&p->tokenizer, paths->tokenizer, error)) return error->status;
     if (tokenizer_vocabulary(p->tokenizer) > p->config->vocabulary)
         return error_set(error, STATUS_INPUT,
                          "%s: its tokenizer has %d tokens, its model only %d: enlarge the model with "
                          "resize_token_embeddings()",
-                         model, tokenizer_vocabulary(p->tokenizer), p->config->vocabulary);
+                         paths->tokenizer, tokenizer_vocabulary(p->tokenizer), p->config->vocabulary);
     return STATUS_OK;
 }
 
-Status predictor_open(Predictor **predictor, const char *model, int64_t batch_size, Error *error) {
+Status predictor_open(Predictor **predictor, const char *model, const char *adapter, int64_t batch_size, Error *error) {
+    ModelPaths paths = {0};
     Predictor *p = memory_allocate(1, sizeof *p, error);
     if (!p) return error->status;
-    if (limits_threads(omp_get_max_threads(), error) || load_model(p, model, error)) goto cleanup;
+    if (limits_threads(omp_get_max_threads(), error) || model_paths_find(&paths, model, adapter, error) ||
+        load_model(p, &paths, error))
+        goto cleanup;
     const int32_t end_of_text = tokenizer_end_of_text(p->tokenizer);
     const size_t rows = batch_rows_max(p->config->positions);
     p->rule = (BatchRule){.pooling = p->config->pooling,
@@ -86,11 +111,13 @@ Status predictor_open(Predictor **predictor, const char *model, int64_t batch_si
     if (p->max_length > p->config->positions) p->max_length = p->config->positions;
     const size_t samples = size_min(rows, (size_t)batch_size); /* each has a row at least */
     if (batch_create(&p->batch, rows, samples, error) ||
-        gpt2_create(&p->gpt2, p->config, &p->layout, NULL, rows, samples, error))
+        gpt2_create(&p->gpt2, p->config, &p->layout, NULL, rows, samples, error) ||
+        (p->adapter && gpt2_make_adapter_room(p->gpt2, p->adapter->config.rank, error)))
         goto cleanup;
     *predictor = p;
-    return STATUS_OK;
+    p = NULL;
 cleanup:
+    model_paths_free(&paths);
     predictor_close(p);
     return error->status;
 }
@@ -101,6 +128,9 @@ void predictor_close(Predictor *predictor) {
     batch_destroy(&predictor->batch);
     tokenizer_destroy(predictor->tokenizer);
     parameters_layout_free(&predictor->layout);
+    model_config_free(&predictor->adapted);
+    adapter_destroy(predictor->adapter);
+    memory_free(predictor->adapter_values);
     memory_free(predictor->copy);
     memory_free(predictor->ids);
     memory_free(predictor->starts);

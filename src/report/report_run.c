@@ -6,6 +6,7 @@
 #include "linnet/core/lock.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/model/adapter.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -135,9 +136,11 @@ static bool take_state(Run *run, const char *folder, bool checkpoint, Error *fai
 
 static void read_final_state(Run *run) {
     Error failure = {0};
-    if (!file_is_in(run->path, RUN_STATE_FILE) || !file_is_in(run->path, "config.json")) return;
+    const bool adapter = adapter_is_in(run->path);
+    if (!file_is_in(run->path, RUN_STATE_FILE) || !(adapter || file_is_in(run->path, "config.json"))) return;
     if (take_state(run, run->path, false, &failure)) {
-        const cJSON *digest = cJSON_GetObjectItemCaseSensitive(run->parts.digests, "model.safetensors");
+        const cJSON *digest =
+            cJSON_GetObjectItemCaseSensitive(run->parts.digests, adapter ? ADAPTER_VALUES_FILE : "model.safetensors");
         if (cJSON_IsString(digest)) snprintf(run->model_digest, sizeof run->model_digest, "%s", digest->valuestring);
     }
     forgive(run, &failure, "its final model");

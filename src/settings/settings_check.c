@@ -2,6 +2,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/text.h"
+#include "linnet/model/adapter.h"
 #include "linnet/settings/metric_names.h"
 #include "settings/settings_source.h"
 #include <ctype.h>
@@ -118,6 +119,39 @@ static Status check_schedule(Settings *s, const Source *source, Error *error) {
     return error->status;
 }
 
+/** A value other than the default in a key that acts on adapters alone. */
+static bool is_given(const Source *source, const char *key) {
+    const Given *given = source_given(source, key);
+    cJSON *usual = cJSON_Parse(SETTING_ROWS[settings_find_key(key)].fallback);
+    const bool other = given && !cJSON_Compare(given->value, usual, true);
+    cJSON_Delete(usual);
+    return other;
+}
+
+/** Adapters learn in place of the model's own weights. */
+static Status check_adapters(const Settings *s, const Source *source, Error *error) {
+    static const char WITHOUT[] = "needs lora_r, the rank of the adapters: 8 for example",
+                      BESIDES[] = "with lora_r the model's own weights never learn: leave it out";
+    const bool adapters = s->lora_r > 0;
+    const struct {
+        bool broken;
+        const char *key, *text;
+    } rules[] = {
+        {!adapters && is_given(source, "lora_alpha"), "lora_alpha", WITHOUT},
+        {!adapters && is_given(source, "lora_dropout"), "lora_dropout", WITHOUT},
+        {!adapters && is_given(source, "lora_target_modules"), "lora_target_modules", WITHOUT},
+        {adapters && s->lora_alpha == 0, "lora_alpha",
+         "expected a number above 0: with 0 the adapters would have no effect"},
+        {adapters && s->freeze_layers > 0, "freeze_layers", BESIDES},
+        {adapters && s->freeze_embeddings, "freeze_embeddings", BESIDES},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].broken) return refuse(source, rules[i].key, rules[i].text, error);
+    Error unmatched = {0};
+    if (!adapters || !adapter_check_targets(s->lora_target_modules, 0, &unmatched)) return STATUS_OK;
+    return refuse(source, "lora_target_modules", unmatched.message, error);
+}
+
 Status settings_check(Settings *s, const Source *source, Error *error) {
     if (resolve(s, source, error)) return error->status;
     const char *metric = s->metric_for_best_model;
@@ -154,7 +188,8 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].broken) return refuse(source, rules[i].key, rules[i].text, error);
-    return check_schedule(s, source, error) ? error->status : check_intervals(s, source, error);
+    return check_schedule(s, source, error) || check_adapters(s, source, error) ? error->status
+                                                                                : check_intervals(s, source, error);
 }
 
 /* Append a piece to a list of names in a text that has room for those of all keys. */

@@ -231,6 +231,18 @@ const SettingRow SETTING_ROWS[] = {
          "layer that learns"},
     {KEY(dropout), .type = SETTING_REAL, .fallback = "null", .none = -1, .own = true, .maximum = 1, .open_end = true,
      .updates = true, .help = "probability of every dropout in the model; null: the model's own values"},
+    {KEY(lora_r), .type = SETTING_INT, .fallback = "0", .own = true, .fixed = true, .maximum = 65536,
+     .help =
+         "rank of LoRA adapters (PEFT's `r`): only they and the head learn, and the run saves them in PEFT's format; the "
+         "model's own weights stay as they are. 0: no adapters, the model itself learns"},
+    {KEY(lora_alpha), .type = SETTING_REAL, .fallback = "8.0", .own = true, .fixed = true, .maximum = DBL_MAX,
+     .help = "adapters are scaled by `lora_alpha` / `lora_r`, as in PEFT"},
+    {KEY(lora_dropout), .type = SETTING_REAL, .fallback = "0.0", .own = true, .maximum = 1, .open_end = true,
+     .updates = true, .help = "probability of the dropout of an adapter's inputs; `dropout` does not set it"},
+    {KEY(lora_target_modules), .type = SETTING_NAMES, .fallback = "null", .own = true, .fixed = true,
+     .help =
+         "linear layers that get an adapter: names or ends of names as in PEFT (`c_attn`, `attn.c_proj`, `mlp.c_proj`, "
+         "`c_fc`, `h.0.attn.c_attn`), or \"all-linear\"; null: `c_attn`"},
     {KEY(threads_per_rank), .type = SETTING_INT, .fallback = "null", .own = true, .minimum = 1, .maximum = 4096,
      .help = "threads per rank; null: one for each core that the rank may use"},
     {KEY(rank_timeout), .type = SETTING_REAL, .fallback = AS_TEXT(HEARTBEAT_LIMIT_DEFAULT), .own = true,
@@ -290,13 +302,14 @@ void setting_range(const SettingRow *row, bool maximum, char text[SETTING_RANGE_
                  : row->type == SETTING_OBJECT ? "an object"
                  : row->type == SETTING_WEIGHTS
                      ? "a list of numbers of at least 0, not all 0, an object of such numbers by label, or \"balanced\""
+                 : row->type == SETTING_NAMES  ? "a name or a list of names"
                  : row->type == SETTING_RESUME ? "true, false, \"auto\" or a folder"
                                                : "true or false");
 }
 
 bool setting_is_text(const SettingRow *row) {
     return row->type == SETTING_PATH || row->type == SETTING_RESUME || row->type == SETTING_METRIC ||
-           row->type == SETTING_OBJECT || row->type == SETTING_WEIGHTS;
+           row->type == SETTING_OBJECT || row->type == SETTING_WEIGHTS || row->type == SETTING_NAMES;
 }
 
 void *setting_field(const SettingRow *row, Settings *settings) {

@@ -10,6 +10,7 @@ typedef enum {
     SETTING_RESUME,  /**< char *, a folder, "auto" or NULL; true and false stand for the last two */
     SETTING_OBJECT,  /**< char *, a JSON object as text, or NULL: also where the object is empty */
     SETTING_WEIGHTS, /**< char *, "balanced", a list or an object of weights as JSON text, or NULL */
+    SETTING_NAMES,   /**< char *, a JSON list of texts as text, or NULL; a text alone is a list of one */
     SETTING_METRIC,  /**< char *, without an eval_ before it; settings_check_metric() tells which there are */
     SETTING_FILES,   /**< NamedFiles, a path, or an object of names and paths */
     SETTING_INT,     /**< int64_t */
@@ -40,7 +41,7 @@ typedef struct {
     const char *help;           /**< one line, in Markdown */
 } SettingRow;
 
-#define SETTINGS_COUNT 62
+#define SETTINGS_COUNT 66
 extern const SettingRow SETTING_ROWS[];
 
 /** Where a key that linnet does not act on comes from. */

@@ -89,6 +89,7 @@ static void write_value(FILE *stream, const SettingRow *row, const Settings *set
         return;
     case SETTING_OBJECT:
     case SETTING_WEIGHTS:
+    case SETTING_NAMES:
         fputs(*(char *const *)field ? *(char *const *)field : "null", stream);
         return;
     case SETTING_FILES:

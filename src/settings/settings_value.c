@@ -87,6 +87,26 @@ static bool store_weights(Settings *settings, const SettingRow *row, const Given
     return text || error->status;
 }
 
+/** A list of texts, also one that is written as a text, or a text alone. False: another value. */
+static bool store_names(Settings *settings, const SettingRow *row, const cJSON *value, Error *error) {
+    cJSON *parsed = cJSON_IsString(value) ? cJSON_Parse(value->valuestring) : NULL;
+    cJSON *list = cJSON_IsArray(parsed)  ? cJSON_Duplicate(parsed, true)
+                  : cJSON_IsArray(value) ? cJSON_Duplicate(value, true)
+                                         : cJSON_CreateArray();
+    bool fits = list && (cJSON_IsString(value) || cJSON_IsArray(value));
+    if (fits && cJSON_IsString(value) && !cJSON_IsArray(parsed))
+        cJSON_AddItemToArray(list, cJSON_CreateString(value->valuestring));
+    const cJSON *name;
+    cJSON_ArrayForEach(name, list) fits = fits && cJSON_IsString(name) && name->valuestring[0];
+    fits = fits && list->child;
+    char *text = fits ? cJSON_PrintUnformatted(list) : NULL;
+    if (text) store_text(settings, row, text, error);
+    cJSON_free(text);
+    cJSON_Delete(list);
+    cJSON_Delete(parsed);
+    return fits;
+}
+
 /** Add what one name chooses; false: no such name. */
 static bool choose_name(const SettingRow *row, const cJSON *name, uint32_t *chosen) {
     if (!cJSON_IsString(name)) return false;
@@ -185,6 +205,9 @@ static Status store_given(Settings *settings, const SettingRow *row, const Sourc
         return error->status;
     case SETTING_WEIGHTS:
         if (!store_weights(settings, row, given, error)) break;
+        return error->status;
+    case SETTING_NAMES:
+        if (!store_names(settings, row, value, error)) break;
         return error->status;
     case SETTING_METRIC:
         if (text && strncmp(text, "eval_", 5) == 0) text += 5;

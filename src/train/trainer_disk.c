@@ -38,8 +38,7 @@ Status trainer_check_disk(const Trainer *t, Error *error) {
     const char *folder = t->settings->output_dir;
     if (statvfs(folder, &disk) != 0) return STATUS_OK; /* then a full disk shows when the run writes */
     const double space = (double)disk.f_bavail * (double)disk.f_frsize;
-    const ParameterLayout *layout = &t->model.layout;
-    size_t floats = parameters_count(layout);
+    size_t floats = parameters_count(model_saved_layout(&t->model));
     /* A checkpoint has the moments of the dense parameters that learn; those of embedding rows depend on the data. */
     const double count = added_checkpoints(t), model = (double)floats * sizeof(float);
     const double moments =

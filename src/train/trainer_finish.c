@@ -38,7 +38,7 @@ static Status load_best(Trainer *t, Error *error) {
     char *path = checkpoint_best_path(t->settings->output_dir, &state->best_saved, error);
     if (world_agree(t->world, error, true) == STATUS_OK && !is_missing(t, path)) {
         log_info("loading the best model, %s", path);
-        if (!t->settings->broadcast_files || !model_broadcast(t->world, path, error))
+        if (!t->settings->broadcast_files || t->model.adapter || !model_broadcast(t->world, path, NULL, error))
             model_reload(&t->model, path, error);
         broadcast_files_end();
         t->evaluation.step = 0;
@@ -54,7 +54,7 @@ static Status save_model(const Trainer *t, Error *error) {
     state.step = trainer_model_step(t);
     state.model_only = false; /* that is said of checkpoints */
     trainer_remove_card(t);
-    const ParameterLayout *layout = &t->model.layout;
+    const ParameterLayout *layout = model_saved_layout(&t->model);
     progress_begin("save", "bytes",
                    (int64_t)((layout->dense + layout->token.count + layout->position.count) * sizeof(float)));
     int attempts = 0;
@@ -102,7 +102,7 @@ static void log_summary(Trainer *t, Error *error) {
 /* The model's card, then its digest: equal digests prove two models equal. In the format of sha256sum --check. Rank 0. */
 static void save_card_print_digest(const Trainer *t, Error *error) {
     char digest[DIGEST_TEXT];
-    char *path = file_join(t->settings->output_dir, "model.safetensors", error);
+    char *path = file_join(t->settings->output_dir, model_values_file(&t->model), error);
     progress_begin("verify", "bytes", path ? file_size(path) : 0);
     const bool read = path && digest_file(path, digest, error) == STATUS_OK;
     progress_end();

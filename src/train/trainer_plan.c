@@ -153,15 +153,20 @@ static void warn_of_rounding(const Trainer *t) {
 }
 
 Status trainer_choose_sharing(Trainer *t, const char *model, Error *error) {
+    const AdapterConfig lora = learned_adapter(t->settings);
+    const ModelSource source = {.path = model, .lora = lora.rank > 0 ? &lora : NULL};
     ParameterLayout layout = {0};
+    Adapter *adapter;
     Learned learned = {0};
     size_t bytes = 0, moments = 0;
-    if (!model_layout(model, &layout, error) && !learned_make(&learned, &layout, t->settings, error)) {
-        bytes = shared_bytes(t, &layout, &learned.layout);
+    if (!model_layout(&source, &layout, &adapter, error) &&
+        !learned_make(&learned, &layout, adapter, t->settings, error)) {
+        bytes = shared_bytes(t, &layout, &learned.layout) + (adapter ? adapter->layout.dense * sizeof(float) : 0);
         moments = (size_t)t->world->node_size * optimizer_moment_bytes(t->world, &learned.layout);
         memory_check(bytes + moments, "the parameters, gradients and moments of this host's ranks", error);
     }
     learned_free(&learned);
+    adapter_destroy(adapter);
     parameters_layout_free(&layout);
     if (world_agree(t->world, error, true)) return error->status;
     shared_choose(t->world, bytes);

@@ -48,6 +48,7 @@ static void log_memory(const Trainer *t) {
         snprintf(tables, sizeof tables, "embeddings %.0f MB per rank", embeddings);
     else if (model_folder_is_copied(t->model.folder))
         snprintf(tables, sizeof tables, "embeddings %.0f MB per node and rows in use", embeddings);
+    if (t->model.adapter && !t->model.dense) snprintf(tables, sizeof tables, "in the mapped file with the embeddings");
     log_info("memory    parameters %.0f MB per node, %s; rank 0: gradients %.0f MB, moments %.0f MB, activations up to "
              "%.0f MB",
              megabytes(layout->dense * sizeof(float)), tables,
@@ -65,7 +66,8 @@ static void log_memory(const Trainer *t) {
     const size_t all = (size_t)(learned->token.shape[0] + learned->position.shape[0]); /* the most rows in use */
     if (t->settings->save_in_background && t->settings->save_strategy != STRATEGY_NO)
         log_info("saving    up to %.0f MB more on rank 0 while a checkpoint is written in the background",
-                 megabytes(checkpoint_snapshot_bytes(layout, learned, all, t->settings->save_only_model)));
+                 megabytes(checkpoint_snapshot_bytes(model_saved_layout(&t->model), learned, all,
+                                                     t->settings->save_only_model)));
 }
 
 /* "a.h5, b.h5" */

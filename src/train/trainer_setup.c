@@ -49,12 +49,15 @@ static Status open_model(Trainer *t, const char *path, Error *error) {
     const DatasetInfo *data = dataset_info(t->data.train);
     const Settings *s = t->settings;
     const bool replace = s->ignore_mismatched_sizes && t->state.step == 0; /* a checkpoint keeps its head */
-    if (model_open(&t->model, t->world, path, data, replace, (uint64_t)s->seed, error)) return error->status;
+    const AdapterConfig lora = learned_adapter(s);
+    const ModelSource source = {.path = path, .lora = s->lora_r > 0 ? &lora : NULL};
+    if (model_open_source(&t->model, t->world, &source, data, replace, (uint64_t)s->seed, error)) return error->status;
     ModelConfig *config = &t->model.config;
     config->pooling = s->pooling;
     if (t->model.pad >= 0) config->pad_token = t->model.pad;
     if (config->pad_token < 0) config->pad_token = data->end_of_text;
-    if (t->world->rank == 0) model_keep_tokenizer(&t->model, path, error);
+    trainer_complete_adapter(t, error);
+    if (t->world->rank == 0 && !error->status) model_keep_tokenizer(&t->model, error);
     if (!error->status) trainer_check_eval_files(t, path, error);
     if (world_agree(t->world, error, true)) return error->status;
     if (t->model.new_head)
@@ -86,6 +89,8 @@ static void allocate_work(Trainer *t, Error *error) {
                                 .positions = config->positions};
     batch_create(&t->batch, rows, rows, error);
     gpt2_create(&t->gpt2, config, &t->model.layout, &t->learned.layout, rows, rows, error);
+    if (error->status == STATUS_OK && t->model.adapter)
+        gpt2_make_adapter_room(t->gpt2, t->model.adapter->config.rank, error);
     if (error->status == STATUS_OK) {
         gpt2_set_profile(t->gpt2, t->profile);
         gpt2_set_poll(t->gpt2, trainer_poll, t);
@@ -102,7 +107,7 @@ static void allocate_work(Trainer *t, Error *error) {
 
 /* Collective. */
 static Status load_model(Trainer *t, const char *model, Error *error) {
-    if ((!t->settings->broadcast_files || !model_broadcast(t->world, model, error)) &&
+    if ((!t->settings->broadcast_files || !model_broadcast(t->world, model, NULL, error)) &&
         !trainer_choose_sharing(t, model, error))
         open_model(t, model, error);
     broadcast_files_end();
@@ -112,7 +117,7 @@ static Status load_model(Trainer *t, const char *model, Error *error) {
 /* Model, optimizer, working memory and loader. Collective. */
 static Status build(Trainer *t, const char *model, Error *error) {
     if (load_model(t, model, error)) return error->status;
-    learned_make(&t->learned, &t->model.layout, t->settings, error);
+    learned_make(&t->learned, &t->model.layout, t->model.adapter, t->settings, error);
     if (world_agree(t->world, error, true)) return error->status;
     t->state.parameters = (int64_t)parameters_count(&t->model.layout);
     t->state.trainable = (int64_t)parameters_count(&t->learned.layout);

@@ -165,6 +165,10 @@ size_t trainer_global_batch_rows(const Trainer *trainer);
 /* Decide whether the ranks of a node share memory, before anything is shared. Collective. */
 Status trainer_choose_sharing(Trainer *trainer, const char *model, Error *error);
 
+/* trainer_adapter.c: give the model's adapter, if it has one, the dropout of the settings, and the absolute path of its
+ * base model, for readers in other folders. STATUS_INPUT if output_dir is that model's folder. Not collective. */
+Status trainer_complete_adapter(Trainer *trainer, Error *error);
+
 /* trainer_resume.c: remove or complete what a crash left unfinished in output_dir, and decide which run this is: a new
  * one, or the one that the folder belongs to. Where it has a checkpoint to resume from, take its state: *folder is its
  * folder (NULL: start from the beginning; free with memory_free()) and *history, on rank 0, its log (free with

@@ -59,8 +59,8 @@ static void test_new_head(const World *world, const Plain *plain, const char *pa
     CHECK(model.new_head);
     CHECK(same_body(plain, &model));
     CHECK(strcmp(model.config.label_names[1], "so so") == 0);
-    model_new_head(&model.layout, &model.config, 7, expected);
     const ParameterTensor *score = &model.layout.tensor[parameters_score(&model.layout)];
+    model_new_head(&model.layout, &model.config, 7, expected + score->offset);
     CHECK(memcmp(model.parameters.dense + score->offset, expected + score->offset, score->count * sizeof(float)) == 0);
     CHECK(expected[score->offset] != 0.0F);
     model_close(&model);

@@ -6,6 +6,7 @@
  *  by a tiny step. After cmocka.h. */
 #include "linnet/data/batch.h"
 #include "linnet/kernels/dropout.h"
+#include "linnet/model/adapter.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/parameters.h"
 #include <math.h>
@@ -17,6 +18,8 @@ typedef struct {
     const ParameterLayout *layout;
     double *dense, *token, *position; /* shaped as Parameters */
     const DropoutRule *rule;          /* NULL = none */
+    const Adapter *adapter;           /* NULL = none */
+    double *adapted;                  /* [adapter->layout.dense] */
 } ReferenceModel;
 
 /** A text on its way through the reference. */
@@ -65,6 +68,28 @@ static inline void reference_linear(double *y, const double *x, const double *we
     }
 }
 
+/** y += scaling · (dropout(x) · Aᵀ) · Bᵀ in row `row`, if the linear layer has an adapter. */
+static inline void reference_adapt(double *y, const double *x, const ReferenceText *text, int layer,
+                                   AdaptedLinear which, size_t row) {
+    const Adapter *adapter = text->model->adapter;
+    const DropoutRule *rule = text->model->rule;
+    if (!adapter || !adapter_has(adapter, layer, which)) return;
+    const ParameterTensor *down = &adapter->layout.tensor[adapter->places[layer * ADAPTED_LINEARS + (int)which]];
+    const double *a = text->model->adapted + down[0].offset, *b = text->model->adapted + down[1].offset;
+    const size_t rank = (size_t)down->shape[0], in = (size_t)down->shape[1], out = (size_t)down[1].shape[0];
+    const double p = adapter->config.dropout;
+    for (size_t k = 0; k < rank; k++) {
+        double hidden = 0.0;
+        for (size_t i = 0; i < in; i++) {
+            Dropout dropout =
+                dropout_make(p, rule ? rule->seed : 0, rule ? rule->update : 0, layer, DROPOUT_ADAPTER + which);
+            const bool kept = !rule || dropout_factor_ref(&dropout, i, text->sample, (int32_t)row, 0) > 0.0F;
+            hidden += kept ? x[i] * a[k * in + i] / (rule ? 1.0 - p : 1.0) : 0.0;
+        }
+        for (size_t o = 0; o < out; o++) y[o] += (double)adapter->scaling * hidden * b[o * rank + k];
+    }
+}
+
 static inline double reference_gelu(double x) {
     return 0.5 * x * (1.0 + tanh(sqrt(2.0 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
 }
@@ -101,12 +126,14 @@ static inline void reference_attention(const ReferenceText *text, int layer, Ref
                        reference_tensor(model, layer, LN1_BIAS), model->config);
         reference_linear(qkv[r], normed, reference_tensor(model, layer, ATTN_WEIGHT),
                          reference_tensor(model, layer, ATTN_BIAS), c, 3 * c);
+        reference_adapt(qkv[r], normed, text, layer, ADAPTED_ATTN, r);
     }
     for (size_t r = 0; r < text->rows; r++) {
         ReferenceRow heads, out;
         for (int h = 0; h < model->config->heads; h++) reference_head(heads, text, layer, h, r, qkv);
         reference_linear(out, heads, reference_tensor(model, layer, PROJ_WEIGHT),
                          reference_tensor(model, layer, PROJ_BIAS), c, c);
+        reference_adapt(out, heads, text, layer, ADAPTED_PROJ, r);
         for (size_t i = 0; i < c; i++)
             stream[r][i] += out[i] * reference_drop(text, DROPOUT_ATTENTION_OUTPUT, layer, i, r, 0);
     }
@@ -122,9 +149,11 @@ static inline void reference_mlp(const ReferenceText *text, int layer, Reference
                        reference_tensor(model, layer, LN2_BIAS), model->config);
         reference_linear(hidden, normed, reference_tensor(model, layer, FC_WEIGHT),
                          reference_tensor(model, layer, FC_BIAS), c, inner);
+        reference_adapt(hidden, normed, text, layer, ADAPTED_FC, r);
         for (size_t i = 0; i < inner; i++) hidden[i] = reference_gelu(hidden[i]);
         reference_linear(out, hidden, reference_tensor(model, layer, OUT_WEIGHT),
                          reference_tensor(model, layer, OUT_BIAS), inner, c);
+        reference_adapt(out, hidden, text, layer, ADAPTED_OUT, r);
         for (size_t i = 0; i < c; i++)
             stream[r][i] += out[i] * reference_drop(text, DROPOUT_MLP_OUTPUT, layer, i, r, 0);
     }
@@ -157,7 +186,8 @@ static inline void reference_forward(double *logits, const ReferenceModel *model
         reference_mlp(&text, l, stream);
     }
     const ParameterLayout *layout = model->layout;
-    const double *score = model->dense + layout->tensor[parameters_score(layout)].offset;
+    const double *score = model->adapter ? model->adapted + adapter_score(model->adapter)
+                                         : model->dense + layout->tensor[parameters_score(layout)].offset;
     ReferenceRow final;
     reference_norm(final, stream[reference_pooled(rule, ids, length)],
                    model->dense + layout->tensor[parameters_final_weight(layout)].offset,

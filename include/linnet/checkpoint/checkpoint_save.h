@@ -25,9 +25,9 @@ Status checkpoint_save(const CheckpointParts *parts, Error *error);
 /** A copy in memory of all that a checkpoint holds. */
 typedef struct Snapshot Snapshot;
 
-/** Bytes of a snapshot's values, on rank 0: all weights of the model and, unless `model_only`, both moments of the dense
- *  ones that learn and of `rows` rows of the sparse embeddings. */
-size_t checkpoint_snapshot_bytes(const ParameterLayout *model, const ParameterLayout *learned, size_t rows,
+/** Bytes of a snapshot's values, on rank 0: all weights that are saved (model_saved_layout()) and, unless `model_only`,
+ *  both moments of the dense ones that learn and of `rows` rows of the sparse embeddings. */
+size_t checkpoint_snapshot_bytes(const ParameterLayout *saved, const ParameterLayout *learned, size_t rows,
                                  bool model_only);
 
 /** Make a copy: *snapshot is rank 0's, NULL elsewhere and after an error, for lack of memory, which all ranks return

@@ -6,6 +6,7 @@
 
 typedef struct {
     const char *model, *data;
+    const char *adapter;     /**< the folder of an adapter of the model, or NULL */
     const char *predictions; /**< file for a line per sample, or NULL */
     bool json;               /**< print the scores as one JSON object, not as a table */
     int64_t batch_size;      /**< samples that run together */

@@ -13,7 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { DROPOUT_EMBEDDING, DROPOUT_ATTENTION, DROPOUT_ATTENTION_OUTPUT, DROPOUT_MLP_OUTPUT } DropoutSite;
+/** DROPOUT_ADAPTER and the three numbers behind it: the inputs of the adapters of a block's four linear layers. */
+typedef enum {
+    DROPOUT_EMBEDDING,
+    DROPOUT_ATTENTION,
+    DROPOUT_ATTENTION_OUTPUT,
+    DROPOUT_MLP_OUTPUT,
+    DROPOUT_ADAPTER,
+    DROPOUT_SITES = DROPOUT_ADAPTER + 4
+} DropoutSite;
 
 typedef struct {
     uint32_t threshold; /**< round(p · 2^32); 0 keeps all */

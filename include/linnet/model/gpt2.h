@@ -43,6 +43,13 @@ Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout
                    const ParameterLayout *learned, size_t token_capacity, size_t sample_capacity, Error *error);
 void gpt2_destroy(Gpt2 *gpt2);
 
+/** Room for adapters of at most this rank: from then on gpt2_forward() and gpt2_backward() take parameters that have
+ *  one. Once for a Gpt2. */
+Status gpt2_make_adapter_room(Gpt2 *gpt2, int32_t rank, Error *error);
+
+/** Bytes that gpt2_make_adapter_room() allocates for a Gpt2 of gpt2_bytes() with the same arguments. */
+size_t gpt2_adapter_bytes(const ModelConfig *config, int32_t rank, size_t tokens, size_t samples, bool training);
+
 /** Record the time and operations of both passes in `profile` (borrowed; NULL: nowhere). */
 void gpt2_set_profile(Gpt2 *gpt2, Profile *profile);
 
@@ -59,7 +66,7 @@ int gpt2_lowest_layer(const ParameterLayout *learned);
 /** Floating-point operations of the linear layers in a forward pass over `tokens` rows and `samples` samples. */
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples);
 
-/** The same of a backward pass: twice as many where everything learns. */
+/** The same of a backward pass: twice as many where everything learns. Those of adapters, which are few, are left out. */
 double gpt2_backward_operations(const ModelConfig *config, const ParameterLayout *learned, size_t tokens,
                                 size_t samples);
 

@@ -42,7 +42,7 @@ Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t posi
                            int32_t heads, const char *const *label_names, int32_t labels, int32_t end_of_text,
                            Error *error);
 
-/** Replace the labels. label_names [labels] are copied. */
+/** Replace the labels. label_names [labels] are copied; NULL: LABEL_0 …. */
 Status model_config_set_labels(ModelConfig *config, const char *const *label_names, int32_t labels, Error *error);
 
 /** The config.json that model_config_save() writes; free with memory_free(). NULL: out of memory. */

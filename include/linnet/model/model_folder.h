@@ -29,13 +29,17 @@ void model_folder_close(ModelFolder *folder); /**< also unmaps what model_folder
 Status model_folder_read(const ModelFolder *folder, const ParameterLayout *layout, size_t first, size_t count,
                          float *dense, Error *error);
 
+/** Copy the head, converted to float32, to score [its values], if the folder has one of the layout's shape; false if not. */
+bool model_folder_read_head(const ModelFolder *folder, const ParameterLayout *layout, float *score);
+
 /** Use the dense tensors where they are in the mapping of the file, so that they take no memory of the process and
  *  several processes share them: set parameters->dense, and change the offsets in `layout` to where each tensor is from
- *  there. Such a layout serves gpt2_forward() alone: no gradient has it. *in_place is false, and all is unchanged, where
- *  values would have to be converted, are not aligned for float, are in several files, or the folder has no head.
+ *  there. Such a layout serves the model's values alone: no gradient has it. *in_place is false, and all is unchanged,
+ *  where values would have to be converted, are not aligned for float, are in several files, or the folder has no head
+ *  that fits. Without `head` the model's own head is not wanted, and its place is not set.
  *  STATUS_INPUT names a tensor whose values are not all finite numbers. Valid until model_folder_close(); a file that is
  *  written over in the meantime changes the values, one that is replaced by renaming does not. */
-Status model_folder_use_in_place(const ModelFolder *folder, ParameterLayout *layout, Parameters *parameters,
+Status model_folder_use_in_place(const ModelFolder *folder, ParameterLayout *layout, bool head, Parameters *parameters,
                                  bool *in_place, Error *error);
 
 /** Set parameters->token and parameters->position: to the copy-on-write mapping where the file holds F32, so that only
@@ -65,10 +69,15 @@ Status model_folder_save(const char *path, const ModelConfig *config, const Para
                          const Parameters *parameters, const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT],
                          Error *error);
 
-/** What tells a model from another one without reading all of it: the SHA-256 of config.json, the files' sizes and 256
+/** What tells a model from another one without reading all of it: the SHA-256 of config.json or of
+ *  an adapter's configurations, the files' sizes and 256
  *  pieces of each file of weights, spread evenly. Empty where the folder has no such files. `times`: also when the files
  *  were written, since a model of which few weights have changed (only its head was trained) may have the same pieces. */
 void model_fingerprint(const char *path, bool times, char digest[DIGEST_TEXT]);
+
+/** Print the digest of a folder's tokenizer, which must fit the model; a model without one is complete, but cannot predict:
+ *  a warning. */
+Status model_folder_describe_tokenizer(const char *path, const ModelConfig *config, Error *error);
 
 /** What `linnet inspect` does with a model folder: print what it holds to standard output and check all of it. `kind`
  *  is what the folder is called in print. STATUS_INPUT when something is wrong with it. */

@@ -6,8 +6,8 @@
  *  tensor. Not collective. */
 #include "linnet/model/model_folder.h"
 
-/** Fill score.weight in `dense` [layout.dense]. */
-void model_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed, float *dense);
+/** Fill score [labels, width], the head of a model of this layout. */
+void model_new_head(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed, float *score);
 
 /** Fill all parameters. */
 void model_new_parameters(const ParameterLayout *layout, const ModelConfig *config, uint64_t seed,

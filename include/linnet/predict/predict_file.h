@@ -13,8 +13,9 @@
 
 typedef struct {
     const char *model;
-    const char *input;  /**< a table, a token file, or "-": standard input */
-    const char *output; /**< its name tells the format, see output_format() */
+    const char *adapter; /**< of that model; NULL: none */
+    const char *input;   /**< a table, a token file, or "-": standard input */
+    const char *output;  /**< its name tells the format, see output_format() */
     const char *text_column;
     const char *pair_column; /**< of second texts; NULL: there are none */
     TableOptions table;

@@ -25,10 +25,11 @@ typedef struct {
     size_t pair_size;
 } PredictText;
 
-/** Load a model folder or checkpoint with its tokenizer; at most `batch_size` ≥ 1 texts run together. STATUS_INPUT also
+/** Load a model folder, checkpoint or adapter with its tokenizer, or the adapter `adapter` (NULL: none) of the model
+ *  (model_paths.h); at most `batch_size` ≥ 1 texts run together. STATUS_INPUT also
  *  where it has no classification head, more labels than METRICS_LABELS_MAX, or a tokenizer with more tokens than the
  *  model. */
-Status predictor_open(Predictor **predictor, const char *model, int64_t batch_size, Error *error);
+Status predictor_open(Predictor **predictor, const char *model, const char *adapter, int64_t batch_size, Error *error);
 /** STATUS_INPUT where texts cannot have second texts: tokenizer_takes_pairs(). */
 Status predictor_takes_pairs(const Predictor *predictor, Error *error);
 void predictor_close(Predictor *predictor); /**< NULL is allowed */

@@ -85,6 +85,10 @@ typedef struct {
     SaveFailure on_save_failure; /**< own */
     OnNan on_nan;                /**< own: what to do when the loss or gradient is not finite */
     double dropout;              /**< own: probability of every dropout; negative = the model's own */
+    int64_t lora_r;              /**< own: rank of the LoRA adapters that learn; 0 = none, the model itself learns */
+    double lora_alpha;           /**< own: they are scaled by lora_alpha / lora_r */
+    double lora_dropout;         /**< own: of an adapter's inputs */
+    char *lora_target_modules;   /**< own: a JSON list of names, or NULL */
     int64_t threads_per_rank;    /**< own: 0 = one per core that the rank may use */
     double rank_timeout;         /**< own: seconds without a heartbeat after which a rank counts as lost; 0 = never */
 } Settings;

@@ -19,7 +19,7 @@ static void test_says_what_is_no_model_folder(void **state) {
         {"rust_model.ot", "", {"only rust_model.ot"}},
         {"model-00001-of-00002.safetensors", "", {"a part of a model", "index.json"}},
         {"model.fp16.safetensors", "", {"rename the file to model.safetensors"}},
-        {"adapter_model.safetensors", "", {"PEFT adapter", "merge_and_unload()"}},
+        {"adapter_model.safetensors", "", {"the values of an adapter", "adapter_config.json"}},
         {"model.safetensors", LFS, {"a Git LFS pointer", "git lfs pull"}},
         {"model.safetensors", "", {"an empty file"}},
         {"model.safetensors", "\x80\x02}q", {"a PyTorch file", "save_pretrained"}},
@@ -63,8 +63,8 @@ static void test_says_where_the_model_is(void **state) {
     refuse(in_folder("cache"), "cache/snapshots/abc has: give that");
     refuse(in_folder("none"), "it is empty");
     refuse(in_folder("tokens"), "it has a tokenizer");
-    refuse(in_folder("lora"), "a PEFT adapter for gpt2");
-    refuse(in_folder("lora"), "AutoPeftModelForSequenceClassification");
+    refuse(in_folder("lora"), "a LoRA adapter, not a complete model");
+    refuse(in_folder("lora"), "linnet merge --model");
     refuse(in_folder("run/checkpoint-9/config.json"), "give the folder that holds this file");
     assert_int_equal(symlink("../../blobs/123", in_folder("none/config.json")), 0);
     refuse(in_folder("none"), "none/config.json: a link to ../../blobs/123, which does not exist");
@@ -74,7 +74,7 @@ static void test_says_where_the_model_is(void **state) {
     refuse("gpt2", "scripts/download_gpt2.py");
     save_model("run/checkpoint-9", complete_model());
     write_text(in_folder("run/checkpoint-9/adapter_config.json"), "damaged");
-    refuse(in_folder("run/checkpoint-9"), "a PEFT adapter");
+    refuse(in_folder("run/checkpoint-9"), "a LoRA adapter");
 }
 
 /** torch.compile, DistributedDataParallel, Lightning and FSDP put names of modules before those of tensors or between. */

@@ -150,7 +150,7 @@ static bool use_in_place(const char *model, Error *error) {
     ParameterLayout layout = small_layout();
     Parameters parameters = {0};
     bool in_place = false;
-    model_folder_use_in_place(opened, &layout, &parameters, &in_place, error);
+    model_folder_use_in_place(opened, &layout, true, &parameters, &in_place, error);
     assert_int_equal(parameters.dense != NULL, in_place);
     for (size_t i = 0; in_place && !error->status && i < layout.tensors; i++)
         assert_values(parameters.dense + layout.tensor[i].offset, layout.tensor[i].count, i + 2);

@@ -28,7 +28,7 @@ static int32_t alone_best[TEXTS];
 static Predictor *open_with(int64_t batch_size) {
     Predictor *predictor = NULL;
     Error error = {0};
-    if (predictor_open(&predictor, in_folder("model"), batch_size, &error)) fail_msg("%s", error.message);
+    if (predictor_open(&predictor, in_folder("model"), NULL, batch_size, &error)) fail_msg("%s", error.message);
     return predictor;
 }
 

@@ -23,6 +23,7 @@ typedef struct {
 int command_prepare(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_init_config(int argc, char **argv);
+int command_merge(int argc, char **argv);
 int command_plan(int argc, char **argv);
 int command_train(int argc, char **argv);
 int command_evaluate(int argc, char **argv);

@@ -29,6 +29,7 @@ static const CommandRow COMMANDS[] = {
     {"train", command_train, "fine-tune a model; alone, under mpirun or under srun", true},
     {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model on a token file", true},
     {"predict", command_predict, "label texts from the arguments, a table or standard input", true},
+    {"merge", command_merge, "make a complete model of a model and its LoRA adapter", false},
     {"sweep", command_sweep, "train with many settings and seeds, and compare", false},
     {"report", command_report, "write a page about training runs: curves, scores, texts, settings", false},
     {"inspect", command_inspect, "show and verify a token file, a model folder or a checkpoint", false},

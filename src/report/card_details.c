@@ -1,6 +1,7 @@
 /* The tables of a model card: labels, data, training, origin. See card_sections.h. */
 #include "linnet/core/json.h"
 #include "linnet/evaluate/class_scores.h"
+#include "linnet/model/adapter.h"
 #include "linnet/settings/class_weights.h"
 #include "report/card_sections.h"
 #include "report/card_text.h"
@@ -117,6 +118,13 @@ static void print_setting(FILE *file, const cJSON *settings, const char *key) {
                                     : "false");
 }
 
+static void print_adapter(FILE *file, const Settings *settings) {
+    fprintf(file, "| lora_r | %" PRId64 " |\n| lora_alpha | %g |\n| lora_dropout | %g |\n| lora_target_modules | ",
+            settings->lora_r, settings->lora_alpha, settings->lora_dropout);
+    card_plain(file, settings->lora_target_modules ? settings->lora_target_modules : "c_attn");
+    fputs(" |\n", file);
+}
+
 void card_training(FILE *file, const ModelCard *card) {
     const RunState *state = card->state;
     cJSON *settings = cJSON_Parse(card->settings_text);
@@ -125,6 +133,7 @@ void card_training(FILE *file, const ModelCard *card) {
     fprintf(file, "| global_batch_size | %" PRId64 " |\n", state->global_batch);
     for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++) print_setting(file, settings, SETTINGS[i]);
     fprintf(file, "| reduction_units | %" PRId64 " |\n", state->units);
+    if (card->settings->lora_r > 0) print_adapter(file, card->settings);
     cJSON_Delete(settings);
     fprintf(file, "\nThe optimizer is AdamW. The weights are those of update %" PRId64 " of %" PRId64 ".\n", card->step,
             state->total);
@@ -224,6 +233,6 @@ void card_origin(FILE *file, const ModelCard *card) {
             card->ranks, plural(card->ranks), card->threads, plural(card->threads), card->nodes, plural(card->nodes));
     fprintf(file, "- kernels %s, products %s, sums %s, compiler %s\n", build->kernels, build->products, build->sums,
             build->compiler);
-    fprintf(file, "- run `%s`, started %s\n- SHA-256 of model.safetensors: `%s`\n", card->state->run.id,
-            card->state->run.started, card->digest);
+    fprintf(file, "- run `%s`, started %s\n- SHA-256 of %s: `%s`\n", card->state->run.id, card->state->run.started,
+            card->settings->lora_r > 0 ? ADAPTER_VALUES_FILE : "model.safetensors", card->digest);
 }

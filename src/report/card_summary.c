@@ -45,13 +45,14 @@ static void print_results(FILE *file, const ModelCard *card) {
 
 void card_front_matter(FILE *file, const ModelCard *card) {
     char base[BASE_MODEL_TEXT];
-    fputs("---\nlibrary_name: transformers\npipeline_tag: text-classification\n", file);
+    const bool adapter = card->settings->lora_r > 0;
+    fprintf(file, "---\nlibrary_name: %s\npipeline_tag: text-classification\n", adapter ? "peft" : "transformers");
     if (base_model_name(card->settings->model_name_or_path, card->config, base)) {
         fputs("base_model: ", file);
         card_quoted(file, base);
         fputc('\n', file);
     }
-    fputs("tags:\n- linnet\n- gpt2\n", file);
+    fprintf(file, "tags:\n- linnet\n- gpt2\n%s", adapter ? "- lora\n" : "");
     if (card->evaluation_count > 0) print_results(file, card);
     fputs("---\n", file);
 }
@@ -92,9 +93,10 @@ void card_summary(FILE *file, const ModelCard *card) {
     char room[4096];
     fputs("\n# ", file);
     card_plain(file, folder_name(card, room));
-    fputs("\n\nA GPT-2 text classifier: ", file);
+    const bool adapter = card->settings->lora_r > 0;
+    fputs(adapter ? "\n\nA LoRA adapter that makes a text classifier of " : "\n\nA GPT-2 text classifier: ", file);
     print_base(file, card);
-    fputs(" fine-tuned on ", file);
+    fputs(adapter ? ", trained on " : " fine-tuned on ", file);
     card_plain(file, card->train->source_name);
     fprintf(file, ". It gives a text one of %" PRId32 " labels.\n", card->config->labels);
     if (card->evaluation_count == 0) fputs("\nIt was not evaluated.\n", file);
@@ -110,13 +112,38 @@ static void print_call(FILE *file, const ModelCard *card) {
     fputs(padded ? "))\n" : ", batch_size=8))\n", file);
 }
 
+static void print_pipeline(FILE *file, const char *name) {
+    fputs("from transformers import pipeline\n\nclassify = pipeline(\"text-classification\", model=", file);
+    card_quoted(file, name);
+}
+
+/* PEFT takes labels and pad token from the base model, which may have others. */
+static void print_adapted_pipeline(FILE *file, const ModelCard *card, const char *name) {
+    const ModelConfig *config = card->config;
+    const bool padded = config->pooling == POOLING_PADDED_END;
+    fputs("from peft import AutoPeftModelForSequenceClassification\nfrom transformers import pipeline\n\n"
+          "labels = [",
+          file);
+    for (int32_t i = 0; i < config->labels; i++) {
+        if (i > 0) fputs(", ", file);
+        card_quoted(file, config->label_names[i]);
+    }
+    fputs("]\nmodel = AutoPeftModelForSequenceClassification.from_pretrained(", file);
+    card_quoted(file, name);
+    fputs(", id2label=dict(enumerate(labels)), num_labels=len(labels)", file);
+    if (!padded) fprintf(file, ", pad_token_id=%" PRId32, config->pad_token);
+    fputs(")\nclassify = pipeline(\"text-classification\", model=model.merge_and_unload(), tokenizer=", file);
+    card_quoted(file, name);
+}
+
 void card_usage(FILE *file, const ModelCard *card) {
     char room[4096];
     const char *name = folder_name(card, room);
-    fputs("\n## How to use it\n\nIn the folder that this one is in:\n\n```python\nfrom transformers import pipeline\n\n"
-          "classify = pipeline(\"text-classification\", model=",
-          file);
-    card_quoted(file, name);
+    fputs("\n## How to use it\n\nIn the folder that this one is in:\n\n```python\n", file);
+    if (card->settings->lora_r > 0)
+        print_adapted_pipeline(file, card, name);
+    else
+        print_pipeline(file, name);
     print_call(file, card);
     fputs("```\n\n```sh\nlinnet predict --model ", file);
     card_word(file, name);

@@ -36,7 +36,7 @@ typedef struct {
     const double *class_weights;       /**< [labels] in the loss; NULL: none */
     const cJSON *history;              /**< the log's events, an array; NULL: none */
     int ranks, nodes, threads;
-    const char *digest; /**< SHA-256 of model.safetensors */
+    const char *digest; /**< SHA-256 of model.safetensors or adapter_model.safetensors */
 } ModelCard;
 
 /** Write the card, complete or not at all. A README.md that is not linnet's own stays as it is, and a warning says so.

@@ -48,7 +48,7 @@ static void evaluate(const Golden *golden, int64_t piece, ScoreList *list) {
     for (int64_t i = 0; i < golden->samples; i++) {
         double loss;
         const float *row = golden->logits + i * golden->labels;
-        loss_forward_backward(&loss, NULL, row, &golden->truth[i], 1, (size_t)golden->labels, 0, 1);
+        loss_forward_backward(&loss, NULL, row, &golden->truth[i], 1, (size_t)golden->labels, &(LossRule){0}, 1);
         metrics_add(metrics, row, golden->truth[i], loss);
     }
     for (int64_t first = 0; first < golden->samples; first += piece) {

@@ -30,6 +30,12 @@ class Case:
         labels = self.samples["labels"]
         return labels[str(count)] if isinstance(labels, dict) else labels
 
+    def names(self, labels):
+        config = json.loads((self.folder / ("model" if labels == 3 else f"model{labels}") / "config.json").read_text())
+        names = [config["id2label"][str(i)] for i in range(labels)]
+        assert labels != 3 or names == LABELS
+        return names
+
     def model(self, target, labels=3):
         """Copy the model of the case and its tokenizer to a folder."""
         shutil.copytree(self.folder / ("model" if labels == 3 else f"model{labels}"), target)
@@ -39,9 +45,7 @@ class Case:
 
     def tokens(self, path, which, labels=3):
         """Write a token file with some of the samples."""
-        config = json.loads((self.folder / ("model" if labels == 3 else f"model{labels}") / "config.json").read_text())
-        names = [config["id2label"][str(i)] for i in range(labels)]
-        assert labels != 3 or names == LABELS
+        names = self.names(labels)
         chosen = self.labels(labels)
         return write_token_file(path, [self.samples["ids"][i] for i in which], [chosen[i] for i in which], self.tokenizer,
                                 max_length=self.positions, label_names=names)

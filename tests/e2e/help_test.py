@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from support import LINNET, ROOT, add_programs, finish, linnet, refused, run_in, start
+from support import LINNET, ROOT, add_programs, finish, linnet, refused, run_in, start, train
 
 COMMANDS = re.findall(r"^  ([a-z-]+) ", subprocess.run([LINNET, "--help"], capture_output=True, text=True, timeout=60).stdout, re.M)
 EVERY = pytest.mark.parametrize("command", COMMANDS)
@@ -58,13 +58,15 @@ def test_help_names_every_option(command):
 
 @pytest.fixture(scope="module")
 def place(sample, tmp_path_factory):
-    """A folder in which the examples work in the order of the commands: tables, and a small model named gpt2."""
+    """A folder in which the examples work in the order of the commands: tables, a small model named gpt2, and an adapter of it."""
     folder = tmp_path_factory.mktemp("examples")
     shutil.copy(sample.train_csv, folder / "train.csv")
     shutil.copytree(sample.model, folder / "gpt2")
     linnet("prepare", "--input", sample.test_csv, "--output", folder / "test.h5", "--tokenizer", sample.tokenizer)
     (folder / "sweep.json").write_text(json.dumps({"config": "run.json", "output_dir": "sweep", "parameters": {
         "eval_file": ["test.h5"], "eval_strategy": ["epoch"], "max_steps": [4], "seed": [1, 2]}}))
+    train(tmp_path_factory.mktemp("adapter"), model_name_or_path=sample.model, train_file=sample.train, output_dir=folder / "lora-run",
+          lora_r=2, max_steps=1, save_strategy="no")
     add_programs(folder)
     return folder
 

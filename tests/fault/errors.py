@@ -122,6 +122,11 @@ RULES = [
     setting("`focal_gamma` with `label_smoothing_factor`", {"focal_gamma": 2, "label_smoothing_factor": 0.1}, section=NAMES),
     setting("`reduction_dtype` with MPI's sums", {"reduction": "mpi", "reduction_dtype": "bfloat16"}, section=NAMES),
     setting("`freeze_layers` above the model's layers", {"freeze_layers": 9}, section=NAMES),
+    setting("`lora_alpha` without `lora_r`", {"lora_alpha": 16}, section=NAMES),
+    setting("`lora_r` with `freeze_layers`", {"lora_r": 4, "freeze_layers": 1}, section=NAMES),
+    setting("`lora_r` with the model's folder as `output_dir`", {"lora_r": 4, "output_dir": "model"}, section=NAMES),
+    setting("`lora_target_modules` that match nothing", {"lora_r": 4, "lora_target_modules": ["c_attn", "q_proj"]}, section=NAMES),
+    setting("`lora_target_modules` of a layer that is not there", {"lora_r": 4, "lora_target_modules": ["h.9.attn.c_attn"]}, section=NAMES),
     setting("`eval_strategy` without `eval_file`", {"eval_strategy": "epoch"}, section=NAMES),
     setting("`report_to` names a program that nobody knows", {"report_to": ["tensorbord"]}, section=NAMES),
     setting("`load_best_model_at_end` without evaluation", {"load_best_model_at_end": True}, section=NAMES),
@@ -303,9 +308,22 @@ def folder_above(folder):
     shutil.copytree(path, folder / "model/checkpoint-500")
 
 
-def adapter(folder):
-    own(folder, "model/model.safetensors").rename(folder / "model/adapter_model.safetensors")
-    (folder / "model/adapter_config.json").write_text('{"base_model_name_or_path": "gpt2", "task_type": "SEQ_CLS"}')
+def adapter(**changes):
+    """A folder `adapter` with a configuration of PEFT and, unless the changes say so, without values."""
+
+    def change(folder):
+        config = {"peft_type": "LORA", "task_type": "SEQ_CLS", "r": 2, "base_model_name_or_path": "../model", **changes}
+        values = config.pop("values", None)
+        (folder / "adapter").mkdir()
+        (folder / "adapter/adapter_config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not ...}))
+        if values is not None:
+            write_safetensors(folder / "adapter/adapter_model.safetensors", values)
+
+    return change
+
+
+ADAPTED = ["predict", "--model", "adapter", "fine"]
+SCORE, DOWN = "base_model.model.score.weight", "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight"
 
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -369,7 +387,21 @@ FILES = [
     Case("Files: model", "model: the hub's cache without the snapshot", TRAIN, cached("0a1b", main="2c3d")),
     Case("Files: model", "model: the hub's cache without a branch", TRAIN, cached("0a1b", "2c3d")),
     Case("Files: model", "model: the hub's cache with no revision in refs/main", TRAIN, cached("0a1b", main="../0a1b")),
-    Case("Files: model", "model: an adapter of PEFT", TRAIN, adapter),
+    *[Case("Files: adapter", f"adapter: {what}", ADAPTED, adapter(**changes)) for what, changes in {
+        "without its values": {}, "of DoRA": {"use_dora": True}, "with biases that learn": {"bias": "all"}, "of IA3": {"peft_type": "IA3"},
+        "of a language model": {"task_type": "CAUSAL_LM"}, "of ranks that differ": {"rank_pattern": {"c_attn": 4}},
+        "that changed its base model": {"init_lora_weights": "pissa"}, "of a rank of 0": {"r": 0},
+        "with another module than the head": {"modules_to_save": ["score", "wte"]}, "without a base model": {"base_model_name_or_path": ...},
+        "of a base model that is not there": {"base_model_name_or_path": "openai-community/gpt2"},
+        "without a head": {"values": {DOWN: np.zeros((2, 32), "<f4")}},
+        "without a pair": {"values": {SCORE: np.zeros((3, 32), "<f4"), DOWN: np.zeros((2, 32), "<f4")}},
+        "of another rank": {"values": {SCORE: np.zeros((3, 32), "<f4"), DOWN: np.zeros((3, 32), "<f4"),
+                                       DOWN.replace("_A", "_B"): np.zeros((96, 3), "<f4")}},
+        "that adapts nothing": {"values": {SCORE: np.zeros((3, 32), "<f4")}}}.items()],
+    Case("Files: adapter", "adapter: beside its model, with no configuration", ["predict", "--model", "model", "--adapter", "tokenizer", "fine"]),
+    Case("Files: adapter", "adapter: to train without lora_r", TRAIN, lambda folder: (adapter(values={
+        SCORE: np.zeros((3, 32), "<f4"), DOWN: np.zeros((2, 32), "<f4"), DOWN.replace("_A", "_B"): np.zeros((96, 2), "<f4")})(folder),
+        setting("", {"model_name_or_path": "adapter"}).change(folder))),
     Case("Files: model", "model: another model's tensors", TRAIN,
          lambda folder: write_safetensors(own(folder, "model/model.safetensors"), {"bert.embeddings.weight": np.zeros((2, 2), "<f4")})),
     Case("Files: model", "model: a GGUF file alone", TRAIN,
@@ -587,6 +619,7 @@ OTHERS = [
     Case(OUTPUTS, "predictions by several processes without a file", ["predict", "--model", "model", "--input", "train.csv"], ranks=(3,)),
     Case(OUTPUTS, "a token file into a folder that is not there", ["prepare", "--input", "train.csv", "--output", "nowhere/out.h5", *PREPARE[5:]]),
     Case(OUTPUTS, "a token file onto its table", ["prepare", "--input", "train.csv", "--output", "train.csv", *PREPARE[5:]]),
+    Case(OUTPUTS, "a merged model of no adapter", ["merge", "--model", "model", "--output", "new"]),
     Case(OUTPUTS, "a new model onto a folder that holds something", ["init", "--output", "model", "--tokenizer", "tokenizer"]),
 ]
 LINE = "The command line"

@@ -1,17 +1,13 @@
-"""Folders that Transformers, Trainer, PEFT and the hub's cache hold, in linnet: its probabilities are those of the pipeline. Run by
+"""Folders that Transformers, Trainer and the hub's cache hold, in linnet: its probabilities are those of the pipeline. Run by
 `make test-peers`."""
 import json
-import re
 import shutil
-import subprocess
-import sys
 
-import peft
 import pytest
 import torch
 import transformers
 
-from support import LABELS, linnet, refused, train
+from support import LABELS, linnet, train
 
 torch.set_num_threads(1)  # more would only wait for each other in models this small
 TEXTS = ["the bird sings over hills", "a", "happy day", "sad rain " * 300, "they fly quickly, it's today!!!", "naïve café"]
@@ -114,21 +110,3 @@ def test_cache_of_the_hub(trained, tmp_path, difference):
     assert (tmp_path / "saved/model.safetensors").read_bytes() == (snapshot / "model.safetensors").read_bytes()
     for folder in cached, snapshot:
         agree(difference, folder, trained)
-
-
-def test_adapters_of_peft(tokenizer, trained, tmp_path, difference):
-    """Refused; the command in the line makes a model of which linnet gives the probabilities that PEFT gives."""
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(trained)
-    adapter = peft.get_peft_model(model, peft.LoraConfig(task_type="SEQ_CLS", r=2, init_lora_weights=False, fan_in_fan_out=True)).eval()
-    adapter.save_pretrained(tmp_path / "lora")
-    for command in (["inspect", tmp_path / "lora"], ["predict", "--model", tmp_path / "lora", "a"]):
-        result = refused(*command, names=[tmp_path / "lora", "PEFT adapter", trained, "merge_and_unload"])
-    python = re.search(r'python3 (-c ".*?")', result.errors[0])[1].replace("num_labels=N", "num_labels=3")
-    subprocess.run(f"{sys.executable} {python}", shell=True, check=True, capture_output=True, timeout=120)
-    tokenizer.save_pretrained(tmp_path / "lora-merged")
-    lines = linnet("predict", "--model", tmp_path / "lora-merged", "--json", "--", *TEXTS).stdout.splitlines()
-    ours = [json.loads(line)["probabilities"][name] for line in lines for name in LABELS]
-    with torch.no_grad():
-        logits = [adapter(**tokenizer(text, truncation=True, return_tensors="pt")).logits[0] for text in TEXTS]
-    # Two implementations in float32, and weights that are summed in another order.
-    assert difference(ours, torch.softmax(torch.stack(logits).double(), 1).flatten().tolist()) < 1e-5

@@ -158,6 +158,30 @@ static void test_normal_depends_on_place_seed_and_stream_alone(void **state) {
     assert_memory_equal(all, start, sizeof start);
 }
 
+/* Mean 0 and variance 1/3 of its bound's square, within five standard errors; inside the bounds, and near both. */
+static void test_uniform_has_the_moments_of_its_law(void **state) {
+    (void)state;
+    float *values = malloc(DRAWS * sizeof *values), start[10];
+    assert_non_null(values);
+    random_uniform(values, DRAWS, 0.5f, 42, 3);
+    double sum = 0, squares = 0, least = 0, most = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        const double x = (double)values[i] / 0.5;
+        sum += x;
+        squares += x * x;
+        least = fmin(least, x);
+        most = fmax(most, x);
+    }
+    assert_true(least >= -1 && least < -0.9999 && most <= 1 && most > 0.9999);
+    assert_true(fabs(sum / DRAWS) < 5 * sqrt(1.0 / 3 / DRAWS));
+    assert_true(fabs(squares / DRAWS - 1.0 / 3) < 5 * sqrt(4.0 / 45 / DRAWS));
+    random_uniform(start, 10, 0.5f, 42, 3);
+    assert_memory_equal(values, start, sizeof start);
+    random_uniform(start, 10, 0.5f, 42, 4);
+    assert_memory_not_equal(values, start, sizeof start);
+    free(values);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_philox_gives_the_published_answers),
@@ -168,6 +192,7 @@ int main(void) {
         cmocka_unit_test(test_normal_has_the_moments_of_its_law),
         cmocka_unit_test(test_normal_neighbours_are_independent),
         cmocka_unit_test(test_normal_depends_on_place_seed_and_stream_alone),
+        cmocka_unit_test(test_uniform_has_the_moments_of_its_law),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,8 +33,16 @@ static double megabytes(size_t bytes) {
     return (double)bytes / 1e6;
 }
 
-static void log_memory(const Trainer *t) {
+/* Of a rank with at most so many rows. */
+static size_t activation_bytes(const Trainer *t, size_t most) {
     const ModelConfig *config = &t->model.config;
+    const size_t rows = size_min(most, t->batch.token_capacity), samples = size_min(most, t->batch.sample_capacity);
+    const size_t bytes = gpt2_bytes(config, &t->learned.layout, rows, samples);
+    if (!t->model.adapter) return bytes;
+    return bytes + gpt2_adapter_bytes(config, t->model.adapter->config.rank, rows, samples, true);
+}
+
+static void log_memory(const Trainer *t) {
     const ParameterLayout *layout = &t->model.layout;
     LoaderPlan plan = trainer_loader_plan(t, layout);
     size_t rows = (size_t)loader_largest_share(dataset_info(t->data.train), &plan);
@@ -53,9 +61,7 @@ static void log_memory(const Trainer *t) {
              "%.0f MB",
              megabytes(layout->dense * sizeof(float)), tables,
              megabytes(reduction_shared_bytes(t->world, &rule, 1) / sizeof(float) * buffer),
-             megabytes(optimizer_moment_bytes(t->world, learned)),
-             megabytes(gpt2_bytes(config, learned, size_min(rows, t->batch.token_capacity),
-                                  size_min(rows, t->batch.sample_capacity))));
+             megabytes(optimizer_moment_bytes(t->world, learned)), megabytes(activation_bytes(t, rows)));
     const DatasetInfo *data = dataset_info(t->data.train);
     log_info("order     %s: %.0f MB per rank for the order, %.0f MB for samples that are loaded",
              DATA_ORDER_NAMES[plan.order], loader_order_bytes(data->samples, plan.order) / 1e6,

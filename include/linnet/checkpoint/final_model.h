@@ -7,8 +7,8 @@
  *
  *     1. all is written into OUTPUT/model.tmp, and flushed to disk
  *     2. that becomes OUTPUT/model.new: the run has its model
- *     3. OUTPUT/config.json, or adapter_config.json, is removed, without which neither linnet nor Hugging Face's libraries read a folder, then
- *        the other files of the model that was there
+ *     3. OUTPUT/config.json, or adapter_config.json, is removed, without which neither linnet nor Hugging Face's
+ *        libraries read a folder, then the other files of the model that was there
  *     4. the new model's files are moved to OUTPUT/, config.json or adapter_config.json last
  *
  *  A run that is killed in 3 or 4 is completed from model.new by the next run. Not collective. */

@@ -84,9 +84,9 @@ char *adapter_base(const char *folder, Error *error);
 typedef struct AdapterFolder AdapterFolder;
 
 /** Open the folder of an adapter of `model`, the base's configuration, in which the labels are then replaced: by those
- *  of the folder's linnet_config.json, which linnet writes, or by as many as the head has. STATUS_INPUT: the configuration, a
- *  tensor that is missing, unknown, of another shape or dtype. *adapter is the caller's, freed with adapter_destroy(); the
- *  folder is closed with adapter_folder_close(), which allows NULL. */
+ *  of the folder's linnet_config.json, which linnet writes, or by as many as the head has. STATUS_INPUT: the
+ *  configuration, a tensor that is missing, unknown, of another shape or dtype. *adapter is the caller's, freed with
+ *  adapter_destroy(); the folder is closed with adapter_folder_close(), which allows NULL. */
 Status adapter_folder_open(AdapterFolder **folder, Adapter **adapter, const char *path, ModelConfig *model,
                            Error *error);
 /** Copy the values, converted to float32. STATUS_INPUT names a tensor whose values are not all finite. */
@@ -99,8 +99,8 @@ Status adapter_describe(const char *path, const char *kind, Error *error);
 
 /** Write an adapter that PEFT can open into the existing folder `path`: adapter_config.json, adapter_model.safetensors,
  *  the files of the tokenizer, and linnet_config.json: the config.json of base model and adapter together, from which
- *  linnet takes labels and pooling. Under the name config.json Transformers would take the folder for a model's. Each file is flushed to disk. `digest` (NULL: not computed)
- *  becomes the SHA-256 of adapter_model.safetensors. */
+ *  linnet takes labels and pooling. Under the name config.json Transformers would take the folder for a model's. Each
+ *  file is flushed to disk. `digest` (NULL: not computed) becomes the SHA-256 of adapter_model.safetensors. */
 Status adapter_folder_save(const char *path, const Adapter *adapter, const ModelConfig *model, const float *values,
                            const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT], Error *error);
 

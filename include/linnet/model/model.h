@@ -3,10 +3,10 @@
 /** The loaded model, as the ranks of a job hold it. The dense parameters exist once on each node, in memory that its
  *  ranks share. With an adapter (adapter.h) they are the base model's, which nothing changes: where the file allows it
  *  (model_folder_use_in_place()) they stay in its mapping, which all processes of a host share; the adapter's values
- *  exist once on each node. Each rank has the two embeddings in its own copy-on-write mapping of the model file, where only the
- *  rows that change take memory. The file that is mapped is the host's copy where model_broadcast() made one. Without
- *  one, each rank of a job of several nodes copies them to memory instead: if another host removed the mapped file from
- *  a shared disk, reading the mapping would fail. */
+ *  exist once on each node. Each rank has the two embeddings in its own copy-on-write mapping of the model file, where
+ *  only the rows that change take memory. The file that is mapped is the host's copy where model_broadcast() made one.
+ *  Without one, each rank of a job of several nodes copies them to memory instead: if another host removed the mapped
+ *  file from a shared disk, reading the mapping would fail. */
 #include "linnet/comm/shared.h"
 #include "linnet/comm/world.h"
 #include "linnet/data/dataset.h"
@@ -77,8 +77,8 @@ Status model_reload(Model *model, const char *path, Error *error);
 
 /** Write the model into the existing folder `path`, model_folder_save(), or its adapter, adapter_folder_save(). The values
  *  are those of `parameters`, which need not be the model's own. STATUS_INPUT also where the mapped file of an adapter's
- *  base model was written to since it was opened: the adapter would belong to neither. `digest` (NULL: not computed) becomes the SHA-256 of
- *  model_values_file(). Not collective. */
+ *  base model was written to since it was opened: the adapter would belong to neither. `digest` (NULL: not computed)
+ *  becomes the SHA-256 of model_values_file(). Not collective. */
 Status model_save(const Model *model, const Parameters *parameters, const char *path, char digest[DIGEST_TEXT],
                   Error *error);
 

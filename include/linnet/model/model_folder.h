@@ -69,9 +69,8 @@ Status model_folder_save(const char *path, const ModelConfig *config, const Para
                          const Parameters *parameters, const TokenizerFiles *tokenizer, char digest[DIGEST_TEXT],
                          Error *error);
 
-/** What tells a model from another one without reading all of it: the SHA-256 of config.json or of
- *  an adapter's configurations, the files' sizes and 256
- *  pieces of each file of weights, spread evenly. Empty where the folder has no such files. `times`: also when the files
+/** What tells a model from another one without reading all of it: the SHA-256 of config.json or of an adapter's
+ *  configurations, the files' sizes and 256 pieces of each file of weights, spread evenly. Empty where the folder has no such files. `times`: also when the files
  *  were written, since a model of which few weights have changed (only its head was trained) may have the same pieces. */
 void model_fingerprint(const char *path, bool times, char digest[DIGEST_TEXT]);
 

@@ -1,8 +1,8 @@
 #ifndef LINNET_OPTIM_LEARNED_H
 #define LINNET_OPTIM_LEARNED_H
 /** What of a model learns in a run: its adapter (adapter.h) if it has one, else what the settings `freeze_layers` and
- *  `freeze_embeddings` leave. Gradients, their reduction,
- *  AdamW, its moments and their file have the layout of what learns alone. Not collective. */
+ *  `freeze_embeddings` leave. Gradients, their reduction, AdamW, its moments and their file have the layout of what learns
+ *  alone. Not collective. */
 #include "linnet/model/adapter.h"
 #include "linnet/model/parameters.h"
 #include "linnet/settings/settings.h"
@@ -16,8 +16,7 @@ typedef struct {
 AdapterConfig learned_adapter(const Settings *settings);
 
 /** For a model of this layout; `adapter` NULL: without one. STATUS_INPUT when the settings freeze more layers than it has,
- *  or the model has another adapter than they say. Ends with
- *  learned_free(); nothing to free on failure. */
+ *  or the model has another adapter than they say. Ends with learned_free(); nothing to free on failure. */
 Status learned_make(Learned *learned, const ParameterLayout *model, const Adapter *adapter, const Settings *settings,
                     Error *error);
 void learned_free(Learned *learned);

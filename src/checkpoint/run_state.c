@@ -70,8 +70,9 @@ static bool add_members(cJSON *own, const RunState *state) {
            (!best->run[0] || cJSON_AddStringToObject(own, "best_saved_run", best->run)) &&
            (!best->folder[0] || cJSON_AddStringToObject(own, "best_saved_folder", best->folder)) &&
            (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due")) &&
-           (state->parameters == 0 || (cJSON_AddNumberToObject(own, "parameters", (double)state->parameters) &&
-                                       cJSON_AddNumberToObject(own, "trainable_parameters", (double)state->trainable))) &&
+           (state->parameters == 0 ||
+            (cJSON_AddNumberToObject(own, "parameters", (double)state->parameters) &&
+             cJSON_AddNumberToObject(own, "trainable_parameters", (double)state->trainable))) &&
            (!state->model_only || cJSON_AddTrueToObject(own, "model_only")) &&
            (!state->has_plateau || add_plateau(own, &state->plateau));
 }

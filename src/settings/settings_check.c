@@ -176,8 +176,10 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
         {!evaluates && best, "load_best_model_at_end", EVALUATION},
         {!evaluates && s->lr_scheduler_type == SCHEDULE_REDUCE_LR_ON_PLATEAU, "lr_scheduler_type",
          "\"reduce_lr_on_plateau\" needs eval_strategy \"steps\" or \"epoch\""},
-        {s->lr_scheduler_type == SCHEDULE_REDUCE_LR_ON_PLATEAU && (s->head_learning_rate >= 0 || s->layerwise_lr_decay != 1),
-         "lr_scheduler_type", "\"reduce_lr_on_plateau\" lowers one rate: it does not go with head_learning_rate or layerwise_lr_decay"},
+        {s->lr_scheduler_type == SCHEDULE_REDUCE_LR_ON_PLATEAU &&
+             (s->head_learning_rate >= 0 || s->layerwise_lr_decay != 1),
+         "lr_scheduler_type",
+         "\"reduce_lr_on_plateau\" lowers one rate: it does not go with head_learning_rate or layerwise_lr_decay"},
         {s->metric_for_best_model && s->eval_file.count > 0 && !named_files_of_metric(&s->eval_file, &metric),
          "metric_for_best_model",
          "eval_file has several files: name one of them before the metric, as in eval_NAME_loss"},

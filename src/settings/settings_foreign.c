@@ -250,9 +250,8 @@ bool settings_find(const char *key, bool *flag) {
 
 bool settings_takes_several(const char *key) {
     static const char *const KEYS[] = {
-        "label_names", "include_for_metrics", "debug",         "report_to",
-        "fsdp",        "sharded_ddp",         "class_weights", "optim_target_modules",
-        "lora_target_modules"};
+        "label_names",          "include_for_metrics", "debug", "report_to", "fsdp", "sharded_ddp", "class_weights",
+        "optim_target_modules", "lora_target_modules"};
     for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
         if (strcmp(key, KEYS[i]) == 0) return true;
     return false;

@@ -41,8 +41,7 @@ Status trainer_check_disk(const Trainer *t, Error *error) {
     size_t floats = parameters_count(model_saved_layout(&t->model));
     /* A checkpoint has the moments of the dense parameters that learn; those of embedding rows depend on the data. */
     const double count = added_checkpoints(t), model = (double)floats * sizeof(float);
-    const double moments =
-        t->settings->save_only_model ? 0.0 : 2.0 * (double)t->learned.layout.dense * sizeof(float);
+    const double moments = t->settings->save_only_model ? 0.0 : 2.0 * (double)t->learned.layout.dense * sizeof(float);
     const double checkpoint = model + moments;
     /* The final model is written after checkpoints over the limit are removed. */
     const double bytes = count * checkpoint + (t->settings->save_total_limit > 0 && count > 0 ? 0 : model);

@@ -211,7 +211,7 @@ static void apply(Trainer *t, double loss) {
 static void choose_rate(Trainer *t) {
     const PlateauState *plateau = &t->state.plateau;
     t->update.rate = t->state.has_plateau ? plateau->rate : schedule_rate(&t->schedule, steps_applied(t));
-    t->update.factor = !t->state.has_plateau  ? schedule_factor(&t->schedule, steps_applied(t))
+    t->update.factor = !t->state.has_plateau ? schedule_factor(&t->schedule, steps_applied(t))
                        : plateau->peak > 0.0 ? plateau->rate / plateau->peak
                                              : 0.0;
 }

@@ -14,12 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A text with several labels: two of its samples with different ones. */
+/* A text whose samples have different labels: two of them. */
 typedef struct {
     char *text; /**< NULL without a tokenizer; [size] UTF-8 */
     size_t size;
     int64_t rows[2];
     int32_t labels[2];
+    float *targets; /**< [2 · labels of the file] in their place where there are several a sample; else NULL */
 } Example;
 
 typedef struct {
@@ -54,8 +55,10 @@ static Status read_example(Inspection *inspection, const int64_t indices[2], Exa
     if (dataset_load(inspection->dataset, indices, 2, &samples, error)) return error->status;
     for (int i = 0; i < 2; i++) {
         example->rows[i] = samples.rows[i];
-        example->labels[i] = samples.labels[i];
+        if (samples.labels) example->labels[i] = samples.labels[i];
     }
+    example->targets = samples.targets;
+    samples.targets = NULL;
     if (inspection->options->tokenizer && !tokenizer_decode(&inspection->spec, samples.ids, (size_t)samples.starts[1],
                                                             &example->text, &example->size, error))
         example->size = utf8_valid_length(example->text, example->size); /* a truncated text may end in a character */
@@ -80,6 +83,7 @@ static Status read_all(Inspection *inspection, Error *error) {
 static void print_info(const DatasetInfo *info) {
     describe_line("kind", "token file");
     describe_line("path", "%s", info->path);
+    if (info->labels > 0) describe_line("problem", "%s", problem_name(info->problem));
     describe_line("samples", "%" PRId64, info->samples);
     describe_line("tokens", "%" PRId64 ", the longest sample %d, none over %d", info->tokens, info->longest,
                   info->max_length);
@@ -94,16 +98,35 @@ static void print_info(const DatasetInfo *info) {
 
 static void print_labels(const DatasetInfo *info, const DatasetStatistics *statistics) {
     if (info->labels == 0) describe_line("labels", "none");
-    for (int32_t i = 0; i < info->labels; i++)
-        describe_line("label", "%d %s: %" PRId64 " samples, %.1f %%", i, info->label_names[i], statistics->per_label[i],
-                      100.0 * (double)statistics->per_label[i] / (double)info->samples);
+    for (int32_t i = 0; i < info->labels; i++) {
+        const TargetRange *range = &statistics->ranges[i];
+        if (info->problem == PROBLEM_REGRESSION)
+            describe_line("target", "%d %s: mean %g, from %g to %g", i, info->label_names[i],
+                          range->sum / (double)range->count, range->low, range->high);
+        else
+            describe_line("label", "%d %s: %" PRId64 " samples, %.1f %%", i, info->label_names[i],
+                          statistics->per_label[i], 100.0 * (double)statistics->per_label[i] / (double)info->samples);
+    }
+}
+
+/* The labels of one of the example's samples, joined by "+"; those that do not fit into `text` are left out. */
+static const char *example_labels(const DatasetInfo *info, const Example *example, int which, char *text, size_t size) {
+    size_t used = 0;
+    if (!example->targets) return info->label_names[example->labels[which]];
+    snprintf(text, size, "no label");
+    for (int32_t k = 0; k < info->labels && used < size; k++)
+        if (example->targets[which * info->labels + k] > 0.0F)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? "+" : "", info->label_names[k]);
+    return text;
 }
 
 static void print_example(const Inspection *inspection, const Example *example) {
-    char *const *names = inspection->info->label_names;
+    const DatasetInfo *info = inspection->info;
+    char labels[2][256];
     Quoted text;
-    describe_line("", "row %" PRId64 " %s, row %" PRId64 " %s%s%s", example->rows[0], names[example->labels[0]],
-                  example->rows[1], names[example->labels[1]], example->text ? ": " : "",
+    describe_line("", "row %" PRId64 " %s, row %" PRId64 " %s%s%s", example->rows[0],
+                  example_labels(info, example, 0, labels[0], sizeof *labels), example->rows[1],
+                  example_labels(info, example, 1, labels[1], sizeof *labels), example->text ? ": " : "",
                   example->text ? quoted(example->text, example->size, &text) : "");
 }
 
@@ -119,10 +142,12 @@ static void print_lines(const Inspection *inspection) {
         describe_line("too long", "%" PRId64 " samples of more tokens than the model's %d positions",
                       statistics->longer, inspection->positions);
     describe_line("duplicates", "%" PRId64 " samples with the tokens of an earlier one", statistics->duplicates);
-    describe_line("ambiguous", "%" PRId64 " texts with several labels, %" PRId64 " samples", statistics->ambiguous,
-                  statistics->ambiguous_samples);
+    if (info->problem != PROBLEM_REGRESSION)
+        describe_line("ambiguous", "%" PRId64 " texts with %s labels, %" PRId64 " samples", statistics->ambiguous,
+                      info->problem == PROBLEM_MULTI_LABEL ? "different" : "several", statistics->ambiguous_samples);
     for (int i = 0; i < inspection->examples_count; i++) print_example(inspection, &inspection->examples[i]);
-    describe_line("verified", "offsets, tokens and labels of all samples");
+    describe_line("verified", "offsets, tokens and %s of all samples",
+                  problem_has_targets(info->problem) ? "targets" : "labels");
 }
 
 /* --- JSON --------------------------------------------------------------------------------------------------------- */
@@ -134,6 +159,7 @@ static void add_number(cJSON *object, const char *name, int64_t number) {
 static void add_info(cJSON *tree, const DatasetInfo *info) {
     cJSON_AddStringToObject(tree, "kind", "token file");
     cJSON_AddStringToObject(tree, "path", info->path);
+    if (info->labels > 0) cJSON_AddStringToObject(tree, "problem_type", problem_name(info->problem));
     add_number(tree, "samples", info->samples);
     add_number(tree, "tokens", info->tokens);
     add_number(tree, "max_length", info->max_length);
@@ -148,14 +174,33 @@ static void add_info(cJSON *tree, const DatasetInfo *info) {
 }
 
 static void add_labels(cJSON *tree, const DatasetInfo *info, const DatasetStatistics *statistics) {
-    cJSON *labels = cJSON_AddArrayToObject(tree, "labels");
+    const bool numbers = info->problem == PROBLEM_REGRESSION;
+    cJSON *labels = cJSON_AddArrayToObject(tree, numbers ? "targets" : "labels");
     for (int32_t i = 0; i < info->labels; i++) {
+        const TargetRange *range = &statistics->ranges[i];
         cJSON *label = cJSON_CreateObject();
         cJSON_AddStringToObject(label, "name", info->label_names[i]);
-        add_number(label, "samples", statistics->per_label[i]);
-        json_add_real(label, "share", (double)statistics->per_label[i] / (double)info->samples);
+        if (numbers) {
+            json_add_real(label, "mean", range->sum / (double)range->count);
+            json_add_real(label, "min", range->low);
+            json_add_real(label, "max", range->high);
+        } else {
+            add_number(label, "samples", statistics->per_label[i]);
+            json_add_real(label, "share", (double)statistics->per_label[i] / (double)info->samples);
+        }
         cJSON_AddItemToArray(labels, label);
     }
+}
+
+static void add_example_labels(cJSON *sample, const DatasetInfo *info, const Example *example, int which) {
+    if (!example->targets) {
+        cJSON_AddStringToObject(sample, "label", info->label_names[example->labels[which]]);
+        return;
+    }
+    cJSON *labels = cJSON_AddArrayToObject(sample, "labels");
+    for (int32_t k = 0; k < info->labels; k++)
+        if (example->targets[which * info->labels + k] > 0.0F)
+            cJSON_AddItemToArray(labels, cJSON_CreateString(info->label_names[k]));
 }
 
 static void add_examples(cJSON *tree, const Inspection *inspection) {
@@ -171,7 +216,7 @@ static void add_examples(cJSON *tree, const Inspection *inspection) {
         for (int i = 0; i < 2; i++) {
             cJSON *sample = cJSON_CreateObject();
             add_number(sample, "row", example->rows[i]);
-            cJSON_AddStringToObject(sample, "label", inspection->info->label_names[example->labels[i]]);
+            add_example_labels(sample, inspection->info, example, i);
             cJSON_AddItemToArray(samples, sample);
         }
         cJSON_AddItemToArray(examples, item);
@@ -193,9 +238,11 @@ static Status print_json(const Inspection *inspection, Error *error) {
     if (inspection->positions > 0) add_number(tree, "n_positions", inspection->positions);
     if (inspection->positions > 0) add_number(tree, "longer_than_n_positions", statistics->longer);
     add_number(tree, "duplicates", statistics->duplicates);
-    add_number(tree, "ambiguous_texts", statistics->ambiguous);
-    add_number(tree, "ambiguous_samples", statistics->ambiguous_samples);
-    add_examples(tree, inspection);
+    if (inspection->info->problem != PROBLEM_REGRESSION) {
+        add_number(tree, "ambiguous_texts", statistics->ambiguous);
+        add_number(tree, "ambiguous_samples", statistics->ambiguous_samples);
+        add_examples(tree, inspection);
+    }
     char *text = json_text(tree, true, "standard output", error);
     if (text) fputs(text, stdout);
     memory_free(text);
@@ -211,7 +258,10 @@ Status inspect_data(const InspectData *options, Error *error) {
         else
             print_lines(&inspection);
     }
-    for (int i = 0; i < STATISTICS_EXAMPLES; i++) memory_free(inspection.examples[i].text);
+    for (int i = 0; i < STATISTICS_EXAMPLES; i++) {
+        memory_free(inspection.examples[i].text);
+        memory_free(inspection.examples[i].targets);
+    }
     tokenizer_spec_free(&inspection.spec);
     dataset_close(inspection.dataset);
     return error->status;

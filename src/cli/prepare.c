@@ -1,5 +1,6 @@
 /* linnet prepare: from a table of labelled texts to a token file. */
 #include "cli/commands.h"
+#include "cli/label_options.h"
 #include "cli/options.h"
 #include "cli/table_options.h"
 #include "linnet/core/escape.h"
@@ -14,7 +15,7 @@
 typedef struct {
     PrepareOptions prepare;
     OptionList inputs;
-    const char *labels; /**< names separated by commas */
+    LabelOptions labels;
     const char *balance;
     int64_t max_length, subset, subset_seed, split_seed;
     bool no_labels, helped;
@@ -43,12 +44,17 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
          "DIR: a folder with tokenizer.json, or vocab.json and merges.txt", true, 0, 0},
         {"text-column", OPTION_TEXT, &prepare->text_column, TEXT_COLUMN_HELP, false, 0, 0},
         {"text-pair-column", OPTION_TEXT, &prepare->pair_column, TEXT_PAIR_COLUMN_HELP, false, 0, 0},
-        {"label-column", OPTION_TEXT, &prepare->label_column, "NAME: column of the labels (default sentiment)", false,
-         0, 0},
+        {"label-column", OPTION_TEXT, &command->labels.column, LABEL_COLUMN_HELP, false, 0, 0},
+        {"label-columns", OPTION_TEXT, &command->labels.columns, LABEL_COLUMNS_HELP, false, 0, 0},
+        {"label-separator", OPTION_TEXT, &command->labels.separator, LABEL_SEPARATOR_HELP, false, 0, 0},
+        {"problem-type", OPTION_TEXT, &command->labels.problem,
+         "single_label_classification|multi_label_classification|regression: what the labels are (default: the first, "
+         "with --label-columns the second)",
+         false, 0, 0},
         {"no-labels", OPTION_FLAG, &command->no_labels, "the table has no labels (a file for predictions)", false, 0,
          0},
-        {"labels", OPTION_TEXT, &command->labels, "NAMES: labels 0, 1, ... (default negative,neutral,positive)", false,
-         0, 0},
+        {"labels", OPTION_TEXT, &command->labels.names,
+         "NAMES: labels 0, 1, ... (default negative,neutral,positive, or the columns' names)", false, 0, 0},
         {"max-length", OPTION_INT, &command->max_length,
          "N: truncate texts to N tokens (default: the tokenizer's limit, or 1024)", false, 1, INT32_MAX},
         {"subset", OPTION_INT, &command->subset, "N: the first N rows of a shuffle (default: all rows)", false, 1,
@@ -81,7 +87,6 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     log_setup(0, 1, quiet);
     prepare->inputs = command->inputs.items;
     prepare->input_count = command->inputs.count;
-    if (command->no_labels) prepare->label_column = NULL;
     prepare->max_length = (int32_t)command->max_length;
     prepare->subset = command->subset;
     prepare->subset_seed = (uint64_t)command->subset_seed;
@@ -89,14 +94,21 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     return choose_balance(command, error);
 }
 
+/* The samples of each label, or the values of each target. */
 static void print_labels(const PrepareOptions *options, const PreparePart *part) {
-    for (size_t i = 0; options->label_column && i < options->labels; i++) {
-        printf("%s", i ? ", " : "labels: ");
+    const bool numbers = options->problem == PROBLEM_REGRESSION;
+    const double samples = (double)part->samples;
+    for (size_t i = 0; i < options->labels; i++) {
+        const TargetRange *range = &part->ranges[i];
+        printf("%s", i ? ", " : numbers ? "targets: " : "labels: ");
         escape_print(stdout, ESCAPE_OUTPUT, options->label_names[i], strlen(options->label_names[i]));
-        printf(" %" PRId64, part->per_label[i]);
-        if (options->split > 0) printf(" (%.1f %%)", 100.0 * (double)part->per_label[i] / (double)part->samples);
+        if (numbers)
+            printf(" %g to %g, mean %g", range->low, range->high, range->sum / (double)range->count);
+        else
+            printf(" %" PRId64, part->per_label[i]);
+        if (options->split > 0 && !numbers) printf(" (%.1f %%)", 100.0 * (double)part->per_label[i] / samples);
     }
-    puts(options->label_column ? "" : "labels: none");
+    puts(options->labels > 0 ? "" : "labels: none");
 }
 
 static void print_split(const PrepareOptions *options, const PrepareSummary *summary) {
@@ -132,19 +144,19 @@ static Status run(Command *command, Error *error) {
     char room[PATH_MAX];
     options->tokenizer = hub_cache_resolve(options->tokenizer, room, error);
     if (error->status) return error->status;
-    options->label_names = options_split(command->labels, &options->labels, error);
-    if (options->label_names && !prepare(options, &summary, error)) print_summary(options, &summary);
-    memory_free(options->label_names);
+    LabelLists lists = {0};
+    if (!label_options_read(&command->labels, command->no_labels, &lists, options, error) &&
+        !prepare(options, &summary, error))
+        print_summary(options, &summary);
+    label_lists_free(&lists);
     return error->status;
 }
 
 int command_prepare(int argc, char **argv) {
     Error error = {0};
-    Command command = {
-        .prepare = {.text_column = "text", .label_column = "sentiment", .near_duplicates = PREPARE_NEAR_DUPLICATES},
-        .labels = "negative,neutral,positive",
-        .subset_seed = 42,
-        .split_seed = 42};
+    Command command = {.prepare = {.text_column = "text", .near_duplicates = PREPARE_NEAR_DUPLICATES},
+                       .subset_seed = 42,
+                       .split_seed = 42};
     if (!parse(&command, argc, argv, &error) && !command.helped) run(&command, &error);
     options_free_list(&command.inputs);
     if (error.status) log_error("%s", error.message);

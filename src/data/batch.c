@@ -20,6 +20,7 @@ Status batch_create(Batch *batch, size_t token_capacity, size_t sample_capacity,
         .cu_keys = memory_allocate(samples + 1, sizeof(int32_t), error),
         .pooled = memory_allocate(samples, sizeof(int32_t), error),
         .labels = memory_allocate(samples, sizeof(int32_t), error),
+        .targets = memory_allocate(samples, sizeof(const float *), error),
         .sample_ids = memory_allocate(samples, sizeof(uint64_t), error),
         .pooled_positions = memory_allocate(samples, sizeof(int32_t), error),
         .pooled_key_counts = memory_allocate(samples, sizeof(int32_t), error),
@@ -41,6 +42,7 @@ void batch_destroy(Batch *batch) {
                             batch->cu_keys,
                             batch->pooled,
                             batch->labels,
+                            (void *)batch->targets,
                             batch->sample_ids,
                             batch->pooled_positions,
                             batch->pooled_key_counts,
@@ -129,11 +131,16 @@ void batch_add(Batch *batch, const BatchRule *rule, const int32_t *ids, size_t l
     batch->cu_keys[b + 1] = batch->cu_keys[b] + (int32_t)keys;
     batch->pooled[b] = (int32_t)pooled;
     batch->labels[b] = label;
+    batch->targets[b] = NULL;
     batch->sample_ids[b] = sample;
     batch->pooled_positions[b] = batch->positions[pooled];
     batch->pooled_key_counts[b] = batch->key_counts[pooled];
     batch->unit_rows[batch->units] = batch->tokens;
     batch->unit_samples[batch->units] = batch->samples;
+}
+
+void batch_set_targets(Batch *batch, const float *targets) {
+    batch->targets[batch->samples - 1] = targets;
 }
 
 Segments batch_row_segments(const Batch *batch) {

@@ -9,6 +9,7 @@
 
 #define SAMPLES_AT_ONCE ((int64_t)8192)
 #define TOKENS_AT_ONCE ((int64_t)262144)
+#define TARGETS_AT_ONCE ((int64_t)262144)
 
 /* --- Opening --- */
 
@@ -30,7 +31,8 @@ static Status get_digest(const Dataset *dataset, const char *name, char text[DIG
 static Status read_label_names(Dataset *dataset, Error *error) {
     DatasetInfo *info = &dataset->info;
     info->path = dataset->path;
-    if (H5Aexists(dataset->file, "label_names") == 0) return STATUS_OK; /* the samples have no labels */
+    if (!problem_has_targets(info->problem) && H5Aexists(dataset->file, "label_names") == 0)
+        return STATUS_OK; /* the samples have no labels */
     if (h5_get_texts(dataset->file, "label_names", DATASET_LABELS_MAX, &info->label_names, &info->labels, dataset->path,
                      error))
         return error->status;
@@ -59,25 +61,38 @@ static Status read_part(Dataset *dataset, Error *error) {
     return error->status;
 }
 
-static Status check_version(const Dataset *dataset, Error *error) {
+/* Files of version 2 have one label a sample and do not say so. */
+static Status read_problem(Dataset *dataset, int32_t version, Error *error) {
+    char name[64];
+    if (version == DATASET_FORMAT_VERSION) return STATUS_OK;
+    if (h5_get_text(dataset->file, "problem_type", name, sizeof name, dataset->path, error)) return error->status;
+    if (problem_find(name, &dataset->info.problem)) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s: attribute \"problem_type\": expected %s, %s or %s, got \"%s\"",
+                     dataset->path, problem_name(PROBLEM_SINGLE_LABEL), problem_name(PROBLEM_MULTI_LABEL),
+                     problem_name(PROBLEM_REGRESSION), name);
+}
+
+static Status check_version(Dataset *dataset, Error *error) {
     int32_t version = 0;
     if (H5Aexists(dataset->file, "format_version") == 0)
         return error_set(error, STATUS_INPUT,
                          "%s: not a token file (attribute \"format_version\" is missing); make one with linnet prepare",
                          dataset->path);
     if (get_int32(dataset, "format_version", 1, INT32_MAX, &version, error)) return error->status;
-    if (version == DATASET_FORMAT_VERSION) return STATUS_OK;
+    if (version == DATASET_FORMAT_VERSION || version == DATASET_FORMAT_PROBLEMS)
+        return read_problem(dataset, version, error);
     return error_set(error, STATUS_INPUT,
-                     "%s: was prepared by %s linnet (attribute \"format_version\": expected %d, got %d): prepare it "
-                     "again with linnet prepare",
+                     "%s: was prepared by %s linnet (attribute \"format_version\": expected %d or %d, got %d): prepare "
+                     "it again with linnet prepare",
                      dataset->path, version < DATASET_FORMAT_VERSION ? "an earlier" : "a later", DATASET_FORMAT_VERSION,
-                     version);
+                     DATASET_FORMAT_PROBLEMS, version);
 }
 
 static Status read_attributes(Dataset *dataset, Error *error) {
     DatasetInfo *info = &dataset->info;
     if (check_version(dataset, error) ||
-        h5_get_int(dataset->file, "samples", 1, INT64_MAX / 64, &info->samples, dataset->path, error) ||
+        h5_get_int(dataset->file, "samples", 1, INT64_MAX / (64 * DATASET_LABELS_MAX), &info->samples, dataset->path,
+                   error) ||
         h5_get_int(dataset->file, "tokens", 1, INT64_MAX / 64, &info->tokens, dataset->path, error) ||
         get_int32(dataset, "vocabulary_size", 1, INT32_MAX, &info->vocabulary, error) ||
         get_int32(dataset, "end_of_text", 0, info->vocabulary - 1, &info->end_of_text, error) ||
@@ -93,9 +108,10 @@ static Status read_attributes(Dataset *dataset, Error *error) {
 
 static Status open_columns(Dataset *dataset, Error *error) {
     const DatasetInfo *info = &dataset->info;
-    const int64_t expected[COLUMNS] = {info->tokens, info->samples + 1, info->samples, info->samples};
+    const int64_t expected[COLUMNS] = {info->tokens, info->samples + 1, info->samples, info->samples,
+                                       info->samples * info->labels};
     for (ColumnName name = 0; name < COLUMNS; name++)
-        if (column_open(dataset, name, expected[name], error)) break;
+        if (column_is_used(name, info->problem) && column_open(dataset, name, expected[name], error)) break;
     return error->status;
 }
 
@@ -137,11 +153,12 @@ void dataset_close(Dataset *dataset) {
 
 /* --- Checking --- */
 
-/* Buffers for SAMPLES_AT_ONCE samples and TOKENS_AT_ONCE tokens. */
+/* Buffers for SAMPLES_AT_ONCE samples, TOKENS_AT_ONCE tokens and TARGETS_AT_ONCE targets. */
 typedef struct {
     int64_t *offsets, *rows;
-    uint8_t *labels;
+    uint16_t *labels;
     int32_t *ids;
+    float *targets;
 } Block;
 
 /* Read and check the offsets of samples first … first + count − 1; the file's first and last are the ends of tokens. */
@@ -182,7 +199,7 @@ void dataset_warn_longer(const DatasetInfo *info, int64_t longer, int32_t positi
 }
 
 Status dataset_count_labels(Dataset *dataset, int64_t first, int64_t count, int64_t *counts, Error *error) {
-    uint8_t *labels = memory_allocate(SAMPLES_AT_ONCE, sizeof *labels, error);
+    uint16_t *labels = memory_allocate(SAMPLES_AT_ONCE, sizeof *labels, error);
     for (int64_t done = 0; done < count && !error->status; done += SAMPLES_AT_ONCE) {
         const int64_t some = int64_min(count - done, SAMPLES_AT_ONCE);
         if (column_read(dataset, COLUMN_LABELS, first + done, some, labels, error)) break;
@@ -205,17 +222,36 @@ static Status verify_tokens(Dataset *dataset, int64_t first, int64_t end, int32_
     return error->status;
 }
 
+static Status verify_targets(Dataset *dataset, int64_t first, int64_t end, float *targets, Error *error) {
+    for (int64_t place = first; place < end; place += TARGETS_AT_ONCE) {
+        const int64_t count = int64_min(end - place, TARGETS_AT_ONCE);
+        if (column_read(dataset, COLUMN_TARGETS, place, count, targets, error) ||
+            dataset_check_targets(dataset, targets, count, place, error))
+            break;
+    }
+    return error->status;
+}
+
+/* The labels, or the targets, of samples first … first + count − 1. */
+static Status verify_labels(Dataset *dataset, int64_t first, int64_t count, Block *block, Error *error) {
+    const int64_t labels = dataset->info.labels;
+    if (problem_has_targets(dataset->info.problem))
+        return verify_targets(dataset, first * labels, (first + count) * labels, block->targets, error);
+    if (column_read(dataset, COLUMN_LABELS, first, count, block->labels, error)) return error->status;
+    for (int64_t i = 0; i < count; i++)
+        if (dataset_check_label(dataset, block->labels[i], first + i, error)) break;
+    return error->status;
+}
+
 static Status verify_block(Dataset *dataset, int64_t first, int64_t count, Block *block, Error *error) {
     if (read_offsets(dataset, first, count, block->offsets, error) ||
-        column_read(dataset, COLUMN_LABELS, first, count, block->labels, error) ||
+        verify_labels(dataset, first, count, block, error) ||
         column_read(dataset, COLUMN_ROWS, first, count, block->rows, error))
         return error->status;
-    for (int64_t i = 0; i < count; i++) {
-        if (dataset_check_label(dataset, block->labels[i], first + i, error)) return error->status;
+    for (int64_t i = 0; i < count; i++)
         if (block->rows[i] < 0)
             return error_set(error, STATUS_INPUT, "%s: rows[%lld]: expected a row from 0, got %lld", dataset->path,
                              (long long)(first + i), (long long)block->rows[i]);
-    }
     return verify_tokens(dataset, block->offsets[0], block->offsets[count], block->ids, error);
 }
 
@@ -225,6 +261,7 @@ Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *err
         .rows = memory_allocate(SAMPLES_AT_ONCE, sizeof *block.rows, error),
         .labels = memory_allocate(SAMPLES_AT_ONCE, sizeof *block.labels, error),
         .ids = memory_allocate(TOKENS_AT_ONCE, sizeof *block.ids, error),
+        .targets = memory_allocate(TARGETS_AT_ONCE, sizeof *block.targets, error),
     };
     progress_begin("check", "samples", count);
     for (int64_t done = 0; done < count && !error->status; done += SAMPLES_AT_ONCE) {
@@ -236,5 +273,6 @@ Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *err
     memory_free(block.rows);
     memory_free(block.labels);
     memory_free(block.ids);
+    memory_free(block.targets);
     return error->status;
 }

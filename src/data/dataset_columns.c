@@ -1,9 +1,10 @@
-/* The token file's four arrays, which may be hostile: an array that would make its reader take too much memory, open
+/* The token file's arrays, which may be hostile: an array that would make its reader take too much memory, open
  * another file or load a filter is refused before it is read. See dataset_columns.h. */
 #include "data/dataset_columns.h"
 #include "linnet/core/file.h"
 #include "linnet/core/file_source.h"
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,20 +14,28 @@
 
 /* Chunks of 64 to 128 KiB: few reads for a complete file, little to read that one sample does not need. */
 const ColumnKind column_kinds[COLUMNS] = {
-    [COLUMN_TOKENS] = {"tokens", sizeof(uint32_t), sizeof(uint16_t), false, 65536},
-    [COLUMN_OFFSETS] = {"offsets", sizeof(int64_t), sizeof(int64_t), true, 8192},
-    [COLUMN_LABELS] = {"labels", sizeof(uint8_t), sizeof(uint8_t), false, 65536},
-    [COLUMN_ROWS] = {"rows", sizeof(int64_t), sizeof(int64_t), true, 8192},
+    [COLUMN_TOKENS] = {"tokens", sizeof(uint32_t), sizeof(uint16_t), false, false, 65536},
+    [COLUMN_OFFSETS] = {"offsets", sizeof(int64_t), sizeof(int64_t), true, false, 8192},
+    [COLUMN_LABELS] = {"labels", sizeof(uint16_t), sizeof(uint8_t), false, false, 65536},
+    [COLUMN_ROWS] = {"rows", sizeof(int64_t), sizeof(int64_t), true, false, 8192},
+    [COLUMN_TARGETS] = {"targets", sizeof(float), sizeof(float), true, true, 16384},
 };
 
 hid_t column_type(ColumnName name) {
     if (name == COLUMN_TOKENS) return H5T_NATIVE_UINT32;
-    return name == COLUMN_LABELS ? H5T_NATIVE_UINT8 : H5T_NATIVE_INT64;
+    if (name == COLUMN_TARGETS) return H5T_NATIVE_FLOAT;
+    return name == COLUMN_LABELS ? H5T_NATIVE_UINT16 : H5T_NATIVE_INT64;
 }
 
-hid_t column_file_type(ColumnName name, int32_t vocabulary) {
-    if (name == COLUMN_TOKENS) return vocabulary <= UINT16_MAX + 1 ? H5T_STD_U16LE : H5T_STD_U32LE;
-    return name == COLUMN_LABELS ? H5T_STD_U8LE : H5T_STD_I64LE;
+hid_t column_file_type(ColumnName name, const DatasetInfo *info) {
+    if (name == COLUMN_TOKENS) return info->vocabulary <= UINT16_MAX + 1 ? H5T_STD_U16LE : H5T_STD_U32LE;
+    if (name == COLUMN_LABELS) return info->labels <= UINT8_MAX + 1 ? H5T_STD_U8LE : H5T_STD_U16LE;
+    return name == COLUMN_TARGETS ? H5T_IEEE_F32LE : H5T_STD_I64LE;
+}
+
+bool column_is_used(ColumnName name, Problem problem) {
+    if (name == COLUMN_LABELS) return !problem_has_targets(problem);
+    return name != COLUMN_TARGETS || problem_has_targets(problem);
 }
 
 /* --- Opening --- */
@@ -49,14 +58,19 @@ static size_t read_size(hid_t array, const ColumnKind *kind) {
     const hid_t type = H5Dget_type(array);
     if (type < 0) return 0;
     const size_t size = H5Tget_size(type);
-    const bool good = H5Tget_class(type) == H5T_INTEGER && (size == kind->size || size == kind->narrower) &&
-                      H5Tget_sign(type) == (kind->is_signed ? H5T_SGN_2 : H5T_SGN_NONE);
+    const bool good = kind->is_real
+                          ? H5Tequal(type, H5T_IEEE_F32LE) > 0
+                          : H5Tget_class(type) == H5T_INTEGER && (size == kind->size || size == kind->narrower) &&
+                                H5Tget_sign(type) == (kind->is_signed ? H5T_SGN_2 : H5T_SGN_NONE);
     H5Tclose(type);
     return good ? size : 0;
 }
 
 static Status refuse_type(const Dataset *dataset, const ColumnKind *kind, Error *error) {
     const char *sign = kind->is_signed ? "signed" : "unsigned";
+    if (kind->is_real)
+        return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected little-endian float32", dataset->path,
+                         kind->name);
     if (kind->narrower < kind->size)
         return error_set(error, STATUS_INPUT, "%s: dataset \"%s\": expected %s integers of %zu or %zu bits",
                          dataset->path, kind->name, sign, 8 * kind->narrower, 8 * kind->size);
@@ -164,7 +178,8 @@ static Status reopen(Dataset *dataset, Error *error) {
     h5_close(dataset->file, &dataset->source);
     if (h5_open(&dataset->file, &dataset->source, dataset->path, error)) return error->status;
     for (ColumnName name = 0; name < COLUMNS; name++)
-        dataset->columns[name] = H5Dopen2(dataset->file, column_kinds[name].name, H5P_DEFAULT);
+        if (column_is_used(name, dataset->info.problem))
+            dataset->columns[name] = H5Dopen2(dataset->file, column_kinds[name].name, H5P_DEFAULT);
     if (file_is_unchanged(&then, &dataset->source.opened)) return STATUS_OK;
     return error_set(error, STATUS_FAILURE, "%s: was replaced by another file while it was in use: start again",
                      dataset->path);
@@ -212,11 +227,20 @@ Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int
     return STATUS_OK;
 }
 
-Status dataset_check_label(const Dataset *dataset, uint8_t label, int64_t sample, Error *error) {
+Status dataset_check_label(const Dataset *dataset, uint16_t label, int64_t sample, Error *error) {
     const int32_t largest = dataset->info.labels > 0 ? dataset->info.labels - 1 : 0; /* without labels all are 0 */
     if (label <= largest) return STATUS_OK;
     return error_set(error, STATUS_INPUT, "%s: labels[%lld]: expected a label from 0 to %d, got %d", dataset->path,
                      (long long)sample, largest, label);
+}
+
+Status dataset_check_targets(const Dataset *dataset, const float *values, int64_t count, int64_t place, Error *error) {
+    const bool multi = dataset->info.problem == PROBLEM_MULTI_LABEL;
+    for (int64_t i = 0; i < count; i++)
+        if (multi ? values[i] != 0.0F && values[i] != 1.0F : !isfinite(values[i]))
+            return error_set(error, STATUS_INPUT, "%s: targets[%lld]: expected %s, got %g", dataset->path,
+                             (long long)(place + i), multi ? "0 or 1" : "a finite number", (double)values[i]);
+    return STATUS_OK;
 }
 
 Status dataset_check_ids(const Dataset *dataset, const int32_t *ids, int64_t count, int64_t place, Error *error) {

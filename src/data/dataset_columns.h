@@ -1,24 +1,27 @@
 #ifndef LINNET_DATA_DATASET_COLUMNS_H
 #define LINNET_DATA_DATASET_COLUMNS_H
-/** The token file's four arrays ("columns"), and reading a range of one. */
+/** The token file's arrays ("columns"), and reading a range of one. */
 #include "data/h5.h"
 #include "linnet/data/dataset.h"
 #include <stdatomic.h>
 
-typedef enum { COLUMN_TOKENS, COLUMN_OFFSETS, COLUMN_LABELS, COLUMN_ROWS, COLUMNS } ColumnName;
+typedef enum { COLUMN_TOKENS, COLUMN_OFFSETS, COLUMN_LABELS, COLUMN_ROWS, COLUMN_TARGETS, COLUMNS } ColumnName;
 
 typedef struct {
     const char *name;
     size_t size;     /**< bytes of an element in memory, and in the file … */
     size_t narrower; /**< … unless the file's have so many, as the ids of a small vocabulary; else = size */
     bool is_signed;  /**< the elements are signed integers */
+    bool is_real;    /**< they are float32, no integers */
     hsize_t chunk;   /**< elements of a chunk, when writing */
 } ColumnKind;
 
 extern const ColumnKind column_kinds[COLUMNS];
 hid_t column_type(ColumnName name); /**< of an element in memory; borrowed from HDF5 */
-/** Of an element in a file that is written, for ids below `vocabulary`; likewise. */
-hid_t column_file_type(ColumnName name, int32_t vocabulary);
+/** Of an element in a file that is written with this vocabulary and so many labels; likewise. */
+hid_t column_file_type(ColumnName name, const DatasetInfo *info);
+/** Whether a file of this problem has the column. */
+bool column_is_used(ColumnName name, Problem problem);
 
 struct Dataset {
     char *path;
@@ -42,7 +45,9 @@ Status column_read(Dataset *dataset, ColumnName name, int64_t first, int64_t cou
  *  use. */
 Status dataset_check_offsets(const Dataset *dataset, const int64_t *offsets, int64_t first, int64_t count,
                              Error *error);
-Status dataset_check_label(const Dataset *dataset, uint8_t label, int64_t sample, Error *error);
+Status dataset_check_label(const Dataset *dataset, uint16_t label, int64_t sample, Error *error);
+/** Check values [count] of targets; the first is targets[place] of the file. */
+Status dataset_check_targets(const Dataset *dataset, const float *values, int64_t count, int64_t place, Error *error);
 /** Check ids [count]; the first is tokens[place] of the file. */
 Status dataset_check_ids(const Dataset *dataset, const int32_t *ids, int64_t count, int64_t place, Error *error);
 

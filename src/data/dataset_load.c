@@ -118,21 +118,50 @@ Status dataset_lengths(Dataset *dataset, const int64_t *indices, int64_t count, 
     return error->status;
 }
 
-/* The labels of the samples of a plan, which then has a piece for each sample; each is checked. */
-static Status load_labels(Dataset *dataset, const int64_t *indices, int64_t count, const Plan *plan, uint8_t *labels,
-                          Error *error) {
-    for (int64_t i = 0; i < count; i++) plan->pieces[i] = (Piece){plan->wanted[i].index, 1, plan->wanted[i].position};
+/* The pieces of a column that has `width` elements a sample. */
+static void find_pieces(const Plan *plan, int64_t count, int64_t width) {
+    for (int64_t i = 0; i < count; i++)
+        plan->pieces[i] = (Piece){plan->wanted[i].index * width, width, plan->wanted[i].position * width};
+}
+
+static Status load_rows(Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
+    find_pieces(plan, count, 1);
+    return gather(dataset, COLUMN_ROWS, plan->pieces, count, samples->rows, error);
+}
+
+/* The labels of the samples of a plan; each is checked. */
+static Status gather_labels(Dataset *dataset, const int64_t *indices, int64_t count, const Plan *plan, uint16_t *labels,
+                            Error *error) {
+    find_pieces(plan, count, 1);
     if (gather(dataset, COLUMN_LABELS, plan->pieces, count, labels, error)) return error->status;
     for (int64_t i = 0; i < count; i++)
         if (dataset_check_label(dataset, labels[i], indices[i], error)) break;
     return error->status;
 }
 
-Status dataset_labels(Dataset *dataset, const int64_t *indices, int64_t count, uint8_t *labels, Error *error) {
+static Status load_labels(Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
+    samples->labels = memory_allocate((size_t)count, sizeof *samples->labels, error);
+    if (!samples->labels) return error->status;
+    return gather_labels(dataset, samples->indices, count, plan, samples->labels, error);
+}
+
+Status dataset_labels(Dataset *dataset, const int64_t *indices, int64_t count, uint16_t *labels, Error *error) {
     Plan plan = {0};
     if (!plan_create(&plan, count, error) && !sort_wanted(dataset, indices, count, plan.wanted, error))
-        load_labels(dataset, indices, count, &plan, labels, error);
+        gather_labels(dataset, indices, count, &plan, labels, error);
     plan_free(&plan);
+    return error->status;
+}
+
+static Status load_targets(Dataset *dataset, const Plan *plan, int64_t count, Samples *samples, Error *error) {
+    const int64_t width = dataset->info.labels;
+    samples->targets = memory_allocate((size_t)count, (size_t)width * sizeof *samples->targets, error);
+    if (!samples->targets) return error->status;
+    find_pieces(plan, count, width);
+    if (gather(dataset, COLUMN_TARGETS, plan->pieces, count, samples->targets, error)) return error->status;
+    for (int64_t i = 0; i < count; i++)
+        if (dataset_check_targets(dataset, samples->targets + i * width, width, samples->indices[i] * width, error))
+            break;
     return error->status;
 }
 
@@ -153,7 +182,6 @@ Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Sam
     Plan plan = {0};
     Samples loaded = {.count = count,
                       .starts = memory_allocate((size_t)count + 1, sizeof *loaded.starts, error),
-                      .labels = memory_allocate((size_t)count, sizeof *loaded.labels, error),
                       .indices = memory_allocate((size_t)count, sizeof *loaded.indices, error),
                       .rows = memory_allocate((size_t)count, sizeof *loaded.rows, error)};
     if (plan_create(&plan, count, error)) goto cleanup;
@@ -162,9 +190,9 @@ Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Sam
     for (int64_t i = 0; i < count; i++)
         loaded.starts[plan.wanted[i].position + 1] = plan.bounds[2 * i + 1] - plan.bounds[2 * i]; /* lengths */
     for (int64_t i = 0; i < count; i++) loaded.starts[i + 1] += loaded.starts[i];
-    if (load_labels(dataset, indices, count, &plan, loaded.labels, error) ||
-        gather(dataset, COLUMN_ROWS, plan.pieces, count, loaded.rows, error) ||
-        load_ids(dataset, &plan, count, &loaded, error))
+    const bool targets = problem_has_targets(dataset->info.problem);
+    if ((targets ? load_targets : load_labels)(dataset, &plan, count, &loaded, error) ||
+        load_rows(dataset, &plan, count, &loaded, error) || load_ids(dataset, &plan, count, &loaded, error))
         goto cleanup;
     *samples = loaded;
     loaded = (Samples){0};
@@ -172,6 +200,11 @@ cleanup:
     samples_free(&loaded);
     plan_free(&plan);
     return error->status;
+}
+
+double dataset_label_bytes(const DatasetInfo *info) {
+    if (!problem_has_targets(info->problem)) return sizeof(uint16_t);
+    return (double)info->labels * (double)sizeof(float);
 }
 
 void dataset_stop(Dataset *dataset) {
@@ -182,6 +215,7 @@ void samples_free(Samples *samples) {
     memory_free(samples->starts);
     memory_free(samples->ids);
     memory_free(samples->labels);
+    memory_free(samples->targets);
     memory_free(samples->indices);
     memory_free(samples->rows);
     *samples = (Samples){0};

@@ -15,7 +15,7 @@ typedef struct {
     uint64_t hash[2];
     int64_t index;
     int32_t length;
-    uint16_t label;
+    uint64_t label; /* or a hash of the labels that apply; 0 with regression */
 } Seen;
 
 static int compare_hashes(const void *left, const void *right) {
@@ -30,7 +30,23 @@ static int compare_lengths(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-static void see(Seen *seen, const Samples *samples, int64_t i) {
+/* What tells the labels of sample i from those of others. */
+static uint64_t label_key(const DatasetInfo *info, const Samples *samples, int64_t i) {
+    if (samples->labels) return samples->labels[i];
+    if (info->problem == PROBLEM_REGRESSION) return 0;
+    return hash_add(HASH_START, samples->targets + i * info->labels, (size_t)info->labels * sizeof *samples->targets);
+}
+
+static void count_labels(DatasetStatistics *statistics, const DatasetInfo *info, const Samples *samples, int64_t i) {
+    if (samples->labels) statistics->per_label[samples->labels[i]]++;
+    for (int64_t k = 0; samples->targets && k < info->labels; k++) {
+        const double target = (double)samples->targets[i * info->labels + k];
+        statistics->per_label[k] += target == 1.0;
+        target_range_add(&statistics->ranges[k], target);
+    }
+}
+
+static void see(Seen *seen, const DatasetInfo *info, const Samples *samples, int64_t i) {
     const int32_t *ids = samples->ids + samples->starts[i];
     const int64_t length = samples->starts[i + 1] - samples->starts[i];
     uint64_t other = 0;
@@ -38,11 +54,12 @@ static void see(Seen *seen, const Samples *samples, int64_t i) {
     *seen = (Seen){.hash = {hash_add(HASH_START, ids, (size_t)length * sizeof *ids), other},
                    .index = samples->indices[i],
                    .length = (int32_t)length,
-                   .label = samples->labels[i]};
+                   .label = label_key(info, samples, i)};
 }
 
-static Status read_samples(Dataset *dataset, Seen *seen, Error *error) {
-    const int64_t all = dataset_info(dataset)->samples;
+static Status read_samples(Dataset *dataset, DatasetStatistics *statistics, Seen *seen, Error *error) {
+    const DatasetInfo *info = dataset_info(dataset);
+    const int64_t all = info->samples;
     int64_t indices[BLOCK];
     progress_begin("count", "samples", all);
     for (int64_t first = 0; first < all && !error->status; first += BLOCK) {
@@ -51,7 +68,10 @@ static Status read_samples(Dataset *dataset, Seen *seen, Error *error) {
         for (int64_t i = 0; i < count; i++) indices[i] = first + i;
         progress_set(first, NULL);
         if (dataset_load(dataset, indices, count, &samples, error)) break;
-        for (int64_t i = 0; i < count; i++) see(&seen[first + i], &samples, i);
+        for (int64_t i = 0; i < count; i++) {
+            see(&seen[first + i], info, &samples, i);
+            count_labels(statistics, info, &samples, i);
+        }
         samples_free(&samples);
     }
     progress_end();
@@ -71,7 +91,6 @@ static Status count_lengths(DatasetStatistics *statistics, const Seen *seen, con
         lengths[i] = seen[i].length;
         statistics->at_limit += lengths[i] == info->max_length;
         statistics->longer += positions > 0 && lengths[i] > positions;
-        statistics->per_label[seen[i].label]++;
     }
     qsort(lengths, (size_t)count, sizeof *lengths, compare_lengths);
     statistics->shortest = lengths[0];
@@ -109,7 +128,8 @@ Status dataset_statistics(Dataset *dataset, int32_t positions, DatasetStatistics
     const DatasetInfo *info = dataset_info(dataset);
     *statistics = (DatasetStatistics){0};
     Seen *seen = memory_allocate((size_t)info->samples, sizeof *seen, error);
-    if (!seen || read_samples(dataset, seen, error) || count_lengths(statistics, seen, info, positions, error))
+    if (!seen || read_samples(dataset, statistics, seen, error) ||
+        count_lengths(statistics, seen, info, positions, error))
         goto cleanup;
     qsort(seen, (size_t)info->samples, sizeof *seen, compare_hashes);
     for (int64_t start = 0, end; start < info->samples; start = end) {

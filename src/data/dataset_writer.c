@@ -30,7 +30,7 @@ static Status write_failed(const DatasetWriter *writer, Error *error) {
 
 /* A chunked dataset that can grow, with a checksum for each chunk, which shows damage, and without time stamps, so
  * that the same input gives the same bytes. */
-static hid_t create_column(hid_t file, ColumnName name, int32_t vocabulary) {
+static hid_t create_column(hid_t file, ColumnName name, const DatasetInfo *info) {
     const ColumnKind *kind = &column_kinds[name];
     const hsize_t none = 0, unlimited = H5S_UNLIMITED;
     const hid_t space = H5Screate_simple(1, &none, &unlimited);
@@ -41,8 +41,7 @@ static hid_t create_column(hid_t file, ColumnName name, int32_t vocabulary) {
      * close. */
     if (H5Pset_chunk(creation, 1, &kind->chunk) >= 0 && H5Pset_fletcher32(creation) >= 0 &&
         H5Pset_chunk_cache(access, 0, 0, 1.0) >= 0)
-        dataset =
-            H5Dcreate2(file, kind->name, column_file_type(name, vocabulary), space, H5P_DEFAULT, creation, access);
+        dataset = H5Dcreate2(file, kind->name, column_file_type(name, info), space, H5P_DEFAULT, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
     H5Sclose(space);
@@ -108,8 +107,9 @@ Status dataset_writer_create(DatasetWriter **writer, const char *path, const Dat
     created->exists = true;
     for (ColumnName name = 0; name < COLUMNS; name++) {
         Output *output = &created->outputs[name];
+        if (!column_is_used(name, info->problem)) continue;
         output->chunk = memory_allocate(column_kinds[name].chunk, column_kinds[name].size, error);
-        if (output->chunk && (output->dataset = create_column(created->file, name, info->vocabulary)) < 0)
+        if (output->chunk && (output->dataset = create_column(created->file, name, info)) < 0)
             write_failed(created, error);
         if (error->status) goto cleanup;
     }
@@ -121,16 +121,11 @@ cleanup:
     return error->status;
 }
 
-static Status check_sample(const DatasetInfo *info, const int32_t *ids, size_t count, int32_t label, int64_t row,
-                           Error *error) {
+static Status check_sample(const DatasetInfo *info, const int32_t *ids, size_t count, int64_t row, Error *error) {
     if (row < 0) return error_set(error, STATUS_INPUT, "expected a row from 0, got %lld", (long long)row);
     if (count < 1 || count > (size_t)info->max_length)
         return error_set(error, STATUS_INPUT, "row %lld: expected 1 to %d tokens, got %zu", (long long)row,
                          info->max_length, count);
-    const int32_t largest = info->labels > 0 ? info->labels - 1 : 0; /* without labels all are 0 */
-    if (label < 0 || label > largest)
-        return error_set(error, STATUS_INPUT, "row %lld: expected a label from 0 to %d, got %d", (long long)row,
-                         largest, label);
     for (size_t i = 0; i < count; i++)
         if (ids[i] < 0 || ids[i] >= info->vocabulary)
             return error_set(error, STATUS_INPUT, "row %lld: expected ids from 0 to %d, got %d", (long long)row,
@@ -138,18 +133,14 @@ static Status check_sample(const DatasetInfo *info, const int32_t *ids, size_t c
     return STATUS_OK;
 }
 
-Status dataset_writer_add(DatasetWriter *writer, const int32_t *ids, size_t count, int32_t label, int64_t row,
-                          Error *error) {
+/* All of a sample but its label. */
+static Status add_sample(DatasetWriter *writer, const int32_t *ids, size_t count, int64_t row, Error *error) {
     DatasetInfo *info = &writer->info;
-    if (check_sample(info, ids, count, label, row, error)) return error->status;
     for (size_t i = 0; i < count; i++) {
         uint32_t *next = output_next(writer, COLUMN_TOKENS, error);
         if (!next) return error->status;
         *next = (uint32_t)ids[i];
     }
-    uint8_t *next = output_next(writer, COLUMN_LABELS, error);
-    if (!next) return error->status;
-    *next = (uint8_t)label;
     info->samples++;
     info->tokens += (int64_t)count;
     if ((int32_t)count > info->longest) info->longest = (int32_t)count;
@@ -157,8 +148,41 @@ Status dataset_writer_add(DatasetWriter *writer, const int32_t *ids, size_t coun
     return add_int64(writer, COLUMN_OFFSETS, info->tokens, error);
 }
 
+Status dataset_writer_add(DatasetWriter *writer, const int32_t *ids, size_t count, int32_t label, int64_t row,
+                          Error *error) {
+    const DatasetInfo *info = &writer->info;
+    const int32_t largest = info->labels > 0 ? info->labels - 1 : 0; /* without labels all are 0 */
+    if (check_sample(info, ids, count, row, error)) return error->status;
+    if (label < 0 || label > largest)
+        return error_set(error, STATUS_INPUT, "row %lld: expected a label from 0 to %d, got %d", (long long)row,
+                         largest, label);
+    uint16_t *next = output_next(writer, COLUMN_LABELS, error);
+    if (!next) return error->status;
+    *next = (uint16_t)label;
+    return add_sample(writer, ids, count, row, error);
+}
+
+Status dataset_writer_add_targets(DatasetWriter *writer, const int32_t *ids, size_t count, const float *targets,
+                                  int64_t row, Error *error) {
+    if (check_sample(&writer->info, ids, count, row, error)) return error->status;
+    for (int32_t k = 0; k < writer->info.labels; k++) {
+        float *next = output_next(writer, COLUMN_TARGETS, error);
+        if (!next) return error->status;
+        *next = targets[k];
+    }
+    return add_sample(writer, ids, count, row, error);
+}
+
+/* A file that earlier versions can read stays as they write it. */
+static bool put_version(hid_t file, const DatasetInfo *info) {
+    if (!problem_has_targets(info->problem) && info->labels <= DATASET_PLAIN_LABELS_MAX)
+        return h5_put_int(file, "format_version", DATASET_FORMAT_VERSION);
+    return h5_put_int(file, "format_version", DATASET_FORMAT_PROBLEMS) &&
+           h5_put_text(file, "problem_type", problem_name(info->problem));
+}
+
 static bool put_attributes(hid_t file, const DatasetInfo *info) {
-    return h5_put_int(file, "format_version", DATASET_FORMAT_VERSION) && h5_put_int(file, "samples", info->samples) &&
+    return put_version(file, info) && h5_put_int(file, "samples", info->samples) &&
            h5_put_int(file, "tokens", info->tokens) && h5_put_int(file, "vocabulary_size", info->vocabulary) &&
            h5_put_int(file, "end_of_text", info->end_of_text) && h5_put_int(file, "max_length", info->max_length) &&
            h5_put_int(file, "longest_sample", info->longest) &&
@@ -190,7 +214,7 @@ Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, i
     strncpy(info->source_digest, source_digest, sizeof info->source_digest - 1);
     info->source_size = source_size;
     for (ColumnName name = 0; name < COLUMNS; name++)
-        if (output_flush(writer, name, error)) return error->status;
+        if (writer->outputs[name].dataset >= 0 && output_flush(writer, name, error)) return error->status;
     if (!put_attributes(writer->file, info) || H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || !close_file(writer))
         return write_failed(writer, error);
     if (!file_take_place(writer->temporary, writer->path, error)) writer->exists = false;

@@ -78,10 +78,12 @@ static Status open_attribute(Attribute *attribute, hid_t object, const char *nam
     if (H5Tget_class(attribute->type) != class)
         return error_set(error, STATUS_INPUT, "%s: attribute \"%s\": expected %s", path, name,
                          class == H5T_INTEGER ? "an integer" : "text");
-    if (attribute->count < 1 || attribute->count > most)
-        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\": expected %s, got %lld", path, name,
-                         most > 1 ? "1 to 255 values" : "1 value", (long long)attribute->count);
-    return STATUS_OK;
+    if (attribute->count >= 1 && attribute->count <= most) return STATUS_OK;
+    if (most > 1)
+        return error_set(error, STATUS_INPUT, "%s: attribute \"%s\": expected 1 to %lld values, got %lld", path, name,
+                         (long long)most, (long long)attribute->count);
+    return error_set(error, STATUS_INPUT, "%s: attribute \"%s\": expected 1 value, got %lld", path, name,
+                     (long long)attribute->count);
 }
 
 Status h5_get_int(hid_t object, const char *name, int64_t low, int64_t high, int64_t *value, const char *path,

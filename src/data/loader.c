@@ -28,7 +28,7 @@ typedef struct {
     int64_t order_epoch;     /**< −1: none yet */
     int64_t *indices;        /**< [samples of a chunk] all ranks' samples, in the epoch's order */
     int32_t *lengths;        /**< [samples of a chunk] theirs */
-    uint8_t *labels;         /**< [samples of a chunk] likewise; NULL without label_weights */
+    uint16_t *labels;        /**< [samples of a chunk] likewise; NULL without label_weights */
     int64_t *own;            /**< [samples of a chunk] indices of this rank's samples */
     Dealer dealer;
 } Reader;
@@ -77,9 +77,9 @@ double loader_bytes(const DatasetInfo *info, const LoaderPlan *plan) {
     const double mean = (double)info->tokens / (double)info->samples;
     const double batches = (double)chunk_batches(info->samples, plan);
     const double samples = (double)chunk_samples(info->samples, plan), own = samples / plan->ranks;
-    const double loaded = own * (4 * sizeof(int64_t) + sizeof(uint8_t) + mean * sizeof(int32_t));
+    const double loaded = own * (4 * sizeof(int64_t) + dataset_label_bytes(info) + mean * sizeof(int32_t));
     const double chunk = loaded + batches * (double)(units_of_rank(plan) + 2) * sizeof(int64_t);
-    const double weights = plan->label_weights ? samples * sizeof(uint8_t) + 2.0 * batches * sizeof(double) : 0.0;
+    const double weights = plan->label_weights ? samples * sizeof(uint16_t) + 2.0 * batches * sizeof(double) : 0.0;
     const double reader = samples * (sizeof(int64_t) + sizeof(int32_t) + DATASET_WORK_BYTES) + own * sizeof(int64_t) +
                           dealer_bytes(&plan->cost_model, int64_min(plan->global_batch, info->samples), plan->units);
     return 2.0 * chunk + reader + weights + loader_order_bytes(info->samples, plan->order);
@@ -301,6 +301,11 @@ LoaderSample loader_sample(const Loader *loader, int64_t number) {
     const Chunk *now = &loader->now;
     const Samples *loaded = &now->loaded;
     const int64_t start = loaded->starts[number], end = loaded->starts[number + 1];
-    return (LoaderSample){loaded->ids + start, (size_t)(end - start), loaded->labels[number], loaded->indices[number],
-                          now->positions[number]};
+    const size_t labels = (size_t)dataset_info(loader->reader.dataset)->labels;
+    return (LoaderSample){.ids = loaded->ids + start,
+                          .length = (size_t)(end - start),
+                          .label = loaded->labels ? loaded->labels[number] : 0,
+                          .targets = loaded->targets ? loaded->targets + (size_t)number * labels : NULL,
+                          .index = loaded->indices[number],
+                          .position = now->positions[number]};
 }

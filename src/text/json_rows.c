@@ -129,7 +129,8 @@ static void take_value(const Object *object, const JsonItem *item) {
                  .column = item->column,
                  .null = item->kind == JSON_NULL};
     if (cell.null) cell.size = 0;
-    if (item->kind == JSON_OBJECT || *text == '[')
+    const bool list = object->rows->lists && object->column == object->rows->list_column;
+    if (item->kind == JSON_OBJECT || (*text == '[' && !list))
         fault_member(object, item,
                      "must be a string, a number, true, false or null, not an array or an object" ROW_AN_OBJECT);
     if (item->kind == JSON_STRING) {

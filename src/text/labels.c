@@ -12,8 +12,7 @@
 #define NUMBER_MAX_BYTES 40
 #define FLOAT64_INTEGERS 0x1p53 /* from here on integers share a value with others */
 
-/* The number that a text [size] is in decimal notation, else NaN. */
-static double number_of(const char *text, size_t size) {
+double label_number(const char *text, size_t size) {
     char copy[NUMBER_MAX_BYTES + 1];
     if (size == 0 || size > NUMBER_MAX_BYTES) return NAN;
     memcpy(copy, text, size);
@@ -45,7 +44,7 @@ Status label_names_init(LabelNames *labels, char *const *names, size_t count, Er
         for (size_t j = 0; j < i; j++)
             if (strcmp(names[i], names[j]) == 0)
                 return error_set(error, STATUS_INPUT, "label %s appears twice", quoted(names[i], size, &shown));
-        labels->values[i] = number_of(names[i], size);
+        labels->values[i] = label_number(names[i], size);
         if (!isnan(labels->values[i])) labels->numbers = true;
     }
     return STATUS_OK;
@@ -122,16 +121,19 @@ static bool is_space(char byte) {
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
+Field label_trim(Field field) {
+    while (field.size > 0 && is_space(field.text[field.size - 1])) field.size--;
+    for (; field.size > 0 && is_space(*field.text); field.size--) field.text++;
+    return field;
+}
+
 Status label_of_field(const LabelNames *labels, const Field *field, const char *table, int32_t *label, Error *error) {
-    const char *text = field->text;
-    size_t size = field->size;
-    *label = find_name(labels, text, size);
+    *label = find_name(labels, field->text, field->size);
     if (*label >= 0) return STATUS_OK;
-    while (size > 0 && is_space(text[size - 1])) size--;
-    for (; size > 0 && is_space(*text); size--) text++;
-    *label = find_name(labels, text, size);
+    const Field cell = label_trim(*field);
+    *label = find_name(labels, cell.text, cell.size);
     if (*label >= 0) return STATUS_OK;
-    const double number = number_of(text, size);
-    *label = isnan(number) ? find_boolean(labels, text, size) : find_number(labels, number);
+    const double number = label_number(cell.text, cell.size);
+    *label = isnan(number) ? find_boolean(labels, cell.text, cell.size) : find_number(labels, number);
     return *label >= 0 ? STATUS_OK : refuse(labels, field, table, error);
 }

@@ -18,6 +18,12 @@ typedef struct {
 /** Look at the names. STATUS_INPUT for none, too many, an empty or a repeated one. */
 Status label_names_init(LabelNames *labels, char *const *names, size_t count, Error *error);
 
+/** The number that a text [size] is in decimal notation, else NaN. */
+double label_number(const char *text, size_t size);
+
+/** The cell without the white space around its text. */
+Field label_trim(Field field);
+
 /** The class of a cell. STATUS_INPUT, naming the place in the table called `table`, where it is none. */
 Status label_of_field(const LabelNames *labels, const Field *field, const char *table, int32_t *label, Error *error);
 

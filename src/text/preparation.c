@@ -7,8 +7,8 @@
 #include "linnet/data/dataset.h"
 #include "linnet/text/table_paths.h"
 #include "linnet/tokenizer/tokenizer.h"
-#include "text/labels.h"
 #include "text/row_plan.h"
+#include "text/sample_fields.h"
 #include "text/subset.h"
 #include "text/tables.h"
 #include <inttypes.h>
@@ -16,15 +16,12 @@
 #include <string.h>
 
 enum { TRAINING, EVALUATION, FILES };
-enum { FIELDS = 3 /* of a row at most: the text, the second text, the label */ };
 
 typedef struct {
     const PrepareOptions *options;
     PrepareSummary *summary;
-    LabelNames labels; /**< none where the options have none */
     TablePaths paths;
-    const char *columns[FIELDS]; /**< [fields] of texts, perhaps second texts, perhaps labels */
-    size_t fields, pair, label;  /**< pair, label: places in a row; 0: there is none */
+    SampleFields sample; /**< of the current row */
     Tables *tables;
     Tokenizer *tokenizer;
     DatasetWriter *writers[FILES];
@@ -40,6 +37,19 @@ static const char *output_path(const PrepareOptions *options, int file) {
 }
 
 /* --- Checks before anything is read ------------------------------------------------------------------------------- */
+
+/* What works on classes needs one of each sample. */
+static Status check_classes(const PrepareOptions *options, Error *error) {
+    const char *option = options->stratify                        ? "--stratify"
+                         : options->class_balance != BALANCE_NONE ? "--class-balance"
+                                                                  : NULL;
+    if (!option) return STATUS_OK;
+    if (!options->label_column && !options->label_columns)
+        return error_set(error, STATUS_INPUT, "%s needs labels: leave --no-labels out", option);
+    if (!problem_has_targets(options->problem)) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s needs one label a sample, but --problem-type is %s", option,
+                     problem_name(options->problem));
+}
 
 static Status check_split(const PrepareOptions *options, Error *error) {
     const bool splits = options->split != 0;
@@ -57,11 +67,7 @@ static Status check_split(const PrepareOptions *options, Error *error) {
     if (splits && !(options->near_duplicates >= DUPLICATES_LEAST && options->near_duplicates <= 1))
         return error_set(error, STATUS_INPUT, "--near-duplicates: expected a similarity from %g to 1, got %g",
                          DUPLICATES_LEAST, options->near_duplicates);
-    if (options->stratify && !options->label_column)
-        return error_set(error, STATUS_INPUT, "--stratify needs labels: leave --no-labels out");
-    if (options->class_balance != BALANCE_NONE && !options->label_column)
-        return error_set(error, STATUS_INPUT, "--class-balance needs labels: leave --no-labels out");
-    return STATUS_OK;
+    return check_classes(options, error);
 }
 
 static Status check_output(const Preparation *preparation, const char *output, Error *error) {
@@ -74,8 +80,7 @@ static Status check_output(const Preparation *preparation, const char *output, E
 
 static Status check_options(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
-    if (options->label_column && label_names_init(&preparation->labels, options->label_names, options->labels, error))
-        return error->status;
+    if (sample_fields_init(&preparation->sample, options, error)) return error->status;
     if (options->max_length < 0)
         return error_set(error, STATUS_INPUT, "expected a maximum length of at least 1 token, got %d",
                          options->max_length);
@@ -96,13 +101,12 @@ static Status open_tables(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
     const TablePaths *paths = &preparation->paths;
     const int passes = 1 + (options->subset != 0) + preparation->planned;
-    preparation->columns[preparation->fields++] = options->text_column;
-    if (options->pair_column) preparation->columns[preparation->pair = preparation->fields++] = options->pair_column;
-    if (options->label_column) preparation->columns[preparation->label = preparation->fields++] = options->label_column;
+    const SampleFields *sample = &preparation->sample;
     preparation->summary->files = (int64_t)paths->count;
-    if (tables_open(&preparation->tables, paths->items, paths->count, &options->table, preparation->columns,
-                    preparation->fields, passes > 1, error))
+    if (tables_open(&preparation->tables, paths->items, paths->count, &options->table, sample->columns, sample->count,
+                    passes > 1, error))
         return error->status;
+    if (sample->targets && sample->rule.list) tables_take_lists(preparation->tables, sample->label);
     progress_total(tables_size(preparation->tables) * passes);
     return STATUS_OK;
 }
@@ -111,24 +115,19 @@ static Status open_tables(Preparation *preparation, Error *error) {
 static Status draw_subset(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
     Tables *tables = preparation->tables;
-    Field fields[FIELDS];
+    SampleFields *sample = &preparation->sample;
     int64_t rows = 0;
-    for (bool more; !tables_next(tables, fields, &more, error) && more;) rows++;
+    for (bool more; !tables_next(tables, sample->fields, &more, error) && more;) rows++;
     if (error->status) return error->status;
     preparation->counted = rows;
     if (options->subset < 0 || options->subset > rows)
         return error_set(error, STATUS_INPUT,
                          "%s: expected a subset of at most the table's %" PRId64 " rows, got %" PRId64,
                          tables_name(tables), rows, options->subset);
-    if (subset_create(&preparation->subset, rows, options->subset, options->subset_seed, error)) return error->status;
+    if (subset_create(&preparation->subset, rows, options->subset, options->subset_seed, error) ||
+        (sample->targets && subset_take_targets(preparation->subset, sample->labels.count, error)))
+        return error->status;
     return tables_rewind(tables, error);
-}
-
-static Status read_label(Preparation *preparation, const Field *fields, int32_t *label, Error *error) {
-    *label = 0;
-    if (preparation->label == 0) return STATUS_OK;
-    return label_of_field(&preparation->labels, &fields[preparation->label], tables_name(preparation->tables), label,
-                          error);
 }
 
 static Status refuse_change(const Preparation *preparation, Error *error) {
@@ -138,15 +137,16 @@ static Status refuse_change(const Preparation *preparation, Error *error) {
 /* The pass before the plan: its texts and classes. */
 static Status plan_rows(Preparation *preparation, Error *error) {
     Subset *subset = preparation->subset;
-    Field fields[FIELDS];
+    SampleFields *sample = &preparation->sample;
     bool more = true;
     int32_t label;
     int64_t row = 0;
-    for (; !tables_next(preparation->tables, fields, &more, error) && more; row++) {
+    for (; !tables_next(preparation->tables, sample->fields, &more, error) && more; row++) {
         if (subset && !subset_wants(subset, row)) continue;
-        if (read_label(preparation, fields, &label, error) ||
-            row_plan_add(&preparation->plan, preparation->options, fields, preparation->pair ? 2 : 1, label, error) ||
-            (subset && subset_keep(subset, NULL, 0, label, error)))
+        if (sample_fields_label(sample, tables_name(preparation->tables), &label, error) ||
+            row_plan_add(&preparation->plan, preparation->options, sample->fields, sample->pair ? 2 : 1, label,
+                         error) ||
+            (subset && subset_keep(subset, NULL, 0, label, NULL, error)))
             break;
     }
     if (error->status) return error->status;
@@ -157,66 +157,79 @@ static Status plan_rows(Preparation *preparation, Error *error) {
     return tables_rewind(preparation->tables, error);
 }
 
-/* Write a sample as often as the plan says; `index`: how many rows that may be written are before it in the table. */
-static Status write_sample(Preparation *preparation, int64_t index, const int32_t *ids, size_t count, int32_t label,
-                           int64_t row, Error *error) {
+/* Count a sample that has been written, by its label or by its targets [targets_count]. */
+static void count_sample(PreparePart *part, const SubsetSample *sample, size_t targets_count) {
+    for (size_t k = 0; sample->targets && k < targets_count; k++) {
+        const double target = (double)sample->targets[k];
+        part->per_label[k] += target == 1.0;
+        target_range_add(&part->ranges[k], target);
+    }
+    if (!sample->targets) part->per_label[sample->label]++;
+    part->samples++;
+    part->tokens += (int64_t)sample->count;
+}
+
+/* Write a sample as often as the plan says. */
+static Status write_sample(Preparation *preparation, const SubsetSample *s, Error *error) {
     const RowPlan *plan = &preparation->plan;
-    const int file = preparation->planned && plan->evaluation[index] ? EVALUATION : TRAINING;
+    const int file = preparation->planned && plan->evaluation[s->index] ? EVALUATION : TRAINING;
     PreparePart *part = file == TRAINING ? &preparation->summary->training : &preparation->summary->evaluation;
-    const uint32_t copies = preparation->planned ? plan->copies[index] : 1;
+    DatasetWriter *writer = preparation->writers[file];
+    const uint32_t copies = preparation->planned ? plan->copies[s->index] : 1;
     for (uint32_t i = 0; i < copies; i++) {
-        if (dataset_writer_add(preparation->writers[file], ids, count, label, row, error)) return error->status;
-        part->samples++;
-        part->tokens += (int64_t)count;
-        part->per_label[label]++;
+        if (s->targets ? dataset_writer_add_targets(writer, s->ids, s->count, s->targets, s->row, error)
+                       : dataset_writer_add(writer, s->ids, s->count, s->label, s->row, error))
+            return error->status;
+        count_sample(part, s, preparation->sample.labels.count);
     }
     return STATUS_OK;
 }
 
-static Status encode(Preparation *preparation, const Field *fields, const int32_t **ids, size_t *count, bool *truncated,
-                     Error *error) {
+static Status encode(Preparation *preparation, const int32_t **ids, size_t *count, bool *truncated, Error *error) {
     Tokenizer *tokenizer = preparation->tokenizer;
-    const Field *pair = &fields[preparation->pair];
-    if (preparation->pair > 0)
-        return tokenizer_encode_pair(tokenizer, fields->text, fields->size, pair->text, pair->size,
-                                     preparation->max_length, ids, count, truncated, error);
-    return tokenizer_encode_sample(tokenizer, fields->text, fields->size, preparation->max_length, ids, count,
-                                   truncated, error);
+    const Field *text = preparation->sample.fields, *pair = text + preparation->sample.pair;
+    if (pair != text)
+        return tokenizer_encode_pair(tokenizer, text->text, text->size, pair->text, pair->size, preparation->max_length,
+                                     ids, count, truncated, error);
+    return tokenizer_encode_sample(tokenizer, text->text, text->size, preparation->max_length, ids, count, truncated,
+                                   error);
 }
 
-/* Encode the row's text and write the sample, or keep it for the subset, which has an order of its own. */
-static Status take_row(Preparation *preparation, const Field *fields, int64_t index, int64_t row, Error *error) {
+/* Encode the row's text and write the sample, or keep it for the subset, which has an order of its own. `index`: how many
+ * rows that may be written are before it in the table. */
+static Status take_row(Preparation *preparation, int64_t index, int64_t row, Error *error) {
     PrepareSummary *summary = preparation->summary;
-    const int32_t *ids;
-    size_t count;
-    int32_t label;
+    SampleFields *fields = &preparation->sample;
+    SubsetSample sample = {.row = row, .index = index, .targets = fields->targets};
     bool truncated;
     if (preparation->planned && index >= preparation->plan.count) return refuse_change(preparation, error);
-    if (read_label(preparation, fields, &label, error) || encode(preparation, fields, &ids, &count, &truncated, error))
+    if (sample_fields_label(fields, tables_name(preparation->tables), &sample.label, error) ||
+        encode(preparation, &sample.ids, &sample.count, &truncated, error))
         return error->status;
-    if (preparation->subset && subset_keep(preparation->subset, ids, count, label, error)) return error->status;
+    if (preparation->subset &&
+        subset_keep(preparation->subset, sample.ids, sample.count, sample.label, sample.targets, error))
+        return error->status;
     if (preparation->planned && preparation->plan.copies[index] == 0) return STATUS_OK;
     summary->truncated += truncated;
-    const Field *pair = &fields[preparation->pair]; /* or the text itself */
-    summary->empty += fields[0].size == 0 && pair->size == 0;
-    summary->null += fields[0].null && pair->null;
-    if ((int32_t)count > summary->longest) summary->longest = (int32_t)count;
-    return preparation->subset ? STATUS_OK : write_sample(preparation, index, ids, count, label, row, error);
+    const Field *text = fields->fields, *pair = text + fields->pair; /* or the text itself */
+    summary->empty += text->size == 0 && pair->size == 0;
+    summary->null += text->null && pair->null;
+    if ((int32_t)sample.count > summary->longest) summary->longest = (int32_t)sample.count;
+    return preparation->subset ? STATUS_OK : write_sample(preparation, &sample, error);
 }
 
 static Status read_tables(Preparation *preparation, Error *error) {
-    Field fields[FIELDS];
     bool more = true;
     int64_t index = 0;
-    for (int64_t row = 0; !tables_next(preparation->tables, fields, &more, error) && more; row++) {
+    for (int64_t row = 0; !tables_next(preparation->tables, preparation->sample.fields, &more, error) && more; row++) {
         preparation->summary->rows = row + 1;
         if (preparation->subset && !subset_wants(preparation->subset, row)) continue;
-        if (take_row(preparation, fields, index++, row, error)) break;
+        if (take_row(preparation, index++, row, error)) break;
     }
     SubsetSample sample;
     for (size_t place = 0; !error->status && preparation->subset && subset_sample(preparation->subset, place, &sample);
          place++)
-        write_sample(preparation, sample.index, sample.ids, sample.count, sample.label, sample.row, error);
+        write_sample(preparation, &sample, error);
     return error->status;
 }
 
@@ -253,9 +266,10 @@ static Status create_writers(Preparation *preparation, Error *error) {
     DatasetInfo info = {.vocabulary = tokenizer_vocabulary(preparation->tokenizer),
                         .end_of_text = tokenizer_end_of_text(preparation->tokenizer),
                         .max_length = preparation->max_length,
-                        .pairs = preparation->pair > 0,
-                        .labels = (int32_t)preparation->labels.count,
-                        .label_names = options->label_names};
+                        .pairs = preparation->sample.pair > 0,
+                        .problem = options->problem,
+                        .labels = (int32_t)preparation->sample.labels.count,
+                        .label_names = (char **)options->label_names}; /* the writer copies them */
     snprintf(info.tokenizer_digest, sizeof info.tokenizer_digest, "%s", tokenizer_digest(preparation->tokenizer));
     name_source(preparation, &info);
     for (int i = 0; i < FILES && !error->status; i++) {
@@ -303,6 +317,7 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     progress_end();
 cleanup:
     tables_close(preparation.tables);
+    sample_fields_free(&preparation.sample);
     table_paths_free(&preparation.paths);
     subset_destroy(preparation.subset);
     row_plan_free(&preparation.plan);

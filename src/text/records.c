@@ -194,6 +194,8 @@ static Status check_lines(const Records *records, Error *error) {
 
 Status records_begin(Records *records, Error *error) {
     RowText *kept = records->json.kept;
+    const bool lists = records->json.lists;
+    const size_t list_column = records->json.list_column;
     records->row.bytes = 0;
     records->row.lines = 0;
     records->waiting = false;
@@ -201,7 +203,9 @@ Status records_begin(Records *records, Error *error) {
                                .count = records->count,
                                .field = records->options.field,
                                .place = JSON_START,
-                               .kept = kept};
+                               .kept = kept,
+                               .lists = lists,
+                               .list_column = list_column};
     if (choose_dialect(records, error) || row_buffer_open(&records->buffer, records->source, error))
         return error->status;
     if (records->format == FORMAT_CSV || records->format == FORMAT_TSV) return read_header(records, error);

@@ -19,6 +19,11 @@ Status records_keep_names(Records *records, Error *error) {
     return STATUS_OK;
 }
 
+void records_take_lists(Records *records, size_t column) {
+    records->json.lists = true;
+    records->json.list_column = column;
+}
+
 void records_keep(Records *records) {
     records->json.kept = &records->kept;
 }

@@ -100,8 +100,10 @@ typedef struct {
         JSON_SEQUENCE,
         JSON_ARRAY,
         JSON_END
-    } place;       /**< in objects one after the other, or in an array */
-    bool some;     /**< a row has been read */
+    } place;    /**< in objects one after the other, or in an array */
+    bool some;  /**< a row has been read */
+    bool lists; /**< the column list_column may hold arrays */
+    size_t list_column;
     RowText *kept; /**< becomes each object as it is written; NULL: not wanted */
 } JsonRows;
 

@@ -17,6 +17,8 @@ struct Subset {
     size_t count, kept;
     int32_t *ids; /**< [capacity] tokens of the kept samples */
     size_t used, capacity;
+    float *targets; /**< [count, width] of the kept samples; NULL where they have none */
+    size_t width;
 };
 
 static int compare_rows(const void *a, const void *b) {
@@ -48,11 +50,18 @@ Status subset_create(Subset **subset, int64_t rows, int64_t count, uint64_t seed
     return error->status;
 }
 
+Status subset_take_targets(Subset *subset, size_t targets, Error *error) {
+    subset->width = targets;
+    subset->targets = memory_allocate(subset->count, targets * sizeof *subset->targets, error);
+    return error->status;
+}
+
 void subset_destroy(Subset *subset) {
     if (!subset) return;
     memory_free(subset->draws);
     memory_free(subset->by_place);
     memory_free(subset->ids);
+    memory_free(subset->targets);
     memory_free(subset);
 }
 
@@ -60,7 +69,8 @@ bool subset_wants(const Subset *subset, int64_t row) {
     return subset->kept < subset->count && subset->draws[subset->kept].row == row;
 }
 
-Status subset_keep(Subset *subset, const int32_t *ids, size_t count, int32_t label, Error *error) {
+Status subset_keep(Subset *subset, const int32_t *ids, size_t count, int32_t label, const float *targets,
+                   Error *error) {
     if (subset->capacity - subset->used < count) {
         size_t capacity = 2 * (subset->used + count);
         int32_t *grown = memory_resize(subset->ids, subset->used * sizeof *grown, capacity, sizeof *grown, error);
@@ -69,6 +79,7 @@ Status subset_keep(Subset *subset, const int32_t *ids, size_t count, int32_t lab
         subset->capacity = capacity;
     }
     if (count > 0) memcpy(subset->ids + subset->used, ids, count * sizeof *ids);
+    if (targets) memcpy(subset->targets + subset->kept * subset->width, targets, subset->width * sizeof *targets);
     Draw *draw = &subset->draws[subset->kept++];
     draw->start = subset->used;
     draw->size = count;
@@ -89,6 +100,7 @@ bool subset_sample(const Subset *subset, size_t place, SubsetSample *sample) {
                              .index = (int64_t)index,
                              .ids = subset->ids + draw->start,
                              .count = draw->size,
-                             .label = draw->label};
+                             .label = draw->label,
+                             .targets = subset->targets ? subset->targets + index * subset->width : NULL};
     return true;
 }

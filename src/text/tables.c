@@ -12,6 +12,7 @@ struct Tables {
     const char *const *columns; /**< [column_count] borrowed */
     size_t column_count;
     bool twice;
+    size_t lists;     /**< a column that may hold lists; column_count: none does */
     size_t current;   /**< the table that is read */
     Records *records; /**< of it */
     int64_t rows;     /**< read of it */
@@ -20,8 +21,11 @@ struct Tables {
 };
 
 static Status open_one(const Tables *tables, size_t index, Records **records, Error *error) {
-    return records_open(records, tables->paths[index], &tables->options, tables->columns, tables->column_count,
-                        tables->twice && tables->count == 1, error);
+    if (records_open(records, tables->paths[index], &tables->options, tables->columns, tables->column_count,
+                     tables->twice && tables->count == 1, error))
+        return error->status;
+    if (tables->lists < tables->column_count) records_take_lists(*records, tables->lists);
+    return STATUS_OK;
 }
 
 /* Whether a table has a column of this name in its header row. */
@@ -74,6 +78,7 @@ Status tables_open(Tables **tables, char *const *paths, size_t count, const Tabl
                      .options = *options,
                      .columns = columns,
                      .column_count = column_count,
+                     .lists = column_count,
                      .twice = twice};
     if (!digest_create(&made->digest, error) && !open_one(made, 0, &made->records, error) &&
         !check_headers(made, error))
@@ -81,6 +86,11 @@ Status tables_open(Tables **tables, char *const *paths, size_t count, const Tabl
     else
         tables_close(made);
     return error->status;
+}
+
+void tables_take_lists(Tables *tables, size_t column) {
+    tables->lists = column;
+    records_take_lists(tables->records, column);
 }
 
 void tables_close(Tables *tables) {

@@ -11,6 +11,8 @@ typedef struct Tables Tables;
  *  `twice` tables_rewind() will be called. */
 Status tables_open(Tables **tables, char *const *paths, size_t count, const TableOptions *options,
                    const char *const *columns, size_t column_count, bool twice, Error *error);
+/** As records_take_lists(), for all tables. */
+void tables_take_lists(Tables *tables, size_t column);
 void tables_close(Tables *tables); /**< NULL is allowed */
 
 /** The next row, as records_next(); *more is false at the end of the last table. A table without rows is STATUS_INPUT. */

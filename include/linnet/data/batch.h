@@ -45,6 +45,7 @@ typedef struct {
     int32_t *cu_keys;           /**< [B + 1] */
     int32_t *pooled;            /**< [B] */
     int32_t *labels;            /**< [B] */
+    const float **targets;      /**< [B] each sample's targets, see batch_set_targets(); NULL: it has none */
     uint64_t *sample_ids;       /**< [B] index in the token file */
     int32_t *pooled_positions;  /**< [B] positions[pooled[b]] */
     int32_t *pooled_key_counts; /**< [B] key_counts[pooled[b]] */
@@ -84,6 +85,8 @@ void batch_clear(Batch *batch);
 void batch_next_unit(Batch *batch);
 /** Add a text of `length` ≥ 1 tokens; tokens past P are dropped. The caller makes sure that its rows fit. */
 void batch_add(Batch *batch, const BatchRule *rule, const int32_t *ids, size_t length, int32_t label, uint64_t sample);
+/** Give the sample that was added last its targets, one for each label of the model; borrowed until the batch has run. */
+void batch_set_targets(Batch *batch, const float *targets);
 
 /** The units as segments of a sum over all rows, or over the pooled ones. Borrowed. */
 Segments batch_row_segments(const Batch *batch);

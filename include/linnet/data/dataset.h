@@ -5,19 +5,27 @@
  *
  *   tokens  uint16 [tokens]      the samples' ids, one after the other; uint32 where the vocabulary has over 65,536
  *   offsets int64  [samples + 1] where each sample starts in tokens; offsets[0] = 0
- *   labels  uint8  [samples]     all 0 in a file without labels, which has no label names either
+ *   labels  uint8  [samples]     all 0 in a file without labels, which has no label names either; uint16 for over 256
  *   rows    int64  [samples]     the sample's row in the source table, from 0
+ *
+ *  Where a sample has a number for each label (problem_has_targets()), there is in the place of labels:
+ *
+ *   targets float32 [samples · labels]  each sample's targets, one sample after the other
  *
  *  Files are opened read-only and without file locks, so that NFS and Lustre work. Each rank opens the file, or its
  *  host's copy in memory (broadcast_files.h), for itself and reads only the chunks that it needs. One thread may call
  *  dataset_lengths(), dataset_labels() and dataset_load() while others read other data sets. Not collective. */
 #include "linnet/core/digest.h"
 #include "linnet/core/error.h"
+#include "linnet/data/problem.h"
 #include <stdbool.h>
 #include <stdint.h>
 
+/** Files of at most 255 labels, one of which each sample has, are of version 2; all others name their problem_type. */
 #define DATASET_FORMAT_VERSION 2
-#define DATASET_LABELS_MAX 255
+#define DATASET_FORMAT_PROBLEMS 3
+#define DATASET_PLAIN_LABELS_MAX 255
+#define DATASET_LABELS_MAX 1000
 
 typedef struct {
     const char *path; /**< of the opened token file; not used in writing */
@@ -28,8 +36,9 @@ typedef struct {
     int32_t end_of_text; /**< id of <|endoftext|> */
     int32_t max_length;  /**< the limit of a sample's tokens */
     int32_t longest;     /**< tokens of the longest sample */
-    int32_t labels;      /**< number of classes; 0: the samples have no labels */
-    char **label_names;  /**< [labels] */
+    Problem problem;     /**< single label where the samples have no labels */
+    int32_t labels;      /**< number of classes or targets; 0: the samples have no labels */
+    char **label_names;  /**< [labels] of the classes or targets */
     bool pairs;          /**< each sample is made of two texts */
     char part[256];      /**< which part of the table the samples are, and how it was chosen; "": all, or a subset */
     char tokenizer_digest[DIGEST_TEXT];
@@ -43,7 +52,8 @@ typedef struct {
     int64_t count;
     int64_t *starts;  /**< [count + 1] */
     int32_t *ids;     /**< [starts[count]] */
-    uint8_t *labels;  /**< [count] */
+    uint16_t *labels; /**< [count]; NULL where they have targets */
+    float *targets;   /**< [count, info.labels] problem_has_targets(): 0 or 1, or a finite number; else NULL */
     int64_t *indices; /**< [count] each sample's index in the token file */
     int64_t *rows;    /**< [count] each sample's row in the source table */
 } Samples;
@@ -59,7 +69,7 @@ void dataset_close(Dataset *dataset);
 Status dataset_require_labels(const Dataset *dataset, Error *error);
 
 /** Check all of samples first … first + count − 1: offsets that rise (each sample has 1 to max_length tokens), ids
- *  below the vocabulary, labels in range. In a job each rank checks its share of the file. */
+ *  below the vocabulary, labels or targets in range. In a job each rank checks its share of the file. */
 Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *error);
 
 /** How many of samples first … first + count − 1 have more than `length` tokens. Reads their offsets only if the longest
@@ -72,15 +82,18 @@ void dataset_warn_longer(const DatasetInfo *info, int64_t longer, int32_t positi
 /** lengths [count], in tokens, of samples indices [count] (any order, repeats allowed). */
 Status dataset_lengths(Dataset *dataset, const int64_t *indices, int64_t count, int32_t *lengths, Error *error);
 
-/** labels [count] of samples indices [count] (likewise). */
-Status dataset_labels(Dataset *dataset, const int64_t *indices, int64_t count, uint8_t *labels, Error *error);
+/** labels [count] of samples indices [count] (likewise); the file has no targets. */
+Status dataset_labels(Dataset *dataset, const int64_t *indices, int64_t count, uint16_t *labels, Error *error);
 
-/** Add to counts [DATASET_LABELS_MAX] how many of samples first … first + count − 1 have each label. */
+/** Add to counts [DATASET_LABELS_MAX] how many of samples first … first + count − 1 have each label; the file has no targets. */
 Status dataset_count_labels(Dataset *dataset, int64_t first, int64_t count, int64_t *counts, Error *error);
 
 /** Load samples indices [count] (likewise) into *samples, in that order. Free with samples_free(). */
 Status dataset_load(Dataset *dataset, const int64_t *indices, int64_t count, Samples *samples, Error *error);
 void samples_free(Samples *samples);
+
+/** Bytes that a loaded sample's label, or its targets, take. */
+double dataset_label_bytes(const DatasetInfo *info);
 
 /** Bytes a sample that these three need besides their results. */
 enum { DATASET_WORK_BYTES = 56 };
@@ -96,6 +109,9 @@ typedef struct DatasetWriter DatasetWriter;
 Status dataset_writer_create(DatasetWriter **writer, const char *path, const DatasetInfo *info, Error *error);
 Status dataset_writer_add(DatasetWriter *writer, const int32_t *ids, size_t count, int32_t label, int64_t row,
                           Error *error);
+/** The same for a file whose samples have targets [info.labels]. */
+Status dataset_writer_add_targets(DatasetWriter *writer, const int32_t *ids, size_t count, const float *targets,
+                                  int64_t row, Error *error);
 /** `source_digest` and `source_size` are given here, because they are known only after the source has been read. */
 Status dataset_writer_finish(DatasetWriter *writer, const char *source_digest, int64_t source_size, Error *error);
 void dataset_writer_destroy(DatasetWriter *writer);

@@ -76,10 +76,11 @@ GlobalBatch loader_global_batch(const Loader *loader, int64_t global_batch);
 /** One of this rank's samples by its number, from unit_starts of a global batch. Borrowed. */
 typedef struct {
     const int32_t *ids;
-    size_t length; /**< tokens */
-    int32_t label;
-    int64_t index;    /**< in the token file */
-    int64_t position; /**< in the global batch, from 0; rises within a unit */
+    size_t length;        /**< tokens */
+    int32_t label;        /**< 0 where it has targets */
+    const float *targets; /**< [labels of the data set] or NULL */
+    int64_t index;        /**< in the token file */
+    int64_t position;     /**< in the global batch, from 0; rises within a unit */
 } LoaderSample;
 LoaderSample loader_sample(const Loader *loader, int64_t number);
 

@@ -24,6 +24,9 @@ typedef enum {
 
 #define PREPARE_MAX_LENGTH 1024 /**< tokens: GPT-2's positions */
 
+/** The column of labels where none is named. */
+#define USUAL_LABEL_COLUMN "sentiment"
+
 typedef struct {
     char *const *inputs; /**< [input_count] the tables, or "-": standard input; see linnet/text/table_paths.h */
     size_t input_count;
@@ -32,8 +35,13 @@ typedef struct {
     const char *tokenizer;    /**< a folder, see linnet/tokenizer/tokenizer_spec.h */
     const char *text_column;  /**< column of the texts */
     const char *pair_column;  /**< column of second texts; NULL: a sample is one text */
-    const char *label_column; /**< column of the labels; NULL: the token file has none */
-    char **label_names;       /**< [labels] the classes 0, 1, … */
+    Problem problem;          /**< what the labels are */
+    const char *label_column; /**< column of the labels, or of lists of them with multi label */
+    char *const
+        *label_columns; /**< [labels] in its place a column for each target: 0 or 1 with multi label, numbers with
+                                      regression. Both NULL: the token file has no labels */
+    const char *label_separator; /**< between the labels of a list that is not JSON; NULL: a comma */
+    char *const *label_names;    /**< [labels] the classes or targets 0, 1, … */
     size_t labels;
     int32_t max_length; /**< longer samples are truncated to this many tokens; 0: to the tokenizer's model_max_length,
                              or to PREPARE_MAX_LENGTH where it has none */
@@ -52,7 +60,8 @@ typedef struct {
 /** What was written to a token file. */
 typedef struct {
     int64_t samples, tokens;
-    int64_t per_label[DATASET_LABELS_MAX]; /**< samples of each class */
+    int64_t per_label[DATASET_LABELS_MAX];  /**< samples of each class, or to which each label applies */
+    TargetRange ranges[DATASET_LABELS_MAX]; /**< of each target, with regression */
 } PreparePart;
 
 typedef struct {
@@ -75,9 +84,9 @@ typedef struct {
 } PrepareSummary;
 
 /** Make the token file of the rows of all tables, in the order in which they are named. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
- *  linnet/tokenizer/tokenizer.h refuse (also pairs), an unknown label (docs/reference/formats.md has the rules), empty or repeated label
+ *  linnet/tokenizer/tokenizer.h refuse (also pairs), an unknown label or a target that is none (docs/reference/formats.md has the rules), empty or repeated label
  *  names, a table without rows, tables with different columns, a subset larger than the table, a table that changes while it is read, an output that
- *  is an input; what split.h and class_balance.h in src/text refuse. */
+ *  is an input; what split.h and class_balance.h in src/text refuse, and their options for samples that do not have one label each. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);
 
 #endif

@@ -71,6 +71,9 @@ int64_t records_size(const Records *records);
 /** What was read; after the last row. STATUS_INPUT where the file changed its size while it was read. */
 Status records_source(Records *records, TableSource *about, Error *error);
 
+/** Take arrays of JSON in this column, too: as they are written. Before the first row. */
+void records_take_lists(Records *records, size_t column);
+
 /** Keep each row of JSON as it is written; before the first one. */
 void records_keep(Records *records);
 /** The current row of JSON as it is written: an object, which is valid JSON. Borrowed until the next call. */

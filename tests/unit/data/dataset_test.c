@@ -79,7 +79,7 @@ static void assert_loads(Dataset *dataset, const int64_t *indices, int64_t count
     if (dataset_lengths(dataset, indices, count, lengths, &error)) fail_msg("%s", error.message);
     for (int64_t i = 0; i < count; i++) assert_int_equal(lengths[i], length_of(indices[i]));
     free(lengths);
-    uint8_t *labels = malloc((size_t)count + 1);
+    uint16_t *labels = malloc(((size_t)count + 1) * sizeof *labels);
     assert_non_null(labels);
     if (dataset_labels(dataset, indices, count, labels, &error)) fail_msg("%s", error.message);
     for (int64_t i = 0; i < count; i++) assert_int_equal(labels[i], label_of(indices[i]));

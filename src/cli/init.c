@@ -8,7 +8,7 @@
 #include "linnet/model/model_new.h"
 
 typedef struct {
-    const char *output, *tokenizer, *labels;
+    const char *output, *tokenizer, *labels, *problem;
     int64_t layers, width, heads, positions, seed;
 } InitOptions;
 
@@ -25,6 +25,9 @@ static Status read_options(InitOptions *init, int argc, char **argv, bool *helpe
          1 << 20},
         {"labels", OPTION_TEXT, &init->labels, "NAMES: labels 0, 1, ... (default negative,neutral,positive)", false, 0,
          0},
+        {"problem-type", OPTION_TEXT, &init->problem,
+         "single_label_classification|multi_label_classification|regression: what the labels are (default: the first)",
+         false, 0, 0},
         {"seed", OPTION_INT, &init->seed, "N: seed of the random weights (default 42)", false, 0, INT64_MAX},
     };
     const CommandLine line = {.synopsis = "linnet init --output DIR --tokenizer DIR [OPTIONS]",
@@ -42,7 +45,13 @@ static Status run(const InitOptions *init, Error *error) {
     size_t labels = 0;
     char room[PATH_MAX];
     char **names = options_split(init->labels, &labels, error);
+    Problem problem = PROBLEM_SINGLE_LABEL;
+    if (init->problem && !problem_find(init->problem, &problem))
+        error_set(error, STATUS_INPUT, "--problem-type: expected %s, %s or %s, got %s",
+                  problem_name(PROBLEM_SINGLE_LABEL), problem_name(PROBLEM_MULTI_LABEL),
+                  problem_name(PROBLEM_REGRESSION), init->problem);
     const NewModel model = {
+        .problem = problem,
         .tokenizer = hub_cache_resolve(init->tokenizer, room, error),
         .label_names = (const char *const *)names,
         .labels = (int32_t)labels,

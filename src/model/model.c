@@ -14,8 +14,16 @@ static bool has_plain_names(const ModelConfig *config) {
     return true;
 }
 
+/* One number goes by any name. */
+static bool is_one_number(const ModelConfig *config, const DatasetInfo *data) {
+    return config->problem == PROBLEM_REGRESSION && data->problem == PROBLEM_REGRESSION && config->labels == 1 &&
+           data->labels == 1;
+}
+
 static bool has_labels(const ModelConfig *config, const DatasetInfo *data) {
     bool same = config->labels == data->labels;
+    if (!model_config_fits(config, data->problem)) return false;
+    if (is_one_number(config, data)) return true;
     for (int32_t i = 0; i < data->labels && same; i++) same = strcmp(config->label_names[i], data->label_names[i]) == 0;
     return same;
 }
@@ -23,6 +31,10 @@ static bool has_labels(const ModelConfig *config, const DatasetInfo *data) {
 /* `advice` ends the message. */
 static Status check_labels(const ModelConfig *config, const DatasetInfo *data, const char *path, const char *advice,
                            Error *error) {
+    if (!model_config_fits(config, data->problem))
+        return error_set(error, STATUS_INPUT, "%s is for %s, %s for %s: %s", data->path, problem_name(data->problem),
+                         path, problem_name(config->problem), advice);
+    if (is_one_number(config, data)) return STATUS_OK;
     if (config->labels != data->labels)
         return error_set(error, STATUS_INPUT, "%s has %d labels, %s has %d: %s", data->path, data->labels, path,
                          config->labels, advice);
@@ -122,9 +134,11 @@ static Status read_tokenizer(Model *model, const char *path, Error *error) {
 /* Make the model's labels those of the data, and find out whether its head is new. */
 static Status fit_labels(Model *model, const char *path, const DatasetInfo *data, bool replace, Error *error) {
     ModelConfig *config = &model->config;
-    const bool plain = config->labels == data->labels && has_plain_names(config);
+    const bool plain =
+        config->labels == data->labels && has_plain_names(config) && model_config_fits(config, data->problem);
     model->replaced_head = replace && !model->new_head && !plain && !has_labels(config, data);
     model->new_head = model->new_head || model->replaced_head;
+    if (model->new_head || model_config_fits(config, data->problem)) config->problem = data->problem;
     if ((model->new_head || plain) &&
         model_config_set_labels(config, (const char *const *)data->label_names, data->labels, error))
         return error->status;

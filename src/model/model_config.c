@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABELS_MAX 65536 /* far more than the 255 of a token file; a file with more is damaged */
+#define LABELS_MAX 65536 /* far more than the 1,000 of a token file; a file with more is damaged */
 #define LAYERS_MAX 1024  /* the largest GPT-2 has 48; a file with more than this is damaged */
 
 /* A key with an integer from 1 to maximum. */
@@ -116,16 +116,20 @@ static Status check_class(const cJSON *source, const char *path, Error *error) {
     return STATUS_OK;
 }
 
-/* A head of another kind is no other network: whoever reads it decides (model_folder.c). */
+/* After the labels. */
 static Status read_problem(ModelConfig *config, const char *path, Error *error) {
-    static const char *const OTHERS[] = {"regression", "multi_label_classification"};
-    const cJSON *problem = cJSON_GetObjectItemCaseSensitive(config->source, "problem_type");
-    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++)
-        if (cJSON_IsString(problem) && strcmp(problem->valuestring, OTHERS[i]) == 0)
-            config->other_problem = problem->valuestring;
-    if (config->other_problem) return STATUS_OK;
-    return require_text(config->source, "problem_type", "single_label_classification", "single_label_classification",
-                        path, error);
+    const char *name = NULL;
+    if (json_get_text(config->source, "problem_type", &name, path, error)) return error->status;
+    config->problem_saved = name != NULL;
+    config->problem = config->labels == 1 ? PROBLEM_REGRESSION : PROBLEM_SINGLE_LABEL;
+    if (!name || problem_find(name, &config->problem)) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s: problem_type must be %s, %s or %s, not \"%s\"", path,
+                     problem_name(PROBLEM_SINGLE_LABEL), problem_name(PROBLEM_MULTI_LABEL),
+                     problem_name(PROBLEM_REGRESSION), name);
+}
+
+bool model_config_fits(const ModelConfig *config, Problem problem) {
+    return config->problem == problem || (!config->problem_saved && config->labels > 1);
 }
 
 /* Refuse settings of another network than the one that linnet computes. */
@@ -276,8 +280,8 @@ static ModelConfig defaults(void) {
 static Status read_source(ModelConfig *config, const char *path, Error *error) {
     if (!cJSON_IsObject(config->source))
         return error_set(error, STATUS_INPUT, "%s: must be an object with the configuration of a GPT-2 model", path);
-    if (check_kind(config->source, path, error) || read_problem(config, path, error) ||
-        read_sizes(config, path, error) || read_numbers(config, path, error) || read_labels(config, path, error) ||
+    if (check_kind(config->source, path, error) || read_sizes(config, path, error) ||
+        read_numbers(config, path, error) || read_labels(config, path, error) || read_problem(config, path, error) ||
         read_token(config, "pad_token_id", -1, &config->pad_token, path, error) ||
         read_token(config, "eos_token_id", 50256, &config->end_of_text, path, error))
         return error->status;
@@ -313,8 +317,8 @@ static const char NEW_TEXT[] =
     "\n  \"vocab_size\": %d\n}\n";
 
 Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t positions, int32_t width, int32_t layers,
-                           int32_t heads, const char *const *label_names, int32_t labels, int32_t end_of_text,
-                           Error *error) {
+                           int32_t heads, Problem problem, const char *const *label_names, int32_t labels,
+                           int32_t end_of_text, Error *error) {
     static const char name[] = "the new model's configuration";
     char text[sizeof NEW_TEXT + 8 * 16];
     *config = defaults();
@@ -322,14 +326,19 @@ Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t posi
                           end_of_text, vocabulary);
     config->text = memory_text(text, error);
     if (config->text && !json_parse(&config->source, config->text, (size_t)length, name, error) &&
-        !read_source(config, name, error))
+        !read_source(config, name, error)) {
+        config->problem = problem;
         model_config_set_labels(config, label_names, labels, error);
+    }
     if (error->status) model_config_free(config);
     return error->status;
 }
 
 Status model_config_set_labels(ModelConfig *config, const char *const *label_names, int32_t labels, Error *error) {
-    if (labels < 2) return error_set(error, STATUS_INPUT, "a classifier needs at least 2 labels, not %d", labels);
+    const int32_t least = config->problem == PROBLEM_SINGLE_LABEL ? 2 : 1;
+    if (labels < least)
+        return error_set(error, STATUS_INPUT, "a classifier needs at least %d label%s, not %d", least,
+                         least > 1 ? "s" : "", labels);
     /* The new names may be the old ones, so the old ones are freed last. */
     ModelConfig made = {0};
     if (!label_names)
@@ -341,7 +350,6 @@ Status model_config_set_labels(ModelConfig *config, const char *const *label_nam
         return error->status;
     }
     free_labels(config);
-    config->other_problem = NULL;
     config->labels = labels;
     config->label_names = made.label_names;
     return STATUS_OK;

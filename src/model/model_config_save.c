@@ -82,7 +82,7 @@ static void set_all(Edit *edit, const ModelConfig *config) {
     set_float(edit, "embd_pdrop", config->embedding_dropout);
     set_float(edit, "attn_pdrop", config->attention_dropout);
     set_float(edit, "resid_pdrop", config->residual_dropout);
-    set(edit, "problem_type", cJSON_CreateString("single_label_classification"));
+    set(edit, "problem_type", cJSON_CreateString(problem_name(config->problem)));
     set_labels(edit, config);
     set_dtype(edit, config->source);
     set_pooling(edit, config);

@@ -73,16 +73,10 @@ static Status find_head(ModelFolder *folder, const Tensor **found, bool any_head
     const ParameterTensor *score = &folder->layout.tensor[parameters_score(&folder->layout)];
     Error misfit = {0};
     *found = find_tensor(folder, score->name);
-    if (folder->config.other_problem)
-        error_set(
-            &misfit, STATUS_INPUT,
-            "%s/config.json: problem_type is \"%s\": linnet trains classifiers, whose samples have one label each",
-            folder->path, folder->config.other_problem);
-    else if (!*found)
-        return STATUS_OK;
-    else if (check_tensor(folder, *found, score, &misfit) == STATUS_OK && folder->config.labels < 2)
-        error_set(&misfit, STATUS_INPUT, "%s: its head has one label: linnet trains classifiers with two or more",
-                  folder->path);
+    if (!*found) return STATUS_OK;
+    if (check_tensor(folder, *found, score, &misfit) == STATUS_OK && folder->config.labels < 2 &&
+        folder->config.problem == PROBLEM_SINGLE_LABEL)
+        error_set(&misfit, STATUS_INPUT, "%s: its head has one label: a classifier needs two or more", folder->path);
     if (!misfit.status) return STATUS_OK;
     *found = NULL;
     if (!any_head)

@@ -62,7 +62,7 @@ static Status make_config(const NewModel *model, ModelConfig *config, Error *err
     TokenizerSpec spec = {0};
     if (!tokenizer_spec_read(&spec, model->tokenizer, error) &&
         !model_config_create(config, spec.size, model->positions, model->width, model->layers, model->heads,
-                             model->label_names, model->labels, spec.end_of_text, error))
+                             model->problem, model->label_names, model->labels, spec.end_of_text, error))
         config->pad_token = tokenizer_pad(&spec, -1);
     tokenizer_spec_free(&spec);
     return error->status;

@@ -48,8 +48,8 @@ static Status choose_layers(Rig *rig, const PlanShape *shape, Error *error) {
     size_t width = (size_t)shape->width, inner = (size_t)shape->inner;
     size_t layer = (4 * width * width + 2 * width * inner) * sizeof(float);
     int32_t layers = (int32_t)size_min((size_t)shape->layers, WEIGHTS_ENOUGH / layer + 3);
-    if (model_config_create(&rig->config, VOCABULARY, shape->positions, shape->width, layers, shape->heads, labels,
-                            LABELS, 0, error))
+    if (model_config_create(&rig->config, VOCABULARY, shape->positions, shape->width, layers, shape->heads,
+                            PROBLEM_SINGLE_LABEL, labels, LABELS, 0, error))
         return error->status;
     rig->config.inner = shape->inner;
     return parameters_layout(&rig->layout, &rig->config, error);

@@ -35,7 +35,8 @@ static inline void write_model_folder(const World *world, const char *path, cons
         tokenizer_files_read(&files, tokenizer, PLAIN_VOCABULARY - 1, PLAIN_POSITIONS, &error);
     if (world->rank == 0 && file_make_folder(path, &error) == STATUS_OK &&
         model_config_create(&config, PLAIN_VOCABULARY, PLAIN_POSITIONS, PLAIN_CONFIG.width, PLAIN_CONFIG.layers,
-                            PLAIN_CONFIG.heads, labels, 3, PLAIN_VOCABULARY - 1, &error) == STATUS_OK)
+                            PLAIN_CONFIG.heads, PROBLEM_SINGLE_LABEL, labels, 3, PLAIN_VOCABULARY - 1,
+                            &error) == STATUS_OK)
         model_folder_save(path, &config, &plain->layout, &values, &files, NULL, &error);
     if (world->rank == 0 && headless && error.status == STATUS_OK) {
         TensorSource sources[40];

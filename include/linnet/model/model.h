@@ -55,7 +55,7 @@ Status model_layout(const ModelSource *source, ParameterLayout *layout, Adapter 
 Status model_describe(Model *model, const ModelSource *source, const DatasetInfo *data, bool replace, Error *error);
 
 /** Load a model folder. With `data`, the model must fit it: the same tokenizer (by digest, where the folder has one), a
- *  vocabulary that contains its token ids, and the same labels in the same order. A folder without a head gets the
+ *  vocabulary that contains its token ids, the same problem and the same labels in the same order. A folder without a head gets the
  *  data's labels and a new head from `seed`; one whose labels are only LABEL_0 … gets the data's names. With
  *  `replace`, so does a folder whose labels are others than the data's, in names, number or order. Without `data` a
  *  folder without a head is refused. So is one with values that are not finite numbers. Collective. */

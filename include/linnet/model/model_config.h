@@ -4,6 +4,7 @@
  *  fields are kept and written back. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/data/pooling.h"
+#include "linnet/data/problem.h"
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,34 +23,39 @@ typedef struct {
     bool scale_by_inverse_layer; /**< scale_attn_by_inverse_layer_idx */
     Pooling pooling;             /**< linnet's own field {"linnet": {"pooling": …}}; POOLING_LAST_TOKEN when absent */
     bool pooling_saved;          /**< whether that field was present */
-    const char *other_problem; /**< problem_type of a head that is no classifier's with one label a sample: "regression"
-                                      or "multi_label_classification"; NULL otherwise. Borrowed from `source` */
-    cJSON *source;             /**< the complete file; owned */
-    char *text;                /**< its text, which is written back with what linnet sets in it; owned */
+    Problem problem;             /**< problem_type. Where that is absent, regression with one label, as in Transformers,
+                                      and with more labels one of them, which model_config_fits() does not insist on */
+    bool problem_saved;          /**< whether that field was present */
+    cJSON *source;               /**< the complete file; owned */
+    char *text;                  /**< its text, which is written back with what linnet sets in it; owned */
 } ModelConfig;
 
 /** Read `path`. STATUS_INPUT names file and key: not a gpt2 model, sizes that are not positive or not divisible, an
- *  activation other than gelu_new (or its synonym gelu_pytorch_tanh), cross attention, a problem_type other than
- *  single_label_classification, an id2label with a missing index or a repeated name, quantized
+ *  activation other than gelu_new (or its synonym gelu_pytorch_tanh), cross attention, a problem_type that
+ *  Transformers does not know, an id2label with a missing index or a repeated name, quantized
  *  weights. One label is accepted, since some
- *  language models are saved with one; model_folder_open() refuses a head with one. n_ctx replaces an absent
+ *  language models are saved with one; model_folder_open() refuses a classifier's head with one. n_ctx replaces an absent
  *  n_positions. To be freed with model_config_free(); nothing to free on failure. */
 Status model_config_load(ModelConfig *config, const char *path, Error *error);
 
 /** The configuration of a new model, with Transformers' defaults for all that is not given. label_names [labels] are
  *  copied. To be freed as above. */
 Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t positions, int32_t width, int32_t layers,
-                           int32_t heads, const char *const *label_names, int32_t labels, int32_t end_of_text,
-                           Error *error);
+                           int32_t heads, Problem problem, const char *const *label_names, int32_t labels,
+                           int32_t end_of_text, Error *error);
 
-/** Replace the labels. label_names [labels] are copied; NULL: LABEL_0 …. */
+/** Whether the model's head is one for data of this problem, as far as its configuration says. */
+bool model_config_fits(const ModelConfig *config, Problem problem);
+
+/** Replace the labels, at least two of a classifier whose samples have one. label_names [labels] are copied; NULL:
+ *  LABEL_0 …. */
 Status model_config_set_labels(ModelConfig *config, const char *const *label_names, int32_t labels, Error *error);
 
 /** The config.json that model_config_save() writes; free with memory_free(). NULL: out of memory. */
 char *model_config_text(const ModelConfig *config, const char *path, Error *error);
 
-/** Write config.json: `text` with architectures = GPT2ForSequenceClassification, problem_type =
- *  single_label_classification, the labels, torch_dtype or dtype float32, the field "linnet", and a pad_token_id where
+/** Write config.json: `text` with architectures = GPT2ForSequenceClassification, problem_type,
+ *  the labels, torch_dtype or dtype float32, the field "linnet", and a pad_token_id where
  *  pooling is last_token, none where it is padded_end. All other members keep their place and spelling. */
 Status model_config_save(const ModelConfig *config, const char *path, Error *error);
 

@@ -16,8 +16,9 @@ void model_new_parameters(const ParameterLayout *layout, const ModelConfig *conf
 /** What a new model folder is made from. All texts are borrowed. */
 typedef struct {
     const char *tokenizer; /**< a folder with a tokenizer, which is copied and completed (tokenizer_files.h) */
+    Problem problem;
     const char *const *label_names;
-    int32_t labels; /**< at least 2 */
+    int32_t labels; /**< at least 2, or one target */
     int32_t layers, width, heads, positions;
     uint64_t seed;
 } NewModel;

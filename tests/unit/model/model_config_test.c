@@ -1,5 +1,6 @@
 /* config.json: what is read, refused, kept and written. */
 #include "linnet/core/json.h"
+#include "linnet/core/memory.h"
 #include "linnet/model/model_config.h"
 #include "unit/model_files.h"
 
@@ -107,23 +108,45 @@ static void test_reads_other_spellings(void **state) {
     model_config_free(&config);
 }
 
-/** The head is of another kind, the network is not: the reader of the folder decides, until it has labels. */
-static void test_tells_of_other_heads(void **state) {
+/** What a head is for, as Transformers decides it, and which data fit. */
+static void test_reads_the_problem(void **state) {
     (void)state;
-    static const char *const problems[] = {"regression", "multi_label_classification"};
-    static const char *const names[] = {"no", "yes"};
-    for (size_t i = 0; i < 2; i++) {
-        char text[80];
-        Error error = {0};
-        snprintf(text, sizeof text, "{\"problem_type\": \"%s\"}", problems[i]);
-        ModelConfig config = load(text);
-        assert_string_equal(config.other_problem, problems[i]);
-        assert_int_equal(model_config_set_labels(&config, names, 2, &error), STATUS_OK);
-        assert_null(config.other_problem);
+    static const struct {
+        const char *text;
+        Problem problem;
+        bool single, multi, regression; /* fit */
+    } cases[] = {
+        {"{\"problem_type\": \"single_label_classification\"}", PROBLEM_SINGLE_LABEL, true, false, false},
+        {"{\"problem_type\": \"multi_label_classification\"}", PROBLEM_MULTI_LABEL, false, true, false},
+        {"{\"problem_type\": \"regression\"}", PROBLEM_REGRESSION, false, false, true},
+        {"{\"problem_type\": \"regression\", \"num_labels\": 1}", PROBLEM_REGRESSION, false, false, true},
+        {"{\"num_labels\": 1}", PROBLEM_REGRESSION, false, false, true},
+        {"{\"problem_type\": null, \"num_labels\": 3}", PROBLEM_SINGLE_LABEL, true, true, true},
+        {"{}", PROBLEM_SINGLE_LABEL, true, true, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ModelConfig config = load(cases[i].text);
+        assert_int_equal(config.problem, cases[i].problem);
+        assert_int_equal(model_config_fits(&config, PROBLEM_SINGLE_LABEL), cases[i].single);
+        assert_int_equal(model_config_fits(&config, PROBLEM_MULTI_LABEL), cases[i].multi);
+        assert_int_equal(model_config_fits(&config, PROBLEM_REGRESSION), cases[i].regression);
         model_config_free(&config);
     }
-    ModelConfig config = load("{\"problem_type\": \"single_label_classification\"}");
-    assert_null(config.other_problem);
+}
+
+/** One label serves regression, but no classifier. */
+static void test_takes_one_target(void **state) {
+    (void)state;
+    static const char *const names[] = {"score"};
+    Error error = {0};
+    ModelConfig config = load("{\"problem_type\": \"regression\"}");
+    assert_int_equal(model_config_set_labels(&config, names, 1, &error), STATUS_OK);
+    char *text = model_config_text(&config, "config.json", &error);
+    assert_non_null(strstr(text, "\"regression\""));
+    assert_non_null(strstr(text, "\"score\""));
+    memory_free(text);
+    config.problem = PROBLEM_SINGLE_LABEL;
+    assert_int_equal(model_config_set_labels(&config, names, 1, &error), STATUS_INPUT);
     model_config_free(&config);
 }
 
@@ -293,7 +316,7 @@ static void test_create(void **state) {
     static const char *const names[] = {"negative", "neutral", "positive"};
     ModelConfig config;
     Error error = {0};
-    model_config_create(&config, 258, 64, 48, 3, 4, names, 3, 257, &error);
+    model_config_create(&config, 258, 64, 48, 3, 4, PROBLEM_SINGLE_LABEL, names, 3, 257, &error);
     assert_fine(&error);
     assert_int_equal(config.inner, 192);
     assert_int_equal(config.pad_token, 257);
@@ -318,11 +341,11 @@ static void test_create_refuses(void **state) {
     static const char *const twins[] = {"a", "a"}, *const names[] = {"a", "b"};
     ModelConfig config;
     Error heads = {0}, one = {0}, same = {0};
-    model_config_create(&config, 258, 64, 48, 3, 5, names, 2, 257, &heads);
+    model_config_create(&config, 258, 64, 48, 3, 5, PROBLEM_SINGLE_LABEL, names, 2, 257, &heads);
     assert_refused(&heads, "multiple");
-    model_config_create(&config, 258, 64, 48, 3, 4, names, 1, 257, &one);
+    model_config_create(&config, 258, 64, 48, 3, 4, PROBLEM_SINGLE_LABEL, names, 1, 257, &one);
     assert_refused(&one, "2 labels");
-    model_config_create(&config, 258, 64, 48, 3, 4, twins, 2, 257, &same);
+    model_config_create(&config, 258, 64, 48, 3, 4, PROBLEM_SINGLE_LABEL, twins, 2, 257, &same);
     assert_refused(&same, "\"a\"");
 }
 
@@ -332,7 +355,8 @@ int main(void) {
         cmocka_unit_test(test_reads_every_field),
         cmocka_unit_test(test_reads_other_spellings),
         cmocka_unit_test(test_refuses_another_model),
-        cmocka_unit_test(test_tells_of_other_heads),
+        cmocka_unit_test(test_reads_the_problem),
+        cmocka_unit_test(test_takes_one_target),
         cmocka_unit_test(test_refuses_numbers),
         cmocka_unit_test(test_refuses_labels),
         cmocka_unit_test(test_save_keeps_what_was_there),

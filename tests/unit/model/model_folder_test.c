@@ -64,13 +64,23 @@ static void test_refuses_folders(void **state) {
     refuse(in_folder("classifier"), "score.weight");
 }
 
-static void test_refuses_a_head_of_one_label(void **state) {
+/** It is one for regression, unless the configuration says otherwise. */
+static void test_refuses_a_classifier_of_one_label(void **state) {
     (void)state;
     Tensors *tensors = complete_model();
     tensors->sources[tensors->count - 1].shape[0] = 1;
     const char *model = save_model("regression", tensors);
     write_text(in_folder("regression/config.json"), "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5,"
                                                     "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 1}");
+    ModelFolder *opened = NULL;
+    Error error = {0};
+    assert_int_equal(model_folder_open(&opened, model, false, &error), STATUS_OK);
+    assert_true(model_folder_has_head(opened));
+    assert_int_equal(model_folder_config(opened)->problem, PROBLEM_REGRESSION);
+    model_folder_close(opened);
+    write_text(in_folder("regression/config.json"),
+               "{\"n_embd\": 4, \"n_head\": 2, \"n_layer\": 1, \"n_inner\": 5, \"vocab_size\": 11, \"n_positions\": 6,"
+               "\"num_labels\": 1, \"problem_type\": \"single_label_classification\"}");
     refuse(model, "label");
 }
 
@@ -417,7 +427,7 @@ int main(void) {
         cmocka_unit_test(test_read_leaves_another_head),
         cmocka_unit_test(test_refuses_tensors),
         cmocka_unit_test(test_refuses_folders),
-        cmocka_unit_test(test_refuses_a_head_of_one_label),
+        cmocka_unit_test(test_refuses_a_classifier_of_one_label),
         cmocka_unit_test(test_converts),
         cmocka_unit_test(test_copies_a_table_at_an_odd_address),
         cmocka_unit_test(test_refuses_values_that_are_not_finite),

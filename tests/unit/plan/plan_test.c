@@ -44,7 +44,9 @@ static int setup(void **state) {
     static const char *const labels[] = {"a", "b", "c"};
     Error error = {0};
     Fixture *f = calloc(1, sizeof *f);
-    assert_int_equal(model_config_create(&f->config, VOCABULARY, POSITIONS, WIDTH, LAYERS, 4, labels, 3, 0, &error), 0);
+    assert_int_equal(model_config_create(&f->config, VOCABULARY, POSITIONS, WIDTH, LAYERS, 4, PROBLEM_SINGLE_LABEL,
+                                         labels, 3, 0, &error),
+                     0);
     assert_int_equal(parameters_layout(&f->layout, &f->config, &error), 0);
     f->settings.global_batch_size = GLOBAL_BATCH;
     f->settings.max_steps = 100;

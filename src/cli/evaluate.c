@@ -1,5 +1,6 @@
 /* linnet evaluate: a model on a token file or a table, by all ranks. */
 #include "cli/commands.h"
+#include "cli/label_options.h"
 #include "cli/options.h"
 #include "cli/table_options.h"
 #include "linnet/core/hub_cache.h"
@@ -24,11 +25,9 @@ static Status run(const EvaluateOptions *options, bool quiet, Error *error) {
 }
 
 int command_evaluate(int argc, char **argv) {
-    EvaluateOptions options = {.batch_size = 8,
-                               .rank_timeout = (int64_t)HEARTBEAT_LIMIT_DEFAULT,
-                               .text_column = "text",
-                               .label_column = "sentiment"};
-    const char *labels = NULL;
+    EvaluateOptions options = {
+        .batch_size = 8, .rank_timeout = (int64_t)HEARTBEAT_LIMIT_DEFAULT, .text_column = "text"};
+    const char *labels = NULL, *columns = NULL;
     bool helped = false, quiet = false;
     char room[PATH_MAX];
     Error error = {0};
@@ -46,8 +45,11 @@ int command_evaluate(int argc, char **argv) {
          false, 0, 4096},
         {"text-column", OPTION_TEXT, &options.text_column, TEXT_COLUMN_HELP, false, 0, 0},
         {"text-pair-column", OPTION_TEXT, &options.pair_column, TEXT_PAIR_COLUMN_HELP, false, 0, 0},
-        {"label-column", OPTION_TEXT, &options.label_column, "NAME: column of the labels (default sentiment)", false, 0,
-         0},
+        {"label-column", OPTION_TEXT, &options.label_column, LABEL_COLUMN_HELP, false, 0, 0},
+        {"label-columns", OPTION_TEXT, &columns,
+         "NAMES: a column for each of the model's labels or targets, in its order (default: called like them)", false,
+         0, 0},
+        {"label-separator", OPTION_TEXT, &options.label_separator, LABEL_SEPARATOR_HELP, false, 0, 0},
         {"labels", OPTION_TEXT, &labels, "NAMES: what the table calls the model's labels (default: as the model does)",
          false, 0, 0},
         TABLE_OPTIONS(options.table),
@@ -66,7 +68,10 @@ int command_evaluate(int argc, char **argv) {
     if (!options_parse(&line, argc, argv, &helped, &quiet, NULL, &error) && !helped)
         options.model = hub_cache_resolve(options.model, room, &error);
     if (labels && !helped && !error.status) options.label_names = options_split(labels, &options.labels, &error);
+    if (columns && !helped && !error.status)
+        options.label_columns = options_split(columns, &options.label_column_count, &error);
     if (!helped) run(&options, quiet, &error);
     memory_free(options.label_names);
+    memory_free(options.label_columns);
     return (int)error.status;
 }

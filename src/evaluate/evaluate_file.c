@@ -83,12 +83,16 @@ static Status load(Job *job, Error *error) {
     return error->status;
 }
 
-/* Whether the samples are such as the model has been made for. */
-static Status check_data(const Job *job, Error *error) {
+/* Whether the samples are such as the model has been made for. Of a model that does not say what its labels are, the
+ * data say it. */
+static Status check_data(Job *job, Error *error) {
     DatasetInfo info = *dataset_info(job->dataset);
     info.path = job->options->data;
     if (job->options->label_names) info.labels = 0; /* the names of the table are not the model's */
-    return model_check_data(&job->model.config, job->model.tokenizer, &info, job->options->model, error);
+    if (model_check_data(&job->model.config, job->model.tokenizer, &info, job->options->model, error))
+        return error->status;
+    if (info.labels > 0) job->model.config.problem = info.problem;
+    return STATUS_OK;
 }
 
 /* Open data, model and predictions. Collective. */
@@ -114,6 +118,7 @@ static Status open_job(Job *job, Error *error) {
     }
     job->predictions = (PredictionsFile){.path = options->predictions,
                                          .dataset = job->dataset,
+                                         .problem = config->problem,
                                          .labels = config->labels,
                                          .label_names = label_names(job) ? label_names(job) : config->label_names};
     if (error->status == STATUS_OK && predicts) predictions_begin(&job->predictions, error);

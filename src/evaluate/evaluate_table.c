@@ -54,6 +54,49 @@ static Status refuse_reordered(const EvaluateOptions *options, const ModelConfig
                      moved, quoted(name, strlen(name), &given), quoted(other, strlen(other), &own), options->model);
 }
 
+/* Whether the columns are called like the model's labels, so that their order does not matter. */
+static bool are_names(const EvaluateOptions *options, const ModelConfig *config) {
+    for (size_t i = 0; i < options->label_column_count; i++) {
+        int32_t k = 0;
+        while (k < config->labels && strcmp(options->label_columns[i], config->label_names[k]) != 0) k++;
+        if (k == config->labels) return false;
+    }
+    return true;
+}
+
+/* Where the labels of the model's problem are in the table. */
+static Status choose_columns(const EvaluateOptions *options, const ModelConfig *config, PrepareOptions *prepared,
+                             Error *error) {
+    const bool numbers = config->problem == PROBLEM_REGRESSION;
+    prepared->problem = config->problem;
+    if (!problem_has_targets(config->problem)) {
+        if (options->label_columns || options->label_separator)
+            return error_set(error, STATUS_INPUT,
+                             "--label-column%s: %s has one label a sample, named by --label-column",
+                             options->label_columns ? "s" : " and --label-separator", options->model);
+        prepared->label_column = options->label_column ? options->label_column : USUAL_LABEL_COLUMN;
+        return STATUS_OK;
+    }
+    if (options->label_columns && options->label_column_count != prepared->labels)
+        return error_set(error, STATUS_INPUT,
+                         "--label-columns: expected a column for each of the %zu labels of %s, got %zu",
+                         prepared->labels, options->model, options->label_column_count);
+    if (options->label_columns || !options->label_column || numbers)
+        prepared->label_columns =
+            options->label_columns && !are_names(options, config) ? options->label_columns : prepared->label_names;
+    if (options->label_column && numbers) {
+        if (prepared->labels != 1)
+            return error_set(error, STATUS_INPUT,
+                             "--label-column: %s has %zu targets: name their columns by --label-columns",
+                             options->model, prepared->labels);
+        prepared->label_columns = (char *const *)&options->label_column;
+    } else if (options->label_column) {
+        prepared->label_column = options->label_column;
+        prepared->label_separator = options->label_separator;
+    }
+    return STATUS_OK;
+}
+
 /* Write the token file for a model. */
 static Status prepare_for(const World *world, const EvaluateOptions *options, const ModelConfig *config,
                           const char *tokenizer, const char *output, Error *error) {
@@ -64,18 +107,17 @@ static Status prepare_for(const World *world, const EvaluateOptions *options, co
                          config->labels, options->model, options->labels);
     char *data = memory_text(options->data, error);
     if (!data || (told && refuse_reordered(options, config, error))) goto cleanup;
-    const PrepareOptions prepared = {.inputs = &data,
-                                     .input_count = 1,
-                                     .table = options->table,
-                                     .output = output,
-                                     .tokenizer = tokenizer,
-                                     .text_column = options->text_column,
-                                     .pair_column = options->pair_column,
-                                     .label_column = options->label_column,
-                                     .label_names = told ? options->label_names : config->label_names,
-                                     .labels = (size_t)config->labels,
-                                     .positions = config->positions};
-    if (!prepare(&prepared, &summary, error) && world->rank == 0)
+    PrepareOptions prepared = {.inputs = &data,
+                               .input_count = 1,
+                               .table = options->table,
+                               .output = output,
+                               .tokenizer = tokenizer,
+                               .text_column = options->text_column,
+                               .pair_column = options->pair_column,
+                               .label_names = told ? options->label_names : config->label_names,
+                               .labels = (size_t)config->labels,
+                               .positions = config->positions};
+    if (!choose_columns(options, config, &prepared, error) && !prepare(&prepared, &summary, error) && world->rank == 0)
         tokenizer_warn_truncated(summary.truncated, summary.training.samples, summary.max_length, config->positions);
 cleanup:
     memory_free(data);

@@ -1,10 +1,12 @@
 /* Evaluate a data set with all ranks. */
 #include "linnet/evaluate/evaluation.h"
+#include "evaluate/target_keeper.h"
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/progress.h"
 #include "linnet/data/beginnings.h"
 #include "linnet/kernels/loss.h"
+#include "linnet/kernels/target_loss.h"
 #include <string.h>
 
 enum { GROUP = 4096 }; /* samples read from the file at a time */
@@ -32,9 +34,10 @@ Status evaluate_warn_longer(const World *world, Dataset *dataset, int32_t positi
 /* Where results go. */
 typedef struct {
     Metrics *metrics;
-    double *logits; /* [samples of a group, labels] or NULL */
-    double *truth;  /* [samples of a group] or NULL */
-    int64_t first;  /* the first sample of the group */
+    double *logits;       /* [samples of a group, labels] or NULL */
+    double *truth;        /* [samples of a group] or NULL */
+    TargetKeeper *keeper; /* NULL: there are no targets */
+    int64_t first;        /* the first sample of the group */
     size_t labels;
     double *losses; /* [capacity of a batch] */
 } Sink;
@@ -44,10 +47,19 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
     Batch *batch = e->batch;
     if (batch->samples == 0) return;
     const float *logits = gpt2_forward(e->gpt2, e->parameters, batch, NULL);
-    loss_forward_backward(sink->losses, NULL, logits, batch->labels, batch->samples, sink->labels, &(LossRule){0}, 1.0);
+    const bool targets = problem_has_targets(sink->metrics->problem);
+    if (targets)
+        target_loss(sink->metrics->problem, sink->losses, NULL, logits, batch->targets, batch->samples, sink->labels,
+                    1.0);
+    else
+        loss_forward_backward(sink->losses, NULL, logits, batch->labels, batch->samples, sink->labels, &(LossRule){0},
+                              1.0);
     for (size_t b = 0; b < batch->samples; b++) {
         const float *row = logits + b * sink->labels;
-        metrics_add(sink->metrics, row, batch->labels[b], sink->losses[b]);
+        if (targets)
+            metrics_add_loss(sink->metrics, sink->losses[b]);
+        else
+            metrics_add(sink->metrics, row, batch->labels[b], sink->losses[b]);
         if (!sink->logits) continue;
         const size_t at = batch->sample_ids[b] - (uint64_t)sink->first;
         for (size_t k = 0; k < sink->labels; k++) sink->logits[at * sink->labels + k] = (double)row[k];
@@ -98,7 +110,9 @@ static void run_samples(const Evaluator *e, const Loaded *loaded, int64_t first,
         const int32_t *ids = samples->ids + samples->starts[i];
         size_t length = (size_t)(samples->starts[i + 1] - samples->starts[i]);
         if (!batch_fits(e->batch, &e->rule, ids, length)) run_batch(e, sink);
-        batch_add(e->batch, &e->rule, ids, length, samples->labels[i], (uint64_t)samples->indices[i]);
+        batch_add(e->batch, &e->rule, ids, length, samples->labels ? samples->labels[i] : 0,
+                  (uint64_t)samples->indices[i]);
+        if (samples->targets) batch_set_targets(e->batch, samples->targets + (size_t)i * sink->labels);
     }
     run_batch(e, sink);
 }
@@ -143,20 +157,41 @@ static void sum_metrics(const World *world, Metrics *metrics) {
     metrics->nan_losses = counts[1];
     metrics->infinite_losses = counts[2];
     world_sum_integers(world, metrics->loss, METRICS_DIGITS);
+    if (problem_has_targets(metrics->problem)) return;
     world_sum_integers(world, metrics->confusion, (size_t)metrics->labels * (size_t)metrics->labels);
 }
 
-/* Each rank has some of a group's logits: collect them on rank 0, for its table and its sink (NULL: none). Collective. */
+/* A group's logits, for the scores and for the sink (NULL: none). Rank 0. */
+static void take_logits(const Evaluator *e, const Sink *sink, int64_t count, const LogitsSink *logits, Error *error) {
+    if (error->status) return;
+    if (sink->keeper)
+        target_keeper_take(sink->keeper, sink->first, count, sink->logits, error);
+    else
+        probability_table_add(e->probabilities, count, sink->logits, sink->truth);
+    if (logits && !error->status) logits->take(logits->context, sink->first, count, sink->logits, error);
+}
+
+/* Each rank has some of a group's logits: collect them on rank 0. Collective. */
 static void collect_logits(const Evaluator *e, const Sink *sink, int64_t count, const LogitsSink *logits,
                            Error *error) {
     size_t values = (size_t)count * sink->labels;
     world_sum_doubles(e->world, sink->logits, values);
     world_sum_doubles(e->world, sink->truth, (size_t)count);
-    if (e->world->rank == 0) probability_table_add(e->probabilities, count, sink->logits, sink->truth);
-    if (logits && e->world->rank == 0 && error->status == STATUS_OK)
-        logits->take(logits->context, sink->first, count, sink->logits, error);
+    if (e->world->rank == 0) take_logits(e, sink, count, logits, error);
     memset(sink->logits, 0, values * sizeof *sink->logits);
     memset(sink->truth, 0, (size_t)count * sizeof *sink->truth);
+}
+
+/* The scores that need all samples: rank 0 computes them and tells the others. Collective. */
+static Status score_targets(const World *world, const TargetKeeper *keeper, Metrics *metrics, Error *error) {
+    const size_t labels = (size_t)metrics->labels;
+    if (world->rank == 0) target_keeper_score(keeper, metrics, error);
+    if (world_agree(world, error, true)) return error->status;
+    world_broadcast(world, &metrics->multi_label, sizeof metrics->multi_label);
+    world_broadcast(world, &metrics->regression, sizeof metrics->regression);
+    world_broadcast(world, metrics->per_label, labels * sizeof *metrics->per_label);
+    world_broadcast(world, metrics->per_target, labels * sizeof *metrics->per_target);
+    return STATUS_OK;
 }
 
 /* All groups, one after the other on all ranks. Collective. */
@@ -174,27 +209,33 @@ static void run_groups(Rounds *rounds, Dataset *dataset, int64_t batch_size, int
     memory_free(indices);
 }
 
-/* The scores by counts, which all ranks have, and those by rank 0's probabilities. Collective. */
-static void make_scores(const Evaluator *e, const Metrics *metrics, Scores *scores) {
+/* The scores by counts, which all ranks have, and those by what rank 0 has kept. Collective. */
+static Status make_scores(const Evaluator *e, const TargetKeeper *keeper, Metrics *metrics, Scores *scores,
+                          Error *error) {
+    if (keeper && score_targets(e->world, keeper, metrics, error)) return error->status;
     *scores = metrics_scores(metrics);
-    if (e->world->rank == 0) probability_table_scores(e->probabilities, scores);
+    if (e->world->rank == 0 && !keeper) probability_table_scores(e->probabilities, scores);
     world_broadcast(e->world, scores, sizeof *scores);
+    return STATUS_OK;
 }
 
-Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics, Scores *scores,
-                    const LogitsSink *logits, Error *error) {
+/* Run and count all samples. `keeper`: of targets, open on rank 0; NULL: there are none. Collective. */
+static Status run_all(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics, TargetKeeper *keeper,
+                      const LogitsSink *logits, Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
     batch_size = int64_min(batch_size, info->samples);
     int64_t group = batch_size * (GROUP / batch_size + 1); /* full batches */
     Sink sink = {.metrics = metrics,
+                 .keeper = keeper,
                  .labels = (size_t)e->labels,
                  .losses = memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
     if (logits || info->labels > 0) {
         sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
         sink.truth = memory_allocate((size_t)group, sizeof *sink.truth, error);
     }
-    if (e->world->rank == 0) probability_table_clear(e->probabilities);
+    if (e->world->rank == 0 && !keeper) probability_table_clear(e->probabilities);
     metrics_clear(metrics, e->labels);
+    metrics->problem = info->problem;
     metrics->class_weights = e->class_weights;
     batch_clear(e->batch);
     Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
@@ -211,6 +252,15 @@ Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Me
     if (error->status != STATUS_OK) return error->status;
     if (rounds.stop) return error_set(error, STATUS_STOPPED, "stopped by a signal");
     sum_metrics(e->world, metrics);
-    make_scores(e, metrics, scores);
     return STATUS_OK;
+}
+
+Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics, Scores *scores,
+                    const LogitsSink *logits, Error *error) {
+    TargetKeeper opened = {0}, *keeper = problem_has_targets(dataset_info(dataset)->problem) ? &opened : NULL;
+    if (keeper && e->world->rank == 0) target_keeper_open(keeper, dataset, error);
+    if (!run_all(e, dataset, batch_size, metrics, keeper, logits, error))
+        make_scores(e, keeper, metrics, scores, error);
+    target_keeper_close(&opened);
+    return error->status;
 }

@@ -3,6 +3,7 @@
 #include "linnet/evaluate/class_scores.h"
 #include <assert.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #define DIGIT_BITS 32      /* a loss of 1 has as many bits behind the point, so that it is 1 in the second digit */
@@ -10,7 +11,8 @@
 
 void metrics_clear(Metrics *metrics, int32_t labels) {
     assert(labels > 0 && labels <= METRICS_LABELS_MAX);
-    memset(metrics, 0, sizeof *metrics);
+    memset(metrics, 0, offsetof(Metrics, confusion));
+    memset(metrics->confusion, 0, (size_t)labels * (size_t)labels * sizeof *metrics->confusion);
     metrics->labels = labels;
 }
 
@@ -62,6 +64,11 @@ void metrics_add(Metrics *metrics, const float *logits, int32_t label, double lo
     add_loss(metrics, metrics->class_weights ? metrics->class_weights[label] * loss : loss);
 }
 
+void metrics_add_loss(Metrics *metrics, double loss) {
+    metrics->samples++;
+    add_loss(metrics, loss);
+}
+
 /** 2tp + fp + fn of a label is its count as truth plus its count as prediction. */
 static int64_t label_occurrences(const Metrics *metrics, int32_t label) {
     int64_t sum = 0;
@@ -74,6 +81,15 @@ static int64_t label_occurrences(const Metrics *metrics, int32_t label) {
 Scores metrics_scores(const Metrics *metrics) {
     Scores scores = {.auroc = NAN, .auroc_weighted = NAN, .ece = NAN};
     if (metrics->samples == 0) return scores;
+    scores.problem = metrics->problem;
+    scores.loss = mean_loss(metrics);
+    if (problem_has_targets(metrics->problem)) {
+        /* The sum of losses has a fixed resolution, which may be coarse for squares of small numbers. */
+        if (metrics->problem == PROBLEM_REGRESSION && isfinite(scores.loss)) scores.loss = metrics->regression.mse;
+        scores.multi_label = metrics->multi_label;
+        scores.regression = metrics->regression;
+        return scores;
+    }
     int64_t right = 0, occurring = 0;
     double f1_sum = 0;
     for (int32_t label = 0; label < metrics->labels; label++) {
@@ -85,7 +101,6 @@ Scores metrics_scores(const Metrics *metrics) {
         f1_sum += 2 * (double)hits / (double)occurrences;
     }
     double samples = (double)metrics->samples;
-    scores.loss = mean_loss(metrics);
     scores.accuracy = (double)right / samples;
     scores.f1 = f1_sum / (double)occurring;
     const OverallScores overall = overall_scores(metrics);

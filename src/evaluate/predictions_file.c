@@ -5,6 +5,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/metrics.h"
 #include "linnet/kernels/loss.h"
+#include "linnet/kernels/target_loss.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -28,33 +29,90 @@ static void print_cell(FILE *file, const char *name) {
     escape_print(file, ESCAPE_OUTPUT, name, strlen(name));
 }
 
+static void print_header(const PredictionsFile *predictions) {
+    FILE *file = predictions->file;
+    char *const *names = predictions->label_names;
+    const bool truth = has_labels(predictions), numbers = predictions->problem == PROBLEM_REGRESSION;
+    fputs("row", file);
+    if (!numbers && truth) fputs(predictions->problem == PROBLEM_MULTI_LABEL ? "\tlabels" : "\tlabel", file);
+    if (!numbers) fputs("\tpredicted", file);
+    for (int32_t k = 0; numbers && truth && k < predictions->labels; k++) print_cell(file, names[k]);
+    for (int32_t k = 0; k < predictions->labels; k++) {
+        if (!numbers) print_cell(file, names[k]);
+        if (!numbers) continue;
+        fputs("\tpredicted_", file);
+        escape_print(file, ESCAPE_OUTPUT, names[k], strlen(names[k]));
+    }
+    fputc('\n', file);
+}
+
 Status predictions_begin(PredictionsFile *predictions, Error *error) {
     if (file_begin(&predictions->file, predictions->path, error)) return error->status;
-    fputs(has_labels(predictions) ? "row\tlabel\tpredicted" : "row\tpredicted", predictions->file);
-    for (int32_t k = 0; k < predictions->labels; k++) print_cell(predictions->file, predictions->label_names[k]);
-    fputc('\n', predictions->file);
+    print_header(predictions);
     return STATUS_OK;
 }
 
-static void print_samples(const PredictionsFile *predictions, const Samples *samples, const double *logits) {
+static void print_number(FILE *file, const char *format, double number) {
+    fputc('\t', file);
+    if (isfinite(number))
+        fprintf(file, format, number);
+    else
+        fputs("null", file);
+}
+
+/* A cell with the names of those labels whose value is at least `least`, with commas between them. */
+static void print_list(const PredictionsFile *predictions, const double *values, double least) {
     FILE *file = predictions->file;
-    char *const *names = predictions->label_names;
-    const bool truth = has_labels(predictions);
-    size_t labels = (size_t)predictions->labels;
-    float row[METRICS_LABELS_MAX];
+    const char *comma = "";
+    fputc('\t', file);
+    for (int32_t k = 0; k < predictions->labels; k++) {
+        const char *name = predictions->label_names[k];
+        if (!(values[k] >= least)) continue;
+        fputs(comma, file);
+        escape_print(file, ESCAPE_OUTPUT, name, strlen(name));
+        comma = ",";
+    }
+}
+
+/* The cells of a sample with targets [labels] (NULL: not known) behind its row. */
+static void print_targets(const PredictionsFile *predictions, const float *targets, const float *logits) {
+    const int32_t labels = predictions->labels;
+    double truth[METRICS_LABELS_MAX], outputs[METRICS_LABELS_MAX];
+    target_outputs(predictions->problem, outputs, logits, (size_t)labels);
+    for (int32_t k = 0; targets && k < labels; k++) truth[k] = (double)targets[k];
+    if (predictions->problem == PROBLEM_MULTI_LABEL) {
+        if (targets) print_list(predictions, truth, 1.0);
+        print_list(predictions, outputs, MULTI_LABEL_THRESHOLD);
+        for (int32_t k = 0; k < labels; k++) print_number(predictions->file, "%.6f", outputs[k]);
+        return;
+    }
+    for (int32_t k = 0; targets && k < labels; k++) print_number(predictions->file, "%.9g", truth[k]);
+    for (int32_t k = 0; k < labels; k++) print_number(predictions->file, "%.9g", outputs[k]);
+}
+
+/* The cells of a sample with a single label. */
+static void print_label(const PredictionsFile *predictions, const char *truth, const float *logits) {
+    FILE *file = predictions->file;
     double probabilities[METRICS_LABELS_MAX];
+    loss_softmax(probabilities, logits, (size_t)predictions->labels);
+    const int32_t best = metrics_predicted(logits, predictions->labels);
+    if (truth) print_cell(file, truth);
+    print_cell(file, isnan(probabilities[0]) ? "null" : predictions->label_names[best]);
+    for (int32_t k = 0; k < predictions->labels; k++) print_number(file, "%.6f", probabilities[k]);
+}
+
+static void print_samples(const PredictionsFile *predictions, const Samples *samples, const double *logits) {
+    const bool truth = has_labels(predictions);
+    const size_t labels = (size_t)predictions->labels;
+    float row[METRICS_LABELS_MAX];
     for (int64_t i = 0; i < samples->count; i++) {
         for (size_t k = 0; k < labels; k++) row[k] = (float)logits[(size_t)i * labels + k];
-        loss_softmax(probabilities, row, labels);
-        fprintf(file, "%" PRId64, samples->rows[i]);
-        if (truth) print_cell(file, names[samples->labels[i]]);
-        print_cell(file, isnan(probabilities[0]) ? "null" : names[metrics_predicted(row, (int32_t)labels)]);
-        for (size_t k = 0; k < labels; k++)
-            if (isfinite(probabilities[k]))
-                fprintf(file, "\t%.6f", probabilities[k]);
-            else
-                fputs("\tnull", file);
-        fputc('\n', file);
+        fprintf(predictions->file, "%" PRId64, samples->rows[i]);
+        if (problem_has_targets(predictions->problem))
+            print_targets(predictions, samples->targets ? samples->targets + (size_t)i * labels : NULL, row);
+        else
+            print_label(predictions, truth ? predictions->label_names[samples->labels[i]] : NULL, row);
+        fputc('\n', predictions->file);
     }
 }
 

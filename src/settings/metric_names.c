@@ -16,9 +16,25 @@ const char *const METRIC_NAMES[METRIC_COUNT + 1] = {
     [METRIC_PRECISION_WEIGHTED] = "precision_weighted",
     [METRIC_RECALL_WEIGHTED] = "recall_weighted",
     [METRIC_AUROC_WEIGHTED] = "auroc_weighted",
+    [METRIC_F1_MICRO] = "f1_micro",
+    [METRIC_AVERAGE_PRECISION] = "average_precision",
+    [METRIC_MSE] = "mse",
+    [METRIC_RMSE] = "rmse",
+    [METRIC_MAE] = "mae",
+    [METRIC_PEARSON] = "pearson",
+    [METRIC_SPEARMAN] = "spearmanr",
+    [METRIC_R2] = "r2",
 };
 
 const char *const CLASS_METRIC_NAMES[CLASS_METRIC_COUNT + 1] = {"precision", "recall", "f1", "support"};
+
+bool metric_is_of(Metric metric, Problem problem) {
+    if (metric == METRIC_LOSS) return true;
+    if (problem == PROBLEM_REGRESSION) return metric >= METRIC_MSE;
+    if (metric == METRIC_ACCURACY || metric == METRIC_F1) return true;
+    const bool of_several = metric == METRIC_F1_MICRO || metric == METRIC_AVERAGE_PRECISION;
+    return problem == PROBLEM_MULTI_LABEL ? of_several : metric < METRIC_F1_MICRO;
+}
 
 bool metric_is_known(const char *name) {
     for (const char *const *known = METRIC_NAMES; *known; known++)
@@ -35,5 +51,8 @@ bool metric_may_be_of_class(const char *name) {
 }
 
 bool metric_is_error(const char *name) {
-    return strcmp(name, METRIC_NAMES[METRIC_ECE]) == 0;
+    static const Metric errors[] = {METRIC_ECE, METRIC_MSE, METRIC_RMSE, METRIC_MAE};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (strcmp(name, METRIC_NAMES[errors[i]]) == 0) return true;
+    return false;
 }

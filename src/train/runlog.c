@@ -159,13 +159,12 @@ static bool add_prefixed(cJSON *event, const char *prefix, const char *name, dou
 
 cJSON *runlog_eval_event(int64_t step, double epoch, const char *prefix, const ScoreList *scores, double seconds,
                          int64_t samples) {
-    enum { FOR_PEOPLE = METRIC_ECE + 1 };
     const EventField fields[] = {{"step", (double)step}, {"epoch", epoch}};
     cJSON *event = make_event(fields, sizeof fields / sizeof *fields);
-    if (event && score_json_add(event, prefix, scores, 0, FOR_PEOPLE) &&
+    if (event && score_json_add(event, prefix, scores, 0, scores->for_people) &&
         add_prefixed(event, prefix, "runtime", seconds) &&
         add_prefixed(event, prefix, SPEED, seconds > 0 ? (double)samples / seconds : 0) &&
-        score_json_add(event, prefix, scores, FOR_PEOPLE, scores->count))
+        score_json_add(event, prefix, scores, scores->for_people, scores->count))
         return event;
     cJSON_Delete(event);
     return NULL;

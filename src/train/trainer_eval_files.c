@@ -37,7 +37,7 @@ static Status check_metric(const Trainer *t, Error *error) {
     ScoreList list;
     if (!of) return STATUS_OK;
     const DatasetInfo *info = dataset_info(of->data);
-    score_list_names(&list, info->labels, info->label_names);
+    score_list_names(&list, info->problem, info->labels, info->label_names);
     if (score_list_find(&list, metric)) return STATUS_OK;
     for (size_t i = 0; i < list.count; i++) names[i] = list.scores[i].name;
     const char *near = nearest_name(metric, names, list.count);
@@ -148,7 +148,7 @@ cJSON *trainer_eval_fields(const Trainer *t, Error *error) {
     cJSON *events = cJSON_CreateArray();
     bool complete = events;
     ScoreList list;
-    score_list_names(&list, t->model.config.labels, t->model.config.label_names);
+    score_list_names(&list, t->model.config.problem, t->model.config.labels, t->model.config.label_names);
     for (size_t i = 0; i < t->evaluation.count && complete; i++)
         complete = cJSON_AddItemToArray(events, runlog_eval_event(0, 0, t->evaluation.files[i].prefix, &list, 0, 0));
     if (complete) return events;

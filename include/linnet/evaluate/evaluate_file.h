@@ -13,9 +13,13 @@ typedef struct {
     int64_t threads;         /**< per rank; 0: one per core that the rank may use */
     int64_t rank_timeout;    /**< seconds, see heartbeat_limit() */
     TableOptions table;      /**< how a table is written */
-    const char *text_column, *label_column;
-    const char *pair_column; /**< of a table with second texts; else NULL */
-    char **label_names;      /**< [labels] the names that a table has for the model's labels; NULL: the model's own */
+    const char *text_column;
+    const char *pair_column;  /**< of a table with second texts; else NULL */
+    const char *label_column; /**< NULL: USUAL_LABEL_COLUMN, or with targets a column named like each of them */
+    char **label_columns;     /**< [label_column_count] or NULL: a column for each target */
+    size_t label_column_count;
+    const char *label_separator; /**< as in PrepareOptions */
+    char **label_names; /**< [labels] the names that a table has for the model's labels; NULL: the model's own */
     size_t labels;
 } EvaluateOptions;
 

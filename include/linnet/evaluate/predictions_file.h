@@ -1,7 +1,8 @@
 #ifndef LINNET_EVALUATE_PREDICTIONS_FILE_H
 #define LINNET_EVALUATE_PREDICTIONS_FILE_H
 /** The table that an evaluation writes of its samples: a header line, then a line for each sample with its row in the
- *  source table, the true and the predicted label, and the probability of each label (docs/reference/formats.md,
+ *  source table, the true and the predicted label, and the probability of each label. With multi label the two cells hold
+ *  lists, with regression the cells of all targets follow, then those of all predictions (docs/reference/formats.md,
  *  "Predictions"). Used by rank 0. Not collective. */
 #include "linnet/core/error.h"
 #include "linnet/data/dataset.h"
@@ -16,6 +17,7 @@ void predictions_file_name(const char *name, char *text, size_t size);
 typedef struct {
     const char *path;         /**< borrowed */
     Dataset *dataset;         /**< borrowed */
+    Problem problem;          /**< of the model */
     int32_t labels;           /**< of the model */
     char *const *label_names; /**< [labels] borrowed */
     FILE *file;               /**< NULL before predictions_begin() and after predictions_end() */

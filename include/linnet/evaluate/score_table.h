@@ -6,7 +6,8 @@
 /** Accuracy, macro F1, Matthews correlation coefficient, area under the ROC curve, expected calibration error, loss and
  *  samples a second; the confusion matrix (rows: the truth) or, of more than 20 labels, its 20 largest cells off the
  *  diagonal; scores and support of each class with 95 % confidence intervals, and their means. label_names
- *  [metrics->labels]. */
+ *  [metrics->labels]. With multi label: micro and macro F1, mean average precision, the share of samples with all labels
+ *  right, and the scores of each label. With regression: the errors and correlations of each target. */
 void score_table_print(const char *title, const Metrics *metrics, const Scores *scores, char *const *label_names,
                        double samples_per_second);
 

@@ -2,6 +2,7 @@
 #define LINNET_SETTINGS_METRIC_NAMES_H
 /** The names of an evaluation's scores, as they stand in the log behind "eval_" and as metric_for_best_model takes them.
  *  evaluate/score_list.h gives their values. Nothing here allocates, fails or is collective. */
+#include "linnet/data/problem.h"
 #include <stdbool.h>
 
 /** In the order of METRIC_NAMES. */
@@ -18,6 +19,14 @@ typedef enum {
     METRIC_PRECISION_WEIGHTED,
     METRIC_RECALL_WEIGHTED,
     METRIC_AUROC_WEIGHTED,
+    METRIC_F1_MICRO,
+    METRIC_AVERAGE_PRECISION,
+    METRIC_MSE,
+    METRIC_RMSE,
+    METRIC_MAE,
+    METRIC_PEARSON,
+    METRIC_SPEARMAN,
+    METRIC_R2,
     METRIC_COUNT
 } Metric;
 
@@ -27,6 +36,9 @@ extern const char *const METRIC_NAMES[METRIC_COUNT + 1];
 /** Scores of one class, each with "_" and the name of a label behind it, as in f1_negative; ends with NULL. */
 enum { CLASS_METRIC_COUNT = 4 };
 extern const char *const CLASS_METRIC_NAMES[CLASS_METRIC_COUNT + 1];
+
+/** Whether evaluations of this problem have the metric. */
+bool metric_is_of(Metric metric, Problem problem);
 
 /** Whether a name is one of METRIC_NAMES, or may be a score of a class: which labels there are, only the data tell. */
 bool metric_is_known(const char *name);

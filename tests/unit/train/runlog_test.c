@@ -75,7 +75,7 @@ static cJSON *train_event(void) {
 
 static cJSON *eval_event(void) {
     ScoreList list;
-    score_list_names(&list, 1, (char *[]){"a,b"});
+    score_list_names(&list, PROBLEM_SINGLE_LABEL, 1, (char *[]){"a,b"});
     list.scores[METRIC_LOSS].value = 1;
     list.scores[METRIC_ACCURACY].value = 0.75;
     list.scores[METRIC_F1].value = 0.5;
@@ -132,7 +132,7 @@ static void test_writes_json_also_where_a_number_is_none(void **state) {
         "{\"step\":1,\"epoch\":0.1,\"loss\":null,\"grad_norm\":null,\"learning_rate\":0,\"tokens_per_second\":0,"
         "\"samples_per_second\":0}\n");
     ScoreList list;
-    score_list_names(&list, 0, NULL);
+    score_list_names(&list, PROBLEM_SINGLE_LABEL, 0, NULL);
     cJSON *event = runlog_eval_event(1, 1, "eval_a_", &list, 0, 10); /* a clock too coarse to see the evaluation */
     assert_true(cJSON_GetObjectItem(event, "eval_a_samples_per_second")->valuedouble == 0);
     cJSON_Delete(event);

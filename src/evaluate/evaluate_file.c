@@ -111,7 +111,7 @@ static Status open_job(Job *job, Error *error) {
         if (job->model.adapter && !error->status)
             gpt2_make_adapter_room(job->gpt2, job->model.adapter->config.rank, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
-        if (job->world->rank == 0 && label_names(job))
+        if (job->world->rank == 0 && label_names(job) && !problem_has_targets(config->problem))
             probability_table_create(&job->probabilities, dataset_info(job->dataset)->samples, config->labels, error);
         else
             job->probabilities.labels = config->labels;

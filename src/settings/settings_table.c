@@ -150,11 +150,14 @@ const SettingRow SETTING_ROWS[] = {
      .help = "end with the weights of the best checkpoint; needs `eval_strategy` and a matching `save_strategy`"},
     {KEY(metric_for_best_model), .type = SETTING_METRIC, .fallback = "null", .choices = METRIC_NAMES,
      .help =
-         "metric that ranks checkpoints, with or without `eval_` before it; also `precision_`, `recall_` or `f1_` and the "
-         "name of a label; `NAME_accuracy` where `eval_file` has names. null: `loss` if `load_best_model_at_end` is set "
-         "or `lr_scheduler_type` is `reduce_lr_on_plateau`"},
+         "metric that ranks checkpoints, with or without `eval_` before it: up to `auroc_weighted` of a single label a "
+         "sample; `loss`, `accuracy`, `f1`, `f1_micro` or `average_precision` (mAP) of several labels; `loss` and from "
+         "`mse` on of regression; also `precision_`, `recall_` or `f1_` and the name of a label; `NAME_accuracy` where "
+         "`eval_file` has names. null: `loss` if `load_best_model_at_end` is set or `lr_scheduler_type` is "
+         "`reduce_lr_on_plateau`"},
     {KEY(greater_is_better), .type = SETTING_BOOL, .fallback = "null",
-     .help = "whether a larger metric is better; null: true unless its name ends in `loss`"},
+     .help = "whether a larger metric is better; null: true unless its name ends in `loss`, as in Trainer, also for "
+             "`mse`, `rmse`, `mae` and `ece`, of which less is better: a warning says so"},
     {KEY(early_stopping_patience), .type = SETTING_INT, .fallback = "null", .maximum = COUNT_MAX,
      .help =
          "stop after this many evaluations in a row without a better metric, as `EarlyStoppingCallback` does; null or 0: never stop early"},

@@ -17,7 +17,7 @@ static Status open_files(Trainer *t, Error *error) {
         of->file = &t->settings->eval_file.files[i];
         eval_prefix(of->file, of->prefix);
         if (trainer_open_token_file(t, &of->data, of->file->path, error)) return error->status;
-        dataset_require_labels(of->data, error);
+        if (!dataset_require_labels(of->data, error)) trainer_check_same_problem(t, of->data, of->file->path, error);
         if (world_agree(t->world, error, true)) return error->status;
     }
     return STATUS_OK;
@@ -30,7 +30,17 @@ const TrainerEvalFile *trainer_chosen_file(const Trainer *t, const char **metric
     return chosen ? &t->evaluation.files[chosen - files->files] : NULL;
 }
 
-/* The settings know every metric but those of classes, whose names are in the data. */
+/* The metric is none of the scores that evaluations of this kind of labels have. */
+static Status refuse_metric(const DatasetInfo *info, const ScoreList *list, const char *metric, Error *error) {
+    char known[256];
+    size_t used = 0;
+    for (size_t i = 0; i < list->overall && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", list->scores[i].name);
+    return error_set(error, STATUS_INPUT, "metric_for_best_model: %s is for %s, which has %s, got %s", info->path,
+                     problem_name(info->problem), known, metric);
+}
+
+/* The settings know every metric; which of them there are, and those of classes, only the data tell. */
 static Status check_metric(const Trainer *t, Error *error) {
     const char *metric, *names[SCORE_LIST_MAX];
     const TrainerEvalFile *of = trainer_chosen_file(t, &metric);
@@ -39,6 +49,8 @@ static Status check_metric(const Trainer *t, Error *error) {
     const DatasetInfo *info = dataset_info(of->data);
     score_list_names(&list, info->problem, info->labels, info->label_names);
     if (score_list_find(&list, metric)) return STATUS_OK;
+    if (metric_is_known(metric) || info->problem == PROBLEM_REGRESSION)
+        return refuse_metric(info, &list, metric, error);
     for (size_t i = 0; i < list.count; i++) names[i] = list.scores[i].name;
     const char *near = nearest_name(metric, names, list.count);
     if (info->labels > SCORE_CLASSES_MAX)
@@ -106,7 +118,8 @@ Status trainer_allocate_evaluation(Trainer *t, Error *error) {
         e->files[i].metrics = memory_allocate(1, sizeof *e->files[i].metrics, error);
         if (probability_table_fits(samples, labels)) most = int64_max(most, samples);
     }
-    if (t->world->rank == 0 && e->count > 0) probability_table_create(&e->probabilities, most, labels, error);
+    const bool single = !problem_has_targets(t->model.config.problem);
+    if (t->world->rank == 0 && e->count > 0 && single) probability_table_create(&e->probabilities, most, labels, error);
     return error->status;
 }
 

@@ -29,6 +29,7 @@ static void keep_begin(const Trainer *t, const TrainerEvalFile *of, Keeper *keep
     keeper->path = trainer_predictions_path(t, of, &keeper->failure);
     keeper->file = (PredictionsFile){.path = keeper->path,
                                      .dataset = of->data,
+                                     .problem = t->model.config.problem,
                                      .labels = t->model.config.labels,
                                      .label_names = t->model.config.label_names};
     if (keeper->path) predictions_begin(&keeper->file, &keeper->failure);
@@ -90,7 +91,7 @@ static void tell_undefined(Trainer *t) {
     for (size_t i = 0; i < t->evaluation.count && !t->evaluation.told; i++) {
         const TrainerEvalFile *of = &t->evaluation.files[i];
         char reason[SCORE_REASON_TEXT];
-        if (!isnan(of->scores.auroc)) continue;
+        if (!isnan(of->scores.auroc) || problem_has_targets(of->scores.problem)) continue;
         score_table_reason(of->metrics, t->model.config.label_names, reason);
         log_info("%s: %sauroc is not defined: %s", of->file->path, of->prefix, reason);
     }

@@ -22,9 +22,9 @@ static double run_sample(Trainer *t, const GlobalBatch *global_batch, int64_t nu
     double loss;
     batch_clear(&t->batch);
     batch_add(&t->batch, &t->batch_rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
+    batch_set_targets(&t->batch, sample.targets);
     const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, &t->batch, &dropout);
-    loss_forward_backward(&loss, t->update.dlogits, logits, t->batch.labels, 1, (size_t)t->model.config.labels,
-                          &t->loss, trainer_loss_scale(global_batch));
+    trainer_batch_loss(t, &loss, t->update.dlogits, logits, &t->loss, trainer_loss_scale(global_batch));
     if (gradients)
         gpt2_backward(t->gpt2, &t->model.parameters, &t->batch, &dropout, t->update.dlogits, gradients, false, NULL,
                       NULL);
@@ -170,11 +170,11 @@ static bool has_finite_loss(Trainer *t, int64_t index) {
     double loss = 0.0;
     if (!dataset_load(t->data.train, &index, 1, &samples, &ignored)) {
         batch_clear(&t->batch);
-        batch_add(&t->batch, &t->batch_rule, samples.ids, (size_t)samples.starts[1], samples.labels[0],
-                  (uint64_t)index);
+        batch_add(&t->batch, &t->batch_rule, samples.ids, (size_t)samples.starts[1],
+                  samples.labels ? samples.labels[0] : 0, (uint64_t)index);
+        batch_set_targets(&t->batch, samples.targets);
         const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, &t->batch, NULL);
-        loss_forward_backward(&loss, NULL, logits, t->batch.labels, 1, (size_t)t->model.config.labels, &(LossRule){0},
-                              1.0);
+        trainer_batch_loss(t, &loss, NULL, logits, &(LossRule){0}, 1.0);
         batch_clear(&t->batch);
     }
     samples_free(&samples);

@@ -24,7 +24,7 @@ Status trainer_open_token_file(const Trainer *t, Dataset **dataset, const char *
 static Status open_data(Trainer *t, Error *error) {
     const Settings *s = t->settings;
     if (trainer_open_token_file(t, &t->data.train, s->train_file, error)) return error->status;
-    dataset_require_labels(t->data.train, error);
+    if (!dataset_require_labels(t->data.train, error)) trainer_check_problem(t, error);
     return world_agree(t->world, error, true) ? error->status : trainer_open_eval_files(t, error);
 }
 

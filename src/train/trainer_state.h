@@ -141,6 +141,11 @@ Status trainer_open_token_file(const Trainer *trainer, Dataset **dataset, const 
 /* Collective. */
 void trainer_close(Trainer *trainer);
 
+/* trainer_problem.c: STATUS_INPUT where a setting is not for the training data's kind of labels. Not collective. */
+Status trainer_check_problem(const Trainer *trainer, Error *error);
+/* STATUS_INPUT where a data set for evaluation, of the file `path`, is for another kind of labels. Not collective. */
+Status trainer_check_same_problem(const Trainer *trainer, const Dataset *eval, const char *path, Error *error);
+
 /* trainer_loss.c: the loss by the settings, with class weights for the labels of the training data. STATUS_INPUT if they
  * do not fit these. Collective. */
 Status trainer_choose_loss(Trainer *trainer, Error *error);
@@ -203,6 +208,10 @@ Status trainer_check_disk(const Trainer *trainer, Error *error);
 /* trainer_update.c: update number state.step + 1. Sets failed, stop_signal and save.ended, which all ranks agree on.
  * Collective. */
 void trainer_update(Trainer *trainer);
+/* The losses of the batch, by the rule where samples have a single label, and, unless dlogits is NULL, weight times their gradient with respect to the logits. Not
+ * collective. */
+void trainer_batch_loss(const Trainer *trainer, double *losses, float *dlogits, const float *logits,
+                        const LossRule *rule, double weight);
 /* Callbacks of a forward or backward pass, with the Trainer as `context`: wait for a bucket of parameters, see
  * parameters_await(); let messages progress, see gpt2_set_poll(). */
 void trainer_parameters_ready(void *context, size_t bucket);

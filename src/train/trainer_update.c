@@ -3,6 +3,7 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/signals.h"
+#include "linnet/kernels/target_loss.h"
 #include "linnet/model/unit_groups.h"
 #include "train/trainer_state.h"
 #include <math.h>
@@ -40,14 +41,24 @@ static void keep_losses(Trainer *t, int64_t first, size_t samples) {
         losses[loader_sample(t->data.loader, first + (int64_t)b).position] = t->update.losses[b];
 }
 
+void trainer_batch_loss(const Trainer *t, double *losses, float *dlogits, const float *logits, const LossRule *rule,
+                        double weight) {
+    const Batch *batch = &t->batch;
+    const Problem problem = t->model.config.problem;
+    const size_t labels = (size_t)t->model.config.labels;
+    if (problem_has_targets(problem))
+        target_loss(problem, losses, dlogits, logits, batch->targets, batch->samples, labels, weight);
+    else
+        loss_forward_backward(losses, dlogits, logits, batch->labels, batch->samples, labels, rule, weight);
+}
+
 /* Forward and backward passes over the batch. */
 static void run_batch(Subtree *subtree, bool last) {
     Trainer *t = subtree->trainer;
     Batch *batch = &t->batch;
-    size_t labels = (size_t)t->model.config.labels;
     const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, batch, &subtree->dropout);
-    loss_forward_backward(t->update.losses, t->update.dlogits, logits, batch->labels, batch->samples, labels, &t->loss,
-                          trainer_loss_scale(subtree->global_batch));
+    trainer_batch_loss(t, t->update.losses, t->update.dlogits, logits, &t->loss,
+                       trainer_loss_scale(subtree->global_batch));
     keep_losses(t, subtree->sample, batch->samples);
     Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
     gpt2_backward(t->gpt2, &t->model.parameters, batch, &subtree->dropout, t->update.dlogits, &gradients,
@@ -76,6 +87,7 @@ static void run_subtree(Trainer *t, const GlobalBatch *global_batch, int first, 
             if (t->batch.tokens >= part || !batch_fits(&t->batch, &t->batch_rule, sample.ids, sample.length))
                 run_batch(&subtree, false);
             batch_add(&t->batch, &t->batch_rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
+            batch_set_targets(&t->batch, sample.targets);
         }
     }
     run_batch(&subtree, true);

@@ -128,7 +128,7 @@ def test_a_new_head_for_other_labels(sample, job, tmp_path, copy_of, names):
                                           ({"problem_type": "multi_label_classification"}, 3)])
 def test_a_new_head_for_one_of_another_kind(sample, job, tmp_path, copy_of, config, rows):
     """run_classification.py sets problem_type by the data, and with ignore_mismatched_sizes replaces a head of another size. Where the size
-    is the same linnet replaces it too, since its rows were trained for another loss."""
+    is the same linnet replaces it too, since its rows were trained for another loss. Without the key it is refused, naming both kinds."""
     model = copy_of(sample.model)
     tensors = read_safetensors(model / "model.safetensors")
     write_safetensors(model / "model.safetensors", {**tensors, "score.weight": tensors["score.weight"][:rows].copy()})
@@ -138,10 +138,10 @@ def test_a_new_head_for_one_of_another_kind(sample, job, tmp_path, copy_of, conf
     (model / "config.json").write_text(json.dumps({**old, **config}))
     job = {**job, "model_name_or_path": model, "max_steps": 1}
     refused("train", write_config(tmp_path / "config.json", **job, output_dir=tmp_path / "run"), names=[model, "ignore_mismatched_sizes"])
-    refused("predict", "--model", model, "a text", names=[model])
-    refused("evaluate", "--model", model, "--data", sample.test, names=[model])
+    kinds = [model, sample.test, "single_label_classification", config.get("problem_type", "regression")]
+    refused("evaluate", "--model", model, "--data", sample.test, names=kinds)
     result = linnet("train", tmp_path / "config.json", "--ignore_mismatched_sizes", ranks=2)
-    assert "the head is not used" in result.stderr and "initialized a new one" in result.stderr, result
+    assert "a classification head for other labels than the data's: initialized a new one" in result.stderr, result
     trained = json.loads((tmp_path / "run/config.json").read_text())
     assert trained["problem_type"] == "single_label_classification" and list(trained["id2label"].values()) == LABELS
     headless = wrapped(tmp_path / "headless", sample.model, str)

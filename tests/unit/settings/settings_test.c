@@ -294,7 +294,7 @@ static void test_refuses_wrong_types_and_ranges(void **state) {
         {"save_strategy", "\"Steps\"", {"no, steps, epoch or best"}},
         {"save_total_limit", "-1", {"integer", "0", "2147483647"}},
         {"load_best_model_at_end", "1", {"true or false"}},
-        {"metric_for_best_model", "\"eval_runtime\"", {"loss, accuracy, f1"}},
+        {"metric_for_best_model", "\"eval_runtime\"", {"loss, accuracy, f1, "}},
         {"greater_is_better", "\"yes\"", {"true or false"}},
         {"early_stopping_patience", "-1", {"integer", "0", "2147483647"}},
         {"bf16", "[true]", {"true or false"}},

@@ -100,7 +100,9 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
          "N: print the N most probable labels, each with its probability (default 1; in JSON all)", false, 1,
          METRICS_LABELS_MAX},
         {"threshold", OPTION_NUMBER, &command->style.threshold,
-         "P: print - (in JSON null) in place of a label with a probability below P", false, 0, 0},
+         "P: print - (in JSON null) in place of a label with a probability below P; of several labels print those from "
+         "P on (default 0.5)",
+         false, 0, 0},
         {"batch-size", OPTION_INT, &command->batch_size, "N: texts that run together (default 32)", false, 1, 1 << 20},
         {"text-column", OPTION_TEXT, &command->text_column, TEXT_COLUMN_HELP, false, 0, 0},
         {"text-pair-column", OPTION_TEXT, &command->pair_column, TEXT_PAIR_COLUMN_HELP, false, 0, 0},
@@ -143,7 +145,9 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
 static void answer(const Command *command, Error *error) {
     Predictor *predictor = NULL;
     if (!error->status && !predictor_open(&predictor, command->model, command->adapter, command->batch_size, error)) {
-        predict(predictor, command, error);
+        const AnswerStyle *style = &command->style;
+        const char *option = style->threshold > 0 ? "--threshold" : style->top_k > 0 ? "--top-k" : NULL;
+        if (!option || !predictor_require_probabilities(predictor, option, error)) predict(predictor, command, error);
         const PredictCounts counts = predictor_counts(predictor);
         predictor_warn_truncated(predictor, &counts);
     }

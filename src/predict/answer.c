@@ -4,6 +4,9 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/json.h"
 #include "linnet/evaluate/metrics.h"
+#include "linnet/predict/predictor.h"
+#include "predict/table_output.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -30,27 +33,55 @@ static void print_json_string(FILE *stream, const char *text, size_t size) {
     putc('"', stream);
 }
 
+/* From this probability on a label applies. */
+static double applies_from(const AnswerStyle *style) {
+    return style->threshold > 0 ? style->threshold : PREDICT_THRESHOLD;
+}
+
+static void print_json_label(FILE *stream, const AnswerStyle *style, const Answer *answer) {
+    fputs(",\"label\":", stream);
+    if (answer->best < 0 || is_below(style, answer->probabilities[answer->best]))
+        fputs("null", stream);
+    else
+        print_json_string(stream, answer->label_names[answer->best], strlen(answer->label_names[answer->best]));
+}
+
+static void print_json_labels(FILE *stream, const AnswerStyle *style, const Answer *answer) {
+    const char *before = "";
+    fputs(answer->best < 0 ? ",\"labels\":null" : ",\"labels\":[", stream);
+    if (answer->best < 0) return;
+    for (int32_t k = 0; k < answer->labels; k++) {
+        if (answer->probabilities[k] < applies_from(style)) continue;
+        fputs(before, stream);
+        print_json_string(stream, answer->label_names[k], strlen(answer->label_names[k]));
+        before = ",";
+    }
+    putc(']', stream);
+}
+
 static void print_json(FILE *stream, const AnswerStyle *style, const Answer *answer, const Subject *subject,
                        const int32_t *order, int32_t shown) {
-    char number[JSON_REAL_TEXT];
+    const bool numbers = answer->problem == PROBLEM_REGRESSION;
+    char number[OUTPUT_REAL_TEXT];
+    static_assert(OUTPUT_REAL_TEXT >= JSON_REAL_TEXT, "a number of either kind has room");
     if (subject->text) {
         fputs("{\"text\":", stream);
         print_json_string(stream, subject->text, subject->size);
     } else {
         fprintf(stream, "{\"row\":%" PRId64, subject->row);
     }
-    fputs(",\"label\":", stream);
-    if (answer->best < 0 || is_below(style, answer->probabilities[answer->best]))
-        fputs("null", stream);
-    else
-        print_json_string(stream, answer->label_names[answer->best], strlen(answer->label_names[answer->best]));
-    fputs(",\"probabilities\":{", stream);
+    if (answer->problem == PROBLEM_MULTI_LABEL) print_json_labels(stream, style, answer);
+    if (answer->problem == PROBLEM_SINGLE_LABEL) print_json_label(stream, style, answer);
+    fputs(numbers ? ",\"values\":{" : ",\"probabilities\":{", stream);
     for (int32_t i = 0; i < shown; i++) {
         const int32_t k = style->top_k ? order[i] : i;
         if (i > 0) putc(',', stream);
         print_json_string(stream, answer->label_names[k], strlen(answer->label_names[k]));
         putc(':', stream);
-        json_real_text(answer->probabilities[k], number);
+        if (numbers && answer->best >= 0)
+            output_real(answer->probabilities[k], number);
+        else
+            json_real_text(answer->probabilities[k], number);
         fputs(number, stream);
     }
     fputs("}}\n", stream);
@@ -70,9 +101,41 @@ static void print_label(FILE *stream, const AnswerStyle *style, const Answer *an
     fprintf(stream, "\t%.4f\t", probability);
 }
 
+/* The labels that apply and their probabilities, with commas between them. */
+static void print_labels(FILE *stream, const AnswerStyle *style, const Answer *answer) {
+    bool some = false;
+    for (int32_t k = 0; k < answer->labels && answer->best >= 0; k++) {
+        if (answer->probabilities[k] < applies_from(style)) continue;
+        if (some) putc(',', stream);
+        escape_print(stream, ESCAPE_OUTPUT, answer->label_names[k], strlen(answer->label_names[k]));
+        some = true;
+    }
+    fputs(answer->best < 0 ? "null\tnull" : some ? "\t" : "-\t-", stream);
+    const char *before = "";
+    for (int32_t k = 0; k < answer->labels && some; k++) {
+        if (answer->probabilities[k] < applies_from(style)) continue;
+        fprintf(stream, "%s%.4f", before, answer->probabilities[k]);
+        before = ",";
+    }
+    putc('\t', stream);
+}
+
+static void print_values(FILE *stream, const Answer *answer) {
+    for (int32_t k = 0; k < answer->labels; k++) {
+        char number[OUTPUT_REAL_TEXT];
+        output_real(answer->probabilities[k], number);
+        fprintf(stream, "%s\t", answer->best < 0 ? "null" : number);
+    }
+}
+
 static void print_line(FILE *stream, const AnswerStyle *style, const Answer *answer, const Subject *subject,
                        const int32_t *order, int32_t shown) {
-    for (int32_t i = 0; i < shown; i++) print_label(stream, style, answer, order[i]);
+    if (answer->problem == PROBLEM_REGRESSION)
+        print_values(stream, answer);
+    else if (answer->problem == PROBLEM_MULTI_LABEL && style->top_k == 0)
+        print_labels(stream, style, answer);
+    else
+        for (int32_t i = 0; i < shown; i++) print_label(stream, style, answer, order[i]);
     if (subject->text)
         escape_print(stream, ESCAPE_OUTPUT, subject->text, subject->size);
     else

@@ -58,9 +58,14 @@ static Status check_output(PredictJob *job, Error *error) {
 static Status choose_columns(PredictJob *job, Error *error) {
     const char *const *columns;
     const size_t count = table_rows_columns(job->rows, &columns);
-    job->answers = (AnswerColumns){.names = predictor_label_names(job->predictor),
+    const Problem problem = predictor_problem(job->predictor);
+    const bool usual = problem == PROBLEM_MULTI_LABEL && job->options->threshold == 0;
+    job->answers = (AnswerColumns){.problem = problem,
+                                   .names = predictor_label_names(job->predictor),
                                    .labels = predictor_labels(job->predictor),
-                                   .threshold = job->options->threshold};
+                                   .threshold = usual ? PREDICT_THRESHOLD : job->options->threshold};
+    if (job->options->threshold > 0 && predictor_require_probabilities(job->predictor, "--threshold", error))
+        return error->status;
     if (answer_columns_choose(&job->answers, job->format, columns, count, table_rows_name(job->rows), error))
         return error->status;
     table_rows_refuse(job->rows, &job->answers);

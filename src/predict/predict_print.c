@@ -70,8 +70,11 @@ static Status count_rows(Records *records, int64_t *rows, Error *error) {
 /* Print answer number i of the group. */
 static void print_answer(const Group *group, size_t i, const Subject *subject) {
     const int32_t labels = predictor_labels(group->predictor);
-    const Answer answer = {labels, predictor_label_names(group->predictor), group->best[i],
-                           group->probabilities + i * (size_t)labels};
+    const Answer answer = {.labels = labels,
+                           .label_names = predictor_label_names(group->predictor),
+                           .best = group->best[i],
+                           .probabilities = group->probabilities + i * (size_t)labels,
+                           .problem = predictor_problem(group->predictor)};
     if (answer.best < 0) {
         fflush(stdout); /* so that both streams are in order */
         log_warning("the model's values overflow float32 for the next text: it has no label");

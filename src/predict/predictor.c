@@ -7,6 +7,7 @@
 #include "linnet/evaluate/metrics.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/kernels/loss.h"
+#include "linnet/kernels/target_loss.h"
 #include "linnet/model/adapter.h"
 #include "linnet/model/gpt2.h"
 #include "linnet/model/model_folder.h"
@@ -161,12 +162,35 @@ size_t predictor_batch_size(const Predictor *predictor) {
     return predictor->batch.sample_capacity;
 }
 
+Problem predictor_problem(const Predictor *predictor) {
+    return predictor->config->problem;
+}
+
+Status predictor_require_probabilities(const Predictor *predictor, const char *option, Error *error) {
+    if (predictor_problem(predictor) != PROBLEM_REGRESSION) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s: the model is for regression: its numbers have no probabilities", option);
+}
+
 int32_t predictor_labels(const Predictor *predictor) {
     return predictor->config->labels;
 }
 
 char *const *predictor_label_names(const Predictor *predictor) {
     return predictor->config->label_names;
+}
+
+/* What the logits of a text say; returns `best`. */
+static int32_t read_logits(const Predictor *p, const float *logits, double *probabilities) {
+    const size_t labels = (size_t)p->config->labels;
+    if (!problem_has_targets(p->config->problem)) {
+        loss_softmax(probabilities, logits, labels);
+        return isnan(probabilities[0]) ? -1 : metrics_predicted(logits, p->config->labels);
+    }
+    bool finite = true;
+    target_outputs(p->config->problem, probabilities, logits, labels);
+    for (size_t k = 0; k < labels; k++) finite = finite && isfinite(probabilities[k]);
+    for (size_t k = 0; k < labels && !finite; k++) probabilities[k] = NAN;
+    return finite ? 0 : -1;
 }
 
 /* Run the batch; its samples are numbered by their places among the answers. */
@@ -176,9 +200,7 @@ static void run_batch(Predictor *p, const Answers *answers) {
     const float *logits = gpt2_forward(p->gpt2, &p->parameters, &p->batch, NULL);
     for (size_t b = 0; b < p->batch.samples; b++) {
         const size_t place = (size_t)p->batch.sample_ids[b];
-        double *probabilities = answers->probabilities + place * labels;
-        loss_softmax(probabilities, logits + b * labels, labels);
-        answers->best[place] = isnan(probabilities[0]) ? -1 : metrics_predicted(logits + b * labels, (int32_t)labels);
+        answers->best[place] = read_logits(p, logits + b * labels, answers->probabilities + place * labels);
     }
     batch_clear(&p->batch);
 }

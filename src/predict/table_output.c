@@ -54,17 +54,17 @@ Status answer_columns_choose(AnswerColumns *answers, OutputFormat format, const 
     for (size_t i = 0; i < count && format == OUTPUT_JSON; i++)
         if (among(columns, i, columns[i]))
             return refuse_column(input, columns[i], "appears twice, which JSON does not allow", error);
-    answers->label = memory_text(among(columns, count, "label") ? "predicted_label" : "label", error);
+    const bool numbers = answers->problem == PROBLEM_REGRESSION;
+    const char *label = answers->problem == PROBLEM_MULTI_LABEL ? "labels" : "label";
+    if (!numbers) answers->label = join_name(among(columns, count, label) ? "predicted_" : "", label, error);
     answers->probabilities = memory_allocate((size_t)answers->labels, sizeof *answers->probabilities, error);
-    if (!answers->label || !answers->probabilities) return error->status;
-    for (int32_t k = 0; k < answers->labels; k++) {
-        answers->probabilities[k] = join_name("probability_", answers->names[k], error);
-        if (!answers->probabilities[k]) return error->status;
+    for (int32_t k = 0; k < answers->labels && !error->status; k++) {
+        answers->probabilities[k] = join_name(numbers ? "predicted_" : "probability_", answers->names[k], error);
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && !error->status; i++)
         if (answer_columns_have(answers, columns[i], strlen(columns[i])))
             return refuse_column(input, columns[i], "has the name of one that predict adds", error);
-    return STATUS_OK;
+    return error->status;
 }
 
 void answer_columns_free(AnswerColumns *answers) {
@@ -78,7 +78,7 @@ static bool is_name(const char *name, const char *text, size_t size) {
 }
 
 bool answer_columns_have(const AnswerColumns *answers, const char *name, size_t size) {
-    bool is = is_name(answers->label, name, size);
+    bool is = answers->label && is_name(answers->label, name, size);
     for (int32_t k = 0; k < answers->labels && !is; k++) is = is_name(answers->probabilities[k], name, size);
     return is;
 }
@@ -123,9 +123,9 @@ void output_header(FILE *file, OutputFormat format, const AnswerColumns *answers
         output_cell(file, format, columns[i], strlen(columns[i]));
         output_separator(file, format);
     }
-    output_cell(file, format, answers->label, strlen(answers->label));
+    if (answers->label) output_cell(file, format, answers->label, strlen(answers->label));
     for (int32_t k = 0; k < answers->labels; k++) {
-        output_separator(file, format);
+        if (k > 0 || answers->label) output_separator(file, format);
         output_cell(file, format, answers->probabilities[k], strlen(answers->probabilities[k]));
     }
     putc_unlocked('\n', file);
@@ -142,15 +142,40 @@ void output_real(double number, char text[OUTPUT_REAL_TEXT]) {
     }
 }
 
-static void answer_json(FILE *file, const AnswerColumns *answers, const char *label, const double *probabilities) {
-    char number[OUTPUT_REAL_TEXT];
-    putc_unlocked(',', file);
-    output_string(file, answers->label, strlen(answers->label));
-    putc_unlocked(':', file);
-    if (label)
-        output_string(file, label, strlen(label));
-    else
+/* Whether a label applies of those of which several may. */
+static bool applies(const AnswerColumns *answers, int32_t best, double probability) {
+    return best >= 0 && probability >= answers->threshold;
+}
+
+/* The label, or an array of those that apply. */
+static void label_json(FILE *file, const AnswerColumns *answers, int32_t best, const double *probabilities) {
+    bool some = false;
+    if (answers->problem == PROBLEM_SINGLE_LABEL && applies(answers, best, best < 0 ? 0.0 : probabilities[best])) {
+        output_string(file, answers->names[best], strlen(answers->names[best]));
+        return;
+    }
+    if (answers->problem == PROBLEM_SINGLE_LABEL || best < 0) {
         fputs("null", file);
+        return;
+    }
+    putc_unlocked('[', file);
+    for (int32_t k = 0; k < answers->labels; k++) {
+        if (!applies(answers, best, probabilities[k])) continue;
+        if (some) putc_unlocked(',', file);
+        output_string(file, answers->names[k], strlen(answers->names[k]));
+        some = true;
+    }
+    putc_unlocked(']', file);
+}
+
+static void answer_json(FILE *file, const AnswerColumns *answers, int32_t best, const double *probabilities) {
+    char number[OUTPUT_REAL_TEXT];
+    if (answers->label) {
+        putc_unlocked(',', file);
+        output_string(file, answers->label, strlen(answers->label));
+        putc_unlocked(':', file);
+        label_json(file, answers, best, probabilities);
+    }
     for (int32_t k = 0; k < answers->labels; k++) {
         putc_unlocked(',', file);
         output_string(file, answers->probabilities[k], strlen(answers->probabilities[k]));
@@ -160,17 +185,31 @@ static void answer_json(FILE *file, const AnswerColumns *answers, const char *la
     fputs("}\n", file);
 }
 
+/* The labels that apply as one cell, with commas between them. */
+static void labels_cell(FILE *file, OutputFormat format, const AnswerColumns *answers, int32_t best,
+                        const double *probabilities) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *cell = open_memstream(&text, &size);
+    if (!cell) return; /* the stream's memory is short, which the next write tells */
+    for (int32_t k = 0; k < answers->labels; k++)
+        if (applies(answers, best, probabilities[k])) fprintf(cell, ",%s", answers->names[k]);
+    if (fclose(cell) == 0 && size > 0) output_cell(file, format, text + 1, size - 1);
+    free(text);
+}
+
 void output_answer(FILE *file, OutputFormat format, const AnswerColumns *answers, int32_t best,
                    const double *probabilities) {
-    const bool told = best >= 0 && probabilities[best] >= answers->threshold;
-    const char *label = told ? answers->names[best] : NULL;
     char number[OUTPUT_REAL_TEXT];
     if (format == OUTPUT_JSON) {
-        answer_json(file, answers, label, probabilities);
+        answer_json(file, answers, best, probabilities);
         return;
     }
-    output_separator(file, format);
-    if (label) output_cell(file, format, label, strlen(label));
+    if (answers->label) output_separator(file, format);
+    if (answers->problem == PROBLEM_MULTI_LABEL)
+        labels_cell(file, format, answers, best, probabilities);
+    else if (answers->label && applies(answers, best, best < 0 ? 0.0 : probabilities[best]))
+        output_cell(file, format, answers->names[best], strlen(answers->names[best]));
     for (int32_t k = 0; k < answers->labels; k++) {
         output_separator(file, format);
         if (!isfinite(probabilities[k])) continue;

@@ -2,6 +2,7 @@
 #define LINNET_PREDICT_TABLE_OUTPUT_H
 /** Writing a table with predictions: its header, cells and answers. Streams tell of errors by ferror(). */
 #include "linnet/core/error.h"
+#include "linnet/data/problem.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,11 +16,13 @@ Status output_format(const char *path, OutputFormat *format, Error *error);
 
 /** The columns that predict adds. */
 typedef struct {
-    char *label;          /**< "label", or "predicted_label" where the input has that column */
-    char **probabilities; /**< [labels] "probability_NAME" */
+    Problem problem;
+    char *label; /**< "label", with multi label "labels", or predicted_… where the input has that column; NULL
+                               with regression */
+    char **probabilities; /**< [labels] "probability_NAME", with regression "predicted_NAME" */
     char *const *names;   /**< [labels] of the classes; borrowed */
     int32_t labels;
-    double threshold; /**< a label of a lower probability is left out */
+    double threshold; /**< a label of a lower probability is left out; with multi label all others apply */
 } AnswerColumns;
 
 /** Choose the names beside the input's columns [count]. STATUS_INPUT where the input has one of them already, or, for
@@ -41,7 +44,8 @@ void output_header(FILE *file, OutputFormat format, const AnswerColumns *answers
                    size_t count);
 
 /** The end of a row whose cells have been written, at least one (in JSON with the `{` before them): the label, or none
- *  where best is −1 or its probability below the threshold; probabilities [labels], none where not a number; the line
+ *  where best is −1 or its probability below the threshold; with multi label all that apply, with commas between them or
+ *  as an array; probabilities [labels], none where not a number; the line
  *  end. */
 void output_answer(FILE *file, OutputFormat format, const AnswerColumns *answers, int32_t best,
                    const double *probabilities);

@@ -1,7 +1,9 @@
 #ifndef LINNET_PREDICT_ANSWER_H
 #define LINNET_PREDICT_ANSWER_H
 /** The answer to one text as a line of output: tab-separated, or a JSON object. docs/reference/formats.md describes
- *  both. Not collective. */
+ *  both. Where several labels may apply, the answer is those whose probability reaches the threshold; with regression it
+ *  is numbers. Not collective. */
+#include "linnet/data/problem.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +11,8 @@
 typedef struct {
     bool json;
     int64_t top_k; /**< the most probable labels, so many at most; 0: the best one (in JSON the probabilities of all) */
-    double threshold; /**< a label with a smaller probability is not named; 0: all are */
+    double threshold; /**< a label with a smaller probability is not named; 0: all are, with multi label those from
+                           PREDICT_THRESHOLD on */
 } AnswerStyle;
 
 /** What was classified: a text, or the row of a token file. */
@@ -23,7 +26,8 @@ typedef struct {
     int32_t labels;              /**< L */
     char *const *label_names;    /**< [L] */
     int32_t best;                /**< −1: the model's values overflow float32 */
-    const double *probabilities; /**< [L] */
+    const double *probabilities; /**< [L] with regression the values */
+    Problem problem;
 } Answer;
 
 /** Write the line. The stream's error flag tells of failures. */

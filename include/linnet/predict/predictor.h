@@ -1,6 +1,6 @@
 #ifndef LINNET_PREDICT_PREDICTOR_H
 #define LINNET_PREDICT_PREDICTOR_H
-/** A loaded model that classifies texts, in one process with all its threads.
+/** A loaded model that classifies texts, or tells a number of them, in one process with all its threads.
  *
  *  The texts of a call run in batches, packed without padding (batch.h), and the answers come in the order of the texts.
  *  Texts with equal beginnings run together and share the rows of these: the more texts in a call, the more is shared.
@@ -25,6 +25,9 @@ typedef struct {
     size_t pair_size;
 } PredictText;
 
+/** From this probability on a label applies, where several may. */
+#define PREDICT_THRESHOLD 0.5
+
 /** Load a model folder, checkpoint or adapter with its tokenizer, or the adapter `adapter` (NULL: none) of the model
  *  (model_paths.h); at most `batch_size` ≥ 1 texts run together. STATUS_INPUT also
  *  where it has no classification head, more labels than METRICS_LABELS_MAX, or a tokenizer with more tokens than the
@@ -34,9 +37,13 @@ Status predictor_open(Predictor **predictor, const char *model, const char *adap
 Status predictor_takes_pairs(const Predictor *predictor, Error *error);
 void predictor_close(Predictor *predictor); /**< NULL is allowed */
 
-size_t predictor_batch_size(const Predictor *predictor);        /**< texts that run together at most */
-int32_t predictor_labels(const Predictor *predictor);           /**< number of classes, L */
+size_t predictor_batch_size(const Predictor *predictor); /**< texts that run together at most */
+Problem predictor_problem(const Predictor *predictor);
+int32_t predictor_labels(const Predictor *predictor);           /**< number of classes or targets, L */
 char *const *predictor_label_names(const Predictor *predictor); /**< [L] borrowed */
+
+/** STATUS_INPUT, naming the option, where the model tells numbers, which have no probabilities. */
+Status predictor_require_probabilities(const Predictor *predictor, const char *option, Error *error);
 
 /** Asked after each batch, with the number of texts answered so far: false ends the call with STATUS_STOPPED, and no
  *  answer of it counts. */
@@ -47,9 +54,10 @@ typedef struct {
 
 /** Classify texts [count], tokenized by tokenizer_encode_sample() or, with a second text, tokenizer_encode_pair() up to the tokenizer's model_max_length and the model's
  *  positions.
- *   best [count]              written: the index of the label, metrics_predicted(); −1 where the model's values overflow
- *                             float32, so that no label is meant
- *   probabilities [count, L]  written: of each label; all of a text's are NaN where best is −1
+ *   best [count]              written: the index of the label, metrics_predicted(); with targets 0; −1 where the model's
+ *                             values overflow float32, so that no label is meant
+ *   probabilities [count, L]  written: of each label (target_outputs(): with regression the values); all of a text's are
+ *                             NaN where best is −1
  *   watch                     NULL: none
  *   failed                    written after an error about one text (STATUS_INPUT: it is not UTF-8): the text's index.
  *                             After any other error it is `count`. No answer is written then. */

@@ -12,7 +12,7 @@
 
 static char *const NAMES_OF_LABELS[] = {"bad", "a\tb", "good", "\"so\""};
 static const double PROBABILITIES[] = {0.25, 0.125, 0.5, 0.125};
-static const Answer ANSWER = {4, NAMES_OF_LABELS, 2, PROBABILITIES};
+static const Answer ANSWER = {4, NAMES_OF_LABELS, 2, PROBABILITIES, PROBLEM_SINGLE_LABEL};
 static const Subject TEXT = {.text = "x\ty", .size = 3};
 
 static void assert_line(const AnswerStyle *style, const Answer *answer, const Subject *subject, const char *expected) {
@@ -62,7 +62,7 @@ static void test_threshold(void **state) {
 static void test_overflow(void **state) {
     (void)state;
     static const double none[] = {NAN, NAN, NAN, NAN};
-    const Answer answer = {4, NAMES_OF_LABELS, -1, none};
+    const Answer answer = {4, NAMES_OF_LABELS, -1, none, PROBLEM_SINGLE_LABEL};
     assert_line(&(AnswerStyle){.threshold = 0.5}, &answer, &TEXT, "null\tnull\tx\\ty\n");
     assert_line(&(AnswerStyle){.top_k = 2}, &answer, &TEXT, "null\tnull\tnull\tnull\tx\\ty\n");
     assert_line(&(AnswerStyle){.json = true, .top_k = 2}, &answer, &TEXT,

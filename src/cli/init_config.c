@@ -88,6 +88,7 @@ static Status make_draft(const World *world, Draft *draft, const Command *comman
     Dataset *dataset = NULL;
     if (!dataset_open(&dataset, command->data, error) && !dataset_require_labels(dataset, error))
         survey_read(&draft->survey, dataset, error);
+    const Problem problem = dataset ? dataset_info(dataset)->problem : PROBLEM_SINGLE_LABEL;
     dataset_close(dataset);
     if (error->status) return error->status;
     starter_begin(&draft->starter, command->model, command->data, command->eval, command->output_dir,
@@ -102,7 +103,8 @@ static Status make_draft(const World *world, Draft *draft, const Command *comman
         return error->status;
     if (make_plan(draft, error)) return error->status;
     const int64_t epoch = (draft->survey.samples - 1) / draft->plan.job.global_batch + 1;
-    starter_schedule(&draft->starter, command->eval != NULL, draft->plan.job.updates, epoch, draft->plan.cost.seconds);
+    starter_schedule(&draft->starter, command->eval != NULL, problem, draft->plan.job.updates, epoch,
+                     draft->plan.cost.seconds);
     return STATUS_OK;
 }
 

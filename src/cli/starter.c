@@ -22,6 +22,17 @@ static int32_t quantile(const int64_t *lengths, int32_t longest, int64_t count, 
     return longest;
 }
 
+/* The label, or the targets, of a sample. */
+static void count_labels(Survey *survey, const Samples *samples, int64_t i, const DatasetInfo *info) {
+    if (samples->labels && samples->labels[i] < info->labels) survey->counts[samples->labels[i]]++;
+    for (int64_t k = 0; samples->targets && k < info->labels; k++) {
+        const double target = (double)samples->targets[i * info->labels + k];
+        survey->counts[k] += target == 1.0;
+        survey->sums[k] += target;
+        survey->squares[k] += target * target;
+    }
+}
+
 Status survey_read(Survey *survey, Dataset *dataset, Error *error) {
     const DatasetInfo *info = dataset_info(dataset);
     const int64_t blocks = int64_divide_up(info->samples, BLOCK), step = int64_divide_up(blocks, BLOCKS_MOST);
@@ -34,7 +45,7 @@ Status survey_read(Survey *survey, Dataset *dataset, Error *error) {
         if (dataset_load(dataset, indices, count, &samples, error)) break;
         for (int64_t i = 0; i < count; i++) {
             lengths[int64_min(samples.starts[i + 1] - samples.starts[i], info->longest)]++;
-            if (samples.labels[i] < info->labels) survey->counts[samples.labels[i]]++;
+            count_labels(survey, &samples, i, info);
         }
         survey->read += count;
         samples_free(&samples);
@@ -127,15 +138,32 @@ static void add_strategy(Starter *starter, bool evaluated, int64_t steps_per_epo
     if (steps) add_number(starter, "save_steps", every, "");
 }
 
-void starter_schedule(Starter *starter, bool evaluated, int64_t updates, int64_t steps_per_epoch, double seconds) {
+/* The metric that ranks checkpoints. */
+static void add_metric(Starter *starter, Problem problem) {
+    static const struct {
+        const char *metric, *reason;
+    } ROWS[] = {
+        [PROBLEM_SINGLE_LABEL] = {"\"accuracy\"",
+                                  "End with the checkpoint of the best accuracy; f1 or loss are possible, too."},
+        [PROBLEM_MULTI_LABEL] = {"\"f1_micro\"",
+                                 "End with the checkpoint of the best micro F1; f1 (macro), average_precision or loss "
+                                 "are possible, too."},
+        [PROBLEM_REGRESSION] =
+            {"\"rmse\"", "End with the checkpoint of the least error; pearson, spearmanr, mae or r2 are possible, "
+                         "too."},
+    };
+    add(starter, "load_best_model_at_end", "true", ROWS[problem].reason);
+    add(starter, "metric_for_best_model", ROWS[problem].metric, "");
+    if (problem == PROBLEM_REGRESSION) add(starter, "greater_is_better", "false", "");
+}
+
+void starter_schedule(Starter *starter, bool evaluated, Problem problem, int64_t updates, int64_t steps_per_epoch,
+                      double seconds) {
     add_number(starter, "logging_steps", int64_max(1, int64_min(LOGGING_STEPS, updates / LOG_LINES)),
                updates < 2 * LOG_LINES               ? "A line for each update of this short run."
                : updates / LOG_LINES < LOGGING_STEPS ? "About 100 lines in the run."
                                                      : "Trainer's default.");
     add_strategy(starter, evaluated, steps_per_epoch, seconds);
     add(starter, "save_total_limit", "2", "Checkpoints to keep: the newest ones, and the best.");
-    if (!evaluated) return;
-    add(starter, "load_best_model_at_end", "true",
-        "End with the checkpoint of the best accuracy; f1 or loss are possible, too.");
-    add(starter, "metric_for_best_model", "\"accuracy\"", "");
+    if (evaluated) add_metric(starter, problem);
 }

@@ -8,7 +8,8 @@
 typedef struct {
     int64_t samples, tokens, read;      /* read: samples that the rest is from; all of a file of up to 1,048,576 */
     int32_t median, most;               /* tokens of a sample: of half and of 95 % of them at most so many */
-    int64_t counts[DATASET_LABELS_MAX]; /* [labels] samples of each label */
+    int64_t counts[DATASET_LABELS_MAX]; /* [labels] samples of each label, or to which it applies */
+    double sums[DATASET_LABELS_MAX], squares[DATASET_LABELS_MAX]; /* [labels] of each target, with regression */
 } Survey;
 
 Status survey_read(Survey *survey, Dataset *dataset, Error *error);
@@ -35,7 +36,8 @@ void starter_replace_head(Starter *starter);
 /* Put another value and reason in the row of a key. */
 void starter_change(Starter *starter, const char *key, const char *value, const char *reason);
 /* When to log, evaluate and save, by the planned updates of the run and seconds of an update. */
-void starter_schedule(Starter *starter, bool evaluated, int64_t updates, int64_t steps_per_epoch, double seconds);
+void starter_schedule(Starter *starter, bool evaluated, Problem problem, int64_t updates, int64_t steps_per_epoch,
+                      double seconds);
 
 /* A setting as an override of plan_subject_open(), "--KEY=VALUE", freed with memory_free(). */
 char *starter_override(const StarterRow *row, Error *error);

@@ -4,6 +4,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/kernels/isa.h"
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,22 +47,33 @@ static const char *name_of(const char *text, Quoted *room) {
 
 /* The number of samples of each label, and what the most frequent one alone would reach. */
 static void put_labels(FILE *stream, const DatasetInfo *info, const Survey *survey) {
-    char text[LABELS_SHOWN * sizeof(Quoted) + 256] = "";
+    char text[LABELS_SHOWN * (sizeof(Quoted) + 64) + 256] = "";
+    const bool numbers = info->problem == PROBLEM_REGRESSION;
+    const double read = (double)survey->read;
     size_t used = 0;
     int64_t most = 0;
     for (int32_t i = 0; i < info->labels; i++) {
         Quoted room;
         if (survey->counts[i] > most) most = survey->counts[i];
         if (i >= LABELS_SHOWN) continue;
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %.1f %%", i ? ", " : "",
-                                 name_of(info->label_names[i], &room),
-                                 100.0 * (double)survey->counts[i] / (double)survey->read);
+        const double mean = survey->sums[i] / read, variance = fmax(0.0, survey->squares[i] / read - mean * mean);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "",
+                                 name_of(info->label_names[i], &room));
+        if (numbers)
+            used += (size_t)snprintf(text + used, sizeof text - used, " mean %.4g, standard deviation %.4g", mean,
+                                     sqrt(variance));
+        else
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, " %.1f %%", 100.0 * (double)survey->counts[i] / read);
     }
     if (info->labels > LABELS_SHOWN)
         used += (size_t)snprintf(text + used, sizeof text - used, " and %d more", info->labels - LABELS_SHOWN);
-    snprintf(text + used, sizeof text - used, "; the most frequent one for all texts: accuracy %.3f",
-             (double)most / (double)survey->read);
-    put_found(stream, "labels", text);
+    if (info->problem == PROBLEM_SINGLE_LABEL)
+        snprintf(text + used, sizeof text - used, "; the most frequent one for all texts: accuracy %.3f",
+                 (double)most / read);
+    else if (numbers)
+        snprintf(text + used, sizeof text - used, "; the mean for all texts: an RMSE of the standard deviation");
+    put_found(stream, numbers ? "targets" : "labels", text);
 }
 
 static void put_data(FILE *stream, const DatasetInfo *info, const Survey *survey) {

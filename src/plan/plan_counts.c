@@ -17,7 +17,11 @@ enum { PAGE = 4096 };
 enum { HOSTS_MOST = 16 }; /* hosts that are counted, evenly spread: others are much like them */
 
 static DatasetInfo data_of(const PlanJob *job) {
-    return (DatasetInfo){.samples = job->samples, .tokens = job->tokens, .longest = job->longest};
+    return (DatasetInfo){.samples = job->samples,
+                         .tokens = job->tokens,
+                         .longest = job->longest,
+                         .problem = job->problem,
+                         .labels = job->labels};
 }
 
 static LoaderPlan loader_of(const PlanJob *job) {
@@ -115,7 +119,9 @@ static double complete_embeddings(const PlanJob *job) {
 static double copied_bytes(const PlanJob *job) {
     if (job->hosts == 1 || !job->settings->broadcast_files) return 0.0;
     double id = job->config->vocabulary > UINT16_MAX + 1 ? sizeof(uint32_t) : sizeof(uint16_t);
-    double file = (double)job->tokens * id + (double)job->samples * (2 * sizeof(int64_t) + sizeof(uint8_t));
+    const DatasetInfo info = data_of(job);
+    double label = problem_has_targets(job->problem) ? dataset_label_bytes(&info) : sizeof(uint8_t);
+    double file = (double)job->tokens * id + (double)job->samples * (2 * sizeof(int64_t) + label);
     return complete_embeddings(job) + (file > (double)BROADCAST_PART_BYTES ? 0.0 : file);
 }
 

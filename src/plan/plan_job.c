@@ -134,6 +134,8 @@ Status plan_job(PlanJob *job, const Settings *s, const ModelConfig *config, cons
                      .ranks = ranks,
                      .hosts = hosts,
                      .samples = info->samples,
+                     .problem = info->problem,
+                     .labels = info->labels,
                      .tokens = info->tokens,
                      .longest = info->longest};
     job->position_rows = (int32_t)tokens_read(job, info->longest);

@@ -4,6 +4,7 @@
 #include "linnet/model/adapter.h"
 #include "linnet/settings/class_weights.h"
 #include "report/card_sections.h"
+#include "report/card_targets.h"
 #include "report/card_text.h"
 #include <inttypes.h>
 #include <stdint.h>
@@ -23,13 +24,8 @@ static void print_class(FILE *file, const Metrics *metrics, int32_t label) {
     fprintf(file, " | %" PRId64 " |", scores.support);
 }
 
-/* Of several evaluations each has a table of its own. */
-static void print_labels(FILE *file, const ModelCard *card, const CardEvaluation *of) {
-    if (card->evaluation_count > 1) {
-        fputs("\n### On ", file);
-        card_plain(file, of->data->source_name);
-        fputc('\n', file);
-    }
+/* The classes, with their scores of an evaluation (NULL: none). */
+static void print_classes(FILE *file, const ModelCard *card, const CardEvaluation *of) {
     fputs("\n| id | label |", file);
     if (card->class_weights) fputs(" class weight |", file);
     if (of) fputs(" precision | recall | F1 | support |", file);
@@ -44,14 +40,30 @@ static void print_labels(FILE *file, const ModelCard *card, const CardEvaluation
     }
 }
 
+/* Of several evaluations each has a table of its own. */
+static void print_labels(FILE *file, const ModelCard *card, const CardEvaluation *of) {
+    if (card->evaluation_count > 1) {
+        fputs("\n### On ", file);
+        card_plain(file, of->data->source_name);
+        fputc('\n', file);
+    }
+    if (problem_has_targets(card->config->problem))
+        card_target_labels(file, card, of);
+    else
+        print_classes(file, card, of);
+}
+
 void card_labels(FILE *file, const ModelCard *card) {
-    fputs("\n## Labels\n", file);
+    const Problem problem = card->config->problem;
+    fputs(problem == PROBLEM_REGRESSION ? "\n## Targets\n" : "\n## Labels\n", file);
     if (card->evaluation_count == 0) print_labels(file, card, NULL);
     for (size_t i = 0; i < card->evaluation_count; i++) print_labels(file, card, &card->evaluations[i]);
     if (card->class_weights)
         fprintf(file, "\nThe class weight is what a sample of the class counts in the loss%s.\n",
                 class_weights_are_balanced(card->settings) ? ", balanced by the training data" : "");
-    if (card->evaluation_count > 0) fputs("\nIn brackets: 95 % confidence intervals.\n", file);
+    if (card->evaluation_count > 0 && problem == PROBLEM_SINGLE_LABEL)
+        fputs("\nIn brackets: 95 % confidence intervals.\n", file);
+    if (problem == PROBLEM_MULTI_LABEL) fputs("\nA label applies from a probability of 0.5 on.\n", file);
 }
 
 /* --- Data --- */
@@ -180,21 +192,36 @@ static const cJSON *end_of_evaluations(const ModelCard *card) {
     return NULL;
 }
 
-static void print_evaluation(FILE *file, const CardEvaluation *of, const cJSON *event, const cJSON *trained) {
+/* The scores beside the loss, by their names in the log. */
+enum { COLUMNS_MOST = 4 };
+typedef struct {
+    int count;
+    const char *names[COLUMNS_MOST], *metrics[COLUMNS_MOST];
+} EvaluationColumns;
+
+static const EvaluationColumns EVALUATION_COLUMNS[] = {
+    [PROBLEM_SINGLE_LABEL] = {4, {"accuracy", "macro F1", "MCC", "AUROC"}, {"accuracy", "f1", "mcc", "auroc"}},
+    [PROBLEM_MULTI_LABEL] = {3,
+                             {"micro F1", "macro F1", "mean average precision"},
+                             {"f1_micro", "f1", "average_precision"}},
+    [PROBLEM_REGRESSION] = {4, {"RMSE", "MAE", "Pearson", "Spearman"}, {"rmse", "mae", "pearson", "spearmanr"}},
+};
+
+static void print_evaluation(FILE *file, const ModelCard *card, const CardEvaluation *of, const cJSON *event,
+                             const cJSON *trained) {
+    const EvaluationColumns *columns = &EVALUATION_COLUMNS[card->config->problem];
     Field room;
     fputc('|', file);
     print_number(file, event, "step", 0);
     print_number(file, event, "epoch", 4);
     print_number(file, trained, "loss", 4);
     print_number(file, event, field_of(of, "loss", &room), 4);
-    print_number(file, event, field_of(of, "accuracy", &room), 4);
-    print_number(file, event, field_of(of, "f1", &room), 4);
-    print_number(file, event, field_of(of, "mcc", &room), 4);
-    print_number(file, event, field_of(of, "auroc", &room), 4);
+    for (int i = 0; i < columns->count; i++) print_number(file, event, field_of(of, columns->metrics[i], &room), 4);
     fputc('\n', file);
 }
 
 static void print_evaluations(FILE *file, const ModelCard *card, const CardEvaluation *of) {
+    const EvaluationColumns *columns = &EVALUATION_COLUMNS[card->config->problem];
     int count = 0, number = 0;
     const cJSON *const first = card->history ? card->history->child : NULL, *const end = end_of_evaluations(card);
     const cJSON *trained = NULL;
@@ -206,13 +233,15 @@ static void print_evaluations(FILE *file, const ModelCard *card, const CardEvalu
         fputs(" on ", file);
         card_plain(file, of->data->source_name);
     }
-    fputs("\n\n| step | epoch | training loss | loss | accuracy | macro F1 | MCC | AUROC |\n"
-          "|---|---|---|---|---|---|---|---|\n",
-          file);
+    fputs("\n\n| step | epoch | training loss | loss |", file);
+    for (int i = 0; i < columns->count; i++) fprintf(file, " %s |", columns->names[i]);
+    fputs("\n|---|---|---|---|", file);
+    for (int i = 0; i < columns->count; i++) fputs("---|", file);
+    fputc('\n', file);
     for (const cJSON *event = first; event != end; event = event->next) {
         if (cJSON_HasObjectItem(event, "loss")) trained = event;
         if (!is_evaluation(of, event) || (++number % stride && number != count)) continue;
-        print_evaluation(file, of, event, trained);
+        print_evaluation(file, card, of, event, trained);
     }
     if (stride > 1) fprintf(file, "\nOf %d evaluations one in %d is shown, and the last one.\n", count, stride);
 }

@@ -1,6 +1,7 @@
 /* What a reader of a model card wants first: the front matter, the summary, the way to use it. See card_sections.h. */
 #include "report/base_model.h"
 #include "report/card_sections.h"
+#include "report/card_targets.h"
 #include "report/card_text.h"
 #include <inttypes.h>
 #include <math.h>
@@ -15,15 +16,9 @@ static void print_metric(FILE *file, const char *type, const char *name, double 
         fprintf(file, "    - type: %s\n      name: %s\n      value: %.6f\n%s", type, name, value, more);
 }
 
-static void print_result(FILE *file, const CardEvaluation *of) {
+static void print_class_metrics(FILE *file, const CardEvaluation *of) {
     const Scores *scores = of->scores;
     static const char macro[] = "      args:\n        average: macro\n";
-    fputs("  - task:\n      type: text-classification\n      name: Text Classification\n    dataset:\n      type: ",
-          file);
-    card_quoted(file, of->data->source_name);
-    fputs("\n      name: ", file);
-    card_quoted(file, of->data->source_name);
-    fprintf(file, "\n      revision: \"%s\"\n    metrics:\n", of->data->source_digest);
     print_metric(file, "accuracy", "Accuracy", scores->accuracy, "");
     print_metric(file, "f1", "Macro F1", scores->f1, macro);
     print_metric(file, "precision", "Macro Precision", scores->precision, macro);
@@ -33,11 +28,27 @@ static void print_result(FILE *file, const CardEvaluation *of) {
     print_metric(file, "loss", of->metrics->class_weights ? "Loss with class weights" : "Loss", scores->loss, "");
 }
 
+static void print_result(FILE *file, const CardEvaluation *of) {
+    fputs("  - task:\n      type: text-classification\n      name: Text Classification\n    dataset:\n      type: ",
+          file);
+    card_quoted(file, of->data->source_name);
+    fputs("\n      name: ", file);
+    card_quoted(file, of->data->source_name);
+    fprintf(file, "\n      revision: \"%s\"\n    metrics:\n", of->data->source_digest);
+    if (problem_has_targets(of->scores->problem))
+        card_target_results(file, of);
+    else
+        print_class_metrics(file, of);
+}
+
 static void print_results(FILE *file, const ModelCard *card) {
     char room[4096];
-    fputs(
-        "metrics:\n- accuracy\n- f1\n- precision\n- recall\n- matthews_correlation\n- roc_auc\nmodel-index:\n- name: ",
-        file);
+    fputs("metrics:\n", file);
+    if (problem_has_targets(card->config->problem))
+        card_target_metrics(file, card);
+    else
+        fputs("- accuracy\n- f1\n- precision\n- recall\n- matthews_correlation\n- roc_auc\n", file);
+    fputs("model-index:\n- name: ", file);
     card_quoted(file, folder_name(card, room));
     fputs("\n  results:\n", file);
     for (size_t i = 0; i < card->evaluation_count; i++) print_result(file, &card->evaluations[i]);
@@ -72,11 +83,9 @@ static void print_score(FILE *file, const char *name, double value) {
     if (isfinite(value)) fprintf(file, "| %s | %.4f |\n", name, value);
 }
 
-static void print_scores(FILE *file, const CardEvaluation *of) {
+static void print_class_scores(FILE *file, const CardEvaluation *of) {
     const OverallScores overall = overall_scores(of->metrics);
-    fputs("\n| ", file);
-    card_plain(file, of->data->source_name);
-    fprintf(file, " | |\n|---|---|\n| samples | %" PRId64 " |\n| accuracy |", of->metrics->samples);
+    fputs("| accuracy |", file);
     card_interval(file, &overall.accuracy);
     fputs(" |\n| macro F1 |", file);
     card_interval(file, &overall.f1);
@@ -89,16 +98,30 @@ static void print_scores(FILE *file, const CardEvaluation *of) {
     fprintf(file, "| loss%s | %.4f |\n", of->metrics->class_weights ? " with class weights" : "", of->scores->loss);
 }
 
+static void print_scores(FILE *file, const CardEvaluation *of) {
+    fputs("\n| ", file);
+    card_plain(file, of->data->source_name);
+    fprintf(file, " | |\n|---|---|\n| samples | %" PRId64 " |\n", of->metrics->samples);
+    if (problem_has_targets(of->scores->problem))
+        card_target_summary(file, of);
+    else
+        print_class_scores(file, of);
+}
+
 void card_summary(FILE *file, const ModelCard *card) {
     char room[4096];
     fputs("\n# ", file);
     card_plain(file, folder_name(card, room));
     const bool adapter = card->settings->lora_r > 0;
-    fputs(adapter ? "\n\nA LoRA adapter that makes a text classifier of " : "\n\nA GPT-2 text classifier: ", file);
+    const char *kind = card->config->problem == PROBLEM_REGRESSION ? "regressor" : "classifier";
+    fprintf(file, adapter ? "\n\nA LoRA adapter that makes a text %s of " : "\n\nA GPT-2 text %s: ", kind);
     print_base(file, card);
     fputs(adapter ? ", trained on " : " fine-tuned on ", file);
     card_plain(file, card->train->source_name);
-    fprintf(file, ". It gives a text one of %" PRId32 " labels.\n", card->config->labels);
+    if (problem_has_targets(card->config->problem))
+        card_target_kind(file, card);
+    else
+        fprintf(file, ". It gives a text one of %" PRId32 " labels.\n", card->config->labels);
     if (card->evaluation_count == 0) fputs("\nIt was not evaluated.\n", file);
     for (size_t i = 0; i < card->evaluation_count; i++) print_scores(file, &card->evaluations[i]);
 }
@@ -109,6 +132,7 @@ static void print_call(FILE *file, const ModelCard *card) {
     const bool padded = card->config->pooling == POOLING_PADDED_END;
     fputs(padded ? ", truncation=True, padding=\"max_length\")\n" : ", truncation=True)\n", file);
     fputs("print(classify([\"what a lovely day\", \"i missed the bus\"]", file);
+    if (card->config->problem == PROBLEM_MULTI_LABEL) fputs(", top_k=None", file);
     fputs(padded ? "))\n" : ", batch_size=8))\n", file);
 }
 

@@ -53,7 +53,7 @@ static Status read_header(Table *table, RunPredictions *p, Error *error) {
     }
     p->label_names = memory_allocate(METRICS_LABELS_MAX, sizeof *p->label_names, error);
     for (char *name; !error->status && (name = next_cell(table));) {
-        if (p->labels == METRICS_LABELS_MAX) return bad_line(table, "more than 255 labels", error);
+        if (p->labels == METRICS_LABELS_MAX) return bad_line(table, "more than 1,000 labels", error);
         p->label_names[p->labels++] = memory_text(name, error);
     }
     if (!error->status && p->labels < 2) bad_line(table, "expected a column for each of at least two labels", error);
@@ -88,8 +88,8 @@ static Status read_sample(Table *table, RunPredictions *p, Error *error) {
     const bool no_number = table->cell && strncmp(table->cell, "null", 4) == 0;
     const int guess = no_number && predicted && strcmp(predicted, "null") == 0 ? 0 : find_label(p, predicted);
     if (truth < 0 || guess < 0) return bad_line(table, "expected two labels of the header after the row", error);
-    p->truth[i] = (uint8_t)truth;
-    p->guess[i] = (uint8_t)guess;
+    p->truth[i] = (uint16_t)truth;
+    p->guess[i] = (uint16_t)guess;
     for (int32_t k = 0; k < p->labels; k++)
         if (!read_probability(next_cell(table), &p->probabilities[i * p->labels + k]))
             return bad_line(table, "expected a probability from 0 to 1, or null, for each label", error);
@@ -110,8 +110,8 @@ static Status read_table(Table *table, RunPredictions *p, Error *error) {
     const size_t most = count_lines(table->next);
     if (read_header(table, p, error)) return error->status;
     p->rows = memory_allocate(most, sizeof *p->rows, error);
-    p->truth = memory_allocate(most, 1, error);
-    p->guess = memory_allocate(most, 1, error);
+    p->truth = memory_allocate(most, sizeof *p->truth, error);
+    p->guess = memory_allocate(most, sizeof *p->guess, error);
     p->probabilities = memory_allocate(most * (size_t)p->labels, sizeof *p->probabilities, error);
     p->metrics = memory_allocate(1, sizeof *p->metrics, error);
     if (error->status) return error->status;
@@ -163,6 +163,11 @@ Status run_read_predictions(Run *run, Error *error) {
             "This run has no %s: it was trained without an eval_file, has not evaluated yet, or is of a version of "
             "linnet that did not write one.",
             name);
+    } else if (problem_has_targets(run_problem(run))) {
+        snprintf(p->missing, sizeof p->missing,
+                 "This page shows single predictions of classifiers that give a text one label. Those of this run are "
+                 "in %s.",
+                 name);
     } else if (read_text(path, &text, &damage) || read_table(&(Table){.path = path, .next = text}, p, &damage)) {
         log_warning("%s: the report of %s is without what is counted from it", damage.message, run->path);
         run_free_predictions(p);

@@ -98,6 +98,13 @@ Status run_series(const Run *run, const char *key, Series *series, Error *error)
     return STATUS_OK;
 }
 
+Problem run_problem(const Run *run) {
+    const cJSON *event = run->last_evaluation;
+    if (event && cJSON_HasObjectItem(event, "eval_rmse")) return PROBLEM_REGRESSION;
+    if (event && cJSON_HasObjectItem(event, "eval_average_precision")) return PROBLEM_MULTI_LABEL;
+    return PROBLEM_SINGLE_LABEL;
+}
+
 void series_free(Series *series) {
     memory_free(series->step);
     memory_free(series->value);

@@ -21,13 +21,13 @@ typedef struct {
 typedef struct {
     int64_t count; /* 0: there is none */
     int32_t labels;
-    char **label_names;     /* [labels] as the file has them: control characters are escaped */
-    int64_t *rows;          /* [count] in the source table */
-    uint8_t *truth, *guess; /* [count] */
-    float *probabilities;   /* [count, labels] NaN where the file says null */
-    char missing[512];      /* why there is none, a sentence */
-    Metrics *metrics;       /* counted from the table, without losses */
-    int64_t step;           /* of the evaluation in the log that has its accuracy; -1: none has */
+    char **label_names;      /* [labels] as the file has them: control characters are escaped */
+    int64_t *rows;           /* [count] in the source table */
+    uint16_t *truth, *guess; /* [count] */
+    float *probabilities;    /* [count, labels] NaN where the file says null */
+    char missing[512];       /* why there is none, a sentence */
+    Metrics *metrics;        /* counted from the table, without losses */
+    int64_t step;            /* of the evaluation in the log that has its accuracy; -1: none has */
 } RunPredictions;
 
 /* The evaluation data, as far as it can be opened. */
@@ -84,6 +84,8 @@ size_t run_other_files(const Run *run, const char *names[], size_t most);
 /* The values of a key of the training log, up to its summary. To be freed with series_free(). */
 Status run_series(const Run *run, const char *key, Series *series, Error *error);
 void series_free(Series *series);
+/* What the model tells of a text, by the scores of the log. */
+Problem run_problem(const Run *run);
 /* A number of an event; NaN where it is null or absent. */
 double event_number(const cJSON *event, const char *key);
 /* A setting as a text, NULL where it is null, absent or no text. */

@@ -21,11 +21,21 @@ static const Curve CURVES[] = {
      "eval_f1", "macro F1", false, true, true},
     {"c-f1", "Macro F1", "the mean of the classes’ F1 on the evaluation data", "eval_f1", NULL, NULL, NULL, true, true,
      false},
+    {"c-map", "Mean average precision", "the mean of the labels’ average precision on the evaluation data",
+     "eval_average_precision", "mAP", "eval_f1_micro", "micro F1", false, true, false},
+    {"c-rmse", "Error", "the error on the evaluation data", "eval_rmse", "RMSE", "eval_mae", "MAE", false, true, false},
+    {"c-correlation", "Correlation", "the correlation on the evaluation data", "eval_pearson", "Pearson",
+     "eval_spearmanr", "Spearman", false, true, false},
     {"c-rate", "Learning rate", "the learning rate", "learning_rate", NULL, NULL, NULL, false, false, false},
     {"c-norm", "Gradient norm", "the norm of the gradient before clipping", "grad_norm", NULL, NULL, NULL, false, false,
      false},
     {"c-speed", "Throughput (tokens/s)", "tokens a second", "tokens_per_second", NULL, NULL, NULL, false, false, false},
 };
+
+/* The loss of each problem. */
+static const char *const LOSSES[] = {[PROBLEM_SINGLE_LABEL] = "the mean cross-entropy",
+                                     [PROBLEM_MULTI_LABEL] = "the mean binary cross-entropy",
+                                     [PROBLEM_REGRESSION] = "the mean squared error"};
 
 /* The share of the largest class, where all runs are evaluated on the same. */
 static double baseline_of(const Page *page, char *name, size_t room) {
@@ -60,7 +70,7 @@ static Status write_curve(Html *html, const Page *page, const Curve *curve, bool
     }
     const Chart chart = {.id = curve->id,
                          .title = !one && strcmp(curve->key, "loss") == 0 ? "Training loss" : curve->title,
-                         .unit = curve->unit,
+                         .unit = strstr(curve->key, "loss") ? LOSSES[run_problem(&page->runs[0])] : curve->unit,
                          .lines = lines,
                          .count = count,
                          .legend = one && curve->with,

@@ -1,6 +1,7 @@
 /* The figures that come first. */
 #include "report/chart.h"
 #include "report/sections.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -98,6 +99,36 @@ static void write_figures(Html *html, const Run *run, const RunScores *scores) {
     html_print(html, "</small></dd></div></dl>\n");
 }
 
+/* A figure of the last evaluation. */
+typedef struct {
+    const char *key, *name, *note;
+} Figure;
+
+static const Figure SEVERAL[] = {{"eval_f1_micro", "Micro F1", "over all labels and samples"},
+                                 {"eval_f1", "Macro F1", "mean over the labels"},
+                                 {"eval_average_precision", "mAP", "mean average precision"},
+                                 {"eval_accuracy", "All labels right", "share of the samples"},
+                                 {"eval_loss", "Evaluation loss", "mean binary cross-entropy"}};
+static const Figure NUMBERS[] = {{"eval_rmse", "RMSE", "root mean squared error"},
+                                 {"eval_mae", "MAE", "mean absolute error"},
+                                 {"eval_pearson", "Pearson", "correlation"},
+                                 {"eval_spearmanr", "Spearman", "correlation of ranks"},
+                                 {"eval_r2", "R²", "share of the variance"}};
+
+static void write_target_figures(Html *html, const Run *run, const RunScores *scores) {
+    const Figure *figures = run_problem(run) == PROBLEM_REGRESSION ? NUMBERS : SEVERAL;
+    static_assert(sizeof NUMBERS == sizeof SEVERAL, "both have as many figures");
+    html_print(html, "<dl class=\"figures\">");
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        html_print(html, "<div%s><dt>%s</dt><dd>", i == 0 ? " class=\"first\"" : "", figures[i].name);
+        html_number(html, event_number(run->last_evaluation, figures[i].key));
+        html_print(html, "<small>%s</small></dd></div>", figures[i].note);
+    }
+    html_print(html, "<div><dt>Evaluated on</dt><dd>");
+    html_count(html, scores->samples);
+    html_print(html, "<small>samples</small></dd></div></dl>\n");
+}
+
 static void summarize_run(Html *html, const Run *run) {
     const RunScores scores = run_scores(run);
     write_subject(html, run, &scores);
@@ -110,7 +141,10 @@ static void summarize_run(Html *html, const Run *run) {
                    run->damaged_lines > 1 ? "s" : "", run->damaged_lines > 1 ? "are" : "is");
     html_print(html, "</p>\n");
     if (run->last_evaluation) {
-        write_figures(html, run, &scores);
+        if (problem_has_targets(run_problem(run)))
+            write_target_figures(html, run, &scores);
+        else
+            write_figures(html, run, &scores);
         write_scores_table(html, run);
     } else {
         html_print(html, "<p class=\"missing\">The log has no evaluation yet.</p>\n");

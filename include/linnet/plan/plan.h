@@ -51,6 +51,8 @@ typedef struct {
     CostModel cost_model;           /**< what the samples cost */
     int ranks, hosts;               /**< hosts divides ranks */
     int64_t samples;                /**< of the token file */
+    Problem problem;                /**< likewise */
+    int32_t labels;                 /**< likewise */
     int64_t tokens;
     int32_t longest;       /**< tokens of a text */
     int32_t position_rows; /**< position embedding rows that learn: tokens that the model reads of a text */

@@ -296,7 +296,7 @@ static void test_bytes_follow_the_chunk(void **state) {
     assert_true(loader_order_bytes(many.samples, DATA_ORDER_BLOCKS) == 0.0);
     const double blocks = loader_bytes(&many, &plan);
     plan.label_weights = WEIGHTS; /* the label of each sample, and sums of two chunks */
-    assert_true(loader_bytes(&many, &plan) == blocks + ORDER_GROUP + 2.0 * 8 * ORDER_GROUP / 64);
+    assert_true(loader_bytes(&many, &plan) == blocks + 2.0 * ORDER_GROUP + 2.0 * 8 * ORDER_GROUP / 64);
     plan.label_weights = NULL;
     plan.order = DATA_ORDER_TORCH;
     assert_true(loader_bytes(&many, &plan) == blocks + 8e9);

@@ -327,19 +327,21 @@ def tokenizer_digest(folder):
             return file.attrs["tokenizer_digest"]
 
 
-def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=LABELS, changes=None):
-    """A token file (docs/reference/formats.md) from lists of ids; `changes` replaces datasets ("/tokens") and attributes ("tokens")."""
+def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=LABELS, changes=None, problem=None):
+    """A token file (docs/reference/formats.md) from lists of ids; `changes` replaces datasets ("/tokens") and attributes ("tokens"). With
+    `problem`, a problem_type, `labels` are lists of targets."""
     changes = changes or {}
     vocabulary = json.loads((tokenizer / "vocab.json").read_text(encoding="utf-8"))
     columns = {
         "tokens": np.array([token for sample in ids for token in sample], "<u2" if max(vocabulary.values()) < 2**16 else "<u4"),
         "offsets": np.cumsum([0, *map(len, ids)]).astype("<i8"),
-        "labels": np.array(labels, "u1"),
+        **({"targets": np.array(labels, "<f4").ravel()} if problem else {"labels": np.array(labels, "u1")}),
         "rows": np.arange(len(ids), dtype="<i8"),
     }
     width = max(len(name.encode()) for name in label_names)
     attributes = {
-        "format_version": np.int64(2),
+        "format_version": np.int64(3 if problem else 2),
+        **({"problem_type": np.bytes_(problem)} if problem else {}),
         "samples": np.int64(len(ids)),
         "tokens": np.int64(len(columns["tokens"])),
         "vocabulary_size": np.int64(max(vocabulary.values()) + 1),

@@ -329,13 +329,14 @@ def tokenizer_digest(folder):
 
 def write_token_file(path, ids, labels, tokenizer, max_length=1024, label_names=LABELS, changes=None, problem=None):
     """A token file (docs/reference/formats.md) from lists of ids; `changes` replaces datasets ("/tokens") and attributes ("tokens"). With
-    `problem`, a problem_type, `labels` are lists of targets."""
+    `problem`, a problem_type, the file is of version 3; `labels` may be lists of targets then."""
     changes = changes or {}
     vocabulary = json.loads((tokenizer / "vocab.json").read_text(encoding="utf-8"))
     columns = {
         "tokens": np.array([token for sample in ids for token in sample], "<u2" if max(vocabulary.values()) < 2**16 else "<u4"),
         "offsets": np.cumsum([0, *map(len, ids)]).astype("<i8"),
-        **({"targets": np.array(labels, "<f4").ravel()} if problem else {"labels": np.array(labels, "u1")}),
+        **({"targets": np.array(labels, "<f4").ravel()} if isinstance(labels[0], list) else
+           {"labels": np.array(labels, "u1" if len(label_names) <= 256 else "<u2")}),
         "rows": np.arange(len(ids), dtype="<i8"),
     }
     width = max(len(name.encode()) for name in label_names)

@@ -42,9 +42,7 @@ cleanup:
 static Status fit_labels(ModelConfig *model, const char *path, const AdapterFolder *folder, Error *error) {
     const Tensor *score = safetensors_find(folder->file, SCORE);
     if (!score || score->dimensions != 2 || score->shape[0] < 1 || score->shape[0] > 65536)
-        return error_set(error, STATUS_INPUT,
-                         "%s: has no classification head (%s) of labels: train it with task_type "
-                         "SEQ_CLS",
+        return error_set(error, STATUS_INPUT, "%s: has no classification head (%s): train it with task_type SEQ_CLS",
                          folder->path, SCORE);
     if (file_is_in(path, ADAPTER_MODEL_FILE)) return use_own_config(model, path, error);
     const int32_t labels = (int32_t)score->shape[0];

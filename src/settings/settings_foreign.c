@@ -180,7 +180,7 @@ const ForeignRow FOREIGN_ROWS[] = {
     SCRIPT(UNUSED, "preprocessing_num_workers", "[]", PREPARED),
     SCRIPT(UNUSED, "overwrite_cache", "[false]", PREPARED),
     SCRIPT(UNUSED, "pad_to_max_length", "[true, false]", "nothing is padded; the results are those with padding"),
-    SCRIPT(CHECKED, "do_regression", "[false]", "linnet trains classifiers"),
+    SCRIPT(CHECKED, "do_regression", "[false]", "the token file says it: `linnet prepare --problem-type regression`"),
     SCRIPT(UNUSED, "metric_name", "[\"accuracy\"]", METRICS),
     SCRIPT(CHECKED, "config_name", "[]", "the configuration is that of the model's folder"),
     SCRIPT(CHECKED, "tokenizer_name", "[]", "the tokenizer is that of the model's folder"),

@@ -36,7 +36,8 @@ static Status read_cell(const TargetRule *rule, const Field *field, const char *
         return flag >= 0 ? STATUS_OK : refuse_cell(field, name, table, "0 or 1", error);
     }
     const double number = label_number(cell.text, cell.size);
-    if (!(fabs(number) <= (double)FLT_MAX)) return refuse_cell(field, name, table, "a number within float32", error);
+    if (!(fabs(number) <= (double)FLT_MAX))
+        return refuse_cell(field, name, table, "a number in the range of float32", error);
     *target = (float)number;
     return STATUS_OK;
 }

@@ -27,6 +27,8 @@ SPLIT = [*PREPARE, "--split", "0.8", "--eval-output", "eval.h5"]
 # A frame of one stored block (RFC 8878).
 ZSTD = b"\x28\xb5\x2f\xfd\xa0\x1d\0\0\0\xe9\0\0text,sentiment\nfine,positive\n"
 PREDICT = ["predict", "--model", "model", "a text"]
+MULTI = ["--problem-type", "multi_label_classification"]
+NUMBERS = ["--problem-type", "regression"]
 LABEL = ["predict", "--model", "model", "--input", "train.csv", "--output", "out.csv"]
 PLAN = ["plan", "run.json", "--ranks", "2", "--constants", "constants.json"]
 
@@ -361,7 +363,7 @@ FILES = [
     *damaged("token file", TRAIN, "train.h5", upto=HDF5),
     Case("Files: token file", "train.h5: a folder", TRAIN, a_folder("train.h5")),
     Case("Files: token file", "train.h5: of an earlier version", TRAIN, h5("train.h5", format_version=np.int64(1))),
-    Case("Files: token file", "train.h5: of a later version", TRAIN, h5("train.h5", format_version=np.int64(3))),
+    Case("Files: token file", "train.h5: of a later version", TRAIN, h5("train.h5", format_version=np.int64(4))),
     Case("Files: token file", "train.h5: HDF5 of another format", TRAIN, old_h5("train.h5")),
     Case("Files: token file", "train.h5: HDF5, but no token file", TRAIN, empty_h5("train.h5")),
     Case("Files: token file", "train.h5: counts that do not add up", TRAIN, h5("train.h5", samples=np.int64(7))),
@@ -484,6 +486,19 @@ FILES = [
     Case("Files: table", "train.csv: another separator", PREPARE, filled("train.csv", b"text;sentiment\nfine;positive\n")),
     Case("Files: table", "train.csv: a space in the header", PREPARE, filled("train.csv", b"text, sentiment\nfine,positive\n")),
     Case("Files: table", "train.csv: an empty label", PREPARE, filled("train.csv", b"text,sentiment\nfine,\n")),
+    *[Case("Files: table", f"train.csv: {what}", [*PREPARE, *MULTI, "--label-columns", "bad,good"],
+           filled("train.csv", b"text,bad,good\nfine,0,1\npoor," + cells + b"\n"))
+      for what, cells in {"neither 0 nor 1": b"1,2", "a flag missing": b"1,"}.items()],
+    *[Case("Files: table", f"train.csv: {what}", [*PREPARE, *MULTI, "--labels", "bad,good", "--label-column", "labels"],
+           filled("train.csv", b"text,labels\nfine,good\npoor," + cell + b"\n"))
+      for what, cell in {"a list with an unknown label": b'"bad,ugly"', "a list with a label twice": b'"[""bad"", 0]"',
+                         "a list with an empty label": b'"bad,"', "a list that is no JSON": b"[bad]"}.items()],
+    Case("Files: table", "t.jsonl: null in place of a list", ["prepare", "--input", "t.jsonl", *PREPARE[3:], *MULTI, "--labels", "bad,good",
+                                                             "--label-column", "labels"],
+         filled("t.jsonl", b'{"text": "fine", "labels": []}\n{"text": "poor", "labels": null}\n')),
+    *[Case("Files: table", f"train.csv: {what}", [*PREPARE, *NUMBERS, "--label-column", "stars"],
+           filled("train.csv", b"text,stars\nfine,5\npoor," + cell + b"\n"))
+      for what, cell in {"no number": b"many", "a number missing": b"", "not a number": b"nan", "a number beyond float32": b"1e39"}.items()],
     Case("Files: table", "train.csv: labels that are numbers", [*PREPARE, "--labels", "1,2,3"], filled("train.csv", b"text,sentiment\nfine,0\n")),
     *damaged("tokenizer", PREPARE, "tokenizer/vocab.json"),
     *damaged("tokenizer", PREPARE, "tokenizer/merges.txt", kinds=("missing", *READ[1:])),
@@ -526,6 +541,20 @@ FILES = [
 # --- What does not belong together ----------------------------------------------------------------------------------
 
 
+def of_numbers(name, problem):
+    """A token file of this problem with the labels of the old one: a target for each."""
+
+    def change(folder):
+        with h5py.File(own(folder, name), "r+") as file:
+            labels = file["labels"][:]
+            del file["labels"]
+            targets = (labels[:, None] == np.arange(3)).astype("<f4").ravel()
+            file.create_dataset("targets", data=targets, chunks=(len(targets),), maxshape=(None,))
+            file.attrs["format_version"], file.attrs["problem_type"] = np.int64(3), np.bytes_(problem)
+
+    return change
+
+
 def relabelled(name, *names):
     return h5(name, label_names=np.array([label.encode() for label in names], "S16"))
 
@@ -563,6 +592,26 @@ MISFITS = [
         earlier_run(folder), edited("model/config.json", embd_pdrop=0.25)(folder))),
     Case(TOGETHER, "a checkpoint of another `pooling`", [*RESUME, "--set", "pooling=padded_end"]),
     Case(TOGETHER, "a model folder as checkpoint", ["train", "run.json", "--set", "resume_from_checkpoint=model"]),
+    Case(TOGETHER, "data with several labels a sample", TRAIN, of_numbers("train.h5", "multi_label_classification")),
+    Case(TOGETHER, "data with numbers", EVALUATE, of_numbers("test.h5", "regression")),
+    Case(TOGETHER, "evaluation data of another kind", [*TRAIN, *EVALUATING], of_numbers("test.h5", "regression")),
+    Case(TOGETHER, "label smoothing of numbers", [*TRAIN, "--set", "label_smoothing_factor=0.1"], of_numbers("train.h5", "regression")),
+    Case(TOGETHER, "class weights of several labels a sample", [*TRAIN, "--set", "class_weights=balanced"],
+         of_numbers("train.h5", "multi_label_classification")),
+    Case(TOGETHER, "a focal loss of numbers", [*TRAIN, "--set", "focal_gamma=2"], of_numbers("train.h5", "regression")),
+    Case(TOGETHER, "a score of a class with regression", [*TRAIN, *EVALUATING, "--set", "metric_for_best_model=f1_positive"],
+         lambda folder: (of_numbers("train.h5", "regression")(folder), of_numbers("test.h5", "regression")(folder))),
+    Case(TOGETHER, "a split by classes with several labels a sample", [*SPLIT, "--label-columns", "a,b", "--stratify"]),
+    Case(TOGETHER, "balanced classes of numbers", [*PREPARE, *NUMBERS, "--class-balance", "undersample"]),
+    Case(TOGETHER, "a metric of another kind", [*TRAIN, *EVALUATING, "--set", "metric_for_best_model=rmse"]),
+    Case(TOGETHER, "several columns of a single label", [*PREPARE, "--problem-type", "single_label_classification", "--label-columns", "a,b"]),
+    Case(TOGETHER, "lists without the names of their labels", [*PREPARE, *MULTI, "--label-column", "labels"]),
+    Case(TOGETHER, "a separator of lists without lists", [*PREPARE, "--label-separator", "|"]),
+    Case(TOGETHER, "columns of labels and one column", [*PREPARE, "--label-column", "a", "--label-columns", "a,b"]),
+    Case(TOGETHER, "fewer names than columns of labels", [*PREPARE, "--label-columns", "a,b", "--labels", "a"]),
+    Case(TOGETHER, "a column of labels twice", [*PREPARE, "--label-columns", "a,a"]),
+    Case(TOGETHER, "kinds of labels without labels", [*PREPARE, "--no-labels", *NUMBERS]),
+    Case(TOGETHER, "columns of labels for a single-label model", ["evaluate", "--model", "model", "--data", "train.csv", "--label-columns", "a,b,c"]),
     Case(TOGETHER, "a label that is named twice", [*PREPARE, "--labels", "negative,neutral,negative"]),
     Case(TOGETHER, "a subset larger than the table", [*PREPARE, "--subset", "1000"]),
 ]
@@ -660,6 +709,7 @@ COMMANDS = [
     Case(LINE, "two paths", ["inspect", "model", "train.h5"]),
     Case(LINE, "a plan without ranks", ["plan", "run.json"]),
     Case(LINE, "a plan without a configuration", ["plan", "--ranks", "2"]),
+    Case(LINE, "unknown kind of labels", [*PREPARE, "--problem-type", "ranking"]),
     Case(LINE, "option missing", ["prepare", "--input", "train.csv"]),
     Case(LINE, "option without its value", ["evaluate", "--model", "model", "--data"]),
     Case(LINE, "option that is no number", [*EVALUATE, "--batch-size", "two"]),

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Write tests/golden/problems.json: runs of Trainer with several labels a sample and with numbers.
+"""Write tests/golden/problems.json: runs of Trainer with several labels a sample, with numbers, and with one of 1,000 labels.
 
-The model is that of tests/golden/trainer_small, with a head of as many of its rows as there are targets. Needs torch, transformers and
+The model is that of tests/golden/trainer_small, with a head of as many of its rows as there are targets, or of 1,000 rows of cosines. Needs torch, transformers and
 accelerate; the tests need only the file. The figures in the repository are from PyTorch 2.13.0 and Transformers 5.24.0.
 
 usage: make_problems.py [OUTPUT]"""
 import json
+import math
 import random
 import sys
 import tempfile
@@ -24,20 +25,23 @@ TARGETS = {
     # Multiples of 1/8, which JSON and float32 hold exactly.
     "regression": [[round(8 * draw.gauss(1, 2)) / 8] for _ in SAMPLES["ids"]],
     "regression2": [[round(8 * draw.gauss(k, 1)) / 8 for k in range(2)] for _ in SAMPLES["ids"]],
+    "thousand": [draw.randrange(1000) for _ in SAMPLES["ids"]],
 }
 
 
 def make_model(name):
     """Trainer's model: problem_type is what run_classification.py sets."""
-    labels = len(TARGETS[name][0])
+    labels = 1000 if name == "thousand" else len(TARGETS[name][0])
     whole = GPT2ForSequenceClassification.from_pretrained(MODEL)
     config = whole.config
-    config.problem_type = name.rstrip("2")
+    config.problem_type = "single_label_classification" if name == "thousand" else name.rstrip("2")
     config.id2label = {k: f"t{k}" for k in range(labels)}
     config.label2id = {f"t{k}": k for k in range(labels)}
     model = GPT2ForSequenceClassification(config)
     state = whole.state_dict()
-    state["score.weight"] = state["score.weight"][:labels]
+    width = state["score.weight"].shape[1]
+    cosines = torch.tensor([[math.cos(k * width + c) / 8 for c in range(width)] for k in range(labels)])
+    state["score.weight"] = cosines if name == "thousand" else state["score.weight"][:labels]
     model.load_state_dict(state)
     return model
 
@@ -48,7 +52,7 @@ def make_batch(name, which):
     targets = torch.tensor([TARGETS[name][i] for i in which])
     return {"input_ids": torch.tensor([row + [END] * (length - len(row)) for row in rows]),
             "attention_mask": torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows]),
-            "labels": targets.squeeze(1) if targets.shape[1] == 1 else targets}
+            "labels": targets.squeeze(1) if targets.shape[1:] == (1,) else targets}
 
 
 def run(name, batch, accumulation, **options):
@@ -62,7 +66,7 @@ def run(name, batch, accumulation, **options):
     trainer.train()
     return {"targets": TARGETS[name], "per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation, "options": options,
             "log": record.rows, "eval_loss_before": before, "eval_loss": trainer.evaluate()["eval_loss"],
-            "logits": trainer.predict(list(EVAL)).predictions.tolist(), "problem_type": model.config.problem_type}
+            "logits": [row[:3] for row in trainer.predict(list(EVAL)).predictions.tolist()], "problem_type": model.config.problem_type}
 
 
 def main():
@@ -72,6 +76,7 @@ def main():
         "multi_label_classification": run("multi_label_classification", 4, 2, learning_rate=1e-3, max_grad_norm=1000.0),
         "regression": run("regression", 4, 3, learning_rate=1e-3, max_grad_norm=0.5),
         "regression2": run("regression2", 6, 1, learning_rate=3e-3, weight_decay=0.1, lr_scheduler_type="cosine"),
+        "thousand": run("thousand", 8, 1, learning_rate=3e-3, max_grad_norm=1000.0),
     }
     output.write_text(json.dumps(runs))
 

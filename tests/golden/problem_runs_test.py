@@ -111,4 +111,5 @@ def test_evaluate_is_the_evaluation_of_training(reference, job, tmp_path):
     linnet("evaluate", "--model", run, "--data", job["eval_file"], "--predictions", tmp_path / "p.tsv", ranks=2)
     assert (tmp_path / "p.tsv").read_bytes() == (run / "eval_predictions.tsv").read_bytes()
     shown = linnet("evaluate", "--model", run, "--data", job["eval_file"]).stdout
-    assert f"loss      {event['eval_loss']:.6g}\n" in shown
+    digits = ".4f" if reference["problem_type"] == "single_label_classification" else ".6g"
+    assert f"loss      {event['eval_loss']:{digits}}\n" in shown

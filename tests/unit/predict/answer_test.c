@@ -69,12 +69,41 @@ static void test_overflow(void **state) {
                 "{\"text\":\"x\\ty\",\"label\":null,\"probabilities\":{\"bad\":null,\"a\\tb\":null}}\n");
 }
 
+/** Of several labels those from the threshold on, 0.5 where none is given. */
+static void test_several_labels(void **state) {
+    (void)state;
+    static const double probabilities[] = {0.75, 0.5, 0.0625, 0.875}, none[] = {0, 0, 0, 0};
+    const Answer answer = {4, NAMES_OF_LABELS, 0, probabilities, PROBLEM_MULTI_LABEL};
+    const Answer empty = {4, NAMES_OF_LABELS, 0, none, PROBLEM_MULTI_LABEL};
+    char expected[200];
+    snprintf(expected, sizeof expected, "%s,a\\tb,%s\t0.7500,0.5000,0.8750\tx\\ty\n", NAMES_OF_LABELS[0],
+             NAMES_OF_LABELS[3]);
+    assert_line(&(AnswerStyle){0}, &answer, &TEXT, expected);
+    snprintf(expected, sizeof expected, "%s\t0.8750\tx\\ty\n", NAMES_OF_LABELS[3]);
+    assert_line(&(AnswerStyle){.threshold = 0.8}, &answer, &TEXT, expected);
+    assert_line(&(AnswerStyle){0}, &empty, &TEXT, "-\t-\tx\\ty\n");
+    assert_line(&(AnswerStyle){.json = true, .threshold = 0.8, .top_k = 1}, &answer, &TEXT,
+                "{\"text\":\"x\\ty\",\"labels\":[\"\\\"so\\\"\"],\"probabilities\":{\"\\\"so\\\"\":0.875}}\n");
+}
+
+/** As the fewest digits of float32, with the names of the targets in JSON. */
+static void test_numbers(void **state) {
+    (void)state;
+    static const double values[] = {(double)0.1f, -2, 1e9, 0}, none[] = {NAN, NAN, NAN, NAN};
+    const Answer answer = {2, NAMES_OF_LABELS, 0, values, PROBLEM_REGRESSION};
+    const Answer lost = {2, NAMES_OF_LABELS, -1, none, PROBLEM_REGRESSION};
+    char expected[200];
+    assert_line(&(AnswerStyle){0}, &answer, &TEXT, "0.1\t-2\tx\\ty\n");
+    assert_line(&(AnswerStyle){0}, &lost, &TEXT, "null\tnull\tx\\ty\n");
+    snprintf(expected, sizeof expected, "{\"text\":\"x\\ty\",\"values\":{\"%s\":0.1,\"a\\tb\":-2}}\n",
+             NAMES_OF_LABELS[0]);
+    assert_line(&(AnswerStyle){.json = true}, &answer, &TEXT, expected);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_threshold),
-        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_lines),    cmocka_unit_test(test_json),           cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_overflow), cmocka_unit_test(test_several_labels), cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@
 enum { SAMPLES = 6, LABELS = 3 };
 
 /* Rows of probabilities, the predicted label first by its size. Exact in binary, so that sums are. */
-static uint8_t truth[SAMPLES] = {0, 1, 0, 2, 1, 0}, guess[SAMPLES] = {0, 0, 0, 1, 1, 2};
+static uint16_t truth[SAMPLES] = {0, 1, 0, 2, 1, 0}, guess[SAMPLES] = {0, 0, 0, 1, 1, 2};
 static float probabilities[SAMPLES * LABELS] = {
     0.875F, 0.0625F, 0.0625F, /* right, bin 13 (0.8667 to 0.9333) */
     0.875F, 0.0625F, 0.0625F, /* wrong, bin 13 */

@@ -74,6 +74,12 @@ static void print_list(const PredictionsFile *predictions, const double *values,
     }
 }
 
+static bool is_finite(const double *values, int32_t count) {
+    int32_t k = 0;
+    while (k < count && isfinite(values[k])) k++;
+    return k == count;
+}
+
 /* The cells of a sample with targets [labels] (NULL: not known) behind its row. */
 static void print_targets(const PredictionsFile *predictions, const float *targets, const float *logits) {
     const int32_t labels = predictions->labels;
@@ -82,7 +88,10 @@ static void print_targets(const PredictionsFile *predictions, const float *targe
     for (int32_t k = 0; targets && k < labels; k++) truth[k] = (double)targets[k];
     if (predictions->problem == PROBLEM_MULTI_LABEL) {
         if (targets) print_list(predictions, truth, 1.0);
-        print_list(predictions, outputs, MULTI_LABEL_THRESHOLD);
+        if (is_finite(outputs, labels))
+            print_list(predictions, outputs, MULTI_LABEL_THRESHOLD);
+        else
+            fputs("\tnull", predictions->file);
         for (int32_t k = 0; k < labels; k++) print_number(predictions->file, "%.6f", outputs[k]);
         return;
     }

@@ -24,6 +24,8 @@ static void print_config(const ModelFolder *folder, const ParameterLayout *layou
     }
     describe_line("pooling", "%s%s", pooling_name(config->pooling),
                   config->pooling_saved ? "" : " (not saved with the model)");
+    describe_line("problem", "%s%s", problem_name(config->problem),
+                  config->problem_saved ? "" : " (not saved with the model)");
     for (int32_t i = 0; i < config->labels; i++) describe_line("label", "%d %s", i, config->label_names[i]);
 }
 

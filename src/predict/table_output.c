@@ -188,14 +188,25 @@ static void answer_json(FILE *file, const AnswerColumns *answers, int32_t best, 
 /* The labels that apply as one cell, with commas between them. */
 static void labels_cell(FILE *file, OutputFormat format, const AnswerColumns *answers, int32_t best,
                         const double *probabilities) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *cell = open_memstream(&text, &size);
-    if (!cell) return; /* the stream's memory is short, which the next write tells */
-    for (int32_t k = 0; k < answers->labels; k++)
-        if (applies(answers, best, probabilities[k])) fprintf(cell, ",%s", answers->names[k]);
-    if (fclose(cell) == 0 && size > 0) output_cell(file, format, text + 1, size - 1);
-    free(text);
+    const char special[] = {separator_of(format), '"', '\n', '\r', '\0'};
+    bool quoted = false, some = false;
+    for (int32_t k = 0; k < answers->labels; k++) {
+        if (!applies(answers, best, probabilities[k])) continue;
+        quoted = quoted || strpbrk(answers->names[k], special) || (some && format == OUTPUT_CSV);
+        some = true;
+    }
+    if (quoted) putc_unlocked('"', file);
+    some = false;
+    for (int32_t k = 0; k < answers->labels; k++) {
+        if (!applies(answers, best, probabilities[k])) continue;
+        if (some) putc_unlocked(',', file);
+        some = true;
+        for (const char *c = answers->names[k]; *c; c++) {
+            if (*c == '"') putc_unlocked('"', file);
+            putc_unlocked(*c, file);
+        }
+    }
+    if (quoted) putc_unlocked('"', file);
 }
 
 void output_answer(FILE *file, OutputFormat format, const AnswerColumns *answers, int32_t best,

@@ -4,6 +4,7 @@
 #include "linnet/core/file.h"
 #include "linnet/core/memory.h"
 #include "linnet/data/dataset.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,9 @@ static void read_tokens(const char *path) {
             for (int64_t i = 0; i < count; i++) fuzz_check(lengths[i] >= 1 && lengths[i] <= info->longest);
         if (!dataset_load(dataset, indices, count, &samples, &loading))
             for (int64_t i = 0; i < count; i++) {
-                fuzz_check(samples.labels[i] < info->labels);
+                fuzz_check(samples.labels ? samples.labels[i] < info->labels : samples.targets != NULL);
+                for (int64_t k = 0; samples.targets && k < info->labels; k++)
+                    fuzz_check(isfinite(samples.targets[i * info->labels + k]));
                 for (int64_t k = samples.starts[i]; k < samples.starts[i + 1]; k++)
                     fuzz_check(samples.ids[k] >= 0 && samples.ids[k] < info->vocabulary);
             }

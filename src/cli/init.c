@@ -26,8 +26,7 @@ static Status read_options(InitOptions *init, int argc, char **argv, bool *helpe
         {"labels", OPTION_TEXT, &init->labels, "NAMES: labels 0, 1, ... (default negative,neutral,positive)", false, 0,
          0},
         {"problem-type", OPTION_TEXT, &init->problem,
-         "single_label_classification|multi_label_classification|regression: what the labels are (default: the first)",
-         false, 0, 0},
+         "TYPE: single_label_classification (default), multi_label_classification or regression", false, 0, 0},
         {"seed", OPTION_INT, &init->seed, "N: seed of the random weights (default 42)", false, 0, INT64_MAX},
     };
     const CommandLine line = {.synopsis = "linnet init --output DIR --tokenizer DIR [OPTIONS]",

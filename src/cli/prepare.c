@@ -48,8 +48,8 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
         {"label-columns", OPTION_TEXT, &command->labels.columns, LABEL_COLUMNS_HELP, false, 0, 0},
         {"label-separator", OPTION_TEXT, &command->labels.separator, LABEL_SEPARATOR_HELP, false, 0, 0},
         {"problem-type", OPTION_TEXT, &command->labels.problem,
-         "single_label_classification|multi_label_classification|regression: what the labels are (default: the first, "
-         "with --label-columns the second)",
+         "TYPE: single_label_classification (default), multi_label_classification (default with --label-columns) "
+         "or regression",
          false, 0, 0},
         {"no-labels", OPTION_FLAG, &command->no_labels, "the table has no labels (a file for predictions)", false, 0,
          0},

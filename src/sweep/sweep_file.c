@@ -7,6 +7,7 @@
 #include "linnet/core/nearest.h"
 #include "linnet/core/random.h"
 #include "linnet/core/text.h"
+#include "linnet/settings/metric_names.h"
 #include "linnet/settings/settings.h"
 #include <math.h>
 #include <stdarg.h>
@@ -173,6 +174,12 @@ static Status read_parameters(SweepFile *sweep, Error *error) {
     return STATUS_OK;
 }
 
+/* Of which less is better; the metric comes last, behind the name of an evaluation file. */
+static bool is_error(const char *name) {
+    const char *end = strrchr(name, '_');
+    return metric_is_error(end ? end + 1 : name);
+}
+
 /* How the best is told; without a word, by the loss of the evaluation file. */
 static Status read_metric(SweepFile *sweep, Error *error) {
     const cJSON *metric = member(sweep->tree, "metric");
@@ -188,7 +195,7 @@ static Status read_metric(SweepFile *sweep, Error *error) {
     const char *prefix = strncmp(name, "eval_", 5) == 0 ? "" : "eval_";
     if (snprintf(sweep->metric, sizeof sweep->metric, "%s%s", prefix, name) >= (int)sizeof sweep->metric)
         return refuse(sweep, "metric", error, "expected a figure of the evaluation, for example eval_loss");
-    sweep->maximize = !text_ends_with(name, "loss"); /* as Trainer's greater_is_better */
+    sweep->maximize = !text_ends_with(name, "loss") && !is_error(name);
     if (goal && strcmp(goal, "maximize") != 0 && strcmp(goal, "minimize") != 0)
         return refuse(sweep, "metric", error, "expected the goal \"minimize\" or \"maximize\", got \"%s\"", goal);
     if (goal) sweep->maximize = strcmp(goal, "maximize") == 0;

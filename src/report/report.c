@@ -40,11 +40,11 @@ static void tell_apart(Page *page) {
 }
 
 static void compare_runs(Page *page) {
-    double most = -1.0;
+    double most = -INFINITY;
     for (size_t i = 0; i < page->count; i++) {
-        const double accuracy = run_scores(&page->runs[i]).accuracy.value;
-        if (accuracy > most) {
-            most = accuracy;
+        const double merit = run_merit(&page->runs[i]);
+        if (merit > most) {
+            most = merit;
             page->best = i;
         }
         page->group[i] = i;

@@ -13,20 +13,37 @@ static int64_t samples_of(const cJSON *evaluation) {
     return samples > 0.0 && samples < 1e15 ? llround(samples) : 0;
 }
 
+/* The scores that runs are compared by. */
+typedef struct {
+    const char *main_key, *main_name, *second_key, *second_name;
+} Compared;
+
+static const Compared COMPARED[] = {
+    [PROBLEM_SINGLE_LABEL] = {"eval_accuracy", "Accuracy", "eval_f1", "Macro F1"},
+    [PROBLEM_MULTI_LABEL] = {"eval_f1_micro", "Micro F1", "eval_f1", "Macro F1"},
+    [PROBLEM_REGRESSION] = {"eval_rmse", "RMSE", "eval_pearson", "Pearson"},
+};
+
 RunScores run_scores(const Run *run) {
     const cJSON *event = run->last_evaluation;
     RunScores scores = {{NAN, NAN, NAN}, {NAN, NAN, NAN}, NAN, 0};
     if (!event) return scores;
     scores.samples = run->predictions.count > 0 ? run->predictions.count : samples_of(event);
-    const double accuracy = event_number(event, "eval_accuracy");
+    const Problem problem = run_problem(run);
+    const double accuracy = problem_has_targets(problem) ? NAN : event_number(event, "eval_accuracy");
     if (accuracy >= 0.0 && accuracy <= 1.0 && scores.samples > 0)
-        scores.accuracy = interval_wilson(llround(accuracy * (double)scores.samples), scores.samples);
+        scores.main = interval_wilson(llround(accuracy * (double)scores.samples), scores.samples);
     if (run->predictions.count > 0 && (double)run->predictions.step == event_number(event, "step"))
-        scores.f1 = overall_scores(run->predictions.metrics).f1;
-    scores.accuracy.value = accuracy;
-    scores.f1.value = event_number(event, "eval_f1");
+        scores.second = overall_scores(run->predictions.metrics).f1;
+    scores.main.value = event_number(event, COMPARED[problem].main_key);
+    scores.second.value = event_number(event, COMPARED[problem].second_key);
     scores.loss = event_number(event, "eval_loss");
     return scores;
+}
+
+double run_merit(const Run *run) {
+    const double score = run_scores(run).main.value;
+    return run_problem(run) == PROBLEM_REGRESSION ? -score : score;
 }
 
 static const char *base_name(const char *path) {
@@ -74,16 +91,16 @@ static const char *weighting(const Run *run) {
 
 static void write_figures(Html *html, const Run *run, const RunScores *scores) {
     html_print(html, "<dl class=\"figures\"><div class=\"first\"><dt>Accuracy</dt><dd>");
-    html_percent(html, scores->accuracy.value);
-    if (!isnan(scores->accuracy.low))
-        html_print(html, "<small>95&nbsp;%% interval %.1f to %.1f&nbsp;%%</small>", 100.0 * scores->accuracy.low,
-                   100.0 * scores->accuracy.high);
+    html_percent(html, scores->main.value);
+    if (!isnan(scores->main.low))
+        html_print(html, "<small>95&nbsp;%% interval %.1f to %.1f&nbsp;%%</small>", 100.0 * scores->main.low,
+                   100.0 * scores->main.high);
     html_print(html, "</dd></div><div><dt>Macro F1</dt><dd>");
-    html_score(html, scores->f1.value);
-    if (isnan(scores->f1.low))
+    html_score(html, scores->second.value);
+    if (isnan(scores->second.low))
         html_print(html, "<small>mean over the classes</small>");
     else
-        html_print(html, "<small>95&nbsp;%% interval %.3f to %.3f</small>", scores->f1.low, scores->f1.high);
+        html_print(html, "<small>95&nbsp;%% interval %.3f to %.3f</small>", scores->second.low, scores->second.high);
     html_print(html, "</dd></div><div><dt>Evaluation loss</dt><dd>");
     html_number(html, scores->loss);
     html_print(html, "<small>mean cross-entropy%s</small></dd></div><div><dt>Evaluated on</dt><dd>", weighting(run));
@@ -161,9 +178,9 @@ typedef struct {
 static Scale scale_of(const Page *page) {
     double low = 1.0, high = 0.0;
     for (size_t i = 0; i < page->count; i++) {
-        const Interval accuracy = run_scores(&page->runs[i]).accuracy;
-        low = fmin(low, accuracy.low); /* fmin() ignores NaN */
-        high = fmax(high, accuracy.high);
+        const Interval main_score = run_scores(&page->runs[i]).main;
+        low = fmin(low, main_score.low); /* fmin() ignores NaN */
+        high = fmax(high, main_score.high);
     }
     if (!(low < high)) return (Scale){0.0, 1.0};
     return (Scale){floor(low * 20.0) / 20.0, ceil(high * 20.0) / 20.0};
@@ -177,10 +194,13 @@ static void write_run_row(Html *html, const Page *page, size_t i, Scale scale) {
     html_print(html, "<a href=\"#run-%zu\">", i + 1);
     html_text(html, run->name);
     html_print(html, "</a>%s</th><td>",
-               i == page->best && !isnan(scores.accuracy.value) ? " <em class=\"badge\">best</em>" : "");
-    html_interval(html, scores.accuracy.value, scores.accuracy.low, scores.accuracy.high, scale.from, scale.to);
+               i == page->best && !isnan(scores.main.value) ? " <em class=\"badge\">best</em>" : "");
+    if (problem_has_targets(run_problem(run)))
+        html_number(html, scores.main.value);
+    else
+        html_interval(html, scores.main.value, scores.main.low, scores.main.high, scale.from, scale.to);
     html_print(html, "</td><td class=\"n\">");
-    html_score(html, scores.f1.value);
+    html_score(html, scores.second.value);
     html_print(html, "</td><td class=\"n\">");
     html_number(html, scores.loss);
     html_print(html, "%s</td><td class=\"n\">", weighting(run));
@@ -198,27 +218,27 @@ static void write_spread(Html *html, const double *values, size_t count) {
 
 /* A row for the runs of a group of at least two. */
 static void write_group(Html *html, const Page *page, size_t first) {
-    double accuracy[64], f1[64], loss[64];
+    double primary[64], second[64], loss[64];
     size_t count = 0;
     for (size_t i = first; i < page->count && count < 64; i++) {
         const RunScores scores = run_scores(&page->runs[i]);
-        if (page->group[i] != first || isnan(scores.accuracy.value)) continue;
-        accuracy[count] = scores.accuracy.value;
-        f1[count] = scores.f1.value;
+        if (page->group[i] != first || isnan(scores.main.value)) continue;
+        primary[count] = scores.main.value;
+        second[count] = scores.second.value;
         loss[count++] = scores.loss;
     }
     if (count < 2) return;
     html_print(html, "<tr><th scope=\"row\">");
     const char *comma = "";
     for (size_t i = first; i < page->count; i++) {
-        if (page->group[i] != first || isnan(run_scores(&page->runs[i]).accuracy.value)) continue;
+        if (page->group[i] != first || isnan(run_scores(&page->runs[i]).main.value)) continue;
         html_print(html, "%s", comma);
         html_text(html, page->runs[i].name);
         comma = ", ";
     }
     html_print(html, "</th><td class=\"n\">%zu</td>", count);
-    write_spread(html, accuracy, count);
-    write_spread(html, f1, count);
+    write_spread(html, primary, count);
+    write_spread(html, second, count);
     write_spread(html, loss, count);
     html_print(html, "</tr>");
 }
@@ -231,13 +251,15 @@ static bool has_groups(const Page *page) {
 
 static void summarize_runs(Html *html, const Page *page) {
     const RunScores best = run_scores(&page->runs[page->best]);
+    const Compared *compared = &COMPARED[run_problem(&page->runs[page->best])];
     write_subject(html, &page->runs[page->best], &best);
     html_print(html,
                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Scores of the runs\"><table "
                "class=\"runs\"><caption>Scores of the last evaluation of each run</caption><thead><tr><th "
-               "scope=\"col\">Run</th><th scope=\"col\">Accuracy</th><th scope=\"col\" class=\"n\">Macro F1</th><th "
+               "scope=\"col\">Run</th><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">%s</th><th "
                "scope=\"col\" class=\"n\">Loss</th><th scope=\"col\" class=\"n\">Samples</th><th "
-               "scope=\"col\">State</th></tr></thead><tbody>");
+               "scope=\"col\">State</th></tr></thead><tbody>",
+               compared->main_name, compared->second_name);
     const Scale scale = scale_of(page);
     for (size_t i = 0; i < page->count; i++) write_run_row(html, page, i, scale);
     html_print(html, "</tbody></table></div>\n");
@@ -247,8 +269,9 @@ static void summarize_runs(Html *html, const Page *page) {
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Spread over seeds\"><table><caption>Runs "
         "that differ in the seed only: mean ± standard deviation (n − 1)</caption><thead><tr><th "
         "scope=\"col\">Runs</th><th scope=\"col\" class=\"n\">Seeds</th><th scope=\"col\" "
-        "class=\"n\">Accuracy</th><th scope=\"col\" class=\"n\">Macro F1</th><th scope=\"col\" "
-        "class=\"n\">Loss</th></tr></thead><tbody>");
+        "class=\"n\">%s</th><th scope=\"col\" class=\"n\">%s</th><th scope=\"col\" "
+        "class=\"n\">Loss</th></tr></thead><tbody>",
+        compared->main_name, compared->second_name);
     for (size_t i = 0; i < page->count; i++)
         if (page->group[i] == i) write_group(html, page, i);
     html_print(html, "</tbody></table></div>\n");

@@ -8,17 +8,21 @@
 typedef struct {
     Run *runs; /* [count] */
     size_t count;
-    size_t best;   /* the run of the highest accuracy; the first one if none has any */
+    size_t best;   /* the run of the best main score; the first one if none has any */
     size_t *group; /* [count] the first run whose settings differ from this one's in nothing but the seed */
 } Page;
 
 /* The scores of a run's last evaluation; `samples` is 0 where it has none. */
 typedef struct {
-    Interval accuracy, f1; /* the bounds of f1 are NaN where there are no predictions */
+    /* The main score and a second one: accuracy and macro F1, with several labels micro and macro F1, with regression RMSE
+     * and Pearson's correlation. Bounds are NaN where they are not known. */
+    Interval main, second;
     double loss;
     int64_t samples;
 } RunScores;
 RunScores run_scores(const Run *run);
+/* How much a run is worth by its main score; NaN where it has none. */
+double run_merit(const Run *run);
 
 /* section_head.c: the head of the document up to <main>, and its end. */
 void section_begin(Html *html, const Page *page);

@@ -59,7 +59,7 @@ int command_sweep(int argc, char **argv) {
     Error error = {0};
     const Option table[] = {
         {"jobs", OPTION_INT, &choice.jobs, "N: trials at a time, each on its share of the cores (default: the file's)",
-         false, 1, 4096},
+         false, 1, SWEEP_JOBS_MAX},
         {"summary", OPTION_FLAG, &choice.summary, "compare what the trials have reached; do not train", false, 0, 0},
         {"count", OPTION_FLAG, &choice.count, "print the number of trials, for a job array", false, 0, 0},
         {"trial", OPTION_INT, &choice.trial,

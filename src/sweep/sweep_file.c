@@ -68,12 +68,14 @@ static const cJSON *member(const cJSON *object, const char *key) {
     return cJSON_IsNull(item) ? NULL : item;
 }
 
-/* An integer of the file, at least `minimum`; `usual` where it is absent. */
-static int64_t read_integer(const SweepFile *sweep, const char *key, int64_t usual, int64_t minimum, Error *error) {
+/* An integer of the file, from `minimum` to `maximum`; `usual` where it is absent. */
+static int64_t read_integer(const SweepFile *sweep, const char *key, int64_t usual, int64_t minimum, int64_t maximum,
+                            Error *error) {
     int64_t value = usual;
-    if (!json_get_int(sweep->tree, key, &value, sweep->path, error) && member(sweep->tree, key) && value < minimum)
-        refuse(sweep, key, error, "expected an integer of at least %lld, got %lld", (long long)minimum,
-               (long long)value);
+    if (!json_get_int(sweep->tree, key, &value, sweep->path, error) && member(sweep->tree, key) &&
+        (value < minimum || value > maximum))
+        refuse(sweep, key, error, "expected an integer from %lld to %lld, got %lld", (long long)minimum,
+               (long long)maximum, (long long)value);
     return value;
 }
 
@@ -153,6 +155,18 @@ static Status read_parameter(SweepFile *sweep, const cJSON *item, SweepParameter
     return read_range(sweep, item, parameter, error);
 }
 
+/* A seed that is there twice would give the same run twice, and a deviation that is too small. */
+static Status read_seeds(SweepFile *sweep, const SweepParameter *parameter, Error *error) {
+    if (parameter->distribution != SWEEP_VALUES)
+        return refuse(sweep, "parameters", error, "seed: expected a list: each configuration runs with each seed");
+    for (const cJSON *one = parameter->values->child; one; one = one->next)
+        for (const cJSON *other = one->next; other; other = other->next)
+            if (cJSON_Compare(one, other, true))
+                return refuse(sweep, "parameters", error, "seed: a value is there twice, which would be the same run");
+    sweep->seeds = parameter->values;
+    return STATUS_OK;
+}
+
 static Status read_parameters(SweepFile *sweep, Error *error) {
     const cJSON *all = member(sweep->tree, "parameters"), *item;
     if (!cJSON_IsObject(all) || cJSON_GetArraySize(all) == 0)
@@ -166,10 +180,8 @@ static Status read_parameters(SweepFile *sweep, Error *error) {
         if (read_parameter(sweep, item, &parameter, error)) return error->status;
         if (strcmp(parameter.key, "seed") != 0)
             sweep->parameters[sweep->parameter_count++] = parameter;
-        else if (parameter.distribution != SWEEP_VALUES)
-            return refuse(sweep, "parameters", error, "seed: expected a list: each configuration runs with each seed");
-        else
-            sweep->seeds = parameter.values;
+        else if (read_seeds(sweep, &parameter, error))
+            return error->status;
     }
     return STATUS_OK;
 }
@@ -223,7 +235,7 @@ static Status read_termination(SweepFile *sweep, Error *error) {
 
 /* How many configurations and trials there are. */
 static Status count_trials(SweepFile *sweep, Error *error) {
-    const int64_t cap = read_integer(sweep, "run_cap", 0, 1, error);
+    const int64_t cap = read_integer(sweep, "run_cap", 0, 1, SWEEP_TRIALS_MAX, error);
     double count = sweep->random ? (double)cap : 1.0;
     if (error->status) return error->status;
     if (sweep->random && cap == 0)
@@ -257,8 +269,8 @@ static Status read_rest(SweepFile *sweep, Error *error) {
     sweep->random = strcmp(method, "random") == 0;
     if (!sweep->random && strcmp(method, "grid") != 0)
         return refuse(sweep, "method", error, "expected \"grid\" or \"random\", got \"%s\"", method);
-    sweep->jobs = read_integer(sweep, "jobs", 1, 1, error);
-    sweep->seed = read_integer(sweep, "seed", 42, 0, error);
+    sweep->jobs = read_integer(sweep, "jobs", 1, 1, SWEEP_JOBS_MAX, error);
+    sweep->seed = read_integer(sweep, "seed", 42, 0, (int64_t)INTEGER_MAX, error);
     return error->status;
 }
 
@@ -306,8 +318,12 @@ cJSON *sweep_value(const SweepFile *sweep, int64_t configuration, size_t paramet
         return cJSON_Duplicate(cJSON_GetArrayItem(p->values, (int)(index % count)), true);
     }
     const double u = uniform(sweep, configuration, parameter), low = p->minimum, high = p->maximum;
-    if (p->distribution == SWEEP_INT_UNIFORM) return cJSON_CreateNumber(floor(low + u * (high - low + 1.0)));
-    if (p->distribution == SWEEP_UNIFORM) return cJSON_CreateNumber(low + u * (high - low));
-    const double from = elementary_log(low), to = elementary_log(high);
-    return cJSON_CreateNumber(elementary_exp(from + u * (to - from)));
+    double value;
+    if (p->distribution == SWEEP_LOG_UNIFORM) {
+        const double from = elementary_log(low), to = elementary_log(high);
+        value = elementary_exp(from + u * (to - from));
+    } else {
+        value = p->distribution == SWEEP_UNIFORM ? low + u * (high - low) : floor(low + u * (high - low + 1.0));
+    }
+    return cJSON_CreateNumber(fmin(fmax(value, low), high)); /* rounding may lead across an end */
 }

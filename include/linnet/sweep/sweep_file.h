@@ -49,6 +49,7 @@ typedef struct {
 } SweepFile;
 
 #define SWEEP_TRIALS_MAX 100000
+#define SWEEP_JOBS_MAX 4096
 
 /** Read and check the file, which may have comments (json_blank_comments()). STATUS_INPUT with file and line: unknown keys
  *  and wrong values; a parameter that is no setting, or one that says where a run reads or writes; more than

@@ -1,11 +1,12 @@
 /* Comparing the trials of a sweep: table, rows for programs, and the best configuration. sweep.h has the contract. */
 #include "linnet/core/file.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/json.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
-#include "linnet/core/utf8.h"
 #include "linnet/sweep/sweep.h"
 #include "sweep/trial.h"
+#include "sweep/trial_list.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,30 +67,31 @@ static void fill_row(const SweepFile *sweep, const Table *table, size_t row, con
     snprintf(cell_at(table, row, last), CELL, "%lld", (long long)s->count);
 }
 
-static void print_table(const Table *table) {
-    for (size_t r = 0; r < table->rows; r++) {
-        for (size_t c = 0; c < table->columns; c++) {
-            size_t width = 0;
-            for (size_t i = 0; i < table->rows; i++)
-                width = strlen(cell_at(table, i, c)) > width ? strlen(cell_at(table, i, c)) : width;
-            printf(c + 1 < table->columns ? "%-*s  " : "%*s\n", (int)width, cell_at(table, r, c));
-        }
-    }
+/* widths [columns] is zero. */
+static void print_table(const Table *table, size_t *widths) {
+    for (size_t r = 0; r < table->rows; r++)
+        for (size_t c = 0; c < table->columns; c++) widths[c] = size_max(widths[c], strlen(cell_at(table, r, c)));
+    for (size_t r = 0; r < table->rows; r++)
+        for (size_t c = 0; c < table->columns; c++)
+            printf(c + 1 < table->columns ? "%-*s  " : "%*s\n", (int)widths[c], cell_at(table, r, c));
 }
 
 static Status show(const SweepFile *sweep, const Entry *entries, Error *error) {
     Table table = {.rows = (size_t)sweep->configurations + 1, .columns = sweep->parameter_count + 3};
     table.cells = memory_allocate(table.rows * table.columns, sizeof *table.cells, error);
-    if (!table.cells) return error->status;
+    size_t *widths = memory_allocate(table.columns, sizeof *widths, error);
+    if (error->status) goto cleanup;
     snprintf(cell_at(&table, 0, 0), CELL, "configuration");
     for (size_t i = 0; i < sweep->parameter_count; i++)
         snprintf(cell_at(&table, 0, i + 1), CELL, "%s", sweep->parameters[i].key);
     snprintf(cell_at(&table, 0, table.columns - 2), CELL, "%.40s", sweep->metric);
     snprintf(cell_at(&table, 0, table.columns - 1), CELL, "runs");
     for (int64_t i = 0; i < sweep->configurations; i++) fill_row(sweep, &table, (size_t)i + 1, &entries[i]);
-    print_table(&table);
+    print_table(&table, widths);
+cleanup:
+    memory_free(widths);
     memory_free(table.cells);
-    return STATUS_OK;
+    return error->status;
 }
 
 /* The cells of a row of the TSV file that are JSON; a text without its quotes where it has no tab or line end. */
@@ -187,6 +189,7 @@ static Status compare_all(const SweepFile *sweep, const Trial *trials, Entry *en
 Status sweep_summarize(const SweepFile *sweep, Error *error) {
     Trial *trials = memory_allocate((size_t)sweep->trials, sizeof *trials, error);
     Entry *entries = memory_allocate((size_t)sweep->configurations, sizeof *entries, error);
+    if (!error->status) trial_list_check(sweep, error);
     for (int64_t i = 0; i < sweep->trials && !error->status; i++) {
         trials[i].last = NAN;
         trial_look(sweep, i, &trials[i], error);

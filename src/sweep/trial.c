@@ -3,6 +3,7 @@
 #include "linnet/checkpoint/run_status.h"
 #include "linnet/core/file.h"
 #include "linnet/core/json.h"
+#include "linnet/core/lock.h"
 #include "linnet/core/memory.h"
 #include "linnet/report/metrics_files.h"
 #include <math.h>
@@ -77,26 +78,42 @@ Status trial_settings(const SweepFile *sweep, int64_t number, Settings *settings
     return error->status;
 }
 
+/* Keep the scores of an event in place of those of the evaluation before; false: out of memory. *evaluates: there are
+ * any. Each evaluation file has an event of its own. */
+static bool keep_figures(Trial *trial, const cJSON *event, bool *evaluates) {
+    const cJSON *item;
+    bool complete = true;
+    *evaluates = false;
+    cJSON_ArrayForEach(item, event) {
+        if (strncmp(item->string, "eval_", strlen("eval_")) != 0) continue;
+        *evaluates = true;
+        if (!trial->figures) trial->figures = cJSON_CreateObject();
+        cJSON_DeleteItemFromObjectCaseSensitive(trial->figures, item->string);
+        complete = cJSON_AddItemToObject(trial->figures, item->string, cJSON_Duplicate(item, true)) && complete;
+    }
+    return complete;
+}
+
+/* What is read of a log. */
+typedef struct {
+    bool ended;        /* training has: what follows is the evaluation of the best model */
+    int64_t evaluated; /* the first step with an evaluation; 0: none yet */
+} LogState;
+
 /* Add an event of the log. */
-static Status add_event(const SweepFile *sweep, Trial *trial, cJSON *event, bool *ended, Error *error) {
+static Status add_event(const SweepFile *sweep, Trial *trial, const cJSON *event, LogState *log, Error *error) {
     const cJSON *step = cJSON_GetObjectItemCaseSensitive(event, "step");
     const cJSON *metric = cJSON_GetObjectItemCaseSensitive(event, sweep->metric);
+    bool evaluates;
     if (cJSON_IsNumber(step)) trial->step = (int64_t)step->valuedouble;
-    if (cJSON_GetObjectItemCaseSensitive(event, "train_runtime")) *ended = true;
-    if (!cJSON_GetObjectItemCaseSensitive(event, "eval_loss") || trial->step == 0) {
-        cJSON_Delete(event);
-        return STATUS_OK;
-    }
-    if (!metric) {
-        error_set(error, STATUS_INPUT, "%s: metric: the evaluations of the trials have no %s", sweep->path,
-                  sweep->metric);
-        cJSON_Delete(event);
-        return error->status;
-    }
+    if (cJSON_GetObjectItemCaseSensitive(event, "train_runtime")) log->ended = true;
+    if (trial->step == 0) return STATUS_OK;
+    if (!keep_figures(trial, event, &evaluates))
+        return error_set(error, STATUS_FAILURE, "out of memory for the figures of a trial");
+    if (evaluates && log->evaluated == 0) log->evaluated = trial->step;
+    if (!metric) return STATUS_OK;
     trial->last = cJSON_IsNumber(metric) ? metric->valuedouble : NAN; /* null in the log: not a finite number */
-    cJSON_Delete(trial->figures);
-    trial->figures = event;
-    if (*ended) return STATUS_OK; /* the evaluation of the best model */
+    if (log->ended) return STATUS_OK;
     double *values =
         memory_resize(trial->values, trial->count * sizeof *values, trial->count + 1, sizeof *values, error);
     if (!values) return error->status;
@@ -105,11 +122,19 @@ static Status add_event(const SweepFile *sweep, Trial *trial, cJSON *event, bool
     return STATUS_OK;
 }
 
+/* All files of an evaluation have been evaluated, and none gave the metric: that of a label that there is not. */
+static Status check_figures(const SweepFile *sweep, const Trial *trial, const LogState *log, Error *error) {
+    const bool complete = log->evaluated > 0 && (log->ended || trial->step > log->evaluated);
+    if (!complete || cJSON_GetObjectItemCaseSensitive(trial->figures, sweep->metric)) return STATUS_OK;
+    return error_set(error, STATUS_INPUT, "%s: metric: the evaluations of the trials have no %s", sweep->path,
+                     sweep->metric);
+}
+
 /* The complete lines of the log. A line that is damaged counts for nothing: a run that was killed leaves such. */
 static Status read_log(const SweepFile *sweep, Trial *trial, const char *path, Error *error) {
     char *text = NULL;
     size_t size;
-    bool ended = false;
+    LogState state = {0};
     if (file_read(path, &text, &size, error)) return error->status;
     trial->count = 0;
     trial->last = NAN;
@@ -117,17 +142,18 @@ static Status read_log(const SweepFile *sweep, Trial *trial, const char *path, E
         Error damage = {0};
         cJSON *event = NULL;
         if (json_parse(&event, line, (size_t)(end - line), path, &damage) == STATUS_OK)
-            add_event(sweep, trial, event, &ended, error);
-        else
-            cJSON_Delete(event);
+            add_event(sweep, trial, event, &state, error);
+        cJSON_Delete(event);
     }
     memory_free(text);
-    return error->status;
+    return error->status ? error->status : check_figures(sweep, trial, &state, error);
 }
 
-static TrialState state_of(const char *word) {
+/* The state of the run in a folder whose status is `word`. */
+static TrialState state_of(const char *word, const char *folder) {
     if (strcmp(word, "finished") == 0) return TRIAL_FINISHED;
     if (strcmp(word, "none") == 0) return TRIAL_NEW;
+    if (strcmp(word, "running") == 0 && lock_is_held(folder)) return TRIAL_RUNNING;
     return strcmp(word, "failed") == 0 ? TRIAL_FAILED : TRIAL_STOPPED; /* "running": it was killed */
 }
 
@@ -140,7 +166,7 @@ Status trial_look(const SweepFile *sweep, int64_t number, Trial *trial, Error *e
     if (!error->status && !json_parse(&tree, status, strlen(status), folder, error) &&
         !json_get_text(tree, "status", &word, folder, error)) {
         const int64_t bytes = file_size(log);
-        if (!trial->process) trial->state = state_of(word);
+        if (!trial->process) trial->state = state_of(word, folder);
         if (bytes != trial->bytes) read_log(sweep, trial, log, error);
         trial->bytes = bytes;
     }

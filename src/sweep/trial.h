@@ -16,7 +16,7 @@ typedef struct {
     size_t count;   /* evaluations up to the end of training */
     double *values; /* [count] the metric there; owned */
     double last;    /* its last value, that of the model that was saved; NaN: none */
-    cJSON *figures; /* the last evaluation, an object; NULL: none; owned */
+    cJSON *figures; /* the scores of the last evaluation, of all its files, an object; NULL: none; owned */
 } Trial;
 
 /* OUTPUT/trial-007 and `end`; a new text, freed with memory_free(). */
@@ -31,7 +31,7 @@ Status trial_settings(const SweepFile *sweep, int64_t number, Settings *settings
 cJSON *trial_values(const SweepFile *sweep, int64_t number);
 
 /* Read what the trial's run says: log and status. Does nothing for a log that has not grown. A process that this one
- * started keeps its state TRIAL_RUNNING. */
+ * started keeps its state TRIAL_RUNNING, which also is that of a run whose folder another process has locked. */
 Status trial_look(const SweepFile *sweep, int64_t number, Trial *trial, Error *error);
 void trial_free(Trial *trial);
 

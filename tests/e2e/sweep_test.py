@@ -90,20 +90,21 @@ def test_drawn_values_do_not_depend_on_their_number(sweep, tmp_path):
     assert "give another output_dir" in others.stderr
 
 
-def test_successive_halving(sweep, tmp_path):
+def test_successive_halving(sweep, config, tmp_path):
+    """Runs so long that none ends before it is told to stop."""
+    write_config(config, **{**json.loads(config.read_text()), "max_steps": 600, "eval_steps": 20})
     rates = [1e-6, 3e-3, 1e-5, 1e-3, 2e-3]
     path = sweep(parameters={"learning_rate": rates}, early_terminate={"type": "successive_halving"}, jobs=2)
     told = linnet("sweep", path).stderr
-    assert "after 1 evaluation: the best 3 of 5 configurations go on" in told
-    assert "after 2 evaluations: the best 2 of 3 configurations go on" in told
-    assert "after 4 evaluations: the best 1 of 2 configurations go on" in told or "after 4" in told
-    found = rows(tmp_path / "out")
     alive = list(range(5))
-    for evaluations, kept in ((1, 3), (2, 2)):
+    for evaluations, kept in ((1, 3), (2, 2), (4, 1)):
+        many = "" if evaluations == 1 else "s"
+        assert f"after {evaluations} evaluation{many}: the best {kept} of {len(alive)} configurations go on" in told
         alive = sorted(alive, key=lambda c: evaluation_events(tmp_path / f"out/trial-{c:03d}")[evaluations - 1]["eval_loss"])[:kept]
+    found = rows(tmp_path / "out")
     assert {c for c in range(5) if found[c]["state"] == "finished"} == set(alive)
     assert {found[c]["state"] for c in range(5) if c not in alive} == {"stopped"}
-    assert linnet("sweep", path).stdout.splitlines()[1].split()[0] in map(str, alive)
+    assert found[alive[0]]["step"] == "600"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -151,6 +152,31 @@ def test_jobs_of_an_array(sweep, tmp_path):
     refused("sweep", path, "--trial", 2, names=["has trials 0 to 1, not 2"])
 
 
+def test_evaluation_files_with_names(sweep, config, sample, tmp_path):
+    """The metric names one of them; the rows have the figures of all."""
+    write_config(config, **{**json.loads(config.read_text()), "eval_file": {"a": str(sample.test), "b": str(sample.train)}})
+    refused("sweep", sweep(parameters={"learning_rate": [1e-3]}), names=["metric: eval_file has several files", "eval_a_loss"])
+    linnet("sweep", sweep(parameters={"learning_rate": [1e-3, 3e-3]}, metric="b_loss", early_terminate={"type": "successive_halving"}))
+    for row in rows(tmp_path / "out"):
+        log = (tmp_path / "out" / row["run"] / "metrics.jsonl").read_text().splitlines()
+        for name in ("eval_a_loss", "eval_b_loss"):
+            assert float(row[name]) == [event[name] for event in map(json.loads, log) if name in event][-1]
+    assert "finished" in {row["state"] for row in rows(tmp_path / "out")}
+    refused("sweep", sweep(parameters={"learning_rate": [1e-3, 3e-3]}, metric="b_f1_joy"), "--summary", names=["have no eval_b_f1_joy"])
+
+
+def test_results_of_other_settings_are_not_mixed(sweep, config, tmp_path):
+    path = sweep(parameters={"learning_rate": [1e-3, 3e-3]})
+    shown = linnet("sweep", path).stdout
+    before = json.loads(config.read_text())
+    write_config(config, **{**before, "weight_decay": 0.5})
+    refused("sweep", path, names=["trial 0 has trained with other settings (weight_decay 0 -> 0.5)", "config.json back"])
+    write_config(config, **{**before, "logging_steps": 3})
+    assert linnet("sweep", path).stdout == shown
+    other = sweep(parameters={"learning_rate": [1e-3, 4e-3]})
+    refused("sweep", other, "--summary", names=["out has the trials of another sweep"])
+
+
 def test_a_launcher_starts_several_ranks(sweep, tmp_path):
     linnet("sweep", sweep(parameters={"seed": [1]}, launcher=f"'{ROOT}/scripts/mpirun.sh' 2"))
     assert "2 ranks" in (tmp_path / "out/trial-000.log").read_text()
@@ -171,9 +197,12 @@ def test_a_launcher_starts_several_ranks(sweep, tmp_path):
     ({"parameters": {"dropout": {"minimum": 1}}}, ["parameters: unknown key minimum"]),
     ({"parameters": {"dropout": [0]}, "metrics": "f1"}, ["sweep.json:2: metrics: unknown key metrics: did you mean metric"]),
     ({"parameters": {"dropout": [0]}, "metric": {"name": "f1", "goal": "up"}}, ['expected the goal "minimize" or "maximize", got "up"']),
-    ({"parameters": {"dropout": [0]}, "metric": "f2"}, ["metric: the evaluations of the trials have no eval_f2"]),
+    ({"parameters": {"dropout": [0]}, "jobs": 2**32}, ["jobs: expected an integer from 1 to 4096, got 4294967296"]),
+    ({"parameters": {"seed": [1, 2, 1]}}, ["seed: a value is there twice"]),
+    ({"parameters": {"dropout": [0]}, "metric": "f2"}, ['metric: the evaluations of the trials have no eval_f2: expected one of "loss", ']),
+    ({"parameters": {"dropout": [0]}, "metric": "f1_joy"}, ["metric: the evaluations of the trials have no eval_f1_joy"]),
     ({"parameters": {"dropout": [0]}, "early_terminate": {"type": "hyperband"}}, ['expected {"type": "successive_halving"}']),
-    ({"parameters": {"dropout": [0]}, "jobs": 0}, ["jobs: expected an integer of at least 1, got 0"]),
+    ({"parameters": {"dropout": [0]}, "jobs": 0}, ["jobs: expected an integer from 1 to 4096, got 0"]),
     ({"parameters": {"dropout": [0.1, 2]}}, ["trial 1 of ", "dropout: expected a number of at least 0"]),
     ({"parameters": {"seed": list(range(400)), "dropout": [i / 1000 for i in range(400)]}}, ["160000 trials are more than 100000"]),
     ({"parameters": {"eval_strategy": ["no"]}}, ["the trials are compared by their evaluations: set eval_file and eval_strategy"]),

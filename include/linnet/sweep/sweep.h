@@ -11,9 +11,10 @@
 #include "linnet/sweep/sweep_file.h"
 
 /** Check the settings of all trials (of trial `only` where that is not negative) as `linnet train` will, write their
- *  configurations and then OUTPUT/trials.json, the list of all trials. STATUS_INPUT for wrong settings, with the trial's number; for a sweep whose trials do not evaluate
- *  (eval_strategy "no"), so that they could not be compared; and where OUTPUT holds other trials than these: a list that
- *  begins with those of the folder may follow it. */
+ *  configurations and then OUTPUT/trials.json, the list of all trials. STATUS_INPUT for wrong settings, with the trial's
+ *  number; for a metric that the trials' evaluations do not report, so that they could not be compared; where OUTPUT holds
+ *  other trials than these: a list that begins with those of the folder may follow it; and for a trial that has trained
+ *  with other settings, but for those that its figures do not depend on. */
 Status sweep_prepare(const SweepFile *sweep, int64_t only, Error *error);
 
 /** Train: start trials, `jobs` at a time, each as a process `launcher` linnet train OUTPUT/trial-NNN.json on its share of
@@ -27,7 +28,8 @@ Status sweep_run(const SweepFile *sweep, Error *error);
 
 /** Print a table of the configurations, the best first: mean and standard deviation (n − 1) of the metric's last value over
  *  the seeds. Write OUTPUT/sweep.tsv, a row for each trial, and OUTPUT/best.json, the configuration of the best: train
- *  with it to have its model at OUTPUT/best. Trials that have not evaluated yet are left out of means. */
+ *  with it to have its model at OUTPUT/best. Trials that have not evaluated yet are left out of means. STATUS_INPUT where OUTPUT
+ *  holds other trials than these. */
 Status sweep_summarize(const SweepFile *sweep, Error *error);
 
 #endif

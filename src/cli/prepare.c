@@ -91,6 +91,9 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     prepare->subset = command->subset;
     prepare->subset_seed = (uint64_t)command->subset_seed;
     prepare->split_seed = (uint64_t)command->split_seed;
+    if (prepare->near_duplicates > 0 && prepare->split == 0)
+        return error_set(error, STATUS_INPUT, "--near-duplicates belongs to --split: add --split 0.9, or leave it out");
+    if (prepare->near_duplicates == 0) prepare->near_duplicates = PREPARE_NEAR_DUPLICATES;
     return choose_balance(command, error);
 }
 
@@ -154,7 +157,7 @@ static Status run(Command *command, Error *error) {
 
 int command_prepare(int argc, char **argv) {
     Error error = {0};
-    Command command = {.prepare = {.text_column = "text", .near_duplicates = PREPARE_NEAR_DUPLICATES},
+    Command command = {.prepare = {.text_column = "text"},
                        .subset_seed = 42,
                        .split_seed = 42};
     if (!parse(&command, argc, argv, &error) && !command.helped) run(&command, &error);

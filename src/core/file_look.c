@@ -65,6 +65,18 @@ bool file_same(const char *a, const char *b) {
     return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
+bool file_same_place(const char *a, const char *b) {
+    const char *paths[] = {a, b}, *names[2];
+    char folders[2][PATH_MAX];
+    for (int i = 0; i < 2; i++) {
+        const char *slash = strrchr(paths[i], '/');
+        names[i] = slash ? slash + 1 : paths[i];
+        snprintf(folders[i], PATH_MAX, "%.*s", (int)(names[i] - paths[i]), paths[i]);
+        if (!slash) strcpy(folders[i], ".");
+    }
+    return file_same(a, b) || (strcmp(names[0], names[1]) == 0 && file_same(folders[0], folders[1]));
+}
+
 bool file_is_folder(const char *path) {
     struct stat about;
     return look(path, &about) && S_ISDIR(about.st_mode);

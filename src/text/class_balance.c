@@ -5,6 +5,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/core/mix.h"
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,15 +23,17 @@ static int compare_drawn(const void *left, const void *right) {
     return (a->sample > b->sample) - (a->sample < b->sample);
 }
 
-/* The number of samples that each class is to have. */
-static Status choose_number(ClassBalance kind, const int64_t *sizes, char *const *label_names, size_t label_count,
-                            int64_t *number, Error *error) {
+/* The number of samples that each class is to have. left_out [label_count]: whether samples of the class are. */
+static Status choose_number(ClassBalance kind, const int64_t *sizes, const bool *left_out, char *const *label_names,
+                            size_t label_count, int64_t *number, Error *error) {
     *number = sizes[0];
     for (size_t k = 0; k < label_count; k++) {
         Quoted shown;
         if (sizes[k] == 0)
             return error_set(error, STATUS_INPUT,
-                             "--class-balance: no sample has the label %s: leave it out of --labels",
+                             left_out[k] ? "--class-balance: all samples with the label %s are for evaluation: add "
+                                           "--stratify, or take another --split-seed"
+                                         : "--class-balance: no sample has the label %s: leave it out of --labels",
                              quoted(label_names[k], strlen(label_names[k]), &shown));
         *number = kind == BALANCE_UNDERSAMPLE ? int64_min(*number, sizes[k]) : int64_max(*number, sizes[k]);
     }
@@ -41,15 +44,19 @@ static Status choose_number(ClassBalance kind, const int64_t *sizes, char *const
 Status balance_classes(ClassBalance kind, uint64_t seed, const uint16_t *labels, char *const *label_names,
                        size_t label_count, const uint8_t *left_out, int64_t count, uint32_t *copies, Error *error) {
     int64_t sizes[DATASET_LABELS_MAX] = {0}, taken = 0, number;
+    bool elsewhere[DATASET_LABELS_MAX] = {false}; /* a class has samples that are left out */
     const uint64_t key = mix_bits(seed + 1);
     Drawn *drawn = memory_allocate((size_t)count, sizeof *drawn, error);
     if (!drawn) return error->status;
     for (int64_t i = 0; i < count; i++) {
-        if (left_out && left_out[i]) continue;
+        if (left_out && left_out[i]) {
+            elsewhere[labels[i]] = true;
+            continue;
+        }
         drawn[taken++] = (Drawn){mix_bits((uint64_t)i ^ key), i, labels[i]};
         sizes[labels[i]]++;
     }
-    if (choose_number(kind, sizes, label_names, label_count, &number, error)) goto cleanup;
+    if (choose_number(kind, sizes, elsewhere, label_names, label_count, &number, error)) goto cleanup;
     qsort(drawn, (size_t)taken, sizeof *drawn, compare_drawn);
     for (int64_t i = 0, first = 0; i < taken; i++) {
         if (drawn[i].label != drawn[first].label) first = i;

@@ -89,7 +89,7 @@ static Status check_options(Preparation *preparation, Error *error) {
         check_output(preparation, options->output, error))
         return error->status;
     if (!options->eval_output) return STATUS_OK;
-    if (strcmp(options->output, options->eval_output) == 0 || file_same(options->output, options->eval_output))
+    if (file_same_place(options->output, options->eval_output))
         return error_set(error, STATUS_INPUT, "%s: is the training file as well: choose another --eval-output",
                          options->eval_output);
     return check_output(preparation, options->eval_output, error);

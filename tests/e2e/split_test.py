@@ -10,7 +10,7 @@ from collections import Counter
 import h5py
 import pytest
 
-from support import LABELS, linnet, refused, train
+from support import LABELS, finish, linnet, refused, start, train
 
 pytestmark = pytest.mark.tiny
 
@@ -197,11 +197,13 @@ def test_refused(sample, tmp_path):
     wrong("--eval-output", "b.h5", names=["--eval-output is written with --split only"])
     wrong("--stratify", names=["--stratify belongs to --split"])
     wrong(*both, "--near-duplicates", 0.2, names=["--near-duplicates: expected a similarity from 0.5 to 1, got 0.2"])
+    wrong("--near-duplicates", 0.9, names=["--near-duplicates belongs to --split"])
     wrong(*both, "--stratify", "--no-labels", names=["--stratify needs labels"])
     wrong("--class-balance", "oversample", "--no-labels", names=["--class-balance needs labels"])
     wrong("--class-balance", "over", names=["--class-balance: expected undersample or oversample, got over"])
     wrong("--class-balance", "oversample", names=['no sample has the label "positive"'])
     wrong("--split", 0.8, "--eval-output", tmp_path / "a.h5", names=["is the training file as well"])
+    wrong("--split", 0.8, "--eval-output", f"{tmp_path}/./a.h5", names=["is the training file as well"])
     wrong("--split", 0.8, "--eval-output", table, names=["the output is the input table"])
     wrong(*both, "--stratify", table=write(tmp_path / "one.csv", [*rows, ("alone", "positive")]), names=['"positive" has one sample only'])
     wrong(*both, "--stratify", table=write(tmp_path / "two.csv", [*rows, ("alone", "positive"), ("ALONE", "positive")]),
@@ -209,3 +211,8 @@ def test_refused(sample, tmp_path):
     wrong(*both, table=write(tmp_path / "same.csv", [("a", "neutral")] * 5), names=["cannot split the table", "duplicates of one another"])
     wrong(*both, table=write(tmp_path / "single.csv", [("a", "neutral")]), names=["it has one sample only"])
     wrong(*both, table=write(tmp_path / "large.csv", [("a" * 9, "neutral")] * 5 + [("b" * 9, "neutral")] * 5), names=["each group of duplicates is larger"])
+    lone = write(tmp_path / "lone.csv", [*rows, ("alone", "positive")])  # all of a class may be for evaluation
+    errors = [finish(start(["prepare", "--input", lone, "--output", tmp_path / "c.h5", "--eval-output", tmp_path / "d.h5", "--split", 0.5, "--tokenizer",
+                            sample.tokenizer, "--class-balance", "oversample", "--split-seed", seed])).errors for seed in range(8)]
+    assert {"".join(error).partition(": ")[2] for error in errors} == {
+        "", 'error: --class-balance: all samples with the label "positive" are for evaluation: add --stratify, or take another --split-seed'}

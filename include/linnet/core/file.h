@@ -32,6 +32,8 @@ bool file_is_folder(const char *path);
 int64_t file_size(const char *path);
 /** Whether both paths lead to the same existing file or folder. */
 bool file_same(const char *a, const char *b);
+/** The same, and also for paths of a file that is not there yet: whether they are one name in one folder. */
+bool file_same_place(const char *a, const char *b);
 
 /** Open a regular file for reading; the caller closes the descriptor *file, which is -1 after an error. STATUS_INPUT
  *  for a missing file, and at once for a pipe, a device or a folder, which could block or never end; else by

@@ -67,6 +67,7 @@ static bool add_members(cJSON *own, const RunState *state) {
     }
     const BestCheckpoint *best = &state->best_saved;
     return cJSON_AddStringToObject(own, "data_order", DATA_ORDER_NAMES[state->data_order]) &&
+           (!*state->data_part || cJSON_AddStringToObject(own, "data_part", state->data_part)) &&
            (!best->run[0] || cJSON_AddStringToObject(own, "best_saved_run", best->run)) &&
            (!best->folder[0] || cJSON_AddStringToObject(own, "best_saved_folder", best->folder)) &&
            (!state->evaluation_due || cJSON_AddTrueToObject(own, "evaluation_due")) &&
@@ -201,6 +202,13 @@ static void read_plateau(const cJSON *own, RunState *state, const char *path, Er
     json_get_int(object, "cooldown", &plateau->cooldown, path, error);
 }
 
+/* The member is there where the training data is a part of a table. */
+static void read_part(const cJSON *own, RunState *state, const char *path, Error *error) {
+    const char *part = "";
+    json_get_text(own, "data_part", &part, path, error);
+    snprintf(state->data_part, sizeof state->data_part, "%s", part);
+}
+
 static void read_order(const cJSON *own, DataOrder *order, const char *path, Error *error) {
     const char *name = "";
     json_get_text(own, "data_order", &name, path, error);
@@ -245,6 +253,7 @@ static Status read_own(const cJSON *own, RunState *state, const char *path, Erro
     read_plateau(own, state, path, error);
     read_best(own, &state->best_saved, path, error);
     read_order(own, &state->data_order, path, error);
+    read_part(own, state, path, error);
     read_fingerprint(own, &state->fingerprint);
     return error->status;
 }

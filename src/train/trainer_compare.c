@@ -68,6 +68,9 @@ Status trainer_compare(const Trainer *t, const RunState *was, const cJSON *setti
     add_count(found, "tokens in the training file", was->tokens, now->tokens);
     if (strcmp(was->data_digest, now->data_digest) != 0)
         add_digest(found, "source of train_file", was->data_digest, now->data_digest);
+    if (strcmp(was->data_part, now->data_part) != 0)
+        add(found->fixed, "part of its table", *was->data_part ? was->data_part : "all",
+            *now->data_part ? now->data_part : "all");
     if (settings_compare(t->settings, settings, note_setting, &(Comparison){t->settings, found}, error))
         return error->status;
     if (now->eval_digest[0] && was->eval_digest[0] &&

@@ -49,6 +49,7 @@ static void plan_length(Trainer *t) {
     state->samples = info->samples;
     state->tokens = info->tokens;
     memcpy(state->data_digest, info->source_digest, sizeof state->data_digest);
+    memcpy(state->data_part, info->part, sizeof state->data_part);
     state->seed = s->seed;
     state->data_order = s->data_order;
     state->global_batch = t->length.global_batch;

@@ -10,7 +10,7 @@ from collections import Counter
 import h5py
 import pytest
 
-from support import LABELS, finish, linnet, refused, start, train
+from support import LABELS, finish, linnet, refused, start, train, write_config
 
 pytestmark = pytest.mark.tiny
 
@@ -181,6 +181,18 @@ def test_the_run_says_which_part(sample, tmp_path):
     card = (run / "README.md").read_text()
     for what in ("training", "evaluation"):
         assert re.search(rf"^The {what} samples were chosen by linnet prepare: {what} part of \W*split 0\.8", card, re.M), card
+
+
+def test_a_run_does_not_go_on_with_another_part(sample, tmp_path):
+    """Samples and tokens may be as many: here all are truncated to the same length."""
+    rows = [(text + " and so on and on", LABELS[i % 3]) for i, text in enumerate(texts_of(60, 12))]
+    settings = dict(model_name_or_path=sample.model, train_file=tmp_path / "train.h5", output_dir=tmp_path / "run", max_steps=2, save_steps=1,
+                    global_batch_size=20)
+    split(sample, tmp_path, rows, "--max-length", 4)
+    train(tmp_path, **settings)
+    split(sample, tmp_path, rows, "--max-length", 4, "--split-seed", 7)
+    config = write_config(tmp_path / "again.json", **{**settings, "resume_from_checkpoint": str(tmp_path / "run/checkpoint-1")})
+    refused("train", config, names=["part of its table training part of --split 0.8 --near-duplicates 0.8 --split-seed 42 -> training part of"])
 
 
 def test_refused(sample, tmp_path):

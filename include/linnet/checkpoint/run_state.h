@@ -62,6 +62,7 @@ typedef struct {
     int64_t seed;
     DataOrder data_order;
     char data_digest[DIGEST_TEXT];  /**< of the source file that the training data was prepared from */
+    char data_part[256];            /**< which part of that file, as DatasetInfo says; "": all */
     char model_digest[DIGEST_TEXT]; /**< model_fingerprint() of model_name_or_path; empty: not known */
     /* The best metric counts only for the same evaluation data. */
     char eval_digest[DIGEST_TEXT]; /**< of its source file; empty: none */

@@ -1,6 +1,7 @@
 /* What differs between a run and the checkpoint that it is to continue. */
 #include "linnet/core/file.h"
 #include "linnet/core/log.h"
+#include "linnet/core/text.h"
 #include "train/trainer_state.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,10 +36,10 @@ typedef struct {
     RunDifferences *found;
 } Comparison;
 
-/* Class weights change the loss of an evaluation. */
+/* Class weights change the loss of an evaluation, "loss" or "NAME_loss". */
 static bool decides_the_best(const Settings *settings, const char *key) {
     const char *metric = settings->metric_for_best_model;
-    if (strcmp(key, "class_weights") == 0) return metric && strcmp(metric, "loss") == 0;
+    if (strcmp(key, "class_weights") == 0) return metric && text_ends_with(metric, "loss");
     return strcmp(key, "metric_for_best_model") == 0 || strcmp(key, "greater_is_better") == 0;
 }
 

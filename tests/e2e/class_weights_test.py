@@ -97,8 +97,11 @@ def test_table_and_loss_of_an_evaluation(sample, settings, tmp_path):
     assert evaluation_events(tmp_path / "run")[-1]["eval_loss"] == pytest.approx(sums[0] / sums[1], rel=1e-5)
 
 
-def test_other_weights_are_named_or_refused(settings, tmp_path):
+@pytest.mark.parametrize("names", [False, True])  # whether eval_file has names
+def test_other_weights_are_named_or_refused(settings, tmp_path, names):
     best = {**settings, "class_weights": WEIGHTS, "load_best_model_at_end": True}
+    if names:
+        best |= {"eval_file": {"a": str(settings["eval_file"])}, "metric_for_best_model": "eval_a_loss"}
     run = train(tmp_path, **best)
     changed = {**best, "class_weights": "balanced", "resume_from_checkpoint": "auto"}
     was = 'class_weights {"negative":2,"neutral":0.5,"positive":1.25} -> "balanced"'

@@ -2,6 +2,7 @@
 #include "linnet/sweep/sweep.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "linnet/core/launcher.h"
 #include "linnet/core/log.h"
 #include <inttypes.h>
 #include <stdbool.h>
@@ -35,6 +36,18 @@ static Status print_trial(const SweepFile *sweep, int64_t trial, Error *error) {
     return error->status;
 }
 
+/* The trials' MPI would take them for the one process that mpirun has started, and they would wait for ever. */
+static Status refuse_launcher(const SweepFile *sweep, Error *error) {
+    const Launcher launcher = launcher_find();
+    LauncherProcess above[LAUNCHER_PROCESSES];
+    if (!launcher.variable || launcher_processes(above) == 0) return STATUS_OK;
+    return error_set(
+        error, STATUS_INPUT,
+        "linnet sweep starts its trials itself: run it without %s; for trials of several ranks %s may have "
+        "\"launcher\": \"mpirun -n 2\"",
+        above[0].name, sweep->path);
+}
+
 static Status act(SweepFile *sweep, const Choice *choice, Error *error) {
     if (choice->jobs > 0) sweep->jobs = choice->jobs;
     if (choice->count) {
@@ -43,7 +56,7 @@ static Status act(SweepFile *sweep, const Choice *choice, Error *error) {
         print_trial(sweep, choice->trial, error);
     } else if (choice->summary) {
         sweep_summarize(sweep, error);
-    } else if (!sweep_prepare(sweep, -1, error)) {
+    } else if (!refuse_launcher(sweep, error) && !sweep_prepare(sweep, -1, error)) {
         sweep_run(sweep, error);
         Error failure = {0}; /* what the trials have reached is told after an error, too */
         if (sweep_summarize(sweep, &failure)) error_set(error, failure.status, "%s", failure.message);

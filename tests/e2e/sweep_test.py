@@ -211,6 +211,13 @@ def test_what_is_refused(sweep, keys, names):
     refused("sweep", sweep(**keys), names=names)
 
 
+def test_started_by_a_launcher(sweep):
+    """Trials that MPI takes for the launcher's process would wait for ever."""
+    path = sweep(parameters={"dropout": [0]})
+    refused("sweep", path, ranks=1, names=["linnet sweep starts its trials itself: run it without mpi"])
+    assert linnet("sweep", path, "--count", ranks=1).stdout == "1\n"
+
+
 def test_wrong_use(sweep, tmp_path):
     refused("sweep", names=["linnet sweep SWEEP.json"])
     refused("sweep", tmp_path / "no.json", names=["no.json"])

@@ -34,8 +34,9 @@ int command_evaluate(int argc, char **argv) {
     const Option table[] = {
         {"model", OPTION_TEXT, &options.model, "DIR: a model folder, checkpoint or LoRA adapter", true, 0, 0},
         {"adapter", OPTION_TEXT, &options.adapter, "DIR: a LoRA adapter of that model, which classifies", false, 0, 0},
-        {"data", OPTION_TEXT, &options.data, "FILE: a token file, or a table of labelled texts (CSV, TSV, JSON)", true,
-         0, 0},
+        {"data", OPTION_TEXT, &options.data,
+         "FILE: a token file, or a table of labelled texts (CSV, TSV, JSON), or a pattern of tables ('*.csv')", true, 0,
+         0},
         {"predictions", OPTION_TEXT, &options.predictions, "FILE.tsv: write the prediction for each sample", false, 0,
          0},
         {"json", OPTION_FLAG, &options.json, "print the scores as one JSON object, with the names of the training log",

@@ -685,12 +685,16 @@ COMMANDS = [
     Case(LINE, "--stratify without a split", [*PREPARE, "--stratify"]),
     Case(LINE, "--stratify without labels", [*SPLIT, "--stratify", "--no-labels"]),
     Case(LINE, "--near-duplicates: too small", [*SPLIT, "--near-duplicates", "0.1"]),
+    Case(LINE, "--near-duplicates without a split", [*PREPARE, "--near-duplicates", "0.9"]),
     Case(LINE, "--class-balance: no such kind", [*PREPARE, "--class-balance", "both"]),
     Case(LINE, "--class-balance without labels", [*PREPARE, "--class-balance", "oversample", "--no-labels"]),
     Case(LINE, "--class-balance: a class without samples", [*PREPARE, "--class-balance", "oversample"], filled("train.csv", b"text,sentiment\na,0\nb,1\n")),
     Case(LINE, "--stratify: a class with one sample", [*SPLIT, "--stratify"], filled("train.csv", b"text,sentiment\na,0\nb,0\nc,1\nd,1\ne,2\n")),
     Case(LINE, "a split of duplicates", SPLIT, filled("train.csv", b"text,sentiment\na,0\nA,0\n a,1\n")),
     Case(LINE, "both files of a split are one", [*SPLIT, "--eval-output", "out.h5"]),
+    Case(LINE, "both files of a split are one, by two names", [*SPLIT, "--eval-output", "./out.h5"]),
+    Case(LINE, "--class-balance: a class for evaluation only", [*SPLIT, "--class-balance", "oversample", "--labels", "x,y"],
+         filled("train.csv", b"text,sentiment\naaaa,x\nbbbb,y\n")),
     Case(LINE, "several tables with one output", [*LABEL, "--input", "test.csv"], lambda folder: shutil.copy(folder / "train.csv", folder / "test.csv"), ranks=(0,)),
     Case(LINE, "--json of a folder", ["inspect", "--json", "model"]),
     Case(LINE, "unknown option, nothing like it", ["prepare", "--zzzzzzzz", "x"]),
@@ -725,7 +729,49 @@ COMMANDS = [
     Case(LINE, "a path that linnet did not make", ["inspect", "tokenizer"]),
 ]
 
-CASES = [*setting_cases(), *RULES, *FILES, *MISFITS, *OTHERS, *COMMANDS]
+SWEEPS = "Sweeps"
+RATES = {"learning_rate": [1e-4, 1e-3]}
+
+
+def sweep(what, *arguments, settings=None, **keys):
+    """`settings`: of run.json besides those of an evaluation."""
+    def change(folder):
+        (folder / "run.json").write_text(json.dumps({**SETTINGS, "eval_file": "test.h5", "eval_strategy": "epoch", **(settings or {})}, indent=1) + "\n")
+        description = {key: value for key, value in {"config": "run.json", "output_dir": "sweep", "parameters": RATES, **keys}.items() if value is not ...}
+        (folder / "sweep.json").write_text(json.dumps(description, indent=1) + "\n")
+
+    return Case(SWEEPS, what, ["sweep", "sweep.json", *arguments], change)
+
+
+SWEEP_CASES = [
+    sweep("no configuration", config=...),
+    sweep("no folder", output_dir=...),
+    sweep("no parameters", parameters=...),
+    sweep("an unknown key", parametres=RATES),
+    sweep("a parameter that is no setting", parameters={"learning_rat": [1e-3]}),
+    sweep("a folder as a parameter", parameters={"output_dir": ["a", "b"]}),
+    sweep("a value out of range", parameters={"learning_rate": [1e-3, -1]}),
+    sweep("no value", parameters={"learning_rate": []}),
+    sweep("a range in a grid", parameters={"learning_rate": {"min": 1e-5, "max": 1e-3}}),
+    sweep("a range that is empty", method="random", run_cap=2, parameters={"learning_rate": {"min": 1e-3, "max": 1e-5}}),
+    sweep("a logarithm from 0", method="random", run_cap=2, parameters={"learning_rate": {"min": 0, "max": 1e-3, "distribution": "log_uniform_values"}}),
+    sweep("an unknown method", method="bayes"),
+    sweep("a random sweep of any length", method="random"),
+    sweep("a grid with run_cap", run_cap=3),
+    sweep("a seed that is there twice", parameters={"seed": [1, 1]}),
+    sweep("too many jobs", jobs=2**32),
+    sweep("an unknown metric", metric="eval_acuracy"),
+    sweep("a metric without the name of its file", settings={"eval_file": NAMED}, metric="eval_accuracy"),
+    sweep("an unknown goal", metric={"name": "eval_f1", "goal": "up"}),
+    sweep("another way to end early", early_terminate={"type": "hyperband"}),
+    sweep("trials without evaluations", settings={"eval_strategy": "no"}),
+    sweep("a trial that there is not", "--trial", "2"),
+    sweep("a trial of successive halving", "--trial", "0", early_terminate={"type": "successive_halving"}),
+    sweep("two questions", "--count", "--summary"),
+]
+
+
+CASES = [*setting_cases(), *RULES, *FILES, *MISFITS, *OTHERS, *COMMANDS, *SWEEP_CASES]
 
 
 def make_folder(case, folder, base):

@@ -279,6 +279,10 @@ static void test_makes_and_removes_folders(void **state) {
     assert_true(file_same(deep, in_folder("a/../a/b/c")));
     assert_false(file_same(deep, in_folder("a/b")) || file_same(deep, in_folder("none")) ||
                  file_same(in_folder("none"), deep));
+    assert_true(file_same_place(in_folder("a/b/none"), in_folder("a/../a/b/none")));
+    assert_true(file_same_place("none", "./none") && file_same_place("/none", "//none"));
+    assert_false(file_same_place("none", "./other") || file_same_place(in_folder("none"), in_folder("a/none")) ||
+                 file_same_place("nowhere/none", "elsewhere/none"));
     assert_int_equal(file_make_folder(in_folder("a/b/file/d"), &in_the_way), STATUS_INPUT);
 
     /* Removing a link leaves its target. */

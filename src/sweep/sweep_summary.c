@@ -19,11 +19,13 @@ typedef struct {
     int64_t configuration;
     Spread spread;
     bool maximize;
+    bool survived; /* of successive halving: all trials have run to their end */
 } Entry;
 
 static int compare(const void *left, const void *right) {
     const Entry *a = left, *b = right;
     if ((a->spread.count == 0) != (b->spread.count == 0)) return a->spread.count == 0 ? 1 : -1;
+    if (a->survived != b->survived) return a->survived ? -1 : 1; /* others have stopped at earlier evaluations */
     if (a->spread.count > 0 && a->spread.mean != b->spread.mean)
         return (a->spread.mean > b->spread.mean) == a->maximize ? -1 : 1;
     return a->configuration < b->configuration ? -1 : 1;
@@ -178,8 +180,13 @@ static Status compare_all(const SweepFile *sweep, const Trial *trials, Entry *en
     double *values = memory_allocate(seeds, sizeof *values, error);
     if (!values) return error->status;
     for (int64_t c = 0; c < sweep->configurations; c++) {
-        for (size_t s = 0; s < seeds; s++) values[s] = trials[(size_t)c * seeds + s].last;
-        entries[c] = (Entry){c, trial_spread(values, seeds), sweep->maximize};
+        bool survived = sweep->eta > 0;
+        for (size_t s = 0; s < seeds; s++) {
+            const Trial *trial = &trials[(size_t)c * seeds + s];
+            values[s] = trial->last;
+            survived = survived && trial->state == TRIAL_FINISHED;
+        }
+        entries[c] = (Entry){c, trial_spread(values, seeds), sweep->maximize, survived};
     }
     qsort(entries, (size_t)sweep->configurations, sizeof *entries, compare);
     memory_free(values);

@@ -91,11 +91,12 @@ def test_drawn_values_do_not_depend_on_their_number(sweep, tmp_path):
 
 
 def test_successive_halving(sweep, config, tmp_path):
-    """Runs so long that none ends before it is told to stop."""
+    """Runs so long that none ends before it is told to stop. The loss rises: those that stopped early have smaller ones at last."""
     write_config(config, **{**json.loads(config.read_text()), "max_steps": 600, "eval_steps": 20})
-    rates = [1e-6, 3e-3, 1e-5, 1e-3, 2e-3]
+    rates = [4e-3, 3e-3, 2e-3, 1e-3, 5e-3]
     path = sweep(parameters={"learning_rate": rates}, early_terminate={"type": "successive_halving"}, jobs=2)
-    told = linnet("sweep", path).stderr
+    result = linnet("sweep", path)
+    told = result.stderr
     alive = list(range(5))
     for evaluations, kept in ((1, 3), (2, 2), (4, 1)):
         many = "" if evaluations == 1 else "s"
@@ -104,7 +105,8 @@ def test_successive_halving(sweep, config, tmp_path):
     found = rows(tmp_path / "out")
     assert {c for c in range(5) if found[c]["state"] == "finished"} == set(alive)
     assert {found[c]["state"] for c in range(5) if c not in alive} == {"stopped"}
-    assert found[alive[0]]["step"] == "600"
+    assert found[alive[0]]["step"] == "600" and float(found[alive[0]]["eval_loss"]) > min(float(row["eval_loss"]) for row in found)
+    assert result.stdout.splitlines()[1].split()[0] == str(alive[0]) and f"best: configuration {alive[0]};" in result.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -27,9 +27,9 @@ Status sweep_prepare(const SweepFile *sweep, int64_t only, Error *error);
 Status sweep_run(const SweepFile *sweep, Error *error);
 
 /** Print a table of the configurations, the best first: mean and standard deviation (n − 1) of the metric's last value over
- *  the seeds. Write OUTPUT/sweep.tsv, a row for each trial, and OUTPUT/best.json, the configuration of the best: train
- *  with it to have its model at OUTPUT/best. Trials that have not evaluated yet are left out of means. STATUS_INPUT where OUTPUT
- *  holds other trials than these. */
+ *  the seeds; with successive halving those that have run to their end come first. Write OUTPUT/sweep.tsv, a row for each
+ *  trial, and OUTPUT/best.json, the configuration of the best: train with it to have its model at OUTPUT/best. Trials that
+ *  have not evaluated yet are left out of means. STATUS_INPUT where OUTPUT holds other trials than these. */
 Status sweep_summarize(const SweepFile *sweep, Error *error);
 
 #endif

@@ -1,6 +1,8 @@
 /* The evaluation files of a run: which of them the page is about, where they have names. */
+#include "linnet/settings/metric_names.h"
 #include "linnet/settings/named_files.h"
 #include "report/report_run.h"
+#include <stdio.h>
 #include <string.h>
 
 /* The files of an object of names and paths, all borrowed; returns how many. */
@@ -14,9 +16,13 @@ static size_t list_files(const cJSON *object, NamedFile files[NAMED_FILES_MAX]) 
     return count;
 }
 
-/* Give the fields of the chosen file the names that the fields of an only file have. */
+/* Give the fields of the chosen file the names that the fields of an only file have. An event has the scores of one file,
+ * told by its loss: the prefix alone may begin that of another file, as "eval_test_" begins "eval_test_new_". */
 static void rename_fields(cJSON *event, const char *prefix) {
     const size_t length = strlen(prefix);
+    char loss[EVAL_PREFIX_TEXT + 8];
+    snprintf(loss, sizeof loss, "%s%s", prefix, METRIC_NAMES[METRIC_LOSS]);
+    if (!cJSON_GetObjectItemCaseSensitive(event, loss)) return;
     for (cJSON *field = event->child, *next; field; field = next) {
         char name[512] = "eval_";
         next = field->next;
@@ -47,7 +53,7 @@ void run_choose_file(Run *run) {
 size_t run_other_files(const Run *run, const char *names[], size_t most) {
     const cJSON *given = cJSON_GetObjectItemCaseSensitive(run->settings, "eval_file"), *member;
     size_t count = 0;
-    if (!cJSON_IsObject(given)) return 0;
+    if (!cJSON_IsObject(given) || !run->eval_name) return 0;
     cJSON_ArrayForEach(member, given) {
         if (count < most && strcmp(member->string, run->eval_name) != 0) names[count++] = member->string;
     }

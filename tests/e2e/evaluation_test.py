@@ -3,6 +3,7 @@ alone, and a learning rate that follows a metric."""
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 
@@ -285,3 +286,14 @@ def test_report_shows_the_scores_of_an_only_file(run, tmp_path):
     linnet("report", run, "--output", tmp_path / "page.html")
     last = evaluation_events(run)[-1]
     assert f'<th scope="row">evaluation</th><td class="n">{last["eval_accuracy"]:.3f}</td>' in (tmp_path / "page.html").read_text()
+
+
+def test_report_tells_a_file_from_one_whose_name_it_begins(settings, sample, tmp_path):
+    files = {"test": str(sample.test), "test_seen": str(sample.train)}
+    run = train(tmp_path, **{**settings, "eval_file": files, "max_steps": 2})
+    linnet("report", run, "--output", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    table = page[page.index("<caption>Scores of the last evaluation"):]
+    rows = re.findall(r'<tr><th scope="row">([^<]*)</th><td class="n">([^<]*)<', table[:table.index("</table>")])
+    last = {name: [event for event in events(run) if f"eval_{name}_loss" in event][-1][f"eval_{name}_accuracy"] for name in files}
+    assert [(name, float(shown)) for name, shown in rows] == [(name, pytest.approx(value, abs=6e-4)) for name, value in last.items()]

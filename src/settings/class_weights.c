@@ -26,12 +26,13 @@ static cJSON *copy_weight(const cJSON *value, bool words) {
     return cJSON_CreateRaw(text);
 }
 
-/* Copy a list or an object of weights; false: it has something else, or a list has zeros alone. */
+/* Copy a list or an object of weights; false: it has something else or a label twice, or a list has zeros alone. */
 static bool copy_weights(cJSON *copy, const cJSON *value, bool words) {
     bool any = cJSON_IsObject(value); /* labels that it does not name have a weight of 1 */
     const cJSON *item;
     cJSON_ArrayForEach(item, value) {
-        cJSON *weight = copy_weight(item, words);
+        const bool twice = item->string && cJSON_GetObjectItemCaseSensitive(copy, item->string);
+        cJSON *weight = twice ? NULL : copy_weight(item, words);
         if (!weight) return false;
         any = any || strcmp(weight->valuestring, "0") != 0;
         if (cJSON_IsArray(value))

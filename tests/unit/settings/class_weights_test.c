@@ -92,6 +92,7 @@ static void test_refuses_other_values(void **state) {
         EXPECT_REFUSAL(text, NULL, "FILE:2: class_weights: ", "a list of numbers", "balanced", "got ");
     }
     EXPECT_REFUSAL(REQUIRED ",\n\"class_weights\": [1, 1e999]}", NULL, "FILE:2: class_weights: ", "a list of numbers");
+    EXPECT_REFUSAL(REQUIRED "}", "class_weights={\"neutral\":1,\"neutral\":2}", "class_weights: ", "got ");
     EXPECT_REFUSAL(REQUIRED ",\n\"focal_gamma\": 2, \"label_smoothing_factor\": 0.1}", NULL,
                    "FILE:2: focal_gamma: ", "label_smoothing_factor");
 }

@@ -66,6 +66,7 @@ Status plan_print_json(const Plan *p, Error *error) {
                    {"rank_data_bytes", m->data},
                    {"rank_order_bytes", m->order},
                    {"rank_gradient_bytes", m->gradients},
+                   {"rank_activation_bytes", m->activations},
                    {"host_bytes", m->node},
                    {"host_shared_bytes", m->shared},
                    {"saving_bytes", m->saving},

@@ -157,9 +157,7 @@ static Status run(Command *command, Error *error) {
 
 int command_prepare(int argc, char **argv) {
     Error error = {0};
-    Command command = {.prepare = {.text_column = "text"},
-                       .subset_seed = 42,
-                       .split_seed = 42};
+    Command command = {.prepare = {.text_column = "text"}, .subset_seed = 42, .split_seed = 42};
     if (!parse(&command, argc, argv, &error) && !command.helped) run(&command, &error);
     options_free_list(&command.inputs);
     if (error.status) log_error("%s", error.message);

@@ -107,7 +107,7 @@ static Status open_job(Job *job, Error *error) {
     size_t rows = batch_rows_max(config->positions);
     if (check_data(job, error) == STATUS_OK) {
         batch_create(&job->batch, rows, rows, error);
-        gpt2_create(&job->gpt2, config, &job->model.layout, NULL, rows, rows, error);
+        gpt2_create(&job->gpt2, config, &job->model.layout, NULL, false, rows, rows, error);
         if (job->model.adapter && !error->status)
             gpt2_make_adapter_room(job->gpt2, job->model.adapter->config.rank, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);

@@ -22,9 +22,9 @@ static float *arena_take(Arena *arena, size_t rows, size_t columns) {
     return array;
 }
 
-static void place_block(Arena *arena, Block *block, const ModelConfig *config, size_t m) {
+/* All arrays of a block but its input. */
+static void place_activations(Arena *arena, Block *block, const ModelConfig *config, size_t m) {
     size_t c = (size_t)config->width;
-    block->input = arena_take(arena, m, c);
     block->mean1 = arena_take(arena, m, 1);
     block->rstd1 = arena_take(arena, m, 1);
     block->qkv = arena_take(arena, m, 3 * c);
@@ -79,34 +79,50 @@ static int first_kept(const ModelConfig *config, const ParameterLayout *learned)
     return lowest < last ? lowest : last;
 }
 
-size_t gpt2_bytes(const ModelConfig *config, const ParameterLayout *learned, size_t tokens, size_t samples) {
-    Gpt2 shared = {0};
+/* The arrays of all blocks [layers]; with NULL only count them. Layers below the first one that is kept have its arrays;
+ * with checkpointing those above have all of them but the input. */
+static void place_blocks(Arena *arena, Block *blocks, const ModelConfig *config, const ParameterLayout *learned,
+                         bool checkpointing, size_t m) {
+    const int kept = first_kept(config, learned);
     Block block = {0};
+    for (int l = kept; l < config->layers; l++) {
+        block.input = arena_take(arena, m, (size_t)config->width);
+        if (l == kept || !checkpointing) place_activations(arena, &block, config, m);
+        if (blocks) blocks[l] = block;
+    }
+    for (int l = 0; l < kept && blocks; l++) blocks[l] = blocks[kept];
+}
+
+size_t gpt2_bytes(const ModelConfig *config, const ParameterLayout *learned, bool checkpointing, size_t tokens,
+                  size_t samples) {
+    Gpt2 shared = {0};
     Arena arena = {0};
-    place_block(&arena, &block, config, tokens);
-    size_t one = arena.used;
+    place_blocks(&arena, NULL, config, learned, checkpointing, tokens);
     place_shared(&arena, &shared, config, tokens, samples, learned != NULL);
-    return (arena.used + (size_t)(config->layers - 1 - first_kept(config, learned)) * one) * sizeof(float);
+    return arena.used * sizeof(float);
 }
 
 Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout,
-                   const ParameterLayout *learned, size_t token_capacity, size_t sample_capacity, Error *error) {
+                   const ParameterLayout *learned, bool checkpointing, size_t token_capacity, size_t sample_capacity,
+                   Error *error) {
     Gpt2 *new = memory_allocate(1, sizeof *new, error);
     if (!new) return error->status;
-    *new = (Gpt2){
-        .config = config, .layout = layout, .learned = learned, .rows = token_capacity, .samples = sample_capacity};
+    *new = (Gpt2){.config = config,
+                  .layout = layout,
+                  .learned = learned,
+                  .checkpointing = checkpointing,
+                  .rows = token_capacity,
+                  .samples = sample_capacity};
     if (learned) new->lowest = gpt2_lowest_layer(learned);
     new->blocks = memory_allocate((size_t)config->layers, sizeof *new->blocks, error);
-    size_t bytes = gpt2_bytes(config, learned, token_capacity, sample_capacity);
+    size_t bytes = gpt2_bytes(config, learned, checkpointing, token_capacity, sample_capacity);
     new->pool = memory_allocate(bytes / sizeof(float), sizeof(float), error);
     if (error->status != STATUS_OK) {
         gpt2_destroy(new);
         return error->status;
     }
     Arena arena = {.base = new->pool};
-    const int kept = first_kept(config, learned);
-    for (int l = kept; l < config->layers; l++) place_block(&arena, &new->blocks[l], config, token_capacity);
-    for (int l = 0; l < kept; l++) new->blocks[l] = new->blocks[kept];
+    place_blocks(&arena, new->blocks, config, learned, checkpointing, token_capacity);
     place_shared(&arena, new, config, token_capacity, sample_capacity, learned != NULL);
     *gpt2 = new;
     return STATUS_OK;
@@ -158,6 +174,12 @@ double gpt2_backward_operations(const ModelConfig *config, const ParameterLayout
         products += (learns ? 2.0 : 1.0) * block_products(config, l, m, b); /* by the input, and by the weights */
     }
     return 2.0 * products;
+}
+
+double gpt2_repeated_operations(const ModelConfig *config, const ParameterLayout *learned, size_t tokens) {
+    const int layers = config->layers - 1 - gpt2_lowest_layer(learned);
+    double m = (double)tokens, out = m * config->inner * config->width;
+    return layers > 0 ? 2.0 * layers * (block_products(config, 0, m, m) - out) : 0.0;
 }
 
 double gpt2_attention_operations(const AttentionShape *shape) {
@@ -279,23 +301,38 @@ static void forward_linear(const Stage *stage, LayerTensor weight, AdaptedLinear
     gpt2_adapt(gpt2, stage->parameters, stage->layer, which, y, x, &stage->rows, stage->rule);
 }
 
-/* out = the stream after the block, from the outputs of its heads. */
-static void forward_rest(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, int layer,
-                         const DropoutRule *rule, const float *stream, float *out) {
-    Block *block = &gpt2->blocks[layer];
+/* block->middle and block->fc from the outputs of the block's heads. */
+static void forward_middle(const Stage *stage, const float *stream) {
+    Gpt2 *gpt2 = stage->gpt2;
+    Block *block = &gpt2->blocks[stage->layer];
     size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner;
-    Rows rows = gpt2_rows_after_attention(gpt2, batch, layer);
-    const Stage stage = {gpt2, parameters, rule, layer, rows};
+    const Rows *rows = &stage->rows;
     Dropout dropout;
-    forward_linear(&stage, PROJ_WEIGHT, ADAPTED_PROJ, gpt2->branch, block->attended, c, c);
-    residual_forward(block->middle, stream, gpt2->branch, rows.positions, rows.samples, rows.count, c,
-                     gpt2_dropout(gpt2, rule, layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
-    gpt2_normalize(gpt2, parameters->dense, layer, LN2_WEIGHT, rows.count);
-    forward_linear(&stage, FC_WEIGHT, ADAPTED_FC, block->fc, gpt2->normalized, c, inner);
-    gelu_forward(gpt2->gelu, block->fc, rows.count * inner);
-    forward_linear(&stage, OUT_WEIGHT, ADAPTED_OUT, gpt2->branch, gpt2->gelu, inner, c);
-    residual_forward(out, block->middle, gpt2->branch, rows.positions, rows.samples, rows.count, c,
-                     gpt2_dropout(gpt2, rule, layer, DROPOUT_MLP_OUTPUT, &dropout));
+    forward_linear(stage, PROJ_WEIGHT, ADAPTED_PROJ, gpt2->branch, block->attended, c, c);
+    residual_forward(block->middle, stream, gpt2->branch, rows->positions, rows->samples, rows->count, c,
+                     gpt2_dropout(gpt2, stage->rule, stage->layer, DROPOUT_ATTENTION_OUTPUT, &dropout));
+    gpt2_normalize(gpt2, stage->parameters->dense, stage->layer, LN2_WEIGHT, rows->count);
+    forward_linear(stage, FC_WEIGHT, ADAPTED_FC, block->fc, gpt2->normalized, c, inner);
+}
+
+/* out = the stream after the block. */
+static void forward_output(const Stage *stage, float *out) {
+    Gpt2 *gpt2 = stage->gpt2;
+    Block *block = &gpt2->blocks[stage->layer];
+    size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner;
+    const Rows *rows = &stage->rows;
+    Dropout dropout;
+    gelu_forward(gpt2->gelu, block->fc, rows->count * inner);
+    forward_linear(stage, OUT_WEIGHT, ADAPTED_OUT, gpt2->branch, gpt2->gelu, inner, c);
+    residual_forward(out, block->middle, gpt2->branch, rows->positions, rows->samples, rows->count, c,
+                     gpt2_dropout(gpt2, stage->rule, stage->layer, DROPOUT_MLP_OUTPUT, &dropout));
+}
+
+void gpt2_repeat_block(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, int layer,
+                       const DropoutRule *rule) {
+    const Stage stage = {gpt2, parameters, rule, layer, gpt2_rows_after_attention(gpt2, batch, layer)};
+    forward_attention(gpt2, parameters, batch, layer, rule);
+    forward_middle(&stage, gpt2_is_last(gpt2, layer) ? gpt2->pooled_input : gpt2->blocks[layer].input);
 }
 
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule) {
@@ -313,8 +350,9 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
         parameters_await(parameters, (size_t)l);
         forward_attention(gpt2, parameters, batch, l, rule);
         if (last) gpt2_gather_pooled(gpt2->pooled_input, input, batch, c);
-        forward_rest(gpt2, parameters, batch, l, rule, last ? gpt2->pooled_input : input,
-                     last ? gpt2->output : gpt2->blocks[l + 1].input);
+        const Stage stage = {gpt2, parameters, rule, l, gpt2_rows_after_attention(gpt2, batch, l)};
+        forward_middle(&stage, last ? gpt2->pooled_input : input);
+        forward_output(&stage, last ? gpt2->output : gpt2->blocks[l + 1].input);
     }
     parameters_await(parameters, layout->buckets - 1);
     layernorm_forward(gpt2->final, gpt2->final_mean, gpt2->final_rstd, gpt2->output,

@@ -130,6 +130,8 @@ static void backward_block(const Pass *pass, int layer) {
     Block *block = &gpt2->blocks[layer];
     size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens;
     Segments segments = batch_row_segments(pass->batch);
+    if (gpt2->checkpointing && !gpt2_is_last(gpt2, layer)) /* the last one's activations are still there */
+        gpt2_repeat_block(gpt2, pass->parameters, pass->batch, layer, pass->rule);
     backward_rest(pass, layer, gpt2_is_last(gpt2, layer) ? gpt2->dpooled : gpt2->dstream);
     backward_attention(pass, layer);
     if (gpt2_is_last(gpt2, layer)) {
@@ -175,6 +177,8 @@ void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch,
     if (embeddings) /* their dropout, in place */
         residual_backward(gpt2->dstream, gpt2->dstream, batch->positions, batch->row_samples, batch->tokens,
                           (size_t)gpt2->config->width, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
-    profile_leave(gpt2->profile, gpt2_backward_operations(gpt2->config, gpt2->learned, batch->tokens, batch->samples));
+    double operations = gpt2_backward_operations(gpt2->config, gpt2->learned, batch->tokens, batch->samples);
+    if (gpt2->checkpointing) operations += gpt2_repeated_operations(gpt2->config, gpt2->learned, batch->tokens);
+    profile_leave(gpt2->profile, operations);
     gradients->residual = embeddings ? gpt2->dstream : NULL;
 }

@@ -44,7 +44,8 @@ static const char *bad_below(const Gpt2 *gpt2, const Batch *batch, int lowest, c
     return first_bad(&stream, 1);
 }
 
-bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2_MODULE_TEXT]) {
+bool gpt2_find_not_finite(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
+                          char module[GPT2_MODULE_TEXT]) {
     const size_t c = (size_t)gpt2->config->width, labels = (size_t)gpt2->config->labels;
     const int lowest = gpt2->lowest < gpt2->config->layers ? gpt2->lowest : gpt2->config->layers - 1;
     const Output head[] = {{"transformer.ln_f", gpt2->final, batch->samples * c},
@@ -52,6 +53,7 @@ bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2
     char below[BELOW_TEXT], layer[32];
     const char *bad = bad_below(gpt2, batch, lowest, below), *prefix = "";
     for (int l = lowest; l < gpt2->config->layers && !bad; l++) {
+        if (gpt2->checkpointing) gpt2_repeat_block(gpt2, parameters, batch, l, dropout);
         bad = bad_in_block(gpt2, batch, l);
         snprintf(layer, sizeof layer, "transformer.h.%d.", l);
         if (bad) prefix = layer;

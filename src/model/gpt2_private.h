@@ -37,6 +37,7 @@ struct Gpt2 {
     const ParameterLayout *layout;  /* borrowed */
     const ParameterLayout *learned; /* of gradients; borrowed, NULL in inference */
     int lowest;                     /* the backward pass ends here: gpt2_lowest_layer() */
+    bool checkpointing;             /* all blocks have the same arrays but `input` */
     Profile *profile;               /* borrowed, may be NULL */
     Block *blocks;                  /* [layers]; those below `lowest` have its arrays, and in inference all the same */
     size_t rows, samples;           /* M and B at most */
@@ -109,6 +110,11 @@ void gpt2_scatter_pooled(float *out, const float *x, const Batch *batch, size_t 
 
 /** A tensor of a layer, in an array laid out like the parameters. */
 float *gpt2_tensor(const Gpt2 *gpt2, float *dense, int layer, LayerTensor which);
+
+/** With checkpointing: compute the activations of a block again from its input, with the arguments of the forward
+ *  pass. */
+void gpt2_repeat_block(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, int layer,
+                       const DropoutRule *rule);
 
 static inline bool gpt2_is_last(const Gpt2 *gpt2, int layer) {
     return layer == gpt2->config->layers - 1;

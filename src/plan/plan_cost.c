@@ -26,8 +26,10 @@ static bool embeddings_learn(const PlanJob *job) {
 /* Operations of the backward pass for each of the forward pass. */
 static double backward_ratio(const PlanJob *job) {
     const size_t tokens = (size_t)fmax(1.0, job->global_batch_tokens), samples = (size_t)job->global_batch;
-    return gpt2_backward_operations(job->config, job->learned, tokens, samples) /
-           gpt2_operations(job->config, tokens, samples);
+    double operations = gpt2_backward_operations(job->config, job->learned, tokens, samples);
+    if (job->settings->gradient_checkpointing)
+        operations += gpt2_repeated_operations(job->config, job->learned, tokens);
+    return operations / gpt2_operations(job->config, tokens, samples);
 }
 
 /* Seconds of both passes over a micro-batch: interpolated linearly between the measured ones, since a pass reads the

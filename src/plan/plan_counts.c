@@ -147,7 +147,8 @@ static double activation_bytes(const PlanJob *job) {
     size_t samples = size_min((size_t)job->global_batch, rows), adapters = 0;
     if (has_adapters(job))
         adapters = gpt2_adapter_bytes(job->config, (int32_t)job->settings->lora_r, rows, samples, true);
-    return (double)(gpt2_bytes(job->config, job->learned, rows, samples) + adapters);
+    return (double)(gpt2_bytes(job->config, job->learned, job->settings->gradient_checkpointing, rows, samples) +
+                    adapters);
 }
 
 /* The loader, and the embedding rows that an update names. */

@@ -69,7 +69,7 @@ static Status rig_create(Rig *rig, const World *world, const PlanShape *shape, E
         rig->gradient = memory_allocate(dense, sizeof *rig->gradient, error);
         rig->dlogits = memory_allocate(rows * LABELS, sizeof *rig->dlogits, error);
         batch_create(&rig->batch, rows, rows, error);
-        gpt2_create(&rig->gpt2, &rig->config, &rig->layout, &rig->layout, rows, rows, error);
+        gpt2_create(&rig->gpt2, &rig->config, &rig->layout, &rig->layout, false, rows, rows, error);
     }
     if (world_agree(world, error, true)) return error->status;
     float *const large[] = {rig->parameters.dense, rig->m, rig->v, rig->gradient};

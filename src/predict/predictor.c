@@ -112,7 +112,7 @@ Status predictor_open(Predictor **predictor, const char *model, const char *adap
     if (p->max_length > p->config->positions) p->max_length = p->config->positions;
     const size_t samples = size_min(rows, (size_t)batch_size); /* each has a row at least */
     if (batch_create(&p->batch, rows, samples, error) ||
-        gpt2_create(&p->gpt2, p->config, &p->layout, NULL, rows, samples, error) ||
+        gpt2_create(&p->gpt2, p->config, &p->layout, NULL, false, rows, samples, error) ||
         (p->adapter && gpt2_make_adapter_room(p->gpt2, p->adapter->config.rank, error)))
         goto cleanup;
     *predictor = p;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* What linnet does, where several keys have the same reason. */
-#define MEMORY "activations are stored, none are computed twice"
+#define MEMORY "`gradient_checkpointing` keeps the input of each layer, and nothing else"
 #define COMPILED "linnet is compiled for the machine's CPUs"
 #define KERNELS "linnet has kernels of its own"
 #define CONSOLE "`--quiet` leaves only warnings and errors"
@@ -47,7 +47,6 @@ const ForeignRow FOREIGN_ROWS[] = {
     NOW(CHECKED, "tf32", "[false]", "CPUs have no tf32"),
     NOW(UNUSED, "activation_checkpointing", "[false]", MEMORY),
     NOW(UNUSED, "activation_checkpointing_kwargs", "[]", MEMORY),
-    NOW(UNUSED, "gradient_checkpointing", "[false]", MEMORY),
     NOW(UNUSED, "gradient_checkpointing_kwargs", "[]", MEMORY),
     NOW(UNUSED, "torch_compile", "[false]", COMPILED),
     NOW(UNUSED, "torch_compile_backend", "[]", COMPILED),

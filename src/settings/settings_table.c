@@ -168,6 +168,10 @@ const SettingRow SETTING_ROWS[] = {
      .help =
          "checkpoint to resume from; true or \"auto\": the newest one of the run in `output_dir`, if there is one. The "
          "texts \"true\" and \"false\" are truth values; a folder of that name is \"./true\""},
+    {KEY(gradient_checkpointing), .type = SETTING_BOOL, .fallback = "false",
+     .help =
+         "keep only the input of each layer for the backward pass, which computes the other activations again: less "
+         "memory, about a third more time, the same bits"},
     {KEY(bf16), .type = SETTING_BOOL, .fallback = "false",
      .help =
          "multiply matrices in bfloat16 if every processor has AVX512-BF16 (or AMX, which is experimental); otherwise "

@@ -18,7 +18,7 @@ enum {
  * the update did. Returns its loss. */
 static double run_sample(Trainer *t, const GlobalBatch *global_batch, int64_t number, Gradients *gradients) {
     const LoaderSample sample = loader_sample(t->data.loader, number);
-    const DropoutRule dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout};
+    const DropoutRule dropout = trainer_dropout(t);
     double loss;
     batch_clear(&t->batch);
     batch_add(&t->batch, &t->batch_rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
@@ -67,7 +67,8 @@ static void find_loss(Trainer *t, const GlobalBatch *global_batch, int64_t first
     while (first < end && isfinite(loss_of(t, first))) first++;
     if (first == end) return;
     run_sample(t, global_batch, first, NULL);
-    const bool found = gpt2_find_not_finite(t->gpt2, &t->batch, module);
+    const DropoutRule dropout = trainer_dropout(t);
+    const bool found = gpt2_find_not_finite(t->gpt2, &t->model.parameters, &t->batch, &dropout, module);
     error_set(cause, STATUS_FAILURE, "the loss of %s is %s%s%s", name_sample(t, first, sample),
               isnan(loss_of(t, first)) ? "nan" : "infinite", found ? ", first in the output of " : "", module);
 }

@@ -126,6 +126,10 @@ ReductionRule trainer_reduction_rule(const Trainer *t, const ParameterLayout *la
                           unit_groups_unsplit(dataset_info(t->data.train), &plan, capacity, t->bf16));
 }
 
+DropoutRule trainer_dropout(const Trainer *t) {
+    return (DropoutRule){(uint64_t)t->settings->seed, t->state.step, t->settings->dropout};
+}
+
 size_t trainer_global_batch_rows(const Trainer *t) {
     return (size_t)t->length.global_batch * ((size_t)dataset_info(t->data.train)->longest + 1);
 }

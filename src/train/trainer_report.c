@@ -37,7 +37,7 @@ static double megabytes(size_t bytes) {
 static size_t activation_bytes(const Trainer *t, size_t most) {
     const ModelConfig *config = &t->model.config;
     const size_t rows = size_min(most, t->batch.token_capacity), samples = size_min(most, t->batch.sample_capacity);
-    const size_t bytes = gpt2_bytes(config, &t->learned.layout, rows, samples);
+    const size_t bytes = gpt2_bytes(config, &t->learned.layout, t->settings->gradient_checkpointing, rows, samples);
     if (!t->model.adapter) return bytes;
     return bytes + gpt2_adapter_bytes(config, t->model.adapter->config.rank, rows, samples, true);
 }

@@ -88,7 +88,8 @@ static void allocate_work(Trainer *t, Error *error) {
                                 .end_of_text = dataset_info(t->data.train)->end_of_text,
                                 .positions = config->positions};
     batch_create(&t->batch, rows, rows, error);
-    gpt2_create(&t->gpt2, config, &t->model.layout, &t->learned.layout, rows, rows, error);
+    gpt2_create(&t->gpt2, config, &t->model.layout, &t->learned.layout, t->settings->gradient_checkpointing, rows, rows,
+                error);
     if (error->status == STATUS_OK && t->model.adapter)
         gpt2_make_adapter_room(t->gpt2, t->model.adapter->config.rank, error);
     if (error->status == STATUS_OK) {

@@ -165,6 +165,8 @@ LoaderPlan trainer_loader_plan(const Trainer *trainer, const ParameterLayout *la
 ReductionRule trainer_reduction_rule(const Trainer *trainer, const ParameterLayout *layout);
 /* The values of the model that learn. */
 Parameters trainer_parameters(const Trainer *trainer);
+/* The dropout of the next update. */
+DropoutRule trainer_dropout(const Trainer *trainer);
 /* The most rows (tokens) that an update can have over all ranks. */
 size_t trainer_global_batch_rows(const Trainer *trainer);
 /* Decide whether the ranks of a node share memory, before anything is shared. Collective. */

@@ -72,10 +72,7 @@ static void run_batch(Subtree *subtree, bool last) {
 /* Reduction units first … first + count − 1 in one batch, or a large unit in several. */
 static void run_subtree(Trainer *t, const GlobalBatch *global_batch, int first, int count) {
     const int64_t *starts = global_batch->unit_starts + first - global_batch->first_unit; /* of these units */
-    Subtree subtree = {.trainer = t,
-                       .global_batch = global_batch,
-                       .dropout = {(uint64_t)t->settings->seed, t->state.step, t->settings->dropout},
-                       .sample = starts[0]};
+    Subtree subtree = {.trainer = t, .global_batch = global_batch, .dropout = trainer_dropout(t), .sample = starts[0]};
     size_t part =
         unit_group_part_rows(t->data.loader, global_batch, first, count, &t->batch_rule, t->batch.token_capacity);
     optimizer_subtree_begin(&t->optimizer, count);

@@ -136,16 +136,16 @@ static inline ParameterLayout tiny_learned(const Tiny *tiny, const Frozen *froze
 }
 
 /** With the layout of what learns; NULL: for inference. */
-static inline Gpt2 *tiny_gpt2_of(const Tiny *tiny, const ParameterLayout *learned) {
+static inline Gpt2 *tiny_gpt2_of(const Tiny *tiny, const ParameterLayout *learned, bool checkpointing) {
     Gpt2 *gpt2 = NULL;
     Error error = {0};
-    gpt2_create(&gpt2, &tiny->config, &tiny->layout, learned, TINY_ROWS, TINY_SAMPLES, &error);
+    gpt2_create(&gpt2, &tiny->config, &tiny->layout, learned, checkpointing, TINY_ROWS, TINY_SAMPLES, &error);
     assert_fine(&error);
     return gpt2;
 }
 
 static inline Gpt2 *tiny_gpt2(const Tiny *tiny, bool training) {
-    return tiny_gpt2_of(tiny, training ? &tiny->layout : NULL);
+    return tiny_gpt2_of(tiny, training ? &tiny->layout : NULL, false);
 }
 
 static inline void tiny_batch(Batch *batch) {

@@ -38,9 +38,12 @@ typedef void (*BucketDone)(void *context, size_t bucket);
 
 /** Allocate for micro-batches of at most `token_capacity` rows and `sample_capacity` samples. `learned` is the layout of
  *  what learns (parameters_learned()), NULL for inference. Activations are kept of the layers that the backward pass goes
- *  through, from gpt2_lowest_layer() on. Config and layouts are borrowed. Ends with gpt2_destroy(). */
+ *  through, from gpt2_lowest_layer() on. With `checkpointing` only their inputs are: the backward pass computes the others
+ *  again, to the same bits (gradient checkpointing, arXiv:1604.06174, a segment a layer as in Transformers). Config and
+ *  layouts are borrowed. Ends with gpt2_destroy(). */
 Status gpt2_create(Gpt2 **gpt2, const ModelConfig *config, const ParameterLayout *layout,
-                   const ParameterLayout *learned, size_t token_capacity, size_t sample_capacity, Error *error);
+                   const ParameterLayout *learned, bool checkpointing, size_t token_capacity, size_t sample_capacity,
+                   Error *error);
 void gpt2_destroy(Gpt2 *gpt2);
 
 /** Room for adapters of at most this rank: from then on gpt2_forward() and gpt2_backward() take parameters that have
@@ -70,15 +73,21 @@ double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples)
 double gpt2_backward_operations(const ModelConfig *config, const ParameterLayout *learned, size_t tokens,
                                 size_t samples);
 
-/** Bytes that gpt2_create() allocates for `tokens` rows and `samples` samples; `learned` likewise. */
-size_t gpt2_bytes(const ModelConfig *config, const ParameterLayout *learned, size_t tokens, size_t samples);
+/** Operations of the linear layers of a forward pass that a backward pass with `checkpointing` repeats: those of the
+ *  layers that it goes through but the last one, without each layer's last product. */
+double gpt2_repeated_operations(const ModelConfig *config, const ParameterLayout *learned, size_t tokens);
+
+/** Bytes that gpt2_create() allocates for `tokens` rows and `samples` samples; `learned` and `checkpointing` likewise. */
+size_t gpt2_bytes(const ModelConfig *config, const ParameterLayout *learned, bool checkpointing, size_t tokens,
+                  size_t samples);
 
 enum { GPT2_MODULE_TEXT = 80 };
 
-/** Where NaN or infinity came up in the last forward pass, over `batch`: the first module whose output is not finite, as
- *  Transformers names it ("transformer.h.3.attn.c_attn"), or "the layers below transformer.h.3" if these keep no
- *  activations. False if all outputs are finite. Needs a Gpt2 made for training and no backward pass since. */
-bool gpt2_find_not_finite(const Gpt2 *gpt2, const Batch *batch, char module[GPT2_MODULE_TEXT]);
+/** Where NaN or infinity came up in the last forward pass, with these arguments: the first module whose output is not
+ *  finite, as Transformers names it ("transformer.h.3.attn.c_attn"), or "the layers below transformer.h.3" if these keep
+ *  no activations. False if all outputs are finite. Needs a Gpt2 made for training and no backward pass since. */
+bool gpt2_find_not_finite(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
+                          char module[GPT2_MODULE_TEXT]);
 
 /** Returns the logits [B, labels] of a batch, borrowed until the next call. Waits for each bucket of the parameters
  *  before it reads it (parameters_await()). */

@@ -72,6 +72,7 @@ typedef struct {
     int64_t early_stopping_patience; /**< evaluations; 0 = off */
     double early_stopping_threshold;
     char *resume_from_checkpoint; /**< NULL, "auto" (or true: the newest in output_dir, if any), or a folder */
+    bool gradient_checkpointing;
     bool bf16;
     Pooling pooling;             /**< own: last_token or padded_end */
     int64_t global_batch_size;   /**< own: samples per update; 0 = per_device × accumulation × ranks */

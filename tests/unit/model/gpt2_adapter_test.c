@@ -54,7 +54,7 @@ static void rig_make(Rig *rig, const AdapterKind *kind) {
     }
     tiny->reference.adapter = rig->adapter;
     tiny->reference.adapted = tiny_widen(tiny->parameters.adapter_values, floats);
-    rig->gpt2 = tiny_gpt2_of(tiny, &rig->adapter->layout);
+    rig->gpt2 = tiny_gpt2_of(tiny, &rig->adapter->layout, false);
     gpt2_make_adapter_room(rig->gpt2, kind->rank, &error);
     assert_fine(&error);
     tiny_batch(&rig->batch);

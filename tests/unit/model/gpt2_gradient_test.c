@@ -242,12 +242,13 @@ static void count_bucket(void *context, size_t bucket) {
     assert_int_equal(bucket, --*next);
 }
 
-/** What learns has the bits that it has where everything learns, and nothing else is written. */
-static void check_frozen(const Tiny *tiny, const AllGradients *all, const Frozen *frozen) {
+/** What learns has the bits that it has where everything learns, and nothing else is written. With checkpointing too: what
+ * the backward pass computes again has the bits of the forward pass, dropout included. */
+static void check_frozen(const Tiny *tiny, const AllGradients *all, const Frozen *frozen, bool checkpointing) {
     const size_t first = parameters_first_learned(&tiny->layout, frozen);
     ParameterLayout learned = tiny_learned(tiny, frozen);
     AllGradients some = all_gradients_make(tiny);
-    Gpt2 *gpt2 = tiny_gpt2_of(tiny, &learned);
+    Gpt2 *gpt2 = tiny_gpt2_of(tiny, &learned, checkpointing);
     size_t next = learned.buckets;
     backward(&some, gpt2, tiny, 0, TINY_SAMPLES, false, count_bucket, &next);
     assert_int_equal(next, 0);
@@ -271,8 +272,10 @@ static void test_frozen(void **state) {
         Gpt2 *gpt2 = tiny_gpt2(&tiny, true);
         backward(&all, gpt2, &tiny, 0, TINY_SAMPLES, false, NULL, NULL);
         for (int layers = 0; layers <= tiny.layout.layers; layers++) {
-            check_frozen(&tiny, &all, &(Frozen){layers, false});
-            check_frozen(&tiny, &all, &(Frozen){layers, true});
+            check_frozen(&tiny, &all, &(Frozen){layers, false}, false);
+            check_frozen(&tiny, &all, &(Frozen){layers, true}, false);
+            check_frozen(&tiny, &all, &(Frozen){layers, false}, true);
+            check_frozen(&tiny, &all, &(Frozen){layers, true}, true);
         }
         gpt2_destroy(gpt2);
         all_gradients_free(&all);

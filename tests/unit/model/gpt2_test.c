@@ -151,24 +151,28 @@ static void test_bytes(void **state) {
     (void)state;
     Tiny tiny;
     tiny_make(&tiny, &TINY_KINDS[6]);
-    size_t inference = gpt2_bytes(&tiny.config, NULL, 100, 4),
-           training = gpt2_bytes(&tiny.config, &tiny.layout, 100, 4);
+    size_t inference = gpt2_bytes(&tiny.config, NULL, false, 100, 4),
+           training = gpt2_bytes(&tiny.config, &tiny.layout, false, 100, 4);
     size_t one_layer = 100 * sizeof(float) * (size_t)(7 * 24 + 50); /* input ln1 qkv attended … middle ln2, fc */
     assert_true(training > inference + 2 * one_layer);
-    assert_true(gpt2_bytes(&tiny.config, &tiny.layout, 200, 4) > training + 3 * one_layer);
-    assert_true(gpt2_bytes(&tiny.config, &tiny.layout, 100, 90) > training);
+    assert_true(gpt2_bytes(&tiny.config, &tiny.layout, false, 200, 4) > training + 3 * one_layer);
+    assert_true(gpt2_bytes(&tiny.config, &tiny.layout, false, 100, 90) > training);
     /* Layers that the backward pass does not go through need none. */
     const Frozen frozen[] = {{1, false}, {1, true}, {2, true}, {3, true}};
     const size_t kept[] = {3, 2, 1, 1};
     ParameterLayout learned = tiny_learned(&tiny, &frozen[2]);
-    const size_t layer = (training - gpt2_bytes(&tiny.config, &learned, 100, 4)) / 2;
+    const size_t layer = (training - gpt2_bytes(&tiny.config, &learned, false, 100, 4)) / 2;
     assert_true(layer > 100 * sizeof(float) * (size_t)(6 * 24 + 50)); /* input qkv attended middle, fc */
     parameters_layout_free(&learned);
     for (size_t i = 0; i < sizeof frozen / sizeof *frozen; i++) {
         learned = tiny_learned(&tiny, &frozen[i]);
-        assert_int_equal(gpt2_bytes(&tiny.config, &learned, 100, 4), training - (3 - kept[i]) * layer);
+        assert_int_equal(gpt2_bytes(&tiny.config, &learned, false, 100, 4), training - (3 - kept[i]) * layer);
         parameters_layout_free(&learned);
     }
+    /* Checkpointing keeps the inputs of all layers and the rest of one. */
+    const size_t input = 100 * sizeof(float) * 24, repeated = 100 * sizeof(float) * (size_t)(5 * 24 + 50);
+    const size_t checkpointing = gpt2_bytes(&tiny.config, &tiny.layout, true, 100, 4);
+    assert_true(checkpointing + 2 * repeated <= training && checkpointing >= training - 2 * layer + 2 * input);
     tiny_free(&tiny);
     gpt2_destroy(NULL);
 }
@@ -198,25 +202,26 @@ static void test_operations(void **state) {
 }
 
 /** Where a forward pass over all texts first has a value that is not finite; "": nowhere. */
-static const char *module_where(const Tiny *tiny, const Batch *batch, const Frozen *frozen) {
+static const char *module_where(const Tiny *tiny, const Batch *batch, const Frozen *frozen, bool checkpointing) {
     static char module[GPT2_MODULE_TEXT];
     ParameterLayout learned = tiny_learned(tiny, frozen);
-    Gpt2 *gpt2 = tiny_gpt2_of(tiny, &learned);
+    Gpt2 *gpt2 = tiny_gpt2_of(tiny, &learned, checkpointing);
     gpt2_forward(gpt2, &tiny->parameters, batch, tiny->dropout);
-    if (!gpt2_find_not_finite(gpt2, batch, module)) module[0] = '\0';
+    if (!gpt2_find_not_finite(gpt2, &tiny->parameters, batch, tiny->dropout, module)) module[0] = '\0';
     gpt2_destroy(gpt2);
     parameters_layout_free(&learned);
     return module;
 }
 
 static const char *module_of(const Tiny *tiny, const Batch *batch) {
-    return module_where(tiny, batch, &(Frozen){0});
+    return module_where(tiny, batch, &(Frozen){0}, false);
 }
 
 static void check_module(Tiny *tiny, const Batch *batch, float *value, const char *module) {
     const float kept = *value;
     *value = NAN;
     assert_string_equal(module_of(tiny, batch), module);
+    assert_string_equal(module_where(tiny, batch, &(Frozen){0}, true), module);
     *value = kept;
 }
 
@@ -249,8 +254,8 @@ static void check_not_finite(const TinyKind *kind, Tiny *tiny, Batch *batch) {
     assert_string_equal(module_of(tiny, batch), "transformer.h.0.attn");
     if (kind->layers == 1) return;
     /* Layers that no backward pass goes through share their activations. */
-    assert_string_equal(module_where(tiny, batch, &(Frozen){1, false}), "transformer.h.0.attn");
-    assert_string_equal(module_where(tiny, batch, &(Frozen){1, true}), "the layers below transformer.h.1");
+    assert_string_equal(module_where(tiny, batch, &(Frozen){1, false}, false), "transformer.h.0.attn");
+    assert_string_equal(module_where(tiny, batch, &(Frozen){1, true}, false), "the layers below transformer.h.1");
 }
 
 static void test_finds_where_a_value_is_not_finite(void **state) {

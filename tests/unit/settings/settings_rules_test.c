@@ -70,7 +70,7 @@ static void test_warns_of_what_has_no_effect(void **state) {
     expect_warning(REQUIRED
                    ", \"log_level\": \"debug\", \"use_cpu\": true, \"hub_token\": null, \"report_to\": \"none\"}",
                    "no effect", ": log_level\n");
-    expect_warning(REQUIRED ", \"gradient_checkpointing\": true}", "no effect", ": gradient_checkpointing\n");
+    expect_warning(REQUIRED ", \"torch_compile\": true}", "no effect", ": torch_compile\n");
     expect_warning(REQUIRED ", \"lr_scheduler_type\": \"constant\", \"warmup_steps\": 10}", "warmup_steps",
                    "constant_with_warmup");
     expect_warning(EVALUATING ", \"early_stopping_patience\": 2, \"metric_for_best_model\": \"f1\"}",

@@ -155,6 +155,7 @@ static void print_adapted_pipeline(FILE *file, const ModelCard *card, const char
     fputs("]\nmodel = AutoPeftModelForSequenceClassification.from_pretrained(", file);
     card_quoted(file, name);
     fputs(", id2label=dict(enumerate(labels)), num_labels=len(labels)", file);
+    if (problem_has_targets(config->problem)) fprintf(file, ", problem_type=\"%s\"", problem_name(config->problem));
     if (!padded) fprintf(file, ", pad_token_id=%" PRId32, config->pad_token);
     fputs(")\nclassify = pipeline(\"text-classification\", model=model.merge_and_unload(), tokenizer=", file);
     card_quoted(file, name);

@@ -179,6 +179,24 @@ def test_numbers_in_json_and_the_direction_of_errors(sample, score, tmp_path):
     assert "<th scope=\"col\">RMSE</th>" in page and page.index("<em class=\"badge\">best</em>") > page.index("again</a>")
 
 
+@pytest.mark.parametrize("problem", ["multi_label_classification", "regression"])
+def test_adapters(sample, multi, score, tmp_path, problem):
+    """An adapter keeps the kind of labels, and so does the model that it is merged into; its card names it to PEFT."""
+    data = multi if problem.startswith("multi") else score
+    job = dict(model_name_or_path=sample.model, ignore_mismatched_sizes=True, train_file=data, eval_file=data, max_steps=6, global_batch_size=8,
+               learning_rate=5e-3, eval_strategy="epoch", save_strategy="no", lora_r=2)
+    runs = [train(tmp_path / str(ranks), ranks=ranks, **job) for ranks in (1, 2)]
+    assert (runs[0] / "adapter_model.safetensors").read_bytes() == (runs[1] / "adapter_model.safetensors").read_bytes()
+    loss = [event["eval_loss"] for event in events(runs[0]) if "eval_loss" in event][-1]
+    assert json.loads(linnet("evaluate", "--model", runs[0], "--data", data, "--json").stdout)["eval_loss"] == loss
+    linnet("merge", "--model", runs[0], "--output", tmp_path / "merged")
+    answers = [json.loads(linnet("predict", "--model", model, "--json", "a text").stdout) for model in (runs[0], tmp_path / "merged")]
+    outputs = [list(answer["probabilities" if problem.startswith("multi") else "values"].values()) for answer in answers]
+    assert outputs[0] == pytest.approx(outputs[1], rel=1e-5)  # merged weights are rounded once more
+    assert json.loads((tmp_path / "merged/config.json").read_text())["problem_type"] == problem
+    assert f'num_labels=len(labels), problem_type="{problem}"' in (runs[0] / "README.md").read_text()
+
+
 def test_class_settings_are_refused(sample, multi, score, tmp_path):
     for data, problem in ((multi, "multi_label_classification"), (score, "regression")):
         job = ["train", "--model_name_or_path", sample.model, "--train_file", data, "--output_dir", tmp_path / "run", "--max_steps", 1]

@@ -74,6 +74,14 @@ def test_a_sweep_that_is_done_does_nothing_again(sweep, tmp_path):
     assert "eval_accuracy" in first.stdout.splitlines()[0]
 
 
+@pytest.mark.parametrize("metric, best", [("ece", min), ("eval_ece", min), ("f1", max), ({"name": "ece", "goal": "maximize"}, max)])
+def test_which_way_is_better(sweep, tmp_path, metric, best):
+    shown = linnet("sweep", sweep(parameters={"learning_rate": [1e-3, 3e-3, 1e-2]}, metric=metric)).stdout.splitlines()
+    field = "eval_f1" if metric == "f1" else "eval_ece"
+    values = [float(row[field]) for row in rows(tmp_path / "out")]
+    assert len(set(values)) > 1 and shown[1].split()[0] == str(values.index(best(values)))
+
+
 def test_drawn_values_do_not_depend_on_their_number(sweep, tmp_path):
     drawn = {"learning_rate": {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}, "dropout": {"min": 0.0, "max": 0.3},
              "warmup_steps": {"min": 1, "max": 4}, "lr_scheduler_type": ["linear", "cosine"]}

@@ -15,7 +15,7 @@ enum { CHANGES_TEXT = 600 };
 static Status check_metric(const SweepFile *sweep, const Settings *settings, Error *error) {
     const NamedFiles *files = &settings->eval_file;
     const char *name = sweep->metric + strlen("eval_");
-    char known[400] = "";
+    char known[600] = "";
     if (settings->eval_strategy == STRATEGY_NO)
         return error_set(error, STATUS_INPUT,
                          "%s: the trials are compared by their evaluations: set eval_file and eval_strategy (\"epoch\" "

@@ -65,18 +65,34 @@ static bool add_column(cJSON *columns, const char *name) {
     return cJSON_AddItemToArray(columns, cJSON_CreateString(name));
 }
 
-/* The names of the columns, an array; NULL if out of memory. */
-static cJSON *name_columns(const cJSON *evaluations) {
+static bool has_column(const cJSON *columns, const char *name) {
+    const cJSON *column;
+    cJSON_ArrayForEach(column, columns) {
+        if (strcmp(column->valuestring, name) == 0) return true;
+    }
+    return false;
+}
+
+/* The fields of evaluations that are no columns yet. */
+static bool add_evaluations(cJSON *columns, const cJSON *events) {
+    bool complete = true;
+    const cJSON *event, *field;
+    cJSON_ArrayForEach(event, events) {
+        cJSON_ArrayForEach(field, event) {
+            const bool is_new = strncmp(field->string, "eval_", 5) == 0 && !has_column(columns, field->string);
+            complete = complete && (!is_new || add_column(columns, field->string));
+        }
+    }
+    return complete;
+}
+
+/* The names of the columns, an array: those of the evaluations to come, and of earlier ones that a resumed run has
+ * made of other files. NULL if out of memory. */
+static cJSON *name_columns(const cJSON *evaluations, const cJSON *events) {
     cJSON *columns = cJSON_CreateArray();
     bool complete = columns;
     for (size_t i = 0; i < FIRST_COUNT && complete; i++) complete = add_column(columns, FIRST[i]);
-    const cJSON *event, *field;
-    cJSON_ArrayForEach(event, evaluations) {
-        cJSON_ArrayForEach(field, event) {
-            const bool shared = strcmp(field->string, "step") == 0 || strcmp(field->string, "epoch") == 0;
-            complete = complete && (shared || add_column(columns, field->string));
-        }
-    }
+    complete = complete && add_evaluations(columns, evaluations) && add_evaluations(columns, events);
     for (size_t i = 0; i < LAST_COUNT && complete; i++) complete = add_column(columns, LAST[i]);
     if (complete) return columns;
     cJSON_Delete(columns);
@@ -103,7 +119,7 @@ Status metrics_csv_open(EventFile **file, const char *folder, const cJSON *event
                         Error *error) {
     char *header = NULL;
     size_t size = 0;
-    cJSON *columns = name_columns(evaluations);
+    cJSON *columns = name_columns(evaluations, events);
     FILE *stream = columns ? open_memstream(&header, &size) : NULL;
     *file = NULL;
     if (stream) print_header(stream, columns);

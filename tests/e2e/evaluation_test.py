@@ -297,3 +297,20 @@ def test_report_tells_a_file_from_one_whose_name_it_begins(settings, sample, tmp
     rows = re.findall(r'<tr><th scope="row">([^<]*)</th><td class="n">([^<]*)<', table[:table.index("</table>")])
     last = {name: [event for event in events(run) if f"eval_{name}_loss" in event][-1][f"eval_{name}_accuracy"] for name in files}
     assert [(name, float(shown)) for name, shown in rows] == [(name, pytest.approx(value, abs=6e-4)) for name, value in last.items()]
+
+
+def test_csv_keeps_the_scores_of_files_that_are_evaluated_no_longer(named, named_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(named_run, run)
+    for step in (6, 8):
+        shutil.rmtree(run / f"checkpoint-{step}")
+    files = {"test": named["eval_file"]["test"], "other": named["eval_file"]["seen"]}
+    linnet("train", write_config(tmp_path / "config.json", output_dir=run, report_to="csv", resume_from_checkpoint="auto",
+                                 **{**named, "eval_file": files}))
+    with open(run / "metrics.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name, steps in (("test", ["2", "4", "6", "8"]), ("seen", ["2", "4"]), ("other", ["6", "8"])):
+        found = [(row["step"], float(row[f"eval_{name}_loss"])) for row in rows if row[f"eval_{name}_loss"]]
+        logged = [event for event in events(run) if f"eval_{name}_loss" in event]
+        assert found == [(str(event["step"]), event[f"eval_{name}_loss"]) for event in logged]
+        assert [step for step, _ in found] == steps

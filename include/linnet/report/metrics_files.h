@@ -11,7 +11,8 @@
 Status metrics_jsonl_open(EventFile **file, const char *folder, const cJSON *events, Error *error);
 
 /** A cell that an event has no value for is empty; a value that is not a finite number is NaN, as pandas reads it.
- *  `evaluations` is an array with an event of each evaluation file, whose fields have columns, too. */
+ *  `evaluations` is an array with an event of each evaluation file, whose fields have columns, too; so have those of
+ *  earlier evaluations among `events`, of files that are evaluated no longer. */
 Status metrics_csv_open(EventFile **file, const char *folder, const cJSON *events, const cJSON *evaluations,
                         Error *error);
 

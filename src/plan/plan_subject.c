@@ -2,6 +2,7 @@
 #include "linnet/core/log.h"
 #include "linnet/kernels/linear.h"
 #include "linnet/plan/plan.h"
+#include "linnet/settings/class_weights.h"
 
 #define GOODPUT 0.94 /* of the bits of an Ethernet link: TCP's payload is 1,448 of a frame's 1,538 bytes */
 
@@ -22,6 +23,14 @@ static void check_evaluated(const PlanSubject *subject, const char *path, Error 
     dataset_close(evaluated);
 }
 
+/* Whether the class weights fit the labels. Whether each label has a sample, as balanced ones need, only training finds. */
+static Status check_weights(const PlanSubject *subject, Error *error) {
+    const Settings *s = &subject->settings;
+    double weights[DATASET_LABELS_MAX];
+    if (!s->class_weights || class_weights_are_balanced(s)) return STATUS_OK;
+    return class_weights_read(weights, s, dataset_info(subject->dataset), NULL, error);
+}
+
 Status plan_subject_open(PlanSubject *subject, const char *config, const char *const *overrides, size_t count,
                          Error *error) {
     Settings *s = &subject->settings;
@@ -29,7 +38,7 @@ Status plan_subject_open(PlanSubject *subject, const char *config, const char *c
     const AdapterConfig lora = learned_adapter(s);
     const ModelSource source = {.path = s->model_name_or_path, .lora = lora.rank > 0 ? &lora : NULL};
     if (dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK &&
-        dataset_require_labels(subject->dataset, error) == STATUS_OK &&
+        dataset_require_labels(subject->dataset, error) == STATUS_OK && check_weights(subject, error) == STATUS_OK &&
         model_describe(&subject->model, &source, dataset_info(subject->dataset), s->ignore_mismatched_sizes, error) ==
             STATUS_OK &&
         learned_make(&subject->learned, &subject->model.layout, subject->model.adapter, s, error) == STATUS_OK)

@@ -74,6 +74,14 @@ def test_plan_counts_what_learns(config, constants):
     refused("plan", config, *hosts, "--constants", constants, "--set", "freeze_layers=3", names=["freeze_layers: expected at most 2"])
 
 
+def test_class_weights_must_fit_the_labels(config, constants):
+    """As in training."""
+    for weights, name in (("[1,2]", "class_weights: expected 3 weights"), ('{"neutrl":2}', 'did you mean "neutral"?')):
+        for command in (("train", config), ("plan", config, "--ranks", 2, "--constants", constants)):
+            refused(*command, "--set", f"class_weights={weights}", names=[name])
+    linnet("plan", config, "--ranks", 2, "--constants", constants, "--set", "class_weights=balanced")
+
+
 def test_plan_writes_nothing(config, constants, tmp_path):
     before = sorted(tmp_path.iterdir())
     plan(config, constants, "--ranks", 2, "--set", "output_dir=" + str(tmp_path / "other"))

@@ -116,14 +116,15 @@ static Status draw_subset(Preparation *preparation, Error *error) {
     const PrepareOptions *options = preparation->options;
     Tables *tables = preparation->tables;
     SampleFields *sample = &preparation->sample;
+    const bool several = preparation->paths.count > 1;
     int64_t rows = 0;
     for (bool more; !tables_next(tables, sample->fields, &more, error) && more;) rows++;
     if (error->status) return error->status;
     preparation->counted = rows;
     if (options->subset < 0 || options->subset > rows)
-        return error_set(error, STATUS_INPUT,
-                         "%s: expected a subset of at most the table's %" PRId64 " rows, got %" PRId64,
-                         tables_name(tables), rows, options->subset);
+        return error_set(error, STATUS_INPUT, "%s: expected a subset of at most %s %" PRId64 " rows, got %" PRId64,
+                         several ? "all tables" : tables_name(tables), several ? "their" : "the table's", rows,
+                         options->subset);
     if (subset_create(&preparation->subset, rows, options->subset, options->subset_seed, error) ||
         (sample->targets && subset_take_targets(preparation->subset, sample->labels.count, error)))
         return error->status;

@@ -55,8 +55,8 @@ static Status compare_headers(const Records *first, const Records *other, Error 
     if (records_column(first, 0) && records_column(other, 0))
         return compare_columns(first, other, error) ? error->status : compare_columns(other, first, error);
     if (width == width_other) return STATUS_OK;
-    return error_set(error, STATUS_INPUT, "%s: has %zu columns, but %s has %zu", records_name(other), width_other,
-                     records_name(first), width);
+    return error_set(error, STATUS_INPUT, "%s: has %zu column%s, but %s has %zu", records_name(other), width_other,
+                     width_other == 1 ? "" : "s", records_name(first), width);
 }
 
 /* Look at the headers of all tables, before the long work. */

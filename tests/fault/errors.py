@@ -476,6 +476,8 @@ FILES = [
     Case("Files: table", "train.csv: zstd, damaged", PREPARE, filled("train.csv", ZSTD + b"more"), upto="damaged zstd data"),
     Case("Files: table", "a folder of tables", ["prepare", "--input", "parts", *PREPARE[3:]], lambda folder: (folder / "parts").mkdir()),
     Case("Files: table", "a pattern without files", ["prepare", "--input", "part-*.csv", *PREPARE[3:]]),
+    Case("Files: table", "a subset larger than several tables", ["prepare", "--input", "train.csv", "few.csv", *PREPARE[3:], "--subset", "1000"],
+         filled("few.csv", b"sentiment,textID,text\nneutral,1,fine\n")),
     Case("Files: table", "a file that is named twice", ["prepare", "--input", "train.csv", "train.csv", *PREPARE[3:]]),
     Case("Files: table", "standard input with another file", ["prepare", "--input", "train.csv", "-", *PREPARE[3:]]),
     Case("Files: table", "tables with other columns", ["prepare", "--input", "train.csv", "t.csv", *PREPARE[3:]],

@@ -33,14 +33,15 @@ def check(case, reference, run):
 def test_run_on_one_rank(run_of, tmp_path):
     case, reference = run_of
     check(case, reference, train(tmp_path, per_device_train_batch_size=reference["per_device_train_batch_size"],
-                                 gradient_accumulation_steps=reference["gradient_accumulation_steps"], **settings_of(case, reference, tmp_path)))
+                                 gradient_accumulation_steps=reference["gradient_accumulation_steps"], **reference["own"],
+                                 **settings_of(case, reference, tmp_path)))
 
 
 def test_same_global_batch_on_ranks(run_of, tmp_path):
     """The weights of an update are those of the samples of all ranks; with fixed units the bits do not depend on the number of ranks."""
     case, reference = run_of
     global_batch = reference["per_device_train_batch_size"] * reference["gradient_accumulation_steps"]
-    settings = settings_of(case, reference, tmp_path)
+    settings = {**reference["own"], **settings_of(case, reference, tmp_path)}
     runs = []
     for ranks in 1, 2, 3:
         folder = tmp_path / str(ranks)

@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from transformers import Trainer
 
 import make_trainer_small as small
+from make_trainer_frozen import PLAIN, make_prepare
 
 THREE = [0.5, 2.0, 1.25]
 TRAINERS = []
@@ -43,7 +44,9 @@ def trainer_of(weights, smoothing, gamma):
     return Weighted
 
 
-def run(model, labels, batch, accumulation, epochs, pooling, samples, class_weights=None, label_smoothing_factor=0.0, focal_gamma=0.0, **options):
+def run(model, labels, batch, accumulation, epochs, pooling, samples, class_weights=None, label_smoothing_factor=0.0, focal_gamma=0.0, own=None,
+        **options):
+    """own: what of the model learns, and at which rates (make_trainer_frozen.py)."""
     truth = small.SAMPLES["labels"][str(labels)]
     weights = class_weights or [1.0] * labels
     if class_weights == "balanced":
@@ -51,7 +54,10 @@ def run(model, labels, batch, accumulation, epochs, pooling, samples, class_weig
     elif isinstance(class_weights, dict):
         weights = [class_weights.get(name, 1.0) for name in small.NAMES[labels]]
     small.Trainer = trainer_of(weights, label_smoothing_factor, focal_gamma)
+    if own:
+        options["prepare"] = make_prepare({**PLAIN, **own})
     made = small.run(model, labels, batch, accumulation, epochs, pooling, samples=samples, **options)
+    made["own"] = own or {}
     logits, labels = torch.tensor(made["eval_logits"], dtype=torch.float64), torch.tensor([truth[i] for i in made["eval_samples"]])
     made["eval_loss"] = cross_entropy(logits, labels, weight=torch.tensor(weights, dtype=torch.float64)).item()
     if label_smoothing_factor == 0 and focal_gamma == 0:
@@ -76,6 +82,9 @@ def main():
         "balanced": run(five, 5, 6, 1, 2, "last_token", 47, class_weights="balanced", learning_rate=1e-3, warmup_steps=3),
         "focal": run(three, 3, 4, 2, 2, "last_token", 45, focal_gamma=2.0, learning_rate=1e-3),
         "focal_with_weights": run(three, 3, 4, 3, 2, "last_token", 46, class_weights=THREE, focal_gamma=0.5, learning_rate=1e-3),
+        "part_of_the_model": run(three, 3, 4, 3, 2, "last_token", 46, class_weights=THREE, focal_gamma=0.5, learning_rate=2e-3,
+                                 weight_decay=0.1, warmup_steps=5, lr_scheduler_type="cosine", max_grad_norm=0.5,
+                                 own={"freeze_layers": 1, "layerwise_lr_decay": 0.8, "head_learning_rate": 2e-2}),
     }
     output.write_text(json.dumps(runs))
 

@@ -246,7 +246,7 @@ static void make_state(RunStateFiles *files, const CheckpointParts *parts, Error
 
 /* Of all weights and moments. */
 static size_t checkpoint_bytes(const ParameterLayout *layout, const MomentsShape *shape) {
-    return sizeof(float) * (layout->dense + layout->token.count + layout->position.count + moments_floats(shape));
+    return sizeof(float) * (layout->dense + layout->sparse + moments_floats(shape));
 }
 
 /* --- At once ------------------------------------------------------------------------------------------------------ */
@@ -306,12 +306,13 @@ static void copy_parameters(Snapshot *s) {
         copy_floats(s->block, from->adapter_values, layout->dense);
         return;
     }
+    const size_t token_count = layout->sparse - layout->position.count;
     s->parameters.dense = s->block;
-    s->parameters.token = s->parameters.dense + layout->dense;
-    s->parameters.position = s->parameters.token + layout->token.count;
+    s->parameters.token = s->parameters.dense + (layout->language ? layout->token.offset : layout->dense);
+    s->parameters.position = s->parameters.dense + layout->dense + token_count;
     s->moments = s->parameters.position + layout->position.count;
     copy_floats(s->parameters.dense, from->dense, layout->dense);
-    copy_floats(s->parameters.token, from->token, layout->token.count);
+    copy_floats(s->parameters.token, from->token, token_count);
     copy_floats(s->parameters.position, from->position, layout->position.count);
 }
 

@@ -91,8 +91,7 @@ static void put_data(FILE *stream, const DatasetInfo *info, const Survey *survey
 
 static void put_model(FILE *stream, const PlanSubject *subject) {
     const Model *model = &subject->model;
-    size_t count = model->layout.token.count + model->layout.position.count;
-    for (size_t i = 0; i < model->layout.tensors; i++) count += model->layout.tensor[i].count;
+    size_t count = parameters_count(&model->layout);
     char text[512];
     Quoted room;
     snprintf(text, sizeof text, "%s: %d layers, width %d, %d heads, %.1f M parameters, texts of up to %d tokens; %s",

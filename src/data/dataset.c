@@ -135,9 +135,17 @@ const DatasetInfo *dataset_info(const Dataset *dataset) {
 
 Status dataset_require_labels(const Dataset *dataset, Error *error) {
     if (dataset->info.labels > 0) return STATUS_OK;
+    return error_set(
+        error, STATUS_INPUT,
+        "%s has no labels: it serves predictions and linnet pretrain (prepare it without --no-labels and --pack "
+        "from a table with labels)",
+        dataset->path);
+}
+
+Status dataset_require_predictions(const Dataset *dataset, Error *error) {
+    if (dataset->info.longest > 1) return STATUS_OK;
     return error_set(error, STATUS_INPUT,
-                     "%s has no labels: it serves predictions only (prepare it without --no-labels from a table with "
-                     "labels)",
+                     "%s has no text of two tokens or more: a language model learns the next token of a text",
                      dataset->path);
 }
 

@@ -12,6 +12,7 @@ typedef struct {
     int64_t epoch, first, end; /**< global batches first … end − 1; none in a chunk of zeros */
     int64_t *tokens;           /**< [global batches of a chunk] of text, over all ranks */
     double *weights;           /**< [global batches of a chunk] of their samples; NULL without label_weights */
+    int64_t *predictions;      /**< [global batches of a chunk] likewise */
     int64_t *unit_starts; /**< [global batches of a chunk, units of a rank + 1] where in `loaded` each unit starts */
     int64_t *positions;   /**< [samples of a chunk] of each sample in `loaded`, its position in its global batch */
     Samples loaded;       /**< this rank's samples, by global batch, unit and position */
@@ -78,7 +79,7 @@ double loader_bytes(const DatasetInfo *info, const LoaderPlan *plan) {
     const double batches = (double)chunk_batches(info->samples, plan);
     const double samples = (double)chunk_samples(info->samples, plan), own = samples / plan->ranks;
     const double loaded = own * (4 * sizeof(int64_t) + dataset_label_bytes(info) + mean * sizeof(int32_t));
-    const double chunk = loaded + batches * (double)(units_of_rank(plan) + 2) * sizeof(int64_t);
+    const double chunk = loaded + batches * (double)(units_of_rank(plan) + 3) * sizeof(int64_t);
     const double weights = plan->label_weights ? samples * sizeof(uint16_t) + 2.0 * batches * sizeof(double) : 0.0;
     const double reader = samples * (sizeof(int64_t) + sizeof(int32_t) + DATASET_WORK_BYTES) + own * sizeof(int64_t) +
                           dealer_bytes(&plan->cost_model, int64_min(plan->global_batch, info->samples), plan->units);
@@ -114,6 +115,7 @@ static Status create_chunk(Chunk *chunk, const Reader *reader, Error *error) {
     const size_t samples = (size_t)chunk_samples(reader->samples, &reader->plan), batches = (size_t)reader->batches;
     const size_t starts = (size_t)units_of_rank(&reader->plan) + 1;
     chunk->tokens = memory_allocate(batches, sizeof *chunk->tokens, error);
+    chunk->predictions = memory_allocate(batches, sizeof *chunk->predictions, error);
     if (reader->labels) chunk->weights = memory_allocate(batches, sizeof *chunk->weights, error);
     chunk->unit_starts = memory_allocate(batches, starts * sizeof *chunk->unit_starts, error);
     chunk->positions = memory_allocate(samples, sizeof *chunk->positions, error);
@@ -124,6 +126,7 @@ static void free_chunk(Chunk *chunk) {
     samples_free(&chunk->loaded);
     memory_free(chunk->tokens);
     memory_free(chunk->weights);
+    memory_free(chunk->predictions);
     memory_free(chunk->unit_starts);
     memory_free(chunk->positions);
 }
@@ -192,9 +195,13 @@ static int64_t deal_chunk(Reader *reader, Chunk *chunk) {
         const GlobalBatch shape = shape_of(reader, b);
         const int64_t start = (b - chunk->first) * reader->plan.global_batch;
         const int32_t *lengths = reader->lengths + start;
-        int64_t *tokens = &chunk->tokens[b - chunk->first];
-        *tokens = 0;
-        for (int64_t i = 0; i < shape.samples; i++) *tokens += lengths[i];
+        int64_t tokens = 0, rows = 0;
+        for (int64_t i = 0; i < shape.samples; i++) {
+            tokens += lengths[i];
+            rows += sample_rows(&reader->plan.cost_model, lengths[i]);
+        }
+        chunk->tokens[b - chunk->first] = tokens;
+        chunk->predictions[b - chunk->first] = rows - shape.samples;
         if (reader->labels) chunk->weights[b - chunk->first] = sum_weights(reader, start, shape.samples);
         dealer_deal(&reader->dealer, lengths, shape.samples, shape.units);
         count = take_own(reader, chunk, start, &shape, find_unit_starts(reader, chunk, b), count);
@@ -293,6 +300,7 @@ GlobalBatch loader_global_batch(const Loader *loader, int64_t global_batch) {
     GlobalBatch found = shape_of(&loader->reader, global_batch);
     found.tokens = now->tokens[global_batch - now->first];
     found.weight = now->weights ? now->weights[global_batch - now->first] : (double)found.samples;
+    found.predictions = now->predictions[global_batch - now->first];
     found.unit_starts = find_unit_starts(&loader->reader, now, global_batch);
     return found;
 }

@@ -8,6 +8,7 @@
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/evaluate/evaluation.h"
+#include "linnet/evaluate/perplexity.h"
 #include "linnet/evaluate/predictions_file.h"
 #include "linnet/evaluate/score_json.h"
 #include "linnet/evaluate/score_table.h"
@@ -20,6 +21,7 @@
 typedef struct {
     World *world;                   /* borrowed */
     const EvaluateOptions *options; /* borrowed */
+    bool language;                  /* the model is a language model */
     Dataset *dataset;
     Model model;
     Batch batch;
@@ -35,11 +37,18 @@ static char *const *label_names(const Job *job) {
     return info->labels > 0 ? info->label_names : NULL;
 }
 
+static ModelSource model_source(const Job *job) {
+    return (ModelSource){.path = job->options->model,
+                         .adapter = job->options->adapter,
+                         .head = job->language ? HEAD_LANGUAGE : HEAD_FITTING};
+}
+
 /* Whether the ranks of a node share the model. Collective. */
 static Status choose_sharing(Job *job, Error *error) {
     ParameterLayout layout = {0};
     Adapter *adapter;
-    model_layout(&(ModelSource){job->options->model, job->options->adapter, NULL}, &layout, &adapter, error);
+    const ModelSource source = model_source(job);
+    model_layout(&source, &layout, &adapter, error);
     size_t bytes = (layout.dense + (adapter ? adapter->layout.dense : 0)) * sizeof(float);
     adapter_destroy(adapter);
     memory_check(bytes, "the model's parameters", error);
@@ -48,12 +57,37 @@ static Status choose_sharing(Job *job, Error *error) {
     return error->status;
 }
 
-/* Samples without labels have no scores: there is something to do only if the predictions are wanted. Collective. */
-static Status check_labels(const Job *job, Error *error) {
-    if (!label_names(job) && job->options->json)
+/* Whether the model is a language model, as none with an adapter is; then a token file is expected, and nothing is labelled. Collective. */
+static Status find_kind(Job *job, Error *error) {
+    const EvaluateOptions *options = job->options;
+    ModelPaths paths = {0};
+    ModelConfig config = {0};
+    if (!model_paths_find(&paths, options->model, options->adapter, error) && !paths.adapter &&
+        !model_folder_load_config(&config, paths.base, error))
+        job->language = model_config_is_language(&config);
+    model_config_free(&config);
+    model_paths_free(&paths);
+    world_broadcast(job->world, &job->language, sizeof job->language);
+    if (job->language && options->predictions)
+        error_set(error, STATUS_INPUT, "--predictions: %s is a language model, which predicts no labels: leave it out",
+                  options->model);
+    if (world_agree(job->world, error, true)) return error->status;
+    if (job->language && evaluate_is_table(job->world, options))
+        error_set(error, STATUS_INPUT,
+                  "%s: expected a token file, since %s is a language model: make one by linnet prepare --pack N",
+                  options->data, options->model);
+    return world_agree(job->world, error, true);
+}
+
+/* Samples without labels have no scores of a classifier: there is something to do only if the predictions are wanted.
+ * Collective. */
+static Status check_samples(const Job *job, Error *error) {
+    const bool unlabelled = !job->language && !label_names(job);
+    if (job->language) dataset_require_predictions(job->dataset, error);
+    if (unlabelled && job->options->json)
         error_set(error, STATUS_INPUT, "--json: %s has no labels, so there are no scores: leave --json out",
                   job->options->data);
-    if (!label_names(job) && !job->options->predictions)
+    if (unlabelled && !job->options->predictions)
         error_set(error, STATUS_INPUT, "%s has no labels, so there are no scores: add --predictions FILE.tsv",
                   job->options->data);
     return world_agree(job->world, error, true);
@@ -74,11 +108,12 @@ static Status open_data(Job *job, Error *error) {
 /* Open data and model, whose files are read once for all ranks. Collective. */
 static Status load(Job *job, Error *error) {
     const EvaluateOptions *options = job->options;
-    if (!model_broadcast(job->world, options->model, options->adapter, error) &&
+    if (!model_broadcast(job->world, options->model, options->adapter, error) && !find_kind(job, error) &&
         !broadcast_files(job->world, options->data, NULL, error) && !open_data(job, error) &&
-        !check_labels(job, error) && !choose_sharing(job, error))
-        model_open_source(&job->model, job->world, &(ModelSource){options->model, options->adapter, NULL}, NULL, false,
-                          0, error);
+        !check_samples(job, error) && !choose_sharing(job, error)) {
+        const ModelSource source = model_source(job);
+        model_open_source(&job->model, job->world, &source, NULL, 0, error);
+    }
     broadcast_files_end();
     return error->status;
 }
@@ -91,7 +126,7 @@ static Status check_data(Job *job, Error *error) {
     if (job->options->label_names) info.labels = 0; /* the names of the table are not the model's */
     if (model_check_data(&job->model.config, job->model.tokenizer, &info, job->options->model, error))
         return error->status;
-    if (info.labels > 0) job->model.config.problem = info.problem;
+    if (info.labels > 0 && !job->language) job->model.config.problem = info.problem;
     return STATUS_OK;
 }
 
@@ -111,7 +146,7 @@ static Status open_job(Job *job, Error *error) {
         if (job->model.adapter && !error->status)
             gpt2_make_adapter_room(job->gpt2, job->model.adapter->config.rank, error);
         job->metrics = memory_allocate(1, sizeof *job->metrics, error);
-        if (job->world->rank == 0 && label_names(job) && !problem_has_targets(config->problem))
+        if (job->world->rank == 0 && label_names(job) && !job->language && !problem_has_targets(config->problem))
             probability_table_create(&job->probabilities, dataset_info(job->dataset)->samples, config->labels, error);
         else
             job->probabilities.labels = config->labels;
@@ -137,12 +172,19 @@ static void close_job(Job *job, Error *error) {
 }
 
 /* Rank 0. */
-static void print_scores(const Job *job, const Scores *scores, double seconds, Error *error) {
+static void print_result(const Job *job, const Scores *scores, double seconds, Error *error) {
     const EvaluateOptions *options = job->options;
     const DatasetInfo *info = dataset_info(job->dataset);
     const double speed = (double)info->samples / seconds;
+    if (!job->language && !label_names(job)) {
+        printf("%s: %" PRId64 " samples without labels, %.1f samples/s; the predictions are in %s\n", options->data,
+               info->samples, speed, options->predictions);
+        return;
+    }
     if (options->json)
         score_json_print(job->metrics, scores, info->label_names, seconds, error);
+    else if (job->language)
+        perplexity_print(options->data, job->metrics, scores, speed);
     else
         score_table_print(options->data, job->metrics, scores, info->label_names, speed);
     score_table_warn(options->data, job->metrics);
@@ -160,13 +202,13 @@ static Status run_job(Job *job, int threads, Error *error) {
                                  .gpt2 = job->gpt2,
                                  .parameters = &job->model.parameters,
                                  .batch = &job->batch,
-                                 .labels = config->labels,
+                                 .labels = job->language ? 0 : config->labels,
                                  .probabilities = &job->probabilities,
-                                 .rule = {.pooling = config->pooling,
+                                 .rule = {.pooling = job->language ? POOLING_LAST_TOKEN : config->pooling,
                                           .pad = config->pad_token >= 0 ? config->pad_token : info->end_of_text,
                                           .end_of_text = info->end_of_text,
                                           .positions = config->positions,
-                                          .share = linear_batch_invariant(false)}};
+                                          .share = linear_batch_invariant(false) && !job->language}};
     const LogitsSink sink = {predictions_take, &job->predictions};
     Scores scores;
     double start = clock_now();
@@ -177,11 +219,7 @@ static Status run_job(Job *job, int threads, Error *error) {
     double seconds = clock_now() - start;
     world_phase(job->world, RUN_SAVE, 0);
     predictions_end(&job->predictions, error);
-    if (job->world->rank == 0 && error->status == STATUS_OK && !label_names(job))
-        printf("%s: %" PRId64 " samples without labels, %.1f samples/s; the predictions are in %s\n", options->data,
-               info->samples, (double)info->samples / seconds, options->predictions);
-    if (job->world->rank == 0 && error->status == STATUS_OK && label_names(job))
-        print_scores(job, &scores, seconds, error);
+    if (job->world->rank == 0 && error->status == STATUS_OK) print_result(job, &scores, seconds, error);
     return world_agree(job->world, error, true);
 }
 

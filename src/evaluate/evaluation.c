@@ -42,10 +42,17 @@ typedef struct {
     double *losses; /* [capacity of a batch] */
 } Sink;
 
-/* Run the batch and count its results. */
-static void run_batch(const Evaluator *e, const Sink *sink) {
-    Batch *batch = e->batch;
-    if (batch->samples == 0) return;
+/* The batch of a language model. */
+static void run_texts(const Evaluator *e, const Sink *sink) {
+    const Batch *batch = e->batch;
+    gpt2_language_forward(e->gpt2, e->parameters, batch, NULL);
+    gpt2_language_loss(e->gpt2, e->parameters, batch, sink->losses);
+    for (size_t b = 0; b < batch->samples; b++)
+        metrics_add_text(sink->metrics, batch->cu_seqlens[b + 1] - batch->cu_seqlens[b] - 1, sink->losses[b]);
+}
+
+static void run_classifier(const Evaluator *e, const Sink *sink) {
+    const Batch *batch = e->batch;
     const float *logits = gpt2_forward(e->gpt2, e->parameters, batch, NULL);
     const bool targets = problem_has_targets(sink->metrics->problem);
     if (targets)
@@ -65,7 +72,13 @@ static void run_batch(const Evaluator *e, const Sink *sink) {
         for (size_t k = 0; k < sink->labels; k++) sink->logits[at * sink->labels + k] = (double)row[k];
         sink->truth[at] = batch->labels[b];
     }
-    batch_clear(batch);
+}
+
+/* Run the batch and count its results. */
+static void run_batch(const Evaluator *e, const Sink *sink) {
+    if (e->batch->samples == 0) return;
+    (e->labels > 0 ? run_classifier : run_texts)(e, sink);
+    batch_clear(e->batch);
 }
 
 /* How all ranks learn that one of them has to leave, because of a stop signal or an error: after each round of batches
@@ -151,8 +164,9 @@ static void run_group(Rounds *rounds, Dataset *dataset, int64_t first, int64_t c
 
 /* Collective. */
 static void sum_metrics(const World *world, Metrics *metrics) {
-    int64_t counts[3] = {metrics->samples, metrics->nan_losses, metrics->infinite_losses};
-    world_sum_integers(world, counts, 3);
+    int64_t counts[4] = {metrics->samples, metrics->nan_losses, metrics->infinite_losses, metrics->predictions};
+    world_sum_integers(world, counts, 4);
+    metrics->predictions = counts[3];
     metrics->samples = counts[0];
     metrics->nan_losses = counts[1];
     metrics->infinite_losses = counts[2];
@@ -214,7 +228,7 @@ static Status make_scores(const Evaluator *e, const TargetKeeper *keeper, Metric
                           Error *error) {
     if (keeper && score_targets(e->world, keeper, metrics, error)) return error->status;
     *scores = metrics_scores(metrics);
-    if (e->world->rank == 0 && !keeper) probability_table_scores(e->probabilities, scores);
+    if (e->world->rank == 0 && e->labels > 0 && !keeper) probability_table_scores(e->probabilities, scores);
     world_broadcast(e->world, scores, sizeof *scores);
     return STATUS_OK;
 }
@@ -229,13 +243,13 @@ static Status run_all(const Evaluator *e, Dataset *dataset, int64_t batch_size, 
                  .keeper = keeper,
                  .labels = (size_t)e->labels,
                  .losses = memory_allocate(e->batch->sample_capacity, sizeof(double), error)};
-    if (logits || info->labels > 0) {
+    if (e->labels > 0 && (logits || info->labels > 0)) {
         sink.logits = memory_allocate((size_t)group * sink.labels, sizeof *sink.logits, error);
         sink.truth = memory_allocate((size_t)group, sizeof *sink.truth, error);
     }
-    if (e->world->rank == 0 && !keeper) probability_table_clear(e->probabilities);
+    if (e->world->rank == 0 && e->labels > 0 && !keeper) probability_table_clear(e->probabilities);
     metrics_clear(metrics, e->labels);
-    metrics->problem = info->problem;
+    metrics->problem = e->labels > 0 ? info->problem : PROBLEM_SINGLE_LABEL;
     metrics->class_weights = e->class_weights;
     batch_clear(e->batch);
     Rounds rounds = {.evaluator = e, .request = MPI_REQUEST_NULL};
@@ -257,7 +271,8 @@ static Status run_all(const Evaluator *e, Dataset *dataset, int64_t batch_size, 
 
 Status evaluate_run(const Evaluator *e, Dataset *dataset, int64_t batch_size, Metrics *metrics, Scores *scores,
                     const LogitsSink *logits, Error *error) {
-    TargetKeeper opened = {0}, *keeper = problem_has_targets(dataset_info(dataset)->problem) ? &opened : NULL;
+    const bool targets = e->labels > 0 && problem_has_targets(dataset_info(dataset)->problem);
+    TargetKeeper opened = {0}, *keeper = targets ? &opened : NULL;
     if (keeper && e->world->rank == 0) target_keeper_open(keeper, dataset, error);
     if (!run_all(e, dataset, batch_size, metrics, keeper, logits, error))
         make_scores(e, keeper, metrics, scores, error);

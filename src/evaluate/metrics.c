@@ -10,7 +10,7 @@
 #define LOSS_BOUND 0x1p150 /* what float32 logits give is far below; the highest digit has room for 2^31 times this */
 
 void metrics_clear(Metrics *metrics, int32_t labels) {
-    assert(labels > 0 && labels <= METRICS_LABELS_MAX);
+    assert(labels >= 0 && labels <= METRICS_LABELS_MAX);
     memset(metrics, 0, offsetof(Metrics, confusion));
     memset(metrics->confusion, 0, (size_t)labels * (size_t)labels * sizeof *metrics->confusion);
     metrics->labels = labels;
@@ -39,8 +39,9 @@ static void add_loss(Metrics *metrics, double loss) {
     }
 }
 
-/* What the samples weigh together. */
+/* What the samples weigh together; of a language model its predictions. */
 static double total_weight(const Metrics *metrics) {
+    if (metrics->labels == 0) return (double)metrics->predictions;
     if (!metrics->class_weights) return (double)metrics->samples;
     double sum = 0.0;
     for (int32_t i = 0; i < metrics->labels; i++)
@@ -66,6 +67,12 @@ void metrics_add(Metrics *metrics, const float *logits, int32_t label, double lo
 
 void metrics_add_loss(Metrics *metrics, double loss) {
     metrics->samples++;
+    add_loss(metrics, loss);
+}
+
+void metrics_add_text(Metrics *metrics, int64_t predictions, double loss) {
+    metrics->samples++;
+    metrics->predictions += predictions;
     add_loss(metrics, loss);
 }
 
@@ -101,6 +108,7 @@ Scores metrics_scores(const Metrics *metrics) {
         f1_sum += 2 * (double)hits / (double)occurrences;
     }
     double samples = (double)metrics->samples;
+    if (metrics->labels == 0) return scores;
     scores.accuracy = (double)right / samples;
     scores.f1 = f1_sum / (double)occurring;
     const OverallScores overall = overall_scores(metrics);

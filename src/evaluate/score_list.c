@@ -1,6 +1,7 @@
 /* All scores of an evaluation by their names. */
 #include "linnet/evaluate/score_list.h"
 #include "linnet/evaluate/class_scores.h"
+#include "linnet/evaluate/perplexity.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -65,7 +66,22 @@ static bool has_classes(Problem problem, int32_t labels) {
     return problem != PROBLEM_REGRESSION && labels <= SCORE_CLASSES_MAX;
 }
 
+/* Those of a language model. */
+static void set_language(ScoreList *list, const Scores *scores) {
+    const double values[LANGUAGE_METRIC_COUNT] = {
+        [LANGUAGE_METRIC_LOSS] = scores->loss, [LANGUAGE_METRIC_PERPLEXITY] = perplexity(scores->loss)};
+    list->count = list->overall = list->for_people = LANGUAGE_METRIC_COUNT;
+    for (int m = 0; m < LANGUAGE_METRIC_COUNT; m++) {
+        list->scores[m] = (NamedScore){.value = values[m]};
+        snprintf(list->scores[m].name, SCORE_NAME_TEXT, "%s", LANGUAGE_METRIC_NAMES[m]);
+    }
+}
+
 void score_list_make(ScoreList *list, const Scores *scores, const Metrics *metrics, char *const *label_names) {
+    if (metrics->labels == 0) {
+        set_language(list, scores);
+        return;
+    }
     add_overall(list, scores);
     for (int32_t k = 0; has_classes(scores->problem, metrics->labels) && k < metrics->labels; k++) {
         if (scores->problem == PROBLEM_MULTI_LABEL) {
@@ -80,7 +96,12 @@ void score_list_make(ScoreList *list, const Scores *scores, const Metrics *metri
 }
 
 void score_list_names(ScoreList *list, Problem problem, int32_t labels, char *const *label_names) {
-    add_overall(list, &(Scores){.problem = problem});
+    const Scores none = {.problem = problem};
+    if (labels == 0) {
+        set_language(list, &none);
+        return;
+    }
+    add_overall(list, &none);
     for (int32_t k = 0; has_classes(problem, labels) && k < labels; k++)
         add_class(list, label_names[k], (const double[CLASS_METRIC_COUNT]){0});
 }

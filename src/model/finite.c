@@ -26,7 +26,7 @@ Status tensor_check_finite(const char *where, const ParameterTensor *tensor, con
 
 Status parameters_check_finite(const char *where, const ParameterLayout *layout, const Parameters *parameters,
                                Error *error) {
-    if (tensor_check_finite(where, &layout->token, parameters->token, error) ||
+    if ((!layout->language && tensor_check_finite(where, &layout->token, parameters->token, error)) ||
         tensor_check_finite(where, &layout->position, parameters->position, error))
         return error->status;
     for (size_t i = 0; i < layout->tensors && !error->status; i++)

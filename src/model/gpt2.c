@@ -3,6 +3,7 @@
 #include "linnet/core/memory.h"
 #include "linnet/kernels/embedding.h"
 #include "linnet/kernels/gelu.h"
+#include "linnet/kernels/language_head.h"
 #include "linnet/kernels/layernorm.h"
 #include "linnet/kernels/residual.h"
 #include "model/gpt2_private.h"
@@ -36,27 +37,38 @@ static void place_activations(Arena *arena, Block *block, const ModelConfig *con
     block->fc = arena_take(arena, m, (size_t)config->inner);
 }
 
+/* What the head of a language model works with; returns the floats of scratch that its products need. */
+static size_t place_language_head(Arena *arena, Gpt2 *gpt2, const ModelConfig *config, size_t m, bool training) {
+    const size_t vocabulary = (size_t)config->vocabulary;
+    gpt2->logits = arena_take(arena, 1, language_head_logits(m, vocabulary));
+    gpt2->row_losses = (double *)arena_take(arena, m, sizeof(double) / sizeof(float));
+    gpt2->targets = (int32_t *)arena_take(arena, m, 1);
+    if (training) gpt2->token_links = (int32_t *)arena_take(arena, vocabulary + m, 1);
+    return language_head_scratch(m, (size_t)config->width, vocabulary, (size_t)gpt2->products.threads);
+}
+
 /* The arrays that all blocks share. */
 static void place_shared(Arena *arena, Gpt2 *gpt2, const ModelConfig *config, size_t m, size_t b, bool training) {
-    size_t c = (size_t)config->width, inner = (size_t)config->inner;
+    size_t c = (size_t)config->width, inner = (size_t)config->inner, f = config->language ? m : b;
     gpt2->query = arena_take(arena, b, c);
     gpt2->pooled_ln1 = arena_take(arena, b, c);
     gpt2->pooled_input = arena_take(arena, b, c);
     gpt2->normalized = arena_take(arena, m, c);
     gpt2->gelu = arena_take(arena, m, training && 3 * c > inner ? 3 * c : inner);
     gpt2->branch = arena_take(arena, m, c);
-    gpt2->output = arena_take(arena, b, c);
-    gpt2->final = arena_take(arena, b, c);
-    gpt2->final_mean = arena_take(arena, b, 1);
-    gpt2->final_rstd = arena_take(arena, b, 1);
-    gpt2->logits = arena_take(arena, b, (size_t)config->labels);
+    gpt2->output = arena_take(arena, f, c);
+    gpt2->final = arena_take(arena, f, c);
+    gpt2->final_mean = arena_take(arena, f, 1);
+    gpt2->final_rstd = arena_take(arena, f, 1);
+    if (!config->language) gpt2->logits = arena_take(arena, b, (size_t)config->labels);
     gpt2->attention_scratch = arena_take(
         arena, 1,
         attention_scratch((size_t)config->positions + 1, c / (size_t)config->heads, (size_t)omp_get_max_threads()));
     size_t widest = size_max(size_max(inner, 3 * c), (size_t)config->labels);
     gpt2->products.threads = omp_get_max_threads();
-    gpt2->products.scratch =
-        arena_take(arena, 1, linear_scratch(size_max(m, b), c, widest, (size_t)gpt2->products.threads));
+    size_t scratch = linear_scratch(size_max(m, b), c, widest, (size_t)gpt2->products.threads);
+    if (config->language) scratch = size_max(scratch, place_language_head(arena, gpt2, config, m, training));
+    gpt2->products.scratch = arena_take(arena, 1, scratch);
     if (!training) return;
     gpt2->dstream = arena_take(arena, m, c);
     gpt2->dbranch = gpt2->branch;
@@ -152,25 +164,26 @@ void gpt2_set_bf16(Gpt2 *gpt2, bool bf16) {
 /* Multiplications of a layer's linear layers, once: qkv, projection, both of the MLP. */
 static double block_products(const ModelConfig *config, int layer, double m, double b) {
     double c = config->width, inner = config->inner, rest = 2.0 * c * c + 2.0 * c * inner;
-    return m * 2.0 * c * c + (layer == config->layers - 1 ? b : m) * rest;
+    const bool pooled = layer == config->layers - 1 && !config->language;
+    return m * 2.0 * c * c + (pooled ? b : m) * rest;
 }
 
-static double head_products(const ModelConfig *config, double b) {
-    return b * config->width * config->labels;
+static double head_products(const ModelConfig *config, double m, double b) {
+    return config->language ? m * config->width * config->vocabulary : b * config->width * config->labels;
 }
 
 double gpt2_operations(const ModelConfig *config, size_t tokens, size_t samples) {
-    double m = (double)tokens, b = (double)samples, products = head_products(config, b);
+    double m = (double)tokens, b = (double)samples, products = head_products(config, m, b);
     for (int l = 0; l < config->layers; l++) products += block_products(config, l, m, b);
     return 2.0 * products;
 }
 
 double gpt2_backward_operations(const ModelConfig *config, const ParameterLayout *learned, size_t tokens,
                                 size_t samples) {
-    double m = (double)tokens, b = (double)samples, products = 2.0 * head_products(config, b);
+    double m = (double)tokens, b = (double)samples, products = 2.0 * head_products(config, m, b);
     for (int l = gpt2_lowest_layer(learned); l < config->layers; l++) {
-        const bool learns =
-            parameters_are_of_model(learned) && learned->bucket_starts[l + 1] > learned->bucket_starts[l];
+        const size_t *starts = learned->bucket_starts + parameters_bucket(learned, l);
+        const bool learns = parameters_are_of_model(learned) && starts[1] > starts[0];
         products += (learns ? 2.0 : 1.0) * block_products(config, l, m, b); /* by the input, and by the weights */
     }
     return 2.0 * products;
@@ -189,7 +202,7 @@ double gpt2_attention_operations(const AttentionShape *shape) {
 }
 
 Rows gpt2_rows_after_attention(const Gpt2 *gpt2, const Batch *batch, int layer) {
-    if (gpt2_is_last(gpt2, layer))
+    if (gpt2_is_pooled(gpt2, layer))
         return (Rows){batch->samples, batch->pooled_positions, batch->sample_ids, batch_sample_segments(batch)};
     return gpt2_all_rows(batch);
 }
@@ -200,7 +213,7 @@ Rows gpt2_all_rows(const Batch *batch) {
 
 AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int layer) {
     const ModelConfig *config = gpt2->config;
-    bool last = gpt2_is_last(gpt2, layer);
+    bool last = gpt2_is_pooled(gpt2, layer);
     size_t heads = (size_t)config->heads, d = (size_t)config->width / heads;
     double scale = config->scale_weights ? 1.0 / sqrt((double)d) : 1.0;
     if (config->scale_by_inverse_layer) scale /= layer + 1;
@@ -257,8 +270,8 @@ static void forward_attention(Gpt2 *gpt2, const Parameters *parameters, const Ba
     const float *bias = gpt2_tensor(gpt2, dense, layer, ATTN_BIAS);
     Dropout dropout;
     AttentionShape shape = gpt2_attention_shape(gpt2, batch, layer);
-    const bool last = gpt2_is_last(gpt2, layer);
-    /* In the last block the first C columns of the weight make the queries of the pooled rows alone. */
+    const bool last = gpt2_is_pooled(gpt2, layer);
+    /* In the last block of a classifier the first C columns of the weight make the queries of the pooled rows alone. */
     const size_t skipped = last ? c : 0, columns = 3 * c - skipped;
     gpt2_normalize(gpt2, dense, layer, LN1_WEIGHT, m);
     if (last) {
@@ -332,32 +345,40 @@ void gpt2_repeat_block(Gpt2 *gpt2, const Parameters *parameters, const Batch *ba
                        const DropoutRule *rule) {
     const Stage stage = {gpt2, parameters, rule, layer, gpt2_rows_after_attention(gpt2, batch, layer)};
     forward_attention(gpt2, parameters, batch, layer, rule);
-    forward_middle(&stage, gpt2_is_last(gpt2, layer) ? gpt2->pooled_input : gpt2->blocks[layer].input);
+    forward_middle(&stage, gpt2_is_pooled(gpt2, layer) ? gpt2->pooled_input : gpt2->blocks[layer].input);
 }
 
-const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule) {
+void gpt2_forward_blocks(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule) {
     const ModelConfig *config = gpt2->config;
     const ParameterLayout *layout = gpt2->layout;
-    size_t c = (size_t)config->width, b = batch->samples, labels = (size_t)config->labels;
+    size_t c = (size_t)config->width;
     float *dense = parameters->dense;
     Dropout dropout;
-    profile_enter(gpt2->profile, REGION_FORWARD);
+    if (layout->language) parameters_await(parameters, 0);
     embedding_forward(gpt2->blocks[0].input, parameters->token, parameters->position, batch->ids, batch->positions,
                       batch->row_samples, batch->tokens, c, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
     for (int l = 0; l < config->layers; l++) {
         const float *input = gpt2->blocks[l].input;
-        const bool last = gpt2_is_last(gpt2, l);
-        parameters_await(parameters, (size_t)l);
+        const bool pooled = gpt2_is_pooled(gpt2, l);
+        parameters_await(parameters, parameters_bucket(layout, l));
         forward_attention(gpt2, parameters, batch, l, rule);
-        if (last) gpt2_gather_pooled(gpt2->pooled_input, input, batch, c);
+        if (pooled) gpt2_gather_pooled(gpt2->pooled_input, input, batch, c);
         const Stage stage = {gpt2, parameters, rule, l, gpt2_rows_after_attention(gpt2, batch, l)};
-        forward_middle(&stage, last ? gpt2->pooled_input : input);
-        forward_output(&stage, last ? gpt2->output : gpt2->blocks[l + 1].input);
+        forward_middle(&stage, pooled ? gpt2->pooled_input : input);
+        forward_output(&stage, gpt2_is_last(gpt2, l) ? gpt2->output : gpt2->blocks[l + 1].input);
     }
     parameters_await(parameters, layout->buckets - 1);
     layernorm_forward(gpt2->final, gpt2->final_mean, gpt2->final_rstd, gpt2->output,
                       dense + layout->tensor[parameters_final_weight(layout)].offset,
-                      dense + layout->tensor[parameters_final_bias(layout)].offset, b, c, (float)config->epsilon);
+                      dense + layout->tensor[parameters_final_bias(layout)].offset, gpt2_final_rows(gpt2, batch), c,
+                      (float)config->epsilon);
+}
+
+const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule) {
+    const ModelConfig *config = gpt2->config;
+    size_t c = (size_t)config->width, b = batch->samples, labels = (size_t)config->labels;
+    profile_enter(gpt2->profile, REGION_FORWARD);
+    gpt2_forward_blocks(gpt2, parameters, batch, rule);
     /* logits = final · scoreᵀ: score is [labels, C], so this has the form of an input's gradient. */
     linear_backward_input(gpt2->logits, gpt2->final, gpt2_score(gpt2, parameters), b,
                           &(LinearShape){labels, c, c, labels, c}, &gpt2->products);

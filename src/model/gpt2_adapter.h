@@ -11,16 +11,6 @@ typedef struct {
     float scaling;
 } LinearAdapter;
 
-/** What all steps of one backward pass share. */
-typedef struct {
-    Gpt2 *gpt2;
-    const Parameters *parameters;
-    float *gradients; /* [learned.dense] */
-    const Batch *batch;
-    const DropoutRule *rule;
-    bool accumulate;
-} Pass;
-
 /** The gradients of a linear layer's adapter, for its inputs x [rows, in] and the gradient dy [rows, out] of its outputs.
  *  gpt2->adapter.branch [rows, in] then has what gpt2_adapter_add_input() adds. False where it has no adapter. */
 bool gpt2_adapter_backward(const Pass *pass, int layer, AdaptedLinear which, const float *x, const float *dy,

@@ -76,11 +76,11 @@ static void backward_rest(const Pass *pass, int layer, float *dstream) {
                     c);
 }
 
-/* The gradients of the attention's linear layer, from gpt2->dqkv and, in the last block, `dquery`. */
+/* The gradients of the attention's linear layer, from gpt2->dqkv and, in the last block of a classifier, `dquery`. */
 static void backward_attention_weight(const Pass *pass, int layer, const float *dquery, const LinearShape *query,
                                       const LinearShape *rest) {
     Gpt2 *gpt2 = pass->gpt2;
-    const bool last = gpt2_is_last(gpt2, layer);
+    const bool last = gpt2_is_pooled(gpt2, layer);
     const size_t skipped = last ? query->out : 0;
     float *dweight = gradient(pass, layer, ATTN_WEIGHT), *dbias = gradient(pass, layer, ATTN_BIAS);
     Segments rows = batch_row_segments(pass->batch), pooled = batch_sample_segments(pass->batch);
@@ -93,12 +93,13 @@ static void backward_attention_weight(const Pass *pass, int layer, const float *
 }
 
 /* Through the attention and its linear layer: from gpt2->dattended to the gradient of ln1's output in gpt2->dbranch
- * [M, C]. In the last block only the pooled rows have queries: their linear layer has the weight's first C columns. */
+ * [M, C]. In the last block of a classifier only the pooled rows have queries: their linear layer has the weight's first
+ * C columns. */
 static void backward_attention(const Pass *pass, int layer) {
     Gpt2 *gpt2 = pass->gpt2;
     Block *block = &gpt2->blocks[layer];
     const size_t c = (size_t)gpt2->config->width, m = pass->batch->tokens, b = pass->batch->samples;
-    const bool last = gpt2_is_last(gpt2, layer);
+    const bool last = gpt2_is_pooled(gpt2, layer);
     const size_t skipped = last ? c : 0, columns = 3 * c - skipped;
     const float *keys = block->qkv + columns - 2 * c;
     float *dkeys = gpt2->dqkv + columns - 2 * c, *dquery = gpt2->dqkv + (last ? 2 * m * c : 0);
@@ -132,9 +133,9 @@ static void backward_block(const Pass *pass, int layer) {
     Segments segments = batch_row_segments(pass->batch);
     if (gpt2->checkpointing && !gpt2_is_last(gpt2, layer)) /* the last one's activations are still there */
         gpt2_repeat_block(gpt2, pass->parameters, pass->batch, layer, pass->rule);
-    backward_rest(pass, layer, gpt2_is_last(gpt2, layer) ? gpt2->dpooled : gpt2->dstream);
+    backward_rest(pass, layer, gpt2_is_pooled(gpt2, layer) ? gpt2->dpooled : gpt2->dstream);
     backward_attention(pass, layer);
-    if (gpt2_is_last(gpt2, layer)) {
+    if (gpt2_is_pooled(gpt2, layer)) {
         memset(gpt2->dstream, 0, m * c * sizeof *gpt2->dstream);
         gpt2_scatter_pooled(gpt2->dstream, gpt2->dpooled, pass->batch, c);
     }
@@ -143,42 +144,57 @@ static void backward_block(const Pass *pass, int layer) {
                        pass->accumulate, gpt2->norm_scratch);
 }
 
-/* The head and the final LayerNorm: gpt2->dpooled gets the gradient of the pooled rows after the last block. */
+/* The classifier's head: gpt2->dbranch gets the gradient of the pooled rows after the final LayerNorm. */
 static void backward_head(const Pass *pass, const float *dlogits) {
     Gpt2 *gpt2 = pass->gpt2;
-    const ParameterLayout *layout = gpt2->layout;
     size_t c = (size_t)gpt2->config->width, b = pass->batch->samples, labels = (size_t)gpt2->config->labels;
-    const bool adapted = pass->parameters->adapter != NULL;
     const float *score = gpt2_score(gpt2, pass->parameters);
-    const float *weight = pass->parameters->dense + layout->tensor[parameters_final_weight(layout)].offset;
     LinearShape shape = {labels, c, c, labels, c}; /* score is [labels, C], as in the forward pass */
     Segments segments = batch_sample_segments(pass->batch);
     linear_backward_weight(gradient_at(pass, parameters_score(gpt2->learned)), NULL, dlogits, gpt2->final, &segments,
                            &shape, pass->accumulate, &gpt2->products);
     linear_forward(gpt2->dbranch, dlogits, score, NULL, b, &shape, &gpt2->products);
-    memset(gpt2->dpooled, 0, b * c * sizeof *gpt2->dpooled);
-    layernorm_backward(gpt2->dpooled, adapted ? NULL : gradient_at(pass, parameters_final_weight(layout)),
+}
+
+/* The final LayerNorm, which an adapter leaves as it is: gpt2->dpooled, or of a language model gpt2->dstream, gets the
+ * gradient of its input. */
+static void backward_final(const Pass *pass) {
+    Gpt2 *gpt2 = pass->gpt2;
+    const ParameterLayout *layout = gpt2->layout;
+    const bool language = gpt2->config->language, adapted = pass->parameters->adapter != NULL;
+    size_t c = (size_t)gpt2->config->width, rows = gpt2_final_rows(gpt2, pass->batch);
+    const float *weight = pass->parameters->dense + layout->tensor[parameters_final_weight(layout)].offset;
+    Segments segments = language ? batch_row_segments(pass->batch) : batch_sample_segments(pass->batch);
+    float *dinput = language ? gpt2->dstream : gpt2->dpooled;
+    memset(dinput, 0, rows * c * sizeof *dinput);
+    layernorm_backward(dinput, adapted ? NULL : gradient_at(pass, parameters_final_weight(layout)),
                        adapted ? NULL : gradient_at(pass, parameters_final_bias(layout)), gpt2->dbranch, gpt2->output,
                        gpt2->final_mean, gpt2->final_rstd, weight, &segments, c, pass->accumulate, gpt2->norm_scratch);
 }
 
-void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule,
-                   const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context) {
-    Pass pass = {gpt2, parameters, gradients->dense, batch, rule, accumulate};
-    const bool embeddings = gpt2->learned->token.count > 0;
+void gpt2_backward_blocks(const Pass *pass, BucketDone done, void *context) {
+    Gpt2 *gpt2 = pass->gpt2;
+    const Batch *batch = pass->batch;
     Dropout dropout;
-    profile_enter(gpt2->profile, REGION_BACKWARD);
-    backward_head(&pass, dlogits);
+    backward_final(pass);
     if (done) done(context, gpt2->layout->buckets - 1);
     for (int l = gpt2->config->layers - 1; l >= 0; l--) {
-        if (l >= gpt2->lowest) backward_block(&pass, l);
-        if (done) done(context, (size_t)l);
+        if (l >= gpt2->lowest) backward_block(pass, l);
+        if (done) done(context, parameters_bucket(gpt2->layout, l));
     }
-    if (embeddings) /* their dropout, in place */
+    if (gpt2->learned->token.count > 0) /* the dropout of the embeddings, in place */
         residual_backward(gpt2->dstream, gpt2->dstream, batch->positions, batch->row_samples, batch->tokens,
-                          (size_t)gpt2->config->width, gpt2_dropout(gpt2, rule, 0, DROPOUT_EMBEDDING, &dropout));
+                          (size_t)gpt2->config->width, gpt2_dropout(gpt2, pass->rule, 0, DROPOUT_EMBEDDING, &dropout));
+}
+
+void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule,
+                   const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context) {
+    const Pass pass = {gpt2, parameters, gradients->dense, batch, rule, accumulate};
+    profile_enter(gpt2->profile, REGION_BACKWARD);
+    backward_head(&pass, dlogits);
+    gpt2_backward_blocks(&pass, done, context);
     double operations = gpt2_backward_operations(gpt2->config, gpt2->learned, batch->tokens, batch->samples);
     if (gpt2->checkpointing) operations += gpt2_repeated_operations(gpt2->config, gpt2->learned, batch->tokens);
     profile_leave(gpt2->profile, operations);
-    gradients->residual = embeddings ? gpt2->dstream : NULL;
+    gradients->residual = gpt2->learned->token.count > 0 ? gpt2->dstream : NULL;
 }

@@ -1,6 +1,7 @@
 /* Finding the module of a forward pass whose output is the first that is not finite. gpt2.h has the contract. */
 #include "linnet/model/finite.h"
 #include "model/gpt2_private.h"
+#include <math.h>
 #include <stdio.h>
 
 /* The output of a module of a layer. */
@@ -21,15 +22,16 @@ static const char *first_bad(const Output *outputs, size_t count) {
  * after them. */
 static const char *bad_in_block(const Gpt2 *gpt2, const Batch *batch, int layer) {
     const Block *block = &gpt2->blocks[layer];
-    const bool last = gpt2_is_last(gpt2, layer);
+    const bool pooled = gpt2_is_pooled(gpt2, layer);
     const size_t c = (size_t)gpt2->config->width, inner = (size_t)gpt2->config->inner, m = batch->tokens;
-    const size_t rows = last ? batch->samples : m;
-    const Output outputs[] = {{"attn.c_attn", block->qkv, m * (last ? 2 : 3) * c},
-                              {"attn.c_attn", gpt2->query, last ? rows * c : 0},
-                              {"attn", block->attended, rows * c},
-                              {"attn.c_proj", block->middle, rows * c},
-                              {"mlp.c_fc", block->fc, rows * inner},
-                              {"mlp.c_proj", last ? gpt2->output : gpt2->blocks[layer + 1].input, rows * c}};
+    const size_t rows = pooled ? batch->samples : m;
+    const Output outputs[] = {
+        {"attn.c_attn", block->qkv, m * (pooled ? 2 : 3) * c},
+        {"attn.c_attn", gpt2->query, pooled ? rows * c : 0},
+        {"attn", block->attended, rows * c},
+        {"attn.c_proj", block->middle, rows * c},
+        {"mlp.c_fc", block->fc, rows * inner},
+        {"mlp.c_proj", gpt2_is_last(gpt2, layer) ? gpt2->output : gpt2->blocks[layer + 1].input, rows * c}};
     return first_bad(outputs, sizeof outputs / sizeof *outputs);
 }
 
@@ -44,12 +46,20 @@ static const char *bad_below(const Gpt2 *gpt2, const Batch *batch, int lowest, c
     return first_bad(&stream, 1);
 }
 
+/* The final LayerNorm and the head. Of a language model's logits only the losses are left. */
+static const char *bad_in_head(const Gpt2 *gpt2, const Batch *batch) {
+    const Output norm = {"transformer.ln_f", gpt2->final, gpt2_final_rows(gpt2, batch) * (size_t)gpt2->config->width};
+    const Output score = {"score", gpt2->logits, batch->samples * (size_t)gpt2->config->labels};
+    const char *bad = first_bad(&norm, 1);
+    if (bad || !gpt2->config->language) return bad ? bad : first_bad(&score, 1);
+    for (size_t r = 0; r < batch->tokens; r++)
+        if (!isfinite(gpt2->row_losses[r])) return "lm_head";
+    return NULL;
+}
+
 bool gpt2_find_not_finite(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
                           char module[GPT2_MODULE_TEXT]) {
-    const size_t c = (size_t)gpt2->config->width, labels = (size_t)gpt2->config->labels;
     const int lowest = gpt2->lowest < gpt2->config->layers ? gpt2->lowest : gpt2->config->layers - 1;
-    const Output head[] = {{"transformer.ln_f", gpt2->final, batch->samples * c},
-                           {"score", gpt2->logits, batch->samples * labels}};
     char below[BELOW_TEXT], layer[32];
     const char *bad = bad_below(gpt2, batch, lowest, below), *prefix = "";
     for (int l = lowest; l < gpt2->config->layers && !bad; l++) {
@@ -58,7 +68,7 @@ bool gpt2_find_not_finite(Gpt2 *gpt2, const Parameters *parameters, const Batch 
         snprintf(layer, sizeof layer, "transformer.h.%d.", l);
         if (bad) prefix = layer;
     }
-    if (!bad) bad = first_bad(head, 2);
+    if (!bad) bad = bad_in_head(gpt2, batch);
     if (bad) snprintf(module, GPT2_MODULE_TEXT, "%s%s", prefix, bad);
     return bad;
 }

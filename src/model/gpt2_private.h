@@ -1,7 +1,8 @@
 #ifndef LINNET_MODEL_GPT2_PRIVATE_H
 #define LINNET_MODEL_GPT2_PRIVATE_H
 /** The memory that the forward pass (gpt2.c) and the backward pass (gpt2_backward.c) share. Shapes: M rows, B samples,
- *  C width, I inner width, H heads. In the last block only the B pooled rows go through what follows the attention. */
+ *  C width, I inner width, H heads. In the last block of a classifier only the B pooled rows go through what follows the
+ *  attention; of a language model all rows do. F final rows: B or M. */
 #include "linnet/kernels/attention.h"
 #include "linnet/kernels/dropout.h"
 #include "linnet/kernels/linear.h"
@@ -48,10 +49,13 @@ struct Gpt2 {
     float *normalized;              /* [M, C] a LayerNorm's output */
     float *gelu;                    /* [M, I] */
     float *branch;                  /* [M, C] a branch's output, before it is added to the stream */
-    float *output;                  /* [B, C] the stream after the last block */
-    float *final;                   /* [B, C] after the final LayerNorm */
-    float *final_mean, *final_rstd; /* [B] */
-    float *logits;                  /* [B, labels] */
+    float *output;                  /* [F, C] the stream after the last block */
+    float *final;                   /* [F, C] after the final LayerNorm */
+    float *final_mean, *final_rstd; /* [F] */
+    float *logits;                  /* [B, labels]; of a language model those of a block of rows */
+    double *row_losses;             /* [M]          (these three: a language model alone) */
+    int32_t *targets;               /* [M] the token that each row predicts; −1: none */
+    int32_t *token_links;           /* [vocabulary + M] scratch of embedding_index_add(), for training */
     float *attention_scratch;
     LinearWork products; /* how linear layers are computed, and their scratch */
     float *dstream;      /* [M, C] gradient of the stream   (these six: training alone) */
@@ -77,6 +81,28 @@ Rows gpt2_rows_after_attention(const Gpt2 *gpt2, const Batch *batch, int layer);
 
 /** The attention of a block. Its arrays are borrowed from the batch. */
 AttentionShape gpt2_attention_shape(const Gpt2 *gpt2, const Batch *batch, int layer);
+
+/** The final rows: those that the final LayerNorm and the head see. */
+static inline size_t gpt2_final_rows(const Gpt2 *gpt2, const Batch *batch) {
+    return gpt2->config->language ? batch->tokens : batch->samples;
+}
+
+/** The embeddings, all blocks and the final LayerNorm: gpt2->final [F, C]. Waits for each bucket. */
+void gpt2_forward_blocks(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *rule);
+
+/** What all steps of one backward pass share. */
+typedef struct {
+    Gpt2 *gpt2;
+    const Parameters *parameters;
+    float *gradients; /* [learned.dense] */
+    const Batch *batch;
+    const DropoutRule *rule;
+    bool accumulate;
+} Pass;
+
+/** From the gradient of gpt2->final, in gpt2->dbranch [F, C], to gpt2->dstream [M, C], the gradient of token + position
+ *  embedding. Calls `done` for the buckets of the final LayerNorm and of the layers. */
+void gpt2_backward_blocks(const Pass *pass, BucketDone done, void *context);
 
 /** Floating-point operations of its forward pass: two products of head width for each key that a query attends to. The
  *  backward pass has five such products, since it computes the scores again. */
@@ -118,5 +144,10 @@ void gpt2_repeat_block(Gpt2 *gpt2, const Parameters *parameters, const Batch *ba
 
 static inline bool gpt2_is_last(const Gpt2 *gpt2, int layer) {
     return layer == gpt2->config->layers - 1;
+}
+
+/** Whether only the pooled rows of a block have a query, a projection and an MLP. */
+static inline bool gpt2_is_pooled(const Gpt2 *gpt2, int layer) {
+    return gpt2_is_last(gpt2, layer) && !gpt2->config->language;
 }
 #endif

@@ -68,19 +68,31 @@ static const char OR_NEW_HEAD[] =
 
 Status model_check_data(const ModelConfig *config, const char *tokenizer, const DatasetInfo *data, const char *path,
                         Error *error) {
-    if (check_tokens(config, tokenizer, data, path, error) || data->labels == 0) return error->status;
+    if (check_tokens(config, tokenizer, data, path, error) || data->labels == 0 || config->language)
+        return error->status;
     return check_labels(config, data, path, PREPARE_AGAIN, error);
 }
 
-static Status lay_out(const ModelPaths *paths, const AdapterConfig *lora, ParameterLayout *layout, Adapter **adapter,
+/* The folders of a source. An adapter is a classifier's: it has a head. */
+static Status find_paths(ModelPaths *paths, const ModelSource *source, Error *error) {
+    if (model_paths_find(paths, source->path, source->adapter, error)) return error->status;
+    if (!paths->adapter || source->head != HEAD_LANGUAGE) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "%s is an adapter of a classifier, and a language model learns as a whole: name a model instead, "
+                     "such as its own, %s",
+                     paths->adapter, paths->base);
+}
+
+static Status lay_out(const ModelPaths *paths, const ModelSource *source, ParameterLayout *layout, Adapter **adapter,
                       Error *error) {
     ModelConfig config = {0};
     AdapterFolder *folder = NULL;
     if (model_folder_load_config(&config, paths->base, error)) return error->status;
+    config.language = source->head == HEAD_LANGUAGE;
     if (paths->adapter)
         adapter_folder_open(&folder, adapter, paths->adapter, &config, error);
-    else if (lora)
-        adapter_create(adapter, lora, &config, error);
+    else if (source->lora)
+        adapter_create(adapter, source->lora, &config, error);
     if (!error->status && parameters_layout(layout, &config, error)) {
         adapter_destroy(*adapter);
         *adapter = NULL;
@@ -93,8 +105,7 @@ static Status lay_out(const ModelPaths *paths, const AdapterConfig *lora, Parame
 Status model_layout(const ModelSource *source, ParameterLayout *layout, Adapter **adapter, Error *error) {
     ModelPaths paths;
     *adapter = NULL;
-    if (!model_paths_find(&paths, source->path, source->adapter, error))
-        lay_out(&paths, source->lora, layout, adapter, error);
+    if (!find_paths(&paths, source, error)) lay_out(&paths, source, layout, adapter, error);
     model_paths_free(&paths);
     return error->status;
 }
@@ -107,15 +118,16 @@ static bool must_copy_embeddings(const Model *model) {
 /* Copy the embeddings from the mapping to memory. */
 static Status copy_embeddings(Model *model, Error *error) {
     const ParameterLayout *layout = &model->layout;
-    float *token = memory_allocate(layout->token.count + layout->position.count, sizeof *token, error);
-    if (!token) return error->status;
-    float *position = token + layout->token.count;
-    memcpy(token, model->parameters.token, layout->token.count * sizeof *token);
+    const size_t token_count = layout->sparse - layout->position.count;
+    float *copy = memory_allocate(layout->sparse, sizeof *copy, error);
+    if (!copy) return error->status;
+    float *position = copy + token_count;
+    if (token_count > 0) memcpy(copy, model->parameters.token, token_count * sizeof *copy);
     memcpy(position, model->parameters.position, layout->position.count * sizeof *position);
-    model->parameters.token = token;
+    if (token_count > 0) model->parameters.token = copy;
     model->parameters.position = position;
     memory_free(model->embeddings);
-    model->embeddings = token;
+    model->embeddings = copy;
     return STATUS_OK;
 }
 
@@ -146,24 +158,28 @@ static Status fit_labels(Model *model, const char *path, const DatasetInfo *data
 }
 
 /* The folders, and the configuration of what they hold. The head of an adapter's base model is not used. */
-static Status open_folders(Model *model, const ModelSource *source, bool replace, Error *error) {
+static Status open_folders(Model *model, const ModelSource *source, Error *error) {
     ModelPaths *paths = &model->paths;
-    if (model_paths_find(paths, source->path, source->adapter, error) ||
-        model_folder_open(&model->folder, paths->base, replace || paths->adapter, error) ||
+    const bool language = source->head == HEAD_LANGUAGE;
+    if (find_paths(paths, source, error)) return error->status;
+    if (model_folder_open(&model->folder, paths->base, paths->adapter ? HEAD_ANY : source->head, error) ||
         model_folder_load_config(&model->config, paths->base, error) || read_tokenizer(model, paths->tokenizer, error))
         return error->status;
     if (paths->adapter)
         return adapter_folder_open(&model->adapter_folder, &model->adapter, paths->adapter, &model->config, error);
-    model->new_head = !model_folder_has_head(model->folder);
+    model->config.language = language;
+    if (language) model->config.problem = PROBLEM_SINGLE_LABEL; /* a head that it does not have is of any kind */
+    model->new_head = !language && !model_folder_has_head(model->folder);
     return STATUS_OK;
 }
 
-Status model_describe(Model *model, const ModelSource *source, const DatasetInfo *data, bool replace, Error *error) {
-    if (open_folders(model, source, replace, error)) return error->status;
+Status model_describe(Model *model, const ModelSource *source, const DatasetInfo *data, Error *error) {
+    if (open_folders(model, source, error)) return error->status;
     const char *path = model->paths.adapter ? model->paths.adapter : model->paths.base;
+    const bool replace = source->head == HEAD_ANY && !model->adapter;
     if (data) {
         if (check_tokens(&model->config, model->tokenizer, data, path, error) ||
-            fit_labels(model, path, data, replace && !model->adapter, error))
+            (source->head != HEAD_LANGUAGE && fit_labels(model, path, data, replace, error)))
             return error->status;
     } else if (model->new_head) {
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", path);
@@ -184,14 +200,14 @@ static int64_t bytes_to_read(const Model *model) {
     const ParameterLayout *layout = &model->layout;
     int64_t first, count;
     part_of_dense(model, &first, &count);
-    size_t floats = (layout->token.count + layout->position.count) / (size_t)model->world->size;
+    size_t floats = layout->sparse / (size_t)model->world->size;
     for (int64_t i = first; i < first + count; i++) floats += layout->tensor[i].count;
     return (int64_t)(floats * sizeof(float));
 }
 
 /* What each rank does by itself: configuration, layout and mapped embeddings. */
-static Status open_alone(Model *model, const ModelSource *source, const DatasetInfo *data, bool replace, Error *error) {
-    if (model_describe(model, source, data, replace, error)) return error->status;
+static Status open_alone(Model *model, const ModelSource *source, const DatasetInfo *data, Error *error) {
+    if (model_describe(model, source, data, error)) return error->status;
     const World *world = model->world;
     progress_total(bytes_to_read(model));
     if (model_folder_embeddings(model->folder, &model->parameters, error) ||
@@ -248,6 +264,7 @@ static Status copy_dense(Model *model, uint64_t seed, Error *error) {
     size_t bytes = world->node_rank == 0 ? model->layout.dense * sizeof(float) : 0;
     if (shared_create(&model->dense, world, bytes, error)) return error->status;
     model->parameters.dense = shared_block(model->dense, 0);
+    if (model->config.language) model->parameters.token = model->parameters.dense + model->layout.token.offset;
     memory_prefault(model->parameters.dense, model->layout.dense * sizeof(float));
     read_dense(model, seed, error);
     if (world_agree(world, error, true) == STATUS_OK) model_folder_discard_copies(model->folder);
@@ -280,27 +297,27 @@ static Status fill_adapter(Model *model, uint64_t seed, Error *error) {
 }
 
 /* Collective. */
-static Status open_parts(Model *model, const ModelSource *source, const DatasetInfo *data, bool replace, uint64_t seed,
+static Status open_parts(Model *model, const ModelSource *source, const DatasetInfo *data, uint64_t seed,
                          Error *error) {
     bool in_place;
-    open_alone(model, source, data, replace, error);
+    open_alone(model, source, data, error);
     if (world_agree(model->world, error, true) || use_in_place(model, &in_place, error)) return error->status;
     if (!in_place && copy_dense(model, seed, error)) return error->status;
     return model->adapter ? fill_adapter(model, seed, error) : STATUS_OK;
 }
 
 Status model_open_source(Model *model, const World *world, const ModelSource *source, const DatasetInfo *data,
-                         bool replace, uint64_t seed, Error *error) {
+                         uint64_t seed, Error *error) {
     *model = (Model){.world = world};
     progress_begin("load", "bytes", 0);
-    open_parts(model, source, data, replace, seed, error);
+    open_parts(model, source, data, seed, error);
     progress_end();
     return error->status;
 }
 
-Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, bool replace,
+Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, HeadRule head,
                   uint64_t seed, Error *error) {
-    return model_open_source(model, world, &(ModelSource){.path = path}, data, replace, seed, error);
+    return model_open_source(model, world, &(ModelSource){.path = path, .head = head}, data, seed, error);
 }
 
 Status model_keep_tokenizer(Model *model, Error *error) {
@@ -330,9 +347,10 @@ const char *model_values_file(const Model *model) {
 static Status reload_parts(Model *model, const char *path, Error *error) {
     ModelFolder *folder = NULL;
     Parameters parameters = model->parameters;
-    if (model_folder_open(&folder, path, false, error) == STATUS_OK) {
+    const bool language = model->config.language;
+    if (model_folder_open(&folder, path, language ? HEAD_LANGUAGE : HEAD_FITTING, error) == STATUS_OK) {
         const int32_t labels = model_folder_has_head(folder) ? model_folder_config(folder)->labels : 0;
-        if (labels != model->config.labels)
+        if (!language && labels != model->config.labels)
             error_set(error, STATUS_INPUT, "%s is not a checkpoint of this model: it has %d labels, the model has %d",
                       path, labels, model->config.labels);
         else if (!model_folder_embeddings(folder, &parameters, error))

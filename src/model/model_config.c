@@ -295,6 +295,12 @@ Status model_config_load(ModelConfig *config, const char *path, Error *error) {
     return error->status;
 }
 
+bool model_config_is_language(const ModelConfig *config) {
+    const cJSON *names = cJSON_GetObjectItemCaseSensitive(config->source, "architectures");
+    const cJSON *first = cJSON_IsArray(names) ? names->child : NULL;
+    return cJSON_IsString(first) && strcmp(first->valuestring, "GPT2LMHeadModel") == 0;
+}
+
 void model_config_free(ModelConfig *config) {
     free_labels(config);
     cJSON_Delete(config->source);

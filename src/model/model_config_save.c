@@ -74,7 +74,7 @@ static void set_pooling(Edit *edit, const ModelConfig *config) {
 }
 
 static void set_all(Edit *edit, const ModelConfig *config) {
-    static const char *const architecture = "GPT2ForSequenceClassification";
+    const char *const architecture = config->language ? "GPT2LMHeadModel" : "GPT2ForSequenceClassification";
     set(edit, "architectures", cJSON_CreateStringArray(&architecture, 1));
     set(edit, "model_type", cJSON_CreateString("gpt2"));
     set(edit, "n_positions", cJSON_CreateNumber(config->positions)); /* Transformers no longer reads n_ctx */
@@ -82,10 +82,12 @@ static void set_all(Edit *edit, const ModelConfig *config) {
     set_float(edit, "embd_pdrop", config->embedding_dropout);
     set_float(edit, "attn_pdrop", config->attention_dropout);
     set_float(edit, "resid_pdrop", config->residual_dropout);
-    set(edit, "problem_type", cJSON_CreateString(problem_name(config->problem)));
-    set_labels(edit, config);
+    if (!config->language) {
+        set(edit, "problem_type", cJSON_CreateString(problem_name(config->problem)));
+        set_labels(edit, config);
+    }
     set_dtype(edit, config->source);
-    set_pooling(edit, config);
+    if (!config->language) set_pooling(edit, config);
 }
 
 char *model_config_text(const ModelConfig *config, const char *path, Error *error) {

@@ -86,7 +86,18 @@ static Status find_head(ModelFolder *folder, const Tensor **found, bool any_head
     return STATUS_OK;
 }
 
-static Status find_tensors(ModelFolder *folder, bool any_head, Error *error) {
+/* Transformers ties the output layer to the token embedding unless config.json says otherwise. */
+static Status require_tied(const ModelFolder *folder, Error *error) {
+    const cJSON *tied = cJSON_GetObjectItemCaseSensitive(folder->config.source, "tie_word_embeddings");
+    if (!cJSON_IsFalse(tied)) return STATUS_OK;
+    return error_set(
+        error, STATUS_INPUT,
+        "%s/config.json: tie_word_embeddings is false: linnet trains language models whose output layer is "
+        "the token embedding",
+        folder->path);
+}
+
+static Status find_tensors(ModelFolder *folder, HeadRule head, Error *error) {
     const ParameterLayout *layout = &folder->layout;
     folder->found = memory_allocate(layout->tensors, sizeof *folder->found, error);
     if (!folder->found) return error->status;
@@ -96,7 +107,8 @@ static Status find_tensors(ModelFolder *folder, bool any_head, Error *error) {
     for (size_t i = 0; i < layout->tensors; i++)
         if (i != parameters_score(layout) && require_tensor(folder, &layout->tensor[i], &folder->found[i], error))
             return error->status;
-    return find_head(folder, &folder->found[parameters_score(layout)], any_head, error);
+    if (head == HEAD_LANGUAGE) return require_tied(folder, error);
+    return find_head(folder, &folder->found[parameters_score(layout)], head == HEAD_ANY, error);
 }
 
 /* The causal mask that old files carry as a tensor, and the language model's output layer, serve nothing here. */
@@ -119,7 +131,8 @@ static void tell_of_names(const ModelFolder *folder) {
         if (!is_known(folder, named)) error_list(names, sizeof names, named->tensor->name, strlen(named->tensor->name));
     }
     if (*names)
-        log_warning("%s: ignored, since a GPT-2 classifier has no such tensors: %s%s", folder->path, names,
+        log_warning("%s: ignored, since a GPT-2 %s has no such tensors: %s%s", folder->path,
+                    folder->config.language ? "language model" : "classifier", names,
                     strlen(names) + 1 < sizeof names ? "" : " …");
     if (folder->shards.wrapper)
         log_info("%s: the names of tensors are read without \"%s.\"", folder->path, folder->shards.wrapper);
@@ -138,14 +151,22 @@ static Status refuse_adapter(const char *path, Error *error) {
     return file_is_in(path, "adapter_config.json") ? foreign_model_adapter(path, error) : STATUS_OK;
 }
 
-Status model_folder_open(ModelFolder **folder, const char *path, bool any_head, Error *error) {
+/* Configuration, layout and files. */
+static Status open_parts(ModelFolder *folder, HeadRule head, Error *error) {
+    const char *path = folder->path;
+    if (model_folder_load_config(&folder->config, path, error) || refuse_adapter(path, error)) return error->status;
+    folder->config.language = head == HEAD_LANGUAGE;
+    if (parameters_layout(&folder->layout, &folder->config, error) || shards_open(&folder->shards, path, error))
+        return error->status;
+    return find_tensors(folder, head, error);
+}
+
+Status model_folder_open(ModelFolder **folder, const char *path, HeadRule head, Error *error) {
     *folder = NULL;
     ModelFolder *made = memory_allocate(1, sizeof *made, error);
     if (!made) return error->status;
     made->path = memory_text(path, error);
-    if (!made->path || model_folder_load_config(&made->config, path, error) || refuse_adapter(path, error) ||
-        parameters_layout(&made->layout, &made->config, error) || shards_open(&made->shards, path, error) ||
-        find_tensors(made, any_head, error)) {
+    if (!made->path || open_parts(made, head, error)) {
         model_folder_close(made);
         return error->status;
     }
@@ -171,7 +192,7 @@ const ModelConfig *model_folder_config(const ModelFolder *folder) {
 }
 
 bool model_folder_has_head(const ModelFolder *folder) {
-    return folder->found[parameters_score(&folder->layout)] != NULL;
+    return !folder->config.language && folder->found[parameters_score(&folder->layout)] != NULL;
 }
 
 TensorSource model_folder_source(const ParameterTensor *tensor, const float *values) {
@@ -183,13 +204,13 @@ TensorSource model_folder_source(const ParameterTensor *tensor, const float *val
 
 static Status save_tensors(const char *path, const ParameterLayout *layout, const Parameters *parameters,
                            char digest[DIGEST_TEXT], Error *error) {
-    const size_t count = layout->tensors + 2;
-    TensorSource *sources = memory_allocate(count, sizeof *sources, error);
+    size_t count = 0;
+    TensorSource *sources = memory_allocate(layout->tensors + 2, sizeof *sources, error);
     if (!sources) return error->status;
-    sources[0] = model_folder_source(&layout->token, parameters->token);
-    sources[1] = model_folder_source(&layout->position, parameters->position);
+    if (!layout->language) sources[count++] = model_folder_source(&layout->token, parameters->token);
+    sources[count++] = model_folder_source(&layout->position, parameters->position);
     for (size_t i = 0; i < layout->tensors; i++)
-        sources[i + 2] = model_folder_source(&layout->tensor[i], parameters->dense + layout->tensor[i].offset);
+        sources[count++] = model_folder_source(&layout->tensor[i], parameters->dense + layout->tensor[i].offset);
     safetensors_save(path, sources, count, digest, error);
     memory_free(sources);
     return error->status;

@@ -79,7 +79,7 @@ Status model_folder_describe_tokenizer(const char *path, const ModelConfig *conf
 Status model_folder_describe(const char *path, const char *kind, Error *error) {
     ModelFolder *folder = NULL;
     ParameterLayout layout = {0};
-    if (model_folder_open(&folder, path, false, error)) return error->status;
+    if (model_folder_open(&folder, path, HEAD_FITTING, error)) return error->status;
     const ModelConfig *config = model_folder_config(folder);
     if (parameters_layout(&layout, config, error)) goto cleanup;
     describe_line("kind", "%s", kind);

@@ -54,7 +54,8 @@ static Status take_embedding(const Tensor *tensor, const ParameterTensor *wanted
 
 Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Error *error) {
     const ParameterLayout *layout = &folder->layout;
-    if (take_embedding(folder->token, &layout->token, &folder->copies[0], &parameters->token, error))
+    if (!layout->language &&
+        take_embedding(folder->token, &layout->token, &folder->copies[0], &parameters->token, error))
         return error->status;
     return take_embedding(folder->position, &layout->position, &folder->copies[1], &parameters->position, error);
 }
@@ -77,7 +78,8 @@ static Status check_embedding(const ModelFolder *folder, const ParameterTensor *
 Status model_folder_check_embeddings(const ModelFolder *folder, const Parameters *parameters, int part, int parts,
                                      Error *error) {
     const ParameterLayout *layout = &folder->layout;
-    if (check_embedding(folder, &layout->token, parameters->token, !folder->copies[0], part, parts, error))
+    if (!layout->language &&
+        check_embedding(folder, &layout->token, parameters->token, !folder->copies[0], part, parts, error))
         return error->status;
     return check_embedding(folder, &layout->position, parameters->position, !folder->copies[1], part, parts, error);
 }
@@ -127,8 +129,8 @@ void model_folder_discard_copies(const ModelFolder *folder) {
     for (size_t i = 0; i < folder->shards.count; i++)
         for (size_t j = 0; j < safetensors_count(folder->shards.files[i]); j++) {
             const Tensor *tensor = safetensors_at(folder->shards.files[i], j);
-            if (tensor != folder->token && tensor != folder->position)
-                safetensors_discard_copy(folder->shards.files[i], tensor);
+            const bool mapped = tensor == folder->position || (tensor == folder->token && !folder->layout.language);
+            if (!mapped) safetensors_discard_copy(folder->shards.files[i], tensor);
         }
 }
 

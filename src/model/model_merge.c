@@ -70,7 +70,7 @@ static Status write_files(const char *path, const void *context, Error *error) {
 
 static Status open_folders(Merge *m, Error *error) {
     const ModelPaths *paths = m->paths;
-    if (model_folder_open(&m->folder, paths->base, true, error) ||
+    if (model_folder_open(&m->folder, paths->base, HEAD_ANY, error) ||
         model_folder_load_config(&m->config, paths->base, error) ||
         adapter_folder_open(&m->adapter_folder, &m->adapter, paths->adapter, &m->config, error) ||
         parameters_layout(&m->layout, &m->config, error))

@@ -1,12 +1,13 @@
 /* The layout of the parameters. parameters.h has the contract. */
 #include "linnet/model/parameters.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/memory.h"
 #include <stdio.h>
 
 #define TENSOR_ALIGNMENT 16 /* floats: one cache line, one AVX-512 register */
 
 /* The lengths that a tensor's axes can have; AXIS_NONE: the tensor has one axis only. */
-typedef enum { AXIS_NONE, AXIS_WIDTH, AXIS_THREE_WIDTHS, AXIS_INNER, AXIS_LABELS } Axis;
+typedef enum { AXIS_NONE, AXIS_WIDTH, AXIS_THREE_WIDTHS, AXIS_INNER, AXIS_LABELS, AXIS_VOCABULARY } Axis;
 
 typedef struct {
     const char *name; /* within its layer, or the complete name */
@@ -37,8 +38,11 @@ static const TensorKind FINAL_KINDS[FINAL_TENSORS] = {
     [FINAL_SCORE] = {"score.weight", {AXIS_LABELS, AXIS_WIDTH}, true, true},
 };
 
+static const TensorKind TOKEN_KIND = {"transformer.wte.weight", {AXIS_VOCABULARY, AXIS_WIDTH}, true, false};
+
 static int64_t axis_length(Axis axis, const ModelConfig *config) {
-    const int64_t lengths[] = {1, config->width, 3 * (int64_t)config->width, config->inner, config->labels};
+    const int64_t lengths[] = {
+        1, config->width, 3 * (int64_t)config->width, config->inner, config->labels, config->vocabulary};
     return lengths[axis];
 }
 
@@ -78,12 +82,14 @@ bool parameters_layout_end_bucket(ParameterLayout *layout, size_t bucket) {
     return memory_multiply(layout->dense, sizeof(float), &bytes);
 }
 
+/* A bucket's tensors: of a language model the token embedding first, then the layers, and last ln_f and the head. */
 static bool add_bucket(ParameterLayout *layout, size_t bucket, const ModelConfig *config) {
-    bool final = bucket == (size_t)layout->layers;
-    const TensorKind *kinds = final ? FINAL_KINDS : LAYER_KINDS;
-    size_t count = final ? FINAL_TENSORS : LAYER_TENSORS;
+    const bool token = layout->language && bucket == 0, final = bucket == layout->buckets - 1;
+    const TensorKind *kinds = token ? &TOKEN_KIND : final ? FINAL_KINDS : LAYER_KINDS;
+    const size_t finals = layout->language ? FINAL_SCORE : FINAL_TENSORS;
+    const size_t count = token ? 1 : final ? finals : LAYER_TENSORS;
     char prefix[40] = "";
-    if (!final) snprintf(prefix, sizeof prefix, "transformer.h.%zu.", bucket);
+    if (!token && !final) snprintf(prefix, sizeof prefix, "transformer.h.%zu.", bucket - layout->language);
     for (size_t i = 0; i < count; i++) {
         const TensorKind *kind = &kinds[i];
         const int64_t columns = kind->axis[1] == AXIS_NONE ? 0 : axis_length(kind->axis[1], config);
@@ -92,7 +98,7 @@ static bool add_bucket(ParameterLayout *layout, size_t bucket, const ModelConfig
         if (!tensor) return false;
         tensor->decay = kind->decay;
         tensor->head = kind->head;
-        tensor->depth = layout->layers - (int)bucket;
+        tensor->depth = layout->layers + layout->language - (int)bucket;
     }
     return parameters_layout_end_bucket(layout, bucket);
 }
@@ -104,20 +110,29 @@ static bool set_embedding(ParameterTensor *tensor, const char *name, int32_t row
     return set_shape(tensor, rows, config->width, 2);
 }
 
-Status parameters_layout_begin(ParameterLayout *layout, int layers, size_t tensors, Error *error) {
-    *layout = (ParameterLayout){.layers = layers, .buckets = (size_t)layers + 1};
+/* Room for the tensors of a layout with so many buckets. */
+static Status begin(ParameterLayout *layout, int layers, size_t buckets, size_t tensors, Error *error) {
+    *layout = (ParameterLayout){.layers = layers, .buckets = buckets};
     layout->bucket_starts = memory_allocate(layout->buckets + 1, sizeof *layout->bucket_starts, error);
     layout->tensor = memory_allocate(tensors, sizeof *layout->tensor, error);
     if (error->status) parameters_layout_free(layout);
     return error->status;
 }
 
+Status parameters_layout_begin(ParameterLayout *layout, int layers, size_t tensors, Error *error) {
+    return begin(layout, layers, (size_t)layers + 1, tensors, error);
+}
+
 Status parameters_layout(ParameterLayout *layout, const ModelConfig *config, Error *error) {
     size_t tensors = (size_t)config->layers * LAYER_TENSORS + FINAL_TENSORS;
-    if (parameters_layout_begin(layout, config->layers, tensors, error)) return error->status;
+    const size_t buckets = (size_t)config->layers + 1 + config->language;
+    if (begin(layout, config->layers, buckets, tensors, error)) return error->status;
+    layout->language = config->language;
     bool fits = set_embedding(&layout->token, "transformer.wte.weight", config->vocabulary, config) &&
                 set_embedding(&layout->position, "transformer.wpe.weight", config->positions, config);
     for (size_t bucket = 0; bucket < layout->buckets && fits; bucket++) fits = add_bucket(layout, bucket, config);
+    if (layout->language && fits) layout->token.offset = layout->tensor[0].offset;
+    layout->sparse = layout->position.count + (layout->language ? 0 : layout->token.count);
     if (!fits)
         error_set(error, STATUS_INPUT,
                   "a model of %d layers, width %d and inner width %d is too large for this machine's memory",
@@ -145,7 +160,7 @@ static void set_learned(ParameterLayout *learned, const ParameterLayout *layout,
     }
     if (!frozen->embeddings) return;
     learned->token.shape[0] = learned->position.shape[0] = 0;
-    learned->token.count = learned->position.count = 0;
+    learned->token.count = learned->position.count = learned->sparse = 0;
 }
 
 Status parameters_learned(ParameterLayout *learned, const ParameterLayout *layout, const Frozen *frozen, Error *error) {
@@ -159,12 +174,6 @@ Status parameters_learned(ParameterLayout *learned, const ParameterLayout *layou
     return error->status;
 }
 
-size_t parameters_count(const ParameterLayout *layout) {
-    size_t count = layout->token.count + layout->position.count;
-    for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
-    return count;
-}
-
 void parameters_layout_free(ParameterLayout *layout) {
     memory_free(layout->bucket_starts);
     memory_free(layout->tensor);
@@ -175,21 +184,39 @@ bool parameters_are_of_model(const ParameterLayout *layout) {
     return layout->tensors == (size_t)layout->layers * LAYER_TENSORS + FINAL_TENSORS;
 }
 
+size_t parameters_bucket(const ParameterLayout *layout, int layer) {
+    return (size_t)layer + layout->language;
+}
+
+size_t parameters_token_rows(const ParameterLayout *layout, size_t rows) {
+    return layout->language ? 0 : size_min(rows, (size_t)layout->token.shape[0]);
+}
+
+size_t parameters_count(const ParameterLayout *layout) {
+    size_t count = layout->sparse;
+    for (size_t i = 0; i < layout->tensors; i++) count += layout->tensor[i].count;
+    return count;
+}
+
 size_t parameters_layer(const ParameterLayout *layout, int layer, LayerTensor which) {
-    (void)layout; /* every layer has the same tensors */
-    return (size_t)layer * LAYER_TENSORS + (size_t)which;
+    return (size_t)layer * LAYER_TENSORS + (size_t)which + layout->language;
+}
+
+/* The first tensor of the last bucket. */
+static size_t first_final(const ParameterLayout *layout) {
+    return (size_t)layout->layers * LAYER_TENSORS + layout->language;
 }
 
 size_t parameters_final_weight(const ParameterLayout *layout) {
-    return layout->tensors - FINAL_TENSORS + FINAL_WEIGHT;
+    return first_final(layout) + FINAL_WEIGHT;
 }
 
 size_t parameters_final_bias(const ParameterLayout *layout) {
-    return layout->tensors - FINAL_TENSORS + FINAL_BIAS;
+    return first_final(layout) + FINAL_BIAS;
 }
 
 size_t parameters_score(const ParameterLayout *layout) {
-    return layout->tensors - FINAL_TENSORS + FINAL_SCORE;
+    return layout->tensors - !layout->language; /* of an adapter, too */
 }
 
 void parameters_await(const Parameters *parameters, size_t bucket) {

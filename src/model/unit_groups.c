@@ -12,10 +12,14 @@ static size_t unit_rows(const Loader *loader, const GlobalBatch *global_batch, i
     return rows;
 }
 
+bool unit_groups_together(bool bf16, bool language) {
+    return linear_batch_invariant(bf16) && !language;
+}
+
 int unit_group_size(const Loader *loader, const GlobalBatch *global_batch, int first, const BatchRule *rule,
-                    size_t capacity, bool bf16) {
+                    size_t capacity, bool together) {
     int end = global_batch->first_unit + global_batch->unit_count, most = 1;
-    if (!linear_batch_invariant(bf16)) return 1;
+    if (!together) return 1;
     size_t rows = unit_rows(loader, global_batch, first, rule);
     for (int count = 2; first + count <= end && count <= (int)SEGMENTS_MAX; count++) {
         rows += unit_rows(loader, global_batch, first + count - 1, rule);
@@ -32,17 +36,16 @@ size_t unit_group_part_rows(const Loader *loader, const GlobalBatch *global_batc
     return size_divide_up(rows, parts);
 }
 
-bool unit_groups_unsplit(const DatasetInfo *info, const LoaderPlan *plan, size_t capacity, bool bf16) {
+bool unit_groups_unsplit(const DatasetInfo *info, const LoaderPlan *plan, size_t capacity, bool together) {
     int64_t units = int64_divide_up(plan->units, plan->ranks);
     if (units == 1) return true;
-    return linear_batch_invariant(bf16) && units <= (int64_t)SEGMENTS_MAX &&
-           loader_largest_share(info, plan) <= (int64_t)capacity;
+    return together && units <= (int64_t)SEGMENTS_MAX && loader_largest_share(info, plan) <= (int64_t)capacity;
 }
 
-UnitRuns unit_groups_runs(int units, int first, int count, double rows, size_t capacity, bool bf16) {
+UnitRuns unit_groups_runs(int units, int first, int count, double rows, size_t capacity, bool together) {
     TreeNode nodes[64];
     double sums = (double)tree_nodes(units, first, count, 0, nodes), most = (double)capacity, batches;
-    if (linear_batch_invariant(bf16))
+    if (together)
         batches = fmax(sums, fmax(ceil(rows / most), ceil(count / (double)SEGMENTS_MAX)));
     else
         batches = count * ceil(rows / count / most);

@@ -95,7 +95,7 @@ Status optimizer_create(Optimizer *o, const World *world, const ParameterLayout 
                         const ReductionRule *rule, size_t rows, size_t batch_tokens, Error *error) {
     *o = (Optimizer){.world = world, .layout = layout, .settings = settings};
     size_t width = (size_t)layout->token.shape[1], buckets = layout->buckets + 2;
-    sparse_embedding_create(&o->token, world, (size_t)layout->token.shape[0], width, rows, error);
+    sparse_embedding_create(&o->token, world, parameters_token_rows(layout, SIZE_MAX), width, rows, error);
     sparse_embedding_create(&o->position, world, (size_t)layout->position.shape[0], width, rows, error);
     o->buckets = memory_allocate(buckets, sizeof *o->buckets, error);
     if (world_agree(world, error, true)) return error->status;
@@ -127,7 +127,7 @@ static bool embeddings_learn(const Optimizer *o) {
 
 void optimizer_rows(Optimizer *o, const int32_t *ids, const int32_t *positions, size_t count) {
     if (!embeddings_learn(o)) return;
-    sparse_embedding_list(&o->token, ids, count);
+    sparse_embedding_list(&o->token, ids, o->layout->language ? 0 : count);
     sparse_embedding_list(&o->position, positions, count);
 }
 
@@ -166,7 +166,7 @@ void optimizer_add_rows(Optimizer *o, const Batch *batch, const float *residual)
     if (!o->rows_added) clear_rows(o);
     float *buffer = reduction_gradient_buffer(o->reduction);
     Segments segments = batch_row_segments(batch);
-    add_rows(o, &o->token, buffer + o->layout->dense, batch->ids, residual, &segments);
+    if (!o->layout->language) add_rows(o, &o->token, buffer + o->layout->dense, batch->ids, residual, &segments);
     add_rows(o, &o->position, buffer + position_start(o), batch->positions, residual, &segments);
 }
 
@@ -302,7 +302,7 @@ void optimizer_discard_gradients(Optimizer *o) {
 }
 
 bool optimizer_has_token(const Optimizer *o, int32_t id) {
-    return o->token.touched[id];
+    return o->layout->language || o->token.touched[id];
 }
 
 void optimizer_part_of(const Optimizer *o, size_t bucket, int rank, size_t *first, size_t *length) {

@@ -23,6 +23,12 @@ static bool embeddings_learn(const PlanJob *job) {
     return job->learned->token.count > 0;
 }
 
+/* Buckets of embedding rows; that of a language model's token embedding is dense. */
+static double row_buckets(const PlanJob *job) {
+    if (!embeddings_learn(job)) return 0.0;
+    return job->learned->language ? 1.0 : 2.0;
+}
+
 /* Operations of the backward pass for each of the forward pass. */
 static double backward_ratio(const PlanJob *job) {
     const size_t tokens = (size_t)fmax(1.0, job->global_batch_tokens), samples = (size_t)job->global_batch;
@@ -53,7 +59,7 @@ static Shape shape_of(const PlanJob *job, const PlanConstants *c, double *passes
     Shape s = {.ranks = job->ranks,
                .hosts = job->hosts,
                .neighbours = (double)job->ranks / job->hosts,
-               .buckets = embeddings_learn(job) ? 2.0 : 0.0};
+               .buckets = row_buckets(job)};
     for (size_t b = 0; b < job->learned->buckets; b++) s.buckets += bucket_floats(job, b) > 0.0;
     s.last = pass_seconds(job, c, job->busiest_tokens / job->counts.batches);
     s.backward = s.last * backward_ratio(job) / (1.0 + backward_ratio(job));
@@ -74,7 +80,7 @@ static double sums(const PlanJob *job, const PlanConstants *c, const Shape *s) {
 /* AdamW for dense parameters and for embedding rows ever touched. Weight decay shrinks all other rows, on each rank. */
 static double optimizer(const PlanJob *job, const PlanConstants *c, double *dense) {
     double width = job->config->width, touched = job->touched_rows * width;
-    double embeddings = (double)(job->learned->token.count + job->learned->position.count);
+    double embeddings = (double)job->learned->sparse;
     double shrunk = job->settings->weight_decay > 0.0 ? fmax(0.0, embeddings - touched) * 2.0 * sizeof(float) : 0.0;
     *dense = (double)job->learned->dense / job->ranks * ADAMW_BYTES / c->adamw_bandwidth;
     return *dense + (touched / job->ranks * ADAMW_BYTES + shrunk) / c->adamw_bandwidth;

@@ -34,12 +34,16 @@ static LoaderPlan loader_of(const PlanJob *job) {
                         .chunk = loader_chunk_samples(&info)};
 }
 
+static bool runs_together(const PlanJob *job) {
+    return unit_groups_together(job->settings->bf16, job->config->language);
+}
+
 /* Micro-batches of a rank, and sums of their gradients within it. */
 static void add_batches(const PlanJob *job, int rank, PlanCounts *most) {
     int64_t first, count;
     even_part(job->units, job->ranks, rank, &first, &count);
     UnitRuns runs = unit_groups_runs((int)job->units, (int)first, (int)count, job->busiest_tokens,
-                                     batch_rows_max(job->config->positions), job->settings->bf16);
+                                     batch_rows_max(job->config->positions), runs_together(job));
     most->batches = fmax(most->batches, runs.batches);
     most->subtrees = fmax(most->subtrees, runs.subtrees);
     most->joins = fmax(most->joins, runs.subtrees - (job->settings->reduction == REDUCTION_MPI ? 1.0 : runs.sums));
@@ -83,7 +87,7 @@ Status plan_count(PlanJob *job, Error *error) {
     const size_t bucket_count = layout->buckets + 2, tokens = (size_t)(job->global_batch_rows + 0.5),
                  positions = (size_t)job->position_rows;
     const bool unsplit =
-        unit_groups_unsplit(&info, &loader, batch_rows_max(job->config->positions), job->settings->bf16);
+        unit_groups_unsplit(&info, &loader, batch_rows_max(job->config->positions), runs_together(job));
     Bucket *buckets = memory_allocate(bucket_count, sizeof *buckets, error);
     ReductionCounts *counts = memory_allocate((size_t)(job->ranks / job->hosts), sizeof *counts, error);
     if (error->status == STATUS_OK) {
@@ -112,7 +116,7 @@ static double received_bytes(const PlanJob *job) {
 }
 
 static double complete_embeddings(const PlanJob *job) {
-    return (double)(job->layout->token.count + job->layout->position.count) * sizeof(float);
+    return (double)job->layout->sparse * sizeof(float);
 }
 
 /* What a host keeps of the files that rank 0 has sent to it: the embeddings, and a small token file. */

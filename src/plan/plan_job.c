@@ -94,6 +94,7 @@ static Status count_batches(PlanJob *job, const Samples *samples, int32_t vocabu
     job->global_batch_rows = rows / (double)steps;
     job->ever_rows = (double)seen.distinct;
     job->touched_rows = (met + (updates - (double)counted) * job->ever_rows) / updates;
+    if (job->config->language) job->global_batch_rows = job->ever_rows = job->touched_rows = 0.0; /* it is dense */
     memory_free(seen.global_batch);
     memory_free(lengths);
     dealer_destroy(&dealer);

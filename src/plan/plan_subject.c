@@ -23,6 +23,15 @@ static void check_evaluated(const PlanSubject *subject, const char *path, Error 
     dataset_close(evaluated);
 }
 
+/* Whether the training data serve the objective, and what head the model then has. */
+static Status require_fitting(const PlanSubject *subject, HeadRule *head, Error *error) {
+    const Settings *s = &subject->settings;
+    if (s->ignore_mismatched_sizes) *head = HEAD_ANY;
+    if (s->objective != OBJECTIVE_LANGUAGE) return dataset_require_labels(subject->dataset, error);
+    *head = HEAD_LANGUAGE;
+    return dataset_require_predictions(subject->dataset, error);
+}
+
 /* Whether the class weights fit the labels. Whether each label has a sample, as balanced ones need, only training finds. */
 static Status check_weights(const PlanSubject *subject, Error *error) {
     const Settings *s = &subject->settings;
@@ -36,11 +45,10 @@ Status plan_subject_open(PlanSubject *subject, const char *config, const char *c
     Settings *s = &subject->settings;
     if (settings_load(s, config, overrides, count, error)) return error->status;
     const AdapterConfig lora = learned_adapter(s);
-    const ModelSource source = {.path = s->model_name_or_path, .lora = lora.rank > 0 ? &lora : NULL};
+    ModelSource source = {.path = s->model_name_or_path, .lora = lora.rank > 0 ? &lora : NULL};
     if (dataset_open(&subject->dataset, s->train_file, error) == STATUS_OK &&
-        dataset_require_labels(subject->dataset, error) == STATUS_OK && check_weights(subject, error) == STATUS_OK &&
-        model_describe(&subject->model, &source, dataset_info(subject->dataset), s->ignore_mismatched_sizes, error) ==
-            STATUS_OK &&
+        require_fitting(subject, &source.head, error) == STATUS_OK && check_weights(subject, error) == STATUS_OK &&
+        model_describe(&subject->model, &source, dataset_info(subject->dataset), error) == STATUS_OK &&
         learned_make(&subject->learned, &subject->model.layout, subject->model.adapter, s, error) == STATUS_OK)
         warn_longer(subject->dataset, subject->model.config.positions, error);
     for (size_t i = 0; i < s->eval_file.count && error->status == STATUS_OK; i++)

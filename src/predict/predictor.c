@@ -77,7 +77,7 @@ static Status load_adapter(Predictor *p, const ModelPaths *paths, Error *error) 
 
 static Status load_model(Predictor *p, const ModelPaths *paths, Error *error) {
     const char *model = paths->base;
-    if (model_folder_open(&p->folder, model, paths->adapter != NULL, error)) return error->status;
+    if (model_folder_open(&p->folder, model, paths->adapter ? HEAD_ANY : HEAD_FITTING, error)) return error->status;
     if (!paths->adapter && !model_folder_has_head(p->folder))
         return error_set(error, STATUS_INPUT, "%s has no classification head (score.weight): train it first", model);
     p->config = model_folder_config(p->folder);

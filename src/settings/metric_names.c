@@ -26,6 +26,11 @@ const char *const METRIC_NAMES[METRIC_COUNT + 1] = {
     [METRIC_R2] = "r2",
 };
 
+const char *const LANGUAGE_METRIC_NAMES[LANGUAGE_METRIC_COUNT + 1] = {
+    [LANGUAGE_METRIC_LOSS] = "loss",
+    [LANGUAGE_METRIC_PERPLEXITY] = "perplexity",
+};
+
 const char *const CLASS_METRIC_NAMES[CLASS_METRIC_COUNT + 1] = {"precision", "recall", "f1", "support"};
 
 bool metric_is_of(Metric metric, Problem problem) {
@@ -36,8 +41,8 @@ bool metric_is_of(Metric metric, Problem problem) {
     return problem == PROBLEM_MULTI_LABEL ? of_several : metric < METRIC_F1_MICRO;
 }
 
-bool metric_is_known(const char *name) {
-    for (const char *const *known = METRIC_NAMES; *known; known++)
+bool metric_is_in(const char *name, const char *const *names) {
+    for (const char *const *known = names; *known; known++)
         if (strcmp(*known, name) == 0) return true;
     return false;
 }
@@ -54,5 +59,5 @@ bool metric_is_error(const char *name) {
     static const Metric errors[] = {METRIC_ECE, METRIC_MSE, METRIC_RMSE, METRIC_MAE};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         if (strcmp(name, METRIC_NAMES[errors[i]]) == 0) return true;
-    return false;
+    return strcmp(name, LANGUAGE_METRIC_NAMES[LANGUAGE_METRIC_PERPLEXITY]) == 0;
 }

@@ -158,6 +158,7 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
     static const char EVALUATION[] = "needs eval_strategy \"steps\" or \"epoch\"";
     const bool evaluates = s->eval_strategy != STRATEGY_NO, best = s->load_best_model_at_end;
     const bool saves_best = s->save_strategy == STRATEGY_BEST, stops = s->early_stopping_patience > 0;
+    const bool language = s->objective == OBJECTIVE_LANGUAGE;
     const struct {
         bool broken;
         const char *key, *text;
@@ -188,6 +189,22 @@ Status settings_check(Settings *s, const Source *source, Error *error) {
         {best && !saves_best && s->eval_strategy != s->save_strategy, "load_best_model_at_end",
          "needs equal eval_strategy and save_strategy, or save_strategy \"best\""},
     };
+    const struct {
+        bool broken;
+        const char *key, *text;
+    } language_rules[] = {
+        {s->label_smoothing_factor > 0, "label_smoothing_factor", "expected 0 for a language model"},
+        {s->pooling != POOLING_LAST_TOKEN, "pooling", "expected last_token: a language model reads every token"},
+        {s->class_weights != NULL, "class_weights", "expected null: a language model has no labels"},
+        {s->focal_gamma > 0, "focal_gamma", "expected 0 for a language model"},
+        {s->freeze_layers > 0, "freeze_layers", "expected 0: a language model learns as a whole"},
+        {s->freeze_embeddings, "freeze_embeddings", "expected false: a language model learns as a whole"},
+        {s->lora_r > 0, "lora_r", "expected 0: a language model learns as a whole"},
+        {s->head_learning_rate >= 0, "head_learning_rate",
+         "expected null: the output layer of a language model is the token embedding"},
+    };
+    for (size_t i = 0; language && i < sizeof language_rules / sizeof *language_rules; i++)
+        if (language_rules[i].broken) return refuse(source, language_rules[i].key, language_rules[i].text, error);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].broken) return refuse(source, rules[i].key, rules[i].text, error);
     return check_schedule(s, source, error) || check_adapters(s, source, error) ? error->status

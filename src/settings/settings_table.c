@@ -17,6 +17,7 @@
 
 static const char *const EVAL_STRATEGIES[] = {"no", "steps", "epoch", NULL};
 static const char *const SAVE_STRATEGIES[] = {"no", "steps", "epoch", "best", NULL};
+static const char *const OBJECTIVES[] = {"classification", "language_modeling", NULL};
 static const char *const SAVE_FAILURES[] = {"continue", "stop", NULL};
 static const char *const NAN_CHOICES[] = {"stop", "skip", NULL};
 static const char *const REDUCTIONS[] = {"ordered", "mpi", NULL};
@@ -60,6 +61,9 @@ const SettingRow SETTING_ROWS[] = {
      .help =
          "as in Transformers 4, for a new run where `output_dir` has checkpoints of another one: remove these. A run "
          "that `resume_from_checkpoint` continues keeps its own"},
+    {KEY(objective), .type = SETTING_CHOICE, .fallback = "\"classification\"", .own = true, .fixed = true,
+     .choices = OBJECTIVES,
+     .help = "what the model learns: the labels of texts, or, with `linnet pretrain`, the next token of each text"},
     {KEY(num_train_epochs), .type = SETTING_REAL, .fallback = "3.0", .open = true, .maximum = 1e9,
      .help = "passes over the training data; may be a fraction"},
     {KEY(max_steps), .type = SETTING_INT, .fallback = "-1", .minimum = -1, .maximum = INTEGER_MAX,

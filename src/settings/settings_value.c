@@ -49,7 +49,8 @@ static int find_choice(const SettingRow *row, const char *name) {
 
 static void store_choice(Settings *settings, const SettingRow *row, int choice) {
     static_assert(sizeof(Strategy) == sizeof choice && sizeof(ScheduleKind) == sizeof choice &&
-                      sizeof(SaveFailure) == sizeof choice && sizeof(Pooling) == sizeof choice,
+                      sizeof(SaveFailure) == sizeof choice && sizeof(Pooling) == sizeof choice &&
+                      sizeof(Objective) == sizeof choice,
                   "the enums have the size of int");
     memcpy(setting_field(row, settings), &choice, sizeof choice);
 }

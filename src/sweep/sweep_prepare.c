@@ -16,6 +16,8 @@ static Status check_metric(const SweepFile *sweep, const Settings *settings, Err
     const NamedFiles *files = &settings->eval_file;
     const char *name = sweep->metric + strlen("eval_");
     char known[600] = "";
+    const bool language = settings->objective == OBJECTIVE_LANGUAGE;
+    const char *const *metrics = language ? LANGUAGE_METRIC_NAMES : METRIC_NAMES;
     if (settings->eval_strategy == STRATEGY_NO)
         return error_set(error, STATUS_INPUT,
                          "%s: the trials are compared by their evaluations: set eval_file and eval_strategy (\"epoch\" "
@@ -26,8 +28,9 @@ static Status check_metric(const SweepFile *sweep, const Settings *settings, Err
                          "%s: metric: eval_file has several files: expected the name of one before the metric, as "
                          "eval_%s_loss, got %s",
                          sweep->path, files->files[0].name, sweep->metric);
-    if (metric_is_known(name) || metric_may_be_of_class(name)) return STATUS_OK;
-    for (int i = 0; i < METRIC_COUNT; i++) error_list(known, sizeof known, METRIC_NAMES[i], strlen(METRIC_NAMES[i]));
+    if (metric_is_in(name, metrics) || (!language && metric_may_be_of_class(name))) return STATUS_OK;
+    for (const char *const *metric = metrics; *metric; metric++)
+        error_list(known, sizeof known, *metric, strlen(*metric));
     return error_set(error, STATUS_INPUT, "%s: metric: the evaluations of the trials have no %s: expected one of %s",
                      sweep->path, sweep->metric, known);
 }

@@ -1,5 +1,6 @@
 /* The log of a run: the history that checkpoints keep, the files that follow it, and lines for people. */
 #include "linnet/train/runlog.h"
+#include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
 #include "linnet/core/text.h"

@@ -17,7 +17,8 @@ static Status open_files(Trainer *t, Error *error) {
         of->file = &t->settings->eval_file.files[i];
         eval_prefix(of->file, of->prefix);
         if (trainer_open_token_file(t, &of->data, of->file->path, error)) return error->status;
-        if (!dataset_require_labels(of->data, error)) trainer_check_same_problem(t, of->data, of->file->path, error);
+        if (!trainer_require_samples(t, of->data, error))
+            trainer_check_same_problem(t, of->data, of->file->path, error);
         if (world_agree(t->world, error, true)) return error->status;
     }
     return STATUS_OK;
@@ -45,11 +46,11 @@ static Status check_metric(const Trainer *t, Error *error) {
     const char *metric, *names[SCORE_LIST_MAX];
     const TrainerEvalFile *of = trainer_chosen_file(t, &metric);
     ScoreList list;
-    if (!of) return STATUS_OK;
+    if (!of || t->language) return STATUS_OK;
     const DatasetInfo *info = dataset_info(of->data);
     score_list_names(&list, info->problem, info->labels, info->label_names);
     if (score_list_find(&list, metric)) return STATUS_OK;
-    if (metric_is_known(metric) || info->problem == PROBLEM_REGRESSION)
+    if (metric_is_in(metric, METRIC_NAMES) || info->problem == PROBLEM_REGRESSION)
         return refuse_metric(info, &list, metric, error);
     for (size_t i = 0; i < list.count; i++) names[i] = list.scores[i].name;
     const char *near = nearest_name(metric, names, list.count);
@@ -103,6 +104,10 @@ Status trainer_open_eval_files(Trainer *t, Error *error) {
     return world_agree(t->world, error, true);
 }
 
+int32_t trainer_eval_labels(const Trainer *t) {
+    return t->language ? 0 : t->model.config.labels;
+}
+
 Status trainer_check_eval_files(const Trainer *t, const char *model, Error *error) {
     for (size_t i = 0; i < t->evaluation.count && !error->status; i++)
         model_check_data(&t->model.config, t->model.tokenizer, dataset_info(t->evaluation.files[i].data), model, error);
@@ -111,14 +116,14 @@ Status trainer_check_eval_files(const Trainer *t, const char *model, Error *erro
 
 Status trainer_allocate_evaluation(Trainer *t, Error *error) {
     TrainerEvaluation *e = &t->evaluation;
-    const int32_t labels = t->model.config.labels;
+    const int32_t labels = trainer_eval_labels(t);
     int64_t most = 0;
     for (size_t i = 0; i < e->count; i++) {
         const int64_t samples = dataset_info(e->files[i].data)->samples;
         e->files[i].metrics = memory_allocate(1, sizeof *e->files[i].metrics, error);
-        if (probability_table_fits(samples, labels)) most = int64_max(most, samples);
+        if (!t->language && probability_table_fits(samples, labels)) most = int64_max(most, samples);
     }
-    const bool single = !problem_has_targets(t->model.config.problem);
+    const bool single = !t->language && !problem_has_targets(t->model.config.problem);
     if (t->world->rank == 0 && e->count > 0 && single) probability_table_create(&e->probabilities, most, labels, error);
     return error->status;
 }
@@ -161,7 +166,7 @@ cJSON *trainer_eval_fields(const Trainer *t, Error *error) {
     cJSON *events = cJSON_CreateArray();
     bool complete = events;
     ScoreList list;
-    score_list_names(&list, t->model.config.problem, t->model.config.labels, t->model.config.label_names);
+    score_list_names(&list, t->model.config.problem, trainer_eval_labels(t), t->model.config.label_names);
     for (size_t i = 0; i < t->evaluation.count && complete; i++)
         complete = cJSON_AddItemToArray(events, runlog_eval_event(0, 0, t->evaluation.files[i].prefix, &list, 0, 0));
     if (complete) return events;

@@ -47,25 +47,27 @@ static void keep_end(const Trainer *t, Keeper *keeper, Error *error) {
 }
 
 /* Returns the status of the evaluation, which is the same on all ranks; what rank 0 adds to *error is agreed on at the
- * end. Collective. */
+ * end. A language model has no predictions to keep. Collective. */
 static Status evaluate_on(Trainer *t, TrainerEvalFile *of, Error *error) {
     Evaluator evaluator = {.world = t->world,
                            .gpt2 = t->gpt2,
                            .parameters = &t->model.parameters,
                            .batch = &t->batch,
                            .rule = t->batch_rule,
-                           .labels = t->model.config.labels,
+                           .labels = trainer_eval_labels(t),
                            .class_weights = t->loss.weights,
                            .probabilities = &t->evaluation.probabilities,
                            .stop = signals_pending};
-    evaluator.rule.share = linear_batch_invariant(t->bf16);
+    evaluator.rule.share = linear_batch_invariant(t->bf16) && !t->language;
     const double start = clock_now();
     Keeper keeper = {0};
     const LogitsSink sink = {keep, &keeper};
-    if (t->world->rank == 0) keep_begin(t, of, &keeper);
-    evaluate_run(&evaluator, of->data, t->settings->per_device_eval_batch_size, of->metrics, &of->scores, &sink, error);
+    const bool keeps = t->world->rank == 0 && !t->language;
+    if (keeps) keep_begin(t, of, &keeper);
+    evaluate_run(&evaluator, of->data, t->settings->per_device_eval_batch_size, of->metrics, &of->scores,
+                 t->language ? NULL : &sink, error);
     const Status status = error->status;
-    if (t->world->rank == 0) keep_end(t, &keeper, error);
+    if (keeps) keep_end(t, &keeper, error);
     of->seconds = clock_now() - start;
     return status;
 }
@@ -88,7 +90,7 @@ static Status evaluate_all(Trainer *t, Error *error) {
 
 /* Once: which scores are not defined, and why. Rank 0. */
 static void tell_undefined(Trainer *t) {
-    for (size_t i = 0; i < t->evaluation.count && !t->evaluation.told; i++) {
+    for (size_t i = 0; i < t->evaluation.count && !t->evaluation.told && !t->language; i++) {
         const TrainerEvalFile *of = &t->evaluation.files[i];
         char reason[SCORE_REASON_TEXT];
         if (!isnan(of->scores.auroc) || problem_has_targets(of->scores.problem)) continue;

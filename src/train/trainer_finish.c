@@ -55,8 +55,7 @@ static Status save_model(const Trainer *t, Error *error) {
     state.model_only = false; /* that is said of checkpoints */
     trainer_remove_card(t);
     const ParameterLayout *layout = model_saved_layout(&t->model);
-    progress_begin("save", "bytes",
-                   (int64_t)((layout->dense + layout->token.count + layout->position.count) * sizeof(float)));
+    progress_begin("save", "bytes", (int64_t)((layout->dense + layout->sparse) * sizeof(float)));
     int attempts = 0;
     do final_model_save(t->settings->output_dir, &t->model, &state, t->save.settings, error);
     while (error->status && file_write_again(error, &attempts));

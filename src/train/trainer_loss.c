@@ -44,8 +44,13 @@ Status trainer_choose_loss(Trainer *t, Error *error) {
     return STATUS_OK;
 }
 
-double trainer_loss_scale(const GlobalBatch *global_batch) {
-    return global_batch->weight > 0.0 ? 1.0 / global_batch->weight : 0.0;
+double trainer_loss_weight(const Trainer *t, const GlobalBatch *global_batch) {
+    return t->language ? (double)global_batch->predictions : global_batch->weight;
+}
+
+double trainer_loss_scale(const Trainer *t, const GlobalBatch *global_batch) {
+    const double weight = trainer_loss_weight(t, global_batch);
+    return weight > 0.0 ? 1.0 / weight : 0.0;
 }
 
 /* "negative 1.19, neutral 0.82, positive 1.07", as far as there is room. */

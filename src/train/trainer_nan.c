@@ -19,16 +19,11 @@ enum {
 static double run_sample(Trainer *t, const GlobalBatch *global_batch, int64_t number, Gradients *gradients) {
     const LoaderSample sample = loader_sample(t->data.loader, number);
     const DropoutRule dropout = trainer_dropout(t);
-    double loss;
     batch_clear(&t->batch);
     batch_add(&t->batch, &t->batch_rule, sample.ids, sample.length, sample.label, (uint64_t)sample.index);
     batch_set_targets(&t->batch, sample.targets);
-    const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, &t->batch, &dropout);
-    trainer_batch_loss(t, &loss, t->update.dlogits, logits, &t->loss, trainer_loss_scale(global_batch));
-    if (gradients)
-        gpt2_backward(t->gpt2, &t->model.parameters, &t->batch, &dropout, t->update.dlogits, gradients, false, NULL,
-                      NULL);
-    return loss;
+    trainer_pass(t, &dropout, trainer_loss_scale(t, global_batch), gradients, false, NULL, NULL);
+    return t->update.losses[0];
 }
 
 /* "sample 17 (row 21 of tweets.csv, from 0)" */
@@ -174,8 +169,8 @@ static bool has_finite_loss(Trainer *t, int64_t index) {
         batch_add(&t->batch, &t->batch_rule, samples.ids, (size_t)samples.starts[1],
                   samples.labels ? samples.labels[0] : 0, (uint64_t)index);
         batch_set_targets(&t->batch, samples.targets);
-        const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, &t->batch, NULL);
-        trainer_batch_loss(t, &loss, NULL, logits, &(LossRule){0}, 1.0);
+        trainer_pass(t, NULL, 1.0, NULL, false, NULL, NULL);
+        loss = t->update.losses[0];
         batch_clear(&t->batch);
     }
     samples_free(&samples);

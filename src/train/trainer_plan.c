@@ -122,8 +122,9 @@ LoaderPlan trainer_loader_plan(const Trainer *t, const ParameterLayout *layout) 
 ReductionRule trainer_reduction_rule(const Trainer *t, const ParameterLayout *layout) {
     LoaderPlan plan = trainer_loader_plan(t, layout);
     size_t capacity = batch_rows_max((int32_t)layout->position.shape[0]);
-    return optimizer_rule(t->settings, plan.units,
-                          unit_groups_unsplit(dataset_info(t->data.train), &plan, capacity, t->bf16));
+    return optimizer_rule(
+        t->settings, plan.units,
+        unit_groups_unsplit(dataset_info(t->data.train), &plan, capacity, unit_groups_together(t->bf16, t->language)));
 }
 
 DropoutRule trainer_dropout(const Trainer *t) {
@@ -141,7 +142,7 @@ Parameters trainer_parameters(const Trainer *t) {
 /* Bytes that the ranks of a node would share, for a model of this layout and what learns of it. */
 static size_t shared_bytes(const Trainer *t, const ParameterLayout *layout, const ParameterLayout *learned) {
     size_t rows = trainer_global_batch_rows(t);
-    size_t buffer = optimizer_gradient_floats(learned, size_min(rows, (size_t)learned->token.shape[0]),
+    size_t buffer = optimizer_gradient_floats(learned, parameters_token_rows(learned, rows),
                                               size_min(rows, (size_t)learned->position.shape[0]));
     ReductionRule rule = trainer_reduction_rule(t, layout);
     return layout->dense * sizeof(float) +
@@ -159,7 +160,8 @@ static void warn_of_rounding(const Trainer *t) {
 
 Status trainer_choose_sharing(Trainer *t, const char *model, Error *error) {
     const AdapterConfig lora = learned_adapter(t->settings);
-    const ModelSource source = {.path = model, .lora = lora.rank > 0 ? &lora : NULL};
+    const ModelSource source = {
+        .path = model, .lora = lora.rank > 0 ? &lora : NULL, .head = t->language ? HEAD_LANGUAGE : HEAD_FITTING};
     ParameterLayout layout = {0};
     Adapter *adapter;
     Learned learned = {0};

@@ -3,6 +3,7 @@
 #include "linnet/core/integers.h"
 #include "linnet/core/log.h"
 #include "linnet/core/memory.h"
+#include "linnet/evaluate/perplexity.h"
 #include "linnet/evaluate/score_table.h"
 #include "linnet/kernels/isa.h"
 #include "linnet/kernels/linear.h"
@@ -51,7 +52,7 @@ static void log_memory(const Trainer *t) {
     ReductionRule rule = trainer_reduction_rule(t, layout);
     char tables[80] = "embedding rows in use";
     if (learned->token.count == 0) snprintf(tables, sizeof tables, "embeddings mapped");
-    const double embeddings = megabytes((layout->token.count + layout->position.count) * sizeof(float));
+    const double embeddings = megabytes(layout->sparse * sizeof(float));
     if (t->model.embeddings) /* see model_open() */
         snprintf(tables, sizeof tables, "embeddings %.0f MB per rank", embeddings);
     else if (model_folder_is_copied(t->model.folder))
@@ -69,7 +70,7 @@ static void log_memory(const Trainer *t) {
     const double probabilities = megabytes(probability_table_bytes(&t->evaluation.probabilities));
     if (probabilities >= 1)
         log_info("scores    %.0f MB on rank 0 for the probabilities of an evaluation", probabilities);
-    const size_t all = (size_t)(learned->token.shape[0] + learned->position.shape[0]); /* the most rows in use */
+    const size_t all = learned->sparse / (size_t)t->model.config.width; /* the most rows in use */
     if (t->settings->save_in_background && t->settings->save_strategy != STRATEGY_NO)
         log_info("saving    up to %.0f MB more on rank 0 while a checkpoint is written in the background",
                  megabytes(checkpoint_snapshot_bytes(model_saved_layout(&t->model), learned, all,
@@ -98,8 +99,10 @@ void trainer_banner(const Trainer *t) {
     log_info("linnet " LINNET_VERSION ": %d rank%s x %d thread%s on %s, %s kernels%s, products %s", t->world->size,
              t->world->size > 1 ? "s" : "", t->threads, t->threads > 1 ? "s" : "", hosts, isa_name(),
              strcmp(isa_arithmetic(), "fused") == 0 ? "" : " (unfused)", t->state.fingerprint.products);
-    log_info("model     %s: %d layers, width %d, %d heads, %d labels, %.1f M parameters%s", s->model_name_or_path,
-             config->layers, config->width, config->heads, config->labels, count / 1e6, trainable);
+    char kind[32] = "a language model";
+    if (!t->language) snprintf(kind, sizeof kind, "%d labels", config->labels);
+    log_info("model     %s: %d layers, width %d, %d heads, %s, %.1f M parameters%s", s->model_name_or_path,
+             config->layers, config->width, config->heads, kind, count / 1e6, trainable);
     list_eval_files(&s->eval_file, evaluated, sizeof evaluated);
     log_info("data      %s: %" PRId64 " samples, %" PRId64 " tokens%s%s", s->train_file, data->samples, data->tokens,
              *evaluated ? "; evaluation on " : "", evaluated);
@@ -117,8 +120,11 @@ void trainer_table(const Trainer *t) {
         char text[256];
         snprintf(text, sizeof text, "%s on %s after %" PRId64 " updates", t->settings->output_dir, of->file->path,
                  t->state.step);
-        score_table_print(text, of->metrics, &of->scores, t->model.config.label_names,
-                          (double)of->metrics->samples / of->seconds);
+        const double speed = (double)of->metrics->samples / of->seconds;
+        if (t->language)
+            perplexity_print(text, of->metrics, &of->scores, speed);
+        else
+            score_table_print(text, of->metrics, &of->scores, t->model.config.label_names, speed);
     }
 }
 

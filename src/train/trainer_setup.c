@@ -24,7 +24,7 @@ Status trainer_open_token_file(const Trainer *t, Dataset **dataset, const char *
 static Status open_data(Trainer *t, Error *error) {
     const Settings *s = t->settings;
     if (trainer_open_token_file(t, &t->data.train, s->train_file, error)) return error->status;
-    if (!dataset_require_labels(t->data.train, error)) trainer_check_problem(t, error);
+    if (!trainer_require_samples(t, t->data.train, error)) trainer_check_problem(t, error);
     return world_agree(t->world, error, true) ? error->status : trainer_open_eval_files(t, error);
 }
 
@@ -50,8 +50,12 @@ static Status open_model(Trainer *t, const char *path, Error *error) {
     const Settings *s = t->settings;
     const bool replace = s->ignore_mismatched_sizes && t->state.step == 0; /* a checkpoint keeps its head */
     const AdapterConfig lora = learned_adapter(s);
-    const ModelSource source = {.path = path, .lora = s->lora_r > 0 ? &lora : NULL};
-    if (model_open_source(&t->model, t->world, &source, data, replace, (uint64_t)s->seed, error)) return error->status;
+    const ModelSource source = {.path = path,
+                                .lora = s->lora_r > 0 ? &lora : NULL,
+                                .head = t->language ? HEAD_LANGUAGE
+                                        : replace   ? HEAD_ANY
+                                                    : HEAD_FITTING};
+    if (model_open_source(&t->model, t->world, &source, data, (uint64_t)s->seed, error)) return error->status;
     ModelConfig *config = &t->model.config;
     config->pooling = s->pooling;
     if (t->model.pad >= 0) config->pad_token = t->model.pad;
@@ -179,7 +183,10 @@ static void open_output(Trainer *t, const char *checkpoint, const cJSON *history
 }
 
 Status trainer_setup(Trainer *t, World *world, const Settings *settings, bool profile, Error *error) {
-    *t = (Trainer){.world = world, .settings = settings, .started_at = clock_now()};
+    *t = (Trainer){.world = world,
+                   .settings = settings,
+                   .language = settings->objective == OBJECTIVE_LANGUAGE,
+                   .started_at = clock_now()};
     char *checkpoint = NULL;
     cJSON *history = NULL;
     heartbeat_limit(world, settings->rank_timeout);

@@ -96,6 +96,7 @@ typedef struct {
     const Settings *settings; /* borrowed */
     Lock lock;                /* of output_dir; rank 0 */
     int threads;
+    bool language;    /* the model is a language model */
     bool bf16;        /* multiply in bfloat16; the same on all ranks */
     Profile *profile; /* NULL unless the user asked for it */
     RunLength length;
@@ -141,7 +142,10 @@ Status trainer_open_token_file(const Trainer *trainer, Dataset **dataset, const 
 /* Collective. */
 void trainer_close(Trainer *trainer);
 
-/* trainer_problem.c: STATUS_INPUT where a setting is not for the training data's kind of labels. Not collective. */
+/* trainer_problem.c: STATUS_INPUT where samples have no labels, or of a language model where none has a next token. Not
+ * collective. */
+Status trainer_require_samples(const Trainer *trainer, Dataset *dataset, Error *error);
+/* STATUS_INPUT where a setting is not for the training data's kind of labels. Not collective. */
 Status trainer_check_problem(const Trainer *trainer, Error *error);
 /* STATUS_INPUT where a data set for evaluation, of the file `path`, is for another kind of labels. Not collective. */
 Status trainer_check_same_problem(const Trainer *trainer, const Dataset *eval, const char *path, Error *error);
@@ -149,8 +153,11 @@ Status trainer_check_same_problem(const Trainer *trainer, const Dataset *eval, c
 /* trainer_loss.c: the loss by the settings, with class weights for the labels of the training data. STATUS_INPUT if they
  * do not fit these. Collective. */
 Status trainer_choose_loss(Trainer *trainer, Error *error);
-/* What the gradient of a sample's loss is multiplied by: 1 / the weight of the global batch; 0 where that is 0. */
-double trainer_loss_scale(const GlobalBatch *global_batch);
+/* What the mean loss of a global batch is over: the weight of its samples, or the predictions of a language model. 0 if
+ * no sample has a weight, or no text predicts anything: then there is no loss and no gradient. */
+double trainer_loss_weight(const Trainer *trainer, const GlobalBatch *global_batch);
+/* What the gradient of a sample's loss is multiplied by: 1 / that weight; 0 where that is 0. */
+double trainer_loss_scale(const Trainer *trainer, const GlobalBatch *global_batch);
 /* Log focal loss and class weights, if there are any. Rank 0. */
 void trainer_tell_loss(const Trainer *trainer);
 
@@ -210,14 +217,17 @@ Status trainer_check_disk(const Trainer *trainer, Error *error);
 /* trainer_update.c: update number state.step + 1. Sets failed, stop_signal and save.ended, which all ranks agree on.
  * Collective. */
 void trainer_update(Trainer *trainer);
-/* The losses of the batch, by the rule where samples have a single label, and, unless dlogits is NULL, weight times their gradient with respect to the logits. Not
- * collective. */
-void trainer_batch_loss(const Trainer *trainer, double *losses, float *dlogits, const float *logits,
-                        const LossRule *rule, double weight);
 /* Callbacks of a forward or backward pass, with the Trainer as `context`: wait for a bucket of parameters, see
  * parameters_await(); let messages progress, see gpt2_set_poll(). */
 void trainer_parameters_ready(void *context, size_t bucket);
 void trainer_poll(void *context);
+
+/* trainer_pass.c: the passes over the batch, of a classifier or of a language model. update.losses gets the loss of each
+ * sample (of a language model the sum of its predictions'). Without `gradients` only the forward pass, and of a
+ * classifier the cross-entropy alone; else the gradients of weight · the sum of the losses, as gpt2_backward() gives
+ * them. */
+void trainer_pass(Trainer *trainer, const DropoutRule *dropout, double weight, Gradients *gradients, bool accumulate,
+                  BucketDone done, void *context);
 
 /* trainer_nan.c: the update under way has a `loss` or gradient norm that is not finite, and has not been applied: report
  * the cause. True if on_nan says to skip it and the weights are finite, which state.skipped then counts; false if the
@@ -271,9 +281,11 @@ void trainer_note_plateau(Trainer *trainer);
 
 /* trainer_eval_files.c */
 
-/* Open the evaluation files, each read once for all ranks. STATUS_INPUT if one has no labels, or if
- * metric_for_best_model is none of the scores of their labels. Collective. */
+/* Open the evaluation files, each read once for all ranks. STATUS_INPUT if one has no labels (of a language model:
+ * predicts nothing), or if metric_for_best_model is none of the scores of their labels. Collective. */
 Status trainer_open_eval_files(Trainer *trainer, Error *error);
+/* Of the model, as Evaluator counts them: 0 of a language model. */
+int32_t trainer_eval_labels(const Trainer *trainer);
 /* Once the model is known: its data must fit the files. Not collective. */
 Status trainer_check_eval_files(const Trainer *trainer, const char *model, Error *error);
 /* Working memory of this rank. */

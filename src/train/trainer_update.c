@@ -41,28 +41,14 @@ static void keep_losses(Trainer *t, int64_t first, size_t samples) {
         losses[loader_sample(t->data.loader, first + (int64_t)b).position] = t->update.losses[b];
 }
 
-void trainer_batch_loss(const Trainer *t, double *losses, float *dlogits, const float *logits, const LossRule *rule,
-                        double weight) {
-    const Batch *batch = &t->batch;
-    const Problem problem = t->model.config.problem;
-    const size_t labels = (size_t)t->model.config.labels;
-    if (problem_has_targets(problem))
-        target_loss(problem, losses, dlogits, logits, batch->targets, batch->samples, labels, weight);
-    else
-        loss_forward_backward(losses, dlogits, logits, batch->labels, batch->samples, labels, rule, weight);
-}
-
 /* Forward and backward passes over the batch. */
 static void run_batch(Subtree *subtree, bool last) {
     Trainer *t = subtree->trainer;
     Batch *batch = &t->batch;
-    const float *logits = gpt2_forward(t->gpt2, &t->model.parameters, batch, &subtree->dropout);
-    trainer_batch_loss(t, t->update.losses, t->update.dlogits, logits, &t->loss,
-                       trainer_loss_scale(subtree->global_batch));
-    keep_losses(t, subtree->sample, batch->samples);
     Gradients gradients = {.dense = optimizer_gradients(&t->optimizer)};
-    gpt2_backward(t->gpt2, &t->model.parameters, batch, &subtree->dropout, t->update.dlogits, &gradients,
-                  subtree->accumulate, last ? bucket_done : NULL, &t->optimizer);
+    trainer_pass(t, &subtree->dropout, trainer_loss_scale(t, subtree->global_batch), &gradients, subtree->accumulate,
+                 last ? bucket_done : NULL, &t->optimizer);
+    keep_losses(t, subtree->sample, batch->samples);
     if (gradients.residual) optimizer_add_rows(&t->optimizer, batch, gradients.residual);
     subtree->sample += (int64_t)batch->samples;
     subtree->accumulate = true;
@@ -94,8 +80,9 @@ static void run_subtree(Trainer *t, const GlobalBatch *global_batch, int first, 
 /* Forward and backward passes over this rank's reduction units. */
 static void run_units(Trainer *t, const GlobalBatch *global_batch) {
     int end = global_batch->first_unit + global_batch->unit_count;
+    const bool together = unit_groups_together(t->bf16, t->language);
     for (int unit = global_batch->first_unit, count; unit < end; unit += count) {
-        count = unit_group_size(t->data.loader, global_batch, unit, &t->batch_rule, t->batch.token_capacity, t->bf16);
+        count = unit_group_size(t->data.loader, global_batch, unit, &t->batch_rule, t->batch.token_capacity, together);
         run_subtree(t, global_batch, unit, count);
     }
 }
@@ -194,12 +181,13 @@ static int64_t steps_applied(const Trainer *t) {
     return t->state.step - t->state.skipped;
 }
 
-/* Like its gradient it is 0 where no sample has a weight, but for what is not finite. */
+/* Like its gradient it is 0 where no sample has a weight or predicts anything, but for what is not finite. */
 static double mean_loss(const Trainer *t, const GlobalBatch *global_batch) {
     const double *losses = t->update.totals + t->update.losses_at;
     double sum = 0.0;
     for (int64_t i = 0; i < global_batch->samples; i++) sum += losses[i];
-    return global_batch->weight > 0.0 ? sum / global_batch->weight : 0.0 * sum;
+    const double weight = trainer_loss_weight(t, global_batch);
+    return weight > 0.0 ? sum / weight : 0.0 * sum;
 }
 
 /* Clip, update the weights, and count the loss. Collective. */

@@ -31,7 +31,7 @@ static void run_open(Run *run, const World *world, const char *model) {
     Error error = {0};
     run->world = world;
     plain_make(&run->plain, world, &SETTINGS);
-    model_open(&run->model, world, model, NULL, false, 7, &error);
+    model_open(&run->model, world, model, NULL, HEAD_FITTING, 7, &error);
     if (world->rank == 0 && !error.status) model_keep_tokenizer(&run->model, &error);
     FINE(world, &error);
     ReductionRule rule = optimizer_rule(&SETTINGS, PLAIN_UNITS, false);

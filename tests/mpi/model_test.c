@@ -15,14 +15,14 @@ static void test_open(const World *world, const Plain *plain, const char *path, 
     Model model;
     Error error = {0};
     DatasetInfo data = model_data(world, MODEL_LABELS);
-    CHECK(model_open(&model, world, path, &data, false, 7, &error) == STATUS_OK);
+    CHECK(model_open(&model, world, path, &data, HEAD_FITTING, 7, &error) == STATUS_OK);
     FINE(world, &error);
     CHECK(plain_same(plain, &model.parameters));
     CHECK(!model.new_head);
     CHECK((*model.tokenizer != '\0') == tokenizer);
     CHECK(model.layout.dense == plain->layout.dense && model.config.labels == 3);
     model_close(&model);
-    CHECK(model_open(&model, world, path, NULL, false, 7, &error) == STATUS_OK); /* for evaluation: as it is */
+    CHECK(model_open(&model, world, path, NULL, HEAD_FITTING, 7, &error) == STATUS_OK); /* for evaluation: as it is */
     CHECK(plain_same(plain, &model.parameters));
     model_close(&model);
     memory_free(data.label_names);
@@ -32,7 +32,7 @@ static void test_open(const World *world, const Plain *plain, const char *path, 
 static void test_sharing(const World *world, const Plain *plain, const char *path) {
     Model model;
     Error error = {0};
-    model_open(&model, world, path, NULL, false, 7, &error);
+    model_open(&model, world, path, NULL, HEAD_FITTING, 7, &error);
     FINE(world, &error);
     model.parameters.token[5] = (float)world->rank + 100.0F;
     if (world->node_rank == 0) model.parameters.dense[3] = 55.0F + (float)world->node_of[world->rank];
@@ -42,7 +42,7 @@ static void test_sharing(const World *world, const Plain *plain, const char *pat
     CHECK(model.parameters.dense[3] == 55.0F + (float)world->node_of[world->rank]);
     CHECK(model.parameters.token[5] == (float)world->rank + 100.0F);
     model_close(&model);
-    model_open(&model, world, path, NULL, false, 7, &error); /* and none of it reached the file */
+    model_open(&model, world, path, NULL, HEAD_FITTING, 7, &error); /* and none of it reached the file */
     FINE(world, &error);
     CHECK(plain_same(plain, &model.parameters));
     model_close(&model);
@@ -54,7 +54,7 @@ static void test_new_head(const World *world, const Plain *plain, const char *pa
     Error error = {0};
     DatasetInfo data = model_data(world, OTHER_LABELS);
     float *expected = check_allocate(world, plain->layout.dense, sizeof *expected);
-    CHECK(model_open(&model, world, path, &data, false, 7, &error) == STATUS_OK);
+    CHECK(model_open(&model, world, path, &data, HEAD_FITTING, 7, &error) == STATUS_OK);
     FINE(world, &error);
     CHECK(model.new_head);
     CHECK(same_body(plain, &model));
@@ -64,7 +64,7 @@ static void test_new_head(const World *world, const Plain *plain, const char *pa
     CHECK(memcmp(model.parameters.dense + score->offset, expected + score->offset, score->count * sizeof(float)) == 0);
     CHECK(expected[score->offset] != 0.0F);
     model_close(&model);
-    CHECK(model_open(&model, world, path, NULL, false, 7, &error) == STATUS_INPUT); /* nothing to evaluate */
+    CHECK(model_open(&model, world, path, NULL, HEAD_FITTING, 7, &error) == STATUS_INPUT); /* nothing to evaluate */
     CHECK(strstr(error.message, "head") != NULL);
     model_close(&model);
     memory_free(expected);
@@ -76,7 +76,7 @@ static void test_plain_names(const World *world, const Plain *plain, const char 
     Model model;
     Error error = {0};
     DatasetInfo data = model_data(world, OTHER_LABELS);
-    CHECK(model_open(&model, world, path, &data, false, 7, &error) == STATUS_OK);
+    CHECK(model_open(&model, world, path, &data, HEAD_FITTING, 7, &error) == STATUS_OK);
     FINE(world, &error);
     CHECK(!model.new_head && plain_same(plain, &model.parameters));
     CHECK(strcmp(model.config.label_names[2], "fine") == 0);
@@ -87,7 +87,7 @@ static void test_plain_names(const World *world, const Plain *plain, const char 
 static void refuse(const World *world, const char *path, const DatasetInfo *data, const char *what) {
     Model model;
     Error error = {0};
-    CHECK(model_open(&model, world, path, data, false, 7, &error) == STATUS_INPUT);
+    CHECK(model_open(&model, world, path, data, HEAD_FITTING, 7, &error) == STATUS_INPUT);
     CHECK(strstr(error.message, what) != NULL);
     model_close(&model);
 }
@@ -118,7 +118,7 @@ static void test_reload(const World *world, const char *first, const char *secon
                         const char *headless) {
     Model model;
     Error error = {0};
-    model_open(&model, world, first, NULL, false, 7, &error);
+    model_open(&model, world, first, NULL, HEAD_FITTING, 7, &error);
     FINE(world, &error);
     model.parameters.token[3] = -1.0F; /* trained values go */
     CHECK(model_reload(&model, second, &error) == STATUS_OK);

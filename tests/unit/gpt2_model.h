@@ -84,7 +84,7 @@ static inline double *tiny_widen(const float *values, size_t count) {
     return wide;
 }
 
-static inline void tiny_make(Tiny *tiny, const TinyKind *kind) {
+static inline void tiny_make_as(Tiny *tiny, const TinyKind *kind, bool language) {
     Error error = {0};
     *tiny = (Tiny){
         .config = {.vocabulary = TINY_VOCABULARY,
@@ -93,6 +93,7 @@ static inline void tiny_make(Tiny *tiny, const TinyKind *kind) {
                    .layers = kind->layers,
                    .heads = kind->heads,
                    .inner = kind->inner,
+                   .language = language,
                    .labels = TINY_LABELS,
                    .epsilon = 1e-5,
                    .embedding_dropout = kind->dropout,
@@ -105,24 +106,32 @@ static inline void tiny_make(Tiny *tiny, const TinyKind *kind) {
     parameters_layout(&tiny->layout, &tiny->config, &error);
     assert_fine(&error);
     tiny->parameters.dense = tiny_allocate(tiny->layout.dense, sizeof(float));
-    tiny->parameters.token = tiny_allocate(tiny->layout.token.count, sizeof(float));
+    tiny->parameters.token = language ? tiny->parameters.dense + tiny->layout.token.offset
+                                      : tiny_allocate(tiny->layout.token.count, sizeof(float));
     tiny->parameters.position = tiny_allocate(tiny->layout.position.count, sizeof(float));
     tiny_fill(tiny);
     if (kind->dropout > 0.0) tiny->dropout = &tiny->dropout_rule;
     tiny->reference = (ReferenceModel){.config = &tiny->config,
                                        .layout = &tiny->layout,
                                        .dense = tiny_widen(tiny->parameters.dense, tiny->layout.dense),
-                                       .token = tiny_widen(tiny->parameters.token, tiny->layout.token.count),
                                        .position = tiny_widen(tiny->parameters.position, tiny->layout.position.count),
                                        .rule = tiny->dropout};
+    tiny->reference.token = language ? tiny->reference.dense + tiny->layout.token.offset
+                                     : tiny_widen(tiny->parameters.token, tiny->layout.token.count);
+}
+
+static inline void tiny_make(Tiny *tiny, const TinyKind *kind) {
+    tiny_make_as(tiny, kind, false);
 }
 
 static inline void tiny_free(Tiny *tiny) {
+    if (!tiny->config.language) {
+        memory_free(tiny->parameters.token);
+        memory_free(tiny->reference.token);
+    }
     memory_free(tiny->parameters.dense);
-    memory_free(tiny->parameters.token);
     memory_free(tiny->parameters.position);
     memory_free(tiny->reference.dense);
-    memory_free(tiny->reference.token);
     memory_free(tiny->reference.position);
     parameters_layout_free(&tiny->layout);
 }

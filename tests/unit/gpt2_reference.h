@@ -168,10 +168,9 @@ static inline size_t reference_pooled(const BatchRule *rule, const int32_t *ids,
     return pooled;
 }
 
-/** logits [labels] of one text. */
-static inline void reference_forward(double *logits, const ReferenceModel *model, const BatchRule *rule,
-                                     const int32_t *ids, size_t length, uint64_t sample) {
-    static ReferenceRow stream[REFERENCE_ROWS];
+/** The stream of one text behind all blocks. */
+static inline void reference_stream(ReferenceRow *stream, const ReferenceModel *model, const BatchRule *rule,
+                                    const int32_t *ids, size_t length, uint64_t sample) {
     size_t c = (size_t)model->config->width;
     ReferenceText text = {model, rule->pooling == POOLING_PADDED_END ? (size_t)rule->positions : length, length,
                           sample};
@@ -185,13 +184,24 @@ static inline void reference_forward(double *logits, const ReferenceModel *model
         reference_attention(&text, l, stream);
         reference_mlp(&text, l, stream);
     }
+}
+
+static inline void reference_final(double *final, const ReferenceModel *model, const double *row) {
     const ParameterLayout *layout = model->layout;
-    const double *score = model->adapter ? model->adapted + adapter_score(model->adapter)
-                                         : model->dense + layout->tensor[parameters_score(layout)].offset;
-    ReferenceRow final;
-    reference_norm(final, stream[reference_pooled(rule, ids, length)],
-                   model->dense + layout->tensor[parameters_final_weight(layout)].offset,
+    reference_norm(final, row, model->dense + layout->tensor[parameters_final_weight(layout)].offset,
                    model->dense + layout->tensor[parameters_final_bias(layout)].offset, model->config);
+}
+
+/** logits [labels] of one text. */
+static inline void reference_forward(double *logits, const ReferenceModel *model, const BatchRule *rule,
+                                     const int32_t *ids, size_t length, uint64_t sample) {
+    static ReferenceRow stream[REFERENCE_ROWS];
+    size_t c = (size_t)model->config->width;
+    const double *score = model->adapter ? model->adapted + adapter_score(model->adapter)
+                                         : model->dense + model->layout->tensor[parameters_score(model->layout)].offset;
+    ReferenceRow final;
+    reference_stream(stream, model, rule, ids, length, sample);
+    reference_final(final, model, stream[reference_pooled(rule, ids, length)]);
     for (int32_t k = 0; k < model->config->labels; k++) {
         logits[k] = 0.0;
         for (size_t i = 0; i < c; i++) logits[k] += final[i] * score[(size_t)k * c + i];
@@ -203,6 +213,26 @@ static inline double reference_loss(const double *logits, int32_t labels, int32_
     double sum = 0.0;
     for (int32_t k = 0; k < labels; k++) sum += exp(logits[k] - logits[label]);
     return log(sum);
+}
+
+/** The loss of one text of a language model: the sum over its predictions. */
+static inline double reference_language_loss(const ReferenceModel *model, const BatchRule *rule, const int32_t *ids,
+                                             size_t length, uint64_t sample) {
+    enum { VOCABULARY_MOST = 64 };
+    static ReferenceRow stream[REFERENCE_ROWS];
+    double logits[VOCABULARY_MOST], loss = 0.0;
+    size_t c = (size_t)model->config->width;
+    ReferenceRow final;
+    reference_stream(stream, model, rule, ids, length, sample);
+    for (size_t r = 0; r + 1 < length; r++) {
+        reference_final(final, model, stream[r]);
+        for (int32_t k = 0; k < model->config->vocabulary; k++) {
+            logits[k] = 0.0;
+            for (size_t i = 0; i < c; i++) logits[k] += final[i] * model->token[(size_t)k * c + i];
+        }
+        loss += reference_loss(logits, model->config->vocabulary, ids[r + 1]);
+    }
+    return loss;
 }
 
 #endif

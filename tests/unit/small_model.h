@@ -92,7 +92,7 @@ static inline const char *save_model(const char *name, const Tensors *tensors) {
 static inline void refuse(const char *model, const char *what) {
     ModelFolder *opened;
     Error error = {0};
-    model_folder_open(&opened, model, false, &error);
+    model_folder_open(&opened, model, HEAD_FITTING, &error);
     assert_refused(&error, what);
     assert_null(opened);
 }
@@ -100,7 +100,7 @@ static inline void refuse(const char *model, const char *what) {
 static inline ModelFolder *open_fine(const char *model) {
     ModelFolder *opened;
     Error error = {0};
-    model_folder_open(&opened, model, false, &error);
+    model_folder_open(&opened, model, HEAD_FITTING, &error);
     assert_fine(&error);
     return opened;
 }

@@ -68,6 +68,9 @@ void dataset_close(Dataset *dataset);
 /** STATUS_INPUT, saying what to do, for a file without labels. */
 Status dataset_require_labels(const Dataset *dataset, Error *error);
 
+/** STATUS_INPUT for a file in which no sample has two tokens, so that no token predicts another. */
+Status dataset_require_predictions(const Dataset *dataset, Error *error);
+
 /** Check all of samples first … first + count − 1: offsets that rise (each sample has 1 to max_length tokens), ids
  *  below the vocabulary, labels or targets in range. In a job each rank checks its share of the file. */
 Status dataset_verify(Dataset *dataset, int64_t first, int64_t count, Error *error);

@@ -64,6 +64,8 @@ typedef struct {
     int64_t tokens;             /**< of text, over all ranks */
     double weight;              /**< of its samples by label_weights, added in the order of their positions, over all
                                      ranks; the number of samples where these are NULL */
+    int64_t predictions;        /**< next tokens that a language model predicts, over all ranks: one less than rows of
+                                     each text */
     int units;                  /**< that take part: as many as planned, fewer where there are fewer samples */
     int first_unit, unit_count; /**< this rank's units */
     const int64_t *unit_starts; /**< [unit_count + 1] number of the first sample of each of this rank's units, and of

@@ -16,7 +16,7 @@ typedef struct {
     const Parameters *parameters;
     Batch *batch;
     BatchRule rule;
-    int32_t labels;                  /**< of the model */
+    int32_t labels;                  /**< of the model; 0: a language model, whose rule does not share rows */
     const double *class_weights;     /**< [labels] for the loss, see Metrics; NULL: none */
     ProbabilityTable *probabilities; /**< rank 0: with room for the samples if they fit; on other ranks and with targets
                                           not used */
@@ -38,10 +38,10 @@ typedef struct {
 } LogitsSink;
 
 /** Run all samples, `batch_size` at a time, and count them into *metrics; *scores are theirs. Both are the same on all
- *  ranks. Samples without labels have no scores. `logits` may be NULL, then on all ranks. STATUS_STOPPED, which no rank
- *  prints, if `stop` says so on any rank: all leave within two rounds of batches. Memory does not grow with the data set,
- *  but for the table of probabilities; with targets rank 0 keeps all logits and targets meanwhile, 8 bytes each.
- *  Collective. */
+ *  ranks. Samples without labels have no scores, but of a language model. `logits` may be NULL, then on all ranks, and is
+ *  of a language model. STATUS_STOPPED, which no rank prints, if `stop` says so on any rank: all leave within two rounds
+ *  of batches. Memory does not grow with the data set, but for the table of probabilities; with targets rank 0 keeps all
+ *  logits and targets meanwhile, 8 bytes each. Collective. */
 Status evaluate_run(const Evaluator *evaluator, Dataset *dataset, int64_t batch_size, Metrics *metrics, Scores *scores,
                     const LogitsSink *logits, Error *error);
 

@@ -11,9 +11,10 @@
 
 /** Sums over samples. Losses are rounded to multiples of 2^-32, so that their sum is exact in any order. */
 typedef struct {
-    Problem problem;
-    int32_t labels;
+    Problem problem; /**< of a language model PROBLEM_SINGLE_LABEL */
+    int32_t labels;  /**< 0: of a language model, which counts the loss alone */
     int64_t samples;
+    int64_t predictions; /**< of a language model: next tokens that it predicts, over which the loss is the mean */
     /** [labels] what the losses of a label's samples count; borrowed; NULL: 1. Of moderate size, because losses are
      *  multiplied by them before they are rounded. */
     const double *class_weights;
@@ -32,8 +33,8 @@ typedef struct {
 typedef struct {
     Problem problem;
     double loss;     /**< mean over the samples. Cross-entropy is weighted by class_weights as PyTorch's
-                          CrossEntropyLoss(weight) over all samples. NaN if that of a sample is or none has a weight, else
-                          infinity if that of a sample is */
+                          CrossEntropyLoss(weight) over all samples; of a language model it is over all predictions. NaN if
+                          that of a sample is or none has a weight, else infinity if that of a sample is */
     double accuracy; /**< fraction of samples whose metrics_predicted() is the label */
     double f1;       /**< macro F1: mean over the labels that occur (as truth or prediction) of 2tp/(2tp+fp+fn),
                           scikit-learn's f1_score(average="macro") */
@@ -54,6 +55,8 @@ int32_t metrics_predicted(const float *logits, int32_t labels);
 void metrics_add(Metrics *metrics, const float *logits, int32_t label, double loss);
 /** Count a sample with targets: its loss alone. */
 void metrics_add_loss(Metrics *metrics, double loss);
+/** Count a text of a language model: its predictions, and the sum of their losses. */
+void metrics_add_text(Metrics *metrics, int64_t predictions, double loss);
 Scores metrics_scores(const Metrics *metrics);
 
 #endif

@@ -18,7 +18,8 @@ typedef struct {
 
 typedef struct {
     size_t count;
-    size_t overall;    /**< scores over all samples, which come first, as in METRIC_NAMES; then those of classes */
+    size_t overall;    /**< scores over all samples, which come first, as in METRIC_NAMES or, of a language model,
+                            LANGUAGE_METRIC_NAMES; then those of classes */
     size_t for_people; /**< the first so many, which are shown in a line */
     NamedScore scores[SCORE_LIST_MAX]; /**< [count] */
 } ScoreList;
@@ -26,12 +27,13 @@ typedef struct {
 /** Of a metric that the scores' problem has. */
 double score_value(const Scores *scores, Metric metric);
 
-/** The list: the metrics of the scores' problem, and but for regression those of each class or label. `metrics` has
- *  their counts and label_names [metrics->labels] their names. Left out are the
+/** The list: the metrics of the scores' problem, and but for regression those of each class or label; of a language model
+ *  its metrics. `metrics` has their counts (without labels it is of a language model) and label_names [metrics->labels]
+ *  their names. Left out are the
  *  scores of a class whose name is too long, or that would be called as one that is in the list. */
 void score_list_make(ScoreList *list, const Scores *scores, const Metrics *metrics, char *const *label_names);
 
-/** The names alone, of an evaluation with these labels; the values are 0. */
+/** The names alone, of an evaluation with these labels (0: of a language model); the values mean nothing. */
 void score_list_names(ScoreList *list, Problem problem, int32_t labels, char *const *label_names);
 
 /** NULL if there is none of this name. */

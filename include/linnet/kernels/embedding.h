@@ -16,7 +16,7 @@ void embedding_forward(float *out, const float *token, const float *position, co
 __typeof__(embedding_forward) embedding_forward_ref;
 
 /** Sum the rows of a gradient by target row, as PyTorch's index_add_: out[index[r]] += x[r].
- *  out [count, width]   read and written; must hold no −0
+ *  out [count, width]   read and written; must hold no −0, if there are several segments
  *  x [rows, width]      borrowed; rows of all segments
  *  index [rows]         borrowed; 0 … count − 1
  *  scratch [count + rows]

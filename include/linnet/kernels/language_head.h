@@ -45,8 +45,8 @@ void language_head_backward_ref(double *losses, float *dx, float *dtoken, const 
  *  anything afterwards. Rows without a target get 0 for both.
  *  losses [rows], targets [rows]
  *  logits [rows, vocabulary]  read and written
- *  Exponentials in float32, summed in Wide lanes over pieces of 1,024 logits, the pieces in float64. NaN where a logit is NaN or +infinity, or all are
- *  −infinity. Parallel over rows. */
+ *  Exponentials in float32, summed in Wide lanes over pieces of 1,024 logits, the pieces in float64. NaN where a logit
+ *  is NaN or +infinity, or all are −infinity. Parallel over rows. */
 void vocabulary_loss(double *losses, float *logits, const int32_t *targets, size_t rows, size_t vocabulary,
                      double weight, bool gradient);
 __typeof__(vocabulary_loss) vocabulary_loss_ref;

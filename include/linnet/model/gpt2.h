@@ -1,9 +1,10 @@
 #ifndef LINNET_MODEL_GPT2_H
 #define LINNET_MODEL_GPT2_H
-/** GPT-2 with a classification head, forward and backward over packed samples. It computes what
- *  `GPT2ForSequenceClassification` of Transformers does (docs/explanation/numerics.md), with two savings that do not
- *  change the result: there is no padding, and in the last block only the pooled rows have a query, a projection and an
- *  MLP.
+/** GPT-2 with a classification head or as a language model, forward and backward over packed samples. It computes what
+ *  `GPT2ForSequenceClassification` or, where the configuration says so, `GPT2LMHeadModel` of Transformers does
+ *  (docs/explanation/numerics.md). Three savings do not change the result: there is no padding; in the last block of a
+ *  classifier only the pooled rows have a query, a projection and an MLP; and of a language model's logits only those of
+ *  a block of rows exist at once (language_head.h).
  *
  *  A Gpt2 holds the working memory of one micro-batch, with the activations for the backward pass, and no parameters.
  *  Of its memory, only what the largest micro-batch so far needed has been written. The kernels use OpenMP threads; two
@@ -21,8 +22,8 @@ typedef struct Gpt2 Gpt2;
 typedef struct {
     float *dense;    /**< [learned.dense]; the caller's */
     float *residual; /**< [M, C] the gradient of token + position embedding, one row for each token, to be summed by
-                          token and by position; borrowed from the Gpt2 until its next forward pass. NULL where the
-                          embeddings do not learn */
+                          position and, but for a language model, by token; borrowed from the Gpt2 until its next forward
+                          pass. NULL where the embeddings do not learn */
 } Gradients;
 
 /** The dropout of an update; a NULL pointer means none (evaluation). */
@@ -89,8 +90,8 @@ enum { GPT2_MODULE_TEXT = 80 };
 bool gpt2_find_not_finite(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
                           char module[GPT2_MODULE_TEXT]);
 
-/** Returns the logits [B, labels] of a batch, borrowed until the next call. Waits for each bucket of the parameters
- *  before it reads it (parameters_await()). */
+/** Of a classifier: returns the logits [B, labels] of a batch, borrowed until the next call. Waits for each bucket of
+ *  the parameters before it reads it (parameters_await()). */
 const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);
 
 /** The gradients of the batch of the last forward pass, with the same parameters and dropout, from dlogits [B, labels].
@@ -98,4 +99,17 @@ const float *gpt2_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch 
  *  Nothing is computed that no gradient of what learns needs. `done` (NULL: nothing is called) gets `context`. */
 void gpt2_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
                    const float *dlogits, Gradients *gradients, bool accumulate, BucketDone done, void *context);
+
+/** The passes of a language model, for batches without shared rows. Each row but the last of a text predicts the token
+ *  of the next one: a text of T rows has T − 1 predictions. First the blocks: */
+void gpt2_language_forward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout);
+
+/** The losses [B] of the last forward pass: for each text the sum of its predictions' cross-entropy, in float64. */
+void gpt2_language_loss(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, double *losses);
+
+/** These losses, and the gradients of weight · their sum; else as gpt2_backward(). The batch has one unit: the token
+ *  embedding's gradient as output layer and that of its rows as input are added before units are. */
+void gpt2_language_backward(Gpt2 *gpt2, const Parameters *parameters, const Batch *batch, const DropoutRule *dropout,
+                            double weight, double *losses, Gradients *gradients, bool accumulate, BucketDone done,
+                            void *context);
 #endif

@@ -38,11 +38,12 @@ typedef struct {
  *  files. The moments of a checkpoint are not among them. Collective. */
 Status model_broadcast(const World *world, const char *path, const char *adapter, Error *error);
 
-/** Where a model comes from; all borrowed. */
+/** Where a model comes from, and as what it is opened; all borrowed. */
 typedef struct {
     const char *path;          /**< a model folder, a checkpoint or an adapter's folder */
     const char *adapter;       /**< the folder of an adapter of that model; NULL: none */
     const AdapterConfig *lora; /**< a model without an adapter gets a new one like this; NULL: it does not */
+    HeadRule head;             /**< HEAD_LANGUAGE is of a model without an adapter */
 } ModelSource;
 
 /** The layout of a model's parameters, and its adapter (NULL: none), from the configurations alone: for reckoning the
@@ -52,20 +53,21 @@ Status model_layout(const ModelSource *source, ParameterLayout *layout, Adapter 
 
 /** The first part of model_open_source(): read the configuration, the layout and the names, and check everything,
  *  without loading the values. *model must be zero; it ends with model_close(), also on failure. Not collective. */
-Status model_describe(Model *model, const ModelSource *source, const DatasetInfo *data, bool replace, Error *error);
+Status model_describe(Model *model, const ModelSource *source, const DatasetInfo *data, Error *error);
 
 /** Load a model folder. With `data`, the model must fit it: the same tokenizer (by digest, where the folder has one), a
  *  vocabulary that contains its token ids, the same problem and the same labels in the same order. A folder without a head gets the
  *  data's labels and a new head from `seed`; one whose labels are only LABEL_0 … gets the data's names. With
- *  `replace`, so does a folder whose labels are others than the data's, in names, number or order. Without `data` a
- *  folder without a head is refused. So is one with values that are not finite numbers. Collective. */
-Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, bool replace,
+ *  HEAD_ANY, so does a folder whose labels are others than the data's, in names, number or order. Without `data` a
+ *  folder without a head is refused. With HEAD_LANGUAGE the model is a language model, and labels do not matter. A folder
+ *  with values that are not finite numbers is refused. Collective. */
+Status model_open(Model *model, const World *world, const char *path, const DatasetInfo *data, HeadRule head,
                   uint64_t seed, Error *error);
 
 /** The same with an adapter: one that is read, whose labels must be the data's, or a new one, whose head starts as the
  *  model's where that fits. Collective. */
 Status model_open_source(Model *model, const World *world, const ModelSource *source, const DatasetInfo *data,
-                         bool replace, uint64_t seed, Error *error);
+                         uint64_t seed, Error *error);
 
 /** Read and complete the tokenizer's files of the folder that the model was opened from, for saving them with the model
  *  (nothing where it has no tokenizer). Not collective. */

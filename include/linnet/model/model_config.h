@@ -12,6 +12,8 @@
 typedef struct {
     int32_t vocabulary, positions;       /**< vocab_size, n_positions */
     int32_t width, layers, heads, inner; /**< n_embd, n_layer, n_head, n_inner (null: 4 · width) */
+    bool language; /**< a language model without a classification head: its output layer is the token embedding. Set by
+                        who opens the model, not read from the file */
     int32_t labels;
     char **label_names; /**< [labels] id2label, or LABEL_0 …; owned */
     double epsilon;     /**< layer_norm_epsilon */
@@ -44,6 +46,9 @@ Status model_config_create(ModelConfig *config, int32_t vocabulary, int32_t posi
                            int32_t heads, Problem problem, const char *const *label_names, int32_t labels,
                            int32_t end_of_text, Error *error);
 
+/** Whether the file says that it is a language model's: its architectures begin with GPT2LMHeadModel. */
+bool model_config_is_language(const ModelConfig *config);
+
 /** Whether the model's head is one for data of this problem, as far as its configuration says. */
 bool model_config_fits(const ModelConfig *config, Problem problem);
 
@@ -54,7 +59,8 @@ Status model_config_set_labels(ModelConfig *config, const char *const *label_nam
 /** The config.json that model_config_save() writes; free with memory_free(). NULL: out of memory. */
 char *model_config_text(const ModelConfig *config, const char *path, Error *error);
 
-/** Write config.json: `text` with architectures = GPT2ForSequenceClassification, problem_type,
+/** Write config.json. Of a language model: `text` with architectures = GPT2LMHeadModel, and dropout and dtype as below.
+ *  Of a classifier: `text` with architectures = GPT2ForSequenceClassification, problem_type,
  *  the labels, torch_dtype or dtype float32, the field "linnet", and a pad_token_id where
  *  pooling is last_token, none where it is padded_end. All other members keep their place and spelling. */
 Status model_config_save(const ModelConfig *config, const char *path, Error *error);

@@ -15,10 +15,18 @@ typedef struct ModelFolder ModelFolder; /**< an open folder: its configuration a
  *  says what it is (a name on the hub, a folder one level too high, an adapter, …). To be freed with model_config_free(); nothing to free on failure. */
 Status model_folder_load_config(ModelConfig *config, const char *path, Error *error);
 
+/** What is wanted of a folder's head. */
+typedef enum {
+    HEAD_FITTING, /**< it fits config.json, or is absent */
+    HEAD_ANY,     /**< likewise, but one that does not fit counts as absent */
+    HEAD_LANGUAGE /**< none: a language model, whatever head the folder has */
+} HeadRule;
+
 /** Open a folder and check it: every tensor is present (score.weight may be absent) with its shape and dtype F32, F16,
- *  BF16 or F64. A head of another shape, or for one label, is an error, or absent if `any_head`. Ends with
+ *  BF16 or F64. A head of another shape, or for one label, is an error, or absent if HEAD_ANY. With HEAD_LANGUAGE the
+ *  layout is that of a language model, and an output layer that is not the token embedding is an error. Ends with
  *  model_folder_close(). */
-Status model_folder_open(ModelFolder **folder, const char *path, bool any_head, Error *error);
+Status model_folder_open(ModelFolder **folder, const char *path, HeadRule head, Error *error);
 const ModelConfig *model_folder_config(const ModelFolder *folder);
 bool model_folder_has_head(const ModelFolder *folder);
 void model_folder_close(ModelFolder *folder); /**< also unmaps what model_folder_embeddings() has set */
@@ -43,7 +51,8 @@ Status model_folder_use_in_place(const ModelFolder *folder, ParameterLayout *lay
                                  bool *in_place, Error *error);
 
 /** Set parameters->token and parameters->position: to the copy-on-write mapping where the file holds F32, so that only
- *  written rows take memory; else to a converted copy that the folder owns. Writes stay private to this process. */
+ *  written rows take memory; else to a converted copy that the folder owns. Writes stay private to this process. Of a
+ *  language model only parameters->position: the token embedding is one of the dense tensors. */
 Status model_folder_embeddings(ModelFolder *folder, Parameters *parameters, Error *error);
 
 /** Check part number `part` of `parts` of the embeddings that model_folder_embeddings() has set and nobody has written

@@ -9,7 +9,7 @@
  *
  *  The gradients of an update lie in one gradient buffer of the reduction: the dense buckets, of which some may be
  *  empty, then, as two more buckets, the rows of the token and of the position embedding that the global batch touches.
- *  One update goes
+ *  Of a language model, whose token embedding is dense, the first of these two is empty. One update goes
  *
  *    optimizer_rows()     names the rows: for the next update, as soon as they are known
  *    optimizer_begin()    the reduction starts
@@ -147,7 +147,7 @@ void optimizer_await_all(Optimizer *optimizer);
  *  collective. */
 void optimizer_discard_gradients(Optimizer *optimizer);
 
-/** Whether an update of this run, also one before it was resumed, has touched a token's row. */
+/** Whether an update of this run, also one before it was resumed, has touched a token's row, or it is dense. */
 bool optimizer_has_token(const Optimizer *optimizer, int32_t id);
 
 /** First float and length of the part of a dense bucket that a rank owns. m and v hold a rank's parts in the order of

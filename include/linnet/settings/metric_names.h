@@ -33,6 +33,10 @@ typedef enum {
 /** Ends with NULL. */
 extern const char *const METRIC_NAMES[METRIC_COUNT + 1];
 
+/** Those of a language model; perplexity is e^loss. In the order of LANGUAGE_METRIC_NAMES, which ends with NULL. */
+typedef enum { LANGUAGE_METRIC_LOSS, LANGUAGE_METRIC_PERPLEXITY, LANGUAGE_METRIC_COUNT } LanguageMetric;
+extern const char *const LANGUAGE_METRIC_NAMES[LANGUAGE_METRIC_COUNT + 1];
+
 /** Scores of one class, each with "_" and the name of a label behind it, as in f1_negative; ends with NULL. */
 enum { CLASS_METRIC_COUNT = 4 };
 extern const char *const CLASS_METRIC_NAMES[CLASS_METRIC_COUNT + 1];
@@ -40,8 +44,8 @@ extern const char *const CLASS_METRIC_NAMES[CLASS_METRIC_COUNT + 1];
 /** Whether evaluations of this problem have the metric. */
 bool metric_is_of(Metric metric, Problem problem);
 
-/** Whether a name is one of METRIC_NAMES, or may be a score of a class: which labels there are, only the data tell. */
-bool metric_is_known(const char *name);
+/** Whether a name is in such a list, or may be a score of a class: which labels there are, only the data tell. */
+bool metric_is_in(const char *name, const char *const *names);
 bool metric_may_be_of_class(const char *name);
 
 /** Whether a smaller value of the metric is better although Trainer takes every name for one of which more is better

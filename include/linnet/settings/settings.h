@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** What the model learns: labels, or the next token of each text. */
+typedef enum { OBJECTIVE_CLASSIFICATION, OBJECTIVE_LANGUAGE } Objective;
 typedef enum { STRATEGY_NO, STRATEGY_STEPS, STRATEGY_EPOCH, STRATEGY_BEST } Strategy;
 typedef enum { WIRE_FLOAT32, WIRE_BFLOAT16 } WireType;
 typedef enum { SAVE_FAILURE_CONTINUE, SAVE_FAILURE_STOP } SaveFailure;
@@ -32,6 +34,7 @@ typedef struct {
     NamedFiles eval_file;         /**< token files */
     char *output_dir;
     bool overwrite_output_dir;           /**< own: over another run's checkpoints */
+    Objective objective;                 /**< own */
     double num_train_epochs;             /**< may be a fraction */
     int64_t max_steps;                   /**< updates; > 0 overrides num_train_epochs */
     int64_t per_device_train_batch_size; /**< samples; a device is a rank */

@@ -43,8 +43,8 @@ void runlog_close(RunLog *log);
 cJSON *runlog_train_event(int64_t step, double epoch, double loss, double grad_norm, double rate,
                           double tokens_per_second, double samples_per_second);
 /** An event of evaluation: step, epoch, then with `prefix` ("eval_", or "eval_NAME_" of a file that has a name) the scores
- *  of the list that are for people, runtime (seconds), samples_per_second, and the other scores, which are for files
- *  alone. */
+ *  of the list that are for people (of a language model all), runtime (seconds), samples_per_second, and the other
+ *  scores, which are for files alone. */
 cJSON *runlog_eval_event(int64_t step, double epoch, const char *prefix, const ScoreList *scores, double seconds,
                          int64_t samples);
 /** The last event of a run: step, epoch, train_loss (mean over all updates), train_runtime (seconds),

@@ -168,6 +168,22 @@ static void test_scores_nothing_as_zero(void **state) {
     free(metrics);
 }
 
+/** Texts of a language model: the loss is the mean over predictions. */
+static void test_means_the_loss_over_predictions(void **state) {
+    (void)state;
+    Metrics *metrics = make(0);
+    metrics_add_text(metrics, 3, 6.0);
+    metrics_add_text(metrics, 0, 0.0); /* of one token */
+    metrics_add_text(metrics, 1, 1.5);
+    const Scores scores = metrics_scores(metrics);
+    assert_int_equal(metrics->samples, 3);
+    assert_int_equal(metrics->predictions, 4);
+    assert_true(scores.loss == 1.875 && scores.accuracy == 0 && scores.f1 == 0);
+    metrics_add_text(metrics, 2, NAN);
+    assert_true(isnan(metrics_scores(metrics).loss));
+    free(metrics);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores_a_small_set),
@@ -179,6 +195,7 @@ int main(void) {
         cmocka_unit_test(test_large_losses_are_not_clipped),
         cmocka_unit_test(test_predicts_as_argmax_does),
         cmocka_unit_test(test_scores_nothing_as_zero),
+        cmocka_unit_test(test_means_the_loss_over_predictions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,7 +116,7 @@ static void test_takes_no_head_that_does_not_fit(void **state) {
     refuse(model, "ignore_mismatched_sizes");
     ModelFolder *opened;
     Error error = {0};
-    model_folder_open(&opened, model, true, &error);
+    model_folder_open(&opened, model, HEAD_ANY, &error);
     assert_fine(&error);
     assert_false(model_folder_has_head(opened));
     model_folder_close(opened);

@@ -74,7 +74,7 @@ static void test_refuses_a_classifier_of_one_label(void **state) {
                                                     "\"vocab_size\": 11, \"n_positions\": 6, \"num_labels\": 1}");
     ModelFolder *opened = NULL;
     Error error = {0};
-    assert_int_equal(model_folder_open(&opened, model, false, &error), STATUS_OK);
+    assert_int_equal(model_folder_open(&opened, model, HEAD_FITTING, &error), STATUS_OK);
     assert_true(model_folder_has_head(opened));
     assert_int_equal(model_folder_config(opened)->problem, PROBLEM_REGRESSION);
     model_folder_close(opened);

@@ -124,6 +124,7 @@ static void check_learned(const ParameterLayout *layout, const Frozen *frozen) {
     assert_int_equal(learned.token.count, frozen->embeddings ? 0 : layout->token.count);
     assert_int_equal(learned.position.shape[0], frozen->embeddings ? 0 : layout->position.shape[0]);
     assert_int_equal(learned.token.shape[1], layout->token.shape[1]);
+    assert_int_equal(learned.sparse, frozen->embeddings ? 0 : layout->sparse);
     parameters_layout_free(&learned);
 }
 
@@ -136,6 +137,39 @@ static void test_learned(void **state) {
         check_learned(&layout, &(Frozen){layers, false});
         check_learned(&layout, &(Frozen){layers, true});
     }
+    parameters_layout_free(&layout);
+}
+
+/** A language model: the token embedding is the first bucket, there is no head, and nothing is counted twice. */
+static void test_language_model(void **state) {
+    (void)state;
+    ModelConfig config = small();
+    config.language = true;
+    ParameterLayout layout = layout_of(&config);
+    assert_int_equal(layout.buckets, 5);
+    assert_int_equal(layout.tensors, 12 * 3 + 3);
+    assert_string_equal(layout.tensor[0].name, layout.token.name);
+    assert_true(layout.tensor[0].decay && layout.tensor[0].count == layout.token.count);
+    assert_int_equal(layout.token.offset, layout.tensor[0].offset);
+    assert_int_equal(parameters_bucket(&layout, 0), 1);
+    assert_string_equal(layout.tensor[parameters_layer(&layout, 0, LN1_WEIGHT)].name, "transformer.h.0.ln_1.weight");
+    assert_int_equal(layout.tensor[parameters_layer(&layout, 2, LN1_WEIGHT)].offset, layout.bucket_starts[3]);
+    assert_int_equal(layout.tensor[parameters_final_weight(&layout)].offset, layout.bucket_starts[4]);
+    assert_string_equal(layout.tensor[parameters_final_bias(&layout)].name, "transformer.ln_f.bias");
+    assert_int_equal(parameters_score(&layout), layout.tensors);
+    assert_int_equal(layout.sparse, layout.position.count);
+    assert_int_equal(parameters_token_rows(&layout, 7), 0);
+    assert_int_equal(layout.tensor[0].depth, 4);
+    assert_int_equal(layout.tensor[parameters_layer(&layout, 0, LN1_WEIGHT)].depth, 3);
+    assert_int_equal(layout.tensor[parameters_final_weight(&layout)].depth, 0);
+    const size_t language = parameters_count(&layout);
+    parameters_layout_free(&layout);
+    config.language = false;
+    layout = layout_of(&config);
+    assert_int_equal(layout.sparse, layout.position.count + layout.token.count);
+    assert_int_equal(parameters_token_rows(&layout, 7), 7);
+    assert_int_equal(parameters_token_rows(&layout, 1000), 50);
+    assert_int_equal(parameters_count(&layout), language + 5 * 24); /* and the head */
     parameters_layout_free(&layout);
 }
 
@@ -157,6 +191,7 @@ int main(void) {
         cmocka_unit_test(test_names_and_shapes), cmocka_unit_test(test_ends_and_tables),
         cmocka_unit_test(test_places),           cmocka_unit_test(test_gpt2),
         cmocka_unit_test(test_learned),          cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_language_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

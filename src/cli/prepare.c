@@ -17,7 +17,7 @@ typedef struct {
     OptionList inputs;
     LabelOptions labels;
     const char *balance;
-    int64_t max_length, subset, subset_seed, split_seed;
+    int64_t max_length, pack, subset, subset_seed, split_seed;
     bool no_labels, helped;
 } Command;
 
@@ -32,6 +32,24 @@ static Status choose_balance(Command *command, Error *error) {
     if (!told) return STATUS_OK;
     return error_set(error, STATUS_INPUT, "--class-balance: expected undersample or oversample, got %s",
                      *told ? told : "''");
+}
+
+/* The samples of --pack have no text of their own that these options could be about. */
+static Status check_pack(const Command *command, Error *error) {
+    const PrepareOptions *prepare = &command->prepare;
+    const struct {
+        bool given;
+        const char *name;
+    } others[] = {
+        {command->max_length != 0, "max-length"},           {command->subset != 0, "subset"},
+        {prepare->pair_column != NULL, "text-pair-column"}, {prepare->split != 0, "split"},
+        {command->balance != NULL, "class-balance"},        {command->labels.columns != NULL, "label-columns"},
+        {command->labels.problem != NULL, "problem-type"},  {command->labels.separator != NULL, "label-separator"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].given)
+            return error_set(error, STATUS_INPUT, "--pack: samples of %" PRId64 " tokens of all texts: leave --%s out",
+                             command->pack, others[i].name);
+    return STATUS_OK;
 }
 
 static Status parse(Command *command, int argc, char **argv, Error *error) {
@@ -57,6 +75,9 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
          "NAMES: labels 0, 1, ... (default negative,neutral,positive, or the columns' names)", false, 0, 0},
         {"max-length", OPTION_INT, &command->max_length,
          "N: truncate texts to N tokens (default: the tokenizer's limit, or 1024)", false, 1, INT32_MAX},
+        {"pack", OPTION_INT, &command->pack,
+         "N: for linnet pretrain, join texts, an end-of-text behind each, and cut them into samples of N tokens", false,
+         2, INT32_MAX},
         {"subset", OPTION_INT, &command->subset, "N: the first N rows of a shuffle (default: all rows)", false, 1,
          INT64_MAX},
         {"subset-seed", OPTION_INT, &command->subset_seed, "N: seed of that shuffle (default 42)", false, 0, INT64_MAX},
@@ -87,6 +108,8 @@ static Status parse(Command *command, int argc, char **argv, Error *error) {
     log_setup(0, 1, quiet);
     prepare->inputs = command->inputs.items;
     prepare->input_count = command->inputs.count;
+    if (command->pack && check_pack(command, error)) return error->status;
+    prepare->pack = (int32_t)command->pack;
     prepare->max_length = (int32_t)command->max_length;
     prepare->subset = command->subset;
     prepare->subset_seed = (uint64_t)command->subset_seed;
@@ -127,11 +150,15 @@ static void print_summary(const PrepareOptions *options, const PrepareSummary *s
     printf("%s: %" PRId64 " samples of %" PRId64 " rows", options->output, summary->training.samples, summary->rows);
     if (summary->files > 1) printf(" in %" PRId64 " files", summary->files);
     printf(", %" PRId64 " tokens\n", summary->training.tokens);
-    printf("longest: %" PRId32 " tokens; truncated to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
-           summary->max_length, summary->truncated);
+    if (options->pack)
+        printf("packed: samples of %" PRId32 " tokens; dropped behind the last one: %" PRId64 " tokens\n",
+               options->pack, summary->dropped);
+    else
+        printf("longest: %" PRId32 " tokens; truncated to %" PRId32 " tokens: %" PRId64 "\n", summary->longest,
+               summary->max_length, summary->truncated);
     if (summary->empty)
-        printf("empty texts, one end-of-text token each: %" PRId64 " (null: %" PRId64 ")\n", summary->empty,
-               summary->null);
+        printf("empty texts, %s: %" PRId64 " (null: %" PRId64 ")\n",
+               options->pack ? "left out" : "one end-of-text token each", summary->empty, summary->null);
     if (summary->replaced) printf("bytes replaced by U+FFFD: %" PRId64 " times\n", summary->replaced);
     if (options->class_balance == BALANCE_UNDERSAMPLE)
         printf("left out to balance the classes: %" PRId64 " samples\n", summary->left_out);
@@ -148,7 +175,7 @@ static Status run(Command *command, Error *error) {
     options->tokenizer = hub_cache_resolve(options->tokenizer, room, error);
     if (error->status) return error->status;
     LabelLists lists = {0};
-    if (!label_options_read(&command->labels, command->no_labels, &lists, options, error) &&
+    if (!label_options_read(&command->labels, command->no_labels || command->pack, &lists, options, error) &&
         !prepare(options, &summary, error))
         print_summary(options, &summary);
     label_lists_free(&lists);

@@ -7,6 +7,7 @@
 #include "linnet/data/dataset.h"
 #include "linnet/text/table_paths.h"
 #include "linnet/tokenizer/tokenizer.h"
+#include "text/packer.h"
 #include "text/row_plan.h"
 #include "text/sample_fields.h"
 #include "text/subset.h"
@@ -25,6 +26,7 @@ typedef struct {
     Tables *tables;
     Tokenizer *tokenizer;
     DatasetWriter *writers[FILES];
+    Packer *packer;     /**< NULL without `pack` */
     Subset *subset;     /**< NULL without a subset */
     bool planned;       /**< there is a plan */
     RowPlan plan;       /**< of the rows, or of those of the subset */
@@ -196,6 +198,21 @@ static Status encode(Preparation *preparation, const int32_t **ids, size_t *coun
                                    error);
 }
 
+/* Add the row's text to the sample that is being filled; an empty one adds nothing. */
+static Status pack_row(Preparation *preparation, int64_t row, Error *error) {
+    const Field *text = preparation->sample.fields;
+    const int32_t *ids;
+    size_t count;
+    bool truncated;
+    preparation->summary->empty += text->size == 0;
+    preparation->summary->null += text->null;
+    if (text->size == 0) return STATUS_OK;
+    if (tokenizer_encode_sample(preparation->tokenizer, text->text, text->size, INT32_MAX, &ids, &count, &truncated,
+                                error))
+        return error->status;
+    return packer_add(preparation->packer, ids, count, row, error);
+}
+
 /* Encode the row's text and write the sample, or keep it for the subset, which has an order of its own. `index`: how many
  * rows that may be written are before it in the table. */
 static Status take_row(Preparation *preparation, int64_t index, int64_t row, Error *error) {
@@ -225,7 +242,7 @@ static Status read_tables(Preparation *preparation, Error *error) {
     for (int64_t row = 0; !tables_next(preparation->tables, preparation->sample.fields, &more, error) && more; row++) {
         preparation->summary->rows = row + 1;
         if (preparation->subset && !subset_wants(preparation->subset, row)) continue;
-        if (take_row(preparation, index++, row, error)) break;
+        if (preparation->packer ? pack_row(preparation, row, error) : take_row(preparation, index++, row, error)) break;
     }
     SubsetSample sample;
     for (size_t place = 0; !error->status && preparation->subset && subset_sample(preparation->subset, place, &sample);
@@ -278,11 +295,28 @@ static Status create_writers(Preparation *preparation, Error *error) {
         name_part(options, i, &info);
         dataset_writer_create(&preparation->writers[i], output_path(options, i), &info, error);
     }
-    return error->status;
+    if (error->status || options->pack == 0) return error->status;
+    return packer_create(&preparation->packer, preparation->writers[TRAINING], options->pack, info.end_of_text, error);
+}
+
+/* Count what was packed. */
+static Status finish_packing(Preparation *preparation, Error *error) {
+    PrepareSummary *summary = preparation->summary;
+    const int32_t length = preparation->options->pack;
+    summary->training.samples = packer_samples(preparation->packer);
+    summary->training.tokens = summary->training.samples * length;
+    summary->dropped = packer_rest(preparation->packer);
+    summary->longest = length;
+    if (summary->training.samples > 0) return STATUS_OK;
+    return error_set(error, STATUS_INPUT,
+                     "%s: the texts have %" PRId64 " tokens, with the end-of-text behind each: fewer than one sample "
+                     "of %d",
+                     tables_name(preparation->tables), summary->dropped, length);
 }
 
 static Status finish(Preparation *preparation, Error *error) {
     TableSource source;
+    if (preparation->packer && finish_packing(preparation, error)) return error->status;
     tables_source(preparation->tables, &source);
     if (preparation->counted >= 0 && preparation->counted != preparation->summary->rows)
         return refuse_change(preparation, error);
@@ -312,6 +346,7 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
     preparation.max_length =
         tokenizer_max_length(preparation.tokenizer, options->max_length, positions ? positions : PREPARE_MAX_LENGTH);
     if (positions && preparation.max_length > positions) preparation.max_length = positions;
+    if (options->pack) preparation.max_length = options->pack;
     summary->max_length = preparation.max_length;
     progress_begin("prepare", "bytes", 0);
     convert(&preparation, error);
@@ -319,6 +354,7 @@ Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *er
 cleanup:
     tables_close(preparation.tables);
     sample_fields_free(&preparation.sample);
+    packer_destroy(preparation.packer);
     table_paths_free(&preparation.paths);
     subset_destroy(preparation.subset);
     row_plan_free(&preparation.plan);

@@ -45,6 +45,8 @@ typedef struct {
     size_t labels;
     int32_t max_length; /**< longer samples are truncated to this many tokens; 0: to the tokenizer's model_max_length,
                              or to PREPARE_MAX_LENGTH where it has none */
+    int32_t pack;       /**< for a language model: samples of so many tokens each, from joined texts (without labels,
+                             second texts, max_length, subset and split); 0: a sample each text */
     int32_t positions;  /**< of the model that the samples are for, which also limits their length; 0: not known */
     int64_t subset;     /**< 0: all rows in the table's order; n: the first n of shuffle(subset_seed), in that order */
     uint64_t subset_seed;
@@ -71,6 +73,7 @@ typedef struct {
     int32_t longest;        /**< longest sample, in tokens */
     int64_t truncated;      /**< samples that were truncated */
     int64_t empty;          /**< samples without text: one end-of-text token each */
+    int64_t dropped;        /**< by pack: tokens behind the last complete sample */
     int64_t null;           /**< those of them whose text is JSON's null */
     int64_t replaced;       /**< U+FFFD in place of bytes that are not in the table's encoding */
     PreparePart training;   /**< `output` */
@@ -83,10 +86,12 @@ typedef struct {
     int64_t repeated;       /**< samples written again by oversampling */
 } PrepareSummary;
 
-/** Make the token file of the rows of all tables, in the order in which they are named. STATUS_INPUT, naming file, line and column where possible: what linnet/text/records.h and
- *  linnet/tokenizer/tokenizer.h refuse (also pairs), an unknown label or a target that is none (docs/reference/formats.md has the rules), empty or repeated label
- *  names, a table without rows, tables with different columns, a subset larger than the table, a table that changes while it is read, an output that
- *  is an input; what split.h and class_balance.h in src/text refuse, and their options for samples that do not have one label each. */
+/** Make the token file of the rows of all tables, in the order in which they are named. STATUS_INPUT, naming file, line
+ *  and column where possible: what linnet/text/records.h and linnet/tokenizer/tokenizer.h refuse (also pairs), an unknown
+ *  label or a target that is none (docs/reference/formats.md has the rules), empty or repeated label names, a table
+ *  without rows, or with fewer tokens than a sample to be packed, tables with different columns, a subset larger than the
+ *  table, a table that changes while it is read, an output that is an input; what split.h and class_balance.h in src/text
+ *  refuse, and their options for samples that do not have one label each. */
 Status prepare(const PrepareOptions *options, PrepareSummary *summary, Error *error);
 
 #endif

@@ -227,12 +227,12 @@ def write_config(path, **settings):
     return path
 
 
-def train(folder, ranks=0, code=0, limit=None, env=None, **settings):
+def train(folder, ranks=0, code=0, limit=None, env=None, command="train", **settings):
     """Train to folder/run with the configuration folder/config.json; return the folder of the run."""
     folder.mkdir(parents=True, exist_ok=True)
     settings.setdefault("output_dir", folder / "run")
     config = write_config(folder / "config.json", **settings)
-    linnet("train", config, ranks=ranks, code=code, limit=limit, env=env)
+    linnet(command, config, ranks=ranks, code=code, limit=limit, env=env)
     return Path(settings["output_dir"])
 
 

@@ -18,7 +18,7 @@ typedef struct {
 } CommandList;
 
 /** The program's commands: each takes the arguments after its name and returns the program's exit code. A command that
- *  fails has printed one line. init-config, train, evaluate and plan --measure start MPI and are collective over
+ *  fails has printed one line. init-config, train, pretrain, evaluate and plan --measure start MPI and are collective over
  *  MPI_COMM_WORLD; the others do not use MPI. */
 int command_prepare(int argc, char **argv);
 int command_init(int argc, char **argv);
@@ -26,6 +26,7 @@ int command_init_config(int argc, char **argv);
 int command_merge(int argc, char **argv);
 int command_plan(int argc, char **argv);
 int command_train(int argc, char **argv);
+int command_pretrain(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_report(int argc, char **argv);

@@ -26,6 +26,7 @@ static const CommandRow COMMANDS[] = {
     {"init", command_init, "make a new model folder with random weights", false},
     {"init-config", command_init_config, "print a commented configuration to start from", false},
     {"plan", command_plan, "predict memory, network traffic and time of a run", true},
+    {"pretrain", command_pretrain, "train a language model; alone, under mpirun or under srun", true},
     {"train", command_train, "fine-tune a model; alone, under mpirun or under srun", true},
     {"evaluate", command_evaluate, "accuracy, macro F1 and loss of a model on a token file", true},
     {"predict", command_predict, "label texts from the arguments, a table or standard input", true},

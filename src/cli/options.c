@@ -61,7 +61,7 @@ bool options_help_wanted(int argc, char **argv, bool *all) {
     return false;
 }
 
-static Status list_add(OptionList *list, const char *item, Error *error) {
+Status options_add(OptionList *list, const char *item, Error *error) {
     char **items = memory_resize(list->items, list->count * sizeof *items, list->count + 1, sizeof *items, error);
     if (!items) return error->status;
     list->items = items;
@@ -154,7 +154,7 @@ static Status store_value(const Option *option, const char *text, Error *error) 
     case OPTION_GROUP:
         break;
     }
-    return list_add(option->value, text, error);
+    return options_add(option->value, text, error);
 }
 
 /* The next argument as the value of an option, which --help calls `placeholder`. */
@@ -233,7 +233,7 @@ static Status add_setting(Parser *parser, const char *key, const char *value, Er
     char *text = memory_allocate(room, 1, error);
     if (!text) return error->status;
     snprintf(text, room, "--%s=%s", key, value);
-    list_add(parser->line->settings, text, error);
+    options_add(parser->line->settings, text, error);
     memory_free(text);
     return error->status;
 }
@@ -279,7 +279,7 @@ static Status parse_option(Parser *parser, const char *argument, Error *error) {
     if (take_value(parser, option, attached, &text, error) || store_value(option, text, error)) return error->status;
     while (option->kind == OPTION_FILES && !attached && parser->next < parser->argc && !error->status &&
            (parser->argv[parser->next][0] != '-' || !parser->argv[parser->next][1]))
-        list_add(option->value, parser->argv[parser->next++], error);
+        options_add(option->value, parser->argv[parser->next++], error);
     return error->status;
 }
 
@@ -287,7 +287,7 @@ static Status parse_operand(Parser *parser, const char *argument, Error *error) 
     if (!parser->line->operands)
         return error_set(error, STATUS_INPUT, "unexpected argument %s: the command takes only options: %s", argument,
                          usage_complete(&(UsageLine){0}, parser->line, parser->argc, parser->argv));
-    return list_add(parser->operands, argument, error);
+    return options_add(parser->operands, argument, error);
 }
 
 static Status parse_argument(Parser *parser, bool only_operands, Error *error) {

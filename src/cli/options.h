@@ -69,6 +69,8 @@ void command_name(const CommandLine *line, char *name, size_t size);
  *  an error: free them. */
 Status options_parse(const CommandLine *line, int argc, char **argv, bool *helped, bool *quiet, OptionList *operands,
                      Error *error);
+/** Append a copy of `item`. STATUS_FAILURE: out of memory. */
+Status options_add(OptionList *list, const char *item, Error *error);
 void options_free_list(OptionList *list);
 
 /** Whether argv [argc] asks for --help, which counts anywhere before `--`; *all: for `--help all`. */

@@ -1,4 +1,4 @@
-/* linnet train: read the settings and train. */
+/* linnet train and linnet pretrain: read the settings and train. */
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "linnet/checkpoint/run_status.h"
@@ -76,25 +76,27 @@ static Status print_status(const OptionList *operands, const OptionList *overrid
     return error->status;
 }
 
-/* One operand is the file; settings are options. Without a file these say all. */
-static Status check_operands(const OptionList *operands, const OptionList *overrides, Error *error) {
+/* One operand is the file; settings are options. Without a file these say all. `command`: train or pretrain. */
+static Status check_operands(const char *command, const OptionList *operands, const OptionList *overrides,
+                             Error *error) {
     for (size_t i = 0; i < operands->count; i++) {
         const char *operand = operands->items[i];
         if (strchr(operand, '=') && !file_exists(operand))
-            return error_set(error, STATUS_INPUT,
-                             "%s: expected a configuration file; a setting is an option: linnet train %s --set %s",
-                             operand, strchr(operands->items[0], '=') ? "CONFIG.json" : operands->items[0], operand);
+            return error_set(
+                error, STATUS_INPUT, "%s: expected a configuration file; a setting is an option: linnet %s %s --set %s",
+                operand, command, strchr(operands->items[0], '=') ? "CONFIG.json" : operands->items[0], operand);
     }
     if (operands->count == 1 || (operands->count == 0 && overrides->count > 0)) return STATUS_OK;
     if (operands->count == 0)
         return error_set(
             error, STATUS_INPUT,
             "expected a configuration file; make one by: linnet init-config --model DIR --data FILE.h5 > run.json");
-    return error_set(error, STATUS_INPUT, "expected one configuration file, got %zu: linnet train %s", operands->count,
-                     operands->items[0]);
+    return error_set(error, STATUS_INPUT, "expected one configuration file, got %zu: linnet %s %s", operands->count,
+                     command, operands->items[0]);
 }
 
-int command_train(int argc, char **argv) {
+/* `pretrain` is `train` with the other objective: the last override of a key counts. */
+static int train(bool pretrain, int argc, char **argv) {
     bool helped = false, quiet = false, settings = false, profile = false, status = false;
     OptionList overrides = {0}, operands = {0};
     Error error = {0};
@@ -108,17 +110,24 @@ int command_train(int argc, char **argv) {
          0},
     };
     const CommandLine line = {
-        .synopsis = "linnet train [CONFIG.json] [--KEY VALUE ...] [--set KEY=VALUE ...]",
-        .summary = "Fine-tune a GPT-2 model on a token file: alone, or under mpirun or srun with any number of ranks.\n"
-                   "Settings come from a JSON file, from options named like its keys, or from both.",
+        .synopsis = pretrain ? "linnet pretrain [CONFIG.json] [--KEY VALUE ...] [--set KEY=VALUE ...]"
+                             : "linnet train [CONFIG.json] [--KEY VALUE ...] [--set KEY=VALUE ...]",
+        .summary =
+            pretrain
+                ? "Train a GPT-2 language model on a token file: alone, or under mpirun or srun with any number of ranks.\n"
+                  "Settings are those of linnet train; the objective is the next token of each text."
+                : "Fine-tune a GPT-2 model on a token file: alone, or under mpirun or srun with any number of ranks.\n"
+                  "Settings come from a JSON file, from options named like its keys, or from both.",
         .options = table,
         .count = sizeof table / sizeof *table,
-        .example = "mpirun -n 2 linnet train run.json --learning_rate 3e-5",
+        .example = pretrain ? "linnet pretrain --model_name_or_path gpt2 --train_file train.h5 --output_dir lm"
+                            : "mpirun -n 2 linnet train run.json --learning_rate 3e-5",
         .operands = "CONFIG.json",
         .settings = &overrides,
     };
     if (options_parse(&line, argc, argv, &helped, &quiet, &operands, &error) == STATUS_OK && !helped && !settings)
-        check_operands(&operands, &overrides, &error);
+        check_operands(pretrain ? "pretrain" : "train", &operands, &overrides, &error);
+    if (pretrain && !error.status) options_add(&overrides, "--objective=language_modeling", &error);
     if (error.status == STATUS_OK && settings && !helped)
         print_settings(&error);
     else if (status && !helped)
@@ -128,4 +137,12 @@ int command_train(int argc, char **argv) {
     options_free_list(&overrides);
     options_free_list(&operands);
     return (int)error.status;
+}
+
+int command_train(int argc, char **argv) {
+    return train(false, argc, argv);
+}
+
+int command_pretrain(int argc, char **argv) {
+    return train(true, argc, argv);
 }

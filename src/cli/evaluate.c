@@ -61,7 +61,8 @@ int command_evaluate(int argc, char **argv) {
         .synopsis = "linnet evaluate --model DIR --data FILE [--predictions FILE.tsv]",
         .summary =
             "Print accuracy, macro F1, MCC, AUROC, calibration error, loss, the confusion matrix and the scores of each\n"
-            "class of a model on a token file or a table. Runs alone, or under mpirun or srun.",
+            "class of a model on a token file or a table; of a language model, loss and perplexity on a token file. Runs\n"
+            "alone, or under mpirun or srun.",
         .example = "linnet evaluate --model run --data test.h5",
         .options = table,
         .count = sizeof table / sizeof *table,

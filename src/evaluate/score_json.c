@@ -1,5 +1,6 @@
 /* The scores of an evaluation as JSON. */
 #include "linnet/evaluate/score_json.h"
+#include "linnet/core/integers.h"
 #include "linnet/evaluate/class_scores.h"
 #include <math.h>
 #include <stdio.h>
@@ -86,6 +87,7 @@ static bool fill(cJSON *object, const Metrics *metrics, const Scores *scores, ch
         !score_json_number(object, "eval_runtime", seconds) ||
         !score_json_number(object, "eval_samples_per_second", (double)metrics->samples / seconds))
         return false;
+    if (metrics->labels == 0) return cJSON_AddNumberToObject(object, "eval_predictions", (double)metrics->predictions);
     return problem_has_targets(metrics->problem) ? add_targets(object, metrics, label_names)
                                                  : add_classes(object, metrics, label_names);
 }

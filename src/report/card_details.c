@@ -207,9 +207,15 @@ static const EvaluationColumns EVALUATION_COLUMNS[] = {
     [PROBLEM_REGRESSION] = {4, {"RMSE", "MAE", "Pearson", "Spearman"}, {"rmse", "mae", "pearson", "spearmanr"}},
 };
 
+static const EvaluationColumns LANGUAGE_COLUMNS = {1, {"perplexity"}, {"perplexity"}};
+
+static const EvaluationColumns *columns_of(const ModelConfig *config) {
+    return config->language ? &LANGUAGE_COLUMNS : &EVALUATION_COLUMNS[config->problem];
+}
+
 static void print_evaluation(FILE *file, const ModelCard *card, const CardEvaluation *of, const cJSON *event,
                              const cJSON *trained) {
-    const EvaluationColumns *columns = &EVALUATION_COLUMNS[card->config->problem];
+    const EvaluationColumns *columns = columns_of(card->config);
     Field room;
     fputc('|', file);
     print_number(file, event, "step", 0);
@@ -221,7 +227,7 @@ static void print_evaluation(FILE *file, const ModelCard *card, const CardEvalua
 }
 
 static void print_evaluations(FILE *file, const ModelCard *card, const CardEvaluation *of) {
-    const EvaluationColumns *columns = &EVALUATION_COLUMNS[card->config->problem];
+    const EvaluationColumns *columns = columns_of(card->config);
     int count = 0, number = 0;
     const cJSON *const first = card->history ? card->history->child : NULL, *const end = end_of_evaluations(card);
     const cJSON *trained = NULL;

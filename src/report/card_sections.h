@@ -20,4 +20,13 @@ void card_evaluations(FILE *file, const ModelCard *card);
 /** What made it: program, ranks, run, digest. */
 void card_origin(FILE *file, const ModelCard *card);
 
+/** The title and the way to use it of a language model. */
+void card_language_summary(FILE *file, const ModelCard *card);
+void card_language_usage(FILE *file, const ModelCard *card);
+
+/** The name of the model's folder; points into `room`. */
+const char *card_folder(const ModelCard *card, char room[4096]);
+/** What the model was made from, with a link to the hub where it is known there. */
+void card_base(FILE *file, const ModelCard *card);
+
 #endif

@@ -1,4 +1,5 @@
 /* What a reader of a model card wants first: the front matter, the summary, the way to use it. See card_sections.h. */
+#include "linnet/evaluate/perplexity.h"
 #include "report/base_model.h"
 #include "report/card_sections.h"
 #include "report/card_targets.h"
@@ -6,7 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-static const char *folder_name(const ModelCard *card, char room[4096]) {
+const char *card_folder(const ModelCard *card, char room[4096]) {
     return card_name(card->settings->output_dir, room);
 }
 
@@ -29,13 +30,17 @@ static void print_class_metrics(FILE *file, const CardEvaluation *of) {
 }
 
 static void print_result(FILE *file, const CardEvaluation *of) {
-    fputs("  - task:\n      type: text-classification\n      name: Text Classification\n    dataset:\n      type: ",
-          file);
+    const bool language = of->metrics->labels == 0;
+    fprintf(file, "  - task:\n      type: %s\n      name: %s\n    dataset:\n      type: ",
+            language ? "text-generation" : "text-classification", language ? "Text Generation" : "Text Classification");
     card_quoted(file, of->data->source_name);
     fputs("\n      name: ", file);
     card_quoted(file, of->data->source_name);
     fprintf(file, "\n      revision: \"%s\"\n    metrics:\n", of->data->source_digest);
-    if (problem_has_targets(of->scores->problem))
+    if (language) {
+        print_metric(file, "perplexity", "Perplexity", perplexity(of->scores->loss), "");
+        print_metric(file, "loss", "Loss", of->scores->loss, "");
+    } else if (problem_has_targets(of->scores->problem))
         card_target_results(file, of);
     else
         print_class_metrics(file, of);
@@ -44,12 +49,14 @@ static void print_result(FILE *file, const CardEvaluation *of) {
 static void print_results(FILE *file, const ModelCard *card) {
     char room[4096];
     fputs("metrics:\n", file);
-    if (problem_has_targets(card->config->problem))
+    if (card->config->language)
+        fputs("- perplexity\n", file);
+    else if (problem_has_targets(card->config->problem))
         card_target_metrics(file, card);
     else
         fputs("- accuracy\n- f1\n- precision\n- recall\n- matthews_correlation\n- roc_auc\n", file);
     fputs("model-index:\n- name: ", file);
-    card_quoted(file, folder_name(card, room));
+    card_quoted(file, card_folder(card, room));
     fputs("\n  results:\n", file);
     for (size_t i = 0; i < card->evaluation_count; i++) print_result(file, &card->evaluations[i]);
 }
@@ -57,7 +64,8 @@ static void print_results(FILE *file, const ModelCard *card) {
 void card_front_matter(FILE *file, const ModelCard *card) {
     char base[BASE_MODEL_TEXT];
     const bool adapter = card->settings->lora_r > 0;
-    fprintf(file, "---\nlibrary_name: %s\npipeline_tag: text-classification\n", adapter ? "peft" : "transformers");
+    fprintf(file, "---\nlibrary_name: %s\npipeline_tag: %s\n", adapter ? "peft" : "transformers",
+            card->config->language ? "text-generation" : "text-classification");
     if (base_model_name(card->settings->model_name_or_path, card->config, base)) {
         fputs("base_model: ", file);
         card_quoted(file, base);
@@ -68,7 +76,7 @@ void card_front_matter(FILE *file, const ModelCard *card) {
     fputs("---\n", file);
 }
 
-static void print_base(FILE *file, const ModelCard *card) {
+void card_base(FILE *file, const ModelCard *card) {
     char base[BASE_MODEL_TEXT], room[4096];
     if (base_model_name(card->settings->model_name_or_path, card->config, base))
         fprintf(file, "[%s](https://huggingface.co/%s)", base, base);
@@ -111,11 +119,11 @@ static void print_scores(FILE *file, const CardEvaluation *of) {
 void card_summary(FILE *file, const ModelCard *card) {
     char room[4096];
     fputs("\n# ", file);
-    card_plain(file, folder_name(card, room));
+    card_plain(file, card_folder(card, room));
     const bool adapter = card->settings->lora_r > 0;
     const char *kind = card->config->problem == PROBLEM_REGRESSION ? "regressor" : "classifier";
     fprintf(file, adapter ? "\n\nA LoRA adapter that makes a text %s of " : "\n\nA GPT-2 text %s: ", kind);
-    print_base(file, card);
+    card_base(file, card);
     fputs(adapter ? ", trained on " : " fine-tuned on ", file);
     card_plain(file, card->train->source_name);
     if (problem_has_targets(card->config->problem))
@@ -163,7 +171,7 @@ static void print_adapted_pipeline(FILE *file, const ModelCard *card, const char
 
 void card_usage(FILE *file, const ModelCard *card) {
     char room[4096];
-    const char *name = folder_name(card, room);
+    const char *name = card_folder(card, room);
     fputs("\n## How to use it\n\nIn the folder that this one is in:\n\n```python\n", file);
     if (card->settings->lora_r > 0)
         print_adapted_pipeline(file, card, name);

@@ -22,9 +22,14 @@ static void print_card(FILE *file, const ModelCard *card) {
     fputs("\n" MODEL_CARD_MARK " It is written anew when linnet saves a model here again: remove this line to keep "
           "your own text. -->\n",
           file);
-    card_summary(file, card);
-    card_usage(file, card);
-    card_labels(file, card);
+    if (card->config->language) {
+        card_language_summary(file, card);
+        card_language_usage(file, card);
+    } else {
+        card_summary(file, card);
+        card_usage(file, card);
+        card_labels(file, card);
+    }
     card_data(file, card);
     card_training(file, card);
     card_evaluations(file, card);

@@ -15,7 +15,9 @@ bool score_json_number(cJSON *object, const char *name, double value);
 /** Print one object in a line to standard output: the scores as in an event of the training log (eval_loss, …),
  *  eval_runtime in seconds, eval_samples_per_second, eval_samples, the label names, the confusion matrix (rows: the
  *  truth), and for each label precision, recall, f1 and support. With multi label no matrix, and for each label also
- *  average_precision and the samples for which it is predicted; with regression the scores of each target. label_names [metrics->labels]. */
+ *  average_precision and the samples for which it is predicted; with regression the scores of each target; of a language
+ *  model, in the place of what is about labels, eval_predictions, the number of predicted tokens. label_names
+ *  [metrics->labels]. */
 void score_json_print(const Metrics *metrics, const Scores *scores, char *const *label_names, double seconds,
                       Error *error);
 

@@ -105,6 +105,10 @@ Problem run_problem(const Run *run) {
     return PROBLEM_SINGLE_LABEL;
 }
 
+bool run_is_language(const Run *run) {
+    return run->last_evaluation && cJSON_HasObjectItem(run->last_evaluation, "eval_perplexity");
+}
+
 void series_free(Series *series) {
     memory_free(series->step);
     memory_free(series->value);

@@ -86,6 +86,8 @@ Status run_series(const Run *run, const char *key, Series *series, Error *error)
 void series_free(Series *series);
 /* What the model tells of a text, by the scores of the log. */
 Problem run_problem(const Run *run);
+/* Whether the run is of a language model, by its last evaluation. */
+bool run_is_language(const Run *run);
 /* A number of an event; NaN where it is null or absent. */
 double event_number(const cJSON *event, const char *key);
 /* A setting as a text, NULL where it is null, absent or no text. */

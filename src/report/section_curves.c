@@ -26,6 +26,8 @@ static const Curve CURVES[] = {
     {"c-rmse", "Error", "the error on the evaluation data", "eval_rmse", "RMSE", "eval_mae", "MAE", false, true, false},
     {"c-correlation", "Correlation", "the correlation on the evaluation data", "eval_pearson", "Pearson",
      "eval_spearmanr", "Spearman", false, true, false},
+    {"c-perplexity", "Perplexity", "e to the power of the evaluation loss", "eval_perplexity", NULL, NULL, NULL, false,
+     true, false},
     {"c-rate", "Learning rate", "the learning rate", "learning_rate", NULL, NULL, NULL, false, false, false},
     {"c-norm", "Gradient norm", "the norm of the gradient before clipping", "grad_norm", NULL, NULL, NULL, false, false,
      false},

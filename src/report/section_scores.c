@@ -5,75 +5,61 @@
 #include <math.h>
 
 typedef struct {
-    Metric metric;
-    const char *name;
+    const char *metric, *name;
+    bool share; /* from 0 to 1: all have as many digits as each other */
 } Column;
 
-enum { COLUMNS_MOST = 7 };
+enum { COLUMNS_MOST = 8 };
 
-/* Of each problem; they end with the loss. */
+/* Of each problem, and of a language model. One without a name ends them. */
 static const Column COLUMNS[][COLUMNS_MOST] = {
-    [PROBLEM_SINGLE_LABEL] = {{METRIC_ACCURACY, "Accuracy"},
-                              {METRIC_F1, "Macro F1"},
-                              {METRIC_F1_WEIGHTED, "Weighted F1"},
-                              {METRIC_MCC, "MCC"},
-                              {METRIC_AUROC, "AUROC"},
-                              {METRIC_ECE, "Calibration error"},
-                              {METRIC_LOSS, "Loss"}},
-    [PROBLEM_MULTI_LABEL] = {{METRIC_F1_MICRO, "Micro F1"},
-                             {METRIC_F1, "Macro F1"},
-                             {METRIC_AVERAGE_PRECISION, "mAP"},
-                             {METRIC_ACCURACY, "All labels right"},
-                             {METRIC_LOSS, "Loss"}},
-    [PROBLEM_REGRESSION] = {{METRIC_RMSE, "RMSE"},
-                            {METRIC_MAE, "MAE"},
-                            {METRIC_PEARSON, "Pearson"},
-                            {METRIC_SPEARMAN, "Spearman"},
-                            {METRIC_R2, "R²"},
-                            {METRIC_LOSS, "Loss"}},
+    [PROBLEM_SINGLE_LABEL] = {{"accuracy", "Accuracy", true},
+                              {"f1", "Macro F1", true},
+                              {"f1_weighted", "Weighted F1", true},
+                              {"mcc", "MCC", true},
+                              {"auroc", "AUROC", true},
+                              {"ece", "Calibration error", true},
+                              {"loss", "Loss", false}},
+    [PROBLEM_MULTI_LABEL] = {{"f1_micro", "Micro F1", true},
+                             {"f1", "Macro F1", true},
+                             {"average_precision", "mAP", true},
+                             {"accuracy", "All labels right", true},
+                             {"loss", "Loss", false}},
+    [PROBLEM_REGRESSION] = {{"rmse", "RMSE", false},
+                            {"mae", "MAE", false},
+                            {"pearson", "Pearson", true},
+                            {"spearmanr", "Spearman", true},
+                            {"r2", "R²", true},
+                            {"loss", "Loss", false}},
 };
+static const Column LANGUAGE[COLUMNS_MOST] = {{"perplexity", "Perplexity", false}, {"loss", "Loss", false}};
 
-static size_t count_columns(const Column *columns) {
-    size_t count = 1;
-    while (columns[count - 1].metric != METRIC_LOSS) count++;
-    return count;
-}
-
-/* Scores from 0 to 1 have as many digits as each other. */
-static bool is_unbounded(Metric metric) {
-    return metric == METRIC_LOSS || metric == METRIC_RMSE || metric == METRIC_MAE;
-}
-
-static void name_field(const char *prefix, Metric metric, char field[2 * EVAL_PREFIX_TEXT]) {
-    snprintf(field, 2 * EVAL_PREFIX_TEXT, "%s%s", prefix, METRIC_NAMES[metric]);
+static void name_field(const char *prefix, const char *metric, char field[2 * EVAL_PREFIX_TEXT]) {
+    snprintf(field, 2 * EVAL_PREFIX_TEXT, "%s%s", prefix, metric);
 }
 
 /* The last event with scores of a file; NULL: none. */
 static const cJSON *last_event(const Run *run, const char *prefix) {
     char field[2 * EVAL_PREFIX_TEXT];
     const cJSON *event, *last = NULL;
-    name_field(prefix, METRIC_LOSS, field);
+    name_field(prefix, METRIC_NAMES[METRIC_LOSS], field);
     cJSON_ArrayForEach(event, run->log) {
         if (cJSON_GetObjectItemCaseSensitive(event, field)) last = event;
     }
     return last;
 }
 
-static void write_row(Html *html, const Run *run, const char *name, const char *prefix) {
+static void write_row(Html *html, const Run *run, const Column *columns, const char *name, const char *prefix) {
     const cJSON *event = last_event(run, prefix);
     if (!event) return;
     html_print(html, "<tr><th scope=\"row\">");
     html_text(html, name ? name : "evaluation");
     html_print(html, "</th>");
-    const Column *columns = COLUMNS[run_problem(run)];
-    for (size_t i = 0; i < count_columns(columns); i++) {
+    for (const Column *column = columns; column->name; column++) {
         char field[2 * EVAL_PREFIX_TEXT];
-        name_field(prefix, columns[i].metric, field);
+        name_field(prefix, column->metric, field);
         html_print(html, "<td class=\"n\">");
-        if (is_unbounded(columns[i].metric))
-            html_number(html, event_number(event, field));
-        else
-            html_score(html, event_number(event, field));
+        (column->share ? html_score : html_number)(html, event_number(event, field));
         html_print(html, "</td>");
     }
     html_print(html, "</tr>");
@@ -82,21 +68,21 @@ static void write_row(Html *html, const Run *run, const char *name, const char *
 void write_scores_table(Html *html, const Run *run) {
     const char *others[NAMED_FILES_MAX];
     const size_t count = run_other_files(run, others, NAMED_FILES_MAX);
+    const Column *columns = run_is_language(run) ? LANGUAGE : COLUMNS[run_problem(run)];
     if (!run->last_evaluation) return;
     html_print(
         html,
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Scores of the last evaluation\"><table>"
         "<caption>Scores of the last evaluation%s</caption><thead><tr><th scope=\"col\">On</th>",
         count > 0 ? "; the page is about the first row" : "");
-    const Column *columns = COLUMNS[run_problem(run)];
-    for (size_t i = 0; i < count_columns(columns); i++)
-        html_print(html, "<th scope=\"col\" class=\"n\">%s</th>", columns[i].name);
+    for (const Column *column = columns; column->name; column++)
+        html_print(html, "<th scope=\"col\" class=\"n\">%s</th>", column->name);
     html_print(html, "</tr></thead><tbody>");
-    write_row(html, run, run->eval_name, "eval_");
+    write_row(html, run, columns, run->eval_name, "eval_");
     for (size_t i = 0; i < count; i++) {
         char prefix[EVAL_PREFIX_TEXT];
         eval_prefix(&(NamedFile){.name = (char *)others[i]}, prefix);
-        write_row(html, run, others[i], prefix);
+        write_row(html, run, columns, others[i], prefix);
     }
     html_print(html, "</tbody></table></div>\n");
 }

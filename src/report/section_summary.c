@@ -24,26 +24,37 @@ static const Compared COMPARED[] = {
     [PROBLEM_REGRESSION] = {"eval_rmse", "RMSE", "eval_pearson", "Pearson"},
 };
 
+static const Compared COMPARED_LANGUAGE = {"eval_perplexity", "Perplexity", NULL, "Bits a token"};
+
+static const Compared *compared_of(const Run *run) {
+    return run_is_language(run) ? &COMPARED_LANGUAGE : &COMPARED[run_problem(run)];
+}
+
+/* Whether the main score is a share of samples, with an interval. */
+static bool is_share(const Run *run) {
+    return !run_is_language(run) && !problem_has_targets(run_problem(run));
+}
+
 RunScores run_scores(const Run *run) {
     const cJSON *event = run->last_evaluation;
     RunScores scores = {{NAN, NAN, NAN}, {NAN, NAN, NAN}, NAN, 0};
     if (!event) return scores;
     scores.samples = run->predictions.count > 0 ? run->predictions.count : samples_of(event);
-    const Problem problem = run_problem(run);
-    const double accuracy = problem_has_targets(problem) ? NAN : event_number(event, "eval_accuracy");
+    const Compared *compared = compared_of(run);
+    const double accuracy = is_share(run) ? event_number(event, "eval_accuracy") : NAN;
     if (accuracy >= 0.0 && accuracy <= 1.0 && scores.samples > 0)
         scores.main = interval_wilson(llround(accuracy * (double)scores.samples), scores.samples);
     if (run->predictions.count > 0 && (double)run->predictions.step == event_number(event, "step"))
         scores.second = overall_scores(run->predictions.metrics).f1;
-    scores.main.value = event_number(event, COMPARED[problem].main_key);
-    scores.second.value = event_number(event, COMPARED[problem].second_key);
     scores.loss = event_number(event, "eval_loss");
+    scores.main.value = event_number(event, compared->main_key);
+    scores.second.value = compared->second_key ? event_number(event, compared->second_key) : scores.loss / log(2.0);
     return scores;
 }
 
 double run_merit(const Run *run) {
     const double score = run_scores(run).main.value;
-    return run_problem(run) == PROBLEM_REGRESSION ? -score : score;
+    return run_is_language(run) || run_problem(run) == PROBLEM_REGRESSION ? -score : score;
 }
 
 static const char *base_name(const char *path) {
@@ -88,6 +99,17 @@ static const char *weighting(const Run *run) {
 }
 
 /* --- One run ------------------------------------------------------------------------------------------------------ */
+
+/* Of a language model. */
+static void write_perplexity(Html *html, const Run *run, const RunScores *scores) {
+    html_print(html, "<dl class=\"figures\"><div class=\"first\"><dt>Perplexity</dt><dd>");
+    html_number(html, event_number(run->last_evaluation, "eval_perplexity"));
+    html_print(html, "<small>e to the power of the loss</small></dd></div><div><dt>Evaluation loss</dt><dd>");
+    html_number(html, scores->loss);
+    html_print(html, "<small>mean over predicted tokens</small></dd></div><div><dt>Evaluated on</dt><dd>");
+    html_count(html, scores->samples);
+    html_print(html, "<small>samples</small></dd></div></dl>\n");
+}
 
 static void write_figures(Html *html, const Run *run, const RunScores *scores) {
     html_print(html, "<dl class=\"figures\"><div class=\"first\"><dt>Accuracy</dt><dd>");
@@ -158,7 +180,9 @@ static void summarize_run(Html *html, const Run *run) {
                    run->damaged_lines > 1 ? "s" : "", run->damaged_lines > 1 ? "are" : "is");
     html_print(html, "</p>\n");
     if (run->last_evaluation) {
-        if (problem_has_targets(run_problem(run)))
+        if (run_is_language(run))
+            write_perplexity(html, run, &scores);
+        else if (problem_has_targets(run_problem(run)))
             write_target_figures(html, run, &scores);
         else
             write_figures(html, run, &scores);
@@ -195,7 +219,7 @@ static void write_run_row(Html *html, const Page *page, size_t i, Scale scale) {
     html_text(html, run->name);
     html_print(html, "</a>%s</th><td>",
                i == page->best && !isnan(scores.main.value) ? " <em class=\"badge\">best</em>" : "");
-    if (problem_has_targets(run_problem(run)))
+    if (!is_share(run))
         html_number(html, scores.main.value);
     else
         html_interval(html, scores.main.value, scores.main.low, scores.main.high, scale.from, scale.to);
@@ -251,7 +275,7 @@ static bool has_groups(const Page *page) {
 
 static void summarize_runs(Html *html, const Page *page) {
     const RunScores best = run_scores(&page->runs[page->best]);
-    const Compared *compared = &COMPARED[run_problem(&page->runs[page->best])];
+    const Compared *compared = compared_of(&page->runs[page->best]);
     write_subject(html, &page->runs[page->best], &best);
     html_print(html,
                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Scores of the runs\"><table "

@@ -43,6 +43,7 @@ def settings(sample, model):
 
 CHANGES = {"dropout": {}, "smoothed": {"dropout": 0.0, "label_smoothing_factor": 0.1}, "padded_end": {"pooling": "padded_end"},
            "weighted": {"class_weights": "balanced", "label_smoothing_factor": 0.1}, "focal": {"focal_gamma": 1.5, "class_weights": [0.3, 1, 2.2]},
+           "language": {"objective": "language_modeling"},
            "accumulated": {"reduction_units": None, "gradient_accumulation_steps": 4, "global_batch_size": None,
                            "per_device_train_batch_size": 5},
            "frozen": {"freeze_layers": 1, "freeze_embeddings": True, "layerwise_lr_decay": 0.7, "head_learning_rate": 5e-3}}
@@ -71,7 +72,7 @@ def test_digest_is_known(first):
 
 @pytest.mark.parametrize("isa", OTHERS)
 @pytest.mark.parametrize("name, ranks", [("dropout", 1), ("dropout", 3), ("smoothed", 2), ("padded_end", 1), ("accumulated", 1),
-                                         ("weighted", 3), ("focal", 1), ("frozen", 2)])
+                                         ("weighted", 3), ("focal", 1), ("frozen", 2), ("language", 2)])
 def test_runs_have_the_same_bits(settings, first, tmp_path, isa, name, ranks):
     run = train(tmp_path, ranks=ranks, env=env_of(isa), **changed(settings, name))
     assert weights_digest(run) == weights_digest(first(name))

@@ -13,11 +13,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from support import ROOT, TOKENIZER_FILES, read_safetensors, write_safetensors
+from support import ROOT, TOKENIZER_FILES, linnet, read_safetensors, write_safetensors
 
 SETTINGS = dict(model_name_or_path="model", train_file="train.h5", output_dir="run", max_steps=4, global_batch_size=20,
                 save_strategy="no", logging_steps=1)
 TRAIN = ["train", "run.json"]
+PRETRAIN = ["pretrain", "run.json"]
 RESUME = ["train", "run.json", "--set", "resume_from_checkpoint=checkpoint"]
 AGAIN = ["train", "run.json", "--set", "resume_from_checkpoint=auto"]
 EVALUATING = ["--set", "eval_file=test.h5", "--set", "eval_strategy=steps", "--set", "eval_steps=2"]
@@ -45,7 +46,7 @@ class Case:
 
     def __init__(self, section, what, command, change=None, upto=None, ranks=(0, 3)):
         self.section, self.what, self.command, self.change, self.upto = section, what, command, change, upto
-        self.ranks = ranks if command[0] in ("train", "evaluate") or "--output" in command and command[0] == "predict" or ranks == (3,) else (0,)
+        self.ranks = ranks if command[0] in ("train", "pretrain", "evaluate") or "--output" in command and command[0] == "predict" or ranks == (3,) else (0,)
         self.name = f"{section}: {what}"
 
 
@@ -614,6 +615,26 @@ MISFITS = [
     Case(TOGETHER, "a column of labels twice", [*PREPARE, "--label-columns", "a,a"]),
     Case(TOGETHER, "kinds of labels without labels", [*PREPARE, "--no-labels", *NUMBERS]),
     Case(TOGETHER, "columns of labels for a single-label model", ["evaluate", "--model", "model", "--data", "train.csv", "--label-columns", "a,b,c"]),
+    Case(TOGETHER, "a checkpoint of another objective", ["pretrain", *RESUME[1:]]),
+    Case(TOGETHER, "a language model that is to learn labels", [*PRETRAIN, "--set", "label_smoothing_factor=0.1"]),
+    Case(TOGETHER, "a language model with a classifier's metric",
+         [*PRETRAIN, *EVALUATING, "--set", "metric_for_best_model=f1"]),
+    Case(TOGETHER, "a language model with a classifier's `pooling`", [*PRETRAIN, "--set", "pooling=padded_end"]),
+    Case(TOGETHER, "a language model with an adapter", [*PRETRAIN, "--set", "lora_r=4"]),
+    Case(TOGETHER, "a language model from a classifier's adapter", [*PRETRAIN, "--set", "model_name_or_path=adapter"], adapter()),
+    Case(TOGETHER, "a language model whose output layer is not the token embedding", PRETRAIN,
+         edited("model/config.json", tie_word_embeddings=False)),
+    Case(TOGETHER, "a language model and texts of one token", PRETRAIN, lambda folder: linnet(
+        "prepare", "--input", folder / "train.csv", "--output", folder / "train.h5", "--tokenizer", folder / "tokenizer", "--max-length", "1")),
+    Case(TOGETHER, "packed texts for a classifier", TRAIN, lambda folder: linnet(
+        "prepare", "--input", folder / "train.csv", "--output", folder / "train.h5", "--tokenizer", folder / "tokenizer", "--pack", "8")),
+    Case(TOGETHER, "predictions of a language model", [*EVALUATE, "--predictions", "p.tsv"],
+         edited("model/config.json", architectures=["GPT2LMHeadModel"])),
+    Case(TOGETHER, "a table for a language model", ["evaluate", "--model", "model", "--data", "train.csv"],
+         edited("model/config.json", architectures=["GPT2LMHeadModel"])),
+    Case(TOGETHER, "samples to be packed that are longer than all texts", [*PREPARE, "--pack", "100000"]),
+    Case(TOGETHER, "samples to be packed, and a length of texts", [*PREPARE, "--pack", "10", "--max-length", "10"]),
+    Case(TOGETHER, "samples to be packed, and a kind of labels", [*PREPARE, "--pack", "10", "--problem-type", "regression"]),
     Case(TOGETHER, "a label that is named twice", [*PREPARE, "--labels", "negative,neutral,negative"]),
     Case(TOGETHER, "a subset larger than the table", [*PREPARE, "--subset", "1000"]),
 ]

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from support import (checkpoints, evaluation_events, events, linnet, losses, read_safetensors, refused, train, training_events, weights_digest,
-                     without_timing, write_config)
+                     without_timing, write_config, write_token_file)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,33 @@ def test_report(undisturbed, tmp_path):
     linnet("report", undisturbed, "--output", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert "Perplexity" in page and "Accuracy</dt>" not in page
+
+
+def test_runs_are_compared_by_perplexity(settings, undisturbed, tmp_path):
+    other = train(tmp_path, **{**settings, "max_steps": 4})
+    linnet("report", undisturbed, other, "--output", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert '<th scope="col">Perplexity</th>' in page and "Bits a token" in page and "Macro F1" not in page
+
+
+def test_activations_are_computed_again(settings, undisturbed, tmp_path):
+    assert weights_digest(train(tmp_path, ranks=2, gradient_checkpointing=True, **settings)) == weights_digest(undisturbed)
+
+
+@pytest.mark.parametrize("ranks", [0, 2])
+def test_labels_of_any_kind_do_not_matter(sample, settings, tmp_path, ranks):
+    """Texts with numbers give the same model and the same scores as texts with a label each."""
+    ids = [[5, 6, 7, 8], [9, 10, 11], [12, 13], [14, 15, 16, 17, 18]]
+    runs = []
+    for name, labels, changes in (("labels", [0, 1, 2, 0], {}), ("numbers", [[0.5], [1.5], [-1.0], [2.0]], dict(problem="regression", label_names=["n"]))):
+        data = write_token_file(tmp_path / f"{name}.h5", ids, labels, sample.tokenizer, max_length=64, **changes)
+        runs.append(train(tmp_path / name, ranks=ranks, **{**settings, "train_file": data, "eval_file": data, "global_batch_size": 4}))
+    assert weights_digest(runs[0]) == weights_digest(runs[1])
+    assert without_timing(evaluation_events(runs[0])) == without_timing(evaluation_events(runs[1]))
+    scores = [json.loads(linnet("evaluate", "--model", runs[0], "--data", tmp_path / f"{name}.h5", "--json", ranks=ranks).stdout)
+              for name in ("labels", "numbers")]
+    assert scores[0]["eval_loss"] == scores[1]["eval_loss"] == evaluation_events(runs[0])[-1]["eval_loss"]
+    assert scores[1]["eval_predictions"] == 10 and "targets" not in scores[1]
 
 
 def test_tensorboard_and_csv(settings, tmp_path):

@@ -65,7 +65,7 @@ static void print_help(FILE *stream) {
         help_paragraph(stream, left, 14, COMMANDS[i].help);
     }
     fprintf(stream, "\nlinnet COMMAND --help    the options of a command\n"
-                    "linnet --version         versions of linnet and its libraries; --json: as JSON\n\n"
+                    "linnet --version         versions of linnet and its libraries; --json: as JSON\n"
                     "example: linnet train --help\n");
 }
 

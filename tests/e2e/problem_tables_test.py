@@ -184,7 +184,7 @@ def test_adapters(sample, multi, score, tmp_path, problem):
     """An adapter keeps the kind of labels, and so does the model that it is merged into; its card names it to PEFT."""
     data = multi if problem.startswith("multi") else score
     job = dict(model_name_or_path=sample.model, ignore_mismatched_sizes=True, train_file=data, eval_file=data, max_steps=6, global_batch_size=8,
-               learning_rate=5e-3, eval_strategy="epoch", save_strategy="no", lora_r=2)
+               learning_rate=5e-3, eval_strategy="epoch", save_strategy="no", lora_r=2, reduction_units=2)
     runs = [train(tmp_path / str(ranks), ranks=ranks, **job) for ranks in (1, 2)]
     assert (runs[0] / "adapter_model.safetensors").read_bytes() == (runs[1] / "adapter_model.safetensors").read_bytes()
     loss = [event["eval_loss"] for event in events(runs[0]) if "eval_loss" in event][-1]

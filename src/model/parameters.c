@@ -16,26 +16,26 @@ typedef struct {
 } TensorKind;
 
 static const TensorKind LAYER_KINDS[LAYER_TENSORS] = {
-    [LN1_WEIGHT] = {"ln_1.weight", {AXIS_WIDTH}, false},
-    [LN1_BIAS] = {"ln_1.bias", {AXIS_WIDTH}, false},
-    [ATTN_WEIGHT] = {"attn.c_attn.weight", {AXIS_WIDTH, AXIS_THREE_WIDTHS}, true},
-    [ATTN_BIAS] = {"attn.c_attn.bias", {AXIS_THREE_WIDTHS}, false},
-    [PROJ_WEIGHT] = {"attn.c_proj.weight", {AXIS_WIDTH, AXIS_WIDTH}, true},
-    [PROJ_BIAS] = {"attn.c_proj.bias", {AXIS_WIDTH}, false},
-    [LN2_WEIGHT] = {"ln_2.weight", {AXIS_WIDTH}, false},
-    [LN2_BIAS] = {"ln_2.bias", {AXIS_WIDTH}, false},
-    [FC_WEIGHT] = {"mlp.c_fc.weight", {AXIS_WIDTH, AXIS_INNER}, true},
-    [FC_BIAS] = {"mlp.c_fc.bias", {AXIS_INNER}, false},
-    [OUT_WEIGHT] = {"mlp.c_proj.weight", {AXIS_INNER, AXIS_WIDTH}, true},
-    [OUT_BIAS] = {"mlp.c_proj.bias", {AXIS_WIDTH}, false},
+    [LN1_WEIGHT] = {.name = "ln_1.weight", .axis = {AXIS_WIDTH}},
+    [LN1_BIAS] = {.name = "ln_1.bias", .axis = {AXIS_WIDTH}},
+    [ATTN_WEIGHT] = {.name = "attn.c_attn.weight", .axis = {AXIS_WIDTH, AXIS_THREE_WIDTHS}, .decay = true},
+    [ATTN_BIAS] = {.name = "attn.c_attn.bias", .axis = {AXIS_THREE_WIDTHS}},
+    [PROJ_WEIGHT] = {.name = "attn.c_proj.weight", .axis = {AXIS_WIDTH, AXIS_WIDTH}, .decay = true},
+    [PROJ_BIAS] = {.name = "attn.c_proj.bias", .axis = {AXIS_WIDTH}},
+    [LN2_WEIGHT] = {.name = "ln_2.weight", .axis = {AXIS_WIDTH}},
+    [LN2_BIAS] = {.name = "ln_2.bias", .axis = {AXIS_WIDTH}},
+    [FC_WEIGHT] = {.name = "mlp.c_fc.weight", .axis = {AXIS_WIDTH, AXIS_INNER}, .decay = true},
+    [FC_BIAS] = {.name = "mlp.c_fc.bias", .axis = {AXIS_INNER}},
+    [OUT_WEIGHT] = {.name = "mlp.c_proj.weight", .axis = {AXIS_INNER, AXIS_WIDTH}, .decay = true},
+    [OUT_BIAS] = {.name = "mlp.c_proj.bias", .axis = {AXIS_WIDTH}},
 };
 
 enum { FINAL_WEIGHT, FINAL_BIAS, FINAL_SCORE, FINAL_TENSORS };
 
 static const TensorKind FINAL_KINDS[FINAL_TENSORS] = {
-    [FINAL_WEIGHT] = {"transformer.ln_f.weight", {AXIS_WIDTH}, false},
-    [FINAL_BIAS] = {"transformer.ln_f.bias", {AXIS_WIDTH}, false},
-    [FINAL_SCORE] = {"score.weight", {AXIS_LABELS, AXIS_WIDTH}, true, true},
+    [FINAL_WEIGHT] = {.name = "transformer.ln_f.weight", .axis = {AXIS_WIDTH}},
+    [FINAL_BIAS] = {.name = "transformer.ln_f.bias", .axis = {AXIS_WIDTH}},
+    [FINAL_SCORE] = {.name = "score.weight", .axis = {AXIS_LABELS, AXIS_WIDTH}, .decay = true, .head = true},
 };
 
 static const TensorKind TOKEN_KIND = {"transformer.wte.weight", {AXIS_VOCABULARY, AXIS_WIDTH}, true, false};

@@ -84,6 +84,6 @@ for rows in CASES:
     if overall[2] - overall[1] < 1e-6:  # no width: the means of the classes' bounds
         overall = (overall[0], *numpy.mean([b[1:] for b in bounds], axis=0))
     accuracy = wilson(numpy.trace(matrix), matrix.sum())
-    print(f"     }},\n     .overall = {{{interval(accuracy)},\n                 {interval(overall)},\n"
-          f"                 {float(means[0])!r}, {float(means[1])!r}}}}},")
+    print(f"     }},\n     .overall = {{.accuracy = {interval(accuracy)},\n                 .f1 = {interval(overall)},\n"
+          f"                 .precision = {float(means[0])!r},\n                 .recall = {float(means[1])!r}}}}},")
 print("};")

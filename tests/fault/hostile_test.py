@@ -27,8 +27,9 @@ RESOLVES = {"getaddrinfo", "gethostbyname", "gethostbyname2", "getnameinfo", "re
 
 @pytest.mark.skipif("/san/" in LINNET, reason="the sanitizers' own imports are not linnet's")
 def test_nothing_is_executed_and_nothing_connected():
-    """linnet starts no program, loads no library and opens no connection, so that nothing in a model folder can be executed or sent. Four
-    exceptions read no file of the user: OpenBLAS, by its name alone, is loaded where products go through it (blas.c); the heartbeats between ranks (heartbeat_net.c) connect to addresses of the job's own hosts, which
+    """linnet starts no program, loads no library and opens no connection, so that nothing in a model folder can be executed or sent. Five
+    exceptions read no file of a model: `linnet sweep` starts linnet itself, behind the launcher that the user's own sweep file names
+    (sweep_run.c); OpenBLAS, by its name alone, is loaded where products go through it (blas.c); the heartbeats between ranks (heartbeat_net.c) connect to addresses of the job's own hosts, which
     MPI delivers, without looking names up, and on one host without a network (test_one_host_opens_no_network); and /bin/sh kills a
     launcher that hangs, by a script that contains only numbers of the program (heartbeat_end.c). A fork that executes nothing keeps
     the output open for a launcher that needs it (launcher.c)."""
@@ -36,6 +37,7 @@ def test_nothing_is_executed_and_nothing_connected():
     names = {name for _, name in calls}
     assert {"open", "H5Fopen", "MPI_Init_thread"} <= names, "nm lists other symbols than linnet's"
     assert {(file, name) for file, name in calls if name in STARTS} == {("heartbeat_end.o", "posix_spawn"), ("launcher.o", "fork"),
+                                                                         ("sweep_run.o", "fork"), ("sweep_run.o", "execl"),
                                                                          ("blas.o", "dlopen"), ("blas.o", "dlsym")}
     assert {file for file, name in calls if name in CONNECTS} == {"heartbeat_net.o"}
     assert not names & RESOLVES

@@ -46,8 +46,9 @@ def left_over(folder):
 
 
 def told_by_hydra(result, cause):
-    """Whether MPICH's launcher, which ends all ranks as soon as one of them is killed, was faster than the ranks that noticed it."""
-    return MPICH and cause == CAUSE["KILL"] and not result.errors and "BAD TERMINATION" in result.stdout + result.stderr
+    """Whether MPICH's launcher, which ends all ranks as soon as one of them is killed, was faster than the ranks that noticed it. Where
+    the system gives a rank no memory, its UCX may crash before linnet can say so."""
+    return MPICH and cause in (CAUSE["KILL"], "memory") and not result.errors and "BAD TERMINATION" in result.stdout + result.stderr
 
 
 def lost(folder, process, rank, phase, cause, since=None, code=None):

@@ -191,7 +191,7 @@ def test_prediction_stops_and_goes_on(cluster, sample, at_call, tmp_path):
 def test_sweep_and_its_summary(cluster, settings, hold, tmp_path):
     """Two learning rates x two seeds. The last task, whose job number is that of the array, is stopped: only this task is requeued, and the
     summary waits for it."""
-    config = write_config(tmp_path / "config.json", **settings, max_steps=2000)
+    config = write_config(tmp_path / "config.json", **settings, max_steps=2000, eval_strategy="steps", eval_steps=1000)
     stopped = tmp_path / "sweep/trial-003"
     description = tmp_path / "sweep.json"
     description.write_text(json.dumps({"config": str(config), "output_dir": str(tmp_path / "sweep"), "metric": "accuracy",

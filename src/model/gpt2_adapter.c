@@ -80,7 +80,7 @@ const Dropout *gpt2_adapter_dropout(const Parameters *parameters, const DropoutR
                                     AdaptedLinear which, Dropout *dropout) {
     const double p = parameters->adapter->config.dropout;
     if (!rule || p == 0.0) return NULL;
-    *dropout = dropout_make(p, rule->seed, rule->update, layer, DROPOUT_ADAPTER + which);
+    *dropout = dropout_make(p, rule->seed, rule->update, layer, (DropoutSite)((int)DROPOUT_ADAPTER + (int)which));
     return dropout;
 }
 

@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 folder=$PWD/build/ppc64le
 compiler=powerpc64le-linux-gnu-gcc
 mkdir -p "$folder/lib"
-for library in mpi hdf5 openblas cjson pcre2-8 crypto z; do
+for library in mpi hdf5 openblas cjson pcre2-8 crypto z zstd; do
     $compiler -shared -Wl,-soname,"lib$library.so.0" -o "$folder/lib/lib$library.so" -x c /dev/null
 done
 headers=$(mpicc -showme:compile 2>/dev/null || mpicc -show | tr ' ' '\n' | grep '^-I' | tr '\n' ' ')

@@ -81,8 +81,8 @@ static inline void reference_adapt(double *y, const double *x, const ReferenceTe
     for (size_t k = 0; k < rank; k++) {
         double hidden = 0.0;
         for (size_t i = 0; i < in; i++) {
-            Dropout dropout =
-                dropout_make(p, rule ? rule->seed : 0, rule ? rule->update : 0, layer, DROPOUT_ADAPTER + which);
+            Dropout dropout = dropout_make(p, rule ? rule->seed : 0, rule ? rule->update : 0, layer,
+                                           (DropoutSite)((int)DROPOUT_ADAPTER + (int)which));
             const bool kept = !rule || dropout_factor_ref(&dropout, i, text->sample, (int32_t)row, 0) > 0.0F;
             hidden += kept ? x[i] * a[k * in + i] / (rule ? 1.0 - p : 1.0) : 0.0;
         }
